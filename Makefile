@@ -1,0 +1,68 @@
+# Everything a newcomer, an operator or CI asks of this repository.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 7007
+DATA ?= .callboard
+EXAMPLE ?= playhouse
+ENV := .venv
+BIN := $(ENV)/bin
+REQUIREMENTS := requirements/all.txt requirements/uv.txt requirements/assets.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev up down test check lint types layers rego unit fmt lock \
+	conform bench faults browser clean
+
+help: ## what can be asked
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+
+setup: $(ENV)/.ready ## make the environment from the hashed lock
+
+setup-dev: $(ENV)/.ready-dev ## the same, with what checks and tests need
+
+$(BIN)/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@test -x $(BIN)/python || { echo "Making $(ENV)"; $(PYTHON) -m venv $(ENV); }
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@touch $(BIN)/uv
+
+$(ENV)/.ready: $(BIN)/uv $(REQUIREMENTS) deploy/setup.py
+	@$(BIN)/python deploy/setup.py all
+	@touch $@
+
+$(ENV)/.ready-dev: $(BIN)/uv $(REQUIREMENTS) requirements/dev.txt deploy/setup.py
+	@$(BIN)/python deploy/setup.py dev
+	@touch $(ENV)/.ready $@
+
+up: setup ## start the portal with the example (PORT=7007 DATA=.callboard DETACH=1)
+	@$(BIN)/callboard up --data $(DATA) --port $(PORT) --example $(EXAMPLE) $(if $(DETACH),--detach)
+
+down: setup ## stop it
+	@$(BIN)/callboard down --data $(DATA)
+
+test: setup-dev ## every test but the slow ones: units, services, journeys in a browser
+	@$(BIN)/python deploy/browser.py
+	@$(BIN)/python -m pytest -q -m "not slow and not faults"
+
+check: setup-dev ## format, lint, types, layers, policies, unit and docs tests
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -m "not slow and not faults and not browser" \
+		tests/shared tests/contracts tests/docs tests/policies
+
+fmt: setup-dev ## format and mend what can be mended
+	@$(BIN)/ruff format -q . && $(BIN)/ruff check --fix -q .
+
+lock: setup ## resolve requirements/*.txt anew
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python deploy/lock.py
+
+conform: setup-dev ## compare with recorded answers of a Backstage (CALLBOARD_GOLDEN)
+	@$(BIN)/python tests/conformance.py
+
+bench: setup-dev ## measure, and print beside the figures of docs/benchmarks.md
+	@$(BIN)/python -m tests.bench
+
+faults: setup-dev ## kill and freeze processes, and look for what was lost
+	@$(BIN)/python -m pytest -q -m faults tests/faults
+
+clean: ## remove the environment and all state of the default data folder
+	@rm -rf $(ENV) .callboard artefacts

@@ -1,0 +1,1 @@
+"""How Callboard is started: engines, processes, policies, examples, images."""

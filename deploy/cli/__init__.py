@@ -1,0 +1,1 @@
+"""The `callboard` command: start, stop, look, check, follow, rebuild."""

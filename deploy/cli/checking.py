@@ -1,0 +1,68 @@
+"""`callboard validate`: the catalog's own rules, applied to files without a portal."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.catalog.descriptor import documents, envelope, kinds
+from shared.contracts.errors import CallboardError
+
+LIMIT = 10 * 1024 * 1024
+SUFFIXES = (".yaml", ".yml", ".json")
+#: In a folder only files of these names are taken for descriptors.
+NAMES = ("catalog-info", "all", "entities", "org", "template", "users", "groups")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One document of one file, and the first rule it breaks."""
+
+    file: Path
+    ref: str | None
+    error: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"file": str(self.file), "ref": self.ref, "error": self.error}
+
+
+def check_path(path: Path) -> list[Finding]:
+    """Every descriptor at `path`, checked."""
+    if path.is_dir():
+        files = sorted(_descriptors(path))
+        if not files:
+            return [Finding(path, None, "holds no catalog-info.yaml")]
+        return [finding for file in files for finding in _check_file(file)]
+    return list(_check_file(path))
+
+
+def _descriptors(folder: Path) -> Iterator[Path]:
+    for file in folder.rglob("*"):
+        if file.suffix in SUFFIXES and file.stem.startswith(NAMES) and file.is_file():
+            yield file
+
+
+def _check_file(file: Path) -> Iterator[Finding]:
+    try:
+        if file.stat().st_size > LIMIT:
+            yield Finding(file, None, f"over the limit of {LIMIT} bytes")
+            return
+        found = documents.documents(file.read_bytes())
+    except OSError as error:
+        yield Finding(file, None, f"cannot be read: {error.strerror}")
+        return
+    except CallboardError as error:
+        yield Finding(file, None, error.message)
+        return
+    for document in found:
+        yield _check(file, document)
+
+
+def _check(file: Path, document: Any) -> Finding:
+    try:
+        ref = str(envelope.identify(document))
+    except CallboardError as error:
+        return Finding(file, None, error.message)
+    entity = envelope.completed(document)
+    broken = [*envelope.problems(entity), *kinds.problems(entity)]
+    return Finding(file, ref, broken[0] if broken else None)

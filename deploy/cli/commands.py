@@ -1,0 +1,230 @@
+"""The commands themselves: what is asked, what is printed, which exit code."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from deploy.cli import starting
+from deploy.cli.checking import check_path
+from deploy.cli.portal import Portal, PortalError
+from deploy.embedded.rundata import RunData
+
+app = typer.Typer(
+    name="callboard",
+    help="A developer portal: catalog, templates, docs and search behind one gateway.",
+    no_args_is_help=True,
+)
+rebuild_app = typer.Typer(help="Rebuild what can be derived.", no_args_is_help=True)
+app.add_typer(rebuild_app, name="rebuild")
+out = Console()
+err = Console(stderr=True)
+
+Data = Annotated[
+    Path, typer.Option("--data", help="Folder that holds all state.", show_default=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+DEFAULT_DATA = Path(".callboard")
+
+
+@app.command()
+def up(
+    data: Data = DEFAULT_DATA,
+    port: Annotated[int, typer.Option(help="Port of portal and API.")] = 7007,
+    example: Annotated[
+        str, typer.Option(help="playhouse, golden or empty.")
+    ] = "playhouse",
+    config: Annotated[
+        Path | None, typer.Option(help="Your own configuration file.")
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when the portal is ready.")
+    ] = False,
+) -> None:
+    """Start the portal, load the example, and print where it is."""
+    wanted = starting.Wanted(data.resolve(), port, example, config)
+    running = RunData(wanted.data).running()
+    if running is not None:
+        out.print(f"Already running at [bold]{running['url']}[/]")
+        return
+    try:
+        process = _start(wanted)
+    except starting.CannotStart as error:
+        err.print(f"[red]Cannot start:[/] {error}")
+        raise typer.Exit(1) from error
+    if detach:
+        out.print("It runs in the background: `callboard status`, `callboard down`.")
+        return
+    out.print("Ctrl-C stops it.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        out.print("Stopping …")
+        starting.stop(RunData(wanted.data))
+        process.wait()
+        return
+    err.print(f"[red]The supervisor ended with {code};[/] see {wanted.data / 'logs'}")
+    raise typer.Exit(1)
+
+
+def _start(wanted: starting.Wanted) -> Any:
+    configured = starting.read_config(wanted)
+    for key in configured.warnings:
+        err.print(f"[yellow]Configuration:[/] {key} means nothing here")
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        console=err,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("Preparing", total=1.0)
+
+        def progress(what: str, share: float) -> None:
+            bar.update(task, description=what, completed=share)
+
+        data = starting.prepare(wanted, progress)
+        progress("Starting engines and services", 0.0)
+        process = starting.start(wanted, data)
+        portal = starting.wait_ready(wanted, data, process)
+        playhouse = wanted.example == "playhouse" and wanted.config is None
+        expected = _expected() if playhouse else 0
+        if expected:
+            starting.wait_loaded(portal, expected, progress)
+    _welcome(wanted, portal, playhouse=playhouse)
+    return process
+
+
+def _expected() -> int:
+    folder = starting.EXAMPLES / "playhouse" / "repositories"
+    return len({f.ref for f in check_path(folder) if f.ref and f.error is None})
+
+
+def _welcome(wanted: starting.Wanted, portal: Portal, *, playhouse: bool) -> None:
+    out.print(f"Callboard is ready: [bold]{portal.url}[/]")
+    if playhouse:
+        workshop = wanted.data / "workshop"
+        out.print("Sign in there as a guest, or as any user of the example.")
+        out.print(f"Working copies of the example's repositories: {workshop}")
+        out.print(
+            "Try: open the entity page of [bold]payments[/], edit "
+            f"{workshop / 'payments' / 'catalog-info.yaml'}, commit and `git push`; "
+            "the page changes by itself."
+        )
+    else:
+        out.print(f"The API's token is in {wanted.data / 'token'}")
+
+
+@app.command()
+def down(data: Data = DEFAULT_DATA) -> None:
+    """Stop the portal of a data folder; its state stays."""
+    try:
+        stopped = starting.stop(RunData(data.resolve()))
+    except starting.CannotStart as error:
+        err.print(f"[red]{error}[/]")
+        raise typer.Exit(1) from error
+    out.print("Stopped." if stopped else "Nothing was running.")
+
+
+def _portal(data: Path) -> Portal:
+    found = RunData(data.resolve())
+    running = found.running()
+    if running is None:
+        err.print(f"[red]Nothing runs in {data}.[/] Start it with `callboard up`.")
+        raise typer.Exit(3)
+    return Portal(str(running["url"]), found.token())
+
+
+@app.command()
+def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
+    """Tell how every service and engine is; exit code 1 if something is not ready."""
+    portal = _portal(data)
+    found = _asked(portal, "GET", "/api/status")
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        table = Table("service", "dependency", "state")
+        for service in found["services"]:
+            for name, state in (
+                service.get("checks") or {"-": service["status"]}
+            ).items():
+                colour = "green" if state == "ok" else "red"
+                table.add_row(service["name"], name, f"[{colour}]{state}[/]")
+        out.print(table)
+    raise typer.Exit(0 if found["status"] == "ok" else 1)
+
+
+@app.command()
+def validate(
+    path: Annotated[Path, typer.Argument(help="A descriptor, or a folder of them.")],
+    as_json: Json = False,
+) -> None:
+    """Check descriptors without a portal; exit code 1 if one breaks a rule."""
+    findings = check_path(path)
+    if as_json:
+        typer.echo(json.dumps([finding.as_json() for finding in findings]))
+    else:
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.error is None else "[red]error[/]"
+            out.print(
+                f"{mark} {finding.file} {finding.ref or ''} {finding.error or ''}"
+            )
+    raise typer.Exit(1 if any(finding.error for finding in findings) else 0)
+
+
+@app.command()
+def events(
+    data: Data = DEFAULT_DATA,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Only this entity ref.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Follow the event stream until Ctrl-C."""
+    portal = _portal(data)
+    query = {k: v for k, v in (("topic", topic), ("entity", entity)) if v}
+    try:
+        for name, body in portal.stream("/api/events/stream", query):
+            if as_json:
+                typer.echo(body)
+            else:
+                found = json.loads(body)
+                when = str(found.get("time", ""))[11:19]
+                out.print(f"{when} {name} [bold]{found.get('subject', '')}[/]")
+    except KeyboardInterrupt:
+        return
+    except PortalError as error:
+        err.print(f"[red]{error}[/]")
+        raise typer.Exit(1) from error
+
+
+@rebuild_app.command("search")
+def rebuild_search(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
+    """Build the search index anew from the owners' snapshots, and prove it equal."""
+    portal = _portal(data)
+    found = _asked(portal, "POST", "/api/search/rebuild")
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        out.print(f"Rebuilt: {found}")
+
+
+def _asked(portal: Portal, method: str, path: str) -> Any:
+    try:
+        return portal.ask(method, path)
+    except PortalError as error:
+        err.print(f"[red]{error}[/]")
+        raise typer.Exit(1) from error
+
+
+def run() -> None:
+    """The entry point of the `callboard` script."""
+    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
+    app(prog_name="callboard")

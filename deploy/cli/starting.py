@@ -1,0 +1,196 @@
+"""What `callboard up` does: the example's repositories, the supervisor, the waiting."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.cli.portal import Portal, PortalError, wait_until
+from deploy.embedded.rundata import RunData
+from deploy.examples import playhouse_git
+from shared.contracts.errors import CallboardError
+from shared.kit.config import PortalConfig, load_config
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "deploy" / "examples"
+READY_SECONDS = 60.0
+LOADED_SECONDS = 90.0
+STOP_SECONDS = 25.0
+Progress = Callable[[str, float], None]
+
+
+class CannotStart(RuntimeError):
+    """The portal was not started; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user asked for."""
+
+    data: Path
+    port: int
+    example: str
+    config: Path | None
+
+
+def config_file(wanted: Wanted) -> Path:
+    """The configuration to use: the given one, or the example's."""
+    if wanted.config is not None:
+        return wanted.config.resolve()
+    found = EXAMPLES / wanted.example / "app-config.yaml"
+    if not found.is_file():
+        raise CannotStart(f"There is no example {wanted.example!r}")
+    return found
+
+
+def read_config(wanted: Wanted) -> PortalConfig:
+    """The configuration, its variables filled; CannotStart names what is wrong."""
+    data = RunData(wanted.data)
+    data.prepare()
+    os.environ.update(data.environment())
+    if wanted.example == "golden" and wanted.config is None:
+        golden = Path(os.environ.get("CALLBOARD_GOLDEN", ROOT.parent / "shared/golden"))
+        if not (golden / "inputs").is_dir():
+            raise CannotStart(
+                f"The golden inputs are not at {golden}; set CALLBOARD_GOLDEN to the "
+                "folder that holds inputs/"
+            )
+        os.environ["CALLBOARD_GOLDEN"] = str(golden.resolve())
+    try:
+        return load_config(config_file(wanted), os.environ)
+    except CallboardError as error:
+        raise CannotStart(error.message) from error
+
+
+def prepare(wanted: Wanted, progress: Progress) -> RunData:
+    """Make the data folder and, for the playhouse, its Git host."""
+    data = RunData(wanted.data)
+    if wanted.config is None and wanted.example == "playhouse":
+        playhouse_git.load(
+            wanted.data,
+            address=f"http://127.0.0.1:{wanted.port}",
+            secret=data.webhook_secret(),
+            progress=lambda name, done, of: progress(f"Repository {name}", done / of),
+        )
+    return data
+
+
+def start(wanted: Wanted, data: RunData) -> subprocess.Popen[bytes]:
+    """Start the supervisor in a session of its own."""
+    if not _free(wanted.port):
+        raise CannotStart(
+            f"Port {wanted.port} is in use; choose another with --port (make: PORT=)"
+        )
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.embedded.supervisor",
+        "--data",
+        str(wanted.data),
+        "--port",
+        str(wanted.port),
+        "--config",
+        str(config_file(wanted)),
+    ]
+    with (data.logs / "supervisor.log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def wait_ready(
+    wanted: Wanted, data: RunData, process: subprocess.Popen[bytes]
+) -> Portal:
+    """The portal once its gateway is ready; CannotStart if it does not get there."""
+    portal = Portal(f"http://127.0.0.1:{wanted.port}", data.token())
+    last: dict[str, Any] = {}
+
+    def ready() -> bool:
+        if process.poll() is not None:
+            raise CannotStart(_why_ended(data))
+        last.update(portal.ready() or {})
+        return last.get("status") == "ok"
+
+    if not wait_until(ready, READY_SECONDS):
+        process.send_signal(signal.SIGTERM)
+        waiting = {k: v for k, v in (last.get("checks") or {}).items() if v != "ok"}
+        raise CannotStart(
+            f"Not ready in time: {waiting or 'no answer'}; see {data.logs}"
+        )
+    return portal
+
+
+def wait_loaded(portal: Portal, expected: int, progress: Progress) -> int:
+    """Wait until the catalog has `expected` entities and search knows them."""
+
+    def loaded() -> int:
+        try:
+            count = count_entities(portal)
+        except PortalError:
+            return 0
+        progress("Loading the example organisation", min(count / expected, 1.0))
+        return count if count >= expected else 0
+
+    found = wait_until(loaded, LOADED_SECONDS)
+    if not found:
+        raise CannotStart("The example was not loaded in time; see the logs folder")
+    wait_until(lambda: _searchable(portal), LOADED_SECONDS)
+    return int(found)
+
+
+def count_entities(portal: Portal) -> int:
+    """How many entities the catalog shows to the service token."""
+    answer = portal.ask("GET", "/api/catalog/entities/by-query?limit=0")
+    return int(answer["totalItems"])
+
+
+def _searchable(portal: Portal) -> bool:
+    try:
+        found = portal.ask("GET", "/api/search/query?term=&pageLimit=0")
+    except PortalError:
+        return False
+    return int(found.get("numberOfResults") or 0) > 0
+
+
+def stop(data: RunData) -> bool:
+    """Stop the portal of a data folder; False if none was running."""
+    running = data.running()
+    if running is None:
+        return False
+    pid = int(running["pids"]["supervisor"])
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while data.running() is not None:
+        if time.monotonic() > deadline:
+            raise CannotStart(
+                f"The supervisor (process {pid}) does not end; see the logs"
+            )
+        time.sleep(0.05)
+    return True
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _why_ended(data: RunData) -> str:
+    lines = (data.logs / "supervisor.log").read_text(errors="replace").splitlines()
+    last = lines[-1] if lines else "nothing was said"
+    return f"The supervisor ended: {last} (see {data.logs})"

@@ -1,0 +1,1 @@
+"""The embedded engines and the supervisor that keeps one machine's portal running."""

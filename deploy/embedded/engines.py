@@ -1,0 +1,113 @@
+"""Starts the embedded engines as processes, and tells where they answer."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.02
+
+
+class EngineFailed(RuntimeError):
+    """An engine did not start; the message names its log."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """A running engine: its process, and the address that its clients use."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    address: str
+
+    def stop(self) -> None:
+        """End it, at first politely."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_broker(folder: Path, log: Path) -> Engine:
+    """The event log. Its port is new at every start, and so is its memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    address_file = folder / "broker.address"
+    address_file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "deploy.embedded.broker", str(address_file)]
+    process = _start(command, log)
+    _wait(process, address_file.exists, "The embedded event log", log)
+    return Engine("broker", process, address_file.read_text().strip())
+
+
+def start_documents(folder: Path, log: Path, port: int | None = None) -> Engine:
+    """The document store: MongoDB's wire protocol over SQLite files in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.embedded.documents",
+        "--data-dir",
+        str(folder),
+        "--port",
+        str(port),
+        "--log-file",
+        str(log),
+        "--pid-file",
+        str(folder / "pid"),
+    ]
+    process = _start(command, log)
+    _wait(process, lambda: answers(port), "The embedded document store", log)
+    return Engine("documents", process, f"mongodb://127.0.0.1:{port}")
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens at a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=Path(__file__).resolve().parents[2],
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            # Ctrl-C in the terminal is the supervisor's to answer, in its own order.
+            start_new_session=True,
+        )
+
+
+def _wait(
+    process: subprocess.Popen[bytes], ready: Callable[[], bool], what: str, log: Path
+) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if process.poll() is not None:
+            raise EngineFailed(f"{what} ended with {process.returncode}; see {log}")
+        if time.monotonic() > deadline:
+            process.kill()
+            raise EngineFailed(f"{what} did not answer in time; see {log}")
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,125 @@
+"""The data folder of one machine's portal: what lies where, and who is running.
+
+`run.json` is written whole or not at all; the token and the secret are readable by
+their owner alone.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SERVICES = ("catalog", "scaffolder", "techdocs", "search", "gateway")
+
+
+class AlreadyRunning(RuntimeError):
+    """Another supervisor holds the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """Paths below one data folder."""
+
+    root: Path
+
+    @property
+    def run_file(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def token_file(self) -> Path:
+        return self.root / "token"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def engines(self) -> Path:
+        return self.root / "engines"
+
+    def prepare(self) -> None:
+        """Make the folders, the API's token and the services' secret, once."""
+        for folder in (self.root, self.logs, self.engines, self.root / "keys"):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.secret()
+        _kept_secret(self.token_file)
+
+    def secret(self) -> str:
+        """What the services sign with among themselves."""
+        return _kept_secret(self.root / "keys" / "service.secret")
+
+    def token(self) -> str:
+        """The static service token that the API accepts."""
+        return _kept_secret(self.token_file)
+
+    def environment(self) -> dict[str, str]:
+        """What a configuration file may refer to as `${…}`."""
+        return {
+            "CALLBOARD_DATA": str(self.root),
+            "CALLBOARD_WEBHOOK_SECRET": self.webhook_secret(),
+        }
+
+    def webhook_secret(self) -> str:
+        """What the local Git host signs its webhooks with."""
+        return _kept_secret(self.root / "keys" / "webhook.secret")
+
+    def running(self) -> dict[str, Any] | None:
+        """What `run.json` says, if its supervisor is alive."""
+        try:
+            found: dict[str, Any] = json.loads(self.run_file.read_text())
+        except (OSError, ValueError):
+            return None
+        pid = int(found.get("pids", {}).get("supervisor", 0))
+        return found if pid and _is_supervisor(pid) else None
+
+    def write_run(self, value: dict[str, Any]) -> None:
+        """Replace `run.json`."""
+        new = self.run_file.with_suffix(".new")
+        new.write_text(json.dumps(value, indent=2) + "\n")
+        new.replace(self.run_file)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; AlreadyRunning if somebody else does."""
+        with (self.root / "run.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise AlreadyRunning(
+                    f"{self.root} is in use by another portal"
+                ) from error
+            yield
+
+
+def _is_supervisor(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        # Systems without /proc: whoever answers to the number is taken for it.
+        return _alive(pid) and not Path("/proc").is_dir()
+    return b"deploy.embedded.supervisor" in command
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _kept_secret(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        value = secrets.token_urlsafe(36)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as out:
+            out.write(value + "\n")
+        return value

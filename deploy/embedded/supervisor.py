@@ -1,0 +1,307 @@
+"""Keeps one machine's portal running: two engines, five services, restarted if killed.
+
+The services are forked from this process after it has imported what they share, so
+that starting one costs milliseconds and their memory is shared; their listening sockets
+are bound here and survive them, so a restart refuses nobody. Run as
+`python -m deploy.embedded.supervisor --data DIR --port N --config FILE`.
+"""
+
+import argparse
+import ctypes
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+
+from deploy.embedded import engines
+from deploy.embedded.rundata import SERVICES, AlreadyRunning, RunData
+
+STOP_SECONDS = 8.0
+POLL_SECONDS = 0.1
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 10.0
+CALM_SECONDS = 30.0
+BACKLOG = 1024
+#: Imported before the first fork: what every service needs anyway.
+SHARED_MODULES = (
+    "fastapi",
+    "uvicorn",
+    "aiohttp",
+    "aiokafka",
+    "faust",
+    "motor.motor_asyncio",
+    "shared.kit.serve",
+    "shared.kit.bus",
+    "shared.kit.workers",
+    "shared.kit.outbox",
+    "shared.kit.calls",
+    "shared.kit.config",
+    "shared.kit.urls",
+    "shared.kit.web",
+)
+
+
+class Supervisor:
+    """The processes of one data folder."""
+
+    def __init__(self, data: RunData, port: int, config: Path) -> None:
+        self._data = data
+        self._config = config
+        self._stopping = False
+        self._sockets = {name: _listen(0) for name in SERVICES if name != "gateway"}
+        self._sockets["gateway"] = _listen(port)
+        self._pids: dict[str, int] = {}
+        self._engines: dict[str, engines.Engine] = {}
+        self._waits: dict[str, float] = {}
+        self._due: dict[str, float] = {}
+        self._born: dict[str, float] = {}
+        self._restarts: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Start everything, restart what dies, stop when told."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        with ThreadPoolExecutor(2) as pool:
+            broker = pool.submit(self._start_broker)
+            documents = pool.submit(self._start_documents)
+            for module in SHARED_MODULES:
+                importlib.import_module(module)
+            self._engines = {"broker": broker.result(), "documents": documents.result()}
+        gc.collect()
+        gc.freeze()
+        for name in SERVICES:
+            self._fork(name)
+        self._tell()
+        try:
+            while not self._stopping:
+                self._reap()
+                self._revive()
+                time.sleep(POLL_SECONDS)
+        finally:
+            self._end()
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _start_broker(self) -> engines.Engine:
+        return engines.start_broker(self._data.engines, self._data.logs / "broker.log")
+
+    def _start_documents(self, port: int | None = None) -> engines.Engine:
+        folder = self._data.engines / "documents"
+        return engines.start_documents(folder, self._data.logs / "documents.log", port)
+
+    def _environment(self, name: str) -> dict[str, str]:
+        urls = {
+            f"CALLBOARD_{service.upper()}_URL": f"http://127.0.0.1:{_port(found)}"
+            for service, found in self._sockets.items()
+        }
+        return {
+            **urls,
+            "CALLBOARD_KAFKA": self._engines["broker"].address,
+            "CALLBOARD_MONGODB": self._engines["documents"].address,
+            "CALLBOARD_CONFIG": str(self._config),
+            "CALLBOARD_DATA": str(self._data.root),
+            "CALLBOARD_SERVICE_SECRET": self._data.secret(),
+            "CALLBOARD_PORT": str(_port(self._sockets[name])),
+        }
+
+    def _fork(self, name: str) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become(name)
+        self._pids[name] = pid
+        self._born[name] = time.monotonic()
+
+    def _become(self, name: str) -> None:
+        """Turn this fresh child into a service; never returns."""
+        code = 1
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            os.setsid()
+            _end_with_parent()
+            _redirect(self._data.logs / f"{name}.log")
+            for other, found in self._sockets.items():
+                if other != name:
+                    found.close()
+            os.environ.update(self._environment(name))
+            run_service(name, self._sockets[name])
+            code = 0
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 1
+        except BaseException:  # noqa: BLE001 - a child must never return from here
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _reap(self) -> None:
+        for name, pid in list(self._pids.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                del self._pids[name]
+                self._schedule(name, os.waitstatus_to_exitcode(status))
+        for name, engine in list(self._engines.items()):
+            code = engine.process.poll()
+            if code is not None and name not in self._due:
+                self._schedule(name, code)
+
+    def _schedule(self, name: str, code: int) -> None:
+        lived = time.monotonic() - self._born.get(name, 0.0)
+        wait = (
+            FIRST_WAIT_SECONDS if lived > CALM_SECONDS else self._waits.get(name, 0.0)
+        )
+        self._due[name] = time.monotonic() + wait
+        self._waits[name] = min(max(wait, FIRST_WAIT_SECONDS) * 2, LONGEST_WAIT_SECONDS)
+        self._restarts[name] = self._restarts.get(name, 0) + 1
+        _say("process_ended", process=name, code=code, restart_in_seconds=wait)
+
+    def _revive(self) -> None:
+        now = time.monotonic()
+        for name in [name for name, due in self._due.items() if due <= now]:
+            del self._due[name]
+            if name in SERVICES:
+                self._fork(name)
+            else:
+                self._revive_engine(name)
+            self._tell()
+
+    def _revive_engine(self, name: str) -> None:
+        self._born[name] = time.monotonic()
+        try:
+            if name == "documents":
+                address = self._engines[name].address
+                port = int(address.rpartition(":")[2])
+                self._engines[name] = self._start_documents(port)
+                return
+            self._engines[name] = self._start_broker()
+        except engines.EngineFailed as error:
+            _say("engine_failed", process=name, error=str(error))
+            self._schedule(name, -1)
+            return
+        # The embedded log comes back at another port: everybody must be told.
+        for service, pid in list(self._pids.items()):
+            del self._pids[service]
+            _terminate(pid)
+            self._fork(service)
+
+    def _tell(self) -> None:
+        pids = {
+            "supervisor": os.getpid(),
+            **{name: engine.process.pid for name, engine in self._engines.items()},
+            **self._pids,
+        }
+        addresses = {
+            name: f"http://127.0.0.1:{_port(found)}"
+            for name, found in self._sockets.items()
+        }
+        addresses |= {name: engine.address for name, engine in self._engines.items()}
+        self._data.write_run(
+            {
+                "url": addresses["gateway"],
+                "pids": pids,
+                "addresses": addresses,
+                "config": str(self._config),
+                "restarts": self._restarts,
+            }
+        )
+
+    def _end(self) -> None:
+        threads = [
+            threading.Thread(target=_terminate, args=(pid,))
+            for pid in self._pids.values()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for engine in self._engines.values():
+            engine.stop()
+        self._data.run_file.unlink(missing_ok=True)
+
+
+def run_service(name: str, listening: socket.socket) -> None:
+    """Serve one service in this process, on a socket that is already listening."""
+    serving = importlib.import_module("shared.kit.serve")
+    main = importlib.import_module(f"services.{name}.main")
+    settings = importlib.import_module(f"services.{name}.settings").Settings()
+    serving.serve(
+        name, lambda: main.create_app(settings), settings, listening=listening
+    )
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _port(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])
+
+
+def _redirect(log: Path) -> None:
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the supervisor dies (Linux only)."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def _terminate(pid: int) -> None:
+    """End a child: politely, then not."""
+    deadline = time.monotonic() + STOP_SECONDS
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(pid, number)
+            while number == signal.SIGKILL or time.monotonic() < deadline:
+                flags = 0 if number == signal.SIGKILL else os.WNOHANG
+                if os.waitpid(pid, flags)[0]:
+                    return
+                time.sleep(POLL_SECONDS / 5)
+        except (ProcessLookupError, ChildProcessError):
+            return
+
+
+def _say(event: str, **values: object) -> None:
+    print(json.dumps({"event": event, "service": "supervisor", **values}), flush=True)
+
+
+def main() -> int:
+    """Parse the arguments and supervise; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--config", type=Path, required=True)
+    given = parser.parse_args()
+    data = RunData(given.data)
+    data.prepare()
+    os.environ.update(data.environment())
+    try:
+        with data.locked():
+            Supervisor(data, given.port, given.config).run()
+    except (AlreadyRunning, engines.EngineFailed, OSError) as error:
+        _say("cannot_start", error=str(error), port=given.port)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""Installs the environment from the hashed lock, and the browser's assets.
+
+Called by `make setup` with the environment's Python: `deploy/setup.py all|dev`. Uses
+the standard library alone, for nothing else is there yet.
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.prefix) / "bin"
+VENDOR = ROOT / "services" / "gateway" / "portal" / "assets" / "vendor"
+#: What is taken from which installed package, and under which name it is served.
+ASSETS = {"django_htmx/static/django_htmx/htmx-2.min.js": "htmx.min.js"}
+LAUNCHER = """#!{python}
+import sys
+
+sys.path.insert(0, {root!r})
+from deploy.cli.commands import run
+
+run()
+"""
+
+
+def install(requirements: str) -> None:
+    """Make the environment hold exactly what the file lists, hashes checked."""
+    print(f"Installing requirements/{requirements} …", flush=True)
+    _uv("sync", "--require-hashes", f"requirements/{requirements}")
+
+
+def install_assets() -> None:
+    """Unpack third-party browser files into the portal's vendor folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = ["--target", folder, "--no-deps", "--require-hashes"]
+        _uv("install", *target, "-r", "requirements/assets.txt")
+        VENDOR.mkdir(parents=True, exist_ok=True)
+        for source, name in ASSETS.items():
+            shutil.copyfile(Path(folder) / source, VENDOR / name)
+            digest = hashlib.sha256((VENDOR / name).read_bytes()).hexdigest()
+            print(f"Asset {name} {digest[:12]}", flush=True)
+
+
+def install_launcher() -> None:
+    """The `callboard` command in the environment's bin folder."""
+    launcher = BIN / "callboard"
+    launcher.write_text(LAUNCHER.format(python=BIN / "python", root=str(ROOT)))
+    launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def _uv(*arguments: str) -> None:
+    environment = {**os.environ, "VIRTUAL_ENV": sys.prefix}
+    command = [str(BIN / "uv"), "pip", *arguments, "--quiet"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
+def main() -> None:
+    """Install everything that runs, or that and what tests need."""
+    wanted = "dev.txt" if sys.argv[1:] == ["dev"] else "all.txt"
+    if wanted == "all.txt" and (Path(sys.prefix) / ".ready-dev").exists():
+        wanted = "dev.txt"
+    install(wanted)
+    install_assets()
+    install_launcher()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Five services behind one gateway; none imports another."""

@@ -1,0 +1,1 @@
+"""What services share: `contracts` is a promise, `kit` is plumbing."""

@@ -1,0 +1,76 @@
+"""Entity refs: `[kind:][namespace/]name`, compared without regard to case.
+
+The rule is Backstage's `parseEntityRef` and `stringifyEntityRef` (catalog-model).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.contracts.errors import Invalid
+
+DEFAULT_NAMESPACE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRef:
+    """Kind, namespace and name as written; `str()` gives the canonical lower case."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.namespace}/{self.name}".lower()
+
+
+def parse_ref(
+    text: str,
+    *,
+    default_kind: str | None = None,
+    default_namespace: str = DEFAULT_NAMESPACE,
+) -> EntityRef:
+    """The ref that `text` means, its case kept.
+
+    Raises:
+        Invalid: if a part is empty, or the kind is missing without a default.
+    """
+    colon, slash = text.find(":"), text.find("/")
+    # A slash before the colon means that there is no kind: the colon is in the name.
+    kind, rest = (
+        (text[:colon], text[colon + 1 :])
+        if colon >= 0 and not 0 <= slash < colon
+        else (None, text)
+    )
+    namespace, sep, name = rest.partition("/")
+    if not sep:
+        namespace, name = default_namespace, rest
+    kind = default_kind if kind is None else kind
+    if kind is None:
+        raise Invalid(
+            f"Entity reference {text!r} had missing or empty kind "
+            '(e.g. did not start with "component:" or similar)'
+        )
+    if not kind or not namespace or not name:
+        raise Invalid(
+            f"Entity reference {text!r} was not on the form "
+            "[<kind>:][<namespace>/]<name>"
+        )
+    return EntityRef(kind, namespace, name)
+
+
+def ref_of(entity: Mapping[str, Any]) -> EntityRef:
+    """The ref of an entity document.
+
+    Raises:
+        Invalid: if kind or metadata.name is missing.
+    """
+    metadata = entity.get("metadata")
+    if not isinstance(metadata, Mapping):
+        raise Invalid("metadata: must be an object")
+    kind, name = entity.get("kind"), metadata.get("name")
+    if not isinstance(kind, str) or not kind:
+        raise Invalid("kind: must be a non-empty string")
+    if not isinstance(name, str) or not name:
+        raise Invalid("metadata.name: must be a non-empty string")
+    return EntityRef(kind, str(metadata.get("namespace") or DEFAULT_NAMESPACE), name)

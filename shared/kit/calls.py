@@ -1,0 +1,156 @@
+"""Calls from service to service: snapshots by themselves, the rest for a user.
+
+What a user asked for goes through the gateway, on behalf of that user, so that the one
+policy applies; only owners' snapshots are read directly (ADR 0006).
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from shared.contracts.errors import (
+    CallboardError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from shared.kit import logs
+from shared.kit.auth import HEADER, ON_BEHALF_OF, Principal, PrincipalTokens
+
+SECONDS = 30.0
+LINE_LIMIT = 16 * 1024 * 1024
+ERRORS: dict[int, type[CallboardError]] = {
+    error.status: error
+    for error in (Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+class ServiceCalls:
+    """One service's way to the others."""
+
+    def __init__(self, secret: str, own_name: str, urls: Mapping[str, str]) -> None:
+        self._tokens = PrincipalTokens(secret)
+        self._own = Principal(subject=f"service:{own_name}", kind="service")
+        self._urls = dict(urls)
+        self._opened: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=3, sock_read=SECONDS
+                ),
+                read_bufsize=1024 * 1024,
+            )
+        return self._opened
+
+    async def get_json(self, service: str, path: str) -> Any:
+        """The JSON at `path` of a service, asked by this service for itself.
+
+        Raises:
+            Unavailable: if it does not answer.
+            CallboardError: as the service said.
+        """
+        headers = {**_trace(), HEADER: self._tokens.sign(self._own)}
+        url = self._urls[service] + path
+        return (await self._ask("GET", url, headers, None, service)).body
+
+    async def lines(self, service: str, path: str) -> AsyncIterator[Any]:
+        """The JSON lines at `path` of a service, one at a time."""
+        headers = {**_trace(), HEADER: self._tokens.sign(self._own)}
+        try:
+            async with self._session.get(
+                self._urls[service] + path, headers=headers
+            ) as answer:
+                if answer.status != 200:
+                    raise _error(answer.status, await answer.read(), service)
+                rest = b""
+                async for chunk in answer.content.iter_any():
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    if len(rest) > LINE_LIMIT:
+                        raise TooLarge(f"{service}{path}: a line is too long")
+                    for line in whole:
+                        if line:
+                            yield orjson.loads(line)
+                if rest:
+                    yield orjson.loads(rest)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"The {service} does not answer") from error
+
+    async def as_user(
+        self, subject: str, method: str, path: str, *, json: Any = None
+    ) -> Answer:
+        """Ask the gateway's API (`/api/…`) on behalf of a user.
+
+        Raises:
+            Unavailable: if the gateway or the service behind it does not answer.
+            CallboardError: as the API said.
+        """
+        headers = {
+            **_trace(),
+            "authorization": f"Bearer {self._tokens.sign(self._own)}",
+            ON_BEHALF_OF: subject,
+        }
+        url = self._urls["gateway"] + path
+        return await self._ask(method, url, headers, json, "gateway")
+
+    async def _ask(
+        self, method: str, url: str, headers: dict[str, str], json: Any, service: str
+    ) -> Answer:
+        data = None
+        if json is not None:
+            data = orjson.dumps(json)
+            headers["content-type"] = "application/json"
+        try:
+            async with self._session.request(
+                method, url, data=data, headers=headers, allow_redirects=False
+            ) as answer:
+                raw = await answer.read()
+                if answer.status >= 400:
+                    raise _error(answer.status, raw, service)
+                body = orjson.loads(raw) if raw else None
+                return Answer(answer.status, body, dict(answer.headers))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"The {service} does not answer") from error
+        except orjson.JSONDecodeError as error:
+            raise Unavailable(f"The {service} answered something else") from error
+
+
+def _trace() -> dict[str, str]:
+    found = {
+        "traceparent": logs.traceparent.get(),
+        "x-request-id": logs.correlation.get(),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _error(status: int, raw: bytes, service: str) -> CallboardError:
+    try:
+        message = str(orjson.loads(raw)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        message = f"The {service} answered {status}"
+    return ERRORS.get(status, Unavailable)(message)

@@ -1,0 +1,417 @@
+"""Source code by Git: mirrors of repositories, read at a commit.
+
+One mirror per repository and process; a push costs one fetch of what changed, whatever
+the number of files, and no host's REST quota. Repositories of an integration of type
+`local` are read where they lie. Web addresses are translated in `giturls`.
+"""
+
+import asyncio
+import base64
+import io
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
+from shared.kit.config import Integration, Integrations
+from shared.kit.giturls import GitTarget, parse_url
+
+NOBODY = "0" * 40
+FILE_LIMIT = 10 * 1024 * 1024
+TREE_LIMIT = 200 * 1024 * 1024
+SECONDS = 60.0
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
+REF = re.compile(r"(?!-)[\w][\w./+@-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """One commit: who wrote it, when, and the first line of why."""
+
+    sha: str
+    subject: str
+    author: str
+    email: str
+    at: datetime
+
+
+class RepositoryMirrors:
+    """The repositories of the configured hosts, as this process sees them."""
+
+    def __init__(self, root: Path, integrations: Integrations) -> None:
+        self._root = root
+        self._by_host = {item.host: (kind, item) for kind, item in integrations.each()}
+        self._fetches: dict[Path, _Coalesced] = {}
+
+    def locate(self, url: str) -> GitTarget | None:
+        """What a web address means; None if its host is no integration."""
+        return parse_url(url, {h: kind for h, (kind, _) in self._by_host.items()})
+
+    def target(self, host: str, repository: str, ref: str, path: str = "") -> GitTarget:
+        """A place in a repository of a configured host.
+
+        Raises:
+            NotFound: if the host is no integration.
+        """
+        kind, _ = self._integration(host)
+        return GitTarget(kind, host, repository, ref, path)
+
+    async def fetch(self, target: GitTarget) -> str:
+        """Bring the mirror up to date; the commit id that the target's ref has now.
+
+        Raises:
+            NotFound: if the repository or the ref does not exist.
+            Unavailable: if the host does not answer.
+        """
+        mirror = self._mirror(target)
+        if target.kind != "local":
+            coalesced = self._fetches.setdefault(mirror, _Coalesced())
+            await coalesced.run(lambda: self._update(target, mirror))
+        elif not mirror.is_dir():
+            raise NotFound(
+                f"There is no repository {target.repository} at {target.host}"
+            )
+        ref = target.ref or "HEAD"
+        if not REF.fullmatch(ref):
+            raise Invalid(f"ref: {ref!r} is not a Git ref")
+        found = await self._git(
+            ["rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"],
+            cwd=mirror,
+            allow=(1, 128),
+        )
+        if not found.strip():
+            raise NotFound(f"{target.repository} at {target.host} has no ref {ref}")
+        return found.decode().strip()
+
+    async def read(self, target: GitTarget, commit: str, path: str) -> bytes:
+        """One file at a commit.
+
+        Raises:
+            NotFound: if there is no such file.
+            TooLarge: if it is over `FILE_LIMIT` bytes.
+        """
+        name = f"{commit}:{_clean(path)}"
+        mirror = self._mirror(target)
+        asked = f"{name}\n".encode()
+        size = await self._git(["cat-file", "--batch-check"], cwd=mirror, data=asked)
+        header = size.decode(errors="replace").split()
+        if len(header) != 3 or header[1] != "blob":
+            raise NotFound(f"{target.repository} has no file {path} at {commit[:8]}")
+        if int(header[2]) > FILE_LIMIT:
+            raise TooLarge(f"{path}: over the limit of {FILE_LIMIT} bytes")
+        return await self._git(["cat-file", "blob", header[0]], cwd=mirror)
+
+    async def list(
+        self, target: GitTarget, commit: str, prefix: str = ""
+    ) -> Sequence[str]:
+        """The paths of all files at a commit, below `prefix` if given."""
+        arguments = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit]
+        if prefix:
+            arguments += ["--", _clean(prefix)]
+        found = await self._git(arguments, cwd=self._mirror(target))
+        return [part for part in found.decode(errors="replace").split("\0") if part]
+
+    async def tree_hash(self, target: GitTarget, commit: str, prefix: str) -> str:
+        """The id of a folder's content: equal exactly when the content is equal."""
+        name = f"{commit}:{_clean(prefix)}" if _clean(prefix) else f"{commit}^{{tree}}"
+        found = await self._git(
+            ["rev-parse", "--verify", "--quiet", name],
+            cwd=self._mirror(target),
+            allow=(1, 128),
+        )
+        if not found.strip():
+            raise NotFound(f"{target.repository} has no folder {prefix or '/'}")
+        return found.decode().strip()
+
+    async def export(
+        self, target: GitTarget, commit: str, prefix: str, folder: Path
+    ) -> None:
+        """Write the files below `prefix` into `folder`, relative to `prefix`.
+
+        Raises:
+            NotFound: if there is no such folder.
+            Invalid: if a link or a path would lead outside `folder`.
+            TooLarge: if it is over `TREE_LIMIT` bytes.
+        """
+        tree = await self.tree_hash(target, commit, prefix)
+        archive = await self._git(
+            ["archive", "--format=tar", tree],
+            cwd=self._mirror(target),
+            limit=TREE_LIMIT,
+        )
+        await asyncio.to_thread(_unpack, archive, folder)
+
+    async def commit_info(self, target: GitTarget, commit: str) -> CommitInfo:
+        """Who made a commit, when and why."""
+        found = await self._git(
+            ["show", "-s", "--format=%H%x00%s%x00%an%x00%ae%x00%aI", commit],
+            cwd=self._mirror(target),
+        )
+        sha, subject, author, email, at = found.decode(errors="replace").split("\0")
+        return CommitInfo(
+            sha, subject, author, email, datetime.fromisoformat(at.strip())
+        )
+
+    async def changed(
+        self, target: GitTarget, before: str, after: str
+    ) -> Sequence[str] | None:
+        """The paths that differ between two commits; None if that cannot be told."""
+        if NOBODY in (before, after):
+            return None
+        found = await self._git(
+            ["diff", "--name-only", "-z", "--no-renames", before, after],
+            cwd=self._mirror(target),
+            allow=(128,),
+        )
+        return [part for part in found.decode(errors="replace").split("\0") if part]
+
+    async def repositories(self, host: str) -> Sequence[str]:
+        """The repositories of a host of type `local`, by name.
+
+        Raises:
+            Invalid: if the host is of another type: those are listed by their API.
+        """
+        kind, integration = self._integration(host)
+        if kind != "local" or integration.directory is None:
+            raise Invalid(f"{host}: only hosts of type local can be listed")
+        found = await asyncio.to_thread(lambda: sorted(_bare(integration.directory)))
+        return [path.name.removesuffix(".git") for path in found]
+
+    async def create(self, host: str, repository: str, *, branch: str = "main") -> None:
+        """Make an empty repository at a host of type `local`.
+
+        Raises:
+            Conflict: if there is one.
+            Invalid: if the name breaks the rule, or the host is of another type.
+        """
+        kind, integration = self._integration(host)
+        if kind != "local" or integration.directory is None:
+            raise Invalid(
+                f"{host}: repositories can be made at hosts of type local only"
+            )
+        if not NAME.fullmatch(repository) or "/" in repository or ".." in repository:
+            raise Invalid(
+                f"repository: {repository!r} may hold letters, digits and -_."
+            )
+        path = integration.directory / f"{repository}.git"
+        if path.exists():
+            raise Conflict(f"There is a repository {repository} at {host} already")
+        arguments = ["init", "--quiet", "--bare", f"--initial-branch={branch}"]
+        if integration.hook_template is not None:
+            arguments.append(f"--template={integration.hook_template}")
+        # Made beside its place and moved there: nobody ever meets half a repository.
+        with tempfile.TemporaryDirectory(dir=integration.directory) as parent:
+            made = Path(parent) / "made.git"
+            await self._git([*arguments, str(made)])
+            await asyncio.to_thread(made.rename, path)
+
+    async def push_tree(
+        self,
+        target: GitTarget,
+        folder: Path,
+        *,
+        message: str,
+        author: tuple[str, str],
+    ) -> str:
+        """Commit the files of `folder` as the first commit of a branch and push it.
+
+        `target.ref` is the branch; `author` is name and email. The new commit's id.
+
+        Raises:
+            Conflict: if the branch exists.
+        """
+        name, email = author
+        identity = {
+            "GIT_AUTHOR_NAME": name,
+            "GIT_AUTHOR_EMAIL": email,
+            "GIT_COMMITTER_NAME": name,
+            "GIT_COMMITTER_EMAIL": email,
+        }
+        with tempfile.TemporaryDirectory() as parent:
+            index = Path(parent) / "work"
+            await self._git(
+                ["init", "--quiet", f"--initial-branch={target.ref}", index]
+            )
+            tree = [f"--git-dir={index / '.git'}", f"--work-tree={folder}"]
+            await self._git([*tree, "add", "--all", "--force", "."], cwd=folder)
+            await self._git(
+                [*tree, "commit", "--quiet", "--allow-empty", "-m", message],
+                cwd=folder,
+                extra=identity,
+            )
+            found = await self._git([*tree, "rev-parse", "HEAD"], cwd=folder)
+            destination = self._clone_url(target)
+            await self._git(
+                [
+                    *tree,
+                    "push",
+                    "--quiet",
+                    destination,
+                    f"HEAD:refs/heads/{target.ref}",
+                ],
+                cwd=folder,
+                extra=self._credentials(target),
+                conflict="rejected",
+            )
+        return found.decode().strip()
+
+    def _integration(self, host: str) -> tuple[str, Integration]:
+        found = self._by_host.get(host)
+        if found is None:
+            raise NotFound(f"No integration is configured for the host {host}")
+        return found
+
+    def _mirror(self, target: GitTarget) -> Path:
+        kind, integration = self._integration(target.host)
+        if not NAME.fullmatch(target.repository) or ".." in target.repository:
+            raise Invalid(
+                f"repository: {target.repository!r} is not a repository's name"
+            )
+        if kind == "local" and integration.directory is not None:
+            return integration.directory / f"{target.repository}.git"
+        return self._root / target.host.replace(":", "_") / f"{target.repository}.git"
+
+    def _clone_url(self, target: GitTarget) -> str:
+        if target.kind == "local":
+            return str(self._mirror(target))
+        return target.clone_url
+
+    def _credentials(self, target: GitTarget) -> Mapping[str, str]:
+        _, integration = self._integration(target.host)
+        if integration.token is None:
+            return {}
+        # Through the environment: an argument would show in the process list.
+        user = integration.username or "x-access-token"
+        raw = f"{user}:{integration.token.get_secret_value()}".encode()
+        header = f"Authorization: Basic {base64.b64encode(raw).decode()}"
+        return {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.https://{target.host}/.extraHeader",
+            "GIT_CONFIG_VALUE_0": header,
+        }
+
+    async def _update(self, target: GitTarget, mirror: Path) -> None:
+        extra = self._credentials(target)
+        if not mirror.is_dir():
+            await asyncio.to_thread(mirror.parent.mkdir, parents=True, exist_ok=True)
+            parent = tempfile.mkdtemp(dir=mirror.parent)
+            try:
+                made = Path(parent) / "made.git"
+                arguments = ["clone", "--quiet", "--mirror", "--filter=blob:none"]
+                await self._git([*arguments, target.clone_url, str(made)], extra=extra)
+                await asyncio.to_thread(made.rename, mirror)
+            finally:
+                await asyncio.to_thread(shutil.rmtree, parent, ignore_errors=True)
+        else:
+            await self._git(["fetch", "--quiet", "--prune"], cwd=mirror, extra=extra)
+
+    async def _git(
+        self,
+        arguments: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        data: bytes | None = None,
+        extra: Mapping[str, str] | None = None,
+        allow: Sequence[int] = (),
+        limit: int = FILE_LIMIT * 2,
+        conflict: str | None = None,
+    ) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            "-c",
+            "safe.directory=*",
+            *(str(argument) for argument in arguments),
+            cwd=cwd,
+            stdin=asyncio.subprocess.PIPE if data else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**_environment(), **(extra or {})},
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(data), SECONDS)
+        except TimeoutError:
+            raise Unavailable(f"git {arguments[0]} took over {SECONDS:.0f} s") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if len(out) > limit:
+            raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
+        if process.returncode and process.returncode not in allow:
+            raise _failure(err.decode(errors="replace"), conflict)
+        return out
+
+
+class _Coalesced:
+    """Runs that start after a call serve every call made before they start."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._started = 0
+
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        asked = self._started
+        async with self._lock:
+            # One run had begun when this was asked, a second began after: it serves.
+            if self._started > asked:
+                return
+            self._started += 1
+            await work()
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": os.environ.get("HOME", "/"),
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
+    }
+
+
+def _failure(
+    text: str, conflict: str | None
+) -> NotFound | Conflict | Unavailable | Invalid:
+    line = next(
+        (x for x in text.splitlines() if x.startswith(("fatal", "error"))), text
+    )
+    line = re.sub(r"//[^/@\s]+@", "//***@", line.strip())[:300]
+    if conflict and conflict in text:
+        return Conflict(line)
+    lowered = text.lower()
+    if "could not resolve" in lowered or "unable to access" in lowered:
+        return Unavailable(f"The Git host does not answer: {line}")
+    if "not found" in lowered or "not a git repository" in lowered:
+        return NotFound(line)
+    if "bad object" in lowered or "not a valid object" in lowered:
+        return NotFound(line)
+    return Invalid(f"git: {line}")
+
+
+def _clean(path: str) -> str:
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts or "\n" in path or "\0" in path:
+        raise Invalid(f"path: {path!r} leads outside the repository")
+    return "/".join(parts)
+
+
+def _bare(directory: Path | None) -> list[Path]:
+    if directory is None or not directory.is_dir():
+        return []
+    return [path for path in directory.glob("*.git") if (path / "HEAD").is_file()]
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+    except tarfile.FilterError as error:
+        raise Invalid(f"path: {error}") from error

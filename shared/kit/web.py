@@ -1,0 +1,255 @@
+"""The HTTP face that all services share: errors, limits, health, metrics, callers."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.contracts.errors import (
+    CallboardError,
+    Invalid,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+from shared.kit import logs
+from shared.kit.auth import HEADER, Principal, PrincipalTokens
+
+Check = Callable[[], Awaitable[None]]
+BODY_LIMIT = 10 * 1024 * 1024
+HEARTBEAT_SECONDS = 15.0
+CHECK_SECONDS = 3.0
+CORRELATION = re.compile(r"[\w.:-]{1,80}")
+STATUS_NAMES = {405: "MethodNotAllowedError", 413: "PayloadTooLargeError"}
+
+
+def make_app(
+    name: str, *, lifespan: Any = None, body_limit: int = BODY_LIMIT
+) -> FastAPI:
+    """A FastAPI app with the house's errors, limits and health routes.
+
+    `app.state.checks` maps a dependency's name to a coroutine function that raises
+    when it is not usable; `app.state.tokens` must hold a `PrincipalTokens`.
+    """
+    app = FastAPI(title=f"Callboard {name}", lifespan=lifespan, openapi_url=None)
+    app.state.checks = {}
+    app.state.name = name
+    log = logs.get_logger(name)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        if not isinstance(error, CallboardError | HTTPException):
+            log.error("request_failed", path=request.url.path, exc_info=error)
+        return error_response(request, error)
+
+    async def malformed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        return error_response(request, Invalid(f"{where or 'body'}: {first['msg']}"))
+
+    app.add_exception_handler(CallboardError, failed)
+    app.add_exception_handler(HTTPException, failed)
+    app.add_exception_handler(RequestValidationError, malformed)
+    app.add_exception_handler(Exception, failed)
+    app.add_middleware(_Edge, limit=body_limit)
+    _health(app)
+    return app
+
+
+def _health(app: FastAPI) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        found = await run_checks(app.state.checks)
+        ready = all(state == "ok" for state in found.values())
+        body = {
+            "service": app.state.name,
+            "status": "ok" if ready else "not ready",
+            "checks": found,
+        }
+        return json_response(body, status=200 if ready else 503)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def run_checks(checks: Mapping[str, Check]) -> dict[str, str]:
+    """Each dependency's state: "ok", or what is wrong with it."""
+
+    async def one(check: Check) -> str:
+        try:
+            await asyncio.wait_for(check(), CHECK_SECONDS)
+        except TimeoutError:
+            return f"no answer within {CHECK_SECONDS:.0f} s"
+        except Exception as error:  # noqa: BLE001 - a check may fail in any way
+            return str(error) or type(error).__name__
+        return "ok"
+
+    states = await asyncio.gather(*(one(check) for check in checks.values()))
+    return dict(zip(checks, states, strict=True))
+
+
+def error_body(name: str, message: str, method: str, url: str, status: int) -> bytes:
+    """The error body that Backstage's clients read (facts: every REST error)."""
+    return orjson.dumps(
+        {
+            "error": {"name": name, "message": message},
+            "request": {"method": method, "url": url},
+            "response": {"statusCode": status},
+        }
+    )
+
+
+def error_response(request: Request, error: Exception) -> Response:
+    """The answer to a failed request; what nobody foresaw tells no details."""
+    headers: dict[str, str] = {}
+    if isinstance(error, CallboardError):
+        name, message, status = error.name, error.message, error.status
+    elif isinstance(error, HTTPException):
+        status, message = error.status_code, str(error.detail)
+        name = NotFound.name if status == 404 else STATUS_NAMES.get(status, "Error")
+        headers.update(error.headers or {})
+    else:
+        name, message, status = "Error", "Internal error; the log tells more", 500
+    if isinstance(error, TooMany | Unavailable):
+        headers["retry-after"] = str(error.retry_after)
+    url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    body = error_body(name, message, request.method, url, status)
+    return Response(body, status, headers, "application/json; charset=utf-8")
+
+
+def json_response(
+    value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """JSON as Backstage sends it, with the charset in its media type."""
+    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    return Response(body, status, headers, "application/json; charset=utf-8")
+
+
+def caller_of(request: Request) -> Principal:
+    """Who is asking.
+
+    Raises:
+        Unauthenticated: if the gateway did not say.
+    """
+    token = request.headers.get(HEADER)
+    if not token:
+        raise Unauthenticated("Missing credentials")
+    tokens: PrincipalTokens = request.app.state.tokens
+    return tokens.verify(token)
+
+
+def caller(request: Request) -> Principal:
+    """`caller_of` as a FastAPI dependency."""
+    return caller_of(request)
+
+
+Caller = Annotated[Principal, Depends(caller)]
+
+
+def sse_frame(
+    *,
+    data: str | bytes,
+    event: str | None = None,
+    id: str | None = None,  # noqa: A002
+) -> bytes:
+    """One server-sent event (WHATWG HTML, section 9.2); newlines split `data`."""
+    text = data.decode() if isinstance(data, bytes) else data
+    lines = [f"id: {id}"] if id is not None else []
+    if event is not None:
+        lines.append(f"event: {event}")
+    lines += [f"data: {line}" for line in text.split("\n")]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def sse(
+    frames: AsyncIterator[bytes], *, heartbeat: float = HEARTBEAT_SECONDS
+) -> Response:
+    """A stream of server-sent events with a comment whenever it is quiet."""
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(
+        _with_heartbeat(frames, heartbeat), 200, headers, "text/event-stream"
+    )
+
+
+async def _with_heartbeat(
+    frames: AsyncIterator[bytes], seconds: float
+) -> AsyncIterator[bytes]:
+    pending: asyncio.Task[bytes] | None = None
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(_next(frames))
+            done, _ = await asyncio.wait({pending}, timeout=seconds)
+            if not done:
+                yield b": \n\n"
+                continue
+            frame, pending = pending, None
+            try:
+                yield frame.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        if pending is not None:
+            pending.cancel()
+        closing = getattr(frames, "aclose", None)
+        if closing is not None and (pending is None or pending.done()):
+            await closing()
+
+
+async def _next(frames: AsyncIterator[bytes]) -> bytes:
+    return await frames.__anext__()
+
+
+class _Edge:
+    """Binds the request's trace, counts its body's bytes, refuses what is too large."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self.limit:
+            await self._too_large(scope, receive, send)
+            return
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        parent = headers.get(b"traceparent", b"").decode("latin-1") or None
+        correlated = given if CORRELATION.fullmatch(given) else None
+        with logs.traced(parent, correlated):
+            await self.app(scope, self._counted(receive), send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.limit:
+                raise TooLarge(f"body: over the limit of {self.limit} bytes")
+            return message
+
+        return counted
+
+    async def _too_large(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error = TooLarge(f"body: over the limit of {self.limit} bytes")
+        await error_response(Request(scope), error)(scope, receive, send)

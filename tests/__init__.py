@@ -1,0 +1,1 @@
+"""The suites: one folder a service, plus contracts, kit, journeys, faults, bench."""

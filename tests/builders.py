@@ -1,0 +1,51 @@
+"""Valid entities with defaults: a test names only what matters to it."""
+
+from typing import Any
+
+Entity = dict[str, Any]
+
+
+def entity(
+    kind: str, name: str, spec: dict[str, Any], metadata: dict[str, Any] | None = None
+) -> Entity:
+    return {
+        "apiVersion": "backstage.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "default", **(metadata or {})},
+        "spec": spec,
+    }
+
+
+def component(name: str = "web", metadata: Any = None, **spec: Any) -> Entity:
+    given = {"type": "service", "lifecycle": "production", "owner": "team-a", **spec}
+    return entity("Component", name, given, metadata)
+
+
+def api(name: str = "orders", metadata: Any = None, **spec: Any) -> Entity:
+    given = {
+        "type": "openapi",
+        "lifecycle": "production",
+        "owner": "team-a",
+        "definition": "openapi: 3.1.0",
+        **spec,
+    }
+    return entity("API", name, given, metadata)
+
+
+def group(name: str = "team-a", metadata: Any = None, **spec: Any) -> Entity:
+    return entity("Group", name, {"type": "team", "children": [], **spec}, metadata)
+
+
+def user(name: str = "ann", metadata: Any = None, **spec: Any) -> Entity:
+    return entity("User", name, {"memberOf": ["team-a"], **spec}, metadata)
+
+
+def system(name: str = "shop", metadata: Any = None, **spec: Any) -> Entity:
+    return entity("System", name, {"owner": "team-a", **spec}, metadata)
+
+
+def template(name: str = "service", metadata: Any = None, **spec: Any) -> Entity:
+    steps = [{"id": "say", "action": "debug:log", "input": {"message": "hello"}}]
+    given = {"type": "service", "owner": "team-a", "steps": steps, **spec}
+    made = entity("Template", name, given, metadata)
+    return {**made, "apiVersion": "scaffolder.backstage.io/v1beta3"}

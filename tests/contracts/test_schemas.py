@@ -1,0 +1,123 @@
+"""Events keep their promise: today's code and the stored schemas read each other.
+
+`make schemas` is not needed: `python -m tests.contracts.write` stores the schema of a
+new event type; a changed one must be a new version, or stay readable both ways.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from shared.contracts.catalog import Cause
+from shared.contracts.envelope import Envelope, Payload
+from shared.contracts.errors import Invalid
+from shared.contracts.events import PAYLOADS, payload_of
+
+SCHEMAS = Path(__file__).parent / "schemas"
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+SAMPLES: dict[str, dict[str, Any]] = {
+    "entity": {
+        "entity_ref": "component:default/web",
+        "revision": 3,
+        "entity": {"kind": "Component", "metadata": {"name": "web"}},
+        "changed": ["metadata.description"],
+        "relations_added": [{"type": "ownedBy", "targetRef": "group:default/a"}],
+        "actor": "user:default/ann",
+        "cause": Cause(kind="push", commit="abc", changed_at=NOW),
+    },
+    "site": {
+        "entity_ref": "component:default/web",
+        "title": "Web",
+        "site": "0f",
+        "pages": 4,
+        "duration_ms": 900,
+        "built_at": NOW,
+    },
+    "run": {
+        "task_id": "t1",
+        "template_ref": "template:default/service",
+        "created_by": "user:default/ann",
+        "status": "processing",
+        "sequence": 2,
+        "step_id": "fetch",
+        "step_status": "processing",
+    },
+    "repository": {
+        "provider": "gitea",
+        "host": "git.example.org",
+        "repository": "payments",
+        "url": "https://git.example.org/payments",
+        "ref": "refs/heads/main",
+        "before": "0" * 40,
+        "after": "1" * 40,
+        "changed_paths": ["catalog-info.yaml"],
+        "pusher": "ann",
+        "delivery": "d1",
+    },
+}
+
+
+def sample(type_: str) -> Payload:
+    return PAYLOADS[type_].model_validate(SAMPLES[type_.split(".")[1]])
+
+
+@pytest.mark.parametrize("type_", sorted(PAYLOADS))
+def test_every_type_has_a_stored_schema(type_: str) -> None:
+    """A new event is published with its schema, or not at all."""
+    path = SCHEMAS / f"{type_}.json"
+    assert path.is_file(), f"store it: python -m tests.contracts.write {type_}"
+
+
+@pytest.mark.parametrize("type_", sorted(PAYLOADS))
+def test_what_is_said_today_is_read_by_yesterdays_schema(type_: str) -> None:
+    """New to old: a consumer that knows the stored schema understands the event."""
+    stored = json.loads((SCHEMAS / f"{type_}.json").read_text())
+    data = sample(type_).model_dump(mode="json")
+    jsonschema.Draft202012Validator(stored).validate(data)
+
+
+@pytest.mark.parametrize("type_", sorted(PAYLOADS))
+def test_what_was_said_yesterday_is_read_today(type_: str) -> None:
+    """Old to new: only what the stored schema demands is demanded of old events."""
+    stored = json.loads((SCHEMAS / f"{type_}.json").read_text())
+    whole = sample(type_).model_dump(mode="json")
+    least = {name: whole[name] for name in stored["required"]}
+    PAYLOADS[type_].model_validate({**least, "a_field_of_tomorrow": 1})
+
+
+def test_an_envelope_survives_the_wire() -> None:
+    """What was put in comes out, typed, with the trace it belongs to."""
+    payload = sample("callboard.entity.updated.v1")
+    sent = Envelope.of(
+        payload, source="/catalog", subject="component:default/web", traceparent="00-a"
+    )
+    read = Envelope.parse(sent.to_bytes())
+    assert read == sent
+    assert payload_of(read) == payload
+
+
+@pytest.mark.parametrize(
+    ("raw", "named"),
+    [
+        (b"{", "message"),
+        (b"{}", "id"),
+        (b'{"id":"1","source":"/x","type":"t","subject":"s","data":{}}', "time"),
+    ],
+)
+def test_what_is_no_envelope_is_refused_by_name(raw: bytes, named: str) -> None:
+    """A poison message is told with the attribute that it breaks."""
+    with pytest.raises(Invalid) as caught:
+        Envelope.parse(raw)
+    assert caught.value.message.startswith(named) or "JSON" in caught.value.message
+
+
+def test_an_unknown_type_is_refused() -> None:
+    """Nobody guesses what an event of another version means."""
+    payload = sample("callboard.entity.created.v1")
+    sent = Envelope.of(payload, source="/catalog", subject="x")
+    with pytest.raises(Invalid, match="unknown event type"):
+        payload_of(sent.model_copy(update={"type": "callboard.entity.created.v9"}))

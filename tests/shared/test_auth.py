@@ -1,0 +1,51 @@
+"""Principals: signed by one of us, short-lived, and refused otherwise."""
+
+import time
+
+import jwt
+import pytest
+
+from shared.contracts.errors import Unauthenticated
+from shared.kit.auth import AUDIENCE, Principal, PrincipalTokens
+
+SECRET = "a-secret-for-tests-only-0123456789abcdef"
+ANN = Principal(
+    subject="user:default/ann",
+    kind="user",
+    ownership=("user:default/ann", "group:default/a"),
+    permission="catalog.entity.read",
+    decision="conditional",
+    conditions={"not": {"rule": "HAS_ANNOTATION", "params": {"annotation": "x"}}},
+)
+
+
+def test_a_principal_survives_its_token() -> None:
+    """Subject, ownership and conditions arrive as they were sent."""
+    assert PrincipalTokens(SECRET).verify(PrincipalTokens(SECRET).sign(ANN)) == ANN
+
+
+def test_a_token_of_another_house_is_refused() -> None:
+    """Another secret, another audience, no expiry, an expired one: all nobody."""
+    ours = PrincipalTokens(SECRET)
+    good = {"sub": "x", "typ": "service", "aud": AUDIENCE, "exp": int(time.time()) + 60}
+    forged = [
+        jwt.encode(good, SECRET[::-1], algorithm="HS256"),
+        jwt.encode({**good, "aud": "others"}, SECRET, algorithm="HS256"),
+        jwt.encode({**good, "exp": 1}, SECRET, algorithm="HS256"),
+        jwt.encode({k: v for k, v in good.items() if k != "exp"}, SECRET, "HS256"),
+        jwt.encode(good, "", algorithm="none"),
+        "not-a-token",
+    ]
+    for token in forged:
+        with pytest.raises(Unauthenticated):
+            ours.verify(token)
+
+
+def test_a_remembered_token_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache never outlives the token."""
+    ours = PrincipalTokens(SECRET)
+    token = ours.sign(ANN, seconds=30)
+    ours.verify(token)
+    later = time.time() + 31
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert ours._verified[token][0] <= later

@@ -1,0 +1,62 @@
+"""The configuration: Backstage's sections, the environment's values, errors by key."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.errors import Invalid
+from shared.kit.config import load_config
+
+
+def config(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "app-config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_backstages_file_is_read_as_it_is(tmp_path: Path) -> None:
+    """Known sections are taken, unknown keys are told once, `guest:` alone counts."""
+    text = """
+app: {title: Shop}
+organization: {name: Shop}
+backend: {baseUrl: 'http://x', database: {client: pg}, reading: {allow: [{host: a}]}}
+auth: {providers: {guest: }}
+catalog:
+  rules: [{allow: [Component, {kind: Template, spec.type: service}]}]
+  locations: [{type: url, target: 'https://a/b'}]
+  processingInterval: false
+"""
+    found = load_config(config(tmp_path, text), {})
+    assert found.organization.name == "Shop"
+    assert found.auth.providers.guest is not None
+    assert found.catalog.locations[0].target == "https://a/b"
+    assert sorted(found.warnings) == ["backend.database", "catalog.processingInterval"]
+
+
+def test_the_environment_fills_in(tmp_path: Path) -> None:
+    """`${NAME}`, its default, and the escape."""
+    text = "organization: {name: '${ORG}-${X:-y}-$${Z}'}"
+    found = load_config(config(tmp_path, text), {"ORG": "shop"})
+    assert found.organization.name == "shop-y-${Z}"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("organization: {name: '${NO_SUCH}'}", "organization.name.*NO_SUCH"),
+        ("catalog: {locations: [{type: ftp, target: x}]}", "catalog.locations.0.type"),
+        ("permission: {enabled: perhaps}", "permission.enabled"),
+        ("[1, 2]", "object"),
+        ("a: [", "YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
+    """A missing variable and an unknown value are errors that name the key."""
+    with pytest.raises(Invalid, match=named):
+        load_config(config(tmp_path, text), {})
+
+
+def test_a_token_does_not_show(tmp_path: Path) -> None:
+    """Printing the configuration prints no secret."""
+    text = "integrations: {github: [{host: github.com, token: hunter2}]}"
+    assert "hunter2" not in repr(load_config(config(tmp_path, text), {}))

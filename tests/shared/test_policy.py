@@ -1,0 +1,67 @@
+"""Conditions on one entity: the rules and their combinations."""
+
+from typing import Any
+
+import pytest
+
+from shared.contracts.errors import Invalid
+from shared.kit.auth import Principal
+from shared.kit.policy import matches, permits
+from tests.builders import component
+
+WEB = component(
+    "web",
+    {
+        "annotations": {"callboard.dev/visibility": "restricted"},
+        "labels": {"tier": "1"},
+        "tags": ["java"],
+    },
+    owner="team-a",
+)
+
+
+def rule(name: str, **params: Any) -> dict[str, Any]:
+    return {"rule": name, "resourceType": "catalog-entity", "params": params}
+
+
+@pytest.mark.parametrize(
+    ("criteria", "met"),
+    [
+        (rule("HAS_ANNOTATION", annotation="callboard.dev/visibility"), True),
+        (
+            rule("HAS_ANNOTATION", annotation="callboard.dev/visibility", value="open"),
+            False,
+        ),
+        (rule("HAS_LABEL", label="tier", value="1"), True),
+        (rule("HAS_METADATA", key="tags", value="java"), True),
+        (rule("HAS_SPEC", key="lifecycle", value="production"), True),
+        (rule("HAS_SPEC", key="nothing"), False),
+        (rule("IS_ENTITY_KIND", kinds=["API", "component"]), True),
+        (rule("IS_ENTITY_OWNER", claims=["group:default/team-a"]), True),
+        (rule("IS_ENTITY_OWNER", claims=["group:default/team-b"]), False),
+        ({"not": rule("IS_ENTITY_KIND", kinds=["API"])}, True),
+        ({"allOf": [rule("IS_ENTITY_KIND", kinds=["API"])]}, False),
+        ({"anyOf": [rule("IS_ENTITY_KIND", kinds=["API"])]}, False),
+    ],
+)
+def test_criteria_are_met(criteria: dict[str, Any], met: bool) -> None:
+    """Each rule reads its own part of the entity."""
+    assert matches(criteria, WEB) is met
+
+
+def test_an_owner_in_another_namespace_is_another_owner() -> None:
+    """An owner without a namespace is in the entity's own."""
+    there = component("web", {"namespace": "shop"}, owner="team-a")
+    assert matches(rule("IS_ENTITY_OWNER", claims=["group:shop/team-a"]), there)
+
+
+def test_an_unknown_rule_allows_nothing() -> None:
+    """A rule that nobody knows is an error, not a yes."""
+    with pytest.raises(Invalid, match="unknown permission rule"):
+        matches(rule("IS_NICE"), WEB)
+
+
+def test_a_conditional_decision_without_conditions_permits_nothing() -> None:
+    """Deny is the default."""
+    nobody = Principal(subject="user:x/y", kind="user", decision="conditional")
+    assert not permits(nobody, WEB)

@@ -1,0 +1,166 @@
+"""The face that all services share: errors, limits, health, callers, streams."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.contracts.errors import Conflict, Unavailable
+from shared.kit import logs, web
+from shared.kit.auth import PrincipalTokens
+
+
+@pytest.fixture
+def app(tokens: PrincipalTokens) -> FastAPI:
+    app = web.make_app("test", body_limit=1000)
+    app.state.tokens = tokens
+
+    @app.get("/fails/{how}")
+    async def fails(how: str) -> None:
+        errors: dict[str, Exception] = {
+            "conflict": Conflict("taken"),
+            "away": Unavailable("the store is away", retry_after=7),
+            "bug": KeyError("a secret detail"),
+        }
+        raise errors[how]
+
+    @app.post("/echo")
+    async def echo(request: Request, who: web.Caller) -> dict[str, Any]:
+        return {"size": len(await request.body()), "who": who.subject}
+
+    @app.get("/trace")
+    async def trace() -> dict[str, str]:
+        return {"id": logs.correlation.get(), "parent": logs.traceparent.get()}
+
+    @app.get("/stream")
+    async def stream() -> Response:
+        async def frames() -> AsyncIterator[bytes]:
+            yield web.sse_frame(data="one\ntwo", event="log", id="1")
+            await asyncio.Event().wait()
+
+        return web.sse(frames(), heartbeat=0.01)
+
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "name"),
+    [
+        ("/fails/conflict", 409, "ConflictError"),
+        ("/fails/away", 503, "ServiceUnavailableError"),
+        ("/fails/bug", 500, "Error"),
+        ("/nowhere?x=1", 404, "NotFoundError"),
+    ],
+)
+async def test_every_error_has_the_one_shape(
+    client: httpx.AsyncClient, path: str, status: int, name: str
+) -> None:
+    """Clients find the name, the request and the status where Backstage puts them."""
+    answer = await client.get(path)
+    body = answer.json()
+    assert answer.status_code == status == body["response"]["statusCode"]
+    assert body["error"]["name"] == name
+    assert body["request"] == {"method": "GET", "url": path}
+
+
+async def test_what_nobody_foresaw_tells_no_details(client: httpx.AsyncClient) -> None:
+    """A bug's message stays in the log."""
+    assert "secret" not in (await client.get("/fails/bug")).text
+
+
+async def test_an_unavailable_answer_says_when_to_come_back(
+    client: httpx.AsyncClient,
+) -> None:
+    """503 carries Retry-After."""
+    assert (await client.get("/fails/away")).headers["retry-after"] == "7"
+
+
+async def test_only_the_gateways_callers_come_in(
+    client: httpx.AsyncClient, principal_headers: Callable[..., dict[str, str]]
+) -> None:
+    """No principal, or a forged one, is refused; a signed one is who it says."""
+    assert (await client.post("/echo")).status_code == 401
+    forged = {"callboard-principal": "x.y.z"}
+    assert (await client.post("/echo", headers=forged)).status_code == 401
+    answer = await client.post("/echo", headers=principal_headers(), content=b"abc")
+    assert answer.json() == {"size": 3, "who": "user:default/ann"}
+
+
+async def test_a_body_over_the_limit_is_refused(
+    client: httpx.AsyncClient, principal_headers: Callable[..., dict[str, str]]
+) -> None:
+    """Told or untold length, the limit holds."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 500
+
+    for content in (b"x" * 1001, chunks()):
+        answer = await client.post(
+            "/echo", headers=principal_headers(), content=content
+        )
+        assert answer.status_code == 413
+        assert "1000 bytes" in answer.json()["error"]["message"]
+
+
+async def test_ready_tells_the_truth_per_dependency(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    """One dependency away: not ready, and which; alive all the same."""
+
+    async def fine() -> None:
+        return
+
+    async def away() -> None:
+        raise Unavailable("the log is away")
+
+    app.state.checks.update(store=fine, log=away)
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"store": "ok", "log": "the log is away"}
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_trace_runs_through_the_request(client: httpx.AsyncClient) -> None:
+    """The caller's trace and correlation id go on; nonsense is replaced."""
+    parent = f"00-{'a' * 32}-{'b' * 16}-01"
+    headers = {"traceparent": parent, "x-request-id": "r-1"}
+    found = (await client.get("/trace", headers=headers)).json()
+    assert found["id"] == "r-1"
+    assert found["parent"].split("-")[1] == "a" * 32
+    other = await client.get("/trace", headers={"x-request-id": "a b\tc"})
+    assert " " not in other.json()["id"]
+
+
+async def test_a_quiet_stream_has_a_heartbeat() -> None:
+    """A frame's lines are each marked, and a comment follows when it is quiet."""
+
+    async def frames() -> AsyncIterator[bytes]:
+        yield web.sse_frame(data="one\ntwo", event="log", id="1")
+        await asyncio.Event().wait()
+
+    body = web.sse(frames(), heartbeat=0.01).body_iterator
+    assert await anext(body) == b"id: 1\nevent: log\ndata: one\ndata: two\n\n"
+    assert await anext(body) == b": \n\n"
+    await body.aclose()  # type: ignore[union-attr]
+
+
+def test_secrets_do_not_reach_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """Values under secret-looking names are starred."""
+    logs.configure("test")
+    logs.get_logger("test").warning("signed", api_token="hunter2", ok="yes")
+    told = capsys.readouterr().err
+    assert "hunter2" not in told
+    assert '"ok":"yes"' in told
