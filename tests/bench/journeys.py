@@ -1,0 +1,87 @@
+"""What a person waits for: start, push to visible, push to search, docs, a run."""
+
+import secrets
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench.portal import BenchPortal
+
+RUNS = 5
+ENTITY = "/api/catalog/entities/by-name/component/default/payments"
+TEMPLATE = "template:default/python-service"
+
+
+def measure(portal: BenchPortal) -> None:
+    """Print every figure with its median, smallest and largest."""
+    tell("first start, example loaded", [portal.up()], "≤ 90 s with set-up")
+    portal.down()
+    starts = []
+    for _ in range(3):
+        starts.append(portal.up())
+        portal.down()
+    portal.up()
+    tell("start to ready, loaded before", starts, "≤ 6 s")
+    tell("push → visible", times(RUNS, lambda: pushed(portal, "visible")), "≤ 1 s")
+    tell("push → search", times(RUNS, lambda: pushed(portal, "search")), "≤ 2 s")
+    tell("push → docs", times(3, lambda: pushed(portal, "docs")), "≤ 3 s")
+    memory(portal)
+
+
+def times(runs: int, once: Callable[[], float]) -> list[float]:
+    return [once() for _ in range(runs)]
+
+
+def tell(what: str, seconds: list[float], aim: str) -> None:
+    middle, least, most = statistics.median(seconds), min(seconds), max(seconds)
+    print(f"{what:32} {middle:6.2f} s  ({least:.2f}–{most:.2f})  aim {aim}", flush=True)
+
+
+def memory(portal: BenchPortal) -> None:
+    """Print resident and proportional megabytes, by process and in all."""
+    found = portal.memory()
+    for name, (resident, proportional) in found.items():
+        print(
+            f"  {name:12} {resident:6.0f} MB resident {proportional:6.0f} MB own share"
+        )
+    resident, proportional = (sum(m[i] for m in found.values()) for i in (0, 1))
+    print(
+        f"memory of all: {resident:.0f} MB resident, {proportional:.0f} MB proportional"
+    )
+
+
+def pushed(portal: BenchPortal, until: str) -> float:
+    """Seconds from the start of `git push` until the new word shows."""
+    word = f"zq{secrets.token_hex(4)}"
+    folder = portal.data / "workshop" / "payments"
+    git(folder, "pull", "-q", "--rebase")
+    if until == "docs":
+        page = folder / "docs" / "index.md"
+        page.write_text(page.read_text() + f"\n\nMeasured {word}.\n")
+    else:
+        describe(folder / "catalog-info.yaml", word)
+    git(folder, "commit", "-qam", f"Measure {word}")
+    began = time.monotonic()
+    git(folder, "push", "-q")
+    paths = {
+        "visible": ENTITY,
+        "search": f"/api/search/query?term={word}",
+        "docs": "/api/techdocs/pages/default/component/payments/",
+    }
+    portal.seconds_until(paths[until], word)
+    return time.monotonic() - began
+
+
+def describe(path: Path, word: str) -> None:
+    """Put a word at the end of the first description."""
+    lines = path.read_text().splitlines()
+    at = next(n for n, line in enumerate(lines) if "description:" in line)
+    lines[at] = f"  description: Takes payments for every ticket ({word})"
+    path.write_text("\n".join(lines) + "\n")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    command = ["git", "-C", str(folder), *arguments]
+    subprocess.run(command, check=True, capture_output=True, text=True)

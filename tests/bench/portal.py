@@ -1,0 +1,74 @@
+"""A portal that is measured: started and stopped by the command, asked over HTTP."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+CALLBOARD = Path(sys.prefix) / "bin" / "callboard"
+STEP_SECONDS = 0.01
+
+
+class BenchPortal:
+    """One data folder and its portal."""
+
+    def __init__(self, data: Path, port: int, example: str) -> None:
+        self.data = data
+        self.url = f"http://127.0.0.1:{port}"
+        where = ["--data", str(data)]
+        self._up = [CALLBOARD, "up", *where, "--port", str(port), "--detach"]
+        self._up += ["--example", example]
+        self._down = [CALLBOARD, "down", *where]
+
+    def up(self) -> float:
+        """Start it; the seconds until the command returned."""
+        began = time.monotonic()
+        subprocess.run(self._up, check=True, capture_output=True, text=True)
+        return time.monotonic() - began
+
+    def down(self) -> None:
+        subprocess.run(self._down, check=False, capture_output=True)
+
+    @property
+    def token(self) -> str:
+        return (self.data / "token").read_text().strip()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        found: dict[str, int] = json.loads((self.data / "run.json").read_text())["pids"]
+        return found
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(self.url + path, data, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def seconds_until(self, path: str, word: str, limit: float = 30.0) -> float:
+        """How long until the answer of `path` holds `word`, from now."""
+        began = time.monotonic()
+        while word not in json.dumps(self.ask(path)):
+            if time.monotonic() - began > limit:
+                raise TimeoutError(f"{path} did not show {word} in {limit} s")
+            time.sleep(STEP_SECONDS)
+        return time.monotonic() - began
+
+    def memory(self) -> dict[str, tuple[float, float]]:
+        """Megabytes by process: resident, and proportional (shared pages divided)."""
+        return {name: _memory(pid) for name, pid in self.pids.items()}
+
+
+def _memory(pid: int) -> tuple[float, float]:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    kilobytes = [
+        re.search(rf"^{k}:\s+(\d+)", text, re.MULTILINE) for k in ("Rss", "Pss")
+    ]
+    resident, proportional = (int(k[1]) / 1024 if k else 0.0 for k in kilobytes)
+    return resident, proportional

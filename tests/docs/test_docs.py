@@ -1,0 +1,134 @@
+"""The papers agree with the code: services, topics, commands, rooms, words, links."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.cli.commands import app
+from deploy.embedded.rundata import SERVICES
+from shared.contracts.topics import TOPICS
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+PAPERS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table row."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_readme_fits_one_screen() -> None:
+    """A newcomer reads it whole."""
+    assert README.count("\n") <= 90
+
+
+def test_the_readmes_table_has_the_five_services() -> None:
+    """Each service stands in the table, and no other."""
+    named = [row[0] for row in rows(README) if row[0] in SERVICES]
+    assert sorted(named) == sorted(SERVICES)
+    folders = {path.parent.name for path in (ROOT / "services").glob("*/main.py")}
+    assert folders == set(SERVICES)
+
+
+def test_the_readme_names_only_topics_that_exist() -> None:
+    """What a service hears and says is a topic of the contracts."""
+    for row in rows(README):
+        if row[0] in SERVICES:
+            for name in re.findall(r"`([a-z-]+)`", row[2] + row[3]):
+                assert name in TOPICS
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    """`callboard X` in the README is a command of the program."""
+    names = {
+        command.name or command.callback.__name__ for command in app.registered_commands
+    }  # type: ignore[union-attr]
+    names |= {group.name for group in app.registered_groups if group.name}
+    for name in re.findall(r"`callboard ([a-z]+)", README):
+        assert name in names
+
+
+def test_every_make_target_of_the_papers_exists() -> None:
+    """`make X` in a paper is a target of the Makefile."""
+    targets = set(
+        re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    )
+    for paper in PAPERS:
+        for name in re.findall(r"`make ([a-z-]+)", paper.read_text()):
+            assert name in targets, f"{paper.name}: make {name}"
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+def test_links_lead_somewhere(paper: Path) -> None:
+    """A relative link's target exists."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", paper.read_text()):
+        assert (paper.parent / target).exists(), f"{paper.name}: {target}"
+
+
+def test_the_tree_of_the_readme_is_there() -> None:
+    """Every folder that the README points to exists."""
+    block = README.split("## Find your way")[1].split("```")[1]
+    for line in block.strip().splitlines():
+        assert (ROOT / line.split()[0]).is_dir(), line
+
+
+def test_adrs_are_numbered_without_gaps() -> None:
+    """Decisions are found by their number."""
+    numbers = sorted(
+        int(path.name[:4]) for path in (ROOT / "docs" / "adr").glob("*.md")
+    )
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_glossary_is_sorted_and_says_each_word_once() -> None:
+    """One word per thing."""
+    words = [row[0] for row in rows((ROOT / "docs" / "glossary.md").read_text())][2:]
+    assert words == sorted(set(words))
+
+
+def test_no_file_is_a_drawer() -> None:
+    """Names say what a file holds."""
+    vague = {"utils.py", "common.py", "base.py", "core.py", "helpers.py", "service.py"}
+    for top in ("services", "shared", "deploy"):
+        found = {path.name for path in (ROOT / top).rglob("*.py")} & vague
+        assert not found
+
+
+def test_requirements_name_no_registry() -> None:
+    """A lock holds names, versions and hashes, and no host."""
+    for path in (ROOT / "requirements").glob("*.txt"):
+        assert "://" not in path.read_text(), path.name
+
+
+def test_every_declared_dependency_is_locked() -> None:
+    """What a part declares stands in its own lock and in the whole."""
+    for name in SERVICES:
+        declared = declared_by(ROOT / "services" / name) | declared_by(ROOT / "shared")
+        for lock in (f"{name}.txt", "all.txt", "dev.txt"):
+            text = (ROOT / "requirements" / lock).read_text().lower()
+            missing = {
+                d for d in declared if not re.search(rf"^{d}(\[|==)", text, re.MULTILINE)
+            }
+            assert not missing, f"{lock}: run `make lock` for {missing}"
+
+
+def declared_by(folder: Path) -> set[str]:
+    text = (folder / "pyproject.toml").read_text()
+    block = re.search(r"dependencies = \[(.*?)\n\]", text, re.DOTALL)
+    return set(re.findall(r'"([a-z0-9-]+)', block[1])) if block else set()
+
+
+def test_ci_calls_the_readmes_test_command() -> None:
+    """CI proves what the README promises."""
+    assert re.search(r"make .*\btest\b", (ROOT / ".ci" / "run").read_text())
+
+
+def test_examples_configurations_are_yaml() -> None:
+    """Each example has a configuration."""
+    for name in ("playhouse", "golden", "empty"):
+        path = ROOT / "deploy" / "examples" / name / "app-config.yaml"
+        assert yaml.safe_load(path.read_text())["organization"]["name"]
