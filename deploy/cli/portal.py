@@ -33,17 +33,6 @@ class Portal:
             raise PortalError(_reason(answer.status, raw))
         return json.loads(raw) if raw else None
 
-    def ready(self) -> Mapping[str, Any] | None:
-        """What the gateway says of its readiness; None while nobody answers."""
-        try:
-            connection, answer = self._send("GET", "/readyz", None, 2.0)
-            try:
-                return dict(json.loads(answer.read()))
-            finally:
-                connection.close()
-        except (PortalError, ValueError):
-            return None
-
     def stream(self, path: str, query: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """(event, data) of a server-sent event stream, until it ends."""
         asked = f"{path}?{urlencode(query)}" if query else path

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deploy.cli.portal import Portal, PortalError, wait_until
 from deploy.embedded.rundata import RunData
@@ -114,21 +113,35 @@ def wait_ready(
 ) -> Portal:
     """The portal once its gateway is ready; CannotStart if it does not get there."""
     portal = Portal(f"http://127.0.0.1:{wanted.port}", data.token())
-    last: dict[str, Any] = {}
+    waiting: dict[str, str] = {"gateway": "no answer"}
 
     def ready() -> bool:
         if process.poll() is not None:
             raise CannotStart(_why_ended(data))
-        last.update(portal.ready() or {})
-        return last.get("status") == "ok"
+        waiting.clear()
+        waiting.update(not_ready(portal))
+        return not waiting
 
     if not wait_until(ready, READY_SECONDS):
         process.send_signal(signal.SIGTERM)
-        waiting = {k: v for k, v in (last.get("checks") or {}).items() if v != "ok"}
-        raise CannotStart(
-            f"Not ready in time: {waiting or 'no answer'}; see {data.logs}"
-        )
+        raise CannotStart(f"Not ready in time: {waiting}; see {data.logs}")
     return portal
+
+
+def not_ready(portal: Portal) -> dict[str, str]:
+    """What is not ready yet, as `service dependency` -> why; empty when all is."""
+    try:
+        found = portal.ask("GET", "/api/status")
+    except PortalError as error:
+        return {"gateway": str(error)}
+    waiting: dict[str, str] = {}
+    for service in found["services"]:
+        checks = service.get("checks") or {}
+        bad = {name: state for name, state in checks.items() if state != "ok"}
+        if not service["ready"]:
+            name = str(service["name"])
+            waiting |= {f"{name} {k}": str(v) for k, v in bad.items()} or {name: "away"}
+    return waiting
 
 
 def wait_loaded(portal: Portal, expected: int, progress: Progress) -> int:

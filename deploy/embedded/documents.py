@@ -3,6 +3,7 @@
 Run as `python -m deploy.embedded.documents` with nx-27017's own arguments.
 """
 
+import logging
 import os
 import signal
 import threading
@@ -27,4 +28,6 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     end_with_parent()
+    # It tells every command with its documents: costly, and nobody's business.
+    logging.disable(logging.INFO)
     main()

@@ -130,10 +130,10 @@ class Supervisor:
             os.setsid()
             _end_with_parent()
             _redirect(self._data.logs / f"{name}.log")
+            os.environ.update(self._environment(name))
             for other, found in self._sockets.items():
                 if other != name:
                     found.close()
-            os.environ.update(self._environment(name))
             run_service(name, self._sockets[name])
             code = 0
         except SystemExit as error:

@@ -1,6 +1,8 @@
 """The papers agree with the code: services, topics, commands, rooms, words, links."""
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,7 +113,9 @@ def test_every_declared_dependency_is_locked() -> None:
         for lock in (f"{name}.txt", "all.txt", "dev.txt"):
             text = (ROOT / "requirements" / lock).read_text().lower()
             missing = {
-                d for d in declared if not re.search(rf"^{d}(\[|==)", text, re.MULTILINE)
+                d
+                for d in declared
+                if not re.search(rf"^{d}(\[|==)", text, re.MULTILINE)
             }
             assert not missing, f"{lock}: run `make lock` for {missing}"
 
@@ -132,3 +136,50 @@ def test_examples_configurations_are_yaml() -> None:
     for name in ("playhouse", "golden", "empty"):
         path = ROOT / "deploy" / "examples" / name / "app-config.yaml"
         assert yaml.safe_load(path.read_text())["organization"]["name"]
+
+
+#: Import names that are not the distribution's.
+DISTRIBUTIONS = {
+    "faust": "faust-streaming",
+    "jwt": "pyjwt",
+    "markdown_it": "markdown-it-py",
+    "nx_27017": "nx-27017",
+    "opa_client": "opa-python-client",
+    "opensearchpy": "opensearch-py",
+    "prometheus_client": "prometheus-client",
+    "pydantic_settings": "pydantic-settings",
+    "yaml": "pyyaml",
+}
+#: What comes with a declared one, by design: both are each other's halves.
+COMES_WITH = {
+    "starlette": "fastapi",
+    "pymongo": "motor",
+    "bson": "motor",
+    "mode": "faust",
+}
+
+
+@pytest.mark.parametrize(
+    "part", ["shared", "deploy", *(f"services/{s}" for s in SERVICES)]
+)
+def test_every_import_is_declared_where_it_is_used(part: str) -> None:
+    """A service's own image has what the service imports, not what a sibling brings."""
+    declared = declared_by(ROOT / part) | declared_by(ROOT / "shared")
+    own = set(sys.stdlib_module_names) | {"services", "shared", "deploy"}
+    for path in (ROOT / part).rglob("*.py"):
+        if "examples" in path.parts:
+            continue
+        for name in imported_by(path) - own:
+            asked = COMES_WITH.get(name, name)
+            found = DISTRIBUTIONS.get(asked, asked).replace("_", "-")
+            assert found in declared, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def imported_by(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
