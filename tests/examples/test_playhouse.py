@@ -1,0 +1,163 @@
+"""The example's repositories: a real small Git host that tells of pushes."""
+
+import hashlib
+import hmac
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.examples.playhouse_git import create_bare, load
+from shared.kit.config import load_config
+
+EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
+SECRET = "a secret of this test"
+
+
+@pytest.fixture
+def portal() -> Iterator[tuple[str, Queue[tuple[dict[str, str], bytes]]]]:
+    """An address that takes webhooks, and what it was sent."""
+    heard: Queue[tuple[dict[str, str], bytes]] = Queue()
+
+    class Hears(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.put(({"path": self.path, **dict(self.headers)}, body))
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hears)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", heard
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout + done.stderr
+
+
+def entities(workshop: Path) -> list[dict[str, Any]]:
+    return [
+        entity
+        for path in sorted(workshop.glob("*/**/*.yaml"))
+        if "skeleton" not in path.parts
+        for entity in yaml.safe_load_all(path.read_text("utf-8"))
+        if entity and "apiVersion" in entity
+    ]
+
+
+def test_a_push_from_a_working_copy_is_told_and_signed(
+    tmp_path: Path, portal: tuple[str, Queue[tuple[dict[str, str], bytes]]]
+) -> None:
+    """`git push` tells who changed which files, in Gitea's words, signed."""
+    address, heard = portal
+    loaded = load(tmp_path, address=address, secret=SECRET)
+    copy = loaded.workshop / "payments"
+    (copy / "docs" / "new page.md").write_text("# New", "utf-8")
+    (copy / "README.md").unlink()
+    git(copy, "add", "--all")
+    git(copy, "commit", "--message", "A new page\n\nwith a reason")
+    git(copy, "push")
+    headers, body = heard.get(timeout=10)
+    told = json.loads(body)
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    assert headers["path"] == "/api/webhooks/gitea"
+    assert headers["X-Gitea-Signature"] == signature
+    assert told["ref"] == "refs/heads/main"
+    assert told["repository"]["html_url"] == "https://git.playhouse.example/payments"
+    assert told["after"] == git(copy, "rev-parse", "HEAD").strip()
+    (commit,) = told["commits"]
+    assert commit["added"] == ["docs/new page.md"]
+    assert commit["removed"] == ["README.md"]
+    assert told["pusher"]["login"] == "ben"
+
+
+def test_a_rewritten_branch_names_no_files(
+    tmp_path: Path, portal: tuple[str, Queue[tuple[dict[str, str], bytes]]]
+) -> None:
+    """After a forced push the list of commits is incomplete and says so."""
+    address, heard = portal
+    copy = load(tmp_path, address=address, secret=SECRET).workshop / "payments"
+    git(copy, "commit", "--amend", "--message", "Rewritten")
+    git(copy, "push", "--force")
+    told = json.loads(heard.get(timeout=10)[1])
+    assert told["commits"] == []
+    assert told["total_commits"] > 0
+
+
+def test_a_push_succeeds_while_the_portal_is_down(tmp_path: Path) -> None:
+    """The hook says on stderr that nobody listened, and the push stands."""
+    loaded = load(tmp_path, address="http://127.0.0.1:9", secret=SECRET)
+    copy = loaded.workshop / "handbook"
+    git(copy, "commit", "--allow-empty", "--message", "Nothing")
+    assert "was not told" in git(copy, "push")
+    pushed = git(loaded.host / "handbook.git", "rev-parse", "main")
+    assert pushed == git(copy, "rev-parse", "HEAD")
+
+
+def test_loading_twice_keeps_what_is_there(tmp_path: Path) -> None:
+    """A second start changes neither repositories nor working copies."""
+    loaded = load(tmp_path, address="http://127.0.0.1:9", secret=SECRET)
+    (loaded.workshop / "org" / "mine.txt").write_text("mine", "utf-8")
+    seen: list[str] = []
+    again = load(
+        tmp_path,
+        address="http://127.0.0.1:10",
+        secret="another",
+        progress=lambda name, *_: seen.append(name),
+    )
+    assert again.created == ()
+    assert seen == list(loaded.repositories)
+    assert (loaded.workshop / "org" / "mine.txt").read_text("utf-8") == "mine"
+    settings = loaded.host / "hook.json"
+    assert json.loads(settings.read_text("utf-8"))["secret"] == "another"
+    assert settings.stat().st_mode & 0o077 == 0
+
+
+def test_the_organisation_is_whole(tmp_path: Path) -> None:
+    """All nine kinds, every repository with a history by several people in all."""
+    loaded = load(tmp_path, address="http://127.0.0.1:9", secret=SECRET)
+    kinds = {entity["kind"] for entity in entities(loaded.workshop)}
+    nine = "Component API Resource System Domain Group User Location Template"
+    assert kinds == set(nine.split())
+    assert len(entities(loaded.workshop)) >= 45
+    for name in ("payments", "box-office", "handbook"):
+        log = git(loaded.host / f"{name}.git", "log", "--format=%an", "main")
+        assert len(log.splitlines()) >= 5
+        assert len(set(log.splitlines())) >= 3
+
+
+@pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "x.git", "x.lock"])
+def test_a_repository_needs_a_name_that_is_one(tmp_path: Path, name: str) -> None:
+    """Names that are paths, hidden or Git's own are refused."""
+    with pytest.raises(ValueError, match="cannot be the name"):
+        create_bare(tmp_path, name)
+
+
+@pytest.mark.parametrize("example", ["playhouse", "golden", "empty"])
+def test_configurations_say_nothing_in_vain(example: str) -> None:
+    """Each example's configuration loads without a warning."""
+    given = {
+        "CALLBOARD_DATA": "data",
+        "CALLBOARD_GOLDEN": "golden",
+        "CALLBOARD_WEBHOOK_SECRET": SECRET,
+    }
+    config = load_config(EXAMPLES / example / "app-config.yaml", given)
+    assert config.warnings == []
