@@ -1,0 +1,1 @@
+"""The catalog's HTTP face: reads from the read model, changes through the handlers."""

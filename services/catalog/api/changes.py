@@ -1,0 +1,183 @@
+"""Changes to single entities, checks before one, and the history after."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.catalog.api.parameters import body_of, in_range
+from services.catalog.api.writing import (
+    Writes,
+    location_in,
+    nothing,
+    order_of,
+    required_text,
+    route,
+    writes_of,
+)
+from services.catalog.handlers import analysis, refreshing
+from services.catalog.ingest.differences import differences
+from services.catalog.model import Revision, StoredEntity, parse_location
+from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
+from shared.contracts.ref import parse_ref
+from shared.kit.auth import Principal
+from shared.kit.policy import permits
+from shared.kit.web import caller_of, json_response
+
+PAGE, MOST = 20, 100
+BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
+
+
+async def refresh(request: Request) -> Response:
+    """POST `/refresh`: read an entity's sources now; done when it answers."""
+    principal, writes = caller_of(request), writes_of(request)
+    text = required_text(await body_of(request), "entityRef")
+    held = _entity(writes, text)
+    if held is None or not writes.require(principal, held):
+        raise NotFound(f"Entity {text} not found")
+    order = order_of(principal, "refresh")
+    await refreshing.refresh(writes.catalog, held, order)
+    return Response(status_code=200)
+
+
+def _entity(writes: Writes, text: str) -> StoredEntity | None:
+    try:
+        ref = str(parse_ref(text))
+    except Invalid:
+        return None
+    return writes.catalog.known.get(ref)
+
+
+async def delete(request: Request) -> Response:
+    """DELETE `/entities/by-uid/{uid}`: an unknown one is as gone as can be."""
+    principal, writes = caller_of(request), writes_of(request)
+    uid = request.path_params["uid"].lower()
+    for number in writes.model.index.equal("metadata.uid", uid):
+        record = writes.model.records[number]
+        held = writes.catalog.known.get(record.ref) if record else None
+        if held is not None and writes.require(principal, held):
+            order = order_of(principal, "delete")
+            await refreshing.delete(writes.catalog, held, order)
+    return nothing()
+
+
+async def validate(request: Request) -> Response:
+    """POST `/validate-entity`: 200, or 400 with what is wrong."""
+    caller_of(request)
+    body = await body_of(request)
+    if not isinstance(body.get("entity"), dict):
+        has = "entity" in body
+        raise Invalid(
+            "request/body/entity must be object"
+            if has
+            else "request/body must have required property 'entity'"
+        )
+    location = required_text(body, "location")
+    try:
+        at = parse_location(location)
+        await analysis.validate(writes_of(request).catalog, body["entity"], at)
+    except Unavailable:
+        raise
+    except CallboardError as error:
+        problem = {"name": error.name, "message": error.message}
+        return json_response({"errors": [problem]}, status=400)
+    return Response(status_code=200)
+
+
+async def analyse(request: Request) -> Response:
+    """POST `/analyze-location`: what could be registered there."""
+    caller_of(request)
+    body = await body_of(request)
+    if not isinstance(body.get("location"), dict):
+        has = "location" in body
+        raise Invalid(
+            "request/body/location must be object"
+            if has
+            else "request/body must have required property 'location'"
+        )
+    location = location_in(body["location"], "request/body/location")
+    filename = analysis.FILENAME
+    if "catalogFilename" in body:
+        filename = required_text(body, "catalogFilename")
+    if location.type != "url":
+        raise Invalid("request/body/location/type must be url")
+    writes = writes_of(request)
+    return json_response(await analysis.analyse(writes.catalog, location, filename))
+
+
+async def history(request: Request) -> Response:
+    """GET `/entities/by-name/…/history`: who changed what, why; newest first."""
+    principal, writes = caller_of(request), writes_of(request)
+    at = request.path_params
+    ref = f"{at['kind']}:{at['namespace']}/{at['name']}".lower()
+    limit = in_range(_number(request, "limit", PAGE), "request/query/limit", 1)
+    before = _number(request, "cursor", 0) or None
+    limit = min(limit, MOST)
+    # One more than asked for: the oldest on the page is shown against it.
+    found, total = await writes.catalog.store.history(
+        ref, limit=limit + 1, before=before
+    )
+    if not found or not await _readable(writes, principal, ref):
+        raise NotFound(f"No such entity {ref}")
+    older = [*found[1:], None]
+    items = [
+        _item(revision, previous)
+        for revision, previous in zip(found, older, strict=True)
+    ]
+    page: dict[str, Any] = {}
+    if len(found) > limit:
+        page["nextCursor"] = str(found[limit - 1].revision)
+    return json_response(
+        {"items": items[:limit], "totalItems": total, "pageInfo": page}
+    )
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal() or len(text) > 9:
+        raise Invalid(f"request/query/{name} must be integer")
+    return int(text)
+
+
+async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
+    """Whether the caller sees the entity; of a deleted one, what it was last."""
+    if principal.decision == "allow":
+        return True
+    entity = writes.entity(ref)
+    if entity is not None:
+        return permits(principal, entity)
+    last, _ = await writes.catalog.store.history(ref, limit=2)
+    states = [revision.entity for revision in last if revision.entity is not None]
+    return bool(states) and permits(principal, states[0])
+
+
+def _item(revision: Revision, previous: Revision | None) -> dict[str, Any]:
+    before = previous.entity if previous is not None else None
+    # A first state differs from nothing in everything: no news.
+    found = differences(before, revision.entity) if before and revision.entity else []
+    return {
+        "revision": revision.revision,
+        "at": revision.at.isoformat(),
+        "actor": revision.actor,
+        "cause": revision.cause.model_dump(mode="json", exclude_none=True),
+        "changed": list(revision.changed),
+        "deleted": revision.entity is None,
+        "diff": [
+            {"path": path, "before": old, "after": new} for path, old, new in found
+        ],
+    }
+
+
+router = APIRouter()
+router.routes.extend(
+    [
+        route("POST", "/refresh", refresh),
+        route("DELETE", "/entities/by-uid/{uid}", delete),
+        route("POST", "/validate-entity", validate),
+        route("POST", "/analyze-location", analyse),
+        route("GET", f"{BY_NAME}/history", history),
+    ]
+)

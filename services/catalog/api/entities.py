@@ -1,0 +1,17 @@
+"""All reading routes of the catalog, the most frequent first."""
+
+from fastapi import APIRouter
+
+from services.catalog.api import facets, pages, permissions, single, snapshot
+
+router = APIRouter()
+router.routes.extend(
+    [
+        *single.routes,
+        *pages.routes,
+        *facets.routes,
+        *permissions.routes,
+        *snapshot.routes,
+    ]
+)
+routers = (router,)

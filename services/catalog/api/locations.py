@@ -1,0 +1,207 @@
+"""Locations: what is registered, and registering, which is done when it answers."""
+
+import base64
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.catalog.api.parameters import body_of, in_range, whole_number
+from services.catalog.api.writing import (
+    Writes,
+    location_in,
+    nothing,
+    order_of,
+    route,
+    writes_of,
+)
+from services.catalog.handlers import roots
+from services.catalog.ingest.selecting import holds
+from services.catalog.model import LocationRef, Root, parse_location
+from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
+from shared.kit.web import caller_of, json_response
+
+PAGE = 1000
+CONFLICTS = {"refresh": True, "reject": False}
+
+
+def _shown(root: Root) -> dict[str, Any]:
+    location = root.location
+    return {
+        "id": root.id,
+        "type": location.type,
+        "target": location.target,
+        "entityRef": location.entity_ref,
+    }
+
+
+def _registered(writes: Writes) -> list[Root]:
+    found = writes.catalog.known.in_bucket(roots.REGISTERED)
+    return sorted(found, key=lambda root: (root.created, root.name))
+
+
+def _with_id(writes: Writes, identity: str) -> Root:
+    root = writes.catalog.known.root_with_id(identity)
+    if root is None:
+        raise NotFound(f"Found no location with ID {identity}")
+    return root
+
+
+async def listing(request: Request) -> Response:
+    """GET `/locations`: all registrations, oldest first."""
+    caller_of(request)
+    found = _registered(writes_of(request))
+    return json_response([{"data": _shown(root)} for root in found])
+
+
+async def create(request: Request) -> Response:
+    """POST `/locations`: register and read, or with `dryRun` only read."""
+    principal, writes = caller_of(request), writes_of(request)
+    location = _allowed(writes, location_in(await body_of(request)))
+    if _flag(request, "dryRun"):
+        return json_response(await _preview(writes, location), status=201)
+    writes.require_writable()
+    wanted = request.query_params.get("onConflict")
+    if wanted is not None and wanted not in CONFLICTS:
+        raise Invalid("request/query/onConflict must be refresh or reject")
+    refresh = writes.refresh_duplicates if wanted is None else CONFLICTS[wanted]
+    order = order_of(principal, "registration")
+    root = await roots.register(writes.catalog, location, order, refresh=refresh)
+    # As Backstage: entities are read from /entities, where they are by now.
+    return json_response({"location": _shown(root), "entities": []}, status=201)
+
+
+def _allowed(writes: Writes, location: LocationRef) -> LocationRef:
+    if location.type not in writes.types:
+        names = orjson.dumps(list(writes.types)).decode()
+        raise Invalid(f"Registered locations must be of an allowed type {names}")
+    parse_location(str(location))
+    if location.type == "url" and not location.target.startswith(
+        ("http://", "https://")
+    ):
+        raise Invalid("request/body/target must be an http(s) URL")
+    return location
+
+
+def _flag(request: Request, name: str) -> bool:
+    value = request.query_params.get(name, "false")
+    if value not in {"true", "false", "1", "0", ""}:
+        raise Invalid(f"request/query/{name} must be boolean")
+    return value in {"true", "1"}
+
+
+async def _preview(writes: Writes, location: LocationRef) -> dict[str, Any]:
+    try:
+        items = await roots.preview(writes.catalog, location)
+    except Unavailable:
+        raise
+    except CallboardError as error:
+        raise Invalid(f"{error.name}: {error.message}") from error
+    shown = {
+        "type": location.type,
+        "target": location.target,
+        "id": str(location),
+        "entityRef": location.entity_ref,
+    }
+    exists = roots.registered(writes.catalog, location) is not None
+    entities = [item.entity for item in items]
+    return {"exists": exists, "location": shown, "entities": entities}
+
+
+async def by_query(request: Request) -> Response:
+    """POST `/locations/by-query`: registrations by a predicate, in pages by id."""
+    caller_of(request)
+    body = await body_of(request)
+    if isinstance(body.get("cursor"), str):
+        body = _cursor(body["cursor"])
+    limit = whole_number(body, "limit")
+    limit = PAGE if limit is None else in_range(limit, "request/body/limit", 1)
+    query = body.get("query", {})
+    shown = [_shown(root) for root in _registered(writes_of(request))]
+    matching = sorted(
+        (item for item in shown if holds(query, item)), key=lambda item: item["id"]
+    )
+    after = body.get("afterId", "")
+    rest = [item for item in matching if item["id"] > after]
+    page: dict[str, Any] = {}
+    if len(rest) > limit:
+        following = {"limit": limit, "afterId": rest[limit - 1]["id"], "query": query}
+        page["nextCursor"] = base64.b64encode(orjson.dumps(following)).decode()
+    return json_response(
+        {"items": rest[:limit], "totalItems": len(matching), "pageInfo": page}
+    )
+
+
+def _cursor(text: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(base64.b64decode(text, validate=True))
+    except ValueError as error:
+        raise Invalid("request/body/cursor: malformed cursor") from error
+    if not isinstance(found, dict) or not isinstance(found.get("afterId"), str):
+        raise Invalid("request/body/cursor: malformed cursor")
+    return found
+
+
+async def single(request: Request) -> Response:
+    """GET `/locations/{id}`."""
+    caller_of(request)
+    return json_response(
+        _shown(_with_id(writes_of(request), request.path_params["id"]))
+    )
+
+
+async def change(request: Request) -> Response:
+    """PUT `/locations/{id}`: the same registration, another location."""
+    principal, writes = caller_of(request), writes_of(request)
+    location = _allowed(writes, location_in(await body_of(request)))
+    writes.require_writable()
+    root = _with_id(writes, request.path_params["id"])
+    writes.require_all(principal, root)
+    order = order_of(principal, "registration")
+    return json_response(
+        _shown(await roots.move(writes.catalog, root, location, order))
+    )
+
+
+async def remove(request: Request) -> Response:
+    """DELETE `/locations/{id}`: the registration goes with what only it brought."""
+    principal, writes = caller_of(request), writes_of(request)
+    writes.require_writable()
+    root = _with_id(writes, request.path_params["id"])
+    writes.require_all(principal, root)
+    order = order_of(principal, "delete")
+    await roots.unwant(writes.catalog, root, roots.REGISTERED, order)
+    return nothing()
+
+
+async def by_entity(request: Request) -> Response:
+    """GET `/locations/by-entity/…`: the registration that an entity came from."""
+    principal, writes = caller_of(request), writes_of(request)
+    at = request.path_params
+    ref = f"{at['kind']}:{at['namespace']}/{at['name']}".lower()
+    held = writes.catalog.known.get(ref)
+    if held is None or not writes.permitted(principal, ref):
+        raise NotFound(f"No such entity {ref}")
+    origin = parse_location(held.origin)
+    root = roots.registered(writes.catalog, origin)
+    if root is None:
+        raise NotFound(
+            f"Found no location with type {origin.type} and target {origin.target}"
+        )
+    return json_response(_shown(root))
+
+
+router = APIRouter()
+router.routes.extend(
+    [
+        route("GET", "/locations", listing),
+        route("POST", "/locations", create),
+        route("POST", "/locations/by-query", by_query),
+        route("GET", "/locations/by-entity/{kind}/{namespace}/{name}", by_entity),
+        route("GET", "/locations/{id}", single),
+        route("PUT", "/locations/{id}", change),
+        route("DELETE", "/locations/{id}", remove),
+    ]
+)

@@ -1,0 +1,203 @@
+"""What every read has in common: who asks, what they may see, how it is answered.
+
+Reads are the hot paths: plain Starlette endpoints and ready bytes, no models.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
+
+from services.catalog.query.conditions import parse_conditions
+from services.catalog.query.rendering import render_all
+from services.catalog.query.scopes import Scope, Scopes
+from services.catalog.query.selection import select
+from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.records import Record
+from shared.contracts.errors import Forbidden, Invalid, Unavailable
+from shared.kit.auth import Principal
+from shared.kit.web import caller_of
+
+AT_LEAST = "callboard-at-least"
+REVISION = b"callboard-revision"
+WAIT_SECONDS = 5.0
+JSON = b"application/json; charset=utf-8"
+
+CHUNK = 500
+"""Entities rendered at a time: a few milliseconds, then others get their turn."""
+
+ANSWERS = 1024
+LARGEST_ANSWER = 64 * 1024
+
+
+class Answer:
+    """A finished body; an ASGI app, as an endpoint's result has to be."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self, body: bytes, revision: int, *, status: int = 200, media: bytes = JSON
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.headers = [
+            (b"content-type", media),
+            (b"content-length", str(len(body)).encode()),
+            (REVISION, str(revision).encode()),
+        ]
+
+    async def __call__(self, _scope: Connection, _receive: Receive, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status,
+                "headers": self.headers,
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Pieces:
+    """A body made while it is sent, with a pause between its pieces for others."""
+
+    def __init__(
+        self, pieces: Iterable[bytes], revision: int, *, media: bytes = JSON
+    ) -> None:
+        self.pieces = pieces
+        self.headers = [
+            (b"content-type", media),
+            (REVISION, str(revision).encode()),
+        ]
+
+    async def __call__(self, _scope: Connection, _receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.headers}
+        await send(start)
+        for piece in self.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b""})
+
+
+Sent = Answer | Pieces
+Endpoint = Callable[[Request], Awaitable[Sent]]
+
+
+class Answers:
+    """Finished answers, good until anything changes; by what was asked and by whom."""
+
+    def __init__(self, model: ReadModel) -> None:
+        self._model = model
+        self._revision = -1
+        self._known: OrderedDict[tuple[str, bytes, bytes], bytes] = OrderedDict()
+
+    def find(self, key: tuple[str, bytes, bytes]) -> bytes | None:
+        if self._revision != self._model.revision.value:
+            self._known.clear()
+            self._revision = self._model.revision.value
+            return None
+        return self._known.get(key)
+
+    def keep(self, key: tuple[str, bytes, bytes], body: bytes) -> None:
+        if len(body) > LARGEST_ANSWER:
+            return
+        self._known[key] = body
+        if len(self._known) > ANSWERS:
+            self._known.popitem(last=False)
+
+
+class Reads:
+    """The read model of one app, with what is remembered of answering from it."""
+
+    def __init__(self, model: ReadModel) -> None:
+        self.model = model
+        self.scopes = Scopes(model)
+        self.answers = Answers(model)
+
+    def scope(self, principal: Principal) -> Scope:
+        """What a caller may see, by the decision that came with the request."""
+        if principal.decision == "allow":
+            return self.scopes.everything()
+        conditions = principal.conditions
+        if conditions is None:
+            raise Forbidden("The decision has no conditions")
+        found = self.scopes.find(conditions)
+        if found is None:
+            criterion = parse_conditions(conditions)
+            visible = select(self.model, criterion, self.scopes.everything())
+            found = self.scopes.remember(conditions, visible)
+        return found
+
+    def answer(self, body: bytes) -> Answer:
+        """A finished body, marked with the revision it reflects."""
+        return Answer(body, self.model.revision.value)
+
+
+def reads_of(request: Request) -> Reads:
+    """The app's reads, made when the first request comes."""
+    state = request.app.state
+    reads: Reads | None = getattr(state, "reads", None)
+    if reads is None or reads.model is not state.readmodel:
+        reads = state.reads = Reads(state.readmodel)
+    return reads
+
+
+async def begin(request: Request) -> tuple[Reads, Scope]:
+    """The reads and the caller's scope, once the revision they ask for is there."""
+    principal = caller_of(request)
+    reads = reads_of(request)
+    wanted = request.headers.get(AT_LEAST)
+    if wanted is not None:
+        await _reach(reads.model, wanted)
+    return reads, reads.scope(principal)
+
+
+async def _reach(model: ReadModel, wanted: str) -> None:
+    if not wanted.isdecimal() or len(wanted) > 18:
+        raise Invalid(f"{AT_LEAST}: must be a revision, a whole number")
+    if not await model.revision.reached(int(wanted), seconds=WAIT_SECONDS):
+        raise Unavailable(f"The catalog has not reached revision {wanted}")
+
+
+def get(path: str, endpoint: Endpoint) -> Route:
+    """A route for reading, without FastAPI's parsing of parameters."""
+    return Route(path, endpoint, methods=["GET"])
+
+
+def post(path: str, endpoint: Endpoint) -> Route:
+    """A route whose request is a question in a body."""
+    return Route(path, endpoint, methods=["POST"])
+
+
+def array(
+    reads: Reads,
+    records: Sequence[Record],
+    fields: Sequence[str],
+    scope: Scope,
+    *,
+    around: tuple[bytes, bytes] = (b"[", b"]"),
+) -> Sent:
+    """Records as a JSON array between two texts; a long one is streamed."""
+    if len(records) <= CHUNK:
+        rendered = render_all(reads.model, records, fields, scope)
+        return reads.answer(around[0] + b",".join(rendered) + around[1])
+    pieces = _pieces(reads.model, records, fields, scope, around)
+    return Pieces(pieces, reads.model.revision.value)
+
+
+def _pieces(
+    model: ReadModel,
+    records: Sequence[Record],
+    fields: Sequence[str],
+    scope: Scope,
+    around: tuple[bytes, bytes],
+) -> Iterator[bytes]:
+    before = around[0]
+    for start in range(0, len(records), CHUNK):
+        part = records[start : start + CHUNK]
+        yield before + b",".join(render_all(model, part, fields, scope))
+        before = b","
+    yield around[1]

@@ -1,0 +1,63 @@
+"""The whole catalog for the services that keep something made of it."""
+
+from collections.abc import Iterator, Sequence
+
+import orjson
+from starlette.requests import Request
+
+from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, get, reads_of
+from services.catalog.query.ordering import in_order
+from services.catalog.readmodel.records import Record, tail_of
+from shared.contracts.errors import Forbidden
+from shared.kit.web import caller_of
+
+NDJSON = b"application/x-ndjson"
+
+
+async def snapshot(request: Request) -> Sent:
+    """GET `/snapshot`: a line of JSON for each entity, by ref, as of one moment."""
+    reads = _for_services(request)
+    ids = in_order(reads.model, reads.model.live, ())
+    records = list(reads.model.existing(ids))
+    refs_only = b"refs_only=1" in request.scope["query_string"]
+    pieces = _lines(reads, records, refs_only=refs_only)
+    return Pieces(pieces, reads.model.revision.value, media=NDJSON)
+
+
+async def checksum(request: Request) -> Sent:
+    """GET `/snapshot/checksum`: equal where the same revisions are held."""
+    reads = _for_services(request)
+    found = {"count": len(reads.model), "checksum": reads.model.checksum()}
+    return reads.answer(orjson.dumps(found))
+
+
+def _for_services(request: Request) -> Reads:
+    principal = caller_of(request)
+    if not principal.is_service or principal.decision != "allow":
+        raise Forbidden("Only services may read the snapshot")
+    return reads_of(request)
+
+
+def _lines(
+    reads: Reads, records: Sequence[Record], *, refs_only: bool
+) -> Iterator[bytes]:
+    for start in range(0, len(records), CHUNK):
+        part = records[start : start + CHUNK]
+        if refs_only:
+            yield b"".join(_start(record) + b"}\n" for record in part)
+        else:
+            yield b"".join(_line(reads, record) for record in part)
+
+
+def _start(record: Record) -> bytes:
+    told = (orjson.dumps(record.ref), record.stored.revision)
+    return b'{"ref":%b,"revision":%d' % told
+
+
+def _line(reads: Reads, record: Record) -> bytes:
+    # Tails are not remembered here: nobody may read these entities again for days.
+    tail = record.tail or tail_of(record, reads.model.relations(record))
+    return b'%b,"entity":%b%b}\n' % (_start(record), record.head, tail)
+
+
+routes = [get("/snapshot", snapshot), get("/snapshot/checksum", checksum)]

@@ -1,0 +1,125 @@
+"""What the changing routes have in common: their ports, and who may change what."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.catalog.handlers.catalog import Catalog, Order, order
+from services.catalog.model import LocationRef, Root, StoredEntity
+from services.catalog.readmodel import ReadModel
+from shared.contracts.catalog import CauseKind
+from shared.contracts.errors import Forbidden, Invalid
+from shared.kit.auth import Principal
+from shared.kit.policy import permits
+
+VISIBILITY = "callboard.dev/visibility"
+EMPTY = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """The write side of one app. `types` may be registered by users."""
+
+    catalog: Catalog
+    model: ReadModel
+    types: tuple[str, ...]
+    refresh_duplicates: bool
+    readonly: bool
+
+    def entity(self, ref: str) -> dict[str, Any] | None:
+        """An entity as readers see it, with its relations."""
+        found = self.model.entity_bytes(ref)
+        return None if found is None else orjson.loads(found)
+
+    def permitted(self, principal: Principal, ref: str) -> bool:
+        """Whether the decision covers this entity."""
+        if principal.decision == "allow":
+            return True
+        entity = self.entity(ref)
+        return entity is not None and permits(principal, entity)
+
+    def require(self, principal: Principal, held: StoredEntity) -> bool:
+        """True if the caller may; False if they may not even know of the entity.
+
+        Raises:
+            Forbidden: if they may know of it, but not do this.
+        """
+        if self.permitted(principal, held.ref):
+            return True
+        annotations = held.entity["metadata"].get("annotations") or {}
+        if annotations.get(VISIBILITY) == "restricted":
+            return False
+        raise Forbidden(f"{principal.subject} may not do this to {held.ref}")
+
+    def require_all(self, principal: Principal, root: Root) -> None:
+        """Raise Forbidden unless the decision covers everything that a root brought."""
+        if principal.decision == "allow":
+            return
+        known = self.catalog.known
+        waiting, seen = [root.location.entity_ref], {root.location.entity_ref}
+        while waiting:
+            for ref in known.emitted_by(waiting.pop()):
+                if ref not in seen:
+                    seen.add(ref)
+                    waiting.append(ref)
+        for ref in sorted(seen - {root.location.entity_ref}):
+            if not self.permitted(principal, ref):
+                raise Forbidden(
+                    f"{principal.subject} may not do this to all that {root.location} "
+                    "has brought"
+                )
+
+    def require_writable(self) -> None:
+        """Raise Forbidden in an installation that is read only."""
+        if self.readonly:
+            raise Forbidden("This operation not allowed: catalog.readonly is set")
+
+
+def writes_of(request: Request) -> Writes:
+    """The write side of the app that was asked."""
+    found: Writes = request.app.state.writes
+    return found
+
+
+def order_of(principal: Principal, kind: CauseKind) -> Order:
+    """What a caller wants, by their own name."""
+    return order(kind, principal.subject)
+
+
+def required_text(body: dict[str, Any], name: str, where: str = "request/body") -> str:
+    """A string that a body must have.
+
+    Raises:
+        Invalid: naming it.
+    """
+    if name not in body:
+        raise Invalid(f"{where} must have required property '{name}'")
+    value = body[name]
+    if not isinstance(value, str):
+        raise Invalid(f"{where}/{name} must be string")
+    if not value.strip():
+        raise Invalid(f"{where}/{name} must NOT have fewer than 1 characters")
+    return value
+
+
+def location_in(body: dict[str, Any], where: str = "request/body") -> LocationRef:
+    """The location that a body names; nothing else may stand in it."""
+    for name in body:
+        if name not in {"type", "target"}:
+            raise Invalid(f"{where}: unrecognized key '{name}'")
+    kind = required_text(body, "type", where)
+    return LocationRef(kind, required_text(body, "target", where).strip())
+
+
+def nothing() -> Response:
+    """204: done, and no more to say."""
+    return Response(status_code=EMPTY)
+
+
+def route(method: str, path: str, endpoint: Any) -> Route:
+    """One route of one method."""
+    return Route(path, endpoint, methods=[method])

@@ -1,0 +1,60 @@
+"""The configuration file's catalog section in the catalog's own words."""
+
+from pathlib import Path
+
+from services.catalog.handlers.discovery import Provider
+from services.catalog.handlers.scanning import Wanted
+from services.catalog.ingest import rules
+from services.catalog.model import LocationRef
+from shared.kit.config import ConfiguredLocation, KindRule, PortalConfig, Rule
+
+
+def wanted_of(config: PortalConfig, folder: Path) -> Wanted:
+    """The locations and providers; relative files lie in the configuration's folder."""
+    locations = [_location(item, folder) for item in config.catalog.locations]
+    providers = [
+        Provider(name, item.host, item.branch, item.catalog_path)
+        for name, item in config.catalog.providers.git.items()
+    ]
+    return Wanted(locations, providers)
+
+
+def _location(item: ConfiguredLocation, folder: Path) -> LocationRef:
+    if item.type == "file":
+        return LocationRef("file", str((folder / item.target).resolve()))
+    return LocationRef(item.type, item.target)
+
+
+def folders_of(wanted: Wanted) -> list[Path]:
+    """The folders that configured file locations open for reading."""
+    return [Path(one.target).parent for one in wanted.locations if one.type == "file"]
+
+
+def rules_of(config: PortalConfig, folder: Path) -> rules.Rules:
+    """Which kinds may come from where; without rules, Backstage's default."""
+    found = (
+        [rules.DEFAULT]
+        if config.catalog.rules is None
+        else [_rule(item, None) for item in config.catalog.rules]
+    )
+    for location in config.catalog.locations:
+        at = _location(location, folder)
+        where = (rules.Where(at.type, exact=at.target),)
+        found += [_rule(item, where) for item in location.rules]
+    return rules.Rules(tuple(found))
+
+
+def _rule(item: Rule, where: tuple[rules.Where, ...] | None) -> rules.Rule:
+    kinds = tuple(_kind(allowed) for allowed in item.allow)
+    if where is None and item.locations is not None:
+        where = tuple(
+            rules.Where(at.get("type", "url"), at.get("exact"), at.get("pattern"))
+            for at in item.locations
+        )
+    return rules.Rule(kinds, where)
+
+
+def _kind(allowed: str | KindRule) -> rules.KindPattern:
+    if isinstance(allowed, str):
+        return rules.KindPattern(allowed)
+    return rules.KindPattern(allowed.kind, allowed.spec_type)

@@ -1,0 +1,137 @@
+"""The envelope of every entity: apiVersion, kind, metadata, spec.
+
+Rules: the schemas `EntityEnvelope`, `Entity` and `EntityMeta` and the policy
+FieldFormatEntityPolicy of Backstage's catalog-model. All problems are told, not the
+first one only.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.catalog.descriptor import fields
+from services.catalog.model import Entity
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef
+
+ROOT_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
+MAX_PROBLEMS = 10
+
+
+def identify(document: Any) -> EntityRef:
+    """The ref of a document that is meant to be an entity.
+
+    Raises:
+        Invalid: if it is no object, or lacks what a ref needs.
+    """
+    if not isinstance(document, Mapping):
+        found = "a list" if isinstance(document, list) else type(document).__name__
+        raise Invalid(f"document: must be an object at its root, found {found}")
+    for name in ("apiVersion", "kind"):
+        _require(document.get(name), name)
+    metadata = document.get("metadata")
+    if not isinstance(metadata, Mapping):
+        raise Invalid("metadata: must be an object")
+    name = _require(metadata.get("name"), "metadata.name")
+    namespace = metadata.get("namespace")
+    if namespace is not None:
+        _require(namespace, "metadata.namespace")
+    return EntityRef(document["kind"], namespace or DEFAULT_NAMESPACE, name)
+
+
+def _require(value: Any, where: str) -> str:
+    if value is None:
+        raise Invalid(f"{where}: is required")
+    if not isinstance(value, str):
+        raise Invalid(f"{where}: must be a string, found {type(value).__name__}")
+    if not value:
+        raise Invalid(f"{where}: must not be empty")
+    return value
+
+
+def completed(document: Entity) -> dict[str, Any]:
+    """A copy with the default namespace, without what counts as absent."""
+    metadata = {"namespace": DEFAULT_NAMESPACE, **document["metadata"]}
+    if metadata["namespace"] is None:
+        metadata["namespace"] = DEFAULT_NAMESPACE
+    if metadata.get("annotations", ()) is None:
+        del metadata["annotations"]
+    return {**document, "metadata": metadata}
+
+
+def problems(entity: Entity) -> list[str]:
+    """What breaks the envelope's rules, each as `field: rule`."""
+    found = [f"{name}: unknown field" for name in entity.keys() - ROOT_FIELDS]
+    found += _formatted("apiVersion", fields.API_VERSION, entity["apiVersion"])
+    found += _formatted("kind", fields.KIND, entity["kind"])
+    if "spec" in entity and not isinstance(entity["spec"], Mapping):
+        found.append("spec: must be an object")
+    found.extend(_metadata(entity["metadata"]))
+    return sorted(found)[:MAX_PROBLEMS]
+
+
+def _formatted(where: str, rule: fields.Format, value: Any) -> list[str]:
+    problem = rule.problem(value)
+    return [f"{where}: {problem}"] if problem else []
+
+
+def _metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
+    yield from _formatted("metadata.name", fields.NAME, metadata["name"])
+    yield from _formatted("metadata.namespace", fields.NAMESPACE, metadata["namespace"])
+    for name in ("title", "description", "uid", "etag"):
+        if name in metadata:
+            value = metadata[name]
+            if not isinstance(value, str):
+                yield f"metadata.{name}: must be a string"
+            elif not value and name != "description":
+                yield f"metadata.{name}: must not be empty"
+    yield from _pairs(metadata, "labels", fields.LABEL_VALUE)
+    yield from _pairs(metadata, "annotations", None)
+    yield from _tags(metadata)
+    yield from _links(metadata)
+
+
+def _pairs(
+    metadata: Mapping[str, Any], name: str, rule: fields.Format | None
+) -> Iterator[str]:
+    held = metadata.get(name, {})
+    if not isinstance(held, Mapping):
+        yield f"metadata.{name}: must be an object"
+        return
+    for key, value in held.items():
+        where = f"metadata.{name}.{key}"
+        if not isinstance(value, str):
+            yield f"{where}: must be a string"
+            continue
+        yield from _formatted(where, fields.KEY, key)
+        if rule is not None:
+            yield from _formatted(where, rule, value)
+
+
+def _tags(metadata: Mapping[str, Any]) -> Iterator[str]:
+    tags = metadata.get("tags", [])
+    if not isinstance(tags, list):
+        yield "metadata.tags: must be a list"
+        return
+    for number, tag in enumerate(tags):
+        where = f"metadata.tags.{number}"
+        if not isinstance(tag, str):
+            yield f"{where}: must be a string"
+        else:
+            yield from _formatted(where, fields.TAG, tag)
+
+
+def _links(metadata: Mapping[str, Any]) -> Iterator[str]:
+    links = metadata.get("links", [])
+    if not isinstance(links, list):
+        yield "metadata.links: must be a list"
+        return
+    for number, link in enumerate(links):
+        where = f"metadata.links.{number}"
+        if not isinstance(link, Mapping):
+            yield f"{where}: must be an object"
+            continue
+        yield from _formatted(f"{where}.url", fields.URL, link.get("url"))
+        for name in ("title", "icon", "type"):
+            value = link.get(name)
+            if name in link and not (isinstance(value, str) and value.strip()):
+                yield f"{where}.{name}: must be a string that is not blank"

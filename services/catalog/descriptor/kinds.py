@@ -1,0 +1,258 @@
+"""The nine built-in kinds: which fields their specs have, and what those relate to.
+
+Data first: a kind is a table of fields; the checks below read the tables. The rules are
+Backstage's (catalog-model kinds, scaffolder-common's Template).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.catalog.model import Entity
+
+Check = Callable[[Any, str], Iterator[str]]
+CATALOG_VERSIONS = frozenset({"backstage.io/v1alpha1", "backstage.io/v1beta1"})
+TEMPLATE_VERSIONS = frozenset({"scaffolder.backstage.io/v1beta3"})
+
+
+@dataclass(frozen=True, slots=True)
+class Relates:
+    """What a field's refs mean; `kind` None: each ref must name its kind itself."""
+
+    type: str
+    inverse: str
+    kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a spec."""
+
+    check: Check
+    required: bool = False
+    relates: Relates | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind: its apiVersions and the fields of its spec."""
+
+    fields: Mapping[str, Field]
+    versions: frozenset[str] = CATALOG_VERSIONS
+    by_type: Mapping[str, Mapping[str, Field]] = field(default_factory=dict)
+
+    def fields_of(self, spec: Mapping[str, Any]) -> Mapping[str, Field]:
+        """The fields that count for this spec: some types have their own."""
+        return self.by_type.get(str(spec.get("type")), self.fields)
+
+
+def text(value: Any, where: str) -> Iterator[str]:
+    """A string that is not empty."""
+    if not isinstance(value, str):
+        yield f"{where}: must be a string"
+    elif not value:
+        yield f"{where}: must not be empty"
+
+
+def texts(value: Any, where: str) -> Iterator[str]:
+    """A list of such strings."""
+    if not isinstance(value, list):
+        yield f"{where}: must be a list"
+        return
+    for number, item in enumerate(value):
+        yield from text(item, f"{where}.{number}")
+
+
+def one_of(*words: str) -> Check:
+    """One of a few words."""
+
+    def check(value: Any, where: str) -> Iterator[str]:
+        if value not in words:
+            yield f"{where}: must be one of {', '.join(words)}"
+
+    return check
+
+
+def table(**held: Field) -> Check:
+    """An object with the given fields, and any others."""
+
+    def check(value: Any, where: str) -> Iterator[str]:
+        if not isinstance(value, Mapping):
+            yield f"{where}: must be an object"
+            return
+        yield from spec_problems(held, value, where)
+
+    return check
+
+
+def rows(item: Check, *, least: int = 0) -> Check:
+    """A list of such things."""
+
+    def check(value: Any, where: str) -> Iterator[str]:
+        if not isinstance(value, list):
+            yield f"{where}: must be a list"
+        elif len(value) < least:
+            yield f"{where}: must have {least} at least"
+        else:
+            for number, row in enumerate(value):
+                yield from item(row, f"{where}.{number}")
+
+    return check
+
+
+def either(*checks: Check) -> Check:
+    """What one of the checks accepts; the first one's words if none does."""
+
+    def check(value: Any, where: str) -> Iterator[str]:
+        found = [list(option(value, where)) for option in checks]
+        if all(found):
+            yield from found[0]
+
+    return check
+
+
+def flag(value: Any, where: str) -> Iterator[str]:
+    """True or false."""
+    if not isinstance(value, bool):
+        yield f"{where}: must be true or false"
+
+
+def spec_problems(
+    held: Mapping[str, Field], value: Mapping[str, Any], where: str
+) -> Iterator[str]:
+    """What breaks the rules of `held` in the object `value`."""
+    for name, rule in held.items():
+        if name not in value:
+            if rule.required:
+                yield f"{where}.{name}: is required"
+        else:
+            yield from rule.check(value[name], f"{where}.{name}")
+
+
+OWNED = Relates("ownedBy", "ownerOf", "Group")
+OWNER = Field(text, required=True, relates=OWNED)
+SYSTEM = Field(text, relates=Relates("partOf", "hasPart", "System"))
+TYPE = Field(text, required=True)
+ANY_TYPE = Field(text)
+DEPENDS_ON = Field(texts, relates=Relates("dependsOn", "dependencyOf", None))
+DEPENDENCY_OF = Field(texts, relates=Relates("dependencyOf", "dependsOn", None))
+PROFILE = Field(table(displayName=Field(text), email=Field(text), picture=Field(text)))
+_API = {
+    "type": TYPE,
+    "lifecycle": Field(text, required=True),
+    "owner": OWNER,
+    "definition": Field(text, required=True),
+    "system": SYSTEM,
+}
+_REMOTE = table(type=Field(text, required=True), url=Field(text, required=True))
+_ANY_OBJECT = table()
+_STEP = table(
+    id=Field(text),
+    name=Field(text),
+    action=Field(text, required=True),
+    input=Field(_ANY_OBJECT),
+    **{"if": Field(either(text, flag))},
+)
+
+KINDS: Mapping[str, Kind] = {
+    "Component": Kind(
+        {
+            "type": TYPE,
+            "lifecycle": Field(text, required=True),
+            "owner": OWNER,
+            "system": SYSTEM,
+            "subcomponentOf": Field(
+                text, relates=Relates("partOf", "hasPart", "Component")
+            ),
+            "providesApis": Field(
+                texts, relates=Relates("providesApi", "apiProvidedBy", "API")
+            ),
+            "consumesApis": Field(
+                texts, relates=Relates("consumesApi", "apiConsumedBy", "API")
+            ),
+            "dependsOn": DEPENDS_ON,
+            "dependencyOf": DEPENDENCY_OF,
+        }
+    ),
+    "API": Kind(
+        _API,
+        by_type={
+            "mcp-server": {
+                **{name: rule for name, rule in _API.items() if name != "definition"},
+                "remotes": Field(rows(_REMOTE, least=1), required=True),
+            }
+        },
+    ),
+    "Resource": Kind(
+        {
+            "type": TYPE,
+            "owner": OWNER,
+            "system": SYSTEM,
+            "dependsOn": DEPENDS_ON,
+            "dependencyOf": DEPENDENCY_OF,
+        }
+    ),
+    "System": Kind(
+        {
+            "owner": OWNER,
+            "domain": Field(text, relates=Relates("partOf", "hasPart", "Domain")),
+            "type": ANY_TYPE,
+        }
+    ),
+    "Domain": Kind(
+        {
+            "owner": OWNER,
+            "subdomainOf": Field(text, relates=Relates("partOf", "hasPart", "Domain")),
+            "type": ANY_TYPE,
+        }
+    ),
+    "Group": Kind(
+        {
+            "type": TYPE,
+            "profile": PROFILE,
+            "parent": Field(text, relates=Relates("childOf", "parentOf", "Group")),
+            "children": Field(
+                texts, required=True, relates=Relates("parentOf", "childOf", "Group")
+            ),
+            "members": Field(texts, relates=Relates("hasMember", "memberOf", "User")),
+        }
+    ),
+    "User": Kind(
+        {
+            "profile": PROFILE,
+            "memberOf": Field(
+                texts, required=True, relates=Relates("memberOf", "hasMember", "Group")
+            ),
+        }
+    ),
+    "Location": Kind(
+        {
+            "type": ANY_TYPE,
+            "target": Field(text),
+            "targets": Field(texts),
+            "presence": Field(one_of("required", "optional")),
+        }
+    ),
+    "Template": Kind(
+        {
+            "type": TYPE,
+            "owner": Field(text, relates=OWNED),
+            "parameters": Field(either(_ANY_OBJECT, rows(_ANY_OBJECT))),
+            "steps": Field(rows(_STEP), required=True),
+            "output": Field(_ANY_OBJECT),
+        },
+        versions=TEMPLATE_VERSIONS,
+    ),
+}
+
+
+def problems(entity: Entity) -> list[str]:
+    """What breaks the rules of the entity's kind, each as `field: rule`."""
+    kind = KINDS.get(entity["kind"])
+    if kind is None or entity["apiVersion"] not in kind.versions:
+        named = f"{entity['kind']!r} with the apiVersion {entity['apiVersion']!r}"
+        return [f"kind: nothing here knows {named}"]
+    spec = entity.get("spec")
+    if spec is None:
+        return ["spec: is required"]
+    return list(spec_problems(kind.fields_of(spec), spec, "spec"))

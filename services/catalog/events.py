@@ -1,0 +1,144 @@
+"""What the catalog hears: pushes, and what its other processes changed.
+
+`git-push` is shared work: one process handles each. `entity-changed` is followed by
+all, so that every process' read model shows every write.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Sequence
+from typing import Self
+
+from services.catalog.handlers.applying import learn
+from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.discovery import Provider
+from services.catalog.handlers.known import Known
+from services.catalog.handlers.pushes import merged, pushed
+from services.catalog.model import parse_location
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Invalid, Unavailable
+from shared.contracts.events import payload_of
+from shared.contracts.gateway import RepositoryPushed
+from shared.kit import logs
+from shared.kit.bus import Record
+
+LOAD = 500
+AGAIN_SECONDS = 2.0
+#: The revision stands near the front of `data`: no need to parse whole documents to
+#: learn that this process wrote them itself.
+_REVISION = re.compile(rb'"data":\{"entity_ref":"[^"]*","revision":(\d+)')
+
+
+class Pushes:
+    """Handles batches of `git-push`."""
+
+    def __init__(self, catalog: Catalog, providers: Sequence[Provider]) -> None:
+        self._catalog = catalog
+        self._providers = tuple(providers)
+
+    async def __call__(self, batch: Sequence[Envelope]) -> None:
+        """Bring the catalog up to these pushes.
+
+        Raises:
+            Invalid: if one of them is no push.
+            Unavailable: if something needed is away: nothing is wrong with them.
+        """
+        events = [_push(envelope) for envelope in batch]
+        for push in merged(events):
+            await pushed(self._catalog, self._providers, push)
+
+
+def _push(envelope: Envelope) -> RepositoryPushed:
+    payload = payload_of(envelope)
+    if not isinstance(payload, RepositoryPushed):
+        raise Invalid(f"type: {envelope.type} is no push")
+    return payload
+
+
+def revision_in(record: Record) -> int:
+    """The revision that an `entity-changed` message tells of; 0 if it tells none."""
+    found = _REVISION.search(record.value)
+    if found is not None:
+        return int(found[1])
+    try:
+        return int(record.envelope().data.get("revision", 0))
+    except (Invalid, TypeError, ValueError):
+        return 0
+
+
+class Following:
+    """Keeps what this process knows current with what others wrote."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._again: set[str] = set()
+        self._started = False
+        self._task: asyncio.Task[None] | None = None
+        self._log = logs.get_logger("catalog")
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._look_again(), name="following-roots")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def _known(self) -> Known:
+        return self._catalog.known
+
+    async def batch(self, records: Sequence[Record]) -> None:
+        """Look up what these messages tell of, unless it is known already."""
+        newer = {
+            record.key
+            for record in records
+            if revision_in(record) > self._known.revision(record.key)
+        }
+        await self._learn(sorted(newer))
+
+    async def gap(self) -> None:
+        """Messages may have been missed: compare all revisions with the store's."""
+        if not self._started:
+            self._started = True
+            return
+        there = await self._catalog.store.versions()
+        differing = [
+            ref
+            for ref in {*there, *self._known.refs()}
+            if there.get(ref, 0) != self._known.revision(ref)
+        ]
+        await self._learn(sorted(differing))
+
+    async def _learn(self, refs: Sequence[str]) -> None:
+        for start in range(0, len(refs), LOAD):
+            part = refs[start : start + LOAD]
+            held = [self._known.get(ref) for ref in part]
+            await learn(self._catalog.store, self._known, part)
+            held += [self._known.get(ref) for ref in part]
+            origins = {stored.origin for stored in held if stored is not None}
+            names = {parse_location(origin).entity_name for origin in origins}
+            await self._learn_roots(names)
+            self._again |= names
+
+    async def _learn_roots(self, names: set[str]) -> None:
+        there = {root.name: root for root in await self._catalog.roots.load([*names])}
+        for name in names:
+            held = self._known.roots.get(name)
+            found = there.get(name)
+            if found is None:
+                self._known.drop_root(name)
+            elif held is None or held.version < found.version:
+                self._known.put_root(found)
+
+    async def _look_again(self) -> None:
+        # A root is written after its entities: what was loaded with them may be old.
+        while True:
+            await asyncio.sleep(AGAIN_SECONDS)
+            names, self._again = self._again, set()
+            if not names:
+                continue
+            with contextlib.suppress(Unavailable):
+                await self._learn_roots(names)

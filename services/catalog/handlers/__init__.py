@@ -1,0 +1,1 @@
+"""What the catalog does: one module per command or event it answers to."""

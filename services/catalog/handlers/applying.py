@@ -1,0 +1,236 @@
+"""Candidates to changes of the catalog: what is new, what differs, whose it is.
+
+First registrant wins: an entity may be changed by the location that brought it, until
+that location lets it go. Writers that meet on one entity find each other by revision.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from services.catalog.handlers.known import Known
+from services.catalog.ingest.candidates import ORIGIN, Candidate, etag_of, status_item
+from services.catalog.model import Change, Entity, StoredEntity
+from services.catalog.ports import EntityStore
+from shared.contracts.catalog import Cause
+from shared.contracts.errors import CallboardError, Conflict
+
+TRIES = 5
+
+
+class Applier:
+    """Writes candidates and shows what was written."""
+
+    def __init__(self, store: EntityStore, known: Known, actor: str) -> None:
+        self._store = store
+        self._known = known
+        self._actor = actor
+
+    async def upsert(
+        self,
+        candidates: Sequence[Candidate],
+        cause_of: Callable[[Candidate], Cause],
+        *,
+        adopt: Callable[[StoredEntity], bool] | None = None,
+    ) -> list[Candidate]:
+        """Store what differs; the candidates that belong to another location.
+
+        `adopt` tells of such an entity whether its owner has just let it go.
+        """
+
+        def change_of(candidate: Candidate) -> Change | None:
+            held, cause = self._known.get(candidate.ref), cause_of(candidate)
+            after = after_of(held, candidate, cause)
+            if after is None:
+                return None
+            return Change(candidate.ref, held, after, self._actor, cause)
+
+        waiting = list(candidates)
+        foreign: list[Candidate] = []
+        for _ in range(TRIES):
+            foreign += [c for c in waiting if self._foreign(c, adopt)]
+            waiting = [c for c in waiting if not self._foreign(c, adopt)]
+            changes = [change for c in waiting if (change := change_of(c)) is not None]
+            lost = set(await self.write(changes))
+            waiting = [candidate for candidate in waiting if candidate.ref in lost]
+            if not waiting:
+                return foreign
+        raise _contended(waiting[0].ref)
+
+    def _foreign(
+        self, candidate: Candidate, adopt: Callable[[StoredEntity], bool] | None
+    ) -> bool:
+        held = self._known.get(candidate.ref)
+        if held is None or held.location_key == candidate.location:
+            return False
+        return adopt is None or not adopt(held)
+
+    async def write(self, changes: Sequence[Change]) -> Sequence[str]:
+        """Write changes, show them, and learn what the lost ones met."""
+        if not changes:
+            return ()
+        written = await self._store.write(changes)
+        await self._known.show(written)
+        if written.lost:
+            await learn(self._store, self._known, written.lost)
+        return written.lost
+
+    async def settle(
+        self, refs: Sequence[str], step: Callable[[StoredEntity], Change | None]
+    ) -> None:
+        """Make one change to each of these entities, whatever others do meanwhile."""
+        waiting: Sequence[str] = refs
+        for _ in range(TRIES):
+            held = [stored for ref in waiting if (stored := self._known.get(ref))]
+            changes = [change for item in held if (change := step(item)) is not None]
+            waiting = await self.write(changes)
+            if not waiting:
+                return
+        raise _contended(waiting[0])
+
+    async def refuse(self, ref: str, errors: Sequence[Any], cause: Cause) -> None:
+        """Show problems in an entity's status; the rest stays as it last was good."""
+
+        def step(held: StoredEntity) -> Change | None:
+            after = with_errors(held, tuple(errors), cause)
+            if after is None:
+                return None
+            return Change(ref, held, after, self._actor, cause)
+
+        await self.settle([ref], step)
+
+    async def delete(self, refs: Sequence[str], cause: Cause) -> None:
+        """Remove entities."""
+
+        def step(held: StoredEntity) -> Change:
+            return Change(held.ref, held, None, self._actor, cause)
+
+        await self.settle(refs, step)
+
+    async def reparent(
+        self, held: StoredEntity, parents: tuple[str, ...], cause: Cause
+    ) -> None:
+        """Leave an entity to those that still emit it."""
+
+        def step(current: StoredEntity) -> Change:
+            left = tuple(p for p in current.parents if p in parents)
+            over = self._known.get(left[0]) if left else None
+            origin = over.origin if over else current.origin
+            after = moved(current, left, origin, cause)
+            return Change(current.ref, current, after, self._actor, cause)
+
+        await self.settle([held.ref], step)
+
+
+async def learn(store: EntityStore, known: Known, refs: Sequence[str]) -> None:
+    """Look at what the store holds of some entities, and show that."""
+    there = await store.load(refs)
+    known.put_many(list(there.values()))
+    for ref in refs:
+        if ref not in there:
+            known.drop(ref)
+
+
+def _contended(ref: str) -> CallboardError:
+    return Conflict(f"{ref}: changed by others {TRIES} times meanwhile; try again")
+
+
+def foreign_error(candidate: Candidate, held: StoredEntity | None) -> CallboardError:
+    """What a location is told whose entity belongs to another."""
+    owner = held.location_key if held else "another location"
+    return Conflict(
+        f"{candidate.ref}: is already provided by {owner}; first registrant wins"
+    )
+
+
+def after_of(
+    held: StoredEntity | None,
+    candidate: Candidate,
+    cause: Cause,
+) -> StoredEntity | None:
+    """What a candidate makes of an entity; None: nothing changes."""
+    own = (candidate.parent,) if candidate.parent else ()
+    now = datetime.now(UTC)
+    if held is None:
+        identity = str(uuid.uuid4())
+        return StoredEntity(
+            ref=candidate.ref,
+            uid=identity,
+            revision=0,
+            entity=_identified(candidate.entity, identity, candidate.etag),
+            relations=candidate.relations,
+            location=candidate.location,
+            origin=candidate.origin,
+            location_key=candidate.location,
+            created=now,
+            updated=now,
+            cause=cause,
+            errors=candidate.errors,
+            parents=own,
+        )
+    adopted = held.location_key != candidate.location
+    parents = own if adopted else tuple(dict.fromkeys((*held.parents, *own)))
+    if held.entity["metadata"]["etag"] == candidate.etag and parents == held.parents:
+        return None
+    return replace(
+        held,
+        entity=_identified(candidate.entity, held.uid, candidate.etag),
+        relations=candidate.relations,
+        location=candidate.location,
+        origin=candidate.origin,
+        location_key=candidate.location,
+        cause=cause,
+        errors=candidate.errors,
+        parents=parents,
+    )
+
+
+def with_errors(
+    held: StoredEntity, errors: tuple[Any, ...], cause: Cause
+) -> StoredEntity | None:
+    """The entity with these items in its status; None if it has them already."""
+    if held.errors == errors:
+        return None
+    etag = etag_of(_anonymous(held.entity), held.relations, errors)
+    entity = _identified(held.entity, held.uid, etag)
+    return replace(held, entity=entity, errors=errors, cause=cause)
+
+
+def moved(
+    held: StoredEntity, parents: tuple[str, ...], origin: str, cause: Cause
+) -> StoredEntity:
+    """The entity under other parents, whose root is its origin now."""
+    metadata = held.entity["metadata"]
+    annotations = {**metadata.get("annotations", {}), ORIGIN: origin}
+    entity = _anonymous(
+        {**held.entity, "metadata": {**metadata, "annotations": annotations}}
+    )
+    etag = etag_of(entity, held.relations, held.errors)
+    return replace(
+        held,
+        entity=_identified(entity, held.uid, etag),
+        parents=parents,
+        origin=origin,
+        cause=cause,
+    )
+
+
+def _identified(entity: Entity, identity: str, etag: str) -> dict[str, Any]:
+    metadata = {**entity["metadata"], "uid": identity, "etag": etag}
+    return {**entity, "metadata": metadata}
+
+
+def _anonymous(entity: Entity) -> dict[str, Any]:
+    metadata = {
+        key: value
+        for key, value in entity["metadata"].items()
+        if key not in {"uid", "etag"}
+    }
+    return {**entity, "metadata": metadata}
+
+
+def conflict_item(candidate: Candidate, held: StoredEntity | None) -> dict[str, Any]:
+    """The conflict as it stands in the status of the location that lost."""
+    return status_item(foreign_error(candidate, held))

@@ -1,0 +1,44 @@
+"""What all handlers share: the ports, what this process knows, who asks for what."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.catalog.handlers.known import Known
+from services.catalog.ingest.rules import Rules
+from services.catalog.model import Root
+from services.catalog.ports import EntityStore, RootStore, Sources
+from shared.contracts.catalog import Cause, CauseKind
+
+ITSELF = "service:catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants something, and why; a reading completes the cause with the commit."""
+
+    actor: str
+    cause: Cause
+
+
+def order(kind: CauseKind, actor: str = ITSELF) -> Order:
+    """An order that has no more to say than who and what."""
+    return Order(actor, Cause(kind=kind))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The ports that the handlers share, and what this process knows."""
+
+    store: EntityStore
+    roots: RootStore
+    sources: Sources
+    known: Known
+    rules: Rules
+    locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    #: Called after every write: the outbox has something to say.
+    written: Callable[[], None] = lambda: None
+
+    def lock(self, root: Root) -> asyncio.Lock:
+        """One reading of a root at a time in this process."""
+        return self.locks.setdefault(root.name, asyncio.Lock())

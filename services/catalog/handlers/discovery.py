@@ -1,0 +1,112 @@
+"""Roots that nobody has to register: the configuration's, and every repository's.
+
+A Git discovery provider wants one root per repository of a host that has a descriptor.
+A push tells of one repository at once; the scan compares the whole listing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.roots import CONFIG, Report, unwant, want
+from services.catalog.model import LocationRef, Root
+from shared.contracts.errors import CallboardError, NotFound, Unavailable
+
+#: A listing that lacks more than this share of the roots known is not believed.
+GUARD_SHARE = 0.5
+GUARD_ABOVE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Finds `path` on `branch` of every repository of `host`."""
+
+    name: str
+    host: str
+    branch: str
+    path: str
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of the roots that it found."""
+        return f"git:{self.name}"
+
+
+async def configure(
+    catalog: Catalog, locations: Sequence[LocationRef], order: Order
+) -> None:
+    """Make the configured roots those of the configuration."""
+    wanted = {location.entity_name: location for location in locations}
+    for root in list(catalog.known.in_bucket(CONFIG)):
+        if root.name not in wanted:
+            await unwant(catalog, root, CONFIG, order)
+    for location in wanted.values():
+        await want(catalog, location, CONFIG)
+
+
+async def retire(catalog: Catalog, providers: Sequence[Provider], order: Order) -> None:
+    """Let go of what providers found that are no longer configured."""
+    buckets = {provider.bucket for provider in providers}
+    for root in list(catalog.known.roots.values()):
+        for bucket in root.buckets:
+            if bucket.startswith("git:") and bucket not in buckets:
+                await unwant(catalog, catalog.known.roots[root.name], bucket, order)
+
+
+async def has_descriptor(catalog: Catalog, location: LocationRef) -> bool | None:
+    """Whether there is a descriptor; None if that cannot be told now."""
+    try:
+        await catalog.sources.reading(location).read(location)
+    except NotFound:
+        return False
+    except Unavailable:
+        raise
+    except CallboardError:
+        return None
+    return True
+
+
+async def look(
+    catalog: Catalog, provider: Provider, repository: str, order: Order
+) -> Root | None:
+    """Take in one repository, or let it go; its root, if it has just been found."""
+    location = catalog.sources.descriptor(
+        provider.host, repository, provider.branch, provider.path
+    )
+    root = catalog.known.roots.get(location.entity_name)
+    there = await has_descriptor(catalog, location)
+    wanted = root is not None and provider.bucket in root.buckets
+    if there and not wanted:
+        root = await want(catalog, location, provider.bucket)
+        return await ingest(catalog, root, order)
+    if there is False and root is not None and wanted:
+        await unwant(catalog, root, provider.bucket, order)
+    return None
+
+
+async def discover(
+    catalog: Catalog, provider: Provider, order: Order, report: Report
+) -> None:
+    """Compare a host's whole listing with what is known of it."""
+    listing = await catalog.sources.repositories(provider.host)
+    if listing is None:
+        return
+    present = {
+        catalog.sources.descriptor(
+            provider.host, repository, provider.branch, provider.path
+        ).entity_name: repository
+        for repository in listing
+    }
+    known = list(catalog.known.in_bucket(provider.bucket))
+    vanished = [root for root in known if root.name not in present]
+    if len(vanished) > GUARD_ABOVE and len(vanished) > GUARD_SHARE * len(known):
+        report(provider.name, f"{len(vanished)} of {len(known)} repositories vanished")
+        vanished = []
+    for root in vanished:
+        await unwant(catalog, root, provider.bucket, order)
+    for repository in present.values():
+        try:
+            await look(catalog, provider, repository, order)
+        except CallboardError as error:
+            report(provider.name, f"{repository}: {error.message}")

@@ -1,0 +1,278 @@
+"""One root: read it, and make the catalog hold what it says.
+
+Order of writing: entities as they are read, in batches; then moves and deletions; then
+Location entities with their status; last the root's own state. A crash anywhere leaves
+a root whose files look changed, so that the next reading makes the rest good.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from services.catalog.handlers.applying import Applier, conflict_item
+from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.removal import Edge, Fall, falling
+from services.catalog.handlers.walk import Found, Key, Target, Walk
+from services.catalog.ingest.candidates import (
+    Candidate,
+    location_entity,
+    status_item,
+    targets_of,
+)
+from services.catalog.model import FileState, LocationRef, Root
+from services.catalog.ports import Reading
+from shared.contracts.catalog import Cause
+from shared.contracts.errors import Conflict, Unavailable
+
+BATCH = 1000
+TRIES = 5
+#: One reading deletes at most this share of a root's entities, if they are many:
+#: a source that suddenly says nothing is more likely broken than empty.
+GUARD_SHARE = 0.5
+GUARD_ABOVE = 25
+
+
+async def ingest(
+    catalog: Catalog,
+    root: Root,
+    order: Order,
+    *,
+    only: Collection[Key] | None = None,
+    force: bool = False,
+) -> Root:
+    """Read a root (or the targets `only` of it) and store what it says.
+
+    `force` reads those targets even if they look unchanged. The root's new state.
+
+    Raises:
+        Unavailable: if the store, or after a push the Git host, does not answer.
+        Conflict: if others keep reading the same root.
+    """
+    async with catalog.lock(root):
+        for _ in range(TRIES):
+            current = catalog.known.roots.get(root.name, root)
+            try:
+                stored = await _Ingestion(catalog, current, order).run(only, force)
+            finally:
+                catalog.written()
+            if stored is not None:
+                catalog.known.put_root(stored)
+                return stored
+            # Another process read the same root meanwhile: look again, it may be newer.
+            for other in await catalog.roots.load([root.name]):
+                catalog.known.put_root(other)
+        raise Conflict(f"{root.location}: is being read by others; try again")
+
+
+class _Ingestion:
+    """One attempt; its fields are what is gathered on the way."""
+
+    def __init__(self, catalog: Catalog, root: Root, order: Order) -> None:
+        self._catalog = catalog
+        self._known = catalog.known
+        self._root = root
+        self._order = order
+        self._reading: Reading = catalog.sources.reading(root.location)
+        self._walk = Walk(root, self._reading, catalog.rules, catalog.known)
+        self._applier = Applier(catalog.store, catalog.known, order.actor)
+        self._states: dict[Key, FileState] = {}
+        self._waiting: list[Candidate] = []
+        self._locations: dict[str, Candidate] = {}
+        self._foreign: list[Candidate] = []
+        self._lost: set[Edge] = set()
+        self._cause = order.cause.model_copy(update={"location": str(root.location)})
+        self._causes: dict[str, Cause] = {}
+
+    async def run(self, only: Collection[Key] | None, force: bool) -> Root | None:
+        own = self._own_entity()
+        if only is None:
+            self._locations[own.ref] = own
+            walk = self._walk.whole()
+        else:
+            walk = self._walk.below(self._targets(only), force=force)
+        async for found in walk:
+            await self._take(found)
+        await self._flush()
+        self._drop_unnamed()
+        await self._fall()
+        await self._tell_locations()
+        return await self._keep(whole=only is None)
+
+    def _own_entity(self) -> Candidate:
+        location = self._root.location
+        return location_entity(location, self._reading.links(location))
+
+    def _targets(self, only: Collection[Key]) -> list[Target]:
+        targets = []
+        for parent, text in only:
+            held = self._known.get(parent)
+            optional = held is not None and targets_of(held.entity)[2]
+            kind, _, target = text.partition(":")
+            targets.append(Target(parent, LocationRef(kind, target), optional))
+        return targets
+
+    def _cause_of(self, candidate: Candidate) -> Cause:
+        return self._causes.get(candidate.location, self._cause)
+
+    async def _take(self, found: Found) -> None:
+        """Gather what one target came to; write when a batch is full."""
+        if isinstance(found.error, Unavailable) and self._order.cause.kind == "push":
+            raise found.error
+        key = found.target.key
+        self._states[key] = found.state
+        if found.gone:
+            gone = self._known.emitted(*key)
+            self._lost.update((key[0], ref) for ref in gone)
+        if found.unchanged or found.error is not None or found.gone:
+            return
+        location = found.target.location
+        self._cause = await self._reading.described(location, self._order.cause)
+        self._causes[str(location)] = self._cause
+        said = {c.ref for c in found.candidates} | {r.ref for r in found.refusals}
+        missing = self._known.emitted(*key) - said
+        self._lost.update((key[0], ref) for ref in missing)
+        for candidate in found.candidates:
+            if candidate.entity["kind"] == "Location":
+                self._locations[candidate.ref] = candidate
+            else:
+                self._waiting.append(candidate)
+        await self._refuse(found)
+        if len(self._waiting) >= BATCH:
+            await self._flush()
+
+    async def _refuse(self, found: Found) -> None:
+        """An entity that became invalid stays as it was last good, and says so."""
+        for refusal in found.refusals:
+            held = self._known.get(refusal.ref) if refusal.ref else None
+            if held is not None and held.location_key == str(found.target.location):
+                item = status_item(refusal.error)
+                await self._applier.refuse(held.ref, [item], self._cause)
+
+    async def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        unique: dict[str, Candidate] = {}
+        for candidate in waiting:
+            first = unique.setdefault(candidate.ref, candidate)
+            if first is not candidate:
+                self._foreign.append(candidate)
+        self._foreign += await self._applier.upsert(
+            list(unique.values()), self._cause_of
+        )
+
+    def _drop_unnamed(self) -> None:
+        """What Location entities name no longer is lost, with the state of its file."""
+        for parent, keys in self._walk.named.items():
+            if parent in self._walk.uncertain:
+                continue
+            for key in self._root.files:
+                if key[0] == parent and key not in keys:
+                    refs = self._known.emitted(*key)
+                    self._lost.update((parent, ref) for ref in refs)
+
+    def _is_root(self, ref: str) -> bool:
+        name = ref.rpartition("/")[2]
+        return name in self._known.roots or name == self._root.name
+
+    async def _fall(self) -> None:
+        """Give away what moved, delete what nobody emits any more."""
+        fall = falling(self._known, self._lost, self._is_root)
+        leaving = {stored.ref for stored in fall.deleted}
+        candidates, self._foreign = self._foreign, []
+        self._foreign = await self._applier.upsert(
+            candidates, self._cause_of, adopt=lambda held: held.ref in leaving
+        )
+        adopted = {item.ref for item in candidates} - {c.ref for c in self._foreign}
+        doomed = [s.ref for s in fall.deleted if s.ref not in adopted]
+        doomed = [ref for ref in doomed if ref not in self._locations]
+        if self._too_many(doomed):
+            self._hold_back(doomed, fall)
+            return
+        for stored, parents in fall.kept:
+            if stored.ref not in adopted:
+                await self._applier.reparent(stored, parents, self._cause)
+        cause = self._cause
+        if cause.commit is None:
+            cause = await self._reading.described(self._root.location, cause)
+        await self._applier.delete(doomed, cause)
+
+    def _too_many(self, doomed: Sequence[str]) -> bool:
+        if len(doomed) <= GUARD_ABOVE:
+            return False
+        held = {
+            ref
+            for parent, location in self._root.files
+            for ref in self._known.emitted(parent, location)
+        }
+        return len(doomed) > GUARD_SHARE * len(held)
+
+    def _hold_back(self, doomed: Sequence[str], fall: Fall) -> None:
+        """Keep everything and say so; what was read counts as not read."""
+        error = Conflict(
+            f"{self._root.location}: no longer names {len(doomed)} entities, more than "
+            "half of it; nothing was deleted. Unregister it if that is meant"
+        )
+        parents = {parent for stored in fall.deleted for parent in stored.parents}
+        item = status_item(error)
+        for key, old in self._root.files.items():
+            if key[0] in parents:
+                state = self._states.get(key, old)
+                self._states[key] = replace(
+                    state, digest=None, errors=(*state.errors, item)
+                )
+
+    async def _tell_locations(self) -> None:
+        """Store Location entities, each with what its targets had to complain of."""
+        for candidate in self._foreign:
+            self._complain(candidate)
+        errors = self._errors()
+        own = [
+            candidate.with_items(errors.get(ref, ()))
+            for ref, candidate in self._locations.items()
+        ]
+        for foreign in await self._applier.upsert(own, self._cause_of):
+            self._complain(foreign)
+            errors = self._errors()
+        parents = {parent for parent, _ in self._states}
+        for ref in sorted(parents - self._locations.keys()):
+            await self._applier.refuse(ref, errors.get(ref, ()), self._cause)
+
+    def _complain(self, candidate: Candidate) -> None:
+        """Put a conflict into the state of the file that lost it."""
+        key = (candidate.parent or "", candidate.location)
+        state = self._states.get(key)
+        if state is not None:
+            item = conflict_item(candidate, self._known.get(candidate.ref))
+            self._states[key] = replace(
+                state, digest=None, errors=(*state.errors, item)
+            )
+
+    def _errors(self) -> dict[str, tuple[Any, ...]]:
+        found: dict[str, tuple[Any, ...]] = {}
+        for key, state in self._merged().items():
+            found[key[0]] = (*found.get(key[0], ()), *state.errors)
+        return found
+
+    def _merged(self) -> dict[Key, FileState]:
+        """The root's states after this reading: those of targets that still count."""
+        merged = {**self._root.files, **self._states}
+        named = self._walk.named
+        return {
+            key: state
+            for key, state in merged.items()
+            if (key[0] not in named or key in named[key[0]])
+            or key[0] in self._walk.uncertain
+        }
+
+    async def _keep(self, *, whole: bool) -> Root | None:
+        files = {
+            key: state
+            for key, state in self._merged().items()
+            if self._known.get(key[0]) is not None
+        }
+        rules = self._catalog.rules.fingerprint if whole else self._root.rules
+        following = replace(
+            self._root, files=files, settled=self._root.settled or whole, rules=rules
+        )
+        if following == self._root:
+            return self._root
+        return await self._catalog.roots.put(following)

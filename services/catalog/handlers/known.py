@@ -1,0 +1,133 @@
+"""What this process knows: the read model, who emits whom, and the roots.
+
+Fed by this process' writes and, through `events`, by everybody else's; the store alone
+is the truth. Everything here is a lookup, no matter how many entities there are.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from services.catalog.model import Root, StoredEntity
+from services.catalog.ports import Entities, Written
+
+CHUNK = 200
+
+
+class Known:
+    """Entities by ref and by who emits them, roots by name, id and repository."""
+
+    def __init__(self, entities: Entities) -> None:
+        self.entities = entities
+        self.roots: dict[str, Root] = {}
+        self._emitted: dict[str, dict[str, set[str]]] = {}
+        self._revisions: dict[str, int] = {}
+        self._by_id: dict[str, str] = {}
+        self._by_repository: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._revisions)
+
+    def get(self, ref: str) -> StoredEntity | None:
+        """The entity with this canonical ref."""
+        return self.entities.get(ref)
+
+    def emitted(self, parent: str, location: str) -> frozenset[str]:
+        """The refs that a Location entity has from one of its targets."""
+        return frozenset(self._emitted.get(parent, {}).get(location, ()))
+
+    def emitted_by(self, parent: str) -> frozenset[str]:
+        """The refs that a Location entity has from all of its targets."""
+        found = self._emitted.get(parent, {}).values()
+        return frozenset(ref for refs in found for ref in refs)
+
+    async def show(self, written: Written) -> None:
+        """Take over what was written, in slices that do not hold the loop up."""
+        for ref in written.deleted:
+            self.drop(ref)
+        await self.show_all(written.stored)
+
+    async def show_all(self, states: Sequence[StoredEntity]) -> None:
+        """Take over states, in slices."""
+        for start in range(0, len(states), CHUNK):
+            self.put_many(states[start : start + CHUNK])
+            await asyncio.sleep(0)
+
+    def put_many(self, states: Sequence[StoredEntity]) -> None:
+        """Take over states, unless newer ones are known."""
+        newer: dict[str, StoredEntity] = {}
+        for stored in states:
+            if self.revision(stored.ref) >= stored.revision:
+                continue
+            held = newer.get(stored.ref) or self.entities.get(stored.ref)
+            if held is not None:
+                self._unlink(held)
+            self._link(stored)
+            newer[stored.ref] = stored
+        self.entities.put_many(newer.values())
+
+    def drop(self, ref: str) -> None:
+        """An entity is gone."""
+        held = self.entities.get(ref)
+        if held is not None:
+            self._unlink(held)
+            self.entities.drop(ref)
+
+    def _link(self, stored: StoredEntity) -> None:
+        self._revisions[stored.ref] = stored.revision
+        for parent in stored.parents:
+            at = self._emitted.setdefault(parent, {})
+            at.setdefault(stored.location, set()).add(stored.ref)
+
+    def _unlink(self, stored: StoredEntity) -> None:
+        self._revisions.pop(stored.ref, None)
+        for parent in stored.parents:
+            at = self._emitted.get(parent, {})
+            refs = at.get(stored.location, set())
+            refs.discard(stored.ref)
+            if not refs:
+                at.pop(stored.location, None)
+            if not at:
+                self._emitted.pop(parent, None)
+
+    def put_root(self, root: Root) -> None:
+        """Take over a root's state."""
+        self.drop_root(root.name)
+        self.roots[root.name] = root
+        if root.id is not None:
+            self._by_id[root.id] = root.name
+        for key in root.keys:
+            self._by_repository.setdefault(key, set()).add(root.name)
+
+    def drop_root(self, name: str) -> None:
+        """A root is gone."""
+        root = self.roots.pop(name, None)
+        if root is None:
+            return
+        if root.id is not None and self._by_id.get(root.id) == name:
+            del self._by_id[root.id]
+        for key in root.keys:
+            names = self._by_repository.get(key, set())
+            names.discard(name)
+            if not names:
+                self._by_repository.pop(key, None)
+
+    def root_with_id(self, identity: str) -> Root | None:
+        """The registered root with this id."""
+        return self.roots.get(self._by_id.get(identity, ""))
+
+    def roots_of(self, repository: str) -> list[Root]:
+        """The roots that were read from a repository (`host/repository`)."""
+        names = sorted(self._by_repository.get(repository, ()))
+        return [self.roots[name] for name in names]
+
+    def in_bucket(self, bucket: str) -> Iterable[Root]:
+        """The roots that a bucket wants."""
+        return [root for root in self.roots.values() if bucket in root.buckets]
+
+    def refs(self) -> Iterable[str]:
+        """The refs of everything that is shown."""
+        return list(self._revisions)
+
+    def revision(self, ref: str) -> int:
+        """The revision that is shown of an entity; 0: it is not shown."""
+        return self._revisions.get(ref, 0)

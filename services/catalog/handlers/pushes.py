@@ -1,0 +1,118 @@
+"""A push: read exactly the files that changed, find what is new, let go what went."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.discovery import Provider, look
+from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.walk import Key
+from services.catalog.ingest.candidates import targets_of
+from services.catalog.model import FileState, Place, Root
+from shared.contracts.catalog import Cause
+from shared.contracts.gateway import RepositoryPushed
+
+BRANCH = "refs/heads/"
+NOTHING = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What happened to one branch; `paths` None: anything may have changed."""
+
+    host: str
+    repository: str
+    branch: str
+    paths: frozenset[str] | None
+    actor: str
+
+    @property
+    def key(self) -> str:
+        """The repository as places name it."""
+        return f"{self.host}/{self.repository}"
+
+    def touches(self, place: Place) -> bool:
+        """Whether a place may differ now; a place without branch is on the default."""
+        return (
+            place.key == self.key
+            and place.branch in ("", self.branch)
+            and (self.paths is None or place.path in self.paths)
+        )
+
+
+def merged(events: Iterable[RepositoryPushed]) -> list[Push]:
+    """Pushes of whole branches; several to one are one. Tags and deletions are none."""
+    found: dict[tuple[str, str, str], Push] = {}
+    for event in events:
+        if not event.ref.startswith(BRANCH) or event.after == NOTHING:
+            continue
+        branch = event.ref.removeprefix(BRANCH)
+        paths = None
+        if event.changed_paths is not None:
+            paths = frozenset(path.strip("/") for path in event.changed_paths)
+        key = (event.host, event.repository, branch)
+        earlier = found.get(key)
+        if earlier is not None:
+            paths = _both(earlier.paths, paths)
+        actor = event.pusher_name or event.pusher
+        found[key] = Push(event.host, event.repository, branch, paths, actor)
+    return list(found.values())
+
+
+def _both(
+    one: frozenset[str] | None, other: frozenset[str] | None
+) -> frozenset[str] | None:
+    return None if one is None or other is None else one | other
+
+
+async def pushed(catalog: Catalog, providers: Sequence[Provider], push: Push) -> None:
+    """Bring the catalog up to a push."""
+    order = Order(push.actor, Cause(kind="push", repository=push.key))
+    fresh = {
+        root.name
+        for provider in providers
+        if provider.host == push.host and provider.branch == push.branch
+        if (root := await _looked(catalog, provider, push, order)) is not None
+    }
+    for root in catalog.known.roots_of(push.key):
+        if root.name in fresh or root.name not in catalog.known.roots:
+            continue
+        if _spreads(catalog, root):
+            await ingest(catalog, root, order)
+            continue
+        keys = _touched(root.files.values(), push)
+        if keys:
+            await ingest(catalog, root, order, only=keys)
+
+
+async def _looked(
+    catalog: Catalog, provider: Provider, push: Push, order: Order
+) -> Root | None:
+    """Ask for the descriptor if the push may have brought it or taken it away."""
+    place = Place(push.host, push.repository, push.branch, provider.path.strip("/"))
+    location = catalog.sources.descriptor(
+        provider.host, push.repository, provider.branch, provider.path
+    )
+    root = catalog.known.roots.get(location.entity_name)
+    known = root is not None and provider.bucket in root.buckets
+    if known and not push.touches(place):
+        return None
+    return await look(catalog, provider, push.repository, order)
+
+
+def _touched(states: Iterable[FileState], push: Push) -> set[Key]:
+    return {
+        (state.parent, state.location)
+        for state in states
+        if any(push.touches(place) for place in state.places)
+    }
+
+
+def _spreads(catalog: Catalog, root: Root) -> bool:
+    """Whether targets with `*` may match files now that were not there before."""
+    texts = [root.location.target]
+    for parent, _ in root.files:
+        held = catalog.known.get(parent)
+        if held is not None:
+            texts += targets_of(held.entity)[1]
+    return any("*" in text for text in texts)

@@ -1,0 +1,52 @@
+"""Reading again what an entity is made of, and deleting an entity by hand."""
+
+from collections.abc import Mapping
+
+from services.catalog.handlers.applying import Applier
+from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.known import Known
+from services.catalog.handlers.walk import Key
+from services.catalog.model import StoredEntity
+
+
+def files_of(known: Known, ref: str) -> Mapping[str, set[Key]]:
+    """By root, the targets that an entity hangs on: its file and its parents' files.
+
+    Of a Location entity also the targets that it names itself.
+    """
+    found: dict[str, set[Key]] = {}
+
+    def climb(at: str, path: frozenset[Key], seen: frozenset[str]) -> None:
+        held = known.get(at)
+        name = at.rpartition("/")[2]
+        if name in known.roots:
+            found.setdefault(name, set()).update(path)
+        for parent in held.parents if held else ():
+            if parent not in seen:
+                step = path | {(parent, held.location)} if held else path
+                climb(parent, step, seen | {parent})
+
+    climb(ref, frozenset(), frozenset({ref}))
+    for name, keys in found.items():
+        keys.update(key for key in known.roots[name].files if key[0] == ref)
+    return found
+
+
+async def refresh(catalog: Catalog, held: StoredEntity, order: Order) -> None:
+    """Read an entity's sources now; unchanged ones cost a hash."""
+    for name, keys in files_of(catalog.known, held.ref).items():
+        only = keys if held.parents else None
+        await ingest(catalog, catalog.known.roots[name], order, only=only)
+
+
+async def delete(catalog: Catalog, held: StoredEntity, order: Order) -> None:
+    """Delete an entity; if its source still has it, it comes back as a new one."""
+    files = files_of(catalog.known, held.ref)
+    applier = Applier(catalog.store, catalog.known, order.actor)
+    await applier.delete([held.ref], order.cause)
+    catalog.written()
+    for name, keys in files.items():
+        own = {key for key in keys if key[1] == held.location and key[0] != held.ref}
+        only = own if held.parents else None
+        await ingest(catalog, catalog.known.roots[name], order, only=only, force=True)

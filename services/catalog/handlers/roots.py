@@ -1,0 +1,178 @@
+"""Roots: what is registered, configured or discovered comes, changes and goes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from services.catalog.handlers.applying import Applier
+from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.removal import falling
+from services.catalog.handlers.walk import Walk
+from services.catalog.ingest.candidates import Candidate, location_entity
+from services.catalog.model import LocationRef, Root
+from shared.contracts.errors import CallboardError, Conflict, Invalid
+
+REGISTERED = "registered"
+CONFIG = "config"
+#: Told of what went wrong with a root where nobody is there to be answered.
+Report = Callable[[str, str], None]
+TRIES = 5
+
+
+def registered(catalog: Catalog, location: LocationRef) -> Root | None:
+    """The registration of a location, if somebody made one."""
+    root = catalog.known.roots.get(location.entity_name)
+    return root if root is not None and REGISTERED in root.buckets else None
+
+
+async def want(
+    catalog: Catalog, location: LocationRef, bucket: str, identity: str | None = None
+) -> Root:
+    """Make sure that there is a root for a location and that `bucket` wants it."""
+    name = location.entity_name
+    for _ in range(TRIES):
+        held = catalog.known.roots.get(name)
+        if held is not None and bucket in held.buckets:
+            return held
+        fresh = held or Root(location, frozenset(), datetime.now(UTC))
+        if bucket == REGISTERED:
+            fresh = replace(fresh, id=identity or str(uuid4()))
+        stored = await catalog.roots.put(
+            replace(fresh, buckets=fresh.buckets | {bucket}, settled=False)
+        )
+        if stored is not None:
+            catalog.known.put_root(stored)
+            return stored
+        for other in await catalog.roots.load([name]):
+            catalog.known.put_root(other)
+    raise Conflict(f"{location}: is being changed by others; try again")
+
+
+async def register(
+    catalog: Catalog,
+    location: LocationRef,
+    order: Order,
+    *,
+    refresh: bool,
+    identity: str | None = None,
+) -> Root:
+    """Register a location and read it; when this returns, its entities are there.
+
+    Raises:
+        Conflict: if it is registered and `refresh` does not allow that.
+    """
+    there = registered(catalog, location)
+    if there is not None and not refresh:
+        raise Conflict(f"Location {location} already exists")
+    root = there or await want(catalog, location, REGISTERED, identity)
+    return await ingest(catalog, root, order)
+
+
+async def unwant(catalog: Catalog, root: Root, bucket: str, order: Order) -> None:
+    """A bucket wants a root no longer; without any it goes, with what it brought."""
+    for _ in range(TRIES):
+        left = root.buckets - {bucket}
+        if not left:
+            await dismiss(catalog, root, order)
+            return
+        identity = None if bucket == REGISTERED else root.id
+        stored = await catalog.roots.put(replace(root, buckets=left, id=identity))
+        if stored is not None:
+            catalog.known.put_root(stored)
+            return
+        for other in await catalog.roots.load([root.name]):
+            catalog.known.put_root(other)
+            root = other
+    raise Conflict(f"{root.location}: is being changed by others; try again")
+
+
+async def move(catalog: Catalog, root: Root, to: LocationRef, order: Order) -> Root:
+    """Point a registration at another location; its id stays.
+
+    Raises:
+        Conflict: if the other location is registered already.
+    """
+    if to == root.location:
+        return await ingest(catalog, root, order)
+    if registered(catalog, to) is not None:
+        raise Conflict(f"Location {to} already exists")
+    # The new one first: a crash in between leaves two registrations, never none.
+    await register(catalog, to, order, refresh=False, identity=root.id)
+    await unwant(catalog, root, REGISTERED, order)
+    # What both name belonged to the old one until now.
+    return await ingest(catalog, catalog.known.roots[to.entity_name], order)
+
+
+async def dismiss(catalog: Catalog, root: Root, order: Order) -> None:
+    """Take a root out of the catalog, with everything that only it brought.
+
+    The entities go first: after a crash the root is still there to be dismissed again.
+    """
+    async with catalog.lock(root):
+        ref = root.location.entity_ref
+        held = catalog.known.get(ref)
+        applier = Applier(catalog.store, catalog.known, order.actor)
+        cause = order.cause.model_copy(update={"location": str(root.location)})
+
+        def is_root(other: str) -> bool:
+            name = other.rpartition("/")[2]
+            return name in catalog.known.roots and other != ref
+
+        lost = {(ref, child) for child in catalog.known.emitted_by(ref)}
+        fall = falling(catalog.known, lost, is_root)
+        doomed = [stored.ref for stored in fall.deleted]
+        if held is not None and not held.parents and ref not in doomed:
+            doomed.append(ref)
+        for stored, parents in fall.kept:
+            await applier.reparent(stored, parents, cause)
+        await applier.delete(doomed, cause)
+        await catalog.roots.remove(root)
+        catalog.known.drop_root(root.name)
+        catalog.written()
+
+
+async def preview(catalog: Catalog, location: LocationRef) -> list[Candidate]:
+    """What a location would bring, without storing anything: its own entity first.
+
+    Raises:
+        CallboardError: the first problem anywhere in it.
+    """
+    root = Root(location, frozenset(), datetime.now(UTC))
+    reading = catalog.sources.reading(location)
+    own = location_entity(location, reading.links(location))
+    seen = {own.ref}
+    emitted: dict[str, list[Candidate]] = {}
+    async for found in Walk(root, reading, catalog.rules, None).whole():
+        problems: list[CallboardError] = [item.error for item in found.refusals]
+        if found.error is not None:
+            problems.append(found.error)
+        if problems:
+            raise problems[0]
+        for candidate in found.candidates:
+            if candidate.ref in seen:
+                raise Invalid(f"{candidate.ref}: is declared twice")
+            seen.add(candidate.ref)
+            emitted.setdefault(found.target.parent, []).append(candidate)
+    return _in_order(own, emitted)
+
+
+def _in_order(own: Candidate, emitted: dict[str, list[Candidate]]) -> list[Candidate]:
+    """Last first, each before what it brings itself: the order of Backstage."""
+    waiting, ordered = [own], []
+    while waiting:
+        candidate = waiting.pop()
+        ordered.append(candidate)
+        waiting += emitted.get(candidate.ref, ())
+    return ordered
+
+
+async def resume(catalog: Catalog, order: Order, report: Report) -> None:
+    """Read the roots whose first reading was never finished."""
+    waiting = [root for root in catalog.known.roots.values() if not root.settled]
+    for root in waiting:
+        try:
+            await ingest(catalog, root, order)
+        except CallboardError as error:
+            report(root.name, error.message)

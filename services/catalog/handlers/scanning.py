@@ -1,0 +1,59 @@
+"""The slow scan: everything is read again, in case an event was never sent.
+
+Also what happens at start: unfinished registrations are finished first.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.catalog.handlers.catalog import Catalog, order
+from services.catalog.handlers.discovery import (
+    Provider,
+    configure,
+    discover,
+    retire,
+)
+from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.roots import Report, resume
+from services.catalog.model import LocationRef
+from shared.contracts.errors import CallboardError
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the configuration wants to be in the catalog."""
+
+    locations: Sequence[LocationRef]
+    providers: Sequence[Provider]
+
+
+async def begin(catalog: Catalog, wanted: Wanted, report: Report) -> None:
+    """Make the roots those of the configuration, and read what is new."""
+    await configure(catalog, wanted.locations, order("config"))
+    await retire(catalog, wanted.providers, order("config"))
+    await resume(catalog, order("scan"), report)
+    for provider in wanted.providers:
+        await discover(catalog, provider, order("scan"), report)
+
+
+async def scan(catalog: Catalog, wanted: Wanted, at_once: int, report: Report) -> None:
+    """Read every root again; one that fails is reported and does not stop the rest."""
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(name: str) -> None:
+        async with gate:
+            root = catalog.known.roots.get(name)
+            if root is None:
+                return
+            try:
+                await ingest(catalog, root, order("scan"))
+            except CallboardError as error:
+                report(name, error.message)
+
+    for provider in wanted.providers:
+        try:
+            await discover(catalog, provider, order("scan"), report)
+        except CallboardError as error:
+            report(provider.name, error.message)
+    await asyncio.gather(*(one(name) for name in list(catalog.known.roots)))

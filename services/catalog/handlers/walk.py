@@ -1,0 +1,277 @@
+"""Reads a root and all that it leads to; what did not change costs a hash.
+
+Yields one `Found` per target. Nothing is stored here, and nothing decided: what an
+existing entity or another root says to it is the business of `ingestion`.
+"""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.catalog.descriptor.documents import documents
+from services.catalog.handlers.known import Known
+from services.catalog.ingest import placeholders
+from services.catalog.ingest.candidates import (
+    Candidate,
+    Context,
+    Refusal,
+    candidate,
+    status_item,
+    targets_of,
+)
+from services.catalog.ingest.rules import Rules
+from services.catalog.model import Entity, FileState, LocationRef, Place, Root
+from services.catalog.ports import Fetched, Reading
+from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
+
+AT_ONCE = 4
+TARGET_LIMIT = 20_000
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target of a Location entity, still to be read."""
+
+    parent: str
+    location: LocationRef
+    optional: bool = False
+    error: CallboardError | None = None
+
+    @property
+    def key(self) -> Key:
+        """What its state is kept under."""
+        return self.parent, str(self.location)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a target came to.
+
+    `unchanged`: as at the last reading. `gone`: there certainly is no such file (any
+    more); otherwise an `error` leaves what was read before in its place.
+    """
+
+    target: Target
+    state: FileState
+    candidates: Sequence[Candidate] = ()
+    refusals: Sequence[Refusal] = ()
+    error: CallboardError | None = None
+    unchanged: bool = False
+    gone: bool = False
+
+
+class Walk:
+    """One reading of a root: all of it, or some targets and what is below them."""
+
+    def __init__(
+        self, root: Root, reading: Reading, rules: Rules, known: Known | None
+    ) -> None:
+        self._root = root
+        self._reading = reading
+        self._rules = rules
+        self._known = known
+        self._seen: set[Key] = set()
+        #: What every Location entity that was met whole names now.
+        self.named: dict[str, set[Key]] = {}
+        #: Those whose patterns could not be asked: what they named stays.
+        self.uncertain: set[str] = set()
+        self._trusted = known is not None and root.rules == rules.fingerprint
+
+    async def whole(self) -> AsyncIterator[Found]:
+        """Everything, from the root's own target down."""
+        start = Target(self._root.location.entity_ref, self._root.location)
+        targets = await self._spread(start)
+        self.named[start.parent] = {target.key for target in targets}
+        async for found in self.below(targets, deep=True):
+            yield found
+
+    async def below(
+        self, targets: Collection[Target], *, force: bool = False, deep: bool = False
+    ) -> AsyncIterator[Found]:
+        """These targets and what they newly lead to; `deep`: all they lead to."""
+        waiting = deque(self._new(targets))
+        while waiting:
+            batch = [waiting.popleft() for _ in range(min(AT_ONCE, len(waiting)))]
+            examined = await asyncio.gather(*(self._examine(t, force) for t in batch))
+            for found in examined:
+                yield found
+                if found.unchanged and not deep:
+                    continue
+                for ref, entity in self._locations(found):
+                    waiting.extend(self._new(await self._targets(ref, entity, found)))
+
+    def _new(self, targets: Collection[Target]) -> list[Target]:
+        fresh = [target for target in targets if target.key not in self._seen]
+        self._seen.update(target.key for target in fresh)
+        if len(self._seen) > TARGET_LIMIT:
+            raise Invalid(
+                f"{self._root.location}: leads to over {TARGET_LIMIT} targets"
+            )
+        return fresh
+
+    async def _spread(self, target: Target) -> list[Target]:
+        """A target with `*` is as many as match it now."""
+        try:
+            found = await self._reading.matching(target.location)
+        except CallboardError as error:
+            self.uncertain.add(target.parent)
+            return [replace(target, error=error)]
+        if not found and not target.optional:
+            missing = NotFound(f"Nothing matches {target.location.target}")
+            return [replace(target, error=missing)]
+        return [replace(target, location=location) for location in found]
+
+    def _locations(self, found: Found) -> list[tuple[str, Entity]]:
+        """The Location entities in a file, from it or, unchanged, from memory."""
+        if found.gone:
+            held = {}
+        elif not found.unchanged and found.error is None:
+            held = {item.ref: item.entity for item in found.candidates}
+        elif self._known is not None:
+            refs = self._known.emitted(*found.target.key)
+            states = (self._known.get(ref) for ref in sorted(refs))
+            held = {state.ref: state.entity for state in states if state is not None}
+        else:
+            held = {}
+        return [
+            (ref, entity)
+            for ref, entity in held.items()
+            if entity["kind"] == "Location"
+        ]
+
+    async def _targets(self, ref: str, entity: Entity, found: Found) -> list[Target]:
+        kind, texts, optional = targets_of(entity)
+        targets: list[Target] = []
+        for text in texts:
+            try:
+                location = self._reading.resolve(found.target.location, text, kind)
+            except CallboardError as error:
+                broken = LocationRef(kind or found.target.location.type, text)
+                targets.append(Target(ref, broken, optional, error))
+            else:
+                targets += await self._spread(Target(ref, location, optional))
+        self.named[ref] = {target.key for target in targets}
+        return targets
+
+    async def _examine(self, target: Target, force: bool) -> Found:
+        state = self._root.files.get(target.key)
+        trusted = None if force or not self._trusted else state
+        try:
+            if target.error is not None:
+                raise target.error
+            return await self._read(target, trusted)
+        except CallboardError as error:
+            return self._failed(target, state, error)
+
+    def _failed(
+        self, target: Target, state: FileState | None, error: CallboardError
+    ) -> Found:
+        missing = isinstance(error, NotFound)
+        forgiven = missing and target.optional
+        place = self._reading.place(target.location)
+        failed = FileState(
+            target.parent,
+            str(target.location),
+            digest=None,
+            place=place,
+            includes=state.includes if state else (),
+            errors=() if forgiven else (status_item(error),),
+        )
+        # Only Git can tell for certain that there is no file: it read the commit.
+        certain = forgiven or (missing and place is not None)
+        return Found(target, failed, error=None if forgiven else error, gone=certain)
+
+    async def _read(self, target: Target, state: FileState | None) -> Found:
+        etag = state.etag if state and state.digest else None
+        fetched = await self._reading.read(target.location, etag)
+        if state is not None and fetched.unchanged:
+            return Found(target, state, unchanged=True)
+        composed = placeholders.may_hold(fetched.body)
+        digest, etag = fetched.digest, fetched.etag
+        includes: tuple[Place, ...] = ()
+        if state is not None and not composed and digest == state.digest:
+            return Found(target, replace(state, etag=etag), unchanged=True)
+        parsed = await asyncio.to_thread(documents, fetched.body)
+        contents: dict[placeholders.Placeholder, Any] = {}
+        if composed:
+            contents, includes, digest = await self._included(target, parsed, fetched)
+            # The file's etag says nothing of what it includes: read it every time.
+            etag = None
+            if state is not None and digest == state.digest:
+                return Found(target, state, unchanged=True)
+        items = await asyncio.to_thread(self._candidates, target, parsed, contents)
+        refusals = [item for item in items if isinstance(item, Refusal)]
+        fresh = FileState(
+            target.parent,
+            str(target.location),
+            digest=None if refusals else digest,
+            etag=etag,
+            place=fetched.place,
+            includes=includes,
+            errors=tuple(status_item(item.error) for item in refusals),
+        )
+        candidates = [item for item in items if isinstance(item, Candidate)]
+        return Found(target, fresh, candidates, refusals)
+
+    def _candidates(
+        self,
+        target: Target,
+        parsed: Sequence[Any],
+        contents: dict[placeholders.Placeholder, Any],
+    ) -> list[Candidate | Refusal]:
+        context = Context(
+            target.location,
+            self._root.location,
+            target.parent,
+            self._rules,
+            self._reading.links(target.location),
+        )
+        items: list[Candidate | Refusal] = []
+        seen: set[str] = {target.parent}
+        for document in parsed:
+            item = candidate(document, context, contents)
+            if isinstance(item, Candidate) and item.ref in seen:
+                # A file that holds its own parent would keep itself alive.
+                item = Refusal(None, Invalid(f"{item.ref}: is declared twice"))
+            seen.add(item.ref or "")
+            items.append(item)
+        return items
+
+    async def _included(
+        self, target: Target, parsed: Sequence[Any], fetched: Fetched
+    ) -> tuple[dict[placeholders.Placeholder, Any], tuple[Place, ...], str]:
+        """What the placeholders of a file stand for; a failed one is its error."""
+        contents: dict[placeholders.Placeholder, Any] = {}
+        places: list[Place] = []
+        digest = hashlib.blake2b(fetched.digest.encode(), digest_size=16)
+        for name, text in _wanted(parsed):
+            try:
+                location = self._reading.included(target.location, text)
+                place = self._reading.place(location)
+                if place is not None:
+                    places.append(place)
+                file = await self._reading.read(location)
+                digest.update(file.digest.encode())
+                contents[name, text] = await asyncio.to_thread(
+                    placeholders.content, name, file.body
+                )
+            except Unavailable:
+                raise
+            except CallboardError as error:
+                contents[name, text] = error
+        return contents, tuple(places), digest.hexdigest()
+
+
+def _wanted(parsed: Sequence[Any]) -> list[placeholders.Placeholder]:
+    """The placeholders of all documents; a malformed one is told by its document."""
+    wanted: dict[placeholders.Placeholder, None] = {}
+    for document in parsed:
+        try:
+            wanted.update(dict.fromkeys(placeholders.find(document)))
+        except Invalid:
+            continue
+    return list(wanted)

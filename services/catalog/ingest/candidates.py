@@ -1,0 +1,204 @@
+"""One document of a source to a candidate for the catalog, or why it is none."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from services.catalog.descriptor import envelope, kinds
+from services.catalog.descriptor.relations import relations_of
+from services.catalog.ingest import placeholders
+from services.catalog.ingest.rules import Rules
+from services.catalog.model import Entity, LocationRef, Relation
+from shared.contracts.errors import CallboardError, Forbidden, Invalid
+
+ENTITY_LIMIT = 900_000
+LOCATION = "backstage.io/managed-by-location"
+ORIGIN = "backstage.io/managed-by-origin-location"
+VIEW, EDIT = "backstage.io/view-url", "backstage.io/edit-url"
+SOURCE = "backstage.io/source-location"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a document comes from, and what that lets it be."""
+
+    location: LocationRef
+    origin: LocationRef
+    parent: str | None
+    rules: Rules
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a source says an entity is: complete but for uid, etag and revision."""
+
+    ref: str
+    entity: Entity
+    relations: tuple[Relation, ...]
+    location: str
+    origin: str
+    parent: str | None
+    etag: str
+    errors: tuple[Mapping[str, Any], ...] = ()
+
+    def with_items(self, items: tuple[Mapping[str, Any], ...]) -> "Candidate":
+        """The same with these items in its status."""
+        return replace(
+            self, errors=items, etag=etag_of(self.entity, self.relations, items)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document that cannot be an entity; `ref` None if it has not even a name."""
+
+    ref: str | None
+    error: CallboardError
+
+
+def status_item(error: CallboardError) -> dict[str, Any]:
+    """A problem as it stands in an entity's `status.items`."""
+    return {
+        "type": "backstage.io/catalog-processing",
+        "level": "error",
+        "message": f"{error.name}: {error.message}",
+        "error": {"name": error.name, "message": error.message},
+    }
+
+
+def etag_of(
+    entity: Entity,
+    relations: Sequence[Relation],
+    errors: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """A hash of everything a reader can see: equal exactly when nothing changed.
+
+    Raises:
+        Invalid: if the entity is over `ENTITY_LIMIT` bytes or no JSON.
+    """
+    try:
+        body = orjson.dumps(entity, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONEncodeError, RecursionError) as error:
+        raise Invalid(f"entity: cannot be JSON: {error}") from error
+    if len(body) > ENTITY_LIMIT:
+        raise Invalid(f"entity: {len(body)} bytes, at most {ENTITY_LIMIT} are kept")
+    digest = hashlib.sha1(body, usedforsecurity=False)
+    for relation in relations:
+        digest.update(f"\0{relation.type}\0{relation.target}".encode())
+    if errors:
+        digest.update(orjson.dumps(errors, option=orjson.OPT_SORT_KEYS))
+    return digest.hexdigest()
+
+
+def annotated(entity: Entity, context: Context) -> dict[str, Any]:
+    """A copy that says where it is from; links that the descriptor gives itself win."""
+    metadata = entity["metadata"]
+    annotations = {
+        LOCATION: str(context.location),
+        ORIGIN: str(context.origin),
+        **context.links,
+        **(metadata.get("annotations") or {}),
+    }
+    annotations[LOCATION] = str(context.location)
+    annotations[ORIGIN] = str(context.origin)
+    return {**entity, "metadata": {**metadata, "annotations": annotations}}
+
+
+def checked(
+    document: Any, contents: Mapping[placeholders.Placeholder, Any] | None = None
+) -> tuple[dict[str, Any], tuple[Relation, ...]]:
+    """A document as a valid entity, with the relations it declares.
+
+    Raises:
+        Invalid: naming the entity, and every field with the rule it breaks.
+    """
+    ref = envelope.identify(document)
+    try:
+        entity = _complete(document, contents)
+        return entity, relations_of(entity)
+    except Invalid as error:
+        raise Invalid(f"{ref}: {error.message}") from error
+
+
+def _complete(
+    document: Entity, contents: Mapping[placeholders.Placeholder, Any] | None
+) -> dict[str, Any]:
+    if contents:
+        document = placeholders.filled(document, contents)
+    entity = envelope.completed(document)
+    found = envelope.problems(entity) or kinds.problems(entity)
+    if found:
+        raise Invalid("; ".join(found))
+    return entity
+
+
+def candidate(
+    document: Any,
+    context: Context,
+    contents: Mapping[placeholders.Placeholder, Any] | None = None,
+) -> Candidate | Refusal:
+    """What one document of a source comes to."""
+    ref = None
+    try:
+        ref = str(envelope.identify(document))
+        entity, relations = checked(document, contents)
+        entity = annotated(entity, context)
+        _require_allowed(entity, ref, context)
+        etag = etag_of(entity, relations)
+    except CallboardError as error:
+        return Refusal(ref, error)
+    return Candidate(
+        ref=ref,
+        entity=entity,
+        relations=relations,
+        location=str(context.location),
+        origin=str(context.origin),
+        parent=context.parent,
+        etag=etag,
+    )
+
+
+def _require_allowed(entity: Entity, ref: str, context: Context) -> None:
+    if not context.rules.allow(entity, context.origin):
+        raise Forbidden(
+            f"{ref}: the kind {entity['kind']} is not allowed from {context.origin}; "
+            "see catalog.rules"
+        )
+
+
+def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidate:
+    """The Location entity that stands for a root location."""
+    ref = str(location)
+    metadata = {
+        "annotations": {LOCATION: ref, ORIGIN: ref, **links},
+        "name": location.entity_name,
+        "namespace": "default",
+    }
+    entity = {
+        "apiVersion": "backstage.io/v1alpha1",
+        "kind": "Location",
+        "metadata": metadata,
+        "spec": {"type": location.type, "target": location.target},
+    }
+    return Candidate(
+        ref=location.entity_ref,
+        entity=entity,
+        relations=(),
+        location=ref,
+        origin=ref,
+        parent=None,
+        etag=etag_of(entity, ()),
+    )
+
+
+def targets_of(entity: Entity) -> tuple[str | None, list[str], bool]:
+    """A Location entity's type, its targets and whether they may be missing."""
+    spec = entity.get("spec") or {}
+    found = [spec["target"]] if isinstance(spec.get("target"), str) else []
+    found += spec.get("targets") or []
+    kind = spec.get("type")
+    return kind, list(dict.fromkeys(found)), spec.get("presence") == "optional"

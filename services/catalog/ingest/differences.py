@@ -1,0 +1,58 @@
+"""What differs between two states of an entity, by dotted path."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.catalog.model import Entity, Relation
+
+#: Differ with every change and say nothing about it.
+DERIVED = frozenset({"metadata.uid", "metadata.etag"})
+_ABSENT: Any = object()
+Difference = tuple[str, Any, Any]
+
+
+def differences(before: Entity | None, after: Entity | None) -> list[Difference]:
+    """Each path that differs, with its value before and after (None: absent).
+
+    Lists count as one value: their order matters.
+    """
+    return [
+        (path, _shown(old), _shown(new))
+        for path, old, new in _walk(before or {}, after or {}, "")
+        if path not in DERIVED
+    ]
+
+
+def changed_paths(before: Entity | None, after: Entity | None) -> list[str]:
+    """The dotted paths that differ."""
+    return [path for path, _, _ in differences(before, after)]
+
+
+def _shown(value: Any) -> Any:
+    return None if value is _ABSENT else value
+
+
+def _walk(
+    before: Mapping[str, Any], after: Mapping[str, Any], prefix: str
+) -> Iterator[Difference]:
+    for key in sorted({*before, *after}):
+        old, new = before.get(key, _ABSENT), after.get(key, _ABSENT)
+        path = f"{prefix}{key}"
+        if old == new:
+            continue
+        if isinstance(old, Mapping) or isinstance(new, Mapping):
+            left = old if isinstance(old, Mapping) else {}
+            right = new if isinstance(new, Mapping) else {}
+            found = list(_walk(left, right, f"{path}."))
+            if found:
+                yield from found
+                continue
+        yield path, old, new
+
+
+def relation_steps(
+    before: tuple[Relation, ...], after: tuple[Relation, ...]
+) -> tuple[list[Relation], list[Relation]]:
+    """The relations that were added, and those that were removed."""
+    old, new = set(before), set(after)
+    return [r for r in after if r not in old], [r for r in before if r not in new]

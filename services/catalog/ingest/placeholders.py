@@ -1,0 +1,106 @@
+"""Placeholders: `$text`, `$json` and `$yaml` stand for another file's content.
+
+An object is one if it has exactly one key and that is a known name (facts: 1.1.5); any
+other key with a dollar is data.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from services.catalog.descriptor.documents import documents
+from shared.contracts.errors import CallboardError, Invalid
+
+Placeholder = tuple[str, str]
+
+
+def _as_text(body: bytes) -> Any:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid("the file is not UTF-8 text") from error
+
+
+def _as_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"the file is not JSON: {error}") from error
+
+
+def _as_yaml(body: bytes) -> Any:
+    found = documents(body)
+    if len(found) != 1:
+        raise Invalid(f"the file has {len(found)} YAML documents, exactly 1 is needed")
+    return found[0]
+
+
+RESOLVERS: Mapping[str, Callable[[bytes], Any]] = {
+    "$text": _as_text,
+    "$json": _as_json,
+    "$yaml": _as_yaml,
+}
+_MARKS = tuple(name.encode() for name in RESOLVERS)
+
+
+def may_hold(body: bytes) -> bool:
+    """Whether a descriptor's text can have placeholders at all."""
+    return any(mark in body for mark in _MARKS)
+
+
+def _placeholder(value: Mapping[str, Any]) -> Placeholder | None:
+    if len(value) != 1:
+        return None
+    ((name, target),) = value.items()
+    if name not in RESOLVERS:
+        return None
+    if not isinstance(target, str) or not target:
+        raise Invalid(f"{name}: needs the path or URL of a file")
+    return name, target
+
+
+def find(value: Any) -> Iterator[Placeholder]:
+    """Every placeholder in a document.
+
+    Raises:
+        Invalid: if one names no file.
+    """
+    if isinstance(value, Mapping):
+        found = _placeholder(value)
+        if found is not None:
+            yield found
+            return
+        for item in value.values():
+            yield from find(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from find(item)
+
+
+def filled(value: Any, contents: Mapping[Placeholder, Any]) -> Any:
+    """A copy of the document with each placeholder's content in its place.
+
+    Raises:
+        Invalid: if the content of one of them is an error.
+    """
+    if isinstance(value, Mapping):
+        found = _placeholder(value)
+        if found is not None:
+            content_ = contents[found]
+            if isinstance(content_, CallboardError):
+                raise Invalid(f"placeholder {found[0]} {found[1]}: {content_.message}")
+            return content_
+        return {key: filled(item, contents) for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, contents) for item in value]
+    return value
+
+
+def content(name: str, body: bytes) -> Any:
+    """What the placeholder `name` makes of a file.
+
+    Raises:
+        Invalid: if the file is not of the format that the name wants.
+    """
+    return RESOLVERS[name](body)

@@ -1,0 +1,80 @@
+"""Which kinds may come from where (`catalog.rules`, and the rules of a location).
+
+A kind is allowed if any rule allows it; the default allows what Backstage's does.
+"""
+
+import fnmatch
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.catalog.model import Entity, LocationRef
+
+DEFAULT_KINDS = ("Component", "API", "Location")
+
+
+@dataclass(frozen=True, slots=True)
+class KindPattern:
+    """A kind, and one `spec.type` of it if given; case does not count."""
+
+    kind: str
+    spec_type: str | None = None
+
+    def covers(self, entity: Entity) -> bool:
+        """Whether the entity is of this kind and type."""
+        if str(entity["kind"]).lower() != self.kind.lower():
+            return False
+        if self.spec_type is None:
+            return True
+        found = (entity.get("spec") or {}).get("type")
+        return isinstance(found, str) and found.lower() == self.spec_type.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Locations of a type, by their exact target or by a pattern with `*`."""
+
+    type: str
+    exact: str | None = None
+    pattern: str | None = None
+
+    def covers(self, origin: LocationRef) -> bool:
+        """Whether the location is one of these."""
+        if origin.type != self.type:
+            return False
+        if self.exact is not None and origin.target != self.exact:
+            return False
+        return self.pattern is None or fnmatch.fnmatch(
+            origin.target.lower(), self.pattern.lower()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Kinds that are allowed; `where` None: from everywhere."""
+
+    kinds: tuple[KindPattern, ...]
+    where: tuple[Where, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rules of an installation."""
+
+    rules: Sequence[Rule]
+
+    def allow(self, entity: Entity, origin: LocationRef) -> bool:
+        """Whether an entity may come from a root location."""
+        return any(
+            any(kind.covers(entity) for kind in rule.kinds)
+            and (rule.where is None or any(w.covers(origin) for w in rule.where))
+            for rule in self.rules
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal as long as the rules are: what was read under others is read anew."""
+        return hashlib.blake2b(repr(self.rules).encode(), digest_size=8).hexdigest()
+
+
+DEFAULT = Rule(tuple(KindPattern(kind) for kind in DEFAULT_KINDS))

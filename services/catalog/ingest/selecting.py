@@ -1,0 +1,64 @@
+"""Predicates over flat objects, for the few registrations that are listed by one.
+
+The grammar is the one of `query` in by-query requests; entities, of which there are
+many, are asked through the read model's indexes instead.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.contracts.errors import Invalid
+
+
+def holds(query: Any, item: Mapping[str, Any]) -> bool:
+    """Whether `item` meets `query`.
+
+    Raises:
+        Invalid: if the query is none, or uses an operator that is not known.
+    """
+    if not isinstance(query, Mapping):
+        raise Invalid("request/body/query must be object")
+    return all(_part(key, value, item) for key, value in query.items())
+
+
+def _part(key: str, value: Any, item: Mapping[str, Any]) -> bool:
+    if key == "$not":
+        return not holds(value, item)
+    if key in {"$all", "$any"}:
+        if not isinstance(value, list):
+            raise Invalid(f"request/body/query/{key} must be array")
+        found = [holds(part, item) for part in value]
+        return all(found) if key == "$all" else any(found)
+    if key.startswith("$"):
+        raise Invalid(f"request/body/query: unknown operator {key}")
+    if isinstance(value, Mapping):
+        return all(
+            _compared(name, asked, item.get(key)) for name, asked in value.items()
+        )
+    return _equal(value, item.get(key))
+
+
+def _equal(asked: Any, held: Any) -> bool:
+    return held is not None and str(asked).lower() == str(held).lower()
+
+
+def _in(asked: Any, held: Any) -> bool:
+    if not isinstance(asked, list):
+        raise Invalid("request/body/query/$in must be array")
+    return any(_equal(one, held) for one in asked)
+
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "$exists": lambda asked, held: (held is not None) is bool(asked),
+    "$in": _in,
+    "$hasPrefix": lambda asked, held: (
+        str(held or "").lower().startswith(str(asked).lower())
+    ),
+}
+
+
+def _compared(name: str, asked: Any, held: Any) -> bool:
+    operator = _OPERATORS.get(name)
+    if operator is None:
+        raise Invalid(f"request/body/query: unknown operator {name}")
+    return operator(asked, held)

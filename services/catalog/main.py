@@ -1,0 +1,140 @@
+"""How the catalog is put together; here alone its rooms meet their adapters."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from prometheus_client import Gauge
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.catalog.api import changes, entities, locations
+from services.catalog.api.writing import Writes
+from services.catalog.configuration import folders_of, rules_of, wanted_of
+from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.known import Known
+from services.catalog.readers.reading import CatalogSources
+from services.catalog.readmodel import ReadModel
+from services.catalog.settings import Settings
+from services.catalog.store.entities import MongoEntityStore
+from services.catalog.store.roots import MongoRootStore
+from services.catalog.worker import NAME, Work
+from shared.contracts.errors import Unavailable
+from shared.kit import mongo
+from shared.kit.auth import PrincipalTokens
+from shared.kit.bus import Bus, KafkaBus
+from shared.kit.config import PortalConfig, load_config
+from shared.kit.git import RepositoryMirrors
+from shared.kit.outbox import Relay
+from shared.kit.urls import UrlReader
+from shared.kit.web import error_response, make_app
+
+#: Routes that answer while the catalog is still being loaded.
+ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
+ENTITIES = Gauge("callboard_catalog_entities", "Entities in this process' read model")
+ROOTS = Gauge("callboard_catalog_roots", "Roots: registered, configured, discovered")
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    database: AsyncIOMotorDatabase[dict[str, Any]] | None = None,
+    bus: Bus | None = None,
+) -> FastAPI:
+    """The catalog's app; with a `bus` of the caller's, events are said, not heard."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            config = await asyncio.to_thread(load_config, settings.config, os.environ)
+            known = Known(app.state.readmodel)
+            work = await _assemble(settings, config, stack, known, database, bus)
+            _offer(app, work, config)
+            task = asyncio.create_task(work.run(), name="catalog-work")
+            yield
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    app = make_app(NAME, lifespan=lifespan)
+    app.state.readmodel = ReadModel()
+    app.state.tokens = PrincipalTokens(settings.service_secret.get_secret_value())
+    app.add_middleware(_WhenLoaded, state=app.state)
+    for router in (*entities.routers, locations.router, changes.router):
+        app.include_router(router)
+    return app
+
+
+async def _assemble(
+    settings: Settings,
+    config: PortalConfig,
+    stack: AsyncExitStack,
+    known: Known,
+    database: AsyncIOMotorDatabase[dict[str, Any]] | None,
+    bus: Bus | None,
+) -> Work:
+    if database is None:
+        client = mongo.connect(settings.mongodb)
+        stack.callback(client.close)
+        database = mongo.database(client, NAME)
+    kafka = None
+    if bus is None:
+        bus = kafka = await stack.enter_async_context(KafkaBus(settings.kafka))
+    store = MongoEntityStore(database)
+    relay = Relay(store.collection, bus, before_publish=store.keep_revisions)
+    folder = settings.config.parent
+    wanted = wanted_of(config, folder)
+    mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
+    urls = await stack.enter_async_context(
+        UrlReader(config.backend.reading.allow, mirrors)
+    )
+    catalog = Catalog(
+        store=store,
+        roots=MongoRootStore(database),
+        sources=CatalogSources(urls, folders_of(wanted)),
+        known=known,
+        rules=rules_of(config, folder),
+        written=relay.nudge,
+    )
+    return Work(settings, catalog, wanted, store, relay, kafka)
+
+
+def _offer(app: FastAPI, work: Work, config: PortalConfig) -> None:
+    """Give the routes and the health checks what they answer from."""
+    section, model = config.catalog, app.state.readmodel
+    app.state.work = work
+    app.state.writes = Writes(
+        catalog=work.catalog,
+        model=model,
+        types=("url", "file") if section.file_locations else ("url",),
+        refresh_duplicates=section.default_location_conflict_strategy == "refresh",
+        readonly=section.readonly,
+    )
+    ENTITIES.set_function(lambda: len(model))
+    ROOTS.set_function(lambda: len(work.catalog.known.roots))
+    app.state.checks["catalog loaded"] = work.check_loaded
+    app.state.checks["documents"] = work.store.check
+    if work.kafka is not None:
+        app.state.checks["event log"] = work.kafka.check
+        app.state.checks["pushes"] = work.check_pushes
+
+
+class _WhenLoaded:
+    """Answers 503 until the read model is complete: half a catalog is a wrong one."""
+
+    def __init__(self, app: ASGIApp, state: Any) -> None:
+        self.app = app
+        self.state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in ALWAYS:
+            work: Work | None = getattr(self.state, "work", None)
+            if work is None or not work.loaded:
+                error = Unavailable("The catalog is being loaded")
+                await error_response(Request(scope), error)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)

@@ -1,0 +1,191 @@
+"""The catalog's words: what is kept of an entity, and how it hangs together.
+
+Not the wire format: that is `shared.contracts` and, for clients, Backstage's JSON.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.contracts.catalog import Cause
+from shared.contracts.errors import Invalid
+
+Entity = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One declared relation: kept once, on the entity that declares it.
+
+    `type` points from the declaring entity to `target` (a canonical entity ref),
+    `inverse` is what the target shows of it: ownedBy / ownerOf.
+    """
+
+    type: str
+    target: str
+    inverse: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntity:
+    """An entity as the store keeps it and the read model serves it.
+
+    `entity` is complete but for `relations` and `status`, which are derived when it
+    is read: from the adjacency, and from `errors`. `revision` counts this entity's
+    changes from 1. `location` is the ref of the location that provides it
+    (`url:https://…`), `location_key` what may update it (first registrant wins).
+    """
+
+    ref: str
+    uid: str
+    revision: int
+    entity: Entity
+    relations: tuple[Relation, ...]
+    location: str
+    origin: str
+    location_key: str
+    created: datetime
+    updated: datetime
+    cause: Cause
+    errors: tuple[Mapping[str, Any], ...] = ()
+    parents: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class LocationRef:
+    """Where descriptors lie: `url:https://…` or `file:/…`."""
+
+    type: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.target}"
+
+    @property
+    def entity_name(self) -> str:
+        """The name of the Location entity that stands for this location.
+
+        The rule (`generated-` and the SHA-1 of the ref) is Backstage's; clients compute
+        it too.
+        """
+        digest = hashlib.sha1(str(self).encode(), usedforsecurity=False).hexdigest()
+        return f"generated-{digest}"
+
+    @property
+    def entity_ref(self) -> str:
+        """The canonical ref of that Location entity."""
+        return f"location:default/{self.entity_name}"
+
+
+def parse_location(text: str) -> LocationRef:
+    """The location that `text` means: its type ends at the first colon.
+
+    Raises:
+        Invalid: if it has no type or target, or is an address without its type.
+    """
+    kind, colon, target = text.partition(":")
+    if not colon or not kind.strip() or not target.strip():
+        raise Invalid(
+            f"location: {text!r} is not <type>:<target>, e.g. url:https://host/path"
+        )
+    if kind in {"http", "https"}:
+        raise Invalid(f"location: {text!r} needs a type: prefix it with url:")
+    if target.strip().lower().startswith("javascript:"):
+        raise Invalid("location: a javascript: target is not allowed")
+    return LocationRef(kind.strip(), target.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path in a repository, as a push names it; `branch` "" is the default one."""
+
+    host: str
+    repository: str
+    branch: str
+    path: str
+
+    @property
+    def key(self) -> str:
+        """What pushes are matched by."""
+        return f"{self.host}/{self.repository}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What a root knows of one target that it read: enough to skip it unchanged.
+
+    `parent` is the Location entity that names the target, `digest` covers the file and
+    everything included by placeholders; None: it could not be read or had errors, so
+    that it is never skipped. `errors` are the items for the parent's status.
+    """
+
+    parent: str
+    location: str
+    digest: str | None
+    etag: str | None = None
+    place: Place | None = None
+    includes: tuple[Place, ...] = ()
+    errors: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Everything in Git that this target was made of."""
+        return (self.place, *self.includes) if self.place else self.includes
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A location that somebody registered, configured or that discovery found.
+
+    `buckets` say who wants it: `registered`, `config`, `git:<provider>`; without any it
+    is gone. `id` is the registration's uuid. `settled` is false until the first whole
+    reading is stored: a crash before that is made good at the next start. `version`
+    counts writes, so that concurrent readers notice each other.
+    """
+
+    location: LocationRef
+    buckets: frozenset[str]
+    created: datetime
+    id: str | None = None
+    files: Mapping[tuple[str, str], FileState] = field(default_factory=dict)
+    settled: bool = False
+    rules: str = ""
+    version: int = 0
+
+    @property
+    def name(self) -> str:
+        """The key it is stored under: the name of its Location entity."""
+        return self.location.entity_name
+
+    @property
+    def keys(self) -> set[str]:
+        """The repositories that it was read from."""
+        return {p.key for state in self.files.values() for p in state.places}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entity's step from what it was to what it is; None: absent.
+
+    The store gives the new state its revision.
+    """
+
+    ref: str
+    before: StoredEntity | None
+    after: StoredEntity | None
+    actor: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One entry of an entity's history; `entity` is None where it was deleted."""
+
+    revision: int
+    at: datetime
+    actor: str
+    cause: Cause
+    changed: tuple[str, ...]
+    entity: Entity | None

@@ -1,0 +1,138 @@
+"""What the catalog needs from outside, one sentence per method."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.catalog.model import (
+    Change,
+    LocationRef,
+    Place,
+    Revision,
+    Root,
+    StoredEntity,
+)
+from shared.contracts.catalog import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file as it was read; `digest` is that of its bytes, `place` None outside Git.
+
+    With `unchanged` the source says that the etag given still holds: no body then.
+    """
+
+    body: bytes
+    digest: str
+    etag: str | None = None
+    place: Place | None = None
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a batch of changes came to: new states, deleted refs, and lost ones.
+
+    Lost: somebody else changed that entity meanwhile.
+    """
+
+    stored: Sequence[StoredEntity]
+    deleted: Sequence[str]
+    lost: Sequence[str]
+
+
+class Reading(Protocol):
+    """One look at the sources: a repository is read at one commit throughout."""
+
+    async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
+        """The file at a location; NotFound, Forbidden, Invalid, TooLarge otherwise."""
+
+    async def matching(self, location: LocationRef) -> Sequence[LocationRef]:
+        """The files that a target with `*` in it means; else the location itself."""
+
+    async def named(
+        self, location: LocationRef, filename: str
+    ) -> Sequence[LocationRef]:
+        """The files of that name in a location's repository; none outside Git."""
+
+    async def described(self, location: LocationRef, cause: Cause) -> Cause:
+        """The cause, with the commit that the location was read at, if there is one."""
+
+    def place(self, location: LocationRef) -> Place | None:
+        """Where in Git a location lies; None outside Git."""
+
+    def links(self, location: LocationRef) -> Mapping[str, str]:
+        """The annotations that lead to the file's pages (view, edit, source)."""
+
+    def resolve(
+        self, base: LocationRef, target: str, kind: str | None = None
+    ) -> LocationRef:
+        """A target as a Location entity at `base` means it; Invalid if it must not."""
+
+    def included(self, base: LocationRef, target: str) -> LocationRef:
+        """The file that a placeholder at `base` means; in Git: of its repository."""
+
+
+class Sources(Protocol):
+    """Where descriptors come from."""
+
+    def reading(self, origin: LocationRef | None = None) -> Reading:
+        """A fresh look; files may lie below the folder of `origin`."""
+
+    async def repositories(self, host: str) -> Sequence[str] | None:
+        """A Git host's repositories; None if it cannot be asked for them."""
+
+    def descriptor(
+        self, host: str, repository: str, branch: str, path: str
+    ) -> LocationRef:
+        """The location of a file in a repository of a configured host."""
+
+
+class EntityStore(Protocol):
+    """Entities with their revisions; a write carries its event (the outbox)."""
+
+    def every(self) -> AsyncIterator[Sequence[StoredEntity]]:
+        """All entities that are not deleted, in batches."""
+
+    async def load(self, refs: Sequence[str]) -> Mapping[str, StoredEntity]:
+        """The entities with these refs, without those that are not there."""
+
+    async def versions(self) -> Mapping[str, int]:
+        """Every entity's revision by ref, without deleted ones."""
+
+    async def write(self, changes: Sequence[Change]) -> Written:
+        """Apply each change whose `before` is still what is stored."""
+
+    async def history(
+        self, ref: str, *, limit: int, before: int | None = None
+    ) -> tuple[Sequence[Revision], int]:
+        """Revisions, newest first, below `before`; and how many there are in all."""
+
+
+class RootStore(Protocol):
+    """The roots: registered, configured and discovered locations."""
+
+    async def every(self) -> Sequence[Root]:
+        """All of them."""
+
+    async def load(self, names: Sequence[str]) -> Sequence[Root]:
+        """Those with these names."""
+
+    async def put(self, root: Root) -> Root | None:
+        """Store the next version of a root; None if somebody else was faster."""
+
+    async def remove(self, root: Root) -> None:
+        """Forget a root."""
+
+
+class Entities(Protocol):
+    """The read model, as the write side needs it."""
+
+    def get(self, ref: str) -> StoredEntity | None:
+        """The entity with this canonical ref."""
+
+    def put_many(self, entities: Iterable[StoredEntity]) -> None:
+        """Show these states from now on."""
+
+    def drop(self, ref: str) -> None:
+        """Show it no longer."""

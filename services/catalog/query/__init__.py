@@ -1,0 +1,1 @@
+"""What can be asked of the catalog: filters, predicates, conditions, pages, facets."""

@@ -1,0 +1,29 @@
+"""Where an entity comes from: the locations that led to it, up to the first."""
+
+from collections import deque
+
+from services.catalog.query.scopes import Scope
+from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.records import Record
+
+
+def ancestry(
+    model: ReadModel, record: Record, scope: Scope
+) -> list[tuple[Record, list[str]]]:
+    """An entity and its ancestors with their parents' refs, nearest first.
+
+    What the reader may not see is left out, and with it what only it leads to.
+    """
+    found: list[tuple[Record, list[str]]] = []
+    seen = {record.ref}
+    waiting = deque((record,))
+    while waiting:
+        current = waiting.popleft()
+        parents = [ref for ref in current.stored.parents if not scope.hides(ref)]
+        found.append((current, parents))
+        for ref in parents:
+            parent = model.record(ref)
+            if parent is not None and ref not in seen:
+                seen.add(ref)
+                waiting.append(parent)
+    return found

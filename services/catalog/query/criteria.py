@@ -1,0 +1,66 @@
+"""What a reader may demand of an entity, whichever grammar they wrote it in.
+
+Paths and values are lower-cased here: the index compares in lower case.
+"""
+
+from dataclasses import dataclass
+
+RELATIONS = "relations."
+DEEPEST = 32
+"""Nesting of predicates and conditions; deeper ones are refused, not followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Something stands at a path."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of the values stands at a path."""
+
+    path: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """A value at a path begins with a text."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """A value at one of the paths contains a text."""
+
+    paths: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part holds; without parts, always."""
+
+    parts: tuple["Criterion", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds; without parts, never."""
+
+    parts: tuple["Criterion", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: "Criterion"
+
+
+Criterion = Exists | OneOf | StartsWith | Mentions | AllOf | AnyOf | Not
+EVERYTHING = AllOf(())

@@ -1,0 +1,83 @@
+"""Cursors: where a page ended and what was asked for, as text for the next request.
+
+They are not signed: they hold nothing that the reader could not ask for directly.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from services.catalog.query.ordering import OrderField, Place
+from shared.contracts.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a listing, the direction to go from it, and the listing itself."""
+
+    orders: tuple[OrderField, ...]
+    place: Place
+    backwards: bool
+    filters: tuple[str, ...] = ()
+    query: dict[str, Any] | None = None
+    term: str = ""
+    term_fields: tuple[str, ...] = ()
+
+    def encode(self) -> str:
+        told: dict[str, Any] = {
+            "orderFields": [
+                {"field": o.field, "order": "desc" if o.descending else "asc"}
+                for o in self.orders
+            ],
+            "orderFieldValues": [*self.place[0], self.place[1]],
+            "isPrevious": self.backwards,
+        }
+        if self.filters:
+            told["filter"] = self.filters
+        if self.query is not None:
+            told["query"] = self.query
+        if self.term:
+            told["fullTextFilter"] = {"term": self.term, "fields": self.term_fields}
+        return base64.b64encode(orjson.dumps(told)).decode()
+
+
+def decode_cursor(text: str) -> Cursor:
+    """The cursor in a text.
+
+    Raises:
+        Invalid: if it is not one of ours.
+    """
+    try:
+        told = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4)))
+        return _read(told)
+    except (binascii.Error, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Invalid("Malformed cursor") from error
+
+
+def _read(told: dict[str, Any]) -> Cursor:
+    orders = tuple(
+        OrderField(_text(o["field"]), o["order"] == "desc") for o in told["orderFields"]
+    )
+    *values, ref = told["orderFieldValues"]
+    full_text = told.get("fullTextFilter") or {}
+    query = told.get("query")
+    if len(values) != len(orders) or not isinstance(told["isPrevious"], bool):
+        raise ValueError("orderFieldValues")
+    return Cursor(
+        orders=orders,
+        place=([None if v is None else _text(v) for v in values], _text(ref)),
+        backwards=told["isPrevious"],
+        filters=tuple(_text(one) for one in told.get("filter", ())),
+        query=query,
+        term=_text(full_text.get("term", "")),
+        term_fields=tuple(_text(one) for one in full_text.get("fields", ())),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a string")
+    return value

@@ -1,0 +1,65 @@
+"""Cutting an entity down to the fields that were asked for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.contracts.errors import Invalid
+
+DERIVED = frozenset({"relations", "status"})
+"""Root fields that are not in the stored document."""
+
+
+def parse_fields(given: Sequence[str]) -> tuple[str, ...]:
+    """The dotted paths in `fields` parameters; none means the whole entity.
+
+    Raises:
+        Invalid: if a path reaches into an array.
+    """
+    pieces = (piece.strip() for text in given for piece in text.split(","))
+    fields = tuple(piece for piece in pieces if piece)
+    for field in fields:
+        if "[" in field:
+            raise Invalid(
+                f"invalid field {field!r}, array type fields are not supported"
+            )
+    return fields
+
+
+def needs_derived(fields: Sequence[str]) -> bool:
+    """Whether a cut needs what only the adjacency and the errors know."""
+    return any(field.partition(".")[0] in DERIVED for field in fields)
+
+
+def cut(entity: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    """The entity with nothing but `fields`; what it lacks is left out."""
+    found: dict[str, Any] = {}
+    for field in fields:
+        path: list[str] = []
+        value = _follow(entity, field.split("."), path)
+        if value is not None:
+            _place(found, path, value)
+    return found
+
+
+def _follow(value: Any, parts: Sequence[str], path: list[str]) -> Any:
+    """The value at a path whose keys may hold dots themselves: shortest key first."""
+    start = 0
+    for end in range(1, len(parts) + 1):
+        key = ".".join(parts[start:end])
+        if isinstance(value, Mapping) and key in value:
+            path.append(key)
+            value, start = value[key], end
+    return value if start == len(parts) else None
+
+
+def _place(found: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for key in path[:-1]:
+        inner = found.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+        found = inner
+    # A field asked for twice, once whole and once in part, stays whole.
+    if isinstance(value, Mapping) and isinstance(found.get(path[-1]), dict):
+        found[path[-1]] = {**found[path[-1]], **value}
+    else:
+        found[path[-1]] = value

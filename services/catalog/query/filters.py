@@ -1,0 +1,51 @@
+"""Backstage's `filter=` grammar: `kind=component,metadata.tags.java`."""
+
+from collections.abc import Sequence
+
+from services.catalog.query.criteria import (
+    EVERYTHING,
+    AllOf,
+    AnyOf,
+    Criterion,
+    Exists,
+    OneOf,
+)
+from shared.contracts.errors import Invalid
+
+
+def parse_filters(given: Sequence[str]) -> Criterion:
+    """What repeated `filter` parameters demand: one of them; none demand nothing.
+
+    Raises:
+        Invalid: if a statement has no key.
+    """
+    sets = [found for text in given if (found := _parse_set(text)) is not None]
+    if not sets:
+        return EVERYTHING
+    return sets[0] if len(sets) == 1 else AnyOf(tuple(sets))
+
+
+def _parse_set(text: str) -> Criterion | None:
+    """Statements between commas all hold; a key given twice takes either value."""
+    wanted: dict[str, list[str]] = {}
+    for piece in text.split(","):
+        statement = piece.strip()
+        if not statement:
+            continue
+        key, equals, value = statement.partition("=")
+        path = key.strip().lower()
+        if not path:
+            raise Invalid(
+                f"Invalid filter, '{statement}' is not a valid statement "
+                "(expected a string on the form a=b or a= or a)"
+            )
+        values = wanted.setdefault(path, [])
+        if equals:
+            values.append(value.strip().lower())
+    parts = tuple(
+        OneOf(path, tuple(values)) if values else Exists(path)
+        for path, values in wanted.items()
+    )
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else AllOf(parts)

@@ -1,0 +1,150 @@
+"""One page of a listing: which entities, how many in all, and where to go on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from pyroaring import BitMap
+
+from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion, Mentions
+from services.catalog.query.cursors import Cursor
+from services.catalog.query.filters import parse_filters
+from services.catalog.query.ordering import (
+    OrderField,
+    having_first,
+    in_order,
+    place_of,
+)
+from services.catalog.query.predicates import parse_predicate
+from services.catalog.query.scopes import Scope
+from services.catalog.query.selection import select
+from services.catalog.readmodel import ReadModel
+from shared.contracts.errors import Invalid
+
+DEFAULT_LIMIT = 200
+"""Entities of a page when no limit is given (catalog-backend's code, not its docs)."""
+
+MOST_ORDERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was asked for; with `cursor`, the rest but for limit and fields is in it."""
+
+    filters: tuple[str, ...] = ()
+    query: dict[str, Any] | None = None
+    orders: tuple[OrderField, ...] = ()
+    term: str = ""
+    term_fields: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    limit: int = DEFAULT_LIMIT
+    offset: int = 0
+    cursor: Cursor | None = None
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page's ids in order; `total` is 0 when it was not to be counted."""
+
+    ids: Sequence[int]
+    total: int
+    next_cursor: str | None
+    previous_cursor: str | None
+
+
+def page_of(model: ReadModel, listing: Listing, scope: Scope) -> Page:
+    """The page that a listing asks for."""
+    start = listing.cursor or _beginning(listing)
+    if len(start.orders) > MOST_ORDERS:
+        raise Invalid(f"orderField: at most {MOST_ORDERS} fields")
+    within = _entities(model, start, scope)
+    total = len(within) if listing.counted else 0
+    if not listing.limit:
+        return Page((), total, None, None)
+    found = in_order(
+        model,
+        within,
+        start.orders,
+        after=start.place if listing.cursor else None,
+        backwards=start.backwards,
+        skip=0 if listing.cursor else listing.offset,
+    )
+    ids = list(islice(found, listing.limit + 1))
+    more = len(ids) > listing.limit
+    del ids[listing.limit :]
+    if start.backwards:
+        ids.reverse()
+    onward, back = _ends(model, within, start, ids, more=more)
+    if listing.cursor is None:
+        back = False
+    return Page(
+        ids,
+        total,
+        _cursor(model, start, ids[-1], backwards=False) if onward else None,
+        _cursor(model, start, ids[0], backwards=True) if back else None,
+    )
+
+
+def _beginning(listing: Listing) -> Cursor:
+    return Cursor(
+        orders=listing.orders,
+        place=((), ""),
+        backwards=False,
+        filters=listing.filters,
+        query=listing.query,
+        term=listing.term.strip(),
+        term_fields=listing.term_fields,
+    )
+
+
+def _entities(model: ReadModel, start: Cursor, scope: Scope) -> BitMap:
+    found = select(model, _criterion(start), scope)
+    return having_first(model, found, start.orders)
+
+
+def _criterion(start: Cursor) -> Criterion:
+    parts = []
+    if start.filters:
+        parts.append(parse_filters(start.filters))
+    if start.query is not None:
+        parts.append(parse_predicate(start.query))
+    if start.term:
+        parts.append(Mentions(_searched(start), start.term.lower()))
+    if not parts:
+        return EVERYTHING
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+def _searched(start: Cursor) -> tuple[str, ...]:
+    """The fields a term is looked for in: named, else the order's, else the uid."""
+    if start.term_fields:
+        return tuple(field.lower() for field in start.term_fields)
+    return (start.orders[0].path,) if start.orders else ("metadata.uid",)
+
+
+def _ends(
+    model: ReadModel, within: BitMap, start: Cursor, ids: Sequence[int], *, more: bool
+) -> tuple[bool, bool]:
+    """Whether there is anything behind the page, and before it."""
+    if not ids:
+        return False, False
+    if start.backwards:
+        return _any_beyond(model, within, start, ids[-1], backwards=False), more
+    if start.place == ((), ""):
+        return more, False
+    return more, _any_beyond(model, within, start, ids[0], backwards=True)
+
+
+def _any_beyond(
+    model: ReadModel, within: BitMap, start: Cursor, entity: int, *, backwards: bool
+) -> bool:
+    place = place_of(model, entity, start.orders)
+    found = in_order(model, within, start.orders, after=place, backwards=backwards)
+    return next(iter(found), None) is not None
+
+
+def _cursor(model: ReadModel, start: Cursor, entity: int, *, backwards: bool) -> str:
+    place = place_of(model, entity, start.orders)
+    return replace(start, place=place, backwards=backwards).encode()

@@ -1,0 +1,58 @@
+"""Entities as bytes for one reader: whole or cut, without what is hidden from them."""
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from services.catalog.query.fields import cut, needs_derived
+from services.catalog.query.scopes import Scope
+from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.records import Record, tail_of
+
+
+def render(model: ReadModel, record: Record, scope: Scope) -> bytes:
+    """One whole entity as JSON, its relations without hidden targets."""
+    return record.head + _tail(model, record, scope)
+
+
+def render_all(
+    model: ReadModel, records: Iterable[Record], fields: Sequence[str], scope: Scope
+) -> list[bytes]:
+    """Each record as JSON, cut down to `fields` if there are any."""
+    if not fields:
+        return [record.head + _tail(model, record, scope) for record in records]
+    if not needs_derived(fields):
+        return _cut_plain(model, records, tuple(fields))
+    return [
+        orjson.dumps(cut(orjson.loads(render(model, record, scope)), fields))
+        for record in records
+    ]
+
+
+def _tail(model: ReadModel, record: Record, scope: Scope) -> bytes:
+    if scope.visible is None or not scope.is_near_hidden(record.entity):
+        return record.tail or model.tail(record)
+    relations = model.relations(record)
+    shown = [relation for relation in relations if not scope.hides(relation[1])]
+    if len(shown) == len(relations):
+        return model.tail(record)
+    return tail_of(record, shown)
+
+
+def _cut_plain(
+    model: ReadModel, records: Iterable[Record], fields: tuple[str, ...]
+) -> list[bytes]:
+    """Cuts that are the same for all readers are made once and remembered."""
+    known = model.projections.cut(fields)
+    found: list[bytes] = []
+    for record in records:
+        piece = known.get(record.entity)
+        if piece is None:
+            piece = orjson.dumps(cut(record.document(), fields))
+            # A record that was replaced meanwhile must not speak for its successor.
+            if model.records[record.entity] is record:
+                known[record.entity] = piece
+        elif model.records[record.entity] is not record:
+            piece = orjson.dumps(cut(record.document(), fields))
+        found.append(piece)
+    return found

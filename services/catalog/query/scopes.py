@@ -1,0 +1,98 @@
+"""What a reader may see, and what of it points to something they may not see."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from pyroaring import BitMap
+
+from services.catalog.readmodel import ReadModel
+
+REMEMBERED = 256
+"""Different conditions whose entities are remembered until something changes."""
+
+FEW = 2_000
+"""Up to so many hidden entities, their neighbours are found beforehand."""
+
+
+class Scope:
+    """The entities that a reader may see; `visible` None stands for all of them.
+
+    `key` is equal where the same entities are visible for the same reason.
+    """
+
+    __slots__ = ("_hidden", "_model", "_wary", "key", "visible")
+
+    def __init__(self, model: ReadModel, visible: BitMap | None, key: bytes) -> None:
+        self._model = model
+        self._hidden = None if visible is None else model.live - visible
+        # Seeing all that is there is as good as being allowed everything.
+        self.visible = visible if self._hidden else None
+        self.key = key if self._hidden else b""
+        self._wary: BitMap | None = None
+
+    def holds(self, entity: int) -> bool:
+        """Whether an entity may be seen."""
+        return self.visible is None or entity in self.visible
+
+    def hides(self, ref: str) -> bool:
+        """Whether there is such an entity and it may not be seen."""
+        if self.visible is None:
+            return False
+        entity = self._model.ids.get(ref)
+        return entity is not None and entity not in self.visible
+
+    def is_near_hidden(self, entity: int) -> bool:
+        """Whether an entity's relations may name something that is hidden."""
+        if self.visible is None or self._hidden is None:
+            return False
+        if len(self._hidden) > FEW:
+            return True
+        if self._wary is None:
+            self._wary = self._neighbours(self._hidden)
+        return entity in self._wary
+
+    def _neighbours(self, hidden: BitMap) -> BitMap:
+        found = BitMap()
+        for record in self._model.existing(hidden):
+            found.update(self._model.adjacency.neighbours(record.ref))
+            for relation in record.stored.relations:
+                other = self._model.ids.get(relation.target)
+                if other is not None:
+                    found.add(other)
+        return found
+
+
+def everything(model: ReadModel) -> Scope:
+    """The scope of those who may see all."""
+    return Scope(model, None, b"")
+
+
+class Scopes:
+    """The scope for each set of conditions, remembered while nothing changes."""
+
+    def __init__(self, model: ReadModel) -> None:
+        self._model = model
+        self._everything = everything(model)
+        self._known: OrderedDict[bytes, Scope] = OrderedDict()
+        self._revision = -1
+
+    def everything(self) -> Scope:
+        """The scope of those who may see all."""
+        return self._everything
+
+    def find(self, conditions: Mapping[str, Any]) -> Scope | None:
+        """The remembered scope, None when it must be made."""
+        if self._revision != self._model.revision.value:
+            self._known.clear()
+            self._revision = self._model.revision.value
+        return self._known.get(orjson.dumps(conditions))
+
+    def remember(self, conditions: Mapping[str, Any], visible: BitMap) -> Scope:
+        """The scope that conditions were found to mean."""
+        key = orjson.dumps(conditions)
+        scope = self._known[key] = Scope(self._model, visible, key)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return scope

@@ -1,0 +1,81 @@
+"""From a criterion to the set of entities that meet it: bitmap algebra."""
+
+from pyroaring import BitMap
+
+from services.catalog.query.criteria import (
+    RELATIONS,
+    AllOf,
+    AnyOf,
+    Criterion,
+    Exists,
+    Mentions,
+    Not,
+    OneOf,
+    StartsWith,
+)
+from services.catalog.query.relating import has_relation, related_to
+from services.catalog.query.scopes import Scope
+from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.postings import EMPTY, union
+
+
+def select(model: ReadModel, criterion: Criterion, scope: Scope) -> BitMap:
+    """The entities in `scope` that meet a criterion; shared, so never change it."""
+    found = _select(model, criterion, scope)
+    return found if scope.visible is None else found & scope.visible
+
+
+def _select(model: ReadModel, criterion: Criterion, scope: Scope) -> BitMap:
+    match criterion:
+        case AllOf(parts):
+            return _all_of(model, parts, scope)
+        case AnyOf(parts):
+            return union(_select(model, part, scope) for part in parts)
+        case Not(part):
+            return model.live - _select(model, part, scope)
+        case leaf:
+            return _matching(model, leaf, scope)
+
+
+def _matching(
+    model: ReadModel, leaf: Exists | OneOf | StartsWith | Mentions, scope: Scope
+) -> BitMap:
+    match leaf:
+        case OneOf(path, values):
+            return _one_of(model, path, values, scope)
+        case Exists(path):
+            if path.startswith(RELATIONS):
+                return has_relation(model, path[len(RELATIONS) :], scope)
+            return model.index.present(path)
+        case StartsWith(path, text):
+            return model.starting(path, text)
+        case Mentions(paths, text):
+            return union(model.containing(path, text) for path in paths)
+
+
+def _one_of(
+    model: ReadModel, path: str, values: tuple[str, ...], scope: Scope
+) -> BitMap:
+    if path.startswith(RELATIONS):
+        name = path[len(RELATIONS) :]
+        return union(related_to(model, name, value, scope) for value in values)
+    if len(values) == 1:
+        return model.index.equal(path, values[0])
+    return union(model.index.equal(path, value) for value in values)
+
+
+def _all_of(model: ReadModel, parts: tuple[Criterion, ...], scope: Scope) -> BitMap:
+    if not parts:
+        return model.live
+    found: BitMap | None = None
+    excluded: list[BitMap] = []
+    for part in parts:
+        if isinstance(part, Not):
+            excluded.append(_select(model, part.part, scope))
+            continue
+        one = _select(model, part, scope)
+        found = one if found is None else found & one
+        if not found:
+            return EMPTY
+    found = model.live if found is None else found
+    return found.difference(*excluded) if excluded else found

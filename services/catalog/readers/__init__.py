@@ -1,0 +1,1 @@
+"""Adapters of the `Sources` port: files, Git repositories, plain HTTP."""

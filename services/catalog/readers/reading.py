@@ -1,0 +1,195 @@
+"""One look at all sources, in which a repository stays at one commit."""
+
+import fnmatch
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from services.catalog.ingest.candidates import EDIT, SOURCE, VIEW
+from services.catalog.model import LocationRef, Place
+from services.catalog.ports import Fetched
+from services.catalog.readers.files import FileReader
+from shared.contracts.catalog import Cause
+from shared.contracts.errors import Forbidden, Invalid, NotFound
+from shared.kit.git import CommitInfo
+from shared.kit.giturls import GitTarget
+from shared.kit.urls import UrlReader, resolve
+
+
+class SourceReading:
+    """The `Reading` port over files, Git mirrors and HTTP."""
+
+    def __init__(self, urls: UrlReader, folders: Sequence[Path]) -> None:
+        self._urls = urls
+        self._mirrors = urls.mirrors
+        self._files = FileReader(folders)
+        self._commits: dict[tuple[str, str, str], str] = {}
+        self._infos: dict[str, CommitInfo] = {}
+
+    async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
+        if location.type == "file":
+            return await self._files.read(location, etag)
+        _require_url(location)
+        target = self._mirrors.locate(location.target)
+        if target is not None:
+            return await self._read_git(target, etag)
+        content = await self._urls.read(location.target, etag=etag)
+        if content.unchanged:
+            return Fetched(b"", "", etag, unchanged=True)
+        return Fetched(content.body, _digest(content.body), content.etag)
+
+    async def _read_git(self, target: GitTarget, etag: str | None) -> Fetched:
+        commit, place = await self._commit(target), _place(target)
+        if etag == commit:
+            return Fetched(b"", "", etag, place, unchanged=True)
+        body = await self._mirrors.read(target, commit, target.path)
+        return Fetched(body, _digest(body), commit, place)
+
+    async def _commit(self, target: GitTarget) -> str:
+        key = (target.host, target.repository, target.ref)
+        if key not in self._commits:
+            try:
+                self._commits[key] = await self._mirrors.fetch(target)
+            except NotFound as error:
+                # A host says so of what a token may not see, too: no reason to delete.
+                raise Invalid(error.message) from error
+        return self._commits[key]
+
+    async def matching(self, location: LocationRef) -> Sequence[LocationRef]:
+        if "*" not in location.target:
+            return [location]
+        if location.type == "file":
+            return await self._files.matching(location)
+        target = self._mirrors.locate(location.target)
+        if target is None:
+            raise Invalid("target: patterns with * need a Git host")
+        commit = await self._commit(target)
+        paths = await self._mirrors.list(target, commit)
+        return [
+            LocationRef("url", target.at(path).url())
+            for path in paths
+            if fnmatch.fnmatch(path, target.path)
+        ]
+
+    async def named(
+        self, location: LocationRef, filename: str
+    ) -> Sequence[LocationRef]:
+        target = self._target(location)
+        if target is None:
+            return []
+        commit = await self._commit(target)
+        return [
+            LocationRef("url", target.at(path).url())
+            for path in await self._mirrors.list(target, commit)
+            if path.rpartition("/")[2] == filename
+        ]
+
+    async def described(self, location: LocationRef, cause: Cause) -> Cause:
+        target = self._target(location)
+        if target is None:
+            return cause.model_copy(update={"location": str(location)})
+        commit = await self._commit(target)
+        if commit not in self._infos:
+            self._infos[commit] = await self._mirrors.commit_info(target, commit)
+        info = self._infos[commit]
+        return cause.model_copy(
+            update={
+                "location": str(location),
+                "repository": f"{target.host}/{target.repository}",
+                "commit": info.sha,
+                "subject": info.subject,
+                "author": info.author,
+                "changed_at": info.at,
+            }
+        )
+
+    def place(self, location: LocationRef) -> Place | None:
+        target = self._target(location)
+        return None if target is None else _place(target)
+
+    def links(self, location: LocationRef) -> Mapping[str, str]:
+        if location.type != "url":
+            return {}
+        target = self._target(location)
+        if target is None:
+            return {VIEW: location.target}
+        folder = target.path.rpartition("/")[0]
+        tree = target.at(folder).url("tree").rstrip("/")
+        return {
+            VIEW: target.url("blob"),
+            EDIT: target.url("edit"),
+            SOURCE: f"url:{tree}/",
+        }
+
+    def resolve(
+        self, base: LocationRef, target: str, kind: str | None = None
+    ) -> LocationRef:
+        kind = kind or base.type
+        if kind not in {"url", "file"}:
+            raise Invalid(f"spec.type: {kind!r} is no type of location that is read")
+        if kind == "file":
+            if base.type != "file":
+                raise Forbidden(f"target: {base} may not point to files")
+            return self._files.resolve(base, target)
+        absolute = target if base.type == "file" else resolve(base.target, target)
+        found = LocationRef("url", absolute)
+        _require_url(found)
+        return found
+
+    def included(self, base: LocationRef, target: str) -> LocationRef:
+        if base.type == "file" and not target.startswith(("http://", "https://")):
+            return self._files.resolve(base, target)
+        found = self.resolve(base, target, "url")
+        at, of = self._target(found), self._target(base)
+        if at is not None and (
+            of is None or (at.host, at.repository) != (of.host, of.repository)
+        ):
+            raise Forbidden(
+                f"placeholder: {found.target} must be in the repository of {base}"
+            )
+        return found
+
+    def _target(self, location: LocationRef) -> GitTarget | None:
+        return self._mirrors.locate(location.target) if location.type == "url" else None
+
+
+class CatalogSources:
+    """The `Sources` port."""
+
+    def __init__(self, urls: UrlReader, folders: Sequence[Path]) -> None:
+        self._urls = urls
+        self._folders = tuple(folders)
+
+    def reading(self, origin: LocationRef | None = None) -> SourceReading:
+        folders = list(self._folders)
+        if origin is not None and origin.type == "file":
+            folders.append(Path(origin.target).parent)
+        return SourceReading(self._urls, folders)
+
+    async def repositories(self, host: str) -> Sequence[str] | None:
+        try:
+            return await self._urls.mirrors.repositories(host)
+        except Invalid:
+            # Hosts with an API are listed by their own discovery; pushes find the rest.
+            return None
+
+    def descriptor(
+        self, host: str, repository: str, branch: str, path: str
+    ) -> LocationRef:
+        target = self._urls.mirrors.target(host, repository, branch, path.strip("/"))
+        return LocationRef("url", target.url())
+
+
+def _require_url(location: LocationRef) -> None:
+    if location.type != "url":
+        raise Invalid(f"location: {location.type!r} is no type of location")
+    if not location.target.startswith(("http://", "https://")):
+        raise Invalid(f"target: {location.target!r} must be an http(s) URL")
+
+
+def _place(target: GitTarget) -> Place:
+    return Place(target.host, target.repository, target.ref, target.path)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=16).hexdigest()

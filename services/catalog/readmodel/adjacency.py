@@ -1,0 +1,95 @@
+"""Who points to whom: each declared relation once, found from both of its ends."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pyroaring import BitMap
+
+from services.catalog.model import Relation
+from services.catalog.readmodel.postings import Posting, added, members, removed, union
+
+
+class Pair(NamedTuple):
+    """The two names of one kind of relation, as its ends show it."""
+
+    type: str
+    inverse: str
+
+
+class Adjacency:
+    """For each kind of relation and target, the ids of those who declare it.
+
+    Adding the 10,001st component of a group adds one id to one bitmap.
+    """
+
+    def __init__(self) -> None:
+        self._edges: dict[Pair, dict[str, Posting]] = {}
+        self._sources: dict[Pair, BitMap] = {}
+
+    def change(
+        self, entity: int, before: Iterable[Relation], after: Iterable[Relation]
+    ) -> set[Relation]:
+        """Moves an entity from its former relations to its new ones; says which."""
+        old, new = set(before), set(after)
+        for relation in old - new:
+            self._remove(entity, relation)
+        for relation in new - old:
+            self._add(entity, relation)
+        kept = {Pair(relation.type, relation.inverse) for relation in new}
+        for pair in {Pair(relation.type, relation.inverse) for relation in old} - kept:
+            self._sources[pair].discard(entity)
+        return old ^ new
+
+    def _add(self, entity: int, relation: Relation) -> None:
+        pair = Pair(relation.type, relation.inverse)
+        targets = self._edges.get(pair)
+        if targets is None:
+            targets = self._edges[pair] = {}
+            self._sources[pair] = BitMap()
+        targets[relation.target] = added(targets.get(relation.target), entity)
+        self._sources[pair].add(entity)
+
+    def _remove(self, entity: int, relation: Relation) -> None:
+        targets = self._edges[Pair(relation.type, relation.inverse)]
+        rest = removed(targets.get(relation.target), entity)
+        if rest is None:
+            targets.pop(relation.target, None)
+        else:
+            targets[relation.target] = rest
+
+    def incoming(self, ref: str) -> Iterator[tuple[str, Posting]]:
+        """What a ref shows of others' declarations: the inverse's name and who."""
+        for pair, targets in self._edges.items():
+            posting = targets.get(ref)
+            if posting is not None:
+                yield pair.inverse, posting
+
+    def neighbours(self, ref: str) -> Iterator[int]:
+        """The ids that declare any relation to a ref."""
+        for _, posting in self.incoming(ref):
+            yield from members(posting)
+
+    def declaring(self, name: str, ref: str) -> BitMap:
+        """The ids that declare a relation of this lower-cased name to `ref`."""
+        return union(
+            targets.get(ref)
+            for pair, targets in self._edges.items()
+            if pair.type.lower() == name
+        )
+
+    def targets(self, name: str) -> Iterator[tuple[str, Posting]]:
+        """All targets of relations declared under a lower-cased name, with who."""
+        for pair, targets in self._edges.items():
+            if pair.type.lower() == name:
+                yield from targets.items()
+
+    def sources(self, name: str) -> BitMap:
+        """The ids that declare any relation of this lower-cased name."""
+        pairs = self._sources.items()
+        return union(found for pair, found in pairs if pair.type.lower() == name)
+
+    def inverse_targets(self, name: str) -> Iterator[tuple[str, Posting]]:
+        """All targets that show a relation under this name, with who declares it."""
+        for pair, targets in self._edges.items():
+            if pair.inverse.lower() == name:
+                yield from targets.items()

@@ -1,0 +1,71 @@
+"""What changed lately, and how far the read model has come."""
+
+import asyncio
+import time
+
+REMEMBERED = 20_000
+
+
+class ChangeLog:
+    """The ids that changed, in order, as far back as it pays to catch up by them."""
+
+    def __init__(self) -> None:
+        self._ids: list[int] = []
+        self._dropped = 0
+
+    @property
+    def end(self) -> int:
+        """The position after the last change."""
+        return self._dropped + len(self._ids)
+
+    def note(self, entity: int) -> None:
+        self._ids.append(entity)
+        if len(self._ids) >= 2 * REMEMBERED:
+            del self._ids[:REMEMBERED]
+            self._dropped += REMEMBERED
+
+    def since(self, position: int) -> set[int] | None:
+        """The ids that changed after `position`; None when that is forgotten."""
+        if position < self._dropped:
+            return None
+        return set(self._ids[position - self._dropped :])
+
+
+class Revision:
+    """A counter of changes that clients can wait for.
+
+    It starts at the wall clock in microseconds, so that a number handed out before a
+    restart is not above those handed out after it.
+    """
+
+    def __init__(self, first: int | None = None) -> None:
+        self.value = time.time_ns() // 1000 if first is None else first
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    def advance(self) -> None:
+        self.value += 1
+        if self._waiting:
+            self._wake()
+
+    def _wake(self) -> None:
+        still = []
+        for wanted, waiter in self._waiting:
+            if waiter.done():
+                continue
+            if wanted <= self.value:
+                waiter.set_result(None)
+            else:
+                still.append((wanted, waiter))
+        self._waiting = still
+
+    async def reached(self, wanted: int, *, seconds: float) -> bool:
+        """Whether the counter is at `wanted`, waiting up to `seconds` for it."""
+        if wanted <= self.value:
+            return True
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((wanted, waiter))
+        try:
+            await asyncio.wait_for(waiter, seconds)
+        except TimeoutError:
+            return False
+        return True

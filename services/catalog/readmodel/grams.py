@@ -1,0 +1,66 @@
+"""Finding a piece of text among a hundred thousand values without reading them all."""
+
+from collections.abc import Iterator
+
+from pyroaring import BitMap
+
+from services.catalog.readmodel.postings import Posting, added, bitmap, removed
+
+SIZE = 3
+
+
+class Grams:
+    """Every three letters in a row, with the values they occur in.
+
+    A piece of text can only be in values that have all of its threes; these few are
+    then looked at.
+    """
+
+    __slots__ = ("_free", "_numbers", "_postings", "_values")
+
+    def __init__(self) -> None:
+        self._values: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._free: list[int] = []
+        self._postings: dict[str, Posting] = {}
+
+    def add(self, value: str) -> None:
+        """Takes in a value that was not there."""
+        number = self._free.pop() if self._free else len(self._values)
+        if number == len(self._values):
+            self._values.append(value)
+        else:
+            self._values[number] = value
+        self._numbers[value] = number
+        postings = self._postings
+        for gram in _grams(value):
+            postings[gram] = added(postings.get(gram), number)
+
+    def remove(self, value: str) -> None:
+        """Forgets a value that was there."""
+        number = self._numbers.pop(value)
+        self._values[number] = ""
+        self._free.append(number)
+        for gram in _grams(value):
+            rest = removed(self._postings.get(gram), number)
+            if rest is None:
+                del self._postings[gram]
+            else:
+                self._postings[gram] = rest
+
+    def find(self, text: str) -> Iterator[str]:
+        """The values that contain a text of at least `SIZE` letters."""
+        found: BitMap | None = None
+        for gram in _grams(text):
+            having = bitmap(self._postings.get(gram))
+            found = having if found is None else found & having
+            if not found:
+                return
+        for number in found or ():
+            value = self._values[number]
+            if text in value:
+                yield value
+
+
+def _grams(text: str) -> set[str]:
+    return {text[at : at + SIZE] for at in range(len(text) - SIZE + 1)}

@@ -1,0 +1,175 @@
+"""The inverted index: from a path and a value to the entities that have it."""
+
+from collections.abc import Iterable
+
+from pyroaring import BitMap
+
+from services.catalog.readmodel import grams
+from services.catalog.readmodel.grams import Grams
+from services.catalog.readmodel.postings import (
+    EMPTY,
+    Posting,
+    added,
+    bitmap,
+    cardinality,
+    kept_apart,
+    members,
+    removed,
+    union,
+)
+from services.catalog.readmodel.rows import Row, Rows
+
+Bucket = tuple[str, int]
+Spellings = str | dict[str, Posting]
+SEARCHED = frozenset({"metadata.name", "metadata.title", "spec.profile.displayname"})
+"""Fields that lists are searched by as one types; others are read through."""
+
+NO_ROWS = Rows(frozenset(), frozenset())
+
+
+class Field:
+    """All values of one path: compared in lower case, shown as they were written."""
+
+    __slots__ = ("_grams", "_spellings", "present", "values")
+
+    def __init__(self, *, searched: bool = False) -> None:
+        self.present = BitMap()
+        self.values: dict[str, Posting] = {}
+        self._spellings: dict[str, Spellings] = {}
+        self._grams = Grams() if searched else None
+
+    def add(self, entity: int, value: str | None) -> None:
+        self.present.add(entity)
+        if value is None:
+            return
+        folded = value.lower()
+        before = self.values.get(folded)
+        if before is None:
+            if folded != value:
+                self._spellings[folded] = value
+            else:
+                folded = value
+            if self._grams is not None:
+                self._grams.add(folded)
+        elif self._spellings.get(folded, folded) != value:
+            self._spell(folded, value, before, entity)
+        self.values[folded] = added(before, entity)
+
+    def _spell(self, folded: str, value: str, before: Posting, entity: int) -> None:
+        """Tells spellings of one value apart once there is more than one."""
+        spellings = self._spellings.get(folded, folded)
+        if isinstance(spellings, str):
+            spellings = {spellings: kept_apart(before)}
+            self._spellings[folded] = spellings
+        spellings[value] = added(spellings.get(value), entity)
+
+    def remove(self, entity: int, value: str | None) -> None:
+        """Takes one value from an entity; whether it has others is not seen here."""
+        if value is None:
+            return
+        folded = value.lower()
+        spellings = self._spellings.get(folded)
+        if isinstance(spellings, dict):
+            rest = removed(spellings.get(value), entity)
+            if rest is None:
+                spellings.pop(value, None)
+            else:
+                spellings[value] = rest
+            if any(entity in members(kept) for kept in spellings.values()):
+                return
+        rest = removed(self.values.get(folded), entity)
+        if rest is not None:
+            self.values[folded] = rest
+            return
+        if self.values.pop(folded, None) is not None and self._grams is not None:
+            self._grams.remove(folded)
+        self._spellings.pop(folded, None)
+
+    def buckets(self, within: BitMap | None) -> list[Bucket]:
+        """How often each value occurs, in the order of the values; none without."""
+        found: list[Bucket] = []
+        for folded, posting in self.values.items():
+            shown = self._spellings.get(folded, folded)
+            if isinstance(shown, str):
+                if count := cardinality(posting, within):
+                    found.append((shown, count))
+            else:
+                found += (
+                    (text, count)
+                    for text, part in shown.items()
+                    if (count := cardinality(part, within))
+                )
+        found.sort()
+        return found
+
+    def containing(self, text: str) -> BitMap:
+        """The entities with a value that contains a lower-cased text."""
+        if self._grams is not None and len(text) >= grams.SIZE:
+            return union(self.values[value] for value in self._grams.find(text))
+        return union(found for value, found in self.values.items() if text in value)
+
+    def starting(self, text: str) -> BitMap:
+        """The entities with a value that starts with a lower-cased text."""
+        values = self.values.items()
+        return union(found for value, found in values if value.startswith(text))
+
+
+class InvertedIndex:
+    """Every field's values, and the members of every array (`metadata.tags.java`)."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Field] = {}
+        self.items: dict[str, Posting] = {}
+
+    def change(self, entity: int, before: Rows | None, after: Rows | None) -> None:
+        """Moves an entity from its old rows to its new ones; costs the difference."""
+        old, new = before or NO_ROWS, after or NO_ROWS
+        gone = old.values - new.values
+        if gone:
+            self._remove(entity, gone, {path for path, _ in new.values})
+        for path, value in new.values - old.values:
+            field = self.fields.get(path)
+            if field is None:
+                field = self.fields[path] = Field(searched=path in SEARCHED)
+            field.add(entity, value)
+        for path in old.items - new.items:
+            rest = removed(self.items.get(path), entity)
+            if rest is None:
+                self.items.pop(path, None)
+            else:
+                self.items[path] = rest
+        for path in new.items - old.items:
+            self.items[path] = added(self.items.get(path), entity)
+
+    def _remove(self, entity: int, rows: Iterable[Row], kept: set[str]) -> None:
+        for path, value in rows:
+            field = self.fields.get(path)
+            if field is None:
+                continue
+            field.remove(entity, value)
+            if path not in kept:
+                field.present.discard(entity)
+                if not field.present:
+                    del self.fields[path]
+
+    def present(self, path: str) -> BitMap:
+        """The entities that have anything at a lower-cased path; do not change it."""
+        field, item = self.fields.get(path), self.items.get(path)
+        if item is None:
+            return EMPTY if field is None else field.present
+        return union((item, None if field is None else field.present))
+
+    def equal(self, path: str, value: str) -> BitMap:
+        """The entities with a lower-cased value at a path; do not change it."""
+        field = self.fields.get(path)
+        found = None if field is None else field.values.get(value)
+        item = self.items.get(path) if value == "true" else None
+        return bitmap(found) if item is None else union((found, item))
+
+    def buckets(self, path: str, within: BitMap | None) -> list[Bucket]:
+        """The facet of a lower-cased path over `within` (None: everything)."""
+        field, item = self.fields.get(path), self.items.get(path)
+        found = [] if field is None else field.buckets(within)
+        if item is not None and (count := cardinality(item, within)):
+            found.append(("true", count))
+        return found

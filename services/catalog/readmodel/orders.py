@@ -1,0 +1,158 @@
+"""Entities sorted by a field, kept sorted by what changed since it was last used."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+
+from pyroaring import BitMap
+
+SortKey = tuple[str, str]
+"""A lower-cased value, and the entity ref that breaks ties."""
+
+LAST = chr(0x10FFFF)
+"""Sorts what has the field, but a value too long to be a term, behind all others."""
+
+BLOCK = 1024
+ONE_BY_ONE = 200
+SHARE = 50
+"""So many changes, or one in this many entities, are moved singly; for more of them,
+sorting anew is cheaper."""
+
+FEW = 64
+"""Members up to this many are sorted by themselves, without looking at the blocks."""
+
+
+class Order:
+    """The ids that have a field, by (value, ref); `seen` says up to which change.
+
+    The sequence is cut into blocks with a bitmap each: a block without a member of a
+    page's entities is passed over at once, and so is one that an offset skips.
+    """
+
+    __slots__ = ("_bitmaps", "_blocks", "_keys", "seen")
+
+    def __init__(self, keys: list[SortKey | None], seen: int) -> None:
+        self._keys = keys
+        self.seen = seen
+        found = [entity for entity, key in enumerate(keys) if key is not None]
+        self._fill(found)
+
+    def _fill(self, found: list[int]) -> None:
+        found.sort(key=self.key)
+        self._blocks = [found[i : i + BLOCK] for i in range(0, len(found), BLOCK)]
+        self._bitmaps = [BitMap(block) for block in self._blocks]
+
+    def key(self, entity: int) -> SortKey:
+        """The key of an entity that has the field."""
+        found = self._keys[entity]
+        assert found is not None  # noqa: S101 - narrows; only sorted ids are asked for
+        return found
+
+    def __contains__(self, entity: int) -> bool:
+        return entity < len(self._keys) and self._keys[entity] is not None
+
+    def update(self, changed: Iterable[tuple[int, SortKey | None]]) -> None:
+        """Moves the entities whose key is another one than before."""
+        moved = [
+            (entity, key)
+            for entity, key in changed
+            if key != (self._keys[entity] if entity < len(self._keys) else None)
+        ]
+        if len(moved) > max(ONE_BY_ONE, len(self._keys) // SHARE):
+            self._resort(moved)
+            return
+        for entity, _ in moved:
+            if entity in self:
+                self._take_out(entity)
+        for entity, key in moved:
+            if key is not None:
+                self._set(entity, key)
+                self._insert(entity, key)
+
+    def _resort(self, moved: list[tuple[int, SortKey | None]]) -> None:
+        gone = {entity for entity, _ in moved}
+        kept = [i for block in self._blocks for i in block if i not in gone]
+        for entity, key in moved:
+            self._set(entity, key)
+            if key is not None:
+                kept.append(entity)
+        self._fill(kept)
+
+    def _set(self, entity: int, key: SortKey | None) -> None:
+        if entity >= len(self._keys):
+            self._keys.extend([None] * (entity + 1 - len(self._keys)))
+        self._keys[entity] = key
+
+    def _take_out(self, entity: int) -> None:
+        key = self.key(entity)
+        at = self._block_at(key)
+        block = self._blocks[at]
+        del block[bisect_left(block, key, key=self.key)]
+        self._bitmaps[at].discard(entity)
+        if not block:
+            del self._blocks[at], self._bitmaps[at]
+        self._keys[entity] = None
+
+    def _insert(self, entity: int, key: SortKey) -> None:
+        if not self._blocks:
+            self._fill([entity])
+            return
+        at = min(self._block_at(key), len(self._blocks) - 1)
+        block = self._blocks[at]
+        insort(block, entity, key=self.key)
+        self._bitmaps[at].add(entity)
+        if len(block) > 2 * BLOCK:
+            halves = [block[:BLOCK], block[BLOCK:]]
+            self._blocks[at : at + 1] = halves
+            self._bitmaps[at : at + 1] = [BitMap(half) for half in halves]
+
+    def _block_at(self, key: SortKey) -> int:
+        """The first block that reaches up to a key; one too many when none does."""
+        return bisect_left(self._blocks, key, key=lambda block: self.key(block[-1]))
+
+    def walk(
+        self,
+        within: BitMap,
+        *,
+        after: SortKey | None = None,
+        backwards: bool = False,
+        skip: int = 0,
+    ) -> Iterator[int]:
+        """The members of `within` in order, from behind `after` on, less `skip`."""
+        if len(within) <= FEW:
+            found = sorted((i for i in within if i in self), key=self.key)
+            yield from self._part(found, after, backwards)[skip:]
+            return
+        start = 0 if after is None else self._block_at(after)
+        order = range(start, len(self._blocks))
+        if backwards:
+            last = len(self._blocks) - 1
+            order = range(last if after is None else min(start, last), -1, -1)
+        for at in order:
+            block = self._blocks[at]
+            if after is not None and at == start:
+                block = self._part(block, after, backwards)
+            else:
+                count = self._bitmaps[at].intersection_cardinality(within)
+                if count <= skip:
+                    skip -= count
+                    continue
+                if backwards:
+                    block = block[::-1]
+            hits = [entity for entity in block if entity in within]
+            yield from hits[skip:]
+            skip = max(0, skip - len(hits))
+
+    def _part(
+        self, found: list[int], after: SortKey | None, backwards: bool
+    ) -> list[int]:
+        """The part of a sorted list behind a key; before it, reversed, backwards."""
+        if backwards:
+            end = len(found)
+            if after is not None:
+                end = bisect_left(found, after, key=self.key)
+            return found[:end][::-1]
+        start = 0
+        if after is not None:
+            start = bisect_left(found, after, key=self.key)
+            start += start < len(found) and self._keys[found[start]] == after
+        return found[start:]

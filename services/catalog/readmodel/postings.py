@@ -1,0 +1,88 @@
+"""Sets of entities as small as they can be: an int, a few ids, or a roaring bitmap.
+
+Most values of a catalog (names, uids, titles) belong to one entity only, and most of
+the others to a handful; a bitmap costs some 300 bytes before its first member.
+"""
+
+from collections.abc import Iterable
+
+from pyroaring import BitMap
+
+Posting = int | tuple[int, ...] | BitMap
+
+SMALL = 6
+"""Ids that are kept in a tuple, in no order; more become a bitmap."""
+
+EMPTY = BitMap()
+"""The set of nothing; shared, so never changed."""
+
+
+def added(posting: Posting | None, entity: int) -> Posting:
+    """`posting` with `entity` in it; a bitmap is changed in place."""
+    if posting is None:
+        return entity
+    if isinstance(posting, int):
+        return posting if posting == entity else (posting, entity)
+    if isinstance(posting, tuple):
+        if entity in posting:
+            return posting
+        grown = (*posting, entity)
+        return grown if len(grown) <= SMALL else BitMap(grown)
+    posting.add(entity)
+    return posting
+
+
+def removed(posting: Posting | None, entity: int) -> Posting | None:
+    """`posting` without `entity`, None when nothing is left."""
+    if posting is None or isinstance(posting, int):
+        return None if posting == entity else posting
+    if isinstance(posting, tuple):
+        kept = tuple(one for one in posting if one != entity)
+        return kept[0] if len(kept) == 1 else kept
+    posting.discard(entity)
+    # Half of what makes a bitmap: one id coming and going must not rebuild it.
+    return posting if len(posting) > SMALL // 2 else tuple(posting)
+
+
+def bitmap(posting: Posting | None) -> BitMap:
+    """The posting as a bitmap to read from; it may be shared, so never change it."""
+    if isinstance(posting, BitMap):
+        return posting
+    return EMPTY if posting is None else BitMap(members(posting))
+
+
+def members(posting: Posting | None) -> tuple[int, ...] | BitMap:
+    """The ids in a posting."""
+    if posting is None:
+        return ()
+    return (posting,) if isinstance(posting, int) else posting
+
+
+def kept_apart(posting: Posting) -> Posting:
+    """The posting as of now, whatever is added to the original later."""
+    return posting.copy() if isinstance(posting, BitMap) else posting
+
+
+def cardinality(posting: Posting, within: BitMap | None) -> int:
+    """How many of `within` the posting holds; None stands for everything."""
+    if isinstance(posting, int):
+        return 1 if within is None or posting in within else 0
+    if within is None:
+        return len(posting)
+    if isinstance(posting, tuple):
+        return sum(one in within for one in posting)
+    return posting.intersection_cardinality(within)
+
+
+def union(postings: Iterable[Posting | None]) -> BitMap:
+    """All ids of all postings, in a bitmap of its own."""
+    singles: list[int] = []
+    several: list[BitMap] = []
+    for posting in postings:
+        if isinstance(posting, BitMap):
+            several.append(posting)
+        elif posting is not None:
+            singles += members(posting)
+    found = several[0].union(*several[1:]) if several else BitMap()
+    found.update(singles)
+    return found

@@ -1,0 +1,35 @@
+"""Entities cut down to some fields, as bytes: pages ask for the same cuts all day."""
+
+from collections import OrderedDict
+
+CUTS = 32
+"""Different sets of fields that are remembered; the least used makes room."""
+
+CHUNKS = 300_000
+"""Pieces remembered over all cuts: a few hundred bytes each."""
+
+
+class Projections:
+    """For each set of fields, the bytes of the entities that were cut so."""
+
+    def __init__(self) -> None:
+        self._cuts: OrderedDict[tuple[str, ...], dict[int, bytes]] = OrderedDict()
+
+    def cut(self, fields: tuple[str, ...]) -> dict[int, bytes]:
+        """What is remembered of one set of fields, to read from and to add to."""
+        found = self._cuts.get(fields)
+        if found is not None:
+            self._cuts.move_to_end(fields)
+        else:
+            self._cuts[fields] = found = {}
+        if len(self._cuts) > CUTS:
+            self._cuts.popitem(last=False)
+        if sum(len(cut) for cut in self._cuts.values()) > CHUNKS:
+            self._cuts.clear()
+            self._cuts[fields] = found = {}
+        return found
+
+    def forget(self, entity: int) -> None:
+        """Forgets an entity's pieces: it changed, or a neighbour did."""
+        for cut in self._cuts.values():
+            cut.pop(entity, None)

@@ -1,0 +1,74 @@
+"""What the read model keeps of one entity: its bytes, and what is not in them."""
+
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from services.catalog.model import Relation, StoredEntity
+
+NOT_PLACED = -1
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """An entity ready to be sent: `head` is its JSON without the closing brace.
+
+    `tail` (relations, status and that brace) is made when first read, and forgotten
+    when a neighbour comes or goes. `stored` holds the rest, without the document.
+    """
+
+    entity: int
+    stored: StoredEntity
+    head: bytes
+    tail: bytes | None = None
+
+    @property
+    def ref(self) -> str:
+        return self.stored.ref
+
+    def document(self) -> dict[str, Any]:
+        """The entity as it was stored: without relations and status."""
+        found: dict[str, Any] = orjson.loads(self.head + b"}")
+        return found
+
+
+def record_of(stored: StoredEntity) -> Record:
+    """A record that shares with all others what repeats; it has no id yet."""
+    share = sys.intern
+    relations = tuple(
+        Relation(share(r.type), share(r.target), share(r.inverse))
+        for r in stored.relations
+    )
+    kept = replace(
+        stored,
+        entity=NOTHING,
+        ref=share(stored.ref),
+        relations=relations,
+        location=share(stored.location),
+        origin=share(stored.origin),
+        location_key=share(stored.location_key),
+        parents=tuple(share(ref) for ref in stored.parents),
+    )
+    return Record(NOT_PLACED, kept, orjson.dumps(stored.entity)[:-1])
+
+
+def tail_of(record: Record, relations: Iterable[tuple[str, str]]) -> bytes:
+    """What completes a record's head: relations by type, then target, and status."""
+    listed = [{"type": t, "targetRef": target} for t, target in sorted(relations)]
+    tail = b',"relations":' + orjson.dumps(listed)
+    if record.stored.errors:
+        items = [dict(error) for error in record.stored.errors]
+        tail += b',"status":' + orjson.dumps({"items": items})
+    return tail + b"}"
+
+
+def fingerprint(stored: StoredEntity) -> int:
+    """64 bits that stand for an entity at a revision; their xor stands for many."""
+    told = f"{stored.ref}@{stored.revision}".encode()
+    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest())

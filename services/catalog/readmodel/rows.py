@@ -1,0 +1,84 @@
+"""Which (path, value) rows an entity has in the index; not how they are kept.
+
+The rules are Backstage's search rows, so that its filters, facets and orders mean the
+same here: dotted lower-cased paths, scalars only, arrays visited with the path of the
+array, `path.item` for each string in an array.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+LONGEST = 200
+"""Characters of a path or a value that is searched by; more is not a search term."""
+
+SKIPPED = frozenset({"attachments", "relations", "status"})
+"""Root fields that are not searched by their values."""
+
+NAMED_APART = frozenset({"metadata.name", "metadata.namespace", "metadata.uid"})
+NOT_INDEXED = NAMED_APART | {"metadata.etag"}
+UNLIMITED = ("metadata.annotations.", "metadata.labels.")
+"""Policies ask for these by name: their paths are kept whatever their length."""
+
+Row = tuple[str, str | None]
+"""A path and one value; None marks presence of something that is not a term."""
+
+
+class Rows(NamedTuple):
+    """An entity's rows without repetitions: values by path, and the array items."""
+
+    values: frozenset[Row]
+    items: frozenset[str]
+
+    def at(self, path: str) -> list[str]:
+        """The lower-cased values at a lower-cased path."""
+        return [
+            value.lower()
+            for where, value in self.values
+            if where == path and value is not None
+        ]
+
+
+def rows_of(entity: Mapping[str, Any]) -> Rows:
+    """The rows of an entity as it is stored (without relations and status)."""
+    values: list[Row] = []
+    items: list[str] = []
+    for key, value in entity.items():
+        if key not in SKIPPED:
+            _visit(key.lower(), value, values, items)
+    metadata = entity.get("metadata") or {}
+    values.append(("metadata.name", str(metadata.get("name", ""))))
+    values.append(("metadata.namespace", metadata.get("namespace") or "default"))
+    if uid := metadata.get("uid"):
+        values.append(("metadata.uid", uid))
+    return Rows(frozenset(values), frozenset(items))
+
+
+def _visit(path: str, value: object, rows: list[Row], items: list[str]) -> None:
+    if isinstance(value, str):
+        if _kept(path):
+            rows.append((path, value if len(value) <= LONGEST else None))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _visit(f"{path}.{key.lower()}", inner, rows, items)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _visit(path, inner, rows, items)
+            if isinstance(inner, str) and len(path) + len(inner) < LONGEST:
+                items.append(f"{path}.{inner.lower()}")
+    elif _kept(path):
+        rows.append((path, None if value is None else text_of(value)))
+
+
+def _kept(path: str) -> bool:
+    if path in NOT_INDEXED:
+        return False
+    return len(path) <= LONGEST or path.startswith(UNLIMITED)
+
+
+def text_of(value: object) -> str:
+    """A scalar as JavaScript's `String()` writes it: true, 1, 1.5."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,25 @@
+"""The catalog's knobs, beside what every service is told."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Read from `CALLBOARD_…` and `CALLBOARD_CATALOG_…`."""
+
+    #: How often every source is read again, in seconds: the net below the events.
+    scan_seconds: float = Field(
+        default=900.0, gt=0, validation_alias="CALLBOARD_CATALOG_SCAN_SECONDS"
+    )
+    #: How many roots are read at a time by a scan.
+    scan_at_once: int = Field(
+        default=4, gt=0, validation_alias="CALLBOARD_CATALOG_SCAN_AT_ONCE"
+    )
+
+    @property
+    def mirrors_folder(self) -> Path:
+        """Where this service keeps its mirrors of repositories."""
+        return self.data / "mirrors" / "catalog"

@@ -1,0 +1,159 @@
+"""Documents of the store to the catalog's words and back.
+
+Entities are kept as JSON text: their keys may hold dots and dollars, which a document
+store gives other meanings to, and no field inside of them is queried there.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from services.catalog.model import (
+    FileState,
+    LocationRef,
+    Place,
+    Relation,
+    Revision,
+    Root,
+    StoredEntity,
+)
+from shared.contracts.catalog import Cause
+
+Document = dict[str, Any]
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def entity_document(stored: StoredEntity) -> Document:
+    """A live entity's document, without its pending events."""
+    return {
+        "_id": stored.ref,
+        "uid": stored.uid,
+        "revision": stored.revision,
+        "entity": _text(stored.entity),
+        "relations": _text([[r.type, r.target, r.inverse] for r in stored.relations]),
+        "location": stored.location,
+        "origin": stored.origin,
+        "location_key": stored.location_key,
+        "created": stored.created.isoformat(),
+        "updated": stored.updated.isoformat(),
+        "cause": stored.cause.model_dump_json(exclude_none=True),
+        "errors": _text(stored.errors),
+        "parents": list(stored.parents),
+        "deleted": False,
+    }
+
+
+def stored_entity(document: Mapping[str, Any]) -> StoredEntity:
+    """The entity in a live document."""
+    return StoredEntity(
+        ref=document["_id"],
+        uid=document["uid"],
+        revision=document["revision"],
+        entity=orjson.loads(document["entity"]),
+        relations=tuple(Relation(*r) for r in orjson.loads(document["relations"])),
+        location=document["location"],
+        origin=document["origin"],
+        location_key=document["location_key"],
+        created=datetime.fromisoformat(document["created"]),
+        updated=datetime.fromisoformat(document["updated"]),
+        cause=Cause.model_validate_json(document["cause"]),
+        errors=tuple(orjson.loads(document["errors"])),
+        parents=tuple(document["parents"]),
+    )
+
+
+def root_document(root: Root) -> Document:
+    """A root's document."""
+    return {
+        "_id": root.name,
+        "id": root.id,
+        "type": root.location.type,
+        "target": root.location.target,
+        "buckets": sorted(root.buckets),
+        "created": root.created.isoformat(),
+        "files": _text([_file(state) for state in root.files.values()]),
+        "settled": root.settled,
+        "rules": root.rules,
+        "version": root.version,
+    }
+
+
+def stored_root(document: Mapping[str, Any]) -> Root:
+    """The root in a document."""
+    states = [_state(item) for item in orjson.loads(document["files"])]
+    return Root(
+        location=LocationRef(document["type"], document["target"]),
+        buckets=frozenset(document["buckets"]),
+        created=datetime.fromisoformat(document["created"]),
+        id=document["id"],
+        files={(state.parent, state.location): state for state in states},
+        settled=document["settled"],
+        rules=document["rules"],
+        version=document["version"],
+    )
+
+
+def _file(state: FileState) -> list[Any]:
+    return [
+        state.parent,
+        state.location,
+        state.digest,
+        state.etag,
+        _place(state.place) if state.place else None,
+        [_place(place) for place in state.includes],
+        list(state.errors),
+    ]
+
+
+def _state(item: Sequence[Any]) -> FileState:
+    parent, location, digest, etag, place, includes, errors = item
+    return FileState(
+        parent,
+        location,
+        digest,
+        etag,
+        Place(*place) if place else None,
+        tuple(Place(*included) for included in includes),
+        tuple(errors),
+    )
+
+
+def _place(place: Place) -> list[str]:
+    return [place.host, place.repository, place.branch, place.path]
+
+
+def revision_document(event: Mapping[str, Any]) -> Document:
+    """The history's entry that an `entity-changed` event tells of."""
+    data = event["data"]
+    return {
+        "_id": revision_id(data["entity_ref"], data["revision"]),
+        "at": event["time"],
+        "actor": data["actor"],
+        "cause": _text(data["cause"]),
+        "changed": data["changed"],
+        "entity": _text(data["entity"]),
+        "revision": data["revision"],
+    }
+
+
+def revision_id(ref: str, revision: int) -> str:
+    """The id of an entry: made of ref and number, so that writing it twice is once."""
+    return f"{ref}@{revision}"
+
+
+def stored_revision(document: Mapping[str, Any]) -> Revision:
+    """The entry in a document."""
+    at = datetime.fromisoformat(document["at"])
+    return Revision(
+        revision=document["revision"],
+        at=at if at.tzinfo else at.replace(tzinfo=UTC),
+        actor=document["actor"],
+        cause=Cause.model_validate_json(document["cause"]),
+        changed=tuple(document["changed"]),
+        entity=orjson.loads(document["entity"]),
+    )

@@ -1,0 +1,241 @@
+"""Entities in MongoDB: state, revision and event in one write of one document.
+
+A deleted entity stays as a tombstone, so that its revisions go on counting should it
+come back. Pending events are never pushed onto the array on the server: an update
+carries the whole array, which every MongoDB-compatible server understands alike.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError
+
+from services.catalog.model import Change, Revision, StoredEntity
+from services.catalog.ports import Written
+from services.catalog.store import documents
+from services.catalog.store.pending import pending_event
+from shared.contracts.errors import Unavailable
+from shared.kit import logs
+from shared.kit.mongo import unavailable_as_error
+
+BATCH = 1000
+DUPLICATE = 11000
+Document = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Step:
+    """A change, the document it makes, and the revision it must find (0: nothing)."""
+
+    change: Change
+    document: Document
+    stored: StoredEntity | None
+    expected: int
+
+
+class MongoEntityStore:
+    """The `EntityStore` port."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        self.collection = database["entities"]
+        self._revisions = database["revisions"]
+
+    async def prepare(self) -> None:
+        """Make the index that the outbox is read by."""
+        with unavailable_as_error():
+            await self.collection.create_index("unsent")
+
+    async def check(self) -> None:
+        """Raise Unavailable unless the store answers."""
+        with unavailable_as_error():
+            await self.collection.find_one({"_id": ""}, {"_id": 1})
+
+    async def every(self) -> AsyncIterator[Sequence[StoredEntity]]:
+        batch: list[Document] = []
+        with unavailable_as_error():
+            found = self.collection.find({"deleted": False}, {"pending": 0})
+            async for document in found.batch_size(BATCH):
+                batch.append(document)
+                if len(batch) >= BATCH:
+                    yield await asyncio.to_thread(_parsed, batch)
+                    batch = []
+        yield await asyncio.to_thread(_parsed, batch)
+
+    async def load(self, refs: Sequence[str]) -> Mapping[str, StoredEntity]:
+        with unavailable_as_error():
+            found = await self.collection.find(
+                {"_id": {"$in": list(refs)}, "deleted": False}, {"pending": 0}
+            ).to_list(None)
+        return {stored.ref: stored for stored in _parsed(found)}
+
+    async def versions(self) -> Mapping[str, int]:
+        with unavailable_as_error():
+            found = await self.collection.find(
+                {"deleted": False}, {"revision": 1}
+            ).to_list(None)
+        return {document["_id"]: document["revision"] for document in found}
+
+    async def write(self, changes: Sequence[Change]) -> Written:
+        stored: list[StoredEntity] = []
+        deleted: list[str] = []
+        lost: list[str] = []
+        for start in range(0, len(changes), BATCH):
+            for step, applied in await self._batch(changes[start : start + BATCH]):
+                if not applied:
+                    lost.append(step.change.ref)
+                elif step.stored is None:
+                    deleted.append(step.change.ref)
+                else:
+                    stored.append(step.stored)
+        return Written(stored, deleted, lost)
+
+    async def _batch(self, changes: Sequence[Change]) -> list[tuple[_Step, bool]]:
+        trace = logs.traceparent.get() or None
+        with unavailable_as_error():
+            known = [change for change in changes if change.before is not None]
+            held = await self._held([change.ref for change in known])
+            steps = await asyncio.to_thread(_steps, changes, held, trace)
+            done = await self._insert([s for s in steps if not s.expected], trace)
+            return done + await self._replace([s for s in steps if s.expected])
+
+    async def _held(self, refs: Sequence[str]) -> Mapping[str, Document]:
+        if not refs:
+            return {}
+        found = await self.collection.find(
+            {"_id": {"$in": list(refs)}}, {"revision": 1, "pending": 1, "deleted": 1}
+        ).to_list(None)
+        return {document["_id"]: document for document in found}
+
+    async def _insert(
+        self, steps: Sequence[_Step], trace: str | None
+    ) -> list[tuple[_Step, bool]]:
+        if not steps:
+            return []
+        try:
+            await self.collection.insert_many(
+                [step.document for step in steps], ordered=False
+            )
+        except BulkWriteError as error:
+            failures = (error.details or {})["writeErrors"]
+            if any(failure["code"] != DUPLICATE for failure in failures):
+                raise Unavailable("The document store refused entities") from error
+            there = {failure["index"] for failure in failures}
+        else:
+            return [(step, True) for step in steps]
+        done = [(step, True) for n, step in enumerate(steps) if n not in there]
+        return done + await self._revive([steps[n] for n in there], trace)
+
+    async def _revive(
+        self, steps: Sequence[_Step], trace: str | None
+    ) -> list[tuple[_Step, bool]]:
+        """Entities that are there already: over tombstones they may be written."""
+        held = await self._held([step.change.ref for step in steps])
+        over = [s for s in steps if held.get(s.change.ref, {}).get("deleted")]
+        lost = [(s, False) for s in steps if not held[s.change.ref].get("deleted")]
+        revived = _steps([step.change for step in over], held, trace)
+        return lost + await self._replace(revived)
+
+    async def _replace(self, steps: Sequence[_Step]) -> list[tuple[_Step, bool]]:
+        if not steps:
+            return []
+        found = await self.collection.bulk_write(
+            [
+                ReplaceOne(
+                    {"_id": step.change.ref, "revision": step.expected}, step.document
+                )
+                for step in steps
+            ],
+            ordered=False,
+        )
+        if found.matched_count == len(steps):
+            return [(step, True) for step in steps]
+        # Some found another revision: what is there now tells which.
+        there = await self.collection.find(
+            {"_id": {"$in": [step.change.ref for step in steps]}}, {"event": 1}
+        ).to_list(None)
+        events = {document["_id"]: document.get("event") for document in there}
+        return [(s, events.get(s.change.ref) == s.document["event"]) for s in steps]
+
+    async def keep_revisions(self, held: Sequence[Mapping[str, Any]]) -> None:
+        """Write the history's entries of pending events; the outbox calls it first."""
+        entries = await asyncio.to_thread(_entries, held)
+        if not entries:
+            return
+        try:
+            await self._revisions.insert_many(entries, ordered=False)
+        except BulkWriteError as error:
+            failures = (error.details or {})["writeErrors"]
+            # The entry was written before and its event not taken: once is enough.
+            if any(failure["code"] != DUPLICATE for failure in failures):
+                raise
+
+    async def history(
+        self, ref: str, *, limit: int, before: int | None = None
+    ) -> tuple[Sequence[Revision], int]:
+        with unavailable_as_error():
+            held = await self.collection.find_one(
+                {"_id": ref}, {"revision": 1, "pending": 1}
+            )
+            if held is None:
+                return [], 0
+            newest = held["revision"]
+            top = min(newest, before - 1) if before is not None else newest
+            wanted = range(top, max(top - limit, 0), -1)
+            ids = [documents.revision_id(ref, number) for number in wanted]
+            found = await self._revisions.find({"_id": {"$in": ids}}).to_list(None)
+        # What the outbox has not come to yet is in the entity's own document.
+        entries = {entry["_id"]: entry for entry in [*_entries([held]), *found]}
+        kept = [entries[key] for key in ids if key in entries]
+        return [documents.stored_revision(entry) for entry in kept], newest
+
+
+def _parsed(found: Sequence[Document]) -> list[StoredEntity]:
+    return [documents.stored_entity(document) for document in found]
+
+
+def _entries(held: Sequence[Mapping[str, Any]]) -> list[Document]:
+    return [
+        documents.revision_document(orjson.loads(event["value"]))
+        for document in held
+        for event in document.get("pending", ())
+    ]
+
+
+def _steps(
+    changes: Sequence[Change], held: Mapping[str, Document], trace: str | None
+) -> list[_Step]:
+    now = datetime.now(UTC)
+    return [_step(change, held.get(change.ref), now, trace) for change in changes]
+
+
+def _step(
+    change: Change, held: Document | None, now: datetime, trace: str | None
+) -> _Step:
+    """The write that a change comes to; over a tombstone its count goes on."""
+    expected = change.before.revision if change.before else 0
+    if change.before is None and held is not None:
+        expected = held["revision"]
+    revision = expected + 1
+    event = pending_event(change, revision, now, trace)
+    stored = (
+        replace(change.after, revision=revision, updated=now) if change.after else None
+    )
+    state = (
+        documents.entity_document(stored)
+        if stored is not None
+        else {"_id": change.ref, "revision": revision, "deleted": True}
+    )
+    waiting = list(held.get("pending", ())) if held else []
+    document = {
+        **state,
+        "event": event["id"],
+        "pending": [*waiting, event],
+        "unsent": 1,
+    }
+    return _Step(change, document, stored, expected)

@@ -1,0 +1,50 @@
+"""Roots in MongoDB, under the name of their Location entity."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError
+
+from services.catalog.model import Root
+from services.catalog.store.documents import root_document, stored_root
+from shared.kit.mongo import unavailable_as_error
+
+
+class MongoRootStore:
+    """The `RootStore` port."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
+        self._collection = database["locations"]
+
+    async def every(self) -> Sequence[Root]:
+        with unavailable_as_error():
+            found = await self._collection.find({}).to_list(None)
+        return [stored_root(document) for document in found]
+
+    async def load(self, names: Sequence[str]) -> Sequence[Root]:
+        with unavailable_as_error():
+            found = await self._collection.find({"_id": {"$in": list(names)}}).to_list(
+                None
+            )
+        return [stored_root(document) for document in found]
+
+    async def put(self, root: Root) -> Root | None:
+        following = replace(root, version=root.version + 1)
+        document = root_document(following)
+        with unavailable_as_error():
+            if root.version == 0:
+                try:
+                    await self._collection.insert_one(document)
+                except DuplicateKeyError:
+                    return None
+                return following
+            found = await self._collection.replace_one(
+                {"_id": root.name, "version": root.version}, document
+            )
+        return following if found.matched_count else None
+
+    async def remove(self, root: Root) -> None:
+        with unavailable_as_error():
+            await self._collection.delete_one({"_id": root.name})

@@ -1,0 +1,105 @@
+"""What runs beside the requests: loading, the outbox, listening, reading, scanning."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from services.catalog.events import Following, Pushes
+from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.scanning import Wanted, begin, scan
+from services.catalog.settings import Settings
+from services.catalog.store.entities import MongoEntityStore
+from shared.contracts.errors import CallboardError, Unavailable
+from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
+from shared.kit import logs
+from shared.kit.bus import KafkaBus, LiveReader
+from shared.kit.outbox import Relay
+from shared.kit.workers import SharedWork
+
+NAME = "catalog"
+RETRY_SECONDS = 1.0
+log = logs.get_logger(NAME)
+
+
+@dataclass(slots=True)
+class Work:
+    """The parts, and how far they have come."""
+
+    settings: Settings
+    catalog: Catalog
+    wanted: Wanted
+    store: MongoEntityStore
+    relay: Relay
+    kafka: KafkaBus | None
+    loaded: bool = False
+    #: Set once what the configuration wants has been read for the first time.
+    begun: bool = False
+    pushes: SharedWork | None = None
+
+    async def run(self) -> None:
+        """Everything, in the order in which it can be relied on; never returns."""
+        async with AsyncExitStack() as stack:
+            await _persist(self.load)
+            self.loaded = True
+            await stack.enter_async_context(self.relay)
+            if self.kafka is not None:
+                await self._listen(stack, self.kafka)
+            await _persist(self._begin)
+            self.begun = True
+            while True:
+                await asyncio.sleep(self.settings.scan_seconds)
+                at_once = self.settings.scan_at_once
+                await scan(self.catalog, self.wanted, at_once, report)
+
+    async def load(self) -> None:
+        """Show what the store holds."""
+        await self.store.prepare()
+        known = self.catalog.known
+        for root in await self.catalog.roots.every():
+            known.put_root(root)
+        async for batch in self.store.every():
+            await known.show_all(batch)
+        log.info("catalog_loaded", entities=len(known), roots=len(known.roots))
+
+    async def _listen(self, stack: AsyncExitStack, kafka: KafkaBus) -> None:
+        bootstrap = self.settings.kafka
+        following = await stack.enter_async_context(Following(self.catalog))
+        reader = LiveReader(
+            bootstrap, [ENTITY_CHANGED], following.batch, on_gap=following.gap
+        )
+        await stack.enter_async_context(reader)
+        handlers = {GIT_PUSH: Pushes(self.catalog, self.wanted.providers)}
+        self.pushes = SharedWork(NAME, bootstrap, handlers, kafka)
+        await stack.enter_async_context(self.pushes)
+
+    async def _begin(self) -> None:
+        await begin(self.catalog, self.wanted, report)
+
+    async def check_loaded(self) -> None:
+        """Raise Unavailable until the read model is complete."""
+        if not self.loaded:
+            raise Unavailable("The catalog is being loaded")
+
+    async def check_pushes(self) -> None:
+        """Raise Unavailable unless pushes are heard."""
+        if self.pushes is None:
+            raise Unavailable("Pushes are not heard yet")
+        await self.pushes.check()
+
+
+def report(what: str, problem: str) -> None:
+    """A problem that nobody is there to be answered."""
+    log.warning("source_problem", source=what, problem=problem)
+
+
+async def _persist(step: Callable[[], Awaitable[None]]) -> None:
+    """Repeat a step until everything that it needs is there."""
+    while True:
+        try:
+            await step()
+        except CallboardError as error:
+            log.warning("catalog_waits", problem=error.message)
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return

@@ -1,0 +1,218 @@
+"""What a reader may not see is nowhere: not in lists, totals, facets or relations."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+
+from services.catalog.readmodel import ReadModel
+from shared.kit.auth import PrincipalTokens
+from tests import builders
+from tests.catalog.entities_app import client_of, reading_app
+from tests.catalog.readmodels import model_of, stored, uid_of
+
+Headers = Callable[..., dict[str, str]]
+RESTRICTED = {"annotations": {"callboard.dev/visibility": "restricted"}}
+OPEN, SECRET = "component:default/web", "component:default/vault"
+SYSTEM, OWNERS = "system:default/shop", "group:default/guards"
+
+
+def policy(*claims: str) -> dict[str, Any]:
+    """What the default policy answers: all but what is restricted to others."""
+    params = {"annotation": "callboard.dev/visibility", "value": "restricted"}
+    return {
+        "anyOf": [
+            {"not": {"rule": "HAS_ANNOTATION", "params": params}},
+            {"rule": "IS_ENTITY_OWNER", "params": {"claims": list(claims)}},
+        ]
+    }
+
+
+@pytest.fixture
+def model() -> ReadModel:
+    vault = builders.component("vault", RESTRICTED, type="safe")
+    plan = builders.entity("Location", "plan", {"target": "x"}, RESTRICTED)
+    return model_of(
+        stored(
+            builders.component("web"),
+            ("partOf", SYSTEM),
+            ("dependsOn", SECRET),
+            ("dependsOn", "component:default/dangling"),
+            parents=["location:default/plan"],
+        ),
+        stored(vault, ("partOf", SYSTEM), ("ownedBy", OWNERS)),
+        stored(builders.system("shop")),
+        stored(builders.group("guards")),
+        stored(plan, ("ownedBy", OWNERS)),
+    )
+
+
+@pytest.fixture
+async def stranger(
+    model: ReadModel, tokens: PrincipalTokens, principal_headers: Headers
+) -> AsyncIterator[AsyncClient]:
+    headers = principal_headers(conditions=policy("user:default/ann"))
+    async with client_of(reading_app(model, tokens), headers) as client:
+        yield client
+
+
+@pytest.fixture
+async def guard(
+    model: ReadModel, tokens: PrincipalTokens, principal_headers: Headers
+) -> AsyncIterator[AsyncClient]:
+    headers = principal_headers(conditions=policy("user:default/bo", OWNERS))
+    async with client_of(reading_app(model, tokens), headers) as client:
+        yield client
+
+
+READS = [
+    "/entities",
+    "/entities?fields=relations",
+    "/entities/by-query",
+    "/entities/by-query?fields=kind,relations",
+    "/entities/by-query?fullTextFilterTerm=vault&fullTextFilterFields=metadata.name",
+    "/entities/by-name/system/default/shop",
+    "/entities/by-name/group/default/guards",
+    "/entities/by-name/component/default/web/ancestry",
+    "/entity-facets?facet=metadata.name&facet=spec.type",
+    "/entity-facets?facet=relations.hasPart&facet=relations.ownerOf",
+    "/entity-facets?facet=relations.dependsOn",
+    "/entity-facets?facet=relations.ownedBy&filter=relations.ownedBy",
+]
+
+
+@pytest.mark.parametrize("path", READS)
+async def test_the_restricted_is_shown_to_its_owners_only(
+    stranger: AsyncClient, guard: AsyncClient, path: str
+) -> None:
+    """The same question names it to an owner and not to a stranger."""
+    told = (await guard.get(path)).text
+    assert "vault" in told or "plan" in told or OWNERS in told
+    text = (await stranger.get(path)).text
+    assert "vault" not in text
+    assert "safe" not in text
+    assert "location:default/plan" not in text
+
+
+async def test_totals_and_facets_are_exact(
+    stranger: AsyncClient, guard: AsyncClient
+) -> None:
+    """Nothing that may not be seen is counted."""
+    path = "/entities/by-query?limit=0"
+    assert (await stranger.get(path)).json()["totalItems"] == 3
+    assert (await guard.get(path)).json()["totalItems"] == 5
+    path = "/entity-facets?facet=kind"
+    facet = (await stranger.get(path)).json()["facets"]["kind"]
+    assert facet[0] == {"value": "Component", "count": 1}
+
+
+async def test_single_reads_are_not_found(
+    stranger: AsyncClient, guard: AsyncClient
+) -> None:
+    """What may not be seen is answered as what is not there."""
+    path = "/entities/by-name/component/default/vault"
+    assert (await stranger.get(path)).status_code == 404
+    assert (await stranger.get(f"{path}/ancestry")).status_code == 404
+    uid = f"/entities/by-uid/{uid_of(SECRET)}"
+    assert (await stranger.get(uid)).status_code == 404
+    assert (await guard.get(uid)).status_code == 200
+    body = {"entityRefs": [OPEN, SECRET]}
+    items = (await stranger.post("/entities/by-refs", json=body)).json()["items"]
+    assert items[0] is not None
+    assert items[1] is None
+
+
+async def test_filters_by_relation_are_no_oracle(
+    stranger: AsyncClient, guard: AsyncClient
+) -> None:
+    """Asking for relations to something hidden finds as little as to nothing."""
+    for path in (
+        f"/entities?filter=relations.hasPart={SECRET}",
+        f"/entities?filter=relations.dependsOn={SECRET}",
+        f"/entities?filter=relations.ownerOf={SECRET}",
+        "/entities?filter=kind=group,relations.ownerOf",
+    ):
+        assert (await stranger.get(path)).json() == [], path
+        assert len((await guard.get(path)).json()) == 1, path
+
+
+async def test_relations_to_what_does_not_exist_stay(stranger: AsyncClient) -> None:
+    """Only targets that exist and are hidden are left out of relations."""
+    path = "/entities/by-name/component/default/web"
+    relations = (await stranger.get(path)).json()["relations"]
+    assert [r["targetRef"] for r in relations] == ["component:default/dangling", SYSTEM]
+
+
+async def test_a_cursor_of_an_owner_does_not_help_a_stranger(
+    stranger: AsyncClient, guard: AsyncClient
+) -> None:
+    """The conditions of the reader hold, not those of whoever began the listing."""
+    path = "/entities/by-query?orderField=metadata.name,asc&limit=1"
+    cursor = (await guard.get(path)).json()["pageInfo"]["nextCursor"]
+    page = (await stranger.get(f"/entities/by-query?cursor={cursor}")).json()
+    assert "vault" not in str(page)
+    assert page["totalItems"] == 3
+
+
+async def test_what_becomes_restricted_vanishes_at_once(
+    stranger: AsyncClient, model: ReadModel
+) -> None:
+    """A reader's scope is as young as the last change."""
+    path = "/entities/by-name/component/default/web"
+    assert (await stranger.get(path)).status_code == 200
+    model.put(stored(builders.component("web", RESTRICTED), revision=2))
+    assert (await stranger.get(path)).status_code == 404
+
+
+async def test_conditions_that_make_no_sense_show_nothing(
+    model: ReadModel, tokens: PrincipalTokens, principal_headers: Headers
+) -> None:
+    """An unknown rule is an error, never a wider view."""
+    headers = principal_headers(conditions={"not": {"rule": "NOBODY_KNOWS"}})
+    async with client_of(reading_app(model, tokens), headers) as client:
+        for path in READS:
+            assert (await client.get(path)).status_code == 400
+
+
+async def test_only_few_visible_hides_relations_too(
+    model: ReadModel,
+    tokens: PrincipalTokens,
+    principal_headers: Headers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where most is hidden, each relation is looked at instead of each neighbour."""
+    monkeypatch.setattr("services.catalog.query.scopes.FEW", 0)
+    rule = {"rule": "IS_ENTITY_KIND", "params": {"kinds": ["system"]}}
+    headers = principal_headers(conditions=rule)
+    async with client_of(reading_app(model, tokens), headers) as client:
+        found = (await client.get("/entities")).json()
+    assert [entity["relations"] for entity in found] == [[]]
+
+
+async def test_conditions_are_applied_to_entities(
+    stranger: AsyncClient, guard: AsyncClient
+) -> None:
+    """ALLOW or DENY for each ref; what the caller may not see is denied."""
+    root = "/.well-known/backstage/permissions"
+    owner = {"rule": "IS_ENTITY_OWNER", "params": {"claims": [OWNERS]}}
+    item = {"id": "1", "resourceType": "catalog-entity", "conditions": owner}
+    body = {
+        "items": [
+            {**item, "resourceRef": SECRET},
+            {**item, "id": "2", "resourceRef": [SECRET, OPEN, "component:x/nope"]},
+        ]
+    }
+    found = (await guard.post(f"{root}/apply-conditions", json=body)).json()
+    assert found["items"] == [
+        {"id": "1", "result": "ALLOW"},
+        {"id": "2", "result": ["ALLOW", "DENY", "DENY"]},
+    ]
+    found = (await stranger.post(f"{root}/apply-conditions", json=body)).json()
+    assert found["items"][0] == {"id": "1", "result": "DENY"}
+    for wrong in ({}, {"items": [1]}, {"items": [{**item, "resourceType": "x"}]}):
+        answer = await guard.post(f"{root}/apply-conditions", json=wrong)
+        assert answer.status_code == 400
+    told = (await guard.get(f"{root}/metadata")).json()
+    assert {rule["name"] for rule in told["rules"]} >= {"HAS_LABEL", "IS_ENTITY_OWNER"}
+    assert "catalog.entity.read" in {p["name"] for p in told["permissions"]}

@@ -1,0 +1,237 @@
+"""The read model: what is put in comes out, in both directions, at its own cost."""
+
+import orjson
+import pytest
+
+from services.catalog.readmodel import ReadModel
+from tests import builders
+from tests.catalog.readmodels import model_of, refs, stored
+
+WEB = stored(
+    builders.component("web", {"tags": ["java", "Grpc"], "title": "The Web"}),
+    ("ownedBy", "group:default/team-a"),
+    ("dependsOn", "resource:default/missing"),
+)
+TEAM = stored(builders.group("team-a"))
+
+
+def relations(model: ReadModel, ref: str) -> list[tuple[str, str]]:
+    found = orjson.loads(model.entity_bytes(ref) or b"{}")
+    return [(r["type"], r["targetRef"]) for r in found["relations"]]
+
+
+def test_an_entity_comes_out_as_it_was_put() -> None:
+    """`get` returns an equal entity, though only its bytes were kept."""
+    model = model_of(WEB)
+    found = model.get("component:default/web")
+    assert found == WEB
+    assert model.get("component:default/other") is None
+
+
+def test_relations_are_shown_at_both_ends() -> None:
+    """The declaring entity shows the relation, its target the inverse, if it exists."""
+    model = model_of(WEB, TEAM)
+    assert relations(model, "component:default/web") == [
+        ("dependsOn", "resource:default/missing"),
+        ("ownedBy", "group:default/team-a"),
+    ]
+    assert relations(model, "group:default/team-a") == [
+        ("ownerOf", "component:default/web")
+    ]
+
+
+def test_a_target_that_comes_later_shows_what_was_declared_before() -> None:
+    """The order in which two ends arrive does not matter."""
+    model = model_of(WEB)
+    model.entity_bytes("component:default/web")
+    model.put(TEAM)
+    assert relations(model, "group:default/team-a") == [
+        ("ownerOf", "component:default/web")
+    ]
+
+
+def test_a_neighbour_changes_what_was_already_read() -> None:
+    """Bytes that were assembled before are assembled anew when a neighbour changes."""
+    model = model_of(WEB, TEAM)
+    model.entity_bytes("group:default/team-a")
+    model.drop("component:default/web")
+    assert relations(model, "group:default/team-a") == []
+    model.put(WEB)
+    assert len(relations(model, "group:default/team-a")) == 1
+
+
+def test_a_relation_declared_by_both_ends_is_shown_once() -> None:
+    """A group that lists a member who lists the group has one relation to them."""
+    model = model_of(
+        stored(builders.user("ann"), ("memberOf", "group:default/team-a")),
+        stored(builders.group("team-a"), ("hasMember", "user:default/ann")),
+    )
+    assert relations(model, "user:default/ann") == [
+        ("memberOf", "group:default/team-a")
+    ]
+    model.put(stored(builders.user("ann"), revision=2))
+    assert relations(model, "user:default/ann") == [
+        ("memberOf", "group:default/team-a")
+    ]
+
+
+def test_errors_are_served_as_status() -> None:
+    """What went wrong with an entity stands in status.items."""
+    error = {
+        "type": "backstage.io/catalog-processing",
+        "level": "error",
+        "message": "x",
+    }
+    model = model_of(stored(builders.component("web"), errors=[error]))
+    found = orjson.loads(model.entity_bytes("component:default/web") or b"")
+    assert found["status"] == {"items": [error]}
+
+
+def test_an_older_revision_changes_nothing() -> None:
+    """A late message about an earlier revision is not believed."""
+    model = model_of(stored(builders.component("web", {"title": "new"}), revision=3))
+    before = model.revision.value
+    assert not model.put(stored(builders.component("web", {"title": "old"})))
+    assert b'"new"' in (model.entity_bytes("component:default/web") or b"")
+    assert model.revision.value == before
+
+
+def test_a_dropped_entity_leaves_nothing_behind() -> None:
+    """Index, adjacency and checksum are what they were before it came."""
+    model = model_of(TEAM)
+    empty = model.checksum()
+    fields = set(model.index.fields)
+    model.put(WEB)
+    assert model.checksum() != empty
+    assert model.drop("component:default/web")
+    assert not model.drop("component:default/web")
+    assert model.checksum() == empty
+    assert set(model.index.fields) == fields
+    assert not model.index.items
+    assert relations(model, "group:default/team-a") == []
+
+
+def test_the_checksum_tells_revisions_not_the_order_of_arrival() -> None:
+    """Two models with the same revisions agree, and disagree about another one."""
+    assert model_of(WEB, TEAM).checksum() == model_of(TEAM, WEB).checksum()
+    newer = stored(builders.group("team-a"), revision=2)
+    assert model_of(WEB, newer).checksum() != model_of(WEB, TEAM).checksum()
+
+
+def test_index_rows_follow_the_search_rules() -> None:
+    """Lower-cased paths, array items as paths of their own, long values not terms."""
+    entity = builders.component(
+        "Web",
+        {
+            "tags": ["Java"],
+            "description": "x" * 201,
+            "links": [{"url": "https://a.example"}],
+            "annotations": {"example.com/Who": "Ann"},
+            "etag": "e",
+        },
+        Nested={"flag": True, "count": 2.0, "none": None},
+    )
+    index = model_of(stored(entity)).index
+    one = [0]
+    assert list(index.equal("metadata.tags", "java")) == one
+    assert list(index.equal("metadata.tags.java", "true")) == one
+    assert list(index.present("metadata.tags.java")) == one
+    assert list(index.present("metadata.description")) == one
+    assert not index.equal("metadata.description", "x" * 201)
+    assert list(index.equal("metadata.links.url", "https://a.example")) == one
+    assert list(index.equal("metadata.annotations.example.com/who", "ann")) == one
+    assert list(index.equal("spec.nested.flag", "true")) == one
+    assert list(index.equal("spec.nested.count", "2")) == one
+    assert list(index.present("spec.nested.none")) == one
+    assert list(index.equal("metadata.namespace", "default")) == one
+    assert not index.present("metadata.etag")
+
+
+def test_facets_keep_spellings_apart() -> None:
+    """`Java` and `java` are one value to a filter and two in a facet."""
+    model = ReadModel()
+    for number, tag in enumerate(("Java", "java", "Java", "JAVA")):
+        entity = builders.component(f"c{number}", {"tags": [tag]})
+        model.put(stored(entity))
+    assert len(model.index.equal("metadata.tags", "java")) == 4
+    facet = model.index.buckets("metadata.tags", None)
+    assert facet == [("JAVA", 1), ("Java", 2), ("java", 1)]
+    model.drop("component:default/c3")
+    model.drop("component:default/c0")
+    facet = model.index.buckets("metadata.tags", None)
+    assert facet == [("Java", 1), ("java", 1)]
+
+
+def test_an_order_follows_changes() -> None:
+    """An order that was read once is right after entities come, change and go."""
+    names = ["delta", "alpha", "echo", "bravo"]
+    model = model_of(*(stored(builders.component(name)) for name in names))
+    everyone = lambda: list(model.order("metadata.name").walk(model.live))  # noqa: E731
+    assert refs(model, everyone()) == [f"component:default/{n}" for n in sorted(names)]
+    model.drop("component:default/bravo")
+    model.put(stored(builders.component("aaa")))
+    assert [r.partition("/")[2] for r in refs(model, everyone())] == [
+        "aaa", "alpha", "delta", "echo",
+    ]  # fmt: skip
+    for number in range(100):
+        model.put(stored(builders.component(f"b{number:03}")))
+    found = [r.partition("/")[2] for r in refs(model, everyone())]
+    assert found == sorted(found)
+    assert len(found) == 104
+
+
+def test_a_remembered_term_follows_changes() -> None:
+    """A text that was looked for once finds what came later, and not what went."""
+    model = model_of(*(stored(builders.component(n)) for n in ("web-shop", "shop-db")))
+    find = lambda: refs(model, model.containing("metadata.name", "shop"))  # noqa: E731
+    assert len(find()) == 2
+    model.put(stored(builders.component("shop-api")))
+    model.drop("component:default/web-shop")
+    assert sorted(find()) == ["component:default/shop-api", "component:default/shop-db"]
+
+
+async def test_a_revision_can_be_waited_for() -> None:
+    """Who waits for a revision goes on when it comes, or is told that it did not."""
+    model = model_of(TEAM)
+    now = model.revision.value
+    assert await model.revision.reached(now, seconds=0)
+    assert not await model.revision.reached(now + 1, seconds=0.01)
+    model.put(WEB)
+    assert await model.revision.reached(now + 1, seconds=0)
+
+
+def test_short_and_long_texts_are_found_in_names_and_other_fields() -> None:
+    """Through the index of letters or past it, the same values are found."""
+    names = ["ledger", "ledger-api", "edge", "l", "ünïcode-edge"]
+    entities = [builders.component(n, {"description": n.upper()}) for n in names]
+    model = model_of(*map(stored, entities))
+    model.put(stored(builders.component("gone")))
+    model.drop("component:default/gone")
+    for text in ("l", "ed", "edg", "edge", "ledger", "ger-", "ünï", "gone", "edgy"):
+        wanted = sorted(f"component:default/{n}" for n in names if text in n)
+        for path in ("metadata.name", "metadata.description"):
+            assert sorted(refs(model, model.containing(path, text))) == wanted
+    found = refs(model, model.starting("metadata.name", "led"))
+    assert sorted(found) == ["component:default/ledger", "component:default/ledger-api"]
+
+
+def test_orders_are_ready_before_they_are_asked_for() -> None:
+    """Preparing changes nothing that can be seen."""
+    model = model_of(WEB, TEAM)
+    model.prepare()
+    assert refs(model, model.order("metadata.name").walk(model.live)) == [
+        "group:default/team-a",
+        "component:default/web",
+    ]
+
+
+def test_what_cannot_be_kept_changes_nothing() -> None:
+    """An entity that is no JSON is refused as a whole."""
+    model = model_of(TEAM)
+    before = model.checksum()
+    with pytest.raises(TypeError):
+        model.put(stored(builders.component("web", {"title": object()})))
+    assert model.checksum() == before
+    assert list(model.live) == [0]
+    model.put(WEB)
+    assert list(model.live) == [0, 1]

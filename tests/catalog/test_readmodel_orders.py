@@ -1,0 +1,66 @@
+"""Orders of more than a block: sorted, skipped and continued as a plain list."""
+
+import random
+
+import pytest
+from pyroaring import BitMap
+
+from services.catalog.readmodel import orders
+from services.catalog.readmodel.orders import Order, SortKey
+
+COUNT = 6000
+
+
+def key(number: int, values: int) -> SortKey:
+    return f"v{number * 7919 % values:05}", f"component:default/c{number:05}"
+
+
+@pytest.mark.parametrize("values", [3, COUNT])
+@pytest.mark.parametrize("changes", [50, 2000])
+def test_an_order_of_many_blocks_stays_sorted(values: int, changes: int) -> None:
+    """After few changes or many, singly or all at once, it is a sorted list."""
+    draw = random.Random(values + changes)
+    keys = [key(number, values) for number in range(COUNT)]
+    order = Order(list(keys), 0)
+    held: dict[int, SortKey] = dict(enumerate(keys))
+    for _ in range(5):
+        changed: dict[int, SortKey | None] = {}
+        for entity in draw.sample(range(COUNT + 500), changes):
+            new = draw.choice([None, key(draw.randrange(COUNT), values)])
+            changed[entity] = new and (new[0], f"component:default/n{entity}")
+        order.update(changed.items())
+        held |= {i: k for i, k in changed.items() if k is not None}
+        held = {i: k for i, k in held.items() if changed.get(i, k) is not None}
+        everyone = BitMap(held)
+        assert list(order.walk(everyone)) == sorted(held, key=held.__getitem__)
+
+
+@pytest.mark.parametrize("share", [1, 3, 200, 3000])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_walk_equals_the_filtered_list(share: int, backwards: bool) -> None:
+    """Whatever the share of members, the start and the skip: the same members."""
+    draw = random.Random(share)
+    keys = [key(number, 50) for number in range(COUNT)]
+    order = Order(list(keys), 0)
+    within = BitMap(range(0, COUNT, share))
+    whole = sorted(range(COUNT), key=keys.__getitem__, reverse=backwards)
+    for skip in (0, 1, 700, COUNT):
+        walk = order.walk(within, backwards=backwards, skip=skip)
+        assert list(walk) == [i for i in whole if i in within][skip:]
+        start = draw.randrange(COUNT)
+        rest = whole[whole.index(start) + 1 :]
+        walk = order.walk(within, after=keys[start], backwards=backwards, skip=skip)
+        assert list(walk) == [i for i in rest if i in within][skip:]
+
+
+def test_an_order_grows_from_nothing() -> None:
+    """Blocks split as they fill, and vanish as they empty."""
+    order = Order([], 0)
+    for number in range(3 * orders.BLOCK):
+        order.update([(number, key(number, 97))])
+    everyone = BitMap(range(3 * orders.BLOCK))
+    keys = [key(number, 97) for number in everyone]
+    assert list(order.walk(everyone)) == sorted(everyone, key=keys.__getitem__)
+    for number in everyone:
+        order.update([(number, None)])
+    assert list(order.walk(everyone)) == []

@@ -1,0 +1,53 @@
+"""Postings are sets, whichever of their three forms they take."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from services.catalog.readmodel.postings import (
+    SMALL,
+    Posting,
+    added,
+    bitmap,
+    cardinality,
+    kept_apart,
+    members,
+    removed,
+    union,
+)
+
+IDS = st.integers(0, 2 * SMALL)
+
+
+@given(st.lists(st.tuples(st.booleans(), IDS), max_size=60), st.sets(IDS))
+def test_a_posting_is_a_set(steps: list[tuple[bool, int]], within: set[int]) -> None:
+    """After any additions and removals it holds what a set would hold."""
+    posting: Posting | None = None
+    held: set[int] = set()
+    for adding, entity in steps:
+        if adding:
+            posting = added(posting, entity)
+            held.add(entity)
+        else:
+            posting = removed(posting, entity)
+            held.discard(entity)
+        assert (posting is None) == (not held)
+    assert set(members(posting)) == held
+    assert bitmap(posting) == BitMap(held)
+    assert union((posting, None)) == BitMap(held)
+    if posting is not None:
+        assert cardinality(posting, None) == len(held)
+        assert cardinality(posting, BitMap(within)) == len(held & within)
+
+
+@pytest.mark.parametrize("count", [1, 2, SMALL + 1])
+def test_what_is_kept_apart_does_not_follow(count: int) -> None:
+    """A posting kept apart is not changed by what happens to the original."""
+    posting: Posting | None = None
+    for entity in range(count):
+        posting = added(posting, entity)
+    assert posting is not None
+    kept = kept_apart(posting)
+    added(posting, 99)
+    assert set(members(kept)) == set(range(count))

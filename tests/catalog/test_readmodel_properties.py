@@ -1,0 +1,173 @@
+"""Whatever happens to the read model, it answers as a plain scan would."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.catalog.model import StoredEntity
+from services.catalog.query.facets import count_facets
+from services.catalog.query.filters import parse_filters
+from services.catalog.query.ordering import (
+    OrderField,
+    all_in_order,
+    having_first,
+    in_order,
+    place_of,
+)
+from services.catalog.query.scopes import everything
+from services.catalog.query.selection import select
+from services.catalog.readmodel import ReadModel
+from tests import builders
+from tests.catalog.readmodels import INVERSES, refs, stored
+
+NAMES = ["a", "b", "c", "d", "e"]
+TARGETS = [f"component:default/{name}" for name in [*NAMES, "nobody"]]
+RELATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["ownedBy", "dependsOn", "memberOf", "hasMember"]),
+        st.sampled_from(TARGETS),
+    ),
+    max_size=3,
+    unique=True,
+)
+
+
+@st.composite
+def puts(draw: st.DrawFn) -> StoredEntity:
+    metadata: dict[str, Any] = {}
+    if tags := draw(st.lists(st.sampled_from(["x", "X", "y"]), max_size=2)):
+        metadata["tags"] = tags
+    if draw(st.booleans()):
+        metadata["title"] = draw(st.sampled_from(["One", "one", "Two"]))
+    entity = builders.component(
+        draw(st.sampled_from(NAMES)),
+        metadata,
+        type=draw(st.sampled_from(["service", "library"])),
+    )
+    return stored(entity, *draw(RELATIONS))
+
+
+STEPS = st.lists(st.one_of(puts(), st.sampled_from(TARGETS)), max_size=25)
+
+
+def relations_by_scan(held: dict[str, StoredEntity], ref: str) -> list[dict[str, str]]:
+    found = {(r.type, r.target) for r in held[ref].relations}
+    for other in held.values():
+        found |= {(r.inverse, other.ref) for r in other.relations if r.target == ref}
+    return [{"type": t, "targetRef": target} for t, target in sorted(found)]
+
+
+def values_by_scan(held: dict[str, StoredEntity], ref: str, path: str) -> list[str]:
+    if path.startswith("relations."):
+        name = path.partition(".")[2].lower()
+        found = relations_by_scan(held, ref)
+        return [r["targetRef"] for r in found if r["type"].lower() == name]
+    value: Any = held[ref].entity
+    for part in path.split("."):
+        value = value.get(part, {})
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def lower(values: Iterable[str]) -> set[str]:
+    return {value.lower() for value in values}
+
+
+PATHS = ["metadata.tags", "metadata.title", "spec.type", *(
+    f"relations.{name}" for name in [*INVERSES, *INVERSES.values()]
+)]  # fmt: skip
+
+
+def check(model: ReadModel, held: dict[str, StoredEntity]) -> None:
+    scope = everything(model)
+    for ref in held:
+        served = orjson.loads(model.entity_bytes(ref) or b"null")
+        assert served["relations"] == relations_by_scan(held, ref)
+    for path in PATHS:
+        by_ref = {ref: values_by_scan(held, ref, path) for ref in held}
+        present = {ref for ref, values in by_ref.items() if values}
+        found = select(model, parse_filters([path]), scope)
+        assert set(refs(model, found)) == present
+        counts: dict[str, int] = {}
+        for values in by_ref.values():
+            for value in set(values):
+                counts[value] = counts.get(value, 0) + 1
+        facet = count_facets(model, [path], parse_filters([]), scope)[path]
+        assert {b["value"]: b["count"] for b in facet} == counts
+        for value in counts:
+            found = select(model, parse_filters([f"{path}={value.upper()}"]), scope)
+            wanted = {r for r, vs in by_ref.items() if value.lower() in lower(vs)}
+            assert set(refs(model, found)) == wanted
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_the_index_agrees_with_a_scan_after_any_history(
+    steps: list[StoredEntity | str],
+) -> None:
+    """Filters, facets and relations equal what a scan over the entities finds."""
+    model, held = ReadModel(), {}
+    for step in steps:
+        if isinstance(step, str):
+            model.drop(step)
+            held.pop(step, None)
+        else:
+            model.put(step)
+            held[step.ref] = step
+    check(model, held)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    STEPS,
+    st.lists(
+        st.tuples(
+            st.sampled_from(["spec.type", "metadata.title", "metadata.name"]),
+            st.booleans(),
+        ),
+        max_size=3,
+    ),
+)
+def test_orders_agree_with_a_sort_and_pages_with_the_whole(
+    steps: list[StoredEntity | str], by: list[tuple[str, bool]]
+) -> None:
+    """Every order field counts, and going on from any place continues the same list."""
+    model, held = ReadModel(), {}
+    fields = tuple(OrderField(path, down) for path, down in by)
+    for step in steps:
+        list(all_in_order(model, model.live, fields))
+        if isinstance(step, str):
+            model.drop(step)
+            held.pop(step, None)
+        else:
+            model.put(step)
+            held[step.ref] = step
+    found = refs(model, all_in_order(model, model.live, fields))
+    assert sorted(found) == sorted(held)
+    wanted = sorted(held)
+    if len(by) == 1 and by[0][1]:
+        wanted.reverse()
+    for path, down in reversed(by):
+        values = {
+            ref: min(lower(values_by_scan(held, ref, path)), default=None)
+            for ref in held
+        }
+        having = [ref for ref in wanted if values[ref] is not None]
+        lacking = [ref for ref in wanted if values[ref] is None]
+        having.sort(key=lambda ref: str(values[ref]), reverse=down)
+        wanted = having + (sorted(lacking) if len(by) == 1 else lacking)
+    assert found == wanted
+    paged(model, fields)
+
+
+def paged(model: ReadModel, fields: tuple[OrderField, ...]) -> None:
+    within = having_first(model, model.live, fields)
+    whole = list(in_order(model, within, fields))
+    for index, entity in enumerate(whole):
+        place = place_of(model, entity, fields)
+        after = list(in_order(model, within, fields, after=place))
+        before = list(in_order(model, within, fields, after=place, backwards=True))
+        assert after == whole[index + 1 :]
+        assert before == whole[:index][::-1]
