@@ -1,0 +1,77 @@
+"""What the gateway tells of itself: health, contracts, the house's status."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import Response
+from starlette.routing import Mount
+
+from services.gateway.callers import asker
+from services.gateway.documents import VERSION, asyncapi, schema, schema_types
+from services.gateway.model import Identity
+from shared.kit.web import json_response, run_checks
+
+StatusReport = Callable[[], Awaitable[Any]]
+
+
+def health_router(app: FastAPI) -> APIRouter:
+    """Backstage's addresses of liveness and readiness."""
+    router = APIRouter(prefix="/.backstage/health/v1", include_in_schema=False)
+
+    @router.get("/liveness")
+    async def liveness() -> Response:
+        return json_response({"status": "ok"})
+
+    @router.get("/readiness")
+    async def readiness() -> Response:
+        found = await run_checks(app.state.checks)
+        if all(state == "ok" for state in found.values()):
+            return json_response({"status": "ok"})
+        return json_response({"message": "not ready", "checks": found}, status=503)
+
+    return router
+
+
+def documents_router(app: FastAPI, brokers: Mapping[str, str]) -> APIRouter:
+    """The public contracts; they are no secret."""
+    router = APIRouter(prefix="/api", tags=["contracts"])
+
+    @router.get("/openapi.json")
+    async def openapi() -> Response:
+        """OpenAPI of what the gateway answers itself."""
+        # The portal is mounted: its pages are no API.
+        routes = [route for route in app.routes if not isinstance(route, Mount)]
+        return json_response(
+            get_openapi(title="Callboard", version=VERSION, routes=routes)
+        )
+
+    @router.get("/asyncapi.json")
+    async def events() -> Response:
+        """AsyncAPI of the topics."""
+        return json_response(asyncapi(brokers))
+
+    @router.get("/schemas")
+    async def types() -> Response:
+        """Every event type."""
+        return json_response({"types": schema_types()})
+
+    @router.get("/schemas/{event_type}.json")
+    async def one(event_type: str) -> Response:
+        """The JSON Schema of one event type."""
+        return json_response(schema(event_type))
+
+    return router
+
+
+def status_router(report: StatusReport) -> APIRouter:
+    """The status of the house, for whoever may sign in."""
+    router = APIRouter(prefix="/api/status", tags=["status"])
+
+    @router.get("")
+    async def status(_: Annotated[Identity, Depends(asker)]) -> Response:
+        """Each service, each engine, the last webhook of each host."""
+        return json_response(await report())
+
+    return router

@@ -1,0 +1,210 @@
+"""Puts the floors together from the settings and the configuration.
+
+Values in, objects out; nothing here opens a connection.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from services.gateway.catalog import CatalogClient
+from services.gateway.forward.api import Forwarder
+from services.gateway.forward.inprocess import InProcessApi
+from services.gateway.identity.credentials import Credentials
+from services.gateway.identity.handlers import SignIn
+from services.gateway.identity.keys import KeyRing
+from services.gateway.identity.memberships import CatalogMemberships
+from services.gateway.identity.sessions import SESSION_SECONDS, BrowserSessions
+from services.gateway.identity.store import MongoEndedSessions
+from services.gateway.identity.tokens import UserTokens
+from services.gateway.model import SignInRules
+from services.gateway.policy.guard import PolicyGuard
+from services.gateway.policy.rego import RegoPolicy
+from services.gateway.policy.routes import RouteTable
+from services.gateway.ports import Policy
+from services.gateway.settings import Settings
+from services.gateway.stream.hub import LiveHub
+from services.gateway.webhooks.signatures import HookSecret, Provider
+from shared.contracts.errors import Invalid, Unauthenticated
+from shared.contracts.ref import parse_ref
+from shared.kit import policy as conditions
+from shared.kit.auth import PrincipalTokens
+from shared.kit.config import PortalConfig
+
+PLUGINS = ("catalog", "scaffolder", "techdocs", "search")
+#: The type of an integration -> whose webhooks it sends. A local host speaks Gitea's.
+HOOKS: Mapping[str, Provider] = {
+    "github": "github",
+    "gitlab": "gitlab",
+    "gitea": "gitea",
+    "local": "gitea",
+    "bitbucket_cloud": "bitbucket",
+    "bitbucket_server": "bitbucket",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFloor:
+    """Who is asking."""
+
+    keys: KeyRing
+    memberships: CatalogMemberships
+    credentials: Credentials
+    sessions: BrowserSessions
+    sign_in: SignIn
+    ended: MongoEndedSessions
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything the gateway's routes need."""
+
+    base_url: str
+    api: InProcessApi
+    catalog: CatalogClient
+    identity: IdentityFloor
+    policy: Policy
+    guard: PolicyGuard
+    hub: LiveHub
+    forwarder: Forwarder
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies are for HTTPS only."""
+        return self.base_url.startswith("https://")
+
+
+def build(
+    settings: Settings,
+    config: PortalConfig,
+    database: AsyncIOMotorDatabase[dict[str, Any]],
+    *,
+    policy: Policy | None = None,
+) -> House:
+    """The house; `policy` takes the place of the embedded one.
+
+    Raises:
+        Invalid: if the configuration contradicts itself, naming the key.
+    """
+    base_url = (config.backend.base_url or settings.gateway_url).rstrip("/")
+    service_tokens = PrincipalTokens(settings.service_secret.get_secret_value())
+    api = InProcessApi()
+    catalog = CatalogClient(api)
+    floor = _identity(settings, config, catalog, database, base_url)
+    asked = policy or RegoPolicy(
+        settings.policies,
+        enabled=config.permission.enabled,
+        platform_team=config.permission.platform_team,
+    )
+    guard = PolicyGuard(asked)
+    hub = LiveHub(
+        guard,
+        floor.memberships,
+        conditions.matches,
+        life_seconds=settings.stream_seconds,
+    )
+    forwarder = Forwarder(
+        {name: settings.urls()[name] for name in PLUGINS},
+        authenticator=floor.credentials,
+        guard=guard,
+        routes=RouteTable(),
+        tokens=service_tokens,
+    )
+    return House(base_url, api, catalog, floor, asked, guard, hub, forwarder)
+
+
+def _identity(
+    settings: Settings,
+    config: PortalConfig,
+    catalog: CatalogClient,
+    database: AsyncIOMotorDatabase[dict[str, Any]],
+    base_url: str,
+) -> IdentityFloor:
+    rules = sign_in_rules(config)
+    service_tokens = PrincipalTokens(settings.service_secret.get_secret_value())
+    memberships = CatalogMemberships(catalog, kept_seconds=settings.membership_seconds)
+    keys = KeyRing(settings.data / "keys", keep_seconds=SESSION_SECONDS)
+    tokens = UserTokens(keys, f"{base_url}/api/auth")
+    ended = MongoEndedSessions(database["ended_sessions"])
+    credentials = Credentials(
+        tokens,
+        memberships,
+        static_tokens=static_tokens(settings, config),
+        verify_service=_verifier(service_tokens),
+        guest_ref=rules.guest_ref,
+        ended=ended.ended,
+    )
+    sessions = BrowserSessions(
+        tokens,
+        memberships,
+        authenticator=credentials,
+        resources=catalog,
+        ended=ended,
+        rules=rules,
+        secure=base_url.startswith("https://"),
+    )
+    sign_in = SignIn(tokens, memberships, sessions, rules)
+    return IdentityFloor(keys, memberships, credentials, sessions, sign_in, ended)
+
+
+def sign_in_rules(config: PortalConfig) -> SignInRules:
+    """Who may sign in without a password.
+
+    Raises:
+        Invalid: if that is asked for outside development without saying so.
+    """
+    auth = config.auth
+    developing = auth.environment == "development"
+    if auth.development_sign_in and not developing:
+        raise Invalid("auth.developmentSignIn: needs auth.environment: development")
+    guest = auth.providers.guest
+    if guest is None:
+        return SignInRules(None, auth.development_sign_in)
+    if not developing and not guest.dangerously_allow_outside_development:
+        raise Invalid(
+            "auth.providers.guest: needs auth.environment: development, or "
+            "dangerouslyAllowOutsideDevelopment: true"
+        )
+    ref = str(parse_ref(guest.user_entity_ref, default_kind="user"))
+    return SignInRules(ref, auth.development_sign_in)
+
+
+def static_tokens(settings: Settings, config: PortalConfig) -> dict[str, str]:
+    """Each static token with the name of whoever uses it."""
+    found = {
+        item.token.get_secret_value(): item.subject
+        for item in config.auth.static_tokens
+    }
+    file = settings.data / "token"
+    if file.is_file():
+        found[file.read_text().strip()] = "operator"
+    return {token: name for token, name in found.items() if token}
+
+
+def hook_secrets(config: PortalConfig) -> list[HookSecret]:
+    """The webhook secrets of all integrations that have one."""
+    return [
+        HookSecret(HOOKS[kind], found.host, found.webhook_secret.get_secret_value())
+        for kind, found in config.integrations.each()
+        if kind in HOOKS and found.webhook_secret is not None
+    ]
+
+
+def own_origins(house: House, settings: Settings) -> list[str]:
+    """Origins of browsers that look at this portal."""
+    urls = (urlsplit(url) for url in (house.base_url, settings.gateway_url))
+    return [f"{url.scheme}://{url.netloc}" for url in urls]
+
+
+def _verifier(tokens: PrincipalTokens) -> Any:
+    def verify(token: str) -> str:
+        principal = tokens.verify(token)
+        if not principal.is_service:
+            # What the gateway tells services about people is no ticket back in.
+            raise Unauthenticated("Not a service's token")
+        return principal.subject.removeprefix("service:")
+
+    return verify

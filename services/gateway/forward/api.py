@@ -1,0 +1,310 @@
+"""The path of a request through the gateway: who, may they, then to the service.
+
+Plain ASGI on purpose: no framework objects on the way of most requests. Bodies stream
+both ways; what a service answers is passed on as it is.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+from urllib.parse import quote, unquote
+
+import aiohttp
+from starlette.types import Message, Receive, Scope, Send
+from yarl import URL
+
+from services.gateway.callers import IN_PROCESS
+from services.gateway.forward import headers as hdr
+from services.gateway.forward.bodies import ClientGone, RequestBody
+from services.gateway.forward.measures import PluginMeasures
+from services.gateway.model import SESSION_COOKIE, Decision, Identity
+from services.gateway.ports import Authenticator, Guard, Routes
+from shared.contracts.errors import (
+    CallboardError,
+    Forbidden,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
+from shared.kit import logs
+from shared.kit.auth import HEADER, ON_BEHALF_OF, Principal, PrincipalTokens
+from shared.kit.web import BODY_LIMIT, CORRELATION, error_body
+
+#: Answers up to this size are passed on in one piece.
+WHOLE = 1024 * 1024
+#: After this long the gateway looks whether the client is still there.
+WATCH_AFTER_SECONDS = 0.25
+#: The services keep an idle connection for 75 s: ours must end first.
+KEEPALIVE_SECONDS = 60.0
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+DOCS_COOKIE = b"backstage-auth"
+DOCS_PATH = "/static/docs/"
+SESSION = SESSION_COOKIE.encode()
+AUTHORIZATION, BEHALF = b"authorization", ON_BEHALF_OF.encode()
+AWAY = (aiohttp.ClientError, TimeoutError, ConnectionError, OSError)
+
+
+class Forwarder:
+    """Forwards `/api/{plugin}/…` to the service of that name.
+
+    `upstreams` maps a plugin to its service's address without a slash at the end. Use
+    as an async context manager: it holds the connections.
+    """
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, str],
+        *,
+        authenticator: Authenticator,
+        guard: Guard,
+        routes: Routes,
+        tokens: PrincipalTokens,
+        limit: int = BODY_LIMIT,
+    ) -> None:
+        self._upstreams = {name: url.rstrip("/") for name, url in upstreams.items()}
+        self._authenticator = authenticator
+        self._guard = guard
+        self._routes = routes
+        self._tokens = tokens
+        self._limit = limit
+        self._measured = {name: PluginMeasures(name) for name in upstreams}
+        self._log = logs.get_logger("gateway")
+        self._opened: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._opened = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=KEEPALIVE_SECONDS, use_dns_cache=True
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=3),
+            read_bufsize=256 * 1024,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+    def serves(self, plugin: str) -> bool:
+        """Whether requests to this plugin are forwarded."""
+        return plugin in self._upstreams
+
+    async def handle(
+        self, plugin: str, rest: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer one request; `rest` is the decoded path below the plugin's root."""
+        reply = _Reply(send, self._measured[plugin].begin())
+        try:
+            await self._answer(plugin, rest, scope, receive, reply)
+        except CallboardError as error:
+            if not reply.started:
+                await reply.error(error, scope, _below(scope))
+        except ClientGone:
+            return
+
+    async def _answer(
+        self, plugin: str, rest: str, scope: Scope, receive: Receive, reply: "_Reply"
+    ) -> None:
+        given: hdr.Headers = scope["headers"]
+        method: str = scope["method"]
+        body = RequestBody(given, receive, self._limit)
+        identity = await self._identity(scope, given, plugin, rest)
+        permission = self._routes.permission(plugin, method, rest)
+        decision = await self._guard.decision(identity, permission)
+        if decision.result == "deny":
+            raise Forbidden(decision.reason or f"Not allowed: {permission}")
+        sent = hdr.to_service(given)
+        sent.append((HEADER, self._principal(identity, permission, decision)))
+        sent += _trace(given)
+        upstream = self._upstreams[plugin]
+        below = _below(scope)
+        if unquote(below.partition("?")[0]) != rest:
+            # What was judged must be what the service gets: no hidden slashes.
+            raise NotFound("There is nothing at this path")
+        url = URL(upstream + below, encoded=True)
+        if method not in SAFE:
+            # The trail of who asked for what change; what came of it are events.
+            self._log.info(
+                "change_requested",
+                subject=identity.subject,
+                permission=permission,
+                method=method,
+                path=f"/api/{plugin}{rest}",
+                correlation=sent[-1][1],
+            )
+        task = asyncio.current_task()
+        watch = _ClientWatch(receive, body, task)
+        try:
+            await self._pass(method, url, sent, body, _Back(plugin, upstream, reply))
+        except asyncio.CancelledError:
+            if not watch.gone or task is None:
+                raise
+            # Our own doing: the client left, and with it the reason to go on.
+            task.uncancel()
+        finally:
+            watch.stop()
+
+    async def _identity(
+        self, scope: Scope, given: hdr.Headers, plugin: str, rest: str
+    ) -> Identity:
+        inside = scope.get(IN_PROCESS)
+        if isinstance(inside, Identity):
+            return inside
+        docs = plugin == "techdocs" and rest.startswith(DOCS_PATH)
+        found = await self._authenticator.authenticate(
+            hdr.text(given, AUTHORIZATION),
+            hdr.cookie(given, SESSION),
+            on_behalf_of=hdr.text(given, BEHALF),
+            docs_cookie=hdr.cookie(given, DOCS_COOKIE) if docs else None,
+        )
+        if found is None:
+            raise Unauthenticated("Missing credentials")
+        return found
+
+    def _principal(
+        self, identity: Identity, permission: str, decision: Decision
+    ) -> str:
+        return self._tokens.sign(
+            Principal(
+                subject=identity.subject,
+                kind=identity.kind,
+                ownership=identity.ownership,
+                permission=permission,
+                decision="allow" if decision.result == "allow" else "conditional",
+                conditions=decision.conditions,
+            )
+        )
+
+    async def _pass(
+        self,
+        method: str,
+        url: URL,
+        sent: list[tuple[str, str]],
+        body: RequestBody,
+        back: "_Back",
+    ) -> None:
+        if self._opened is None:
+            raise Unavailable("The gateway is starting")
+        data = await body.data()
+        try:
+            async with self._opened.request(
+                method, url, headers=sent, data=data, allow_redirects=False
+            ) as answer:
+                await back.pass_on(answer, method)
+        except AWAY as error:
+            if body.failure is not None:
+                raise body.failure from error
+            raise Unavailable(
+                f"The {back.plugin} does not answer", retry_after=1
+            ) from error
+
+
+class _Reply:
+    """The answer to the client, begun at most once."""
+
+    def __init__(self, send: Send, began: Callable[[int], None]) -> None:
+        self._send = send
+        self._answered = began
+        self.started = False
+
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.started = True
+        self._answered(status)
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": headers}
+        )
+
+    async def body(self, chunk: bytes, *, more: bool) -> None:
+        await self._send(
+            {"type": "http.response.body", "body": chunk, "more_body": more}
+        )
+
+    async def error(self, error: CallboardError, scope: Scope, url: str) -> None:
+        body = error_body(error.name, error.message, scope["method"], url, error.status)
+        headers = [
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        retry = getattr(error, "retry_after", None)
+        if retry is not None:
+            headers.append((b"retry-after", str(retry).encode()))
+        await self.start(error.status, headers)
+        await self.body(body, more=False)
+
+
+class _Back:
+    """Passes a service's answer on to the client."""
+
+    def __init__(self, plugin: str, upstream: str, reply: _Reply) -> None:
+        self.plugin = plugin
+        self._upstream = upstream
+        self._reply = reply
+
+    async def pass_on(self, answer: aiohttp.ClientResponse, method: str) -> None:
+        """Headers, then the body: whole when it is small, else as it comes."""
+        headers = hdr.to_client(answer.raw_headers, self.plugin, self._upstream)
+        length = answer.content_length
+        if method == "HEAD" or (length is not None and length <= WHOLE):
+            body = b"" if method == "HEAD" else await answer.read()
+            await self._reply.start(answer.status, headers)
+            await self._reply.body(body, more=False)
+            return
+        await self._reply.start(answer.status, headers)
+        async for chunk in answer.content.iter_any():
+            await self._reply.body(chunk, more=True)
+        await self._reply.body(b"", more=False)
+
+
+class _ClientWatch:
+    """Cancels a request that takes long once its client has left."""
+
+    def __init__(
+        self, receive: Receive, body: RequestBody, task: asyncio.Task[Any] | None
+    ) -> None:
+        self._receive = receive
+        self._body = body
+        self._task = task
+        self._watching: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin)
+        self.gone = False
+
+    def _begin(self) -> None:
+        # While the body is being read, its reader is told of a client that leaves.
+        if self._body.complete:
+            self._watching = self._loop.create_task(self._watch())
+        else:
+            self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin)
+
+    async def _watch(self) -> None:
+        message: Message = {"type": ""}
+        while message["type"] != "http.disconnect":
+            message = await self._receive()
+        self.gone = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def stop(self) -> None:
+        """The request is answered."""
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
+
+def _below(scope: Scope) -> str:
+    """The path below the plugin's root, with the query, as the client wrote them."""
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
+    parts = raw.decode("latin-1").partition("?")[0].split("/", 3)
+    path = f"/{parts[3]}" if len(parts) > 3 else "/"
+    query = scope.get("query_string", b"")
+    return f"{path}?{query.decode('latin-1')}" if query else path
+
+
+def _trace(given: hdr.Headers) -> list[tuple[str, str]]:
+    parent = logs.new_traceparent(hdr.text(given, b"traceparent"))
+    asked = hdr.text(given, b"x-request-id") or ""
+    correlation = asked if CORRELATION.fullmatch(asked) else parent.split("-")[1]
+    return [("traceparent", parent), ("x-request-id", correlation)]

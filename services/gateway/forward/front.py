@@ -1,0 +1,86 @@
+"""The first thing a request meets: forwarded, answered here, or nobody's.
+
+ASGI middleware around the gateway's own app; a browser's request that changes
+something must come from a page of this site.
+"""
+
+from collections.abc import Collection
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.gateway.callers import IN_PROCESS
+from services.gateway.forward import headers as hdr
+from services.gateway.forward.api import SAFE, SESSION, Forwarder
+from shared.kit.web import error_body
+
+API = "/api/"
+#: Below any plugin: answered by the gateway, which alone knows keys and cookies.
+AUTH_BELOW = "/.backstage/auth/"
+CROSS_SITE = "A page of another site sent this request"
+
+
+class Front:
+    """Sends each request where it belongs.
+
+    `owned` are the names after `/api/` that the gateway answers itself, `own_origins`
+    further origins that count as this site (the address behind a proxy). The forwarder
+    is looked up per request in `app.state`: it lives as long as the app runs.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        owned: Collection[str],
+        own_origins: Collection[str] = (),
+    ) -> None:
+        self._app = app
+        self._owned = frozenset(owned)
+        self._own_origins = frozenset(own_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if scope["method"] not in SAFE and self._is_foreign(scope, path):
+            await _answer(send, 403, _forbidden(scope, path))
+            return
+        if not path.startswith(API):
+            await self._app(scope, receive, send)
+            return
+        plugin, slash, below = path[len(API) :].partition("/")
+        rest = slash + below or "/"
+        forwarder: Forwarder = scope["app"].state.forwarder
+        if rest.startswith(AUTH_BELOW) or plugin in self._owned:
+            await self._app(scope, receive, send)
+        elif forwarder.serves(plugin):
+            await forwarder.handle(plugin, rest, scope, receive, send)
+        else:
+            await _answer(send, 404, b"")
+
+    def _is_foreign(self, scope: Scope, path: str) -> bool:
+        if IN_PROCESS in scope:
+            return False
+        headers: hdr.Headers = scope["headers"]
+        given = hdr.find(headers, b"authorization") or b""
+        if given[:7].lower() == b"bearer ":
+            return False
+        cookie = hdr.cookie(headers, SESSION) is not None
+        told = any(name in (b"origin", b"sec-fetch-site") for name, _ in headers)
+        # Signing in has no cookie yet, and must not be done by another site either.
+        if not cookie and (path.startswith(API) or not told):
+            return False
+        return not hdr.from_own_site(headers, self._own_origins)
+
+
+def _forbidden(scope: Scope, path: str) -> bytes:
+    return error_body("NotAllowedError", CROSS_SITE, scope["method"], path, 403)
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-length", str(len(body)).encode())]
+    if body:
+        headers.append((b"content-type", b"application/json; charset=utf-8"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

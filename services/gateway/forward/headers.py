@@ -1,0 +1,112 @@
+"""Which headers cross the gateway, and what is read out of them on the way.
+
+Bytes in, bytes out: this runs for every request.
+"""
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+#: RFC 9110, section 7.6.1, and what the client library writes itself.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+#: The services get the principal instead; nobody else's word about it may pass.
+KEPT_BACK = HOP_BY_HOP | {
+    b"authorization",
+    b"cookie",
+    b"host",
+    b"traceparent",
+    b"x-request-id",
+    b"expect",
+}
+OUR_OWN = b"callboard-"
+#: Questions that clients of the catalog may put in headers of ours.
+OURS_FROM_CLIENTS = frozenset({b"callboard-at-least"})
+SAME_SITE = frozenset({b"same-origin", b"none"})
+
+
+def to_service(headers: Headers) -> list[tuple[str, str]]:
+    """What of the client's headers goes on to the service."""
+    return [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in headers
+        if name not in KEPT_BACK
+        and (not name.startswith(OUR_OWN) or name in OURS_FROM_CLIENTS)
+    ]
+
+
+def to_client(
+    headers: Iterable[tuple[bytes, bytes]], plugin: str, upstream: str
+) -> list[tuple[bytes, bytes]]:
+    """What of the service's headers goes back; redirects keep the public path."""
+    kept = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower in HOP_BY_HOP:
+            continue
+        if lower == b"location":
+            value = public_location(value, plugin, upstream)  # noqa: PLW2901
+        kept.append((lower, value))
+    return kept
+
+
+def public_location(value: bytes, plugin: str, upstream: str) -> bytes:
+    """A redirect's target as the client may follow it."""
+    root, prefix = upstream.encode(), f"/api/{plugin}".encode()
+    value = value.removeprefix(root)
+    if value.startswith(b"/") and not value.startswith((b"/api/", b"//")):
+        return prefix + value
+    return value
+
+
+def find(headers: Headers, name: bytes) -> bytes | None:
+    """The first value of a header; names are lower case."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def text(headers: Headers, name: bytes) -> str | None:
+    """The first value of a header, decoded."""
+    found = find(headers, name)
+    return None if found is None else found.decode("latin-1")
+
+
+def cookie(headers: Headers, name: bytes) -> str | None:
+    """The value of one cookie (RFC 6265, section 5.4), without unquoting."""
+    wanted = name + b"="
+    for key, value in headers:
+        if key == b"cookie" and wanted in value:
+            for part in value.split(b";"):
+                stripped = part.strip()
+                if stripped.startswith(wanted):
+                    return stripped[len(wanted) :].decode("latin-1")
+    return None
+
+
+def from_own_site(headers: Headers, own_origins: frozenset[str]) -> bool:
+    """Whether a browser says that its own page of this site sent the request.
+
+    Fetch Metadata where the browser sends it, else `Origin` against `Host`. A request
+    with neither is nobody's page: no browser of today sends a form without them.
+    """
+    site = find(headers, b"sec-fetch-site")
+    if site is not None:
+        return site in SAME_SITE
+    origin = text(headers, b"origin")
+    if origin is None:
+        return False
+    return origin in own_origins or urlsplit(origin).netloc == text(headers, b"host")

@@ -1,0 +1,41 @@
+"""How many requests each plugin was sent, what came of them, and how fast."""
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import Counter, Histogram
+
+REQUESTS = Counter(
+    "callboard_gateway_requests_total",
+    "Forwarded requests by plugin and status",
+    ["plugin", "status"],
+)
+SECONDS = Histogram(
+    "callboard_gateway_request_seconds",
+    "Time until the answer to a forwarded request began",
+    ["plugin"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
+
+
+class PluginMeasures:
+    """One plugin's metrics, with their labels resolved once."""
+
+    def __init__(self, plugin: str) -> None:
+        self._plugin = plugin
+        self._seconds = SECONDS.labels(plugin)
+        self._by_status: dict[int, Counter] = {}
+
+    def begin(self) -> Callable[[int], None]:
+        """Call what is returned with the status when the answer begins."""
+        began = time.perf_counter()
+
+        def answered(status: int) -> None:
+            counter = self._by_status.get(status)
+            if counter is None:
+                counter = REQUESTS.labels(self._plugin, str(status))
+                self._by_status[status] = counter
+            counter.inc()
+            self._seconds.observe(time.perf_counter() - began)
+
+        return answered

@@ -1,0 +1,1 @@
+"""Who is asking: sign-in, user tokens, sessions, service tokens, memberships."""

@@ -1,0 +1,123 @@
+"""Browser sessions: a signed cookie that scripts cannot read, and how it ends.
+
+`SameSite=Lax` keeps other sites' forms from carrying it; `forward` checks once more.
+"""
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+
+from services.gateway.identity.tokens import SESSION, UserTokens
+from services.gateway.model import (
+    SESSION_COOKIE,
+    Identity,
+    IdentityKind,
+    SignedIn,
+    SignInRules,
+    SignInWays,
+)
+from services.gateway.ports import Authenticator, EndedSessions, Memberships, Resources
+from shared.contracts.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from shared.contracts.ref import parse_ref
+
+SESSION_SECONDS = 12 * 3600
+
+
+class BrowserSessions:
+    """`Sessions` by cookie.
+
+    `secure` marks the cookie for HTTPS only.
+    """
+
+    def __init__(
+        self,
+        tokens: UserTokens,
+        memberships: Memberships,
+        *,
+        authenticator: Authenticator,
+        resources: Resources,
+        ended: EndedSessions,
+        rules: SignInRules,
+        secure: bool,
+    ) -> None:
+        self._tokens = tokens
+        self._memberships = memberships
+        self._authenticator = authenticator
+        self._resources = resources
+        self._ended = ended
+        self._rules = rules
+        self._secure = secure
+
+    async def identity(self, headers: Mapping[str, str]) -> Identity | None:
+        """Who asks; see the port."""
+        return await self._authenticator.authenticate(
+            headers.get("authorization"), _cookie(headers)
+        )
+
+    def ways(self) -> SignInWays:
+        """What the configuration allows."""
+        return SignInWays(self._rules.guest_ref is not None, self._rules.development)
+
+    async def sign_in_guest(self) -> SignedIn:
+        """A guest's session. Raises Forbidden where guests are not allowed."""
+        if self._rules.guest_ref is None:
+            raise Forbidden("This installation has no guest sign-in")
+        return await self._begin(self._rules.guest_ref, "guest")
+
+    async def sign_in_as(self, user_ref: str) -> SignedIn:
+        """A session as any user; see the port."""
+        return await self._begin(await self.known_user(user_ref), "user")
+
+    async def known_user(self, user_ref: str) -> str:
+        """The canonical ref of a user whom the development sign-in may become.
+
+        Raises:
+            Forbidden: unless the configuration allows that.
+            NotFound: if the catalog has no such user.
+        """
+        if not self._rules.development:
+            raise Forbidden("This installation has no development sign-in")
+        try:
+            subject = parse_ref(user_ref, default_kind="user")
+        except Invalid as error:
+            raise NotFound(f"No user {user_ref!r}") from error
+        known = await self._resources.entity(str(subject))
+        if subject.kind.lower() != "user" or known is None:
+            raise NotFound(f"The catalog has no user {str(subject)!r}")
+        return str(subject)
+
+    async def sign_out(self, headers: Mapping[str, str]) -> str:
+        """Ends the session; see the port."""
+        cookie = _cookie(headers)
+        if cookie:
+            try:
+                claims = self._tokens.read(cookie, SESSION)
+            except Unauthenticated:
+                return self._set("", 0)
+            await self._ended.end(claims.token_id, claims.expires)
+        return self._set("", 0)
+
+    async def _begin(self, subject: str, kind: IdentityKind) -> SignedIn:
+        token = self._tokens.issue(subject, kind, SESSION, SESSION_SECONDS)
+        ownership = await self._memberships.ownership(subject)
+        identity = Identity(subject, kind, ownership, by_cookie=True)
+        return SignedIn(identity, self._set(token, SESSION_SECONDS))
+
+    def _set(self, value: str, seconds: int) -> str:
+        return set_cookie(SESSION_COOKIE, value, seconds, secure=self._secure)
+
+
+def set_cookie(name: str, value: str, seconds: int, *, secure: bool) -> str:
+    """A `Set-Cookie` header's value; zero seconds remove the cookie."""
+    parts = [f"{name}={value}", "Path=/", f"Max-Age={seconds}"]
+    if not seconds:
+        parts.append("Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+    parts += ["HttpOnly", "SameSite=Lax"]
+    return "; ".join([*parts, "Secure"] if secure else parts)
+
+
+def _cookie(headers: Mapping[str, str]) -> str | None:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
+    except CookieError:
+        return None
+    return found.value if found is not None else None

@@ -1,0 +1,195 @@
+"""How the gateway is put together: the floors, the portal, and what they need."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from services.gateway import assembly, status
+from services.gateway.api import documents_router, health_router, status_router
+from services.gateway.assembly import House
+from services.gateway.callers import failed_below_plugin
+from services.gateway.catalog import OWN
+from services.gateway.forward.front import Front
+from services.gateway.identity.api import make_routers as identity_routers
+from services.gateway.model import PolicyInput
+from services.gateway.policy.api import make_router as policy_router
+from services.gateway.portal.router import make_portal
+from services.gateway.ports import Policy
+from services.gateway.preferences.api import make_router as preferences_router
+from services.gateway.preferences.store import MongoPreferences
+from services.gateway.settings import Settings
+from services.gateway.stream.api import make_router as stream_router
+from services.gateway.stream.events import LiveFeed
+from services.gateway.webhooks.api import LastDeliveries
+from services.gateway.webhooks.api import make_router as webhooks_router
+from services.gateway.webhooks.events import BusPushLog
+from services.gateway.webhooks.store import MongoDeliveries
+from shared.contracts.errors import CallboardError
+from shared.contracts.topics import TOPICS
+from shared.kit import logs, mongo
+from shared.kit.bus import KafkaBus, LiveReader
+from shared.kit.config import PortalConfig, load_config
+from shared.kit.serve import serve
+from shared.kit.web import make_app, run_checks
+
+NAME = "gateway"
+#: The names below `/api/` that the gateway answers itself.
+OWNED = (
+    "asyncapi.json",
+    "auth",
+    "events",
+    "openapi.json",
+    "permission",
+    "schemas",
+    "status",
+    "user-settings",
+    "webhooks",
+)
+PROBE_SECONDS = 5.0
+LOAD_AGAIN_SECONDS = 2.0
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    config: PortalConfig | None = None,
+    policy: Policy | None = None,
+) -> FastAPI:
+    """The gateway; `policy` takes the place of the embedded one."""
+    settings = settings or Settings()
+    config = config or load_config(settings.config, os.environ)
+    for key in config.warnings:
+        logs.get_logger(NAME).warning("configuration_key_ignored", key=key)
+    client = mongo.connect(settings.mongodb)
+    database = mongo.database(client, NAME)
+    house = assembly.build(settings, config, database, policy=policy)
+    bus = KafkaBus(settings.kafka)
+    feed = LiveFeed(house.hub, house.catalog, house.identity.memberships)
+    reader = LiveReader(settings.kafka, TOPICS, feed.take, on_gap=feed.missed)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.callback(client.close)
+            await stack.enter_async_context(house.forwarder)
+            await stack.enter_async_context(bus)
+            await stack.enter_async_context(reader)
+            loading = asyncio.create_task(_load(house))
+            stack.callback(loading.cancel)
+            yield
+
+    app = make_app(NAME, lifespan=lifespan)
+    app.add_middleware(
+        Front, owned=OWNED, own_origins=assembly.own_origins(house, settings)
+    )
+    app.add_exception_handler(CallboardError, failed_below_plugin)
+    app.state.forwarder = house.forwarder
+    app.state.authenticator = house.identity.credentials
+    app.state.checks |= _checks(house, database, reader)
+    house.api.app = app
+    for router in _routers(app, house, bus, database, settings, config):
+        app.include_router(router)
+    portal = make_portal(
+        house.api,
+        house.identity.sessions,
+        house.catalog,
+        organization=config.organization.name,
+    )
+    app.mount("/", portal)
+    return app
+
+
+def _routers(
+    app: FastAPI,
+    house: House,
+    bus: KafkaBus,
+    database: Any,
+    settings: Settings,
+    config: PortalConfig,
+) -> list[APIRouter]:
+    last = LastDeliveries()
+
+    async def report() -> Any:
+        return await status.report(_probes(app, house), last.seen)
+
+    return [
+        health_router(app),
+        *identity_routers(
+            house.identity.sign_in,
+            house.identity.keys,
+            base_url=house.base_url,
+            secure=house.secure,
+        ),
+        policy_router(house.guard, house.catalog),
+        preferences_router(MongoPreferences(database["preferences"])),
+        webhooks_router(
+            assembly.hook_secrets(config),
+            BusPushLog(bus),
+            MongoDeliveries(database["deliveries"]),
+            last,
+        ),
+        stream_router(house.hub),
+        documents_router(app, {"events": settings.kafka}),
+        status_router(report),
+    ]
+
+
+async def _load(house: House) -> None:
+    """Which sessions were ended: asked until the documents answer."""
+    while True:
+        try:
+            await house.identity.ended.load()
+        except CallboardError as error:
+            logs.get_logger(NAME).warning("sessions_not_loaded", reason=error.message)
+            await asyncio.sleep(LOAD_AGAIN_SECONDS)
+        else:
+            return
+
+
+def _checks(house: House, database: Any, reader: LiveReader) -> dict[str, Any]:
+    async def documents() -> None:
+        with mongo.unavailable_as_error():
+            await database.command("ping")
+
+    async def policy() -> None:
+        await house.policy.decide(
+            PolicyInput("service:gateway", "service", (), "catalog.entity.read")
+        )
+
+    return {"documents": documents, "events": reader.check, "policy": policy}
+
+
+def _probes(app: FastAPI, house: House) -> dict[str, status.Probe]:
+    def service(name: str) -> status.Probe:
+        async def probe() -> tuple[bool, Mapping[str, Any]]:
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    answer = await house.api.call(OWN, "GET", f"/api/{name}/readyz")
+            except TimeoutError:
+                return False, {"error": f"no answer within {PROBE_SECONDS:.0f} s"}
+            body = answer.json()
+            if isinstance(body, dict) and "checks" in body:
+                return answer.ok, {"checks": body["checks"]}
+            return answer.ok, {"error": answer.error}
+
+        return probe
+
+    async def own() -> tuple[bool, Mapping[str, Any]]:
+        found = await run_checks(app.state.checks)
+        return all(state == "ok" for state in found.values()), {"checks": found}
+
+    return {**{name: service(name) for name in assembly.PLUGINS}, NAME: own}
+
+
+def main() -> None:
+    """Run the gateway until it is told to stop."""
+    settings = Settings()
+    serve(NAME, lambda: create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

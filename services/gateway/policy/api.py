@@ -1,0 +1,26 @@
+"""The HTTP face of the policy: `/api/permission`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from services.gateway.callers import asker
+from services.gateway.model import Identity
+from services.gateway.policy.handlers import AskedBatch, authorize
+from services.gateway.ports import Guard, Resources
+from shared.kit.web import json_response
+
+
+def make_router(guard: Guard, resources: Resources) -> APIRouter:
+    """Routes below `/api/permission`."""
+    router = APIRouter(prefix="/api/permission", tags=["permission"])
+
+    @router.post("/authorize")
+    async def ask(
+        batch: AskedBatch, identity: Annotated[Identity, Depends(asker)]
+    ) -> Response:
+        """Whether the caller may do each of the things asked about."""
+        return json_response(await authorize(batch, identity, guard, resources))
+
+    return router

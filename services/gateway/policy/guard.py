@@ -1,0 +1,45 @@
+"""The policy asked for an identity; answers are remembered until they may be stale.
+
+What decides is who one is and what counts as one's own, so a change of groups is
+another question, and nothing here has to be invalidated.
+"""
+
+from prometheus_client import Histogram
+
+from services.gateway.model import Decision, Identity, PolicyInput
+from services.gateway.ports import Policy
+
+REMEMBERED = 8192
+DECIDING = Histogram(
+    "callboard_gateway_decision_seconds",
+    "Time the policy took for a question that was not asked before",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1, 1),
+)
+
+_Key = tuple[str, str, tuple[str, ...], str]
+
+
+class PolicyGuard:
+    """`Guard` over any `Policy`."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._known: dict[_Key, Decision] = {}
+
+    async def decision(self, identity: Identity, permission: str) -> Decision:
+        """What the policy says; raises Unavailable when it cannot be asked."""
+        key = (identity.subject, identity.kind, identity.ownership, permission)
+        found = self._known.get(key)
+        if found is None:
+            question = PolicyInput(
+                subject=identity.subject,
+                kind=identity.kind,
+                ownership=identity.ownership,
+                permission=permission,
+            )
+            with DECIDING.time():
+                found = await self._policy.decide(question)
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[key] = found
+        return found

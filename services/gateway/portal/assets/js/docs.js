@@ -1,0 +1,58 @@
+// The reader: copy buttons on code, the section being read marked in the contents, and the
+// list of pages closed on small screens. The pages work without.
+function copiers(root) {
+  for (const block of root.querySelectorAll(".docs-article pre")) {
+    if (block.parentElement.querySelector(":scope > .docs-copy")) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "docs-copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard?.writeText(block.innerText);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 1500);
+    });
+    block.parentElement.classList.add("docs-copied");
+    block.before(button);
+    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
+  }
+}
+
+function scrollers(root) {
+  for (const table of root.querySelectorAll(".docs-article table")) {
+    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+  }
+}
+
+let watcher = null;
+function contents() {
+  watcher?.disconnect();
+  const links = new Map(
+    [...document.querySelectorAll(".docs-contents a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]),
+  );
+  const seen = new Set();
+  watcher = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) entry.isIntersecting ? seen.add(entry.target.id) : seen.delete(entry.target.id);
+      const first = [...links.keys()].find((id) => seen.has(id));
+      if (!first) return;
+      for (const [id, link] of links) id === first ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+    },
+    { rootMargin: "-80px 0px -55% 0px" },
+  );
+  for (const id of links.keys()) {
+    const heading = document.getElementById(id);
+    if (heading) watcher.observe(heading);
+  }
+}
+
+function ready() {
+  copiers(document);
+  scrollers(document);
+  contents();
+}
+
+const drawer = document.querySelector(".docs-drawer");
+if (drawer && matchMedia("(max-width: 64rem)").matches) drawer.open = false;
+ready();
+document.addEventListener("callboard:live", (event) => event.detail.result === "changed" && ready());

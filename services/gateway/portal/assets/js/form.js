@@ -1,0 +1,69 @@
+// Says at the field what is wrong when one leaves it; the server says the same on "Next".
+const WORDS = {
+  valueMissing: () => "This is needed.",
+  tooShort: (field) => `At least ${field.minLength} characters, please.`,
+  tooLong: (field) => `At most ${field.maxLength} characters, please.`,
+  rangeUnderflow: (field) => `This must be ${field.min} or more.`,
+  rangeOverflow: (field) => `This must be ${field.max} or less.`,
+  stepMismatch: () => "This must be a whole number.",
+  badInput: () => "This must be a number.",
+};
+
+function wrong(field) {
+  const pattern = field.dataset.pattern;
+  if (pattern && field.value) {
+    try {
+      if (!new RegExp(pattern, "u").test(field.value)) return `This does not have the form that is asked for: ${pattern}`;
+    } catch {
+      // A pattern that only the server can read.
+    }
+  }
+  // Browsers count only what was typed; an answer may have come from the address.
+  if (field.minLength > 0 && field.value && field.value.length < field.minLength) return WORDS.tooShort(field);
+  for (const [rule, word] of Object.entries(WORDS)) if (field.validity[rule]) return word(field);
+  return "";
+}
+
+function check(field) {
+  const place = field.type === "radio" ? field.closest("fieldset") : field;
+  const error = place && document.getElementById(`${place.id}-error`);
+  if (!error) return true;
+  const text = wrong(field);
+  error.textContent = text;
+  error.hidden = !text;
+  const described = new Set((field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean));
+  if (text) {
+    field.setAttribute("aria-invalid", "true");
+    described.add(error.id);
+  } else {
+    field.removeAttribute("aria-invalid");
+    described.delete(error.id);
+  }
+  if (described.size) field.setAttribute("aria-describedby", [...described].join(" "));
+  else field.removeAttribute("aria-describedby");
+  return !text;
+}
+
+const asked = (form) => [...form.querySelectorAll("input:not([type=hidden]), select, textarea")];
+
+for (const form of document.querySelectorAll("[data-form]")) {
+  form.noValidate = true;
+  const touched = new WeakSet();
+  form.addEventListener("input", (event) => {
+    if (touched.has(event.target)) check(event.target);
+  });
+  form.addEventListener("focusout", (event) => {
+    const field = event.target;
+    if (!field.validity || (!field.value && !touched.has(field))) return;
+    touched.add(field);
+    check(field);
+  });
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.formNoValidate) return;
+    const bad = asked(form).filter((field) => field.validity && (touched.add(field), !check(field)));
+    if (!bad.length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    bad[0].focus();
+  });
+}

@@ -1,0 +1,133 @@
+// Live pages: when something that the page shows changes, its parts are fetched anew and only
+// those that differ are swapped, with a quiet highlight. What the reader is typing in,
+// has selected or has opened is left alone.
+//
+// <… data-live-entity="REF"> or <… data-live-topics="docs-built,…"> on one element of the page;
+// an id and data-live on each part; optional <… data-live-note> for "updated just now by …".
+import { say } from "./parts.js";
+
+const EVENTS = ["entity-changed", "docs-built", "template-run", "message"];
+const TRIES = 5;
+const AGAIN_MS = 150;
+const root = document.querySelector("[data-live-entity], [data-live-topics]");
+
+const shape = (part) => {
+  const copy = part.cloneNode(true);
+  for (const time of copy.querySelectorAll("time")) time.textContent = time.dateTime;
+  for (const box of copy.querySelectorAll("details[open]")) box.removeAttribute("open");
+  for (const fresh of copy.querySelectorAll(".fresh")) fresh.classList.remove("fresh");
+  return copy.innerHTML.replace(/\s+/g, " ");
+};
+
+const inUse = (part) => {
+  const active = document.activeElement;
+  const picked = getSelection();
+  const typed = active && part.contains(active) && active.matches("input, textarea, select");
+  return typed || (picked && !picked.isCollapsed && picked.anchorNode && part.contains(picked.anchorNode));
+};
+
+function swap(part, fresh) {
+  const opened = [...part.querySelectorAll("details[open]")].map((box) => box.querySelector("summary")?.textContent);
+  const had = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  part.replaceChildren(...fresh.childNodes);
+  for (const box of part.querySelectorAll("details")) {
+    if (opened.includes(box.querySelector("summary")?.textContent)) box.open = true;
+  }
+  if (had) part.querySelector(`[href="${CSS.escape(had)}"]`)?.focus({ preventScroll: true });
+  part.classList.remove("fresh");
+  void part.offsetWidth; // restarts the highlight
+  part.classList.add("fresh");
+  window.htmx?.process(part);
+}
+
+async function renew() {
+  const answer = await fetch(location.href, { headers: { "X-Purpose": "live" }, cache: "no-store" });
+  if (answer.status === 404) return "gone";
+  if (!answer.ok) return "failed";
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  let changed = "same";
+  for (const part of document.querySelectorAll("[data-live][id]")) {
+    const fresh = page.getElementById(part.id);
+    if (!fresh || shape(part) === shape(fresh)) continue;
+    if (inUse(part)) continue;
+    swap(part, fresh);
+    changed = "changed";
+  }
+  return changed;
+}
+
+const name = (who) => (who ?? "").replace(/^user:(default\/)?/i, "").replace(/\s*<[^>]*>$/, "");
+
+function told(data) {
+  const cause = data?.cause ?? {};
+  const who = name(cause.author || data?.actor);
+  const why = cause.subject || (data?.site !== undefined ? "documentation built" : "");
+  return `Updated just now${who ? ` by ${who}` : ""}${why ? `: ${why}` : ""}`;
+}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+let busy = Promise.resolve();
+
+async function arrived(event) {
+  let data = {};
+  try {
+    data = JSON.parse(event.data)?.data ?? {};
+  } catch {
+    // A heartbeat or a reset carries no payload.
+  }
+  let result = "same";
+  for (let tried = 0; tried < TRIES && result === "same"; tried += 1) {
+    if (tried) await pause(AGAIN_MS * tried); // the reader's service may be a step behind the log
+    result = await renew().catch(() => "failed");
+  }
+  const note = document.querySelector("[data-live-note]");
+  if (result === "changed" && note) note.textContent = told(data);
+  if (result === "gone") say("This was just removed. What you see is what it was last.");
+  document.dispatchEvent(new CustomEvent("callboard:live", { detail: { event, data, result } }));
+}
+
+if (root) {
+  const query = new URLSearchParams();
+  if (root.dataset.liveEntity) query.set("entity", root.dataset.liveEntity);
+  for (const topic of (root.dataset.liveTopics ?? "").split(",")) if (topic) query.append("topic", topic);
+  const next = (event) => (busy = busy.then(() => arrived(event)));
+  let source = null;
+  let lost = false;
+
+  // A browser opens six connections to a host: pages that nobody looks at give theirs back.
+  function listen() {
+    if (source) return;
+    source = new EventSource(`/api/events/stream?${query}`);
+    for (const kind of EVENTS) source.addEventListener(kind, next);
+    source.addEventListener("reset", () => (busy = busy.then(renew)));
+    source.addEventListener("error", () => (lost = true));
+    source.addEventListener("open", () => {
+      document.documentElement.dataset.live = "open";
+      if (lost) busy = busy.then(renew);
+      lost = false;
+    });
+  }
+  function rest() {
+    source?.close();
+    source = null;
+    lost = true;
+    delete document.documentElement.dataset.live;
+  }
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", (event) => event.persisted && listen());
+  if (!document.hidden) listen();
+}
+
+// Relative times grow old while a page stands open.
+const UNITS = [[60, 1, "second"], [3600, 60, "minute"], [86400, 3600, "hour"], [604800, 86400, "day"]];
+setInterval(() => {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const unit = UNITS.find(([limit]) => seconds < limit);
+    if (!unit || seconds < 0) continue;
+    const many = Math.max(1, Math.floor(seconds / unit[1]));
+    const text = seconds < 10 ? "just now" : `${many} ${unit[2]}${many === 1 ? "" : "s"} ago`;
+    if (time.textContent !== text) time.textContent = text;
+  }
+}, 20000);

@@ -1,0 +1,47 @@
+// Parts that htmx swaps: mark them busy at once, keep focus, and bind what is new in them.
+function narrowers(root) {
+  for (const facet of root.querySelectorAll("[data-facet]")) {
+    const box = facet.querySelector("[data-narrow]");
+    if (!box || !box.hidden) continue;
+    box.hidden = false;
+    box.addEventListener("input", (event) => {
+      event.stopPropagation(); // narrowing a list is no change of the filter
+      const text = box.value.trim().toLowerCase();
+      for (const row of facet.querySelectorAll("li")) {
+        row.hidden = Boolean(text) && !row.textContent.toLowerCase().includes(text);
+      }
+    });
+    box.addEventListener("change", (event) => event.stopPropagation());
+  }
+}
+
+// A box that was told of by its "input" events need not be told of again when it is left.
+for (const box of document.querySelectorAll("[data-typed]")) {
+  box.addEventListener("change", (event) => event.stopPropagation());
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  event.detail.target?.setAttribute?.("aria-busy", "true");
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  event.detail.target?.removeAttribute?.("aria-busy");
+});
+document.addEventListener("htmx:load", (event) => narrowers(event.target));
+for (const kind of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  document.addEventListener(kind, () => say("That did not arrive. Check the connection and try again."));
+}
+
+export function say(text) {
+  const toast = document.getElementById("toast");
+  if (!toast) return;
+  const line = document.createElement("p");
+  line.textContent = text;
+  toast.append(line);
+  setTimeout(() => line.remove(), 6000);
+}
+
+// "Apply" buttons of forms that htmx sends by itself are for readers without scripts.
+for (const button of document.querySelectorAll("[data-without-script]")) {
+  if (window.htmx || document.querySelector('script[src*="htmx"]')) button.hidden = true;
+}
+narrowers(document);

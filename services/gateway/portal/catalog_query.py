@@ -1,0 +1,177 @@
+"""The catalog list's state: read from its address, told to the API, written back.
+
+The address is the whole state, so that a list can be shared. Backstage's own spelling
+(`filters[kind]=component`) is understood, and written back in the short one.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from services.gateway.portal.entities import Summary, ref_title, split_ref
+from services.gateway.portal.tables import Choice, Facet
+
+PAGE_SIZE = 50
+CHOICES_SHOWN = 100
+ALL_KINDS = "all"
+NOBODY = "group:default/-"  # no name may be "-", so this matches nothing
+
+# facet in the address: (field of the API, label)
+FACETS = {
+    "type": ("spec.type", "Type"),
+    "owner": ("relations.ownedBy", "Owner"),
+    "system": ("relations.partOf", "Part of"),
+    "lifecycle": ("spec.lifecycle", "Lifecycle"),
+    "tag": ("metadata.tags", "Tag"),
+}
+REF_FACETS = ("owner", "system")
+SORTS = {
+    "name": "metadata.name",
+    "owner": "spec.owner",
+    "system": "spec.system",
+    "type": "spec.type",
+    "lifecycle": "spec.lifecycle",
+}
+TEXT_FIELDS = "metadata.name,metadata.title,metadata.description"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogQuery:
+    """What the reader wants listed; `chosen` are the ticked values of each facet."""
+
+    kind: str = "component"
+    chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    own: bool = False
+    text: str = ""
+    sort: str = "name"
+    page: int = 1
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
+        """The state that an address holds; what makes no sense is left out."""
+        many: dict[str, list[str]] = {}
+        for name, value in pairs:
+            short = name.removeprefix("filters[").split("]")[0]
+            if value.strip() and "," not in value:
+                many.setdefault(short, []).append(value.strip())
+        page = many.get("page", ["1"])[-1]
+        sort = many.get("sort", ["name"])[-1]
+        return cls(
+            kind=many.get("kind", ["component"])[-1].lower(),
+            chosen=tuple(
+                (name, tuple(dict.fromkeys(many[name])))
+                for name in FACETS
+                if name in many
+            ),
+            own="own" in many or many.get("user") == ["owned"],
+            text=" ".join(many.get("text", []))[:100],
+            sort=sort if sort.removeprefix("-") in SORTS else "name",
+            page=int(page) if page.isdigit() and len(page) < 7 and int(page) else 1,
+        )
+
+    def values(self, facet: str) -> tuple[str, ...]:
+        """The ticked values of one facet."""
+        return dict(self.chosen).get(facet, ())
+
+    def without(self, facet: str, value: str) -> Self:
+        """The same with one value no longer ticked, from the first page on."""
+        left = tuple(each for each in self.values(facet) if each != value)
+        chosen = {**dict(self.chosen), facet: left}
+        pairs = tuple((name, values) for name, values in chosen.items() if values)
+        return replace(self, chosen=pairs, page=1)
+
+    def of_kind(self, kind: str) -> Self:
+        """The same for another kind, whose types are others."""
+        chosen = tuple(pair for pair in self.chosen if pair[0] != "type")
+        return replace(self, kind=kind, chosen=chosen, sort="name", page=1)
+
+    def sorted_by(self, name: str) -> Self:
+        """The same in another order; the order it has is turned round."""
+        turned = f"-{name}" if self.sort == name else name
+        return replace(self, sort=turned, page=1)
+
+    def at_page(self, page: int) -> Self:
+        """The same at another page."""
+        return replace(self, page=page)
+
+    def address(self, path: str = "/catalog") -> str:
+        """The address that holds this state."""
+        pairs: list[tuple[str, str]] = []
+        if self.kind != "component":
+            pairs.append(("kind", self.kind))
+        pairs += [(name, value) for name, values in self.chosen for value in values]
+        if self.own:
+            pairs.append(("own", "1"))
+        if self.text:
+            pairs.append(("text", self.text))
+        if self.sort != "name":
+            pairs.append(("sort", self.sort))
+        if self.page > 1:
+            pairs.append(("page", str(self.page)))
+        return f"{path}?{urlencode(pairs, safe=':/')}" if pairs else path
+
+    def statements(
+        self, ownership: Collection[str], leave_out: Collection[str] = ()
+    ) -> list[tuple[str, str]]:
+        """The API's `filter`, as the one parameter it is, or as none at all."""
+        found: list[str] = []
+        if self.kind != ALL_KINDS and "kind" not in leave_out:
+            found.append(f"kind={self.kind}")
+        for name, (field, _) in FACETS.items():
+            values: Iterable[str] = self.values(name)
+            if name in leave_out:
+                values = ()
+            if name == "owner" and self.own:
+                mine = [ref for ref in ownership if not values or ref in values]
+                values = mine or [NOBODY]
+            found += [f"{field}={value}" for value in values]
+        return [("filter", ",".join(found))] if found else []
+
+    def search(self) -> list[tuple[str, str]]:
+        """The API's parameters of the text filter."""
+        if not self.text:
+            return []
+        return [
+            ("fullTextFilterTerm", self.text),
+            ("fullTextFilterFields", TEXT_FIELDS),
+        ]
+
+    def order(self) -> tuple[str, str]:
+        """The API's parameter of the order."""
+        direction = "desc" if self.sort.startswith("-") else "asc"
+        return ("orderField", f"{SORTS[self.sort.removeprefix('-')]},{direction}")
+
+
+def facet_of(
+    name: str,
+    values: Iterable[Mapping[str, Any]],
+    query: CatalogQuery,
+    known: Mapping[str, Summary],
+) -> Facet:
+    """One facet as it is shown: the values with the most entities, by label.
+
+    Counts are left out while a text narrows the list: the API counts without it.
+    """
+    chosen = query.values(name)
+    counts = {str(each["value"]): int(each["count"]) for each in values}
+    ranked = sorted(counts, key=lambda value: -counts[value])[:CHOICES_SHOWN]
+    shown = {*ranked, *chosen}
+    choices = [
+        Choice(
+            value,
+            ref_label(value, known) if name in REF_FACETS else value,
+            None if query.text else counts.get(value, 0),
+            chosen=value in chosen,
+        )
+        for value in shown
+    ]
+    choices.sort(key=lambda choice: choice.label.lower())
+    return Facet(name, FACETS[name][1], tuple(choices))
+
+
+def ref_label(ref: str, known: Mapping[str, Summary]) -> str:
+    """An owner or whole as a facet shows it; people are told from groups."""
+    summary = known.get(ref.lower())
+    label = summary.title if summary else ref_title(ref)
+    return f"{label} (person)" if split_ref(ref)[0] == "user" else label

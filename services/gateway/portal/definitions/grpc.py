@@ -1,0 +1,294 @@
+"""Protocol Buffers: services with their calls, messages and enumerations."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from services.gateway.portal.definitions.model import (
+    Definition,
+    Entry,
+    Group,
+    Part,
+    Row,
+    Unreadable,
+    anchor,
+)
+from services.gateway.portal.definitions.tokens import Token, Tokens, tokenize
+
+PATTERN = re.compile(
+    r"(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<space>[\s\ufeff]+)"
+    r"|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+    r"|(?P<word>[A-Za-z0-9_.+\-]+)|(?P<mark>[{}()\[\]<>=;,:/])",
+    re.DOTALL,
+)
+
+
+@dataclass(slots=True)
+class _File:
+    package: str = ""
+    syntax: str = "proto2"
+    services: list[Group] = field(default_factory=list)
+    messages: list[Entry] = field(default_factory=list)
+    enums: list[Entry] = field(default_factory=list)
+
+
+def read(text: str) -> Definition:
+    """Raises Unreadable if the text is no protocol buffer file."""
+    found = _Parser(text).file()
+    if not (found.services or found.messages or found.enums):
+        raise Unreadable("There is no service and no message in it.")
+    known = {each.name: each.id for each in (*found.messages, *found.enums)}
+    groups = [
+        *found.services,
+        Group("messages", "Messages", "", found.messages),
+        Group("enumerations", "Enumerations", "", found.enums),
+    ]
+    facts = [("Package", found.package)] if found.package else []
+    return Definition(
+        language=f"gRPC ({found.syntax})",
+        raw=text,
+        file_name="api.proto",
+        facts=facts,
+        groups=[_linked(group, known) for group in groups if group.entries],
+    )
+
+
+def _linked(group: Group, known: dict[str, str]) -> Group:
+    def link(row: Row) -> Row:
+        name = re.split(r"[ ,<>]+", row.type.strip("<> "))[-1].rpartition(".")[2]
+        return Row(row.name, row.type, row.about, row.required, row.deprecated, 0,
+                   known.get(name, ""))  # fmt: skip
+
+    def linked(each: Entry) -> Entry:
+        parts = [
+            Part(part.title, [link(row) for row in part.rows], part.about)
+            for part in each.parts
+        ]
+        return Entry(
+            each.id, each.name, each.mark, each.tone, each.summary, each.about,
+            each.deprecated, parts, each.gives,
+        )  # fmt: skip
+
+    return Group(group.id, group.title, group.about, [linked(e) for e in group.entries])
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._tokens = Tokens(list(_tokens(text)))
+        self._found = _File()
+
+    def file(self) -> _File:
+        while not self._tokens.ended:
+            token = self._tokens.next()
+            match token.text:
+                case "syntax" | "edition":
+                    self._tokens.expect("=")
+                    self._found.syntax = self._tokens.next().text
+                    self._tokens.expect(";")
+                case "package":
+                    self._found.package = self._tokens.next().text
+                    self._tokens.expect(";")
+                case "service":
+                    self._service(token.about)
+                case "message":
+                    self._message(token.about, "")
+                case "enum":
+                    self._enum(token.about, "")
+                case "extend":
+                    self._tokens.next()
+                    self._tokens.skip_block("{", "}")
+                case "import" | "option":
+                    self._statement()
+                case ";":
+                    pass
+                case other:
+                    raise Unreadable(
+                        f"`{other[:40]}`, line {token.line}, means nothing."
+                    )
+        return self._found
+
+    def _statement(self) -> None:
+        """Passes over the rest of a statement that readers need not see."""
+        while not self._tokens.take(";"):
+            if self._tokens.peek().text == "{":
+                self._tokens.skip_block("{", "}")
+            else:
+                self._tokens.next()
+
+    def _service(self, about: str) -> None:
+        name = self._tokens.next().text
+        self._tokens.expect("{")
+        entries = []
+        while not self._tokens.take("}"):
+            token = self._tokens.next()
+            if token.text == "rpc":
+                entries.append(self._call(name, token.about))
+            elif token.text == "option":
+                self._statement()
+        title = f"{self._found.package}.{name}" if self._found.package else name
+        self._found.services.append(
+            Group(anchor("service", name), name, about or title, entries)
+        )
+
+    def _call(self, service: str, about: str) -> Entry:
+        name = self._tokens.next().text
+        takes, streams_in = self._side()
+        self._tokens.expect("returns")
+        gives, streams_out = self._side()
+        if not self._tokens.take(";"):
+            self._tokens.skip_block("{", "}")
+        mark = {
+            (False, False): "call",
+            (True, False): "client stream",
+            (False, True): "server stream",
+            (True, True): "both ways",
+        }[streams_in, streams_out]
+        says = [
+            Part("Takes", [Row("stream of" if streams_in else "", takes)]),
+            Part("Answers", [Row("stream of" if streams_out else "", gives)]),
+        ]
+        return Entry(
+            anchor("call", service, name), name, mark, summary=about.partition("\n")[0],
+            about=about, parts=says, gives=gives,
+        )  # fmt: skip
+
+    def _side(self) -> tuple[str, bool]:
+        self._tokens.expect("(")
+        streams = (
+            self._tokens.peek().text == "stream" and self._tokens.peek(1).text != ")"
+        )
+        if streams:
+            self._tokens.next()
+        kind = self._tokens.next().text
+        self._tokens.expect(")")
+        return kind, streams
+
+    def _message(self, about: str, outer: str) -> None:
+        name = self._tokens.next().text
+        full = f"{outer}.{name}" if outer else name
+        self._tokens.expect("{")
+        rows: list[Row] = []
+        place = len(self._found.messages)
+        while not self._tokens.take("}"):
+            rows += self._member(full)
+        parts = [Part("", rows)] if rows else []
+        entry = Entry(
+            anchor("message", full), name, summary=about.partition("\n")[0], about=about,
+            parts=parts,
+        )  # fmt: skip
+        self._found.messages.insert(place, entry)
+
+    def _member(self, outer: str, choice: str = "") -> Iterator[Row]:
+        token = self._tokens.next()
+        match token.text:
+            case "message":
+                self._message(token.about, outer)
+            case "enum":
+                self._enum(token.about, outer)
+            case "oneof":
+                name = self._tokens.next().text
+                self._tokens.expect("{")
+                while not self._tokens.take("}"):
+                    yield from self._member(outer, f"one of {name}")
+            case "option" | "reserved" | "extensions":
+                self._statement()
+            case "extend" | "group":
+                self._tokens.next()
+                self._tokens.skip_block("{", "}")
+            case ";":
+                pass
+            case _:
+                yield self._field(token, choice)
+
+    def _field(self, token: Token, choice: str) -> Row:
+        label, kind = "", token.text
+        if kind in {"repeated", "optional", "required"}:
+            label, kind = kind, self._tokens.next().text
+        if kind == "map" and self._tokens.take("<"):
+            key = self._tokens.next().text
+            self._tokens.expect(",")
+            kind = f"map<{key}, {self._tokens.next().text}>"
+            self._tokens.expect(">")
+        name = self._tokens.next().text
+        self._tokens.expect("=")
+        number = self._tokens.next()
+        deprecated = self._options()
+        after = self._tokens.expect(";")
+        about = " · ".join(
+            filter(
+                None,
+                (token.about or self._trailing(after), choice, f"no. {number.text}"),
+            )
+        )
+        shown = f"{label} {kind}" if label in {"repeated", "optional"} else kind
+        return Row(name, shown, about, label == "required", deprecated)
+
+    def _trailing(self, after: Token) -> str:
+        """A comment that stands behind the field, on its own line."""
+        return after.about
+
+    def _options(self) -> bool:
+        if self._tokens.peek().text != "[":
+            return False
+        deprecated, ahead = False, 0
+        while self._tokens.peek(ahead).text not in {"]", ""}:
+            if self._tokens.peek(ahead).text == "deprecated":
+                deprecated = self._tokens.peek(ahead + 2).text == "true"
+            ahead += 1
+        self._tokens.skip_block("[", "]")
+        return deprecated
+
+    def _enum(self, about: str, outer: str) -> None:
+        name = self._tokens.next().text
+        full = f"{outer}.{name}" if outer else name
+        self._tokens.expect("{")
+        rows = []
+        while not self._tokens.take("}"):
+            token = self._tokens.next()
+            if token.text in {"option", "reserved"}:
+                self._statement()
+            elif self._tokens.take("="):
+                number = self._tokens.next().text
+                deprecated = self._options()
+                after = self._tokens.expect(";")
+                about_value = token.about or self._trailing(after)
+                rows.append(Row(token.text, number, about_value, deprecated=deprecated))
+        self._found.enums.append(
+            Entry(anchor("enum", full), name, about=about, parts=[Part("", rows)])
+        )
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    """Tokens with the comment before them; a `;` carries the one behind it."""
+    about: list[str] = []
+    waiting: Token | None = None
+    for kind, found, line in tokenize(text, PATTERN):
+        if kind == "space":
+            if found.count("\n") > 1:
+                about = []
+        elif kind == "comment":
+            said = _said(found)
+            if waiting is not None and waiting.line == line:
+                waiting = Token(";", line, said)
+            else:
+                about.append(said)
+        else:
+            if waiting is not None:
+                yield waiting
+                waiting = None
+            text_found = found[1:-1] if kind == "string" else found
+            token = Token(text_found, line, "\n".join(about).strip(), kind == "string")
+            about = []
+            if found == ";":
+                waiting = Token(";", line)
+            else:
+                yield token
+    if waiting is not None:
+        yield waiting
+
+
+def _said(comment: str) -> str:
+    if comment.startswith("//"):
+        return comment[2:].strip()
+    lines = [line.strip().lstrip("*").strip() for line in comment[2:-2].splitlines()]
+    return "\n".join(lines).strip()

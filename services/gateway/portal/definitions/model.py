@@ -1,0 +1,115 @@
+"""An API's definition as a page shows it, whatever language it was written in.
+
+Groups of entries (operations, channels, types, calls), each with parts, each part a
+table of rows. Also the small helpers that read documents nobody has checked.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A field, parameter or value; `depth` counts how far inside others it stands.
+
+    `link` is the entry that explains its type, as the entry's id.
+    """
+
+    name: str
+    type: str = ""
+    about: str = ""
+    required: bool = False
+    deprecated: bool = False
+    depth: int = 0
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What goes in or comes out: parameters, a body, an answer."""
+
+    title: str
+    rows: Sequence[Row] = ()
+    about: str = ""
+    tone: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One operation, channel, call or type; `gives` is the type of its answer."""
+
+    id: str
+    name: str
+    mark: str = ""
+    tone: str = ""
+    summary: str = ""
+    about: str = ""
+    deprecated: bool = False
+    parts: Sequence[Part] = ()
+    gives: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries that belong together: a tag, a service, the types."""
+
+    id: str
+    title: str
+    about: str = ""
+    entries: Sequence[Entry] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that was read, or the `problem` that kept it from being read.
+
+    `raw` is the text as it is in the catalog, `file_name` what it downloads as.
+    """
+
+    language: str
+    raw: str
+    file_name: str
+    title: str = ""
+    version: str = ""
+    about: str = ""
+    facts: Sequence[tuple[str, str]] = ()
+    groups: Sequence[Group] = ()
+    problem: str = ""
+    notes: Sequence[str] = field(default=())
+
+
+class Unreadable(Exception):
+    """The text is not what its type promises; the message is for people."""
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> Sequence[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def words(value: object) -> str:
+    """A scalar as text; nothing for what is none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value).strip() if isinstance(value, str | int | float) else ""
+
+
+def objects(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Names and objects of an object of objects; anything else in it is passed over."""
+    for name, item in mapping(value).items():
+        if isinstance(item, Mapping):
+            yield str(name), item
+
+
+def anchor(*parts: str) -> str:
+    """An id for the page, made of names."""
+    joined = "-".join(parts).lower()
+    return re.sub(r"[^a-z0-9]+", "-", joined).strip("-") or "entry"

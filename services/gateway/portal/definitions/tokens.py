@@ -1,0 +1,90 @@
+"""Words and marks of a definition language, with the comments before them."""
+
+import re
+from dataclasses import dataclass
+
+from services.gateway.portal.definitions.model import Unreadable
+
+MOST_TOKENS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, mark or string; `about` is the comment right before it."""
+
+    text: str
+    line: int
+    about: str = ""
+    string: bool = False
+
+
+class Tokens:
+    """Tokens to be taken one by one."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._at = 0
+
+    @property
+    def ended(self) -> bool:
+        return self._at >= len(self._tokens)
+
+    def peek(self, ahead: int = 0) -> Token:
+        """The next token, or an empty one at the end."""
+        place = self._at + ahead
+        return self._tokens[place] if place < len(self._tokens) else Token("", 0)
+
+    def next(self) -> Token:
+        """Takes the next token. Raises Unreadable at the end."""
+        if self.ended:
+            raise Unreadable("It ends in the middle of something.")
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def take(self, *texts: str) -> bool:
+        """Takes the next token if it is one of these."""
+        token = self.peek()
+        if token.text in texts and not token.string and not self.ended:
+            self._at += 1
+            return True
+        return False
+
+    def expect(self, text: str) -> Token:
+        """Takes the next token, which must be this. Raises Unreadable otherwise."""
+        token = self.next()
+        if token.text != text:
+            raise Unreadable(
+                f"`{text}` was expected in line {token.line}, not `{token.text[:40]}`."
+            )
+        return token
+
+    def skip_block(self, opening: str, closing: str) -> None:
+        """Passes over a balanced block, the opening mark still to come."""
+        self.expect(opening)
+        depth = 1
+        while depth:
+            token = self.next()
+            if not token.string:
+                depth += (token.text == opening) - (token.text == closing)
+
+
+def tokenize(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str, int]]:
+    """Kind, text and line of each token; `pattern` has one named group a kind.
+
+    Raises:
+        Unreadable: for a character that belongs to no token, naming its line.
+    """
+    found: list[tuple[str, str, int]] = []
+    position, line = 0, 1
+    while position < len(text):
+        match = pattern.match(text, position)
+        if match is None or match.end() == position:
+            raise Unreadable(
+                f"Line {line} holds {text[position]!r}, which means nothing."
+            )
+        found.append((match.lastgroup or "", match[0], line))
+        if len(found) > MOST_TOKENS:
+            raise Unreadable("The definition is too long to be shown; download it.")
+        line += match[0].count("\n")
+        position = match.end()
+    return found

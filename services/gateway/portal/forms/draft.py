@@ -1,0 +1,111 @@
+"""A half-filled form: all pages, their fields as the answers so far make them.
+
+The one thing that the pages of the portal use of this room.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.gateway.portal.forms.answers import (
+    Given,
+    pairs_of,
+    secrets_of,
+    shown,
+    values_of,
+)
+from services.gateway.portal.forms.checks import NEEDED, errors_in
+from services.gateway.portal.forms.conditions import controllers, decided
+from services.gateway.portal.forms.fields import fields_of
+from services.gateway.portal.forms.model import Field, Page, Path
+
+# An answer may bring a question whose default brings another one.
+ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A page with its fields and answers; `errors` by the field's path."""
+
+    page: Page
+    fields: Sequence[Field]
+    values: Mapping[str, Any]
+    errors: Mapping[Path, str]
+
+    @property
+    def secrets(self) -> list[Field]:
+        """The questions that are asked last, and kept nowhere."""
+        return [field for field in self.fields if field.kind == "secret"]
+
+    def with_errors(self) -> "Filled":
+        """The same, each field carrying what is wrong with it."""
+        fields = [replace(f, error=self.errors.get(f.path, "")) for f in self.fields]
+        return replace(self, fields=fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The whole form."""
+
+    pages: Sequence[Filled]
+    given: Given
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All answers, as the template gets them."""
+        found: dict[str, Any] = {}
+        for page in self.pages:
+            found |= page.values
+        return found
+
+    def pairs(self, *, but: int = -1) -> Iterator[tuple[str, str]]:
+        """All answers as names and texts, those of one page left out."""
+        for filled in self.pages:
+            if filled.page.number != but:
+                yield from pairs_of(filled.fields, filled.values)
+
+    def first_wrong(self) -> int | None:
+        """The number of the first page with something wrong on it."""
+        for filled in self.pages:
+            if filled.errors:
+                return filled.page.number
+        return None
+
+    def secrets(self) -> dict[str, str]:
+        """What was typed into the fields for secrets."""
+        found: dict[str, str] = {}
+        for filled in self.pages:
+            found |= secrets_of(filled.fields, self.given)
+        return found
+
+    def secrets_wanting(self) -> dict[Path, str]:
+        """The secrets that are needed and were not typed."""
+        typed = self.secrets()
+        return {
+            field.path: NEEDED
+            for filled in self.pages
+            for field in filled.secrets
+            if field.required and field.path[-1] not in typed
+        }
+
+
+def draft_of(
+    pages: Sequence[Page], given: Given, prefilled: Mapping[str, Any] | None = None
+) -> Draft:
+    """The form for these answers; `prefilled` are values from the address."""
+    return Draft([_filled(page, given, prefilled or {}) for page in pages], given)
+
+
+def _filled(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+    values: dict[str, Any] = {}
+    controls = controllers(page.schema)
+    for _ in range(ROUNDS):
+        schema = decided(page.schema, values)
+        fields = fields_of(schema, controls)
+        found = values_of(fields, given, prefilled)
+        if found == values:
+            break
+        values = found
+    errors = errors_in(schema, fields, values)
+    shown_fields = [replace(field, value=shown(field, values)) for field in fields]
+    return Filled(page, shown_fields, values, errors)

@@ -1,0 +1,146 @@
+"""What stands around every page: templates, navigation, the reader, safety headers.
+
+Not the pages. A page gives a template's name, a title and its own values; the frame
+adds the rest and renders the whole page, or only one of its blocks for htmx.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from services.gateway.portal.assets import Assets
+from services.gateway.portal.formats import FILTERS
+from services.gateway.portal.preferences import Preferences
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+# Everything comes from here: no inline script or style, no foreign host, no frames.
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'; manifest-src 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "vary": "Cookie, HX-Request",
+    "cache-control": "private, no-cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the bar at the left; `key` is what pages name as their `nav`."""
+
+    key: str
+    href: str
+    label: str
+    icon: str
+    foot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """A step of the breadcrumbs; the last one has no address."""
+
+    label: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who reads, as the corner of the frame shows them."""
+
+    name: str
+    note: str
+    href: str = ""
+
+
+PLACES = (
+    Place("home", "/", "Home", "home"),
+    Place("catalog", "/catalog", "Catalog", "catalog"),
+    Place("docs", "/docs", "Docs", "docs"),
+    Place("create", "/create", "Templates", "create"),
+    Place("graph", "/graph", "Graph", "graph"),
+    Place("search", "/search", "Search", "search"),
+    Place("status", "/status", "Status", "status", foot=True),
+    Place("settings", "/settings", "Settings", "settings", foot=True),
+)
+
+
+class Frame:
+    """Renders pages; made once, with all templates compiled before the first visit."""
+
+    def __init__(
+        self,
+        organization: str,
+        *,
+        assets: Assets | None = None,
+        places: Sequence[Place] = PLACES,
+        development: bool = False,
+    ) -> None:
+        self.assets = assets or Assets()
+        self.organization = organization
+        self.development = development
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.filters.update(FILTERS)
+        self._environment.globals.update(
+            asset=self.assets.url,
+            integrity=self.assets.integrity,
+            has_asset=self.assets.__contains__,
+            organization=organization,
+            places=places,
+            development=development,
+        )
+        for name in self._environment.list_templates(extensions=["html"]):
+            self._environment.get_template(name)
+
+    def render(
+        self,
+        template: str,
+        values: Mapping[str, Any],
+        *,
+        path: str,
+        person: Person | None,
+        preferences: Preferences,
+        block: str | None = None,
+    ) -> str:
+        """The page, or one block of it, as HTML."""
+        found = self._environment.get_template(template)
+        context = {
+            "crumbs": (),
+            "nav": "",
+            "wide": False,
+            "search_text": "",
+            **values,
+            "path": path,
+            "person": person,
+            "preferences": preferences,
+        }
+        if block is None:
+            return found.render(context)
+        running = found.new_context(context)
+        # The imports at a template's top run when the template begins, not its blocks.
+        next(found.root_render_func(running), None)
+        return "".join(found.blocks[block](running))
+
+    def fragment(self, template: str, **values: Any) -> str:
+        """A piece of HTML without the frame, for scripts that ask for one."""
+        return self._environment.get_template(template).render(values)
+
+    def response(self, html: str, status: int = 200) -> HTMLResponse:
+        """The HTML with the headers that every page carries."""
+        return HTMLResponse(html, status, dict(SECURITY_HEADERS))

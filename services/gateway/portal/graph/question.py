@@ -1,0 +1,62 @@
+"""What a reader asks of the graph page, in its address."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
+from urllib.parse import urlencode
+
+from services.gateway.portal.graph.model import NEEDS, RELATIONS
+from services.gateway.portal.graph.neighbourhood import BOTH, LEFT, RIGHT
+
+DEEPEST = 6
+IMPACT_DEPTH = 4
+DIRECTIONS = {
+    BOTH: "Both ways",
+    LEFT: "What needs it",
+    RIGHT: "What it needs",
+}
+USUAL = tuple(name for name in RELATIONS if name != "hasMember")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQuestion:
+    """Around which entity ("" for the whole house), how far, which way, by what."""
+
+    entity: str = ""
+    depth: int = 1
+    direction: str = BOTH
+    relations: tuple[str, ...] = USUAL
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
+        """The question in an address; `show=impact` is short for what breaks."""
+        many: dict[str, list[str]] = {}
+        for name, value in pairs:
+            many.setdefault(name, []).append(value)
+        entity = many.get("entity", [""])[-1].strip().lower()
+        if many.get("show") == ["impact"]:
+            return cls(entity, IMPACT_DEPTH, LEFT, (*NEEDS, "providesApi"))
+        depth = many.get("depth", ["1"])[-1]
+        direction = many.get("direction", [BOTH])[-1]
+        chosen = tuple(name for name in RELATIONS if name in many.get("relation", ()))
+        return cls(
+            entity,
+            min(DEEPEST, max(1, int(depth))) if depth.isdigit() else 1,
+            direction if direction in DIRECTIONS else BOTH,
+            chosen or USUAL,
+        )
+
+    def around(self, ref: str) -> str:
+        """The address of the same question about another entity."""
+        return replace(self, entity=ref).address()
+
+    def address(self) -> str:
+        """The address of this question."""
+        pairs = [("entity", self.entity)] if self.entity else []
+        if self.depth != 1:
+            pairs.append(("depth", str(self.depth)))
+        if self.direction != BOTH:
+            pairs.append(("direction", self.direction))
+        if self.relations != USUAL:
+            pairs += [("relation", name) for name in self.relations]
+        return f"/graph?{urlencode(pairs, safe=':/')}" if pairs else "/graph"

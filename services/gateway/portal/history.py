@@ -1,0 +1,147 @@
+"""An entity's past in words: who changed what, why, and line by line.
+
+Reads the API's `…/history`; asks for nothing itself.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.gateway.portal.entities import Summary, ref_title
+from services.gateway.portal.formats import moment
+
+CAUSES = {
+    "push": "Changed by a push",
+    "registration": "Registered",
+    "refresh": "Read again on request",
+    "scan": "Found by the regular scan",
+    "delete": "Removed",
+    "template-run": "Made from a template",
+    "config": "Named in the configuration",
+}
+LONGEST_VALUE = 20_000
+LINES_SHOWN = 60
+LINES_AROUND = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a diff; `kind` is before, after or same."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one field."""
+
+    path: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A change as the time line shows it; `entities` where the page is of several."""
+
+    what: str
+    who: str
+    at: str
+    revision: int
+    source: str = ""
+    commit: str = ""
+    changes: tuple[Change, ...] = ()
+    entities: tuple[Summary, ...] = ()
+
+
+def actor_refs(items: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The refs of those who did it, where they are known as entities."""
+    return [
+        str(item["actor"]).lower()
+        for item in items
+        if str(item.get("actor", "")).startswith("user:")
+    ]
+
+
+def moment_of(
+    item: Mapping[str, Any],
+    people: Mapping[str, Summary],
+    entity: Summary | None = None,
+) -> Moment:
+    """One revision of the API in words."""
+    cause = item.get("cause") or {}
+    actor = str(item.get("actor") or "")
+    known = people.get(actor.lower())
+    named = known.title if known and not known.missing else _plain_actor(actor)
+    kind = str(cause.get("kind") or "")
+    return Moment(
+        what=str(cause.get("subject") or CAUSES.get(kind) or "Changed"),
+        who=str(cause.get("author") or named or "Somebody").partition(" <")[0],
+        at=str(cause.get("changed_at") or item.get("at") or ""),
+        revision=int(item.get("revision") or 0),
+        source=str(cause.get("repository") or ""),
+        commit=str(cause.get("commit") or ""),
+        changes=changes_of(item.get("diff") or ()),
+        entities=(entity,) if entity else (),
+    )
+
+
+def by_commit(moments: Iterable[Moment]) -> list[Moment]:
+    """Moments newest first, those of one commit as one that names all its entities."""
+    found: dict[str, Moment] = {}
+    for each in moments:
+        key = each.commit or f"{each.at} {each.what} {each.who}"
+        known = found.get(key)
+        if known is None:
+            found[key] = each
+        else:
+            entities = tuple(dict.fromkeys((*known.entities, *each.entities)))
+            found[key] = replace(known, entities=entities, changes=())
+    return sorted(found.values(), key=lambda each: _second(each.at), reverse=True)
+
+
+def _second(at: str) -> float:
+    then = moment(at)
+    return then.timestamp() if then else 0.0
+
+
+def changes_of(diff: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
+    """The API's `[{path, before, after}]` with the lines that differ."""
+    return tuple(
+        Change(str(each["path"]), lines_of(each.get("before"), each.get("after")))
+        for each in diff
+    )
+
+
+def lines_of(before: object, after: object) -> tuple[Line, ...]:
+    """The lines that went and came; of long texts only those around a change."""
+    old, new = _lines(before), _lines(after)
+    if len(old) <= 1 and len(new) <= 1:
+        return tuple([Line("before", x) for x in old] + [Line("after", x) for x in new])
+    kinds = {"-": "before", "+": "after", " ": "same"}
+    found = [
+        Line(kinds[line[0]], line[1:])
+        for line in difflib.unified_diff(old, new, n=LINES_AROUND, lineterm="")
+        if line[:3] not in {"---", "+++"} and line[:1] in kinds
+    ]
+    if len(found) > LINES_SHOWN:
+        rest = len(found) - LINES_SHOWN
+        found = [*found[:LINES_SHOWN], Line("same", f"… and {rest} lines more")]
+    return tuple(found)
+
+
+def _lines(value: object) -> list[str]:
+    if value is None:
+        return []
+    text = (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+    )
+    return text[:LONGEST_VALUE].splitlines() or [""]
+
+
+def _plain_actor(actor: str) -> str:
+    return ref_title(actor) if ":" in actor else actor

@@ -1,0 +1,241 @@
+"""The catalog: a list that narrows as fast as one types, with its state in the address.
+
+Without scripts it is a form with a button; with htmx each change swaps the part.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.gateway.portal.catalog_query import (
+    ALL_KINDS,
+    CHOICES_SHOWN,
+    FACETS,
+    PAGE_SIZE,
+    REF_FACETS,
+    SORTS,
+    CatalogQuery,
+    facet_of,
+)
+from services.gateway.portal.entities import (
+    KINDS,
+    Entity,
+    Summary,
+    canonical,
+    errors_of,
+    kind_plural,
+    spec_ref,
+    summarize,
+)
+from services.gateway.portal.tables import Column, Facet, Paging
+from services.gateway.portal.visit import Visit, Visiting, together
+
+BY_QUERY = "/api/catalog/entities/by-query"
+FACETS_PATH = "/api/catalog/entity-facets"
+ROW_FIELDS = (
+    "kind,metadata.name,metadata.namespace,metadata.title,metadata.description,"
+    "metadata.tags,spec.type,spec.lifecycle,spec.owner,spec.system,spec.profile,status"
+)
+HEADS = {
+    "name": "Name",
+    "owner": "Owner",
+    "system": "Part of",
+    "type": "Type",
+    "lifecycle": "Lifecycle",
+}
+
+Counts = Sequence[Mapping[str, Any]]
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the list."""
+
+    summary: Summary
+    owner: Summary | None
+    system: Summary | None
+    tags: tuple[str, ...]
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class KindTab:
+    """One kind above the list, with how many match."""
+
+    key: str
+    label: str
+    href: str
+    count: int | None
+    current: bool
+
+
+@router.get("/catalog")
+async def catalog(visit: Visiting) -> Response:
+    """The list; of htmx only the part that changes."""
+    query = CatalogQuery.of(visit.request.query_params.multi_items())
+    answer, kinds, found, in_all = await together(
+        visit.get(BY_QUERY, list_params(visit, query)),
+        _kinds(visit, query),
+        _counted(visit, query),
+        _count(visit, query),
+    )
+    items = [item for item in answer["items"] if item]
+    known = await visit.summaries([*_mentioned(items), *_offered(found)])
+    facets = [facet_of(name, values, query, known) for name, values in found.items()]
+    response = visit.page(
+        "catalog.html",
+        title="Catalog",
+        nav="catalog",
+        block="part" if visit.partial == "catalog" else None,
+        query=query,
+        rows=_rows(items, known),
+        kinds=kinds,
+        facets=facets,
+        columns=_columns(query),
+        paging=_paging(query, answer["totalItems"]),
+        left_out=max(0, in_all - answer["totalItems"]),
+        chosen=_chosen(query, facets),
+    )
+    response.headers["hx-push-url"] = query.address()
+    return response
+
+
+def list_params(
+    visit: Visit, query: CatalogQuery, *, limit: int = PAGE_SIZE
+) -> list[tuple[str, str]]:
+    """What the API is asked for one page of the list."""
+    return [
+        *query.statements(visit.identity.ownership),
+        *query.search(),
+        query.order(),
+        ("fields", ROW_FIELDS),
+        ("limit", str(limit)),
+        ("offset", str((query.page - 1) * limit)),
+    ]
+
+
+async def _count(visit: Visit, query: CatalogQuery) -> int:
+    """How many match at all: an order leaves out what lacks its field."""
+    if query.sort.removeprefix("-") == "name":
+        return 0
+    statements = query.statements(visit.identity.ownership)
+    answer = await visit.get(
+        BY_QUERY, [*statements, *query.search(), ("limit", "0"), ("fields", "kind")]
+    )
+    return int(answer["totalItems"])
+
+
+async def _kinds(visit: Visit, query: CatalogQuery) -> list[KindTab]:
+    statements = query.statements(visit.identity.ownership, leave_out=("kind", "type"))
+    answer = await visit.get(FACETS_PATH, [*statements, ("facet", "kind")])
+    counts = {
+        str(each["value"]).lower(): int(each["count"])
+        for each in answer["facets"]["kind"]
+    }
+    counts.setdefault(query.kind, 0)
+    counts[ALL_KINDS] = sum(
+        count for kind, count in counts.items() if kind != ALL_KINDS
+    )
+    ranks = {kind: rank for rank, kind in enumerate((ALL_KINDS, *KINDS))}
+    return [
+        KindTab(
+            kind,
+            "All" if kind == ALL_KINDS else kind_plural(kind),
+            query.of_kind(kind).address(),
+            None if query.text else counts[kind],
+            current=kind == query.kind,
+        )
+        for kind in sorted(counts, key=lambda kind: ranks.get(kind, len(ranks)))
+    ]
+
+
+async def _counted(visit: Visit, query: CatalogQuery) -> dict[str, Counts]:
+    """All facets: those with ticks counted as if without them, so that one can add."""
+    ownership = visit.identity.ownership
+    quiet = [name for name in FACETS if not query.values(name)]
+    groups = [quiet, *([name] for name in FACETS if query.values(name))]
+
+    async def counted(names: list[str]) -> Any:
+        statements = query.statements(ownership, leave_out=names)
+        asked = [("facet", FACETS[name][0]) for name in names]
+        return (await visit.get(FACETS_PATH, [*statements, *asked]))["facets"]
+
+    answers = await together(*(counted(names) for names in groups if names))
+    found = {field: counts for answer in answers for field, counts in answer.items()}
+    return {name: found.get(FACETS[name][0], ()) for name in FACETS}
+
+
+def _mentioned(items: Sequence[Entity]) -> list[str]:
+    """Owners and wholes of the rows."""
+    refs = [
+        ref
+        for item in items
+        for ref in (
+            spec_ref(item, "owner", "group"),
+            spec_ref(item, "system", "system"),
+        )
+    ]
+    return [ref for ref in refs if ref]
+
+
+def _offered(found: Mapping[str, Counts]) -> list[str]:
+    """Owners and wholes that the facets offer."""
+    return [
+        str(each["value"])
+        for name in REF_FACETS
+        for each in found[name][:CHOICES_SHOWN]
+    ]
+
+
+def _rows(items: Iterable[Entity], known: Mapping[str, Summary]) -> list[Row]:
+    return [
+        Row(
+            summarize(canonical(item), item),
+            known.get(spec_ref(item, "owner", "group")),
+            known.get(spec_ref(item, "system", "system")),
+            tuple(item["metadata"].get("tags") or ()),
+            len(errors_of(item)),
+        )
+        for item in items
+    ]
+
+
+def _columns(query: CatalogQuery) -> list[Column]:
+    name, turned = query.sort.removeprefix("-"), query.sort.startswith("-")
+    direction = "descending" if turned else "ascending"
+    return [
+        Column(
+            HEADS[each],
+            query.sorted_by(each).address(),
+            direction if each == name else "",
+        )
+        for each in SORTS
+    ]
+
+
+def _paging(query: CatalogQuery, total: int) -> Paging:
+    first = (query.page - 1) * PAGE_SIZE + 1
+    last = min(total, query.page * PAGE_SIZE)
+    return Paging(
+        first=first if total else 0,
+        last=last,
+        total=total,
+        previous=query.at_page(query.page - 1).address() if query.page > 1 else "",
+        next=query.at_page(query.page + 1).address() if last < total else "",
+    )
+
+
+def _chosen(query: CatalogQuery, facets: Iterable[Facet]) -> list[tuple[str, str]]:
+    """The ticked values with the address that unticks each."""
+    return [
+        (f"{facet.label}: {choice.label}", address)
+        for facet in facets
+        for choice in facet.choices
+        if choice.chosen
+        for address in [query.without(facet.name, choice.value).address()]
+    ]

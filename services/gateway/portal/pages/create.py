@@ -1,0 +1,93 @@
+"""Templates: what one can start here, by those who look after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.gateway.portal.entities import (
+    Entity,
+    Summary,
+    canonical,
+    related,
+    split_ref,
+    title_of,
+)
+from services.gateway.portal.runs import Run, run_of
+from services.gateway.portal.visit import Visit, Visiting, together
+
+BY_QUERY = "/api/catalog/entities/by-query"
+TASKS = "/api/scaffolder/v2/tasks"
+MOST = 200
+LATEST_RUNS = 4
+FIRST_TAG = "recommended"
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One template of the list."""
+
+    href: str
+    title: str
+    description: str
+    type: str
+    tags: tuple[str, ...]
+    owner: Summary | None
+
+
+@router.get("/create")
+async def create(visit: Visiting, text: str = "") -> Response:
+    """All templates that the reader may see, and the reader's own latest runs."""
+    params = [("filter", "kind=template"), ("limit", str(MOST))]
+    params += [("orderField", "metadata.name,asc")]
+    answer, runs = await together(visit.get(BY_QUERY, params), _own_runs(visit))
+    found = [each for each in answer["items"] if _holds(each, text.strip().lower())]
+    owners = await visit.summaries(ref for each in found for ref in _owners(each))
+    offers = [_offer(each, owners) for each in found]
+    return visit.page(
+        "create/index.html",
+        title="Start something",
+        nav="create",
+        block="part" if visit.partial == "offers" else None,
+        text=text,
+        offers=sorted(offers, key=lambda offer: FIRST_TAG not in offer.tags),
+        total=len(answer["items"]),
+        runs=runs,
+    )
+
+
+async def _own_runs(visit: Visit) -> list[Run]:
+    """The reader's latest runs; none if the scaffolder is away."""
+    params = {"createdBy": visit.identity.subject, "limit": str(LATEST_RUNS)}
+    answer = await visit.ask("GET", TASKS, params=params)
+    tasks = (answer.json() or {}).get("tasks", []) if answer.ok else []
+    return [run_of(task) for task in tasks[:LATEST_RUNS]]
+
+
+def _holds(template: Entity, text: str) -> bool:
+    metadata = template["metadata"]
+    words: list[Any] = [metadata.get("name"), metadata.get("title")]
+    words += [metadata.get("description"), *(metadata.get("tags") or ())]
+    return not text or any(text in str(word or "").lower() for word in words)
+
+
+def _owners(template: Entity) -> list[str]:
+    return related(template, "ownedBy")[:1]
+
+
+def _offer(template: Entity, owners: Mapping[str, Summary]) -> Offer:
+    _, namespace, name = split_ref(canonical(template))
+    metadata, spec = template["metadata"], template.get("spec") or {}
+    owner = _owners(template)
+    return Offer(
+        href=f"/create/templates/{namespace}/{name}",
+        title=title_of(template),
+        description=str(metadata.get("description") or ""),
+        type=str(spec.get("type") or ""),
+        tags=tuple(str(tag) for tag in metadata.get("tags") or ()),
+        owner=owners.get(owner[0]) if owner else None,
+    )

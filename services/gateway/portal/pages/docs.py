@@ -1,0 +1,192 @@
+"""Documentation: the list of sites, and the reader with its three columns.
+
+A page is asked of techdocs as an article; files (pictures, downloads) come from the
+API's own address for them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from services.gateway.model import ApiAnswer
+from services.gateway.portal.docs_site import Site, article_of, site_of
+from services.gateway.portal.entities import Summary, docs_href, split_ref
+from services.gateway.portal.pages.search import QUERY, Result, result_of
+from services.gateway.portal.visit import Visit, Visiting, together, told
+from shared.contracts.errors import NotFound
+
+LISTED = "/api/techdocs/sites"
+MOST_LISTED = 500
+FOUND = 20
+LONGEST = 100
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One site of the list."""
+
+    href: str
+    title: str
+    description: str
+    owner: Summary | None
+    type: str
+    built_at: str
+    broken: bool
+    building: bool
+
+
+@router.get("/docs")
+async def docs(visit: Visiting, text: str = "") -> Response:
+    """All sites that the reader may see, the last built first."""
+    found = await visit.get(LISTED, {"limit": str(MOST_LISTED)})
+    listed = found["items"] if isinstance(found, Mapping) else found
+    wanted = [each for each in listed if _holds(each, text.strip().lower())]
+    owners = await visit.summaries(filter(None, map(_owner_ref, wanted)))
+    return visit.page(
+        "docs/index.html",
+        title="Documentation",
+        nav="docs",
+        block="part" if visit.partial == "sites" else None,
+        text=text,
+        shelves=[_shelf(each, owners) for each in wanted],
+        total=len(listed),
+    )
+
+
+def _holds(site: Mapping[str, Any], text: str) -> bool:
+    words = (site.get("title"), site.get("entity_title"), site.get("description"))
+    return not text or any(text in str(word or "").lower() for word in words)
+
+
+def _owner_ref(site: Mapping[str, Any]) -> str:
+    owner = str(site.get("owner") or "").lower()
+    if not owner:
+        return ""
+    kind, colon, rest = owner.rpartition(":")
+    namespace = split_ref(str(site.get("entity_ref") or "component:default/x"))[1]
+    name = rest if "/" in rest else f"{namespace}/{rest}"
+    return f"{kind if colon else 'group'}:{name}"
+
+
+def _shelf(site: Mapping[str, Any], owners: Mapping[str, Summary]) -> Shelf:
+    return Shelf(
+        href=docs_href(str(site.get("entity_ref") or "")) + "/",
+        title=str(site.get("title") or site.get("entity_title") or ""),
+        description=str(site.get("description") or ""),
+        owner=owners.get(_owner_ref(site)),
+        type=str(site.get("type") or ""),
+        built_at=str(site.get("built_at") or ""),
+        broken=site.get("status") == "failed",
+        building=site.get("status") == "building",
+    )
+
+
+@router.get("/docs/{namespace}/{kind}/{name}")
+async def site_root(visit: Visiting, namespace: str, kind: str, name: str) -> Response:
+    """The site's address has a slash at its end: links in it count from there."""
+    query = f"?{visit.request.url.query}" if visit.request.url.query else ""
+    place = "/".join(quote(part) for part in (namespace, kind, name))
+    return RedirectResponse(f"/docs/{place}/{query}", HTTPStatus.PERMANENT_REDIRECT)
+
+
+@router.get("/docs/{namespace}/{kind}/{name}/{path:path}")
+async def page(
+    visit: Visiting, namespace: str, kind: str, name: str, path: str, find: str = ""
+) -> Response:
+    """One page of a site, or what was found in the site."""
+    triplet = "/".join(quote(part) for part in (namespace, kind, name))
+    last = path.rpartition("/")[2]
+    if "." in last and not last.endswith(".html"):
+        return RedirectResponse(f"/api/techdocs/assets/{triplet}/{quote(path)}")
+    if path and not path.endswith(("/", ".html")):
+        return RedirectResponse(f"/docs/{triplet}/{quote(path)}/")
+    key = path.removesuffix("index.html").strip("/")
+    ref = f"{kind}:{namespace}/{name}".lower()
+    state, answer, names = await together(
+        visit.ask("GET", f"/api/techdocs/sites/{triplet}"),
+        visit.ask("GET", f"/api/techdocs/pages/{triplet}/{quote(key)}"),
+        visit.summaries([ref]),
+    )
+    entity = names[ref]
+    if entity.missing:
+        raise NotFound(f"There is no {ref}, or you may not see it.")
+    base = f"/docs/{triplet}"
+    if not state.ok:
+        return _without_docs(visit, entity, state)
+    site = site_of(state.json(), base, key)
+    if find.strip():
+        return await _found(visit, entity, site, find.strip()[:LONGEST])
+    return _page(visit, entity, site, answer)
+
+
+def _without_docs(visit: Visit, entity: Summary, state: ApiAnswer) -> Response:
+    """An entity that never said where its docs are; other errors are themselves."""
+    if state.status != HTTPStatus.NOT_FOUND:
+        told(state)
+    return visit.page(
+        "docs/none.html",
+        title=entity.title,
+        nav="docs",
+        crumbs=[("Docs", "/docs")],
+        status=404,
+        entity=entity,
+    )
+
+
+def _page(visit: Visit, entity: Summary, site: Site, answer: ApiAnswer) -> Response:
+    missing = answer.status == HTTPStatus.NOT_FOUND
+    if not missing:
+        told(answer)
+    article = None if missing else article_of(answer.json(), site.base)
+    crumbs = [("Docs", "/docs")]
+    title = entity.title
+    if article is not None and article.title != site.title:
+        crumbs.append((site.title or entity.title, f"{site.base}/"))
+        title = article.title
+    return visit.page(
+        "docs/page.html",
+        title=title,
+        nav="docs",
+        crumbs=crumbs,
+        status=404 if missing and site.readable else 200,
+        wide=True,
+        entity=entity,
+        site=site,
+        article=article,
+        find="",
+        results=None,
+        total=0,
+    )
+
+
+async def _found(visit: Visit, entity: Summary, site: Site, text: str) -> Response:
+    """What the site's pages hold of these words, by section."""
+    params = [
+        ("term", text),
+        ("types[0]", "techdocs"),
+        ("filters[entityRef]", site.ref or entity.ref),
+        ("pageLimit", str(FOUND)),
+    ]
+    answer = await visit.get(QUERY, params)
+    results: list[Result] = [result_of(each) for each in answer["results"]]
+    return visit.page(
+        "docs/page.html",
+        title=f"“{text}” in {site.title or entity.title}",
+        nav="docs",
+        crumbs=[("Docs", "/docs"), (site.title or entity.title, f"{site.base}/")],
+        block="main" if visit.partial == "docs-main" else None,
+        wide=True,
+        entity=entity,
+        site=site,
+        article=None,
+        find=text,
+        results=results,
+        total=int(answer.get("numberOfResults") or 0),
+    )

@@ -1,0 +1,169 @@
+"""Home: one's own things, what needs attention, what changed, where to begin."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.gateway.portal.entities import (
+    KINDS,
+    Entity,
+    Summary,
+    canonical,
+    docs_href,
+    errors_of,
+    kind_plural,
+    spec_ref,
+    summarize,
+)
+from services.gateway.portal.formats import now
+from services.gateway.portal.history import Moment, by_commit
+from services.gateway.portal.pages.catalog import BY_QUERY, FACETS_PATH, ROW_FIELDS
+from services.gateway.portal.pages.entity import latest
+from services.gateway.portal.visit import Visit, Visiting, together
+
+OWN_READ = 200
+OWN_SHOWN = 12
+CHANGES_SHOWN = 6
+CHANGES_ASKED = 10  # entities whose latest revision is asked for
+DOCS_SHOWN = 6
+TEMPLATES_SHOWN = 4
+DOCS_FILTER = "metadata.annotations.backstage.io/techdocs-ref"
+GREETINGS = ((5, "Good night"), (12, "Good morning"), (18, "Good afternoon"))
+OWNED_KINDS = frozenset(
+    {"component", "api", "resource", "system", "domain", "template"}
+)
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that waits for the reader, and why."""
+
+    summary: Summary
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many of a kind there are, and where they are listed."""
+
+    label: str
+    count: int
+    href: str
+
+
+@router.get("/")
+async def home(visit: Visiting) -> Response:
+    """The reader's own page; a newcomer's is a tour."""
+    owned = _own_filter(visit)
+    own, kinds, docs, templates = await together(
+        _list(visit, owned, OWN_READ) if owned else _nothing(),
+        _kind_counts(visit, owned),
+        _list(visit, DOCS_FILTER, OWN_READ),
+        _list(visit, "kind=template", TEMPLATES_SHOWN),
+    )
+    entities = [one for one in own["items"] if one]
+    summaries = [summarize(canonical(one), one) for one in entities]
+    changes = await _changes(visit, summaries)
+    return visit.page(
+        "home.html",
+        title="Home",
+        nav="home",
+        greeting=_greeting(visit, now()),
+        newcomer=not entities,
+        guest=visit.identity.is_guest,
+        kinds=kinds,
+        own=summaries[:OWN_SHOWN],
+        own_total=own["totalItems"],
+        attention=await _attention(visit, entities),
+        changes=changes,
+        docs=[
+            (summary, docs_href(summary.ref))
+            for summary in _own_first(docs["items"], {one.ref for one in summaries})
+        ][:DOCS_SHOWN],
+        templates=[summarize(canonical(one), one) for one in templates["items"] if one],
+    )
+
+
+def _own_filter(visit: Visit) -> str:
+    """What belongs to the reader or to one of their groups; "" for guests."""
+    mine = [ref for ref in visit.identity.ownership if "," not in ref]
+    if visit.identity.is_guest or not mine:
+        return ""
+    return ",".join(f"relations.ownedBy={ref}" for ref in mine)
+
+
+async def _nothing() -> Mapping[str, Any]:
+    return {"items": [], "totalItems": 0}
+
+
+async def _list(visit: Visit, wanted: str, limit: int) -> Any:
+    params = [
+        ("filter", wanted),
+        ("fields", ROW_FIELDS),
+        ("orderField", "metadata.name,asc"),
+        ("limit", str(limit)),
+    ]
+    return await visit.get(BY_QUERY, params)
+
+
+async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:
+    """What the reader owns by kind, or else what the house has."""
+    params = [("facet", "kind"), *([("filter", owned)] if owned else [])]
+    answer = await visit.get(FACETS_PATH, params)
+    counts = {
+        str(each["value"]).lower(): int(each["count"])
+        for each in answer["facets"]["kind"]
+    }
+    own = "&own=1" if owned else ""
+    return [
+        KindCount(kind_plural(kind), counts[kind], f"/catalog?kind={kind}{own}")
+        for kind in KINDS
+        if kind in counts and kind != "location"
+    ]
+
+
+async def _changes(visit: Visit, own: Sequence[Summary]) -> list[Moment]:
+    """The latest change of each own entity, newest first."""
+    asked = [one for one in own if one.kind_key in OWNED_KINDS][:CHANGES_ASKED]
+    answers = await together(*(latest(visit, one.ref, 1, one) for one in asked))
+    return by_commit(each for answer in answers for each in answer)[:CHANGES_SHOWN]
+
+
+async def _attention(visit: Visit, entities: Sequence[Entity]) -> list[Attention]:
+    """Own descriptors with errors, and those whose system is not in the catalog."""
+    wholes = {canonical(one): spec_ref(one, "system", "system") for one in entities}
+    known = await visit.summaries(ref for ref in wholes.values() if ref)
+    found = [
+        Attention(summarize(canonical(one), one), str(error.get("message") or ""))
+        for one in entities
+        for error in errors_of(one)[:1]
+    ]
+    found += [
+        Attention(summarize(ref, one), f"Its system {system} is not in the catalog.")
+        for one in entities
+        for ref in [canonical(one)]
+        for system in [wholes[ref]]
+        if system and known[system].missing
+    ]
+    return found
+
+
+def _own_first(items: Iterable[Entity | None], own: set[str]) -> list[Summary]:
+    summaries = [summarize(canonical(one), one) for one in items if one]
+    return sorted(summaries, key=lambda one: one.ref not in own)
+
+
+def _greeting(visit: Visit, at: datetime) -> str:
+    """The server's hour is a guess at the reader's: only the name is certain."""
+    first = visit.person.name.partition(" ")[0]
+    if visit.identity.is_guest or visit.identity.is_service:
+        return f"Welcome to {visit.state.frame.organization}"
+    hour = at.astimezone().hour
+    words = next((text for limit, text in GREETINGS if hour < limit), "Good evening")
+    return f"{words}, {first}"

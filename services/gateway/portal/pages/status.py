@@ -1,0 +1,113 @@
+"""Status: what an operator opens first. Every service, every engine, every Git host.
+
+The facts are the gateway's own report; the page words them and asks again by itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.gateway.portal.visit import Visiting
+
+ROLES = {
+    "gateway": "The front door: identity, policy, this portal",
+    "catalog": "Entities, their relations and history",
+    "scaffolder": "Templates and their runs",
+    "techdocs": "Documentation sites",
+    "search": "The index of everything that can be found",
+}
+FIGURES = {
+    "lag": "Messages behind",
+    "outbox": "Events not yet told",
+    "dead": "Dead letters",
+    "entities": "Entities",
+    "sites": "Sites",
+    "uptime_seconds": "Seconds up",
+}
+KNOWN = frozenset({"name", "ready", "checks", "status", "error"})
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A service, engine or host: `state` says in words what is wrong, "" if nothing."""
+
+    name: str
+    ready: bool
+    about: str = ""
+    state: str = ""
+    figures: tuple[tuple[str, str], ...] = ()
+
+
+@router.get("/status")
+async def status(visit: Visiting) -> Response:
+    """The report as tables; of htmx only the part that changes."""
+    report = await visit.get("/api/status")
+    services = [service_line(each) for each in report.get("services", ())]
+    engines = [engine_line(each) for each in report.get("engines", ())]
+    away = [line.name for line in (*services, *engines) if not line.ready]
+    return visit.page(
+        "status.html",
+        title="Status",
+        nav="status",
+        block="part" if visit.partial == "status" else None,
+        well=report.get("status") == "ok",
+        away=away,
+        services=services,
+        engines=engines,
+        webhooks=list(webhook_lines(_mapping(report.get("webhooks")))),
+    )
+
+
+def service_line(service: Mapping[str, Any]) -> Line:
+    """A service with what it depends on where that is not well, and its figures."""
+    checks = _mapping(service.get("checks"))
+    wrong = [f"{name}: {state}" for name, state in checks.items() if state != "ok"]
+    if service.get("error"):
+        wrong.insert(0, str(service["error"]))
+    name = str(service.get("name") or "")
+    return Line(
+        name=name,
+        ready=bool(service.get("ready")),
+        about=ROLES.get(name, ""),
+        state="; ".join(wrong),
+        figures=tuple(_figures(service)),
+    )
+
+
+def engine_line(engine: Mapping[str, Any]) -> Line:
+    """A dependency, and who sees it in which state."""
+    seen = _mapping(engine.get("seen_by"))
+    wrong = [f"{who}: {state}" for who, state in seen.items() if state != "ok"]
+    return Line(
+        name=str(engine.get("name") or ""),
+        ready=bool(engine.get("ready")),
+        about=f"used by {', '.join(map(str, seen))}" if seen else "",
+        state="; ".join(wrong),
+    )
+
+
+def webhook_lines(webhooks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Host, time of the last push and which repository it was of."""
+    for host, told in webhooks.items():
+        last = _mapping(told)
+        at = last.get("at") or last.get("received") or ("" if last else told)
+        yield str(host), str(at or ""), str(last.get("repository") or "")
+
+
+def _figures(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in service.items():
+        if key in KNOWN:
+            continue
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield FIGURES.get(key, key.replace("_", " ").capitalize()), f"{value:g}"
+        elif isinstance(value, str):
+            yield FIGURES.get(key, key.replace("_", " ").capitalize()), value
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

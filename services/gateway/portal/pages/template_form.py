@@ -1,0 +1,287 @@
+"""A template's form: pages of questions, a review, and the run that they start.
+
+The answers ride in the address, so a half-filled form can be kept, shared and gone
+back in; secrets are asked on the last page only and are posted, never in an address.
+Works without scripts.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from services.gateway.portal.entities import Summary, ref_title
+from services.gateway.portal.forms.answers import gathered, repo_parts
+from services.gateway.portal.forms.draft import Draft, Filled, draft_of
+from services.gateway.portal.forms.model import Field, Page, pages_of
+from services.gateway.portal.pages.pickers import offered
+from services.gateway.portal.visit import Visit, Visiting, together, told
+
+SCAFFOLDER = "/api/scaffolder/v2"
+BUTTONS = {"back": "Back", "review": "Review", "create": "Create"}
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The template that the form is of."""
+
+    ref: str
+    href: str
+    title: str
+    about: str
+    pages: Sequence[Page]
+    buttons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A line of the review."""
+
+    label: str
+    text: str
+    summary: Summary | None = None
+
+
+@router.get("/create/templates/{namespace}/{name}")
+async def form(visit: Visiting, namespace: str, name: str) -> Response:
+    """The page that is asked for, or the next one if all is well on this one."""
+    query = visit.request.query_params
+    asked = await _asked(visit, namespace, name)
+    draft = _draft(asked, query.multi_items(), query.get("formData", ""))
+    go, current = query.get("go", ""), _number(query.get("page", "0"), asked)
+    if go == "next" and current < len(asked.pages):
+        if draft.pages[current].errors:
+            return await _page(visit, asked, draft, current, complain=True)
+        return _on_to(asked, draft, current + 1)
+    if go == "back":
+        return _on_to(asked, draft, max(0, current - 1))
+    if current == len(asked.pages):
+        return await _review_or_mend(visit, asked, draft)
+    return await _page(visit, asked, draft, current, complain="check" in query)
+
+
+@router.post("/create/templates/{namespace}/{name}")
+async def start(visit: Visiting, namespace: str, name: str) -> Response:
+    """Starts the run; what is wrong is shown where it is wrong."""
+    form = await visit.request.form()
+    pairs = [(key, str(value)) for key, value in form.multi_items()]
+    asked = await _asked(visit, namespace, name)
+    draft = _draft(asked, pairs)
+    wrong = draft.first_wrong()
+    if wrong is not None:
+        return await _page(visit, asked, draft, wrong, complain=True)
+    if draft.secrets_wanting():
+        return await _review(visit, asked, draft, complain=True)
+    answer = await visit.ask(
+        "POST",
+        f"{SCAFFOLDER}/tasks",
+        json={
+            "templateRef": asked.ref,
+            "values": _with_masks(draft),
+            "secrets": draft.secrets(),
+        },
+    )
+    if answer.status == HTTPStatus.BAD_REQUEST:
+        body = answer.json() or {}
+        told_errors = [_worded(each) for each in body.get("errors") or ()]
+        return await _review(visit, asked, draft, refused=told_errors or [answer.error])
+    return visit.go(f"/create/tasks/{quote(str(told(answer)['id']))}")
+
+
+async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
+    place = f"{quote(namespace)}/template/{quote(name)}"
+    found = await visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema")
+    labels = (found.get("presentation") or {}).get("buttonLabels") or {}
+    return Asked(
+        ref=f"template:{namespace}/{name}".lower(),
+        href=f"/create/templates/{quote(namespace)}/{quote(name)}",
+        title=str(found.get("title") or name),
+        about=str(found.get("description") or ""),
+        pages=pages_of(found),
+        buttons={
+            name: str(labels.get(f"{name}ButtonText") or word)
+            for name, word in BUTTONS.items()
+        },
+    )
+
+
+def _draft(
+    asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str = ""
+) -> Draft:
+    try:
+        values = json.loads(prefilled) if prefilled else {}
+    except json.JSONDecodeError:
+        values = {}
+    given = gathered(pairs)
+    return draft_of(asked.pages, given, values if isinstance(values, dict) else {})
+
+
+def _number(text: str, asked: Asked) -> int:
+    number = int(text) if text.isdecimal() else 0
+    return min(number, len(asked.pages))
+
+
+def _address(asked: Asked, draft: Draft, number: int, **more: str) -> str:
+    pairs = [("page", str(number)), *more.items(), *draft.pairs()]
+    return f"{asked.href}?{urlencode(pairs)}"
+
+
+def _on_to(asked: Asked, draft: Draft, number: int, **more: str) -> Response:
+    address = _address(asked, draft, number, **more)
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+
+async def _page(
+    visit: Visit, asked: Asked, draft: Draft, number: int, *, complain: bool
+) -> Response:
+    """One page of questions; `complain` shows what is wrong with the answers."""
+    filled = draft.pages[number]
+    errors = dict(filled.errors) if complain else {}
+    if complain:
+        filled = filled.with_errors()
+    fields = await offered(visit, [f for f in filled.fields if f.kind != "secret"])
+    known = {field.path for field in fields}
+    return visit.page(
+        "create/form.html",
+        title=asked.title,
+        nav="create",
+        crumbs=[("Templates", "/create")],
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
+        block="questions" if visit.partial == "questions" else None,
+        asked=asked,
+        number=number,
+        page=filled.page,
+        fields=fields,
+        repo_parts=repo_parts,
+        others=list(draft.pairs(but=number)),
+        wrong=[text for path, text in errors.items() if path not in known],
+        count=sum(1 for path in errors if path in known),
+        secret_later=any(page.secrets for page in draft.pages),
+    )
+
+
+async def _review_or_mend(visit: Visit, asked: Asked, draft: Draft) -> Response:
+    """The review, or the first page on which something is still wrong."""
+    wrong = draft.first_wrong()
+    if wrong is not None:
+        return _on_to(asked, draft, wrong, check="1")
+    return await _review(visit, asked, draft)
+
+
+async def _review(
+    visit: Visit,
+    asked: Asked,
+    draft: Draft,
+    *,
+    complain: bool = False,
+    refused: Sequence[str] = (),
+) -> Response:
+    wanting = draft.secrets_wanting() if complain else {}
+    secrets = [
+        replace(field, error=wanting.get(field.path, ""))
+        for page in draft.pages
+        for field in page.secrets
+    ]
+    pages, allowed = await together(_answers(visit, draft.pages), _allowed(visit))
+    return visit.page(
+        "create/review.html",
+        title=asked.title,
+        nav="create",
+        crumbs=[("Templates", "/create")],
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if wanting or refused else HTTPStatus.OK,
+        asked=asked,
+        pages=pages,
+        secrets=secrets,
+        pairs=list(draft.pairs()),
+        change=[_address(asked, draft, page.page.number) for page in draft.pages],
+        refused=refused,
+        allowed=allowed,
+    )
+
+
+async def _answers(
+    visit: Visit, pages: Sequence[Filled]
+) -> list[tuple[Page, list[Answer]]]:
+    """What was answered, refs as the names of what they lead to."""
+    refs = {
+        str(field.value)
+        for page in pages
+        for field in page.fields
+        if field.picker and isinstance(field.value, str) and "/" in field.value
+    }
+    names = await visit.summaries(refs)
+    return [
+        (page.page, [a for field in page.fields if (a := _answer(field, names))])
+        for page in pages
+    ]
+
+
+def _answer(field: Field, names: Mapping[str, Summary]) -> Answer | None:
+    hints = field.schema.get("ui:backstage")
+    review = hints.get("review") if isinstance(hints, Mapping) else None
+    review = review if isinstance(review, Mapping) else {}
+    if review.get("show") is False or field.kind in {"secret", "hidden"}:
+        return None
+    label = str(review.get("name") or field.label)
+    if field.value in ("", []):
+        return Answer(label, "")
+    if review.get("mask"):
+        return Answer(label, str(review["mask"]))
+    texts = field.value if isinstance(field.value, list) else [field.value]
+    known = {option.key: option.label for option in field.options}
+    words = [
+        known.get(text, ref_title(text) if field.picker else text) for text in texts
+    ]
+    if field.kind == "check":
+        words = ["Yes" if field.value == "true" else "No"]
+    summary = names.get(str(field.value).lower()) if field.picker else None
+    return Answer(label, ", ".join(words), summary)
+
+
+async def _allowed(visit: Visit) -> bool:
+    """Whether the policy lets the reader start runs; it is asked again when they do."""
+    item = {
+        "id": "create",
+        "permission": {
+            "type": "basic",
+            "name": "scaffolder.task.create",
+            "attributes": {"action": "create"},
+        },
+    }
+    answer = await visit.ask(
+        "POST", "/api/permission/authorize", json={"items": [item]}
+    )
+    found = (answer.json() or {}).get("items", []) if answer.ok else []
+    return not any(each.get("result") == "DENY" for each in found)
+
+
+def _with_masks(draft: Draft) -> dict[str, Any]:
+    """The values; a secret's own place in them holds as many stars as it is long."""
+    values = draft.values
+    typed = draft.secrets()
+    for page in draft.pages:
+        for field in page.secrets:
+            if field.path[-1] in typed:
+                place = values
+                for part in field.path[:-1]:
+                    place = place.setdefault(part, {})
+                place[field.path[-1]] = "*" * len(typed[field.path[-1]])
+    return values
+
+
+def _worded(error: object) -> str:
+    """An error of the scaffolder's own check, with the name of what it is about."""
+    if not isinstance(error, Mapping):
+        return str(error)
+    path = error.get("path") or error.get("property") or ""
+    where = ".".join(map(str, path)) if isinstance(path, list) else str(path)
+    where = where.removeprefix("instance").strip(".")
+    message = str(error.get("message") or error.get("stack") or "is not accepted")
+    return f"{where}: {message}" if where else message

@@ -1,0 +1,29 @@
+"""How a reader wants the portal to look: two cookies, nothing kept on the server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+THEMES = ("auto", "light", "dark")
+DENSITIES = ("comfortable", "compact")
+THEME_COOKIE = "callboard_theme"
+DENSITY_COOKIE = "callboard_density"
+SECONDS_KEPT = 400 * 24 * 3600  # the longest that browsers keep a cookie
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Theme and density; unknown values in a cookie mean the defaults."""
+
+    theme: str = "auto"
+    density: str = "comfortable"
+
+    @classmethod
+    def of(cls, cookies: Mapping[str, str]) -> Self:
+        """What the reader's cookies say."""
+        theme = cookies.get(THEME_COOKIE, "")
+        density = cookies.get(DENSITY_COOKIE, "")
+        return cls(
+            theme if theme in THEMES else "auto",
+            density if density in DENSITIES else "comfortable",
+        )

@@ -1,0 +1,81 @@
+"""The tabs of an entity's page: which an entity has, and where each one is.
+
+What a tab shows is fetched by its page in `pages/`; this only says what there is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.gateway.portal.entities import (
+    Entity,
+    annotation,
+    canonical,
+    docs_href,
+    entity_href,
+    related,
+)
+
+DOCS = "backstage.io/techdocs-ref"
+DOCS_ELSEWHERE = "backstage.io/techdocs-entity"
+API_RELATIONS = ("providesApi", "consumesApi")
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab; `key` is the end of its address, `shown` says for which entities."""
+
+    key: str
+    label: str
+    shown: Callable[[Entity], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class TabLink:
+    """A tab of one entity."""
+
+    key: str
+    label: str
+    href: str
+    current: bool
+
+
+def docs_of(entity: Entity) -> str:
+    """Where an entity's documentation is read, "" if it has none."""
+    elsewhere = annotation(entity, DOCS_ELSEWHERE).lower()
+    if elsewhere.count(":") == 1 and elsewhere.count("/") == 1:
+        return docs_href(elsewhere)
+    return docs_href(canonical(entity)) if annotation(entity, DOCS) else ""
+
+
+def _always(_: Entity) -> bool:
+    return True
+
+
+def _has_api(entity: Entity) -> bool:
+    return entity["kind"] == "API" or bool(related(entity, *API_RELATIONS))
+
+
+TABS = (
+    Tab("overview", "Overview", _always),
+    Tab("dependencies", "Dependencies", lambda entity: bool(entity.get("relations"))),
+    Tab("api", "API", _has_api),
+    Tab("docs", "Docs", lambda entity: bool(docs_of(entity))),
+    Tab("activity", "Activity", _always),
+    Tab("raw", "Raw", _always),
+)
+
+
+def tabs_of(entity: Entity, current: str) -> list[TabLink]:
+    """The tabs that an entity has."""
+    href = entity_href(canonical(entity))
+
+    def address(tab: Tab) -> str:
+        if tab.key == "docs":
+            return docs_of(entity)
+        return href if tab.key == "overview" else f"{href}/{tab.key}"
+
+    return [
+        TabLink(tab.key, tab.label, address(tab), tab.key == current)
+        for tab in TABS
+        if tab.shown(entity)
+    ]

@@ -1,0 +1,80 @@
+"""The HTTP face of user settings: `/api/user-settings` as Backstage answers it."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from services.gateway.callers import person
+from services.gateway.model import Identity
+from services.gateway.ports import Preferences
+from shared.contracts.errors import Invalid, NotFound
+from shared.kit.web import json_response
+
+VALUE_LIMIT = 256 * 1024
+Name = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Person = Annotated[Identity, Depends(person)]
+
+
+class Value(BaseModel):
+    """The body of a PUT."""
+
+    value: Any
+
+
+class Wanted(BaseModel):
+    """One item of a multiget."""
+
+    bucket: str
+    key: str
+
+
+class WantedBatch(BaseModel):
+    """The body of a multiget."""
+
+    items: list[Wanted] = Field(max_length=1000)
+
+
+def make_router(preferences: Preferences) -> APIRouter:
+    """Routes below `/api/user-settings`."""
+    router = APIRouter(prefix="/api/user-settings", tags=["user-settings"])
+
+    @router.get("/buckets/{bucket}/keys/{key}")
+    async def get(bucket: Name, key: Name, who: Person) -> Response:
+        """One setting of the caller."""
+        found = await preferences.get(who.subject, [(bucket, key)])
+        if (bucket, key) not in found:
+            raise NotFound(f"Unable to find '{key}' in bucket '{bucket}'")
+        return json_response(_setting(bucket, key, found[bucket, key]))
+
+    @router.put("/buckets/{bucket}/keys/{key}")
+    async def put(bucket: Name, key: Name, given: Value, who: Person) -> Response:
+        """Keep a value."""
+        if given.value is None:
+            raise Invalid("value: must not be null")
+        if len(orjson.dumps(given.value)) > VALUE_LIMIT:
+            raise Invalid(f"value: over the limit of {VALUE_LIMIT} bytes")
+        await preferences.put(who.subject, bucket, key, given.value)
+        return json_response(_setting(bucket, key, given.value))
+
+    @router.delete("/buckets/{bucket}/keys/{key}", status_code=204)
+    async def delete(bucket: Name, key: Name, who: Person) -> Response:
+        """Forget a value."""
+        await preferences.drop(who.subject, bucket, key)
+        return Response(status_code=204)
+
+    @router.post("/multiget")
+    async def multiget(wanted: WantedBatch, who: Person) -> Response:
+        """Several settings in order; null where there is none."""
+        pairs = [(item.bucket, item.key) for item in wanted.items]
+        found = await preferences.get(who.subject, pairs)
+        items = [{"value": found[p]} if p in found else None for p in pairs]
+        return json_response({"items": items})
+
+    return router
+
+
+def _setting(bucket: str, key: str, value: Any) -> dict[str, Any]:
+    return {"bucket": bucket, "key": key, "value": value}

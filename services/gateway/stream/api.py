@@ -1,0 +1,67 @@
+"""The HTTP face of the live stream: `GET /api/events/stream`."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query
+from starlette.responses import Response
+
+from services.gateway.callers import asker
+from services.gateway.model import Identity
+from services.gateway.ports import LiveEvents
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import parse_ref
+from shared.contracts.topics import TOPICS
+from shared.kit.web import sse, sse_frame
+
+#: After how long a browser connects again.
+RETRY_MS = 1000
+
+
+def make_router(live: LiveEvents) -> APIRouter:
+    """The stream's route."""
+    router = APIRouter(prefix="/api/events", tags=["events"])
+
+    @router.get("/stream")
+    async def stream(
+        identity: Annotated[Identity, Depends(asker)],
+        topic: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI's default
+        entity: Annotated[str | None, Query()] = None,
+        last_event_id: Annotated[str | None, Header()] = None,
+        after: Annotated[str | None, Query()] = None,
+    ) -> Response:
+        """Events as they happen; resumes after `Last-Event-ID` (or `after`).
+
+        `event` is the topic and `data` the whole CloudEvent; the event `reset` means
+        that some may have been missed: read what you show again.
+        """
+        topics = [name for given in topic for name in given.split(",") if name]
+        for name in topics:
+            if name not in TOPICS:
+                known = ", ".join(TOPICS)
+                raise Invalid(f"topic: {name!r} is none of {known}")
+        ref = str(parse_ref(entity)) if entity else None
+        return sse(_frames(live, identity, topics, ref, last_event_id or after))
+
+    return router
+
+
+async def _frames(
+    live: LiveEvents,
+    identity: Identity,
+    topics: list[str],
+    entity: str | None,
+    after: str | None,
+) -> AsyncIterator[bytes]:
+    async with live.subscribe(
+        identity, topics=topics, entity=entity, after=after
+    ) as events:
+        # The position in front lets a reader resume that never got an event.
+        yield f"retry: {RETRY_MS}\nid: {after or live.position()}\n\n".encode()
+        async for event in events:
+            if event is None:
+                yield sse_frame(event="reset", data="{}", id=live.position())
+            else:
+                yield sse_frame(
+                    event=event.topic, data=event.document, id=event.position
+                )

@@ -1,0 +1,122 @@
+"""What the gateway hears: every topic, put into the live stream.
+
+It also tells the identity floor of changed users and groups. A message that is no
+event is skipped here: its consumers put it among the dead letters.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from services.gateway.model import LiveEvent
+from services.gateway.ports import Memberships, Resources
+from services.gateway.stream.hub import LiveHub
+from shared.contracts.errors import CallboardError
+from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, TEMPLATE_RUN
+from shared.kit import logs
+from shared.kit.bus import Record
+
+#: Entities that documentation was built for: kept to judge who may hear of it.
+KEPT_ENTITIES = 2000
+LOOKUP_SECONDS = 2.0
+
+
+class LiveFeed:
+    """Turns records of the log into events of the hub."""
+
+    def __init__(
+        self,
+        hub: LiveHub,
+        resources: Resources,
+        memberships: Memberships,
+    ) -> None:
+        self._hub = hub
+        self._resources = resources
+        self._memberships = memberships
+        self._documented: OrderedDict[str, Mapping[str, Any] | None] = OrderedDict()
+        self._log = logs.get_logger("gateway")
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """One batch, in order."""
+        for record in records:
+            event = await self._event(record)
+            if event is not None:
+                self._hub.publish(event)
+
+    async def missed(self) -> None:
+        """The log may have been missed: nothing that was known from it counts."""
+        self._memberships.forget_all()
+        self._documented.clear()
+        await self._hub.missed()
+
+    async def _event(self, record: Record) -> LiveEvent | None:
+        try:
+            envelope = orjson.loads(record.value)
+            kind, subject = envelope["type"], envelope["subject"]
+            data: Mapping[str, Any] = envelope["data"]
+            event = LiveEvent("", record.topic, kind, subject, record.value)
+            return await self._filled(event, data)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self._log.warning(
+                "live_event_skipped", topic=record.topic, reason=type(error).__name__
+            )
+            return None
+
+    async def _filled(self, event: LiveEvent, data: Mapping[str, Any]) -> LiveEvent:
+        if event.topic == ENTITY_CHANGED:
+            return self._entity_changed(event, data)
+        if event.topic == DOCS_BUILT:
+            return _with(
+                event, {event.subject}, entity=await self._documented_entity(event)
+            )
+        if event.topic == TEMPLATE_RUN:
+            touches = {event.subject, str(data["template_ref"]).lower()}
+            return _with(event, touches, owner=str(data["created_by"]))
+        return _with(event, {event.subject})
+
+    def _entity_changed(self, event: LiveEvent, data: Mapping[str, Any]) -> LiveEvent:
+        ref = event.subject
+        self._memberships.forget(ref)
+        if ref in self._documented:
+            self._documented[ref] = data.get("entity")
+        touches = {ref}
+        for name in ("relations_added", "relations_removed"):
+            for relation in data.get(name) or ():
+                touches.add(str(relation["targetRef"]).lower())
+        return _with(event, touches)
+
+    async def _documented_entity(self, event: LiveEvent) -> Mapping[str, Any] | None:
+        ref = event.subject
+        if ref not in self._documented:
+            try:
+                async with asyncio.timeout(LOOKUP_SECONDS):
+                    found = await self._resources.entity(ref)
+            except (CallboardError, TimeoutError):
+                # Not known who may hear of it: only services do.
+                return None
+            self._documented[ref] = found
+            if len(self._documented) > KEPT_ENTITIES:
+                self._documented.popitem(last=False)
+        return self._documented[ref]
+
+
+def _with(
+    event: LiveEvent,
+    touches: set[str],
+    *,
+    entity: Mapping[str, Any] | None = None,
+    owner: str | None = None,
+) -> LiveEvent:
+    return LiveEvent(
+        event.position,
+        event.topic,
+        event.type,
+        event.subject,
+        event.document,
+        frozenset(touches),
+        entity,
+        owner,
+    )

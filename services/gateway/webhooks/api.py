@@ -1,0 +1,76 @@
+"""Where Git hosts send their webhooks: `/api/webhooks/{provider}`.
+
+`/api/events/http/{provider}` is Backstage's address for the same.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import get_args
+
+from fastapi import APIRouter, Request
+from prometheus_client import Counter
+from starlette.responses import Response
+
+from services.gateway.ports import Deliveries, PushLog
+from services.gateway.webhooks.handlers import Delivery, receive
+from services.gateway.webhooks.signatures import HookSecret, Provider
+from shared.contracts.errors import CallboardError, NotFound, TooLarge
+from shared.kit.web import json_response
+
+LIMIT = 5 * 1024 * 1024
+PROVIDERS: frozenset[str] = frozenset(get_args(Provider))
+DELIVERED = Counter(
+    "callboard_gateway_webhooks_total",
+    "Webhook deliveries by provider and what became of them",
+    ["provider", "outcome"],
+)
+
+
+class LastDeliveries:
+    """When each provider last sent something, and what became of it."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, dict[str, str]] = {}
+
+    def note(self, provider: str, outcome: str) -> None:
+        DELIVERED.labels(provider, outcome).inc()
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        self.seen[provider] = {"at": at, "outcome": outcome}
+
+
+def make_router(
+    secrets: Sequence[HookSecret],
+    log: PushLog,
+    deliveries: Deliveries,
+    last: LastDeliveries,
+) -> APIRouter:
+    """Both addresses."""
+    router = APIRouter(tags=["webhooks"])
+
+    @router.post("/api/webhooks/{provider}", status_code=202)
+    @router.post("/api/events/http/{provider}", status_code=202)
+    async def webhook(provider: str, request: Request) -> Response:
+        """A signed delivery of a Git host."""
+        if provider not in PROVIDERS:
+            raise NotFound(f"No webhooks of {provider!r} are known here")
+        body = await _body(request)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        delivery = Delivery(provider, headers, body)  # type: ignore[arg-type]
+        try:
+            outcome = await receive(delivery, secrets, log, deliveries)
+        except CallboardError as error:
+            last.note(provider, error.name)
+            raise
+        last.note(provider, outcome)
+        return json_response({"status": outcome}, status=202)
+
+    return router
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LIMIT:
+            raise TooLarge(f"body: over the limit of {LIMIT} bytes")
+    return bytes(body)

@@ -1,0 +1,106 @@
+"""One webhook delivery, from raw bytes to a published push.
+
+Published first, remembered afterwards: a delivery that could not be told is refused
+with 503, so that its host sends it again, and one that was told twice is harmless.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+import orjson
+
+from services.gateway.ports import Deliveries, PushLog
+from services.gateway.webhooks.payloads import pushes
+from services.gateway.webhooks.signatures import HookSecret, Provider, signing_hosts
+from shared.contracts.errors import Forbidden, Invalid
+
+Outcome = Literal["accepted", "ignored", "duplicate"]
+
+EVENT_HEADERS: dict[str, str] = {
+    "github": "x-github-event",
+    "gitea": "x-gitea-event",
+    "gitlab": "x-gitlab-event",
+    "bitbucket": "x-event-key",
+}
+PUSH_EVENTS = frozenset(
+    {"push", "Push Hook", "Tag Push Hook", "repo:push", "repo:refs_changed"}
+)
+#: The headers that number deliveries; older GitLab and Bitbucket have none.
+DELIVERY_HEADERS: dict[str, tuple[str, ...]] = {
+    "github": ("x-github-delivery",),
+    "gitea": ("x-gitea-delivery", "x-github-delivery"),
+    "gitlab": ("idempotency-key", "x-gitlab-event-uuid"),
+    "bitbucket": ("x-request-uuid", "x-request-id"),
+}
+MUST_NUMBER = frozenset({"github", "gitea"})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request of a host; header names are lower case."""
+
+    provider: Provider
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def receive(
+    delivery: Delivery,
+    secrets: Sequence[HookSecret],
+    log: PushLog,
+    deliveries: Deliveries,
+) -> Outcome:
+    """Tell the pushes of a delivery, once.
+
+    Raises:
+        Forbidden: if it is unsigned, forged, or about a host that did not sign it.
+        Invalid: if it is malformed, naming the field.
+        Unavailable: if it could not be published: the host shall send it again.
+    """
+    hosts = signing_hosts(delivery.provider, delivery.headers, delivery.body, secrets)
+    event = delivery.headers.get(EVENT_HEADERS[delivery.provider])
+    if not event:
+        raise Invalid(f"{EVENT_HEADERS[delivery.provider]}: the header is missing")
+    if event not in PUSH_EVENTS:
+        return "ignored"
+    number = _number(delivery)
+    found = pushes(delivery.provider, _payload(delivery), number)
+    for push in found:
+        if push.host not in hosts:
+            raise Forbidden(f"The delivery is about {push.host}, which did not sign it")
+    key = f"{delivery.provider}:{number}"
+    if await deliveries.told(key):
+        return "duplicate"
+    await log.tell(found)
+    await deliveries.mark(key)
+    return "accepted"
+
+
+def _number(delivery: Delivery) -> str:
+    for name in DELIVERY_HEADERS[delivery.provider]:
+        found = delivery.headers.get(name)
+        if found:
+            return found[:200]
+    if delivery.provider in MUST_NUMBER:
+        name = DELIVERY_HEADERS[delivery.provider][0]
+        raise Invalid(f"{name}: the header is missing")
+    return hashlib.sha256(delivery.body).hexdigest()
+
+
+def _payload(delivery: Delivery) -> Mapping[str, Any]:
+    body = delivery.body
+    kind = delivery.headers.get("content-type", "").partition(";")[0].strip()
+    if kind == "application/x-www-form-urlencoded":
+        body = (
+            parse_qs(body.decode("utf-8", "replace")).get("payload", [""])[0].encode()
+        )
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"body: is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise Invalid("body: must be a JSON object")
+    return found

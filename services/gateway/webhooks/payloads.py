@@ -1,0 +1,215 @@
+"""What each host's push webhook says, put into our words.
+
+Each host's own documentation of its push event is the source; only what is read here
+must be there.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.gateway.webhooks.signatures import Provider
+from shared.contracts.errors import Invalid
+from shared.contracts.gateway import RepositoryPushed
+
+ZEROS = "0" * 40
+#: GitHub lists at most this many commits of one push.
+GITHUB_COMMITS = 2048
+
+Payload = Mapping[str, Any]
+Parser = Callable[[Payload, str], list[RepositoryPushed]]
+
+
+def pushes(
+    provider: Provider, payload: Payload, delivery: str
+) -> list[RepositoryPushed]:
+    """The pushes in one delivery: one a ref.
+
+    Raises:
+        Invalid: naming the field that is missing or of another type.
+    """
+    parser = PARSERS[provider]
+    if provider == "bitbucket" and isinstance(payload.get("changes"), list):
+        parser = _bitbucket_server
+    return parser(payload, delivery)
+
+
+def _github(payload: Payload, delivery: str) -> list[RepositoryPushed]:
+    commits = _commits(payload)
+    before = _text(payload, "before")
+    listed = (
+        commits is not None
+        and len(commits) < GITHUB_COMMITS
+        and before != ZEROS
+        and not payload.get("forced")
+    )
+    return [
+        RepositoryPushed(
+            provider="github",
+            **_place(_text(payload, "repository.html_url")),
+            ref=_text(payload, "ref"),
+            before=before,
+            after=_text(payload, "after"),
+            changed_paths=_paths(commits or ()) if listed else None,
+            pusher=_first(payload, "sender.login", "pusher.name"),
+            pusher_name=_optional(payload, "pusher.name"),
+            delivery=delivery,
+        )
+    ]
+
+
+def _gitea(payload: Payload, delivery: str) -> list[RepositoryPushed]:
+    commits = _commits(payload)
+    before = _text(payload, "before")
+    total = payload.get("total_commits", len(commits or ()))
+    listed = commits is not None and total == len(commits) and before != ZEROS
+    return [
+        RepositoryPushed(
+            provider="gitea",
+            **_place(_text(payload, "repository.html_url")),
+            ref=_text(payload, "ref"),
+            before=before,
+            after=_text(payload, "after"),
+            changed_paths=_paths(commits or ()) if listed else None,
+            pusher=_first(
+                payload, "pusher.login", "pusher.username", "sender.login", "pusher"
+            ),
+            pusher_name=_optional(payload, "pusher.full_name"),
+            delivery=delivery,
+        )
+    ]
+
+
+def _gitlab(payload: Payload, delivery: str) -> list[RepositoryPushed]:
+    commits = _commits(payload)
+    before = _text(payload, "before")
+    total = payload.get("total_commits_count", len(commits or ()))
+    listed = commits is not None and total == len(commits) and before != ZEROS
+    return [
+        RepositoryPushed(
+            provider="gitlab",
+            **_place(_text(payload, "project.web_url")),
+            ref=_text(payload, "ref"),
+            before=before,
+            after=_text(payload, "after"),
+            changed_paths=_paths(commits or ()) if listed else None,
+            pusher=_first(payload, "user_username", "user_name"),
+            pusher_name=_optional(payload, "user_name"),
+            delivery=delivery,
+        )
+    ]
+
+
+def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
+    place = _place(_text(payload, "repository.links.html.href"))
+    found = []
+    for change in _list(payload, "push.changes"):
+        now, then = change.get("new"), change.get("old")
+        named = now or then
+        if not isinstance(named, Mapping):
+            raise Invalid("push.changes: each needs `new` or `old`")
+        kind = "tags" if named.get("type") == "tag" else "heads"
+        found.append(
+            RepositoryPushed(
+                provider="bitbucket",
+                **place,
+                ref=f"refs/{kind}/{_text(named, 'name')}",
+                before=_text(then, "target.hash") if then else ZEROS,
+                after=_text(now, "target.hash") if now else ZEROS,
+                pusher=_first(payload, "actor.nickname", "actor.display_name"),
+                pusher_name=_optional(payload, "actor.display_name"),
+                delivery=delivery,
+            )
+        )
+    return found
+
+
+def _bitbucket_server(payload: Payload, delivery: str) -> list[RepositoryPushed]:
+    links = _at(payload, "repository.links.self")
+    href = links[0].get("href") if isinstance(links, list) and links else None
+    if not isinstance(href, str):
+        raise Invalid("repository.links.self: must hold the repository's page")
+    place = _place(href.removesuffix("/browse"))
+    return [
+        RepositoryPushed(
+            provider="bitbucket",
+            **place,
+            ref=_text(change, "ref.id"),
+            before=_text(change, "fromHash"),
+            after=_text(change, "toHash"),
+            pusher=_first(payload, "actor.name", "actor.displayName"),
+            pusher_name=_optional(payload, "actor.displayName"),
+            delivery=delivery,
+        )
+        for change in _list(payload, "changes")
+    ]
+
+
+PARSERS: dict[str, Parser] = {
+    "github": _github,
+    "gitea": _gitea,
+    "gitlab": _gitlab,
+    "bitbucket": _bitbucket,
+}
+
+
+def _place(page: str) -> dict[str, str]:
+    parts = urlsplit(page)
+    repository = parts.path.strip("/").removesuffix(".git")
+    if parts.scheme not in ("http", "https") or not parts.netloc or not repository:
+        raise Invalid(f"repository: {page!r} is no address of a repository's page")
+    return {"host": parts.netloc.lower(), "repository": repository, "url": page}
+
+
+def _commits(payload: Payload) -> list[Payload] | None:
+    """The commits with their file lists; None when the host left lists out."""
+    found = payload.get("commits")
+    if not isinstance(found, list):
+        return None
+    commits = [commit for commit in found if isinstance(commit, Mapping)]
+    whole = all(isinstance(commit.get("modified"), list) for commit in commits)
+    return commits if whole and len(commits) == len(found) else None
+
+
+def _paths(commits: Iterable[Payload]) -> list[str]:
+    paths = {
+        path
+        for commit in commits
+        for name in ("added", "modified", "removed")
+        for path in commit.get(name) or ()
+        if isinstance(path, str)
+    }
+    return sorted(paths)
+
+
+def _at(payload: Any, path: str) -> Any:
+    for part in path.split("."):
+        payload = payload.get(part) if isinstance(payload, Mapping) else None
+    return payload
+
+
+def _text(payload: Any, path: str) -> str:
+    found = _at(payload, path)
+    if not isinstance(found, str) or not found:
+        raise Invalid(f"{path}: must be a non-empty string")
+    return found
+
+
+def _list(payload: Any, path: str) -> list[Payload]:
+    found = _at(payload, path)
+    if not isinstance(found, list) or not all(isinstance(i, Mapping) for i in found):
+        raise Invalid(f"{path}: must be a list of objects")
+    return found
+
+
+def _optional(payload: Any, path: str) -> str | None:
+    found = _at(payload, path)
+    return found if isinstance(found, str) and found else None
+
+
+def _first(payload: Any, *paths: str) -> str:
+    for path in paths:
+        found = _optional(payload, path)
+        if found is not None:
+            return found
+    raise Invalid(f"{paths[0]}: must be a non-empty string")

@@ -1,0 +1,253 @@
+"""Twins of the portal's ports: the public API over a small company, and sign-in."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from services.gateway.model import (
+    ApiAnswer,
+    Identity,
+    SignedIn,
+    SignInWays,
+    UserCard,
+)
+from services.gateway.ports import Params
+from shared.contracts.errors import NotFound
+from tests.gateway.portal.house import Entity, company, history
+
+CATALOG = "/api/catalog"
+
+
+class FakeApi:
+    """Answers what the catalog would of `entities`; keeps every call in `calls`.
+
+    `hidden` refs are as if they were not there, `away` makes all of it answer 503,
+    `denied` are permissions that authorize says no to.
+    """
+
+    def __init__(self, entities: dict[str, Entity] | None = None) -> None:
+        self.entities = company() if entities is None else entities
+        self.calls: list[tuple[str, str, Any]] = []
+        self.hidden: set[str] = set()
+        self.denied: set[str] = set()
+        self.away = False
+        self.histories: dict[str, list[Any]] = {}
+
+    async def call(
+        self,
+        identity: Identity,  # noqa: ARG002
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+    ) -> ApiAnswer:
+        pairs = list(params.items() if isinstance(params, Mapping) else params or ())
+        self.calls.append((method, path, json if json is not None else pairs))
+        if self.away:
+            return _error(503, "ServiceUnavailableError", "catalog is away")
+        many: dict[str, list[str]] = {}
+        for name, value in pairs:
+            for each in value if isinstance(value, list | tuple) else [value]:
+                many.setdefault(name, []).append(str(each))
+        return self._answer(method, path, many, json)
+
+    def _answer(
+        self, method: str, path: str, many: dict[str, list[str]], json: Any
+    ) -> ApiAnswer:
+        answers: dict[str, Callable[[], Any]] = {
+            f"{CATALOG}/entities/by-query": lambda: self._by_query(many),
+            f"{CATALOG}/entity-facets": lambda: {"facets": self._facets(many)},
+            f"{CATALOG}/entities/by-refs": lambda: {
+                "items": [self._seen(ref) for ref in json["entityRefs"]]
+            },
+            "/api/permission/authorize": lambda: {
+                "items": [self._decided(item) for item in json["items"]]
+            },
+            f"{CATALOG}/refresh": lambda: None,
+        }
+        if path in answers:
+            return _ok(answers[path]())
+        if path.startswith(f"{CATALOG}/entities/by-name/"):
+            return self._by_name(path)
+        if path.startswith(f"{CATALOG}/locations/by-entity/"):
+            return _ok({"id": "loc-1", "type": "url", "target": "https://x.y/z"})
+        if method == "DELETE":
+            return ApiAnswer(204, {}, b"")
+        return _error(404, "NotFoundError", f"No route for {path}")
+
+    def _seen(self, ref: str) -> Entity | None:
+        return None if ref in self.hidden else self.entities.get(ref)
+
+    def _decided(self, item: Any) -> Any:
+        denied = item["permission"]["name"] in self.denied
+        return {"id": item["id"], "result": "DENY" if denied else "ALLOW"}
+
+    def _by_name(self, path: str) -> ApiAnswer:
+        kind, namespace, name, *more = path.split("/by-name/")[1].split("/")
+        ref = f"{kind}:{namespace}/{name}"
+        found = self._seen(ref)
+        if found is None:
+            return _error(404, "NotFoundError", f"No entity named '{ref}'")
+        if more == ["history"]:
+            items = self.histories.get(ref) or history(ref)
+            return _ok({"items": items, "totalItems": len(items)})
+        return _ok(found)
+
+    def _by_query(self, many: dict[str, list[str]]) -> Any:
+        found = self._filtered(many)
+        order, _, direction = many.get("orderField", [""])[0].partition(",")
+        if order:
+            found = [each for each in found if _values(each, order)]
+            found.sort(
+                key=lambda each: _values(each, order)[0], reverse=direction == "desc"
+            )
+        term = many.get("fullTextFilterTerm", [""])[0].lower()
+        fields = ",".join(many.get("fullTextFilterFields", [])).split(",")
+        if term:
+            found = [
+                each
+                for each in found
+                if any(term in v for f in fields for v in _values(each, f))
+            ]
+        offset, limit = int(many.get("offset", ["0"])[0]), many.get("limit", ["20"])[0]
+        items = found[offset : offset + int(limit)]
+        return {"items": items, "totalItems": len(found), "pageInfo": {}}
+
+    def _facets(self, many: dict[str, list[str]]) -> Any:
+        found = self._filtered(many)
+        return {
+            facet: [
+                {"value": value, "count": count}
+                for value, count in sorted(
+                    Counter(
+                        value
+                        for each in found
+                        for value in _values(each, facet, case=True)
+                    ).items()
+                )
+            ]
+            for facet in many["facet"]
+        }
+
+    def _filtered(self, many: dict[str, list[str]]) -> list[Entity]:
+        sets = [_statements(text) for text in many.get("filter", [])]
+        return [
+            each
+            for ref, each in self.entities.items()
+            if ref not in self.hidden
+            and (not sets or any(_matches(each, statements) for statements in sets))
+        ]
+
+
+def _statements(text: str) -> dict[str, list[str] | None]:
+    found: dict[str, list[str] | None] = {}
+    for part in text.split(","):
+        key, sep, value = part.partition("=")
+        if not sep:
+            found[key] = None
+        else:
+            known = found.setdefault(key, [])
+            assert known is not None
+            known.append(value.lower())
+    return found
+
+
+def _matches(each: Entity, statements: dict[str, list[str] | None]) -> bool:
+    return all(
+        bool(_values(each, key))
+        if wanted is None
+        else any(value in wanted for value in _values(each, key))
+        for key, wanted in statements.items()
+    )
+
+
+def _values(each: Entity, path: str, *, case: bool = False) -> list[str]:
+    if path.startswith("relations."):
+        kind = path.partition(".")[2].lower()
+        return [
+            one["targetRef"] for one in each["relations"] if one["type"].lower() == kind
+        ]
+    if path.startswith("metadata.annotations."):
+        value: Any = each["metadata"]["annotations"].get(path.split(".", 2)[2])
+    else:
+        value = each
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return [str(one) if case else str(one).lower() for one in values]
+
+
+def _ok(value: Any) -> ApiAnswer:
+    return ApiAnswer(200, {"content-type": "application/json"}, orjson.dumps(value))
+
+
+def _error(status: int, name: str, message: str) -> ApiAnswer:
+    body = orjson.dumps({"error": {"name": name, "message": message}})
+    return ApiAnswer(status, {"content-type": "application/json"}, body)
+
+
+class FakeSessions:
+    """Sessions as the cookie's plain text: `callboard_session=user:default/ann`."""
+
+    def __init__(self, *, guest: bool = True, development: bool = True) -> None:
+        self._ways = SignInWays(guest=guest, development=development)
+
+    async def identity(self, headers: Mapping[str, str]) -> Identity | None:
+        cookies = dict(
+            pair.strip().split("=", 1)
+            for pair in headers.get("cookie", "").split(";")
+            if "=" in pair
+        )
+        subject = cookies.get("callboard_session")
+        return None if not subject else _identity(subject)
+
+    def ways(self) -> SignInWays:
+        return self._ways
+
+    async def sign_in_guest(self) -> SignedIn:
+        return _signed_in("user:development/guest")
+
+    async def sign_in_as(self, user_ref: str) -> SignedIn:
+        if user_ref not in company():
+            raise NotFound(f"No user {user_ref}")
+        return _signed_in(user_ref)
+
+    async def sign_out(self, headers: Mapping[str, str]) -> str:  # noqa: ARG002
+        return "callboard_session=; Path=/; Max-Age=0"
+
+
+def _identity(subject: str) -> Identity:
+    if subject == "user:development/guest":
+        return Identity(subject, "guest", (subject,), by_cookie=True)
+    user = company().get(subject)
+    groups = [
+        each["targetRef"]
+        for each in (user or {}).get("relations", [])
+        if each["type"] == "memberOf"
+    ]
+    return Identity(subject, "user", (subject, *groups), by_cookie=True)
+
+
+def _signed_in(subject: str) -> SignedIn:
+    cookie = f"callboard_session={subject}; Path=/; HttpOnly; SameSite=Lax"
+    return SignedIn(_identity(subject), cookie)
+
+
+class FakeUsers:
+    """The company's people."""
+
+    async def users(self, text: str = "", *, limit: int = 50) -> Sequence[UserCard]:
+        return [
+            UserCard(
+                ref,
+                each["metadata"]["name"],
+                each["spec"]["profile"]["displayName"],
+                groups=each["spec"]["memberOf"],
+            )
+            for ref, each in company().items()
+            if ref.startswith("user:")
+            and text.lower() in each["spec"]["profile"]["displayName"].lower()
+        ][:limit]

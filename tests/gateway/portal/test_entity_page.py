@@ -1,0 +1,195 @@
+"""The entity page: head, tabs, relations, activity, errors and actions."""
+
+import pytest
+
+from services.gateway.portal.entities import entity_href, spec_ref, summarize
+from services.gateway.portal.history import by_commit, changes_of, lines_of, moment_of
+from tests.gateway.portal.conftest import Client
+from tests.gateway.portal.fakes import FakeApi
+from tests.gateway.portal.house import history
+
+BOOKING = "/catalog/default/component/booking"
+
+
+async def test_the_head_answers_the_first_question(client: Client) -> None:
+    """What it is, whose, part of what, how alive."""
+    text = (await client().get(BOOKING)).text
+    for words in (
+        "<h1>Booking</h1>",
+        "Holds seats while somebody decides",
+        'href="/catalog/default/group/box-office-team"',
+        'href="/catalog/default/system/sales"',
+        ">production</span>",
+    ):
+        assert words in text
+
+
+async def test_whom_to_ask_names_people(client: Client) -> None:
+    """The owner's address and members stand on the page."""
+    text = (await client().get(BOOKING)).text
+    assert "mailto:box-office-team%40playhouse.example" in text
+    assert "Bao Tran" in text
+    assert "Carla Ruiz" not in text
+
+
+async def test_the_picture_links_and_has_a_twin_in_words(client: Client) -> None:
+    """Each box is a link, and the same stands as text."""
+    text = (await client().get(BOOKING)).text
+    assert '<svg class="graph"' in text
+    assert '<a href="/catalog/default/api/booking-api"><g class="node' in text
+    assert "component:default/seat-map depends on component:default/booking" in text
+
+
+async def test_tabs_are_those_that_have_something(client: Client) -> None:
+    """No docs tab without docs, no API tab without an API."""
+    booking = (await client().get(BOOKING)).text
+    assert 'href="/docs/default/component/booking"' in booking
+    printer = (await client().get("/catalog/default/component/ticket-printer")).text
+    assert "/docs/default/component/ticket-printer" not in printer
+    assert "/catalog/default/component/ticket-printer/api" not in printer
+
+
+async def test_errors_of_the_descriptor_stand_on_top(client: Client) -> None:
+    """The message, and the way to where it is mended."""
+    text = (await client().get("/catalog/default/component/basket")).text
+    assert "The descriptor has an error" in text
+    assert "must be a string, line 9" in text
+    assert "/edit/main/catalog-info.yaml" in text
+
+
+async def test_activity_says_who_why_and_what(client: Client) -> None:
+    """A push shows its commit's subject, its author and the lines."""
+    text = (await client().get(f"{BOOKING}/activity")).text
+    assert "Say what booking is for" in text
+    assert "Ann Becker" in text
+    assert "metadata.description" in text
+    assert "To be written" in text
+    assert "Registered" in text
+
+
+async def test_missing_things_are_said_to_be_missing(client: Client) -> None:
+    """A relation to nothing is shown, and leads nowhere."""
+    text = (await client().get("/catalog/default/component/checkout/dependencies")).text
+    assert "component:default/gone is not in the catalog" in text
+    assert 'href="/catalog/default/component/gone"' not in text
+
+
+async def test_a_hidden_neighbour_is_not_betrayed(client: Client, api: FakeApi) -> None:
+    """Nothing but the ref that the visible entity itself declares."""
+    api.hidden = {"component:default/ledger"}
+    text = (await client().get("/catalog/default/component/checkout")).text
+    assert "what accounting reads" not in text
+    assert ">Ledger<" not in text
+
+
+async def test_raw_is_yaml_with_its_origin(client: Client) -> None:
+    """The document as the catalog has it, and where it was read."""
+    text = (await client().get(f"{BOOKING}/raw")).text
+    assert "kind: Component" in text
+    assert "Read from" in text
+    assert "url:https://git.playhouse.example/house" in text
+
+
+async def test_actions_stand_where_the_policy_allows(
+    client: Client, api: FakeApi
+) -> None:
+    """Who may not, sees no button; who may, gets it done."""
+    assert "Unregister…" in (await client().get(BOOKING)).text
+    api.denied = {"catalog.entity.delete", "catalog.entity.refresh"}
+    text = (await client().get(BOOKING)).text
+    assert "Unregister…" not in text
+    assert "Read again now" not in text
+
+
+async def test_refresh_asks_the_catalog_and_returns(
+    client: Client, api: FakeApi
+) -> None:
+    """One press, and back on the page."""
+    answer = await client().post(f"{BOOKING}/refresh")
+    assert answer.headers["location"] == BOOKING
+    body = {"entityRef": "component:default/booking"}
+    assert ("POST", "/api/catalog/refresh", body) in api.calls
+
+
+@pytest.mark.parametrize(
+    ("what", "path"),
+    [
+        ("location", "/api/catalog/locations/loc-1"),
+        ("entity", "/api/catalog/entities/by-uid/uid-component-booking"),
+    ],
+)
+async def test_unregistering_asks_first(
+    client: Client, api: FakeApi, what: str, path: str
+) -> None:
+    """The page says what else would go; the form does what was chosen."""
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert "other entities leave the catalog" in text
+    answer = await client().post(f"{BOOKING}/unregister", data={"what": what})
+    assert answer.headers["location"] == "/catalog"
+    assert ("DELETE", path, []) in api.calls
+
+
+async def test_groups_show_what_they_own(client: Client) -> None:
+    """By kind, with members as people."""
+    text = (await client().get("/catalog/default/group/payments-team")).text
+    assert "Owns: Components" in text
+    assert "Members" in text
+    assert "Dmitri Volkov" in text
+
+
+async def test_an_api_shows_its_definition(client: Client) -> None:
+    """And its text can be had as a file."""
+    page = await client().get("/catalog/default/api/booking-api/api")
+    assert "OpenAPI" in page.text
+    raw = await client().get("/catalog/default/api/booking-api/api/definition")
+    assert raw.text.startswith("openapi: 3.1.0")
+    assert raw.headers["content-type"].startswith("text/plain")
+
+
+def test_refs_in_specs_are_completed() -> None:
+    """Kind and namespace come from the field and the entity, as in the catalog."""
+    entity = {
+        "kind": "Component",
+        "metadata": {"name": "x", "namespace": "Shop"},
+        "spec": {"owner": "team-a", "system": "a:b:c/d/e", "dependsOn": 3},
+    }
+    assert spec_ref(entity, "owner", "group") == "group:shop/team-a"
+    assert spec_ref(entity, "dependsOn", "component") == ""
+
+
+def test_addresses_are_quoted() -> None:
+    """A name may hold what an address may not."""
+    assert entity_href("api:default/a b") == "/catalog/default/api/a%20b"
+
+
+def test_long_texts_show_the_lines_that_changed() -> None:
+    """Of a thousand lines the one that differs, with its neighbours."""
+    before = "\n".join(f"line {number}" for number in range(1000))
+    lines = lines_of(before, before.replace("line 500\n", "line 5e2\n"))
+    assert [line.text for line in lines if line.kind == "before"] == ["line 500"]
+    assert [line.text for line in lines if line.kind == "after"] == [
+        "line five hundred"
+    ]
+    assert len(lines) == 6
+
+
+def test_values_that_are_no_text_are_shown_as_json() -> None:
+    """Lists and objects differ line by line too."""
+    changes = changes_of([{"path": "spec.tags", "before": ["a"], "after": ["a", "b"]}])
+    assert [line.text for line in changes[0].lines if line.kind == "after"] == [
+        '  "a",',
+        '  "b"',
+    ]
+
+
+def test_changes_of_one_commit_are_one_moment() -> None:
+    """Home names a push once, with all entities it touched."""
+    items = [history(f"component:default/{name}")[0] for name in ("a", "b")]
+    refs = ["component:default/a", "component:default/b"]
+    moments = [
+        moment_of(item, {}, summarize(ref))
+        for item, ref in zip(items, refs, strict=True)
+    ]
+    found = by_commit(moments)
+    assert len(found) == 1
+    assert [each.ref for each in found[0].entities] == refs

@@ -1,0 +1,235 @@
+"""What stands around every page: safety, sign-in, errors, assets, preferences."""
+
+import re
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.gateway.portal.assets import Assets
+from services.gateway.portal.pages.sign_in import local_address
+from services.gateway.portal.router import make_portal
+from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.fakes import FakeApi, FakeSessions, FakeUsers
+
+PAGES = (
+    "/",
+    "/catalog",
+    "/catalog/default/component/booking",
+    "/catalog/default/component/booking/dependencies",
+    "/catalog/default/api/booking-api/api",
+    "/catalog/default/component/booking/activity",
+    "/catalog/default/component/booking/raw",
+    "/catalog/default/component/booking/unregister",
+    "/graph",
+    "/styleguide",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_carry_no_inline_script_or_style(client: Client, path: str) -> None:
+    """The strict content security policy would refuse them in silence."""
+    answer = await client().get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]*\ssrc=)", answer.text)
+    assert not re.search(r"<[^>]+\s(style|on\w+)=", answer.text)
+    assert "<style" not in answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_ask_nothing_of_other_hosts(client: Client, path: str) -> None:
+    """No page needs the internet."""
+    text = (await client().get(path)).text
+    loaded = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="([^"]+)"', text)
+    assert loaded
+    assert all(address.startswith("/") for address in loaded)
+
+
+async def test_nobody_is_sent_to_the_sign_in_and_back(client: Client) -> None:
+    """The wanted address survives the sign-in."""
+    nobody = client(None)
+    answer = await nobody.get("/catalog?kind=api&owner=group:a/x")
+    assert answer.status_code == 303
+    where = answer.headers["location"]
+    assert where == "/sign-in?next=%2Fcatalog%3Fkind%3Dapi%26owner%3Dgroup%3Aa%2Fx"
+    page = await nobody.get(where)
+    assert 'value="/catalog?kind=api&amp;owner=group:a/x"' in page.text
+
+
+async def test_a_guest_signs_in_and_out(client: Client) -> None:
+    """Both are one press of a button."""
+    nobody = client(None)
+    entered = await nobody.post("/sign-in/guest", data={"next": "/graph"})
+    assert entered.headers["location"] == "/graph"
+    assert GUEST in entered.headers["set-cookie"]
+    left = await nobody.post("/sign-out")
+    assert "Max-Age=0" in left.headers["set-cookie"]
+
+
+async def test_the_development_sign_in_finds_people(client: Client) -> None:
+    """A name narrows the list; choosing somebody begins their session."""
+    nobody = client(None)
+    page = await nobody.get("/sign-in?text=bao")
+    assert "Bao Tran" in page.text
+    assert "Ann Becker" not in page.text
+    entered = await nobody.post("/sign-in/as", data={"user": "user:default/bao"})
+    assert "user:default/bao" in entered.headers["set-cookie"]
+    unknown = await nobody.post("/sign-in/as", data={"user": "user:default/nobody"})
+    assert unknown.headers["location"].startswith("/sign-in?")
+
+
+async def test_the_banner_says_that_anybody_may_be_anybody(client: Client) -> None:
+    """It stands on every page while the development sign-in is allowed."""
+    assert "Development sign-in" in (await client().get("/catalog")).text
+    app = make_portal(FakeApi(), FakeSessions(development=False), FakeUsers())
+    assert app.state.portal.frame.development is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "address"),
+    [
+        ("/catalog?x=1", "/catalog?x=1"),
+        ("https://evil.example", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/sign-in?next=/", "/"),
+        ("/a\nb", "/"),
+        ("", "/"),
+    ],
+)
+def test_the_way_on_stays_in_the_portal(wanted: str, address: str) -> None:
+    """A link to the sign-in page must not lead people elsewhere."""
+    assert local_address(wanted) == address
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}],
+)
+async def test_other_sites_forms_are_refused(
+    client: Client, api: FakeApi, headers: dict[str, str]
+) -> None:
+    """The session cookie alone does not prove that the reader meant it."""
+    path = "/catalog/default/component/booking/refresh"
+    answer = await client().post(path, headers=headers)
+    assert answer.status_code == 403
+    assert api.calls == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/catalog/default/component/nope", 404, "There is nothing here"),
+        ("/no-such-page", 404, "There is nothing here"),
+        ("/graph?entity=nonsense", 400, "must be a full ref"),
+    ],
+)
+async def test_errors_say_what_to_do(
+    client: Client, path: str, status: int, words: str
+) -> None:
+    """An error page explains itself and leads on."""
+    answer = await client().get(path)
+    assert answer.status_code == status
+    assert words in answer.text
+    assert 'href="/catalog"' in answer.text
+
+
+async def test_a_service_that_is_away_is_a_503(client: Client, api: FakeApi) -> None:
+    """It says that nothing was lost and when to try again."""
+    reader = client()
+    await reader.get("/")
+    api.away = True
+    answer = await reader.get("/catalog")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "2"
+    assert "Nothing was lost" in answer.text
+
+
+async def test_a_mistake_in_the_portal_tells_no_details(
+    client: Client, api: FakeApi
+) -> None:
+    """What nobody foresaw is logged, and the page gives a number for it."""
+    api.entities["component:default/broken"] = {"kind": "Component", "metadata": {}}
+    answer = await client().get("/catalog/default/component/broken")
+    assert answer.status_code == 500
+    assert "This page broke" in answer.text
+    assert "KeyError" not in answer.text
+
+
+async def test_assets_are_kept_for_ever_under_their_digest(client: Client) -> None:
+    """A new file has a new address, so a browser never asks twice."""
+    reader = client()
+    page = await reader.get("/catalog")
+    sheet = re.search(r'href="(/assets/[0-9a-f]{12}/css/portal.css)"', page.text)
+    assert sheet
+    answer = await reader.get(sheet[1])
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"].startswith("text/css")
+    stale = await reader.get("/assets/000000000000/css/portal.css")
+    assert stale.headers["cache-control"] == "no-cache"
+    assert (await reader.get("/assets/x/../router.py")).status_code == 404
+
+
+def test_scripts_stay_within_their_budget() -> None:
+    """Less than 100 kB of JavaScript on a page, before compression."""
+    assets = Assets()
+    sizes = {name: len(asset.body) for name, asset in assets._files.items()}
+    scripts = sum(size for name, size in sizes.items() if name.endswith(".js"))
+    assert 0 < scripts < 100_000
+    assert sizes["css/portal.css"] < 60_000
+
+
+async def test_preferences_are_kept_in_cookies(client: Client) -> None:
+    """Theme and density change the page's root; nonsense is refused."""
+    reader = client()
+    form = {"theme": "dark", "density": "compact", "next": "/catalog"}
+    answer = await reader.post("/preferences", data=form)
+    assert answer.headers["location"] == "/catalog"
+    page = await reader.get("/catalog")
+    assert '<html lang="en" data-theme="dark" data-density="compact">' in page.text
+    wrong = await reader.post("/preferences", data={"theme": "pink"})
+    assert wrong.status_code == 400
+
+
+async def test_what_people_wrote_is_text(client: Client, api: FakeApi) -> None:
+    """Names, descriptions and diffs are escaped wherever they stand."""
+    trap = '<img src=x onerror="alert(1)">'
+    metadata = api.entities["component:default/booking"]["metadata"]
+    metadata["title"] = metadata["description"] = trap
+    metadata["tags"] = [trap]
+    for path in ("/", "/catalog", *PAGES[2:]):
+        text = (await client().get(path)).text
+        assert "<img src=x" not in text, path
+    assert "<b>while</b>" not in (await client().get(PAGES[5])).text
+
+
+async def test_links_that_run_scripts_lead_nowhere(client: Client) -> None:
+    """`javascript:` passes the descriptor's rules and must not pass the page."""
+    text = (await client().get("/catalog/default/component/booking")).text
+    assert "javascript:" not in text
+    assert "Trap (not a web address)" in text
+
+
+async def test_a_prefetched_page_may_be_kept_for_a_moment(client: Client) -> None:
+    """Only such a page: a reload always asks the server."""
+    reader = client()
+    fetched = await reader.get("/catalog", headers={"x-purpose": "prefetch"})
+    assert fetched.headers["cache-control"] == "private, max-age=5"
+    asked = await reader.get("/catalog")
+    assert asked.headers["cache-control"] == "private, no-cache"
+    assert "Cookie" in asked.headers["vary"]
+
+
+async def test_the_style_guide_is_for_development(portal: FastAPI) -> None:
+    """A portal for people has none."""
+    assert portal.state.portal.frame.development
+    app = make_portal(FakeApi(), FakeSessions(development=False), FakeUsers())
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://portal.test",
+        cookies={"callboard_session": GUEST},
+    ) as reader:
+        assert (await reader.get("/styleguide")).status_code == 404

@@ -1,0 +1,236 @@
+"""A gateway that runs on a real port, and services in miniature behind it."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import (
+    JSONResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.routing import Route
+
+from services.gateway.main import create_app
+from services.gateway.settings import Settings
+from shared.contracts.ref import parse_ref, ref_of
+from shared.kit.auth import PrincipalTokens
+from shared.kit.config import PortalConfig
+from shared.kit.policy import matches
+from shared.kit.web import caller_of
+from tests.waiting import until_now
+
+SECRET = "a-secret-for-tests-only-0123456789abcdef"
+STATIC = "static-token-of-the-tests"
+HOOK_SECRET = "hook-secret-of-the-tests"
+STAND_IN_LIMIT = 4 * 1024 * 1024
+
+
+def configuration(**sections: Any) -> PortalConfig:
+    """An installation like the example's; a section given replaces the default."""
+    return PortalConfig.model_validate(
+        {
+            "organization": {"name": "Playhouse"},
+            "integrations": {
+                "local": [
+                    {"host": "git.playhouse.example", "webhookSecret": HOOK_SECRET}
+                ],
+                "github": [{"host": "github.com", "webhookSecret": HOOK_SECRET}],
+                "gitlab": [{"host": "gitlab.com", "webhookSecret": HOOK_SECRET}],
+                "bitbucketCloud": [
+                    {"host": "bitbucket.org", "webhookSecret": HOOK_SECRET}
+                ],
+            },
+            "auth": {
+                "environment": "development",
+                "developmentSignIn": True,
+                "providers": {"guest": {}},
+                "staticTokens": [{"subject": "robot", "token": STATIC}],
+            },
+            "permission": {
+                "enabled": True,
+                "platformTeam": ["group:default/platform"],
+            },
+            **sections,
+        }
+    )
+
+
+class StandIn:
+    """The services behind the gateway, small: they tell what reached them."""
+
+    def __init__(self) -> None:
+        self.entities: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
+        self.left = threading.Event()
+        self.tokens = PrincipalTokens(SECRET)
+        self.app = Starlette(
+            routes=[
+                Route("/entities/by-name/{kind}/{namespace}/{name}", self.entity),
+                Route("/entities/by-query", self.users),
+                Route(
+                    "/.well-known/backstage/permissions/apply-conditions",
+                    self.conditions,
+                    methods=["POST"],
+                ),
+                Route("/readyz", self.ready),
+                Route("/moved", self.moved),
+                Route("/endless", self.endless),
+                Route("/hanging", self.hanging),
+                Route("/large", self.large),
+                Route("/refused", self.refused),
+                Route(
+                    "/{path:path}",
+                    self.echo,
+                    methods=["GET", "POST", "PUT", "DELETE"],
+                ),
+            ]
+        )
+        self.app.state.tokens = self.tokens
+
+    def put(self, *entities: dict[str, Any]) -> None:
+        """Make these known; `spec.memberOf` becomes relations."""
+        for entity in entities:
+            relations = [
+                {
+                    "type": "memberOf",
+                    "targetRef": str(parse_ref(name, default_kind="group")),
+                }
+                for name in entity["spec"].get("memberOf", ())
+            ]
+            owner = entity["spec"].get("owner")
+            if owner:
+                ref = str(parse_ref(owner, default_kind="group"))
+                relations.append({"type": "ownedBy", "targetRef": ref})
+            self.entities[str(ref_of(entity))] = {**entity, "relations": relations}
+
+    async def entity(self, request: Request) -> Response:
+        values = request.path_params
+        ref = f"{values['kind']}:{values['namespace']}/{values['name']}".lower()
+        self.asked.append(ref)
+        found = self.entities.get(ref)
+        return JSONResponse(found or {}, 200 if found else 404)
+
+    async def users(self, request: Request) -> Response:
+        text = request.query_params.get("fullTextFilterTerm", "")
+        found = [
+            entity
+            for ref, entity in sorted(self.entities.items())
+            if ref.startswith("user:") and text in entity["metadata"]["name"]
+        ]
+        return JSONResponse({"items": found, "totalItems": len(found), "pageInfo": {}})
+
+    async def conditions(self, request: Request) -> Response:
+        items = (await request.json())["items"]
+        results = []
+        for item in items:
+            entity = self.entities.get(str(parse_ref(item["resourceRef"])))
+            met = entity is not None and matches(item["conditions"], entity)
+            results.append({"id": item["id"], "result": "ALLOW" if met else "DENY"})
+        return JSONResponse({"items": results})
+
+    async def ready(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok", "checks": {"documents": "ok"}})
+
+    async def moved(self, _: Request) -> Response:
+        return RedirectResponse("/static/docs/default/component/web", 301)
+
+    async def refused(self, _: Request) -> Response:
+        return JSONResponse({"error": {"name": "NotFoundError", "message": "no"}}, 404)
+
+    async def large(self, _: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(64):
+                yield b"x" * 65536
+
+        return StreamingResponse(chunks(), media_type="text/plain")
+
+    async def endless(self, _: Request) -> Response:
+        async def frames() -> AsyncIterator[bytes]:
+            try:
+                yield b"event: log\ndata: one\n\n"
+                await asyncio.Event().wait()
+            finally:
+                self.left.set()
+
+        return StreamingResponse(frames(), media_type="text/event-stream")
+
+    async def hanging(self, request: Request) -> Response:
+        while not await request.is_disconnected():
+            await asyncio.wait({asyncio.create_task(_soon())})
+        self.left.set()
+        return Response(status_code=204)
+
+    async def echo(self, request: Request) -> Response:
+        body = b"".join([chunk async for chunk in request.stream()])
+        principal = caller_of(request)
+        return JSONResponse(
+            {
+                "method": request.method,
+                "path": request.url.path,
+                "query": request.url.query,
+                "headers": dict(request.headers),
+                "bytes": len(body),
+                "subject": principal.subject,
+                "kind": principal.kind,
+                "ownership": list(principal.ownership),
+                "permission": principal.permission,
+                "decision": principal.decision,
+                "conditions": principal.conditions,
+            }
+        )
+
+
+async def _soon() -> None:
+    await asyncio.sleep(0)
+
+
+@contextlib.contextmanager
+def served(app: Callable[[], Any]) -> Iterator[str]:
+    """Serve an app in a thread of its own; its address."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(256)
+        config = uvicorn.Config(
+            app, factory=True, log_config=None, ws="none", timeout_graceful_shutdown=2
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listening]}, daemon=True
+        )
+        thread.start()
+        until_now(lambda: server.started or not thread.is_alive(), 20, "a server")
+        assert server.started, "the app did not start"
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)
+
+
+def settings_for(
+    address: str, *, mongodb: str, kafka: str, data: Path, **more: Any
+) -> Settings:
+    """The gateway's settings with every service at `address`."""
+    names = ("gateway", "catalog", "scaffolder", "techdocs", "search")
+    urls = {f"{name}_url": address for name in names}
+    return Settings(
+        mongodb=mongodb,
+        kafka=kafka,
+        data=data,
+        config=data / "unused.yaml",
+        service_secret=SECRET,
+        port=0,
+        **{**urls, **more},
+    )
+
+
+def gateway_app(settings: Settings, config: PortalConfig) -> Callable[[], Any]:
+    """What `served` needs to serve a gateway."""
+    return lambda: create_app(settings, config=config)

@@ -1,0 +1,186 @@
+"""Requests through the gateway to the services."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from services.gateway.forward import headers as hdr
+from shared.kit.auth import Principal, PrincipalTokens
+from tests.gateway.running import SECRET, StandIn
+from tests.waiting import until
+
+
+async def test_a_request_reaches_its_service_unchanged(ask, robot) -> None:
+    """Method, path, query and body arrive as sent, below the plugin's root."""
+    answer = await ask.post(
+        "/api/catalog/refresh?a=1&b=%20x", content=b"x" * 70_000, headers=robot
+    )
+    seen = answer.json()
+    assert (seen["method"], seen["path"], seen["query"]) == (
+        "POST",
+        "/refresh",
+        "a=1&b=%20x",
+    )
+    assert seen["bytes"] == 70_000
+
+
+async def test_a_streamed_body_reaches_its_service(ask, robot) -> None:
+    """A body without a length is passed on in chunks."""
+
+    async def chunks():
+        for _ in range(50):
+            yield b"y" * 10_000
+
+    answer = await ask.post("/api/catalog/locations", content=chunks(), headers=robot)
+    assert answer.json()["bytes"] == 500_000
+
+
+async def test_the_service_learns_who_asks_and_nobody_elses_word(ask, sign_in) -> None:
+    """The principal is the gateway's; credentials and forgeries stay outside."""
+    forged = PrincipalTokens(SECRET).sign(Principal("service:evil", "service"))
+    headers = {
+        **await sign_in("ann"),
+        "callboard-principal": forged,
+        "callboard-on-behalf-of": "user:default/kim",
+        "cookie": "a=b",
+    }
+    seen = (await ask.get("/api/catalog/entities", headers=headers)).json()
+    assert seen["subject"] == "user:default/ann"
+    assert seen["ownership"] == ["user:default/ann", "group:default/box-office"]
+    assert seen["permission"] == "catalog.entity.read"
+    assert seen["decision"] == "conditional"
+    assert not {"authorization", "cookie", "callboard-on-behalf-of"} & set(
+        seen["headers"]
+    )
+
+
+async def test_a_request_carries_its_trace(ask, robot) -> None:
+    """The trace goes on under a new span; the correlation id is kept."""
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    headers = {**robot, "traceparent": parent, "x-request-id": "abc-1"}
+    seen = (await ask.get("/api/search/query", headers=headers)).json()["headers"]
+    assert seen["traceparent"].split("-")[1] == parent.split("-")[1]
+    assert seen["traceparent"] != parent
+    assert seen["x-request-id"] == "abc-1"
+
+
+async def test_nobody_is_answered_without_credentials(ask) -> None:
+    """401 in Backstage's words, with the address below the plugin."""
+    answer = await ask.get("/api/catalog/entities?filter=kind=x")
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "error": {"name": "AuthenticationError", "message": "Missing credentials"},
+        "request": {"method": "GET", "url": "/entities?filter=kind=x"},
+        "response": {"statusCode": 401},
+    }
+
+
+async def test_an_unknown_plugin_is_not_found(ask, robot) -> None:
+    """Nothing answers under a plugin that is not there, signed in or not."""
+    for headers in ({}, robot):
+        answer = await ask.get("/api/proxy/test", headers=headers)
+        assert (answer.status_code, answer.text) == (404, "")
+
+
+async def test_errors_of_services_pass_unchanged(ask, robot) -> None:
+    """Status and body are the service's."""
+    answer = await ask.get("/api/catalog/refused", headers=robot)
+    assert answer.status_code == 404
+    assert answer.json() == {"error": {"name": "NotFoundError", "message": "no"}}
+
+
+async def test_redirects_keep_the_public_path(ask, robot) -> None:
+    """A service knows nothing of `/api/{plugin}`; its redirects get it."""
+    answer = await ask.get("/api/techdocs/moved", headers=robot)
+    assert answer.status_code == 301
+    assert answer.headers["location"] == (
+        "/api/techdocs/static/docs/default/component/web"
+    )
+
+
+async def test_large_answers_stream_through(ask, robot) -> None:
+    """Four megabytes without a length arrive whole."""
+    answer = await ask.get("/api/catalog/large", headers=robot)
+    assert len(answer.content) == 64 * 65536
+
+
+@pytest.mark.parametrize("path", ["/api/scaffolder/endless", "/api/search/hanging"])
+async def test_a_client_that_leaves_ends_the_request(
+    ask: httpx.AsyncClient, robot, stand_in: StandIn, path: str
+) -> None:
+    """The service is told at once, whether it was answering or still thinking."""
+    stand_in.left.clear()
+    request = ask.build_request("GET", path, headers=robot)
+    sending = asyncio.create_task(ask.send(request, stream=True))
+    if path.endswith("endless"):
+        answer = await sending
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "event: log"
+        await answer.aclose()
+    else:
+        await asyncio.wait({sending}, timeout=0.5)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    await until(stand_in.left.is_set, 5, "the service to be told")
+
+
+async def test_a_body_over_the_limit_is_refused(ask, robot) -> None:
+    """413, by the announced length or by what was counted."""
+
+    async def chunks():
+        for _ in range(12):
+            yield b"z" * 1024 * 1024
+
+    for content in (b"z" * (11 * 1024 * 1024), chunks()):
+        answer = await ask.post(
+            "/api/catalog/locations", content=content, headers=robot
+        )
+        assert answer.status_code == 413
+        assert answer.json()["error"]["name"] == "PayloadTooLargeError"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api%2Fcatalog%2Fentities/x/y/snapshot",
+        "/api/catalog%2Fsnapshot",
+        "/api/%63atalog/snapshot",
+        "/api/catalog/%73napshot",
+        "/api/catalog/snapshot/",
+    ],
+)
+async def test_no_spelling_of_a_path_passes_the_policy(ask, sign_in, path) -> None:
+    """What is judged is what the service gets: snapshots are for services only."""
+    answer = await ask.get(path, headers=await sign_in("kim"))
+    assert answer.status_code in (403, 404)
+
+
+def test_own_headers_of_clients_are_kept_back() -> None:
+    """Only the one question of ours that clients may ask goes on."""
+    given = [
+        (b"accept", b"*/*"),
+        (b"callboard-principal", b"x"),
+        (b"callboard-at-least", b"7"),
+        (b"connection", b"close"),
+    ]
+    assert hdr.to_service(given) == [("accept", "*/*"), ("callboard-at-least", "7")]
+
+
+@pytest.mark.parametrize(
+    ("headers", "own"),
+    [
+        ([(b"sec-fetch-site", b"same-origin")], True),
+        ([(b"sec-fetch-site", b"cross-site")], False),
+        ([(b"sec-fetch-site", b"same-site")], False),
+        ([(b"origin", b"http://a:1"), (b"host", b"a:1")], True),
+        ([(b"origin", b"http://b"), (b"host", b"a:1")], False),
+        ([(b"origin", b"null"), (b"host", b"a:1")], False),
+        ([(b"origin", b"https://callboard.example"), (b"host", b"a:1")], True),
+        ([], False),
+    ],
+)
+def test_only_pages_of_this_site_count_as_own(headers, own) -> None:
+    """Fetch Metadata first, then `Origin`; a request with neither is not a page's."""
+    site = frozenset({"https://callboard.example"})
+    assert hdr.from_own_site(headers, site) is own

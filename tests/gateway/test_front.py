@@ -1,0 +1,233 @@
+"""The front door: sessions in browsers, other sites, health, contracts, settings."""
+
+import re
+
+import httpx
+import jsonschema
+import pytest
+
+from services.gateway.documents import asyncapi, schema
+from services.gateway.model import SESSION_COOKIE
+from services.gateway.status import report
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import NotFound
+from shared.contracts.events import PAYLOADS
+from shared.contracts.gateway import RepositoryPushed
+from shared.contracts.topics import TOPICS
+from tests.gateway.running import configuration, gateway_app, served, settings_for
+
+
+@pytest.fixture
+async def session(ask: httpx.AsyncClient, gateway: str) -> httpx.AsyncClient:
+    """A browser that signed in as a guest through the portal."""
+    answer = await ask.post(
+        "/sign-in/guest", headers={"origin": gateway}, follow_redirects=False
+    )
+    assert answer.status_code in (302, 303), answer.text
+    assert SESSION_COOKIE in ask.cookies
+    return ask
+
+
+async def test_a_session_reads_the_api(session) -> None:
+    """The portal's pages may fetch with the cookie alone."""
+    answer = await session.get("/api/catalog/entities")
+    assert answer.json()["kind"] == "guest"
+
+
+async def test_signing_out_ends_the_session(session, gateway) -> None:
+    """Also for somebody who kept the cookie."""
+    cookie = session.cookies[SESSION_COOKIE]
+    await session.post("/sign-out", headers={"origin": gateway})
+    assert SESSION_COOKIE not in session.cookies
+    kept = {"cookie": f"{SESSION_COOKIE}={cookie}"}
+    assert (await session.get("/api/catalog/entities", headers=kept)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({}, 403),
+        ({"sec-fetch-site": "same-origin"}, 200),
+    ],
+)
+async def test_other_sites_cannot_use_a_session(session, headers, status) -> None:
+    """A change with the cookie must come from a page of this site."""
+    body = {"value": 1}
+    path = "/api/user-settings/buckets/b/keys/csrf"
+    answer = await session.put(path, json=body, headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.json()["error"]["name"] == "NotAllowedError"
+
+
+async def test_other_sites_cannot_sign_somebody_in(ask) -> None:
+    """Not even without a session."""
+    answer = await ask.post("/sign-in/guest", headers={"origin": "http://evil.example"})
+    assert answer.status_code == 403
+
+
+async def test_a_token_needs_no_page(ask, sign_in) -> None:
+    """Programs have no origin; a browser never adds the token by itself."""
+    headers = {**await sign_in("ann"), "origin": "http://elsewhere.example"}
+    answer = await ask.post("/api/catalog/refresh", json={}, headers=headers)
+    assert answer.status_code == 200
+
+
+async def test_a_forged_session_is_nobody(ask) -> None:
+    """401, as without any."""
+    headers = {"cookie": f"{SESSION_COOKIE}=a.b.c"}
+    assert (await ask.get("/api/catalog/entities", headers=headers)).status_code == 401
+
+
+async def test_liveness_and_readiness(ask) -> None:
+    """At Backstage's addresses."""
+    for name in ("liveness", "readiness"):
+        answer = await ask.get(f"/.backstage/health/v1/{name}")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_status_of_the_house(ask, sign_in) -> None:
+    """Every service and engine, for whoever is signed in."""
+    assert (await ask.get("/api/status")).status_code == 401
+    answer = await ask.get("/api/status", headers=await sign_in("guest"))
+    found = answer.json()
+    assert found["status"] == "ok"
+    names = {service["name"] for service in found["services"]}
+    assert names == {"catalog", "scaffolder", "techdocs", "search", "gateway"}
+    assert {engine["name"] for engine in found["engines"]} >= {"documents", "events"}
+
+
+async def test_status_tells_who_is_not_ready() -> None:
+    """And which engine it is that a service misses."""
+
+    async def good():
+        return True, {"checks": {"documents": "ok"}}
+
+    async def bad():
+        return False, {"checks": {"documents": "no answer"}}
+
+    found = await report({"catalog": good, "search": bad}, {})
+    assert found["status"] == "not ready"
+    assert found["engines"] == [
+        {
+            "name": "documents",
+            "ready": False,
+            "seen_by": {"catalog": "ok", "search": "no answer"},
+        }
+    ]
+
+
+async def test_services_that_are_away(mongodb, kafka, data) -> None:
+    """503 with Retry-After for what needs them; the status says so, and is there."""
+    settings = settings_for(
+        "http://127.0.0.1:9", mongodb=mongodb, kafka=kafka, data=data
+    )
+    with served(gateway_app(settings, configuration())) as address:
+        async with httpx.AsyncClient(base_url=address) as client:
+            guest = (await client.get("/api/auth/guest/refresh")).json()
+            token = guest["backstageIdentity"]["token"]
+            headers = {"authorization": f"Bearer {token}"}
+            answer = await client.get("/api/catalog/entities", headers=headers)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+            assert answer.json()["error"]["name"] == "ServiceUnavailableError"
+            status = (await client.get("/api/status", headers=headers)).json()
+            states = {item["name"]: item["ready"] for item in status["services"]}
+            assert states["catalog"] is False
+
+
+async def test_tokens_survive_a_restart(services, mongodb, kafka, data) -> None:
+    """The keys are in the data folder; so is the operator's token."""
+    (data / "token").write_text("the-operators-token\n")
+    settings = settings_for(services, mongodb=mongodb, kafka=kafka, data=data)
+    settings.gateway_url = "http://callboard.example"
+    config = configuration(permission={"enabled": False})
+    tokens = ["the-operators-token"]
+    for _ in range(2):
+        with served(gateway_app(settings, config)) as address:
+            async with httpx.AsyncClient(base_url=address) as client:
+                guest = (await client.get("/api/auth/guest/refresh")).json()
+                tokens.append(guest["backstageIdentity"]["token"])
+                for token in tokens:
+                    headers = {"authorization": f"Bearer {token}"}
+                    answer = await client.delete(
+                        "/api/catalog/entities/by-uid/1", headers=headers
+                    )
+                    # With permissions switched off even a guest deletes.
+                    assert answer.json()["decision"] == "allow"
+
+
+async def test_user_settings(ask, sign_in, robot) -> None:
+    """Kept by person, bucket and key, as Backstage answers."""
+    ann, bob = await sign_in("ann"), await sign_in("bob")
+    path = "/api/user-settings/buckets/b1/keys/k1"
+    answer = await ask.put(path, json={"value": {"a": 1}}, headers=ann)
+    kept = {"bucket": "b1", "key": "k1", "value": {"a": 1}}
+    assert answer.json() == kept
+    assert (await ask.get(path, headers=ann)).json() == kept
+    assert (await ask.get(path, headers=bob)).status_code == 404
+    wanted = {"items": [{"bucket": "b1", "key": "k1"}, {"bucket": "b1", "key": "no"}]}
+    multi = "/api/user-settings/multiget"
+    answer = await ask.post(multi, json=wanted, headers=ann)
+    assert answer.json() == {"items": [{"value": {"a": 1}}, None]}
+    assert (await ask.delete(path, headers=ann)).status_code == 204
+    assert (await ask.get(path, headers=ann)).status_code == 404
+    assert (await ask.get(path, headers=robot)).status_code == 403
+    assert (await ask.get(path)).status_code == 401
+
+
+def test_schemas_describe_real_events() -> None:
+    """An event as it is published is valid by its published schema."""
+    for event_type in PAYLOADS:
+        jsonschema.Draft202012Validator.check_schema(schema(event_type))
+    payload = RepositoryPushed(
+        provider="gitea",
+        host="h",
+        repository="r",
+        url="https://h/r",
+        ref="refs/heads/main",
+        before="0",
+        after="1",
+        pusher="ann",
+        delivery="1",
+    )
+    event = Envelope.of(payload, source="/gateway", subject="h/r").document()
+    validator = jsonschema.Draft202012Validator(schema(payload.TYPE))
+    validator.validate(event)
+    assert list(validator.iter_errors({**event, "type": "other"}))
+    with pytest.raises(NotFound):
+        schema("callboard.nothing.v1")
+
+
+def test_asyncapi_tells_every_topic_and_type() -> None:
+    """Nothing is said on the log that is not in the document."""
+    document = asyncapi({"events": "127.0.0.1:9092"})
+    assert set(document["channels"]) == set(TOPICS)
+    assert set(document["components"]["messages"]) == set(PAYLOADS)
+    named = [name for c in document["channels"].values() for name in c["messages"]]
+    assert sorted(named) == sorted(PAYLOADS)
+
+
+async def test_contracts_are_served(ask) -> None:
+    """Without signing in: they are public."""
+    assert (await ask.get("/api/asyncapi.json")).json()["asyncapi"] == "3.0.0"
+    paths = (await ask.get("/api/openapi.json")).json()["paths"]
+    assert {"/api/events/stream", "/api/permission/authorize"} <= set(paths)
+    types = (await ask.get("/api/schemas")).json()["types"]
+    answer = await ask.get(f"/api/schemas/{types[0]}.json")
+    assert answer.json()["properties"]["type"] == {"const": types[0]}
+    assert (await ask.get("/api/schemas/nope.json")).status_code == 404
+
+
+async def test_unknown_pages_are_not_found(ask) -> None:
+    """Whoever asks."""
+    answer = await ask.get("/no/such/path", headers={"accept": "application/json"})
+    assert answer.status_code == 404
+
+
+async def test_metrics_are_there(ask) -> None:
+    """In Prometheus' format."""
+    text = (await ask.get("/metrics")).text
+    assert re.search(r"^callboard_gateway_requests_total\{", text, re.MULTILINE)

@@ -1,0 +1,364 @@
+"""Sign-in, tokens, sessions, and who one is."""
+
+import asyncio
+import stat
+from typing import Any
+
+import jwt
+import pytest
+
+from services.gateway.assembly import sign_in_rules
+from services.gateway.identity.keys import KeyRing
+from services.gateway.identity.memberships import CatalogMemberships
+from services.gateway.identity.sessions import set_cookie
+from services.gateway.identity.store import MongoEndedSessions
+from services.gateway.identity.tokens import API, DOCS, SESSION, UserTokens
+from services.gateway.model import SESSION_COOKIE
+from shared.contracts.errors import Invalid, Unauthenticated, Unavailable
+from shared.kit.auth import Principal, PrincipalTokens
+from tests.gateway.running import SECRET, configuration
+
+ISSUER = "http://portal/api/auth"
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keys(data, clock) -> KeyRing:
+    return KeyRing(data, keep_seconds=3600, rotation_seconds=86400, clock=clock)
+
+
+@pytest.fixture
+def user_tokens(keys, clock) -> UserTokens:
+    return UserTokens(keys, ISSUER, clock=clock)
+
+
+class TestKeys:
+    def test_keys_survive_a_restart(self, data, keys, clock) -> None:
+        """What was signed before is verified by the next process."""
+        token = UserTokens(keys, ISSUER, clock=clock).issue("user:a/b", "user", API, 60)
+        again = KeyRing(data, keep_seconds=3600, rotation_seconds=86400, clock=clock)
+        found = UserTokens(again, ISSUER, clock=clock).read(token, API)
+        assert found.subject == "user:a/b"
+
+    def test_a_due_key_is_replaced_and_still_verifies(
+        self, keys, user_tokens, clock
+    ) -> None:
+        """A token signed just before the change is good until it expires."""
+        token = user_tokens.issue("user:a/b", "user", API, 1800)
+        clock.now += 86400 - 1000
+        late = user_tokens.issue("user:a/b", "user", API, 1800)
+        clock.now += 1001
+        fresh = keys.signing()
+        assert jwt.get_unverified_header(token)["kid"] != fresh.kid
+        assert user_tokens.read(late, API).subject == "user:a/b"
+        assert {key["kid"] for key in keys.jwks()["keys"]} >= {fresh.kid}
+
+    def test_an_old_key_is_thrown_away(self, data, keys, clock) -> None:
+        """Nothing verifies with a key whose tokens are all over."""
+        old = keys.signing().kid
+        clock.now += 86400 + 3600
+        keys.signing()
+        assert keys.find(old) is None
+        assert len(list(data.glob("*.pem"))) == 1
+
+    def test_key_files_are_for_their_owner(self, data, keys) -> None:
+        """Nobody else on the machine reads a private key."""
+        keys.signing()
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in data.iterdir()}
+        assert modes == {0o600}
+
+    def test_a_key_of_another_gateway_is_found(self, data, keys, clock) -> None:
+        """A key made by a second process is read when a token names it."""
+        other = KeyRing(data, keep_seconds=3600, rotation_seconds=86400, clock=clock)
+        clock.now += 10
+        assert keys.find(other.rotate().kid) is not None
+
+
+class TestTokens:
+    def test_a_token_expires(self, user_tokens, clock) -> None:
+        """Also one that was read before."""
+        token = user_tokens.issue("user:a/b", "user", API, 60)
+        user_tokens.read(token, API)
+        clock.now += 60
+        with pytest.raises(Unauthenticated, match="expired"):
+            user_tokens.read(token, API)
+
+    @pytest.mark.parametrize("audience", [SESSION, DOCS])
+    def test_no_token_is_taken_for_another_kind(self, user_tokens, audience) -> None:
+        """A cookie's token is no API token."""
+        token = user_tokens.issue("user:a/b", "user", audience, 60)
+        with pytest.raises(Unauthenticated):
+            user_tokens.read(token, API)
+
+    def test_foreign_tokens_are_refused(self, user_tokens, data, clock) -> None:
+        """Another installation's key, or our key with another issuer."""
+        elsewhere = KeyRing(data / "other", keep_seconds=60, clock=clock)
+        foreign = UserTokens(elsewhere, ISSUER, clock=clock)
+        with pytest.raises(Unauthenticated):
+            user_tokens.read(foreign.issue("user:a/b", "user", API, 60), API)
+
+    def test_a_token_signed_with_the_public_key_is_refused(
+        self, keys, user_tokens
+    ) -> None:
+        """No algorithm but ours: not `none`, not a symmetric one."""
+        kid = keys.signing().kid
+        claims = {"sub": "user:a/b", "aud": API, "iss": ISSUER, "exp": 9e9, "iat": 1}
+        for algorithm, secret in (("none", None), ("HS256", "x" * 32)):
+            forged = jwt.encode(claims, secret, algorithm, headers={"kid": kid})
+            with pytest.raises(Unauthenticated):
+                user_tokens.read(forged, API)
+
+
+class Groups:
+    """The catalog as far as memberships ask it."""
+
+    def __init__(self) -> None:
+        self.groups: list[str] = ["group:default/a"]
+        self.asked = 0
+        self.away = False
+
+    async def entity(self, _: str) -> Any:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable("away")
+        relations = [{"type": "memberOf", "targetRef": name} for name in self.groups]
+        return {"relations": [*relations, {"type": "ownerOf", "targetRef": "x:y/z"}]}
+
+    async def apply_conditions(self, *_: Any) -> list[bool]:
+        return []
+
+
+class TestMemberships:
+    async def test_own_is_oneself_and_ones_groups(self) -> None:
+        """The direct `memberOf` relations, nothing else."""
+        found = await CatalogMemberships(Groups()).ownership("user:default/ann")
+        assert found == ("user:default/ann", "group:default/a")
+
+    async def test_many_at_once_ask_once(self) -> None:
+        """A busy page costs the catalog one question."""
+        groups = Groups()
+        memberships = CatalogMemberships(groups)
+        await asyncio.gather(*(memberships.ownership("user:d/a") for _ in range(20)))
+        await memberships.ownership("user:d/a")
+        assert groups.asked == 1
+
+    @pytest.mark.parametrize("changed", ["user:d/a", "group:default/b"])
+    async def test_a_change_is_seen_at_once(self, changed) -> None:
+        """A changed user or group is asked for again."""
+        groups = Groups()
+        memberships = CatalogMemberships(groups)
+        await memberships.ownership("user:d/a")
+        groups.groups.append("group:default/b")
+        memberships.forget(changed)
+        assert "group:default/b" in await memberships.ownership("user:d/a")
+
+    async def test_after_a_gap_everybody_is_asked_for_again(self) -> None:
+        """Changes may have been missed."""
+        groups = Groups()
+        memberships = CatalogMemberships(groups)
+        await memberships.ownership("user:d/a")
+        memberships.forget_all()
+        await memberships.ownership("user:d/a")
+        assert groups.asked == 2
+
+    async def test_components_change_nothing(self) -> None:
+        """Only users and groups matter here."""
+        groups = Groups()
+        memberships = CatalogMemberships(groups)
+        await memberships.ownership("user:d/a")
+        memberships.forget("component:default/web")
+        await memberships.ownership("user:d/a")
+        assert groups.asked == 1
+
+    async def test_an_answer_overtaken_by_a_change_is_not_kept(self) -> None:
+        """The change came while the catalog was being asked."""
+        groups = Groups()
+        memberships = CatalogMemberships(groups)
+        asking = asyncio.create_task(memberships.ownership("user:d/a"))
+        while not groups.asked:
+            await asyncio.sleep(0)
+        memberships.forget("group:default/a")
+        await asking
+        await memberships.ownership("user:d/a")
+        assert groups.asked == 2
+
+    async def test_its_last_word_counts_while_the_catalog_is_away(self) -> None:
+        """Nobody loses their groups; somebody unknown has none."""
+        groups, clock = Groups(), Clock(0)
+        memberships = CatalogMemberships(groups, clock=clock)
+        known = await memberships.ownership("user:d/a")
+        groups.away = True
+        clock.now = 1000
+        assert await memberships.ownership("user:d/a") == known
+        assert await memberships.ownership("user:d/b") == ("user:d/b",)
+
+
+class TestEndedSessions:
+    async def test_an_ended_session_stays_ended(self, database) -> None:
+        """Also for the process after this one, until its time is over."""
+        clock = Clock(1000)
+        store = MongoEndedSessions(database["ended"], clock=clock)
+        await store.end("one", 2000)
+        await store.end("two", 1500)
+        clock.now = 1600
+        later = MongoEndedSessions(database["ended"], clock=clock)
+        await later.load()
+        assert later.ended("one")
+        assert not later.ended("two")
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
+    """HttpOnly, SameSite=Lax, and Secure where the portal is on HTTPS."""
+    found = set_cookie("a", "b", 60, secure=True)
+    assert {"HttpOnly", "SameSite=Lax", "Secure", "Path=/"} <= set(found.split("; "))
+
+
+async def test_guest_sign_in(ask) -> None:
+    """Backstage's body, by GET and by POST."""
+    for answer in (
+        await ask.get("/api/auth/guest/refresh"),
+        await ask.post("/api/auth/guest/refresh"),
+    ):
+        identity = answer.json()["backstageIdentity"]
+        assert identity["identity"] == {
+            "type": "user",
+            "userEntityRef": "user:development/guest",
+            "ownershipEntityRefs": ["user:development/guest"],
+        }
+        assert identity["expiresInSeconds"] == 3600
+
+
+async def test_userinfo_tells_groups(ask, sign_in) -> None:
+    """The groups are not in the token; they are the catalog's word now."""
+    answer = await ask.get("/api/auth/v1/userinfo", headers=await sign_in("ann"))
+    assert answer.json() == {
+        "claims": {
+            "sub": "user:default/ann",
+            "ent": ["user:default/ann", "group:default/box-office"],
+        }
+    }
+
+
+async def test_userinfo_needs_a_user(ask, robot) -> None:
+    """Nobody and services are refused."""
+    nobody = await ask.get("/api/auth/v1/userinfo")
+    assert nobody.status_code == 401
+    assert nobody.json()["error"]["message"] == "No token provided"
+    assert nobody.json()["request"]["url"] == "/v1/userinfo"
+    service = await ask.get("/api/auth/v1/userinfo", headers=robot)
+    assert service.status_code == 401
+
+
+async def test_the_published_keys_verify_user_tokens(ask, sign_in) -> None:
+    """A third party can check a token with the JWKS alone."""
+    token = (await sign_in("ann"))["authorization"].removeprefix("Bearer ")
+    for path in ("/api/auth/.well-known", "/api/catalog/.backstage/auth/v1"):
+        keys = (await ask.get(f"{path}/jwks.json")).json()["keys"]
+        kid = jwt.get_unverified_header(token)["kid"]
+        key = next(key for key in keys if key["kid"] == kid)
+        claims = jwt.decode(token, jwt.PyJWK(key), audience="backstage")
+        assert claims["sub"] == "user:default/ann"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/auth/guest/start?env=development", 501),
+        ("POST", "/api/auth/guest/logout", 404),
+        ("POST", "/api/auth/github/refresh", 404),
+        ("GET", "/api/auth/nope/start", 404),
+    ],
+)
+async def test_providers_that_are_not_there(ask, method, path, status) -> None:
+    """As Backstage answers for the guest provider and for unknown ones."""
+    assert (await ask.request(method, path)).status_code == status
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer not-a-token", "Bearer <none>", "Bearer", "Bearer a.b.c", "Basic eDp5"],
+)
+async def test_bad_credentials_are_refused(ask, header) -> None:
+    """401 whatever is wrong with them."""
+    answer = await ask.get("/api/catalog/entities", headers={"authorization": header})
+    assert answer.status_code == 401
+    assert answer.json()["error"]["name"] == "AuthenticationError"
+
+
+async def test_a_service_asks_on_behalf_of_a_user(ask) -> None:
+    """The user's rights count, not the service's."""
+    token = PrincipalTokens(SECRET).sign(Principal("service:scaffolder", "service"))
+    headers = {
+        "authorization": f"Bearer {token}",
+        "callboard-on-behalf-of": "user:default/ann",
+    }
+    seen = (await ask.get("/api/catalog/entities", headers=headers)).json()
+    assert (seen["subject"], seen["kind"]) == ("user:default/ann", "user")
+    assert seen["decision"] == "conditional"
+
+
+async def test_a_users_principal_is_no_ticket_back_in(ask) -> None:
+    """What services are told about people does not sign anybody in."""
+    token = PrincipalTokens(SECRET).sign(Principal("user:default/kim", "user"))
+    headers = {"authorization": f"Bearer {token}"}
+    answer = await ask.get("/api/catalog/entities", headers=headers)
+    assert answer.status_code == 401
+
+
+async def test_a_static_token_may_not_speak_for_users(ask, robot) -> None:
+    """On behalf of is for the installation's own services."""
+    headers = {**robot, "callboard-on-behalf-of": "user:default/kim"}
+    seen = (await ask.get("/api/catalog/entities", headers=headers)).json()
+    assert seen["subject"] == "service:robot"
+
+
+async def test_the_docs_cookie_opens_documentation_only(ask, sign_in) -> None:
+    """It is good for static pages of techdocs and for nothing else."""
+    path = "/api/techdocs/.backstage/auth/v1/cookie"
+    answer = await ask.get(path, headers=await sign_in("ann"))
+    assert set(answer.json()) == {"expiresAt"}
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    value = cookie.partition("=")[2]
+    docs = "/api/techdocs/static/docs/default/component/web/index.html"
+    for path, header, status in (
+        (docs, cookie, 200),
+        ("/api/techdocs/metadata/techdocs/a/b/c", cookie, 401),
+        (docs, f"{SESSION_COOKIE}={value}", 401),
+    ):
+        ask.cookies.clear()
+        found = await ask.get(path, headers={"cookie": header})
+        assert found.status_code == status, (path, header)
+
+
+async def test_removing_the_docs_cookie(ask) -> None:
+    """204 with a cookie in the past."""
+    answer = await ask.delete("/api/techdocs/.backstage/auth/v1/cookie")
+    assert answer.status_code == 204
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+
+
+def test_sign_in_without_a_password_is_for_development() -> None:
+    """A production configuration that asks for it is refused with the key's name."""
+    with pytest.raises(Invalid, match=r"auth\.developmentSignIn"):
+        sign_in_rules(configuration(auth={"developmentSignIn": True}))
+    with pytest.raises(Invalid, match=r"auth\.providers.guest"):
+        sign_in_rules(configuration(auth={"providers": {"guest": {}}}))
+    allowed = {"guest": {"dangerouslyAllowOutsideDevelopment": True}}
+    rules = sign_in_rules(configuration(auth={"providers": allowed}))
+    assert (rules.guest_ref, rules.development) == ("user:development/guest", False)
+    assert sign_in_rules(configuration(auth={})).guest_ref is None

@@ -1,0 +1,439 @@
+"""The live stream: who sees what, resuming, slow readers."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.gateway.model import Decision, Identity, LiveEvent
+from services.gateway.stream import hub as hub_module
+from services.gateway.stream.events import LiveFeed
+from services.gateway.stream.hub import LiveHub
+from shared.contracts.catalog import Cause, EntityUpdated, RelationTarget
+from shared.contracts.envelope import Envelope, Payload
+from shared.contracts.errors import Unavailable
+from shared.contracts.scaffolder import RunStarted
+from shared.contracts.techdocs import SiteBuilt
+from shared.kit.bus import KafkaBus, Record
+from shared.kit.policy import matches
+from tests.builders import component, user
+from tests.waiting import until
+
+ANN = Identity("user:default/ann", "user", ("user:default/ann",))
+BOB = Identity("user:default/bob", "user", ("user:default/bob",))
+ROBOT = Identity("service:robot", "service")
+HIDDEN = {
+    "not": {
+        "rule": "HAS_ANNOTATION",
+        "params": {"annotation": "callboard.dev/visibility", "value": "restricted"},
+    }
+}
+RESTRICTED = {"annotations": {"callboard.dev/visibility": "restricted"}}
+
+
+class ReadPolicy:
+    """People read all but restricted entities, and their own runs."""
+
+    async def decision(self, *_: Any) -> Decision:
+        return Decision("conditional", HIDDEN)
+
+
+class NoGroups:
+    """Everybody is alone."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+
+    async def ownership(self, user_ref: str) -> tuple[str, ...]:
+        return (user_ref,)
+
+    def forget(self, entity_ref: str) -> None:
+        self.forgotten.append(entity_ref)
+
+    def forget_all(self) -> None:
+        self.forgotten.append("*")
+
+
+@pytest.fixture
+def hub() -> LiveHub:
+    return LiveHub(ReadPolicy(), NoGroups(), matches)
+
+
+def changed(ref: str, entity: Any = None, *targets: str) -> LiveEvent:
+    document = json.dumps({"data": {"entity": entity or component()}}).encode()
+    return LiveEvent(
+        "",
+        "entity-changed",
+        "callboard.entity.updated.v1",
+        ref,
+        document,
+        frozenset((ref, *targets)),
+    )
+
+
+async def taken(stream: AsyncIterator[Any], count: int) -> list[Any]:
+    async with asyncio.timeout(5):
+        return [await anext(stream) for _ in range(count)]
+
+
+async def test_readers_get_what_happens_after_they_came(hub) -> None:
+    """In order, each with a position of its own."""
+    hub.publish(changed("component:default/before"))
+    async with hub.subscribe(ANN) as stream:
+        hub.publish(changed("component:default/a"))
+        hub.publish(changed("component:default/b"))
+        found = await taken(stream, 2)
+    assert [event.subject[-1] for event in found] == ["a", "b"]
+    assert found[1].position == hub.position()
+    assert hub.readers == 0
+
+
+async def test_a_reader_resumes_after_a_position(hub) -> None:
+    """Nothing twice, nothing missed."""
+    hub.publish(changed("component:default/a"))
+    seen = hub.position()
+    hub.publish(changed("component:default/b"))
+    async with hub.subscribe(ANN, after=seen) as stream:
+        hub.publish(changed("component:default/c"))
+        found = await taken(stream, 2)
+    assert [event.subject[-1] for event in found] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    "after", ["elsewhere-3", "nonsense", "{epoch}-99", "{epoch}-x"]
+)
+async def test_a_position_of_elsewhere_means_reset(hub, after) -> None:
+    """Another process', or one that never was."""
+    epoch = hub.position().rpartition("-")[0]
+    async with hub.subscribe(ANN, after=after.format(epoch=epoch)) as stream:
+        assert await taken(stream, 1) == [None]
+
+
+async def test_a_position_too_old_means_reset(hub, monkeypatch) -> None:
+    """The memory is bounded."""
+    monkeypatch.setattr(hub_module, "REMEMBERED_EVENTS", 3)
+    start = hub.position()
+    for number in range(5):
+        hub.publish(changed(f"component:default/{number}"))
+    async with hub.subscribe(ANN, after=start) as stream:
+        assert await taken(stream, 1) == [None]
+
+
+async def test_missed_events_reset_every_reader(hub) -> None:
+    """And positions from before are good for nothing."""
+    hub.publish(changed("component:default/a"))
+    before = hub.position()
+    async with hub.subscribe(ANN) as stream:
+        await hub.missed()
+        assert await taken(stream, 1) == [None]
+    async with hub.subscribe(ANN, after=before) as stream:
+        assert await taken(stream, 1) == [None]
+
+
+async def test_a_slow_reader_is_dropped_and_misses_nothing(hub) -> None:
+    """Its stream ends; resuming after what it got last gives all the rest."""
+    async with hub.subscribe(ANN) as stream:
+        hub.publish(changed("component:default/first"))
+        (first,) = await taken(stream, 1)
+        for number in range(hub_module.BEHIND + 1):
+            hub.publish(changed(f"component:default/{number}"))
+        with pytest.raises(StopAsyncIteration):
+            await taken(stream, 1)
+    async with hub.subscribe(ANN, after=first.position) as stream:
+        found = await taken(stream, hub_module.BEHIND + 1)
+    assert found[0].subject == "component:default/0"
+
+
+async def test_a_stream_ends_after_its_life() -> None:
+    """Then its reader proves again who they are."""
+    hub = LiveHub(ReadPolicy(), NoGroups(), matches, life_seconds=0.01)
+    async with hub.subscribe(ANN) as stream, asyncio.timeout(5):
+        assert [event async for event in stream] == []
+
+
+async def test_filters(hub) -> None:
+    """By topic, and by an entity that the event is about or touches."""
+    async with (
+        hub.subscribe(ANN, entity="component:default/a") as about,
+        hub.subscribe(ANN, topics=["docs-built"]) as docs,
+    ):
+        hub.publish(changed("component:default/x"))
+        hub.publish(changed("component:default/y", None, "component:default/a"))
+        hub.publish(changed("component:default/a"))
+        built = LiveEvent("", "docs-built", "t", "s", b"{}", entity=component())
+        hub.publish(built)
+        assert [e.subject[-1] for e in await taken(about, 2)] == ["y", "a"]
+        assert [e.topic for e in await taken(docs, 1)] == ["docs-built"]
+
+
+async def test_restricted_entities_are_invisible(hub) -> None:
+    """Also when only their documentation was built, or nobody knows the entity."""
+    async with hub.subscribe(ANN) as person, hub.subscribe(ROBOT) as service:
+        hub.publish(changed("component:default/m", component("m", RESTRICTED)))
+        unknown = LiveEvent("", "docs-built", "t", "component:default/u", b"{}")
+        hub.publish(unknown)
+        hub.publish(changed("component:default/open"))
+        assert [e.subject[-4:] for e in await taken(person, 1)] == ["open"]
+        assert len(await taken(service, 3)) == 3
+
+
+async def test_runs_are_their_creators(hub) -> None:
+    """And the services'."""
+    run = LiveEvent("", "template-run", "t", "1", b"{}", owner="user:default/ann")
+    async with (
+        hub.subscribe(ANN) as hers,
+        hub.subscribe(BOB) as his,
+        hub.subscribe(ROBOT) as service,
+    ):
+        hub.publish(run)
+        hub.publish(changed("component:default/open"))
+        assert (await taken(hers, 1))[0].topic == "template-run"
+        assert (await taken(his, 1))[0].topic == "entity-changed"
+        assert (await taken(service, 1))[0].topic == "template-run"
+
+
+async def test_pushes_are_for_services(hub) -> None:
+    """They tell of repositories that a reader may not see."""
+    async with hub.subscribe(ANN) as person, hub.subscribe(ROBOT) as service:
+        hub.publish(LiveEvent("", "git-push", "t", "host/repo", b"{}"))
+        hub.publish(changed("component:default/open"))
+        assert (await taken(person, 1))[0].topic == "entity-changed"
+        assert (await taken(service, 1))[0].topic == "git-push"
+
+
+class Catalog:
+    """The catalog as far as the feed asks it."""
+
+    def __init__(self) -> None:
+        self.found: Any = component()
+        self.away = False
+
+    async def entity(self, _: str) -> Any:
+        if self.away:
+            raise Unavailable("away")
+        return self.found
+
+    async def apply_conditions(self, *_: Any) -> list[bool]:
+        return []
+
+
+def record(payload: Payload, subject: str) -> Record:
+    envelope = Envelope.of(payload, source="/test", subject=subject)
+    return Record(payload.TOPIC, 0, 0, subject, envelope.to_bytes())
+
+
+def updated(ref: str, entity: Any, **more: Any) -> EntityUpdated:
+    return EntityUpdated(
+        entity_ref=ref,
+        revision=2,
+        entity=entity,
+        actor="user:default/ann",
+        cause=Cause(kind="push"),
+        **more,
+    )
+
+
+def built(ref: str) -> SiteBuilt:
+    return SiteBuilt(entity_ref=ref, title="Docs", built_at="2026-01-01T00:00:00Z")
+
+
+async def test_the_feed_reads_events(hub) -> None:
+    """What a filter matches and a policy judges comes from the payload."""
+    groups = NoGroups()
+    feed = LiveFeed(hub, Catalog(), groups)
+    added = [RelationTarget(type="hasMember", targetRef="user:default/New")]
+    async with hub.subscribe(ROBOT) as stream:
+        await feed.take(
+            [
+                record(
+                    updated("group:default/a", component(), relations_added=added),
+                    "group:default/a",
+                ),
+                record(built("component:default/web"), "component:default/web"),
+                record(
+                    RunStarted(
+                        task_id="1",
+                        template_ref="template:default/x",
+                        created_by="user:default/ann",
+                        status="processing",
+                        sequence=1,
+                    ),
+                    "1",
+                ),
+            ]
+        )
+        group, docs, run = await taken(stream, 3)
+    assert group.touches == {"group:default/a", "user:default/new"}
+    assert groups.forgotten == ["group:default/a"]
+    assert docs.entity == component()
+    assert (run.owner, run.subject) == ("user:default/ann", "1")
+
+
+async def test_a_gap_in_the_log_forgets_what_was_known(hub) -> None:
+    """Groups are asked for again, and readers are told to read again."""
+    groups = NoGroups()
+    feed = LiveFeed(hub, Catalog(), groups)
+    async with hub.subscribe(ROBOT) as stream:
+        await feed.missed()
+        assert await taken(stream, 1) == [None]
+    assert groups.forgotten == ["*"]
+
+
+async def test_a_deleted_entity_is_judged_by_what_it_was(hub) -> None:
+    """Whoever could not see it does not hear of its end."""
+    gone = {"data": {"entity": None, "previous": component("m", RESTRICTED)}}
+    event = replace(changed("x:y/m"), document=json.dumps(gone).encode())
+    async with hub.subscribe(ANN) as stream:
+        hub.publish(event)
+        hub.publish(changed("component:default/open"))
+        assert (await taken(stream, 1))[0].subject == "component:default/open"
+
+
+async def test_the_feed_skips_what_is_no_event(hub) -> None:
+    """The stream goes on behind a message that nobody understands."""
+    feed = LiveFeed(hub, Catalog(), NoGroups())
+    bad = [b"", b"{", b"[]", b'"x"', b'{"type": "x"}', b'{"type":1,"subject":"s"}']
+    records = [Record("entity-changed", 0, 0, "k", value) for value in bad]
+    runs = b'{"type":"x","subject":"s","data":{}}'
+    async with hub.subscribe(ROBOT) as stream:
+        await feed.take([*records, Record("template-run", 0, 0, "k", runs)])
+        await feed.take([record(updated("x:y/z", component()), "x:y/z")])
+        assert (await taken(stream, 1))[0].subject == "x:y/z"
+
+
+async def test_a_site_that_became_restricted_is_known_at_once(hub) -> None:
+    """The feed keeps up with the entities whose sites it told of."""
+    feed = LiveFeed(hub, Catalog(), NoGroups())
+    ref = "component:default/web"
+    async with hub.subscribe(ROBOT) as stream:
+        await feed.take([record(built(ref), ref)])
+        secret = component("web", RESTRICTED)
+        await feed.take([record(updated(ref, secret), ref), record(built(ref), ref)])
+        first, _, last = await taken(stream, 3)
+    assert first.entity == component()
+    assert last.entity == secret
+
+
+async def test_a_site_of_an_unknown_entity_is_for_services(hub) -> None:
+    """The catalog is away: nobody knows who may hear of it."""
+    catalog = Catalog()
+    catalog.away = True
+    feed = LiveFeed(hub, catalog, NoGroups())
+    async with hub.subscribe(ROBOT) as stream:
+        await feed.take([record(built("component:d/web"), "component:d/web")])
+        assert (await taken(stream, 1))[0].entity is None
+
+
+@asynccontextmanager
+async def opened(ask, path: str, headers: dict[str, str]) -> AsyncIterator[Any]:
+    """A stream of server-sent events: blocks of `field: value`."""
+    async with ask.stream("GET", path, headers=headers, timeout=15) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield blocks(answer)
+
+
+async def blocks(answer: Any) -> AsyncIterator[dict[str, str]]:
+    found: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line:
+            name, _, value = line.partition(": ")
+            found[name] = value
+        elif found:
+            yield found
+            found = {}
+
+
+async def test_events_reach_a_browser(ask, sign_in, kafka) -> None:
+    """From Kafka to the reader, filtered, resumable by `Last-Event-ID`."""
+    ref = "component:default/live"
+    path = f"/api/events/stream?topic=entity-changed&entity={ref}"
+    headers = await sign_in("ann")
+    async with KafkaBus(kafka) as bus:
+
+        async def say(name: str, entity: Any) -> None:
+            payload = updated(name, entity)
+            envelope = Envelope.of(payload, source="/catalog", subject=name)
+            await bus.publish("entity-changed", name, envelope.to_bytes())
+
+        async with opened(ask, path, headers) as stream:
+            hello = await anext(stream)
+            assert set(hello) == {"retry", "id"}
+            await say(ref, component("live", RESTRICTED))
+            await say("component:default/other", component("other"))
+            await say(ref, component("live"))
+            seen = await anext(stream)
+            assert seen["event"] == "entity-changed"
+            event = json.loads(seen["data"])
+            assert event["data"]["entity"]["metadata"] == component("live")["metadata"]
+        await say(ref, component("live", type="library"))
+        again = {**headers, "last-event-id": seen["id"]}
+        async with opened(ask, path, again) as stream:
+            await anext(stream)
+            event = json.loads((await anext(stream))["data"])
+            assert event["data"]["entity"]["spec"]["type"] == "library"
+        async with opened(ask, path, {**headers, "last-event-id": "x-1"}) as stream:
+            await anext(stream)
+            assert (await anext(stream))["event"] == "reset"
+
+
+async def test_groups_change_while_a_stream_is_open(
+    ask, stand_in, sign_in, kafka
+) -> None:
+    """A new member sees from the next event on what the group may see."""
+    stand_in.put(user("eve", memberOf=["stage"]))
+    headers = await sign_in("eve")
+    secret = component("opera", RESTRICTED, owner="box-office")
+    entity = {
+        **secret,
+        "relations": [{"type": "ownedBy", "targetRef": "group:default/box-office"}],
+    }
+    async with (
+        KafkaBus(kafka) as bus,
+        opened(
+            ask, "/api/events/stream?entity=component:default/opera", headers
+        ) as stream,
+    ):
+        await anext(stream)
+
+        async def say(payload: EntityUpdated) -> None:
+            ref = payload.entity_ref
+            envelope = Envelope.of(payload, source="/catalog", subject=ref)
+            await bus.publish("entity-changed", ref, envelope.to_bytes())
+
+        await say(updated("component:default/opera", entity))
+        await say(updated("component:default/opera", component("opera")))
+        seen = json.loads((await anext(stream))["data"])
+        assert "annotations" not in seen["data"]["entity"]["metadata"]
+        stand_in.put(user("eve", memberOf=["box-office"]))
+        await say(updated("user:default/eve", user("eve")))
+
+        async def member() -> bool:
+            answer = await ask.get("/api/auth/v1/userinfo", headers=headers)
+            return "group:default/box-office" in answer.json()["claims"]["ent"]
+
+        await until(member, 5, "the gateway to know of the new member")
+        await say(updated("component:default/opera", {**entity, "note": "seen"}))
+        seen = json.loads((await anext(stream))["data"])
+        assert seen["data"]["entity"].get("note") == "seen"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/events/stream?topic=nope", 400),
+        ("/api/events/stream?entity=nokind", 400),
+    ],
+)
+async def test_bad_filters_are_named(ask, robot, path, status) -> None:
+    """Rather than a stream that stays silent."""
+    assert (await ask.get(path, headers=robot)).status_code == status
+
+
+async def test_the_stream_needs_somebody(ask) -> None:
+    """401 without credentials."""
+    assert (await ask.get("/api/events/stream")).status_code == 401

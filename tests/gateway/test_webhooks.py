@@ -1,0 +1,367 @@
+"""Push webhooks of Git hosts, from the raw request to the event."""
+
+import hashlib
+import hmac
+import itertools
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from services.gateway.webhooks.handlers import Delivery, receive
+from services.gateway.webhooks.payloads import pushes
+from services.gateway.webhooks.signatures import HookSecret, signing_hosts
+from services.gateway.webhooks.store import MongoDeliveries
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Forbidden, Invalid, Unavailable
+from shared.contracts.gateway import RepositoryPushed
+from tests.gateway.running import HOOK_SECRET
+from tests.waiting import until
+
+ZEROS, OLD, NEW = "0" * 40, "a" * 40, "b" * 40
+_numbers = itertools.count(1)
+
+
+def gitea(**changes: Any) -> dict[str, Any]:
+    commit = {"id": NEW, "added": ["a.md"], "removed": ["b.md"], "modified": ["c.md"]}
+    return {
+        "ref": "refs/heads/main",
+        "before": OLD,
+        "after": NEW,
+        "commits": [commit],
+        "total_commits": 1,
+        "repository": {
+            "full_name": "payments",
+            "html_url": "https://git.playhouse.example/payments",
+        },
+        "pusher": {"login": "ann", "full_name": "Ann Example"},
+        **changes,
+    }
+
+
+def github(**changes: Any) -> dict[str, Any]:
+    return {
+        **gitea(),
+        "repository": {"html_url": "https://github.com/acme/shop"},
+        "pusher": {"name": "ann", "email": "ann@example.com"},
+        "sender": {"login": "ann-hub"},
+        "forced": False,
+        **changes,
+    }
+
+
+def gitlab(**changes: Any) -> dict[str, Any]:
+    return {
+        **gitea(),
+        "total_commits_count": 1,
+        "project": {"web_url": "https://gitlab.com/acme/team/shop"},
+        "user_username": "ann",
+        "user_name": "Ann Example",
+        **changes,
+    }
+
+
+def bitbucket(**changes: Any) -> dict[str, Any]:
+    branch = {"type": "branch", "name": "main"}
+    return {
+        "actor": {"display_name": "Ann Example", "nickname": "ann"},
+        "repository": {"links": {"html": {"href": "https://bitbucket.org/acme/shop"}}},
+        "push": {
+            "changes": [
+                {
+                    "old": {**branch, "target": {"hash": OLD}},
+                    "new": {**branch, "target": {"hash": NEW}},
+                },
+                {
+                    "old": None,
+                    "new": {"type": "tag", "name": "v1", "target": {"hash": NEW}},
+                },
+            ]
+        },
+        **changes,
+    }
+
+
+def bitbucket_server(**changes: Any) -> dict[str, Any]:
+    href = "https://bitbucket.org/projects/ACME/repos/shop/browse"
+    return {
+        "actor": {"name": "ann", "displayName": "Ann Example"},
+        "repository": {"links": {"self": [{"href": href}]}},
+        "changes": [{"ref": {"id": "refs/heads/x"}, "fromHash": OLD, "toHash": ZEROS}],
+        **changes,
+    }
+
+
+def test_gitea() -> None:
+    """Gitea's push, and that of our local hosts."""
+    assert pushes("gitea", gitea(), "7") == [
+        RepositoryPushed(
+            provider="gitea",
+            host="git.playhouse.example",
+            repository="payments",
+            url="https://git.playhouse.example/payments",
+            ref="refs/heads/main",
+            before=OLD,
+            after=NEW,
+            changed_paths=["a.md", "b.md", "c.md"],
+            pusher="ann",
+            pusher_name="Ann Example",
+            delivery="7",
+        )
+    ]
+
+
+def test_github() -> None:
+    """GitHub's push; the sender is who pushed."""
+    (found,) = pushes("github", github(), "7")
+    assert (found.host, found.repository) == ("github.com", "acme/shop")
+    assert (found.pusher, found.pusher_name) == ("ann-hub", "ann")
+    assert found.changed_paths == ["a.md", "b.md", "c.md"]
+
+
+def test_gitlab() -> None:
+    """GitLab's groups may be nested."""
+    (found,) = pushes("gitlab", gitlab(), "7")
+    assert (found.host, found.repository) == ("gitlab.com", "acme/team/shop")
+
+
+def test_bitbucket_tells_one_push_a_ref() -> None:
+    """Branches and tags, created ones from zeros; it lists no files."""
+    branch, tag = pushes("bitbucket", bitbucket(), "7")
+    assert (branch.ref, branch.before, branch.changed_paths) == (
+        "refs/heads/main",
+        OLD,
+        None,
+    )
+    assert (tag.ref, tag.before) == ("refs/tags/v1", ZEROS)
+
+
+def test_bitbucket_server_speaks_otherwise() -> None:
+    """The product for own servers has another payload."""
+    (found,) = pushes("bitbucket", bitbucket_server(), "7")
+    assert (found.ref, found.after) == ("refs/heads/x", ZEROS)
+    assert found.url == "https://bitbucket.org/projects/ACME/repos/shop"
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload"),
+    [
+        ("github", github(forced=True)),
+        ("github", github(before=ZEROS)),
+        ("github", github(commits=[{"id": NEW}])),
+        ("gitea", gitea(total_commits=30)),
+        ("gitea", gitea(before=ZEROS)),
+        ("gitlab", gitlab(total_commits_count=21)),
+    ],
+)
+def test_an_incomplete_list_of_files_is_none(provider, payload) -> None:
+    """Better to look at everything than to miss a file."""
+    assert pushes(provider, payload, "7")[0].changed_paths is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload", "field"),
+    [
+        ("github", github(ref=None), "ref"),
+        ("github", github(repository={}), "repository.html_url"),
+        ("gitea", gitea(after=""), "after"),
+        ("gitea", gitea(repository={"html_url": "git@host:x"}), "repository"),
+        ("gitlab", gitlab(project=None), "project.web_url"),
+        ("bitbucket", bitbucket(push={}), "push.changes"),
+        ("bitbucket", bitbucket(push={"changes": [{}]}), "push.changes"),
+        ("bitbucket", bitbucket_server(repository={}), "repository.links.self"),
+    ],
+)
+def test_malformed_payloads_name_the_field(provider, payload, field) -> None:
+    """Whoever configures a webhook must be able to see what is wrong."""
+    with pytest.raises(Invalid, match=field):
+        pushes(provider, payload, "7")
+
+
+def signed(body: bytes, secret: str = HOOK_SECRET) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("provider", "headers"),
+    [
+        ("github", {"x-hub-signature-256": f"sha256={signed(b'x')}"}),
+        ("gitea", {"x-gitea-signature": signed(b"x")}),
+        ("gitea", {"x-hub-signature-256": f"sha256={signed(b'x')}"}),
+        ("bitbucket", {"x-hub-signature": f"sha256={signed(b'x')}"}),
+        ("gitlab", {"x-gitlab-token": HOOK_SECRET}),
+    ],
+)
+def test_whose_signature_it_is(provider, headers) -> None:
+    """The hosts whose secret fits, and no other's."""
+    secrets = [
+        HookSecret(provider, "one.example", HOOK_SECRET),
+        HookSecret(provider, "two.example", "another secret"),
+    ]
+    assert signing_hosts(provider, headers, b"x", secrets) == {"one.example"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "headers"),
+    [
+        ("github", {}),
+        ("github", {"x-hub-signature-256": "sha256="}),
+        ("github", {"x-hub-signature-256": f"sha256={signed(b'y')}"}),
+        ("github", {"x-hub-signature-256": f"sha256={signed(b'x', 'guess')}"}),
+        ("github", {"x-hub-signature": "sha1=" + "0" * 40}),
+        ("gitlab", {"x-gitlab-token": HOOK_SECRET + "x"}),
+        ("gitlab", {"x-gitlab-token": "\u00e9"}),
+    ],
+)
+def test_unsigned_and_forged_deliveries(provider, headers) -> None:
+    """Refused, whatever the body says."""
+    secrets = [HookSecret(provider, "one.example", HOOK_SECRET)]
+    with pytest.raises(Forbidden):
+        signing_hosts(provider, headers, b"x", secrets)
+
+
+class Log:
+    """The event log's twin: it may be away."""
+
+    def __init__(self) -> None:
+        self.told: list[RepositoryPushed] = []
+        self.away = False
+
+    async def tell(self, found: Any) -> None:
+        if self.away:
+            raise Unavailable("away")
+        self.told += found
+
+
+def delivery(number: str = "1", **headers: str) -> Delivery:
+    body = json.dumps(gitea()).encode()
+    given = {
+        "x-gitea-event": "push",
+        "x-gitea-delivery": number,
+        "x-gitea-signature": signed(body),
+        **headers,
+    }
+    return Delivery("gitea", given, body)
+
+
+SECRETS = [HookSecret("gitea", "git.playhouse.example", HOOK_SECRET)]
+
+
+async def test_a_failed_delivery_is_told_when_it_comes_again(database) -> None:
+    """It was not remembered, so the host's second attempt is no replay."""
+    log, deliveries = Log(), MongoDeliveries(database["deliveries"])
+    log.away = True
+    with pytest.raises(Unavailable):
+        await receive(delivery(), SECRETS, log, deliveries)
+    log.away = False
+    assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
+    assert await receive(delivery(), SECRETS, log, deliveries) == "duplicate"
+    assert len(log.told) == 1
+
+
+async def test_a_host_may_not_speak_for_another(database) -> None:
+    """The secret of one host signs nothing about a second."""
+    secrets = [HookSecret("gitea", "other.example", HOOK_SECRET)]
+    deliveries = MongoDeliveries(database["deliveries"])
+    with pytest.raises(Forbidden, match=r"git\.playhouse\.example"):
+        await receive(delivery(), secrets, Log(), deliveries)
+
+
+async def test_other_events_are_ignored(database) -> None:
+    """A ping, an issue: answered well, told to nobody."""
+    log, deliveries = Log(), MongoDeliveries(database["deliveries"])
+    ping = delivery(**{"x-gitea-event": "ping"})
+    assert await receive(ping, SECRETS, log, deliveries) == "ignored"
+    assert not log.told
+
+
+def hook_headers(body: bytes, number: str | None = None) -> dict[str, str]:
+    return {
+        "x-gitea-event": "push",
+        "x-gitea-delivery": number or f"test-{next(_numbers)}",
+        "x-gitea-signature": signed(body),
+        "content-type": "application/json",
+    }
+
+
+async def test_a_push_is_an_event(ask, kafka) -> None:
+    """Answered 202 once the log has it, keyed by repository; a replay adds none."""
+    body = json.dumps(gitea()).encode()
+    headers = hook_headers(body, "event-1")
+    consumer = AIOKafkaConsumer(
+        "git-push", bootstrap_servers=kafka, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        for status in ("accepted", "duplicate"):
+            answer = await ask.post(
+                "/api/webhooks/gitea", content=body, headers=headers
+            )
+            assert (answer.status_code, answer.json()) == (202, {"status": status})
+        found: list[Any] = []
+
+        async def told() -> bool:
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                found.extend(records)
+            return any(b"event-1" in record.value for record in found)
+
+        await until(told, 10, "the event")
+        mine = [record for record in found if b"event-1" in record.value]
+        assert len(mine) == 1
+        assert mine[0].key == b"git.playhouse.example/payments"
+        envelope = Envelope.parse(mine[0].value)
+        assert envelope.id == "gitea-event-1-0"
+        assert envelope.traceparent
+    finally:
+        await consumer.stop()
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "status"),
+    [
+        ("/api/webhooks/gitea", {"x-gitea-signature": "0" * 64}, 403),
+        ("/api/webhooks/gitea", {"x-gitea-signature": ""}, 403),
+        ("/api/webhooks/gitea", {"x-gitea-delivery": ""}, 400),
+        ("/api/webhooks/gitea", {"x-gitea-event": ""}, 400),
+        ("/api/webhooks/gitea", {"x-gitea-event": "issues"}, 202),
+        ("/api/webhooks/github", {}, 403),
+        ("/api/webhooks/sourceforge", {}, 404),
+        ("/api/events/http/gitea", {}, 202),
+    ],
+)
+async def test_answers_to_odd_deliveries(ask, path, change, status) -> None:
+    """Each says what it is."""
+    body = json.dumps(gitea()).encode()
+    headers = {**hook_headers(body), **change}
+    answer = await ask.post(path, content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b"{}"])
+async def test_bodies_that_are_no_push(ask, body) -> None:
+    """400, also when they are signed well."""
+    answer = await ask.post(
+        "/api/webhooks/gitea", content=body, headers=hook_headers(body)
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["name"] == "InputError"
+
+
+async def test_a_form_holds_the_payload_too(ask) -> None:
+    """GitHub and Gitea may send `payload=…`; the raw body is what is signed."""
+    body = urlencode({"payload": json.dumps(gitea())}).encode()
+    headers = hook_headers(body)
+    headers["content-type"] = "application/x-www-form-urlencoded"
+    answer = await ask.post("/api/webhooks/gitea", content=body, headers=headers)
+    assert answer.json() == {"status": "accepted"}
+
+
+async def test_a_body_over_five_megabytes_is_refused(ask) -> None:
+    """Before anything is made of it."""
+    body = b"x" * (5 * 1024 * 1024 + 1)
+    answer = await ask.post(
+        "/api/webhooks/gitea", content=body, headers=hook_headers(body)
+    )
+    assert answer.status_code == 413
