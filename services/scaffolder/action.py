@@ -1,0 +1,153 @@
+"""What an action is, and what it gets to work with. Plugins write against this file."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.scaffolder.dialect.calling import Operation
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.model import Initiator
+from services.scaffolder.ports import Catalog, Repositories, Sources
+from services.scaffolder.workspace import Workspace
+
+Schema = Mapping[str, Any]
+Checkpoint = Callable[[str, Any], Awaitable[None]]
+DRAFT = "http://json-schema.org/draft-07/schema#"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What actions reach the world with. `author` is used where the user has no name."""
+
+    catalog: Catalog
+    sources: Sources
+    repositories: Repositories
+    filters: Mapping[str, Operation] = field(default_factory=dict)
+    author: tuple[str, str] = ("Scaffolder", "scaffolder@callboard.invalid")
+    commit_message: str = "Initial commit"
+
+    def dialect(
+        self,
+        *,
+        cookiecutter: bool = False,
+        trim_blocks: bool = False,
+        lstrip_blocks: bool = False,
+    ) -> Dialect:
+        """A way of reading skeleton files, with the templates' own filters."""
+        return Dialect(
+            self.filters,
+            cookiecutter=cookiecutter,
+            trim_blocks=trim_blocks,
+            lstrip_blocks=lstrip_blocks,
+        )
+
+
+@dataclass(slots=True)
+class ActionContext:
+    """One call of an action.
+
+    `input` is rendered and has passed the action's schema. `is_resumed`: a process died
+    within this very call, so part of the work may be done. `checkpoints` are what the
+    action remembered by `checkpoint` in the calls before. Cancelling a run cancels the
+    coroutine.
+    """
+
+    task_id: str
+    step_id: str
+    input: dict[str, Any]
+    workspace: Workspace
+    initiator: Initiator
+    user: Mapping[str, Any]
+    template_info: Mapping[str, Any]
+    tools: Tools
+    log: Callable[[str], None]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    is_dry_run: bool = False
+    is_resumed: bool = False
+    checkpoints: Mapping[str, Any] = field(default_factory=dict)
+    remember: Checkpoint | None = None
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def base_url(self) -> str | None:
+        """The template's own place, to which relative URLs in it are relative."""
+        return self.template_info.get("baseUrl")
+
+    def output(self, name: str, value: Any) -> None:
+        """Say a result, for later steps and the template's output."""
+        self.outputs[name] = value
+
+    async def checkpoint(self, key: str, value: Any) -> None:
+        """Remember a JSON value durably before doing what must not be done twice."""
+        if self.remember is not None:
+            await self.remember(key, value)
+
+    async def in_thread(self, work: Callable[[], Any]) -> Any:
+        """The result of blocking or long work, done beside the event loop."""
+        return await asyncio.to_thread(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One way to use an action, as YAML."""
+
+    description: str
+    example: str
+
+    def document(self) -> dict[str, str]:
+        return {"description": self.description, "example": self.example}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A named piece of work for a template's step.
+
+    `run` must be idempotent: after a crash it is called again with `is_resumed`.
+    """
+
+    id: str
+    description: str
+    run: Callable[[ActionContext], Awaitable[None]]
+    input: Schema
+    output: Schema | None = None
+    examples: Sequence[Example] = ()
+    supports_dry_run: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The action as `/v2/actions` lists it."""
+        schema: dict[str, Any] = {"input": {**self.input, "$schema": DRAFT}}
+        if self.output is not None:
+            schema["output"] = {**self.output, "$schema": DRAFT}
+        return {
+            "id": self.id,
+            "description": self.description,
+            "examples": [example.document() for example in self.examples],
+            "schema": schema,
+        }
+
+
+def text(description: str, **rules: Any) -> dict[str, Any]:
+    """The schema of a text."""
+    return {"type": "string", "description": description, **rules}
+
+
+def flag(description: str) -> dict[str, Any]:
+    """The schema of a yes or no."""
+    return {"type": "boolean", "description": description}
+
+
+def members(
+    properties: Mapping[str, Schema], *, required: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The schema of an object with these members and no others."""
+    made: dict[str, Any] = {"type": "object", "properties": dict(properties)}
+    if required:
+        made["required"] = list(required)
+    return {**made, "additionalProperties": False}
+
+
+def step(action: str, description: str, given: str) -> Example:
+    """An example of a step; `given` is the YAML of its input, indented by nothing."""
+    lines = "".join(f"      {line}\n" for line in given.strip().splitlines())
+    return Example(description, f"steps:\n  - action: {action}\n    input:\n{lines}")

@@ -1,0 +1,46 @@
+"""The built-in actions, one file each (two where they are one thing for a tree and a
+file). They come in through the same hook as a plugin's.
+"""
+
+from collections.abc import Iterable
+
+from services.scaffolder.action import Action
+from services.scaffolder.actions import (
+    catalog_fetch,
+    catalog_register,
+    catalog_write,
+    debug_log,
+    debug_wait,
+    fetch_plain,
+    fetch_plain_file,
+    fetch_template,
+    fetch_template_file,
+    fs_delete,
+    fs_readdir,
+    fs_rename,
+    publish_git,
+)
+from services.scaffolder.hookspecs import hookimpl
+
+
+class BuiltIn:
+    """The plugin that is always there."""
+
+    @hookimpl
+    def scaffolder_actions(self) -> Iterable[Action]:
+        modules = (
+            catalog_fetch,
+            catalog_register,
+            catalog_write,
+            debug_log,
+            debug_wait,
+            fetch_plain,
+            fetch_plain_file,
+            fetch_template,
+            fetch_template_file,
+            fs_delete,
+            fs_readdir,
+            fs_rename,
+            publish_git,
+        )
+        return [module.ACTION for module in modules]

@@ -1,0 +1,87 @@
+"""`catalog:fetch`: reads entities from the catalog, as the user may see them."""
+
+from typing import Any
+
+from services.scaffolder.action import (
+    Action,
+    ActionContext,
+    flag,
+    members,
+    step,
+    text,
+)
+from shared.contracts.errors import Invalid, NotFound
+from shared.contracts.ref import parse_ref
+
+
+async def _run(context: ActionContext) -> None:
+    one, several = context.input.get("entityRef"), context.input.get("entityRefs")
+    if not one and not several:
+        if context.input.get("optional"):
+            return
+        raise Invalid("Missing entity reference or references")
+    catalog, asker = context.tools.catalog, context.initiator
+    if one:
+        ref = _canonical(context, one)
+        context.output("entity", _wanted(context, ref, await catalog.entity(ref, asker)))
+    if several:
+        refs = [_canonical(context, ref) for ref in several]
+        found = await catalog.entities(refs, asker)
+        context.output(
+            "entities",
+            [
+                _wanted(context, ref, entity)
+                for ref, entity in zip(refs, found, strict=True)
+            ],
+        )
+
+
+def _canonical(context: ActionContext, ref: str) -> str:
+    return str(
+        parse_ref(
+            ref,
+            default_kind=context.input.get("defaultKind"),
+            default_namespace=context.input.get("defaultNamespace") or "default",
+        )
+    )
+
+
+def _wanted(context: ActionContext, ref: str, entity: Any) -> Any:
+    if entity is None and not context.input.get("optional"):
+        raise NotFound(f"Entity {ref} not found")
+    return entity
+
+
+ACTION = Action(
+    id="catalog:fetch",
+    description="Reads one entity, or several, from the catalog.",
+    run=_run,
+    input=members(
+        {
+            "entityRef": text("The ref of the entity to read."),
+            "entityRefs": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "The refs of the entities to read.",
+            },
+            "optional": flag("Whether they may be missing; false by default."),
+            "defaultKind": text("The kind, where a ref has none."),
+            "defaultNamespace": text("The namespace, where a ref has none."),
+        }
+    ),
+    output=members(
+        {
+            "entity": {"description": "The entity, when `entityRef` was given."},
+            "entities": {"type": "array"},
+        }
+    ),
+    examples=[
+        step("catalog:fetch", "Read one", "entityRef: component:default/web"),
+        step(
+            "catalog:fetch",
+            "Read several that may be missing",
+            "entityRefs: [web, shop]\ndefaultKind: component\noptional: true",
+        ),
+    ],
+    supports_dry_run=True,
+)

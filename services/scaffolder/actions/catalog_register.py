@@ -1,0 +1,105 @@
+"""`catalog:register`: makes a descriptor's URL a location of the catalog."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.scaffolder.action import (
+    Action,
+    ActionContext,
+    flag,
+    members,
+    step,
+    text,
+)
+from shared.contracts.errors import CallboardError, Conflict, Invalid
+from shared.contracts.ref import ref_of
+
+_PATH = "/catalog-info.yaml"
+
+
+async def _run(context: ActionContext) -> None:
+    url = _url(context.input)
+    context.log(f"Registering {url} in the catalog")
+    context.output("catalogInfoUrl", url)
+    try:
+        entities = await _register(context, url)
+    except CallboardError as error:
+        if not context.input.get("optional"):
+            raise
+        context.log(f"It is optional, and could not be registered: {error.message}")
+        return
+    chosen = _chosen(entities)
+    if chosen is not None:
+        context.output("entityRef", str(ref_of(chosen)))
+
+
+async def _register(
+    context: ActionContext, url: str
+) -> Sequence[Mapping[str, Any]]:
+    catalog, asker = context.tools.catalog, context.initiator
+    try:
+        return await catalog.register(url, asker, dry_run=context.is_dry_run)
+    except Conflict:
+        # A location of this URL is what was asked for, whoever made it.
+        context.log("The location is registered already")
+        return await catalog.register(url, asker, dry_run=True)
+
+
+def _url(given: Mapping[str, Any]) -> str:
+    if given.get("catalogInfoUrl"):
+        return str(given["catalogInfoUrl"])
+    root = str(given["repoContentsUrl"]).rstrip("/")
+    path = str(given.get("catalogInfoPath") or _PATH)
+    if ".." in path.split("/"):
+        raise Invalid(f"catalogInfoPath: {path!r} leads outside the repository")
+    return f"{root}/{path.lstrip('/')}"
+
+
+def _chosen(entities: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The entity to show: a component if there is one, else the first."""
+    others = [entity for entity in entities if entity["kind"] != "Location"]
+    components = [entity for entity in others if entity["kind"] == "Component"]
+    return next(iter([*components, *others]), None)
+
+
+_OPTIONAL = flag("Whether it may fail; false by default.")
+ACTION = Action(
+    id="catalog:register",
+    description="Registers a descriptor's URL as a location of the catalog.",
+    run=_run,
+    input={
+        "anyOf": [
+            members(
+                {
+                    "catalogInfoUrl": text("The descriptor's absolute URL."),
+                    "optional": _OPTIONAL,
+                },
+                required=["catalogInfoUrl"],
+            ),
+            members(
+                {
+                    "repoContentsUrl": text("The URL of the repository's files."),
+                    "catalogInfoPath": text(
+                        f"The descriptor's path among them, {_PATH} by default."
+                    ),
+                    "optional": _OPTIONAL,
+                },
+                required=["repoContentsUrl"],
+            ),
+        ]
+    },
+    output=members(
+        {
+            "entityRef": text("The ref of what was registered."),
+            "catalogInfoUrl": text("The location's URL."),
+        },
+        required=["catalogInfoUrl"],
+    ),
+    examples=[
+        step(
+            "catalog:register",
+            "Register what was published",
+            "repoContentsUrl: ${{ steps['publish'].output.repoContentsUrl }}",
+        )
+    ],
+)

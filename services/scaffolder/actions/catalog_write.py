@@ -1,0 +1,60 @@
+"""`catalog:write`: writes the descriptor of what the template makes."""
+
+from typing import Any
+
+import yaml
+
+from services.scaffolder.action import Action, ActionContext, members, step, text
+
+_SOURCE_TEMPLATE = "backstage.io/source-template"
+
+
+async def _run(context: ActionContext) -> None:
+    path = context.input.get("filePath") or "catalog-info.yaml"
+    context.workspace.path(path)
+    context.log(f"Writing {path}")
+    content = await context.in_thread(lambda: _descriptor(context))
+    await context.in_thread(lambda: context.workspace.write(path, content))
+
+
+def _descriptor(context: ActionContext) -> bytes:
+    entity: dict[str, Any] = dict(context.input["entity"])
+    ref = context.template_info.get("entityRef")
+    if ref:
+        metadata = dict(entity.get("metadata") or {})
+        metadata["annotations"] = {
+            **(metadata.get("annotations") or {}),
+            _SOURCE_TEMPLATE: ref,
+        }
+        entity["metadata"] = metadata
+    text_ = yaml.safe_dump(entity, sort_keys=False, allow_unicode=True, width=1000)
+    return text_.encode()
+
+
+ACTION = Action(
+    id="catalog:write",
+    description="Writes the descriptor of what the template makes.",
+    run=_run,
+    input=members(
+        {
+            "filePath": text("Where to write it, catalog-info.yaml by default."),
+            "entity": {
+                "type": "object",
+                "additionalProperties": {},
+                "description": "The entity, as in any descriptor.",
+            },
+        },
+        required=["entity"],
+    ),
+    examples=[
+        step(
+            "catalog:write",
+            "A component",
+            "entity:\n  apiVersion: backstage.io/v1alpha1\n  kind: Component\n"
+            "  metadata:\n    name: ${{ parameters.name }}\n  spec:\n"
+            "    type: service\n    lifecycle: experimental\n"
+            "    owner: ${{ parameters.owner }}",
+        )
+    ],
+    supports_dry_run=True,
+)

@@ -1,0 +1,143 @@
+"""`fetch:template`: renders a skeleton, names and contents, into the workspace."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from services.scaffolder.action import (
+    Action,
+    ActionContext,
+    flag,
+    members,
+    step,
+    text,
+)
+from services.scaffolder.actions.fetch_plain import TOKEN
+from services.scaffolder.skeleton import (
+    DEFAULT_EXTENSION,
+    SkeletonRules,
+    render_tree,
+)
+from shared.contracts.errors import Invalid
+
+GLOBS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+VALUES = {
+    "type": "object",
+    "additionalProperties": {},
+    "description": "What the files know as `values`.",
+}
+COOKIECUTTER = flag("Read `{{ cookiecutter.name }}` instead of `${{ values.name }}`.")
+TRIM = flag("Drop the first newline after a block.")
+LSTRIP = flag("Drop the spaces before a block at the start of a line.")
+
+
+async def _run(context: ActionContext) -> None:
+    given = context.input
+    target = given.get("targetPath") or "."
+    context.workspace.path(target)
+    rules = rules_of(given)
+    context.log("Fetching template content from remote URL")
+    scratch = await context.in_thread(context.workspace.scratch)
+    try:
+        source = scratch / "tree"
+        await context.tools.sources.tree(given["url"], context.base_url, source)
+        written = await context.in_thread(
+            lambda: _render(context, source, target, rules)
+        )
+    finally:
+        await context.in_thread(lambda: shutil.rmtree(scratch, ignore_errors=True))
+    context.log(f"Wrote {len(written)} files from the template")
+
+
+def _render(
+    context: ActionContext, source: Path, target: str, rules: SkeletonRules
+) -> list[str]:
+    dialect = context.tools.dialect(
+        cookiecutter=rules.cookiecutter,
+        trim_blocks=bool(context.input.get("trimBlocks")),
+        lstrip_blocks=bool(context.input.get("lstripBlocks")),
+    )
+    values = context.input.get("values", {})
+    return render_tree(source, context.workspace, target, values, dialect, rules)
+
+
+def rules_of(given: dict[str, Any]) -> SkeletonRules:
+    """The rules that an input asks for.
+
+    Raises:
+        Invalid: if two that exclude each other are given.
+    """
+    cookiecutter = bool(given.get("cookiecutterCompat"))
+    extension = given.get("templateFileExtension")
+    unrendered, copied = given.get("copyWithoutRender"), given.get("copyWithoutTemplating")
+    if unrendered and copied:
+        raise Invalid(
+            "Fetch action input copyWithoutRender and copyWithoutTemplating "
+            "can not be used at the same time"
+        )
+    if extension and (unrendered or copied):
+        raise Invalid(
+            "input extension incompatible with copyWithoutRender/copyWithoutTemplating "
+            "and cookiecutterCompat"
+        )
+    if extension and cookiecutter:
+        raise Invalid("input extension incompatible with cookiecutterCompat")
+    if extension is True:
+        extension = DEFAULT_EXTENSION
+    if extension and not extension.startswith("."):
+        extension = f".{extension}"
+    return SkeletonRules(
+        copied=tuple(copied or unrendered or ()),
+        renders_copied_names=not unrendered,
+        extension=extension or None,
+        replaces=bool(given.get("replace")),
+        cookiecutter=cookiecutter,
+    )
+
+
+ACTION = Action(
+    id="fetch:template",
+    description=(
+        "Fetches a skeleton, renders the names and contents of its files, and puts the "
+        "result into the workspace, or into a folder of it."
+    ),
+    run=_run,
+    input=members(
+        {
+            "url": text("Relative path or absolute URL of the folder to fetch."),
+            "targetPath": text("Where in the workspace to put it; its root by default."),
+            "values": VALUES,
+            "copyWithoutRender": {
+                **GLOBS,
+                "description": "Globs of files to copy with name and content as is.",
+            },
+            "copyWithoutTemplating": {
+                **GLOBS,
+                "description": "Globs of files whose names alone are rendered.",
+            },
+            "cookiecutterCompat": COOKIECUTTER,
+            "templateFileExtension": {
+                "type": ["string", "boolean"],
+                "description": "Render only files with this ending (true: `.njk`).",
+            },
+            "replace": flag("Replace files that are there instead of keeping them."),
+            "trimBlocks": TRIM,
+            "lstripBlocks": LSTRIP,
+            "token": TOKEN,
+        },
+        required=["url"],
+    ),
+    examples=[
+        step(
+            "fetch:template",
+            "Render the skeleton beside the template",
+            "url: ./skeleton\nvalues:\n  name: ${{ parameters.name }}",
+        ),
+        step(
+            "fetch:template",
+            "Leave some files alone",
+            'url: ./skeleton\ntargetPath: app\ncopyWithoutTemplating: ["static/**"]',
+        ),
+    ],
+    supports_dry_run=True,
+)

@@ -1,0 +1,70 @@
+"""`fetch:template:file`: renders one file from a URL into the workspace."""
+
+from services.scaffolder.action import (
+    Action,
+    ActionContext,
+    flag,
+    members,
+    step,
+    text,
+)
+from services.scaffolder.actions.fetch_plain import TOKEN
+from services.scaffolder.actions.fetch_template import (
+    COOKIECUTTER,
+    LSTRIP,
+    TRIM,
+    VALUES,
+)
+from services.scaffolder.skeleton import context_of, render_content
+
+
+async def _run(context: ActionContext) -> None:
+    target = context.input["targetPath"]
+    place = context.workspace.path(target)
+    if place.exists() and not context.input.get("replace"):
+        context.log(f"File {target} is there already, it is kept")
+        return
+    context.log("Fetching template file content from remote URL")
+    content = await context.tools.sources.file(context.input["url"], context.base_url)
+    await context.in_thread(lambda: _render(context, target, content))
+
+
+def _render(context: ActionContext, target: str, content: bytes) -> None:
+    cookiecutter = bool(context.input.get("cookiecutterCompat"))
+    dialect = context.tools.dialect(
+        cookiecutter=cookiecutter,
+        trim_blocks=bool(context.input.get("trimBlocks")),
+        lstrip_blocks=bool(context.input.get("lstripBlocks")),
+    )
+    names = context_of(context.input.get("values", {}), cookiecutter=cookiecutter)
+    made = render_content(dialect, content, names, context.input["url"])
+    context.workspace.write(target, made)
+
+
+ACTION = Action(
+    id="fetch:template:file",
+    description="Fetches one file, renders its content and puts it into the workspace.",
+    run=_run,
+    input=members(
+        {
+            "url": text("Relative path or absolute URL of the file to fetch."),
+            "targetPath": text("Where in the workspace to put it, with its name."),
+            "values": VALUES,
+            "cookiecutterCompat": COOKIECUTTER,
+            "replace": flag("Replace the file if it is there instead of keeping it."),
+            "trimBlocks": TRIM,
+            "lstripBlocks": LSTRIP,
+            "token": TOKEN,
+        },
+        required=["url", "targetPath"],
+    ),
+    examples=[
+        step(
+            "fetch:template:file",
+            "Render one file",
+            "url: ./README.md\ntargetPath: README.md\n"
+            "values:\n  name: ${{ parameters.name }}",
+        )
+    ],
+    supports_dry_run=True,
+)

@@ -1,0 +1,92 @@
+"""`fs:readdir`: says which files and folders there are."""
+
+from pathlib import Path
+
+from services.scaffolder.action import (
+    Action,
+    ActionContext,
+    flag,
+    members,
+    step,
+    text,
+)
+from services.scaffolder.workspace import FILES_LIMIT, Workspace
+from shared.contracts.errors import NotFound, TooLarge
+
+Found = dict[str, str]
+
+
+async def _run(context: ActionContext) -> None:
+    files: list[Found] = []
+    folders: list[Found] = []
+    recursive = bool(context.input.get("recursive"))
+    for name in context.input["paths"]:
+        more_files, more_folders = await context.in_thread(
+            lambda name=name: _read(context.workspace, name, recursive=recursive)
+        )
+        files += more_files
+        folders += more_folders
+    context.output("files", files)
+    context.output("folders", folders)
+
+
+def _read(
+    workspace: Workspace, name: str, *, recursive: bool
+) -> tuple[list[Found], list[Found]]:
+    start = workspace.path(name)
+    if not start.is_dir():
+        raise NotFound(f"paths: there is no folder '{name}' in the workspace")
+    root = workspace.root.resolve()
+    files: list[Found] = []
+    folders: list[Found] = []
+    waiting: list[Path] = [start]
+    while waiting:
+        for entry in sorted(waiting.pop().iterdir()):
+            if entry.is_symlink():
+                continue
+            (folders if entry.is_dir() else files).append(_entry(entry, root))
+            if entry.is_dir() and recursive:
+                waiting.append(entry)
+        if len(files) + len(folders) > FILES_LIMIT:
+            raise TooLarge(f"paths: over the limit of {FILES_LIMIT} files")
+    return files, folders
+
+
+def _entry(path: Path, root: Path) -> Found:
+    relative = path.relative_to(root)
+    parent = relative.parent.as_posix()
+    return {"name": path.name, "path": parent, "fullPath": relative.as_posix()}
+
+
+_ENTRIES = {
+    "type": "array",
+    "items": members(
+        {
+            "name": text("The name of the file or folder."),
+            "path": text("The folder that it is in, relative to the workspace."),
+            "fullPath": text("Its path, relative to the workspace."),
+        },
+        required=["name", "path", "fullPath"],
+    ),
+}
+ACTION = Action(
+    id="fs:readdir",
+    description="Reads which files and folders there are in folders of the workspace.",
+    run=_run,
+    input=members(
+        {
+            "paths": {
+                "type": "array",
+                "items": {"type": "string", "minLength": 1},
+                "description": "Folders, relative to the workspace.",
+            },
+            "recursive": {**flag("Whether to read their folders too."), "default": False},
+        },
+        required=["paths"],
+    ),
+    output=members({"files": _ENTRIES, "folders": _ENTRIES}, required=["files", "folders"]),
+    examples=[
+        step("fs:readdir", "All files", 'paths: ["."]\nrecursive: true'),
+    ],
+    supports_dry_run=True,
+)

@@ -1,0 +1,142 @@
+"""`publish:git`: makes a repository and pushes the workspace as its first commit.
+
+Nothing happens twice: what the action is about to create is remembered first, so that a
+run taken up after a crash goes on with its own repository and refuses everybody else's.
+"""
+
+import shutil
+from pathlib import Path
+
+from services.scaffolder.action import Action, ActionContext, members, step, text
+from services.scaffolder.filters import RepositoryPlace, parse_place
+from services.scaffolder.workspace import Workspace, copy_tree
+from shared.contracts.errors import Conflict, NotFound
+
+_CLAIMED = "claimed"
+_BRANCH = "main"
+
+
+async def _run(context: ActionContext) -> None:
+    place = parse_place(context.input["repoUrl"])
+    branch = context.input.get("defaultBranch") or _BRANCH
+    source = context.workspace.path(context.input.get("sourcePath") or ".")
+    if not source.is_dir():
+        raise NotFound(f"sourcePath: no folder {context.input.get('sourcePath')!r}")
+    await _create(context, place, branch)
+    commit = await _push(context, place, branch, source)
+    remote, contents = context.tools.repositories.pages(place.host, place.slug, branch)
+    context.output("remoteUrl", remote)
+    context.output("repoContentsUrl", contents)
+    context.output("commitHash", commit)
+    context.log(f"Published {commit[:8]} to {remote}")
+
+
+async def _create(context: ActionContext, place: RepositoryPlace, branch: str) -> None:
+    repositories = context.tools.repositories
+    claim = f"{place.host}/{place.slug}"
+    is_ours = context.checkpoints.get(_CLAIMED) == claim
+    if not is_ours:
+        # Somebody else's is refused before it is claimed: a claim means it was free.
+        if await _exists(context, place, branch):
+            raise Conflict(
+                f"repoUrl: there is a repository {place.slug} at {place.host} already"
+            )
+        await context.checkpoint(_CLAIMED, claim)
+    context.log(f"Creating the repository {place.slug} at {place.host}")
+    try:
+        await repositories.create(place.host, place.slug, branch)
+    except Conflict:
+        if not is_ours:
+            # Another run was faster: what it makes must not look like ours later.
+            await context.checkpoint(_CLAIMED, None)
+            raise
+
+
+async def _exists(context: ActionContext, place: RepositoryPlace, branch: str) -> bool:
+    try:
+        await context.tools.repositories.head(place.host, place.slug, branch)
+    except NotFound:
+        return False
+    return True
+
+
+async def _push(
+    context: ActionContext, place: RepositoryPlace, branch: str, source: Path
+) -> str:
+    repositories = context.tools.repositories
+    pushed = await repositories.head(place.host, place.slug, branch)
+    if pushed is not None:
+        return pushed
+    message = context.input.get("gitCommitMessage") or context.tools.commit_message
+    scratch = await context.in_thread(context.workspace.scratch)
+    try:
+        # A copy: Git must not meet a `.git` folder that a skeleton brought along.
+        folder = scratch / "tree"
+        folder.mkdir()
+        await context.in_thread(lambda: _copied(source, folder))
+        return await repositories.push(
+            place.host,
+            place.slug,
+            branch,
+            folder,
+            message=message,
+            author=_author(context),
+        )
+    finally:
+        await context.in_thread(lambda: shutil.rmtree(scratch, ignore_errors=True))
+
+
+def _copied(source: Path, folder: Path) -> None:
+    copy_tree(source, Workspace(folder), ".")
+    shutil.rmtree(folder / ".git", ignore_errors=True)
+
+
+def _author(context: ActionContext) -> tuple[str, str]:
+    name, email = context.tools.author
+    entity = context.user.get("entity") or {}
+    profile = (entity.get("spec") or {}).get("profile") or {}
+    given = context.user.get("ref") or ""
+    short = given.rpartition("/")[2]
+    own_name = profile.get("displayName") or short or name
+    own_email = profile.get("email") or (f"{short}@users.callboard.invalid" if short else email)
+    return (
+        context.input.get("gitAuthorName") or own_name,
+        context.input.get("gitAuthorEmail") or own_email,
+    )
+
+
+ACTION = Action(
+    id="publish:git",
+    description=(
+        "Creates a repository at a host of type `local` and pushes the workspace to it."
+    ),
+    run=_run,
+    input=members(
+        {
+            "repoUrl": text("`host?repo=name` or `host?owner=o&repo=name`."),
+            "description": text("What the repository is for."),
+            "defaultBranch": text("The branch to push, main by default."),
+            "gitCommitMessage": text("The message of the first commit."),
+            "gitAuthorName": text("Its author; the user by default."),
+            "gitAuthorEmail": text("Its author's address."),
+            "sourcePath": text("The folder to publish; the workspace by default."),
+        },
+        required=["repoUrl"],
+    ),
+    output=members(
+        {
+            "remoteUrl": text("The repository's page."),
+            "repoContentsUrl": text("The page of its files."),
+            "commitHash": text("The first commit."),
+        },
+        required=["remoteUrl", "repoContentsUrl", "commitHash"],
+    ),
+    examples=[
+        step(
+            "publish:git",
+            "A new repository",
+            "repoUrl: git.playhouse.example?repo=${{ parameters.name }}\n"
+            "defaultBranch: main",
+        )
+    ],
+)

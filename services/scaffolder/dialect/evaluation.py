@@ -1,0 +1,329 @@
+"""What an expression is worth: a walk over Jinja2's nodes, no Python code is made.
+
+Names, items and methods come from the given JSON values and closed tables only, so a
+template cannot reach an attribute of a Python object, whatever it writes.
+"""
+
+from collections.abc import Callable as Function
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import nodes
+
+from services.scaffolder.dialect import arithmetic
+from services.scaffolder.dialect.calling import Call, Operation
+from services.scaffolder.dialect.checks import passes
+from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailure
+from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.methods import item, method
+from services.scaffolder.dialect.methods_list import MUTATORS
+from services.scaffolder.dialect.scope import Scope
+from services.scaffolder.dialect.values import (
+    UNDEFINED,
+    Callable,
+    Cycler,
+    Keywords,
+    add,
+    empty,
+    kind,
+    length,
+    less,
+    less_or_equal,
+    loose_equal,
+    strict_equal,
+    text,
+    truthy,
+)
+
+_RESERVED = frozenset(("constructor", "prototype", "__proto__"))
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What a template may use besides its values."""
+
+    filters: Mapping[str, Operation]
+    python_words: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Evaluation:
+    """Evaluates the expressions of one rendering."""
+
+    def __init__(
+        self,
+        context: Mapping[str, Any],
+        library: Library,
+        budget: Budget,
+        *,
+        detached: bool = True,
+    ) -> None:
+        self.context = context
+        self.library = library
+        self.budget = budget
+        self.detached = detached
+        self.scope = Scope(is_top=True)
+        self.shared: dict[str, Any] = {}
+        self.globals: dict[str, Any] = {
+            "range": Callable("range", self._range),
+            "cycler": Callable("cycler", lambda call: Cycler(list(call.args))),
+            "joiner": Callable("joiner", _joiner),
+            **library.extra,
+        }
+
+    def evaluate(self, node: nodes.Node) -> Any:
+        """The value of one expression.
+
+        Raises:
+            TemplateRenderError: if it fails, naming line and column.
+        """
+        self.budget.spend()
+        try:
+            return _EXPRESSIONS[type(node)](self, node)
+        except ValueFailure as failure:
+            raise TemplateRenderError(
+                str(failure),
+                line=int(node.lineno),
+                column=getattr(node.lineno, "column", 1),
+            ) from failure
+
+    def name(self, name: str) -> Any:
+        """The value of a name: frames, then what was set on top, context, globals."""
+        if name in _RESERVED:
+            raise ValueFailure(f'Template name "{name}" is reserved')
+        value = self.scope.get(name)
+        if value is not UNDEFINED:
+            return value
+        for names in (self.shared, self.context, self.globals):
+            if name in names:
+                return names[name]
+        return UNDEFINED
+
+    def lookup(self, subject: Any, key: Any) -> Any:
+        """A member of a value: an item, a length, or a method bound to it."""
+        if isinstance(key, str):
+            if key in _RESERVED:
+                raise ValueFailure(f'Template name "{key}" is reserved')
+            if key == "length" and isinstance(subject, (str, list)):
+                return length(subject) if isinstance(subject, str) else len(subject)
+            if isinstance(subject, Cycler):
+                return _cycler_member(subject, key)
+        found = UNDEFINED if empty(subject) else item(subject, key)
+        if found is not UNDEFINED or not isinstance(key, str):
+            return found
+        python_words = self.library.python_words
+        operation = method(subject, key, python_words=python_words)
+        if operation is None:
+            return UNDEFINED
+        if isinstance(subject, list) and key in MUTATORS and not self.detached:
+            raise ValueFailure(f'"{key}" must be written out where it is called')
+        return Callable(key, _bound(operation, subject))
+
+    def call(self, function: Any, call: Call, name: str) -> Any:
+        """The result of calling a value.
+
+        Raises:
+            ValueFailure: if it cannot be called.
+        """
+        if not isinstance(function, Callable):
+            raise ValueFailure(
+                f'Template value "{name}" resolved to {kind(function)} '
+                "and cannot be called"
+            )
+        if not function.is_macro and any(
+            isinstance(argument, Callable) for argument in call.args
+        ):
+            raise ValueFailure("Callable values cannot be arguments")
+        self.budget.enter()
+        try:
+            return function.call(call)
+        finally:
+            self.budget.leave()
+
+    def arguments(self, node: nodes.Call | nodes.Filter) -> list[Any]:
+        args = [self.evaluate(arg) for arg in node.args]
+        if node.kwargs:
+            pairs = {str(pair.key): self.evaluate(pair.value) for pair in node.kwargs}
+            args.append(Keywords(pairs))
+        return args
+
+    def filtered(self, node: nodes.Filter, value: Any) -> Any:
+        """A filter's result for a value."""
+        operation = self.library.filters.get(node.name)
+        if operation is None:
+            raise ValueFailure(f'Unknown template filter "{node.name}"')
+        call = Call(value, self.arguments(node), self.budget)
+        try:
+            return operation(call)
+        except ValueFailure as failure:
+            raise ValueFailure(
+                f'Filter "{node.name}" failed for {kind(value)} input: {failure}'
+            ) from failure
+
+    def _range(self, call: Call) -> list[Any]:
+        first, last = (arithmetic.integer(call.arg(n, 0)) for n in (0, 1))
+        if len(call.args) < 2:
+            first, last = 0, first
+        step = arithmetic.integer(call.arg(2, 1)) or 1
+        numbers = range(first, last, step)
+        self.budget.spend(len(numbers))
+        return list(numbers)
+
+
+def _bound(operation: Operation, subject: Any) -> Operation:
+    return lambda call: operation(Call(subject, call.args, call.budget))
+
+
+def _cycler_member(cycler: Cycler, key: str) -> Any:
+    if key == "current":
+        return cycler.current
+    members: dict[str, Function[[], Any]] = {"next": cycler.next, "reset": cycler.reset}
+    found = members.get(key)
+    return UNDEFINED if found is None else Callable(key, lambda _: found())
+
+
+def _joiner(call: Call) -> Callable:
+    glue = call.arg(0, ",")
+    used = iter([""])
+    return Callable("joiner", lambda _: next(used, glue))
+
+
+def _name_of(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Getattr):
+        return f"{_name_of(node.node)}.{node.attr}"
+    return "expression"
+
+
+def _call(self: Evaluation, node: nodes.Call) -> Any:
+    function = self.evaluate(node.node)
+    call = Call(None, self.arguments(node), self.budget)
+    return self.call(function, call, _name_of(node.node))
+
+
+def _condition(self: Evaluation, node: nodes.CondExpr) -> Any:
+    if truthy(self.evaluate(node.test)):
+        return self.evaluate(node.expr1)
+    return "" if node.expr2 is None else self.evaluate(node.expr2)
+
+
+def _and(self: Evaluation, node: nodes.And) -> Any:
+    left = self.evaluate(node.left)
+    return self.evaluate(node.right) if truthy(left) else left
+
+
+def _or(self: Evaluation, node: nodes.Or) -> Any:
+    left = self.evaluate(node.left)
+    return left if truthy(left) else self.evaluate(node.right)
+
+
+def _add(self: Evaluation, node: nodes.Add) -> Any:
+    made = add(self.evaluate(node.left), self.evaluate(node.right))
+    if isinstance(made, str):
+        self.budget.write(len(made))
+    return made
+
+
+def _concat(self: Evaluation, node: nodes.Concat) -> str:
+    parts = [text(self.evaluate(part)) for part in node.nodes]
+    self.budget.write(sum(map(len, parts)))
+    return "".join(parts)
+
+
+def _compare(self: Evaluation, node: nodes.Compare) -> bool:
+    operand = node.ops[0]
+    left, right = self.evaluate(node.expr), self.evaluate(operand.expr)
+    return _COMPARISONS[operand.op](left, right)
+
+
+def _contains(needle: Any, container: Any) -> bool:
+    if isinstance(container, str):
+        return text(needle) in container
+    if isinstance(container, list):
+        return any(strict_equal(item_, needle) for item_ in container)
+    if isinstance(container, dict):
+        return text(needle) in container
+    raise ValueFailure("Membership requires an array, record, or string")
+
+
+def _dict(self: Evaluation, node: nodes.Dict) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for pair in node.items:
+        key = self.evaluate(pair.key)
+        if key in _RESERVED:
+            raise ValueFailure(f'Template name "{key}" is reserved')
+        made[key] = self.evaluate(pair.value)
+    return made
+
+
+def _getitem(self: Evaluation, node: nodes.Getitem) -> Any:
+    subject = self.evaluate(node.node)
+    if isinstance(node.arg, nodes.Slice):
+        return _sliced(self, subject, node.arg)
+    return self.lookup(subject, self.evaluate(node.arg))
+
+
+def _sliced(self: Evaluation, subject: Any, node: nodes.Slice) -> list[Any]:
+    bounds = [
+        UNDEFINED if part is None else self.evaluate(part)
+        for part in (node.start, node.stop, node.step)
+    ]
+    step = 1 if empty(bounds[2]) else arithmetic.integer(bounds[2])
+    if step == 0:
+        raise ValueFailure("Slice step must have finite non-zero numeric coercion")
+    ends = [None if empty(end) else arithmetic.integer(end) for end in bounds[:2]]
+    items = list(subject) if isinstance(subject, (str, list)) else []
+    self.budget.spend(len(items))
+    return items[slice(ends[0], ends[1], step)]
+
+
+def _binary(operation: Function[[Any, Any], Any]) -> Function[[Evaluation, Any], Any]:
+    return lambda self, node: operation(
+        self.evaluate(node.left), self.evaluate(node.right)
+    )
+
+
+def _test(self: Evaluation, node: nodes.Test) -> bool:
+    args = [self.evaluate(arg) for arg in node.args or ()]
+    return passes(node.name, Call(self.evaluate(node.node), args, self.budget))
+
+
+_COMPARISONS: dict[str, Function[[Any, Any], bool]] = {
+    "==": loose_equal,
+    "!=": lambda left, right: not loose_equal(left, right),
+    "===": strict_equal,
+    "!==": lambda left, right: not strict_equal(left, right),
+    "<": less,
+    "<=": less_or_equal,
+    ">": lambda left, right: less(right, left),
+    ">=": lambda left, right: less_or_equal(right, left),
+    "in": _contains,
+}
+_EXPRESSIONS: dict[type[nodes.Node], Function[[Evaluation, Any], Any]] = {
+    nodes.Add: _add,
+    nodes.And: _and,
+    nodes.Call: _call,
+    nodes.Compare: _compare,
+    nodes.Concat: _concat,
+    nodes.CondExpr: _condition,
+    nodes.Const: lambda _, node: node.value,
+    nodes.Dict: _dict,
+    nodes.Div: _binary(arithmetic.divide),
+    nodes.Filter: lambda self, node: self.filtered(node, self.evaluate(node.node)),
+    nodes.FloorDiv: _binary(arithmetic.floor_divide),
+    nodes.Getattr: lambda self, node: self.lookup(self.evaluate(node.node), node.attr),
+    nodes.Getitem: _getitem,
+    nodes.List: lambda self, node: [self.evaluate(part) for part in node.items],
+    nodes.Mod: _binary(arithmetic.modulo),
+    nodes.Mul: _binary(arithmetic.multiply),
+    nodes.Name: lambda self, node: self.name(node.name),
+    nodes.Neg: lambda self, node: arithmetic.negate(self.evaluate(node.node)),
+    nodes.Not: lambda self, node: not truthy(self.evaluate(node.node)),
+    nodes.Or: _or,
+    nodes.Pos: lambda self, node: arithmetic.positive(self.evaluate(node.node)),
+    nodes.Pow: _binary(arithmetic.power),
+    nodes.Sub: _binary(arithmetic.subtract),
+    nodes.Test: _test,
+}

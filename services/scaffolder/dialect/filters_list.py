@@ -1,0 +1,277 @@
+"""Nunjucks' filters on lists and objects."""
+
+import functools
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from services.scaffolder.dialect.arithmetic import integer
+from services.scaffolder.dialect.calling import Call, Operation
+from services.scaffolder.dialect.checks import passes
+from services.scaffolder.dialect.failure import ValueFailure
+from services.scaffolder.dialect.values import (
+    UNDEFINED,
+    Keywords,
+    SafeText,
+    add,
+    empty,
+    is_number,
+    length,
+    less,
+    shown,
+    text,
+    to_number,
+    truthy,
+)
+
+
+def attribute(value: Any, path: Any) -> Any:
+    """The value at a dotted path, undefined where there is none."""
+    for key in text(path).split("."):
+        if isinstance(value, dict):
+            value = value.get(key, UNDEFINED)
+        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return UNDEFINED
+    return value
+
+
+def _items(call: Call) -> list[Any]:
+    """The items of a list or text; an object has none.
+
+    Raises:
+        ValueFailure: for anything else.
+    """
+    if isinstance(call.value, list):
+        return call.value
+    if isinstance(call.value, (str, dict)):
+        return list(call.value) if isinstance(call.value, str) else []
+    raise ValueFailure("a sequence is required")
+
+
+def _positive(call: Call, what: str) -> int:
+    size = to_number(call.arg(0, 0))
+    if size != size or size < 1 or size != int(size):  # noqa: PLR0124 - NaN
+        raise ValueFailure(f"{what} must be a positive integer")
+    call.budget.spend(int(size))
+    return int(size)
+
+
+def batch(call: Call) -> list[Any]:
+    size, items = _positive(call, "Batch size"), _items(call)
+    rows = [items[at : at + size] for at in range(0, len(items), size)]
+    filler = call.arg(1)
+    if rows and truthy(filler):
+        rows[-1] = rows[-1] + [filler] * (size - len(rows[-1]))
+    return rows
+
+
+def slices(call: Call) -> list[Any]:
+    count, items = _positive(call, "Slice count"), _items(call)
+    size, extra = divmod(len(items), count)
+    rows: list[Any] = []
+    at = 0
+    for index in range(count):
+        end = at + size + (index < extra)
+        row = items[at:end]
+        if truthy(call.arg(1)) and index >= extra:
+            row = [*row, call.arg(1)]
+        rows.append(row)
+        at = end
+    return rows
+
+
+def default(call: Call) -> Any:
+    if truthy(call.arg(1, False)):
+        return call.value if truthy(call.value) else call.arg(0)
+    return call.arg(0) if call.value is UNDEFINED else call.value
+
+
+def dictsort(call: Call) -> list[Any]:
+    if not isinstance(call.value, dict):
+        raise ValueFailure("dictsort requires a record")
+    by = call.arg(1, "key")
+    if by not in {"key", "value"}:
+        raise ValueFailure("dictsort can only sort by key or value")
+    pairs = [[key, value] for key, value in call.value.items()]
+    index = 0 if by == "key" else 1
+    exact = truthy(call.arg(0, False))
+    return _sorted(call, pairs, lambda pair: pair[index], exact=exact)
+
+
+def first(call: Call) -> Any:
+    if isinstance(call.value, (list, str)):
+        return call.value[0] if call.value else UNDEFINED
+    return call.value.get("0", UNDEFINED) if isinstance(call.value, dict) else UNDEFINED
+
+
+def last(call: Call) -> Any:
+    if isinstance(call.value, (list, str)) and call.value:
+        return call.value[-1]
+    return UNDEFINED
+
+
+def groupby(call: Call) -> dict[str, Any]:
+    """Lists by the text of an attribute; whole numbers come first, in order."""
+    groups: dict[str, Any] = {}
+    for item in _items(call):
+        key = text(attribute(item, call.arg(0)))
+        groups.setdefault(key, []).append(item)
+    call.budget.spend(len(groups))
+    numbers = sorted((key for key in groups if _is_index(key)), key=int)
+    others = [key for key in groups if not _is_index(key)]
+    return {key: groups[key] for key in (*numbers, *others)}
+
+
+def _is_index(key: str) -> bool:
+    return key.isascii() and key.isdigit() and str(int(key)) == key
+
+
+def join(call: Call) -> str:
+    if not isinstance(call.value, list):
+        raise ValueFailure("join requires an array")
+    items, key = call.value, call.arg(1)
+    if truthy(key):
+        items = [attribute(item, key) for item in items]
+    glue = shown(call.arg(0, ""))
+    parts = [shown(item) for item in items]
+    call.budget.write(sum(map(len, parts)) + len(glue) * len(parts))
+    return glue.join(parts)
+
+
+def size(call: Call) -> Any:
+    value = call.value
+    if empty(value):
+        return 0
+    if isinstance(value, str):
+        return length(value)
+    return len(value) if isinstance(value, (list, dict)) else UNDEFINED
+
+
+def listed(call: Call) -> list[Any]:
+    value = call.value
+    if isinstance(value, str):
+        return call.listed(list(value))
+    if isinstance(value, dict):
+        return call.listed([{"key": key, "value": item} for key, item in value.items()])
+    if isinstance(value, list):
+        return value
+    raise ValueFailure("list requires an iterable value")
+
+
+def random(call: Call) -> Any:
+    value = call.value
+    if not isinstance(value, (list, str)) or not value:
+        return UNDEFINED
+    return secrets.choice(value)
+
+
+def reverse(call: Call) -> Any:
+    if isinstance(call.value, str):
+        return call.value[::-1]
+    return call.value[::-1] if isinstance(call.value, list) else []
+
+
+def _selection(wanted: bool) -> Operation:
+    def chosen(call: Call) -> list[Any]:
+        name = text(call.arg(0, "truthy"))
+        items = _items(call)
+        call.budget.spend(len(items))
+        return [
+            item
+            for item in items
+            if passes(name, Call(item, call.args[1:], call.budget)) is wanted
+        ]
+
+    return chosen
+
+
+def _selection_by_attribute(wanted: bool) -> Operation:
+    def chosen(call: Call) -> list[Any]:
+        if not isinstance(call.value, list):
+            raise ValueFailure("an array is required")
+        return [
+            item
+            for item in call.value
+            if truthy(attribute(item, call.arg(0))) is wanted
+        ]
+
+    return chosen
+
+
+def sort(call: Call) -> list[Any]:
+    """By value or attribute, without regard to case unless asked; stable."""
+    named = call.args[-1] if call.args and isinstance(call.args[-1], Keywords) else {}
+    plain = [arg for arg in call.args if not isinstance(arg, Keywords)]
+    names = ("reverse", "case_sensitive", "attribute")
+    backward, exact, key = (
+        plain[index] if index < len(plain) else named.get(name, UNDEFINED)
+        for index, name in enumerate(names)
+    )
+
+    def pick(item: Any) -> Any:
+        return attribute(item, key) if truthy(key) else item
+
+    return _sorted(call, _items(call), pick, exact=truthy(exact), back=truthy(backward))
+
+
+def _sorted(
+    call: Call,
+    items: list[Any],
+    pick: Callable[[Any], Any],
+    *,
+    exact: bool,
+    back: bool = False,
+) -> list[Any]:
+    call.budget.spend(len(items))
+
+    def compare(left: Any, right: Any) -> int:
+        a, b = pick(left), pick(right)
+        if not exact and isinstance(a, str) and isinstance(b, str):
+            a, b = a.lower(), b.lower()
+        order = -1 if less(a, b) else 1 if less(b, a) else 0
+        return -order if back else order
+
+    return sorted(items, key=functools.cmp_to_key(compare))
+
+
+def total(call: Call) -> Any:
+    items, key = _items(call), call.arg(0)
+    found: Any = 0
+    for item in items:
+        found = add(found, attribute(item, key) if truthy(key) else item)
+        call.budget.write(len(found) if isinstance(found, str) else 1)
+    return add(call.arg(1, 0), found)
+
+
+def dump_indent(value: Any) -> str:
+    """The indentation that `dump(value)` asks for: at most ten characters."""
+    if is_number(value):
+        return " " * max(0, min(10, integer(value)))
+    return (
+        value[:10] if isinstance(value, str) and not isinstance(value, SafeText) else ""
+    )
+
+
+FILTERS: dict[str, Operation] = {
+    "batch": batch,
+    "d": default,
+    "default": default,
+    "dictsort": dictsort,
+    "first": first,
+    "groupby": groupby,
+    "join": join,
+    "last": last,
+    "length": size,
+    "list": listed,
+    "random": random,
+    "reject": _selection(wanted=False),
+    "rejectattr": _selection_by_attribute(wanted=False),
+    "reverse": reverse,
+    "select": _selection(wanted=True),
+    "selectattr": _selection_by_attribute(wanted=True),
+    "slice": slices,
+    "sort": sort,
+    "sum": total,
+}

@@ -1,0 +1,258 @@
+"""The JavaScript methods that a template may call on text, lists and numbers.
+
+A closed table: a name that is not in it is undefined, whatever Python would find.
+"""
+
+import math
+from typing import Any
+
+from services.scaffolder.dialect import patterns
+from services.scaffolder.dialect.arithmetic import integer
+from services.scaffolder.dialect.calling import Call, Operation
+from services.scaffolder.dialect.failure import ValueFailure
+from services.scaffolder.dialect.methods_list import LIST
+from services.scaffolder.dialect.values import (
+    UNDEFINED,
+    Pattern,
+    number,
+    number_text,
+    text,
+    to_number,
+)
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PRECISION = 100
+_FRACTION = 52
+
+
+def _bounded(value: Any, size: int, default: int) -> int:
+    """An index of `slice`: negative counts from the end."""
+    at = integer(value) if value is not UNDEFINED else default
+    return max(0, size + at) if at < 0 else min(at, size)
+
+
+def _clamped(value: Any, size: int, default: int) -> int:
+    at = integer(value) if value is not UNDEFINED else default
+    return max(0, min(at, size))
+
+
+def _char_at(call: Call) -> str:
+    at = integer(call.arg(0, 0))
+    return call.value[at] if 0 <= at < len(call.value) else ""
+
+
+def _char_code_at(call: Call) -> Any:
+    at = integer(call.arg(0, 0))
+    return ord(call.value[at]) if 0 <= at < len(call.value) else math.nan
+
+
+def _concat(call: Call) -> str:
+    return call.made(call.value + "".join(map(text, call.args)))
+
+
+def _sought(call: Call) -> str:
+    if isinstance(call.arg(0), Pattern):
+        raise ValueFailure("A pattern is not accepted here")
+    return text(call.arg(0))
+
+
+def _includes(call: Call) -> bool:
+    return _sought(call) in call.value[_clamped(call.arg(1), len(call.value), 0) :]
+
+
+def _starts_with(call: Call) -> bool:
+    at = _clamped(call.arg(1), len(call.value), 0)
+    return bool(call.value.startswith(_sought(call), at))
+
+
+def _ends_with(call: Call) -> bool:
+    end = _clamped(call.arg(1), len(call.value), len(call.value))
+    return bool(call.value[:end].endswith(_sought(call)))
+
+
+def _index_of(call: Call) -> int:
+    return int(
+        call.value.find(_sought(call), _clamped(call.arg(1), len(call.value), 0))
+    )
+
+
+def _last_index_of(call: Call) -> int:
+    sought = _sought(call)
+    at = _clamped(call.arg(1), len(call.value), len(call.value))
+    return int(call.value.rfind(sought, 0, at + len(sought)))
+
+
+def _replace(call: Call) -> str:
+    old, new = call.arg(0), text(call.arg(1))
+    if not isinstance(old, Pattern):
+        old = text(old)
+        at = call.value.find(old)
+        if at < 0:
+            return str(call.value)
+        span = [(at, at + len(old))]
+        new = patterns.expanded(new, call.value, span, {})
+        return call.made(call.value[:at] + new + call.value[at + len(old) :])
+    return patterns.replace(old, call.value, new, call.budget.write)
+
+
+def _slice(call: Call) -> str:
+    size = len(call.value)
+    start = _bounded(call.arg(0), size, 0)
+    return str(call.value[start : _bounded(call.arg(1), size, size)])
+
+
+def _split(call: Call) -> list[Any]:
+    by = call.arg(0)
+    if by is UNDEFINED:
+        parts: list[Any] = [call.value]
+    elif isinstance(by, Pattern):
+        parts = patterns.split(by, call.value)
+    else:
+        by = text(by)
+        parts = call.value.split(by) if by else list(call.value)
+    limit = call.arg(1)
+    if limit is not UNDEFINED and integer(limit) >= 0:
+        parts = parts[: integer(limit)]
+    return call.listed(parts)
+
+
+def _substring(call: Call) -> str:
+    size = len(call.value)
+    ends = (_clamped(call.arg(0), size, 0), _clamped(call.arg(1), size, size))
+    return str(call.value[min(ends) : max(ends)])
+
+
+def _digits(call: Call, lowest: int) -> int:
+    digits = integer(call.arg(0, 0))
+    if not lowest <= digits <= _PRECISION:
+        raise ValueFailure(f"Digits must be between {lowest} and {_PRECISION}")
+    return digits
+
+
+def _to_fixed(call: Call) -> str:
+    digits = _digits(call, 0)
+    value = float(call.value)
+    if not math.isfinite(value) or abs(value) >= 1e21:
+        return number_text(value)
+    # Halves go away from zero, as in JavaScript; Python's formatting rounds to even.
+    scaled = value * 10**digits
+    if abs(scaled) < 2**52 and abs(scaled - math.trunc(scaled)) == 0.5:
+        value = (math.trunc(scaled) + math.copysign(1, scaled)) / 10**digits
+    made = f"{value:.{digits}f}"
+    return made.removeprefix("-") if not made.strip("-0.") else made
+
+
+def _to_precision(call: Call) -> str:
+    if call.arg(0) is UNDEFINED or not math.isfinite(call.value):
+        return number_text(call.value)
+    digits = _digits(call, 1)
+    mantissa, _, power = f"{float(call.value):.{digits - 1}e}".partition("e")
+    exponent = int(power)
+    if exponent < -6 or exponent >= digits:
+        return f"{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent)}"
+    return f"{float(call.value):.{max(0, digits - 1 - exponent)}f}"
+
+
+def _to_exponential(call: Call) -> str:
+    if call.arg(0) is UNDEFINED:
+        made = f"{float(call.value):.16e}"
+        mantissa = made.partition("e")[0].rstrip("0").rstrip(".")
+    else:
+        made = f"{float(call.value):.{_digits(call, 0)}e}"
+        mantissa = made.partition("e")[0]
+    exponent = int(made.partition("e")[2])
+    return f"{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent)}"
+
+
+def _to_string(call: Call) -> str:
+    base = integer(call.arg(0, 10))
+    if not 2 <= base <= len(_DIGITS):
+        raise ValueFailure("A base must be between 2 and 36")
+    value = to_number(call.value)
+    if base == 10 or not math.isfinite(value):
+        return number_text(value)
+    fraction, whole = math.modf(abs(value))
+    digits = [_DIGITS[0]] if whole == 0 else []
+    rest = int(whole)
+    while rest:
+        rest, digit = divmod(rest, base)
+        digits.append(_DIGITS[digit])
+    made = "".join(reversed(digits))
+    if fraction:
+        made += "."
+        while fraction and len(made) < _FRACTION:
+            fraction, digit_value = math.modf(fraction * base)
+            made += _DIGITS[int(digit_value)]
+    return f"-{made}" if value < 0 else made
+
+
+def _test(call: Call) -> bool:
+    return bool(patterns.spans(call.value, text(call.arg(0)), 1)[0])
+
+
+TEXT: dict[str, Operation] = {
+    "charAt": _char_at,
+    "charCodeAt": _char_code_at,
+    "concat": _concat,
+    "endsWith": _ends_with,
+    "includes": _includes,
+    "indexOf": _index_of,
+    "lastIndexOf": _last_index_of,
+    "replace": _replace,
+    "slice": _slice,
+    "split": _split,
+    "startsWith": _starts_with,
+    "substring": _substring,
+    "toLowerCase": lambda call: call.made(call.value.lower()),
+    "toUpperCase": lambda call: call.made(call.value.upper()),
+    "trim": lambda call: call.value.strip(),
+    "trimEnd": lambda call: call.value.rstrip(),
+    "trimStart": lambda call: call.value.lstrip(),
+}
+NUMBER: dict[str, Operation] = {
+    "toExponential": _to_exponential,
+    "toFixed": _to_fixed,
+    "toPrecision": _to_precision,
+    "toString": _to_string,
+}
+PATTERN: dict[str, Operation] = {"test": _test}
+# Cookiecutter's templates are written for Python's objects.
+OBJECT: dict[str, Operation] = {
+    "get": lambda call: call.value.get(text(call.arg(0)), call.arg(1, None)),
+    "items": lambda call: call.listed([[k, v] for k, v in call.value.items()]),
+    "keys": lambda call: call.listed(list(call.value)),
+    "values": lambda call: call.listed(list(call.value.values())),
+}
+
+
+def method(subject: Any, name: str, *, python_words: bool = False) -> Operation | None:
+    """The method `name` of a value, or None."""
+    if isinstance(subject, str):
+        return TEXT.get(name)
+    if isinstance(subject, list):
+        if not python_words and name in {"append", "count"}:
+            return None
+        return LIST.get(name)
+    if isinstance(subject, bool):
+        return None
+    if isinstance(subject, (int, float)):
+        return NUMBER.get(name)
+    if isinstance(subject, Pattern):
+        return PATTERN.get(name)
+    return OBJECT.get(name) if python_words and isinstance(subject, dict) else None
+
+
+def item(subject: Any, key: Any) -> Any:
+    """The value at `key` as JavaScript finds it; undefined where there is none."""
+    if isinstance(subject, dict):
+        return subject.get(text(key), UNDEFINED)
+    if not isinstance(subject, (list, str)):
+        return UNDEFINED
+    if isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 16:
+        key = int(key) if str(int(key)) == key else key
+    if isinstance(key, bool) or not isinstance(key, (int, float)):
+        return UNDEFINED
+    at = number(key)
+    if not isinstance(at, int) or not 0 <= at < len(subject):
+        return UNDEFINED
+    return subject[at]

@@ -1,0 +1,183 @@
+"""The JavaScript methods of lists. Those that change a list change a copy of the input:
+`MUTATORS` tells the evaluator when it must make one."""
+
+import functools
+import re
+from typing import Any
+
+from services.scaffolder.dialect.arithmetic import integer
+from services.scaffolder.dialect.calling import Call, Operation
+from services.scaffolder.dialect.failure import ValueFailure
+from services.scaffolder.dialect.values import (
+    UNDEFINED,
+    shown,
+    strict_equal,
+    text,
+)
+
+
+def _index(value: Any, size: int, default: int) -> int:
+    at = integer(value) if value is not UNDEFINED else default
+    return max(0, size + at) if at < 0 else min(at, size)
+
+
+def _at(call: Call) -> Any:
+    at = integer(call.arg(0, 0))
+    at = at + len(call.value) if at < 0 else at
+    return call.value[at] if 0 <= at < len(call.value) else UNDEFINED
+
+
+def _concat(call: Call) -> list[Any]:
+    made = list(call.value)
+    for part in call.args:
+        made += part if isinstance(part, list) else [part]
+    return call.listed(made)
+
+
+def _copy_within(call: Call) -> list[Any]:
+    size = len(call.value)
+    to, start = (_index(call.arg(n), size, 0) for n in (0, 1))
+    part = call.value[start : _index(call.arg(2), size, size)]
+    part = part[: size - to]
+    call.value[to : to + len(part)] = part
+    return call.listed(call.value)
+
+
+def _fill(call: Call) -> list[Any]:
+    size = len(call.value)
+    start, end = _index(call.arg(1), size, 0), _index(call.arg(2), size, size)
+    for at in range(start, end):
+        call.value[at] = call.arg(0)
+    return call.listed(call.value)
+
+
+def _flat(call: Call) -> list[Any]:
+    return _flattened(call, call.value, integer(call.arg(0, 1)))
+
+
+def _flattened(call: Call, items: list[Any], depth: int) -> list[Any]:
+    made: list[Any] = []
+    for item in call.listed(items):
+        if isinstance(item, list) and depth > 0:
+            made += _flattened(call, item, depth - 1)
+        else:
+            made.append(item)
+    return made
+
+
+def _same(left: Any, right: Any) -> bool:
+    both_nan = left != left and right != right  # noqa: PLR0124 - NaN is itself here
+    return both_nan or strict_equal(left, right)
+
+
+def _includes(call: Call) -> bool:
+    items = call.value[_index(call.arg(1), len(call.value), 0) :]
+    return any(_same(item, call.arg(0)) for item in call.listed(items))
+
+
+def _index_of(call: Call) -> int:
+    start = _index(call.arg(1), len(call.value), 0)
+    for at in range(start, len(call.listed(call.value))):
+        if strict_equal(call.value[at], call.arg(0)):
+            return at
+    return -1
+
+
+def _last_index_of(call: Call) -> int:
+    for at in reversed(range(len(call.listed(call.value)))):
+        if strict_equal(call.value[at], call.arg(0)):
+            return at
+    return -1
+
+
+def _join(call: Call) -> str:
+    glue, parts = text(call.arg(0, ",")), [shown(item) for item in call.value]
+    call.budget.write(sum(map(len, parts)) + len(glue) * len(parts))
+    return glue.join(parts)
+
+
+def _pop(call: Call) -> Any:
+    return call.value.pop() if call.value else UNDEFINED
+
+
+def _push(call: Call) -> int:
+    call.value.extend(call.listed(call.args))
+    return len(call.value)
+
+
+def _reverse(call: Call) -> list[Any]:
+    call.value.reverse()
+    return call.listed(call.value)
+
+
+def _shift(call: Call) -> Any:
+    return call.value.pop(0) if call.value else UNDEFINED
+
+
+def _slice(call: Call) -> list[Any]:
+    size = len(call.value)
+    start, end = _index(call.arg(0), size, 0), _index(call.arg(1), size, size)
+    return call.listed(call.value[start:end])
+
+
+def _sort(call: Call) -> list[Any]:
+    if call.arg(0) is not UNDEFINED:
+        raise ValueFailure("sort accepts no callback")
+
+    def compare(left: Any, right: Any) -> int:
+        a, b = text(left), text(right)
+        return (a > b) - (a < b)
+
+    call.value.sort(key=functools.cmp_to_key(compare))
+    return call.listed(call.value)
+
+
+def _splice(call: Call) -> list[Any]:
+    size = len(call.value)
+    start = _index(call.arg(0), size, 0)
+    count = integer(call.arg(1)) if len(call.args) > 1 else size
+    end = min(size, start + max(0, count))
+    removed = list(call.value[start:end])
+    call.value[start:end] = call.listed(call.args[2:])
+    return removed
+
+
+def _unshift(call: Call) -> int:
+    call.value[:0] = call.listed(call.args)
+    return len(call.value)
+
+
+def _append(call: Call) -> Any:
+    return _push(Call(call.value, call.args[:1], call.budget))
+
+
+def _count(call: Call) -> int:
+    return sum(strict_equal(item, call.arg(0)) for item in call.listed(call.value))
+
+
+LIST: dict[str, Operation] = {
+    "append": _append,
+    "at": _at,
+    "concat": _concat,
+    "copyWithin": _copy_within,
+    "count": _count,
+    "fill": _fill,
+    "flat": _flat,
+    "includes": _includes,
+    "indexOf": _index_of,
+    "join": _join,
+    "lastIndexOf": _last_index_of,
+    "pop": _pop,
+    "push": _push,
+    "reverse": _reverse,
+    "shift": _shift,
+    "slice": _slice,
+    "sort": _sort,
+    "splice": _splice,
+    "unshift": _unshift,
+}
+MUTATORS = frozenset(
+    ("append", "copyWithin", "fill", "pop", "push", "reverse", "shift", "sort")
+    + ("splice", "unshift")
+)
+MUTATES = re.compile("|".join(sorted(MUTATORS)))

@@ -1,0 +1,251 @@
+"""What a template writes: the walk over its statements."""
+
+from collections.abc import Callable as Function
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import nodes
+
+from services.scaffolder.dialect import json_text
+from services.scaffolder.dialect.calling import Call
+from services.scaffolder.dialect.evaluation import Evaluation
+from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailure
+from services.scaffolder.dialect.scope import Scope
+from services.scaffolder.dialect.values import (
+    UNDEFINED,
+    Callable,
+    Keywords,
+    SafeText,
+    shown,
+    truthy,
+)
+
+
+class Page:
+    """The text written so far; `encoded` is the same with interpolations as JSON."""
+
+    __slots__ = ("encoded", "parts")
+
+    def __init__(self, *, encoding: bool = False) -> None:
+        self.parts: list[str] = []
+        self.encoded: list[str] | None = [] if encoding else None
+
+    def write(self, text: str) -> None:
+        self.parts.append(text)
+        if self.encoded is not None:
+            self.encoded.append(text)
+
+    def interpolate(self, value: Any) -> None:
+        self.parts.append(shown(value))
+        if self.encoded is not None and value is not UNDEFINED:
+            self.encoded.append(json_text.written(value))
+
+    def text(self) -> str:
+        return "".join(self.parts)
+
+
+class Rendering(Evaluation):
+    """Writes one template's text. Made for one use."""
+
+    page: Page
+
+    def render(self, body: Sequence[nodes.Node], page: Page) -> str:
+        """The text of `body`, also left on `page`."""
+        self.page = page
+        self.write(body)
+        return page.text()
+
+    def write(self, body: Sequence[nodes.Node]) -> None:
+        for node in body:
+            self.budget.spend()
+            statement = _STATEMENTS.get(type(node))
+            if statement is None:
+                raise TemplateRenderError(f"Unexpected {type(node).__name__}")
+            try:
+                statement(self, node)
+            except ValueFailure as failure:
+                raise TemplateRenderError(
+                    str(failure),
+                    line=int(node.lineno),
+                    column=getattr(node.lineno, "column", 1),
+                ) from failure
+
+    def captured(self, body: Sequence[nodes.Node]) -> str:
+        """The text of `body`, not written to the page."""
+        outer, self.page = self.page, Page()
+        self.budget.enter()
+        try:
+            self.write(body)
+            return self.page.text()
+        finally:
+            self.budget.leave()
+            self.page = outer
+
+    def within(self, scope: Scope, body: Sequence[nodes.Node]) -> str:
+        """The text of `body` with the names of another scope."""
+        outer, self.scope = self.scope, scope
+        try:
+            return self.captured(body)
+        finally:
+            self.scope = outer
+
+    def assign(self, name: str, value: Any) -> None:
+        self.scope.set(name, value)
+        if self.scope.is_top:
+            self.shared[name] = value
+
+
+def _output(self: Rendering, node: nodes.Output) -> None:
+    for part in node.nodes:
+        if isinstance(part, nodes.TemplateData):
+            self.budget.write(len(part.data))
+            self.page.write(part.data)
+            continue
+        value = self.evaluate(part)
+        self.page.interpolate(value)
+        self.budget.write(len(self.page.parts[-1]))
+
+
+def _if(self: Rendering, node: nodes.If) -> None:
+    self.budget.enter()
+    chosen = node.body if truthy(self.evaluate(node.test)) else node.else_
+    self.write(chosen)
+    self.budget.leave()
+
+
+def _for(self: Rendering, node: nodes.For) -> None:
+    names = [part.name for part in node.target.items]  # type: ignore[attr-defined]
+    iterated = self.evaluate(node.iter)
+    rows = _rows(iterated, len(names))
+    self.budget.enter()
+    outer, self.scope = self.scope, Scope(self.scope)
+    try:
+        for index, row in enumerate(rows):
+            self.budget.spend()
+            self.scope.names["loop"] = _loop(index, len(rows))
+            self.scope.names.update(zip(names, row, strict=True))
+            self.write(node.body)
+    finally:
+        self.scope = outer
+        self.budget.leave()
+    if not rows:
+        self.write(node.else_)
+
+
+def _rows(iterated: Any, width: int) -> list[list[Any]]:
+    if width == 1:
+        return (
+            [[item] for item in iterated] if isinstance(iterated, (list, str)) else []
+        )
+    if isinstance(iterated, list):
+        rows: list[list[Any]] = []
+        for item in iterated:
+            row = list(item) if isinstance(item, (list, str)) else []
+            rows.append((row + [UNDEFINED] * width)[:width])
+        return rows
+    if isinstance(iterated, dict):
+        filler = [UNDEFINED] * (width - 2)
+        return [[key, value, *filler] for key, value in iterated.items()]
+    return []
+
+
+def _loop(index: int, count: int) -> dict[str, Any]:
+    return {
+        "index": index + 1,
+        "index0": index,
+        "revindex": count - index,
+        "revindex0": count - index - 1,
+        "first": index == 0,
+        "last": index == count - 1,
+        "length": count,
+    }
+
+
+def _set(self: Rendering, node: nodes.Assign) -> None:
+    value = self.evaluate(node.node)
+    for target in node.target.items:  # type: ignore[attr-defined]
+        self.assign(target.name, value)
+
+
+def _set_block(self: Rendering, node: nodes.AssignBlock) -> None:
+    made = self.within(Scope(self.scope), node.body)
+    for target in node.target.items:  # type: ignore[attr-defined]
+        self.assign(target.name, made)
+
+
+def _macro(self: Rendering, node: nodes.Macro) -> None:
+    function = _made(self, node.args, node.defaults, node.body, None)
+    self.assign(node.name, Callable(node.name, function, is_macro=True))
+
+
+def _made(
+    self: Rendering,
+    args: list[nodes.Name],
+    defaults: list[nodes.Expr],
+    body: list[nodes.Node],
+    home: Scope | None,
+) -> Function[[Call], SafeText]:
+    """A macro's function: binds what it is given, then writes its body apart."""
+    plain = [arg.name for arg in args[: len(args) - len(defaults)]]
+    named = [arg.name for arg in args[len(plain) :]]
+
+    def run(call: Call) -> SafeText:
+        given = list(call.args)
+        keywords = given.pop() if given and isinstance(given[-1], Keywords) else {}
+        scope = Scope(home, isolated=home is not None)
+        scope.names.update(zip(plain, given, strict=False))
+        for name in plain[len(given) :]:
+            scope.names[name] = keywords.get(name, UNDEFINED)
+        extra = dict(zip(named, given[len(plain) :], strict=False))
+        if "caller" in keywords:
+            scope.names["caller"] = keywords["caller"]
+        outer, self.scope = self.scope, scope
+        try:
+            for name, default in zip(named, defaults, strict=True):
+                bound = {**keywords, **extra}
+                scope.names[name] = (
+                    bound[name] if name in bound else self.evaluate(default)
+                )
+        finally:
+            self.scope = outer
+        return SafeText(self.within(scope, body))
+
+    return run
+
+
+def _call_block(self: Rendering, node: nodes.CallBlock) -> None:
+    macro = self.evaluate(node.call.node)
+    if not isinstance(macro, Callable) or not macro.is_macro:
+        raise ValueFailure("Call blocks can target only template macros")
+    args = self.arguments(node.call)
+    keywords = args.pop() if args and isinstance(args[-1], Keywords) else Keywords()
+    function = _made(self, node.args, node.defaults, node.body, self.scope)
+    keywords["caller"] = Callable("caller", function, is_macro=True)
+    made = self.call(macro, Call(None, [*args, keywords], self.budget), macro.name)
+    self.page.interpolate(made)
+
+
+def _filter_block(self: Rendering, node: nodes.FilterBlock) -> None:
+    value = self.filtered(node.filter, self.captured(node.body))
+    self.page.interpolate(value)
+
+
+def _switch(self: Rendering, node: nodes.With) -> None:
+    self.scope.names[node.targets[0].name] = self.evaluate(  # type: ignore[attr-defined]
+        node.values[0]
+    )
+    self.write(node.body)
+
+
+_STATEMENTS: dict[type[nodes.Node], Function[[Rendering, Any], None]] = {
+    nodes.Assign: _set,
+    nodes.AssignBlock: _set_block,
+    nodes.Block: lambda self, node: self.write(node.body),
+    nodes.CallBlock: _call_block,
+    nodes.FilterBlock: _filter_block,
+    nodes.For: _for,
+    nodes.If: _if,
+    nodes.Macro: _macro,
+    nodes.Output: _output,
+    nodes.With: _switch,
+}

@@ -1,0 +1,206 @@
+"""The dialect as the rest of the scaffolder uses it: text in, value or text out."""
+
+import copy
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import nodes
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.lexer import TokenStream
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from services.scaffolder.dialect import (
+    filters_list,
+    filters_number,
+    filters_text,
+    json_text,
+)
+from services.scaffolder.dialect.calling import Operation
+from services.scaffolder.dialect.evaluation import Library
+from services.scaffolder.dialect.failure import (
+    TemplateLimitError,
+    TemplateRenderError,
+    ValueFailure,
+)
+from services.scaffolder.dialect.lexing import Delimiters, Lexer
+from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.methods_list import MUTATES
+from services.scaffolder.dialect.rendering import Page, Rendering
+from services.scaffolder.dialect.statements import TemplateParser
+from services.scaffolder.dialect.values import UNDEFINED
+
+_CACHED = 2_000
+BUILT_IN: dict[str, Operation] = {
+    **filters_text.FILTERS,
+    **filters_list.FILTERS,
+    **filters_number.FILTERS,
+}
+
+
+class DialectEnvironment(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox with this dialect's lexer and parser in place of its own.
+
+    Its templates are walked, never compiled to Python.
+    """
+
+    def __init__(self, delimiters: Delimiters, *, python_words: bool) -> None:
+        super().__init__()
+        self.delimiters = delimiters
+        self.python_words = python_words
+
+    def _tokenize(
+        self,
+        source: str,
+        name: str | None,
+        filename: str | None = None,
+        state: str | None = None,
+    ) -> TokenStream:
+        del state
+        return TokenStream(Lexer(source, self.delimiters).tokens(), name, filename)
+
+    def _parse(
+        self, source: str, name: str | None, filename: str | None
+    ) -> nodes.Template:
+        parser = TemplateParser(self, source, name, filename)
+        parser.python_words = self.python_words
+        return parser.parse()
+
+
+class Dialect:
+    """One way of reading templates: filters, delimiters and whitespace rules.
+
+    Safe to use from several threads; parsed templates are kept.
+    """
+
+    def __init__(
+        self,
+        filters: Mapping[str, Operation] | None = None,
+        *,
+        cookiecutter: bool = False,
+        trim_blocks: bool = False,
+        lstrip_blocks: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        own = dict(filters or {})
+        if cookiecutter:
+            own["jsonify"] = filters_number.dump
+        self._library = Library({**BUILT_IN, **own}, cookiecutter, dict(extra or {}))
+        variable = "{{" if cookiecutter else "${{"
+        self._delimiters = Delimiters(variable, trim_blocks, lstrip_blocks)
+        self._environment = DialectEnvironment(
+            self._delimiters, python_words=cookiecutter
+        )
+        self._marks = re.compile("|".join(map(re.escape, (variable, "{%", "{#"))))
+        self._parsed = lru_cache(maxsize=_CACHED)(self._parse)
+
+    def is_template(self, source: str) -> bool:
+        """Whether there is anything to render in it."""
+        return self._marks.search(source) is not None
+
+    def text(
+        self,
+        source: str,
+        context: Mapping[str, Any],
+        *,
+        budget: Budget | None = None,
+    ) -> str:
+        """The whole template as text.
+
+        Raises:
+            TemplateRenderError: if it cannot be rendered, naming line and column.
+        """
+        if not self.is_template(source):
+            return source
+        body = self._parsed(source)
+        return self._rendered(source, body, context, Page(), budget)
+
+    def value(
+        self,
+        source: str,
+        context: Mapping[str, Any],
+        *,
+        budget: Budget | None = None,
+    ) -> Any:
+        """The value of a template; `UNDEFINED` where there is none.
+
+        A sole interpolation keeps its JSON type. A sole block is read as JSON if its
+        text is some (`{% if x %}5{% endif %}` is 5). Everything else is text.
+
+        Raises:
+            TemplateRenderError: if it cannot be rendered.
+        """
+        if not self.is_template(source):
+            return source
+        body = self._parsed(source)
+        parts = [
+            part
+            for node in body
+            for part in (node.nodes if isinstance(node, nodes.Output) else [node])
+        ]
+        if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
+            made = self._rendered(source, body, context, Page(), budget)
+            return made or UNDEFINED
+        page = Page(encoding=True)
+        if isinstance(parts[0], nodes.Expr):
+            return self._alone(source, parts[0], context, budget)
+        made = self._rendered(source, body, context, page, budget)
+        encoded = "".join(page.encoded or ())
+        if not encoded:
+            return UNDEFINED
+        try:
+            return json_text.read(encoded)
+        except (ValueError, RecursionError):
+            return made
+
+    def _alone(
+        self,
+        source: str,
+        expression: nodes.Expr,
+        context: Mapping[str, Any],
+        budget: Budget | None,
+    ) -> Any:
+        rendering = self._rendering(source, context, budget)
+        try:
+            value = rendering.evaluate(expression)
+            return UNDEFINED if value is UNDEFINED else json_text.plain(value)
+        except ValueFailure as failure:
+            raise TemplateRenderError(str(failure)) from failure
+        except RecursionError as error:
+            raise TemplateLimitError("the template nests too deeply") from error
+
+    def _rendered(
+        self,
+        source: str,
+        body: list[nodes.Node],
+        context: Mapping[str, Any],
+        page: Page,
+        budget: Budget | None,
+    ) -> str:
+        try:
+            return self._rendering(source, context, budget).render(body, page)
+        except RecursionError as error:
+            raise TemplateLimitError("the template nests too deeply") from error
+
+    def _rendering(
+        self, source: str, context: Mapping[str, Any], budget: Budget | None
+    ) -> Rendering:
+        # Methods such as `push` change a list: then of a copy, made only when needed.
+        detached = MUTATES.search(source) is not None
+        if detached:
+            context = copy.deepcopy(dict(context))
+        return Rendering(context, self._library, budget or Budget(), detached=detached)
+
+    def _parse(self, source: str) -> list[nodes.Node]:
+        try:
+            return self._environment._parse(source, None, None).body  # noqa: SLF001
+        except TemplateSyntaxError as error:
+            line = error.lineno
+            raise TemplateRenderError(
+                error.message or "invalid syntax",
+                line=int(line),
+                column=getattr(line, "column", 1),
+            ) from error
+        except RecursionError as error:
+            raise TemplateLimitError("the template nests too deeply") from error

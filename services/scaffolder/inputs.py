@@ -1,0 +1,94 @@
+"""Renders the expressions within JSON: step inputs, conditions and outputs.
+
+An expression that cannot be rendered is left as its own text (Backstage does so, and
+templates rely on it); only exceeding a limit ends the run.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
+from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.values import UNDEFINED, Callable
+
+_SECONDS = 10.0
+
+
+def rendered(dialect: Dialect, value: Any, context: Mapping[str, Any]) -> Any:
+    """A JSON value with its expressions replaced; undefined members are dropped.
+
+    Raises:
+        TemplateLimitError: if it takes too much work.
+    """
+    return _rendered(dialect, value, context, Budget(seconds=_SECONDS))
+
+
+def _rendered(
+    dialect: Dialect, value: Any, context: Mapping[str, Any], budget: Budget
+) -> Any:
+    if isinstance(value, str):
+        return _text(dialect, value, context, budget)
+    if isinstance(value, list):
+        items = [_rendered(dialect, item, context, budget) for item in value]
+        return [None if item is UNDEFINED else item for item in items]
+    if isinstance(value, dict):
+        members = {
+            key: _rendered(dialect, item, context, budget)
+            for key, item in value.items()
+        }
+        return {key: item for key, item in members.items() if item is not UNDEFINED}
+    return value
+
+
+def _text(
+    dialect: Dialect, text: str, context: Mapping[str, Any], budget: Budget
+) -> Any:
+    try:
+        return dialect.value(text, context, budget=budget)
+    except TemplateLimitError:
+        raise
+    except TemplateRenderError:
+        return text
+
+
+def has_template(dialect: Dialect, value: Any) -> bool:
+    """Whether any text within `value` has something to render."""
+    if isinstance(value, str):
+        return dialect.is_template(value)
+    if isinstance(value, list):
+        return any(has_template(dialect, item) for item in value)
+    if isinstance(value, dict):
+        return any(has_template(dialect, item) for item in value.values())
+    return False
+
+
+class StatusFunctions:
+    """`always()` and `failure()`, for one step's condition.
+
+    `was_asked` tells afterwards that the step wants to run, or not, in spite of an
+    earlier failure.
+    """
+
+    def __init__(self, *, has_failed: bool) -> None:
+        self.has_failed = has_failed
+        self.was_asked = False
+
+    def context(self) -> dict[str, Callable]:
+        return {
+            "always": Callable("always", lambda _: self._answer(value=True)),
+            "failure": Callable("failure", lambda _: self._answer(self.has_failed)),
+        }
+
+    def _answer(self, value: bool) -> bool:
+        self.was_asked = True
+        return value
+
+
+def condition_holds(value: Any) -> bool:
+    """Whether a rendered `if` lets its step run; an empty list does not."""
+    if value is UNDEFINED or value is None:
+        return False
+    if isinstance(value, dict):
+        return True
+    return bool(value)

@@ -1,0 +1,115 @@
+"""A run's log: lines in order, written soon, with every secret taken out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from services.scaffolder.model import LONGEST_MESSAGE, EventType, TaskEvent
+from services.scaffolder.redaction import Redactor
+from shared.contracts.errors import Unavailable
+
+_SOON = 0.05
+_ONE_WRITE = 500
+Told = Callable[[str], None]
+
+
+class EventKeeper(Protocol):
+    """Where lines are kept."""
+
+    async def append(self, events: Sequence[TaskEvent]) -> None:
+        """Add lines."""
+        ...
+
+
+class Journal:
+    """Writes one run's lines, numbered after `last`; `told` hears when some are kept."""
+
+    def __init__(
+        self,
+        task_id: str,
+        keeper: EventKeeper,
+        redactor: Redactor,
+        *,
+        last: int = 0,
+        told: Told | None = None,
+    ) -> None:
+        self._task_id = task_id
+        self._keeper = keeper
+        self._redactor = redactor
+        self._last = last
+        self._told = told
+        self._waiting: list[TaskEvent] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing = asyncio.Lock()
+        self._flushes: set[asyncio.Task[None]] = set()
+
+    def log(
+        self,
+        message: str,
+        *,
+        step_id: str | None = None,
+        status: str | None = None,
+        type: EventType = "log",  # noqa: A002 - the field's name
+        **more: Any,
+    ) -> None:
+        """Add a line; it is kept within a moment, or by `flush`."""
+        shown = self._redactor.text(message)
+        if len(shown) > LONGEST_MESSAGE:
+            shown = f"{shown[:LONGEST_MESSAGE]}… ({len(shown)} characters)"
+        body: dict[str, Any] = {"message": shown}
+        if step_id is not None:
+            body["stepId"] = step_id
+        if status is not None:
+            body["status"] = status
+        body |= {key: self._redactor.value(value) for key, value in more.items()}
+        self._last += 1
+        self._waiting.append(TaskEvent(self._task_id, self._last, type, body))
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_SOON, self._flush_soon)
+
+    async def flush(self) -> None:
+        """Keep what is waiting.
+
+        Raises:
+            Unavailable: if the store does not answer; the lines keep waiting.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        async with self._writing:
+            while lines := self._waiting[:_ONE_WRITE]:
+                await self._keeper.append(lines)
+                del self._waiting[: len(lines)]
+                if self._told is not None:
+                    self._told(self._task_id)
+
+    def _flush_soon(self) -> None:
+        self._timer = None
+        task = asyncio.ensure_future(self._flush_quietly())
+        self._flushes.add(task)
+        task.add_done_callback(self._flushes.discard)
+
+    async def _flush_quietly(self) -> None:
+        try:
+            await self.flush()
+        except Unavailable:
+            # The next flush, at the latest the one at the step's end, tries again.
+            return
+
+
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 5.0
+
+
+async def patiently(work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` until what it needs is there: a run outlives a store's restart."""
+    wait = FIRST_WAIT
+    while True:
+        try:
+            await work()
+        except Unavailable:
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+        else:
+            return

@@ -1,0 +1,126 @@
+"""The scaffolder's words: tasks, their steps and their log. Rules of who may what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from shared.contracts.scaffolder import RunStatus, StepStatus
+
+EventType = Literal["log", "completion", "cancelled", "recovered"]
+ENDED: frozenset[RunStatus] = frozenset(("completed", "failed", "cancelled"))
+#: A run in one of these may be tried again.
+RETRYABLE: frozenset[RunStatus] = frozenset(("failed", "cancelled"))
+STEP_ENDED: frozenset[StepStatus] = frozenset(
+    ("completed", "failed", "cancelled", "skipped")
+)
+LONGEST_MESSAGE = 64 * 1024
+START_OVER = "startOver"
+
+
+def now() -> datetime:
+    """This moment, with its zone, as precise as the store keeps it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Initiator:
+    """Who a run acts for: an entity ref, or the name of a program."""
+
+    ref: str
+    is_user: bool = True
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """How far one step is. `output` is what its action said.
+
+    With `each`, `done` counts the iterations whose output is part of `output`.
+    """
+
+    id: str
+    name: str
+    status: StepStatus = "open"
+    output: dict[str, Any] = field(default_factory=dict)
+    done: int = 0
+    error: str | None = None
+    error_name: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Task:
+    """One run of a template: a frozen copy of what to do, and how far it is.
+
+    `secrets` are sealed. `checkpoints` hold what actions must not do twice, by step
+    and key. `epoch` counts how often a process took it; a write by an earlier holder
+    does not count any more.
+    """
+
+    id: str
+    spec: dict[str, Any]
+    created_by: Initiator
+    status: RunStatus = "open"
+    created_at: datetime = field(default_factory=now)
+    last_heartbeat_at: datetime | None = None
+    secrets: str | None = None
+    steps: list[StepRecord] = field(default_factory=list)
+    checkpoints: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    sequence: int = 0
+    epoch: int = 0
+    is_cancelling: bool = False
+    traceparent: str | None = None
+
+    @property
+    def template_ref(self) -> str:
+        info = self.spec.get("templateInfo") or {}
+        return str(info.get("entityRef") or "")
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+    def next_sequence(self) -> int:
+        """The number of this run's next event."""
+        self.sequence += 1
+        return self.sequence
+
+
+def fresh_steps(spec: Mapping[str, Any]) -> list[StepRecord]:
+    """The steps of a spec, none begun."""
+    return [StepRecord(step["id"], step["name"]) for step in spec["steps"]]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """One line of a run's log, numbered from 1 within the run."""
+
+    task_id: str
+    number: int
+    type: EventType
+    body: dict[str, Any]
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """Which runs to list. `visible_to` are the creators that the caller may see."""
+
+    created_by: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    order_by: Literal["created_at", "status", "created_by"] = "created_at"
+    is_descending: bool = True
+    limit: int | None = None
+    offset: int = 0
+    visible_to: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Where the events of a run stand: the number of its last one, and if it ended."""
+
+    last: int
+    has_ended: bool

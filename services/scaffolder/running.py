@@ -1,0 +1,214 @@
+"""A run from its first step to its end, or from where a crash left it.
+
+Each step's result is kept before the next begins; what is kept and what is said about
+it are one write. A step that was under way when the process died runs again: actions
+are idempotent.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from services.scaffolder.inputs import condition_holds
+from services.scaffolder.journal import Journal, patiently
+from services.scaffolder.model import STEP_ENDED, StepRecord, Task, TaskEvent, now
+from services.scaffolder.stepping import EARLIER_FAILURE, RunScene, StepRun
+from shared.contracts.envelope import Payload
+from shared.contracts.errors import CallboardError
+from shared.contracts.scaffolder import (
+    RunCancelled,
+    RunChange,
+    RunCompleted,
+    RunFailed,
+    RunStarted,
+    StepChanged,
+)
+
+
+class RunKeeper(Protocol):
+    """Where a run's state and log are kept."""
+
+    async def record(self, task: Task, said: Sequence[Payload]) -> None:
+        """Keep how far it is, and what is said about that."""
+        ...
+
+    async def append(self, events: Sequence[TaskEvent]) -> None:
+        """Keep lines of the log."""
+        ...
+
+
+class Run:
+    """One process' turn at one task."""
+
+    def __init__(self, keeper: RunKeeper, scene: RunScene) -> None:
+        self._keeper = keeper
+        self._scene = scene
+        self._task = scene.task
+        self._journal: Journal = scene.journal
+        self._said: list[Payload] = []
+        #: The first thing that went wrong, as it was raised.
+        self.failure: BaseException | None = None
+        scene.save = self.save
+
+    async def save(self) -> None:
+        """Keep the state, and say what happened since the last time."""
+        await patiently(self._journal.flush)
+        said, self._said = self._said, []
+        await patiently(lambda: self._keeper.record(self._task, said))
+
+    async def go(self) -> None:
+        """Run what is left to run, and end the task.
+
+        Raises:
+            Conflict: if another process took the task over: then it is not ours.
+            CancelledError: if it is told to stop; `cancelled` ends the task then.
+        """
+        steps = self._task.spec["steps"]
+        resumed = any(record.status != "open" for record in self._task.steps)
+        if resumed:
+            self._journal.log("Resuming the task where it was left", type="recovered")
+        else:
+            self._journal.log(f"Starting up task with {len(steps)} steps")
+        self._say(RunStarted)
+        await asyncio.to_thread(self._scene.workspace.prepare)
+        for step, record in zip(steps, self._task.steps, strict=True):
+            if record.status not in STEP_ENDED:
+                await self._step(step, record)
+        await self._end()
+
+    async def cancelled(self) -> None:
+        """End the task because somebody asked for it."""
+        for record in self._task.steps:
+            if record.status == "processing":
+                record.status, record.ended_at = "cancelled", now()
+                self._say(StepChanged, record)
+        self._task.status = "cancelled"
+        self._task.secrets = None
+        self._journal.log("The run was cancelled", type="cancelled")
+        self._complete()
+        self._say(RunCancelled)
+        await self.save()
+
+    async def _step(self, step: Mapping[str, Any], record: StepRecord) -> None:
+        was_begun = record.status == "processing"
+        run = StepRun(self._scene, step, record, is_resumed=was_begun)
+        work = asyncio.ensure_future(self._whole_step(run, record))
+        try:
+            await asyncio.wait({work})
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+        if work.cancelled():
+            raise asyncio.CancelledError
+        error = work.exception()
+        if error is not None:
+            self._fail(record, error)
+        record.ended_at = now()
+        self._say(StepChanged, record)
+
+    async def _whole_step(self, run: StepRun, record: StepRecord) -> None:
+        reason = await run.reason_to_skip()
+        if reason != EARLIER_FAILURE:
+            record.status = "processing"
+            record.started_at = record.started_at or now()
+            self._journal.log(
+                f"Beginning step {record.name}", step_id=record.id, status=record.status
+            )
+        if reason is not None:
+            record.status = "skipped"
+            self._journal.log(
+                f"Skipping step {record.id} because {reason}",
+                step_id=record.id,
+                status="skipped",
+            )
+            return
+        self._say(StepChanged, record)
+        await self.save()
+        record.status = await run.perform()
+        if record.status == "completed":
+            self._journal.log(
+                f"Finished step {record.name}", step_id=record.id, status="completed"
+            )
+
+    def _fail(self, record: StepRecord, error: BaseException) -> None:
+        name, message = _told(error)
+        record.status = "failed"
+        record.error_name = name
+        record.error = self._scene.redactor.text(message)
+        if self.failure is None:
+            self.failure = error
+        self._journal.log(f"{name}: {message}", step_id=record.id, status="failed")
+
+    async def _end(self) -> None:
+        task = self._task
+        failed = next((r for r in task.steps if r.status == "failed"), None)
+        if failed is None:
+            task.output = await self._output()
+            task.status, task.error = "completed", None
+        else:
+            task.status, task.error = "failed", failed.error
+        # Of no use any more, and the less is kept the better.
+        task.secrets = None if task.status == "completed" else task.secrets
+        self._complete(failed)
+        self._say(RunCompleted if failed is None else RunFailed)
+        await self.save()
+
+    def _complete(self, failed: StepRecord | None = None) -> None:
+        more: dict[str, Any] = {}
+        if failed is not None:
+            more["error"] = {
+                "name": failed.error_name or "Error",
+                "message": failed.error,
+            }
+        elif self._task.status == "completed":
+            more["output"] = self._task.output
+        self._journal.log(
+            f"Run completed with status: {self._task.status}",
+            type="completion",
+            **more,
+        )
+
+    async def _output(self) -> dict[str, Any]:
+        """The template's output; links and texts whose `if` does not hold are left out."""
+        given = self._task.spec.get("output") or {}
+        made = await self._scene.rendered(given, self._scene.context())
+        for group in ("links", "text"):
+            if isinstance(made.get(group), list):
+                made[group] = [
+                    {key: value for key, value in item.items() if key != "if"}
+                    for item in made[group]
+                    if "if" not in item or condition_holds(item["if"])
+                ]
+        safe: dict[str, Any] = self._scene.redactor.value(made)
+        return safe
+
+    def _say(self, kind: type[RunChange], record: StepRecord | None = None) -> None:
+        task = self._task
+        step: dict[str, Any] = {}
+        if record is not None:
+            step = {
+                "step_id": record.id,
+                "step_name": record.name,
+                "step_status": record.status,
+            }
+        self._said.append(
+            kind(
+                task_id=task.id,
+                template_ref=task.template_ref,
+                created_by=task.created_by.ref,
+                status=task.status,
+                sequence=task.next_sequence(),
+                output=task.output if task.status == "completed" else {},
+                error=task.error if record is None else record.error,
+                **step,
+            )
+        )
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """An error's name and message, as people see them."""
+    name = error.name if isinstance(error, CallboardError) else type(error).__name__
+    return name, str(error) or name
+
+
