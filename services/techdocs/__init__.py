@@ -1,0 +1,36 @@
+"""Techdocs owns built documentation sites.
+
+It hears `entity-changed` (who is documented) and `git-push` (whose docs changed), and
+says `docs-built`: a site was built, a build failed, or (built, `site` null) an entity
+has docs no more. Sites lie under `DATA/sites/objects/<hash of the sources>`; which one
+an entity shows, and what is due, stands in one MongoDB document per entity.
+
+Routes for the portal, stable (all want the reader's principal; what the reader may not
+see is 404; paths are below `/api/techdocs`):
+
+`GET /sites?limit=100` -> `{items: [state + entity_title, description, owner, type]}`,
+the latest built first.
+
+`GET /sites/{namespace}/{kind}/{name}` -> a state, and `docs_of` (the ref asked for;
+`entity_ref` differs when `backstage.io/techdocs-entity` points elsewhere), then
+`description`, `nav: [{title, path, children, href?}]` (`path` null for sections
+and for links, which have `href`), `pages: [{path, title, edit_url}]`, `log` (lines of
+the failed build). A state is `{entity_ref, status, title, site, commit, repository, repository_url,
+built_at, page_count, warnings, error, failed_at, failed_commit}`. `status` is `built`,
+`failed` (`error` says why; `site` is the last good one or null), `building` (the first
+build is due) or `none`.
+
+`GET /pages/{namespace}/{kind}/{name}/{path}` -> `{path, title, html, toc: [{id, title,
+level}], previous, next: {path, title} or null, edit_url, commit, built_at, site,
+site_title, entity_ref}`. The first page's path is empty; `guide`, `guide/` and
+`guide/index.html` are one page. `html` is the article only, cleaned by a list of what
+is allowed; links to pages lead to `/docs/{namespace}/{kind}/{name}/{path}/`, pictures
+and files to `/api/techdocs/assets/{namespace}/{kind}/{name}/{file}`.
+
+For search, services only: `GET /snapshot?ref=REF` (JSON lines `{ref, site, commit,
+title, sections: [{path, title, text}]}`), `GET /snapshot/checksum` -> `{count,
+checksum}` over `ref@site`.
+
+Backstage's own: `/metadata/techdocs`, `/metadata/entity`, `/sync` (server-sent events),
+`/static/docs`.
+"""

@@ -1,0 +1,1 @@
+"""The HTTP face: Backstage's routes, the portal's reading routes, search's snapshot."""

@@ -1,0 +1,103 @@
+"""The routes of Backstage's techdocs backend (facts 1.3): metadata, sync, static."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from services.techdocs.api.files import static_answer
+from services.techdocs.api.rooms import Rooms, Served, entity_of, ref_in, sees
+from services.techdocs.model import source_of
+from shared.contracts.errors import CallboardError, NotFound
+from shared.kit.web import Caller, json_response, sse, sse_frame
+
+#: Where the gateway serves these routes: a redirect must lead back through it.
+PUBLIC_ROOT = "/api/techdocs"
+METADATA = "techdocs_metadata.json"
+
+router = APIRouter()
+
+
+@router.get("/metadata/techdocs/{namespace}/{kind}/{name}")
+async def site_metadata(
+    namespace: str, kind: str, name: str, rooms: Served, caller: Caller
+) -> Response:
+    """`techdocs_metadata.json` of an entity's site."""
+    ref = ref_in(namespace, kind, name)
+    try:
+        _, path = await rooms.reading.file(ref, METADATA, sees(caller))
+    except NotFound:
+        raise NotFound(f"Unable to get metadata for '{ref}'") from None
+    return json_response(await asyncio.to_thread(path.read_bytes))
+
+
+@router.get("/metadata/entity/{namespace}/{kind}/{name}")
+async def entity_metadata(
+    namespace: str, kind: str, name: str, rooms: Served, caller: Caller
+) -> Response:
+    """The entity, and where its docs come from."""
+    ref = ref_in(namespace, kind, name)
+    missing = f"Unable to get metadata for '{ref}'"
+    entity = await entity_of(rooms, caller, ref, missing)
+    try:
+        location = _location(rooms, entity)
+    except CallboardError as error:
+        raise NotFound(missing) from error
+    return json_response({**entity, "locationMetadata": location})
+
+
+def _location(rooms: Rooms, entity: Mapping[str, Any]) -> dict[str, str]:
+    source = source_of(entity)
+    if source.kind == "dir":
+        return {"type": "dir", "target": source.base}
+    return {"type": "url", "target": rooms.sources.url(source)}
+
+
+@router.get("/sync/{namespace}/{kind}/{name}")
+async def sync(
+    namespace: str, kind: str, name: str, rooms: Served, caller: Caller
+) -> Response:
+    """Look at the source now and tell how it goes, as server-sent events."""
+    ref = ref_in(namespace, kind, name)
+    missing = f"Unable to sync docs of '{ref}': there is no such entity"
+    entity = await entity_of(rooms, caller, ref, missing)
+    return sse(_frames(rooms, entity))
+
+
+async def _frames(rooms: Rooms, entity: Mapping[str, Any]) -> AsyncIterator[bytes]:
+    try:
+        async for event, data in rooms.syncing.sync(entity):
+            yield sse_frame(event=event, data=json.dumps(data))
+    except CallboardError as error:
+        # The answer has begun, so its last event says what became of it.
+        yield sse_frame(event="error", data=json.dumps(error.message))
+
+
+@router.get("/static/docs/{namespace}/{kind}/{name}")
+@router.get("/static/docs/{namespace}/{kind}/{name}/{path:path}")
+async def static_file(
+    request: Request,
+    namespace: str,
+    kind: str,
+    name: str,
+    rooms: Served,
+    caller: Caller,
+    path: str = "",
+) -> Response:
+    """One file of a published site; addresses are lower-case."""
+    triplet = f"{namespace}/{kind}/{name}"
+    ref = ref_in(namespace, kind, name)
+    here = f"{PUBLIC_ROOT}/static/docs/{triplet.lower()}/"
+    if triplet != triplet.lower():
+        return RedirectResponse(here + path, 301)
+    site, found = await rooms.reading.file(ref, path, sees(caller))
+    if found.is_dir():
+        if not request.url.path.endswith("/"):
+            return RedirectResponse(f"{here}{path}/".replace("//", "/"), 301)
+        site, found = await rooms.reading.file(ref, f"{path}/index.html", sees(caller))
+    if not found.is_file():
+        raise NotFound(f"The docs of '{ref}' have no file '{path}'")
+    return static_answer(request, site.site, found)

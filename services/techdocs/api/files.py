@@ -1,0 +1,86 @@
+"""Files of sites as HTTP answers: other people's content, on our own origin."""
+
+import mimetypes
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+PLAIN = "text/plain; charset=utf-8"
+#: As Backstage names them; where Python's own table differs from machine to machine.
+TYPES: Mapping[str, str] = {
+    ".css": "text/css; charset=utf-8",
+    ".gz": "application/gzip",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".map": "application/json; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
+    ".txt": PLAIN,
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}
+PICTURES: Mapping[str, str] = {
+    ".avif": "image/avif",
+    ".gif": "image/gif",
+    ".ico": "image/x-icon",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+}
+STRICT: Mapping[str, str] = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+    ),
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+def static_type(path: Path) -> str:
+    """The media type that Backstage's publisher gives.
+
+    Whatever a browser would render is plain text: the reader fetches and cleans it,
+    and nobody is led to a page of somebody's making on this origin.
+    """
+    suffix = path.suffix.lower()
+    if any(word in suffix for word in ("htm", "xml", "svg")):
+        return PLAIN
+    known = {**PICTURES, **TYPES}.get(suffix)
+    return known or mimetypes.guess_type(path.name, strict=True)[0] or PLAIN
+
+
+def static_answer(request: Request, site: str, path: Path) -> Response:
+    """A file as Backstage's clients fetch it."""
+    return _answer(request, site, path, static_type(path), {})
+
+
+def asset_answer(request: Request, site: str, path: Path) -> Response:
+    """A picture to show, or any other file to keep: never a page."""
+    media = PICTURES.get(path.suffix.lower())
+    if media is not None:
+        return _answer(request, site, path, media, {})
+    headers = {"content-disposition": "attachment"}
+    return _answer(request, site, path, "application/octet-stream", headers)
+
+
+def _answer(
+    request: Request, site: str, path: Path, media: str, more: Mapping[str, str]
+) -> Response:
+    stat = path.stat()
+    etag = f'W/"{site[:16]}-{stat.st_size:x}"'
+    headers = {
+        **STRICT,
+        **more,
+        "etag": etag,
+        # What a reader may see can change, so it is theirs alone and asked for anew.
+        "cache-control": "private, max-age=0, must-revalidate",
+    }
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    # Given as a header: Starlette would add a charset to a media type of its own.
+    headers["content-type"] = media
+    return FileResponse(path, headers=headers, stat_result=stat)

@@ -1,0 +1,60 @@
+"""What the portal's docs reader asks: states, pages, pictures (a promise)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from services.techdocs.api.files import asset_answer
+from services.techdocs.api.rooms import Served, ref_in, sees
+from shared.contracts.errors import NotFound
+from shared.kit.web import Caller, json_response
+
+router = APIRouter()
+
+
+@router.get("/sites")
+async def sites(
+    rooms: Served,
+    caller: Caller,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """The sites that the reader may see, the latest built first."""
+    return json_response({"items": await rooms.reading.listed(sees(caller), limit)})
+
+
+@router.get("/sites/{namespace}/{kind}/{name}")
+async def site(
+    namespace: str, kind: str, name: str, rooms: Served, caller: Caller
+) -> Response:
+    """The state of an entity's site, its navigation and pages."""
+    ref = ref_in(namespace, kind, name)
+    return json_response(await rooms.reading.state(ref, sees(caller)))
+
+
+@router.get("/pages/{namespace}/{kind}/{name}")
+@router.get("/pages/{namespace}/{kind}/{name}/{path:path}")
+async def page(
+    namespace: str, kind: str, name: str, rooms: Served, caller: Caller, path: str = ""
+) -> Response:
+    """One page's article, safe to stand in a page of ours."""
+    ref = ref_in(namespace, kind, name)
+    return json_response(await rooms.reading.page(ref, path, sees(caller)))
+
+
+@router.get("/assets/{namespace}/{kind}/{name}/{path:path}")
+async def asset(
+    request: Request,
+    namespace: str,
+    kind: str,
+    name: str,
+    path: str,
+    rooms: Served,
+    caller: Caller,
+) -> Response:
+    """A picture of a site, or another file to keep."""
+    ref = ref_in(namespace, kind, name)
+    found_site, found = await rooms.reading.file(ref, path, sees(caller))
+    if not found.is_file():
+        raise NotFound(f"The docs of '{ref}' have no file '{path}'")
+    return asset_answer(request, found_site.site, found)

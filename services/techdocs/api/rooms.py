@@ -1,0 +1,63 @@
+"""What the routes are served with, and who is asking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+
+from services.techdocs.handlers.reading import Reading, Sees
+from services.techdocs.handlers.syncing import Syncing
+from services.techdocs.ports import Catalog, Records, Sources
+from shared.contracts.errors import Forbidden, NotFound
+from shared.kit.auth import Principal
+from shared.kit.policy import permits
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The parts that routes use."""
+
+    records: Records
+    reading: Reading
+    syncing: Syncing
+    catalog: Catalog
+    sources: Sources
+
+
+def rooms_of(request: Request) -> Rooms:
+    """The rooms of the app that serves this request."""
+    return cast("Rooms", request.app.state.rooms)
+
+
+Served = Annotated[Rooms, Depends(rooms_of)]
+
+
+def sees(principal: Principal) -> Sees:
+    """Whether this reader may see an entity."""
+
+    def may(entity: Mapping[str, Any]) -> bool:
+        return permits(principal, entity)
+
+    return may
+
+
+def ref_in(namespace: str, kind: str, name: str) -> str:
+    """The canonical ref of a path's three parts."""
+    return f"{kind}:{namespace}/{name}".lower()
+
+
+async def entity_of(
+    rooms: Rooms, principal: Principal, ref: str, missing: str
+) -> Mapping[str, Any]:
+    """The entity as the catalog has it; NotFound with `missing` if not to be seen."""
+    entity = await rooms.catalog.entity(ref)
+    if entity is None or not permits(principal, entity):
+        raise NotFound(missing)
+    return entity
+
+
+def only_services(principal: Principal) -> None:
+    """Raise Forbidden for everybody else."""
+    if not principal.is_service:
+        raise Forbidden("Snapshots are for services only")

@@ -1,0 +1,72 @@
+"""What search rebuilds from: every site's sections, and a checksum over the sites."""
+
+from collections.abc import AsyncIterator
+from hashlib import blake2b
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
+
+from services.techdocs.api.rooms import Rooms, Served, only_services
+from services.techdocs.model import Documented, Site
+from shared.contracts.errors import NotFound
+from shared.kit.web import Caller, json_response
+
+router = APIRouter()
+
+
+@router.get("/snapshot")
+async def snapshot(
+    rooms: Served, caller: Caller, ref: Annotated[list[str] | None, Query()] = None
+) -> Response:
+    """JSON lines `{ref, site, commit, title, sections}`; `ref` names some of them."""
+    only_services(caller)
+    return StreamingResponse(_lines(rooms, ref), media_type="application/x-ndjson")
+
+
+async def _lines(rooms: Rooms, refs: list[str] | None) -> AsyncIterator[bytes]:
+    async for record in _asked(rooms, refs):
+        if record.current is not None:
+            line = await _line(rooms, record, record.current)
+            if line is not None:
+                yield line
+
+
+async def _asked(rooms: Rooms, refs: list[str] | None) -> AsyncIterator[Documented]:
+    if refs is None:
+        async for record in rooms.records.listed():
+            yield record
+        return
+    for ref in refs:
+        found = await rooms.records.get(ref.lower())
+        if found is not None:
+            yield found
+
+
+async def _line(rooms: Rooms, record: Documented, site: Site) -> bytes | None:
+    try:
+        sections = await rooms.reading.sections(site.site)
+    except NotFound:
+        # Replaced and collected between the two reads: the next snapshot has the new.
+        return None
+    line = {
+        "ref": record.ref,
+        "site": site.site,
+        "commit": site.commit,
+        "title": site.title,
+        "sections": sections,
+    }
+    return orjson.dumps(line) + b"\n"
+
+
+@router.get("/snapshot/checksum")
+async def checksum(rooms: Served, caller: Caller) -> Response:
+    """How many sites, and the exclusive or of the 64-bit hashes of `ref@site`."""
+    only_services(caller)
+    published = await rooms.records.published()
+    total = 0
+    for ref, site in published:
+        digest = blake2b(f"{ref}@{site}".encode(), digest_size=8).digest()
+        total ^= int.from_bytes(digest, "big")
+    return json_response({"count": len(published), "checksum": f"{total:016x}"})

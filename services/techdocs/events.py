@@ -1,0 +1,144 @@
+"""What techdocs hears (topic -> handler), and the looks that catch what was unsaid."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Self, TypeVar
+
+from services.techdocs.handlers.documented import (
+    Resync,
+    entities_changed,
+    repository_pushed,
+)
+from services.techdocs.model import CHECK
+from services.techdocs.ports import Records, SiteStore
+from shared.contracts.catalog import EntityChange
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.events import payload_of
+from shared.contracts.gateway import RepositoryPushed
+from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
+from shared.kit import logs
+from shared.kit.bus import Bus
+from shared.kit.workers import SharedWork
+
+T = TypeVar("T")
+GROUP = "techdocs"
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 10.0
+JOIN_POLL_SECONDS = 1.0
+COLLECT_SECONDS = 600.0
+UNUSED_SECONDS = 3600.0
+
+
+def shared_work(
+    records: Records, bootstrap: str, bus: Bus, nudge: Callable[[], None]
+) -> SharedWork:
+    """The consumer group `techdocs`; `nudge` wakes the builders."""
+
+    async def entities(envelopes: Sequence[Envelope]) -> None:
+        changes = [_payload(envelope, EntityChange) for envelope in envelopes]
+        if await entities_changed(changes, records):
+            nudge()
+
+    async def pushes(envelopes: Sequence[Envelope]) -> None:
+        for envelope in envelopes:
+            with logs.traced(envelope.traceparent):
+                push = _payload(envelope, RepositoryPushed)
+                if await repository_pushed(push, records):
+                    nudge()
+
+    return SharedWork(
+        GROUP, bootstrap, {ENTITY_CHANGED: entities, GIT_PUSH: pushes}, bus
+    )
+
+
+def _payload(envelope: Envelope, kind: type[T]) -> T:
+    found = payload_of(envelope)
+    if not isinstance(found, kind):
+        raise Invalid(f"type: {envelope.type!r} does not belong on this topic")
+    return found
+
+
+class Looks:
+    """Compares the table with the catalog, looks at old sources, collects old sites."""
+
+    def __init__(
+        self,
+        resync: Resync,
+        records: Records,
+        sites: SiteStore,
+        nudge: Callable[[], None],
+        *,
+        joined: asyncio.Event,
+        resync_seconds: float,
+        look_seconds: float,
+    ) -> None:
+        self._resync = resync
+        self._records = records
+        self._sites = sites
+        self._nudge = nudge
+        self._joined = joined
+        self._every = resync_seconds
+        self._look_seconds = look_seconds
+        self._collected = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+        self._log = logs.get_logger("techdocs")
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="techdocs-looks")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        wait, gap = FIRST_WAIT_SECONDS, True
+        while True:
+            try:
+                await self._look(gap=gap)
+            except (CallboardError, KeyError, TypeError, ValueError) as error:
+                # A catalog that is away or answers nonsense must not end the looks.
+                self._log.warning("catalog_not_compared", error=str(error))
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                continue
+            wait, gap = FIRST_WAIT_SECONDS, await self._rest()
+
+    async def _rest(self) -> bool:
+        """Wait for the next look; whether pushes may have been missed meanwhile."""
+        deadline = time.monotonic() + self._every
+        joined = self._joined.is_set()
+        while time.monotonic() < deadline:
+            await asyncio.sleep(JOIN_POLL_SECONDS)
+            if self._joined.is_set() and not joined:
+                return True
+            joined = self._joined.is_set()
+        return False
+
+    async def _look(self, *, gap: bool) -> None:
+        asked = await self._resync.run()
+        if gap:
+            asked += await self._resync.check_sources()
+        before = datetime.now(UTC) - timedelta(seconds=self._look_seconds)
+        stale = await self._records.stale(before)
+        if stale:
+            await self._records.ask(stale, CHECK)
+        if asked or stale:
+            self._nudge()
+        if time.monotonic() - self._collected > COLLECT_SECONDS:
+            await self._collect()
+
+    async def _collect(self) -> None:
+        """Remove what nobody can be shown any more."""
+        await self._records.purge()
+        used = await self._records.used_sites()
+        removed = await asyncio.to_thread(
+            lambda: self._sites.collect(used, older_than=UNUSED_SECONDS)
+        )
+        self._collected = time.monotonic()
+        if removed:
+            self._log.info("sites_collected", sites=removed)

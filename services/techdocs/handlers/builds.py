@@ -1,0 +1,235 @@
+"""Builds one site: look at the source, and if it changed, the three stages."""
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
+from services.techdocs.model import (
+    Built,
+    Documented,
+    Failed,
+    Failure,
+    Limits,
+    Outcome,
+    Place,
+    Prepared,
+    Site,
+    Unchanged,
+)
+from services.techdocs.ports import Generator, Records, Say, SiteStore, Sources
+from services.techdocs.stages.generate import STOPPED
+from services.techdocs.stages.prepare import prepare
+from services.techdocs.stages.publish import publish
+from shared.contracts.errors import CallboardError, Unavailable
+
+LOG_LINES = 200
+LOG = logging.getLogger("techdocs")
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a build works with."""
+
+    records: Records
+    sources: Sources
+    generator: Generator
+    sites: SiteStore
+    limits: Limits
+
+
+async def build(record: Documented, shop: Workshop, say: Say) -> Outcome:
+    """Bring one entity's site up to date with its source.
+
+    Whatever goes wrong with the docs is an outcome, also what nobody foresaw.
+
+    Raises:
+        Unavailable: if the source does not answer: nothing is wrong with the docs.
+    """
+    began = time.monotonic()
+    work = asyncio.create_task(_build(record, shop, say))
+    try:
+        await asyncio.wait({work})
+    except asyncio.CancelledError:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        raise
+    error = work.exception()
+    if error is None:
+        return work.result()
+    if isinstance(error, Unavailable):
+        raise error
+    LOG.error("build_failed_unforeseen", exc_info=error)
+    reason = f"The build failed for a reason of our own: {type(error).__name__}"
+    return _failed(record, None, CallboardError(reason), [], began, None)
+
+
+async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
+    began = time.monotonic()
+    log: list[str] = []
+
+    def tell(line: str) -> None:
+        say(line)
+        log.append(line)
+        del log[:-LOG_LINES]
+
+    prepared, looked = None, None
+    workspace = await asyncio.to_thread(shop.sites.workspace)
+    try:
+        place = await _place(record, shop)
+        commit = await shop.sources.commit(place)
+        looked = _source_state(record, place, commit)
+        if looked is not None and looked == record.looked:
+            tell(f"info: Docs for entity {record.ref} are up to date")
+            return Unchanged(looked=looked)
+        prepared = await _prepare(record, place, commit, shop, tell, workspace)
+        made = await _outcome(record, prepared, place, shop, tell, workspace, began)
+        return replace(made, looked=looked)
+    except Unavailable:
+        raise
+    except (CallboardError, OSError) as error:
+        tell(f"error: Failed to build the docs page for entity {record.ref}: {error}")
+        return _failed(record, prepared, error, log, began, looked)
+    finally:
+        await asyncio.to_thread(shop.sites.discard, workspace)
+
+
+def _source_state(record: Documented, place: Place, commit: str | None) -> str | None:
+    """What a site depends on, known without reading it; None for a plain folder."""
+    if commit is None:
+        return None
+    where = f"{place.host}/{place.repository}/{place.folder}"
+    return f"{GENERATOR_VERSION}|{commit}|{where}|{record.title}"
+
+
+async def _prepare(
+    record: Documented,
+    place: Place,
+    commit: str | None,
+    shop: Workshop,
+    say: Say,
+    workspace: Path,
+) -> Prepared:
+    say(f"info: Step 1 of 3: Preparing docs for entity {record.ref}")
+    prepared = await prepare(
+        place,
+        shop.sources,
+        _made(workspace / "source"),
+        commit=commit,
+        title=record.title,
+        limits=shop.limits,
+        say=say,
+    )
+    say(f"info: Prepare step completed for entity {record.ref}")
+    return prepared
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+async def _place(record: Documented, shop: Workshop) -> Place:
+    if record.source is None:
+        await shop.records.located(record.ref, None)
+        raise CallboardError(record.error or "There is no source of docs")
+    place = shop.sources.locate(record.source)
+    # Kept before anything is read: a push that comes while this builds finds it.
+    await shop.records.located(record.ref, place)
+    return place
+
+
+async def _outcome(
+    record: Documented,
+    prepared: Prepared,
+    place: Place,
+    shop: Workshop,
+    say: Say,
+    workspace: Path,
+    began: float,
+) -> Built | Unchanged:
+    known = record.current is not None and record.current.site == prepared.content
+    failed = record.failure is not None and record.failure.content == prepared.content
+    if failed or (known and record.failure is None):
+        say(f"info: Docs for entity {record.ref} are up to date")
+        return Unchanged(prepared.watched)
+    if await asyncio.to_thread(shop.sites.has, prepared.content):
+        # The same content was built before, here or for another entity.
+        site = await asyncio.to_thread(_again, prepared, place, shop.sites, began)
+    else:
+        site = await _make(record, prepared, place, shop, say, workspace, began)
+    say(f"info: Docs of entity {record.ref} are published: {site.pages} pages")
+    return Built(site, prepared.watched)
+
+
+async def _make(
+    record: Documented,
+    prepared: Prepared,
+    place: Place,
+    shop: Workshop,
+    say: Say,
+    workspace: Path,
+    began: float,
+) -> Site:
+    say(f"info: Step 2 of 3: Generating docs for entity {record.ref}")
+    job = Job(
+        source=prepared.folder,
+        out=str(_made(workspace / "out")),
+        record=str(_made(workspace / "record")),
+        title=record.title,
+        config=prepared.config,
+        repository_url=prepared.repository_url,
+        edit_base=prepared.edit_base,
+        # A folder on this machine has no version of its own to tell.
+        etag=prepared.content if prepared.commit else None,
+        cpu_seconds=int(shop.limits.seconds),
+        memory_bytes=shop.limits.memory_bytes,
+    )
+    generated = await shop.generator.generate(job, say)
+    for line in generated.warnings:
+        say(f"warn: {line}")
+    say(f"info: Step 3 of 3: Publishing docs for entity {record.ref}")
+    elapsed = int((time.monotonic() - began) * 1000)
+    return await publish(generated, prepared, place, shop.sites, duration_ms=elapsed)
+
+
+def _again(prepared: Prepared, place: Place, sites: SiteStore, began: float) -> Site:
+    found: dict[str, Any] = json.loads(sites.record(prepared.content, SITE_FILE))
+    return Site(
+        site=prepared.content,
+        title=found["title"],
+        pages=len(found["pages"]),
+        built_at=datetime.now(UTC),
+        duration_ms=int((time.monotonic() - began) * 1000),
+        commit=prepared.commit,
+        repository=place.repository_key,
+        repository_url=prepared.repository_url,
+        warnings=tuple(found["warnings"][:50]),
+    )
+
+
+def _failed(
+    record: Documented,
+    prepared: Prepared | None,
+    error: Exception,
+    log: list[str],
+    began: float,
+    looked: str | None,
+) -> Failed:
+    # What was stopped, or met a full disk, is tried again at the next look.
+    final = isinstance(error, CallboardError) and error.code != STOPPED
+    failure = Failure(
+        error=str(error),
+        at=datetime.now(UTC),
+        commit=prepared.commit if prepared else None,
+        content=prepared.content if prepared and final else None,
+        log=tuple(log),
+    )
+    watched = prepared.watched if prepared else record.watched
+    elapsed = int((time.monotonic() - began) * 1000)
+    return Failed(failure, elapsed, watched, looked if final else None)

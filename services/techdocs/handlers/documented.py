@@ -1,0 +1,130 @@
+"""Keeps the table of documented entities: by events, and whole after a gap."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.techdocs.model import (
+    CHANGED,
+    CHECK,
+    Documented,
+    alias_of,
+    is_documented,
+    kept,
+    source_of,
+    touches,
+)
+from services.techdocs.ports import Catalog, Records
+from shared.contracts.catalog import EntityChange
+from shared.contracts.errors import Invalid
+from shared.contracts.gateway import RepositoryPushed
+
+BATCH = 500
+Revised = tuple[str, int, Mapping[str, Any] | None]
+
+
+async def entities_changed(changes: Sequence[EntityChange], records: Records) -> int:
+    """Keep what changed; the number of entities whose sources must be looked at."""
+    return await revised(
+        [(c.entity_ref, c.revision, c.entity) for c in changes], records
+    )
+
+
+async def revised(entities: Sequence[Revised], records: Records) -> int:
+    """The same for entities from wherever; None for one that was deleted."""
+    # Within a batch the last word counts: batches keep an entity's order.
+    latest = {ref: (revision, entity) for ref, revision, entity in entities}
+    known = await records.known(list(latest))
+    asked: list[str] = []
+    for ref, (revision, entity) in latest.items():
+        former = known.get(ref)
+        if entity is None or not is_documented(entity):
+            if former is not None:
+                await records.forget(ref, revision)
+            continue
+        if former is not None and former.revision >= revision:
+            continue
+        record = documented(ref, revision, entity)
+        if await records.remember(record) and _must_look(former, record):
+            asked.append(ref)
+    if asked:
+        await records.ask(asked, CHANGED)
+    return len(asked)
+
+
+def documented(ref: str, revision: int, entity: Mapping[str, Any]) -> Documented:
+    """What is kept of an entity; a wrong annotation is kept as the reason."""
+    try:
+        alias = alias_of(entity)
+        source = None if alias else source_of(entity)
+        error = None
+    except Invalid as problem:
+        alias, source, error = None, None, problem.message
+    return Documented(
+        ref, revision, kept(entity), source=source, alias=alias, error=error
+    )
+
+
+def _must_look(former: Documented | None, record: Documented) -> bool:
+    if record.alias:
+        return False
+    return (
+        former is None
+        or former.source != record.source
+        or former.error != record.error
+        or former.title != record.title
+    )
+
+
+async def repository_pushed(push: RepositoryPushed, records: Records) -> int:
+    """Look at the sources in this repository that the push may have changed."""
+    branch = push.ref.removeprefix("refs/heads/")
+    found = await records.of_repository(f"{push.host}/{push.repository}")
+    asked = [
+        record.ref
+        for record, ref, folder in found
+        if ref in ("", branch) and touches(record, folder, push.changed_paths)
+    ]
+    if asked:
+        await records.ask(asked, CHANGED)
+    return len(asked)
+
+
+class Resync:
+    """Compares the table with the catalog; the event log may have forgotten things."""
+
+    def __init__(self, catalog: Catalog, records: Records) -> None:
+        self._catalog = catalog
+        self._records = records
+        self._seen: str | None = None
+
+    async def run(self) -> int:
+        """Repair the table if the catalog is not what it was at the last run.
+
+        Returns the number of entities whose sources must be looked at.
+        """
+        checksum = await self._catalog.checksum()
+        if checksum == self._seen:
+            return 0
+        before = {r.ref: r.revision async for r in self._records.each()}
+        seen: set[str] = set()
+        asked = 0
+        batch: list[Revised] = []
+        async for item in self._catalog.snapshot():
+            seen.add(item[0])
+            batch.append(item)
+            if len(batch) == BATCH:
+                asked += await revised(batch, self._records)
+                batch.clear()
+        asked += await revised(batch, self._records)
+        for ref, revision in before.items():
+            if ref not in seen:
+                await self._records.forget(ref, revision)
+        self._seen = checksum
+        return asked
+
+    async def check_sources(self) -> int:
+        """Look at every source once: pushes may have been missed; how many."""
+        refs = [r.ref async for r in self._records.each() if r.source or r.error]
+        for start in range(0, len(refs), BATCH):
+            await self._records.ask(refs[start : start + BATCH], CHECK)
+        return len(refs)

@@ -1,0 +1,135 @@
+"""Works off what is due: claims one entity after another and builds its site.
+
+What is due is kept in the table, so a killed process forgets nothing; this only holds
+the hands that do it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Self
+
+from services.techdocs.handlers.builds import Workshop, build
+from services.techdocs.handlers.progress import Progress
+from services.techdocs.model import Documented, Outcome
+from shared.contracts.errors import Unavailable
+
+RENEW_SECONDS = 20.0
+SWEEP_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 300.0
+LOG = logging.getLogger("techdocs")
+Finished = Callable[[Documented, Outcome, float], None]
+
+
+class BuildQueue:
+    """At most `concurrency` builds at a time in this process.
+
+    `finished` is told of every outcome, for logs and metrics.
+    """
+
+    def __init__(
+        self,
+        shop: Workshop,
+        progress: Progress,
+        *,
+        concurrency: int,
+        finished: Finished | None = None,
+    ) -> None:
+        self._shop = shop
+        self._progress = progress
+        self._concurrency = concurrency
+        self._finished = finished
+        self._wake = asyncio.Event()
+        self._hands: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._hands = [
+            asyncio.create_task(self._work(), name=f"build-{number}")
+            for number in range(self._concurrency)
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for hand in self._hands:
+            hand.cancel()
+        await asyncio.gather(*self._hands, return_exceptions=True)
+
+    def nudge(self) -> None:
+        """Something became due."""
+        self._wake.set()
+
+    async def check(self) -> None:
+        """Raise Unavailable if a hand has died."""
+        if not self._hands or any(hand.done() for hand in self._hands):
+            raise Unavailable("The builders of techdocs are not at work")
+
+    async def _work(self) -> None:
+        while True:
+            # Run apart, so that what nobody foresaw ends one turn and not the hand.
+            turn = asyncio.create_task(self._turn())
+            try:
+                await asyncio.wait({turn})
+            except asyncio.CancelledError:
+                turn.cancel()
+                await asyncio.gather(turn, return_exceptions=True)
+                raise
+            error = turn.exception()
+            if error is not None:
+                # The table is away; what was claimed is free again after its lease.
+                LOG.warning("build_turn_failed", exc_info=error)
+            if error is not None or not turn.result():
+                await self._idle()
+
+    async def _turn(self) -> bool:
+        record = await self._shop.records.claim()
+        if record is not None:
+            await self._one(record)
+        return record is not None
+
+    async def _idle(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
+        self._wake.clear()
+
+    async def _one(self, record: Documented) -> None:
+        began = time.monotonic()
+
+        def say(line: str) -> None:
+            self._progress.say(record.ref, line)
+
+        try:
+            async with _renewed(record.ref, self._shop.records.renew):
+                outcome = await build(record, self._shop, say)
+            await self._shop.records.finish(record, outcome)
+        except Unavailable as error:
+            say(f"warn: {error}; trying again")
+            wait = min(2.0**record.tries, LONGEST_WAIT_SECONDS)
+            await self._shop.records.postpone(record, wait)
+        else:
+            if self._finished is not None:
+                self._finished(record, outcome, time.monotonic() - began)
+        finally:
+            self._progress.done(record.ref)
+        self._wake.set()
+
+
+@contextlib.asynccontextmanager
+async def _renewed(
+    ref: str, renew: Callable[[str], Awaitable[bool]]
+) -> AsyncIterator[None]:
+    """Hold the claim for as long as the work takes."""
+
+    async def hold() -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            with contextlib.suppress(Unavailable):
+                await renew(ref)
+
+    task = asyncio.create_task(hold())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,164 @@
+"""How techdocs is put together."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.techdocs import measures
+from services.techdocs.api import backstage, portal, snapshot
+from services.techdocs.api.rooms import Rooms
+from services.techdocs.events import Looks, shared_work
+from services.techdocs.handlers.builds import Workshop
+from services.techdocs.handlers.documented import Resync
+from services.techdocs.handlers.progress import Progress
+from services.techdocs.handlers.queue import BuildQueue
+from services.techdocs.handlers.reading import Reading
+from services.techdocs.handlers.syncing import Syncing
+from services.techdocs.model import Documented, Failed, Limits, Outcome
+from services.techdocs.ports import Catalog
+from services.techdocs.settings import Settings
+from services.techdocs.sites import DirectorySites
+from services.techdocs.stages.generate import ProcessGenerator
+from services.techdocs.store.catalog import CatalogOverHttp
+from services.techdocs.store.records import MongoRecords
+from services.techdocs.store.sources import GitAndFolders
+from shared.kit import logs
+from shared.kit.auth import PrincipalTokens
+from shared.kit.bus import KafkaBus
+from shared.kit.calls import ServiceCalls
+from shared.kit.config import PortalConfig, load_config
+from shared.kit.git import RepositoryMirrors
+from shared.kit.mongo import connect, database
+from shared.kit.outbox import Relay
+from shared.kit.serve import serve
+from shared.kit.web import make_app
+
+NAME = "techdocs"
+
+
+def create_app(
+    settings: Settings | None = None, *, catalog: Catalog | None = None
+) -> FastAPI:
+    """The techdocs service; `catalog` takes the place of the real one over HTTP."""
+    settings = settings or Settings()
+    config = load_config(settings.config, os.environ)
+    secret = settings.service_secret.get_secret_value()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            calls = ServiceCalls(secret, NAME, settings.urls())
+            await stack.enter_async_context(calls)
+            owner = catalog or CatalogOverHttp(calls)
+            await _open(stack, app, settings, config, owner)
+            yield
+
+    app = make_app(NAME, lifespan=lifespan)
+    app.state.tokens = PrincipalTokens(secret)
+    for routes in (backstage, portal, snapshot):
+        app.include_router(routes.router)
+    return app
+
+
+async def _open(
+    stack: AsyncExitStack,
+    app: FastAPI,
+    settings: Settings,
+    config: PortalConfig,
+    catalog: Catalog,
+) -> None:
+    """Start everything, in the order in which it is needed."""
+    bus = await stack.enter_async_context(KafkaBus(settings.kafka))
+    client = connect(settings.mongodb)
+    stack.callback(client.close)
+    table = database(client, NAME)["sites"]
+    relay = await stack.enter_async_context(Relay(table, bus))
+    records = MongoRecords(
+        table,
+        settings.owner,
+        nudge=relay.nudge,
+        keep_last=settings.keep_last,
+        keep_days=settings.keep_days,
+    )
+    await records.prepare()
+    shop = _workshop(settings, config, records)
+    progress = Progress()
+    queue = BuildQueue(
+        shop,
+        progress,
+        concurrency=config.techdocs.concurrency,
+        finished=_finished,
+    )
+    await stack.enter_async_context(queue)
+    work = shared_work(records, settings.kafka, bus, queue.nudge)
+    await stack.enter_async_context(work)
+    await stack.enter_async_context(
+        Looks(
+            Resync(catalog, records),
+            records,
+            shop.sites,
+            queue.nudge,
+            joined=work.joined,
+            resync_seconds=settings.resync_seconds,
+            look_seconds=settings.look_seconds,
+        )
+    )
+
+    async def documents() -> None:
+        measures.WAITING.set(await records.waiting())
+        measures.OUTBOX.set(await relay.depth())
+
+    app.state.checks |= {
+        "documents": documents,
+        "events": work.check,
+        "builders": queue.check,
+    }
+    app.state.rooms = Rooms(
+        records=records,
+        reading=Reading(records, shop.sites),
+        syncing=Syncing(records, queue, progress),
+        catalog=catalog,
+        sources=shop.sources,
+    )
+
+
+def _workshop(
+    settings: Settings, config: PortalConfig, records: MongoRecords
+) -> Workshop:
+    mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
+    limits = Limits(
+        seconds=config.techdocs.build_seconds,
+        memory_bytes=config.techdocs.build_megabytes * 1024**2,
+    )
+    return Workshop(
+        records=records,
+        sources=GitAndFolders(mirrors),
+        generator=ProcessGenerator(limits.seconds),
+        sites=DirectorySites(settings.sites_folder),
+        limits=limits,
+    )
+
+
+def _finished(record: Documented, outcome: Outcome, seconds: float) -> None:
+    name = type(outcome).__name__.lower()
+    measures.BUILDS.labels(name).inc()
+    measures.BUILD_SECONDS.observe(seconds)
+    logs.get_logger(NAME).info(
+        "source_looked_at",
+        entity=record.ref,
+        outcome=name,
+        seconds=round(seconds, 3),
+        error=outcome.failure.error if isinstance(outcome, Failed) else None,
+    )
+
+
+def main() -> None:
+    """Run techdocs until it is told to stop."""
+    settings = Settings()
+    serve(NAME, lambda: create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

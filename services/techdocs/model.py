@@ -1,0 +1,312 @@
+"""Techdocs' words: whose docs, where they come from, what was built, what is due.
+
+An entity is documented when it has the annotation `backstage.io/techdocs-ref`; it may
+instead point to another entity's docs with `backstage.io/techdocs-entity`.
+"""
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import EntityRef, parse_ref, ref_of
+
+Entity = Mapping[str, Any]
+
+REF = "backstage.io/techdocs-ref"
+ALIAS = "backstage.io/techdocs-entity"
+SOURCE_LOCATION = "backstage.io/source-location"
+MANAGED_BY = "backstage.io/managed-by-location"
+#: Large parts of an entity that no docs page and no policy rule asks for.
+LEFT_OUT = frozenset({"definition", "steps", "parameters"})
+
+#: What is asked of the queue: a build because something changed, or a mere check.
+CHANGED, CHECK = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an entity says its docs are.
+
+    `kind` "url": `base` is a web address of a file or folder on a Git host, `relative`
+    a path from there. `kind` "dir": `base` is a folder of this machine.
+    """
+
+    kind: Literal["url", "dir"]
+    base: str
+    relative: str = ""
+    base_is_folder: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder with docs, found: in a repository (`host` set) or on this machine."""
+
+    folder: str
+    host: str | None = None
+    repository: str | None = None
+    ref: str = ""
+
+    @property
+    def repository_key(self) -> str | None:
+        """`host/repository`, as `git-push` names it."""
+        return f"{self.host}/{self.repository}" if self.host else None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A published site: the content hash that names its folder, and its story."""
+
+    site: str
+    title: str
+    pages: int
+    built_at: datetime
+    duration_ms: int = 0
+    commit: str | None = None
+    repository: str | None = None
+    repository_url: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the latest build failed; `content` is the hash of what could not be built."""
+
+    error: str
+    at: datetime
+    commit: str | None = None
+    content: str | None = None
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """An entity with docs: what is kept of it, its site, and what is due.
+
+    `asked` counts the requests to look at its source; a build answers all that came
+    before it began. `watched` are the paths that its site is made of, None if unknown;
+    `looked` is the state of the source at the last look.
+    """
+
+    ref: str
+    revision: int
+    entity: Entity
+    source: Source | None = None
+    alias: str | None = None
+    error: str | None = None
+    current: Site | None = None
+    failure: Failure | None = None
+    history: tuple[tuple[str, datetime], ...] = ()
+    watched: tuple[str, ...] | None = None
+    looked: str | None = None
+    asked: int = 0
+    due: int = 0
+    tries: int = 0
+    traceparent: str | None = None
+
+    @property
+    def name(self) -> EntityRef:
+        """The ref in its parts, lower-case."""
+        return parse_ref(self.ref)
+
+    @property
+    def title(self) -> str:
+        """What people call the entity."""
+        return title_of(self.entity)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The outcome of a build that published a site (or found it published)."""
+
+    site: Site
+    watched: tuple[str, ...] = ()
+    looked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The outcome of a look that found the same content as before."""
+
+    watched: tuple[str, ...] | None = None
+    looked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The outcome of a build that could not be; readers keep the last good site."""
+
+    failure: Failure
+    duration_ms: int = 0
+    watched: tuple[str, ...] | None = None
+    looked: str | None = None
+
+
+Outcome = Built | Unchanged | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Sources in a private folder, ready to generate.
+
+    `content` is the hash of everything that the site is made of, `config` the name of
+    the configuration among them, `watched` the paths they came from.
+    """
+
+    folder: str
+    content: str
+    config: str | None
+    commit: str | None
+    watched: tuple[str, ...]
+    repository_url: str | None = None
+    edit_base: str | None = None
+
+
+@dataclass(slots=True)
+class Limits:
+    """What one build may use: seconds of time and of processor, bytes, files."""
+
+    seconds: float = 120.0
+    memory_bytes: int = 1024 * 1024 * 1024
+    files: int = 10_000
+    total_bytes: int = 200 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What the generator made, in two folders, and what it says of it."""
+
+    out: str
+    record: str
+    title: str
+    pages: int
+    warnings: tuple[str, ...] = field(default=())
+
+
+def kept(entity: Entity) -> dict[str, Any]:
+    """The parts of an entity that techdocs keeps."""
+    spec = entity.get("spec")
+    small = {
+        key: value
+        for key, value in (spec.items() if isinstance(spec, Mapping) else ())
+        if key not in LEFT_OUT
+    }
+    return {
+        "apiVersion": entity.get("apiVersion"),
+        "kind": entity.get("kind"),
+        "metadata": dict(entity.get("metadata") or {}),
+        "spec": small,
+        "relations": list(entity.get("relations") or ()),
+    }
+
+
+def annotations(entity: Entity) -> Mapping[str, Any]:
+    """The entity's annotations, none if it has none."""
+    metadata = entity.get("metadata")
+    found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def is_documented(entity: Entity) -> bool:
+    """Whether techdocs keeps this entity at all."""
+    found = annotations(entity)
+    return bool(found.get(REF) or found.get(ALIAS))
+
+
+def title_of(entity: Entity) -> str:
+    """`metadata.title`, else the name."""
+    metadata = entity.get("metadata") or {}
+    return str(metadata.get("title") or metadata.get("name") or "")
+
+
+def alias_of(entity: Entity) -> str | None:
+    """The canonical ref of the entity whose docs are shown for this one.
+
+    Raises:
+        Invalid: if the annotation is no entity ref.
+    """
+    found = annotations(entity).get(ALIAS)
+    if not found:
+        return None
+    own = ref_of(entity)
+    return str(
+        parse_ref(str(found), default_kind=own.kind, default_namespace=own.namespace)
+    )
+
+
+def source_of(entity: Entity) -> Source:
+    """Where the entity says its docs are (techdocs-node, `getLocationForEntity`).
+
+    Raises:
+        Invalid: naming the annotation and the rule.
+    """
+    name = str((entity.get("metadata") or {}).get("name") or "")
+    given = annotations(entity).get(REF)
+    if not given:
+        raise Invalid(f"No {REF} annotation provided in entity: {name}")
+    kind, target = _location(str(given), REF)
+    if kind == "url":
+        return Source("url", target)
+    if kind != "dir":
+        raise Invalid(f"{REF}: the type {kind!r} is not known; use dir: or url:")
+    return _relative(entity, target)
+
+
+def _relative(entity: Entity, relative: str) -> Source:
+    found = annotations(entity)
+    managed = found.get(MANAGED_BY)
+    if not managed:
+        raise Invalid(f"{MANAGED_BY}: is missing, so {REF} has nothing to start from")
+    kind, target = _location(str(managed), MANAGED_BY)
+    if found.get(SOURCE_LOCATION):
+        source_kind, source = _location(str(found[SOURCE_LOCATION]), SOURCE_LOCATION)
+        if source_kind == "url":
+            return Source("url", source, relative)
+        if kind != "file" or source_kind != "file":
+            raise Invalid(f"{SOURCE_LOCATION}: must be a url:")
+        folder = _child(posixpath.dirname(target), source, SOURCE_LOCATION)
+        return Source("dir", _child(folder, relative, REF))
+    if kind == "url":
+        return Source("url", target, relative, base_is_folder=False)
+    if kind != "file":
+        raise Invalid(f"{MANAGED_BY}: the type {kind!r} is not known")
+    # A descriptor may point below itself, never beside: it is somebody's word.
+    return Source("dir", _child(posixpath.dirname(target), relative, REF))
+
+
+def _location(text: str, what: str) -> tuple[str, str]:
+    kind, colon, target = text.partition(":")
+    if not colon or not kind or not target:
+        raise Invalid(f"{what}: {text!r} must be of the form type:target")
+    return kind, target
+
+
+def _child(folder: str, relative: str, what: str) -> str:
+    path = posixpath.normpath(posixpath.join(folder, relative))
+    if path != folder and not path.startswith(folder.rstrip("/") + "/"):
+        raise Invalid(f"{what}: {relative!r} leaves the folder of the descriptor")
+    return path
+
+
+def touches(record: Documented, folder: str, changed: Sequence[str] | None) -> bool:
+    """Whether a push of these paths may change the site (None: nobody knows)."""
+    if changed is None:
+        return True
+    if record.watched is None:
+        prefix = f"{folder}/" if folder else ""
+        return any(path.startswith(prefix) for path in changed)
+    return any(
+        path == watched or path.startswith(f"{watched}/") or watched == ""
+        for path in changed
+        for watched in record.watched
+    )
+
+
+def retained(
+    history: Sequence[tuple[str, datetime]], now: datetime, *, last: int, days: float
+) -> tuple[tuple[str, datetime], ...]:
+    """The earlier sites to keep, newest first: the `last` ones younger than `days`."""
+    fresh = [item for item in history if (now - item[1]).total_seconds() < days * 86400]
+    return tuple(fresh[:last])

@@ -1,0 +1,177 @@
+"""What techdocs needs from outside."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from services.techdocs.generator.job import Job
+from services.techdocs.model import Documented, Generated, Outcome, Place, Source
+
+Say = Callable[[str], None]
+
+
+class Sources(Protocol):
+    """Where docs are read from: repositories and folders of this machine."""
+
+    def locate(self, source: Source) -> Place:
+        """The folder that is meant; Invalid if no integration knows its host."""
+        ...
+
+    def url(self, source: Source) -> str:
+        """The address of the folder that is meant, on its host."""
+        ...
+
+    async def commit(self, place: Place) -> str | None:
+        """The newest commit, fetched; None for a folder of this machine."""
+        ...
+
+    async def read(self, place: Place, commit: str | None, path: str) -> bytes:
+        """One file below the place; NotFound if it is not there."""
+        ...
+
+    async def list(
+        self, place: Place, commit: str | None, prefix: str
+    ) -> Sequence[str]:
+        """The files below `prefix`, relative to the place."""
+        ...
+
+    async def export(
+        self, place: Place, commit: str | None, prefix: str, folder: Path
+    ) -> None:
+        """Copy the files below `prefix` into `folder`; NotFound if there is none."""
+        ...
+
+    def edit_base(self, place: Place) -> str | None:
+        """The address under which the place's files are edited, ending with `/`."""
+        ...
+
+    def repository_url(self, place: Place) -> str | None:
+        """The page of the place's repository."""
+        ...
+
+
+class Generator(Protocol):
+    """Turns prepared sources into a site, apart from this process."""
+
+    async def generate(self, job: Job, say: Say) -> Generated:
+        """Run one job; Invalid with the reason if it may not or cannot be built."""
+        ...
+
+
+class SiteStore(Protocol):
+    """Where published sites lie, each under the hash of its content, never changed."""
+
+    def workspace(self) -> Path:
+        """A fresh private folder on the store's own disk."""
+        ...
+
+    def discard(self, workspace: Path) -> None:
+        """Remove a workspace and everything in it."""
+        ...
+
+    def has(self, site: str) -> bool:
+        """Whether the site is published; if so it is kept for an hour at least."""
+        ...
+
+    def publish(self, site: str, out: Path, record: Path) -> None:
+        """Move a made site into its place: whole or not at all, also after a crash."""
+        ...
+
+    def file(self, site: str, path: str) -> Path | None:
+        """A public file of a site; None if there is none, or the path leaves it."""
+        ...
+
+    def record(self, site: str, name: str) -> bytes:
+        """A file that the generator recorded; NotFound if there is none."""
+        ...
+
+    def collect(self, used: set[str], *, older_than: float) -> int:
+        """Remove sites that nobody uses, seconds after they were made; how many."""
+        ...
+
+
+class Records(Protocol):
+    """The table of documented entities: what is kept, published and due."""
+
+    async def get(self, ref: str) -> Documented | None: ...
+
+    async def known(self, refs: Sequence[str]) -> dict[str, Documented]:
+        """Those of these entities that are documented."""
+        ...
+
+    async def remember(self, record: Documented) -> bool:
+        """Keep an entity's newer revision; whether it was newer."""
+        ...
+
+    async def forget(self, ref: str, revision: int | None) -> None:
+        """The entity has no docs any more, or is gone."""
+        ...
+
+    async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
+        """Entities whose docs are in `host/repository`, with ref and folder."""
+        ...
+
+    async def ask(self, refs: Sequence[str], due: int) -> None:
+        """Ask for a look at the sources of these entities, once per call."""
+        ...
+
+    async def claim(self) -> Documented | None:
+        """Take what is due most; nobody else gets it while the lease is renewed."""
+        ...
+
+    async def renew(self, ref: str) -> bool:
+        """Hold a claim longer; whether it is still ours."""
+        ...
+
+    async def finish(self, record: Documented, outcome: Outcome) -> bool:
+        """Store an outcome and its event in one write; whether the claim held."""
+        ...
+
+    async def postpone(self, record: Documented, seconds: float) -> None:
+        """Give a claim back: what it needs is away."""
+        ...
+
+    async def located(self, ref: str, place: Place | None) -> None:
+        """Remember where the docs of an entity are."""
+        ...
+
+    def each(self) -> AsyncIterator[Documented]:
+        """Every documented entity."""
+        ...
+
+    def listed(self) -> AsyncIterator[Documented]:
+        """The entities with a site, the latest built first."""
+        ...
+
+    async def published(self) -> list[tuple[str, str]]:
+        """Every entity with a site, and the site's hash."""
+        ...
+
+    async def used_sites(self) -> set[str]:
+        """The hashes of all sites that are shown or retained."""
+        ...
+
+    async def purge(self) -> None:
+        """Drop what is gone and told."""
+        ...
+
+    async def stale(self, before: datetime) -> list[str]:
+        """Entities whose source nobody has looked at since."""
+        ...
+
+
+class Catalog(Protocol):
+    """The owner of entities."""
+
+    async def entity(self, ref: str) -> Mapping[str, Any] | None:
+        """The entity as it is now, relations both ways; None if there is none."""
+        ...
+
+    async def checksum(self) -> str:
+        """What changes whenever any entity does."""
+        ...
+
+    def snapshot(self) -> AsyncIterator[tuple[str, int, Mapping[str, Any]]]:
+        """Every entity: ref, revision, document."""
+        ...

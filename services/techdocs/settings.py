@@ -1,0 +1,51 @@
+"""Techdocs' knobs, beside what every service is told."""
+
+import socket
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Read from `CALLBOARD_…` and `CALLBOARD_TECHDOCS_…`.
+
+    Time, memory and number of builds stand in the configuration's section `techdocs`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
+    )
+
+    #: How often the table is compared with the catalog's checksum, in seconds.
+    resync_seconds: float = Field(
+        default=30.0, gt=0, validation_alias="CALLBOARD_TECHDOCS_RESYNC_SECONDS"
+    )
+    #: How long a source may go without anybody looking at it, in seconds.
+    look_seconds: float = Field(
+        default=1800.0, gt=0, validation_alias="CALLBOARD_TECHDOCS_LOOK_SECONDS"
+    )
+    #: How many earlier sites of an entity are kept, and for how many days.
+    keep_last: int = Field(
+        default=3, ge=0, validation_alias="CALLBOARD_TECHDOCS_KEEP_LAST"
+    )
+    keep_days: float = Field(
+        default=7.0, ge=0, validation_alias="CALLBOARD_TECHDOCS_KEEP_DAYS"
+    )
+
+    @property
+    def sites_folder(self) -> Path:
+        """Where built sites lie."""
+        return self.data / "sites"
+
+    @property
+    def mirrors_folder(self) -> Path:
+        """Where this service keeps its mirrors of repositories."""
+        return self.data / "mirrors" / "techdocs"
+
+    @property
+    def owner(self) -> str:
+        """Who holds this process' leases: the same after a restart."""
+        return f"{socket.gethostname()}:{self.data.resolve()}"

@@ -1,0 +1,1 @@
+"""The three stages of a site: prepare its sources, generate it, publish it."""

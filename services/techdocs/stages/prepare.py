@@ -1,0 +1,222 @@
+"""Stage one: everything that a site is made of, in a private folder, and its hash.
+
+Only what the site needs is fetched: its configuration, its pages, what it includes. A
+site that takes snippets or follows links out of its pages gets the whole folder.
+"""
+
+import asyncio
+import fnmatch
+import os
+import posixpath
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from services.techdocs import mkdocs_rules as rules
+from services.techdocs.generator.job import GENERATOR_VERSION
+from services.techdocs.model import Limits, Place, Prepared
+from services.techdocs.ports import Say, Sources
+from shared.contracts.errors import Invalid, NotFound, TooLarge
+
+SNIPPET = b"--8<--"
+READMES = ("README.md", "readme.md")
+CHUNK = 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What to fetch, as paths below the place."""
+
+    docs: str
+    config: str | None = None
+    folders: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def watched(self) -> list[str]:
+        return [*rules.CONFIG_NAMES, self.docs, *self.folders, *self.files, *READMES]
+
+
+async def prepare(
+    place: Place,
+    sources: Sources,
+    folder: Path,
+    *,
+    commit: str | None,
+    title: str,
+    limits: Limits,
+    say: Say,
+) -> Prepared:
+    """Fetch the sources of a site at `commit` into `folder`.
+
+    Raises:
+        Invalid: if they cannot become a site, naming the file and the rule.
+        TooLarge: if they are over the limits.
+        Unavailable: if their host does not answer.
+    """
+    plan = await _plan(place, sources, commit)
+    whole = not await _fetch(plan, place, sources, commit, folder)
+    whole = whole or await asyncio.to_thread(_needs_whole, folder)
+    if whole:
+        say("info: The pages use files beside them; fetching the whole folder")
+        await asyncio.to_thread(_emptied, folder)
+        await sources.export(place, commit, "", folder)
+    await _index(plan, place, sources, commit, folder, say)
+    base, url = sources.edit_base(place), sources.repository_url(place)
+    content = await asyncio.to_thread(
+        _content_hash, folder, limits, [title if not plan.config else "", base, url]
+    )
+    watched = [""] if whole else plan.watched()
+    return Prepared(
+        folder=str(folder),
+        content=content,
+        config=plan.config,
+        commit=commit,
+        watched=tuple(_in_repository(place, watched)) if place.host else (),
+        repository_url=url,
+        edit_base=base,
+    )
+
+
+def _in_repository(place: Place, paths: Sequence[str]) -> list[str]:
+    joined = [posixpath.normpath(posixpath.join(place.folder, p)) for p in paths]
+    return list(dict.fromkeys("" if path == "." else path for path in joined))
+
+
+async def _plan(place: Place, sources: Sources, commit: str | None) -> _Plan:
+    for name in rules.CONFIG_NAMES:
+        try:
+            text = await sources.read(place, commit, name)
+        except NotFound:
+            continue
+        config = await asyncio.to_thread(rules.read_config, text, name)
+        plan = _Plan(rules.docs_dir(config, name), name, files={name: text})
+        for statement in rules.includes(config):
+            await _include(plan, statement, place, sources, commit)
+        return plan
+    return _Plan(rules.DEFAULT_DOCS_DIR)
+
+
+async def _include(
+    plan: _Plan, statement: str, place: Place, sources: Sources, commit: str | None
+) -> None:
+    """Add another configuration and its pages (mkdocs' monorepo plugin)."""
+    paths = [rules.inside(statement.partition(" ")[2], "mkdocs.yml: nav")]
+    if statement.startswith(rules.WILDCARD_INCLUDE):
+        prefix = posixpath.dirname(paths[0].partition("*")[0])
+        listed = await sources.list(place, commit, prefix)
+        paths = sorted(fnmatch.filter(listed, paths[0]))
+    for path in paths:
+        try:
+            text = await sources.read(place, commit, path)
+        except NotFound:
+            raise Invalid(f"mkdocs.yml: nav: {path} does not exist") from None
+        found: dict[str, Any] = await asyncio.to_thread(rules.read_config, text, path)
+        below = f"{posixpath.dirname(path)}/{rules.docs_dir(found, path)}"
+        plan.files[path] = text
+        plan.folders.append(rules.inside(below.lstrip("/"), f"{path}: docs_dir"))
+
+
+async def _fetch(
+    plan: _Plan, place: Place, sources: Sources, commit: str | None, folder: Path
+) -> bool:
+    """Fetch what the plan says; False if a link leads out of the pages."""
+    for path, text in plan.files.items():
+        await asyncio.to_thread(_write, folder / path, text)
+    for name in dict.fromkeys([plan.docs, *plan.folders]):
+        prefix = "" if name == "." else name
+        try:
+            await sources.export(place, commit, prefix, folder / name)
+        except NotFound:
+            # Without pages of its own, a README may still become the only page.
+            continue
+        except Invalid:
+            if not prefix:
+                raise
+            return False
+    return True
+
+
+def _write(path: Path, text: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text)
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def _needs_whole(folder: Path) -> bool:
+    for path in _files(folder):
+        if path.is_symlink() and not path.exists():
+            return True
+        if path.suffix == ".md" and path.is_file() and SNIPPET in path.read_bytes():
+            return True
+    return False
+
+
+async def _index(
+    plan: _Plan,
+    place: Place,
+    sources: Sources,
+    commit: str | None,
+    folder: Path,
+    say: Say,
+) -> None:
+    """A site without a first page gets the README (techdocs-node does the same)."""
+    docs = folder / plan.docs
+    if any((docs / name).is_file() for name in ("index.md", *READMES)):
+        return
+    for name in READMES:
+        try:
+            text = await sources.read(place, commit, name)
+        except NotFound:
+            continue
+        say(f"warn: {plan.docs}/index.md not found; {name} becomes the first page")
+        await asyncio.to_thread(_write, docs / "index.md", text)
+        return
+    if not docs.is_dir():
+        where = place.folder or "the repository's top folder"
+        raise Invalid(
+            f"docs_dir: there is no folder {plan.docs!r} in {where}, nor a README.md"
+        )
+
+
+def _files(folder: Path) -> list[Path]:
+    found = [
+        Path(parent, name)
+        for parent, folders, names in os.walk(folder)
+        for name in [*names, *folders]
+    ]
+    return sorted(path for path in found if path.is_symlink() or path.is_file())
+
+
+def _content_hash(folder: Path, limits: Limits, context: Sequence[str | None]) -> str:
+    """The hash of the files and of what else a page depends on."""
+    files = _files(folder)
+    if len(files) > limits.files:
+        raise TooLarge(f"docs: more than {limits.files} files")
+    digest = blake2b(digest_size=16)
+    digest.update(repr((GENERATOR_VERSION, *context)).encode())
+    root, total = folder.resolve(), 0
+    for path in files:
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            name = path.relative_to(folder).as_posix()
+            raise Invalid(f"{name}: the link leaves the documentation's folder")
+        if path.is_dir():
+            continue
+        total += path.stat().st_size
+        if total > limits.total_bytes:
+            raise TooLarge(f"docs: over the limit of {limits.total_bytes} bytes")
+        _digest(digest, path, path.relative_to(folder).as_posix())
+    return digest.hexdigest()
+
+
+def _digest(digest: blake2b, path: Path, name: str) -> None:
+    digest.update(f"{len(name)}:{name}:{path.stat().st_size}:".encode())
+    with path.open("rb") as opened:
+        while chunk := opened.read(CHUNK):
+            digest.update(chunk)

@@ -1,0 +1,37 @@
+"""Stage three: the made site into the store, under the hash of what it was made of."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.techdocs.model import Generated, Place, Prepared, Site
+from services.techdocs.ports import SiteStore
+
+
+async def publish(
+    generated: Generated,
+    prepared: Prepared,
+    place: Place,
+    sites: SiteStore,
+    *,
+    duration_ms: int,
+) -> Site:
+    """Publish what the generator made; nobody sees it until an entity points to it.
+
+    Raises:
+        Invalid: if it holds something other than files and folders.
+    """
+    await asyncio.to_thread(
+        sites.publish, prepared.content, Path(generated.out), Path(generated.record)
+    )
+    return Site(
+        site=prepared.content,
+        title=generated.title,
+        pages=generated.pages,
+        built_at=datetime.now(UTC),
+        duration_ms=duration_ms,
+        commit=prepared.commit,
+        repository=place.repository_key,
+        repository_url=prepared.repository_url,
+        warnings=generated.warnings,
+    )

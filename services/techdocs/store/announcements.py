@@ -1,0 +1,67 @@
+"""The events that an outcome is told by; nothing is told twice of the same content."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from services.techdocs.model import Built, Documented, Failed, Outcome
+from shared.contracts.envelope import Envelope
+from shared.contracts.techdocs import SiteBuilt, SiteChange, SiteFailed
+from shared.contracts.topics import DOCS_BUILT
+from shared.kit.outbox import pending_event
+
+SOURCE = "/techdocs"
+
+
+def announcement(record: Documented, outcome: Outcome) -> dict[str, Any] | None:
+    """The pending event of an outcome; None if it says nothing new."""
+    match outcome:
+        case Built(site=site):
+            return _pending(
+                record,
+                SiteBuilt(
+                    entity_ref=record.ref,
+                    title=site.title,
+                    site=site.site,
+                    commit=site.commit,
+                    repository=site.repository,
+                    pages=site.pages,
+                    duration_ms=site.duration_ms,
+                    built_at=site.built_at,
+                ),
+            )
+        case Failed(failure=failure, duration_ms=took):
+            former, current = record.failure, record.current
+            if former is not None and former.error == failure.error:
+                return None
+            return _pending(
+                record,
+                SiteFailed(
+                    entity_ref=record.ref,
+                    title=current.title if current else record.title,
+                    site=current.site if current else None,
+                    commit=failure.commit,
+                    repository=current.repository if current else None,
+                    pages=current.pages if current else 0,
+                    duration_ms=took,
+                    built_at=failure.at,
+                    error=failure.error,
+                ),
+            )
+    return None
+
+
+def withdrawal(record: Documented) -> dict[str, Any]:
+    """The pending event of docs that are shown no more: built, with no site."""
+    return _pending(
+        record,
+        SiteBuilt(
+            entity_ref=record.ref, title=record.title, built_at=datetime.now(UTC)
+        ),
+    )
+
+
+def _pending(record: Documented, payload: SiteChange) -> dict[str, Any]:
+    envelope = Envelope.of(
+        payload, source=SOURCE, subject=record.ref, traceparent=record.traceparent
+    )
+    return pending_event(DOCS_BUILT, record.ref, envelope)

@@ -1,0 +1,296 @@
+"""The table of documented entities in MongoDB: one document each, with its outbox.
+
+A claim is a lease: `lease_token` changes hands by compare-and-set, and only who holds
+it may finish. A process finds its own leases of a former life by its owner's name and
+takes them at once; those of others when they have run out.
+"""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo.errors import DuplicateKeyError
+
+from services.techdocs.model import (
+    CHANGED,
+    Built,
+    Documented,
+    Failed,
+    Outcome,
+    Place,
+    retained,
+)
+from services.techdocs.store.announcements import announcement, withdrawal
+from services.techdocs.store.documents import (
+    documented,
+    entity_fields,
+    failure_fields,
+    site_fields,
+)
+from shared.contracts.errors import Unavailable
+from shared.kit import logs
+from shared.kit.mongo import unavailable_as_error
+
+LEASE_SECONDS = 60.0
+ATTEMPTS = 10
+BUILT: Mapping[str, Any] = {"built_at": {"$gt": 0}}
+#: Said as equality: the embedded store finds no missing field by `$ne`.
+NOT_GONE: Mapping[str, Any] = {"gone": False}
+
+
+class MongoRecords:
+    """The Records of this service; `nudge` wakes the relay after a write.
+
+    `keep_last` and `keep_days` say which earlier sites stay published.
+    """
+
+    def __init__(
+        self,
+        collection: AsyncIOMotorCollection[dict[str, Any]],
+        owner: str,
+        *,
+        nudge: Callable[[], None],
+        keep_last: int = 3,
+        keep_days: float = 7,
+    ) -> None:
+        self._all = collection
+        self._owner = owner
+        self._nudge = nudge
+        self._keep_last = keep_last
+        self._keep_days = keep_days
+        self._held: dict[str, str] = {}
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        with unavailable_as_error():
+            for field in ("due", "unsent", "repository", "built_at", "looked_at"):
+                await self._all.create_index(field, sparse=True)
+
+    async def get(self, ref: str) -> Documented | None:
+        with unavailable_as_error():
+            found = await self._all.find_one({"_id": ref})
+        return documented(found) if found and not found.get("gone") else None
+
+    async def known(self, refs: Sequence[str]) -> dict[str, Documented]:
+        with unavailable_as_error():
+            found = await self._all.find({"_id": {"$in": list(refs)}}).to_list(None)
+        return {item["_id"]: documented(item) for item in found if not item.get("gone")}
+
+    async def remember(self, record: Documented) -> bool:
+        fields = entity_fields(record)
+        newer = {"_id": record.ref, "revision": {"$lt": record.revision}}
+        with unavailable_as_error():
+            for filters in (newer, {"_id": record.ref, "gone": True}):
+                done = await self._all.update_one(
+                    filters, {"$set": {**fields, "gone": False}}
+                )
+                if done.matched_count:
+                    return True
+            fresh: dict[str, Any] = {"due": 0, "asked": 0, "tries": 0}
+            fresh |= {"lease_token": "", "gone": False, "pending": []}
+            try:
+                await self._all.insert_one({"_id": record.ref, **fields, **fresh})
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def forget(self, ref: str, revision: int | None) -> None:
+        for _ in range(ATTEMPTS):
+            with unavailable_as_error():
+                found = await self._all.find_one({"_id": ref, **NOT_GONE})
+                if found is None:
+                    return
+                if revision is not None and found["revision"] > revision:
+                    return
+                if await self._withdraw(found):
+                    break
+        self._nudge()
+
+    async def _withdraw(self, found: Mapping[str, Any]) -> bool:
+        """Empty a record and tell of it; False if somebody wrote it meanwhile."""
+        same = _unchanged(found)
+        if not found.get("current") and not found["pending"]:
+            return bool((await self._all.delete_one(same)).deleted_count)
+        fields: dict[str, Any] = {"gone": True, "due": 0, "lease_token": ""}
+        fields |= {"current": None, "failure": None, "repository": None}
+        fields |= {"history": [], "looked": None}
+        if found.get("current"):
+            event = withdrawal(documented(found))
+            fields |= {"pending": [*found["pending"], event], "unsent": 1}
+        update = {"$set": fields, "$unset": {"built_at": ""}}
+        return bool((await self._all.update_one(same, update)).matched_count)
+
+    async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
+        with unavailable_as_error():
+            found = await self._all.find({"repository": key}).to_list(None)
+        return [
+            (documented(item), item.get("branch") or "", item.get("folder") or "")
+            for item in found
+        ]
+
+    async def located(self, ref: str, place: Place | None) -> None:
+        fields = {
+            "repository": place.repository_key if place else None,
+            "branch": place.ref if place else None,
+            "folder": place.folder if place else None,
+        }
+        with unavailable_as_error():
+            await self._all.update_one({"_id": ref}, {"$set": fields})
+
+    async def ask(self, refs: Sequence[str], due: int) -> None:
+        now = time.time()
+        filters: dict[str, Any] = {"_id": {"$in": list(refs)}, **NOT_GONE}
+        if due != CHANGED:
+            # A look that is due already serves; a mere check does not hurry it.
+            filters["due"] = 0
+        fields = {"due": due, "asked_at": now, "not_before": now, "tries": 0}
+        fields["traceparent"] = logs.traceparent.get() or None
+        with unavailable_as_error():
+            await self._all.update_many(filters, {"$set": fields, "$inc": {"asked": 1}})
+
+    async def claim(self) -> Documented | None:
+        now = time.time()
+        due = {"due": {"$gt": 0}, "not_before": {"$lte": now}}
+        with unavailable_as_error():
+            # All that is due is looked through only when others hold the first ones.
+            found = self._all.find(due).sort([("due", 1), ("asked_at", 1)])
+            async for item in found:
+                if self._is_free(item, now) and await self._take(item, now):
+                    return documented(item)
+        return None
+
+    def _is_free(self, item: Mapping[str, Any], now: float) -> bool:
+        token = item.get("lease_token")
+        if not token or item["lease_until"] < now:
+            return item["_id"] not in self._held
+        return item["lease_by"] == self._owner and item["_id"] not in self._held
+
+    async def _take(self, item: Mapping[str, Any], now: float) -> bool:
+        token = uuid.uuid4().hex
+        lease = {"lease_token": token, "lease_by": self._owner}
+        done = await self._all.update_one(
+            {"_id": item["_id"], "lease_token": item.get("lease_token", "")},
+            {"$set": {**lease, "lease_until": now + LEASE_SECONDS}},
+        )
+        if done.matched_count:
+            self._held[item["_id"]] = token
+        return bool(done.matched_count)
+
+    async def renew(self, ref: str) -> bool:
+        until = time.time() + LEASE_SECONDS
+        held = {"_id": ref, "lease_token": self._held.get(ref, "nobody")}
+        with unavailable_as_error():
+            done = await self._all.update_one(held, {"$set": {"lease_until": until}})
+        return bool(done.matched_count)
+
+    async def postpone(self, record: Documented, seconds: float) -> None:
+        token = self._held.get(record.ref, "nobody")
+        later = time.time() + seconds
+        try:
+            with unavailable_as_error():
+                await self._all.update_one(
+                    {"_id": record.ref, "lease_token": token},
+                    {
+                        "$set": {"not_before": later, "lease_token": ""},
+                        "$inc": {"tries": 1},
+                    },
+                )
+        finally:
+            self._held.pop(record.ref, None)
+
+    async def finish(self, record: Documented, outcome: Outcome) -> bool:
+        token = self._held.get(record.ref, "nobody")
+        event = announcement(record, outcome)
+        try:
+            with unavailable_as_error():
+                for _ in range(ATTEMPTS):
+                    held = {"_id": record.ref, "lease_token": token}
+                    found = await self._all.find_one(held)
+                    if found is None:
+                        return False
+                    fields = self._result(record, outcome)
+                    if found["asked"] == record.asked:
+                        # Else asked again meanwhile: the look stays due.
+                        fields |= {"due": 0, "tries": 0}
+                    if event is not None:
+                        fields |= {"pending": [*found["pending"], event], "unsent": 1}
+                    update = {"$set": fields}
+                    done = await self._all.update_one(_unchanged(found), update)
+                    if done.matched_count:
+                        self._nudge()
+                        return True
+        finally:
+            self._held.pop(record.ref, None)
+        raise Unavailable(f"The record of {record.ref} does not hold still")
+
+    def _result(self, record: Documented, outcome: Outcome) -> dict[str, Any]:
+        fields: dict[str, Any] = {"lease_token": "", "looked_at": time.time()}
+        fields["looked"] = outcome.looked
+        if outcome.watched is not None:
+            fields["watched"] = list(outcome.watched)
+        match outcome:
+            case Built(site=site):
+                kept = site_fields(site)
+                fields |= {"current": kept, "built_at": kept["built_at"]}
+                fields |= {"failure": None, "history": self._history(record, site.site)}
+            case Failed(failure=failure):
+                fields["failure"] = failure_fields(failure)
+        return fields
+
+    def _history(self, record: Documented, site: str) -> list[dict[str, Any]]:
+        now, former = datetime.now(UTC), record.current
+        items = [item for item in record.history if item[0] != site]
+        if former is not None and former.site != site:
+            items = [(former.site, now), *(i for i in items if i[0] != former.site)]
+        kept = retained(items, now, last=self._keep_last, days=self._keep_days)
+        return [{"site": name, "at": at.timestamp()} for name, at in kept]
+
+    async def each(self) -> AsyncIterator[Documented]:
+        with unavailable_as_error():
+            async for item in self._all.find(dict(NOT_GONE)):
+                yield documented(item)
+
+    async def listed(self) -> AsyncIterator[Documented]:
+        with unavailable_as_error():
+            async for item in self._all.find(dict(BUILT)).sort("built_at", -1):
+                yield documented(item)
+
+    async def published(self) -> list[tuple[str, str]]:
+        with unavailable_as_error():
+            found = self._all.find(dict(BUILT), {"current.site": 1})
+            return [(item["_id"], item["current"]["site"]) async for item in found]
+
+    async def used_sites(self) -> set[str]:
+        used: set[str] = set()
+        fields = {"current.site": 1, "history": 1}
+        with unavailable_as_error():
+            async for item in self._all.find({}, fields):
+                used |= {found["site"] for found in item.get("history") or ()}
+                used |= {(item.get("current") or {}).get("site", "")}
+        return used
+
+    async def stale(self, before: datetime) -> list[str]:
+        filters = {"looked_at": {"$lt": before.timestamp()}, "due": 0, **NOT_GONE}
+        with unavailable_as_error():
+            found = await self._all.find(filters, {"_id": 1}).limit(500).to_list(500)
+        return [item["_id"] for item in found]
+
+    async def purge(self) -> None:
+        with unavailable_as_error():
+            await self._all.delete_many({"gone": True, "unsent": {"$exists": False}})
+
+    async def waiting(self) -> int:
+        """How many entities are due for a look."""
+        with unavailable_as_error():
+            return int(await self._all.count_documents({"due": {"$gt": 0}}))
+
+
+def _unchanged(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A filter that holds until somebody writes the document: asked, told or taken."""
+    filters: dict[str, Any] = {
+        key: found[key] for key in ("_id", "revision", "asked", "lease_token", "gone")
+    }
+    return {**filters, "pending": {"$size": len(found["pending"])}}

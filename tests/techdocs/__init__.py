@@ -1,0 +1,1 @@
+"""Techdocs, room by room, and whole on the real engines."""

@@ -1,0 +1,139 @@
+"""Twins of techdocs' ports: a catalog in memory, a Git host in a folder."""
+
+import os
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from shared.contracts.catalog import Cause, EntityChange, EntityDeleted, EntityUpdated
+from shared.contracts.errors import Unavailable
+from shared.contracts.gateway import RepositoryPushed
+from shared.contracts.ref import ref_of
+
+HOST = "git.playhouse.example"
+CAUSE = Cause(kind="push")
+NOBODY = "0" * 40
+
+
+class MemoryCatalog:
+    """The Catalog port: entities and their revisions."""
+
+    def __init__(self) -> None:
+        self.entities: dict[str, tuple[int, dict[str, Any]]] = {}
+        self.away = False
+        self.snapshots = 0
+
+    def put(self, entity: Mapping[str, Any], **annotations: str) -> EntityChange:
+        """Keep an entity; the event that the catalog would tell."""
+        made = {**entity, "metadata": {**entity["metadata"]}}
+        known = made["metadata"].get("annotations", {})
+        made["metadata"]["annotations"] = {**known, **annotations}
+        ref = str(ref_of(made))
+        revision = self.entities.get(ref, (0, {}))[0] + 1
+        self.entities[ref] = (revision, made)
+        return EntityUpdated(
+            entity_ref=ref, revision=revision, entity=made, actor="ann", cause=CAUSE
+        )
+
+    def delete(self, ref: str) -> EntityChange:
+        revision, entity = self.entities.pop(ref)
+        return EntityDeleted(
+            entity_ref=ref,
+            revision=revision + 1,
+            previous=entity,
+            actor="ann",
+            cause=CAUSE,
+        )
+
+    async def entity(self, ref: str) -> Mapping[str, Any] | None:
+        self._answers()
+        found = self.entities.get(ref)
+        return found[1] if found else None
+
+    async def checksum(self) -> str:
+        self._answers()
+        return repr(sorted((ref, rev) for ref, (rev, _) in self.entities.items()))
+
+    async def snapshot(self) -> AsyncIterator[tuple[str, int, Mapping[str, Any]]]:
+        self._answers()
+        self.snapshots += 1
+        for ref, (revision, entity) in list(self.entities.items()):
+            yield ref, revision, entity
+
+    def _answers(self) -> None:
+        if self.away:
+            raise Unavailable("The catalog does not answer")
+
+
+class GitHost:
+    """Bare repositories in a folder, as an integration of type `local` has them."""
+
+    def __init__(self, root: Path) -> None:
+        self.directory = root / "git"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._work = root / "work"
+
+    def commit(
+        self, repository: str, files: Mapping[str, str | bytes | None]
+    ) -> RepositoryPushed:
+        """Commit and push files (None removes one); the event of the push."""
+        work = self._clone(repository)
+        before = self._git(work, "rev-parse", "--verify", "-q", "HEAD", check=False)
+        for name, content in files.items():
+            path = work / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if content is None:
+                path.unlink()
+            elif isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                path.write_text(content)
+        return self._push(repository, work, before, list(files))
+
+    def link(self, repository: str, name: str, target: str) -> None:
+        """Commit and push a symbolic link."""
+        work = self._clone(repository)
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).symlink_to(target)
+        self._push(repository, work, "", [name])
+
+    def _push(
+        self, repository: str, work: Path, before: str, paths: list[str]
+    ) -> RepositoryPushed:
+        self._git(work, "add", "--all")
+        self._git(work, "commit", "-q", "-m", f"Change {', '.join(paths)[:60]}")
+        self._git(work, "push", "-q", "origin", "HEAD:main")
+        return RepositoryPushed(
+            provider="gitea",
+            host=HOST,
+            repository=repository,
+            url=f"https://{HOST}/{repository}",
+            ref="refs/heads/main",
+            before=before or NOBODY,
+            after=self._git(work, "rev-parse", "HEAD"),
+            changed_paths=paths,
+            pusher="ann",
+            delivery=os.urandom(4).hex(),
+        )
+
+    def _clone(self, repository: str) -> Path:
+        bare, work = self.directory / f"{repository}.git", self._work / repository
+        if not bare.exists():
+            self._git(None, "init", "-q", "--bare", "-b", "main", str(bare))
+            self._git(None, "clone", "-q", str(bare), str(work))
+            self._git(work, "checkout", "-q", "-b", "main")
+        return work
+
+    @staticmethod
+    def _git(work: Path | None, *arguments: str, check: bool = True) -> str:
+        identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+        done = subprocess.run(
+            ["git", *identity, *arguments],
+            cwd=work,
+            capture_output=True,
+            text=True,
+            check=check,
+            env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"},
+        )
+        return done.stdout.strip()
