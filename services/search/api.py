@@ -1,0 +1,199 @@
+"""The HTTP face: Backstage's query, suggestions, and what services may ask.
+
+`/query` and `/suggest` are plain routes: they are asked while people type.
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.search import handlers
+from services.search.alias import Alias
+from services.search.conditions import Condition, criteria_condition
+from services.search.highlight import Tags
+from services.search.measures import QUERY_SECONDS
+from services.search.model import Found, Hit, Sum
+from services.search.ports import Owners
+from services.search.query import (
+    Question,
+    cursor_of,
+    page_size,
+    parse_question,
+    parse_term,
+)
+from services.search.resync import Progress, Rebuilt, rebuild
+from shared.contracts.errors import CallboardError, Forbidden
+from shared.kit.auth import Principal
+from shared.kit.web import caller_of, json_response, sse, sse_frame
+
+SUGGESTIONS, MOST_SUGGESTIONS = 8, 25
+LONGEST_QUERY = 8_000
+
+
+def add_routes(app: FastAPI) -> None:
+    """`app.state` must hold `alias`, `owners`, `tags` and `tokens`."""
+    app.add_route("/query", query, methods=["GET"])
+    app.add_route("/suggest", suggest, methods=["GET"])
+    app.add_route("/snapshot/checksum", checksum, methods=["GET"])
+    app.add_route("/rebuild", rebuild_index, methods=["POST"])
+
+
+async def query(request: Request) -> Response:
+    """GET /query: a page of results that the caller may see."""
+    begun = time.perf_counter()
+    readable = readable_by(caller_of(request))
+    question = parse_question(_pairs(request), readable=readable)
+    found = await handlers.search(_alias(request), question)
+    body = orjson.dumps(_page(question, found, request.app.state.tags))
+    QUERY_SECONDS.observe(time.perf_counter() - begun)
+    return json_response(body)
+
+
+async def suggest(request: Request) -> Response:
+    """GET /suggest: the likeliest titles for what has been typed so far."""
+    principal = caller_of(request)
+    given = dict(_pairs(request))
+    term = parse_term(given.get("term", ""))
+    limit = page_size(
+        given.get("limit") or str(SUGGESTIONS), MOST_SUGGESTIONS, field="limit"
+    )
+    found = Found(0, ())
+    if term.words:
+        question = Question(
+            term, readable=readable_by(principal), limit=limit, within="title"
+        )
+        found = await handlers.search(_alias(request), question)
+    tags: Tags = request.app.state.tags
+    body = {
+        "suggestions": [_suggestion(hit) for hit in found.hits],
+        "preTag": tags.pre,
+        "postTag": tags.post,
+    }
+    return json_response(body)
+
+
+async def checksum(request: Request) -> Response:
+    """GET /snapshot/checksum: what the index holds, for comparing with the owners."""
+    _only_services(request)
+    ledger = _alias(request).live.ledger
+    return json_response(
+        {"entities": _sum(ledger.entity_sum), "sites": _sum(ledger.site_sum)}
+    )
+
+
+async def rebuild_index(request: Request) -> Response:
+    """POST /rebuild: a fresh index in place of this one; progress as events if asked.
+
+    Who hangs up before the end cancels it; the index that answers stays as it was.
+    """
+    _only_services(request)
+    steps = rebuild(_alias(request), _owners(request))
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return sse(_frames(steps))
+    proof: Rebuilt | None = None
+    async for step in steps:
+        proof = step if isinstance(step, Rebuilt) else proof
+    return json_response(_proof(proof) if proof else {})
+
+
+def readable_by(principal: Principal) -> Condition | None:
+    """What the policy's decision lets the caller see; None means everything."""
+    if principal.decision == "allow":
+        return None
+    return criteria_condition(principal.conditions)
+
+
+def _alias(request: Request) -> Alias:
+    alias: Alias = request.app.state.alias
+    return alias
+
+
+def _owners(request: Request) -> Owners:
+    owners: Owners = request.app.state.owners
+    return owners
+
+
+def _only_services(request: Request) -> None:
+    if not caller_of(request).is_service:
+        raise Forbidden("Only services may ask for this")
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    text: bytes = request.scope["query_string"]
+    return parse_qsl(text[:LONGEST_QUERY].decode("latin-1"), keep_blank_values=True)
+
+
+def _page(question: Question, found: Found, tags: Tags) -> dict[str, Any]:
+    first = question.page * question.limit
+    page: dict[str, Any] = {"numberOfResults": found.total}
+    if first + question.limit < found.total:
+        page["nextPageCursor"] = cursor_of(question.page + 1)
+    if question.page:
+        page["previousPageCursor"] = cursor_of(question.page - 1)
+    page["results"] = [
+        {
+            "type": hit.type,
+            "document": hit.document,
+            "rank": first + number,
+            "highlight": {
+                "preTag": tags.pre,
+                "postTag": tags.post,
+                "fields": hit.highlight,
+            },
+        }
+        for number, hit in enumerate(found.hits, 1)
+    ]
+    return page
+
+
+def _suggestion(hit: Hit) -> dict[str, Any]:
+    document = hit.document
+    return {
+        "title": document["title"],
+        "highlight": hit.highlight.get("title", document["title"]),
+        "type": hit.type,
+        "kind": document["kind"],
+        "entityRef": hit.ref,
+        "entityTitle": document.get("entityTitle", document["title"]),
+        "location": document["location"],
+    }
+
+
+def _sum(value: Sum) -> dict[str, Any]:
+    return {"count": value.count, "checksum": value.checksum}
+
+
+def _proof(proof: Rebuilt) -> dict[str, Any]:
+    agreement = proof.agreement
+    return {
+        "equal": agreement.reached,
+        "entities": _sum(agreement.entities),
+        "sites": _sum(agreement.sites),
+        "live": {
+            "entities": _sum(proof.live_entities),
+            "sites": _sum(proof.live_sites),
+        },
+        "seconds": round(proof.seconds, 3),
+    }
+
+
+async def _frames(steps: AsyncIterator[Progress | Rebuilt]) -> AsyncIterator[bytes]:
+    try:
+        async for step in steps:
+            if isinstance(step, Rebuilt):
+                yield _frame("done", _proof(step))
+            else:
+                data = {"step": step.step, "done": step.done, "total": step.total}
+                yield _frame("progress", data)
+    except CallboardError as error:
+        yield _frame("error", {"name": error.name, "message": error.message})
+
+
+def _frame(event: str, data: Mapping[str, Any]) -> bytes:
+    return sse_frame(event=event, data=orjson.dumps(data))

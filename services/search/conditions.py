@@ -1,0 +1,176 @@
+"""Conditions inside a query: marks, and their algebra.
+
+A mark is an exact token of a record, such as `owner:group:default/web`. Permission
+criteria (Backstage's, rules of `catalog-entity`) and the caller's filters both become
+conditions over marks, so that pages and totals are exact whoever asks.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from shared.contracts.errors import Forbidden
+
+LONGEST_PLAIN = 80
+ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """The record has at least one of these marks; without marks, no record does."""
+
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds; without parts, always."""
+
+    parts: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one part holds; without parts, never."""
+
+    parts: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: "Condition"
+
+
+Condition = Has | All | Some | Not
+NOTHING = Has(())
+
+
+def mark(name: str, key: str, value: Any = ABSENT) -> str:
+    """The token that says: `key` is there, or has this value."""
+    return f"{name}:{key}" if value is ABSENT else f"{name}:{key}={_plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    if len(text) <= LONGEST_PLAIN:
+        return text.decode()
+    return "#" + hashlib.blake2b(text, digest_size=12).hexdigest()
+
+
+def criteria_condition(criteria: Mapping[str, Any] | None) -> Condition:
+    """The condition that permission criteria mean.
+
+    Raises:
+        Forbidden: if a rule is unknown: under a `not`, guessing would open a door.
+    """
+    if criteria is None:
+        return NOTHING
+    if "anyOf" in criteria:
+        return Some(tuple(criteria_condition(item) for item in criteria["anyOf"]))
+    if "allOf" in criteria:
+        return All(tuple(criteria_condition(item) for item in criteria["allOf"]))
+    if "not" in criteria:
+        return Not(criteria_condition(criteria["not"]))
+    rule, params = str(criteria.get("rule")), criteria.get("params") or {}
+    try:
+        return _rule(rule, params)
+    except KeyError as error:
+        missing = error.args[0]
+        raise Forbidden(f"params.{missing}: required by {rule}") from error
+
+
+def _rule(rule: str, params: Mapping[str, Any]) -> Condition:
+    value = params.get("value", ABSENT)
+    if rule in _KEYED:
+        name, key = _KEYED[rule]
+        return Has((mark(name, str(params[key]), value),))
+    if rule == "IS_ENTITY_KIND":
+        return Has(tuple(f"kind:{kind}".lower() for kind in params["kinds"]))
+    if rule == "IS_ENTITY_OWNER":
+        return Has(tuple(f"owner:{claim}".lower() for claim in params["claims"]))
+    raise Forbidden(f"rule: unknown permission rule {rule!r}")
+
+
+_KEYED = {
+    "HAS_ANNOTATION": ("annotation", "annotation"),
+    "HAS_LABEL": ("label", "label"),
+    "HAS_METADATA": ("metadata", "key"),
+    "HAS_SPEC": ("spec", "key"),
+}
+
+
+def entity_marks(entity: Mapping[str, Any]) -> tuple[str, ...]:
+    """The marks that any criteria could ask of this entity."""
+    metadata, spec = _mapping(entity.get("metadata")), _mapping(entity.get("spec"))
+    found = {f"kind:{entity.get('kind')}".lower()}
+    found.update(f"owner:{owner}" for owner in owners(entity))
+    for name, holder in (
+        ("annotation", metadata.get("annotations")),
+        ("label", metadata.get("labels")),
+    ):
+        for key, value in _mapping(holder).items():
+            found |= {mark(name, key), mark(name, key, value)}
+    found.update(_paths("metadata", metadata))
+    found.update(_paths("spec", spec))
+    return tuple(sorted(found))
+
+
+def _paths(name: str, holder: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for key, value in holder.items():
+        # A key with a dot in it cannot be addressed by a dotted path.
+        if "." in key:
+            continue
+        path = f"{before}{key}"
+        yield mark(name, path)
+        for item in value if isinstance(value, list) else (value,):
+            yield mark(name, path, item)
+        if isinstance(value, Mapping):
+            yield from _paths(name, value, f"{path}.")
+
+
+def owners(entity: Mapping[str, Any]) -> set[str]:
+    """Canonical refs of an entity's owners: ownedBy relations, else spec.owner."""
+    found = {
+        str(relation["targetRef"]).lower()
+        for relation in entity.get("relations") or ()
+        if relation.get("type") == "ownedBy"
+    }
+    owner = _mapping(entity.get("spec")).get("owner")
+    if not found and isinstance(owner, str) and owner:
+        namespace = _mapping(entity.get("metadata")).get("namespace") or "default"
+        found.add(full_ref(owner, "group", namespace))
+    return found
+
+
+def full_ref(text: str, kind: str, namespace: str) -> str:
+    """The canonical ref of `text`, short of its kind or namespace as it may be."""
+    before, colon, rest = text.partition(":")
+    if not colon:
+        before, rest = kind, text
+    return f"{before}:{rest if '/' in rest else f'{namespace}/{rest}'}".lower()
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def filter_condition(filters: Iterable[tuple[str, tuple[str, ...]]]) -> Condition:
+    """The caller's filters: every field has one of its values, in any case."""
+    return All(
+        tuple(
+            Has(tuple(filter_mark(field, value) for value in values))
+            for field, values in filters
+        )
+    )
+
+
+def filter_mark(field: str, value: Any) -> str:
+    """The token of a document's field for filters: values are compared folded."""
+    return f"is:{field}={_plain(str(value).lower())}"

@@ -1,0 +1,105 @@
+"""What search hears (topic -> handler), and the looks that catch what was not said."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Self
+
+from services.search.alias import Alias
+from services.search.handlers import take_entities, take_sites
+from services.search.measures import CHANGES, LAG_SECONDS, RECORDS
+from services.search.ports import Owners
+from services.search.resync import catch_up, compare
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import CallboardError
+from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED
+from shared.kit import logs
+from shared.kit.bus import Bus
+from shared.kit.workers import SharedWork
+
+GROUP = "search"
+SETTLE_SECONDS = 1.5
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 5.0
+
+
+def shared_work(
+    alias: Alias,
+    owners: Owners,
+    bootstrap: str,
+    bus: Bus,
+    *,
+    batch: int,
+    within: float,
+) -> SharedWork:
+    """The consumer group `search`: one commit of the index per batch of events."""
+
+    async def entities(envelopes: Sequence[Envelope]) -> None:
+        news = await take_entities(alias, envelopes)
+        await _measure(alias, ENTITY_CHANGED, envelopes, news)
+
+    async def sites(envelopes: Sequence[Envelope]) -> None:
+        news = await take_sites(alias, owners, envelopes)
+        await _measure(alias, DOCS_BUILT, envelopes, news)
+
+    handlers = {ENTITY_CHANGED: entities, DOCS_BUILT: sites}
+    return SharedWork(GROUP, bootstrap, handlers, bus, batch=batch, within=within)
+
+
+async def _measure(
+    alias: Alias, topic: str, envelopes: Sequence[Envelope], news: int
+) -> None:
+    CHANGES.labels(topic).inc(news)
+    RECORDS.set(await alias.live.index.count())
+    for envelope in envelopes:
+        told = envelope.time.timestamp()
+        LAG_SECONDS.labels(topic).observe(max(0.0, time.time() - told))
+
+
+class Looks:
+    """Compares checksums with the owners at start and every so often, and repairs."""
+
+    def __init__(self, alias: Alias, owners: Owners, seconds: float) -> None:
+        self._alias = alias
+        self._owners = owners
+        self._seconds = seconds
+        self._task: asyncio.Task[None] | None = None
+        self._log = logs.get_logger("search")
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="search-looks")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        wait, first = FIRST_WAIT_SECONDS, True
+        while True:
+            try:
+                await self._look(settled=first)
+            except (CallboardError, KeyError, TypeError, ValueError) as error:
+                # An owner that is away or answers nonsense must not end the looks.
+                self._log.warning("owners_not_compared", error=str(error))
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                continue
+            wait, first = FIRST_WAIT_SECONDS, False
+            await asyncio.sleep(self._seconds)
+
+    async def _look(self, *, settled: bool) -> None:
+        """A difference may be an event on its way: it is given time to arrive."""
+        alias = self._alias
+        if (await compare(alias.live, self._owners)).reached:
+            await alias.completed(alias.live)
+            return
+        if not settled:
+            await asyncio.sleep(min(SETTLE_SECONDS, self._seconds))
+            if (await compare(alias.live, self._owners)).reached:
+                return
+        changes = await catch_up(alias, self._owners)
+        CHANGES.labels("snapshot").inc(changes)
+        RECORDS.set(await alias.live.index.count())
+        self._log.info("caught_up_with_owners", changes=changes)

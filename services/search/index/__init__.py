@@ -1,0 +1,1 @@
+"""The embedded form of the index: tantivy in a directory, within this process."""

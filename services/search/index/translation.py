@@ -1,0 +1,194 @@
+"""From the abstract query to tantivy's."""
+
+from collections.abc import Sequence
+
+import tantivy
+from tantivy import Occur, Query
+
+from services.search.conditions import All, Condition, Has, Not, Some, filter_condition
+from services.search.query import (
+    BOOSTS,
+    FUZZY_BOOST,
+    PHRASE_BOOST,
+    PREFIX_BOOSTS,
+    SHORTEST_PREFIX,
+    WHOLE_BOOST,
+    Question,
+    Step,
+    Term,
+    Word,
+    slips,
+)
+
+Clause = tuple[Occur, Query]
+Clauses = list[Clause]
+TITLE_FIELDS = ("title", "keywords")
+ROW_FIELDS = ("title", "keywords", "text")
+#: How much the other fields add to the best one.
+TIE = 0.1
+
+
+class Translation:
+    """One schema's queries. `stem` reduces a word as the index did."""
+
+    def __init__(self, schema: tantivy.Schema, stemmer: tantivy.TextAnalyzer) -> None:
+        self._schema = schema
+        self._stemmer = stemmer
+
+    def stem(self, token: str) -> str:
+        """The word as the field `stems` has it."""
+        found: list[str] = self._stemmer.analyze(token)
+        return found[0] if found else token
+
+    def query(self, question: Question, step: Step) -> Query:
+        """The whole of a question: words, choice and policy."""
+        clauses = self._chosen(question)
+        if question.term.words:
+            clauses.append((Occur.Must, self._words(question, step)))
+            clauses += self._bonuses(question)
+        return _combined(clauses)
+
+    def _chosen(self, question: Question) -> Clauses:
+        clauses: Clauses = [(Occur.Must, _silent(self._term("shown", "yes")))]
+        if question.types:
+            types = Query.term_set_query(self._schema, "type", list(question.types))
+            clauses.append((Occur.Must, _silent(types)))
+        conditions = [filter_condition(question.filters)]
+        if question.readable is not None:
+            conditions.append(question.readable)
+        for condition in conditions:
+            clauses += self._clauses(condition)
+        return clauses
+
+    def _words(self, question: Question, step: Step) -> Query:
+        title = question.within == "title"
+        parts = [self._word(word, step, title) for word in question.term.words]
+        if step != "most":
+            return _combined([(Occur.Must, part) for part in parts])
+        wanted = len(parts) - max(1, len(parts) // 3)
+        return Query.boolean_query([(Occur.Should, part) for part in parts], wanted)
+
+    def _word(self, word: Word, step: Step, title: bool) -> Query:
+        if word.kind == "phrase":
+            return self._best(self._rows(word.tokens))
+        token = word.tokens[0]
+        if word.kind == "pattern":
+            pattern = token.replace("*", ".*")
+            return Query.regex_query(self._schema, "words", pattern)
+        fields = TITLE_FIELDS if title else tuple(BOOSTS)
+        parts: list[Query] = []
+        if word.kind == "word":
+            parts += [self._exact(field, token) for field in fields]
+        if word.kind == "prefix" or len(token) >= SHORTEST_PREFIX or title:
+            parts += self._beginnings(token, title)
+        if word.kind == "word" and step != "exact":
+            parts += self._slipped(token, title)
+        return self._best(parts)
+
+    def _exact(self, field: str, token: str) -> Query:
+        text = self.stem(token) if field == "stems" else token
+        return Query.boost_query(self._term(field, text), BOOSTS[field])
+
+    def _beginnings(self, token: str, title: bool) -> list[Query]:
+        fields = TITLE_FIELDS if title else tuple(PREFIX_BOOSTS)
+        return [
+            Query.boost_query(
+                Query.fuzzy_term_query(self._schema, field, token, 0, True, True),
+                PREFIX_BOOSTS.get(field, 1.0),
+            )
+            for field in fields
+        ]
+
+    def _slipped(self, token: str, title: bool) -> list[Query]:
+        allowed = slips(token)
+        if not allowed:
+            return []
+        fields = TITLE_FIELDS if title else ("words",)
+        return [
+            Query.boost_query(
+                Query.fuzzy_term_query(self._schema, field, token, allowed), FUZZY_BOOST
+            )
+            for field in fields
+        ]
+
+    def _bonuses(self, question: Question) -> Clauses:
+        """What was typed is the whole title, or stands there in a row."""
+        plain = question.term.plain
+        if not plain:
+            return []
+        wholes = {" ".join(plain), "-".join(plain), ".".join(plain), "_".join(plain)}
+        whole = Query.term_set_query(self._schema, "whole", sorted(wholes))
+        found = [(Occur.Should, Query.const_score_query(whole, WHOLE_BOOST))]
+        if len(plain) > 1:
+            found.append((Occur.Should, self._best(self._rows(plain))))
+        return found
+
+    def _rows(self, tokens: Sequence[str]) -> list[Query]:
+        return [
+            Query.boost_query(
+                Query.phrase_query(self._schema, field, list(tokens)),
+                PHRASE_BOOST * BOOSTS[field] / BOOSTS["title"],
+            )
+            for field in ROW_FIELDS
+        ]
+
+    def _best(self, parts: Sequence[Query]) -> Query:
+        return Query.disjunction_max_query(list(parts), TIE)
+
+    def _term(self, field: str, value: str) -> Query:
+        return Query.term_query(self._schema, field, value, "basic")
+
+    def _clauses(self, condition: Condition) -> Clauses:
+        """A condition as clauses of the query around it.
+
+        `a or not b` is turned into `not (not a and b)`: what is forbidden is mostly
+        rare, and excluding it costs a fraction of allowing all the rest.
+        """
+        match condition:
+            case All(parts):
+                return [clause for part in parts for clause in self._clauses(part)]
+            case Not(part):
+                return [(Occur.MustNot, self._condition(part))]
+            case Some(parts) if any(isinstance(part, Not) for part in parts):
+                denied = All(tuple(_negated(part) for part in parts))
+                return [(Occur.MustNot, self._condition(denied))]
+            case _:
+                return [(Occur.Must, _silent(self._condition(condition)))]
+
+    def _condition(self, condition: Condition) -> Query:
+        match condition:
+            case Has(()):
+                return Query.empty_query()
+            case Has((one,)):
+                return self._term("marks", one)
+            case Has(marks):
+                return Query.term_set_query(self._schema, "marks", list(marks))
+            case Some(parts) if not any(isinstance(part, Not) for part in parts):
+                if not parts:
+                    return Query.empty_query()
+                return Query.boolean_query(
+                    [(Occur.Should, self._condition(part)) for part in parts]
+                )
+            case _:
+                return _combined(self._clauses(condition))
+
+
+def _negated(condition: Condition) -> Condition:
+    return condition.part if isinstance(condition, Not) else Not(condition)
+
+
+def _silent(query: Query) -> Query:
+    """Asks without a say in the order."""
+    return Query.const_score_query(query, 0.0)
+
+
+def _combined(clauses: Clauses) -> Query:
+    if not any(occur == Occur.Must for occur, _ in clauses):
+        clauses = [(Occur.Must, _silent(Query.all_query())), *clauses]
+    return Query.boolean_query(clauses)
+
+
+def stems_of(term: Term, translation: Translation) -> tuple[tuple[str, str], ...]:
+    """Each typed word with its stem, for highlighting."""
+    tokens = (token for word in term.words for token in word.tokens)
+    return tuple((token, translation.stem(token)) for token in tokens)

@@ -1,0 +1,93 @@
+"""How search is put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.search.alias import Alias
+from services.search.api import add_routes
+from services.search.events import Looks, shared_work
+from services.search.highlight import new_tags
+from services.search.index.embedded import opener
+from services.search.ports import Owners
+from services.search.settings import Settings
+from services.search.snapshots import SnapshotOwners
+from shared.kit import logs
+from shared.kit.auth import PrincipalTokens
+from shared.kit.bus import KafkaBus
+from shared.kit.calls import ServiceCalls
+from shared.kit.serve import serve
+from shared.kit.web import make_app
+
+NAME = "search"
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    owners: Owners | None = None,
+    hears: bool = True,
+) -> FastAPI:
+    """The search service; `owners` takes the place of the real ones over HTTP.
+
+    One that does not hear the event log lives from its looks at the owners alone.
+    """
+    settings = settings or Settings()
+    secret = settings.service_secret.get_secret_value()
+    tags = new_tags()
+    alias = Alias(settings.index_folder, opener(tags))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            calls = await stack.enter_async_context(
+                ServiceCalls(secret, NAME, settings.urls())
+            )
+            app.state.owners = owners or SnapshotOwners(calls)
+            await alias.open()
+            stack.push_async_callback(alias.close)
+            if alias.put_aside is not None:
+                logs.get_logger(NAME).error("index_rebuilt", reason=alias.put_aside)
+            looks = Looks(alias, app.state.owners, settings.look_seconds)
+            await stack.enter_async_context(looks)
+            if hears:
+                await stack.enter_async_context(_hearing(app, settings))
+            yield
+
+    async def index_answers() -> None:
+        await alias.answering.index.count()
+
+    app = make_app(NAME, lifespan=lifespan)
+    app.state.tokens = PrincipalTokens(secret)
+    app.state.alias = alias
+    app.state.tags = tags
+    app.state.checks["index"] = index_answers
+    add_routes(app)
+    return app
+
+
+@asynccontextmanager
+async def _hearing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    async with KafkaBus(settings.kafka) as bus:
+        work = shared_work(
+            app.state.alias,
+            app.state.owners,
+            settings.kafka,
+            bus,
+            batch=settings.batch,
+            within=settings.within,
+        )
+        app.state.checks["events"] = work.check
+        async with work:
+            yield
+
+
+def main() -> None:
+    """Run search until it is told to stop."""
+    settings = Settings()
+    serve(NAME, lambda: create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

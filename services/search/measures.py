@@ -1,0 +1,19 @@
+"""Search's metrics: how long questions take, how far the index is behind."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+QUERY_SECONDS = Histogram(
+    "callboard_search_query_seconds",
+    "Time to answer a question",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1),
+)
+LAG_SECONDS = Histogram(
+    "callboard_search_index_lag_seconds",
+    "From a change being told to its being searchable",
+    ["topic"],
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 15, 60),
+)
+CHANGES = Counter(
+    "callboard_search_changes", "Changes that were news to the index", ["source"]
+)
+RECORDS = Gauge("callboard_search_records", "Records in the index that answers")

@@ -1,0 +1,34 @@
+"""Search's knobs, beside what every service is told."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Read from `CALLBOARD_…` and `CALLBOARD_SEARCH_…`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
+    )
+
+    #: How often checksums are compared with the owners', in seconds.
+    look_seconds: float = Field(
+        default=20.0, gt=0, validation_alias="CALLBOARD_SEARCH_LOOK_SECONDS"
+    )
+    #: At most so many events make one commit of the index.
+    batch: int = Field(
+        default=500, ge=1, le=5000, validation_alias="CALLBOARD_SEARCH_BATCH"
+    )
+    #: How long a batch waits for a second event, in seconds.
+    within: float = Field(
+        default=0.02, gt=0, le=1, validation_alias="CALLBOARD_SEARCH_WITHIN"
+    )
+
+    @property
+    def index_folder(self) -> Path:
+        """Where the embedded index lies."""
+        return self.data / "search"

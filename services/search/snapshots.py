@@ -1,0 +1,54 @@
+"""The owners over HTTP: snapshots and checksums of catalog and techdocs."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from services.search.model import EntityPut, Section, SitePut, Sum, Version
+from shared.contracts.errors import NotFound, Unavailable
+from shared.kit.calls import ServiceCalls
+
+
+class SnapshotOwners:
+    """`Owners` as this installation has them."""
+
+    def __init__(self, calls: ServiceCalls) -> None:
+        self._calls = calls
+
+    async def entity_sum(self) -> Sum:
+        return await self._sum("catalog")
+
+    async def site_sum(self) -> Sum:
+        return await self._sum("techdocs")
+
+    async def entities(self) -> AsyncIterator[EntityPut]:
+        async for line in self._calls.lines("catalog", "/snapshot"):
+            entity = line["entity"]
+            uid = str(entity.get("metadata", {}).get("uid") or "")
+            version = Version(uid, int(line["revision"]))
+            yield EntityPut(str(line["ref"]), version, entity)
+
+    async def sites(self, ref: str | None = None) -> AsyncIterator[SitePut]:
+        query = f"?{urlencode({'ref': ref})}" if ref is not None else ""
+        try:
+            async for line in self._calls.lines("techdocs", f"/snapshot{query}"):
+                yield _site(line)
+        except NotFound:
+            # One site was asked for, and there is none.
+            if ref is None:
+                raise
+
+    async def _sum(self, service: str) -> Sum:
+        found = await self._calls.get_json(service, "/snapshot/checksum")
+        try:
+            return Sum(int(found["count"]), str(found["checksum"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unavailable(f"The {service} answered no checksum") from error
+
+
+def _site(line: Mapping[str, Any]) -> SitePut:
+    sections = tuple(
+        Section(str(item["path"]), str(item["title"]), str(item["text"]))
+        for item in line["sections"]
+    )
+    return SitePut(str(line["ref"]).lower(), str(line["site"]), sections)

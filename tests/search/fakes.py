@@ -1,0 +1,96 @@
+"""Twins of search's ports: owners in memory, and what tests say to an index."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from services.search.ledger import digest
+from services.search.model import (
+    EntityPut,
+    Found,
+    Section,
+    SitePut,
+    Sum,
+    Version,
+)
+from services.search.ports import SearchIndex
+from services.search.query import Question, parse_question
+from shared.contracts.errors import Unavailable
+from shared.contracts.ref import ref_of
+
+Entity = Mapping[str, Any]
+
+
+class MemoryOwners:
+    """Catalog and techdocs as two dictionaries."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, EntityPut] = {}
+        self.published: dict[str, SitePut] = {}
+        self.away = False
+        self.walked = 0
+
+    def put(self, entity: Entity, revision: int = 1, uid: str = "u1") -> EntityPut:
+        change = entity_put(entity, revision, uid)
+        self.held[change.ref] = change
+        return change
+
+    def publish(self, ref: str, site: str, *sections: Section) -> SitePut:
+        self.published[ref] = SitePut(ref, site, sections)
+        return self.published[ref]
+
+    async def entity_sum(self) -> Sum:
+        self._answers()
+        parts = {ref: put.version.revision for ref, put in self.held.items()}
+        return sum_of(parts)
+
+    async def site_sum(self) -> Sum:
+        self._answers()
+        return sum_of({ref: put.site for ref, put in self.published.items()})
+
+    async def entities(self) -> AsyncIterator[EntityPut]:
+        self._answers()
+        self.walked += 1
+        for put in list(self.held.values()):
+            yield put
+
+    async def sites(self, ref: str | None = None) -> AsyncIterator[SitePut]:
+        self._answers()
+        for put in list(self.published.values()):
+            if ref in (None, put.ref):
+                yield put
+
+    def _answers(self) -> None:
+        if self.away:
+            raise Unavailable("The catalog does not answer")
+
+
+def sum_of(parts: Mapping[str, int | str]) -> Sum:
+    value = 0
+    for ref, version in parts.items():
+        value ^= digest(ref, version)
+    return Sum(len(parts), f"{value:016x}")
+
+
+def entity_put(
+    entity: Entity, revision: int = 1, uid: str = "u1", at: float = 1.0
+) -> EntityPut:
+    return EntityPut(str(ref_of(entity)), Version(uid, revision, at), entity)
+
+
+def asked(term: str = "", **given: Any) -> Question:
+    """A question as it comes over HTTP, `readable` aside."""
+    readable = given.pop("readable", None)
+    pairs = [("term", term)]
+    for name, value in given.items():
+        values = value if isinstance(value, list) else [value]
+        pairs += [(name, str(item)) for item in values]
+    return parse_question(pairs, readable=readable)
+
+
+async def titles(index: SearchIndex, term: str = "", **given: Any) -> list[str]:
+    found = await index.find(asked(term, **given))
+    return names(found)
+
+
+def names(found: Found) -> list[str]:
+    return [str(hit.document["title"]) for hit in found.hits]

@@ -1,0 +1,218 @@
+"""The HTTP face, with Backstage's shapes."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from fastapi import FastAPI
+
+from services.search.main import create_app
+from services.search.model import Section
+from tests.builders import component, template, user
+from tests.search.fakes import MemoryOwners
+from tests.search.test_index import PUBLIC_OR_OWNED, RESTRICTED
+from tests.waiting import until
+
+Headers = Callable[..., dict[str, str]]
+DOCS = {"annotations": {"backstage.io/techdocs-ref": "dir:."}}
+
+
+@pytest.fixture
+async def filled(
+    app: FastAPI, http: httpx.AsyncClient, owners: MemoryOwners
+) -> httpx.AsyncClient:
+    for number in range(7):
+        owners.put(component(f"shop-{number}", {"description": "Sells things"}))
+    owners.put(component("web", {**DOCS, "title": "Web Site"}))
+    owners.put(component("merger", RESTRICTED, owner="board"))
+    owners.put(template("service", {"title": "New Service"}))
+    owners.put(
+        user("ann", profile={"displayName": "Ann Lee", "email": "a@example.com"})
+    )
+    owners.publish("component:default/web", "s1", Section("g/", "Guide", "xylophone"))
+    held = app.state.alias.live.ledger
+    await until(lambda: len(held.entities) == 11 and held.sites, what="the index")
+    return http
+
+
+async def test_a_page(filled: httpx.AsyncClient, principal_headers: Headers) -> None:
+    """A page has documents, ranks, highlights, the total and cursors both ways."""
+    headers = principal_headers()
+    url = "/query?term=shop&types[0]=software-catalog&pageLimit=3"
+    first = (await filled.get(url, headers=headers)).json()
+    assert first["numberOfResults"] == 7
+    assert first["nextPageCursor"] == "MQ=="
+    assert "previousPageCursor" not in first
+    assert [result["rank"] for result in first["results"]] == [1, 2, 3]
+    result = first["results"][0]
+    name = result["document"]["title"]
+    assert result["type"] == "software-catalog"
+    assert result["document"] == {
+        "title": name,
+        "text": "Sells things",
+        "componentType": "service",
+        "type": "service",
+        "namespace": "default",
+        "kind": "Component",
+        "lifecycle": "production",
+        "owner": "team-a",
+        "location": f"/catalog/default/component/{name}",
+    }
+    mark = result["highlight"]
+    assert mark["fields"]["title"] == name.replace(
+        "shop", f"{mark['preTag']}shop{mark['postTag']}"
+    )
+    assert re.fullmatch(r"</[0-9a-f]+>", mark["postTag"])
+    last = (await filled.get(f"{url}&pageCursor=Mg==", headers=headers)).json()
+    assert [result["rank"] for result in last["results"]] == [7]
+    assert last["previousPageCursor"] == "MQ=="
+    assert "nextPageCursor" not in last
+
+
+async def test_document_texts(
+    filled: httpx.AsyncClient, principal_headers: Headers
+) -> None:
+    """People are described by name and address, pages by their entity."""
+    headers = principal_headers()
+    (found,) = (await filled.get("/query?term=lee", headers=headers)).json()["results"]
+    assert found["document"]["text"] == "Ann Lee : a@example.com"
+    answer = await filled.get("/query?term=xylophone", headers=headers)
+    (found,) = answer.json()["results"]
+    assert found["document"] == {
+        "kind": "component",
+        "namespace": "default",
+        "annotations": DOCS["annotations"],
+        "name": "web",
+        "title": "Guide",
+        "text": "xylophone",
+        "path": "g/",
+        "componentType": "service",
+        "type": "service",
+        "lifecycle": "production",
+        "owner": "team-a",
+        "location": "/docs/default/component/web/g/",
+        "entityTitle": "Web Site",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("pageLimit=1000", '"1000" is greater than "100"'),
+        ("pageLimit=x", "pageLimit"),
+        ("pageCursor=zzz", "pageCursor"),
+        ("term=" + "a" * 101, "term"),
+    ],
+)
+async def test_bad_input(
+    filled: httpx.AsyncClient, principal_headers: Headers, query: str, named: str
+) -> None:
+    """Input that breaks a rule is refused, naming the parameter."""
+    answer = await filled.get(f"/query?{query}", headers=principal_headers())
+    assert answer.status_code == 400
+    assert answer.json()["error"]["name"] == "InputError"
+    assert named in answer.json()["error"]["message"]
+
+
+async def test_nobody(filled: httpx.AsyncClient) -> None:
+    """Without the gateway's word on who asks, nothing is told."""
+    for path in ("/query", "/suggest", "/snapshot/checksum"):
+        answer = await filled.get(path)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["message"] == "Missing credentials"
+
+
+async def test_policy(filled: httpx.AsyncClient, principal_headers: Headers) -> None:
+    """Conditions of the caller's decision apply to results, totals, suggestions."""
+    stranger: dict[str, Any] = {"anyOf": [PUBLIC_OR_OWNED["anyOf"][0]]}
+    for conditions, expected in ((PUBLIC_OR_OWNED, 1), (stranger, 0), (None, 1)):
+        headers = principal_headers(conditions=conditions)
+        page = (await filled.get("/query?term=merger", headers=headers)).json()
+        assert page["numberOfResults"] == len(page["results"]) == expected
+        found = (await filled.get("/suggest?term=merg", headers=headers)).json()
+        assert len(found["suggestions"]) == expected
+
+
+async def test_suggestions(
+    filled: httpx.AsyncClient, principal_headers: Headers
+) -> None:
+    """What one is typing completes to titles, misspelt or not, and never to all."""
+    headers = principal_headers()
+    found = (await filled.get("/suggest?term=we", headers=headers)).json()
+    assert found["suggestions"][0] == {
+        "title": "Web Site",
+        "highlight": f"{found['preTag']}Web{found['postTag']} Site",
+        "type": "software-catalog",
+        "kind": "Component",
+        "entityRef": "component:default/web",
+        "entityTitle": "Web Site",
+        "location": "/catalog/default/component/web",
+    }
+    found = (await filled.get("/suggest?term=servcie", headers=headers)).json()
+    assert found["suggestions"][0]["title"] == "New Service"
+    assert (await filled.get("/suggest", headers=headers)).json()["suggestions"] == []
+    answer = await filled.get("/suggest?term=shop&limit=3", headers=headers)
+    assert len(answer.json()["suggestions"]) == 3
+    assert (await filled.get("/suggest?limit=99", headers=headers)).status_code == 400
+
+
+async def test_services_only(
+    filled: httpx.AsyncClient, principal_headers: Headers, owners: MemoryOwners
+) -> None:
+    """Checksums and rebuilding are not for users; a rebuild tells its proof."""
+    assert (
+        await filled.post("/rebuild", headers=principal_headers())
+    ).status_code == 403
+    service = principal_headers("service:cli", kind="service")
+    answer = (await filled.get("/snapshot/checksum", headers=service)).json()
+    theirs = await owners.entity_sum()
+    assert answer["entities"] == {"count": theirs.count, "checksum": theirs.checksum}
+    proof = (await filled.post("/rebuild", headers=service)).json()
+    assert proof["equal"] is True
+    assert proof["entities"] == proof["live"]["entities"] == answer["entities"]
+
+
+async def test_rebuild_tells_its_progress(
+    filled: httpx.AsyncClient, principal_headers: Headers, owners: MemoryOwners
+) -> None:
+    """As a stream, a rebuild ends with the proof, or with the reason why not."""
+    headers = {
+        **principal_headers("service:cli", kind="service"),
+        "accept": "text/event-stream",
+    }
+    text = (await filled.post("/rebuild", headers=headers)).text
+    events = [frame.split("\n") for frame in text.strip().split("\n\n")]
+    assert events[0][0] == "event: progress"
+    assert events[-1][0] == "event: done"
+    assert orjson.loads(events[-1][1].removeprefix("data: "))["equal"] is True
+    owners.away = True
+    text = (await filled.post("/rebuild", headers=headers)).text
+    assert "event: error" in text
+    assert "does not answer" in text
+
+
+async def test_while_the_first_index_is_built(
+    make_settings: Any, principal_headers: Headers, owners: MemoryOwners
+) -> None:
+    """Until there is something to find, the answer is: ask again soon."""
+    owners.away = True
+    app = create_app(make_settings(), owners=owners, hears=False)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://s") as http:
+            answer = await http.get("/query", headers=principal_headers())
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"]
+            ready = (await http.get("/readyz")).json()
+            assert "being built" in ready["checks"]["index"]
+            owners.away = False
+            owners.put(component("web"))
+
+            async def answers() -> bool:
+                found = await http.get("/query", headers=principal_headers())
+                return found.status_code == 200 and found.json()["numberOfResults"] == 1
+
+            await until(answers, what="the first index")

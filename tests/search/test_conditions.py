@@ -1,0 +1,142 @@
+"""Conditions in the index agree with the rules evaluated on entities, one by one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.search.conditions import (
+    All,
+    Condition,
+    Has,
+    Not,
+    Some,
+    criteria_condition,
+    entity_marks,
+)
+from services.search.documents import entity_record
+from services.search.highlight import Tags
+from services.search.index.embedded import TantivyIndex
+from services.search.model import group_of
+from services.search.query import Question
+from shared.contracts.errors import Forbidden
+from shared.kit.policy import matches
+from tests.builders import api, component, group, user
+from tests.search.fakes import entity_put
+
+RESTRICTED = {"callboard.dev/visibility": "restricted"}
+ENTITIES = (
+    component("a"),
+    component("b", {"annotations": RESTRICTED, "labels": {"tier": "1"}}, owner="board"),
+    component("c", {"annotations": {"x/y": "z"}, "tags": ["java", "web"]}, owner="b/g"),
+    component("d", {"namespace": "other"}, owner="user:default/ann", parts=[1, 2.0]),
+    {
+        **component("e", {"labels": {}, "tags": []}),
+        "relations": [{"type": "ownedBy", "targetRef": "group:default/Board"}],
+    },
+    api(
+        "f", {"labels": {"tier": "2"}}, definition="x" * 5000, deep={"er": {"y": True}}
+    ),
+    group("g", profile={"displayName": "Gee"}),
+    user("h"),
+)
+CLAIMS = [
+    "group:default/board",
+    "group:b/g",
+    "user:default/ann",
+    "group:default/team-a",
+]
+
+
+def rule(name: str, **params: Any) -> dict[str, Any]:
+    return {"rule": name, "resourceType": "catalog-entity", "params": params}
+
+
+RULES = [
+    rule("HAS_ANNOTATION", annotation="callboard.dev/visibility"),
+    rule("HAS_ANNOTATION", annotation="callboard.dev/visibility", value="restricted"),
+    rule("HAS_ANNOTATION", annotation="x/y", value="other"),
+    rule("HAS_LABEL", label="tier"),
+    rule("HAS_LABEL", label="tier", value="2"),
+    rule("HAS_METADATA", key="name", value="a"),
+    rule("HAS_METADATA", key="tags"),
+    rule("HAS_METADATA", key="tags", value="web"),
+    rule("HAS_METADATA", key="labels.tier", value="1"),
+    rule("HAS_SPEC", key="definition"),
+    rule("HAS_SPEC", key="definition", value="x" * 5000),
+    rule("HAS_SPEC", key="deep.er.y", value=True),
+    rule("HAS_SPEC", key="deep.er", value={"y": True}),
+    rule("HAS_SPEC", key="parts", value=2),
+    rule("HAS_SPEC", key="profile.displayName", value="Gee"),
+    rule("HAS_SPEC", key="nothing.here"),
+    rule("IS_ENTITY_KIND", kinds=["component", "GROUP"]),
+    rule("IS_ENTITY_KIND", kinds=[]),
+    *(rule("IS_ENTITY_OWNER", claims=[claim]) for claim in CLAIMS),
+    rule("IS_ENTITY_OWNER", claims=CLAIMS),
+]
+criteria = st.recursive(
+    st.sampled_from(RULES),
+    lambda part: st.one_of(
+        st.builds(lambda p: {"not": p}, part),
+        st.builds(lambda p: {"anyOf": p}, st.lists(part, max_size=3)),
+        st.builds(lambda p: {"allOf": p}, st.lists(part, max_size=3)),
+    ),
+    max_leaves=6,
+)
+
+
+def holds(condition: Condition, marks: frozenset[str]) -> bool:
+    match condition:
+        case Has(wanted):
+            return not marks.isdisjoint(wanted)
+        case All(parts):
+            return all(holds(part, marks) for part in parts)
+        case Some(parts):
+            return any(holds(part, marks) for part in parts)
+        case Not(part):
+            return not holds(part, marks)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> TantivyIndex:
+    index = TantivyIndex.open(tmp_path_factory.mktemp("index"), Tags("<", ">"))
+    records = [entity_record(entity_put(entity)) for entity in ENTITIES]
+    index._replace({group_of("entity", record.ref): [record] for record in records})
+    return index
+
+
+@settings(max_examples=400, deadline=None)
+@given(found=criteria)
+def test_index_and_rules_agree(index: TantivyIndex, found: dict[str, Any]) -> None:
+    """For any criteria, the index shows exactly the entities that the rules allow."""
+    condition = criteria_condition(found)
+    allowed = [entity for entity in ENTITIES if matches(found, entity)]
+    assert [e for e in ENTITIES if holds(condition, frozenset(entity_marks(e)))] == (
+        allowed
+    )
+    shown = index._find(Question(readable=condition, limit=100))
+    assert sorted(hit.document["title"] for hit in shown.hits) == sorted(
+        entity["metadata"]["name"] for entity in allowed
+    )
+    assert shown.total == len(allowed)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"not": {"rule": "HAS_MOON", "params": {}}},
+        {"not": {"rule": "HAS_LABEL", "params": {}}},
+        {"anyOf": [RULES[0], {"rule": None}]},
+    ],
+)
+def test_unknown_rules_open_no_door(found: dict[str, Any]) -> None:
+    """A rule that is not understood refuses the request, under a `not` as well."""
+    with pytest.raises(Forbidden):
+        criteria_condition(found)
+
+
+def test_no_conditions_at_all_show_nothing(tmp_path: Path) -> None:
+    """A conditional decision without conditions allows nothing."""
+    assert not holds(criteria_condition(None), frozenset({"kind:component"}))

@@ -1,0 +1,131 @@
+"""From the event log to the index, on a real broker."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaConsumer
+from fastapi import FastAPI
+
+from services.search.main import create_app
+from services.search.model import Section
+from services.search.settings import Settings
+from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted
+from shared.contracts.envelope import Envelope, Payload
+from shared.contracts.techdocs import SiteBuilt
+from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, dead
+from shared.kit.bus import KafkaBus
+from tests.builders import component
+from tests.search.fakes import MemoryOwners, asked
+from tests.waiting import until
+
+DOCS = {"annotations": {"backstage.io/techdocs-ref": "dir:."}, "uid": "u1"}
+CAUSE = Cause(kind="push")
+
+
+def told(payload: Payload, ref: str) -> bytes:
+    return Envelope.of(payload, source="/test", subject=ref).to_bytes()
+
+
+def created(name: str, revision: int = 1, **metadata: Any) -> tuple[str, bytes]:
+    entity = component(name, {"uid": "u1", **metadata})
+    ref = f"component:default/{name}"
+    payload = EntityCreated(
+        entity_ref=ref,
+        revision=revision,
+        entity=entity,
+        actor="user:default/a",
+        cause=CAUSE,
+    )
+    return ref, told(payload, ref)
+
+
+@pytest.fixture
+async def bus(kafka: str) -> AsyncIterator[KafkaBus]:
+    async with KafkaBus(kafka) as bus:
+        yield bus
+
+
+@pytest.fixture
+async def heard(
+    kafka: str, make_settings: Callable[..., Settings], owners: MemoryOwners
+) -> AsyncIterator[FastAPI]:
+    """The service with an event log, and looks too rare to help it."""
+    settings = make_settings(kafka=kafka, CALLBOARD_SEARCH_LOOK_SECONDS=3600)
+    app = create_app(settings, owners=owners)
+    async with app.router.lifespan_context(app):
+        await until(lambda: app.state.alias.live.complete, what="the first look")
+        yield app
+
+
+async def total(app: FastAPI, term: str) -> int:
+    return (await app.state.alias.answering.index.find(asked(term))).total
+
+
+async def test_what_is_told_is_found(heard: FastAPI, bus: KafkaBus) -> None:
+    """An event is searchable within 300 ms, its repetition changes nothing."""
+    ref, value = created("first", description="warmup")
+    await bus.publish(ENTITY_CHANGED, ref, value)
+    await until(lambda: total(heard, "warmup"), 20, "the group to be joined")
+    begun = time.monotonic()
+    ref, value = created("second", description="gazebo")
+    await bus.publish_many([(ENTITY_CHANGED, ref, value)] * 3)
+    await until(lambda: total(heard, "gazebo"), what="the event")
+    assert time.monotonic() - begun < 1.0
+    gone = EntityDeleted(
+        entity_ref=ref,
+        revision=2,
+        previous=component("second", {"uid": "u1"}),
+        actor="user:default/a",
+        cause=CAUSE,
+    )
+    await bus.publish(ENTITY_CHANGED, ref, told(gone, ref))
+
+    async def is_gone() -> bool:
+        return await total(heard, "gazebo") == 0
+
+    await until(is_gone, what="the deletion")
+
+
+async def test_sites_are_fetched(
+    heard: FastAPI, bus: KafkaBus, owners: MemoryOwners
+) -> None:
+    """A built site is fetched from techdocs, and again when techdocs was away."""
+    ref, value = created("docs", **{**DOCS, "description": "has docs"})
+    owners.publish(ref, "s1", Section("", "Home", "marimba"))
+    owners.away = True
+    site = SiteBuilt(
+        entity_ref=ref, title="Docs", site="s1", built_at="2026-01-01T00:00:00Z"
+    )
+    await bus.publish(DOCS_BUILT, ref, told(site, ref))
+    await bus.publish(ENTITY_CHANGED, ref, value)
+    await until(lambda: total(heard, "has docs"), 20, "the entity")
+    assert await total(heard, "marimba") == 0
+    owners.away = False
+    await until(lambda: total(heard, "marimba"), what="the site")
+
+
+async def test_poison_goes_aside(heard: FastAPI, bus: KafkaBus, kafka: str) -> None:
+    """Messages that cannot be handled go to the dead letters, the others go on."""
+    ref, value = created("healthy", description="survivor")
+    wrong = orjson.loads(value)
+    wrong["data"]["revision"] = "many"
+    foreign = {**orjson.loads(value), "type": SiteBuilt.TYPE}
+    messages = [b"\x00\xff", b"{}", orjson.dumps(wrong), orjson.dumps(foreign), value]
+    consumer = AIOKafkaConsumer(
+        dead(ENTITY_CHANGED), bootstrap_servers=kafka, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        for message in messages:
+            await bus.publish(ENTITY_CHANGED, ref, message)
+        await until(lambda: total(heard, "survivor"), 20, "the healthy message")
+        letters: list[dict[str, Any]] = []
+        while len(letters) < 4:
+            letters.append(orjson.loads((await consumer.getone()).value))
+    finally:
+        await consumer.stop()
+    assert {letter["consumer"] for letter in letters} == {"search"}
+    assert any("revision" in letter["error"]["message"] for letter in letters)

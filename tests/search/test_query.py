@@ -1,0 +1,110 @@
+"""What people type, and what clients send."""
+
+import pytest
+
+from services.search.query import Word, cursor_of, parse_question, parse_term, steps
+from shared.contracts.errors import Invalid
+
+
+def words(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(word.kind, word.tokens) for word in parse_term(text).words]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Shop", [("word", ("shop",))]),
+        ("shop-cart", [("word", ("shop",)), ("word", ("cart",))]),
+        ("Größe", [("word", ("große",))]),
+        ("Überweisung", [("word", ("uberweisung",))]),
+        ("mono*", [("prefix", ("mono",))]),
+        ("*lith", [("pattern", ("*lith",))]),
+        ("m*l*", [("pattern", ("m*l*",))]),
+        ('"legacy monolith"', [("phrase", ("legacy", "monolith"))]),
+        ('"one"', [("word", ("one",))]),
+        ('shop:+-~^"', [("word", ("shop",))]),
+        ("the shop", [("word", ("shop",))]),
+        ("the", [("word", ("the",))]),
+        ("shop shop", [("word", ("shop",))]),
+        ("foo_bar", [("word", ("foo",)), ("word", ("bar",))]),
+        (r".*(a+)+$ {x}", [("word", ("x",))]),
+    ],
+)
+def test_words(text: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
+    """Typed text becomes words; marks that mean nothing only separate them."""
+    found = words(text)
+    if text.startswith(".*"):
+        # Regular expressions are no language of this box.
+        assert all("(" not in token for _, tokens in found for token in tokens)
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize("text", ["", "  ", "*", "**"])
+def test_everything(text: str) -> None:
+    """An empty term, or a star alone, asks for everything."""
+    assert parse_term(text).empty
+
+
+def test_marks_alone_are_not_everything() -> None:
+    """Somebody who typed only marks asked for something, and it is not there."""
+    term = parse_term("+-~")
+    assert not term.empty
+    assert term.words == ()
+
+
+def test_too_long() -> None:
+    """A term over the limit is refused with the limit."""
+    with pytest.raises(Invalid, match="100"):
+        parse_term("a" * 101)
+
+
+def test_lists_in_every_spelling() -> None:
+    """Types and filters are read in each spelling that clients use."""
+    question = parse_question(
+        [
+            ("types[0]", "software-catalog"),
+            ("types[]", "techdocs"),
+            ("types", "techdocs"),
+            ("filters[kind]", "Component"),
+            ("filters[lifecycle][]", "production"),
+            ("filters[lifecycle][1]", "experimental"),
+            ("unknown", "ignored"),
+        ]
+    )
+    assert question.types == ("software-catalog", "techdocs")
+    assert dict(question.filters) == {
+        "kind": ("Component",),
+        "lifecycle": ("production", "experimental"),
+    }
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "ten", "1.5", "101", "²"])
+def test_bad_page_limits(text: str) -> None:
+    """A page size that is no number from 1 to 100 is refused by name."""
+    with pytest.raises(Invalid, match="pageLimit"):
+        parse_question([("pageLimit", text)])
+
+
+@pytest.mark.parametrize("cursor", ["zzz", "LTE=", "MS41", "////", "OTk5OTk5OTk5OQ=="])
+def test_bad_cursors(cursor: str) -> None:
+    """A cursor that this server never gave is refused, not answered with nothing."""
+    with pytest.raises(Invalid, match="pageCursor"):
+        parse_question([("pageCursor", cursor)])
+
+
+def test_cursors_lead_to_pages() -> None:
+    """A given cursor leads back to its page."""
+    assert parse_question([("pageCursor", cursor_of(3))]).page == 3
+
+
+def test_steps_forgive_only_words_that_can_be_misspelt() -> None:
+    """Short words and numbers are taken as typed."""
+    assert steps(parse_term("db 42")) == ("exact",)
+    assert steps(parse_term("shoop")) == ("exact", "forgiving")
+    assert "most" in steps(parse_term("install payment gateway"))
+
+
+def test_word_is_hashable() -> None:
+    """Terms are keys of caches."""
+    assert {Word("word", ("a",)), Word("word", ("a",))} == {Word("word", ("a",))}

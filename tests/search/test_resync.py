@@ -1,0 +1,189 @@
+"""Catching up with the owners, and rebuilding beside the live index."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.search.alias import Alias
+from services.search.highlight import Tags
+from services.search.index.embedded import opener
+from services.search.model import Section
+from services.search.resync import Progress, Rebuilt, catch_up, rebuild
+from shared.contracts.errors import Conflict, Unavailable
+from tests.builders import component
+from tests.search.fakes import MemoryOwners, asked, entity_put
+
+DOCS = {"annotations": {"backstage.io/techdocs-ref": "dir:."}}
+REF = "component:default/web"
+
+
+@pytest.fixture
+async def alias(data: Path) -> AsyncIterator[Alias]:
+    alias = Alias(data / "search", opener(Tags("<", ">")))
+    await alias.open()
+    yield alias
+    await alias.close()
+
+
+@pytest.fixture
+def owners() -> MemoryOwners:
+    owners = MemoryOwners()
+    owners.put(component("web", DOCS), revision=3)
+    owners.put(component("api"), revision=1)
+    owners.publish(REF, "s1", Section("", "Home", "xylophone"))
+    return owners
+
+
+async def total(alias: Alias, term: str = "") -> int:
+    return (await alias.answering.index.find(asked(term))).total
+
+
+async def test_nothing_is_answered_before_the_first_agreement(
+    alias: Alias, owners: MemoryOwners
+) -> None:
+    """An index that is being built says so instead of finding too little."""
+    with pytest.raises(Unavailable, match="being built"):
+        _ = alias.answering
+    owners.away = True
+    with pytest.raises(Unavailable):
+        await catch_up(alias, owners)
+    with pytest.raises(Unavailable):
+        _ = alias.answering
+    owners.away = False
+    assert await catch_up(alias, owners) == 3
+    assert await total(alias) == 3
+
+
+async def test_only_differences_are_written(alias: Alias, owners: MemoryOwners) -> None:
+    """A second look writes what changed and deletes what went, or reads nothing."""
+    await catch_up(alias, owners)
+    walked = owners.walked
+    assert await catch_up(alias, owners) == 0
+    assert owners.walked == walked
+    owners.put(component("web", {**DOCS, "description": "newer"}), revision=4)
+    del owners.held["component:default/api"]
+    owners.put(component("db"))
+    owners.published.clear()
+    assert await catch_up(alias, owners) == 4
+    assert await total(alias, "newer") == 1
+    assert await total(alias) == 2
+    assert alias.live.ledger.entity_sum == await owners.entity_sum()
+    assert alias.live.ledger.site_sum == await owners.site_sum()
+
+
+async def test_an_owner_that_went_back_in_time(
+    alias: Alias, owners: MemoryOwners
+) -> None:
+    """Restored from a backup, the owner's older state is the truth."""
+    await alias.apply([entity_put(component("web", {"description": "lost"}), 7)])
+    await catch_up(alias, owners)
+    assert await total(alias, "lost") == 0
+    assert alias.live.ledger.entities[REF].revision == 3
+
+
+async def test_events_during_a_walk_win(alias: Alias, owners: MemoryOwners) -> None:
+    """What an event tells while the snapshot is on its way is not overwritten."""
+    await catch_up(alias, owners)
+    owners.put(component("web", {**DOCS, "description": "stale"}), revision=4)
+    walk = owners.entities
+
+    async def slow() -> AsyncIterator[object]:
+        async for put in walk():
+            news = component("web", {**DOCS, "description": "fresh"})
+            owners.held[REF] = entity_put(news, 5)
+            await alias.apply([entity_put(news, 5, at=9e12)])
+            yield put
+
+    owners.entities = slow  # type: ignore[assignment,method-assign]
+    await catch_up(alias, owners)
+    assert await total(alias, "fresh") == 1
+    assert await total(alias, "stale") == 0
+
+
+async def test_rebuild_proves_and_switches(alias: Alias, owners: MemoryOwners) -> None:
+    """A rebuilt index equals its owners by checksum, and answers from then on."""
+    await catch_up(alias, owners)
+    old = alias.live
+    steps = [step async for step in rebuild(alias, owners)]
+    proof = steps[-1]
+    assert isinstance(proof, Rebuilt)
+    assert proof.agreement.reached
+    assert proof.agreement.entities == proof.live_entities == await owners.entity_sum()
+    assert any(isinstance(step, Progress) and step.done for step in steps)
+    assert alias.live is not old
+    assert await total(alias, "xylophone") == 1
+    folders = [path.name for path in alias._folder.iterdir() if path.is_dir()]
+    assert folders == [alias.live.name]
+
+
+async def test_changes_during_a_rebuild_are_in_both(
+    alias: Alias, owners: MemoryOwners
+) -> None:
+    """Nothing that is told while a rebuild goes on is lost by the switch."""
+    await catch_up(alias, owners)
+    async for step in rebuild(alias, owners):
+        if isinstance(step, Progress) and step.step == "reading" and not step.done:
+            put = owners.put(component("new", {"description": "meanwhile"}))
+            await alias.apply([put])
+            assert await total(alias, "meanwhile") == 1
+    assert await total(alias, "meanwhile") == 1
+
+
+async def test_a_failed_rebuild_changes_nothing(
+    alias: Alias, owners: MemoryOwners
+) -> None:
+    """If an owner goes away meanwhile, the live index answers as before."""
+    await catch_up(alias, owners)
+    live = alias.live
+    steps = rebuild(alias, owners)
+    await anext(steps)
+    owners.away = True
+    with pytest.raises(Unavailable):
+        await anext(steps)
+    assert alias.live is live
+    assert await total(alias) == 3
+    owners.away = False
+    assert isinstance([step async for step in rebuild(alias, owners)][-1], Rebuilt)
+
+
+async def test_one_rebuild_at_a_time(alias: Alias, owners: MemoryOwners) -> None:
+    """A second rebuild is refused, and the first goes on."""
+    await catch_up(alias, owners)
+    first = rebuild(alias, owners)
+    await anext(first)
+    with pytest.raises(Conflict):
+        await anext(rebuild(alias, owners))
+    assert isinstance([step async for step in first][-1], Rebuilt)
+
+
+async def test_start_again(data: Path, alias: Alias, owners: MemoryOwners) -> None:
+    """What was complete answers at once after a restart, before any owner does."""
+    await catch_up(alias, owners)
+    [_ async for _ in rebuild(alias, owners)]
+    await alias.close()
+    again = Alias(data / "search", opener(Tags("<", ">")))
+    await again.open()
+    assert again.put_aside is None
+    assert await total(again, "xylophone") == 1
+    await again.close()
+
+
+async def test_a_corrupt_index_is_put_aside(
+    data: Path, alias: Alias, owners: MemoryOwners
+) -> None:
+    """A torn index is no reason to stay down: a new one is begun, and says so."""
+    await catch_up(alias, owners)
+    folder = data / "search" / alias.live.name
+    await alias.close()
+    for path in folder.iterdir():
+        if path.suffix in {".idx", ".store", ".term"} or path.name == "meta.json":
+            path.write_bytes(path.read_bytes()[:20])
+    again = Alias(data / "search", opener(Tags("<", ">")))
+    await again.open()
+    assert again.put_aside is not None
+    with pytest.raises(Unavailable):
+        _ = again.answering
+    assert await catch_up(again, owners) == 3
+    assert await total(again) == 3
+    await again.close()
