@@ -29,5 +29,5 @@ def end_with_parent() -> None:
 if __name__ == "__main__":
     end_with_parent()
     # It tells every command with its documents: costly, and nobody's business.
-    logging.disable(logging.INFO)
+    logging.disable(logging.WARNING)
     main()

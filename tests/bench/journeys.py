@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.bench.portal import BenchPortal
 
 RUNS = 5
-ENTITY = "/api/catalog/entities/by-name/component/default/payments"
+ENTITY = "/api/catalog/entities/by-name/system/default/payments"
 TEMPLATE = "template:default/python-service"
 
 
