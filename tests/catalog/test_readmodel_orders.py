@@ -64,3 +64,13 @@ def test_an_order_grows_from_nothing() -> None:
     for number in everyone:
         order.update([(number, None)])
     assert list(order.walk(everyone)) == []
+
+
+@pytest.mark.parametrize("values", [1, 2, 50, COUNT])
+def test_who_is_equal_is_found_across_blocks(values: int) -> None:
+    """The ids of one value, be it of a part of a block or of several."""
+    keys = [key(number, values) for number in range(COUNT)]
+    order = Order(list(keys), 0)
+    for value in {keys[0][0], keys[-1][0], keys[COUNT // 2][0], "v", "w"}:
+        wanted = BitMap(i for i, (mine, _) in enumerate(keys) if mine == value)
+        assert order.equal(value) == wanted

@@ -256,3 +256,12 @@ def problems(entity: Entity) -> list[str]:
     if spec is None:
         return ["spec: is required"]
     return list(spec_problems(kind.fields_of(spec), spec, "spec"))
+
+
+def in_order(entity: Entity) -> dict[str, Any]:
+    """A valid entity's spec with its lists of refs sorted: their order says nothing."""
+    spec = dict(entity["spec"])
+    for name, rule in KINDS[entity["kind"]].fields_of(spec).items():
+        if rule.relates is not None and isinstance(spec.get(name), list):
+            spec[name] = sorted(spec[name])
+    return spec

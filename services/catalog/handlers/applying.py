@@ -18,6 +18,8 @@ from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict
 
 TRIES = 5
+#: So many documents are unpacked and compared before others get their turn.
+CHUNK = 250
 
 
 class Applier:
@@ -39,33 +41,28 @@ class Applier:
 
         `adopt` tells of such an entity whether its owner has just let it go.
         """
-
-        def change_of(candidate: Candidate) -> Change | None:
-            held, cause = self._known.get(candidate.ref), cause_of(candidate)
-            after = after_of(held, candidate, cause)
-            if after is None:
-                return None
-            return Change(candidate.ref, held, after, self._actor, cause)
-
         waiting = list(candidates)
         foreign: list[Candidate] = []
         for _ in range(TRIES):
-            foreign += [c for c in waiting if self._foreign(c, adopt)]
-            waiting = [c for c in waiting if not self._foreign(c, adopt)]
-            changes = [change for c in waiting if (change := change_of(c)) is not None]
+            changes: list[Change] = []
+            own: list[Candidate] = []
+            for candidate in waiting:
+                held = self._known.get(candidate.ref)
+                if _is_foreign(held, candidate, adopt):
+                    foreign.append(candidate)
+                    continue
+                cause = cause_of(candidate)
+                after = after_of(held, candidate, cause)
+                if after is not None:
+                    own.append(candidate)
+                    changes.append(
+                        Change(candidate.ref, held, after, self._actor, cause)
+                    )
             lost = set(await self.write(changes))
-            waiting = [candidate for candidate in waiting if candidate.ref in lost]
+            waiting = [candidate for candidate in own if candidate.ref in lost]
             if not waiting:
                 return foreign
         raise _contended(waiting[0].ref)
-
-    def _foreign(
-        self, candidate: Candidate, adopt: Callable[[StoredEntity], bool] | None
-    ) -> bool:
-        held = self._known.get(candidate.ref)
-        if held is None or held.location_key == candidate.location:
-            return False
-        return adopt is None or not adopt(held)
 
     async def write(self, changes: Sequence[Change]) -> Sequence[str]:
         """Write changes, show them, and learn what the lost ones met."""
@@ -81,14 +78,16 @@ class Applier:
         self, refs: Sequence[str], step: Callable[[StoredEntity], Change | None]
     ) -> None:
         """Make one change to each of these entities, whatever others do meanwhile."""
-        waiting: Sequence[str] = refs
-        for _ in range(TRIES):
-            held = [stored for ref in waiting if (stored := self._known.get(ref))]
-            changes = [change for item in held if (change := step(item)) is not None]
-            waiting = await self.write(changes)
-            if not waiting:
-                return
-        raise _contended(waiting[0])
+        for start in range(0, len(refs), CHUNK):
+            waiting: Sequence[str] = refs[start : start + CHUNK]
+            for _ in range(TRIES):
+                held = [stored for ref in waiting if (stored := self._known.get(ref))]
+                changes = [made for item in held if (made := step(item)) is not None]
+                waiting = await self.write(changes)
+                if not waiting:
+                    break
+            if waiting:
+                raise _contended(waiting[0])
 
     async def refuse(self, ref: str, errors: Sequence[Any], cause: Cause) -> None:
         """Show problems in an entity's status; the rest stays as it last was good."""
@@ -109,19 +108,27 @@ class Applier:
 
         await self.settle(refs, step)
 
-    async def reparent(
-        self, held: StoredEntity, parents: tuple[str, ...], cause: Cause
-    ) -> None:
+    async def reparent(self, ref: str, parents: tuple[str, ...], cause: Cause) -> None:
         """Leave an entity to those that still emit it."""
 
-        def step(current: StoredEntity) -> Change:
-            left = tuple(p for p in current.parents if p in parents)
+        def step(held: StoredEntity) -> Change:
+            left = tuple(p for p in held.parents if p in parents)
             over = self._known.get(left[0]) if left else None
-            origin = over.origin if over else current.origin
-            after = moved(current, left, origin, cause)
-            return Change(current.ref, current, after, self._actor, cause)
+            origin = over.origin if over else held.origin
+            after = moved(held, left, origin, cause)
+            return Change(held.ref, held, after, self._actor, cause)
 
-        await self.settle([held.ref], step)
+        await self.settle([ref], step)
+
+
+def _is_foreign(
+    held: StoredEntity | None,
+    candidate: Candidate,
+    adopt: Callable[[StoredEntity], bool] | None,
+) -> bool:
+    if held is None or held.location_key == candidate.location:
+        return False
+    return adopt is None or not adopt(held)
 
 
 async def learn(store: EntityStore, known: Known, refs: Sequence[str]) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from services.catalog.handlers.applying import Applier, conflict_item
 from services.catalog.handlers.catalog import Catalog, Order
-from services.catalog.handlers.removal import Edge, Fall, falling
-from services.catalog.handlers.walk import Found, Key, Target, Walk
+from services.catalog.handlers.removal import Edge, falling
+from services.catalog.handlers.walk import Found, Key, Target, Walk, ahead
 from services.catalog.ingest.candidates import (
     Candidate,
     location_entity,
@@ -25,6 +25,8 @@ from shared.contracts.catalog import Cause
 from shared.contracts.errors import Conflict, Unavailable
 
 BATCH = 1000
+#: So many targets are read while the ones before them are being stored.
+AHEAD = 8
 TRIES = 5
 #: One reading deletes at most this share of a root's entities, if they are many:
 #: a source that suddenly says nothing is more likely broken than empty.
@@ -90,7 +92,7 @@ class _Ingestion:
             walk = self._walk.whole()
         else:
             walk = self._walk.below(self._targets(only), force=force)
-        async for found in walk:
+        async for found in ahead(walk, AHEAD):
             await self._take(found)
         await self._flush()
         self._drop_unnamed()
@@ -175,24 +177,24 @@ class _Ingestion:
 
     async def _fall(self) -> None:
         """Give away what moved, delete what nobody emits any more."""
-        fall = falling(self._known, self._lost, self._is_root)
-        leaving = {stored.ref for stored in fall.deleted}
+        fall = await falling(self._known, self._lost, self._is_root)
+        leaving = set(fall.deleted)
         candidates, self._foreign = self._foreign, []
         self._foreign = await self._applier.upsert(
             candidates, self._cause_of, adopt=lambda held: held.ref in leaving
         )
         adopted = {item.ref for item in candidates} - {c.ref for c in self._foreign}
-        doomed = [s.ref for s in fall.deleted if s.ref not in adopted]
-        doomed = [ref for ref in doomed if ref not in self._locations]
+        taken = adopted | self._locations.keys()
+        doomed = [ref for ref in fall.deleted if ref not in taken]
         if self._too_many(doomed):
-            self._hold_back(doomed, fall)
+            self._hold_back(doomed)
             return
-        for stored, parents in fall.kept:
-            if stored.ref not in adopted:
-                await self._applier.reparent(stored, parents, self._cause)
         cause = self._cause
-        if cause.commit is None:
+        if cause.commit is None and (doomed or fall.kept):
             cause = await self._reading.described(self._root.location, cause)
+        for ref, parents in fall.kept.items():
+            if ref not in adopted:
+                await self._applier.reparent(ref, parents, cause)
         await self._applier.delete(doomed, cause)
 
     def _too_many(self, doomed: Sequence[str]) -> bool:
@@ -205,13 +207,15 @@ class _Ingestion:
         }
         return len(doomed) > GUARD_SHARE * len(held)
 
-    def _hold_back(self, doomed: Sequence[str], fall: Fall) -> None:
+    def _hold_back(self, doomed: Sequence[str]) -> None:
         """Keep everything and say so; what was read counts as not read."""
         error = Conflict(
             f"{self._root.location}: no longer names {len(doomed)} entities, more than "
             "half of it; nothing was deleted. Unregister it if that is meant"
         )
-        parents = {parent for stored in fall.deleted for parent in stored.parents}
+        parents = {
+            parent for ref in doomed for parent in self._known.parents(ref) or ()
+        }
         item = status_item(error)
         for key, old in self._root.files.items():
             if key[0] in parents:

@@ -6,11 +6,22 @@ is the truth. Everything here is a lookup, no matter how many entities there are
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from services.catalog.model import Root, StoredEntity
 from services.catalog.ports import Entities, Written
 
-CHUNK = 200
+#: So many entities are shown before others get their turn: some milliseconds.
+CHUNK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a shown entity hangs: kept apart, so as not to unpack documents for it."""
+
+    revision: int
+    parents: tuple[str, ...]
+    location: str
 
 
 class Known:
@@ -20,12 +31,12 @@ class Known:
         self.entities = entities
         self.roots: dict[str, Root] = {}
         self._emitted: dict[str, dict[str, set[str]]] = {}
-        self._revisions: dict[str, int] = {}
+        self._links: dict[str, Link] = {}
         self._by_id: dict[str, str] = {}
         self._by_repository: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
-        return len(self._revisions)
+        return len(self._links)
 
     def get(self, ref: str) -> StoredEntity | None:
         """The entity with this canonical ref."""
@@ -42,8 +53,10 @@ class Known:
 
     async def show(self, written: Written) -> None:
         """Take over what was written, in slices that do not hold the loop up."""
-        for ref in written.deleted:
+        for count, ref in enumerate(written.deleted, 1):
             self.drop(ref)
+            if count % CHUNK == 0:
+                await asyncio.sleep(0)
         await self.show_all(written.stored)
 
     async def show_all(self, states: Sequence[StoredEntity]) -> None:
@@ -56,36 +69,35 @@ class Known:
         """Take over states, unless newer ones are known."""
         newer: dict[str, StoredEntity] = {}
         for stored in states:
-            if self.revision(stored.ref) >= stored.revision:
-                continue
-            held = newer.get(stored.ref) or self.entities.get(stored.ref)
-            if held is not None:
-                self._unlink(held)
-            self._link(stored)
-            newer[stored.ref] = stored
+            if self.revision(stored.ref) < stored.revision:
+                self._unlink(stored.ref)
+                self._link(stored)
+                newer[stored.ref] = stored
         self.entities.put_many(newer.values())
 
     def drop(self, ref: str) -> None:
         """An entity is gone."""
-        held = self.entities.get(ref)
-        if held is not None:
-            self._unlink(held)
+        if ref in self._links:
+            self._unlink(ref)
             self.entities.drop(ref)
 
     def _link(self, stored: StoredEntity) -> None:
-        self._revisions[stored.ref] = stored.revision
-        for parent in stored.parents:
+        link = Link(stored.revision, stored.parents, stored.location)
+        self._links[stored.ref] = link
+        for parent in link.parents:
             at = self._emitted.setdefault(parent, {})
-            at.setdefault(stored.location, set()).add(stored.ref)
+            at.setdefault(link.location, set()).add(stored.ref)
 
-    def _unlink(self, stored: StoredEntity) -> None:
-        self._revisions.pop(stored.ref, None)
-        for parent in stored.parents:
+    def _unlink(self, ref: str) -> None:
+        link = self._links.pop(ref, None)
+        if link is None:
+            return
+        for parent in link.parents:
             at = self._emitted.get(parent, {})
-            refs = at.get(stored.location, set())
-            refs.discard(stored.ref)
+            refs = at.get(link.location, set())
+            refs.discard(ref)
             if not refs:
-                at.pop(stored.location, None)
+                at.pop(link.location, None)
             if not at:
                 self._emitted.pop(parent, None)
 
@@ -126,8 +138,14 @@ class Known:
 
     def refs(self) -> Iterable[str]:
         """The refs of everything that is shown."""
-        return list(self._revisions)
+        return list(self._links)
 
     def revision(self, ref: str) -> int:
         """The revision that is shown of an entity; 0: it is not shown."""
-        return self._revisions.get(ref, 0)
+        link = self._links.get(ref)
+        return link.revision if link else 0
+
+    def parents(self, ref: str) -> tuple[str, ...] | None:
+        """The Location entities that emit an entity; None: it is not shown."""
+        link = self._links.get(ref)
+        return link.parents if link else None

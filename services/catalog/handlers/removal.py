@@ -4,25 +4,27 @@ An entity lives as long as a chain of parents leads from it to a root; so two ro
 share a file, and a circle of Location entities does not keep itself alive.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from services.catalog.handlers.known import Known
-from services.catalog.model import StoredEntity
 
 Edge = tuple[str, str]
+#: So many entities are looked at before others get their turn.
+CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Fall:
     """What goes, and what stays with fewer parents (with those that are left)."""
 
-    deleted: list[StoredEntity]
-    kept: list[tuple[StoredEntity, tuple[str, ...]]]
+    deleted: list[str]
+    kept: dict[str, tuple[str, ...]]
 
 
-def falling(
+async def falling(
     known: Known, lost: Collection[Edge], is_root: Callable[[str], bool]
 ) -> Fall:
     """What follows from losing these edges (parent, entity).
@@ -30,25 +32,35 @@ def falling(
     `is_root` tells whether a ref is a root's own Location entity that stays.
     """
     cut = set(lost)
-    reached: dict[str, StoredEntity] = {}
-    waiting = deque(ref for _, ref in cut)
+    reached: dict[str, tuple[str, ...]] = {}
+    waiting = deque(sorted({ref for _, ref in cut}))
     # Everything below a lost edge might fall; whether it does is asked bottom up.
     while waiting:
         ref = waiting.popleft()
-        stored = known.get(ref)
-        if stored is None or ref in reached:
+        parents = known.parents(ref)
+        if parents is None or ref in reached:
             continue
-        reached[ref] = stored
-        waiting.extend(known.emitted_by(ref))
+        reached[ref] = parents
+        waiting.extend(sorted(known.emitted_by(ref)))
     alive = _Alive(known, cut, is_root)
-    deleted = [stored for ref, stored in reached.items() if not alive(ref)]
-    gone = {stored.ref for stored in deleted}
-    kept = []
-    for ref, stored in reached.items():
-        left = tuple(p for p in stored.parents if (p, ref) not in cut and p not in gone)
-        if ref not in gone and left != stored.parents:
-            kept.append((stored, left))
-    return Fall(deleted, kept)
+    deleted: dict[str, None] = {}
+    for count, ref in enumerate(reached, 1):
+        if not alive(ref):
+            deleted[ref] = None
+        if count % CHUNK == 0:
+            await asyncio.sleep(0)
+    kept = {
+        ref: left
+        for ref, parents in reached.items()
+        if ref not in deleted and (left := _left(ref, parents, cut, deleted)) != parents
+    }
+    return Fall(list(deleted), kept)
+
+
+def _left(
+    ref: str, parents: tuple[str, ...], cut: set[Edge], deleted: Collection[str]
+) -> tuple[str, ...]:
+    return tuple(p for p in parents if (p, ref) not in cut and p not in deleted)
 
 
 class _Alive:
@@ -68,8 +80,7 @@ class _Alive:
             at = waiting.pop()
             if self._is_root(at):
                 return True
-            stored = self._known.get(at)
-            for parent in stored.parents if stored else ():
+            for parent in self._known.parents(at) or ():
                 if (parent, at) not in self._cut and parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)

@@ -1,6 +1,6 @@
 """Roots: what is registered, configured or discovered comes, changes and goes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -121,12 +121,12 @@ async def dismiss(catalog: Catalog, root: Root, order: Order) -> None:
             return name in catalog.known.roots and other != ref
 
         lost = {(ref, child) for child in catalog.known.emitted_by(ref)}
-        fall = falling(catalog.known, lost, is_root)
-        doomed = [stored.ref for stored in fall.deleted]
+        fall = await falling(catalog.known, lost, is_root)
+        doomed = list(fall.deleted)
         if held is not None and not held.parents and ref not in doomed:
             doomed.append(ref)
-        for stored, parents in fall.kept:
-            await applier.reparent(stored, parents, cause)
+        for other, parents in fall.kept.items():
+            await applier.reparent(other, parents, cause)
         await applier.delete(doomed, cause)
         await catalog.roots.remove(root)
         catalog.known.drop_root(root.name)

@@ -7,9 +7,9 @@ existing entity or another root says to it is the business of `ingestion`.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from services.catalog.descriptor.documents import documents
 from services.catalog.handlers.known import Known
@@ -30,6 +30,8 @@ from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailab
 AT_ONCE = 4
 TARGET_LIMIT = 20_000
 Key = tuple[str, str]
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Walk:
         self._rules = rules
         self._known = known
         self._seen: set[Key] = set()
+        # Threads that compute take the interpreter from the loop: one at a time.
+        self._computing = asyncio.Lock()
         #: What every Location entity that was met whole names now.
         self.named: dict[str, set[Key]] = {}
         #: Those whose patterns could not be asked: what they named stays.
@@ -195,7 +199,7 @@ class Walk:
         includes: tuple[Place, ...] = ()
         if state is not None and not composed and digest == state.digest:
             return Found(target, replace(state, etag=etag), unchanged=True)
-        parsed = await asyncio.to_thread(documents, fetched.body)
+        parsed = await self._compute(documents, fetched.body)
         contents: dict[placeholders.Placeholder, Any] = {}
         if composed:
             contents, includes, digest = await self._included(target, parsed, fetched)
@@ -203,7 +207,7 @@ class Walk:
             etag = None
             if state is not None and digest == state.digest:
                 return Found(target, state, unchanged=True)
-        items = await asyncio.to_thread(self._candidates, target, parsed, contents)
+        items = await self._compute(self._candidates, target, parsed, contents)
         refusals = [item for item in items if isinstance(item, Refusal)]
         fresh = FileState(
             target.parent,
@@ -216,6 +220,12 @@ class Walk:
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
         return Found(target, fresh, candidates, refusals)
+
+    async def _compute(
+        self, work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
+    ) -> Result:
+        async with self._computing:
+            return await asyncio.to_thread(work, *args, **kwargs)
 
     def _candidates(
         self,
@@ -256,7 +266,7 @@ class Walk:
                     places.append(place)
                 file = await self._reading.read(location)
                 digest.update(file.digest.encode())
-                contents[name, text] = await asyncio.to_thread(
+                contents[name, text] = await self._compute(
                     placeholders.content, name, file.body
                 )
             except Unavailable:
@@ -275,3 +285,24 @@ def _wanted(parsed: Sequence[Any]) -> list[placeholders.Placeholder]:
         except Invalid:
             continue
     return list(wanted)
+
+
+async def ahead(walk: AsyncIterator[Found], count: int) -> AsyncIterator[Found]:
+    """The same, while up to `count` more are being read."""
+    queue: asyncio.Queue[Found | None] = asyncio.Queue(count)
+
+    async def read() -> None:
+        try:
+            async for found in walk:
+                await queue.put(found)
+        finally:
+            await queue.put(None)
+
+    reading = asyncio.create_task(read())
+    try:
+        while (found := await queue.get()) is not None:
+            yield found
+        await reading
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)

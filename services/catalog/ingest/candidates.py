@@ -133,7 +133,7 @@ def _complete(
     found = envelope.problems(entity) or kinds.problems(entity)
     if found:
         raise Invalid("; ".join(found))
-    return entity
+    return {**entity, "spec": kinds.in_order(entity)}
 
 
 def candidate(

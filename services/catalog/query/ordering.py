@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, groupby, islice
 
 from pyroaring import BitMap
 
@@ -52,30 +50,19 @@ def in_order(
     """The ids in order, from behind a place on, or before it going backwards.
 
     Those without the first field are left out; without a later one, they come last.
+    Equal ones are in the order of their refs, descending if the last field is.
     """
-    if len(fields) > 1:
-        several = _by_several(model, within, fields, after, backwards)
-        return islice(several, skip, None)
-    path = fields[0].path if fields else BY_REF
-    flipped = backwards != (bool(fields) and fields[0].descending)
-    key = None
-    if after is not None:
-        key = (after[0][0] or "", after[1]) if fields else (after[1], "")
-    order = model.order(path)
-    return order.walk(within, after=key, backwards=flipped, skip=skip)
+    walk = _Walk(model, fields, backwards=backwards)
+    if fields:
+        return walk.having(within, fields, after, skip)
+    return walk.by_ref(within, after, skip)
 
 
 def all_in_order(
     model: ReadModel, within: BitMap, fields: Sequence[OrderField], *, skip: int = 0
 ) -> Iterator[int]:
     """As `in_order`, and those without the first field behind all others."""
-    having = having_first(model, within, fields)
-    rest = within - having
-    later = max(0, skip - len(having))
-    return chain(
-        in_order(model, having, fields, skip=min(skip, len(having))),
-        in_order(model, rest, (), skip=later),
-    )
+    return _Walk(model, fields, backwards=False).every(within, fields, None, skip)
 
 
 def place_of(model: ReadModel, entity: int, fields: Sequence[OrderField]) -> Place:
@@ -89,61 +76,86 @@ def _value(order: Order, entity: int) -> Value:
     return order.key(entity)[0] if entity in order else None
 
 
-def _held(order: Order, entity: int) -> str:
-    return order.key(entity)[0]
+class _Walk:
+    """A way through entities sorted by several fields, found group by group.
+
+    Whoever is equal in the first field is a group, and walked by the other fields: only
+    the groups that a page reaches into are looked at, and none of them is sorted.
+    """
+
+    def __init__(
+        self, model: ReadModel, fields: Sequence[OrderField], *, backwards: bool
+    ) -> None:
+        self._model = model
+        self._backwards = backwards
+        self._down = bool(fields) and fields[-1].descending
+
+    def by_ref(self, within: BitMap, after: Place | None, skip: int) -> Iterator[int]:
+        """The ids by ref."""
+        flipped = self._backwards != self._down
+        key = None if after is None else (after[1], "")
+        order = self._model.order(BY_REF)
+        return order.walk(within, after=key, backwards=flipped, skip=skip)
+
+    def every(
+        self,
+        within: BitMap,
+        fields: Sequence[OrderField],
+        after: Place | None,
+        skip: int,
+    ) -> Iterator[int]:
+        """Those with the first field, then those without, by the other fields."""
+        if not fields:
+            yield from self.by_ref(within, after, skip)
+            return
+        having = having_first(self._model, within, fields)
+        parts = [(having, True), (within - having, False)]
+        for part, has in reversed(parts) if self._backwards else parts:
+            place = None
+            if after is not None:
+                if has != (after[0][0] is not None):
+                    continue
+                place, after = after, None
+            elif skip >= len(part):
+                skip -= len(part)
+                continue
+            if has:
+                yield from self.having(part, fields, place, skip)
+            else:
+                yield from self.every(part, fields[1:], _inner(place), skip)
+            skip = 0
+
+    def having(
+        self,
+        within: BitMap,
+        fields: Sequence[OrderField],
+        after: Place | None,
+        skip: int,
+    ) -> Iterator[int]:
+        """The ids by the first field, which all of them have."""
+        order = self._model.order(fields[0].path)
+        flipped = self._backwards != fields[0].descending
+        if len(fields) == 1:
+            key = None if after is None else (after[0][0] or "", after[1])
+            yield from order.walk(within, after=key, backwards=flipped, skip=skip)
+            return
+        edge = None
+        if after is not None:
+            value = after[0][0] or ""
+            group = order.equal(value) & within
+            yield from self.every(group, fields[1:], _inner(after), 0)
+            edge = (value, "" if flipped else LAST)
+        while True:
+            nearest = next(order.walk(within, after=edge, backwards=flipped), None)
+            if nearest is None:
+                return
+            value = order.key(nearest)[0]
+            group = order.equal(value) & within
+            yield from self.every(group, fields[1:], None, skip)
+            skip = max(0, skip - len(group))
+            edge = (value, "" if flipped else LAST)
 
 
-def _by_several(
-    model: ReadModel,
-    within: BitMap,
-    fields: Sequence[OrderField],
-    after: Place | None,
-    backwards: bool,
-) -> Iterator[int]:
-    """Walks by the first field, and sorts what is equal in it by the others."""
-    first, rest = model.order(fields[0].path), fields[1:]
-    flipped = backwards != fields[0].descending
-    start = None
-    if after is not None:
-        start = (after[0][0] or "", LAST if flipped else "")
-    walk = first.walk(within, after=start, backwards=flipped)
-    for value, found in groupby(walk, key=partial(_value, first)):
-        group = _sorted(model, list(found), rest)
-        if after is not None and value == after[0][0]:
-            group = _beyond(model, group, rest, (after[0][1:], after[1]), backwards)
-        yield from reversed(group) if backwards else group
-
-
-def _sorted(
-    model: ReadModel, group: list[int], fields: Sequence[OrderField]
-) -> list[int]:
-    group.sort(key=model.order(BY_REF).key)
-    for field in reversed(fields):
-        order = model.order(field.path)
-        having = [entity for entity in group if entity in order]
-        lacking = [entity for entity in group if entity not in order]
-        having.sort(key=partial(_held, order), reverse=field.descending)
-        group = having + lacking
-    return group
-
-
-def _beyond(
-    model: ReadModel,
-    group: list[int],
-    fields: Sequence[OrderField],
-    place: Place,
-    backwards: bool,
-) -> list[int]:
-    """The part of a sorted group behind a place, or before it going backwards."""
-
-    def compare(entity: int) -> int:
-        values, ref = place_of(model, entity, fields)
-        for field, mine, theirs in zip(fields, values, place[0], strict=True):
-            if mine != theirs:
-                if mine is None or theirs is None:
-                    return 1 if mine is None else -1
-                return -1 if (mine < theirs) != field.descending else 1
-        return (ref > place[1]) - (ref < place[1])
-
-    wanted = -1 if backwards else 1
-    return [entity for entity in group if compare(entity) == wanted]
+def _inner(place: Place | None) -> Place | None:
+    """A place as the fields after the first see it."""
+    return None if place is None else (place[0][1:], place[1])

@@ -109,6 +109,20 @@ class Order:
         """The first block that reaches up to a key; one too many when none does."""
         return bisect_left(self._blocks, key, key=lambda block: self.key(block[-1]))
 
+    def equal(self, value: str) -> BitMap:
+        """The ids whose key has this value."""
+        low, high = (value, ""), (value, LAST)
+        first, last = self._block_at(low), self._block_at(high)
+        found = BitMap()
+        for at in range(first, min(last + 1, len(self._blocks))):
+            if first < at < last:
+                found |= self._bitmaps[at]
+                continue
+            block = self._blocks[at]
+            start = bisect_left(block, low, key=self.key)
+            found.update(block[start : bisect_left(block, high, key=self.key)])
+        return found
+
     def walk(
         self,
         within: BitMap,

@@ -5,7 +5,7 @@ store gives other meanings to, and no field inside of them is queried there.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -127,33 +127,26 @@ def _place(place: Place) -> list[str]:
     return [place.host, place.repository, place.branch, place.path]
 
 
-def revision_document(event: Mapping[str, Any]) -> Document:
-    """The history's entry that an `entity-changed` event tells of."""
-    data = event["data"]
-    return {
-        "_id": revision_id(data["entity_ref"], data["revision"]),
-        "at": event["time"],
-        "actor": data["actor"],
-        "cause": _text(data["cause"]),
-        "changed": data["changed"],
-        "entity": _text(data["entity"]),
-        "revision": data["revision"],
-    }
-
-
 def revision_id(ref: str, revision: int) -> str:
     """The id of an entry: made of ref and number, so that writing it twice is once."""
     return f"{ref}@{revision}"
 
 
+def revision_document(pending: Mapping[str, Any]) -> Document:
+    """The history's entry of a pending event: the event itself, under its own id."""
+    identity = revision_id(pending["key"], pending["revision"])
+    return {"_id": identity, "event": pending["value"]}
+
+
 def stored_revision(document: Mapping[str, Any]) -> Revision:
     """The entry in a document."""
-    at = datetime.fromisoformat(document["at"])
+    event = orjson.loads(document["event"])
+    data = event["data"]
     return Revision(
-        revision=document["revision"],
-        at=at if at.tzinfo else at.replace(tzinfo=UTC),
-        actor=document["actor"],
-        cause=Cause.model_validate_json(document["cause"]),
-        changed=tuple(document["changed"]),
-        entity=orjson.loads(document["entity"]),
+        revision=data["revision"],
+        at=datetime.fromisoformat(event["time"]),
+        actor=data["actor"],
+        cause=Cause.model_validate(data["cause"]),
+        changed=tuple(data["changed"]),
+        entity=data["entity"],
     )

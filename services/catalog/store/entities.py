@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
@@ -164,7 +163,7 @@ class MongoEntityStore:
 
     async def keep_revisions(self, held: Sequence[Mapping[str, Any]]) -> None:
         """Write the history's entries of pending events; the outbox calls it first."""
-        entries = await asyncio.to_thread(_entries, held)
+        entries = _entries(held)
         if not entries:
             return
         try:
@@ -201,7 +200,7 @@ def _parsed(found: Sequence[Document]) -> list[StoredEntity]:
 
 def _entries(held: Sequence[Mapping[str, Any]]) -> list[Document]:
     return [
-        documents.revision_document(orjson.loads(event["value"]))
+        documents.revision_document(event)
         for document in held
         for event in document.get("pending", ())
     ]

@@ -49,6 +49,7 @@ def pending_event(
         "id": identity,
         "topic": ENTITY_CHANGED,
         "key": change.ref,
+        "revision": revision,
         "value": orjson.dumps(envelope).decode(),
     }
 
