@@ -64,20 +64,35 @@ def _owner_ref(owner: str, entity: Mapping[str, Any]) -> str:
 
 
 def _in(holder: Any, key: str, params: Mapping[str, Any]) -> bool:
-    if not isinstance(holder, Mapping) or key not in holder:
+    # Case is folded everywhere, as the catalog's index does: a condition must never
+    # mean one thing in a list and another on a single entity.
+    if not isinstance(holder, Mapping):
         return False
-    return "value" not in params or holder[key] == params["value"]
+    wanted = key.lower()
+    found = [value for name, value in holder.items() if str(name).lower() == wanted]
+    if "value" not in params:
+        return bool(found)
+    return any(_same(value, params["value"]) for value in found)
 
 
 def _at(holder: Any, params: Mapping[str, Any]) -> bool:
     for part in str(params["key"]).split("."):
-        if not isinstance(holder, Mapping) or part not in holder:
+        if not isinstance(holder, Mapping):
             return False
-        holder = holder[part]
+        folded = {str(name).lower(): value for name, value in holder.items()}
+        if part.lower() not in folded:
+            return False
+        holder = folded[part.lower()]
     if "value" not in params:
         return True
-    wanted = params["value"]
-    return wanted in holder if isinstance(holder, list) else holder == wanted
+    values = holder if isinstance(holder, list) else [holder]
+    return any(_same(value, params["value"]) for value in values)
+
+
+def _same(held: Any, wanted: Any) -> bool:
+    if isinstance(held, str) and isinstance(wanted, str):
+        return held.lower() == wanted.lower()
+    return bool(held == wanted)
 
 
 def _has_annotation(entity: Mapping[str, Any], params: Mapping[str, Any]) -> bool:

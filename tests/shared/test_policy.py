@@ -49,6 +49,18 @@ def test_criteria_are_met(criteria: dict[str, Any], met: bool) -> None:
     assert matches(criteria, WEB) is met
 
 
+def test_case_makes_no_difference() -> None:
+    """`Restricted` is as restricted as `restricted`, in lists and on one entity."""
+    shouting = component(
+        "w", {"annotations": {"Callboard.dev/Visibility": "RESTRICTED"}}
+    )
+    restricted = rule(
+        "HAS_ANNOTATION", annotation="callboard.dev/visibility", value="restricted"
+    )
+    assert matches(restricted, shouting)
+    assert matches(rule("HAS_SPEC", key="Lifecycle", value="Production"), WEB)
+
+
 def test_an_owner_in_another_namespace_is_another_owner() -> None:
     """An owner without a namespace is in the entity's own."""
     there = component("web", {"namespace": "shop"}, owner="team-a")
