@@ -8,7 +8,6 @@ the number of files, and no host's REST quota. Repositories of an integration of
 import asyncio
 import base64
 import io
-import os
 import re
 import shutil
 import tarfile
@@ -18,14 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
+from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge
 from shared.kit.config import Integration, Integrations
+from shared.kit.gitcommand import FILE_LIMIT, run_git
 from shared.kit.giturls import GitTarget, parse_url
 
 NOBODY = "0" * 40
-FILE_LIMIT = 10 * 1024 * 1024
 TREE_LIMIT = 200 * 1024 * 1024
-SECONDS = 60.0
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
 REF = re.compile(r"(?!-)[\w][\w./+@-]*")
 
@@ -80,7 +78,7 @@ class RepositoryMirrors:
         ref = target.ref or "HEAD"
         if not REF.fullmatch(ref):
             raise Invalid(f"ref: {ref!r} is not a Git ref")
-        found = await self._git(
+        found = await run_git(
             ["rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"],
             cwd=mirror,
             allow=(1, 128),
@@ -99,13 +97,13 @@ class RepositoryMirrors:
         name = f"{commit}:{_clean(path)}"
         mirror = self._mirror(target)
         asked = f"{name}\n".encode()
-        size = await self._git(["cat-file", "--batch-check"], cwd=mirror, data=asked)
+        size = await run_git(["cat-file", "--batch-check"], cwd=mirror, data=asked)
         header = size.decode(errors="replace").split()
         if len(header) != 3 or header[1] != "blob":
             raise NotFound(f"{target.repository} has no file {path} at {commit[:8]}")
         if int(header[2]) > FILE_LIMIT:
             raise TooLarge(f"{path}: over the limit of {FILE_LIMIT} bytes")
-        return await self._git(["cat-file", "blob", header[0]], cwd=mirror)
+        return await run_git(["cat-file", "blob", header[0]], cwd=mirror)
 
     async def list(
         self, target: GitTarget, commit: str, prefix: str = ""
@@ -114,13 +112,13 @@ class RepositoryMirrors:
         arguments = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit]
         if prefix:
             arguments += ["--", _clean(prefix)]
-        found = await self._git(arguments, cwd=self._mirror(target))
+        found = await run_git(arguments, cwd=self._mirror(target))
         return [part for part in found.decode(errors="replace").split("\0") if part]
 
     async def tree_hash(self, target: GitTarget, commit: str, prefix: str) -> str:
         """The id of a folder's content: equal exactly when the content is equal."""
         name = f"{commit}:{_clean(prefix)}" if _clean(prefix) else f"{commit}^{{tree}}"
-        found = await self._git(
+        found = await run_git(
             ["rev-parse", "--verify", "--quiet", name],
             cwd=self._mirror(target),
             allow=(1, 128),
@@ -140,7 +138,7 @@ class RepositoryMirrors:
             TooLarge: if it is over `TREE_LIMIT` bytes.
         """
         tree = await self.tree_hash(target, commit, prefix)
-        archive = await self._git(
+        archive = await run_git(
             ["archive", "--format=tar", tree],
             cwd=self._mirror(target),
             limit=TREE_LIMIT,
@@ -149,7 +147,7 @@ class RepositoryMirrors:
 
     async def commit_info(self, target: GitTarget, commit: str) -> CommitInfo:
         """Who made a commit, when and why."""
-        found = await self._git(
+        found = await run_git(
             ["show", "-s", "--format=%H%x00%s%x00%an%x00%ae%x00%aI", commit],
             cwd=self._mirror(target),
         )
@@ -164,7 +162,7 @@ class RepositoryMirrors:
         """The paths that differ between two commits; None if that cannot be told."""
         if NOBODY in (before, after):
             return None
-        found = await self._git(
+        found = await run_git(
             ["diff", "--name-only", "-z", "--no-renames", before, after],
             cwd=self._mirror(target),
             allow=(128,),
@@ -208,7 +206,7 @@ class RepositoryMirrors:
         # Made beside its place and moved there: nobody ever meets half a repository.
         with tempfile.TemporaryDirectory(dir=integration.directory) as parent:
             made = Path(parent) / "made.git"
-            await self._git([*arguments, str(made)])
+            await run_git([*arguments, str(made)])
             await asyncio.to_thread(made.rename, path)
 
     async def push_tree(
@@ -235,19 +233,17 @@ class RepositoryMirrors:
         }
         with tempfile.TemporaryDirectory() as parent:
             index = Path(parent) / "work"
-            await self._git(
-                ["init", "--quiet", f"--initial-branch={target.ref}", index]
-            )
+            await run_git(["init", "--quiet", f"--initial-branch={target.ref}", index])
             tree = [f"--git-dir={index / '.git'}", f"--work-tree={folder}"]
-            await self._git([*tree, "add", "--all", "--force", "."], cwd=folder)
-            await self._git(
+            await run_git([*tree, "add", "--all", "--force", "."], cwd=folder)
+            await run_git(
                 [*tree, "commit", "--quiet", "--allow-empty", "-m", message],
                 cwd=folder,
                 extra=identity,
             )
-            found = await self._git([*tree, "rev-parse", "HEAD"], cwd=folder)
+            found = await run_git([*tree, "rev-parse", "HEAD"], cwd=folder)
             destination = self._clone_url(target)
-            await self._git(
+            await run_git(
                 [
                     *tree,
                     "push",
@@ -304,48 +300,12 @@ class RepositoryMirrors:
             try:
                 made = Path(parent) / "made.git"
                 arguments = ["clone", "--quiet", "--mirror", "--filter=blob:none"]
-                await self._git([*arguments, target.clone_url, str(made)], extra=extra)
+                await run_git([*arguments, target.clone_url, str(made)], extra=extra)
                 await asyncio.to_thread(made.rename, mirror)
             finally:
                 await asyncio.to_thread(shutil.rmtree, parent, ignore_errors=True)
         else:
-            await self._git(["fetch", "--quiet", "--prune"], cwd=mirror, extra=extra)
-
-    async def _git(
-        self,
-        arguments: Sequence[str | Path],
-        *,
-        cwd: Path | None = None,
-        data: bytes | None = None,
-        extra: Mapping[str, str] | None = None,
-        allow: Sequence[int] = (),
-        limit: int = FILE_LIMIT * 2,
-        conflict: str | None = None,
-    ) -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            "-c",
-            "safe.directory=*",
-            *(str(argument) for argument in arguments),
-            cwd=cwd,
-            stdin=asyncio.subprocess.PIPE if data else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**_environment(), **(extra or {})},
-        )
-        try:
-            out, err = await asyncio.wait_for(process.communicate(data), SECONDS)
-        except TimeoutError:
-            raise Unavailable(f"git {arguments[0]} took over {SECONDS:.0f} s") from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if len(out) > limit:
-            raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
-        if process.returncode and process.returncode not in allow:
-            raise _failure(err.decode(errors="replace"), conflict)
-        return out
+            await run_git(["fetch", "--quiet", "--prune"], cwd=mirror, extra=extra)
 
 
 class _Coalesced:
@@ -363,36 +323,6 @@ class _Coalesced:
                 return
             self._started += 1
             await work()
-
-
-def _environment() -> dict[str, str]:
-    return {
-        "PATH": os.environ.get("PATH", ""),
-        "HOME": os.environ.get("HOME", "/"),
-        "LC_ALL": "C",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
-    }
-
-
-def _failure(
-    text: str, conflict: str | None
-) -> NotFound | Conflict | Unavailable | Invalid:
-    line = next(
-        (x for x in text.splitlines() if x.startswith(("fatal", "error"))), text
-    )
-    line = re.sub(r"//[^/@\s]+@", "//***@", line.strip())[:300]
-    if conflict and conflict in text:
-        return Conflict(line)
-    lowered = text.lower()
-    if "could not resolve" in lowered or "unable to access" in lowered:
-        return Unavailable(f"The Git host does not answer: {line}")
-    if "not found" in lowered or "not a git repository" in lowered:
-        return NotFound(line)
-    if "bad object" in lowered or "not a valid object" in lowered:
-        return NotFound(line)
-    return Invalid(f"git: {line}")
 
 
 def _clean(path: str) -> str:

@@ -1,0 +1,88 @@
+"""Runs `git` as a subprocess: no prompts, no user's settings, errors in our words."""
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
+
+FILE_LIMIT = 10 * 1024 * 1024
+SECONDS = 60.0
+
+
+async def run_git(
+    arguments: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    data: bytes | None = None,
+    extra: Mapping[str, str] | None = None,
+    allow: Sequence[int] = (),
+    limit: int = FILE_LIMIT * 2,
+    conflict: str | None = None,
+) -> bytes:
+    """What `git ARGUMENTS` printed.
+
+    `data` is its standard input, `extra` its environment besides the fixed one,
+    `allow` the exit codes that are no failure, `limit` the most bytes it may print;
+    `conflict` is the word in its complaint that means somebody was first.
+
+    Raises:
+        CallboardError: by what git complained of.
+        TooLarge: if it printed more than `limit` bytes.
+    """
+    process = await asyncio.create_subprocess_exec(
+        "git",
+        "-c",
+        "safe.directory=*",
+        *(str(argument) for argument in arguments),
+        cwd=cwd,
+        stdin=asyncio.subprocess.PIPE if data else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**_environment(), **(extra or {})},
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(data), SECONDS)
+    except TimeoutError:
+        raise Unavailable(f"git {arguments[0]} took over {SECONDS:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if len(out) > limit:
+        raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
+    if process.returncode and process.returncode not in allow:
+        raise _failure(err.decode(errors="replace"), conflict)
+    return out
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": os.environ.get("HOME", "/"),
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
+    }
+
+
+def _failure(
+    text: str, conflict: str | None
+) -> NotFound | Conflict | Unavailable | Invalid:
+    line = next(
+        (x for x in text.splitlines() if x.startswith(("fatal", "error"))), text
+    )
+    line = re.sub(r"//[^/@\s]+@", "//***@", line.strip())[:300]
+    if conflict and conflict in text:
+        return Conflict(line)
+    lowered = text.lower()
+    if "could not resolve" in lowered or "unable to access" in lowered:
+        return Unavailable(f"The Git host does not answer: {line}")
+    if "not found" in lowered or "not a git repository" in lowered:
+        return NotFound(line)
+    if "bad object" in lowered or "not a valid object" in lowered:
+        return NotFound(line)
+    return Invalid(f"git: {line}")
