@@ -19,7 +19,10 @@ TOPICS = ("entity-changed", "docs-built", "template-run")
 async def main() -> None:
     """Reads from the oldest message on, and prints the counts as they grow."""
     run = Path(*sys.argv[1:2] or [".callboard"]) / "run.json"
-    address = os.environ.get("CALLBOARD_KAFKA") or json.loads(run.read_text())["kafka"]
+    address = (
+        os.environ.get("CALLBOARD_KAFKA")
+        or json.loads(run.read_text())["addresses"]["broker"]
+    )
     counts: Counter[str] = Counter()
     async with AIOKafkaConsumer(
         *TOPICS, bootstrap_servers=address, auto_offset_reset="earliest"

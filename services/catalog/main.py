@@ -56,9 +56,11 @@ def create_app(
             work = await _assemble(settings, config, stack, known, database, bus)
             _offer(app, work, config)
             task = asyncio.create_task(work.run(), name="catalog-work")
-            yield
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     app = make_app(NAME, lifespan=lifespan)
     app.state.readmodel = ReadModel()

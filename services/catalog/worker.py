@@ -19,6 +19,7 @@ from shared.kit.workers import SharedWork
 
 NAME = "catalog"
 RETRY_SECONDS = 1.0
+LEAVE_SECONDS = 0.5
 log = logs.get_logger(NAME)
 
 
@@ -36,13 +37,15 @@ class Work:
     #: Set once what the configuration wants has been read for the first time.
     begun: bool = False
     pushes: SharedWork | None = None
+    following: LiveReader | None = None
 
     async def run(self) -> None:
         """Everything, in the order in which it can be relied on; never returns."""
         async with AsyncExitStack() as stack:
             await _persist(self.load)
             self.loaded = True
-            await stack.enter_async_context(self.relay)
+            await self.relay.__aenter__()
+            stack.push_async_callback(_leave, self.relay)
             if self.kafka is not None:
                 await self._listen(stack, self.kafka)
             await _persist(self._begin)
@@ -65,10 +68,10 @@ class Work:
     async def _listen(self, stack: AsyncExitStack, kafka: KafkaBus) -> None:
         bootstrap = self.settings.kafka
         following = await stack.enter_async_context(Following(self.catalog))
-        reader = LiveReader(
+        self.following = LiveReader(
             bootstrap, [ENTITY_CHANGED], following.batch, on_gap=following.gap
         )
-        await stack.enter_async_context(reader)
+        await stack.enter_async_context(self.following)
         handlers = {GIT_PUSH: Pushes(self.catalog, self.wanted.providers)}
         self.pushes = SharedWork(NAME, bootstrap, handlers, kafka)
         await stack.enter_async_context(self.pushes)
@@ -91,6 +94,18 @@ class Work:
 def report(what: str, problem: str) -> None:
     """A problem that nobody is there to be answered."""
     log.warning("source_problem", source=what, problem=problem)
+
+
+async def _leave(relay: Relay) -> None:
+    """Leave the outbox, even if its task missed that it was cancelled.
+
+    `asyncio.wait_for` of Python 3.11 loses a cancellation that meets its result
+    (python/cpython#86296); cancelling the waiting cancels the task once more.
+    """
+    leaving = asyncio.ensure_future(relay.__aexit__(None, None, None))
+    await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
 
 
 async def _persist(step: Callable[[], Awaitable[None]]) -> None:

@@ -3,6 +3,7 @@
 Values in, objects out; nothing here opens a connection.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from services.gateway.identity.store import MongoEndedSessions
 from services.gateway.identity.tokens import UserTokens
 from services.gateway.model import SignInRules
 from services.gateway.policy.guard import PolicyGuard
+from services.gateway.policy.opa import OpaPolicy
+from services.gateway.policy.question import Questions
 from services.gateway.policy.rego import RegoPolicy
 from services.gateway.policy.routes import RouteTable
 from services.gateway.ports import Policy
@@ -35,6 +38,8 @@ from shared.kit.auth import PrincipalTokens
 from shared.kit.config import PortalConfig
 
 PLUGINS = ("catalog", "scaffolder", "techdocs", "search")
+#: How long an OPA server's answer counts.
+OPA_SECONDS = 5.0
 #: The type of an integration -> whose webhooks it sends. A local host speaks Gitea's.
 HOOKS: Mapping[str, Provider] = {
     "github": "github",
@@ -94,12 +99,9 @@ def build(
     api = InProcessApi()
     catalog = CatalogClient(api)
     floor = _identity(settings, config, catalog, database, base_url)
-    asked = policy or RegoPolicy(
-        settings.policies,
-        enabled=config.permission.enabled,
-        platform_team=config.permission.platform_team,
-    )
-    guard = PolicyGuard(asked)
+    asked = policy or _policy(settings, config)
+    # A server's policy may be replaced at any time, the embedded one with the process.
+    guard = PolicyGuard(asked, seconds=OPA_SECONDS if settings.opa else math.inf)
     hub = LiveHub(
         guard,
         floor.memberships,
@@ -114,6 +116,16 @@ def build(
         tokens=service_tokens,
     )
     return House(base_url, api, catalog, floor, asked, guard, hub, forwarder)
+
+
+def _policy(settings: Settings, config: PortalConfig) -> Policy:
+    questions = Questions(
+        enabled=config.permission.enabled,
+        platform_team=config.permission.platform_team,
+    )
+    if settings.opa:
+        return OpaPolicy(settings.opa, questions)
+    return RegoPolicy(settings.policies, questions)
 
 
 def _identity(

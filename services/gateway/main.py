@@ -3,7 +3,11 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -71,16 +75,8 @@ def create_app(
     feed = LiveFeed(house.hub, house.catalog, house.identity.memberships)
     reader = LiveReader(settings.kafka, TOPICS, feed.take, on_gap=feed.missed)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.callback(client.close)
-            await stack.enter_async_context(house.forwarder)
-            await stack.enter_async_context(bus)
-            await stack.enter_async_context(reader)
-            loading = asyncio.create_task(_load(house))
-            stack.callback(loading.cancel)
-            yield
+    def lifespan(_: FastAPI) -> AbstractAsyncContextManager[None]:
+        return _running(client, house, bus, reader)
 
     app = make_app(NAME, lifespan=lifespan)
     app.add_middleware(
@@ -101,6 +97,22 @@ def create_app(
     )
     app.mount("/", portal)
     return app
+
+
+@asynccontextmanager
+async def _running(
+    client: Any, house: House, bus: KafkaBus, reader: LiveReader
+) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        stack.callback(client.close)
+        if isinstance(house.policy, AbstractAsyncContextManager):
+            await stack.enter_async_context(house.policy)
+        await stack.enter_async_context(house.forwarder)
+        await stack.enter_async_context(bus)
+        await stack.enter_async_context(reader)
+        loading = asyncio.create_task(_load(house))
+        stack.callback(loading.cancel)
+        yield
 
 
 def _routers(

@@ -18,7 +18,7 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What actions reach the world with. `author` is used where the user has no name."""
+    """What actions reach the world with. `author` signs where a user has no name."""
 
     catalog: Catalog
     sources: Sources

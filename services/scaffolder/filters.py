@@ -3,6 +3,7 @@
 Rules: facts of Backstage's `parseRepoUrl`, `parseEntityRef`, `pick`, `projectSlug`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -123,78 +124,111 @@ def _example(expression: str, given: str, made: str) -> dict[str, str]:
     return {
         "description": f"`{given}` becomes `{made}`",
         "example": (
-            f"- id: log\n  action: debug:log\n  input:\n    message: ${{{{ {expression} }}}}"
+            "- id: log\n  action: debug:log\n  input:\n"
+            f"    message: ${{{{ {expression} }}}}"
         ),
         "notes": f"- **Input**: `{given}`\n- **Output**: `{made}`",
     }
 
 
-def _objects(*names: str) -> dict[str, Any]:
-    properties = {name: {"type": "string"} for name in names}
-    return {"type": "object", "properties": properties, **_DRAFT}
+def _object(
+    *names: str, required: Sequence[str] = (), description: str = "", **more: Any
+) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in names},
+        "additionalProperties": False,
+        **more,
+    }
+    if required:
+        made["required"] = list(required)
+    return {**made, "description": description} if description else made
 
 
 _TEXT = {"type": "string", **_DRAFT}
-_DEFAULTS = _objects("defaultKind", "defaultNamespace")
+_URL = {
+    "type": "string",
+    "description": "A repository URL as the repository picker writes it.",
+    **_DRAFT,
+}
+_REF = _object(
+    "kind",
+    "namespace",
+    "name",
+    required=["kind", "namespace", "name"],
+    description="The parts of the ref.",
+)
+_REF_CONTEXT = _object("defaultKind", "defaultNamespace")
+_REF_INPUT = {
+    "anyOf": [
+        {"type": "string", "description": "An entity ref."},
+        _object("kind", "namespace", "name", required=["name"]),
+    ],
+    **_DRAFT,
+}
+
+
+def _parse_repo_url() -> TemplateFilter:
+    output = _object(
+        "repo",
+        "host",
+        *_PARTS,
+        required=["repo", "host"],
+        description="The parts of the URL.",
+        **_DRAFT,
+    )
+    example = _example(
+        "parameters.repoUrl | parseRepoUrl",
+        "github.com?owner=acme&repo=shop",
+        '{"host":"github.com","owner":"acme","repo":"shop"}',
+    )
+    told = "The parts of a repository URL: host, owner, repo and so on."
+    schema = {"input": _URL, "output": output}
+    return TemplateFilter("parseRepoUrl", _repository, told, schema, [example])
+
+
+def _parse_entity_ref() -> TemplateFilter:
+    schema = {
+        "input": _REF_INPUT,
+        "arguments": [{"anyOf": [{"not": {}}, _REF_CONTEXT], **_DRAFT}],
+        "output": {**_REF, **_DRAFT},
+    }
+    example = _example(
+        "parameters.owner | parseEntityRef",
+        "group:default/stage",
+        '{"kind":"group","namespace":"default","name":"stage"}',
+    )
+    told = "The parts of an entity ref: kind, namespace and name."
+    return TemplateFilter("parseEntityRef", _ref, told, schema, [example])
+
+
+def _pick_filter() -> TemplateFilter:
+    argument = {"type": "string", "description": "The member's name.", **_DRAFT}
+    schema = {
+        "input": _DRAFT,
+        "arguments": [argument],
+        "output": {"description": "The member.", **_DRAFT},
+    }
+    example = _example(
+        "parameters.owner | parseEntityRef | pick('name')",
+        "group:default/stage",
+        "stage",
+    )
+    told = "One member of an object, by its name."
+    return TemplateFilter("pick", _pick, told, schema, [example])
+
+
+def _project_slug() -> TemplateFilter:
+    example = _example(
+        "parameters.repoUrl | projectSlug",
+        "github.com?owner=acme&repo=shop",
+        "acme/shop",
+    )
+    schema = {"input": _URL, "output": _TEXT}
+    told = "`owner/repo` of a repository URL."
+    return TemplateFilter("projectSlug", _slug, told, schema, [example])
 
 
 def template_filters() -> list[TemplateFilter]:
     """The filters that every template has besides Nunjucks' own."""
-    return [
-        TemplateFilter(
-            "parseRepoUrl",
-            _repository,
-            "The parts of a repository URL: host, owner, repo and so on.",
-            {"input": _TEXT, "output": _objects("host", *_PARTS, "repo")},
-            [
-                _example(
-                    "parameters.repoUrl | parseRepoUrl",
-                    "github.com?owner=acme&repo=shop",
-                    '{"host":"github.com","owner":"acme","repo":"shop"}',
-                )
-            ],
-        ),
-        TemplateFilter(
-            "parseEntityRef",
-            _ref,
-            "The parts of an entity ref: kind, namespace and name.",
-            {
-                "input": _TEXT,
-                "arguments": [_DEFAULTS],
-                "output": _objects("kind", "namespace", "name"),
-            },
-            [
-                _example(
-                    "parameters.owner | parseEntityRef",
-                    "group:default/stage",
-                    '{"kind":"group","namespace":"default","name":"stage"}',
-                )
-            ],
-        ),
-        TemplateFilter(
-            "pick",
-            _pick,
-            "One member of an object, by its name.",
-            {"input": _DRAFT, "arguments": [_TEXT], "output": _DRAFT},
-            [
-                _example(
-                    "parameters.owner | parseEntityRef | pick('name')",
-                    "group:default/stage",
-                    "stage",
-                )
-            ],
-        ),
-        TemplateFilter(
-            "projectSlug",
-            _slug,
-            "`owner/repo` of a repository URL.",
-            {"input": _TEXT, "output": _TEXT},
-            [
-                _example(
-                    "parameters.repoUrl | projectSlug",
-                    "github.com?owner=acme&repo=shop",
-                    "acme/shop",
-                )
-            ],
-        ),
-    ]
+    return [_parse_repo_url(), _parse_entity_ref(), _pick_filter(), _project_slug()]

@@ -1,6 +1,7 @@
 """A run's log: lines in order, written soon, with every secret taken out."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ class EventKeeper(Protocol):
 
 
 class Journal:
-    """Writes one run's lines, numbered after `last`; `told` hears when some are kept."""
+    """Writes a run's lines, numbered after `last`; `told` hears when some are kept."""
 
     def __init__(
         self,
@@ -39,6 +40,8 @@ class Journal:
         self._last = last
         self._told = told
         self._waiting: list[TaskEvent] = []
+        self._loop = asyncio.get_running_loop()
+        self._numbering = threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._writing = asyncio.Lock()
         self._flushes: set[asyncio.Task[None]] = set()
@@ -52,7 +55,7 @@ class Journal:
         type: EventType = "log",  # noqa: A002 - the field's name
         **more: Any,
     ) -> None:
-        """Add a line; it is kept within a moment, or by `flush`."""
+        """Add a line; it is kept within a moment, or by `flush`. From any thread."""
         shown = self._redactor.text(message)
         if len(shown) > LONGEST_MESSAGE:
             shown = f"{shown[:LONGEST_MESSAGE]}… ({len(shown)} characters)"
@@ -62,11 +65,10 @@ class Journal:
         if status is not None:
             body["status"] = status
         body |= {key: self._redactor.value(value) for key, value in more.items()}
-        self._last += 1
-        self._waiting.append(TaskEvent(self._task_id, self._last, type, body))
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_SOON, self._flush_soon)
+        with self._numbering:
+            self._last += 1
+            self._waiting.append(TaskEvent(self._task_id, self._last, type, body))
+        self._loop.call_soon_threadsafe(self._wait_a_moment)
 
     async def flush(self) -> None:
         """Keep what is waiting.
@@ -83,6 +85,10 @@ class Journal:
                 del self._waiting[: len(lines)]
                 if self._told is not None:
                     self._told(self._task_id)
+
+    def _wait_a_moment(self) -> None:
+        if self._timer is None and self._waiting:
+            self._timer = self._loop.call_later(_SOON, self._flush_soon)
 
     def _flush_soon(self) -> None:
         self._timer = None

@@ -23,6 +23,10 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
+class TakenOver(Exception):
+    """Another process holds the run now: whoever gets this stops without a trace."""
+
+
 @dataclass(frozen=True, slots=True)
 class Initiator:
     """Who a run acts for: an entity ref, or the name of a program."""
@@ -53,7 +57,8 @@ class StepRecord:
 class Task:
     """One run of a template: a frozen copy of what to do, and how far it is.
 
-    `secrets` are sealed. `checkpoints` hold what actions must not do twice, by step
+    `secrets` are sealed; a run that had some is confidential for good, and its steps'
+    outputs are kept sealed. `checkpoints` hold what actions must not do twice, by step
     and key. `epoch` counts how often a process took it; a write by an earlier holder
     does not count any more.
     """
@@ -72,6 +77,7 @@ class Task:
     sequence: int = 0
     epoch: int = 0
     is_cancelling: bool = False
+    is_confidential: bool = False
     traceparent: str | None = None
 
     @property
@@ -116,11 +122,3 @@ class TaskQuery:
     limit: int | None = None
     offset: int = 0
     visible_to: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Where the events of a run stand: the number of its last one, and if it ended."""
-
-    last: int
-    has_ended: bool

@@ -86,22 +86,31 @@ class TaskStore(Protocol):
         """A page of runs, and how many there are altogether."""
         ...
 
-    async def claim(self, task_id: str, owner: str) -> Task | None:
-        """Take a run that is open or whose holder is gone; None if it is not."""
+    async def claim(
+        self, task_id: str, owner: str, *, takes_back: bool = False
+    ) -> Task | None:
+        """Take a run that is open or whose holder is gone; None if it is not.
+
+        `takes_back`: also one that this owner itself holds, from before a restart.
+        """
         ...
 
-    async def claimable(self, owner: str, limit: int) -> Sequence[str]:
+    async def left_behind(self, owner: str) -> Sequence[str]:
+        """The runs that this owner holds: after a restart, those it was working on."""
+        ...
+
+    async def claimable(self, limit: int) -> Sequence[str]:
         """Runs to claim, the oldest first: open ones, and those left by a crash."""
         ...
 
     async def record(self, task: Task, said: Sequence[Payload]) -> None:
-        """Keep how far a claimed run is. Conflict if another process took it over."""
+        """Keep how far a claimed run is. TakenOver if another process has it."""
         ...
 
     async def heartbeat(self, task: Task) -> bool:
         """Say that the run is alive; whether somebody asked to cancel it.
 
-        Conflict if another process took it over.
+        TakenOver if another process has it.
         """
         ...
 

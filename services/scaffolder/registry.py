@@ -43,7 +43,7 @@ class Registry:
 
 
 def load(extra: Iterable[object] = ()) -> Registry:
-    """The built-in actions, those of installed plugins, and those of `extra` modules."""
+    """The built-in actions, those of installed plugins, and those of `extra`."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(actions.BuiltIn())

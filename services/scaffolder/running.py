@@ -11,7 +11,14 @@ from typing import Any, Protocol
 
 from services.scaffolder.inputs import condition_holds
 from services.scaffolder.journal import Journal, patiently
-from services.scaffolder.model import STEP_ENDED, StepRecord, Task, TaskEvent, now
+from services.scaffolder.model import (
+    STEP_ENDED,
+    StepRecord,
+    TakenOver,
+    Task,
+    TaskEvent,
+    now,
+)
 from services.scaffolder.stepping import EARLIER_FAILURE, RunScene, StepRun
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError
@@ -52,15 +59,21 @@ class Run:
 
     async def save(self) -> None:
         """Keep the state, and say what happened since the last time."""
-        await patiently(self._journal.flush)
         said, self._said = self._said, []
-        await patiently(lambda: self._keeper.record(self._task, said))
+        flushed = patiently(self._journal.flush)
+        recorded = patiently(lambda: self._keeper.record(self._task, said))
+        if self._task.has_ended:
+            # Who reads the log until the run has ended must find its last line there.
+            await flushed
+            await recorded
+        else:
+            await asyncio.gather(flushed, recorded)
 
     async def go(self) -> None:
         """Run what is left to run, and end the task.
 
         Raises:
-            Conflict: if another process took the task over: then it is not ours.
+            TakenOver: if another process has the task: then it is not ours.
             CancelledError: if it is told to stop; `cancelled` ends the task then.
         """
         steps = self._task.spec["steps"]
@@ -99,9 +112,9 @@ class Run:
             if not work.done():
                 work.cancel()
                 await asyncio.wait({work})
-        if work.cancelled():
-            raise asyncio.CancelledError
         error = work.exception()
+        if isinstance(error, TakenOver):
+            raise error
         if error is not None:
             self._fail(record, error)
         record.ended_at = now()
@@ -149,7 +162,11 @@ class Run:
         else:
             task.status, task.error = "failed", failed.error
         # Of no use any more, and the less is kept the better.
-        task.secrets = None if task.status == "completed" else task.secrets
+        task.secrets = None
+        if failed is None:
+            task.checkpoints.clear()
+            for record in task.steps:
+                record.output = {}
         self._complete(failed)
         self._say(RunCompleted if failed is None else RunFailed)
         await self.save()
@@ -170,7 +187,7 @@ class Run:
         )
 
     async def _output(self) -> dict[str, Any]:
-        """The template's output; links and texts whose `if` does not hold are left out."""
+        """The template's output, without links and texts whose `if` does not hold."""
         given = self._task.spec.get("output") or {}
         made = await self._scene.rendered(given, self._scene.context())
         for group in ("links", "text"):
@@ -210,5 +227,3 @@ def _told(error: BaseException) -> tuple[str, str]:
     """An error's name and message, as people see them."""
     name = error.name if isinstance(error, CallboardError) else type(error).__name__
     return name, str(error) or name
-
-

@@ -15,7 +15,7 @@ from services.scaffolder.model import StepRecord, Task
 from services.scaffolder.redaction import Redactor, differing
 from services.scaffolder.registry import Registry
 from services.scaffolder.workspace import Workspace
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.scaffolder import StepStatus
 
 FALSE_CONDITION = "its if condition was false"
@@ -50,7 +50,7 @@ class RunScene:
             "steps": {
                 record.id: {"output": record.output}
                 for record in self.task.steps
-                if record.status == "completed"
+                if record.status == "completed" or record.output
             },
             "user": self.task.spec.get("user") or {},
             "environment": environment,
@@ -210,6 +210,8 @@ async def _performed(action: Action, context: ActionContext) -> None:
         if not work.done():
             work.cancel()
             await asyncio.wait({work})
+    if work.cancelled():
+        raise CallboardError(f"The action {action.id} stopped by itself")
     work.result()
 
 

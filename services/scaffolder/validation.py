@@ -61,7 +61,8 @@ def problems(schema: Mapping[str, Any], instance: Any) -> list[Problem]:
     try:
         validator = _Validator(schema, registry=Registry())
         found = sorted(
-            validator.iter_errors(instance), key=lambda error: list(map(str, error.path))
+            validator.iter_errors(instance),
+            key=lambda error: list(map(str, error.path)),
         )
     except (SchemaError, Unresolvable, TypeError, AttributeError) as error:
         raise Invalid(f"schema: it is no JSON Schema: {error}") from error
@@ -147,11 +148,13 @@ _MESSAGES: dict[str, Callable[[ValidationError], str]] = {
     "maxItems": lambda error: (
         f"does not meet maximum length of {error.validator_value}"
     ),
-    "additionalProperties": lambda error: ", ".join(
-        f'is not allowed to have the additional property "{name}"'
-        for name in _extra(error)
-    )
-    or error.message,
+    "additionalProperties": lambda error: (
+        ", ".join(
+            f'is not allowed to have the additional property "{name}"'
+            for name in _extra(error)
+        )
+        or error.message
+    ),
 }
 
 

@@ -113,6 +113,7 @@ def tree(root: Path) -> list[Path]:
 
 
 def is_executable(path: Path) -> bool:
+    """Whether anybody may execute the file."""
     return bool(path.stat().st_mode & _EXECUTABLE)
 
 
@@ -129,6 +130,8 @@ def copy_tree(source: Path, workspace: Workspace, target: str) -> int:
         size += path.stat().st_size
         if size > TREE_LIMIT:
             raise TooLarge(f"Over the limit of {TREE_LIMIT} bytes")
-        relative = (PurePosixPath(target) / path.relative_to(source).as_posix()).as_posix()
+        relative = (
+            PurePosixPath(target) / path.relative_to(source).as_posix()
+        ).as_posix()
         workspace.write(relative, path.read_bytes(), executable=is_executable(path))
     return len(paths)

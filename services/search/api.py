@@ -4,7 +4,8 @@
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -34,10 +35,12 @@ from shared.kit.web import caller_of, json_response, sse, sse_frame
 
 SUGGESTIONS, MOST_SUGGESTIONS = 8, 25
 LONGEST_QUERY = 8_000
+LONGEST_KEPT = 100_000
 
 
 def add_routes(app: FastAPI) -> None:
     """`app.state` must hold `alias`, `owners`, `tags` and `tokens`."""
+    app.state.answers = Answers()
     app.add_route("/query", query, methods=["GET"])
     app.add_route("/suggest", suggest, methods=["GET"])
     app.add_route("/snapshot/checksum", checksum, methods=["GET"])
@@ -47,10 +50,17 @@ def add_routes(app: FastAPI) -> None:
 async def query(request: Request) -> Response:
     """GET /query: a page of results that the caller may see."""
     begun = time.perf_counter()
-    readable = readable_by(caller_of(request))
-    question = parse_question(_pairs(request), readable=readable)
-    found = await handlers.search(_alias(request), question)
-    body = orjson.dumps(_page(question, found, request.app.state.tags))
+    conditions = _conditions(caller_of(request))
+    answers: Answers = request.app.state.answers
+    live = _alias(request).answering
+    key = (live.name, live.commits, conditions, request.scope["query_string"])
+    body = answers.get(key)
+    if body is None:
+        readable = _condition(conditions)
+        question = parse_question(_pairs(request), readable=readable)
+        found = await live.index.find(question)
+        body = orjson.dumps(_page(question, found, request.app.state.tags))
+        answers.put(key, body)
     QUERY_SECONDS.observe(time.perf_counter() - begun)
     return json_response(body)
 
@@ -66,12 +76,12 @@ async def suggest(request: Request) -> Response:
     found = Found(0, ())
     if term.words:
         question = Question(
-            term, readable=readable_by(principal), limit=limit, within="title"
+            term, readable=readable_by(principal), limit=2 * limit, within="title"
         )
         found = await handlers.search(_alias(request), question)
     tags: Tags = request.app.state.tags
     body = {
-        "suggestions": [_suggestion(hit) for hit in found.hits],
+        "suggestions": _suggestions(found.hits)[:limit],
         "preTag": tags.pre,
         "postTag": tags.post,
     }
@@ -104,9 +114,43 @@ async def rebuild_index(request: Request) -> Response:
 
 def readable_by(principal: Principal) -> Condition | None:
     """What the policy's decision lets the caller see; None means everything."""
+    return _condition(_conditions(principal))
+
+
+def _conditions(principal: Principal) -> bytes | None:
     if principal.decision == "allow":
         return None
-    return criteria_condition(principal.conditions)
+    return orjson.dumps(principal.conditions)
+
+
+@lru_cache(maxsize=1024)
+def _condition(conditions: bytes | None) -> Condition | None:
+    if conditions is None:
+        return None
+    return criteria_condition(orjson.loads(conditions))
+
+
+class Answers:
+    """The last answers, kept while the index stays as it is.
+
+    People page back and forth and ask the same; the key holds what they may see.
+    """
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._kept: dict[Hashable, bytes] = {}
+
+    def get(self, key: Hashable) -> bytes | None:
+        """The answer to exactly this, if it is still here."""
+        return self._kept.get(key)
+
+    def put(self, key: Hashable, body: bytes) -> None:
+        """Keep an answer, in place of the oldest."""
+        if len(body) > LONGEST_KEPT:
+            return
+        if len(self._kept) >= self._most:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = body
 
 
 def _alias(request: Request) -> Alias:
@@ -132,7 +176,7 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
 def _page(question: Question, found: Found, tags: Tags) -> dict[str, Any]:
     first = question.page * question.limit
     page: dict[str, Any] = {"numberOfResults": found.total}
-    if first + question.limit < found.total:
+    if question.limit and first + question.limit < found.total:
         page["nextPageCursor"] = cursor_of(question.page + 1)
     if question.page:
         page["previousPageCursor"] = cursor_of(question.page - 1)
@@ -150,6 +194,15 @@ def _page(question: Question, found: Found, tags: Tags) -> dict[str, Any]:
         for number, hit in enumerate(found.hits, 1)
     ]
     return page
+
+
+def _suggestions(hits: Iterable[Hit]) -> list[dict[str, Any]]:
+    """A page and its first section often share a title: one line is enough."""
+    lines: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for hit in hits:
+        key = (hit.type, hit.ref, str(hit.document["title"]))
+        lines.setdefault(key, _suggestion(hit))
+    return list(lines.values())
 
 
 def _suggestion(hit: Hit) -> dict[str, Any]:
@@ -170,15 +223,11 @@ def _sum(value: Sum) -> dict[str, Any]:
 
 
 def _proof(proof: Rebuilt) -> dict[str, Any]:
-    agreement = proof.agreement
+    parts = proof.agreements.items()
     return {
-        "equal": agreement.reached,
-        "entities": _sum(agreement.entities),
-        "sites": _sum(agreement.sites),
-        "live": {
-            "entities": _sum(proof.live_entities),
-            "sites": _sum(proof.live_sites),
-        },
+        "equal": all(agreement.reached for _, agreement in parts),
+        **{name: _sum(agreement.ours) for name, agreement in parts},
+        "live": {name: _sum(value) for name, value in proof.live.items()},
         "seconds": round(proof.seconds, 3),
     }
 

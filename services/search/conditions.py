@@ -51,8 +51,11 @@ NOTHING = Has(())
 
 
 def mark(name: str, key: str, value: Any = ABSENT) -> str:
-    """The token that says: `key` is there, or has this value."""
-    return f"{name}:{key}" if value is ABSENT else f"{name}:{key}={_plain(value)}"
+    """The token that says: `key` is there, or has this value. Case is folded."""
+    place = f"{name}:{key}".lower()
+    if value is ABSENT:
+        return place
+    return f"{place}={_plain(value.lower() if isinstance(value, str) else value)}"
 
 
 def _plain(value: Any) -> str:

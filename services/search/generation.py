@@ -41,6 +41,8 @@ class Generation:
         self.index = index
         self.ledger = ledger
         self.complete = complete
+        #: Counts commits: an answer is good until the next one.
+        self.commits = 0
         self._lock = asyncio.Lock()
 
     @classmethod
@@ -60,6 +62,7 @@ class Generation:
             if not news:
                 return 0
             await self.index.replace(await self._groups(news))
+            self.commits += 1
             for change in news:
                 self._note(change)
             return len(news)

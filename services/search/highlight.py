@@ -51,7 +51,8 @@ def highlights(
 
 def _marked(text: str, pattern: re.Pattern[str], tags: Tags) -> tuple[str, int]:
     if text.isascii():
-        return pattern.subn(rf"{tags.pre}\g<0>{tags.post}", text)
+        pre, post = tags.pre, tags.post
+        return pattern.subn(lambda match: f"{pre}{match[0]}{post}", text)
     # Matched on the folded text, cut out of the written one.
     plain, places = _folded_places(text)
     parts: list[str] = []

@@ -15,10 +15,11 @@ from services.search.settings import Settings
 from services.search.snapshots import SnapshotOwners
 from shared.kit import logs
 from shared.kit.auth import PrincipalTokens
-from shared.kit.bus import KafkaBus
+from shared.kit.bus import Bus, KafkaBus
 from shared.kit.calls import ServiceCalls
 from shared.kit.serve import serve
 from shared.kit.web import make_app
+from shared.kit.workers import SharedWork
 
 NAME = "search"
 
@@ -49,10 +50,17 @@ def create_app(
             stack.push_async_callback(alias.close)
             if alias.put_aside is not None:
                 logs.get_logger(NAME).error("index_rebuilt", reason=alias.put_aside)
-            looks = Looks(alias, app.state.owners, settings.look_seconds)
+            bus = await stack.enter_async_context(KafkaBus(settings.kafka))
+            hearing = _listening(app, settings, bus) if hears else None
+            looks = Looks(
+                alias,
+                app.state.owners,
+                settings.look_seconds,
+                hearing.joined.is_set if hearing else lambda: True,
+            )
             await stack.enter_async_context(looks)
-            if hears:
-                await stack.enter_async_context(_hearing(app, settings))
+            if hearing is not None:
+                await stack.enter_async_context(hearing)
             yield
 
     async def index_answers() -> None:
@@ -67,20 +75,17 @@ def create_app(
     return app
 
 
-@asynccontextmanager
-async def _hearing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    async with KafkaBus(settings.kafka) as bus:
-        work = shared_work(
-            app.state.alias,
-            app.state.owners,
-            settings.kafka,
-            bus,
-            batch=settings.batch,
-            within=settings.within,
-        )
-        app.state.checks["events"] = work.check
-        async with work:
-            yield
+def _listening(app: FastAPI, settings: Settings, bus: Bus) -> SharedWork:
+    work = shared_work(
+        app.state.alias,
+        app.state.owners,
+        settings.kafka,
+        bus,
+        batch=settings.batch,
+        within=settings.within,
+    )
+    app.state.checks["events"] = work.check
+    return work
 
 
 def main() -> None:

@@ -216,13 +216,13 @@ def _bracketed(name: str) -> tuple[str, list[str]]:
 
 
 def page_size(text: str, longest: int, *, field: str = "pageLimit") -> int:
-    """The number of results wanted.
+    """The number of results wanted; none is a way to ask for the total alone.
 
     Raises:
-        Invalid: unless it is a whole number from 1 to `longest`.
+        Invalid: unless it is a whole number up to `longest`.
     """
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise Invalid(f"{field}: must be a whole number from 1, not {text[:20]!r}")
+    if not text.isascii() or not text.isdigit():
+        raise Invalid(f"{field}: must be a whole number, not {text[:20]!r}")
     if int(text) > longest:
         raise Invalid(f'{field}: The page limit "{text}" is greater than "{longest}"')
     return int(text)

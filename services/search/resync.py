@@ -6,7 +6,7 @@ differs is written.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from services.search.alias import Alias
@@ -33,46 +33,57 @@ TOMB_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """Ours beside theirs."""
+class Part:
+    """What one owner holds: compared and repaired without asking the other one."""
 
-    entities: Sum
-    sites: Sum
-    owner_entities: Sum
-    owner_sites: Sum
+    name: str
+    ours: Callable[[Ledger], Sum]
+    theirs: Callable[[Owners], Awaitable[Sum]]
+    changes: Callable[[Generation, Owners], AsyncIterator[Change]]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Ours beside theirs, of one part."""
+
+    ours: Sum
+    theirs: Sum
 
     @property
     def reached(self) -> bool:
-        """Whether the index shows exactly what the owners hold."""
-        return self.entities == self.owner_entities and self.sites == self.owner_sites
+        """Whether the index shows exactly what the owner holds."""
+        return self.ours == self.theirs
 
 
-async def compare(generation: Generation, owners: Owners) -> Agreement:
-    """Ask the owners for their checksums and put ours beside them.
+async def compare(generation: Generation, owners: Owners, part: Part) -> Agreement:
+    """Ask the owner for its checksum and put ours beside it.
 
     Raises:
-        Unavailable: if an owner does not answer.
+        Unavailable: if the owner does not answer.
     """
-    theirs = await owners.entity_sum()
-    their_sites = await owners.site_sum()
-    ledger = generation.ledger
-    return Agreement(ledger.entity_sum, ledger.site_sum, theirs, their_sites)
+    theirs = await part.theirs(owners)
+    return Agreement(part.ours(generation.ledger), theirs)
 
 
 async def repair(
-    generation: Generation, owners: Owners, agreement: Agreement
+    generation: Generation, owners: Owners, part: Part
 ) -> AsyncIterator[int]:
     """Write what differs; yields how many changes were applied after each batch.
 
     Events may arrive meanwhile: a state that changed since the walk began is left to
     them.
     """
-    if agreement.entities != agreement.owner_entities:
-        async for done in _apply(generation, _entity_changes(generation, owners)):
-            yield done
-    if agreement.sites != agreement.owner_sites:
-        async for done in _apply(generation, _site_changes(generation, owners)):
-            yield done
+    batch: list[Change] = []
+    size = 0
+    async for change in part.changes(generation, owners):
+        batch.append(change)
+        if isinstance(change, SitePut):
+            size += sum(len(section.text) for section in change.sections)
+        if len(batch) >= BATCH or size >= BATCH_TEXT:
+            yield await generation.apply(batch)
+            batch, size = [], 0
+    if batch:
+        yield await generation.apply(batch)
 
 
 async def _entity_changes(
@@ -114,39 +125,40 @@ async def _site_changes(
             yield SiteGone(ref)
 
 
-async def _apply(
-    generation: Generation, changes: AsyncIterator[Change]
-) -> AsyncIterator[int]:
-    batch: list[Change] = []
-    size = 0
-    async for change in changes:
-        batch.append(change)
-        if isinstance(change, SitePut):
-            size += sum(len(section.text) for section in change.sections)
-        if len(batch) >= BATCH or size >= BATCH_TEXT:
-            yield await generation.apply(batch)
-            batch, size = [], 0
-    if batch:
-        yield await generation.apply(batch)
+ENTITIES = Part(
+    "entities",
+    lambda ledger: ledger.entity_sum,
+    lambda owners: owners.entity_sum(),
+    _entity_changes,
+)
+SITES = Part(
+    "sites",
+    lambda ledger: ledger.site_sum,
+    lambda owners: owners.site_sum(),
+    _site_changes,
+)
+PARTS = (ENTITIES, SITES)
 
 
-async def catch_up(alias: Alias, owners: Owners) -> int:
-    """Bring the live generation up to its owners; how many changes that took.
+async def catch_up(alias: Alias, owners: Owners, part: Part) -> int:
+    """Bring a part of the live generation up to its owner; how many changes it took.
+
+    The generation answers from when it has the entities: pages follow.
 
     Raises:
-        Unavailable: if an owner does not answer; what was applied stays.
+        Unavailable: if the owner does not answer; what was applied stays.
     """
     generation, total = alias.live, 0
     for _ in range(TRIES):
-        agreement = await compare(generation, owners)
-        if agreement.reached:
+        if (await compare(generation, owners, part)).reached:
             break
-        async for done in repair(generation, owners, agreement):
+        async for done in repair(generation, owners, part):
             total += done
-    await generation.forget_tombs(time.time() - TOMB_SECONDS)
-    # The owners may be moving faster than their snapshots can be walked; the rest
-    # comes by events, and the next look compares again.
-    await alias.completed(generation)
+    # The owner may be moving faster than its snapshot can be walked; the rest comes
+    # by events, and the next look compares again.
+    if part is ENTITIES:
+        await alias.completed(generation)
+        await generation.forget_tombs(time.time() - TOMB_SECONDS)
     return total
 
 
@@ -161,11 +173,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The proof: checksums of the new index, of the old one, and of the owners."""
+    """The proof: of each part, by name, the new index beside its owner, and the old."""
 
-    agreement: Agreement
-    live_entities: Sum
-    live_sites: Sum
+    agreements: Mapping[str, Agreement]
+    live: Mapping[str, Sum]
     seconds: float
 
 
@@ -181,36 +192,46 @@ async def rebuild(
         Unavailable: if an owner is away, or agreement was not reached; the live index
             stays as it was.
     """
-    begun, done = clock(), 0
+    begun = clock()
     rising = await alias.begin()
     try:
-        for _ in range(TRIES):
-            agreement = await compare(rising, owners)
-            total = agreement.owner_entities.count + agreement.owner_sites.count
-            yield Progress("reading", done, total)
-            if agreement.reached:
-                break
-            async for applied in repair(rising, owners, agreement):
-                done += applied
-                yield Progress("reading", done, total)
-        yield Progress("proving", done, done)
-        agreement = await _proven(rising, agreement)
-        live = alias.live.ledger
-        old = (live.entity_sum, live.site_sum)
+        for part in PARTS:
+            async for step in _filled(rising, owners, part):
+                yield step
+        agreements = await _proven(rising, owners)
+        live = {part.name: part.ours(alias.live.ledger) for part in PARTS}
         await alias.switch()
     except BaseException:
         await alias.abandon()
         raise
-    yield Rebuilt(agreement, *old, clock() - begun)
+    yield Rebuilt(agreements, live, clock() - begun)
 
 
-async def _proven(rising: Generation, agreement: Agreement) -> Agreement:
-    """The agreement again, counted in the index itself and not in our books."""
-    counted = Ledger.of(await rising.index.holdings())
-    same = (counted.entity_sum, counted.site_sum) == (
-        agreement.owner_entities,
-        agreement.owner_sites,
-    )
-    if not same:
-        raise Unavailable("The new index does not agree with its owners; kept the old")
-    return agreement
+async def _filled(
+    rising: Generation, owners: Owners, part: Part
+) -> AsyncIterator[Progress]:
+    done = 0
+    for _ in range(TRIES):
+        agreement = await compare(rising, owners, part)
+        yield Progress(part.name, done, agreement.theirs.count)
+        if agreement.reached:
+            return
+        async for applied in repair(rising, owners, part):
+            done += applied
+            yield Progress(part.name, done, max(done, agreement.theirs.count))
+
+
+async def _proven(rising: Generation, owners: Owners) -> dict[str, Agreement]:
+    """Counted in the index itself and not in our books, beside the owners' sums."""
+    for _ in range(TRIES):
+        counted = Ledger.of(await rising.index.holdings())
+        found = {
+            part.name: Agreement(part.ours(counted), await part.theirs(owners))
+            for part in PARTS
+        }
+        if all(agreement.reached for agreement in found.values()):
+            return found
+        for part in PARTS:
+            async for _done in repair(rising, owners, part):
+                pass
+    raise Unavailable("The new index does not agree with its owners; kept the old")

@@ -13,9 +13,11 @@ the latest built first.
 
 `GET /sites/{namespace}/{kind}/{name}` -> a state, and `docs_of` (the ref asked for;
 `entity_ref` differs when `backstage.io/techdocs-entity` points elsewhere), then
-`description`, `nav: [{title, path, children, href?}]` (`path` null for sections
-and for links, which have `href`), `pages: [{path, title, edit_url}]`, `log` (lines of
-the failed build). A state is `{entity_ref, status, title, site, commit, repository, repository_url,
+`description`, `nav: [{title, path, children, href?}]` (`path` null for sections and
+for links, which have `href`), `pages: [{path, title, edit_url}]`, `log` (lines of the
+failed build).
+
+A state is `{entity_ref, status, title, site, commit, repository, repository_url,
 built_at, page_count, warnings, error, failed_at, failed_commit}`. `status` is `built`,
 `failed` (`error` says why; `site` is the last good one or null), `building` (the first
 build is due) or `none`.

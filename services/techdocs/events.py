@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
 
@@ -20,8 +20,8 @@ from shared.contracts.events import payload_of
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
 from shared.kit import logs
-from shared.kit.bus import Bus
-from shared.kit.workers import SharedWork
+from shared.kit.bus import Bus, MemoryBus, Record
+from shared.kit.workers import Handler, SharedWork
 
 T = TypeVar("T")
 GROUP = "techdocs"
@@ -32,10 +32,8 @@ COLLECT_SECONDS = 600.0
 UNUSED_SECONDS = 3600.0
 
 
-def shared_work(
-    records: Records, bootstrap: str, bus: Bus, nudge: Callable[[], None]
-) -> SharedWork:
-    """The consumer group `techdocs`; `nudge` wakes the builders."""
+def handlers(records: Records, nudge: Callable[[], None]) -> dict[str, Handler]:
+    """What is done with the events of each topic; `nudge` wakes the builders."""
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
         changes = [_payload(envelope, EntityChange) for envelope in envelopes]
@@ -49,9 +47,44 @@ def shared_work(
                 if await repository_pushed(push, records):
                     nudge()
 
-    return SharedWork(
-        GROUP, bootstrap, {ENTITY_CHANGED: entities, GIT_PUSH: pushes}, bus
-    )
+    return {ENTITY_CHANGED: entities, GIT_PUSH: pushes}
+
+
+class HandedOver:
+    """The twin of `SharedWork` on a bus in memory: events come as they are sent."""
+
+    def __init__(self, bus: MemoryBus, given: Mapping[str, Handler]) -> None:
+        self._bus = bus
+        self._given = given
+        self.joined = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        for topic, handler in self._given.items():
+            self._bus.subscribe(topic, self._one(handler))
+        self.joined.set()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.joined.clear()
+
+    async def check(self) -> None:
+        """It is always at work."""
+
+    @staticmethod
+    def _one(handler: Handler) -> Callable[[Record], Awaitable[None]]:
+        async def handle(record: Record) -> None:
+            await handler([record.envelope()])
+
+        return handle
+
+
+def shared_work(
+    bootstrap: str, bus: Bus, given: Mapping[str, Handler]
+) -> SharedWork | HandedOver:
+    """The consumer group `techdocs`, on the log or on its twin."""
+    if isinstance(bus, MemoryBus):
+        return HandedOver(bus, given)
+    return SharedWork(GROUP, bootstrap, given, bus)
 
 
 def _payload(envelope: Envelope, kind: type[T]) -> T:

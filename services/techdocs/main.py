@@ -3,13 +3,15 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
+from motor.motor_asyncio import AsyncIOMotorCollection
 
 from services.techdocs import measures
 from services.techdocs.api import backstage, portal, snapshot
 from services.techdocs.api.rooms import Rooms
-from services.techdocs.events import Looks, shared_work
+from services.techdocs.events import Looks, handlers, shared_work
 from services.techdocs.handlers.builds import Workshop
 from services.techdocs.handlers.documented import Resync
 from services.techdocs.handlers.progress import Progress
@@ -26,7 +28,7 @@ from services.techdocs.store.records import MongoRecords
 from services.techdocs.store.sources import GitAndFolders
 from shared.kit import logs
 from shared.kit.auth import PrincipalTokens
-from shared.kit.bus import KafkaBus
+from shared.kit.bus import Bus, KafkaBus
 from shared.kit.calls import ServiceCalls
 from shared.kit.config import PortalConfig, load_config
 from shared.kit.git import RepositoryMirrors
@@ -36,12 +38,22 @@ from shared.kit.serve import serve
 from shared.kit.web import make_app
 
 NAME = "techdocs"
+Table = AsyncIOMotorCollection[dict[str, Any]]
 
 
 def create_app(
-    settings: Settings | None = None, *, catalog: Catalog | None = None
+    settings: Settings | None = None,
+    *,
+    catalog: Catalog | None = None,
+    bus: Bus | None = None,
+    table: Table | None = None,
 ) -> FastAPI:
-    """The techdocs service; `catalog` takes the place of the real one over HTTP."""
+    """The techdocs service.
+
+    `catalog` takes the place of the real one over HTTP, `table` of the collection in
+    the configured store, `bus` of the event log; a `MemoryBus` also brings the events
+    that the service hears.
+    """
     settings = settings or Settings()
     config = load_config(settings.config, os.environ)
     secret = settings.service_secret.get_secret_value()
@@ -52,7 +64,15 @@ def create_app(
             calls = ServiceCalls(secret, NAME, settings.urls())
             await stack.enter_async_context(calls)
             owner = catalog or CatalogOverHttp(calls)
-            await _open(stack, app, settings, config, owner)
+            log: Bus = KafkaBus(settings.kafka) if bus is None else bus
+            if isinstance(log, KafkaBus):
+                await stack.enter_async_context(log)
+            sites = table
+            if sites is None:
+                client = connect(settings.mongodb)
+                stack.callback(client.close)
+                sites = database(client, NAME)["sites"]
+            await _open(stack, app, settings, config, (owner, log, sites))
             yield
 
     app = make_app(NAME, lifespan=lifespan)
@@ -67,13 +87,10 @@ async def _open(
     app: FastAPI,
     settings: Settings,
     config: PortalConfig,
-    catalog: Catalog,
+    given: tuple[Catalog, Bus, Table],
 ) -> None:
     """Start everything, in the order in which it is needed."""
-    bus = await stack.enter_async_context(KafkaBus(settings.kafka))
-    client = connect(settings.mongodb)
-    stack.callback(client.close)
-    table = database(client, NAME)["sites"]
+    catalog, bus, table = given
     relay = await stack.enter_async_context(Relay(table, bus))
     records = MongoRecords(
         table,
@@ -92,7 +109,7 @@ async def _open(
         finished=_finished,
     )
     await stack.enter_async_context(queue)
-    work = shared_work(records, settings.kafka, bus, queue.nudge)
+    work = shared_work(settings.kafka, bus, handlers(records, queue.nudge))
     await stack.enter_async_context(work)
     await stack.enter_async_context(
         Looks(

@@ -8,6 +8,7 @@ never not at all.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -107,12 +108,12 @@ class Relay:
             except (CallboardError, PyMongoError) as error:
                 self._log.warning("outbox_waits", error=str(error))
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                pass
-            else:
-                self._wake.clear()
+            # Not `wait_for`: in Python 3.11 it may lose a cancellation that meets its
+            # result (python/cpython#86296), and this task would never end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            self._wake.clear()
 
 
 def _wire(value: Any) -> bytes:

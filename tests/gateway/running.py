@@ -86,6 +86,7 @@ class StandIn:
                 Route("/endless", self.endless),
                 Route("/hanging", self.hanging),
                 Route("/large", self.large),
+                Route("/broken", self.broken),
                 Route("/refused", self.refused),
                 Route(
                     "/{path:path}",
@@ -150,6 +151,13 @@ class StandIn:
         async def chunks() -> AsyncIterator[bytes]:
             for _ in range(64):
                 yield b"x" * 65536
+
+        return StreamingResponse(chunks(), media_type="text/plain")
+
+    async def broken(self, _: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"x" * 1000
+            raise ConnectionResetError
 
         return StreamingResponse(chunks(), media_type="text/plain")
 

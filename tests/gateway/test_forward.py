@@ -105,6 +105,12 @@ async def test_large_answers_stream_through(ask, robot) -> None:
     assert len(answer.content) == 64 * 65536
 
 
+async def test_an_answer_that_breaks_off_is_not_taken_for_whole(ask, robot) -> None:
+    """The client sees a broken connection, as it would without the gateway."""
+    with pytest.raises(httpx.RemoteProtocolError):
+        await ask.get("/api/catalog/broken", headers=robot)
+
+
 @pytest.mark.parametrize("path", ["/api/scaffolder/endless", "/api/search/hanging"])
 async def test_a_client_that_leaves_ends_the_request(
     ask: httpx.AsyncClient, robot, stand_in: StandIn, path: str

@@ -1,25 +1,40 @@
 """The policy: its Rego tests, the route table, decisions, `/authorize`."""
 
+import contextlib
+import os
 import re
+import shutil
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from regopy import Interpreter
 
+from deploy.embedded import engines
 from services.gateway.model import Decision, Identity, PolicyInput
 from services.gateway.policy.guard import PolicyGuard
-from services.gateway.policy.rego import RegoPolicy, decision_of, interpreter, result_of
+from services.gateway.policy.opa import OpaPolicy
+from services.gateway.policy.question import Questions, decision_of
+from services.gateway.policy.rego import RegoPolicy, interpreter, result_of
 from services.gateway.policy.routes import ROUTES, RouteTable
 from services.gateway.settings import POLICIES
 from shared.contracts.errors import Unavailable
+from tests.waiting import until_now
 
 ANN = PolicyInput(
     "user:default/ann", "user", ("user:default/ann", "group:default/a"), "x"
 )
 RULE = re.compile(r"^(test_\w+) if", re.MULTILINE)
 PACKAGE = re.compile(r"^package ([\w.]+)", re.MULTILINE)
+
+
+def rego(*platform_team: str) -> RegoPolicy:
+    """The default policy."""
+    return RegoPolicy(POLICIES, Questions(enabled=True, platform_team=platform_team))
 
 
 def rego_tests() -> list[tuple[str, str]]:
@@ -94,7 +109,7 @@ def test_what_a_route_needs(plugin, method, path, permission) -> None:
 
 async def test_the_policy_knows_every_permission_of_the_table() -> None:
     """A typing error in the table or in the policy would lock everybody out."""
-    policy = RegoPolicy(POLICIES, enabled=True, platform_team=["group:default/a"])
+    policy = rego("group:default/a")
     for _, _, permission in (row for rows in ROUTES.values() for row in rows):
         decision = await policy.decide(
             PolicyInput(ANN.subject, "user", ANN.ownership, permission)
@@ -105,13 +120,13 @@ async def test_the_policy_knows_every_permission_of_the_table() -> None:
 
 async def test_a_switched_off_policy_allows_everything() -> None:
     """`permission.enabled: false`."""
-    policy = RegoPolicy(POLICIES, enabled=False)
+    policy = RegoPolicy(POLICIES, Questions(enabled=False))
     assert (await policy.decide(ANN)).result == "allow"
 
 
 async def test_the_platform_team_is_compared_without_case() -> None:
     """As all refs."""
-    policy = RegoPolicy(POLICIES, enabled=True, platform_team=["Group:default/A"])
+    policy = rego("Group:default/A")
     asked = PolicyInput(ANN.subject, "user", ANN.ownership, "callboard.search.rebuild")
     assert (await policy.decide(asked)).result == "allow"
 
@@ -119,10 +134,10 @@ async def test_the_platform_team_is_compared_without_case() -> None:
 def test_a_policy_that_does_not_compile_is_told_at_start(tmp_path: Path) -> None:
     """With the name of what is wrong, before the first request."""
     with pytest.raises(Unavailable, match="No policy files"):
-        RegoPolicy(tmp_path, enabled=True)
+        RegoPolicy(tmp_path, Questions(enabled=True))
     (tmp_path / "broken.rego").write_text("package callboard.authz\n\ndecision := {")
     with pytest.raises(Unavailable, match=r"broken|compile"):
-        RegoPolicy(tmp_path, enabled=True)
+        RegoPolicy(tmp_path, Questions(enabled=True))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +154,7 @@ async def test_a_policy_without_an_answer_means_no(tmp_path: Path, source) -> No
     """Nothing is allowed by a policy that does not say so."""
     (tmp_path / "odd.rego").write_text(source)
     with pytest.raises(Unavailable):
-        await RegoPolicy(tmp_path, enabled=True).decide(ANN)
+        await RegoPolicy(tmp_path, Questions(enabled=True)).decide(ANN)
 
 
 @pytest.mark.parametrize("found", [None, [], {}, {"result": 1}])
@@ -171,9 +186,69 @@ async def test_the_same_question_is_asked_once() -> None:
     assert policy.asked == 2
 
 
+async def test_an_old_answer_is_asked_again() -> None:
+    """A server's policy may have changed meanwhile."""
+    policy = CountingPolicy()
+    guard = PolicyGuard(policy, seconds=0)
+    ann = Identity("user:default/ann", "user", ("user:default/ann",))
+    for _ in range(2):
+        await guard.decision(ann, "catalog.entity.read")
+    assert policy.asked == 2
+
+
+@pytest.fixture(scope="module")
+def opa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real OPA server with our policies."""
+    binary = shutil.which(os.environ.get("CALLBOARD_TEST_OPA", "opa"))
+    if binary is None:
+        pytest.skip("no `opa` on the path (or in CALLBOARD_TEST_OPA)")
+    port = engines.free_port()
+    log = tmp_path_factory.mktemp("opa") / "log"
+    command = [binary, "run", "--server", f"--addr=127.0.0.1:{port}", str(POLICIES)]
+    address = f"http://127.0.0.1:{port}"
+    with log.open("wb") as out, subprocess.Popen(command, stderr=out) as process:
+
+        def answers() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return httpx.get(f"{address}/health").status_code == 200
+            return False
+
+        until_now(answers, 20, "OPA")
+        yield address
+        process.terminate()
+
+
+async def test_an_opa_server_decides_alike(opa: str) -> None:
+    """The same files, the same questions, the same answers."""
+    questions = Questions(enabled=True, platform_team=["group:default/a"])
+    embedded = RegoPolicy(POLICIES, questions)
+    permissions = {row[2] for rows in ROUTES.values() for row in rows}
+    people = [
+        ("user:default/ann", "user", ("user:default/ann", "group:default/a")),
+        ("user:default/bob", "user", ("user:default/bob",)),
+        ("user:development/guest", "guest", ("user:development/guest",)),
+        ("service:x", "service", ()),
+    ]
+    async with OpaPolicy(opa, questions) as server:
+        for permission in sorted(permissions | {"nobody.knows.this"}):
+            for subject, kind, ownership in people:
+                asked = PolicyInput(subject, kind, ownership, permission)
+                there, here = await server.decide(asked), await embedded.decide(asked)
+                assert there == here, asked
+                assert there.conditions == here.conditions
+
+
+async def test_an_opa_server_that_is_away_means_no() -> None:
+    """Whoever asks, whatever for: 503, never yes."""
+    questions = Questions(enabled=False)
+    async with OpaPolicy("http://127.0.0.1:9", questions) as policy:
+        with pytest.raises(Unavailable):
+            await policy.decide(ANN)
+
+
 async def test_a_decision_is_fast() -> None:
     """The first request of a reader waits for it: a few milliseconds at most."""
-    policy = RegoPolicy(POLICIES, enabled=True, platform_team=["group:default/p"])
+    policy = rego("group:default/p")
     await policy.decide(ANN)
     began = time.perf_counter()
     for _ in range(50):

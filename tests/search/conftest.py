@@ -1,6 +1,6 @@
 """The search service in this process, between owners in memory and a real broker."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from services.search.main import create_app
 from services.search.settings import Settings
+from tests.conftest import SECRET
 from tests.search.fakes import MemoryOwners
 
 NOWHERE = "http://127.0.0.1:1"
@@ -19,36 +20,29 @@ def owners() -> MemoryOwners:
     return MemoryOwners()
 
 
-@pytest.fixture
-def make_settings(data: Path, secret: str) -> Callable[..., Settings]:
-    """Settings of a search service that keeps its index in the test's folder."""
-
-    def make(**given: object) -> Settings:
-        values: dict[str, object] = {
-            "kafka": "127.0.0.1:1",
-            "mongodb": "mongodb://127.0.0.1:1",
-            "config": data / "none.yaml",
-            "data": data,
-            "service_secret": secret,
-            "port": 0,
-            "CALLBOARD_SEARCH_LOOK_SECONDS": 0.2,
-            **{
-                f"{name}_url": NOWHERE
-                for name in ("gateway", "catalog", "scaffolder", "techdocs", "search")
-            },
-            **given,
-        }
-        return Settings(**values)
-
-    return make
+def settings_of(folder: Path, **given: object) -> Settings:
+    """Settings of a search service that keeps its index in a test's folder."""
+    values: dict[str, object] = {
+        "kafka": "127.0.0.1:1",
+        "mongodb": "mongodb://127.0.0.1:1",
+        "config": folder / "none.yaml",
+        "data": folder,
+        "service_secret": SECRET,
+        "port": 0,
+        "CALLBOARD_SEARCH_LOOK_SECONDS": 0.05,
+        **{
+            f"{name}_url": NOWHERE
+            for name in ("gateway", "catalog", "scaffolder", "techdocs", "search")
+        },
+        **given,
+    }
+    return Settings(**values)
 
 
 @pytest.fixture
-async def app(
-    make_settings: Callable[..., Settings], owners: MemoryOwners
-) -> AsyncIterator[FastAPI]:
+async def app(data: Path, owners: MemoryOwners) -> AsyncIterator[FastAPI]:
     """The running service, without an event log."""
-    app = create_app(make_settings(), owners=owners, hears=False)
+    app = create_app(settings_of(data), owners=owners, hears=False)
     async with app.router.lifespan_context(app):
         yield app
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from services.search.main import create_app
 from services.search.model import Section
 from tests.builders import component, template, user
+from tests.search.conftest import settings_of
 from tests.search.fakes import MemoryOwners
 from tests.search.test_index import PUBLIC_OR_OWNED, RESTRICTED
 from tests.waiting import until
@@ -32,7 +34,8 @@ async def filled(
     owners.put(
         user("ann", profile={"displayName": "Ann Lee", "email": "a@example.com"})
     )
-    owners.publish("component:default/web", "s1", Section("g/", "Guide", "xylophone"))
+    pages = Section("g/", "Guide", "xylophone"), Section("g/#guide", "Guide", "bells")
+    owners.publish("component:default/web", "s1", *pages)
     held = app.state.alias.live.ledger
     await until(lambda: len(held.entities) == 11 and held.sites, what="the index")
     return http
@@ -70,6 +73,16 @@ async def test_a_page(filled: httpx.AsyncClient, principal_headers: Headers) -> 
     assert [result["rank"] for result in last["results"]] == [7]
     assert last["previousPageCursor"] == "MQ=="
     assert "nextPageCursor" not in last
+
+
+async def test_a_total_alone(
+    filled: httpx.AsyncClient, principal_headers: Headers
+) -> None:
+    """A page of no results tells how many there are."""
+    answer = await filled.get(
+        "/query?term=shop&pageLimit=0", headers=principal_headers()
+    )
+    assert answer.json() == {"numberOfResults": 7, "results": []}
 
 
 async def test_document_texts(
@@ -154,6 +167,8 @@ async def test_suggestions(
     found = (await filled.get("/suggest?term=servcie", headers=headers)).json()
     assert found["suggestions"][0]["title"] == "New Service"
     assert (await filled.get("/suggest", headers=headers)).json()["suggestions"] == []
+    found = (await filled.get("/suggest?term=guide", headers=headers)).json()
+    assert [each["title"] for each in found["suggestions"]] == ["Guide"]
     answer = await filled.get("/suggest?term=shop&limit=3", headers=headers)
     assert len(answer.json()["suggestions"]) == 3
     assert (await filled.get("/suggest?limit=99", headers=headers)).status_code == 400
@@ -195,11 +210,11 @@ async def test_rebuild_tells_its_progress(
 
 
 async def test_while_the_first_index_is_built(
-    make_settings: Any, principal_headers: Headers, owners: MemoryOwners
+    data: Path, principal_headers: Headers, owners: MemoryOwners
 ) -> None:
     """Until there is something to find, the answer is: ask again soon."""
     owners.away = True
-    app = create_app(make_settings(), owners=owners, hears=False)
+    app = create_app(settings_of(data), owners=owners, hears=False)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://s") as http:

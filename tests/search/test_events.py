@@ -1,27 +1,30 @@
 """From the event log to the index, on a real broker."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 import pytest
+import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 from fastapi import FastAPI
 
 from services.search.main import create_app
 from services.search.model import Section
-from services.search.settings import Settings
 from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.techdocs import SiteBuilt
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, dead
 from shared.kit.bus import KafkaBus
+from shared.kit.web import run_checks
 from tests.builders import component
+from tests.search.conftest import settings_of
 from tests.search.fakes import MemoryOwners, asked
 from tests.waiting import until
 
 DOCS = {"annotations": {"backstage.io/techdocs-ref": "dir:."}, "uid": "u1"}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 CAUSE = Cause(kind="push")
 
 
@@ -42,21 +45,36 @@ def created(name: str, revision: int = 1, **metadata: Any) -> tuple[str, bytes]:
     return ref, told(payload, ref)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def owners() -> MemoryOwners:
+    return MemoryOwners()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bus(kafka: str) -> AsyncIterator[KafkaBus]:
     async with KafkaBus(kafka) as bus:
         yield bus
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def heard(
-    kafka: str, make_settings: Callable[..., Settings], owners: MemoryOwners
+    kafka: str, tmp_path_factory: pytest.TempPathFactory, owners: MemoryOwners
 ) -> AsyncIterator[FastAPI]:
-    """The service with an event log, and looks too rare to help it."""
-    settings = make_settings(kafka=kafka, CALLBOARD_SEARCH_LOOK_SECONDS=3600)
+    """The service with an event log, and looks too rare to help it.
+
+    One for all tests here: a group takes seconds to be joined again.
+    """
+    folder = tmp_path_factory.mktemp("search")
+    settings = settings_of(folder, kafka=kafka, CALLBOARD_SEARCH_LOOK_SECONDS=3600)
     app = create_app(settings, owners=owners)
     async with app.router.lifespan_context(app):
         await until(lambda: app.state.alias.live.complete, what="the first look")
+
+        async def joined() -> bool:
+            states = await run_checks(app.state.checks)
+            return states["events"] == "ok"
+
+        await until(joined, 30, "the group")
         yield app
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from services.search import resync
 from services.search.alias import Alias
 from services.search.highlight import Tags
 from services.search.index.embedded import opener
 from services.search.model import Section
-from services.search.resync import Progress, Rebuilt, catch_up, rebuild
+from services.search.resync import ENTITIES, PARTS, Progress, Rebuilt, rebuild
 from shared.contracts.errors import Conflict, Unavailable
 from tests.builders import component
 from tests.search.fakes import MemoryOwners, asked, entity_put
@@ -35,6 +36,10 @@ def owners() -> MemoryOwners:
     return owners
 
 
+async def catch_up(alias: Alias, owners: MemoryOwners) -> int:
+    return sum([await resync.catch_up(alias, owners, part) for part in PARTS])
+
+
 async def total(alias: Alias, term: str = "") -> int:
     return (await alias.answering.index.find(asked(term))).total
 
@@ -52,6 +57,14 @@ async def test_nothing_is_answered_before_the_first_agreement(
         _ = alias.answering
     owners.away = False
     assert await catch_up(alias, owners) == 3
+    assert await total(alias) == 3
+
+
+async def test_pages_follow(alias: Alias, owners: MemoryOwners) -> None:
+    """Entities are answered for before techdocs has handed out its pages."""
+    await resync.catch_up(alias, owners, ENTITIES)
+    assert await total(alias) == 2
+    assert await catch_up(alias, owners) == 1
     assert await total(alias) == 3
 
 
@@ -108,8 +121,9 @@ async def test_rebuild_proves_and_switches(alias: Alias, owners: MemoryOwners) -
     steps = [step async for step in rebuild(alias, owners)]
     proof = steps[-1]
     assert isinstance(proof, Rebuilt)
-    assert proof.agreement.reached
-    assert proof.agreement.entities == proof.live_entities == await owners.entity_sum()
+    assert all(agreement.reached for agreement in proof.agreements.values())
+    assert proof.agreements["entities"].ours == await owners.entity_sum()
+    assert proof.live["entities"] == await owners.entity_sum()
     assert any(isinstance(step, Progress) and step.done for step in steps)
     assert alias.live is not old
     assert await total(alias, "xylophone") == 1
@@ -123,7 +137,7 @@ async def test_changes_during_a_rebuild_are_in_both(
     """Nothing that is told while a rebuild goes on is lost by the switch."""
     await catch_up(alias, owners)
     async for step in rebuild(alias, owners):
-        if isinstance(step, Progress) and step.step == "reading" and not step.done:
+        if isinstance(step, Progress) and step.step == "entities" and not step.done:
             put = owners.put(component("new", {"description": "meanwhile"}))
             await alias.apply([put])
             assert await total(alias, "meanwhile") == 1

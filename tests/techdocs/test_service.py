@@ -1,26 +1,245 @@
-"""The whole service on the real engines: from a push to a page."""
+"""The whole service: from an event to a page, and what happens when things fail."""
 
+import asyncio
 import json
-import time
+from pathlib import Path
+from typing import Any
 
+from services.techdocs.model import CHANGED
 from shared.contracts.techdocs import SiteBuilt, SiteFailed
+from shared.contracts.topics import DOCS_BUILT, GIT_PUSH, dead
+from shared.kit.bus import KafkaBus, LiveReader, Record
 from tests.builders import component
-from tests.techdocs.conftest import SITE, Running
+from tests.techdocs.installation import SITE, Installation, Running
 from tests.waiting import until
+
+REF = "component:default/box-office"
+NAME = "box-office"
 
 
 async def test_an_entity_with_docs_gets_a_site(techdocs: Running) -> None:
     """An entity-changed event is enough: the site is built, told of and readable."""
     techdocs.host.commit("box", SITE)
-    ref = await techdocs.document("box-office")
-    state = await techdocs.built("box-office")
+    await techdocs.document(NAME)
+    state = await techdocs.built(NAME)
     assert state["title"] == "Box office"
     assert [item["title"] for item in state["nav"]] == ["Home", "Guide"]
-    [told] = await until(lambda: techdocs.told(ref), what="docs-built")
+    [told] = await until(lambda: techdocs.told(REF), what="docs-built")
     assert told.type == SiteBuilt.TYPE
-    assert told.data["site"] == state["site"]
-    assert told.data["pages"] == 2
-    page = (await techdocs.get("/pages/default/component/box-office/guide")).json()
+    assert (told.data["site"], told.data["pages"]) == (state["site"], 2)
+    page = (await techdocs.get(f"/pages/default/component/{NAME}/guide")).json()
     assert "xylophone" in page["html"]
     assert page["commit"] == state["commit"]
     assert page["previous"] == {"path": "", "title": "Home"}
+    assert [item["id"] for item in page["toc"]] == ["guide", "install"]
+
+
+async def test_a_push_to_the_docs_is_shown(techdocs: Running) -> None:
+    """The new text is there, told once; a push elsewhere builds nothing."""
+    techdocs.host.commit("box", SITE)
+    await techdocs.document(NAME)
+    first = await techdocs.built(NAME)
+    await techdocs.push("box", {"src/a.py": "x = 1\n"})
+    await techdocs.push("box", {"docs/index.md": "# Box office\n\nNew words.\n"})
+    await until(lambda: len(techdocs.told(REF)) == 2, 20)
+    page = (await techdocs.get(f"/pages/default/component/{NAME}")).json()
+    assert "New words" in page["html"]
+    assert page["site"] != first["site"]
+    # Going back to what was there costs no build: the site is still published.
+    await techdocs.push("box", {"docs/index.md": SITE["docs/index.md"]})
+    await techdocs.built(NAME, site=first["site"])
+
+
+async def test_a_failed_build_keeps_the_last_good_site(techdocs: Running) -> None:
+    """Readers keep their pages, and everybody is told why, until it is mended."""
+    techdocs.host.commit("box", SITE)
+    await techdocs.document(NAME)
+    good = await techdocs.built(NAME)
+    await techdocs.push("box", {"mkdocs.yml": "site_name: [broken\n"})
+    state = await techdocs.built(NAME, status="failed")
+    assert "mkdocs.yml: is not valid YAML" in state["error"]
+    assert state["site"] == good["site"]
+    assert state["log"][-1].startswith("error: Failed to build the docs page")
+    page = await techdocs.get(f"/pages/default/component/{NAME}/guide")
+    assert page.status_code == 200
+    await until(lambda: len(techdocs.told(REF)) == 2)
+    failed = techdocs.told(REF)[1]
+    assert (failed.type, failed.data["site"]) == (SiteFailed.TYPE, good["site"])
+    assert failed.data["error"] == state["error"]
+    await techdocs.push("box", {"mkdocs.yml": SITE["mkdocs.yml"]})
+    await techdocs.built(NAME, status="built", error=None, site=good["site"])
+    await until(lambda: len(techdocs.told(REF)) == 3)
+
+
+async def test_an_annotation_that_leads_nowhere_is_told(techdocs: Running) -> None:
+    """The reason names the annotation or the host, on the page and in the event."""
+    elsewhere = {"backstage.io/techdocs-ref": "url:https://elsewhere.example/a/b"}
+    await techdocs.document(NAME, **elsewhere)
+    state = await techdocs.built(NAME, status="failed")
+    assert "elsewhere.example" in state["error"]
+    await techdocs.document(NAME, **{"backstage.io/techdocs-ref": "nonsense"})
+    found = "backstage.io/techdocs-ref: 'nonsense' must be of the form type:target"
+    await techdocs.built(NAME, error=found)
+
+
+async def test_docs_of_another_entity_are_shown(techdocs: Running) -> None:
+    """`techdocs-entity` leads to the other's pages; its own static files are none."""
+    techdocs.host.commit("box", SITE)
+    await techdocs.document(NAME)
+    await techdocs.built(NAME)
+    alias = {"backstage.io/techdocs-entity": REF}
+    change = techdocs.catalog.put(component("till"), **alias)
+    await techdocs.tell(change, change.entity_ref)
+    state = await techdocs.state("till")
+    assert (state["entity_ref"], state["docs_of"]) == (REF, "component:default/till")
+    page = await techdocs.get("/pages/default/component/till/guide")
+    assert "xylophone" in page.json()["html"]
+    static = await techdocs.get("/static/docs/default/component/till/index.html")
+    assert static.status_code == 404
+
+
+async def test_docs_that_are_gone_are_withdrawn(techdocs: Running) -> None:
+    """Without its annotation, or deleted, an entity has no docs, and that is told."""
+    techdocs.host.commit("box", SITE)
+    for name in ("one", "two"):
+        await techdocs.document(name)
+        await techdocs.built(name)
+    bare = techdocs.catalog.put(component("one"), **{"backstage.io/techdocs-ref": ""})
+    await techdocs.tell(bare, bare.entity_ref)
+    gone = techdocs.catalog.delete("component:default/two")
+    await techdocs.tell(gone, gone.entity_ref)
+    for name in ("one", "two"):
+        answer = await techdocs.get(f"/sites/default/component/{name}")
+        assert answer.status_code == 404
+        events = await _told(techdocs, f"component:default/{name}", 2)
+        assert events[1].data["site"] is None
+    # It comes back when the entity does.
+    await techdocs.document("two")
+    await techdocs.built("two")
+
+
+async def _told(techdocs: Running, ref: str, count: int) -> Any:
+    await until(lambda: len(techdocs.told(ref)) == count, 20, f"{count} events")
+    return techdocs.told(ref)
+
+
+async def test_pushes_while_building_are_one_more_build(techdocs: Running) -> None:
+    """However many pushes come meanwhile, the last text is shown at the end."""
+    techdocs.host.commit("box", SITE)
+    await techdocs.document(NAME)
+    for number in range(5):
+        text = f"# Box office\n\nText number {number}.\n"
+        await techdocs.push("box", {"docs/index.md": text})
+
+    async def last() -> bool:
+        page = await techdocs.get(f"/pages/default/component/{NAME}")
+        return page.status_code == 200 and "number 4" in page.json()["html"]
+
+    await until(last, 20)
+    assert len(await _settled(techdocs)) <= 4
+
+
+async def _settled(techdocs: Running) -> Any:
+    records = techdocs.app.state.rooms.records
+
+    async def idle() -> bool:
+        return await records.waiting() == 0
+
+    await until(idle, 20)
+    return techdocs.told(REF)
+
+
+async def test_what_was_missed_is_found_at_start(
+    installation: Installation,
+) -> None:
+    """Entities, deletions and pushes that nobody told are repaired from the owners."""
+    installation.host.commit("box", SITE)
+    async with installation.start() as techdocs:
+        for name in (NAME, "other"):
+            await techdocs.document(name)
+            await techdocs.built(name)
+    installation.host.commit("box", {"docs/guide.md": "# Guide\n\nmarimba\n"})
+    installation.catalog.delete("component:default/other")
+    async with installation.start() as techdocs:
+
+        async def repaired() -> bool:
+            page = await techdocs.get(f"/pages/default/component/{NAME}/guide")
+            return "marimba" in page.text and not await techdocs.state("other")
+
+        await until(repaired, 20)
+
+
+async def test_an_unfinished_build_is_taken_up_at_once(
+    installation: Installation,
+) -> None:
+    """The claim of a process that died is its successor's, without waiting."""
+    installation.host.commit("box", SITE)
+    async with installation.start() as techdocs:
+        await techdocs.document(NAME)
+        await techdocs.built(NAME)
+    installation.catalog.away = True
+    async with installation.start() as techdocs:
+        records = techdocs.app.state.rooms.records
+        await records.ask([REF], CHANGED)
+        installation.host.commit(
+            "box", {"docs/index.md": "# Box office\n\nUnfinished.\n"}
+        )
+        # As a killed process leaves it: claimed, with a lease that runs on.
+        await records._all.update_one(
+            {"_id": REF},
+            {
+                "$set": {
+                    "due": 1,
+                    "lease_token": "former-life",
+                    "lease_by": records._owner,
+                    "lease_until": 9e12,
+                }
+            },
+        )
+
+        async def shown() -> bool:
+            page = await techdocs.get(f"/pages/default/component/{NAME}")
+            return "Unfinished" in page.text
+
+        await until(shown, 20)
+
+
+async def test_on_the_real_log(installation: Installation, kafka: str) -> None:
+    """Events arrive by Kafka, answers leave by it, and poison stops nothing."""
+    said: list[Record] = []
+
+    async def hear(records: Any) -> None:
+        said.extend(records)
+
+    installation.host.commit("box", SITE)
+    topics = [DOCS_BUILT, dead(GIT_PUSH)]
+    async with KafkaBus(kafka) as bus, LiveReader(kafka, topics, hear) as reader:
+        await asyncio.wait_for(reader.reading.wait(), 20)
+        async with installation.start(bus, kafka=kafka) as techdocs:
+
+            async def ready() -> bool:
+                return (await techdocs.client.get("/readyz")).status_code == 200
+
+            await until(ready, 40, "techdocs is ready")
+            await bus.publish(GIT_PUSH, "x", b"{poison")
+            await techdocs.document(NAME)
+            await techdocs.built(NAME)
+            await techdocs.push("box", {"docs/guide.md": "# Guide\n\nmarimba\n"})
+            await until(lambda: _types(said).count(SiteBuilt.TYPE) == 2, 30)
+            await until(lambda: any(r.topic == dead(GIT_PUSH) for r in said), 10)
+
+
+def _types(said: list[Record]) -> list[str]:
+    found = [json.loads(record.value) for record in said if record.topic == DOCS_BUILT]
+    return [event["type"] for event in found if event["subject"] == REF]
+
+
+async def test_docs_in_a_folder_are_built(techdocs: Running, tmp_path: Path) -> None:
+    """A `file:` location's docs are built when the entity is there."""
+    folder = tmp_path / "local"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "index.md").write_text("# Local words\n")
+    place = {"backstage.io/managed-by-location": f"file:{folder}/catalog-info.yaml"}
+    await techdocs.document("local", **place)
+    state = await techdocs.built("local")
+    assert (state["commit"], state["title"]) == (None, "local")

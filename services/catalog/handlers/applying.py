@@ -158,7 +158,7 @@ def after_of(
     cause: Cause,
 ) -> StoredEntity | None:
     """What a candidate makes of an entity; None: nothing changes."""
-    own = (candidate.parent,) if candidate.parent else ()
+    own = candidate.parents
     now = datetime.now(UTC)
     if held is None:
         identity = str(uuid.uuid4())

@@ -135,7 +135,7 @@ class _Ingestion:
         self._lost.update((key[0], ref) for ref in missing)
         for candidate in found.candidates:
             if candidate.entity["kind"] == "Location":
-                self._locations[candidate.ref] = candidate
+                self._merge(self._locations, candidate)
             else:
                 self._waiting.append(candidate)
         await self._refuse(found)
@@ -154,12 +154,20 @@ class _Ingestion:
         waiting, self._waiting = self._waiting, []
         unique: dict[str, Candidate] = {}
         for candidate in waiting:
-            first = unique.setdefault(candidate.ref, candidate)
-            if first is not candidate:
-                self._foreign.append(candidate)
+            self._merge(unique, candidate)
         self._foreign += await self._applier.upsert(
             list(unique.values()), self._cause_of
         )
+
+    def _merge(self, into: dict[str, Candidate], candidate: Candidate) -> None:
+        """Gather a candidate; the same file's again only has one parent more."""
+        first = into.get(candidate.ref)
+        if first is None:
+            into[candidate.ref] = candidate
+        elif first.location == candidate.location:
+            into[candidate.ref] = first.merged(candidate)
+        else:
+            self._foreign.append(candidate)
 
     def _drop_unnamed(self) -> None:
         """What Location entities name no longer is lost, with the state of its file."""
@@ -242,9 +250,11 @@ class _Ingestion:
 
     def _complain(self, candidate: Candidate) -> None:
         """Put a conflict into the state of the file that lost it."""
-        key = (candidate.parent or "", candidate.location)
-        state = self._states.get(key)
-        if state is not None:
+        for parent in candidate.parents:
+            key = (parent, candidate.location)
+            state = self._states.get(key)
+            if state is None:
+                continue
             item = conflict_item(candidate, self._known.get(candidate.ref))
             self._states[key] = replace(
                 state, digest=None, errors=(*state.errors, item)

@@ -142,7 +142,7 @@ async def preview(catalog: Catalog, location: LocationRef) -> list[Candidate]:
     root = Root(location, frozenset(), datetime.now(UTC))
     reading = catalog.sources.reading(location)
     own = location_entity(location, reading.links(location))
-    seen = {own.ref}
+    seen = {own.ref: own.location}
     emitted: dict[str, list[Candidate]] = {}
     async for found in Walk(root, reading, catalog.rules, None).whole():
         problems: list[CallboardError] = [item.error for item in found.refusals]
@@ -151,9 +151,12 @@ async def preview(catalog: Catalog, location: LocationRef) -> list[Candidate]:
         if problems:
             raise problems[0]
         for candidate in found.candidates:
-            if candidate.ref in seen:
+            first = seen.get(candidate.ref)
+            if first is not None and first != candidate.location:
                 raise Invalid(f"{candidate.ref}: is declared twice")
-            seen.add(candidate.ref)
+            if first is not None:
+                continue
+            seen[candidate.ref] = candidate.location
             emitted.setdefault(found.target.parent, []).append(candidate)
     return _in_order(own, emitted)
 

@@ -199,7 +199,7 @@ class Walk:
         includes: tuple[Place, ...] = ()
         if state is not None and not composed and digest == state.digest:
             return Found(target, replace(state, etag=etag), unchanged=True)
-        parsed = await self._compute(documents, fetched.body)
+        parsed = await self._parsed(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
         if composed:
             contents, includes, digest = await self._included(target, parsed, fetched)
@@ -220,6 +220,12 @@ class Walk:
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
         return Found(target, fresh, candidates, refusals)
+
+    async def _parsed(self, target: Target, fetched: Fetched) -> list[Any]:
+        try:
+            return await self._compute(documents, fetched.body)
+        except Invalid as error:
+            raise Invalid(f"{target.location}: {error.message}") from error
 
     async def _compute(
         self, work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
@@ -244,6 +250,9 @@ class Walk:
         seen: set[str] = {target.parent}
         for document in parsed:
             item = candidate(document, context, contents)
+            if isinstance(item, Refusal) and item.ref is None:
+                told = Invalid(f"{target.location}: {item.error.message}")
+                item = Refusal(None, told)
             if isinstance(item, Candidate) and item.ref in seen:
                 # A file that holds its own parent would keep itself alive.
                 item = Refusal(None, Invalid(f"{item.ref}: is declared twice"))

@@ -27,7 +27,7 @@ class Context:
 
     location: LocationRef
     origin: LocationRef
-    parent: str | None
+    parent: str
     rules: Rules
     links: Mapping[str, str] = field(default_factory=dict)
 
@@ -41,9 +41,13 @@ class Candidate:
     relations: tuple[Relation, ...]
     location: str
     origin: str
-    parent: str | None
+    parents: tuple[str, ...]
     etag: str
     errors: tuple[Mapping[str, Any], ...] = ()
+
+    def merged(self, other: "Candidate") -> "Candidate":
+        """The same, emitted by those that emit `other` too."""
+        return replace(self, parents=tuple(dict.fromkeys(self.parents + other.parents)))
 
     def with_items(self, items: tuple[Mapping[str, Any], ...]) -> "Candidate":
         """The same with these items in its status."""
@@ -157,7 +161,7 @@ def candidate(
         relations=relations,
         location=str(context.location),
         origin=str(context.origin),
-        parent=context.parent,
+        parents=(context.parent,),
         etag=etag,
     )
 
@@ -190,7 +194,7 @@ def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidat
         relations=(),
         location=ref,
         origin=ref,
-        parent=None,
+        parents=(),
         etag=etag_of(entity, ()),
     )
 

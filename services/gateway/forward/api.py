@@ -108,37 +108,18 @@ class Forwarder:
     async def _answer(
         self, plugin: str, rest: str, scope: Scope, receive: Receive, reply: "_Reply"
     ) -> None:
-        given: hdr.Headers = scope["headers"]
-        method: str = scope["method"]
-        body = RequestBody(given, receive, self._limit)
-        identity = await self._identity(scope, given, plugin, rest)
-        permission = self._routes.permission(plugin, method, rest)
-        decision = await self._guard.decision(identity, permission)
-        if decision.result == "deny":
-            raise Forbidden(decision.reason or f"Not allowed: {permission}")
-        sent = hdr.to_service(given)
-        sent.append((HEADER, self._principal(identity, permission, decision)))
-        sent += _trace(given)
-        upstream = self._upstreams[plugin]
-        below = _below(scope)
+        body = RequestBody(scope["headers"], receive, self._limit)
+        sent = await self._admitted(plugin, rest, scope)
+        upstream, below = self._upstreams[plugin], _below(scope)
         if unquote(below.partition("?")[0]) != rest:
             # What was judged must be what the service gets: no hidden slashes.
             raise NotFound("There is nothing at this path")
         url = URL(upstream + below, encoded=True)
-        if method not in SAFE:
-            # The trail of who asked for what change; what came of it are events.
-            self._log.info(
-                "change_requested",
-                subject=identity.subject,
-                permission=permission,
-                method=method,
-                path=f"/api/{plugin}{rest}",
-                correlation=sent[-1][1],
-            )
         task = asyncio.current_task()
         watch = _ClientWatch(receive, body, task)
+        back = _Back(plugin, upstream, reply)
         try:
-            await self._pass(method, url, sent, body, _Back(plugin, upstream, reply))
+            await self._pass(scope["method"], url, sent, body, back)
         except asyncio.CancelledError:
             if not watch.gone or task is None:
                 raise
@@ -146,6 +127,31 @@ class Forwarder:
             task.uncancel()
         finally:
             watch.stop()
+
+    async def _admitted(
+        self, plugin: str, rest: str, scope: Scope
+    ) -> list[tuple[str, str]]:
+        """The headers that the service gets; raises if the caller may not ask it."""
+        given: hdr.Headers = scope["headers"]
+        method: str = scope["method"]
+        identity = await self._identity(scope, given, plugin, rest)
+        permission = self._routes.permission(plugin, method, rest)
+        decision = await self._guard.decision(identity, permission)
+        if decision.result == "deny":
+            raise Forbidden(decision.reason or f"Not allowed: {permission}")
+        trace = _trace(given)
+        if method not in SAFE and not permission.endswith(".read"):
+            # The trail of who asked for what change; what came of it are events.
+            self._log.info(
+                "change_requested",
+                subject=identity.subject,
+                permission=permission,
+                method=method,
+                path=f"/api/{plugin}{rest}",
+                correlation=trace[-1][1],
+            )
+        principal = self._principal(identity, permission, decision)
+        return [*hdr.to_service(given), (HEADER, principal), *trace]
 
     async def _identity(
         self, scope: Scope, given: hdr.Headers, plugin: str, rest: str

@@ -4,6 +4,9 @@ What decides is who one is and what counts as one's own, so a change of groups i
 another question, and nothing here has to be invalidated.
 """
 
+import math
+import time
+
 from prometheus_client import Histogram
 
 from services.gateway.model import Decision, Identity, PolicyInput
@@ -20,26 +23,32 @@ _Key = tuple[str, str, tuple[str, ...], str]
 
 
 class PolicyGuard:
-    """`Guard` over any `Policy`."""
+    """`Guard` over any `Policy`.
 
-    def __init__(self, policy: Policy) -> None:
+    `seconds` is how long an answer counts: for ever of a policy that cannot change
+    while this process runs.
+    """
+
+    def __init__(self, policy: Policy, *, seconds: float = math.inf) -> None:
         self._policy = policy
-        self._known: dict[_Key, Decision] = {}
+        self._seconds = seconds
+        self._known: dict[_Key, tuple[float, Decision]] = {}
 
     async def decision(self, identity: Identity, permission: str) -> Decision:
         """What the policy says; raises Unavailable when it cannot be asked."""
         key = (identity.subject, identity.kind, identity.ownership, permission)
         found = self._known.get(key)
-        if found is None:
-            question = PolicyInput(
-                subject=identity.subject,
-                kind=identity.kind,
-                ownership=identity.ownership,
-                permission=permission,
-            )
-            with DECIDING.time():
-                found = await self._policy.decide(question)
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[key] = found
-        return found
+        if found is not None and found[0] > time.monotonic():
+            return found[1]
+        question = PolicyInput(
+            subject=identity.subject,
+            kind=identity.kind,
+            ownership=identity.ownership,
+            permission=permission,
+        )
+        with DECIDING.time():
+            decision = await self._policy.decide(question)
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[key] = (time.monotonic() + self._seconds, decision)
+        return decision

@@ -4,31 +4,26 @@ The same files and the same question as an OPA server's; the bundle is compiled 
 """
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from regopy import Input, Interpreter, Output, RegoError
 
 from services.gateway.model import Decision, PolicyInput
+from services.gateway.policy.question import PACKAGE, RULE, Questions, decision_of
 from shared.contracts.errors import Unavailable
 
-QUERY = "decision = data.callboard.authz.decision"
+QUERY = f"{RULE} = data.{PACKAGE}.{RULE}"
 
 
 class RegoPolicy:
-    """`Policy` over compiled Rego; `enabled` and `platform_team` go with each question.
+    """`Policy` over compiled Rego.
 
     Raises Unavailable at start when a file does not compile, naming it.
     """
 
-    def __init__(
-        self, folder: Path, *, enabled: bool, platform_team: Sequence[str] = ()
-    ) -> None:
-        self._settings = {
-            "enabled": enabled,
-            "platform_team": [ref.lower() for ref in platform_team],
-        }
+    def __init__(self, folder: Path, questions: Questions) -> None:
+        self._questions = questions
         compiler = interpreter(folder)
         self._bundle = compiler.build(QUERY, [])
         if not self._bundle.ok():
@@ -37,17 +32,10 @@ class RegoPolicy:
 
     async def decide(self, question: PolicyInput) -> Decision:
         """One decision; a fraction of a millisecond, so not worth a thread."""
-        asked = {
-            "subject": question.subject,
-            "kind": question.kind,
-            "ownership": list(question.ownership),
-            "permission": question.permission,
-            **self._settings,
-        }
         try:
             # Nothing awaits between the two calls: one input at a time.
-            self._run.set_input(Input(asked))
-            found = result_of(self._run.query_bundle(self._bundle), "decision")
+            self._run.set_input(Input(self._questions.document(question)))
+            found = result_of(self._run.query_bundle(self._bundle), RULE)
         except RegoError as error:
             raise Unavailable("The policy could not be evaluated") from error
         return decision_of(found)
@@ -63,22 +51,6 @@ def result_of(output: Output, name: str) -> Any:
         return json.loads(str(output))["bindings"][name] if output.ok() else None
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def decision_of(found: Any) -> Decision:
-    """The decision in the policy's answer.
-
-    Raises:
-        Unavailable: if it is no answer: then nothing is allowed.
-    """
-    result = found.get("result") if isinstance(found, Mapping) else None
-    if result == "conditional" and isinstance(found.get("conditions"), Mapping):
-        return Decision("conditional", found["conditions"])
-    if result == "allow":
-        return Decision("allow")
-    if result == "deny":
-        return Decision("deny", reason=str(found.get("reason") or ""))
-    raise Unavailable("The policy gave no decision")
 
 
 def interpreter(folder: Path, *, tests: bool = False) -> Interpreter:

@@ -4,7 +4,7 @@ The address is the whole state, so that a list can be shared. Backstage's own sp
 (`filters[kind]=component`) is understood, and written back in the short one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -37,12 +37,21 @@ TEXT_FIELDS = "metadata.name,metadata.title,metadata.description"
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose list it is: refs that count as their own, refs that they starred."""
+
+    own: tuple[str, ...] = ()
+    starred: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogQuery:
     """What the reader wants listed; `chosen` are the ticked values of each facet."""
 
     kind: str = "component"
     chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
     own: bool = False
+    starred: bool = False
     text: str = ""
     sort: str = "name"
     page: int = 1
@@ -65,6 +74,7 @@ class CatalogQuery:
                 if name in many
             ),
             own="own" in many or many.get("user") == ["owned"],
+            starred="starred" in many or many.get("user") == ["starred"],
             text=" ".join(many.get("text", []))[:100],
             sort=sort if sort.removeprefix("-") in SORTS else "name",
             page=int(page) if page.isdigit() and len(page) < 7 and int(page) else 1,
@@ -103,6 +113,8 @@ class CatalogQuery:
         pairs += [(name, value) for name, values in self.chosen for value in values]
         if self.own:
             pairs.append(("own", "1"))
+        if self.starred:
+            pairs.append(("starred", "1"))
         if self.text:
             pairs.append(("text", self.text))
         if self.sort != "name":
@@ -112,9 +124,9 @@ class CatalogQuery:
         return f"{path}?{urlencode(pairs, safe=':/')}" if pairs else path
 
     def statements(
-        self, ownership: Collection[str], leave_out: Collection[str] = ()
+        self, reader: Reader, leave_out: Collection[str] = ()
     ) -> list[tuple[str, str]]:
-        """The API's `filter`, as the one parameter it is, or as none at all."""
+        """The API's `filter` parameters: one, none, or one for each star."""
         found: list[str] = []
         if self.kind != ALL_KINDS and "kind" not in leave_out:
             found.append(f"kind={self.kind}")
@@ -123,10 +135,13 @@ class CatalogQuery:
             if name in leave_out:
                 values = ()
             if name == "owner" and self.own:
-                mine = [ref for ref in ownership if not values or ref in values]
+                mine = [ref for ref in reader.own if not values or ref in values]
                 values = mine or [NOBODY]
             found += [f"{field}={value}" for value in values]
-        return [("filter", ",".join(found))] if found else []
+        if not self.starred:
+            return [("filter", ",".join(found))] if found else []
+        kind = "" if self.kind == ALL_KINDS or "kind" in leave_out else self.kind
+        return _any_of(reader.starred, kind, found)
 
     def search(self) -> list[tuple[str, str]]:
         """The API's parameters of the text filter."""
@@ -141,6 +156,20 @@ class CatalogQuery:
         """The API's parameter of the order."""
         direction = "desc" if self.sort.startswith("-") else "asc"
         return ("orderField", f"{SORTS[self.sort.removeprefix('-')]},{direction}")
+
+
+def _any_of(
+    refs: Iterable[str], kind: str, found: Sequence[str]
+) -> list[tuple[str, str]]:
+    """A filter for each ref, with all the rest; of none, one that nothing matches."""
+    rest = [each for each in found if not each.startswith("kind=")]
+    filters = []
+    for ref in refs:
+        of_kind, namespace, name = split_ref(ref)
+        if not kind or kind == of_kind:
+            names = [f"metadata.namespace={namespace}", f"metadata.name={name}"]
+            filters.append(("filter", ",".join([f"kind={of_kind}", *names, *rest])))
+    return filters or [("filter", f"relations.ownedBy={NOBODY}")]
 
 
 def facet_of(

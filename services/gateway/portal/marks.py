@@ -24,7 +24,8 @@ def marked(text: str, pre: str, post: str) -> Markup:
 
 def snippet(text: str, pre: str, post: str) -> Markup:
     """A few lines around the first found word; the beginning if there is none."""
-    flat = " ".join(text.split())
+    # Headings in documentation end with the sign of their permanent link.
+    flat = " ".join(text.replace("¶", " ").split())
     at = flat.find(pre) if pre else -1
     start = max(0, at - BEFORE)
     if start:

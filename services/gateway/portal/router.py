@@ -56,6 +56,7 @@ from services.gateway.portal.pages import (
     graph,
     home,
     preferences,
+    register,
     runs,
     search,
     settings,
@@ -84,6 +85,7 @@ PAGES: tuple[APIRouter, ...] = (
     create.router,
     template_form.router,
     runs.router,
+    register.router,
     search.router,
     settings.router,
     status.router,
@@ -92,11 +94,16 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def make_portal(
-    api: Api, sessions: Sessions, users: Users, *, organization: str = "Callboard"
+    api: Api,
+    sessions: Sessions,
+    users: Users,
+    *,
+    organization: str = "Callboard",
+    frame: Frame | None = None,
 ) -> FastAPI:
-    """The portal for these ports; all templates and assets are read here, once."""
+    """The portal for these ports; without a `frame`, templates are read here, once."""
     development = sessions.ways().development
-    frame = Frame(organization, development=development)
+    frame = frame or Frame(organization, development=development)
     app = FastAPI(title="Callboard portal", openapi_url=None)
     app.state.portal = PortalState(api, sessions, users, frame, People(api))
     app.add_exception_handler(CallboardError, errors.failed)

@@ -1,6 +1,4 @@
-"""The built-in actions, one file each (two where they are one thing for a tree and a
-file). They come in through the same hook as a plugin's.
-"""
+"""The built-in actions, one file each; they come in by the same hook as a plugin's."""
 
 from collections.abc import Iterable
 

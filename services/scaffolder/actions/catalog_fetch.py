@@ -23,7 +23,9 @@ async def _run(context: ActionContext) -> None:
     catalog, asker = context.tools.catalog, context.initiator
     if one:
         ref = _canonical(context, one)
-        context.output("entity", _wanted(context, ref, await catalog.entity(ref, asker)))
+        context.output(
+            "entity", _wanted(context, ref, await catalog.entity(ref, asker))
+        )
     if several:
         refs = [_canonical(context, ref) for ref in several]
         found = await catalog.entities(refs, asker)

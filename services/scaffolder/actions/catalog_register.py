@@ -33,9 +33,7 @@ async def _run(context: ActionContext) -> None:
         context.output("entityRef", str(ref_of(chosen)))
 
 
-async def _register(
-    context: ActionContext, url: str
-) -> Sequence[Mapping[str, Any]]:
+async def _register(context: ActionContext, url: str) -> Sequence[Mapping[str, Any]]:
     catalog, asker = context.tools.catalog, context.initiator
     try:
         return await catalog.register(url, asker, dry_run=context.is_dry_run)

@@ -15,9 +15,7 @@ async def _run(context: ActionContext) -> None:
     scratch = await context.in_thread(context.workspace.scratch)
     try:
         source = scratch / "tree"
-        await context.tools.sources.tree(
-            context.input["url"], context.base_url, source
-        )
+        await context.tools.sources.tree(context.input["url"], context.base_url, source)
         await context.in_thread(lambda: copy_tree(source, context.workspace, target))
     finally:
         await context.in_thread(lambda: shutil.rmtree(scratch, ignore_errors=True))

@@ -69,7 +69,10 @@ def rules_of(given: dict[str, Any]) -> SkeletonRules:
     """
     cookiecutter = bool(given.get("cookiecutterCompat"))
     extension = given.get("templateFileExtension")
-    unrendered, copied = given.get("copyWithoutRender"), given.get("copyWithoutTemplating")
+    unrendered, copied = (
+        given.get("copyWithoutRender"),
+        given.get("copyWithoutTemplating"),
+    )
     if unrendered and copied:
         raise Invalid(
             "Fetch action input copyWithoutRender and copyWithoutTemplating "
@@ -105,7 +108,9 @@ ACTION = Action(
     input=members(
         {
             "url": text("Relative path or absolute URL of the folder to fetch."),
-            "targetPath": text("Where in the workspace to put it; its root by default."),
+            "targetPath": text(
+                "Where in the workspace to put it; its root by default."
+            ),
             "values": VALUES,
             "copyWithoutRender": {
                 **GLOBS,

@@ -1,5 +1,6 @@
 """`fs:delete`: deletes files and folders of the workspace."""
 
+import functools
 import shutil
 
 from services.scaffolder.action import Action, ActionContext, members, step
@@ -8,7 +9,7 @@ from shared.contracts.errors import Invalid
 
 async def _run(context: ActionContext) -> None:
     for name in context.input["files"]:
-        await context.in_thread(lambda name=name: _delete(context, name))
+        await context.in_thread(functools.partial(_delete, context, name))
 
 
 def _delete(context: ActionContext, name: str) -> None:

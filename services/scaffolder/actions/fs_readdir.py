@@ -1,5 +1,6 @@
 """`fs:readdir`: says which files and folders there are."""
 
+import functools
 from pathlib import Path
 
 from services.scaffolder.action import (
@@ -22,7 +23,7 @@ async def _run(context: ActionContext) -> None:
     recursive = bool(context.input.get("recursive"))
     for name in context.input["paths"]:
         more_files, more_folders = await context.in_thread(
-            lambda name=name: _read(context.workspace, name, recursive=recursive)
+            functools.partial(_read, context.workspace, name, recursive=recursive)
         )
         files += more_files
         folders += more_folders
@@ -80,11 +81,16 @@ ACTION = Action(
                 "items": {"type": "string", "minLength": 1},
                 "description": "Folders, relative to the workspace.",
             },
-            "recursive": {**flag("Whether to read their folders too."), "default": False},
+            "recursive": {
+                **flag("Whether to read their folders too."),
+                "default": False,
+            },
         },
         required=["paths"],
     ),
-    output=members({"files": _ENTRIES, "folders": _ENTRIES}, required=["files", "folders"]),
+    output=members(
+        {"files": _ENTRIES, "folders": _ENTRIES}, required=["files", "folders"]
+    ),
     examples=[
         step("fs:readdir", "All files", 'paths: ["."]\nrecursive: true'),
     ],

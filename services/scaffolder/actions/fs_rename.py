@@ -1,5 +1,6 @@
 """`fs:rename`: renames files and folders within the workspace."""
 
+import functools
 import shutil
 from typing import Any
 
@@ -16,7 +17,7 @@ from shared.contracts.errors import Conflict, Invalid, NotFound
 
 async def _run(context: ActionContext) -> None:
     for file in context.input["files"]:
-        await context.in_thread(lambda file=file: _rename(context, file))
+        await context.in_thread(functools.partial(_rename, context, file))
 
 
 def _rename(context: ActionContext, file: dict[str, Any]) -> None:

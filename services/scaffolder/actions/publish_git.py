@@ -98,7 +98,9 @@ def _author(context: ActionContext) -> tuple[str, str]:
     given = context.user.get("ref") or ""
     short = given.rpartition("/")[2]
     own_name = profile.get("displayName") or short or name
-    own_email = profile.get("email") or (f"{short}@users.callboard.invalid" if short else email)
+    own_email = profile.get("email") or (
+        f"{short}@users.callboard.invalid" if short else email
+    )
     return (
         context.input.get("gitAuthorName") or own_name,
         context.input.get("gitAuthorEmail") or own_email,

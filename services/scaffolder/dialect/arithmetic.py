@@ -7,10 +7,12 @@ from services.scaffolder.dialect.values import number, to_number
 
 
 def subtract(left: Any, right: Any) -> int | float:
+    """JavaScript's `-`."""
     return number(to_number(left) - to_number(right))
 
 
 def multiply(left: Any, right: Any) -> int | float:
+    """JavaScript's `*`."""
     return number(to_number(left) * to_number(right))
 
 
@@ -25,6 +27,7 @@ def divide(left: Any, right: Any) -> int | float:
 
 
 def floor_divide(left: Any, right: Any) -> int | float:
+    """Nunjucks' `//`: the floor of the quotient."""
     quotient = divide(left, right)
     return quotient if not math.isfinite(quotient) else number(math.floor(quotient))
 
@@ -38,6 +41,7 @@ def modulo(left: Any, right: Any) -> int | float:
 
 
 def power(left: Any, right: Any) -> int | float:
+    """Nunjucks' `**`."""
     base, exponent = float(to_number(left)), float(to_number(right))
     try:
         return number(math.pow(base, exponent))
@@ -49,10 +53,12 @@ def power(left: Any, right: Any) -> int | float:
 
 
 def negate(value: Any) -> int | float:
+    """The unary `-`."""
     return number(-to_number(value))
 
 
 def positive(value: Any) -> int | float:
+    """The unary `+`: the value as a number."""
     return number(to_number(value))
 
 

@@ -1,4 +1,4 @@
-"""How filters, tests, methods and global functions receive what they are called with."""
+"""How filters, tests, methods and functions receive what they are called with."""
 
 from collections.abc import Callable as Function
 from dataclasses import dataclass, field

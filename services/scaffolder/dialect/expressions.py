@@ -5,26 +5,25 @@ stands beside `+`, `not` binds tighter than `==`, `**` and `//` are calls; `**` 
 to the left, an inline `if` does not chain.
 """
 
-from collections.abc import Callable
-
 from jinja2 import Environment, nodes
 from jinja2.lexer import Token
 from jinja2.parser import Parser
 
+from services.scaffolder.dialect.precedence import (
+    COMPARISONS,
+    FLAT,
+    ORDERING,
+    compared,
+    computed,
+    first,
+    floored,
+    fold,
+    set_first,
+)
 from services.scaffolder.dialect.values import number
 
 _CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 _PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
-_COMPARISONS = {
-    "eq": "==",
-    "ne": "!=",
-    "seq": "===",
-    "sne": "!==",
-    "lt": "<",
-    "lteq": "<=",
-    "gt": ">",
-    "gteq": ">=",
-}
 
 
 class ExpressionParser(Parser):
@@ -71,17 +70,17 @@ class ExpressionParser(Parser):
 
     def _negated(self, node: nodes.Expr, line: int) -> nodes.Expr:
         """`not` binds to the first operand only: `not a == b` is `(not a) == b`."""
-        first = node
+        operand = node
         while (
-            isinstance(first, (*_FLAT, nodes.Compare))
-            and id(first) not in self._groups
-            and not (isinstance(first, nodes.Compare) and first.ops[0].op == "in")
+            isinstance(operand, (*FLAT, nodes.Compare))
+            and id(operand) not in self._groups
+            and not (isinstance(operand, nodes.Compare) and operand.ops[0].op == "in")
         ):
-            node_above = first
-            first = _first(first)
-        if first is node:
+            above = operand
+            operand = first(operand)
+        if operand is node:
             return nodes.Not(node, lineno=line)
-        _set_first(node_above, nodes.Not(first, lineno=line))
+        set_first(above, nodes.Not(operand, lineno=line))
         return node
 
     def _parse_in(self) -> nodes.Expr:
@@ -120,11 +119,11 @@ class ExpressionParser(Parser):
 
     def parse_compare(self) -> nodes.Expr:
         operands, signs = [self.parse_concat()], list[Token]()
-        while self.stream.current.type in _COMPARISONS:
+        while self.stream.current.type in COMPARISONS:
             signs.append(next(self.stream))
             operands.append(self.parse_concat())
-        for level in (_ORDERING, frozenset(_COMPARISONS) - _ORDERING):
-            _fold(operands, signs, level, _compared)
+        for level in (ORDERING, frozenset(COMPARISONS) - ORDERING):
+            fold(operands, signs, level, compared)
         return operands[0]
 
     def parse_concat(self) -> nodes.Expr:
@@ -133,7 +132,7 @@ class ExpressionParser(Parser):
         while self.stream.current.type in {"add", "sub", "tilde"}:
             signs.append(next(self.stream))
             operands.append(self._parse_product())
-        _fold(operands, signs, frozenset(("add", "sub", "tilde")), _computed)
+        fold(operands, signs, frozenset(("add", "sub", "tilde")), computed)
         return operands[0]
 
     def _parse_product(self) -> nodes.Expr:
@@ -149,11 +148,11 @@ class ExpressionParser(Parser):
                 end += 1
             run = signs[start:end]
             if any(sign.type == "floordiv" for sign in run):
-                operands[start : end + 1] = [_floored(operands[start : end + 1], run)]
+                operands[start : end + 1] = [floored(operands[start : end + 1], run)]
                 signs[start:end] = []
                 end = start
             start = end + 1
-        _fold(operands, signs, frozenset(("mul", "div", "mod")), _computed)
+        fold(operands, signs, frozenset(("mul", "div", "mod")), computed)
         return operands[0]
 
     def _parse_power(self) -> nodes.Expr:
@@ -198,12 +197,13 @@ class ExpressionParser(Parser):
     def parse_primary(self, with_namespace: bool = False) -> nodes.Expr:
         del with_namespace
         token = self.stream.current
-        if token.type == "lparen":
-            return self._parse_group()
-        if token.type == "lbracket":
-            return self.parse_list()
-        if token.type == "lbrace":
-            return self.parse_dict()
+        aggregates = {
+            "lparen": self._parse_group,
+            "lbracket": self.parse_list,
+            "lbrace": self.parse_dict,
+        }
+        if token.type in aggregates:
+            return aggregates[token.type]()
         if token.type == "name":
             next(self.stream)
             return self._named(token.value, token.lineno)
@@ -215,7 +215,7 @@ class ExpressionParser(Parser):
             if not token.value.replace(".", "").isdigit():
                 self.fail("Invalid numeric literal", token.lineno)
             return nodes.Const(number(float(token.value)), lineno=token.lineno)
-        self.fail("Unexpected expression token", token.lineno)
+        return self.fail("Unexpected expression token", token.lineno)
 
     def _named(self, word: str, line: int) -> nodes.Expr:
         if word in _CONSTANTS:
@@ -327,73 +327,3 @@ class ExpressionParser(Parser):
                 break
         self.stream.expect("rparen")
         return args, kwargs
-
-
-def _first(node: nodes.Expr) -> nodes.Expr:
-    if isinstance(node, nodes.Compare):
-        return node.expr
-    return node.nodes[0] if isinstance(node, nodes.Concat) else node.left  # type: ignore[attr-defined, no-any-return]
-
-
-def _set_first(node: nodes.Expr, first: nodes.Expr) -> None:
-    if isinstance(node, nodes.Compare):
-        node.expr = first
-    elif isinstance(node, nodes.Concat):
-        node.nodes[0] = first
-    else:
-        node.left = first  # type: ignore[attr-defined]
-
-
-def _fold(
-    operands: list[nodes.Expr],
-    signs: list[Token],
-    level: frozenset[str],
-    make: Callable[[nodes.Expr, Token, nodes.Expr], nodes.Expr],
-) -> None:
-    """Join the operands around the signs of one level, from left to right."""
-    at = 0
-    while at < len(signs):
-        if signs[at].type in level:
-            operands[at : at + 2] = [make(operands[at], signs[at], operands[at + 1])]
-            del signs[at]
-        else:
-            at += 1
-
-
-def _compared(left: nodes.Expr, sign: Token, right: nodes.Expr) -> nodes.Expr:
-    operand = nodes.Operand(_COMPARISONS[sign.type], right, lineno=sign.lineno)
-    return nodes.Compare(left, [operand], lineno=sign.lineno)
-
-
-def _computed(left: nodes.Expr, sign: Token, right: nodes.Expr) -> nodes.Expr:
-    if sign.type == "tilde":
-        return nodes.Concat([left, right], lineno=sign.lineno)
-    return _SIGNS[sign.type](left, right, lineno=sign.lineno)
-
-
-def _floored(operands: list[nodes.Expr], signs: list[Token]) -> nodes.Expr:
-    """`a // b % c` is the floor of `a / b % c`: Nunjucks' own grouping."""
-    made, at = operands[0], 0
-    while at < len(signs) and signs[at].type == "mod":
-        made = nodes.Mod(made, operands[at + 1], lineno=signs[at].lineno)
-        at += 1
-    while at < len(signs):
-        line = signs[at].lineno
-        made = nodes.Div(made, operands[at + 1], lineno=line)
-        at += 1
-        while at < len(signs) and signs[at].type == "mod":
-            made = nodes.Mod(made, operands[at + 1], lineno=signs[at].lineno)
-            at += 1
-        made = nodes.FloorDiv(made, nodes.Const(1, lineno=line), lineno=line)
-    return made
-
-
-_ORDERING = frozenset(("lt", "lteq", "gt", "gteq"))
-_FLAT = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Mod, nodes.Concat)
-_SIGNS: dict[str, type[nodes.BinExpr]] = {
-    "add": nodes.Add,
-    "sub": nodes.Sub,
-    "mul": nodes.Mul,
-    "div": nodes.Div,
-    "mod": nodes.Mod,
-}

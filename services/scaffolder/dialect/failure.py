@@ -25,5 +25,5 @@ class TemplateLimitError(TemplateRenderError):
     name = "TemplateLimitError"
 
 
-class ValueFailure(Exception):  # noqa: N818 - never leaves this package
+class ValueFailure(Exception):
     """An operation that its operands do not allow; the evaluator adds the place."""

@@ -59,6 +59,7 @@ def _positive(call: Call, what: str) -> int:
 
 
 def batch(call: Call) -> list[Any]:
+    """Rows of a size; the last one filled up if something is given for it."""
     size, items = _positive(call, "Batch size"), _items(call)
     rows = [items[at : at + size] for at in range(0, len(items), size)]
     filler = call.arg(1)
@@ -68,6 +69,7 @@ def batch(call: Call) -> list[Any]:
 
 
 def slices(call: Call) -> list[Any]:
+    """So many columns, as even as can be."""
     count, items = _positive(call, "Slice count"), _items(call)
     size, extra = divmod(len(items), count)
     rows: list[Any] = []
@@ -83,12 +85,14 @@ def slices(call: Call) -> list[Any]:
 
 
 def default(call: Call) -> Any:
+    """A value in place of undefined; with `true` in place of what is false."""
     if truthy(call.arg(1, False)):
         return call.value if truthy(call.value) else call.arg(0)
     return call.arg(0) if call.value is UNDEFINED else call.value
 
 
 def dictsort(call: Call) -> list[Any]:
+    """An object's pairs by key or by value."""
     if not isinstance(call.value, dict):
         raise ValueFailure("dictsort requires a record")
     by = call.arg(1, "key")
@@ -101,12 +105,14 @@ def dictsort(call: Call) -> list[Any]:
 
 
 def first(call: Call) -> Any:
+    """The first item or character."""
     if isinstance(call.value, (list, str)):
         return call.value[0] if call.value else UNDEFINED
     return call.value.get("0", UNDEFINED) if isinstance(call.value, dict) else UNDEFINED
 
 
 def last(call: Call) -> Any:
+    """The last item or character."""
     if isinstance(call.value, (list, str)) and call.value:
         return call.value[-1]
     return UNDEFINED
@@ -129,6 +135,7 @@ def _is_index(key: str) -> bool:
 
 
 def join(call: Call) -> str:
+    """The items as one text; of objects, an attribute."""
     if not isinstance(call.value, list):
         raise ValueFailure("join requires an array")
     items, key = call.value, call.arg(1)
@@ -141,6 +148,7 @@ def join(call: Call) -> str:
 
 
 def size(call: Call) -> Any:
+    """How many items, members or UTF-16 units there are."""
     value = call.value
     if empty(value):
         return 0
@@ -150,6 +158,7 @@ def size(call: Call) -> Any:
 
 
 def listed(call: Call) -> list[Any]:
+    """A list of characters, items, or key and value of members."""
     value = call.value
     if isinstance(value, str):
         return call.listed(list(value))
@@ -161,6 +170,7 @@ def listed(call: Call) -> list[Any]:
 
 
 def random(call: Call) -> Any:
+    """Any of the items."""
     value = call.value
     if not isinstance(value, (list, str)) or not value:
         return UNDEFINED
@@ -168,6 +178,7 @@ def random(call: Call) -> Any:
 
 
 def reverse(call: Call) -> Any:
+    """The items or characters from the end."""
     if isinstance(call.value, str):
         return call.value[::-1]
     return call.value[::-1] if isinstance(call.value, list) else []
@@ -237,6 +248,7 @@ def _sorted(
 
 
 def total(call: Call) -> Any:
+    """The sum of the items, or of an attribute of each."""
     items, key = _items(call), call.arg(0)
     found: Any = 0
     for item in items:

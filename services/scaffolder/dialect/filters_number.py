@@ -17,6 +17,7 @@ _LONGEST = 400
 
 
 def absolute(call: Call) -> Any:
+    """The number without its sign."""
     return number(abs(to_number(call.value)))
 
 
@@ -57,6 +58,7 @@ def decimal(call: Call) -> Any:
 
 
 def rounded(call: Call) -> Any:
+    """Rounded to so many decimals: to the nearest, `ceil` or `floor`."""
     value = to_number(call.value)
     factor = 10.0 ** max(-300, min(300, integer(call.arg(0, 0))))
     scaled = value * factor

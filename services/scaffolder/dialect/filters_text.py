@@ -33,11 +33,13 @@ _WIDEST = 1_000_000
 
 
 def capitalize(call: Call) -> str:
+    """The first letter large, the others small."""
     given = call.text().lower()
     return call.made(given[:1].upper() + given[1:])
 
 
 def center(call: Call) -> str:
+    """In the middle of a width (80)."""
     given, width = call.text(), _width(call.arg(0, 80))
     missing = width - len(given)
     if missing <= 0:
@@ -54,12 +56,14 @@ def _width(value: Any) -> int:
 
 
 def escape(call: Call) -> SafeText:
+    """For HTML, unless it is safe already."""
     if isinstance(call.value, SafeText):
         return call.value
     return SafeText(call.made(escaped(shown(call.value))))
 
 
 def forceescape(call: Call) -> SafeText:
+    """For HTML, even if it is safe already."""
     return SafeText(call.made(escaped(shown(call.value))))
 
 
@@ -70,6 +74,7 @@ def escaped(given: str) -> str:
 
 
 def indent(call: Call) -> str:
+    """Each line moved right; the first one only if asked."""
     given = call.text()
     margin = " " * _width(call.arg(0, 4))
     lines = given.split("\n") if given else []
@@ -81,6 +86,7 @@ def indent(call: Call) -> str:
 
 
 def nl2br(call: Call) -> str:
+    """A `<br />` at each line end."""
     given = "" if empty(call.value) else text(call.value)
     return call.made(re.sub(r"\r\n|\n", "<br />\n", given))
 
@@ -103,16 +109,19 @@ def replace(call: Call) -> Any:
 
 
 def safe(call: Call) -> SafeText:
+    """Marked as not to be escaped."""
     return SafeText("" if empty(call.value) else text(call.value))
 
 
 def string(call: Call) -> str:
+    """As text."""
     if empty(call.value):
         raise ValueFailure("string requires a value")
     return call.made(text(call.value))
 
 
 def striptags(call: Call) -> str:
+    """Without HTML tags; spaces folded unless they are to be kept."""
     given = call.text()
     while (stripped := _TAGS.sub("", given)) != given:
         call.budget.spend(10)
@@ -126,6 +135,7 @@ def striptags(call: Call) -> str:
 
 
 def title(call: Call) -> str:
+    """Each word with a large first letter."""
     words = call.text().lower().split(" ")
     return call.made(" ".join(word[:1].upper() + word[1:] for word in words))
 
@@ -137,6 +147,7 @@ def _trim(call: Call) -> str:
 
 
 def truncate(call: Call) -> str:
+    """The beginning, up to a length (255), whole words unless told."""
     given, longest = call.text(), integer(call.arg(0, 255))
     if len(given) <= longest:
         return given
@@ -150,6 +161,7 @@ def truncate(call: Call) -> str:
 
 
 def urlencode(call: Call) -> str:
+    """For a URL; of pairs or an object, a query."""
     value = call.value
     if isinstance(value, str):
         return call.made(_quoted(value))
@@ -169,6 +181,7 @@ def _quoted(given: str) -> str:
 
 
 def urlize(call: Call) -> str:
+    """With its web and mail addresses as links."""
     longest = call.arg(0, math.inf)
     size = integer(longest) if is_number(longest) else _WIDEST
     follow = ' rel="nofollow"' if call.arg(1) is True else ""
@@ -192,6 +205,7 @@ def _linked(word: str, size: int, follow: str) -> str:
 
 
 def wordcount(call: Call) -> int | None:
+    """How many words there are; null for none."""
     return len(_WORD.findall(call.text())) or None
 
 

@@ -8,6 +8,7 @@ column too.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from jinja2.lexer import Token
 
@@ -60,7 +61,7 @@ class Line(int):
 
     column: int
 
-    def __new__(cls, line: int, column: int) -> "Line":
+    def __new__(cls, line: int, column: int) -> Self:
         made = super().__new__(cls, line)
         made.column = column
         return made

@@ -14,6 +14,7 @@ from services.scaffolder.dialect.methods_list import LIST
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Pattern,
+    SafeText,
     number,
     number_text,
     text,
@@ -224,22 +225,24 @@ OBJECT: dict[str, Operation] = {
     "values": lambda call: call.listed(list(call.value.values())),
 }
 
+_NONE: dict[str, Operation] = {}
+_PYTHONS = frozenset(("append", "count"))
+_TABLES: dict[type, dict[str, Operation]] = {
+    str: TEXT,
+    SafeText: TEXT,
+    list: LIST,
+    int: NUMBER,
+    float: NUMBER,
+    Pattern: PATTERN,
+    dict: OBJECT,
+}
+
 
 def method(subject: Any, name: str, *, python_words: bool = False) -> Operation | None:
     """The method `name` of a value, or None."""
-    if isinstance(subject, str):
-        return TEXT.get(name)
-    if isinstance(subject, list):
-        if not python_words and name in {"append", "count"}:
-            return None
-        return LIST.get(name)
-    if isinstance(subject, bool):
-        return None
-    if isinstance(subject, (int, float)):
-        return NUMBER.get(name)
-    if isinstance(subject, Pattern):
-        return PATTERN.get(name)
-    return OBJECT.get(name) if python_words and isinstance(subject, dict) else None
+    table = _TABLES.get(type(subject), _NONE)
+    is_pythons = table is OBJECT or (table is LIST and name in _PYTHONS)
+    return None if is_pythons and not python_words else table.get(name)
 
 
 def item(subject: Any, key: Any) -> Any:

@@ -1,5 +1,8 @@
-"""The JavaScript methods of lists. Those that change a list change a copy of the input:
-`MUTATORS` tells the evaluator when it must make one."""
+"""The JavaScript methods of lists.
+
+Those that change a list change a copy of what the template was given: `MUTATORS` tells
+the evaluator when it must make one.
+"""
 
 import functools
 import re
@@ -177,7 +180,17 @@ LIST: dict[str, Operation] = {
     "unshift": _unshift,
 }
 MUTATORS = frozenset(
-    ("append", "copyWithin", "fill", "pop", "push", "reverse", "shift", "sort")
-    + ("splice", "unshift")
+    {
+        "append",
+        "copyWithin",
+        "fill",
+        "pop",
+        "push",
+        "reverse",
+        "shift",
+        "sort",
+        "splice",
+        "unshift",
+    }
 )
 MUTATES = re.compile("|".join(sorted(MUTATORS)))

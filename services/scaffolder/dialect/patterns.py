@@ -26,7 +26,7 @@ _END = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\$")
 _DOLLAR = re.compile(r"\$(?:([$&`'])|(\d{1,2})|<([^>]*)>)")
 _QUANTIFIER = re.compile(r"[*+]|\{\d*,?\d*\}")
 _PIECE = re.compile(
-    r"\\.|\[(?:\\.|[^\]\\])*\]|\((?:\?[:=!]|\?<[=!]|\?<\w+>)?|\)|.", re.S
+    r"\\.|\[(?:\\.|[^\]\\])*\]|\((?:\?[:=!]|\?<[=!]|\?<\w+>)?|\)|.", re.DOTALL
 )
 
 # What the child process runs: the same search, told by JSON on standard input.
@@ -157,6 +157,8 @@ def replace(
 def expanded(
     replacement: str, text: str, groups: list[tuple[int, int]], names: dict[str, int]
 ) -> str:
+    """A replacement with its `$…` filled in for one match."""
+
     def group(index: int) -> str:
         start, end = groups[index]
         return text[start:end] if start >= 0 else ""

@@ -47,10 +47,9 @@ class TemplateParser(ExpressionParser):
         otherwise: list[nodes.Node] = []
         if self.stream.current.value in {"elif", "elseif"}:
             otherwise = [self.parse_if()]
-        else:
-            if next(self.stream).value == "else":
-                otherwise = self._parse_body("name:endif")
-                next(self.stream)
+        elif next(self.stream).value == "else":
+            otherwise = self._parse_body("name:endif")
+            next(self.stream)
         return nodes.If(test, body, [], otherwise, lineno=line)
 
     def parse_for(self) -> nodes.For:

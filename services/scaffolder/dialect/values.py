@@ -92,6 +92,7 @@ def truthy(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
+    """Whether it is a number of JavaScript: a boolean is none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -113,25 +114,24 @@ def _double(value: int) -> float:
 
 def to_number(value: Any) -> int | float:
     """JavaScript's `Number(value)`; NaN where it is none."""
-    if isinstance(value, bool):
-        return int(value)
+    if isinstance(value, bool) or value is None:
+        return int(value or 0)
     if isinstance(value, (int, float)):
         return value
-    if value is None:
-        return 0
     if isinstance(value, list):
         return to_number(text(value))
-    if not isinstance(value, str):
-        return math.nan
-    stripped = value.strip()
-    if not stripped:
+    return _read_number(value.strip()) if isinstance(value, str) else math.nan
+
+
+def _read_number(given: str) -> int | float:
+    if not given:
         return 0
-    if _NUMBER.fullmatch(stripped):
-        return number(float(stripped))
-    if _RADIX.fullmatch(stripped):
-        return number(int(stripped, 0))
+    if _NUMBER.fullmatch(given):
+        return number(float(given))
+    if _RADIX.fullmatch(given):
+        return number(int(given, 0))
     infinity = {"Infinity": math.inf, "+Infinity": math.inf, "-Infinity": -math.inf}
-    return infinity.get(stripped, math.nan)
+    return infinity.get(given, math.nan)
 
 
 def number_text(value: float) -> str:
@@ -173,21 +173,16 @@ def text(value: Any) -> str:
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
+    if is_number(value):
         return number_text(value)
-    if value is None:
-        return "null"
-    if value is UNDEFINED:
-        return "undefined"
     if isinstance(value, list):
         return ",".join("" if empty(item) else text(item) for item in value)
     if isinstance(value, Pattern):
         return f"/{value.source}/{value.flags}"
     if isinstance(value, Callable):
         raise ValueFailure("Callable values cannot be coerced")
-    return "[object Object]"
+    words = {None: "null", True: "true", False: "false", UNDEFINED: "undefined"}
+    return "[object Object]" if isinstance(value, (dict, Cycler)) else words[value]
 
 
 def empty(value: Any) -> bool:

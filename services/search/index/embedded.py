@@ -96,8 +96,10 @@ class TantivyIndex:
         if not question.term.words:
             order = {"order_by_field": "sort", "order": Order.Asc}
         offset = question.page * question.limit
-        found = searcher.search(query, question.limit, offset=offset, **order)
-        stored = [_stored(searcher.doc(address), "stored") for _, address in found.hits]
+        # At least one: the engine refuses a page of none, and totals cost the same.
+        found = searcher.search(query, max(1, question.limit), offset=offset, **order)
+        hits = found.hits[: question.limit]
+        stored = [_stored(searcher.doc(address), "stored") for _, address in hits]
         return int(found.count or 0), stored  # type: ignore[attr-defined]
 
     def _hits(

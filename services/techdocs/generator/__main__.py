@@ -9,12 +9,40 @@ from services.techdocs.generator import confinement
 from services.techdocs.generator.job import REFUSED, REFUSED_FILE, Job
 from shared.contracts.errors import CallboardError
 
-#: Modules that mkdocs loads late; before the walls they load without a question.
+#: What mkdocs and techdocs-core load late. Before the walls Python may keep them
+#: compiled, and after the first build they load in a third of the time.
 EARLY = (
-    "techdocs_core.core",
-    "material.plugins.search.plugin",
-    "pymdownx.emoji",
+    "admonitions.admonition",
     "encodings.idna",
+    "markdown.extensions.abbr",
+    "markdown.extensions.admonition",
+    "markdown.extensions.attr_list",
+    "markdown.extensions.fenced_code",
+    "markdown.extensions.footnotes",
+    "markdown.extensions.md_in_html",
+    "markdown.extensions.tables",
+    "markdown.extensions.toc",
+    "markdown_inline_graphviz",
+    "material.plugins.search.plugin",
+    "material.templates",
+    "mdx_truly_sane_lists",
+    "pygments.lexers.python",
+    "pygments.lexers.shell",
+    "pygments.lexers.special",
+    "pygments.styles.default",
+    "plantuml_markdown",
+    "pymdownx._bypassnorm",
+    "pymdownx.emoji1_db",
+    "pymdownx.snippets",
+    "pymdownx.superfences",
+    "techdocs_core.core",
+    *(
+        f"pymdownx.{name}"
+        for name in (
+            "betterem caret critic details emoji extra highlight inlinehilite "
+            "magiclink mark smartsymbols tabbed tasklist tilde"
+        ).split()
+    ),
 )
 
 
@@ -46,9 +74,16 @@ def main() -> int:
     try:
         build(job)
     except (CallboardError, OSError, RecursionError) as error:
-        (Path(job.record) / REFUSED_FILE).write_text(str(error))
+        (Path(job.record) / REFUSED_FILE).write_text(_reason(error))
         return REFUSED
     return 0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        name = Path(str(error.filename)).name
+        return f"{name}: files outside the documentation's folder may not be read"
+    return str(error)
 
 
 if __name__ == "__main__":

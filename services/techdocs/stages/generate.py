@@ -51,6 +51,7 @@ class ProcessGenerator:
             ) from None
         finally:
             _kill(process)
+            await process.wait()
         if status:
             reason = await asyncio.to_thread(_reason, job, status, tail)
             raise Invalid(reason, code=STOPPED if status < 0 else None)

@@ -120,7 +120,7 @@ class MongoRecords:
         if found.get("current"):
             event = withdrawal(documented(found))
             fields |= {"pending": [*found["pending"], event], "unsent": 1}
-        update = {"$set": fields, "$unset": {"built_at": ""}}
+        update = {"$set": fields, "$unset": {"built_at": "", "site": ""}}
         return bool((await self._all.update_one(same, update)).matched_count)
 
     async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
@@ -146,7 +146,12 @@ class MongoRecords:
         if due != CHANGED:
             # A look that is due already serves; a mere check does not hurry it.
             filters["due"] = 0
-        fields = {"due": due, "asked_at": now, "not_before": now, "tries": 0}
+        fields: dict[str, Any] = {
+            "due": due,
+            "asked_at": now,
+            "not_before": now,
+            "tries": 0,
+        }
         fields["traceparent"] = logs.traceparent.get() or None
         with unavailable_as_error():
             await self._all.update_many(filters, {"$set": fields, "$inc": {"asked": 1}})
@@ -235,6 +240,8 @@ class MongoRecords:
             case Built(site=site):
                 kept = site_fields(site)
                 fields |= {"current": kept, "built_at": kept["built_at"]}
+                # Beside it, because the embedded store hands out whole fields only.
+                fields["site"] = site.site
                 fields |= {"failure": None, "history": self._history(record, site.site)}
             case Failed(failure=failure):
                 fields["failure"] = failure_fields(failure)
@@ -260,16 +267,16 @@ class MongoRecords:
 
     async def published(self) -> list[tuple[str, str]]:
         with unavailable_as_error():
-            found = self._all.find(dict(BUILT), {"current.site": 1})
-            return [(item["_id"], item["current"]["site"]) async for item in found]
+            found = self._all.find(dict(BUILT), {"site": 1})
+            return [(item["_id"], item["site"]) async for item in found]
 
     async def used_sites(self) -> set[str]:
         used: set[str] = set()
-        fields = {"current.site": 1, "history": 1}
+        fields = {"site": 1, "history": 1}
         with unavailable_as_error():
             async for item in self._all.find({}, fields):
                 used |= {found["site"] for found in item.get("history") or ()}
-                used |= {(item.get("current") or {}).get("site", "")}
+                used.add(item.get("site") or "")
         return used
 
     async def stale(self, before: datetime) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
 from tests.gateway.portal.fakes import FakeApi, FakeSessions, FakeUsers
 from tests.gateway.portal.stream import WithStream
@@ -29,9 +30,15 @@ def api() -> FakeApi:
     return FakeApi()
 
 
+@pytest.fixture(scope="session")
+def frame() -> Frame:
+    """One for all tests: it holds no state, and reading all templates takes time."""
+    return Frame("Playhouse", development=True)
+
+
 @pytest.fixture
-def portal(api: FakeApi) -> FastAPI:
-    return make_portal(api, FakeSessions(), FakeUsers(), organization="Playhouse")
+def portal(api: FakeApi, frame: Frame) -> FastAPI:
+    return make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
 
 
 @pytest.fixture
@@ -93,10 +100,10 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def live_house() -> Iterator[Any]:
+def live_house(frame: Frame) -> Iterator[Any]:
     """A running portal with an event stream: `.url`, `.api`, `.stream`."""
     api = FakeApi()
-    portal = make_portal(api, FakeSessions(), FakeUsers(), organization="Playhouse")
+    portal = make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
     app = WithStream(portal)
     with served(app) as url:
         yield type("LiveHouse", (), {"url": url, "api": api, "stream": app})

@@ -33,6 +33,7 @@ class FakeApi:
         self.hidden: set[str] = set()
         self.denied: set[str] = set()
         self.away = False
+        self.settings: dict[str, Any] = {}
         self.histories: dict[str, list[Any]] = {}
 
     async def call(
@@ -74,6 +75,12 @@ class FakeApi:
             return self._by_name(path)
         if path.startswith(f"{CATALOG}/locations/by-entity/"):
             return _ok({"id": "loc-1", "type": "url", "target": "https://x.y/z"})
+        if path.startswith("/api/user-settings/"):
+            if method == "PUT":
+                self.settings[path] = json["value"]
+            known = path in self.settings
+            value = {"value": self.settings.get(path)}
+            return _ok(value) if known else _error(404, "NotFoundError", "none")
         if method == "DELETE":
             return ApiAnswer(204, {}, b"")
         return _error(404, "NotFoundError", f"No route for {path}")

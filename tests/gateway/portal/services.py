@@ -1,4 +1,4 @@
-"""The fake public API with the other services: search, docs, templates' runs, status."""
+"""The fake public API's other services: search, docs, runs of templates, status."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from tests.gateway.portal.house import Entity
 
 PRE, POST = "<x1>", "</x1>"
 TEMPLATE = "python-service"
+NEW = "component:default/basket"
 TASK = "7f0c9d5e-1111-4222-8333-944455566677"
 COMMIT = "4f1c9a7be2d04f1c9a7be2d04f1c9a7be2d0aaaa"
 
@@ -115,6 +116,10 @@ class FakeServices(FakeApi):
             TASK: (task(), events())
         }
         self.sites: dict[str, dict[str, Any]] = {"default/component/booking": site()}
+        self.steps = STEPS
+        self.registered: set[str] = set()
+        self.articles: dict[str, str] = {}
+        self.started: list[Any] = []
         self.refused: list[dict[str, Any]] = []
         self.status: dict[str, Any] = status()
 
@@ -130,37 +135,46 @@ class FakeServices(FakeApi):
             return self._search(path, many)
         if plugin == "status":
             return ok(self.status)
+        if path == "/api/catalog/locations" and method == "POST":
+            return self._locations(json["target"], dry="dryRun" in many)
         return super()._answer(method, path, many, json)
 
     def _scaffolder(
         self, method: str, path: str, many: dict[str, list[str]], json: Any
     ) -> ApiAnswer:
-        tail = path.split("/v2/")[1].split("/")
-        if tail[0] == "templates":
-            if tail[3] != TEMPLATE:
-                return missing("Template not found")
-            return ok(
-                {
-                    "title": "Python service",
-                    "description": "Two minutes.",
-                    "steps": STEPS,
-                }
-            )
-        if tail == ["tasks"]:
-            return self._tasks(method, many, json)
-        if tail[1] not in self.runs:
+        what, *tail = path.split("/v2/")[1].split("/")
+        if what == "templates":
+            about = {"title": "Python service", "description": "Two minutes."}
+            known = tail[2] == TEMPLATE
+            found = {**about, "steps": self.steps}
+            return ok(found) if known else missing("Template not found")
+        if not tail:
+            self.started.append(json) if method == "POST" else None
+            return self._tasks(method, many)
+        if tail[0] not in self.runs:
             return missing("Task not found")
-        found, told = self.runs[tail[1]]
-        if tail[2:] == ["events"]:
-            return ok(told)
-        if tail[2:] == ["cancel"]:
-            found["status"] = "cancelled"
-            return ok({"status": "cancelled"})
-        if tail[2:] == ["retry"]:
-            return ApiAnswer(201, {}, orjson.dumps({"id": tail[1]}))
-        return ok(found)
+        return self._run(tail[0], "/".join(tail[1:]))
 
-    def _tasks(self, method: str, many: dict[str, list[str]], json: Any) -> ApiAnswer:
+    def _run(self, name: str, what: str) -> ApiAnswer:
+        found, told = self.runs[name]
+        if what == "cancel":
+            found["status"] = "cancelled"
+        if what == "retry":
+            return ApiAnswer(201, {}, orjson.dumps({"id": name}))
+        return ok(told if what == "events" else found)
+
+    def _locations(self, target: str, *, dry: bool) -> ApiAnswer:
+        if "bad" in target:
+            error = {"name": "InputError", "message": f"Unable to read {target}"}
+            return ApiAnswer(400, {}, orjson.dumps({"error": error}))
+        found = [self.entities[ref] for ref in ("location:default/generated-abc", NEW)]
+        exists = target in self.registered
+        if not dry:
+            self.registered.add(target)
+        body = {"entities": found if dry else [], "exists": exists, "location": {}}
+        return ApiAnswer(201, {}, orjson.dumps(body))
+
+    def _tasks(self, method: str, many: dict[str, list[str]]) -> ApiAnswer:
         if method == "POST":
             if self.refused:
                 return ApiAnswer(400, {}, orjson.dumps({"errors": self.refused}))
@@ -185,7 +199,8 @@ class FakeServices(FakeApi):
             return ok(found)
         if not found["built_at"] or page not in {"", "rules", "decisions/one"}:
             return missing("No such page")
-        return ok(article(page))
+        told = article(page)
+        return ok({**told, "html": self.articles.get(place, told["html"])})
 
     def _search(self, path: str, many: dict[str, list[str]]) -> ApiAnswer:
         term = many.get("term", [""])[0].lower()

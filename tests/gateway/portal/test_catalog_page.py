@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from services.gateway.portal.catalog_query import CatalogQuery
+from services.gateway.portal.catalog_query import CatalogQuery, Reader
 from tests.gateway.portal.conftest import GUEST, Client
 from tests.gateway.portal.fakes import FakeApi
 
@@ -27,7 +27,7 @@ def names(html: str) -> list[str]:
     [
         "",
         "kind=api",
-        "type=service&type=library&owner=group:default/x&own=1",
+        "type=service&type=library&owner=group:default/x&own=1&starred=1",
         "kind=all&tag=python&text=seat&sort=-owner&page=3",
     ],
 )
@@ -53,7 +53,7 @@ def test_nonsense_in_the_address_is_left_out(bad: str) -> None:
 def test_a_tick_in_two_facets_narrows_and_in_one_widens() -> None:
     """One filter of the API: the same key again means "or"."""
     asked = query("type=service&type=library&lifecycle=production")
-    [(name, value)] = asked.statements(())
+    [(name, value)] = asked.statements(Reader())
     assert name == "filter"
     assert value.split(",") == [
         "kind=component",
@@ -68,9 +68,9 @@ def test_mine_and_an_owner_means_both() -> None:
     mine = ("user:default/ann", "group:default/a")
     assert (
         "relations.ownedBy=group:default/a"
-        in (query("own=1&owner=group:default/a").statements(mine)[0][1])
+        in (query("own=1&owner=group:default/a").statements(Reader(mine))[0][1])
     )
-    other = query("own=1&owner=group:default/b").statements(mine)[0][1]
+    other = query("own=1&owner=group:default/b").statements(Reader(mine))[0][1]
     assert other == "kind=component,relations.ownedBy=group:default/-"
 
 
@@ -171,3 +171,32 @@ async def test_json_is_one_list(client: Client) -> None:
     answer = await client().get("/catalog.json?kind=api")
     assert answer.json()[0]["name"] == "booking-api"
     assert (await client().get("/catalog.json?text=zzz")).json() == []
+
+
+async def test_stars_narrow_the_list(client: Client) -> None:
+    """A star set on an entity's page narrows the list, within the other filters."""
+    reader = client()
+    for name in ("ledger", "programme"):
+        path = f"/catalog/default/component/{name}/star"
+        answer = await reader.post(path, data={"on": "true"})
+        assert answer.status_code == 303
+    assert names((await reader.get("/catalog?starred=1")).text) == [
+        "Ledger",
+        "Programme",
+    ]
+    narrowed = (await reader.get("/catalog?starred=1&type=website")).text
+    assert names(narrowed) == ["Programme"]
+    assert names((await reader.get("/catalog?starred=1&kind=api")).text) == []
+    await reader.post("/catalog/default/component/ledger/star", data={"on": "false"})
+    home = (await reader.get("/")).text
+    stars = home[home.index('id="stars"') : home.index('id="own"')]
+    assert "Programme" in stars
+    assert "Ledger" not in stars
+
+
+async def test_guests_have_no_stars(client: Client) -> None:
+    """Their settings would be everybody's."""
+    guest = client(GUEST)
+    page = (await guest.get("/catalog/default/component/ledger")).text
+    assert "/star" not in page
+    assert names((await guest.get("/catalog?starred=1")).text) == []

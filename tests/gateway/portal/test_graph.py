@@ -144,4 +144,14 @@ async def test_a_large_house_is_grouped_and_says_so(
         api.entities[f"component:default/c{number}"] = made
     text = (await client().get("/graph")).text
     assert "grouped by system" in text
-    assert "In sales: 207 entities" in text
+    assert "In sales (System): 207 entities" in text
+
+
+async def test_the_whole_house_leaves_repeating_arrows_to_the_table(
+    client: Client,
+) -> None:
+    """A system holds the API of its component: the way through it is drawn."""
+    text = (await client().get("/graph")).text
+    drawn = text.count('class="edge"')
+    rows = text[text.index('id="table"') :].count("<tr>") - 1
+    assert 0 < drawn < rows

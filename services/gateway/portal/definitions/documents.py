@@ -10,6 +10,7 @@ from services.gateway.portal.definitions.model import Unreadable, mapping
 
 MOST_CHARACTERS = 2_000_000
 MOST_REFERENCES = 40
+DEEPEST = 150
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -36,6 +37,7 @@ def load(text: str) -> Mapping[str, Any]:
 
 def _yaml(text: str) -> Any:
     try:
+        _shallow(text)
         return yaml.load(text, Loader)  # noqa: S506 - both loaders are safe ones
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -43,6 +45,21 @@ def _yaml(text: str) -> Any:
         raise Unreadable(f"{error.problem or 'This is no YAML'}{where}.") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Unreadable(f"This is no YAML: {error}") from error
+
+
+def _shallow(text: str) -> None:
+    """Raises Unreadable for what is nested deeply.
+
+    libyaml composes by recursion, in C, and would take the whole process with it.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise Unreadable("The definition is nested too deeply to be shown.")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def follow(document: Mapping[str, Any], value: object) -> tuple[Mapping[str, Any], str]:

@@ -56,8 +56,15 @@ def read(text: str) -> Definition:
 def _linked(group: Group, known: dict[str, str]) -> Group:
     def link(row: Row) -> Row:
         name = re.split(r"[ ,<>]+", row.type.strip("<> "))[-1].rpartition(".")[2]
-        return Row(row.name, row.type, row.about, row.required, row.deprecated, 0,
-                   known.get(name, ""))  # fmt: skip
+        return Row(
+            row.name,
+            row.type,
+            row.about,
+            row.required,
+            row.deprecated,
+            0,
+            known.get(name, ""),
+        )
 
     def linked(each: Entry) -> Entry:
         parts = [
@@ -65,9 +72,16 @@ def _linked(group: Group, known: dict[str, str]) -> Group:
             for part in each.parts
         ]
         return Entry(
-            each.id, each.name, each.mark, each.tone, each.summary, each.about,
-            each.deprecated, parts, each.gives,
-        )  # fmt: skip
+            each.id,
+            each.name,
+            each.mark,
+            each.tone,
+            each.summary,
+            each.about,
+            each.deprecated,
+            parts,
+            each.gives,
+        )
 
     return Group(group.id, group.title, group.about, [linked(e) for e in group.entries])
 
@@ -148,9 +162,14 @@ class _Parser:
             Part("Answers", [Row("stream of" if streams_out else "", gives)]),
         ]
         return Entry(
-            anchor("call", service, name), name, mark, summary=about.partition("\n")[0],
-            about=about, parts=says, gives=gives,
-        )  # fmt: skip
+            anchor("call", service, name),
+            name,
+            mark,
+            summary=about.partition("\n")[0],
+            about=about,
+            parts=says,
+            gives=gives,
+        )
 
     def _side(self) -> tuple[str, bool]:
         self._tokens.expect("(")
@@ -173,9 +192,12 @@ class _Parser:
             rows += self._member(full)
         parts = [Part("", rows)] if rows else []
         entry = Entry(
-            anchor("message", full), name, summary=about.partition("\n")[0], about=about,
+            anchor("message", full),
+            name,
+            summary=about.partition("\n")[0],
+            about=about,
             parts=parts,
-        )  # fmt: skip
+        )
         self._found.messages.insert(place, entry)
 
     def _member(self, outer: str, choice: str = "") -> Iterator[Row]:

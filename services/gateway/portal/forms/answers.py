@@ -113,7 +113,7 @@ def _typed(text: str, kind: str) -> Any:
 def _structured(text: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError, ValueError):
         return text
 
 

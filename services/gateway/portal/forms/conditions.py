@@ -56,7 +56,7 @@ def is_object(schema: Mapping[str, Any]) -> bool:
 def controllers(schema: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
     """Names at the top of the schema on whose answers other questions depend."""
     found: set[str] = set()
-    if depth > DEEPEST:
+    if not schema or depth > DEEPEST:
         return frozenset()
     for key in ("dependencies", "dependentSchemas", "dependentRequired"):
         found |= {str(name) for name in _mapping(schema.get(key))}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from services.gateway.portal.graph.model import Edge, Node
 
 MOST_NODES = 150
+CONTAINS = frozenset({"hasPart", "ownerOf"})
 SORT_SHOWN = 6  # neighbours of one relation on an overview
 
 
@@ -54,6 +55,35 @@ def nearest(
             ends = (focus, ref) if outward else (ref, focus)
             kept.append(Edge(*ends, relation))
     return list(shown.values()), kept
+
+
+def without_repeats(edges: Sequence[Edge]) -> list[Edge]:
+    """Without the arrows of containment that only repeat a longer way.
+
+    A system contains the API that its component provides: the picture shows the way
+    through the component, a table beside it has both.
+    """
+    after: dict[str, set[str]] = {}
+    for edge in edges:
+        after.setdefault(edge.source, set()).add(edge.target)
+    return [
+        edge
+        for edge in edges
+        if edge.relation not in CONTAINS or not _longer_way(edge, after)
+    ]
+
+
+def _longer_way(edge: Edge, after: Mapping[str, set[str]]) -> bool:
+    waiting = list(after[edge.source] - {edge.target, edge.source})
+    seen = {edge.source, *waiting}
+    while waiting:
+        for other in after.get(waiting.pop(), ()):
+            if other == edge.target:
+                return True
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    return False
 
 
 def _renamed(edges: Sequence[Edge], names: Mapping[str, str]) -> list[Edge]:

@@ -18,6 +18,7 @@ from services.gateway.portal.catalog_query import (
     REF_FACETS,
     SORTS,
     CatalogQuery,
+    Reader,
     facet_of,
 )
 from services.gateway.portal.entities import (
@@ -30,6 +31,7 @@ from services.gateway.portal.entities import (
     spec_ref,
     summarize,
 )
+from services.gateway.portal.stars import starred
 from services.gateway.portal.tables import Column, Facet, Paging
 from services.gateway.portal.visit import Visit, Visiting, together
 
@@ -78,11 +80,12 @@ class KindTab:
 async def catalog(visit: Visiting) -> Response:
     """The list; of htmx only the part that changes."""
     query = CatalogQuery.of(visit.request.query_params.multi_items())
+    reader = await reader_of(visit, query)
     answer, kinds, found, in_all = await together(
-        visit.get(BY_QUERY, list_params(visit, query)),
-        _kinds(visit, query),
-        _counted(visit, query),
-        _count(visit, query),
+        visit.get(BY_QUERY, list_params(query, reader)),
+        _kinds(visit, query, reader),
+        _counted(visit, query, reader),
+        _count(visit, query, reader),
     )
     items = [item for item in answer["items"] if item]
     known = await visit.summaries([*_mentioned(items), *_offered(found)])
@@ -105,12 +108,18 @@ async def catalog(visit: Visiting) -> Response:
     return response
 
 
+async def reader_of(visit: Visit, query: CatalogQuery) -> Reader:
+    """Whose list it is; stars are looked up only where they matter."""
+    stars = await starred(visit) if query.starred else ()
+    return Reader(visit.identity.ownership, stars)
+
+
 def list_params(
-    visit: Visit, query: CatalogQuery, *, limit: int = PAGE_SIZE
+    query: CatalogQuery, reader: Reader, *, limit: int = PAGE_SIZE
 ) -> list[tuple[str, str]]:
     """What the API is asked for one page of the list."""
     return [
-        *query.statements(visit.identity.ownership),
+        *query.statements(reader),
         *query.search(),
         query.order(),
         ("fields", ROW_FIELDS),
@@ -119,19 +128,19 @@ def list_params(
     ]
 
 
-async def _count(visit: Visit, query: CatalogQuery) -> int:
+async def _count(visit: Visit, query: CatalogQuery, reader: Reader) -> int:
     """How many match at all: an order leaves out what lacks its field."""
     if query.sort.removeprefix("-") == "name":
         return 0
-    statements = query.statements(visit.identity.ownership)
+    statements = query.statements(reader)
     answer = await visit.get(
         BY_QUERY, [*statements, *query.search(), ("limit", "0"), ("fields", "kind")]
     )
     return int(answer["totalItems"])
 
 
-async def _kinds(visit: Visit, query: CatalogQuery) -> list[KindTab]:
-    statements = query.statements(visit.identity.ownership, leave_out=("kind", "type"))
+async def _kinds(visit: Visit, query: CatalogQuery, reader: Reader) -> list[KindTab]:
+    statements = query.statements(reader, leave_out=("kind", "type"))
     answer = await visit.get(FACETS_PATH, [*statements, ("facet", "kind")])
     counts = {
         str(each["value"]).lower(): int(each["count"])
@@ -154,14 +163,15 @@ async def _kinds(visit: Visit, query: CatalogQuery) -> list[KindTab]:
     ]
 
 
-async def _counted(visit: Visit, query: CatalogQuery) -> dict[str, Counts]:
+async def _counted(
+    visit: Visit, query: CatalogQuery, reader: Reader
+) -> dict[str, Counts]:
     """All facets: those with ticks counted as if without them, so that one can add."""
-    ownership = visit.identity.ownership
     quiet = [name for name in FACETS if not query.values(name)]
     groups = [quiet, *([name] for name in FACETS if query.values(name))]
 
     async def counted(names: list[str]) -> Any:
-        statements = query.statements(ownership, leave_out=names)
+        statements = query.statements(reader, leave_out=names)
         asked = [("facet", FACETS[name][0]) for name in names]
         return (await visit.get(FACETS_PATH, [*statements, *asked]))["facets"]
 

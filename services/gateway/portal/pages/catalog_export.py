@@ -9,9 +9,9 @@ import orjson
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
-from services.gateway.portal.catalog_query import CatalogQuery
+from services.gateway.portal.catalog_query import CatalogQuery, Reader
 from services.gateway.portal.entities import Entity, canonical, spec_ref
-from services.gateway.portal.pages.catalog import BY_QUERY, list_params
+from services.gateway.portal.pages.catalog import BY_QUERY, list_params, reader_of
 from services.gateway.portal.visit import Visit, Visiting
 
 BATCH = 1000
@@ -52,20 +52,25 @@ async def _download(
     visit: Visit, media_type: str, name: str, write: Writer
 ) -> Response:
     query = CatalogQuery.of(visit.request.query_params.multi_items())
-    first = await _batch(visit, query, 1)  # an error must come before the answer begins
+    reader = await reader_of(visit, query)
+    first = await _batch(
+        visit, query, reader, 1
+    )  # an error must come before the answer begins
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    batches = _batches(visit, query, first)
+    batches = _batches(visit, query, reader, first)
     return StreamingResponse(write(batches), 200, headers, media_type)
 
 
-async def _batch(visit: Visit, query: CatalogQuery, page: int) -> list[Entity]:
-    params = list_params(visit, replace(query, page=page), limit=BATCH)
+async def _batch(
+    visit: Visit, query: CatalogQuery, reader: Reader, page: int
+) -> list[Entity]:
+    params = list_params(replace(query, page=page), reader, limit=BATCH)
     answer = await visit.get(BY_QUERY, params)
     return [item for item in answer["items"] if item]
 
 
 async def _batches(
-    visit: Visit, query: CatalogQuery, first: list[Entity]
+    visit: Visit, query: CatalogQuery, reader: Reader, first: list[Entity]
 ) -> AsyncIterator[list[Entity]]:
     page, batch = 1, first
     while batch:
@@ -73,7 +78,7 @@ async def _batches(
         if len(batch) < BATCH:
             return
         page += 1
-        batch = await _batch(visit, query, page)
+        batch = await _batch(visit, query, reader, page)
 
 
 def row_of(entity: Entity) -> dict[str, str]:

@@ -3,7 +3,7 @@
 Each tab is a page of its own address; all share the head, and are live.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +31,7 @@ from services.gateway.portal.graph.layout import Picture, draw
 from services.gateway.portal.graph.model import RELATIONS, edges_of, node_of
 from services.gateway.portal.history import Moment, actor_refs, moment_of
 from services.gateway.portal.pages.entity_actions import allowed_actions
+from services.gateway.portal.stars import starred
 from services.gateway.portal.tabs import docs_of, tabs_of
 from services.gateway.portal.visit import Visit, Visiting, together
 
@@ -57,10 +58,11 @@ def ref_from(namespace: str, kind: str, name: str) -> str:
 async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
     """The answer to "what is this, is it alive, whom do I ask?"."""
     ref = ref_from(namespace, kind, name)
-    entity, past, actions = await together(
+    entity, past, actions, stars = await together(
         visit.get(api_path(ref)),
         latest(visit, ref, LATEST),
         allowed_actions(visit, ref),
+        starred(visit),
     )
     owner = next(iter(related(entity, "ownedBy")), "")
     mentioned = [str(each["targetRef"]) for each in entity.get("relations") or ()]
@@ -73,6 +75,7 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
         "overview",
         known=known,
         actions=actions,
+        stars=stars,
         contact=contact,
         moments=past,
         picture=_picture(entity, ref, known),
@@ -85,8 +88,8 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
 def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Response:
     """A tab of an entity's page with what stands on all of them."""
     ref = canonical(entity)
-    known: Mapping[str, Summary] = values.setdefault("known", {})
-    values.setdefault("actions", ())
+    known: Mapping[str, Summary] = values["known"]
+    stars: Collection[str] = values.pop("stars")
     kind = str(entity["kind"])
     query = "" if kind == "Component" else f"?kind={kind.lower()}"
     return visit.page(
@@ -105,6 +108,8 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
         owner=_first(entity, known, "ownedBy"),
         whole=_first(entity, known, "partOf"),
         tabs=tabs_of(entity, tab),
+        starred=ref in stars,
+        may_star=visit.identity.kind == "user",
         errors=errors_of(entity),
         edit_url=safe_url(annotation(entity, "backstage.io/edit-url")),
         view_url=safe_url(annotation(entity, "backstage.io/view-url")),
@@ -132,12 +137,12 @@ async def opened(
 
     Without `relations` only those that the head mentions.
     """
-    entity, actions = await together(
-        visit.get(api_path(ref)), allowed_actions(visit, ref)
+    entity, actions, stars = await together(
+        visit.get(api_path(ref)), allowed_actions(visit, ref), starred(visit)
     )
     heads = related(entity, "ownedBy", "partOf", *relations)
     known = await visit.summaries(heads[:MENTIONED])
-    return entity, {"known": known, "actions": actions}
+    return entity, {"known": known, "actions": actions, "stars": stars}
 
 
 def _first(

@@ -16,6 +16,7 @@ from services.gateway.portal.entities import (
     summarize,
     title_of,
 )
+from services.gateway.portal.stars import star
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import Invalid
 
@@ -57,6 +58,20 @@ async def refresh(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
     """Reads the descriptor again now."""
     ref = f"{kind}:{namespace}/{name}".lower()
     await visit.post("/api/catalog/refresh", {"entityRef": ref})
+    return visit.go(entity_href(ref))
+
+
+@router.post("/catalog/{namespace}/{kind}/{name}/star")
+async def mark(
+    namespace: str,
+    kind: str,
+    name: str,
+    visit: Visiting,
+    on: Annotated[bool, Form()],
+) -> Response:
+    """Stars the entity, or takes the star away."""
+    ref = f"{kind}:{namespace}/{name}".lower()
+    await star(visit, ref, on=on)
     return visit.go(entity_href(ref))
 
 

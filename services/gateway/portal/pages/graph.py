@@ -19,8 +19,12 @@ from services.gateway.portal.entities import (
     split_ref,
     summarize,
 )
-from services.gateway.portal.graph.clusters import MOST_NODES, clustered
-from services.gateway.portal.graph.layout import draw
+from services.gateway.portal.graph.clusters import (
+    MOST_NODES,
+    clustered,
+    without_repeats,
+)
+from services.gateway.portal.graph.layout import Picture, draw
 from services.gateway.portal.graph.model import (
     RELATIONS,
     Edge,
@@ -65,7 +69,7 @@ async def graph(visit: Visiting) -> Response:
         question = replace(question, relations=HOUSE_RELATIONS)
     nodes, edges, note = _few(found, question.entity)
     picture = await asyncio.to_thread(
-        draw, _focusable(nodes, question), edges, question.entity
+        _drawn, _focusable(nodes, question), edges, question.entity
     )
     return visit.page(
         "graph.html",
@@ -82,6 +86,10 @@ async def graph(visit: Visiting) -> Response:
         impact=await _impact(visit, found, question),
         entity_href=entity_href(question.entity) if question.entity else "",
     )
+
+
+def _drawn(nodes: Sequence[Node], edges: Sequence[Edge], focus: str) -> Picture:
+    return draw(nodes, edges if focus else without_repeats(edges), focus)
 
 
 async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:

@@ -23,12 +23,14 @@ from services.gateway.portal.formats import now
 from services.gateway.portal.history import Moment, by_commit
 from services.gateway.portal.pages.catalog import BY_QUERY, FACETS_PATH, ROW_FIELDS
 from services.gateway.portal.pages.entity import latest
+from services.gateway.portal.stars import starred
 from services.gateway.portal.visit import Visit, Visiting, together
 
 OWN_READ = 200
 OWN_SHOWN = 12
 CHANGES_SHOWN = 6
 CHANGES_ASKED = 10  # entities whose latest revision is asked for
+STARS_SHOWN = 12
 DOCS_SHOWN = 6
 TEMPLATES_SHOWN = 4
 DOCS_FILTER = "metadata.annotations.backstage.io/techdocs-ref"
@@ -61,11 +63,12 @@ class KindCount:
 async def home(visit: Visiting) -> Response:
     """The reader's own page; a newcomer's is a tour."""
     owned = _own_filter(visit)
-    own, kinds, docs, templates = await together(
+    own, kinds, docs, templates, stars = await together(
         _list(visit, owned, OWN_READ) if owned else _nothing(),
         _kind_counts(visit, owned),
         _list(visit, DOCS_FILTER, OWN_READ),
         _list(visit, "kind=template", TEMPLATES_SHOWN),
+        _stars(visit),
     )
     entities = [one for one in own["items"] if one]
     summaries = [summarize(canonical(one), one) for one in entities]
@@ -79,6 +82,7 @@ async def home(visit: Visiting) -> Response:
         guest=visit.identity.is_guest,
         kinds=kinds,
         own=summaries[:OWN_SHOWN],
+        stars=stars,
         own_total=own["totalItems"],
         attention=await _attention(visit, entities),
         changes=changes,
@@ -110,6 +114,13 @@ async def _list(visit: Visit, wanted: str, limit: int) -> Any:
         ("limit", str(limit)),
     ]
     return await visit.get(BY_QUERY, params)
+
+
+async def _stars(visit: Visit) -> list[Summary]:
+    """What the reader starred, the latest first; what is gone is left out."""
+    refs = (await starred(visit))[::-1][:STARS_SHOWN]
+    known = await visit.summaries(refs)
+    return [known[ref] for ref in refs if not known[ref].missing]
 
 
 async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:

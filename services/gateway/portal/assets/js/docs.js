@@ -2,6 +2,7 @@
 // list of pages closed on small screens. The pages work without.
 function copiers(root) {
   for (const block of root.querySelectorAll(".docs-article pre")) {
+    if (block.closest(".linenos")) continue;
     if (block.parentElement.querySelector(":scope > .docs-copy")) continue;
     const button = document.createElement("button");
     button.type = "button";

@@ -49,14 +49,26 @@ const asked = (form) => [...form.querySelectorAll("input:not([type=hidden]), sel
 for (const form of document.querySelectorAll("[data-form]")) {
   form.noValidate = true;
   const touched = new WeakSet();
+  // An error that appears under the pointer would move the button away from its click.
+  let pressing = false;
+  form.addEventListener("pointerdown", (event) => (pressing = Boolean(event.target.closest("button, a"))));
+  addEventListener("pointerup", () => (pressing = false));
   form.addEventListener("input", (event) => {
     if (touched.has(event.target)) check(event.target);
   });
   form.addEventListener("focusout", (event) => {
     const field = event.target;
+    if (pressing || event.relatedTarget?.closest("button, a")) return;
     if (!field.validity || (!field.value && !touched.has(field))) return;
     touched.add(field);
     check(field);
+  });
+  form.addEventListener("change", (event) => {
+    // htmx asks for the questions that an answer brings; without it the whole page is asked.
+    if (window.htmx || !event.target.matches("[hx-get]")) return;
+    const stay = Object.assign(document.createElement("input"), { type: "hidden", name: "go", value: "stay" });
+    form.append(stay);
+    form.submit();
   });
   form.addEventListener("submit", (event) => {
     if (event.submitter?.formNoValidate) return;

@@ -58,11 +58,14 @@ async function renew() {
 
 const name = (who) => (who ?? "").replace(/^user:(default\/)?/i, "").replace(/\s*<[^>]*>$/, "");
 
-function told(data) {
+function tell(note, data) {
   const cause = data?.cause ?? {};
   const who = name(cause.author || data?.actor);
   const why = cause.subject || (data?.site !== undefined ? "documentation built" : "");
-  return `Updated just now${who ? ` by ${who}` : ""}${why ? `: ${why}` : ""}`;
+  const when = document.createElement("time");
+  when.dateTime = new Date().toISOString();
+  when.textContent = "just now";
+  note.replaceChildren("Updated ", when, `${who ? ` by ${who}` : ""}${why ? `: ${why}` : ""}`);
 }
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -81,7 +84,7 @@ async function arrived(event) {
     result = await renew().catch(() => "failed");
   }
   const note = document.querySelector("[data-live-note]");
-  if (result === "changed" && note) note.textContent = told(data);
+  if (result === "changed" && note) tell(note, data);
   if (result === "gone") say("This was just removed. What you see is what it was last.");
   document.dispatchEvent(new CustomEvent("callboard:live", { detail: { event, data, result } }));
 }

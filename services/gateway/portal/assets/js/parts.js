@@ -40,6 +40,14 @@ export function say(text) {
   setTimeout(() => line.remove(), 6000);
 }
 
+// A picture wider than its box begins with what it is about in the middle.
+for (const box of document.querySelectorAll(".picture:not([data-zoom])")) {
+  const focus = box.querySelector(".node.focus rect");
+  if (!focus || box.scrollWidth <= box.clientWidth) continue;
+  const place = focus.getBoundingClientRect();
+  box.scrollLeft += place.left + place.width / 2 - box.getBoundingClientRect().left - box.clientWidth / 2;
+}
+
 // "Apply" buttons of forms that htmx sends by itself are for readers without scripts.
 for (const button of document.querySelectorAll("[data-without-script]")) {
   if (window.htmx || document.querySelector('script[src*="htmx"]')) button.hidden = true;

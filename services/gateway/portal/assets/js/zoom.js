@@ -21,6 +21,7 @@ if (svg) {
   // A wide picture begins at a size that can be read, at its focus.
   const focus = svg.querySelector(".node.focus rect");
   zoom(Math.max(fit(), 0.75));
+  box.scrollLeft = 0;
   if (focus) {
     box.scrollLeft = (Number(focus.getAttribute("x")) + 60) * scale - box.clientWidth / 2;
     box.scrollTop = Number(focus.getAttribute("y")) * scale - box.clientHeight / 2;

@@ -1,0 +1,52 @@
+"""Dry runs: a template tried as it stands in an editor."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from services.scaffolder.api.rooms import Open, initiator
+from services.scaffolder.api.tasks import refused
+from services.scaffolder.handlers import creating
+from services.scaffolder.handlers.creating import BadParameters
+from services.scaffolder.handlers.dry_run import Trial, dry_run
+from services.scaffolder.model import Initiator
+from shared.contracts.errors import Unavailable
+from shared.kit.web import Caller, json_response
+
+router = APIRouter()
+
+
+class DryRun(BaseModel):
+    """A template, what would be typed into its form, and the files beside it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    template: dict[str, Any]
+    values: dict[str, Any]
+    secrets: dict[str, str] = Field(default_factory=dict)
+    directoryContents: list[dict[str, Any]]  # noqa: N815 - the field's name in the API
+
+
+@router.post("/v2/dry-run")
+async def run(body: DryRun, caller: Caller, room: Open) -> Response:
+    """Try the template; what it logs, writes and answers."""
+    trial = Trial(body.template, body.values, body.secrets, body.directoryContents)
+    asker = initiator(caller)
+    try:
+        user = await _user(room, asker)
+        made = await dry_run(
+            trial, asker, user, scenes=room.scenes, folder=room.folder / "dry-runs"
+        )
+    except BadParameters as error:
+        return refused(error)
+    return json_response(made)
+
+
+async def _user(room: Open, asker: Initiator) -> dict[str, Any]:
+    """Who tries it; a catalog that is away does not keep authors from trying."""
+    try:
+        return await creating.user_of(room.catalog, asker)
+    except Unavailable:
+        return {"ref": asker.ref}

@@ -1,0 +1,147 @@
+"""Runs: create, list, see, cancel, try again."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from services.scaffolder.api import shapes
+from services.scaffolder.api.rooms import Open, Rooms, creators, initiator
+from services.scaffolder.handlers import creating, ending
+from services.scaffolder.handlers.creating import BadParameters, Wanted
+from services.scaffolder.model import Task, TaskQuery
+from shared.contracts.errors import Invalid
+from shared.contracts.scaffolder import RunStatus
+from shared.kit import logs
+from shared.kit.auth import Principal
+from shared.kit.web import Caller, json_response
+
+router = APIRouter()
+OrderField = Literal["created_at", "status", "created_by"]
+_FIELDS = get_args(OrderField)
+_STATUSES = get_args(RunStatus)
+
+
+class NewTask(BaseModel):
+    """What to run, with which values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    templateRef: str = Field(min_length=1)  # noqa: N815 - the field's name in the API
+    values: dict[str, Any]
+    secrets: dict[str, str] = Field(default_factory=dict)
+
+
+class Retry(BaseModel):
+    """What a run that is tried again cannot remember."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    secrets: dict[str, str] = Field(default_factory=dict)
+
+
+def refused(error: BadParameters) -> Response:
+    """The answer that lists what is wrong with the values."""
+    return json_response({"errors": error.problems}, status=400)
+
+
+@router.post("/v2/tasks", status_code=201)
+async def create(body: NewTask, caller: Caller, room: Open) -> Response:
+    """Create a run; 400 with `errors` if the values break the rules."""
+    wanted = Wanted(
+        body.templateRef,
+        body.values,
+        body.secrets,
+        traceparent=logs.traceparent.get() or None,
+    )
+    try:
+        task = await creating.create_task(
+            wanted,
+            initiator(caller),
+            catalog=room.catalog,
+            store=room.store,
+            vault=room.vault,
+        )
+    except BadParameters as error:
+        return refused(error)
+    room.pool.offer(task.id)
+    return json_response({"id": task.id}, status=201)
+
+
+@router.get("/v2/tasks")
+async def listed(
+    caller: Caller,
+    room: Open,
+    created_by: Annotated[list[str] | None, Query(alias="createdBy")] = None,
+    status: Annotated[list[str] | None, Query()] = None,
+    order: Annotated[list[str] | None, Query()] = None,
+    limit: Annotated[int | None, Query(ge=0)] = None,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """A page of the runs that the caller may see."""
+    field, is_descending = _order((order or ["desc:created_at"])[0])
+    unknown = [value for value in status or () if value not in _STATUSES]
+    if unknown:
+        raise Invalid(f"status: {unknown[0]!r} is none of {', '.join(_STATUSES)}")
+    query = TaskQuery(
+        created_by=tuple(created_by or ()),
+        status=tuple(status or ()),
+        order_by=field,
+        is_descending=is_descending,
+        limit=limit,
+        offset=offset,
+        visible_to=creators(caller),
+    )
+    found, total = await room.store.find(query)
+    return json_response(
+        {"tasks": [shapes.task(task) for task in found], "totalTasks": total}
+    )
+
+
+def _order(given: str) -> tuple[OrderField, bool]:
+    direction, _, field = given.partition(":")
+    if direction not in {"asc", "desc"} or field not in _FIELDS:
+        raise Invalid(
+            f"order: {given!r} is not asc or desc, a colon, and one of "
+            f"{', '.join(_FIELDS)}"
+        )
+    return field, direction == "desc"  # type: ignore[return-value]
+
+
+async def seen(room: Rooms, task_id: str, caller: Principal) -> Task:
+    """The run, if the caller may see it."""
+    task = await room.store.get(task_id)
+    return ending.visible(task, task_id, creators(caller))
+
+
+@router.get("/v2/tasks/{task_id}")
+async def one(task_id: str, caller: Caller, room: Open) -> Response:
+    """One run."""
+    return json_response(shapes.task(await seen(room, task_id, caller)))
+
+
+@router.post("/v2/tasks/{task_id}/cancel")
+async def cancel(task_id: str, caller: Caller, room: Open) -> Response:
+    """Cancel a run; 409 once it has ended."""
+    task = await seen(room, task_id, caller)
+    await ending.cancel_task(task, room.store, tell_holder=room.pool.cancel)
+    room.signals.tell(task_id)
+    return json_response({"status": "cancelled"})
+
+
+@router.post("/v2/tasks/{task_id}/retry", status_code=201)
+async def retry(
+    task_id: str, caller: Caller, room: Open, body: Retry | None = None
+) -> Response:
+    """Open a failed or cancelled run again."""
+    task = await seen(room, task_id, caller)
+    await ending.retry_task(
+        task,
+        body.secrets if body else {},
+        store=room.store,
+        vault=room.vault,
+        has_workspace=lambda key: room.scenes.workspace(key).root.is_dir(),
+    )
+    room.pool.offer(task_id)
+    return json_response({"id": task_id}, status=201)

@@ -1,0 +1,49 @@
+"""Forms, actions and what templates may use."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.scaffolder import templates
+from services.scaffolder.api.rooms import Open, initiator
+from services.scaffolder.filters import template_filters
+from services.scaffolder.handlers.creating import load_template
+from shared.contracts.errors import Invalid
+from shared.kit.web import Caller, json_response
+
+router = APIRouter()
+
+
+@router.get("/v2/templates/{namespace}/{kind}/{name}/parameter-schema")
+async def parameter_schema(
+    namespace: str, kind: str, name: str, caller: Caller, room: Open
+) -> Response:
+    """A template's form."""
+    ref = f"{kind}:{namespace}/{name}"
+    template = await load_template(room.catalog, ref, initiator(caller))
+    return json_response(templates.form(template))
+
+
+@router.get("/v2/actions")
+async def actions(caller: Caller, room: Open) -> Response:
+    """Every action with its schemas and examples."""
+    del caller
+    return json_response([action.document() for action in room.registry.all()])
+
+
+@router.get("/v2/templating-extensions")
+async def templating_extensions(caller: Caller) -> Response:
+    """What templates may use besides the language itself."""
+    del caller
+    filters = {found.name: found.document() for found in template_filters()}
+    return json_response(
+        {"filters": filters, "globals": {"functions": {}, "values": {}}}
+    )
+
+
+@router.post("/v2/autocomplete/{provider}/{resource}")
+async def autocomplete(provider: str, resource: str, caller: Caller) -> dict[str, Any]:
+    """Suggestions from a provider; none is installed."""
+    del caller, resource
+    raise Invalid(f"Unsupported provider: {provider}")

@@ -1,0 +1,29 @@
+"""What the scaffolder hears: its own runs, so that idle processes take some."""
+
+from collections.abc import Callable, Sequence
+
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Invalid
+from shared.contracts.events import payload_of
+from shared.contracts.scaffolder import RunChange, RunCreated
+from shared.contracts.topics import TEMPLATE_RUN
+from shared.kit.bus import Bus
+from shared.kit.workers import SharedWork
+
+GROUP = "scaffolder"
+
+
+def shared_work(bootstrap: str, bus: Bus, offer: Callable[[str], None]) -> SharedWork:
+    """The consumer group `scaffolder`; `offer` takes a run if it is free."""
+
+    async def runs(envelopes: Sequence[Envelope]) -> None:
+        for envelope in envelopes:
+            said = payload_of(envelope)
+            if not isinstance(said, RunChange):
+                raise Invalid(
+                    f"type: {envelope.type!r} does not belong on {TEMPLATE_RUN}"
+                )
+            if isinstance(said, RunCreated):
+                offer(said.task_id)
+
+    return SharedWork(GROUP, bootstrap, {TEMPLATE_RUN: runs}, bus)

@@ -1,0 +1,94 @@
+"""Sources that lie in a folder of this machine: `file:` templates and dry runs."""
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from services.scaffolder.ports import Sources
+from services.scaffolder.workspace import FILE_LIMIT, Workspace, copy_tree, safe_path
+from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge
+
+
+class FolderSources:
+    """Reads relative URLs below one folder, everything else elsewhere."""
+
+    def __init__(self, folder: Path, elsewhere: Sources) -> None:
+        self._folder = folder
+        self._elsewhere = elsewhere
+
+    async def tree(self, url: str, base: str | None, folder: Path) -> None:
+        del base  # the folder is the base of everything relative
+        if is_absolute(url):
+            await self._elsewhere.tree(url, None, folder)
+        else:
+            await copy_folder(self._folder, url, folder)
+
+    async def file(self, url: str, base: str | None) -> bytes:
+        del base
+        if is_absolute(url):
+            return await self._elsewhere.file(url, None)
+        return await read_file(self._folder, url)
+
+
+def is_absolute(url: str) -> bool:
+    """Whether `url` is an address of the web.
+
+    Raises:
+        Forbidden: if it is another kind of address: files of the machine are not given
+            out by name.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme in {"http", "https"}:
+        return True
+    if scheme:
+        raise Forbidden(f"url: {url!r} is neither relative nor http(s)")
+    return False
+
+
+async def copy_folder(root: Path, relative: str, folder: Path) -> None:
+    """Copy the files below `relative` to `folder`.
+
+    Raises:
+        Forbidden: if `relative` leads outside `root`.
+        NotFound: if there is no such folder.
+    """
+    source = safe_path(root, relative)
+
+    def copy() -> None:
+        if not source.is_dir():
+            raise NotFound(f"url: there is no folder {relative!r} beside the template")
+        folder.mkdir(parents=True, exist_ok=True)
+        copy_tree(source, Workspace(folder), ".")
+
+    await asyncio.to_thread(copy)
+
+
+async def read_file(root: Path, relative: str) -> bytes:
+    """The content of the file `relative`.
+
+    Raises:
+        Forbidden: if `relative` leads outside `root`.
+        NotFound: if there is no such file.
+    """
+    path = safe_path(root, relative)
+
+    def read() -> bytes:
+        if not path.is_file():
+            raise NotFound(f"url: there is no file {relative!r} beside the template")
+        if path.stat().st_size > FILE_LIMIT:
+            raise TooLarge(f"url: {relative!r} is over the limit of {FILE_LIMIT} bytes")
+        return path.read_bytes()
+
+    return await asyncio.to_thread(read)
+
+
+def folder_of(base: str) -> Path:
+    """The folder of a template whose base URL is a `file:` one.
+
+    Raises:
+        Invalid: if it is none.
+    """
+    parts = urlsplit(base)
+    if parts.scheme != "file" or not parts.path:
+        raise Invalid(f"baseUrl: {base!r} is not a file of this machine")
+    return Path(parts.path).parent

@@ -1,0 +1,131 @@
+"""Creates runs: loads the template as the caller may see it, checks, freezes, keeps."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.scaffolder import templates
+from services.scaffolder.model import Initiator, Task, fresh_steps, now
+from services.scaffolder.ports import Catalog, TaskStore, Vault
+from services.scaffolder.validation import Problem
+from shared.contracts.errors import Invalid, NotFound
+from shared.contracts.ref import parse_ref
+from shared.contracts.scaffolder import RunCreated
+
+_SECRETS_LIMIT = 256 * 1024
+
+
+class BadParameters(Exception):
+    """The values break the template's rules; the answer lists how."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(problems[0]["stack"])
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants to run."""
+
+    template_ref: str
+    values: Mapping[str, Any]
+    secrets: Mapping[str, str]
+    traceparent: str | None = None
+
+
+async def load_template(
+    catalog: Catalog, ref: str, asker: Initiator
+) -> Mapping[str, Any]:
+    """The template entity.
+
+    Raises:
+        NotFound: if there is none that the asker may see.
+        Invalid: if the ref is none, or the entity is no valid template.
+    """
+    canonical = str(parse_ref(ref, default_kind="template"))
+    found = await catalog.entity(canonical, asker)
+    if found is None or str(found.get("kind", "")).lower() != "template":
+        raise NotFound(f"Template {canonical} not found")
+    templates.check(found)
+    return found
+
+
+async def create_task(
+    wanted: Wanted,
+    asker: Initiator,
+    *,
+    catalog: Catalog,
+    store: TaskStore,
+    vault: Vault,
+) -> Task:
+    """A new run, kept and told of; somebody still has to take it.
+
+    Raises:
+        BadParameters: if values or secrets break the template's rules.
+        NotFound: if there is no such template for the asker.
+    """
+    template = await load_template(catalog, wanted.template_ref, asker)
+    check_parameters(template, wanted.values, wanted.secrets)
+    user = await user_of(catalog, asker)
+    spec = templates.frozen_spec(template, wanted.values, user)
+    task = Task(
+        id=str(uuid.uuid4()),
+        spec=spec,
+        created_by=asker,
+        created_at=now(),
+        secrets=sealed(vault, wanted.secrets),
+        steps=fresh_steps(spec),
+        is_confidential=bool(wanted.secrets),
+        traceparent=wanted.traceparent,
+    )
+    await store.create(task, said_created(task))
+    return task
+
+
+def check_parameters(
+    template: Mapping[str, Any],
+    values: Mapping[str, Any],
+    secrets: Mapping[str, str],
+) -> None:
+    """Check what was given against what the template asks for.
+
+    Raises:
+        BadParameters: naming every broken rule.
+    """
+    found = templates.parameter_problems(template, values)
+    found = found or templates.secret_problems(template, secrets)
+    if found:
+        raise BadParameters(found)
+
+
+async def user_of(catalog: Catalog, asker: Initiator) -> dict[str, Any]:
+    """Who a run acts for, as templates see it: `ref`, and `entity` if there is one."""
+    if not asker.is_user:
+        return {}
+    found = await catalog.entity(asker.ref, asker)
+    return {"entity": dict(found), "ref": asker.ref} if found else {"ref": asker.ref}
+
+
+def sealed(vault: Vault, secrets: Mapping[str, str]) -> str | None:
+    """The secrets as they are kept.
+
+    Raises:
+        Invalid: if they are too large.
+    """
+    if not secrets:
+        return None
+    if sum(len(value) for value in secrets.values()) > _SECRETS_LIMIT:
+        raise Invalid(f"secrets: over the limit of {_SECRETS_LIMIT} characters")
+    return vault.seal(dict(secrets))
+
+
+def said_created(task: Task) -> RunCreated:
+    """The event that tells of a run waiting for a worker."""
+    return RunCreated(
+        task_id=task.id,
+        template_ref=task.template_ref,
+        created_by=task.created_by.ref,
+        status="open",
+        sequence=task.next_sequence(),
+    )

@@ -1,0 +1,142 @@
+"""Runs a template for its author to see: for real, in a folder that is thrown away.
+
+Nothing is kept and nothing is told; actions that would change the world are skipped.
+"""
+
+import base64
+import binascii
+import shutil
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.scaffolder import templates
+from services.scaffolder.handlers.creating import check_parameters
+from services.scaffolder.model import Initiator, Task, TaskEvent, fresh_steps
+from services.scaffolder.running import Run
+from services.scaffolder.scenes import Scenes
+from services.scaffolder.workspace import Workspace, is_executable, safe_path, tree
+from shared.contracts.envelope import Payload
+from shared.contracts.errors import CallboardError, Invalid, TooLarge
+
+_FILES = 2_000
+_BYTES = 50 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to try: the template as it stands in an editor, with the files beside it."""
+
+    template: Mapping[str, Any]
+    values: Mapping[str, Any]
+    secrets: Mapping[str, str]
+    files: Sequence[Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class _Listening:
+    """Keeps nothing but the log."""
+
+    log: list[TaskEvent] = field(default_factory=list)
+
+    async def record(self, task: Task, said: Sequence[Payload]) -> None:
+        del task, said
+
+    async def append(self, events: Sequence[TaskEvent]) -> None:
+        self.log.extend(events)
+
+
+async def dry_run(
+    trial: Trial,
+    asker: Initiator,
+    user: Mapping[str, Any],
+    *,
+    scenes: Scenes,
+    folder: Path,
+) -> dict[str, Any]:
+    """What the run would log, write and answer.
+
+    Raises:
+        BadParameters: if the values break the template's rules.
+        CallboardError: what made a step fail.
+    """
+    templates.check(trial.template)
+    check_parameters(trial.template, trial.values, trial.secrets)
+    folder.mkdir(parents=True, exist_ok=True)
+    root = Path(tempfile.mkdtemp(dir=folder, prefix="dry-run-"))
+    try:
+        return await _tried(trial, asker, user, scenes, root)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+async def _tried(
+    trial: Trial,
+    asker: Initiator,
+    user: Mapping[str, Any],
+    scenes: Scenes,
+    root: Path,
+) -> dict[str, Any]:
+    content = root / "content"
+    _unpack(trial.files, content)
+    spec = templates.frozen_spec(_named(trial.template), trial.values, user)
+    spec["templateInfo"]["baseUrl"] = f"file://{content}/template.yaml"
+    task = Task(str(uuid.uuid4()), spec, asker, steps=fresh_steps(spec))
+    listening = _Listening()
+    workspace = Workspace(root / "workspace")
+    scene = scenes.dry(task, trial.secrets, listening, workspace, content)
+    run = Run(listening, scene)
+    await run.go()
+    if isinstance(run.failure, CallboardError):
+        raise run.failure
+    if run.failure is not None:
+        raise Invalid(f"{type(run.failure).__name__}: {run.failure}")
+    return {
+        "log": [{"type": line.type, "body": line.body} for line in listening.log],
+        "directoryContents": [
+            _packed(path, workspace.root) for path in tree(workspace.root)
+        ],
+        "output": task.output,
+        "steps": spec["steps"],
+    }
+
+
+def _named(template: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = {"namespace": "default", **template["metadata"]}
+    return {**template, "metadata": metadata}
+
+
+def _unpack(files: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    folder.mkdir()
+    if len(files) > _FILES:
+        raise TooLarge(f"directoryContents: over the limit of {_FILES} files")
+    size = 0
+    for number, file in enumerate(files):
+        where = f"directoryContents[{number}]"
+        path, encoded = file.get("path"), file.get("base64Content")
+        if not isinstance(path, str) or not isinstance(encoded, str):
+            raise Invalid(f"{where}: path and base64Content must be strings")
+        try:
+            content = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Invalid(f"{where}.base64Content: it is not base64") from error
+        size += len(content)
+        if size > _BYTES:
+            raise TooLarge(f"directoryContents: over the limit of {_BYTES} bytes")
+        place = safe_path(folder, path)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        except OSError as error:
+            raise Invalid(f"{where}.path: {path!r} is no path of a file") from error
+
+
+def _packed(path: Path, root: Path) -> dict[str, Any]:
+    return {
+        "path": path.relative_to(root).as_posix(),
+        "executable": is_executable(path),
+        "base64Content": base64.b64encode(path.read_bytes()).decode(),
+    }

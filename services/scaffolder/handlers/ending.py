@@ -1,0 +1,103 @@
+"""Cancels runs, and opens ended ones again."""
+
+from collections.abc import Callable, Mapping
+
+from services.scaffolder import templates
+from services.scaffolder.handlers.creating import said_created, sealed
+from services.scaffolder.model import RETRYABLE, StepRecord, Task, TaskEvent
+from services.scaffolder.ports import TaskStore, Vault
+from shared.contracts.errors import Conflict, NotFound
+from shared.contracts.scaffolder import RunCancelled, StepStatus
+
+_KEPT: frozenset[StepStatus] = frozenset(("completed", "skipped"))
+
+
+async def cancel_task(
+    task: Task, store: TaskStore, *, tell_holder: Callable[[str], None]
+) -> None:
+    """Cancel a run: at once if nobody took it yet, else by its holder, within moments.
+
+    Raises:
+        Conflict: if it has ended.
+    """
+    if task.status == "open" and await _cancel_open(task, store):
+        return
+    found = await store.ask_to_cancel(task.id)
+    if found is None:
+        raise Conflict(f"Task {task.id} cannot be cancelled: it has ended")
+    tell_holder(task.id)
+
+
+async def _cancel_open(task: Task, store: TaskStore) -> bool:
+    cancelled = RunCancelled(
+        task_id=task.id,
+        template_ref=task.template_ref,
+        created_by=task.created_by.ref,
+        status="cancelled",
+        sequence=task.next_sequence(),
+    )
+    if not await store.cancel_open(task, cancelled):
+        return False
+    last = await store.last_number(task.id)
+    lines = (
+        ("cancelled", "The run was cancelled"),
+        ("completion", "Run completed with status: cancelled"),
+    )
+    await store.append(
+        [
+            TaskEvent(task.id, last + number, kind, {"message": message})  # type: ignore[arg-type]
+            for number, (kind, message) in enumerate(lines, 1)
+        ]
+    )
+    return True
+
+
+async def retry_task(
+    task: Task,
+    secrets: Mapping[str, str],
+    *,
+    store: TaskStore,
+    vault: Vault,
+    has_workspace: Callable[[str], bool],
+) -> Task:
+    """Open a failed or cancelled run again, from the first step that did not succeed.
+
+    From the very first if the template says so, or if the files of the earlier steps
+    are gone.
+
+    Raises:
+        Conflict: if it is neither failed nor cancelled.
+    """
+    if task.status not in RETRYABLE:
+        raise Conflict(
+            f"Task {task.id} cannot be tried again: it is {task.status}, "
+            "only failed and cancelled ones can"
+        )
+    keeps = has_workspace(task.id) and not templates.starts_over(task.spec)
+    _reset(task, keeps=keeps)
+    task.status, task.error, task.is_cancelling = "open", None, False
+    task.secrets = sealed(vault, secrets)
+    task.is_confidential = task.is_confidential or bool(secrets)
+    if not await store.reopen(task, said_created(task)):
+        raise Conflict(f"Task {task.id} is being tried again already")
+    return task
+
+
+def _reset(task: Task, *, keeps: bool) -> None:
+    if not keeps:
+        task.checkpoints.clear()
+    for number, record in enumerate(task.steps):
+        keeps = keeps and record.status in _KEPT
+        if not keeps:
+            task.steps[number] = StepRecord(record.id, record.name)
+
+
+def visible(task: Task | None, task_id: str, creators: tuple[str, ...] | None) -> Task:
+    """The task, if the caller may see it: `creators` are whose runs, None is all.
+
+    Raises:
+        NotFound: if there is none; also if there is one that the caller may not see.
+    """
+    if task is None or (creators is not None and task.created_by.ref not in creators):
+        raise NotFound(f"No task with id '{task_id}' found")
+    return task

@@ -1,0 +1,76 @@
+"""Throws away what runs have left on the disk when nobody can need it any more."""
+
+import asyncio
+import shutil
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol, Self
+
+from shared.contracts.errors import Unavailable
+
+_EVERY_SECONDS = 600.0
+_SCRATCH_SECONDS = 3600.0
+
+
+class EndedRuns(Protocol):
+    """Who knows which runs are over."""
+
+    async def ended_before(self, moment: datetime, ids: Iterable[str]) -> Sequence[str]:
+        """Those of `ids` that need no folder any more."""
+        ...
+
+
+class Keeping:
+    """Looks through the folders from time to time."""
+
+    def __init__(self, folder: Path, runs: EndedRuns, *, keep_hours: float) -> None:
+        self._folder = folder
+        self._runs = runs
+        self._keep = timedelta(hours=keep_hours)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="workspace-keeping")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def sweep(self) -> int:
+        """Remove the folders that are of no use; how many there were.
+
+        Raises:
+            Unavailable: if the store does not answer.
+        """
+        names = await asyncio.to_thread(self._names)
+        runs = [name for name in names if "-scratch-" not in name]
+        over = set(await self._runs.ended_before(datetime.now(UTC) - self._keep, runs))
+        return await asyncio.to_thread(self._remove, names, over)
+
+    def _names(self) -> list[str]:
+        if not self._folder.is_dir():
+            return []
+        return [path.name for path in self._folder.iterdir() if path.is_dir()]
+
+    def _remove(self, names: Sequence[str], over: set[str]) -> int:
+        removed = 0
+        old = datetime.now(UTC).timestamp() - _SCRATCH_SECONDS
+        for name in names:
+            path = self._folder / name
+            is_scratch = "-scratch-" in name and path.stat().st_mtime < old
+            if name in over or is_scratch:
+                shutil.rmtree(path, ignore_errors=True)
+                removed += 1
+        return removed
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except (Unavailable, OSError):
+                # Nothing depends on it: the next look is soon enough.
+                await asyncio.sleep(1)
+            await asyncio.sleep(_EVERY_SECONDS)

@@ -1,0 +1,184 @@
+"""How the scaffolder is put together."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from services.scaffolder import measures, ownership, registry
+from services.scaffolder.action import Tools
+from services.scaffolder.api import dry_runs, task_events, tasks, templates
+from services.scaffolder.api.rooms import Rooms
+from services.scaffolder.events import shared_work
+from services.scaffolder.filters import template_filters
+from services.scaffolder.keeping import Keeping
+from services.scaffolder.model import Task
+from services.scaffolder.pool import Pool
+from services.scaffolder.ports import Catalog
+from services.scaffolder.running import Run
+from services.scaffolder.scenes import Scenes
+from services.scaffolder.settings import Settings
+from services.scaffolder.signals import Signals
+from services.scaffolder.store.catalog import CatalogOverHttp
+from services.scaffolder.store.repositories import GitRepositories
+from services.scaffolder.store.sources import UrlSources
+from services.scaffolder.store.tasks import MongoTaskStore
+from services.scaffolder.vault import FernetVault
+from shared.kit import logs
+from shared.kit.auth import PrincipalTokens
+from shared.kit.bus import KafkaBus
+from shared.kit.calls import ServiceCalls
+from shared.kit.config import PortalConfig, load_config
+from shared.kit.git import RepositoryMirrors
+from shared.kit.mongo import connect, database
+from shared.kit.outbox import Relay
+from shared.kit.serve import serve
+from shared.kit.urls import UrlReader
+from shared.kit.web import make_app
+
+NAME = "scaffolder"
+
+
+def create_app(
+    settings: Settings | None = None, *, catalog: Catalog | None = None
+) -> FastAPI:
+    """The scaffolder; `catalog` takes the place of the real one over HTTP."""
+    settings = settings or Settings()
+    config = load_config(settings.config, os.environ)
+    secret = settings.service_secret.get_secret_value()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            calls = ServiceCalls(secret, NAME, settings.urls())
+            await stack.enter_async_context(calls)
+            owner = catalog or CatalogOverHttp(calls)
+            await _open(stack, app, settings, config, owner)
+            yield
+
+    app = make_app(NAME, lifespan=lifespan)
+    app.state.tokens = PrincipalTokens(secret)
+    for routes in (templates, tasks, task_events, dry_runs):
+        app.include_router(routes.router)
+    return app
+
+
+async def _open(
+    stack: AsyncExitStack,
+    app: FastAPI,
+    settings: Settings,
+    config: PortalConfig,
+    catalog: Catalog,
+) -> None:
+    """Start everything, in the order in which it is needed."""
+    bus = await stack.enter_async_context(KafkaBus(settings.kafka))
+    client = connect(settings.mongodb)
+    stack.callback(client.close)
+    own = database(client, NAME)
+    relay = await stack.enter_async_context(Relay(own["tasks"], bus))
+    vault = FernetVault(settings.service_secret.get_secret_value())
+    store = MongoTaskStore(own, vault, nudge=relay.nudge)
+    await store.prepare()
+    tools = await _tools(stack, settings, config, catalog)
+    environment = config.scaffolder.default_environment
+    scenes = Scenes(registry.load(), tools, vault, settings.workspaces, environment)
+    signals = Signals()
+    pool = _pool(stack, settings, config, scenes, store, signals)
+    await stack.enter_async_context(pool)
+    work = shared_work(settings.kafka, bus, pool.offer)
+    await stack.enter_async_context(work)
+    keeping = Keeping(settings.workspaces, store, keep_hours=settings.keep_hours)
+    await stack.enter_async_context(keeping)
+
+    async def documents() -> None:
+        measures.OUTBOX.set(await relay.depth())
+        measures.RUNNING.set(pool.running)
+
+    app.state.checks |= {
+        "documents": documents,
+        "events": work.check,
+        "runs": pool.check,
+    }
+    app.state.rooms = Rooms(
+        catalog=catalog,
+        store=store,
+        vault=vault,
+        pool=pool,
+        registry=scenes.registry,
+        scenes=scenes,
+        signals=signals,
+        folder=settings.folder,
+    )
+
+
+def _pool(
+    stack: AsyncExitStack,
+    settings: Settings,
+    config: PortalConfig,
+    scenes: Scenes,
+    store: MongoTaskStore,
+    signals: Signals,
+) -> Pool:
+    async def make(task: Task) -> Run:
+        return await scenes.run(task, store, signals.tell)
+
+    return Pool(
+        store,
+        make,
+        owner=stack.enter_context(ownership.owner(settings.folder)),
+        slots=config.scaffolder.concurrent_tasks_limit,
+        ended=_ended(scenes, signals),
+        heartbeat_seconds=settings.heartbeat_seconds,
+        look_seconds=settings.look_seconds,
+    )
+
+
+async def _tools(
+    stack: AsyncExitStack, settings: Settings, config: PortalConfig, catalog: Catalog
+) -> Tools:
+    mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
+    reader = UrlReader(config.backend.reading.allow, mirrors)
+    await stack.enter_async_context(reader)
+    author = config.scaffolder.default_author
+    return Tools(
+        catalog=catalog,
+        sources=UrlSources(reader),
+        repositories=GitRepositories(mirrors),
+        filters={found.name: found.run for found in template_filters()},
+        author=(
+            author.get("name", "Scaffolder"),
+            author.get("email", "scaffolder@callboard.invalid"),
+        ),
+        commit_message=config.scaffolder.default_commit_message,
+    )
+
+
+def _ended(scenes: Scenes, signals: Signals) -> Callable[[Task], None]:
+    log = logs.get_logger(NAME)
+
+    def ended(task: Task) -> None:
+        signals.tell(task.id)
+        if not task.has_ended:
+            return
+        seconds = (datetime.now(UTC) - task.created_at).total_seconds()
+        measures.RUNS.labels(task.status).inc()
+        measures.RUN_SECONDS.observe(seconds)
+        log.info(
+            "run_ended", task=task.id, template=task.template_ref, status=task.status
+        )
+        if task.status == "completed":
+            scenes.workspace(task.id).remove()
+
+    return ended
+
+
+def main() -> None:
+    """Run the scaffolder until it is told to stop."""
+    settings = Settings()
+    serve(NAME, lambda: create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

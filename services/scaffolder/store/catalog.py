@@ -1,0 +1,71 @@
+"""The catalog, asked through the gateway: the policy of whom a run acts for holds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from services.scaffolder.model import Initiator
+from shared.contracts.errors import NotFound, Unavailable
+from shared.contracts.ref import parse_ref
+from shared.kit.calls import ServiceCalls
+
+Entity = Mapping[str, Any]
+ROOT = "/api/catalog"
+
+
+class CatalogOverHttp:
+    """The Catalog of an installation."""
+
+    def __init__(self, calls: ServiceCalls) -> None:
+        self._calls = calls
+
+    async def entity(self, ref: str, asker: Initiator) -> Entity | None:
+        name = parse_ref(ref)
+        parts = (
+            quote(part.lower(), safe="")
+            for part in (name.kind, name.namespace, name.name)
+        )
+        path = "/entities/by-name/" + "/".join(parts)
+        try:
+            found: Entity = await self._ask(asker, "GET", path)
+        except NotFound:
+            return None
+        return found
+
+    async def entities(
+        self, refs: Sequence[str], asker: Initiator
+    ) -> Sequence[Entity | None]:
+        if not asker.is_user:
+            return [await self.entity(ref, asker) for ref in refs]
+        given = {"entityRefs": list(refs)}
+        found = await self._ask(asker, "POST", "/entities/by-refs", given)
+        return list(found["items"])
+
+    async def register(
+        self, url: str, asker: Initiator, *, dry_run: bool = False
+    ) -> Sequence[Entity]:
+        path = "/locations" + ("?dryRun=true" if dry_run else "")
+        given = {"type": "url", "target": url}
+        found = await self._ask(asker, "POST", path, given, for_a_program=True)
+        return list(found.get("entities") or ())
+
+    async def _ask(
+        self,
+        asker: Initiator,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        for_a_program: bool = False,
+    ) -> Any:
+        try:
+            if not asker.is_user and not for_a_program:
+                return await self._calls.get_json("catalog", path)
+            answer = await self._calls.as_user(
+                asker.ref, method, ROOT + path, json=json
+            )
+        except Unavailable as error:
+            raise Unavailable(
+                f"The catalog cannot be asked: {error.message}"
+            ) from error
+        return answer.body

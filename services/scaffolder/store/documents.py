@@ -1,0 +1,164 @@
+"""A run as a document, and back. A confidential run's outputs are sealed."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from services.scaffolder.model import Initiator, StepRecord, Task, TaskEvent, now
+from services.scaffolder.ports import Vault
+
+Document = dict[str, Any]
+
+
+def written(task: Task, vault: Vault) -> Document:
+    """The document of a new run. `arrival` keeps the order within one second."""
+    return {
+        "_id": task.id,
+        "spec": _safe(task.spec),
+        "created_by": task.created_by.ref,
+        "is_user": task.created_by.is_user,
+        "created_at": stamp(task.created_at),
+        "arrival": stamp(datetime.now(UTC)),
+        "epoch": task.epoch,
+        "is_confidential": task.is_confidential,
+        "traceparent": task.traceparent,
+        **state(task, vault),
+    }
+
+
+def state(task: Task, vault: Vault) -> Document:
+    """What changes while a run is under way."""
+    steps = [_step(record) for record in task.steps]
+    progress: Any = {"steps": steps, "checkpoints": _pairs(task.checkpoints)}
+    return {
+        "status": task.status,
+        "progress": vault.seal(progress) if task.is_confidential else progress,
+        "output": _safe(task.output),
+        "error": task.error,
+        "sequence": task.sequence,
+        "secrets": task.secrets,
+        "is_cancelling": task.is_cancelling,
+        "last_heartbeat_at": stamp(task.last_heartbeat_at),
+    }
+
+
+def read(document: Mapping[str, Any], vault: Vault) -> Task:
+    """The run of a document."""
+    progress = document["progress"]
+    if isinstance(progress, str):
+        progress = vault.open(progress)
+    return Task(
+        id=document["_id"],
+        spec=_unsafe(document["spec"]),
+        created_by=Initiator(document["created_by"], document.get("is_user", True)),
+        status=document["status"],
+        created_at=moment(document["created_at"]) or now(),
+        last_heartbeat_at=moment(document.get("last_heartbeat_at")),
+        secrets=document.get("secrets"),
+        steps=[_record(step) for step in progress["steps"]],
+        checkpoints={key: _unsafe(value) for key, value in progress["checkpoints"]},
+        output=_unsafe(document.get("output") or {}),
+        error=document.get("error"),
+        sequence=document.get("sequence", 0),
+        epoch=document.get("epoch", 0),
+        is_cancelling=bool(document.get("is_cancelling")),
+        is_confidential=bool(document.get("is_confidential")),
+        traceparent=document.get("traceparent"),
+    )
+
+
+def written_event(event: TaskEvent) -> Document:
+    """The document of a line."""
+    return {
+        "_id": f"{event.task_id}:{event.number}",
+        "task": event.task_id,
+        "number": event.number,
+        "type": event.type,
+        "body": _safe(event.body),
+        "created_at": stamp(event.created_at),
+    }
+
+
+def read_event(document: Mapping[str, Any]) -> TaskEvent:
+    """The line of a document."""
+    return TaskEvent(
+        document["task"],
+        document["number"],
+        document["type"],
+        _unsafe(document["body"]),
+        moment(document["created_at"]) or now(),
+    )
+
+
+def _pairs(checkpoints: Mapping[str, Any]) -> list[list[Any]]:
+    return [[key, _safe(value)] for key, value in checkpoints.items()]
+
+
+def _step(record: StepRecord) -> Document:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "status": record.status,
+        "output": _safe(record.output),
+        "done": record.done,
+        "error": record.error,
+        "error_name": record.error_name,
+        "started_at": stamp(record.started_at),
+        "ended_at": stamp(record.ended_at),
+    }
+
+
+def _record(document: Mapping[str, Any]) -> StepRecord:
+    return StepRecord(
+        id=document["id"],
+        name=document["name"],
+        status=document["status"],
+        output=_unsafe(document["output"]),
+        done=document["done"],
+        error=document["error"],
+        error_name=document.get("error_name"),
+        started_at=moment(document["started_at"]),
+        ended_at=moment(document["ended_at"]),
+    )
+
+
+def stamp(value: datetime | None) -> int | None:
+    """A moment as milliseconds since 1970.
+
+    Numbers, because the servers that speak MongoDB's protocol do not agree on what an
+    update makes of a date; numbers compare and sort alike everywhere.
+    """
+    return None if value is None else int(value.timestamp() * 1000)
+
+
+def moment(value: int | None) -> datetime | None:
+    """The moment of a stamp."""
+    return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+# MongoDB's field names may not begin with `$`, and dots mislead; templates have both,
+# for instance in annotations. Objects with such a name are kept as a list of pairs.
+_PAIRS = "pairs\uffff"
+_LARGEST = 2**63
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_safe(item) for item in value]
+    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+        return float(value)
+    if not isinstance(value, dict):
+        return value
+    if any("." in key or "\0" in key or key.startswith("$") for key in value):
+        return {_PAIRS: [[key, _safe(item)] for key, item in value.items()]}
+    return {key: _safe(item) for key, item in value.items()}
+
+
+def _unsafe(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unsafe(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _PAIRS in value:
+        return {key: _unsafe(item) for key, item in value[_PAIRS]}
+    return {key: _unsafe(item) for key, item in value.items()}

@@ -1,0 +1,291 @@
+"""Runs and their logs in MongoDB: the collections `tasks` and `events`.
+
+A run is one document: its state, its lease, and the events that still have to be told
+(`pending`, `unsent`), so that every change and its telling are one atomic write.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.errors import BulkWriteError
+
+from services.scaffolder.model import TakenOver, Task, TaskEvent, TaskQuery, now
+from services.scaffolder.ports import Vault
+from services.scaffolder.store import documents
+from shared.contracts.envelope import Envelope, Payload
+from shared.contracts.topics import TEMPLATE_RUN
+from shared.kit import logs
+from shared.kit.mongo import unavailable_as_error
+from shared.kit.outbox import pending_event
+
+SOURCE = "/scaffolder"
+LEASE_MS = 15_000
+#: An open run that nobody took for so long is looked for, not only heard of.
+WAITED_MS = 2_000
+SOON_SECONDS = 0.02
+_LISTED = 1000
+_DUPLICATE = 11000
+Document = dict[str, Any]
+
+
+class MongoTaskStore:
+    """The store of an installation; `nudge` tells the relay that something waits."""
+
+    def __init__(
+        self,
+        database: AsyncIOMotorDatabase[Document],
+        vault: Vault,
+        *,
+        nudge: Callable[[], None],
+    ) -> None:
+        self._tasks = database["tasks"]
+        self._events = database["events"]
+        self._vault = vault
+        self._relay = nudge
+        self._nudging: asyncio.TimerHandle | None = None
+
+    async def prepare(self) -> None:
+        """Make the indexes. Safe to repeat."""
+        with unavailable_as_error():
+            await self._tasks.create_index([("status", ASCENDING)])
+            await self._tasks.create_index([("created_by", ASCENDING)])
+            await self._tasks.create_index([("arrival", DESCENDING)])
+            await self._tasks.create_index([("unsent", ASCENDING)])
+            await self._events.create_index(
+                [("task", ASCENDING), ("number", ASCENDING)], unique=True
+            )
+
+    async def create(self, task: Task, said: Payload) -> None:
+        document = documents.written(task, self._vault)
+        document["pending"] = _pending(task, [said])
+        document["unsent"] = 1
+        with unavailable_as_error():
+            await self._tasks.insert_one(document)
+        self._nudge()
+
+    async def get(self, task_id: str) -> Task | None:
+        with unavailable_as_error():
+            found = await self._tasks.find_one({"_id": task_id})
+        return documents.read(found, self._vault) if found else None
+
+    async def find(self, query: TaskQuery) -> tuple[Sequence[Task], int]:
+        filters = _filters(query)
+        direction = DESCENDING if query.is_descending else ASCENDING
+        first = "arrival" if query.order_by == "created_at" else query.order_by
+        order: list[tuple[str, int]] = [(first, direction), ("arrival", direction)]
+        limit = min(query.limit if query.limit is not None else _LISTED, _LISTED)
+        with unavailable_as_error():
+            total = await self._tasks.count_documents(filters)
+            cursor = self._tasks.find(filters).sort(order).skip(query.offset)
+            found = await cursor.limit(limit).to_list(limit) if limit else []
+        return [documents.read(item, self._vault) for item in found], total
+
+    async def claim(
+        self, task_id: str, owner: str, *, takes_back: bool = False
+    ) -> Task | None:
+        moment = _stamp_now()
+        free: list[Document] = [
+            {"status": "open"},
+            {"status": "processing", "lease.until": {"$lt": moment}},
+        ]
+        if takes_back:
+            free.append({"status": "processing", "lease.owner": owner})
+        with unavailable_as_error():
+            found = await self._tasks.find_one_and_update(
+                {"_id": task_id, "$or": free},
+                {
+                    "$set": {
+                        "status": "processing",
+                        "lease": {"owner": owner, "until": moment + LEASE_MS},
+                        "last_heartbeat_at": documents.stamp(now()),
+                    },
+                    "$inc": {"epoch": 1},
+                },
+                return_document=ReturnDocument.AFTER,
+            )
+        return documents.read(found, self._vault) if found else None
+
+    async def claimable(self, limit: int) -> Sequence[str]:
+        moment = _stamp_now()
+        with unavailable_as_error():
+            cursor = self._tasks.find(
+                {
+                    "$or": [
+                        {"status": "open", "arrival": {"$lt": moment - WAITED_MS}},
+                        {"status": "processing", "lease.until": {"$lt": moment}},
+                    ]
+                },
+                {"_id": 1},
+            )
+            found = (
+                await cursor.sort([("arrival", ASCENDING)]).limit(limit).to_list(limit)
+            )
+        return [item["_id"] for item in found]
+
+    async def left_behind(self, owner: str) -> Sequence[str]:
+        with unavailable_as_error():
+            cursor = self._tasks.find(
+                {"status": "processing", "lease.owner": owner}, {"_id": 1}
+            )
+            return [item["_id"] for item in await cursor.to_list(_LISTED)]
+
+    async def record(self, task: Task, said: Sequence[Payload]) -> None:
+        task.last_heartbeat_at = now()
+        change: Document = {
+            **documents.state(task, self._vault),
+            "lease.until": _stamp_now() + LEASE_MS,
+        }
+        update: Document = {"$set": change}
+        if said:
+            change["unsent"] = 1
+            update["$push"] = {"pending": {"$each": _pending(task, said)}}
+        await self._update_held(task, update)
+        if said:
+            self._nudge()
+
+    async def heartbeat(self, task: Task) -> bool:
+        task.last_heartbeat_at = now()
+        change = {
+            "last_heartbeat_at": documents.stamp(task.last_heartbeat_at),
+            "lease.until": _stamp_now() + LEASE_MS,
+        }
+        found = await self._update_held(task, {"$set": change})
+        return bool(found.get("is_cancelling"))
+
+    async def release(self, task: Task) -> None:
+        await self._update_held(task, {"$set": {"lease.until": _stamp_now() - 1}})
+
+    async def ask_to_cancel(self, task_id: str) -> Task | None:
+        with unavailable_as_error():
+            found = await self._tasks.find_one_and_update(
+                {"_id": task_id, "status": "processing"},
+                {"$set": {"is_cancelling": True}},
+                return_document=ReturnDocument.AFTER,
+            )
+        return documents.read(found, self._vault) if found else None
+
+    async def cancel_open(self, task: Task, said: Payload) -> bool:
+        change = {"status": "cancelled", "secrets": None, "sequence": task.sequence}
+        return await self._update_if("open", task, change, said)
+
+    async def reopen(self, task: Task, said: Payload) -> bool:
+        change = {
+            **documents.state(task, self._vault),
+            "arrival": _stamp_now(),
+            "is_confidential": task.is_confidential,
+        }
+        ended = {"$in": ["failed", "cancelled"]}
+        return await self._update_if(ended, task, change, said)
+
+    async def append(self, events: Sequence[TaskEvent]) -> None:
+        if not events:
+            return
+        lines = [documents.written_event(event) for event in events]
+        with unavailable_as_error():
+            try:
+                await self._events.insert_many(lines, ordered=False)
+            except BulkWriteError as error:
+                problems = (error.details or {}).get("writeErrors", ())
+                if any(problem.get("code") != _DUPLICATE for problem in problems):
+                    raise
+
+    async def events(self, task_id: str, after: int) -> Sequence[TaskEvent]:
+        with unavailable_as_error():
+            cursor = self._events.find({"task": task_id, "number": {"$gt": after}})
+            found = await cursor.sort([("number", ASCENDING)]).to_list(None)
+        return [documents.read_event(item) for item in found]
+
+    async def last_number(self, task_id: str) -> int:
+        with unavailable_as_error():
+            cursor = self._events.find({"task": task_id}, {"number": 1})
+            found = await cursor.sort([("number", DESCENDING)]).limit(1).to_list(1)
+        return int(found[0]["number"]) if found else 0
+
+    async def ended_before(self, moment: datetime, ids: Iterable[str]) -> Sequence[str]:
+        """Those of `ids` that are no run any more, or that ended before `moment`."""
+        wanted = list(ids)
+        with unavailable_as_error():
+            cursor = self._tasks.find({"_id": {"$in": wanted}})
+            found = {item["_id"]: item for item in await cursor.to_list(len(wanted))}
+        return [
+            task_id
+            for task_id in wanted
+            if task_id not in found or _is_over(found[task_id], moment)
+        ]
+
+    def _nudge(self) -> None:
+        """Wake the relay soon: what quick steps say is published together."""
+        if self._nudging is None:
+            loop = asyncio.get_running_loop()
+            self._nudging = loop.call_later(SOON_SECONDS, self._nudge_now)
+
+    def _nudge_now(self) -> None:
+        self._nudging = None
+        self._relay()
+
+    async def _update_held(self, task: Task, update: Document) -> Document:
+        with unavailable_as_error():
+            found = await self._tasks.find_one_and_update(
+                {"_id": task.id, "epoch": task.epoch, "status": "processing"},
+                update,
+                return_document=ReturnDocument.AFTER,
+            )
+        if found is None:
+            raise TakenOver(task.id)
+        return dict(found)
+
+    async def _update_if(
+        self, status: Any, task: Task, change: Document, said: Payload
+    ) -> bool:
+        update = {
+            "$set": {**change, "unsent": 1},
+            "$push": {"pending": {"$each": _pending(task, [said])}},
+        }
+        with unavailable_as_error():
+            found = await self._tasks.find_one_and_update(
+                {"_id": task.id, "status": status, "epoch": task.epoch}, update
+            )
+        if found is not None:
+            self._nudge()
+        return found is not None
+
+
+def _filters(query: TaskQuery) -> Document:
+    filters: Document = {}
+    creators = set(query.created_by)
+    if query.visible_to is not None:
+        allowed = set(query.visible_to)
+        creators = creators & allowed if creators else allowed
+    if creators or query.visible_to is not None:
+        filters["created_by"] = {"$in": sorted(creators)}
+    if query.status:
+        filters["status"] = {"$in": list(query.status)}
+    return filters
+
+
+def _pending(task: Task, said: Iterable[Payload]) -> list[Document]:
+    trace = logs.traceparent.get() or task.traceparent
+    return [
+        pending_event(
+            TEMPLATE_RUN,
+            task.id,
+            Envelope.of(payload, source=SOURCE, subject=task.id, traceparent=trace),
+        )
+        for payload in said
+    ]
+
+
+def _is_over(document: Document, moment: datetime) -> bool:
+    if document["status"] == "completed":
+        return True
+    last = document.get("last_heartbeat_at") or document["created_at"]
+    ended = document["status"] in {"failed", "cancelled"}
+    return ended and last < (documents.stamp(moment) or 0)
+
+
+def _stamp_now() -> int:
+    return documents.stamp(datetime.now(UTC)) or 0

@@ -1,0 +1,135 @@
+"""The YAML dialect of descriptors: what values mean, and what is refused."""
+
+import time
+
+import pytest
+
+from services.catalog.descriptor.documents import SIZE_LIMIT, documents
+from shared.contracts.errors import Invalid, TooLarge
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[(word, word) for word in ("yes", "no", "On", "off", "y", "N", "nope", "a b")],
+        *[(word, True) for word in ("true", "True", "TRUE")],
+        *[(word, False) for word in ("false", "False", "FALSE")],
+        *[(word, None) for word in ("", "~", "null", "Null", "NULL", ".inf", ".nan")],
+        ("2024-05-01", "2024-05-01"),
+        ("2024-05-01T10:00:00Z", "2024-05-01T10:00:00Z"),
+        ("12:30:45", "12:30:45"),
+        ("0123", 123),
+        ("0o17", 15),
+        ("0x1f", 31),
+        ("1_000", "1_000"),
+        ("1e3", 1000),
+        ("-.5", -0.5),
+        ("1.", 1),
+        ("+7", 7),
+        ("9" * 30, 1e30),
+        ("9" * 5000, None),
+        ("'12'", "12"),
+        ('"a\\0b"', "a\0b"),
+        ("!custom 5", "5"),
+        ("!!str 5", "5"),
+        ("!!int '5'", 5),
+        ("!!float 5", 5),
+        ("!!binary aGk=", {"type": "Buffer", "data": [104, 105]}),
+        (">-\n  one\n  two\n\n  three", "one two\nthree"),
+    ],
+)
+def test_a_scalar_means_what_yaml_1_2_says(text: str, value: object) -> None:
+    """Words, numbers and times have the values of YAML 1.2's core schema."""
+    assert documents(f"key: {text}".encode()) == [{"key": value}]
+
+
+def test_the_old_rules_hold_where_a_file_asks_for_them() -> None:
+    """`%YAML 1.1` brings yes, octal, base 60 and merge keys back, for one document."""
+    text = (
+        b"%YAML 1.1\n---\nbase: &b {x: 1, w: 9}\nall:\n  <<: *b\n  w: on\n"
+        b"  o: 0123\n  t: 12:30:45\n  u: 1_000\n  b: 0b11\n"
+        b"...\n---\nw: on\n"
+    )
+    old, new = documents(text)
+    assert old["all"] == {"x": 1, "w": True, "o": 83, "t": 45045, "u": 1000, "b": 3}
+    assert new == {"w": "on"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("# only a comment\n", []),
+        ("---\n---\na: 1\n---\n", [{"a": 1}]),
+        ("a: 1\n...\n---\nb: 2\n...\n", [{"a": 1}, {"b": 2}]),
+        ("\ufeffa: 1", [{"a": 1}]),
+        ("a: 1\r\nb: 2\r\n", [{"a": 1, "b": 2}]),
+        ('{"a":{"b":[1,2]},"c":null}', [{"a": {"b": [1, 2]}, "c": None}]),
+        ("80: x\ntrue: y\n~: z\n", [{"80": "x", "true": "y", "": "z"}]),
+        ("a:\n  <<: {x: 1}\n", [{"a": {"<<": {"x": 1}}}]),
+        ("a: &x {b: 1}\nc: *x\n", [{"a": {"b": 1}, "c": {"b": 1}}]),
+        ("- a\n- b\n", [["a", "b"]]),
+    ],
+)
+def test_documents_and_keys(text: str, found: object) -> None:
+    """Empty documents are skipped, marks, BOM and line ends do not matter."""
+    assert documents(text.encode()) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"a: 1\na: 2\n", ["unique", "'a'", "line 2, column 1"]),
+        (b"a:\n\tb: 1\n", ["line 2, column 1"]),
+        (b"a: 1\n---\nb: [\n", ["line 4"]),
+        (b"a: x\0y", ["control characters", "line 1, column 5"]),
+        (b"a: \xff", ["not UTF-8", "byte 3"]),
+        (b"a: &x [*x]", ["*x", "inside of itself"]),
+        (b"a: *nobody", ["*nobody", "not defined"]),
+        (b"a: &x 1\n---\nb: *x", ["not defined"]),
+        (b"? [a]\n: b", ["key", "scalar"]),
+        (b"a: !!int many", ["'many'", "line 1"]),
+        (b"[" * 101 + b"]" * 101, ["nested deeper than 100"]),
+        (b"{a: " * 5000, ["nested deeper than 100"]),
+        (b"a: &x [1]\nb: [" + b"*x, " * 101 + b"]", ["too many aliases"]),
+    ],
+)
+def test_what_breaks_the_dialect_is_told_with_its_place(
+    text: bytes, words: list[str]
+) -> None:
+    """Errors name the rule, and where there is one, line and column."""
+    with pytest.raises(Invalid) as told:
+        documents(text)
+    assert all(word in told.value.message for word in words), told.value.message
+
+
+def test_a_hundred_uses_of_an_anchor_are_fine() -> None:
+    """The limit on aliases leaves honest files alone."""
+    [found] = documents(b"a: &x [1]\nb: [" + b"*x, " * 100 + b"]")
+    assert found["b"] == [[1]] * 100
+
+
+def test_a_bomb_of_aliases_costs_nothing() -> None:
+    """Nested aliases are refused long before they are expanded."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    for level in range(1, 30):
+        refs = ", ".join([f"*a{level - 1}"] * 9)
+        lines.append(f"a{level}: &a{level} [{refs}]")
+    start = time.perf_counter()
+    with pytest.raises(Invalid, match="too many aliases"):
+        documents("\n".join(lines).encode())
+    assert time.perf_counter() - start < 1
+
+
+def test_wide_anchors_cannot_make_a_small_file_huge() -> None:
+    """What all aliases of a file expand to is limited, too."""
+    wide = ", ".join(["x"] * 3000)
+    text = f"a: &a [{wide}]\nb: [" + ", ".join(["*a"] * 90) + "]"
+    with pytest.raises(Invalid, match="too many aliases"):
+        documents(text.encode())
+
+
+def test_a_file_over_the_limit_is_not_parsed() -> None:
+    """10 MB are the most; the message names the limit."""
+    with pytest.raises(TooLarge, match=str(SIZE_LIMIT)):
+        documents(b" " * (SIZE_LIMIT + 1))

@@ -1,0 +1,240 @@
+"""The envelope's and the kinds' rules: each problem names its field and the rule."""
+
+from typing import Any
+
+import pytest
+
+from services.catalog.ingest.candidates import checked
+from shared.contracts.errors import Invalid
+from tests import builders
+
+VALID = [
+    builders.component(),
+    builders.api(),
+    builders.group(),
+    builders.user(),
+    builders.system(),
+    builders.template(),
+    builders.entity("Domain", "d", {"owner": "a", "subdomainOf": "b", "type": "x"}),
+    builders.entity("Resource", "r", {"owner": "a", "type": "database"}),
+    builders.entity("Location", "l", {"type": "url"}),
+    builders.entity(
+        "API",
+        "m",
+        {
+            "type": "mcp-server",
+            "lifecycle": "production",
+            "owner": "a",
+            "remotes": [{"type": "http", "url": "https://example.org"}],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("entity", VALID, ids=lambda e: e["metadata"]["name"])
+def test_a_valid_entity_of_each_kind_passes(entity: dict[str, Any]) -> None:
+    """The builders' entities are what the rules want."""
+    found, _ = checked(entity)
+    assert found["metadata"]["namespace"] == "default"
+
+
+METADATA = [
+    ({"name": "-odd"}, "metadata.name", "separated by [-_.]"),
+    ({"name": "bad name!"}, "metadata.name", "separated by"),
+    ({"name": "a" * 64}, "metadata.name", "1-63"),
+    ({"name": ""}, "metadata.name", "must not be empty"),
+    ({"name": 123}, "metadata.name", "must be a string"),
+    ({"namespace": "a.b"}, "metadata.namespace", "[a-z0-9]"),
+    ({"namespace": "Upper"}, "metadata.namespace", "[a-z0-9]"),
+    ({"namespace": ""}, "metadata.namespace", "must not be empty"),
+    ({"title": ""}, "metadata.title", "must not be empty"),
+    ({"title": 5}, "metadata.title", "must be a string"),
+    ({"description": 5}, "metadata.description", "must be a string"),
+    ({"labels": {"a b": "x"}}, "metadata.labels.a b", "[prefix/]name"),
+    ({"labels": {"a": "has spaces"}}, "metadata.labels.a", "empty or sequences"),
+    ({"labels": {"a": 1}}, "metadata.labels.a", "must be a string"),
+    ({"annotations": {"a": None}}, "metadata.annotations.a", "must be a string"),
+    ({"annotations": {"a/b/c": "x"}}, "metadata.annotations.a/b/c", "[prefix/]name"),
+    ({"annotations": []}, "metadata.annotations", "must be an object"),
+    ({"tags": None}, "metadata.tags", "must be a list"),
+    ({"tags": "x"}, "metadata.tags", "must be a list"),
+    ({"tags": [1]}, "metadata.tags.0", "must be a string"),
+    ({"tags": ["ok", "Bad Tag"]}, "metadata.tags.1", "[a-z0-9:+#]"),
+    ({"tags": ["t" * 64]}, "metadata.tags.0", "1-63"),
+    ({"tags": ["☕"]}, "metadata.tags.0", "[a-z0-9:+#]"),
+    ({"links": [{"url": ""}]}, "metadata.links.0.url", "absolute URL"),
+    ({"links": [{"url": "not a url"}]}, "metadata.links.0.url", "absolute URL"),
+    ({"links": [{"url": "https://"}]}, "metadata.links.0.url", "absolute URL"),
+    ({"links": [{}]}, "metadata.links.0.url", "absolute URL"),
+    ({"links": [{"url": "x:y", "title": " "}]}, "links.0.title", "not blank"),
+]
+
+
+@pytest.mark.parametrize(("metadata", "field", "rule"), METADATA)
+def test_metadata_that_breaks_a_rule(
+    metadata: dict[str, Any], field: str, rule: str
+) -> None:
+    """A wrong field of metadata is named, with the rule it breaks."""
+    with pytest.raises(Invalid) as told:
+        checked(builders.component(metadata=metadata))
+    assert field in told.value.message
+    assert rule in told.value.message
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"tags": ["c++", "c#", "a:b", "a-b"]},
+        {"labels": {"plain": "v", "example.com/a": ""}},
+        {"annotations": None},
+        {"annotations": {"a": "any thing at all ☕"}},
+        {"links": [{"url": "mailto:a@b.c"}, {"url": "javascript:alert(1)"}]},
+        {"description": ""},
+        {"name": "a.b_c-D"},
+        {"custom": {"a": 1}},
+        {"namespace": None},
+    ],
+)
+def test_metadata_that_is_odd_but_fine(metadata: dict[str, Any]) -> None:
+    """What Backstage accepts is accepted."""
+    checked(builders.component(metadata=metadata))
+
+
+SPECS = [
+    ("Component", {"lifecycle": "x", "owner": "a"}, "spec.type: is required"),
+    ("Component", {"type": "x", "lifecycle": "x"}, "spec.owner: is required"),
+    ("Component", {"type": "", "lifecycle": "x", "owner": "a"}, "spec.type: must not"),
+    (
+        "Component",
+        {"type": "x", "lifecycle": "x", "owner": "a", "providesApis": "b"},
+        "spec.providesApis: must be a list",
+    ),
+    (
+        "Component",
+        {"type": "x", "lifecycle": "x", "owner": "a", "dependsOn": ["other"]},
+        "spec.dependsOn: Entity reference 'other' had missing or empty kind",
+    ),
+    ("API", {"type": "x", "lifecycle": "x", "owner": "a"}, "spec.definition: is"),
+    (
+        "API",
+        {"type": "x", "lifecycle": "x", "owner": "a", "definition": {}},
+        "spec.definition: must be a string",
+    ),
+    (
+        "API",
+        {"type": "mcp-server", "lifecycle": "x", "owner": "a", "remotes": []},
+        "spec.remotes: must have 1 at least",
+    ),
+    ("User", {}, "spec.memberOf: is required"),
+    ("User", {"memberOf": [], "profile": {"email": 1}}, "spec.profile.email: must be"),
+    ("Group", {"type": "team"}, "spec.children: is required"),
+    ("Resource", {"owner": "x"}, "spec.type: is required"),
+    ("System", {}, "spec.owner: is required"),
+    ("Location", {"presence": "maybe"}, "spec.presence: must be one of required"),
+    ("component", {"type": "x"}, "kind: nothing here knows 'component'"),
+    ("9x", {}, "kind: must be a letter"),
+]
+
+
+@pytest.mark.parametrize(("kind", "spec", "told"), SPECS)
+def test_a_spec_that_breaks_a_rule(kind: str, spec: dict[str, Any], told: str) -> None:
+    """A wrong field of a kind's spec is named, with the rule it breaks."""
+    with pytest.raises(Invalid) as error:
+        checked(builders.entity(kind, "x", spec))
+    assert told in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"relations": []}, "relations: unknown field"),
+        ({"status": {}}, "status: unknown field"),
+        ({"spec": None}, "spec: must be an object"),
+        ({"spec": []}, "spec: must be an object"),
+        ({"apiVersion": None}, "apiVersion: is required"),
+        ({"apiVersion": "a/b/c"}, "apiVersion: must be [prefix/]suffix"),
+        ({"apiVersion": "example.org/v1"}, "apiVersion 'example.org/v1'"),
+        ({"metadata": "x"}, "metadata: must be an object"),
+        ({"kind": 5}, "kind: must be a string"),
+    ],
+)
+def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], told: str) -> None:
+    """The root holds the known fields and nothing else."""
+    with pytest.raises(Invalid) as error:
+        checked({**builders.component(), **change})
+    assert told in error.value.message
+
+
+def test_a_list_at_the_root_is_no_entity() -> None:
+    """What is no object at all is told so."""
+    with pytest.raises(Invalid, match="must be an object at its root, found a list"):
+        checked(["a"])
+
+
+def test_a_template_of_an_older_version_is_not_known() -> None:
+    """Templates are v1beta3; a step needs its action."""
+    old = {**builders.template(), "apiVersion": "backstage.io/v1beta2"}
+    with pytest.raises(Invalid, match="nothing here knows 'Template'"):
+        checked(old)
+    with pytest.raises(Invalid, match=r"spec\.steps\.0\.action: is required"):
+        checked(builders.template(steps=[{"id": "a"}]))
+
+
+def test_several_problems_are_told_at_once() -> None:
+    """Nobody has to come back once for each mistake."""
+    with pytest.raises(Invalid) as told:
+        checked(builders.component(metadata={"title": "", "tags": ["A"]}))
+    assert "metadata.title" in told.value.message
+    assert "metadata.tags.0" in told.value.message
+
+
+def relations(entity: dict[str, Any]) -> set[tuple[str, str, str]]:
+    return {(r.type, r.target, r.inverse) for r in checked(entity)[1]}
+
+
+def test_relations_have_the_kinds_defaults() -> None:
+    """Refs get the field's default kind and the namespace of the entity itself."""
+    entity = builders.component(
+        metadata={"namespace": "shop"},
+        owner="Team-A",
+        system="default/web",
+        subcomponentOf="mono",
+        providesApis=["orders"],
+        consumesApis=["other/pay"],
+        dependsOn=["resource:db"],
+        dependencyOf=["Component:default/front"],
+    )
+    assert relations(entity) == {
+        ("ownedBy", "group:shop/team-a", "ownerOf"),
+        ("partOf", "system:default/web", "hasPart"),
+        ("partOf", "component:shop/mono", "hasPart"),
+        ("providesApi", "api:shop/orders", "apiProvidedBy"),
+        ("consumesApi", "api:other/pay", "apiConsumedBy"),
+        ("dependsOn", "resource:shop/db", "dependencyOf"),
+        ("dependencyOf", "component:default/front", "dependsOn"),
+    }
+
+
+def test_people_relate_both_ways() -> None:
+    """Groups and users relate by parents, children and members."""
+    team = builders.group(parent="all", children=["sub"], members=["ann"])
+    assert relations(team) == {
+        ("childOf", "group:default/all", "parentOf"),
+        ("parentOf", "group:default/sub", "childOf"),
+        ("hasMember", "user:default/ann", "memberOf"),
+    }
+    assert relations(builders.user()) == {
+        ("memberOf", "group:default/team-a", "hasMember")
+    }
+
+
+def test_an_owner_that_can_be_nobody_relates_to_nothing() -> None:
+    """A ref with too many parts passes and gives no relation."""
+    assert relations(builders.component(owner="a:b:c/d/e")) == set()
+
+
+def test_the_order_of_refs_says_nothing() -> None:
+    """Lists of refs are kept sorted, so that reordering them is no change."""
+    one = builders.component(dependsOn=["resource:b", "component:a"])
+    found, _ = checked(one)
+    assert found["spec"]["dependsOn"] == ["component:a", "resource:b"]

@@ -1,0 +1,260 @@
+"""Pushes: the catalog hears of them and shows exactly what they changed."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.catalog.handlers.pushes import merged
+from shared.contracts.envelope import Envelope
+from shared.contracts.gateway import RepositoryPushed
+from shared.contracts.topics import GIT_PUSH, dead
+from shared.kit.bus import KafkaBus, LiveReader, Record
+from tests import builders
+from tests.catalog.running import HOST, Host, Running, pointing, running, write
+from tests.waiting import until
+
+FILE = "catalog-info.yaml"
+
+
+@pytest.fixture
+def host(data: Path) -> Host:
+    return Host(data)
+
+
+@pytest.fixture
+async def bus(kafka: str) -> AsyncIterator[KafkaBus]:
+    async with KafkaBus(kafka) as bus:
+        yield bus
+
+
+def event(repository: str, *paths: str, **more: Any) -> RepositoryPushed:
+    given: dict[str, Any] = {
+        "provider": "gitea",
+        "host": HOST,
+        "repository": repository,
+        "url": f"https://{HOST}/{repository}",
+        "ref": "refs/heads/main",
+        "before": "1" * 40,
+        "after": "2" * 40,
+        "changed_paths": list(paths) or None,
+        "pusher": "bo",
+        "pusher_name": "Bo Example",
+        "delivery": str(uuid.uuid4()),
+        **more,
+    }
+    return RepositoryPushed(**given)
+
+
+async def push(bus: KafkaBus, repository: str, *paths: str, **more: Any) -> None:
+    """Tell of a push, as the gateway does."""
+    payload = event(repository, *paths, **more)
+    key = f"{HOST}/{repository}"
+    envelope = Envelope.of(payload, source="/gateway", subject=key)
+    await bus.publish(GIT_PUSH, key, envelope.to_bytes())
+
+
+async def hearing(catalog: Running) -> None:
+    await until(catalog.work.pushes.joined.is_set, what="the group is joined")
+
+
+async def owner(catalog: Running, name: str) -> str | None:
+    found = await catalog.entity(f"component:default/{name}")
+    return found["spec"]["owner"] if found else None
+
+
+async def test_a_push_is_visible_at_once_with_its_commit(
+    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+) -> None:
+    """The entity shows the change, its history says who changed what and why."""
+    host.commit("web", {FILE: builders.component("web")})
+    async with running(database, data, host.discovering(), kafka=kafka) as catalog:
+        await hearing(catalog)
+        assert await owner(catalog, "web") == "team-a"
+        changed = {FILE: builders.component("web", owner="team-b")}
+        commit = host.commit("web", changed, "Hand over to team B")
+        start = time.monotonic()
+        await push(bus, "web", FILE)
+
+        async def shown() -> bool:
+            return await owner(catalog, "web") == "team-b"
+
+        await until(shown, what="the change")
+        assert time.monotonic() - start < 5
+        newest = (await catalog.history("component:default/web"))[0]
+        found = await catalog.entity("component:default/web")
+    assert newest["actor"] == "Bo Example"
+    cause = newest["cause"]
+    assert cause.pop("changed_at")
+    assert cause == {
+        "kind": "push",
+        "location": f"url:{host.url('web')}",
+        "repository": f"{HOST}/web",
+        "commit": commit,
+        "subject": "Hand over to team B",
+        "author": "Bo Example",
+    }
+    assert found is not None
+    root = f"https://{HOST}/web"
+    assert found["metadata"]["annotations"] == {
+        "backstage.io/managed-by-location": f"url:{root}/blob/main/{FILE}",
+        "backstage.io/managed-by-origin-location": f"url:{root}/blob/main/{FILE}",
+        "backstage.io/view-url": f"{root}/blob/main/{FILE}",
+        "backstage.io/edit-url": f"{root}/edit/main/{FILE}",
+        "backstage.io/source-location": f"url:{root}/tree/main/",
+    }
+
+
+async def test_a_repository_comes_and_goes_with_its_descriptor(
+    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+) -> None:
+    """Nobody registers anything: a push that brings a descriptor is enough."""
+    async with running(database, data, host.discovering(), kafka=kafka) as catalog:
+        await hearing(catalog)
+        host.commit("new", {"readme.md": "# new"})
+        await push(bus, "new", "readme.md")
+        host.commit("new", {FILE: builders.component("new")})
+        await push(bus, "new", FILE)
+        await until(lambda: owner(catalog, "new"), what="the new entity")
+        assert (await catalog.ask("GET", "/locations")).json() == []
+        host.commit("new", {FILE: None})
+        await push(bus, "new", FILE)
+
+        async def gone() -> bool:
+            return await catalog.refs() == set()
+
+        await until(gone, what="the entity is gone")
+        assert catalog.work.catalog.known.roots == {}
+
+
+async def test_included_and_named_files_are_watched_too(
+    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+) -> None:
+    """A push to a placeholder's file, a target, or a missing one refreshes."""
+    api = builders.api("orders", definition={"$text": "./api/openapi.yaml"})
+    more = pointing("more", "./sub/there.yaml", "./sub/missing.yaml", "./any/*.yaml")
+    files = {
+        FILE: [api, more],
+        "api/openapi.yaml": "one",
+        "sub/there.yaml": builders.component("there"),
+        "any/a.yaml": builders.component("any-a"),
+    }
+    host.commit("web", files)
+    async with running(database, data, host.discovering(), kafka=kafka) as catalog:
+        await hearing(catalog)
+        everything = {"api:orders", "location:more", "component:there"}
+        assert await catalog.refs() == {*everything, "component:any-a"}
+        host.commit("web", {"api/openapi.yaml": "two"})
+        await push(bus, "web", "api/openapi.yaml")
+
+        async def included() -> bool:
+            found = await catalog.entity("api:default/orders")
+            return bool(found and found["spec"]["definition"] == "two")
+
+        await until(included, what="the included file")
+        host.commit("web", {"sub/missing.yaml": builders.component("found")})
+        await push(bus, "web", "sub/missing.yaml")
+        await until(lambda: owner(catalog, "found"), what="the missing file")
+        host.commit("web", {"any/b.yaml": builders.component("any-b")})
+        await push(bus, "web", "any/b.yaml")
+        await until(lambda: owner(catalog, "any-b"), what="what matches newly")
+        host.commit("web", {"sub/there.yaml": None})
+        await push(bus, "web", "sub/there.yaml")
+
+        async def without() -> bool:
+            return "component:there" not in await catalog.refs()
+
+        await until(without, what="the deleted target")
+
+
+async def test_only_what_a_push_touched_is_read(
+    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+) -> None:
+    """Other branches and other files change nothing; unknown paths mean all."""
+    host.commit("web", {FILE: builders.component("web")})
+    async with running(database, data, host.discovering(), kafka=kafka) as catalog:
+        await hearing(catalog)
+        host.commit("web", {FILE: builders.component("web", owner="team-b")})
+        await push(bus, "web", FILE, ref="refs/heads/other")
+        await push(bus, "web", FILE, ref="refs/tags/main")
+        await push(bus, "web", "readme.md")
+        host.commit("last", {FILE: builders.component("last")})
+        await push(bus, "last", FILE)
+        await until(lambda: owner(catalog, "last"), what="the last push")
+        assert await owner(catalog, "web") == "team-a"
+        await push(bus, "web")
+
+        async def all_read() -> bool:
+            return await owner(catalog, "web") == "team-b"
+
+        await until(all_read, what="a push of unknown paths")
+
+
+async def test_a_poison_message_is_put_aside(
+    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+) -> None:
+    """What is no push goes to the dead letters; the next one is handled."""
+    letters: list[Record] = []
+
+    async def keep(records: Any) -> None:
+        letters.extend(records)
+
+    await bus.publish(dead(GIT_PUSH), "first", b"{}")
+    async with (
+        LiveReader(kafka, [dead(GIT_PUSH)], keep) as reader,
+        running(database, data, host.discovering(), kafka=kafka) as catalog,
+    ):
+        await until(reader.reading.is_set, what="the dead letters are read")
+        await hearing(catalog)
+        await bus.publish(GIT_PUSH, f"{HOST}/new", b"\xff not an event")
+        host.commit("new", {FILE: builders.component("new")})
+        await push(bus, "new", FILE)
+        await until(lambda: owner(catalog, "new"), what="the push behind the poison")
+        await until(lambda: len(letters) >= 1, what="the dead letter")
+
+
+async def test_what_another_process_writes_is_shown(
+    database: Any, data: Path, kafka: str
+) -> None:
+    """Two catalogs on one store: each shows what the other wrote and deleted."""
+    file = write(data, "all.yaml", builders.component("web"))
+    async with (
+        running(database, data, kafka=kafka) as one,
+        running(database, data, kafka=kafka) as two,
+    ):
+        for catalog in (one, two):
+            await until(catalog.work.following.reading.is_set, what="reading")
+        location = (await one.register(file)).json()["location"]
+        await until(lambda: owner(two, "web"), what="the other's entity")
+        path = f"/locations/{location['id']}"
+
+        async def known() -> bool:
+            return (await two.ask("GET", path)).status_code == 200
+
+        await until(known, what="the other's registration")
+        write(data, "all.yaml", builders.component("web", owner="team-b"))
+        await two.ask("POST", "/refresh", {"entityRef": "component:web"})
+
+        async def changed() -> bool:
+            return await owner(one, "web") == "team-b"
+
+        await until(changed, what="the change made by the other")
+        await one.ask("DELETE", path)
+
+        async def gone() -> bool:
+            return await two.refs() == set()
+
+        await until(gone, what="what the other deleted")
+
+
+def test_pushes_to_one_branch_are_one() -> None:
+    """A batch costs one reading per branch; unknown paths win."""
+    [both] = merged([event("web", "a"), event("web", "b", pusher_name=None)])
+    assert both.paths == {"a", "b"}
+    assert both.actor == "bo"
+    [unknown] = merged([event("web", "a"), event("web"), event("web", "b")])
+    assert unknown.paths is None
+    assert merged([event("web", after="0" * 40), event("web", ref="refs/tags/x")]) == []

@@ -1,0 +1,1 @@
+"""Journeys through the gateway and the portal, on one system per session."""

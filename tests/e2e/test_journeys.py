@@ -1,0 +1,230 @@
+"""What a person does and sees: a real browser, real pushes, a real template run."""
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import NARROW, Open
+from tests.e2e.running import ANN, BEN, Portal, push, replaced, seen
+from tests.e2e.system import working_copy
+
+pytestmark = pytest.mark.browser
+
+PAYMENTS = "/catalog/default/component/payments"
+DOCS = "/docs/default/component/payments/"
+#: What a busy machine is given; the promises themselves are `make bench`'s to measure.
+CHANGED_SECONDS = 5.0
+BUILT_SECONDS = 20.0
+
+
+def word() -> str:
+    """A word that stands nowhere yet."""
+    return f"zq{secrets.token_hex(4)}"
+
+
+def listening(page: Any) -> Any:
+    """The page, once it hears of changes; marked, to tell it from one loaded anew."""
+    page.locator("html[data-live=open]").wait_for(state="attached")
+    page.evaluate("document.body.dataset.kept = 'yes'")
+    return page
+
+
+def measured(what: str, wait: Callable[[], Any], limit: float) -> None:
+    """Wait, print how long that took, fail beyond the limit."""
+    began = time.monotonic()
+    wait()
+    seconds = time.monotonic() - began
+    print(f"\n{what}: {seconds:.2f} s")
+    assert seconds <= limit, f"{what}: {seconds:.2f} s"
+
+
+def found(system: Portal, text: str) -> Any:
+    """Wait until searching finds something."""
+    return seen(lambda: system.results(text), f"search finds {text}")
+
+
+def test_a_guest_looks_around(opened: Open, pictures: Path) -> None:
+    """Signs in, filters, opens an entity, reads its docs, finds by searching."""
+    page = opened("/catalog", None)
+    page.get_by_role("button", name="Go in as a guest").click()
+    page.wait_for_url("**/catalog")
+    page.get_by_role("checkbox", name="batch").check()
+    page.wait_for_url("**/catalog?type=batch")
+    expect(page.locator("[data-row]", has_text="Settlement runner")).to_have_count(1)
+    expect(page.locator("[data-row]", has_text="Box office")).to_have_count(0)
+    page.screenshot(path=pictures / "catalog-1440.png")
+    page.goto(page.url.partition("/catalog")[0] + PAYMENTS)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Payments")
+    expect(page.locator("#entity-head").get_by_text("Money")).to_be_visible()
+    page.screenshot(path=pictures / "entity-1440.png")
+    page.get_by_role("link", name="Read the docs").click()
+    page.get_by_label("Pages of Payments").get_by_text("Refunds").click()
+    page.wait_for_url("**/refunds/")
+    expect(page.locator(".docs-article h1")).to_contain_text("Refund")
+    page.screenshot(path=pictures / "docs-1440.png")
+    page.get_by_label("Search everything").fill("settlement")
+    page.locator("#suggestions [role=option]").first.wait_for()
+    page.get_by_label("Search everything").press("Enter")
+    page.wait_for_url("**/search?query=settlement")
+    page.get_by_role("link", name="Settlement runner").first.wait_for()
+    page.screenshot(path=pictures / "search-1440.png")
+
+
+def test_somebody_comes_home(opened: Open, pictures: Path) -> None:
+    """Chooses a person at the development sign-in; the banner says what that is."""
+    page = opened("/", None, size=NARROW)
+    page.get_by_label("Find a person").press_sequentially("okafor")
+    expect(page.locator("#people li")).to_have_count(1)
+    page.screenshot(path=pictures / "sign-in-390.png")
+    page.get_by_role("button", name="Ann Okafor").click()
+    page.wait_for_url(re.compile(r"^http://[^/]+/$"))
+    expect(page.get_by_text("Anybody can sign in here as anybody")).to_be_visible()
+    expect(page.get_by_label("Ann Okafor: settings and sign-out")).to_be_visible()
+    expect(page.get_by_text("Box office").first).to_be_visible()
+    page.screenshot(path=pictures / "home-390.png", full_page=True)
+
+
+def test_a_push_changes_the_open_page(
+    opened: Open, system: Portal, pictures: Path
+) -> None:
+    """The page shows it by itself, search finds it, the activity says who and what."""
+    fresh = word()
+    copy = working_copy(system, "payments")
+    who = copy.git("config", "user.name")
+    page = listening(opened(PAYMENTS, ANN))
+    files = replaced(
+        copy, "catalog-info.yaml", "for bookings\n  annotations", "\n  annotations"
+    )
+    text = files["catalog-info.yaml"].replace(
+        "refunds card payments", f"refunds card payments ({fresh})"
+    )
+    push(copy, {"catalog-info.yaml": text}, f"Say {fresh}")
+    lead = page.locator("#entity-head .lead", has_text=fresh)
+    measured("push → open page", lead.wait_for, CHANGED_SECONDS)
+    page.get_by_text(f"by {who}: Say {fresh}").wait_for()
+    page.locator("#latest", has_text=f"Say {fresh}").wait_for()
+    page.screenshot(path=pictures / "entity-changed-1440.png")
+    assert page.evaluate("document.body.dataset.kept") == "yes"
+    measured("… → search", lambda: found(system, fresh), CHANGED_SECONDS)
+    page.goto(f"{system.url}/search?query={fresh}")
+    page.get_by_role("link", name="Payments", exact=True).first.wait_for()
+    page.goto(f"{system.url}{PAYMENTS}/activity")
+    newest = page.locator("#activity .moment").first
+    expect(newest).to_contain_text(f"Say {fresh}")
+    expect(newest).to_contain_text(who)
+    newest.locator("summary").click()
+    expect(newest.locator("details")).to_contain_text(fresh)
+    page.screenshot(path=pictures / "activity-1440.png")
+
+
+def test_a_push_to_the_docs_rebuilds_the_open_page(
+    opened: Open, system: Portal, pictures: Path
+) -> None:
+    """The site is built anew and the page that is being read shows it."""
+    fresh = word()
+    copy = working_copy(system, "payments")
+    page = listening(opened(DOCS, ANN))
+    text = f"{copy.read('docs/index.md')}\n\n## About {fresh}\n\nJust written.\n"
+    push(copy, {"docs/index.md": text}, f"Explain {fresh}")
+    heading = page.locator(".docs-article h2", has_text=fresh)
+    measured("push → open docs", heading.wait_for, BUILT_SECONDS)
+    page.locator("#docs-source", has_text=copy.git("rev-parse", "HEAD")[:8]).wait_for()
+    heading.scroll_into_view_if_needed()
+    page.screenshot(path=pictures / "docs-changed-1440.png")
+    assert page.evaluate("document.body.dataset.kept") == "yes"
+    measured("… → search", lambda: found(system, fresh), CHANGED_SECONDS)
+
+
+def test_a_template_makes_a_service(
+    opened: Open, system: Portal, pictures: Path
+) -> None:
+    """Form, run, log; a repository, and its component in catalog, search and docs."""
+    name = f"aisle-{secrets.token_hex(3)}"
+    page = opened("/create", BEN)
+    page.get_by_role("link", name="Python service").first.click()
+    fill_in(page, name, pictures)
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url("**/create/tasks/*")
+    link = page.get_by_role("link", name="Open in the catalog")
+    link.wait_for()
+    assert page.locator(".run-steps .is-completed").count() == 2
+    assert page.locator(".run-steps .is-skipped").count() == 1
+    expect(page.locator("#run-log")).to_contain_text(f"Creating the repository {name}")
+    page.screenshot(path=pictures / "run-1440.png")
+    assert (system.data / "git" / f"{name}.git" / "HEAD").is_file()
+    ref = f"component:default/{name}"
+    seen(lambda: system.known(ref), f"{ref} is discovered")
+    link.click()
+    page.wait_for_url(f"**/catalog/default/component/{name}")
+    expect(page.locator("#entity-head")).to_contain_text("Finds the way to a seat")
+    page.screenshot(path=pictures / "created-1440.png")
+    found(system, name)
+    seen(lambda: documented(system, name), f"the docs of {name}")
+
+
+def documented(system: Portal, name: str) -> bool:
+    """Whether a component's documentation can be read."""
+    path = f"/api/techdocs/metadata/techdocs/default/component/{name}"
+    return system.as_(ANN).get(path).status_code == 200
+
+
+def fill_in(page: Any, name: str, pictures: Path) -> None:
+    """The answers; one is wrong at first, and said to be so at its field."""
+    page.get_by_label("Name").fill("Not A Name")
+    page.get_by_label("Description").fill("Finds the way to a seat")
+    page.get_by_label("Owner").select_option(label="Money")
+    page.get_by_role("button", name="Next").click()
+    page.locator("#f-name-error").wait_for()
+    page.screenshot(path=pictures / "form-wrong-1440.png")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("System").select_option(label="Payments")
+    page.get_by_role("button", name="Review").click()
+    page.get_by_role("heading", name="Where it belongs").wait_for()
+    expect(page.get_by_text("Finds the way to a seat")).to_be_visible()
+    page.screenshot(path=pictures / "review-1440.png")
+
+
+def test_the_keyboard_reaches_everything(opened: Open) -> None:
+    """Skip link, `g c`, rows by `j` and Enter, `/` and a suggestion."""
+    page = opened("/", ANN)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#content")
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    page.wait_for_url("**/catalog")
+    page.keyboard.press("j")
+    href = page.evaluate("document.activeElement.getAttribute('href')")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{href}")
+    page.keyboard.press("/")
+    page.keyboard.type("seat ma")
+    page.locator("#suggestion-1").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/catalog/default/**seat-map**")
+
+
+def test_reading_needs_no_scripts(opened: Open, pictures: Path) -> None:
+    """Filters, entity, docs and search are forms and links."""
+    page = opened("/catalog", None, java_script_enabled=False)
+    page.get_by_role("button", name="Go in as a guest").click()
+    page.get_by_label("Narrow by name or description").fill("settlement")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("link", name="Settlement runner").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Settlement runner")
+    page.locator("#search").fill("refund")
+    page.locator("#search").press("Enter")
+    expect(page.locator(".result").first).to_be_visible()
+    page.get_by_label("Portal", exact=True).get_by_text("Docs").click()
+    page.get_by_role("link", name="Engineering handbook").first.click()
+    expect(page.locator(".docs-article h1")).to_have_count(1)
+    page.screenshot(path=pictures / "docs-without-scripts-1440.png")

@@ -1,0 +1,139 @@
+"""The documentation's pages: the list, the reader, what is missing and what failed."""
+
+import pytest
+
+from services.gateway.portal.docs_site import article_of
+from tests.gateway.portal.conftest import Client
+from tests.gateway.portal.services import FakeServices, article, site
+
+BOOKING = "/docs/default/component/booking"
+KEY = "default/component/booking"
+
+
+@pytest.fixture
+def api() -> FakeServices:
+    return FakeServices()
+
+
+async def test_the_list_says_what_is_built_and_what_failed(
+    client: Client, api: FakeServices
+) -> None:
+    """Each site with its owner and age; a failed build is told."""
+    api.sites["default/component/ledger"] = site(
+        entity_ref="component:default/ledger", title="Ledger", status="failed"
+    )
+    page = (await client().get("/docs")).text
+    assert f'href="{BOOKING}/"' in page
+    assert "Box Office" in page
+    assert page.count("latest build failed") == 1
+
+
+async def test_the_list_narrows_to_words(client: Client) -> None:
+    """Of htmx only the part is sent; nothing found says what else to do."""
+    headers = {"hx-request": "true", "hx-target": "sites"}
+    part = (await client().get("/docs?text=holds", headers=headers)).text
+    assert "<html" not in part
+    assert "Booking" in part
+    none = (await client().get("/docs?text=zzz")).text
+    assert "No site fits" in none
+
+
+async def test_a_page_has_its_three_columns(client: Client) -> None:
+    """Navigation, the article and its contents; the commit and where to edit it."""
+    page = (await client().get(f"{BOOKING}/")).text
+    assert f'href="{BOOKING}/" aria-current="page"' in page
+    assert f'href="{BOOKING}/decisions/one/"' in page
+    assert "is this seat still free?" in page
+    assert 'href="#rules"' in page
+    assert "booking/edit/main/docs/index.md" in page
+    assert "4f1c9a7b" in page
+    assert f'href="{BOOKING}/rules/" rel="next"' in page
+    assert 'data-live-entity="component:default/booking"' in page
+
+
+async def test_a_page_without_a_heading_gets_one(client: Client) -> None:
+    """Every page has exactly one first heading."""
+    assert (await client().get(f"{BOOKING}/")).text.count("<h1") == 1
+    assert (await client().get(f"{BOOKING}/rules/")).text.count("<h1") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        (BOOKING, f"{BOOKING}/"),
+        (f"{BOOKING}?find=seat", f"{BOOKING}/?find=seat"),
+        (f"{BOOKING}/rules", f"{BOOKING}/rules/"),
+        (f"{BOOKING}/a/b.png", f"/api/techdocs/assets/{KEY}/a/b.png"),
+    ],
+)
+async def test_addresses_lead_on(client: Client, path: str, target: str) -> None:
+    """Pages end with a slash, so that links count from there; files are the API's."""
+    answer = await client().get(path)
+    assert answer.status_code in {307, 308}
+    assert answer.headers["location"] == target
+
+
+async def test_a_missing_page_keeps_its_site(client: Client) -> None:
+    """404 with the list of pages beside it."""
+    answer = await client().get(f"{BOOKING}/gone/")
+    assert answer.status_code == 404
+    assert "no such page in this site" in answer.text
+    assert f'href="{BOOKING}/rules/"' in answer.text
+
+
+async def test_a_failed_build_says_why_over_the_last_good_page(
+    client: Client, api: FakeServices
+) -> None:
+    """The reason, the commit and the log; the text stays readable."""
+    api.sites[KEY] = site(
+        status="failed",
+        error="mkdocs.yml: <nav> names a page that is not there",
+        failed_at="2026-11-22T15:10:00Z",
+        failed_commit="abcdef0123456789",
+        log=["INFO", "ERROR <x>"],
+    )
+    page = (await client().get(f"{BOOKING}/")).text
+    assert "this is the last good one" in page
+    assert "&lt;nav&gt; names a page" in page
+    assert "abcdef01" in page
+    assert "ERROR &lt;x&gt;" in page
+    assert "is this seat still free?" in page
+
+
+async def test_the_first_build_is_waited_for(client: Client, api: FakeServices) -> None:
+    """A site on its way says so, and is live."""
+    api.sites[KEY] = site(status="building", built_at=None, nav=[], pages=[])
+    answer = await client().get(f"{BOOKING}/")
+    assert answer.status_code == 200
+    assert "Being built" in answer.text
+
+
+async def test_an_entity_without_docs_says_how_to_begin(client: Client) -> None:
+    """404 with the three things that make a site."""
+    answer = await client().get("/docs/default/component/basket/")
+    assert answer.status_code == 404
+    assert "mkdocs.yml" in answer.text
+
+
+async def test_what_one_may_not_see_is_not_there(
+    client: Client, api: FakeServices
+) -> None:
+    """Docs of a hidden entity are a 404 like any other."""
+    api.hidden.add("component:default/booking")
+    answer = await client().get(f"{BOOKING}/")
+    assert answer.status_code == 404
+    assert "seat still free" not in answer.text
+
+
+async def test_words_are_found_in_this_site(client: Client, api: FakeServices) -> None:
+    """The search is narrowed to the site's entity; found words are marked."""
+    page = (await client().get(f"{BOOKING}/?find=seat")).text
+    assert "<mark>seat</mark>" in page
+    assert "&lt;b&gt;nine" in page
+    asked = next(given for _, path, given in api.calls if path == "/api/search/query")
+    assert ("filters[entityRef]", "component:default/booking") in asked
+
+
+def test_boxes_of_task_lists_have_names() -> None:
+    """A screen reader hears whether it is done."""
+    assert 'aria-label="done"' in str(article_of(article(""), BOOKING).html)

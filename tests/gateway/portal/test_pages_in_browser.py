@@ -1,0 +1,267 @@
+"""Docs, templates, runs, search and API pages in a real Chromium."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from services.gateway.portal.frame import Frame
+from services.gateway.portal.router import make_portal
+from tests.gateway.portal.conftest import ANN, served
+from tests.gateway.portal.fakes import FakeSessions, FakeUsers
+from tests.gateway.portal.house import entity
+from tests.gateway.portal.services import TASK, FakeServices, events, site, task
+from tests.gateway.portal.stream import PATH, WithStream
+from tests.gateway.portal.test_in_browser import NARROW, WIDE, violations
+from tests.waiting import until_now
+
+pytestmark = pytest.mark.browser
+
+EXAMPLE = Path(__file__).parents[3] / "deploy/examples/playhouse/repositories"
+APIS = {
+    "openapi": "payments/openapi.yaml",
+    "asyncapi": "box-office/asyncapi.yaml",
+    "graphql": "website/schema.graphql",
+    "grpc": "seating/proto/seat_map.proto",
+}
+FORM = "/create/templates/default/python-service"
+GOOD = "p.name=seat-finder&p.owner=group:default/stage-team"
+BOOKING = "/docs/default/component/booking"
+PAGES = {
+    "docs": "/docs",
+    "docs-page": f"{BOOKING}/",
+    "docs-found": f"{BOOKING}/?find=seat",
+    "docs-failed": "/docs/default/component/ledger/",
+    "docs-none": "/docs/default/component/basket/",
+    "create": "/create",
+    "form": FORM,
+    "form-wrong": f"{FORM}?page=0&go=next&p.name=X",
+    "form-more": f"{FORM}?page=1&{GOOD}&p.database=true",
+    "review": f"{FORM}?page=2&{GOOD}&p.database=false",
+    "run": f"/create/tasks/{TASK}",
+    "register": "/create/register?target=https://git.example/x",
+    "runs": "/create/tasks",
+    "search": "/search?query=seat",
+    "settings": "/settings",
+    "status": "/status",
+    **{f"api-{kind}": f"/catalog/default/api/{kind}/api" for kind in APIS},
+}
+Open = Callable[..., Any]
+
+
+class WithRuns(WithStream):
+    """The stream of a run is the same twin, at the scaffolder's address."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/eventstream"):
+            scope = {**scope, "path": PATH}
+        await super().__call__(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def house(frame: Frame) -> Iterator[Any]:
+    """A running portal over all services: `.url`, `.api`, `.stream`."""
+    api = FakeServices()
+    api.sites["default/component/ledger"] = site(
+        entity_ref="component:default/ledger",
+        title="Ledger",
+        status="failed",
+        built_at=None,
+        error="docs/index.md is missing",
+        log=["INFO - Building", "ERROR - docs/index.md is missing"],
+    )
+    for kind, path in APIS.items():
+        text = (EXAMPLE / path).read_text("utf-8")
+        spec = {"type": kind, "lifecycle": "production", "owner": "stage-team"}
+        api.entities[f"api:default/{kind}"] = entity(
+            "API", kind, {**spec, "definition": text}
+        )
+    app = WithRuns(make_portal(api, FakeSessions(), FakeUsers(), frame=frame))
+    with served(app) as url:
+        yield type("House", (), {"url": url, "api": api, "stream": app})
+
+
+@pytest.fixture
+def opened(browser: Any, house: Any) -> Iterator[Open]:
+    """Opens a page as Ann; fails if the page's scripts raise or are refused."""
+    contexts, mistakes = [], []
+
+    def go(path: str, *, scripts: bool = True, **given: Any) -> Any:
+        context = browser.new_context(
+            viewport={"width": WIDE[0], "height": WIDE[1]},
+            java_script_enabled=scripts,
+            **given,
+        )
+        contexts.append(context)
+        cookie = {"name": "callboard_session", "value": ANN, "url": house.url}
+        context.add_cookies([cookie])
+        page = context.new_page()
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        page.on(
+            "console",
+            lambda said: (
+                mistakes.append(said.text)
+                if "Content Security Policy" in said.text or "htmx:" in said.text
+                else None
+            ),
+        )
+        page.goto(house.url + path)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert mistakes == []
+
+
+TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+LOOKS = [(WIDE, "light"), (NARROW, "dark")]
+
+
+@pytest.fixture(scope="module")
+def looking(browser: Any, house: Any) -> Iterator[Any]:
+    """One page for all looks, signed in as Ann; axe itself is an injected script."""
+    context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
+    cookie = {"name": "callboard_session", "value": ANN, "url": house.url}
+    context.add_cookies([cookie])
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_for_everybody(
+    looking: Any, house: Any, artefacts: Path, name: str
+) -> None:
+    """No violation of axe's rules, nothing wider than the screen; pictures are kept."""
+    for size, mode in LOOKS:
+        looking.set_viewport_size({"width": size[0], "height": size[1]})
+        looking.emulate_media(color_scheme=mode, reduced_motion="reduce")
+        looking.goto(house.url + PAGES[name])
+        looking.evaluate(
+            "[...document.querySelectorAll('.api-entry')].slice(0, 3)"
+            ".forEach(entry => entry.open = true)"
+        )
+        looking.screenshot(path=artefacts / f"{name}-{size[0]}-{mode}.png")
+        assert violations(looking) == []
+        assert not looking.evaluate(TOO_WIDE)
+
+
+def test_a_template_is_filled_in_and_run(opened: Open) -> None:
+    """Errors at the field, a question that an answer brings, review, and the run."""
+    page = opened(FORM)
+    page.get_by_label("Name").fill("Not Good")
+    page.get_by_role("button", name="Next").click()
+    assert page.locator("#f-name-error").inner_text().startswith("This does not have")
+    assert page.evaluate("document.activeElement.id") == "f-name"
+    page.get_by_label("Name").fill("seat-finder")
+    page.get_by_label("Owner").select_option(label="Stage")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("It keeps something").check()
+    page.get_by_label("1 year").check()
+    page.get_by_role("button", name="Review").click()
+    page.get_by_role("heading", name="Secrets").wait_for()
+    assert page.get_by_text("1 year").is_visible()
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url(f"**/create/tasks/{TASK}")
+
+
+def test_a_form_works_without_scripts(opened: Open, house: Any) -> None:
+    """The same questions with buttons of their own; Back loses nothing."""
+    page = opened(FORM, scripts=False)
+    page.get_by_label("Name").fill("seat-finder")
+    page.get_by_label("Owner").select_option(label="Stage")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("It keeps something").check()
+    page.get_by_role("button", name="Show what follows").click()
+    page.get_by_label("30 days").check()
+    page.get_by_role("button", name="Back").click()
+    assert page.get_by_label("Name").input_value() == "seat-finder"
+    page.get_by_role("button", name="Next").click()
+    assert page.get_by_label("30 days").is_checked()
+    page.get_by_role("button", name="Review").click()
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url(f"**/create/tasks/{TASK}")
+    assert house.api.started[-1]["values"]["retention"] == "30 days"
+
+
+def test_a_run_is_followed_to_its_end(opened: Open, house: Any) -> None:
+    """Lines and steps appear as they happen; at the end the results, and no stream."""
+    told = events()
+    house.api.runs["live"] = (task("processing", id="live"), told[:2])
+    before = house.stream.readers
+    page = opened("/create/tasks/live")
+    until_now(lambda: house.stream.readers > before, what="the page listens")
+    house.api.runs["live"] = (task("processing", id="live"), told[:4])
+    house.stream.tell("log", {})
+    page.locator(".is-completed").wait_for()
+    assert page.locator("#run-log li").count() == 4
+    house.api.runs["live"] = (task("completed", id="live"), told)
+    house.stream.tell("completion", {})
+    page.get_by_role("link", name="Open in the catalog").wait_for()
+    assert page.get_by_role("button", name="Cancel").count() == 0
+    until_now(lambda: house.stream.readers == before, what="the page stops listening")
+
+
+def test_an_open_page_of_docs_shows_what_was_built(opened: Open, house: Any) -> None:
+    """The text changes by itself, the note says so, code can still be copied."""
+    key = "default/component/booking"
+    page = opened(f"{BOOKING}/")
+    page.locator(".docs-copy").wait_for(state="attached")
+    until_now(lambda: house.stream.readers, what="the page listens")
+    house.api.articles[key] = "<h1>Booking</h1><p>Ten minutes now.</p><pre>x</pre>"
+    data = {"entity_ref": "component:default/booking", "site": "abc"}
+    house.stream.tell("docs-built", data)
+    page.get_by_text("Ten minutes now.").wait_for()
+    assert "Updated just now" in page.locator("[data-live-note]").inner_text()
+    page.locator(".docs-copy").wait_for(state="attached")
+    del house.api.articles[key]
+
+
+def test_a_build_that_fails_is_said_on_the_open_page(opened: Open, house: Any) -> None:
+    """The reason appears over the last good text."""
+    key = "default/component/booking"
+    before = deepcopy(house.api.sites[key])
+    page = opened(f"{BOOKING}/")
+    until_now(lambda: house.stream.readers, what="the page listens")
+    house.api.sites[key] = {**before, "status": "failed", "error": "no such page: x.md"}
+    house.stream.tell("docs-built", {"entity_ref": "component:default/booking"})
+    page.get_by_text("no such page: x.md").wait_for()
+    assert page.get_by_text("is this seat still free?").is_visible()
+    house.api.sites[key] = before
+
+
+def test_words_are_found_while_typing(opened: Open) -> None:
+    """On the search page and inside a site; the box keeps its focus."""
+    page = opened("/search")
+    box = page.locator("#query")
+    box.click()
+    page.keyboard.type("seat", delay=15)
+    page.wait_for_url("**/search?query=seat")
+    assert page.locator("mark").first.is_visible()
+    assert box.evaluate("box => box === document.activeElement")
+    page.goto(page.url.partition("/search")[0] + f"{BOOKING}/")
+    page.get_by_label("Search in Booking").fill("seat")
+    page.locator(".docs-results mark").first.wait_for()
+    assert page.locator("#docs-nav").is_visible()
+
+
+def test_suggestions_come_from_the_search(opened: Open) -> None:
+    """Typed in the box at the top of any page, opened by the keyboard."""
+    page = opened("/docs")
+    page.keyboard.press("/")
+    page.keyboard.type("seat m")
+    page.locator("#suggestion-1").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/catalog/default/component/seat-map")
+
+
+def test_a_type_of_an_api_leads_to_its_entry(opened: Open) -> None:
+    """The link opens what it leads to."""
+    page = opened("/catalog/default/api/graphql/api")
+    page.locator("#queries-performance > summary").click()
+    page.locator("#queries-performance a[href='#type-performance']").click()
+    assert page.locator("#type-performance .api-body").is_visible()

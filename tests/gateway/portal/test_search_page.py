@@ -1,0 +1,137 @@
+"""The search page, its marks, the suggestions; the status and settings pages."""
+
+import pytest
+
+from services.gateway.portal.marks import marked, snippet
+from services.gateway.portal.pages.status import engine_line, service_line
+from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.services import FakeServices
+
+PART = {"hx-request": "true", "hx-target": "results"}
+
+
+@pytest.fixture
+def api() -> FakeServices:
+    return FakeServices()
+
+
+async def test_results_are_marked_and_say_what_they_are(client: Client) -> None:
+    """Kind, site and found words; HTML in texts is text."""
+    page = (await client().get("/search?query=seat")).text
+    assert "<mark>seat</mark>" in page
+    assert "Docs of Booking" in page
+    assert "&lt;b&gt;nine&lt;/b&gt;" in page
+    assert 'value="seat"' in page
+
+
+async def test_results_narrow_by_type_and_kind(client: Client) -> None:
+    """The part for htmx, its address, and exact counts of each type."""
+    address = "/search?query=seat&type=software-catalog&kind=resource"
+    answer = await client().get(address, headers=PART)
+    assert "<html" not in answer.text
+    assert answer.headers["hx-push-url"] == address
+    assert "seats-db" in answer.text
+    assert "Seat map" not in answer.text
+
+
+async def test_results_have_pages(client: Client) -> None:
+    """Next and previous keep what was asked."""
+    first = (await client().get("/search")).text
+    assert 'href="/search?cursor=1" rel="next"' in first
+    second = (await client().get("/search?cursor=1")).text
+    assert 'href="/search?cursor=0" rel="prev"' in second
+    assert "21–" in second
+
+
+async def test_nothing_found_helps(client: Client) -> None:
+    """And escapes what was asked."""
+    page = (await client().get("/search?query=<zzz>")).text
+    assert "Nothing found for “&lt;zzz&gt;”" in page
+
+
+async def test_results_lead_only_where_a_browser_may_go(client: Client) -> None:
+    """A script's address in a document is no link."""
+    page = (await client().get("/search?query=trap")).text
+    assert "javascript:" not in page
+
+
+async def test_suggestions_are_options(client: Client) -> None:
+    """At most eight lines of HTML, a link each, kept for some seconds."""
+    answer = await client().get("/search/suggest?term=seat")
+    assert answer.text.count('role="option"') == 4
+    assert 'href="/catalog/default/component/seat-map"' in answer.text
+    assert "in Booking" in answer.text
+    assert "max-age=5" in answer.headers["cache-control"]
+
+
+async def test_suggestions_are_silent_without_the_search(
+    client: Client, api: FakeServices
+) -> None:
+    """Typing goes on undisturbed."""
+    api.away = True
+    answer = await client().get("/search/suggest?term=seat")
+    assert (answer.status_code, answer.text.strip()) == (200, "")
+
+
+async def test_a_search_that_is_away_is_said(client: Client, api: FakeServices) -> None:
+    """503, and to come again."""
+    api.away = True
+    answer = await client().get("/search?query=seat")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+
+
+def test_marks_escape_everything_else() -> None:
+    """Between the tags too."""
+    assert marked("a <i>x</i> [b<]", "<i>", "</i>") == "a <mark>x</mark> [b&lt;]"
+    assert marked("<b>", "", "") == "&lt;b&gt;"
+
+
+def test_snippets_stand_around_the_first_mark() -> None:
+    """Short, cut at words, never inside a mark."""
+    text = "word " * 100 + "#seat!" + " tail" * 100
+    found = str(snippet(text, "#", "!"))
+    assert found.startswith("… word")
+    assert "<mark>seat</mark>" in found
+    assert found.endswith(" …")
+    assert len(found) < 320
+    assert str(snippet("short", "#", "!")) == "short"
+
+
+async def test_status_says_what_is_away_and_why(client: Client) -> None:
+    """In words, with the last push of each host."""
+    page = (await client().get("/status")).text
+    assert "Not everything is well" in page
+    assert "catalog, mongodb" in page
+    assert "mongodb: does not answer" in page
+    assert "Events not yet told" in page
+    assert "git.playhouse.example" in page
+
+
+async def test_status_renews_its_part(client: Client, api: FakeServices) -> None:
+    """The part is sent alone; when all is well it says so."""
+    api.status = {"status": "ok", "services": [], "engines": [], "webhooks": {}}
+    headers = {"hx-request": "true", "hx-target": "status"}
+    part = (await client().get("/status", headers=headers)).text
+    assert "<html" not in part
+    assert "Everything is well" in part
+
+
+def test_status_words_any_report() -> None:
+    """Figures it does not know are shown by their own name."""
+    line = service_line(
+        {"name": "x", "ready": True, "index_age_seconds": 4, "checks": 5}
+    )
+    assert line.figures == (("Index age seconds", "4"),)
+    assert engine_line({"name": "kafka", "seen_by": {"x": "ok"}}).about == "used by x"
+
+
+async def test_settings_show_choices_and_who_one_is(client: Client) -> None:
+    """Theme and density as chosen, the groups as the policy sees them."""
+    one = client()
+    one.cookies.set("callboard_density", "compact")
+    page = (await one.get("/settings")).text
+    assert 'name="density" value="compact" checked' in page
+    assert "Box Office" in page
+    assert "user:default/ann" in page
+    assert "needs a person" in (await client(GUEST).get("/settings")).text

@@ -1,0 +1,137 @@
+"""The live stream over HTTP, from Kafka to a browser."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from shared.contracts.catalog import Cause, EntityUpdated
+from shared.contracts.envelope import Envelope
+from shared.kit.bus import KafkaBus
+from tests.builders import component, user
+from tests.waiting import until
+
+RESTRICTED = {"annotations": {"callboard.dev/visibility": "restricted"}}
+
+
+def updated(ref: str, entity: Any) -> EntityUpdated:
+    return EntityUpdated(
+        entity_ref=ref,
+        revision=2,
+        entity=entity,
+        actor="user:default/ann",
+        cause=Cause(kind="push"),
+    )
+
+
+@asynccontextmanager
+async def opened(ask, path: str, headers: dict[str, str]) -> AsyncIterator[Any]:
+    """A stream of server-sent events: blocks of `field: value`."""
+    async with ask.stream("GET", path, headers=headers, timeout=15) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield blocks(answer)
+
+
+async def blocks(answer: Any) -> AsyncIterator[dict[str, str]]:
+    found: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line:
+            name, _, value = line.partition(": ")
+            found[name] = value
+        elif found:
+            yield found
+            found = {}
+
+
+async def test_events_reach_a_browser(ask, sign_in, kafka) -> None:
+    """From Kafka to the reader, filtered, resumable by `Last-Event-ID`."""
+    ref = "component:default/live"
+    path = f"/api/events/stream?topic=entity-changed&entity={ref}"
+    headers = await sign_in("ann")
+    async with KafkaBus(kafka) as bus:
+
+        async def say(name: str, entity: Any) -> None:
+            payload = updated(name, entity)
+            envelope = Envelope.of(payload, source="/catalog", subject=name)
+            await bus.publish("entity-changed", name, envelope.to_bytes())
+
+        async with opened(ask, path, headers) as stream:
+            hello = await anext(stream)
+            assert set(hello) == {"retry", "id"}
+            await say(ref, component("live", RESTRICTED))
+            await say("component:default/other", component("other"))
+            await say(ref, component("live"))
+            seen = await anext(stream)
+            assert seen["event"] == "entity-changed"
+            event = json.loads(seen["data"])
+            assert event["data"]["entity"]["metadata"] == component("live")["metadata"]
+        await say(ref, component("live", type="library"))
+        again = {**headers, "last-event-id": seen["id"]}
+        async with opened(ask, path, again) as stream:
+            await anext(stream)
+            event = json.loads((await anext(stream))["data"])
+            assert event["data"]["entity"]["spec"]["type"] == "library"
+        async with opened(ask, path, {**headers, "last-event-id": "x-1"}) as stream:
+            await anext(stream)
+            assert (await anext(stream))["event"] == "reset"
+
+
+async def test_groups_change_while_a_stream_is_open(
+    ask, stand_in, sign_in, kafka
+) -> None:
+    """A new member sees from the next event on what the group may see."""
+    stand_in.put(user("eve", memberOf=["stage"]))
+    headers = await sign_in("eve")
+    secret = component("opera", RESTRICTED, owner="box-office")
+    entity = {
+        **secret,
+        "relations": [{"type": "ownedBy", "targetRef": "group:default/box-office"}],
+    }
+    async with (
+        KafkaBus(kafka) as bus,
+        opened(
+            ask, "/api/events/stream?entity=component:default/opera", headers
+        ) as stream,
+    ):
+        await anext(stream)
+
+        async def say(payload: EntityUpdated) -> None:
+            ref = payload.entity_ref
+            envelope = Envelope.of(payload, source="/catalog", subject=ref)
+            await bus.publish("entity-changed", ref, envelope.to_bytes())
+
+        await say(updated("component:default/opera", entity))
+        await say(updated("component:default/opera", component("opera")))
+        seen = json.loads((await anext(stream))["data"])
+        assert "annotations" not in seen["data"]["entity"]["metadata"]
+        stand_in.put(user("eve", memberOf=["box-office"]))
+        await say(updated("user:default/eve", user("eve")))
+
+        async def member() -> bool:
+            answer = await ask.get("/api/auth/v1/userinfo", headers=headers)
+            return "group:default/box-office" in answer.json()["claims"]["ent"]
+
+        await until(member, 5, "the gateway to know of the new member")
+        await say(updated("component:default/opera", {**entity, "note": "seen"}))
+        seen = json.loads((await anext(stream))["data"])
+        assert seen["data"]["entity"].get("note") == "seen"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/events/stream?topic=nope", 400),
+        ("/api/events/stream?entity=nokind", 400),
+    ],
+)
+async def test_bad_filters_are_named(ask, robot, path, status) -> None:
+    """Rather than a stream that stays silent."""
+    assert (await ask.get(path, headers=robot)).status_code == status
+
+
+async def test_the_stream_needs_somebody(ask) -> None:
+    """401 without credentials."""
+    assert (await ask.get("/api/events/stream")).status_code == 401

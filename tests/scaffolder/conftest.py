@@ -1,0 +1,94 @@
+"""The whole scaffolder on real engines, with a catalog that is two dictionaries."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.scaffolder.main import create_app
+from services.scaffolder.settings import Settings
+from shared.kit.mongo import connect
+from tests.scaffolder.fakes import DictCatalog
+
+CONFIG = """
+organization: {name: Test}
+backend:
+  reading:
+    allow: [{host: 127.0.0.1:7}]
+integrations:
+  local:
+    - host: git.example.test
+      directory: %(repositories)s
+scaffolder:
+  concurrentTasksLimit: %(slots)d
+"""
+
+
+@pytest.fixture
+def catalog() -> DictCatalog:
+    return DictCatalog()
+
+
+@pytest.fixture
+def repositories(tmp_path: Path) -> Path:
+    """The folder of a host of type `local`, git.example.test."""
+    folder = tmp_path / "repositories"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def make_settings(
+    mongodb: str, kafka: str, tmp_path: Path, repositories: Path, secret: str
+) -> Callable[..., Settings]:
+    def make(slots: int = 10, data: str = "data", **more: Any) -> Settings:
+        config = tmp_path / f"config-{slots}.yaml"
+        config.write_text(CONFIG % {"repositories": repositories, "slots": slots})
+        away = "http://127.0.0.1:9"
+        given: dict[str, Any] = {
+            "kafka": kafka,
+            "mongodb": mongodb,
+            "config": config,
+            "data": tmp_path / data,
+            "service_secret": secret,
+            "gateway_url": away,
+            "catalog_url": away,
+            "scaffolder_url": away,
+            "techdocs_url": away,
+            "search_url": away,
+            "port": 0,
+            **more,
+        }
+        return Settings(**given)
+
+    return make
+
+
+Started = Callable[..., Any]
+
+
+@pytest.fixture
+async def start(
+    make_settings: Callable[..., Settings], catalog: DictCatalog, mongodb: str
+) -> AsyncIterator[Started]:
+    """Starts scaffolders, each an HTTP client; their runs are gone afterwards."""
+
+    @asynccontextmanager
+    async def started(
+        own_catalog: Any = catalog, **given: Any
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(make_settings(**given), catalog=own_catalog)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            client = httpx.AsyncClient(transport=transport, base_url="http://s")
+            client.app = app  # type: ignore[attr-defined]
+            yield await stack.enter_async_context(client)
+
+    yield started
+    mongo = connect(mongodb)
+    await mongo.drop_database("callboard_scaffolder")
+    mongo.close()

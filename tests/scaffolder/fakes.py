@@ -1,0 +1,49 @@
+"""Twins of what the scaffolder needs from outside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.scaffolder.model import Initiator
+from shared.contracts.errors import Conflict, Unavailable
+from shared.contracts.ref import ref_of
+
+Entity = Mapping[str, Any]
+
+
+class DictCatalog:
+    """Entities by ref; `hidden` are seen by nobody, `away` answers nobody."""
+
+    def __init__(self) -> None:
+        self.by_ref: dict[str, Entity] = {}
+        self.hidden: set[str] = set()
+        self.locations: dict[str, list[Entity]] = {}
+        self.registered: list[str] = []
+        self.asked_by: list[Initiator] = []
+        self.away = False
+
+    def add(self, *entities: Entity) -> None:
+        for entity in entities:
+            self.by_ref[str(ref_of(entity))] = entity
+
+    async def entity(self, ref: str, asker: Initiator) -> Entity | None:
+        self.asked_by.append(asker)
+        if self.away:
+            raise Unavailable("The catalog does not answer")
+        return None if ref in self.hidden else self.by_ref.get(ref)
+
+    async def entities(
+        self, refs: Sequence[str], asker: Initiator
+    ) -> Sequence[Entity | None]:
+        return [await self.entity(ref, asker) for ref in refs]
+
+    async def register(
+        self, url: str, asker: Initiator, *, dry_run: bool = False
+    ) -> Sequence[Entity]:
+        self.asked_by.append(asker)
+        if self.away:
+            raise Unavailable("The catalog does not answer")
+        if not dry_run:
+            if url in self.registered:
+                raise Conflict(f"Location {url} is registered already")
+            self.registered.append(url)
+        return self.locations.get(url, [])

@@ -1,0 +1,105 @@
+"""Other people's HTML, made fit to stand in a page of ours."""
+
+import pytest
+
+from services.techdocs.articles import Surroundings, safe_article
+
+AROUND = Surroundings(
+    url="guide/deep/",
+    pages_root="/docs/default/component/web/",
+    files_root="/api/techdocs/assets/default/component/web/",
+    pages=("", "guide", "guide/deep"),
+)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        '<a href="javascript:alert(1)">x</a>',
+        '<a href="data:text/html,<script>1</script>">x</a>',
+        "<iframe src=https://evil.example></iframe>",
+        "<svg onload=alert(1)><script>1</script></svg>",
+        "<style>body{display:none}</style>",
+        '<form action="/x"><input type=submit formaction="/y"></form>',
+        '<math><mtext><table><mglyph><style><img src=x onerror="1">',
+        '<p style="position:fixed">x</p>',
+        '<meta http-equiv=refresh content="0;url=/x"><base href="//evil.example">',
+        '<img src="data:text/html;base64,PHNjcmlwdD4=">',
+        '<div hx-get="/api/x" data-hx-post="/y">x</div>',
+    ],
+)
+def test_nothing_that_acts_passes(html: str) -> None:
+    """Scripts, handlers, frames, forms, styles and actions of htmx are removed."""
+    found = safe_article(html, AROUND).lower()
+    for word in (
+        "script",
+        "onerror",
+        "onload",
+        "iframe",
+        "style",
+        "<form",
+        "submit",
+        "javascript:",
+        "data:text",
+        "http-equiv",
+        "<base",
+        "hx-",
+        "formaction",
+        "<svg",
+    ):
+        assert word not in found
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("#install", "#install"),
+        ("../", "/docs/default/component/web/guide/"),
+        ("../../", "/docs/default/component/web/"),
+        ("../index.html#top", "/docs/default/component/web/guide/#top"),
+        ("../../../../..", "/docs/default/component/web/"),
+        (
+            "../slides.pdf",
+            "/api/techdocs/assets/default/component/web/guide/slides.pdf",
+        ),
+        ("https://example.org/a?b=c#d", "https://example.org/a?b=c#d"),
+        ("mailto:a@example.org", "mailto:a@example.org"),
+        ("/catalog", "/catalog"),
+    ],
+)
+def test_links_lead_to_pages_of_the_portal(link: str, shown: str) -> None:
+    """A relative link to a page becomes the portal's, to a file the assets route's."""
+    assert f'href="{shown}"' in safe_article(f'<a href="{link}">x</a>', AROUND)
+
+
+def test_pictures_come_from_the_assets_route() -> None:
+    """A picture beside a page is shown whatever the page's address is."""
+    found = safe_article('<img src="../../img/a b.png" alt="A">', AROUND)
+    assert 'src="/api/techdocs/assets/default/component/web/img/a%20b.png"' in found
+    inline = '<img src="data:image/png;base64,AAAA" alt="A">'
+    assert "data:image/png;base64,AAAA" in safe_article(inline, AROUND)
+
+
+def test_what_readers_need_stays() -> None:
+    """Anchors, admonitions, tabs, task lists, tables and highlighted code pass."""
+    html = (
+        '<h2 id="a">A<a class="headerlink" href="#a" title="Link">¶</a></h2>'
+        '<div class="admonition note"><p class="admonition-title">Note</p></div>'
+        '<input id="t_1" name="t" type="radio" checked><label for="t_1">One</label>'
+        '<table><thead><tr><th align="left">x</th></tr></thead></table>'
+        '<div class="highlight"><pre><span class="n">x</span></pre></div>'
+        "<details open><summary>More</summary></details>"
+    )
+    found = safe_article(html, AROUND)
+    for part in (
+        'id="a"',
+        'class="admonition note"',
+        'type="radio"',
+        'for="t_1"',
+        "<thead>",
+        'class="n"',
+        "<summary>",
+    ):
+        assert part in found

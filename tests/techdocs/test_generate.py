@@ -1,0 +1,274 @@
+"""mkdocs in a process of its own: what comes out, and what cannot come in."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.techdocs.generator.job import Job
+from services.techdocs.model import Generated
+from services.techdocs.stages.generate import ROOT, ProcessGenerator
+from shared.contracts.errors import Invalid
+
+CONFIG = "site_name: Docs\nplugins: [techdocs-core]\n"
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def generate(tmp_path: Path) -> Make:
+    """Builds a site of these files."""
+
+    async def make(
+        files: Mapping[str, str], seconds: float = 60, **job: Any
+    ) -> tuple[Generated, list[str]]:
+        folders = {name: tmp_path / name for name in ("source", "out", "record")}
+        for folder in folders.values():
+            folder.mkdir()
+        for name, text in files.items():
+            path = folders["source"] / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        config = "mkdocs.yml" if "mkdocs.yml" in files else None
+        paths = {name: str(folder) for name, folder in folders.items()}
+        given = {"title": "Web", "config": config, **paths, **job}
+        log: list[str] = []
+        made = await ProcessGenerator(seconds).generate(Job(**given), log.append)
+        return made, log
+
+    return make
+
+
+def page(made: Generated, name: str = "index.html") -> str:
+    return (Path(made.out) / name).read_text()
+
+
+def summary(made: Generated) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(made.record) / "site.json").read_text())
+    return found
+
+
+async def test_a_site_as_backstage_makes_it(generate: Make) -> None:
+    """Title, metadata, search entries, navigation and edit links are all there."""
+    made, log = await generate(
+        {
+            "mkdocs.yml": CONFIG + "site_description: All\n"
+            "nav: [{Home: index.md}, {More: [{Guide: a/guide.md}]}]\n",
+            "docs/index.md": "# Hello\n\n!!! note\n    Zebra :smile:\n",
+            "docs/a/guide.md": "# Guide\n\n## Install & run\n\nxylophone\n",
+        },
+        edit_base="https://git.example/r/edit/main/",
+        repository_url="https://git.example/r",
+        etag="e1",
+    )
+    assert "<title>Docs</title>" in page(made)
+    assert "<title>Guide - Docs</title>" in page(made, "a/guide/index.html")
+    metadata = json.loads(page(made, "techdocs_metadata.json"))
+    assert (metadata["site_name"], metadata["site_description"]) == ("Docs", "All")
+    assert metadata["etag"] == "e1"
+    assert {"index.html", "a/guide/index.html", "techdocs_metadata.json"} <= set(
+        metadata["files"]
+    )
+    found = summary(made)
+    assert found["nav"][1]["children"][0]["path"] == "a/guide"
+    assert found["pages"][1]["edit_url"].endswith("/edit/main/docs/a/guide.md")
+    sections = json.loads((Path(made.record) / "sections.json").read_text())
+    assert {
+        "path": "a/guide/#install-run",
+        "title": "Install & run",
+        "text": "xylophone",
+    } in sections
+    assert made.pages == 2
+    assert any("Documentation built" in line for line in log)
+
+
+async def test_a_site_without_configuration(generate: Make) -> None:
+    """No mkdocs.yml: the entity's title and the folder `docs`."""
+    made, _ = await generate({"docs/index.md": "# Hi\n"})
+    assert "<title>Web</title>" in page(made)
+
+
+async def test_what_is_left_out_is_told(generate: Make) -> None:
+    """Hooks do not run, and the writer reads why."""
+    hook = "import pathlib\npathlib.Path('docs/hooked.md').write_text('x')\n"
+    made, log = await generate(
+        {
+            "mkdocs.yml": CONFIG + "hooks: [hook.py]\n",
+            "hook.py": hook,
+            "docs/index.md": "# Hi\n",
+        }
+    )
+    assert not (Path(made.out) / "hooked").exists()
+    assert any("hooks is not allowed" in line for line in log)
+    assert any("hooks" in line for line in made.warnings)
+
+
+async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
+    """A file named like a library does not take its place."""
+    made, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG,
+            "mkdocs.py": "raise SystemExit(9)",
+            "yaml.py": "raise SystemExit(9)",
+            "docs/index.md": "# Hi\n",
+        }
+    )
+    assert made.pages == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"mkdocs.yml": "site_name: [", "docs/index.md": ""}, "not valid YAML"),
+        ({"mkdocs.yml": CONFIG + "docs_dir: ../..\n"}, "leaves the documentation"),
+        ({"mkdocs.yml": CONFIG, "docs/a.txt": ""}, "there is no page"),
+        (
+            {"mkdocs.yml": CONFIG + "strict: true\n", "docs/index.md": "[x](no.md)"},
+            "no.md",
+        ),
+        (
+            {
+                "mkdocs.yml": CONFIG + "nav: [{A: '!include b.yml'}]\n",
+                "docs/index.md": "",
+            },
+            "b.yml does not exist",
+        ),
+        ({"mkdocs.yml": CONFIG + "site_url: 7\n", "docs/index.md": ""}, "site_url"),
+    ],
+)
+async def test_a_build_that_cannot_be_says_why(
+    generate: Make, files: Mapping[str, str], reason: str
+) -> None:
+    """The reason names the file or the setting."""
+    with pytest.raises(Invalid, match=reason):
+        await generate(files)
+
+
+async def test_snippets_from_outside_are_not_read(
+    generate: Make, tmp_path: Path
+) -> None:
+    """Neither an absolute nor a climbing path brings a file of this machine."""
+    secret = tmp_path.parent / "secret.txt"
+    secret.write_text("the-secret-word")
+    made, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG,
+            "docs/index.md": f'# Hi\n\n--8<-- "{secret}"\n\n'
+            '--8<-- "../../secret.txt"\n',
+        }
+    )
+    assert "the-secret-word" not in page(made)
+
+
+async def test_diagrams_from_outside_are_refused(
+    generate: Make, tmp_path: Path
+) -> None:
+    """A diagram's source outside the folder stops the build, named without its path."""
+    secret = tmp_path.parent / "diagram.txt"
+    secret.write_text("the-secret-word")
+    text = f'# Hi\n\n```plantuml source="{secret}"\nx\n```\n'
+    with pytest.raises(Invalid, match=r"^diagram\.txt: files outside"):
+        await generate({"mkdocs.yml": CONFIG, "docs/index.md": text})
+
+
+async def test_snippets_beside_the_pages_are_read(generate: Make) -> None:
+    """A snippet from the documentation's own folder is put in."""
+    made, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG,
+            "LICENSE.md": "Apache words",
+            "docs/index.md": '# Hi\n\n--8<-- "LICENSE.md"\n',
+        }
+    )
+    assert "Apache words" in page(made)
+
+
+async def test_a_monorepo_of_docs_is_one_site(generate: Make) -> None:
+    """Included configurations bring their pages, reduced to what is allowed."""
+    made, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG
+            + "nav: [{Home: index.md}, {Sub: '!include sub/mkdocs.yml'}]\n",
+            "docs/index.md": "# Top\n",
+            "sub/mkdocs.yml": "site_name: sub\nhooks: [x.py]\n"
+            "nav: [{Inner: index.md}]\n",
+            "sub/docs/index.md": "# Inner words\n",
+        }
+    )
+    assert "Inner words" in page(made, "sub/index.html")
+    assert any("sub/mkdocs.yml: hooks" in line for line in made.warnings)
+
+
+async def test_a_build_that_takes_too_long_is_stopped(generate: Make) -> None:
+    """The limit of time is told, and nothing is left running."""
+    with pytest.raises(Invalid, match="longer than") as raised:
+        await generate({"docs/index.md": "# Hi\n"}, seconds=0.1)
+    assert raised.value.code == "stopped"
+
+
+async def test_a_build_that_takes_too_much_memory_is_stopped(generate: Make) -> None:
+    """The limit of memory ends the build, not the service."""
+    text = "# Hi\n\n" + "word " * 400_000
+    with pytest.raises(Invalid, match="more than 64 MB of memory"):
+        await generate({"docs/index.md": text}, memory_bytes=64 * 1024**2)
+
+
+async def test_the_environment_does_not_reach_the_build(
+    generate: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration that asks for our secrets gets nothing."""
+    monkeypatch.setenv("CALLBOARD_SERVICE_SECRET", "very-secret-value")
+    made, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG + "copyright: !ENV [CALLBOARD_SERVICE_SECRET, none]\n",
+            "docs/index.md": "# Hi\n",
+        }
+    )
+    assert "very-secret-value" not in page(made)
+
+
+PROBE = """
+import pathlib, socket, sys
+from services.techdocs.generator.confinement import confine, needed_to_run
+inside, outside = map(pathlib.Path, sys.argv[1:3])
+if not confine(read=needed_to_run(), write=[inside]):
+    raise SystemExit(3)
+(inside / "a.txt").write_text("x")
+tried = {
+    "read": lambda: (outside / "secret.txt").read_text(),
+    "list": lambda: list(outside.iterdir()),
+    "write": lambda: (outside / "new.txt").write_text("x"),
+    "proc": lambda: pathlib.Path("/proc/1/environ").read_bytes(),
+    "net": lambda: socket.create_connection(("127.0.0.1", int(sys.argv[3])), 1),
+}
+for name, attempt in tried.items():
+    try:
+        attempt()
+    except PermissionError:
+        print(name)
+import xml.etree.ElementTree, json, colorsys
+print("imports")
+"""
+
+
+def test_the_walls_hold(tmp_path: Path, mongodb: str) -> None:
+    """A confined process reads, writes and reaches nothing but what it was given."""
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    inside.mkdir()
+    outside.mkdir()
+    (outside / "secret.txt").write_text("x")
+    port = mongodb.rpartition(":")[2].strip("/")
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(inside), str(outside), port],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+    )
+    if done.returncode == 3:
+        pytest.skip("this kernel has no Landlock: the limits of configuration remain")
+    assert done.stdout.split() == ["read", "list", "write", "proc", "net", "imports"]

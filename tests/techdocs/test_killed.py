@@ -1,0 +1,106 @@
+"""Kill -9 in the middle of a build: built once, told once, nothing forgotten."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.embedded.engines import free_port
+from services.techdocs.handlers.documented import revised
+from services.techdocs.store.records import MongoRecords
+from shared.contracts.topics import DOCS_BUILT
+from shared.kit import mongo
+from shared.kit.bus import LiveReader, Record
+from tests.builders import component
+from tests.techdocs.installation import HOST, SITE, Installation
+from tests.waiting import until
+
+ROOT = Path(__file__).resolve().parents[2]
+REF = "component:default/box-office"
+
+
+@asynccontextmanager
+async def process(
+    settings: Any, log: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Techdocs as a process of its own."""
+    given = settings.model_dump(mode="json", exclude_none=True)
+    given["service_secret"] = settings.service_secret.get_secret_value()
+    environ = {f"CALLBOARD_{key.upper()}": str(value) for key, value in given.items()}
+    with log.open("ab") as opened:
+        started = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.techdocs.main",
+            cwd=ROOT,
+            env={**os.environ, **environ},
+            stderr=opened,
+            stdout=opened,
+        )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.send_signal(signal.SIGKILL)
+        await started.wait()
+
+
+@pytest.mark.faults
+async def test_a_killed_build_is_done_once(
+    installation: Installation, mongodb: str, kafka: str, tmp_path: Path
+) -> None:
+    """The next process takes the build up; one site, one event, no rubbish."""
+    installation.host.commit("box", SITE)
+    client = mongo.connect(mongodb)
+    table = mongo.database(client, "techdocs")["sites"]
+    records = MongoRecords(table, "test", nudge=lambda: None)
+    entity = component(
+        "box-office",
+        metadata={
+            "annotations": {
+                "backstage.io/techdocs-ref": "dir:.",
+                "backstage.io/managed-by-location": "url:"
+                f"https://{HOST}/box/blob/main/catalog-info.yaml",
+            }
+        },
+    )
+    await revised([(REF, 1, entity)], records)
+    settings = installation.settings(kafka=kafka, port=free_port())
+    said: list[Record] = []
+
+    async def hear(found: Any) -> None:
+        said.extend(record for record in found if record.key == REF)
+
+    async def told() -> bool:
+        # What a second telling would leave behind, were there one.
+        return len(said) == 1 and await table.count_documents({"unsent": 1}) == 0
+
+    async def building() -> bool:
+        found = await table.find_one({"_id": REF})
+        # The generator's own folder is there: it is past preparing.
+        folder = settings.sites_folder / "building"
+        return bool(found and found["lease_token"]) and any(folder.glob("*/record"))
+
+    async def built() -> bool:
+        found = await table.find_one({"_id": REF})
+        return bool(found and found.get("site") and not found["pending"])
+
+    log = tmp_path / "techdocs.log"
+    async with LiveReader(kafka, [DOCS_BUILT], hear) as reader:
+        await asyncio.wait_for(reader.reading.wait(), 30)
+        async with process(settings, log) as first:
+            await until(building, 40, "a build")
+            first.send_signal(signal.SIGKILL)
+        assert not said
+        async with process(settings, log):
+            await until(built, 40, "the site")
+            await until(told, 20)
+    assert len(said) == 1
+    assert len(list((settings.sites_folder / "objects").iterdir())) == 1
+    client.close()

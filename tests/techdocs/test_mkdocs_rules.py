@@ -1,0 +1,120 @@
+"""What an mkdocs.yml may say, and what is told of the rest."""
+
+import pytest
+
+from services.techdocs import mkdocs_rules as rules
+from shared.contracts.errors import Invalid, TooLarge
+
+
+def test_allowed_settings_are_kept_and_others_named() -> None:
+    """Hooks, foreign plugins, themes' folders and keys go; the writer is told which."""
+    config = rules.read_config(
+        b"site_name: A\nhooks: [evil.py]\nextra_javascript: [x.js]\n"
+        b"theme: {name: material, custom_dir: over, features: [a]}\n"
+        b"plugins: [techdocs-core, exec, {search: {lang: en}}]\n"
+    )
+    kept = rules.allowed(config)
+    assert kept.values["plugins"] == [{"techdocs-core": {}}, {"search": {"lang": "en"}}]
+    assert kept.values["theme"] == {"name": "material", "features": ["a"]}
+    assert "hooks" not in kept.values
+    told = " ".join(kept.warnings)
+    for word in ("hooks", "extra_javascript", "custom_dir", "plugin exec"):
+        assert word in told
+
+
+def test_the_core_plugin_is_added() -> None:
+    """A site without techdocs-core gets it, as in Backstage."""
+    assert {"techdocs-core": {}} in rules.allowed({"site_name": "A"}).values["plugins"]
+
+
+def test_a_group_cannot_smuggle_plugins() -> None:
+    """The plugins inside a group obey the same list."""
+    config = {"plugins": [{"group": {"plugins": ["exec", "search"]}}]}
+    kept = rules.allowed(config)
+    assert kept.values["plugins"][0] == {"group": {"plugins": [{"search": {}}]}}
+
+
+@pytest.mark.parametrize(
+    ("extension", "kept"),
+    [
+        ("os", None),
+        ("pymdownx.b64", None),
+        ("footnotes", {}),
+        (
+            {"plantuml_markdown": {"plantuml_cmd": "rm", "format": "svg"}},
+            {"format": "svg"},
+        ),
+        ({"plantuml_markdown": {"server": "http://x"}}, {}),
+    ],
+)
+def test_only_known_extensions_with_harmless_options(
+    extension: object, kept: object
+) -> None:
+    """Naming an extension imports a module, so only listed ones pass."""
+    found = rules.allowed({"markdown_extensions": [extension]})
+    values = [next(iter(item.values())) for item in found.values["markdown_extensions"]]
+    assert values == ([] if kept is None else [kept])
+    assert bool(found.warnings) == (kept is None or kept != _options(extension))
+
+
+def _options(extension: object) -> object:
+    return next(iter(extension.values())) if isinstance(extension, dict) else {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"a: !!python/object/apply:os.system [ls]", "not allowed"),
+        (b"a: !!python/name:os.system", "'os.system' is not allowed"),
+        (b"a: !custom 1", "not allowed"),
+        (b"- a", "must be a mapping"),
+        (b"a: [", "not valid YAML"),
+        (b"a: " + b"[" * 60 + b"]" * 60, "deeper than"),
+        (b"a: &a 1\nb: [" + b"*a, " * 120 + b"1]", "aliases"),
+        (b"\xff\xfe\x00", "not valid YAML"),
+    ],
+)
+def test_bad_yaml_is_refused_with_the_reason(text: bytes, message: str) -> None:
+    """Whatever is no plain configuration is an error that says what it is."""
+    with pytest.raises(Invalid, match=message):
+        rules.read_config(text)
+
+
+def test_a_huge_configuration_is_refused() -> None:
+    """The limit is told in bytes."""
+    with pytest.raises(TooLarge, match="262144 bytes"):
+        rules.read_config(b"a: " + b"x" * rules.CONFIG_BYTES)
+
+
+def test_known_python_names_pass_as_names() -> None:
+    """The tags that emoji and Mermaid need are kept, as names: nothing is imported."""
+    text = b"a: !!python/name:material.extensions.emoji.twemoji\n"
+    found = rules.read_config(text)
+    assert found == {"a": rules.PythonName("material.extensions.emoji.twemoji")}
+
+
+def test_the_environment_shows_nothing() -> None:
+    """`!ENV` gives the default that stands in the file, never our environment."""
+    found = rules.read_config(b"a: !ENV PATH\nb: !ENV [PATH, HOME, given]\n")
+    assert found == {"a": None, "b": "given"}
+
+
+@pytest.mark.parametrize("path", ["/etc", "..", "../x", "a/../../x", "a\\..\\..\\x"])
+def test_paths_stay_inside(path: str) -> None:
+    """docs_dir and snippets' folders cannot leave the documentation's folder."""
+    with pytest.raises(Invalid, match="leaves the documentation's folder"):
+        rules.allowed({"docs_dir": path})
+    snippets = {"pymdownx.snippets": {"base_path": path}}
+    with pytest.raises(Invalid, match="leaves the documentation's folder"):
+        rules.allowed({"markdown_extensions": [snippets]})
+    with pytest.raises(Invalid, match="redirect_maps"):
+        rules.allowed({"plugins": [{"redirects": {"redirect_maps": {path: "x.md"}}}]})
+
+
+def test_includes_are_found_at_any_depth() -> None:
+    """The monorepo plugin's statements are told from pages."""
+    nav = [{"A": "a.md"}, {"B": [{"C": "!include ./c/mkdocs.yml"}]}, "*include x/*.yml"]
+    assert rules.includes({"nav": nav}) == [
+        "!include ./c/mkdocs.yml",
+        "*include x/*.yml",
+    ]

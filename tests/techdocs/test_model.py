@@ -1,0 +1,129 @@
+"""Where an entity's docs are, and what a push touches."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.techdocs.model import (
+    Documented,
+    Source,
+    alias_of,
+    kept,
+    retained,
+    source_of,
+    touches,
+)
+from shared.contracts.errors import Invalid
+from tests.builders import api, component
+
+REF = "backstage.io/techdocs-ref"
+MANAGED = "backstage.io/managed-by-location"
+SOURCE = "backstage.io/source-location"
+BLOB = "url:https://git.example/shop/blob/main/catalog-info.yaml"
+
+
+def annotated(**given: str) -> dict[str, Any]:
+    keys = {"ref": REF, "managed": MANAGED, "source": SOURCE}
+    return component(metadata={"annotations": {keys[k]: v for k, v in given.items()}})
+
+
+@pytest.mark.parametrize(
+    ("given", "source"),
+    [
+        (
+            {"ref": "dir:.", "managed": BLOB},
+            Source("url", BLOB[4:], ".", base_is_folder=False),
+        ),
+        (
+            {"ref": "dir:x", "managed": BLOB, "source": "url:https://h/r/tree/main/"},
+            Source("url", "https://h/r/tree/main/", "x"),
+        ),
+        (
+            {"ref": "url:https://h/r/tree/main/docs", "managed": BLOB},
+            Source("url", "https://h/r/tree/main/docs"),
+        ),
+        (
+            {"ref": "dir:./more", "managed": "file:/data/shop/catalog-info.yaml"},
+            Source("dir", "/data/shop/more"),
+        ),
+    ],
+)
+def test_the_source_of_docs(given: dict[str, str], source: Source) -> None:
+    """`dir:` starts at the source or the descriptor, `url:` stands for itself."""
+    assert source_of(annotated(**given)) == source
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "No backstage.io/techdocs-ref annotation provided in entity: web"),
+        ({"ref": "dir:."}, "managed-by-location: is missing"),
+        ({"ref": "docs"}, "must be of the form type:target"),
+        ({"ref": "s3:bucket", "managed": BLOB}, "'s3' is not known"),
+        (
+            {"ref": "dir:../..", "managed": "file:/data/shop/catalog-info.yaml"},
+            "leaves the folder",
+        ),
+        ({"ref": "dir:/etc", "managed": "file:/data/a.yaml"}, "leaves the folder"),
+        (
+            {"ref": "dir:.", "managed": BLOB, "source": "file:/etc"},
+            "source-location: must be a url:",
+        ),
+        (
+            {"ref": "dir:.", "managed": "file:/data/a.yaml", "source": "file:/etc"},
+            "leaves the folder",
+        ),
+    ],
+)
+def test_a_wrong_source_is_named(given: dict[str, str], message: str) -> None:
+    """An annotation that leads nowhere, or outside, is an error that names it."""
+    with pytest.raises(Invalid, match=message):
+        source_of(annotated(**given))
+
+
+def test_docs_of_another_entity() -> None:
+    """`techdocs-entity` is a ref, completed from the entity that has it."""
+    entity = component(
+        metadata={"annotations": {"backstage.io/techdocs-entity": "Web"}}
+    )
+    assert alias_of(entity) == "component:default/web"
+
+
+def test_large_parts_of_an_entity_are_not_kept() -> None:
+    """What policy and pages ask for stays; an API's definition does not."""
+    found = kept(api())
+    assert found["spec"]["owner"] == "team-a"
+    assert "definition" not in found["spec"]
+
+
+@pytest.mark.parametrize(
+    ("watched", "folder", "changed", "expected"),
+    [
+        (None, "", ["src/a.py"], True),
+        (None, "team/docs", ["src/a.py"], False),
+        (("mkdocs.yml", "docs"), "", ["src/a.py"], False),
+        (("mkdocs.yml", "docs"), "", ["docs/a/b.md"], True),
+        (("mkdocs.yml", "docs"), "", ["docs2/a.md"], False),
+        (("mkdocs.yml", "docs"), "", ["mkdocs.yml"], True),
+        (("",), "", ["src/a.py"], True),
+        (("docs",), "", None, True),
+    ],
+)
+def test_what_a_push_touches(
+    watched: tuple[str, ...] | None,
+    folder: str,
+    changed: list[str] | None,
+    expected: bool,
+) -> None:
+    """Only a push to what the site is made of is a reason to look."""
+    record = Documented("component:default/web", 1, component(), watched=watched)
+    assert touches(record, folder, changed) is expected
+
+
+def test_earlier_sites_are_kept_for_a_while() -> None:
+    """The last ones stay, and none that is too old."""
+    now = datetime(2026, 1, 10, tzinfo=UTC)
+    history = [(str(days), now - timedelta(days=days)) for days in (1, 2, 3, 9)]
+    assert [name for name, _ in retained(history, now, last=2, days=7)] == ["1", "2"]
+    assert len(retained(history, now, last=9, days=7)) == 3

@@ -1,0 +1,207 @@
+"""Stage one: what is fetched, from where, and when it counts as changed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from services.techdocs.model import Limits, Place, Prepared, Source
+from services.techdocs.stages.prepare import prepare
+from services.techdocs.store.sources import GitAndFolders
+from shared.contracts.errors import Invalid, NotFound, TooLarge
+from shared.kit.config import Integration, Integrations
+from shared.kit.git import RepositoryMirrors
+from tests.techdocs.fakes import HOST, GitHost
+
+ROOT = f"https://{HOST}/box/blob/main/catalog-info.yaml"
+
+
+class Bench:
+    """Prepares the docs of one place, again and again."""
+
+    def __init__(self, tmp_path: Path, host: GitHost) -> None:
+        local = Integration(host=HOST, directory=host.directory)
+        mirrors = RepositoryMirrors(tmp_path / "mirrors", Integrations(local=[local]))
+        self.sources = GitAndFolders(mirrors)
+        self.log: list[str] = []
+        self._tmp = tmp_path
+        self._count = 0
+
+    async def prepare(
+        self, source: Source, title: str = "Web", limits: Limits | None = None
+    ) -> Prepared:
+        self._count += 1
+        folder = self._tmp / f"prepared-{self._count}"
+        folder.mkdir()
+        place = self.sources.locate(source)
+        return await prepare(
+            place,
+            self.sources,
+            folder,
+            commit=await self.sources.commit(place),
+            title=title,
+            limits=limits or Limits(),
+            say=self.log.append,
+        )
+
+    async def git(self, relative: str = ".", **given: object) -> Prepared:
+        source = Source("url", ROOT, relative, base_is_folder=False)
+        return await self.prepare(source, **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> GitHost:
+    return GitHost(tmp_path)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, host: GitHost) -> Bench:
+    return Bench(tmp_path, host)
+
+
+def files(prepared: Prepared) -> set[str]:
+    root = Path(prepared.folder)
+    return {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+
+
+SITE = {"mkdocs.yml": "site_name: Box\n", "docs/index.md": "# Hi\n", "src/a.py": "x"}
+
+
+async def test_only_the_docs_are_fetched(bench: Bench, host: GitHost) -> None:
+    """Code beside the docs is neither fetched nor watched."""
+    push = host.commit("box", SITE)
+    found = await bench.git()
+    assert files(found) == {"mkdocs.yml", "docs/index.md"}
+    assert found.commit == push.after
+    assert "docs" in found.watched
+    assert "src" not in found.watched
+    assert found.edit_base == f"https://{HOST}/box/edit/main/"
+
+
+async def test_the_hash_is_of_what_the_site_is_made_of(
+    bench: Bench, host: GitHost
+) -> None:
+    """A commit elsewhere leaves the hash, one in the docs changes it, back is back."""
+    host.commit("box", SITE)
+    first = await bench.git()
+    host.commit("box", {"src/a.py": "y"})
+    assert (await bench.git()).content == first.content
+    host.commit("box", {"docs/index.md": "# Ho\n"})
+    assert (await bench.git()).content != first.content
+    host.commit("box", {"docs/index.md": "# Hi\n"})
+    assert (await bench.git()).content == first.content
+    # With a configuration the site is named there, without one by the entity.
+    assert (await bench.git(title="Other")).content == first.content
+    host.commit("box", {"mkdocs.yml": None})
+    assert (await bench.git(title="Other")).content != (await bench.git()).content
+
+
+async def test_docs_in_a_folder_of_a_repository(bench: Bench, host: GitHost) -> None:
+    """Paths are watched as the repository has them."""
+    host.commit("box", {f"team/{name}": text for name, text in SITE.items()})
+    found = await bench.git("team")
+    assert files(found) == {"mkdocs.yml", "docs/index.md"}
+    assert "team/docs" in found.watched
+    with pytest.raises(Invalid, match="no folder 'docs' in the repository's top"):
+        await bench.git(".")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"README.md": "# Read\n"}, {"docs/index.md"}),
+        (
+            {"README.md": "# Read\n", "docs/a.md": "# A\n"},
+            {"docs/index.md", "docs/a.md"},
+        ),
+        ({"README.md": "# R\n", "docs/index.md": "# I\n"}, {"docs/index.md"}),
+        ({"docs/README.md": "# R\n", "README.md": "# T\n"}, {"docs/README.md"}),
+    ],
+)
+async def test_a_readme_is_the_first_page_where_there_is_none(
+    bench: Bench, host: GitHost, given: Mapping[str, str], expected: set[str]
+) -> None:
+    """Backstage's rule: without docs/index.md the README takes its place."""
+    host.commit("box", given)
+    assert files(await bench.git()) == expected
+
+
+async def test_links_inside_the_repository_are_followed(
+    bench: Bench, host: GitHost
+) -> None:
+    """A page that is a link to a file beside the docs is that file."""
+    host.commit("box", {"mkdocs.yml": "site_name: B\n", "GUIDE.md": "# Guide\n"})
+    host.link("box", "docs/index.md", "../GUIDE.md")
+    found = await bench.git()
+    assert (Path(found.folder) / "docs/index.md").read_text() == "# Guide\n"
+    assert found.watched == ("",)
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../../../etc/passwd"])
+async def test_links_that_leave_are_refused(
+    bench: Bench, host: GitHost, target: str
+) -> None:
+    """A link to a file of this machine stops the build."""
+    host.commit("box", {"mkdocs.yml": "site_name: B\n", "docs/index.md": "# I\n"})
+    host.link("box", "docs/evil.md", target)
+    with pytest.raises(Invalid, match=r"link|outside|path"):
+        await bench.git()
+
+
+async def test_snippets_bring_the_whole_folder(bench: Bench, host: GitHost) -> None:
+    """A page that takes in a file beside the docs gets it."""
+    page = '# Hi\n\n--8<-- "src/a.py"\n'
+    host.commit("box", {**SITE, "docs/index.md": page})
+    assert "src/a.py" in files(await bench.git())
+
+
+async def test_included_sites_come_along(bench: Bench, host: GitHost) -> None:
+    """What the monorepo plugin will ask for is fetched and watched."""
+    host.commit(
+        "box",
+        {
+            "mkdocs.yml": "site_name: B\nnav: [{S: '*include sub/*/mkdocs.yml'}]\n",
+            "docs/index.md": "# I\n",
+            "sub/a/mkdocs.yml": "site_name: a\n",
+            "sub/a/docs/index.md": "# A\n",
+        },
+    )
+    found = await bench.git()
+    assert {"sub/a/mkdocs.yml", "sub/a/docs/index.md"} <= files(found)
+    assert "sub/a/docs" in found.watched
+
+
+async def test_limits_are_told(bench: Bench, host: GitHost) -> None:
+    """Too many files and too many bytes are errors that name the limit."""
+    host.commit("box", {**SITE, "docs/b.md": "# B\n" * 100})
+    with pytest.raises(TooLarge, match="more than 2 files"):
+        await bench.git(limits=Limits(files=2))
+    with pytest.raises(TooLarge, match="limit of 50 bytes"):
+        await bench.git(limits=Limits(total_bytes=50))
+
+
+async def test_docs_in_a_folder_of_this_machine(bench: Bench, tmp_path: Path) -> None:
+    """A `file:` location's docs are copied; they have no commit and no edit link."""
+    folder = tmp_path / "site"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "index.md").write_text("# Hi\n")
+    (folder / ".git").mkdir()
+    found = await bench.prepare(Source("dir", str(folder)))
+    assert files(found) == {"docs/index.md"}
+    assert (found.commit, found.edit_base, found.watched) == (None, None, ())
+    (folder / "docs" / "evil.md").symlink_to("/etc/passwd")
+    with pytest.raises(Invalid, match=r"evil.md: the link leaves"):
+        await bench.prepare(Source("dir", str(folder)))
+
+
+async def test_a_place_that_is_not_there_is_named(bench: Bench, host: GitHost) -> None:
+    """Unknown hosts, repositories and folders are told apart."""
+    with pytest.raises(Invalid, match="on no Git host"):
+        await bench.prepare(Source("url", "https://elsewhere.example/a/b"))
+    with pytest.raises(NotFound, match="no repository box"):
+        await bench.git()
+    with pytest.raises(NotFound, match="no folder 'gone'"):
+        await bench.prepare(Source("dir", "/nowhere/gone"))
+    assert bench.sources.locate(Source("url", ROOT, "../up", base_is_folder=False)) == (
+        Place("up", HOST, "box", "main")
+    )

@@ -1,0 +1,211 @@
+"""The table on the real document store: claims, outcomes, events, retention."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.techdocs.model import (
+    CHANGED,
+    CHECK,
+    Built,
+    Documented,
+    Failed,
+    Failure,
+    Place,
+    Site,
+    Source,
+    Unchanged,
+)
+from services.techdocs.store.records import MongoRecords
+from tests.builders import component
+
+REF = "component:default/web"
+
+
+@pytest.fixture
+async def records(database: Any) -> MongoRecords:
+    made = MongoRecords(database["sites"], "one", nudge=lambda: None)
+    await made.prepare()
+    return made
+
+
+def other(records: MongoRecords, owner: str) -> MongoRecords:
+    """Another process on the same table."""
+    return MongoRecords(records._all, owner, nudge=lambda: None)
+
+
+def record(name: str = "web", revision: int = 1) -> Documented:
+    source = Source("url", "https://h/r", ".")
+    return Documented(
+        f"component:default/{name}", revision, component(name), source=source
+    )
+
+
+def site(name: str) -> Site:
+    return Site(name * 32, "Web", 2, datetime.now(UTC), commit="c", warnings=("w",))
+
+
+async def due(records: MongoRecords, *names: str, how: int = CHANGED) -> None:
+    for name in names:
+        await records.remember(record(name))
+    await records.ask([f"component:default/{name}" for name in names], how)
+
+
+async def claimed(records: MongoRecords) -> Documented:
+    found = await records.claim()
+    assert found is not None
+    return found
+
+
+async def pending(records: MongoRecords) -> list[str]:
+    found = await records._all.find_one({"_id": REF})
+    return [event["value"] for event in found["pending"]]
+
+
+async def test_a_record_comes_back_as_it_was(records: MongoRecords) -> None:
+    """What is kept of an entity and of its site survives the store."""
+    await due(records, "web")
+    made = site("a")
+    await records.finish(await claimed(records), Built(made, ("docs",), "state"))
+    found = await records.get(REF)
+    assert found is not None
+    assert found.entity == record().entity
+    assert found.source == record().source
+    assert (found.watched, found.looked, found.due) == (("docs",), "state", 0)
+    assert found.current == made
+
+
+async def test_only_newer_revisions_are_kept(records: MongoRecords) -> None:
+    """An event that comes late or twice changes nothing."""
+    assert await records.remember(record(revision=2))
+    assert not await records.remember(record(revision=1))
+    assert not await records.remember(record(revision=2))
+    assert await records.remember(record(revision=3))
+
+
+async def test_one_claim_at_a_time(records: MongoRecords) -> None:
+    """Nobody gets what another process holds; afterwards nothing is due."""
+    await due(records, "web")
+    mine = await claimed(records)
+    assert await records.claim() is None
+    assert await other(records, "two").claim() is None
+    assert await records.renew(REF)
+    assert await records.finish(mine, Built(site("a")))
+    assert await records.claim() is None
+
+
+async def test_a_former_life_s_claim_is_taken_up(records: MongoRecords) -> None:
+    """The same process anew waits for nobody; its old self can finish nothing."""
+    await due(records, "web")
+    old = await claimed(records)
+    again = other(records, "one")
+    new = await claimed(again)
+    assert not await records.finish(old, Built(site("a")))
+    assert await again.finish(new, Built(site("b")))
+    assert len(await pending(again)) == 1
+
+
+async def test_an_expired_claim_is_free(records: MongoRecords) -> None:
+    """Who stops renewing loses it."""
+    await due(records, "web")
+    await claimed(records)
+    past = time.time() - 1
+    await records._all.update_one({"_id": REF}, {"$set": {"lease_until": past}})
+    assert await other(records, "two").claim() is not None
+
+
+async def test_asked_again_while_building_is_due_again(records: MongoRecords) -> None:
+    """A push during a build is not lost, and is one more build however many came."""
+    await due(records, "web")
+    mine = await claimed(records)
+    await records.ask([REF], CHANGED)
+    await records.ask([REF], CHANGED)
+    await records.finish(mine, Built(site("a")))
+    again = await claimed(records)
+    await records.finish(again, Unchanged())
+    assert await records.claim() is None
+
+
+async def test_changes_go_before_checks(records: MongoRecords) -> None:
+    """A push does not wait behind a round of mere looks, and is not made one."""
+    await due(records, "a", "b", how=CHECK)
+    await due(records, "web")
+    await records.ask([REF], CHECK)
+    assert (await claimed(records)).ref == REF
+
+
+async def test_what_is_postponed_waits(records: MongoRecords) -> None:
+    """A source that is away is tried later, not at once and not never."""
+    await due(records, "web")
+    await records.postpone(await claimed(records), 60)
+    assert await records.claim() is None
+    await records.ask([REF], CHANGED)
+    assert (await claimed(records)).tries == 0
+
+
+async def test_the_same_failure_is_told_once(records: MongoRecords) -> None:
+    """A look that fails as before is no news; another reason is."""
+    for reason, told in (("broken", 1), ("broken", 1), ("worse", 2)):
+        await due(records, "web")
+        outcome = Failed(Failure(reason, datetime.now(UTC), log=("line",)))
+        await records.finish(await claimed(records), outcome)
+        assert len(await pending(records)) == told
+    found = await records.get(REF)
+    assert found is not None
+    assert found.failure is not None
+    assert (found.failure.error, found.failure.log) == ("worse", ("line",))
+
+
+async def test_earlier_sites_stay_for_a_while(database: Any) -> None:
+    """The current and the last ones are in use, older ones are not."""
+    records = MongoRecords(database["s"], "o", nudge=lambda: None, keep_last=2)
+    for name in "abcd":
+        await due(records, "web")
+        await records.finish(await claimed(records), Built(site(name)))
+    assert await records.used_sites() - {""} == {n * 32 for n in "bcd"}
+    assert await records.published() == [(REF, "d" * 32)]
+
+
+async def test_docs_that_are_gone_are_told_of_and_purged(records: MongoRecords) -> None:
+    """The last event leaves before the record does; without docs there is none."""
+    await due(records, "web", "bare")
+    await records.finish(await claimed(records), Built(site("a")))
+    await records.forget(REF, 1)
+    await records.forget("component:default/bare", 1)
+    assert await records.get(REF) is None
+    assert await records.published() == []
+    assert len(await pending(records)) == 2
+    await records.purge()
+    assert len(await pending(records)) == 2
+    cleared = {"$set": {"pending": []}, "$unset": {"unsent": ""}}
+    await records._all.update_one({"_id": REF}, cleared)
+    await records.purge()
+    assert await records._all.count_documents({}) == 0
+
+
+async def test_a_late_deletion_does_not_take_a_newer_entity(
+    records: MongoRecords,
+) -> None:
+    """What was registered again stays."""
+    await records.remember(record(revision=5))
+    await records.forget(REF, 4)
+    assert await records.get(REF) is not None
+
+
+async def test_entities_are_found_by_their_repository(records: MongoRecords) -> None:
+    """A push asks one index, whatever the number of entities."""
+    await records.remember(record())
+    await records.located(REF, Place("docs", "h", "r", "main"))
+    [(found, branch, folder)] = await records.of_repository("h/r")
+    assert (found.ref, branch, folder) == (REF, "main", "docs")
+    assert await records.of_repository("h/other") == []
+
+
+async def test_sources_nobody_looked_at(records: MongoRecords) -> None:
+    """Old looks come up again, fresh ones do not."""
+    await due(records, "web")
+    await records.finish(await claimed(records), Built(site("a")))
+    assert await records.stale(datetime.now(UTC) - timedelta(minutes=5)) == []
+    assert await records.stale(datetime.now(UTC) + timedelta(minutes=5)) == [REF]
