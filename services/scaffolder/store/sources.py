@@ -57,16 +57,17 @@ class UrlSources:
         target = self._reader.mirrors.locate(base)
         if target is None:
             return resolve(base, url)
-        return _beside(target, url).url()
+        folder = target.path if base.endswith("/") else target.path.rpartition("/")[0]
+        return _beside(target, folder, url).url()
 
 
-def _beside(target: GitTarget, relative: str) -> GitTarget:
-    """The place `relative` to the folder of a file, within its repository.
+def _beside(target: GitTarget, folder: str, relative: str) -> GitTarget:
+    """The place `relative` to a folder, within its repository.
 
     Raises:
         Invalid: if it leads outside the repository.
     """
-    parts = target.path.split("/")[:-1]
+    parts = folder.split("/") if folder else []
     for part in relative.split("/"):
         if part == "..":
             if not parts:

@@ -36,13 +36,20 @@ EARLY = (
     "pymdownx.snippets",
     "pymdownx.superfences",
     "techdocs_core.core",
-    *(
-        f"pymdownx.{name}"
-        for name in (
-            "betterem caret critic details emoji extra highlight inlinehilite "
-            "magiclink mark smartsymbols tabbed tasklist tilde"
-        ).split()
-    ),
+    "pymdownx.betterem",
+    "pymdownx.caret",
+    "pymdownx.critic",
+    "pymdownx.details",
+    "pymdownx.emoji",
+    "pymdownx.extra",
+    "pymdownx.highlight",
+    "pymdownx.inlinehilite",
+    "pymdownx.magiclink",
+    "pymdownx.mark",
+    "pymdownx.smartsymbols",
+    "pymdownx.tabbed",
+    "pymdownx.tasklist",
+    "pymdownx.tilde",
 )
 
 
