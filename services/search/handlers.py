@@ -56,12 +56,13 @@ async def take_sites(alias: Alias, owners: Owners, batch: Sequence[Envelope]) ->
         Invalid: if an event is none of techdocs', or breaks its model.
         Unavailable: if techdocs does not hand out the sections.
     """
-    refs: dict[str, str] = {}
+    refs: dict[str, str | None] = {}
     for envelope in batch:
         payload = payload_of(envelope)
         if not isinstance(payload, SiteChange):
             raise Invalid(f"type: {envelope.type!r} does not belong on docs-built")
-        if isinstance(payload, SiteBuilt) and payload.site is not None:
+        # Built, and no site: the entity has documentation no more.
+        if isinstance(payload, SiteBuilt):
             refs[payload.entity_ref.lower()] = payload.site
     held = alias.live.ledger.sites
     changes: list[Change] = []

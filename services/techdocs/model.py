@@ -4,21 +4,15 @@ An entity is documented when it has the annotation `backstage.io/techdocs-ref`; 
 instead point to another entity's docs with `backstage.io/techdocs-entity`.
 """
 
-import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.contracts.errors import Invalid
-from shared.contracts.ref import EntityRef, parse_ref, ref_of
+from shared.contracts.ref import EntityRef, parse_ref
 
 Entity = Mapping[str, Any]
 
-REF = "backstage.io/techdocs-ref"
-ALIAS = "backstage.io/techdocs-entity"
-SOURCE_LOCATION = "backstage.io/source-location"
-MANAGED_BY = "backstage.io/managed-by-location"
 #: Large parts of an entity that no docs page and no policy rule asks for.
 LEFT_OUT = frozenset({"definition", "steps", "parameters"})
 
@@ -202,92 +196,10 @@ def kept(entity: Entity) -> dict[str, Any]:
     }
 
 
-def annotations(entity: Entity) -> Mapping[str, Any]:
-    """The entity's annotations, none if it has none."""
-    metadata = entity.get("metadata")
-    found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def is_documented(entity: Entity) -> bool:
-    """Whether techdocs keeps this entity at all."""
-    found = annotations(entity)
-    return bool(found.get(REF) or found.get(ALIAS))
-
-
 def title_of(entity: Entity) -> str:
     """`metadata.title`, else the name."""
     metadata = entity.get("metadata") or {}
     return str(metadata.get("title") or metadata.get("name") or "")
-
-
-def alias_of(entity: Entity) -> str | None:
-    """The canonical ref of the entity whose docs are shown for this one.
-
-    Raises:
-        Invalid: if the annotation is no entity ref.
-    """
-    found = annotations(entity).get(ALIAS)
-    if not found:
-        return None
-    own = ref_of(entity)
-    return str(
-        parse_ref(str(found), default_kind=own.kind, default_namespace=own.namespace)
-    )
-
-
-def source_of(entity: Entity) -> Source:
-    """Where the entity says its docs are (techdocs-node, `getLocationForEntity`).
-
-    Raises:
-        Invalid: naming the annotation and the rule.
-    """
-    name = str((entity.get("metadata") or {}).get("name") or "")
-    given = annotations(entity).get(REF)
-    if not given:
-        raise Invalid(f"No {REF} annotation provided in entity: {name}")
-    kind, target = _location(str(given), REF)
-    if kind == "url":
-        return Source("url", target)
-    if kind != "dir":
-        raise Invalid(f"{REF}: the type {kind!r} is not known; use dir: or url:")
-    return _relative(entity, target)
-
-
-def _relative(entity: Entity, relative: str) -> Source:
-    found = annotations(entity)
-    managed = found.get(MANAGED_BY)
-    if not managed:
-        raise Invalid(f"{MANAGED_BY}: is missing, so {REF} has nothing to start from")
-    kind, target = _location(str(managed), MANAGED_BY)
-    if found.get(SOURCE_LOCATION):
-        source_kind, source = _location(str(found[SOURCE_LOCATION]), SOURCE_LOCATION)
-        if source_kind == "url":
-            return Source("url", source, relative)
-        if kind != "file" or source_kind != "file":
-            raise Invalid(f"{SOURCE_LOCATION}: must be a url:")
-        folder = _child(posixpath.dirname(target), source, SOURCE_LOCATION)
-        return Source("dir", _child(folder, relative, REF))
-    if kind == "url":
-        return Source("url", target, relative, base_is_folder=False)
-    if kind != "file":
-        raise Invalid(f"{MANAGED_BY}: the type {kind!r} is not known")
-    # A descriptor may point below itself, never beside: it is somebody's word.
-    return Source("dir", _child(posixpath.dirname(target), relative, REF))
-
-
-def _location(text: str, what: str) -> tuple[str, str]:
-    kind, colon, target = text.partition(":")
-    if not colon or not kind or not target:
-        raise Invalid(f"{what}: {text!r} must be of the form type:target")
-    return kind, target
-
-
-def _child(folder: str, relative: str, what: str) -> str:
-    path = posixpath.normpath(posixpath.join(folder, relative))
-    if path != folder and not path.startswith(folder.rstrip("/") + "/"):
-        raise Invalid(f"{what}: {relative!r} leaves the folder of the descriptor")
-    return path
 
 
 def touches(record: Documented, folder: str, changed: Sequence[str] | None) -> bool:

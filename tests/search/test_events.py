@@ -123,6 +123,14 @@ async def test_sites_are_fetched(
     assert await total(heard, "marimba") == 0
     owners.away = False
     await until(lambda: total(heard, "marimba"), what="the site")
+    del owners.published[ref]
+    none = site.model_copy(update={"site": None})
+    await bus.publish(DOCS_BUILT, ref, told(none, ref))
+
+    async def is_gone() -> bool:
+        return await total(heard, "marimba") == 0
+
+    await until(is_gone, what="the end of the docs")
 
 
 async def test_poison_goes_aside(heard: FastAPI, bus: KafkaBus, kafka: str) -> None:

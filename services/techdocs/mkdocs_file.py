@@ -1,0 +1,162 @@
+"""Reads a site's mkdocs.yml, whoever wrote it: plain data, inside its own folder.
+
+What of it may be used is the business of `mkdocs_rules`.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from shared.contracts.errors import Invalid, TooLarge
+
+CONFIG_NAMES = ("mkdocs.yaml", "mkdocs.yml")
+DEFAULT_DOCS_DIR = "docs"
+CONFIG_BYTES = 256 * 1024
+CONFIG_DEPTH = 40
+CONFIG_ALIASES = 100
+CONFIG_VALUES = 20_000
+INCLUDE = "!include "
+WILDCARD_INCLUDE = "*include "
+
+PYTHON_NAMES = frozenset(
+    {
+        "material.extensions.emoji.to_svg",
+        "material.extensions.emoji.twemoji",
+        "materialx.emoji.to_svg",
+        "materialx.emoji.twemoji",
+        "pymdownx.superfences.fence_code_format",
+        "pymdownx.superfences.fence_div_format",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PythonName:
+    """A function that a tag `!!python/name:` names; only allowed ones are made."""
+
+    name: str
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML's plain types and the few tags that mkdocs' users need."""
+
+
+def _python_name(_loader: Any, suffix: str, node: yaml.Node) -> PythonName:
+    if suffix not in PYTHON_NAMES:
+        raise Invalid(
+            f"mkdocs.yml line {node.start_mark.line + 1}: the Python function "
+            f"{suffix!r} is not allowed"
+        )
+    return PythonName(suffix)
+
+
+def _environment(loader: Any, node: yaml.Node) -> Any:
+    """`!ENV [A, B, default]`: the builder's environment is empty, so the default."""
+    if isinstance(node, yaml.SequenceNode):
+        values = loader.construct_sequence(node)
+        return values[-1] if len(values) > 1 else None
+    return None
+
+
+def _relative(loader: Any, node: yaml.Node) -> str:
+    """`!relative $config_dir/x`: every path here is relative to the configuration."""
+    return str(loader.construct_scalar(node)).rpartition("$config_dir/")[2] or "."
+
+
+def _unknown(_loader: Any, _suffix: str, node: yaml.Node) -> None:
+    raise Invalid(
+        f"mkdocs.yml line {node.start_mark.line + 1}: the YAML tag {node.tag!r} is "
+        "not allowed"
+    )
+
+
+_Loader.add_multi_constructor("tag:yaml.org,2002:python/name:", _python_name)
+_Loader.add_constructor("!ENV", _environment)
+_Loader.add_constructor("!relative", _relative)
+_Loader.add_multi_constructor("", _unknown)
+
+
+def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
+    """The configuration in `text`, as it was written.
+
+    Raises:
+        Invalid: if it is no YAML mapping, is nested too deeply or has a foreign tag.
+        TooLarge: if it is over `CONFIG_BYTES`.
+    """
+    if len(text) > CONFIG_BYTES:
+        raise TooLarge(f"{name}: over the limit of {CONFIG_BYTES} bytes")
+    try:
+        _check_structure(text, name)
+        found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise Invalid(f"{name}: is not valid YAML: {reason}") from error
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        raise Invalid(f"{name}: must be a mapping of settings")
+    return found
+
+
+def _check_structure(text: bytes, name: str) -> None:
+    # Events are read one by one: nothing grows before the limits are known to hold.
+    depth = aliases = values = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        values += 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.AliasEvent):
+            aliases += 1
+        if depth > CONFIG_DEPTH:
+            raise Invalid(f"{name}: is nested deeper than {CONFIG_DEPTH} levels")
+        if aliases > CONFIG_ALIASES:
+            raise Invalid(f"{name}: has more than {CONFIG_ALIASES} aliases")
+    if values > CONFIG_VALUES:
+        raise Invalid(f"{name}: has more than {CONFIG_VALUES} values")
+
+
+def inside(path: str, what: str) -> str:
+    """`path` made normal and relative to the documentation's folder.
+
+    Raises:
+        Invalid: if it is absolute or leaves the folder; the message begins with `what`.
+    """
+    normal = posixpath.normpath(path.replace("\\", "/"))
+    if normal.startswith(("/", "../")) or normal == ".." or "\0" in normal:
+        raise Invalid(f"{what}: {path!r} leaves the documentation's folder")
+    return normal
+
+
+def docs_dir(config: Mapping[str, Any], name: str = "mkdocs.yml") -> str:
+    """The folder of the pages, relative to the configuration."""
+    given = config.get("docs_dir")
+    if given is None:
+        return DEFAULT_DOCS_DIR
+    if not isinstance(given, str) or not given:
+        raise Invalid(f"{name}: docs_dir must be a path")
+    return inside(given, f"{name}: docs_dir")
+
+
+def includes(config: Mapping[str, Any]) -> list[str]:
+    """The monorepo plugin's statements in `nav`, as written."""
+    return list(_includes(config.get("nav"), CONFIG_DEPTH))
+
+
+def _includes(nav: Any, depth: int) -> Iterator[str]:
+    if depth == 0:
+        return
+    if isinstance(nav, str) and nav.startswith((INCLUDE, WILDCARD_INCLUDE)):
+        yield nav
+    elif isinstance(nav, list):
+        for item in nav:
+            yield from _includes(item, depth - 1)
+    elif isinstance(nav, dict):
+        for item in nav.values():
+            yield from _includes(item, depth - 1)
+
+
