@@ -88,16 +88,15 @@ def _good(answer: ApiAnswer) -> Any:
 def _card(entity: Mapping[str, Any]) -> UserCard:
     metadata = entity["metadata"]
     profile = (entity.get("spec") or {}).get("profile") or {}
-    name = profile.get("displayName") or metadata.get("title") or metadata["name"]
     groups = [
-        str(relation["targetRef"])
+        str(relation["targetRef"]).rpartition("/")[2]
         for relation in entity.get("relations") or ()
         if relation.get("type") == "memberOf"
     ]
     return UserCard(
         ref=str(ref_of(entity)),
-        name=str(name),
-        title=str(metadata.get("description") or ""),
+        name=str(metadata["name"]),
+        title=str(profile.get("displayName") or metadata.get("title") or ""),
         picture=str(profile.get("picture") or ""),
         groups=groups,
     )

@@ -129,7 +129,10 @@ class SignInRules:
 
 @dataclass(frozen=True, slots=True)
 class UserCard:
-    """A person as the development sign-in lists them; `ref` is canonical."""
+    """A person as the development sign-in lists them.
+
+    `ref` is canonical, `title` what they are called, `groups` names for the reader.
+    """
 
     ref: str
     name: str

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft7Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
 from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -20,6 +20,8 @@ from shared.contracts.errors import Invalid
 
 Problem = dict[str, Any]
 _MOST = 100
+#: What the validator raises for a schema that is none, depending on what is wrong.
+_BROKEN = (SchemaError, UnknownType, Unresolvable, TypeError, AttributeError)
 
 
 def _pattern(
@@ -64,7 +66,7 @@ def problems(schema: Mapping[str, Any], instance: Any) -> list[Problem]:
             validator.iter_errors(instance),
             key=lambda error: list(map(str, error.path)),
         )
-    except (SchemaError, Unresolvable, TypeError, AttributeError) as error:
+    except _BROKEN as error:
         raise Invalid(f"schema: it is no JSON Schema: {error}") from error
     except RecursionError as error:
         raise Invalid("schema: it refers to itself without an end") from error

@@ -94,5 +94,3 @@ def _child(folder: str, relative: str, what: str) -> str:
     if path != folder and not path.startswith(folder.rstrip("/") + "/"):
         raise Invalid(f"{what}: {relative!r} leaves the folder of the descriptor")
     return path
-
-

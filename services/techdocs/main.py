@@ -35,7 +35,7 @@ from shared.kit.git import RepositoryMirrors
 from shared.kit.mongo import connect, database
 from shared.kit.outbox import Relay
 from shared.kit.serve import serve
-from shared.kit.web import make_app
+from shared.kit.web import Check, make_app
 
 NAME = "techdocs"
 Table = AsyncIOMotorCollection[dict[str, Any]]
@@ -92,15 +92,10 @@ async def _open(
     """Start everything, in the order in which it is needed."""
     catalog, bus, table = given
     relay = await stack.enter_async_context(Relay(table, bus))
-    records = MongoRecords(
-        table,
-        settings.owner,
-        nudge=relay.nudge,
-        keep_last=settings.keep_last,
-        keep_days=settings.keep_days,
-    )
-    await records.prepare()
-    shop = _workshop(settings, config, records)
+    records = await _records(settings, table, relay)
+    generator = ProcessGenerator(config.techdocs.build_seconds)
+    await stack.enter_async_context(generator)
+    shop = _workshop(settings, config, records, generator)
     progress = Progress()
     queue = BuildQueue(
         shop,
@@ -111,24 +106,18 @@ async def _open(
     await stack.enter_async_context(queue)
     work = shared_work(settings.kafka, bus, handlers(records, queue.nudge))
     await stack.enter_async_context(work)
-    await stack.enter_async_context(
-        Looks(
-            Resync(catalog, records),
-            records,
-            shop.sites,
-            queue.nudge,
-            joined=work.joined,
-            resync_seconds=settings.resync_seconds,
-            look_seconds=settings.look_seconds,
-        )
+    looks = Looks(
+        Resync(catalog, records),
+        records,
+        shop.sites,
+        queue.nudge,
+        joined=work.joined,
+        resync_seconds=settings.resync_seconds,
+        look_seconds=settings.look_seconds,
     )
-
-    async def documents() -> None:
-        measures.WAITING.set(await records.waiting())
-        measures.OUTBOX.set(await relay.depth())
-
+    await stack.enter_async_context(looks)
     app.state.checks |= {
-        "documents": documents,
+        "documents": _documents(records, relay),
         "events": work.check,
         "builders": queue.check,
     }
@@ -141,8 +130,31 @@ async def _open(
     )
 
 
+async def _records(settings: Settings, table: Table, relay: Relay) -> MongoRecords:
+    records = MongoRecords(
+        table,
+        settings.owner,
+        nudge=relay.nudge,
+        keep_last=settings.keep_last,
+        keep_days=settings.keep_days,
+    )
+    await records.prepare()
+    return records
+
+
+def _documents(records: MongoRecords, relay: Relay) -> Check:
+    async def documents() -> None:
+        measures.WAITING.set(await records.waiting())
+        measures.OUTBOX.set(await relay.depth())
+
+    return documents
+
+
 def _workshop(
-    settings: Settings, config: PortalConfig, records: MongoRecords
+    settings: Settings,
+    config: PortalConfig,
+    records: MongoRecords,
+    generator: ProcessGenerator,
 ) -> Workshop:
     mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
     limits = Limits(
@@ -152,7 +164,7 @@ def _workshop(
     return Workshop(
         records=records,
         sources=GitAndFolders(mirrors),
-        generator=ProcessGenerator(limits.seconds),
+        generator=generator,
         sites=DirectorySites(settings.sites_folder),
         limits=limits,
     )

@@ -158,5 +158,3 @@ def _includes(nav: Any, depth: int) -> Iterator[str]:
     elif isinstance(nav, dict):
         for item in nav.values():
             yield from _includes(item, depth - 1)
-
-

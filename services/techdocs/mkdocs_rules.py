@@ -12,7 +12,6 @@ from services.techdocs.mkdocs_file import docs_dir, inside
 from shared.contracts.errors import Invalid
 
 
-
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 

@@ -141,7 +141,7 @@ class Records(Protocol):
         ...
 
     def listed(self) -> AsyncIterator[Documented]:
-        """The entities with a site, the latest built first."""
+        """The entities with docs of their own: the latest built first, then others."""
         ...
 
     async def published(self) -> list[tuple[str, str]]:

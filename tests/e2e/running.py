@@ -1,4 +1,4 @@
-"""What tests do with a whole portal: ask as anybody, push, listen to the live stream."""
+"""What tests do with a whole portal: ask as anybody, push, hear the live stream."""
 
 import json
 import threading

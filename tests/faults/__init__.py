@@ -1,0 +1,1 @@
+"""What happens to a whole portal when its processes are killed and frozen."""

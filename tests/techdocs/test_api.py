@@ -332,3 +332,12 @@ async def test_the_snapshot_is_for_services(own: Running) -> None:
         return bool(now["checksum"] != before["checksum"])
 
     await until(changed, 20)
+
+
+async def test_docs_that_never_were_built_are_listed(own: Running) -> None:
+    """A first build that failed is seen in the list, after those that are built."""
+    elsewhere = {"backstage.io/techdocs-ref": "url:https://elsewhere.example/a/b"}
+    await own.document("broken", **elsewhere)
+    await own.built("broken", status="failed")
+    items = (await own.get("/sites")).json()["items"]
+    assert [item["status"] for item in items] == ["built", "failed"]

@@ -2,13 +2,14 @@
 
 import pytest
 
+from services.techdocs import mkdocs_file as file
 from services.techdocs import mkdocs_rules as rules
 from shared.contracts.errors import Invalid, TooLarge
 
 
 def test_allowed_settings_are_kept_and_others_named() -> None:
     """Hooks, foreign plugins, themes' folders and keys go; the writer is told which."""
-    config = rules.read_config(
+    config = file.read_config(
         b"site_name: A\nhooks: [evil.py]\nextra_javascript: [x.js]\n"
         b"theme: {name: material, custom_dir: over, features: [a]}\n"
         b"plugins: [techdocs-core, exec, {search: {lang: en}}]\n"
@@ -77,25 +78,25 @@ def _options(extension: object) -> object:
 def test_bad_yaml_is_refused_with_the_reason(text: bytes, message: str) -> None:
     """Whatever is no plain configuration is an error that says what it is."""
     with pytest.raises(Invalid, match=message):
-        rules.read_config(text)
+        file.read_config(text)
 
 
 def test_a_huge_configuration_is_refused() -> None:
     """The limit is told in bytes."""
     with pytest.raises(TooLarge, match="262144 bytes"):
-        rules.read_config(b"a: " + b"x" * rules.CONFIG_BYTES)
+        file.read_config(b"a: " + b"x" * file.CONFIG_BYTES)
 
 
 def test_known_python_names_pass_as_names() -> None:
     """The tags that emoji and Mermaid need are kept, as names: nothing is imported."""
     text = b"a: !!python/name:material.extensions.emoji.twemoji\n"
-    found = rules.read_config(text)
-    assert found == {"a": rules.PythonName("material.extensions.emoji.twemoji")}
+    found = file.read_config(text)
+    assert found == {"a": file.PythonName("material.extensions.emoji.twemoji")}
 
 
 def test_the_environment_shows_nothing() -> None:
     """`!ENV` gives the default that stands in the file, never our environment."""
-    found = rules.read_config(b"a: !ENV PATH\nb: !ENV [PATH, HOME, given]\n")
+    found = file.read_config(b"a: !ENV PATH\nb: !ENV [PATH, HOME, given]\n")
     assert found == {"a": None, "b": "given"}
 
 
@@ -114,7 +115,7 @@ def test_paths_stay_inside(path: str) -> None:
 def test_includes_are_found_at_any_depth() -> None:
     """The monorepo plugin's statements are told from pages."""
     nav = [{"A": "a.md"}, {"B": [{"C": "!include ./c/mkdocs.yml"}]}, "*include x/*.yml"]
-    assert rules.includes({"nav": nav}) == [
+    assert file.includes({"nav": nav}) == [
         "!include ./c/mkdocs.yml",
         "*include x/*.yml",
     ]

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
+from services.techdocs.annotations import alias_of, source_of
 from services.techdocs.model import (
     Documented,
     Source,
-    alias_of,
     kept,
     retained,
-    source_of,
     touches,
 )
 from shared.contracts.errors import Invalid

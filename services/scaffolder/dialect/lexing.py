@@ -139,13 +139,15 @@ class Lexer:
         opened = self._place(self._at)
         self._at = found.end()
         yield Token(opened, f"{kind}_begin", found["tag"])
+        closed = self._place(self._at)
         while not self._closes(closing):
             if self._at >= len(self._source):
                 raise self._wrong(f"Unterminated {_NAMES[kind]} tag", opened)
             token = self._expression_token()
             if token is not None:
                 yield token
-        yield Token(self._place(self._at), f"{kind}_end", closing)
+            closed = self._place(self._at)
+        yield Token(closed, f"{kind}_end", closing)
         self._trim_next = self._delimiters.trim_blocks and kind == "block"
 
     def _closes(self, closing: str) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from services.techdocs.annotations import source_of
 from services.techdocs.api.files import static_answer
 from services.techdocs.api.rooms import Rooms, Served, entity_of, ref_in, sees
-from services.techdocs.model import source_of
 from shared.contracts.errors import CallboardError, NotFound
 from shared.kit.web import Caller, json_response, sse, sse_frame
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from mkdocs.config.base import Config
 from mkdocs.plugins import BasePlugin
 from mkdocs.structure.nav import Link, Navigation, Section
@@ -18,6 +20,24 @@ from services.techdocs.generator.pages import page_file, page_key
 _EMOJI = re.compile(r'<img alt="([^"<>]{1,8})" class="emojione"[^>]*>')
 
 
+class CompiledTemplates(BytecodeCache):
+    """The theme's templates as Jinja2 compiled them, for the next builds.
+
+    In memory on purpose: what a build writes into its copy ends with its process.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        found = self._kept.get(bucket.key)
+        if found is not None:
+            bucket.bytecode_from_string(found)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
 class RecorderConfig(Config):  # type: ignore[no-untyped-call]
     """No options: it is never named in a file."""
 
@@ -25,11 +45,16 @@ class RecorderConfig(Config):  # type: ignore[no-untyped-call]
 class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
     """Collects while mkdocs builds; `summary` tells once it is done."""
 
-    def __init__(self, record: Path) -> None:
+    def __init__(self, record: Path, templates: CompiledTemplates) -> None:
         super().__init__()
+        self._templates = templates
         self._folder = record / PAGES_FOLDER
         self._nav: Navigation | None = None
         self.pages: list[dict[str, Any]] = []
+
+    def on_env(self, env: Environment, **_: Any) -> Environment:
+        env.bytecode_cache = self._templates
+        return env
 
     def on_nav(self, nav: Navigation, **_: Any) -> Navigation:
         self._nav = nav

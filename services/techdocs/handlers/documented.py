@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.techdocs.annotations import alias_of, is_documented, source_of
 from services.techdocs.model import (
     CHANGED,
     CHECK,
     Documented,
-    alias_of,
-    is_documented,
     kept,
-    source_of,
     touches,
 )
 from services.techdocs.ports import Catalog, Records

@@ -8,10 +8,11 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
+from services.techdocs.annotations import source_of
 from services.techdocs.handlers.documented import documented
 from services.techdocs.handlers.progress import Progress
 from services.techdocs.handlers.queue import BuildQueue
-from services.techdocs.model import CHANGED, CHECK, Documented, source_of
+from services.techdocs.model import CHANGED, CHECK, Documented
 from services.techdocs.ports import Records
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import ref_of

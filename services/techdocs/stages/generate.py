@@ -1,4 +1,4 @@
-"""Stage two: mkdocs in a process of its own, with limits, without our environment."""
+"""Stage two: mkdocs in processes of its own, with limits, without our environment."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from services.techdocs.generator.job import REFUSED, REFUSED_FILE, SITE_FILE, Job
 from services.techdocs.model import Generated
 from services.techdocs.ports import Say
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import Invalid, Unavailable
 
 ROOT = Path(__file__).resolve().parents[3]
 LINE_BYTES = 64 * 1024
@@ -23,96 +24,148 @@ JOB_FILE = "job.json"
 STOPPED = "stopped"
 
 
+@dataclass(slots=True)
+class _Running:
+    """A job that was handed over: who hears its log, and how it ended."""
+
+    say: Say
+    ended: asyncio.Future[int]
+    pid: int | None = None
+    lines: int = 0
+    tail: list[str] = field(default_factory=list)
+
+
 class ProcessGenerator:
-    """Runs `services.techdocs.generator`; `seconds` is how long a build may take."""
+    """Hands jobs to `services.techdocs.generator`, starting it when it is needed.
+
+    `seconds` is how long a build may take. Use as an async context manager: at its
+    end the process and its jobs are ended too.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._running: dict[str, _Running] = {}
+        self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
+        self._reader: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+        if self._reader is not None:
+            await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def warm_up(self) -> None:
+        """Start the process before the first job, so that it need not wait."""
+        async with self._starting:
+            if self._process is None or self._process.returncode is not None:
+                self._process = await _start()
+                self._reader = asyncio.create_task(self._listen(self._process))
 
     async def generate(self, job: Job, say: Say) -> Generated:
         """Run one job; `say` gets every line of its log.
 
         Raises:
             Invalid: with the reason, if there is no site at the end.
+            Unavailable: if the process that runs the jobs died.
         """
         path = Path(job.source).parent / JOB_FILE
         await asyncio.to_thread(job.write, path)
+        await self.warm_up()
         began = time.monotonic()
-        process = await _start(job, path)
-        tail: list[str] = []
+        ended = asyncio.get_running_loop().create_future()
+        running = self._running[str(path)] = _Running(say, ended)
         try:
             async with asyncio.timeout(self._seconds):
-                await _listen(process, tail, say)
-                status = await process.wait()
+                await self._hand_over(path)
+                status = await running.ended
         except TimeoutError:
             raise Invalid(
                 f"mkdocs was stopped: it took longer than {self._seconds:.0f} s",
                 code=STOPPED,
             ) from None
         finally:
-            _kill(process)
-            await process.wait()
+            del self._running[str(path)]
+            _kill(running.pid)
         if status:
-            reason = await asyncio.to_thread(_reason, job, status, tail)
+            reason = await asyncio.to_thread(_reason, job, status, running.tail)
             raise Invalid(reason, code=STOPPED if status < 0 else None)
         say(f"info: Generated in {time.monotonic() - began:.2f} s")
         return await asyncio.to_thread(_generated, job)
 
+    async def _hand_over(self, path: Path) -> None:
+        assert self._process is not None  # noqa: S101 - warmed up
+        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
+        try:
+            self._process.stdin.write(f"{path}\n".encode())
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise Unavailable("The generator of docs has ended") from error
 
-async def _start(job: Job, path: Path) -> asyncio.subprocess.Process:
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        while raw := await process.stdout.readline():
+            told = json.loads(raw)
+            running = self._running.get(told["job"])
+            if running is not None:
+                _hear(running, told)
+        await process.wait()
+        for running in self._running.values():
+            if not running.ended.done():
+                lost = Unavailable("The generator of docs has ended")
+                running.ended.set_exception(lost)
+
+
+def _hear(running: _Running, told: dict[str, Any]) -> None:
+    running.pid = told.get("pid", running.pid)
+    line = str(told.get("line", "")).rstrip()
+    if line and running.lines < LINES:
+        running.lines += 1
+        running.say(line)
+        running.tail.append(line)
+        del running.tail[:-20]
+    if "status" in told:
+        # The process is gone: its number may be somebody else's by now.
+        running.pid = None
+        if not running.ended.done():
+            running.ended.set_result(told["status"])
+
+
+async def _start() -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        # Nothing of the site's own folder may be imported.
+        # Nothing of a site's own folder may be imported.
         "-P",
         "-m",
         "services.techdocs.generator",
-        str(path),
-        cwd=job.source,
-        env=_environment(job),
-        stdin=asyncio.subprocess.DEVNULL,
+        cwd=ROOT,
+        env=_environment(),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
         limit=LINE_BYTES,
         start_new_session=True,
     )
 
 
-def _environment(job: Job) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """No secret of this process, no proxy, no home."""
     kept = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
     return {
         **kept,
         "LC_ALL": "C.UTF-8",
-        "HOME": str(Path(job.source).parent),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
     }
 
 
-async def _listen(
-    process: asyncio.subprocess.Process, tail: list[str], say: Say
-) -> None:
-    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
-    lines = 0
-    while True:
-        try:
-            raw = await process.stdout.readline()
-        except ValueError:
-            continue  # a line over the limit; what was read of it is dropped
-        if not raw:
-            return
-        line = raw.decode(errors="replace").rstrip()
-        lines += 1
-        if line and lines <= LINES:
-            say(line)
-            tail.append(line)
-            del tail[:-20]
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """End the process and what it started, if anything is left of them."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _kill(pid: int | None) -> None:
+    """End a job's process and what it started, if it is still there."""
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _reason(job: Job, status: int, tail: list[str]) -> str:

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from services.techdocs import mkdocs_rules as rules
+from services.techdocs import mkdocs_file
 from services.techdocs.generator.job import GENERATOR_VERSION
 from services.techdocs.model import Limits, Place, Prepared
 from services.techdocs.ports import Say, Sources
@@ -36,7 +36,13 @@ class _Plan:
     files: dict[str, bytes] = field(default_factory=dict)
 
     def watched(self) -> list[str]:
-        return [*rules.CONFIG_NAMES, self.docs, *self.folders, *self.files, *READMES]
+        return [
+            *mkdocs_file.CONFIG_NAMES,
+            self.docs,
+            *self.folders,
+            *self.files,
+            *READMES,
+        ]
 
 
 async def prepare(
@@ -86,25 +92,25 @@ def _in_repository(place: Place, paths: Sequence[str]) -> list[str]:
 
 
 async def _plan(place: Place, sources: Sources, commit: str | None) -> _Plan:
-    for name in rules.CONFIG_NAMES:
+    for name in mkdocs_file.CONFIG_NAMES:
         try:
             text = await sources.read(place, commit, name)
         except NotFound:
             continue
-        config = await asyncio.to_thread(rules.read_config, text, name)
-        plan = _Plan(rules.docs_dir(config, name), name, files={name: text})
-        for statement in rules.includes(config):
+        config = await asyncio.to_thread(mkdocs_file.read_config, text, name)
+        plan = _Plan(mkdocs_file.docs_dir(config, name), name, files={name: text})
+        for statement in mkdocs_file.includes(config):
             await _include(plan, statement, place, sources, commit)
         return plan
-    return _Plan(rules.DEFAULT_DOCS_DIR)
+    return _Plan(mkdocs_file.DEFAULT_DOCS_DIR)
 
 
 async def _include(
     plan: _Plan, statement: str, place: Place, sources: Sources, commit: str | None
 ) -> None:
     """Add another configuration and its pages (mkdocs' monorepo plugin)."""
-    paths = [rules.inside(statement.partition(" ")[2], "mkdocs.yml: nav")]
-    if statement.startswith(rules.WILDCARD_INCLUDE):
+    paths = [mkdocs_file.inside(statement.partition(" ")[2], "mkdocs.yml: nav")]
+    if statement.startswith(mkdocs_file.WILDCARD_INCLUDE):
         prefix = posixpath.dirname(paths[0].partition("*")[0])
         listed = await sources.list(place, commit, prefix)
         paths = sorted(fnmatch.filter(listed, paths[0]))
@@ -113,10 +119,12 @@ async def _include(
             text = await sources.read(place, commit, path)
         except NotFound:
             raise Invalid(f"mkdocs.yml: nav: {path} does not exist") from None
-        found: dict[str, Any] = await asyncio.to_thread(rules.read_config, text, path)
-        below = f"{posixpath.dirname(path)}/{rules.docs_dir(found, path)}"
+        found: dict[str, Any] = await asyncio.to_thread(
+            mkdocs_file.read_config, text, path
+        )
+        below = f"{posixpath.dirname(path)}/{mkdocs_file.docs_dir(found, path)}"
         plan.files[path] = text
-        plan.folders.append(rules.inside(below.lstrip("/"), f"{path}: docs_dir"))
+        plan.folders.append(mkdocs_file.inside(below.lstrip("/"), f"{path}: docs_dir"))
 
 
 async def _fetch(

@@ -264,6 +264,9 @@ class MongoRecords:
         with unavailable_as_error():
             async for item in self._all.find(dict(BUILT)).sort("built_at", -1):
                 yield documented(item)
+            async for item in self._all.find({**NOT_GONE, "alias": None}):
+                if not item.get("built_at"):
+                    yield documented(item)
 
     async def published(self) -> list[tuple[str, str]]:
         with unavailable_as_error():

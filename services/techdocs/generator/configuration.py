@@ -1,0 +1,101 @@
+"""The configuration that mkdocs gets: the site's own, reduced to what is allowed."""
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from services.techdocs import mkdocs_file, mkdocs_rules
+from services.techdocs.generator.job import Job
+from shared.contracts.errors import Invalid
+
+INCLUDED_KEYS = frozenset({"site_name", "docs_dir", "nav", "repo_url", "edit_uri"})
+
+
+def configuration(job: Job) -> mkdocs_rules.Allowed:
+    """What mkdocs is told; the configurations that it includes are reduced in place.
+
+    Raises:
+        Invalid: naming the setting and the rule.
+    """
+    source = Path(job.source)
+    given: dict[str, Any] = {"site_name": job.title}
+    if job.config is not None:
+        given = mkdocs_file.read_config((source / job.config).read_bytes(), job.config)
+        given.setdefault("site_name", job.title)
+    kept = mkdocs_rules.allowed(given)
+    _included(given, source, kept.warnings)
+    values = kept.values
+    if job.repository_url:
+        values.setdefault("repo_url", job.repository_url)
+    if job.edit_base and not values.get("edit_uri_template"):
+        values.setdefault("edit_uri", f"{job.edit_base}{values['docs_dir']}/")
+    values["markdown_extensions"] = _resolved(values["markdown_extensions"])
+    if not any("pymdownx.snippets" in item for item in values["markdown_extensions"]):
+        values["markdown_extensions"].append(
+            {"pymdownx.snippets": {"base_path": ["."]}}
+        )
+    _absolute_base_paths(values["markdown_extensions"], source, values["docs_dir"])
+    return kept
+
+
+def _absolute_base_paths(items: Iterable[Any], source: Path, docs: str) -> None:
+    for item in items:
+        options = item.get("pymdownx.snippets")
+        if options is not None:
+            options["base_path"] = [str(source / path) for path in options["base_path"]]
+            options["base_path"].append(str(source / docs))
+            options["restrict_base_path"] = True
+            options["url_download"] = False
+
+
+def _resolved(value: Any) -> Any:
+    """The functions that allowed tags name, in place of their names."""
+    if isinstance(value, mkdocs_file.PythonName):
+        module, _, name = value.name.rpartition(".")
+        return getattr(importlib.import_module(module), name)
+    if isinstance(value, dict):
+        return {key: _resolved(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolved(item) for item in value]
+    return value
+
+
+def _included(config: dict[str, Any], source: Path, warnings: list[str]) -> None:
+    """Reduce the configurations that the monorepo plugin will read by itself."""
+    for statement in mkdocs_file.includes(config):
+        for path in included_files(statement, source):
+            name = path.relative_to(source).as_posix()
+            found = mkdocs_file.read_config(path.read_bytes(), name)
+            folder = path.relative_to(source).parent.as_posix()
+            mkdocs_file.inside(
+                f"{folder}/{mkdocs_file.docs_dir(found, name)}", f"{name}: docs_dir"
+            )
+            dropped = (
+                found.keys()
+                - INCLUDED_KEYS
+                - mkdocs_rules.KEYS
+                - mkdocs_rules.SILENT_KEYS
+            )
+            warnings += [f"{name}: {key} is not allowed" for key in sorted(dropped)]
+            kept = {key: found[key] for key in found if key in INCLUDED_KEYS}
+            path.write_text(yaml.safe_dump(kept, sort_keys=False))
+
+
+def included_files(statement: str, source: Path) -> list[Path]:
+    """The files that an include statement means, all inside `source`."""
+    for marker in (mkdocs_file.INCLUDE, mkdocs_file.WILDCARD_INCLUDE):
+        if statement.startswith(marker):
+            pattern = mkdocs_file.inside(
+                statement.removeprefix(marker), "mkdocs.yml: nav"
+            )
+            if not pattern.endswith((".yml", ".yaml")):
+                raise Invalid(f"mkdocs.yml: nav: {statement!r} must name a YAML file")
+            if marker == mkdocs_file.WILDCARD_INCLUDE:
+                return sorted(source.glob(pattern))
+            if not (source / pattern).is_file():
+                raise Invalid(f"mkdocs.yml: nav: {pattern} does not exist")
+            return [source / pattern]
+    return []

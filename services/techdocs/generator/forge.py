@@ -1,0 +1,167 @@
+"""Builds sites, each in a fork of this process, which has loaded everything before.
+
+Loading mkdocs and compiling the theme is four fifths of a small build. On standard
+input comes the path of a job file per line; on standard output go JSON lines:
+`{job, pid}` when its process began, `{job, line}` for its log, `{job, status}` at its
+end. When the input ends, so does everything here: nothing outlives the service.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from services.techdocs.generator.build import build
+from services.techdocs.generator.child import FAILED, run
+from services.techdocs.generator.job import Job
+from services.techdocs.generator.recorder import CompiledTemplates
+
+#: When nothing was asked for so long, the theme's templates are compiled in advance.
+IDLE_SECONDS = 0.2
+CHUNK = 64 * 1024
+LINE_CHARACTERS = 4000
+SAMPLE = """# Sample
+
+## Code
+
+```python
+print("hello")
+```
+
+!!! note
+    A [link](other.md), `code` and a table.
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+
+
+@dataclass(slots=True)
+class _Child:
+    """A running job: its process, the pipe of its log, and a begun line."""
+
+    job: str
+    pid: int
+    pipe: int
+    rest: bytes = b""
+
+
+class Forge:
+    """Takes jobs, forks, and tells how they go."""
+
+    def __init__(self) -> None:
+        self._templates = CompiledTemplates()
+        self._selector = selectors.DefaultSelector()
+        self._children: dict[int, _Child] = {}
+        self._asked = b""
+        self._warm = False
+
+    def run(self) -> None:
+        """Work until standard input ends."""
+        self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
+        while True:
+            wait = None if self._warm or self._children else IDLE_SECONDS
+            ready = self._selector.select(wait)
+            if not ready:
+                self._compile()
+            for key, _ in ready:
+                if key.fd != sys.stdin.fileno():
+                    self._hear(self._children[key.fd])
+                elif not self._take():
+                    self._end()
+                    return
+
+    def _take(self) -> bool:
+        """Start the jobs that were asked for; False when there will be no more."""
+        read = os.read(sys.stdin.fileno(), CHUNK)
+        *jobs, self._asked = (self._asked + read).split(b"\n")
+        for job in jobs:
+            self._start(job.decode())
+        return bool(read)
+
+    def _start(self, job: str) -> None:
+        ours, theirs = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(job, theirs)
+        os.close(theirs)
+        self._children[ours] = _Child(job, pid, ours)
+        self._selector.register(ours, selectors.EVENT_READ)
+        _tell(job=job, pid=pid)
+
+    def _be_child(self, job: str, pipe: int) -> NoReturn:
+        status = FAILED
+        try:
+            os.setsid()
+            for number in (1, 2):
+                os.dup2(pipe, number)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            status = run(Path(job), self._templates)
+        except BaseException:  # noqa: BLE001 - a fork must never go on as its parent
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def _hear(self, child: _Child) -> None:
+        read = os.read(child.pipe, CHUNK)
+        *lines, child.rest = (child.rest + read).split(b"\n")
+        # A line without an end is cut: a build cannot fill this process' memory.
+        child.rest = child.rest[-LINE_CHARACTERS:]
+        for line in lines:
+            _tell(job=child.job, line=line.decode(errors="replace")[:LINE_CHARACTERS])
+        if not read:
+            self._bury(child)
+
+    def _bury(self, child: _Child) -> None:
+        self._selector.unregister(child.pipe)
+        os.close(child.pipe)
+        del self._children[child.pipe]
+        _kill(child.pid)
+        _, status = os.waitpid(child.pid, 0)
+        _tell(job=child.job, status=os.waitstatus_to_exitcode(status))
+
+    def _end(self) -> None:
+        for child in self._children.values():
+            _kill(child.pid)
+
+    def _compile(self) -> None:
+        """Build a sample of our own making: what it compiles, every fork has."""
+        with tempfile.TemporaryDirectory() as parent:
+            folders = {name: Path(parent, name) for name in ("source", "out", "record")}
+            docs = folders["source"] / "docs"
+            docs.mkdir(parents=True)
+            for name in ("out", "record"):
+                folders[name].mkdir()
+            for name in ("index", "other"):
+                (docs / f"{name}.md").write_text(SAMPLE)
+            paths = {name: str(folder) for name, folder in folders.items()}
+            build(Job(title="Sample", **paths), self._templates)
+        self._warm = True
+        gc.collect()
+        # Pages that the collector does not touch stay shared with the forks.
+        gc.freeze()
+
+
+def _kill(pid: int) -> None:
+    """End a job's process and whatever it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _tell(**what: Any) -> None:
+    raw = json.dumps(what).encode() + b"\n"
+    while raw:
+        raw = raw[os.write(1, raw) :]

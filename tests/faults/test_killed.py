@@ -1,0 +1,263 @@
+"""Kill -9, wherever it hurts: everything comes back, nothing is lost, nothing twice."""
+
+import secrets
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from deploy.embedded.rundata import SERVICES
+from tests.builders import component
+from tests.e2e.running import ANN, BEN, HOST, SERVICE, Portal, push
+from tests.e2e.system import WorkingCopy, working_copy
+from tests.faults.victims import (
+    BACK_SECONDS,
+    agreed,
+    back,
+    frozen,
+    history,
+    kill,
+    well,
+)
+from tests.waiting import until_now
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+PAYMENTS = "component:default/payments"
+CROWD = 2000
+
+
+def word() -> str:
+    """A word that stands nowhere yet."""
+    return f"zq{secrets.token_hex(4)}"
+
+
+def described(copy: WorkingCopy, text: str) -> dict[str, str]:
+    """The descriptor of payments with another description of the component."""
+    documents = list(yaml.safe_load_all(copy.read("catalog-info.yaml")))
+    for document in documents:
+        if (
+            document["kind"] == "Component"
+            and document["metadata"]["name"] == "payments"
+        ):
+            document["metadata"]["description"] = text
+    return {"catalog-info.yaml": yaml.safe_dump_all(documents, sort_keys=False)}
+
+
+def push_is_seen(portal: Portal) -> None:
+    """A push still walks through the whole house, once."""
+    copy, said = working_copy(portal, "payments"), word()
+    push(copy, described(copy, f"Says {said}"), f"Say {said}")
+    until_now(
+        lambda: said in str(portal.known(PAYMENTS)),
+        BACK_SECONDS,
+        "the push in the catalog",
+    )
+    until_now(lambda: portal.results(said), BACK_SECONDS, "the push in search")
+    revisions = [item["revision"] for item in history(portal, PAYMENTS)]
+    assert revisions == list(range(len(revisions), 0, -1))
+    told = [item["cause"].get("subject") for item in history(portal, PAYMENTS)]
+    assert told.count(f"Say {said}") == 1
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_killed(portal: Portal, name: str) -> None:
+    """Another takes its place with the same state, and pushes go on."""
+    before = agreed(portal)
+    restarts = portal.run["restarts"].get(name, 0)
+    seconds = back(portal, name, kill(portal, name))
+    print(f"\n{name} was back after {seconds:.1f} s")
+    assert portal.run["restarts"][name] == restarts + 1
+    assert agreed(portal) == before
+    push_is_seen(portal)
+
+
+@pytest.mark.parametrize("name", ["documents", "broker"])
+def test_an_engine_is_killed(portal: Portal, name: str) -> None:
+    """The store forgets nothing; what the log forgets is read from its owners."""
+    before = agreed(portal)
+    seconds = back(portal, name, kill(portal, name))
+    print(f"\n{name} was back after {seconds:.1f} s")
+    assert agreed(portal) == before
+    push_is_seen(portal)
+
+
+def test_a_push_while_the_log_is_dead(portal: Portal) -> None:
+    """The push stays in Git, and is in the catalog when the house stands again."""
+    copy, said = working_copy(portal, "payments"), word()
+    copy.commit(f"Say {said}", described(copy, f"Says {said}"))
+    dead = kill(portal, "broker")
+    copy.push()
+    back(portal, "broker", dead)
+    until_now(
+        lambda: said in str(portal.known(PAYMENTS)),
+        BACK_SECONDS,
+        "the push in the catalog",
+    )
+    until_now(lambda: portal.results(said), BACK_SECONDS, "the push in search")
+
+
+def test_sessions_outlive_the_gateway(portal: Portal) -> None:
+    """Who was signed in still is, with the same token."""
+    ann = portal.as_(ANN)
+    assert ann.get("/api/auth/v1/userinfo").status_code == 200
+    back(portal, "gateway", kill(portal, "gateway"))
+    answer = ann.get("/api/auth/v1/userinfo")
+    assert answer.status_code == 200
+    assert answer.json()["claims"]["sub"] == ANN
+
+
+def test_killed_while_registering(portal: Portal) -> None:
+    """However often it is killed meanwhile, each entity is there once, made once."""
+    crowd = [
+        component(f"crowd-{n}", {"labels": {"crowd": "yes"}}) for n in range(CROWD)
+    ]
+    portal.repository("crowd", {"all.yaml": yaml.safe_dump_all(crowd)})
+    where = {"type": "url", "target": f"{HOST}/crowd/blob/main/all.yaml"}
+    token, answers = portal.sign_in(BEN), list[int]()
+
+    def register() -> None:
+        with suppress(httpx.HTTPError), portal.with_token(token) as client:
+            answer = client.post("/api/catalog/locations", json=where, timeout=120)
+            answers.append(answer.status_code)
+
+    for wait in (0.05, 0.4):
+        registering = threading.Thread(target=register)
+        registering.start()
+        registering.join(wait)
+        back(portal, "catalog", kill(portal, "catalog"))
+        registering.join(120)
+    register()
+    assert answers[-1] in {201, 409}
+
+    def count() -> int:
+        return portal.count(filter="metadata.labels.crowd=yes")
+
+    until_now(lambda: count() == CROWD, BACK_SECONDS, "the whole crowd")
+    assert agreed(portal)["catalog"]["count"] >= CROWD
+    assert (
+        portal.get("/api/search/query", term="crowd", pageLimit=1)["numberOfResults"]
+        >= CROWD
+    )
+    for number in range(0, CROWD, CROWD // 20):
+        made = history(portal, f"component:default/crowd-{number}")
+        assert [item["revision"] for item in made] == [1]
+
+
+def test_killed_while_building(portal: Portal) -> None:
+    """The site is built all the same, and told of once."""
+    copy, said = working_copy(portal, "payments"), word()
+    text = copy.read("docs/index.md") + f"\nWe say {said} here.\n"
+    with portal.listening(SERVICE, topic="docs-built", entity=PAYMENTS) as heard:
+        commit = copy.commit(f"Write {said}", {"docs/index.md": text})
+        copy.push()
+        for _ in range(2):
+            back(portal, "techdocs", kill(portal, "techdocs"))
+        until_now(lambda: portal.results(said), BACK_SECONDS, "the page in search")
+        until_now(lambda: told_of(heard, commit), BACK_SECONDS, "the event")
+    # Told anew after a crash is the same event, by its id.
+    assert len({event["id"] for event in told_of(heard, commit)}) == 1
+
+
+def told_of(heard: list[dict[str, Any]], commit: str) -> list[dict[str, Any]]:
+    return [event for event in heard if event["data"]["commit"] == commit]
+
+
+def slow_template(name: str, made: str) -> dict[str, Any]:
+    """A template that says something, waits, and makes a repository."""
+    entity = component(made, owner="booking", lifecycle="experimental")
+    steps = [
+        {"id": "say", "name": "Say", "action": "debug:log", "input": {"message": "go"}},
+        {"id": "wait", "name": "Wait", "action": "debug:wait", "input": {"seconds": 3}},
+        {
+            "id": "entry",
+            "name": "Entry",
+            "action": "catalog:write",
+            "input": {"entity": entity},
+        },
+        {
+            "id": "publish",
+            "name": "Publish",
+            "action": "publish:git",
+            "input": {"repoUrl": f"git.playhouse.example?repo={made}"},
+        },
+    ]
+    return {
+        "apiVersion": "scaffolder.backstage.io/v1beta3",
+        "kind": "Template",
+        "metadata": {"name": name, "title": "Slow"},
+        "spec": {"type": "service", "owner": "booking", "steps": steps},
+    }
+
+
+def test_killed_while_running(portal: Portal) -> None:
+    """A run goes on at the step it was in, and makes its repository once."""
+    name, made = f"slow-{word()}", f"made-{word()}"
+    template = yaml.safe_dump(slow_template(name, made))
+    portal.repository(name, {"catalog-info.yaml": template})
+    ref = f"template:default/{name}"
+    until_now(lambda: portal.known(ref), BACK_SECONDS, "the template")
+    asked = {"templateRef": ref, "values": {}}
+    answer = portal.as_(ANN).post("/api/scaffolder/v2/tasks", json=asked)
+    task = f"/api/scaffolder/v2/tasks/{answer.raise_for_status().json()['id']}"
+
+    def lines() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = portal.get(f"{task}/events", ANN)
+        return found
+
+    def at(step: str) -> bool:
+        return any(line["body"].get("stepId") == step for line in lines())
+
+    until_now(lambda: at("wait"), 30, "the step that waits")
+    back(portal, "scaffolder", kill(portal, "scaffolder"))
+    until_now(
+        lambda: portal.get(task, ANN)["status"] not in ("open", "processing"),
+        BACK_SECONDS,
+        "the end of the run",
+    )
+    assert portal.get(task, ANN)["status"] == "completed", lines()
+    said = [line for line in lines() if line["body"]["message"] == "go"]
+    assert len(said) == 1
+    repository = WorkingCopy(Path(portal.data / "git" / f"{made}.git"))
+    assert repository.git("rev-list", "--count", "main") == "1"
+    entity = f"component:default/{made}"
+    until_now(lambda: portal.known(entity), BACK_SECONDS, "what the run made")
+    assert [item["revision"] for item in history(portal, entity)] == [1]
+
+
+def test_the_rest_goes_on_while_one_stands_still(portal: Portal) -> None:
+    """A frozen search is one missing thing, not the end of the others."""
+    with frozen(portal, "search"):
+        begun = time.monotonic()
+        assert portal.known(PAYMENTS) is not None
+        assert time.monotonic() - begun < 2
+        assert portal.as_(ANN).get("/catalog").status_code in {200, 303}
+        assert not well(portal)
+    until_now(lambda: well(portal), BACK_SECONDS, "search to move again")
+    push_is_seen(portal)
+
+
+def test_everything_is_killed(portal: Portal) -> None:
+    """With the supervisor all its processes end; started again, all state is there."""
+    before = agreed(portal)
+    pids = portal.run["pids"].values()
+    kill(portal, "supervisor")
+    until_now(lambda: not any(alive(pid) for pid in pids), 30, "all to end")
+    portal.hang_up()
+    portal.up()
+    assert agreed(portal) == before
+    push_is_seen(portal)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be buried does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

@@ -1,0 +1,397 @@
+"""The dialect: what an expression is worth, and what it cannot do."""
+
+import time
+from typing import Any
+
+import pytest
+
+from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
+from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.values import UNDEFINED
+from services.scaffolder.filters import template_filters
+from services.scaffolder.inputs import rendered
+
+VALUES: dict[str, Any] = {
+    "name": "seat-Pricer Two",
+    "count": 4,
+    "price": 2.5,
+    "yes": True,
+    "no": False,
+    "nothing": None,
+    "empty": "",
+    "tags": ["red", "blue", "red"],
+    "crew": [{"who": "mia", "age": 40}, {"who": "leo", "age": 22}],
+    "spot": {"row": 7, "at": {"seat": "F"}},
+    "digits": "17",
+    "lines": "first\nsecond",
+    "markup": "<i>&'\"</i>",
+}
+CONTEXT = {"parameters": VALUES, "p": VALUES}
+DIALECT = Dialect({found.name: found.run for found in template_filters()})
+
+
+def value(source: str) -> Any:
+    return DIALECT.value(source, CONTEXT)
+
+
+KEEPS_TYPE = [
+    ("${{ p.count }}", 4),
+    ("${{ p.price }}", 2.5),
+    ("${{ p.yes }}", True),
+    ("${{ p.nothing }}", None),
+    ("${{ p.tags }}", ["red", "blue", "red"]),
+    ("${{ p.spot }}", {"row": 7, "at": {"seat": "F"}}),
+    ("${{ p.unknown }}", UNDEFINED),
+    ("${{ p.unknown.deeper.still }}", UNDEFINED),
+    ("${{ '17' }}", "17"),
+    ("${{ '{\"a\": 1}' }}", '{"a": 1}'),
+    ("row ${{ p.spot.row }}", "row 7"),
+    (" ${{ p.count }}", " 4"),
+    ("${{ p.count }}${{ p.count }}", "44"),
+    ("${{ p.count }}{# said #}", 4),
+    ("$${{ p.count }}", "$4"),
+    ("{{ p.count }}", "{{ p.count }}"),
+]
+TEXTS = [
+    ("<${{ p.tags }}>", "<red,blue,red>"),
+    ("<${{ p.spot }}>", "<[object Object]>"),
+    ("<${{ p.nothing }}${{ p.unknown }}>", "<>"),
+    ("<${{ p.yes }}>", "<true>"),
+    ("<${{ 6 / 2 }}>", "<3>"),
+    ("<${{ 10 ** 21 }}>", "<1e+21>"),
+    ("<${{ 1 / 3 }}>", "<0.3333333333333333>"),
+    ("<${{ p.nothing ~ '' }}>", "<null>"),
+]
+ARITHMETIC = [
+    ("${{ p.count + 1 }}", 5),
+    ("${{ 'v' + p.count }}", "v4"),
+    ("${{ '1' + 1 }}", "11"),
+    ("${{ p.digits * 2 }}", 34),
+    ("${{ 7 // 2 }}", 3),
+    ("${{ -7 // 2 }}", -4),
+    ("${{ -5 % 3 }}", -2),
+    ("${{ 2 ** 3 ** 2 }}", 64),
+    ("${{ 10 / 4 // 2 }}", 5),
+    ("${{ 1 / 0 }}", None),
+    ("${{ 'a' ~ 1 + 2 }}", "a12"),
+    ("${{ true + 1 }}", 2),
+    ("${{ -1 | abs }}", 1),
+    ("${{ [1] + [2] }}", "12"),
+]
+LOGIC = [
+    ("${{ p.count === 4 }}", True),
+    ("${{ p.digits === 17 }}", False),
+    ("${{ p.digits == 17 }}", True),
+    ("${{ p.count !== 5 }}", True),
+    ("${{ 1 < 2 < 3 }}", True),
+    ("${{ 3 > 2 > 1 }}", False),
+    ("${{ not 1 == 2 }}", False),
+    ("${{ not (1 == 2) }}", True),
+    ("${{ p.empty or 'other' }}", "other"),
+    ("${{ p.yes and p.count }}", 4),
+    ("${{ 'red' in p.tags }}", True),
+    ("${{ 'sea' in p.name }}", False if "sea" not in VALUES["name"] else True),
+    ("${{ 'row' in p.spot }}", True),
+    ("${{ 'x' not in p.tags }}", True),
+    ("${{ 'y' if [] else 'n' }}", "y"),
+    ("${{ 'y' if 0 else 'n' }}", "n"),
+    ("${{ 'y' if p.no }}", ""),
+    ("${{ p.unknown is defined }}", False),
+    ("${{ p.name is string }}", True),
+    ("${{ p.count is divisibleby(2) }}", True),
+    ("${{ p.count is not odd }}", True),
+    ("${{ null == p.unknown }}", True),
+    ("${{ undefined }}", UNDEFINED),
+    ("${{ True }}", UNDEFINED),
+]
+MEMBERS = [
+    ("${{ p.tags[1] }}", "blue"),
+    ("${{ p.tags[-1] }}", UNDEFINED),
+    ("${{ p.tags[0:2] }}", ["red", "blue"]),
+    ("${{ p.tags[::-1] }}", ["red", "blue", "red"]),
+    ("${{ p.name[0:2] }}", ["s", "e"]),
+    ("${{ p['spot']['at'].seat }}", "F"),
+    ("${{ p.name.length }}", 15),
+    ("${{ p.name.split('-') }}", ["seat", "Pricer Two"]),
+    ("${{ p.name.toUpperCase() }}", "SEAT-PRICER TWO"),
+    ("${{ p.name.includes('Pri') }}", True),
+    ("${{ p.name.startsWith('seat') }}", True),
+    ("${{ p.name.replace('e', 'E') }}", "sEat-Pricer Two"),
+    ("${{ p.name.substring(5) }}", "Pricer Two"),
+    ("${{ p.name.slice(-3) }}", "Two"),
+    ("${{ p.tags.indexOf('blue') }}", 1),
+    ("${{ p.tags.concat(['x']) }}", ["red", "blue", "red", "x"]),
+    ("${{ p.price.toFixed(2) }}", "2.50"),
+    ("${{ (255).toString(16) }}", "ff"),
+    ("${{ 'a,b'.split(',').reverse().join('+') }}", "b+a"),
+    ("${{ {a: p.count, 'b c': 1} }}", {"a": 4, "b c": 1}),
+]
+FILTERS = [
+    ("${{ p.name | upper }}", "SEAT-PRICER TWO"),
+    ("${{ p.name | title }}", "Seat-pricer Two"),
+    ("${{ p.name | replace(r/[A-Z]/g, '_') }}", "seat-_ricer _wo"),
+    ("${{ p.name | replace(r/(\\w+)-(\\w+)/, '$2.$1') }}", "Pricer.seat Two"),
+    ("${{ p.unknown | default('d') }}", "d"),
+    ("${{ p.empty | default('d') }}", ""),
+    ("${{ p.empty | default('d', true) }}", "d"),
+    ("${{ p.tags | join('+') }}", "red+blue+red"),
+    ("${{ p.crew | join(',', 'who') }}", "mia,leo"),
+    ("${{ p.crew | sort(false, false, 'age') | first }}", VALUES["crew"][1]),
+    ("${{ ['b', 'A'] | sort }}", ["A", "b"]),
+    ("${{ ['b', 'A'] | sort(reverse=true) }}", ["b", "A"]),
+    ("${{ p.spot | dump }}", '{"row":7,"at":{"seat":"F"}}'),
+    ("${{ p.spot.at | dump(2) }}", '{\n  "seat": "F"\n}'),
+    ("${{ p.tags | length }}", 3),
+    ("${{ p.digits | int + 1 }}", 18),
+    ("${{ '2.75x' | float }}", 2.75),
+    ("${{ 2.345 | round(1, 'ceil') }}", 2.4),
+    ("${{ 2.5 | round }}", 3),
+    ("${{ [1, 2, 3] | sum }}", 6),
+    ("${{ [0, 1, ''] | select }}", [1]),
+    ("${{ [1, 2] | reject('odd') }}", [2]),
+    ("${{ [1, 2, 3] | batch(2, 'z') }}", [[1, 2], [3, "z"]]),
+    ("${{ [1, 2, 3] | slice(2) }}", [[1, 2], [3]]),
+    ("${{ {b: 1, a: 2} | dictsort }}", [["a", 2], ["b", 1]]),
+    (
+        "${{ p.crew | groupby('age') }}",
+        {"22": [VALUES["crew"][1]], "40": [VALUES["crew"][0]]},
+    ),  # noqa: E501
+    ("${{ p.lines | indent(2) }}", "first\n  second"),
+    ("${{ p.lines | nl2br }}", "first<br />\nsecond"),
+    ("${{ 'one two three' | truncate(8) }}", "one two..."),
+    ("${{ p.markup | escape }}", "&lt;i&gt;&amp;&#39;&quot;&lt;/i&gt;"),
+    ("${{ p.markup | escape | escape }}", "&lt;i&gt;&amp;&#39;&quot;&lt;/i&gt;"),
+    ("${{ p.markup | striptags }}", "&'\""),
+    ("${{ 'a b/c' | urlencode }}", "a%20b%2Fc"),
+    (
+        "${{ 'see https://a.example/x.' | urlize }}",
+        'see <a href="https://a.example/x">https://a.example/x</a>',
+    ),  # noqa: E501
+    ("${{ 'abc' | reverse }}", "cba"),
+    ("${{ 'x' | center(3) }}", " x "),
+]
+OWN_FILTERS = [
+    (
+        "${{ 'git.example?owner=a%2Fb&repo=r' | parseRepoUrl }}",
+        {"host": "git.example", "owner": "a/b", "repo": "r"},
+    ),
+    ("${{ 'git.example?owner=o&repo=r' | projectSlug }}", "o/r"),
+    ("${{ 'git.example?repo=r' | parseRepoUrl | pick('repo') }}", "r"),
+    (
+        "${{ 'group:stage' | parseEntityRef }}",
+        {"kind": "group", "namespace": "default", "name": "stage"},
+    ),
+    (
+        "${{ 'stage' | parseEntityRef({defaultKind: 'group'}) | pick('kind') }}",
+        "group",
+    ),
+]
+BLOCKS = [
+    ("{% if p.no %}a{% elseif p.yes %}b{% else %}c{% endif %}", "b"),
+    ("{% if p.yes %}5{% endif %}", 5),
+    ("{% if p.no %}5{% endif %}", UNDEFINED),
+    ("{% for t in p.tags %}${{ loop.index }}${{ t }} {% endfor %}", "1red 2blue 3red "),
+    ("{% for t in [] %}x{% else %}none{% endfor %}", "none"),
+    ("{% for k, v in p.spot.at %}${{ k }}=${{ v }}{% endfor %}", "seat=F"),
+    (
+        "{% set x = 1 %}{% for i in [1, 2] %}{% set x = x + i %}{% endfor %}${{ x }}",
+        "4",
+    ),
+    ("{% set x %}a${{ p.count }}{% endset %}${{ x }}", "a4"),
+    (
+        "{% macro m(a, b=2) %}${{ a }}${{ b }}{% endmacro %}${{ m(1) }}${{ m(b=3, a=0) }}",
+        "1203",
+    ),  # noqa: E501
+    (
+        "{% macro m() %}[${{ caller() }}]{% endmacro %}{% call m() %}in{% endcall %}",
+        "[in]",
+    ),
+    (
+        "{% switch p.count %}{% case 3 %}{% case 4 %}few{% default %}other{% endswitch %}",
+        "few",
+    ),  # noqa: E501
+    ("{% filter upper %}abc{% endfilter %}", "ABC"),
+    ("{% raw %}${{ p.count }}{% endraw %}", "${{ p.count }}"),
+    (
+        "{% set j = joiner(';') %}{% for t in p.tags %}${{ j() }}${{ t }}{% endfor %}",
+        "red;blue;red",
+    ),  # noqa: E501
+    (
+        "{% set c = cycler('a', 'b') %}${{ c.next() }}${{ c.next() }}${{ c.next() }}",
+        "aba",
+    ),
+    ("{% for i in range(0, 6, 3) %}${{ i }},{% endfor %}", "0,3,"),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    KEEPS_TYPE + TEXTS + ARITHMETIC + LOGIC + MEMBERS + FILTERS + OWN_FILTERS + BLOCKS,
+)
+def test_expressions_are_worth_what_nunjucks_says(source: str, expected: Any) -> None:
+    """Each expression has the value that a template's author knows from Nunjucks."""
+    found = value(source)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+FAILING = [
+    "${{ p. }}",
+    "${{ p.count",
+    "${{ !p.no }}",
+    "${{ p.yes && p.no }}",
+    "${{ p.yes ? 1 : 2 }}",
+    "${{ p.name | nosuchfilter }}",
+    "${{ [1] | unique }}",
+    "${{ 5 | upper }}",
+    "${{ p.tags.map(p.name) }}",
+    "${{ 'no place' | parseRepoUrl }}",
+    "{% include 'x' %}",
+    "{% import 'x' as y %}",
+    "{% extends 'x' %}",
+    "{% if p.yes %}open",
+    "{% nosuchtag %}",
+    "${{ [1,2,] }}",
+    "${{ 1e3 }}",
+    "${{ p.name() }}",
+]
+
+
+@pytest.mark.parametrize("source", FAILING)
+def test_a_failing_expression_is_an_error_and_stays_its_own_text(source: str) -> None:
+    """What cannot be rendered is an error in a file, and left alone in a step."""
+    with pytest.raises(TemplateRenderError, match="line 1, column"):
+        value(source)
+    assert rendered(DIALECT, {"a": source}, CONTEXT) == {"a": source}
+
+
+def test_errors_name_line_and_column() -> None:
+    """An error tells where it is, counted from one."""
+    with pytest.raises(TemplateRenderError) as raised:
+        DIALECT.text("fine\n  ${{ 1 | nope }}", CONTEXT)
+    assert (raised.value.line, raised.value.column) == (2, 11)
+
+
+PROBES = [
+    "${{ ''.__class__ }}",
+    "${{ ''['__class__'].__mro__ }}",
+    "${{ p.__dict__ }}",
+    "${{ range.__globals__ }}",
+    "${{ self }}",
+    "${{ p.tags.__init__ }}",
+    "${{ cycler.__init__.__globals__.os }}",
+    "${{ joiner().__class__ }}",
+    "${{ process }}",
+    "{% set a = ''.format %}${{ a }}",
+    "${{ lipsum }}",
+    "${{ p.spot.items }}",
+    "${{ p.spot.keys }}",
+]
+
+
+@pytest.mark.parametrize("source", PROBES)
+def test_no_attribute_of_a_python_object_can_be_reached(source: str) -> None:
+    """A template sees its values and nothing behind them."""
+    assert value(source) in (UNDEFINED, "")
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "prototype"])
+def test_javascripts_own_ways_out_are_refused(name: str) -> None:
+    """The names by which JavaScript sandboxes are left are errors everywhere."""
+    for source in (f"${{{{ p.name.{name} }}}}", f"${{{{ p.spot['{name}'] }}}}"):
+        with pytest.raises(TemplateRenderError, match="reserved"):
+            value(source)
+
+
+GREEDY = [
+    "${{ range(999999999) }}",
+    "{% for i in range(2000) %}{% for j in range(2000) %}x{% endfor %}{% endfor %}",
+    "{% set x = 'ab' %}{% for i in range(60) %}{% set x = x ~ x %}{% endfor %}",
+    "{% set x = [1] %}{% for i in range(60) %}{% set x = x.concat(x) %}{% endfor %}",
+    "{% macro m() %}${{ m() }}{% endmacro %}${{ m() }}",
+    "${{ 'x' | batch(999999999, 'y') }}",
+    "${{ 'a' | replace('', 'b') | replace(r/(a+)+$/, 'c') ~ range(2000000) }}",
+    "${{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+    "${{ " + "not " * 50000 + "1 }}",
+]
+
+
+@pytest.mark.parametrize("source", GREEDY)
+def test_a_greedy_template_ends_soon(source: str) -> None:
+    """Work, text and depth are limited, and the limit is named."""
+    begun = time.monotonic()
+    with pytest.raises(TemplateLimitError):
+        value(source)
+    assert time.monotonic() - begun < 20
+
+
+def test_a_width_has_a_limit() -> None:
+    """Padding cannot fill the memory."""
+    with pytest.raises(TemplateRenderError, match="width"):
+        value("${{ 'x' | center(9999999999) }}")
+
+
+def test_a_runaway_pattern_is_stopped() -> None:
+    """A regular expression that would run for years is ended after two seconds."""
+    source = "${{ ('a' | center(60) | replace(' ', 'a')) ~ '!' | replace(r/x/, '') }}"
+    assert "!" in value(source)
+    attack = "${{ ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!') | replace(r/(a+)+$/, '') }}"
+    begun = time.monotonic()
+    with pytest.raises(TemplateLimitError, match="regular expression"):
+        value(attack)
+    assert time.monotonic() - begun < 10
+
+
+def test_a_nested_pattern_that_behaves_is_used() -> None:
+    """A pattern with repeats in repeats works as long as it is quick."""
+    assert value("${{ 'a-bc-d' | replace(r/(-[a-z]+)+$/, '!') }}") == "a!"
+
+
+def test_time_is_limited() -> None:
+    """A rendering ends when its time is over."""
+    budget = Budget(work=10**9, seconds=0.05)
+    with pytest.raises(TemplateLimitError, match="time"):
+        DIALECT.text(
+            "{% for i in range(900000) %}{% set y = i * i %}{% endfor %}",
+            CONTEXT,
+            budget=budget,
+        )
+
+
+def test_a_template_cannot_change_what_it_was_given() -> None:
+    """Methods that change a list change a copy."""
+    source = "${{ p.tags.push('new') }}${{ p.tags.length }}"
+    assert value(source) == "44"
+    assert VALUES["tags"] == ["red", "blue", "red"]
+
+
+def test_inputs_are_rendered_deeply() -> None:
+    """Texts in objects and lists are rendered; undefined members are dropped."""
+    given = {"a": ["${{ p.count }}", "${{ p.unknown }}"], "b": "${{ p.unknown }}"}
+    assert rendered(DIALECT, given, CONTEXT) == {"a": [4, None]}
+
+
+def test_cookiecutter_words() -> None:
+    """Cookiecutter's templates have their braces, words and filter."""
+    dialect = Dialect(cookiecutter=True)
+    context = {"cookiecutter": {"name": "x", "list": [1]}}
+    source = "{{ cookiecutter.name }} {{ True }} {{ cookiecutter.list | jsonify }}"
+    assert dialect.text(source, context) == "x true [1]"
+    assert dialect.text("{{ cookiecutter.get('no', 3) }}", context) == "3"
+
+
+WHITESPACE = [
+    ("a\n{% if true %}\nb\n{% endif %}\n", {}, "a\n\nb\n\n"),
+    ("a\n{% if true %}\nb\n{% endif %}\n", {"trim_blocks": True}, "a\nb\n"),
+    ("a\n  {% if true %}\nb{% endif %}", {"lstrip_blocks": True}, "a\n\nb"),
+    ("a  {%- if true -%}  b  {%- endif %}", {}, "ab"),
+    ("a\r\n${{ 1 }}\r\n", {}, "a\r\n1\r\n"),
+    ("x {#- gone -#} y", {}, "xy"),
+]
+
+
+@pytest.mark.parametrize(("source", "rules", "expected"), WHITESPACE)
+def test_whitespace_is_the_authors(source: str, rules: Any, expected: str) -> None:
+    """Nothing but what is asked for is trimmed, and line ends stay as they are."""
+    assert Dialect(**rules).text(source, {}) == expected

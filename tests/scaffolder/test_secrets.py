@@ -1,0 +1,66 @@
+"""Secrets: sealed where they are kept, masked where people read."""
+
+import base64
+
+import pytest
+
+from services.scaffolder.redaction import Redactor, differing
+from services.scaffolder.vault import FernetVault
+from shared.contracts.errors import Invalid
+
+
+def test_the_vault_gives_back_what_it_was_given() -> None:
+    """What is sealed cannot be read, and can be opened again."""
+    vault = FernetVault("a-secret-of-the-house")
+    sealed = vault.seal({"token": "hunter2"})
+    assert "hunter2" not in sealed
+    assert base64.b64encode(b"hunter2").decode().rstrip("=") not in sealed
+    assert FernetVault("a-secret-of-the-house").open(sealed) == {"token": "hunter2"}
+
+
+def test_another_house_cannot_open_it() -> None:
+    """Another service secret is another key, and the error says what to do."""
+    sealed = FernetVault("one").seal({"a": "b"})
+    with pytest.raises(Invalid, match="secrets"):
+        FernetVault("two").open(sealed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password is p@ss word!",
+        "https://x/?q=p%40ss%20word%21",
+        base64.b64encode(b"p@ss word!").decode(),
+        '{"a": "p@ss word!"}',
+    ],
+)
+def test_every_form_of_a_secret_is_masked(text: str) -> None:
+    """Plain, in a URL, in base64 and in JSON."""
+    shown = Redactor(["p@ss word!"]).text(text)
+    assert "***" in shown
+    assert "word" not in shown.replace("password", "")
+
+
+def test_secrets_within_values_are_masked() -> None:
+    """Keys, texts and numbers of a JSON value."""
+    redactor = Redactor(["hunter2", "12345"])
+    given = {"a": ["x hunter2"], "hunter2": 12345, "n": 7}
+    assert redactor.value(given) == {"a": ["x ***"], "***": "***", "n": 7}
+
+
+def test_lines_of_a_long_secret_are_masked() -> None:
+    """A key of several lines is not shown line by line."""
+    redactor = Redactor(["-----BEGIN-----\nabcdefghij\n-----END-----"])
+    assert redactor.text("got abcdefghij") == "got ***"
+
+
+def test_one_letter_is_no_secret() -> None:
+    """Masking every `a` would make the log unreadable and hide nothing."""
+    assert Redactor(["a"]).text("banana") == "banana"
+
+
+def test_what_is_made_of_secrets_is_found() -> None:
+    """The texts that would be others without the secrets."""
+    with_secrets = {"a": "Bearer HUNTER2", "b": "same", "c": [1, {"d": "x2"}]}
+    without = {"a": "Bearer ", "b": "same", "c": [1, {"d": "x"}]}
+    assert set(differing(with_secrets, without)) == {"Bearer HUNTER2", "x2"}

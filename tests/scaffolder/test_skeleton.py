@@ -1,0 +1,141 @@
+"""Skeletons: names and contents of files, and where they may not go."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.scaffolder.dialect.failure import TemplateRenderError
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.skeleton import SkeletonRules, render_tree
+from services.scaffolder.workspace import Workspace
+from shared.contracts.errors import Forbidden, Invalid
+
+
+def tree(root: Path, files: dict[str, bytes | str]) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        raw = content.encode() if isinstance(content, str) else content
+        path.write_bytes(raw)
+    return root
+
+
+@pytest.fixture
+def render(tmp_path: Path) -> Any:
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.prepare()
+
+    def run(
+        files: dict[str, bytes | str],
+        values: dict[str, Any] | None = None,
+        target: str = ".",
+        **rules: Any,
+    ) -> dict[str, bytes]:
+        source = tree(tmp_path / "source", files)
+        made = SkeletonRules(**rules)
+        dialect = Dialect(cookiecutter=made.cookiecutter)
+        render_tree(source, workspace, target, values or {}, dialect, made)
+        return {
+            path: (workspace.root / path).read_bytes() for path in workspace.files()
+        }
+
+    run.workspace = workspace  # type: ignore[attr-defined]
+    return run
+
+
+def test_names_and_contents_are_rendered(render: Any) -> None:
+    """Each part of a path and each text knows the values."""
+    files = {"${{ values.n }}/${{ values.n }}.txt": "I am ${{ values.n }}\n"}
+    assert render(files, {"n": "x"}) == {"x/x.txt": b"I am x\n"}
+
+
+def test_a_file_without_a_name_is_left_out(render: Any) -> None:
+    """A path with an empty part is the way to say that a file is not wanted."""
+    files = {"${{ values.n if values.yes }}": "a", "keep": "b"}
+    assert render(files, {"n": "x", "yes": False}) == {"keep": b"b"}
+
+
+def test_binary_files_and_line_ends_stay(render: Any) -> None:
+    """What is not text is copied, and a CR stays a CR."""
+    files = {"a.bin": b"\x00${{ 1 }}", "b.txt": "${{ 1 }}\r\n", "c": b"\xff${{ 1 }}"}
+    found = render(files)
+    assert found == {"a.bin": b"\x00${{ 1 }}", "b.txt": b"1\r\n", "c": b"\xff${{ 1 }}"}
+
+
+def test_copied_files_keep_their_content(render: Any) -> None:
+    """`copyWithoutTemplating` leaves contents alone and renders names."""
+    files = {
+        "static/${{ values.n }}.js": "${{ x }}",
+        "deep/er/a.tpl": "${{ x }}",
+        "b.txt": "${{ values.n }}",
+    }
+    found = render(files, {"n": "q"}, copied=["static/**", "**/*.tpl"])
+    assert found == {
+        "static/q.js": b"${{ x }}",
+        "deep/er/a.tpl": b"${{ x }}",
+        "b.txt": b"q",
+    }
+
+
+def test_names_of_copied_files_may_stay_too(render: Any) -> None:
+    """`copyWithoutRender` leaves names alone as well."""
+    found = render(
+        {"${{ x }}/a": "${{ x }}"}, copied=["*/a"], renders_copied_names=False
+    )
+    assert found == {"${{ x }}/a": b"${{ x }}"}
+
+
+def test_an_extension_marks_what_is_rendered(render: Any) -> None:
+    """With an extension, other files are copied and the extension is dropped."""
+    files = {"a.txt.njk": "${{ values.n }}", "b.txt": "${{ values.n }}"}
+    found = render(files, {"n": "x"}, extension=".njk")
+    assert found == {"a.txt": b"x", "b.txt": b"${{ values.n }}"}
+
+
+def test_files_that_are_there_stay_unless_replaced(render: Any) -> None:
+    """`replace` decides who wins."""
+    render.workspace.write("a", b"mine")
+    assert render({"a": "theirs"})["a"] == b"mine"
+    assert render({"a": "theirs"}, replaces=True)["a"] == b"theirs"
+
+
+def test_cookiecutter_skeletons_are_read(render: Any) -> None:
+    """With its compatibility on, `{{ cookiecutter.x }}` is rendered."""
+    files = {"{{cookiecutter.n}}.txt": "{{ cookiecutter.n }}"}
+    assert render(files, {"n": "x"}, cookiecutter=True) == {"x.txt": b"x"}
+
+
+def test_executable_files_stay_executable(tmp_path: Path, render: Any) -> None:
+    """A script can still be run."""
+    script = tree(tmp_path / "source", {"run.sh": "x"}) / "run.sh"
+    script.chmod(0o755)
+    render({})
+    assert (render.workspace.root / "run.sh").stat().st_mode & 0o100
+
+
+def test_errors_name_the_file(render: Any) -> None:
+    """Who has forty files wants to know which."""
+    with pytest.raises(TemplateRenderError, match=r"line 2, column 7.*\(in a/b\.txt\)"):
+        render({"a/b.txt": "one\n{% if %}"})
+
+
+@pytest.mark.parametrize("name", ["../../out", "a/../../../x"])
+def test_a_rendered_name_cannot_leave_the_workspace(render: Any, name: str) -> None:
+    """Values in names are input too."""
+    with pytest.raises(Forbidden, match="outside its parent"):
+        render({"${{ values.n }}": "x"}, {"n": name})
+
+
+def test_a_link_in_a_skeleton_is_not_followed(tmp_path: Path, render: Any) -> None:
+    """What a link points to is not part of the skeleton."""
+    source = tree(tmp_path / "source", {"a": "x"})
+    (source / "passwd").symlink_to("/etc/passwd")
+    (source / "etc").symlink_to("/etc")
+    assert render({}) == {"a": b"x"}
+
+
+def test_an_ambiguous_glob_is_refused() -> None:
+    """A glob cannot be made to run for ever."""
+    with pytest.raises(Invalid, match="too complex"):
+        SkeletonRules(copied=["**/a" * 30])

@@ -1,0 +1,189 @@
+"""Templates: which are valid, their form, their values, their place."""
+
+from typing import Any
+
+import pytest
+
+from services.scaffolder import templates
+from services.scaffolder.validation import check_input, problems
+from shared.contracts.errors import Invalid
+from tests.builders import template
+
+LOCATION = "backstage.io/managed-by-location"
+SOURCE = "backstage.io/source-location"
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    made = template("t")
+    *parents, last = path.split(".")
+    place: Any = made
+    for part in parents:
+        place = place[int(part)] if part.isdigit() else place[part]
+    place[last] = value
+    return made
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("apiVersion", "backstage.io/v1alpha1", "apiVersion"),
+        ("kind", "Component", "kind"),
+        ("spec.steps", [], "spec.steps"),
+        ("spec.steps", "x", "spec.steps"),
+        ("spec.steps.0.action", 5, r"spec.steps\[0\].action"),
+        ("spec.output", {"x": 5}, "spec.output.x"),
+        ("spec.parameters", "x", "spec.parameters"),
+        ("spec.type", "", "spec.type"),
+        ("spec.steps", [{"id": "a", "action": "x"}] * 2, "two steps have the id 'a'"),
+    ],
+)
+def test_an_invalid_template_is_told_its_field(
+    path: str, value: Any, words: str
+) -> None:
+    """The error names the field and the rule."""
+    with pytest.raises(Invalid, match=words):
+        templates.check(changed(path, value))
+
+
+def test_a_template_without_steps_is_refused() -> None:
+    """There is nothing to run."""
+    made = template("t")
+    del made["spec"]["steps"]
+    with pytest.raises(Invalid, match='spec: requires property "steps"'):
+        templates.check(made)
+
+
+def test_the_form_has_a_page_for_each_schema() -> None:
+    """Titles, descriptions, schemas and the words on the buttons."""
+    page = {"title": "Basics", "description": "d", "properties": {}}
+    made = template("t", parameters=[page, {}], presentation={"buttonLabels": {}})
+    made["metadata"]["description"] = "What it does"
+    form = templates.form(made)
+    assert form == {
+        "title": "t",
+        "description": "What it does",
+        "presentation": {"buttonLabels": {}},
+        "steps": [
+            {"title": "Basics", "description": "d", "schema": page},
+            {"title": "Please enter the following information", "schema": {}},
+        ],
+    }
+
+
+def test_a_single_page_needs_no_list() -> None:
+    """`parameters` may be one schema."""
+    assert (
+        len(templates.form(template("t", parameters={"properties": {}}))["steps"]) == 1
+    )
+
+
+def test_problems_say_what_clients_read() -> None:
+    """Path, message, rule and argument of each broken rule."""
+    schema = {"required": ["a"], "properties": {"b": {"type": "string"}}}
+    found = {problem["name"]: problem for problem in problems(schema, {"b": 5})}
+    assert found["required"]["message"] == 'requires property "a"'
+    assert found["required"]["argument"] == "a"
+    assert found["type"]["property"] == "instance.b"
+    assert found["type"]["stack"] == "instance.b is not of a type(s) string"
+
+
+def test_pages_are_checked_one_by_one() -> None:
+    """The first page that does not accept the values tells why."""
+    pages = [{"required": ["a"]}, {"required": ["b"]}]
+    made = template("t", parameters=pages)
+    assert templates.parameter_problems(made, {"a": 1})[0]["argument"] == "b"
+    assert templates.parameter_problems(made, {"a": 1, "b": 1}) == []
+
+
+def test_conditions_between_fields_are_checked() -> None:
+    """`dependencies` and `oneOf` decide what else is needed."""
+    page = {
+        "properties": {"database": {"type": "boolean"}},
+        "dependencies": {
+            "database": {
+                "oneOf": [
+                    {"properties": {"database": {"const": False}}},
+                    {
+                        "properties": {"database": {"const": True}},
+                        "required": ["retention"],
+                    },
+                ]
+            }
+        },
+    }
+    made = template("t", parameters=page)
+    assert templates.parameter_problems(made, {"database": False}) == []
+    assert templates.parameter_problems(made, {"database": True})
+
+
+def test_patterns_are_javascripts_and_cannot_run_away() -> None:
+    """A pattern means what it means in the browser; a runaway one is refused."""
+    assert problems({"pattern": "^a$"}, "a\n")
+    assert problems({"pattern": r"^\d+$"}, "12") == []
+    with pytest.raises(Invalid, match="pattern"):
+        problems({"pattern": "(a+)+$"}, "a" * 40 + "!")
+    with pytest.raises(Invalid, match="pattern"):
+        problems({"pattern": "("}, "a")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"type": "nosuch"}, {"$ref": "http://127.0.0.1:9/x"}, {"properties": 5}],
+)
+def test_a_broken_schema_is_no_crash(schema: Any) -> None:
+    """A schema that is none is the template's fault, and nothing is fetched for it."""
+    with pytest.raises(Invalid, match="schema"):
+        problems(schema, {"a": 1})
+
+
+def test_an_actions_input_is_told_every_rule() -> None:
+    """All that is wrong is said at once."""
+    schema = {
+        "type": "object",
+        "properties": {"message": {"type": "string"}},
+        "additionalProperties": False,
+    }
+    with pytest.raises(Invalid) as raised:
+        check_input("debug:log", schema, {"message": 5, "nope": 1})
+    assert "instance.message is not of a type(s) string" in str(raised.value)
+    assert 'additional property "nope"' in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        (
+            {LOCATION: "url:https://h/r/blob/main/t.yaml"},
+            "https://h/r/blob/main/t.yaml",
+        ),
+        ({LOCATION: "file:/srv/t.yaml"}, "file:///srv/t.yaml"),
+        (
+            {LOCATION: "url:https://h/t.yaml", SOURCE: "url:https://h/src/"},
+            "https://h/src/",
+        ),
+        (
+            {LOCATION: "url:https://h/t.yaml", SOURCE: "file:/etc/"},
+            "https://h/t.yaml",
+        ),
+        ({SOURCE: "file:/etc/"}, None),
+        ({}, None),
+    ],
+)
+def test_an_author_cannot_point_at_the_machines_files(
+    annotations: dict[str, str], expected: str | None
+) -> None:
+    """A `file:` place counts only where the catalog itself read the template."""
+    made = template("t", {"annotations": annotations})
+    assert templates.base_url(made) == expected
+
+
+def test_the_spec_of_a_run_is_frozen() -> None:
+    """Steps get ids and names; later changes of the template do not reach the run."""
+    made = template("t", steps=[{"action": "debug:log"}])
+    spec = templates.frozen_spec(made, {"a": 1}, {"ref": "user:default/ann"})
+    made["metadata"]["title"] = "changed"
+    assert spec["steps"] == [
+        {"action": "debug:log", "id": "step-1", "name": "debug:log"}
+    ]
+    assert "title" not in spec["templateInfo"]["entity"]["metadata"]
+    assert spec["templateInfo"]["entityRef"] == "template:default/t"

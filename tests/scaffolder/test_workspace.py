@@ -1,0 +1,69 @@
+"""The workspace: every way out is closed, and a file is there whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from services.scaffolder.workspace import (
+    FILE_LIMIT,
+    Workspace,
+    copy_tree,
+    safe_path,
+)
+from shared.contracts.errors import Forbidden, Invalid, TooLarge
+
+OUTSIDE = ["..", "../x", "a/../../x", "/etc/passwd", "a\0b", "..\\x", "./../x"]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = Workspace(tmp_path / "w")
+    made.prepare()
+    return made
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_paths_outside_are_refused(workspace: Workspace, path: str) -> None:
+    """No spelling of a path leads out of the workspace."""
+    with pytest.raises(Forbidden):
+        workspace.path(path)
+
+
+def test_links_outside_are_refused(workspace: Workspace, tmp_path: Path) -> None:
+    """A link that an action made is no way out either."""
+    (workspace.root / "out").symlink_to(tmp_path)
+    (workspace.root / "file").symlink_to("/etc/passwd")
+    for path in ("out/x", "out", "file"):
+        with pytest.raises(Forbidden):
+            workspace.path(path)
+
+
+def test_paths_inside_are_found(workspace: Workspace) -> None:
+    """Dots that stay inside are fine."""
+    root = workspace.root.resolve()
+    assert workspace.path("a/./b/../c") == root / "a/c"
+    assert safe_path(workspace.root, ".") == root
+
+
+def test_writing_leaves_no_half_files(workspace: Workspace) -> None:
+    """A file that cannot be written leaves nothing behind."""
+    workspace.write("a/b", b"x")
+    with pytest.raises(Invalid):
+        workspace.write("a/b/c", b"y")
+    with pytest.raises(Invalid):
+        workspace.write("a", b"y")
+    with pytest.raises(TooLarge):
+        workspace.write("big", b"x" * (FILE_LIMIT + 1))
+    assert workspace.files() == ["a/b"]
+
+
+def test_a_tree_is_copied_without_its_links(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Links are neither copied nor followed."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a").write_text("x")
+    (source / "b").symlink_to("/etc/passwd")
+    assert copy_tree(source, workspace, "into") == 1
+    assert workspace.files() == ["into/a"]
