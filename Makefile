@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 7007
 DATA ?= .callboard
 EXAMPLE ?= playhouse
+# More than the cores: most tests wait for an engine or a browser.
+WORKERS ?= 4
 ENV := .venv
 BIN := $(ENV)/bin
 REQUIREMENTS := requirements/all.txt requirements/uv.txt requirements/assets.txt
@@ -40,14 +42,14 @@ down: setup ## stop it
 
 test: setup-dev ## every test but the slow ones: units, services, journeys in a browser
 	@$(BIN)/python deploy/browser.py
-	@$(BIN)/python -m pytest -q -m "not slow and not faults"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow and not faults"
 
 check: setup-dev ## format, lint, types, layers, policies, unit and docs tests
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q -m "not slow and not faults and not browser" \
-		tests/shared tests/contracts tests/docs tests/policies
+		tests/shared tests/contracts tests/docs tests/gateway/test_policy.py
 
 fmt: setup-dev ## format and mend what can be mended
 	@$(BIN)/ruff format -q . && $(BIN)/ruff check --fix -q .

@@ -12,6 +12,8 @@ from shared.kit import mongo
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
+#: Folders whose tests share one running portal.
+WHOLE = ("e2e", "faults")
 _numbers = itertools.count(1)
 
 
@@ -85,3 +87,11 @@ def principal_headers(tokens: PrincipalTokens) -> Callable[..., dict[str, str]]:
         return {HEADER: tokens.sign(principal)}
 
     return headers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all journeys in one: one portal."""
+    for item in items:
+        path = item.path.relative_to(Path(__file__).parent)
+        group = path.parts[0] if path.parts[0] in WHOLE else str(path)
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from services.catalog.descriptor import documents, envelope, kinds
-from shared.contracts.errors import CallboardError
+from services.catalog.ingest import placeholders
+from shared.contracts.errors import CallboardError, Invalid
 
 LIMIT = 10 * 1024 * 1024
+#: What stands for a file that is elsewhere.
+ABSENT: dict[str, Any] = {"$text": "elsewhere", "$json": {}, "$yaml": {}}
 SUFFIXES = (".yaml", ".yml", ".json")
 #: In a folder only files of these names are taken for descriptors.
 NAMES = ("catalog-info", "all", "entities", "org", "template", "users", "groups")
@@ -63,6 +66,28 @@ def _check(file: Path, document: Any) -> Finding:
         ref = str(envelope.identify(document))
     except CallboardError as error:
         return Finding(file, None, error.message)
+    try:
+        document = placeholders.filled(document, _included(file, document))
+    except CallboardError as error:
+        return Finding(file, ref, error.message)
     entity = envelope.completed(document)
     broken = [*envelope.problems(entity), *kinds.problems(entity)]
     return Finding(file, ref, broken[0] if broken else None)
+
+
+def _included(file: Path, document: Any) -> dict[placeholders.Placeholder, Any]:
+    """What the placeholders of a document stand for, read from beside its file."""
+    found: dict[placeholders.Placeholder, Any] = {}
+    for name, target in placeholders.find(document):
+        if "://" in target:
+            # Only a portal can read it, by its integrations: taken as it should be.
+            found[name, target] = ABSENT[name]
+            continue
+        try:
+            body = (file.parent / target).read_bytes()
+            found[name, target] = placeholders.content(name, body)
+        except OSError as error:
+            found[name, target] = Invalid(f"cannot be read: {error.strerror}")
+        except CallboardError as error:
+            found[name, target] = error
+    return found

@@ -3,40 +3,77 @@
 It keeps about 5 MB per partition and forgets everything when it ends; whoever reads it
 resynchronises from the owners' snapshots. Run as `python -m deploy.embedded.broker
 ADDRESS_FILE`: the address appears in the file when the broker answers.
+
+The library in confluent-kafka's wheel is spoken to by its public C interface
+(rdkafka_mock.h): the Python client offers the cluster, but not the group delay, which
+by default would be three seconds of every start.
 """
 
+import ctypes
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
-from confluent_kafka import Producer
+import confluent_kafka
 
-START_SECONDS = 10
-#: Touched at start so that a consumer never meets a topic that does not exist yet.
 TOPICS = ("entity-changed", "docs-built", "template-run", "git-push")
+PARTITIONS = 4
+#: How long a group waits for more members before it shares out its partitions.
+GROUP_DELAY_MS = 100
+PRODUCER = 0
+WHERE = ("../confluent_kafka.libs/librdkafka*.so*", ".dylibs/librdkafka*.dylib")
+
+
+def library() -> Any:
+    """librdkafka as the installed wheel brings it, its functions declared."""
+    package = Path(confluent_kafka.__file__).parent
+    found = [path for pattern in WHERE for path in package.glob(pattern)]
+    if not found:
+        raise SystemExit("confluent-kafka's wheel brings no librdkafka here")
+    rdkafka = ctypes.CDLL(str(found[0]))
+    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+    for name, result, arguments in (
+        ("conf_new", pointer, []),
+        ("conf_set", number, [pointer, text, text, text, ctypes.c_size_t]),
+        ("new", pointer, [number, pointer, text, ctypes.c_size_t]),
+        ("mock_cluster_new", pointer, [pointer, number]),
+        ("mock_cluster_bootstraps", text, [pointer]),
+        ("mock_topic_create", number, [pointer, text, number, number]),
+        ("mock_group_initial_rebalance_delay_ms", None, [pointer, ctypes.c_int32]),
+    ):
+        function = getattr(rdkafka, f"rd_kafka_{name}")
+        function.restype, function.argtypes = result, arguments
+    return rdkafka
+
+
+def start() -> str:
+    """Start the cluster in this process; its address."""
+    rdkafka = library()
+    error = ctypes.create_string_buffer(512)
+    conf = rdkafka.rd_kafka_conf_new()
+    rdkafka.rd_kafka_conf_set(conf, b"log_level", b"3", error, len(error))
+    client = rdkafka.rd_kafka_new(PRODUCER, conf, error, len(error))
+    if not client:
+        raise SystemExit(f"librdkafka: {error.value.decode(errors='replace')}")
+    cluster = rdkafka.rd_kafka_mock_cluster_new(client, 1)
+    rdkafka.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, GROUP_DELAY_MS)
+    # Made now, so that a consumer never meets a topic that is not there yet.
+    for topic in TOPICS:
+        for name in (topic, f"{topic}.dead"):
+            rdkafka.rd_kafka_mock_topic_create(cluster, name.encode(), PARTITIONS, 1)
+    return str(rdkafka.rd_kafka_mock_cluster_bootstraps(cluster).decode())
 
 
 def main(address_file: Path) -> None:
     """Run until SIGTERM."""
     stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    client = Producer(
-        {
-            "bootstrap.servers": "embedded",
-            "test.mock.num.brokers": 1,
-            "log_level": 3,
-        }
-    )
-    brokers = client.list_topics(timeout=START_SECONDS).brokers.values()
-    broker = next(iter(brokers))
-    for topic in TOPICS:
-        client.list_topics(topic, timeout=START_SECONDS)
-        client.list_topics(f"{topic}.dead", timeout=START_SECONDS)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     written = address_file.with_suffix(".new")
-    written.write_text(f"{broker.host}:{broker.port}\n")
+    written.write_text(f"{start()}\n")
     written.rename(address_file)
     parent = os.getppid()
     # An orphan would hold its port for ever: it ends with whoever started it.

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -26,6 +27,8 @@ from deploy.embedded import engines
 from deploy.embedded.rundata import SERVICES, AlreadyRunning, RunData
 
 STOP_SECONDS = 8.0
+#: For services whose event log is gone: they cannot say goodbye to it.
+ORPHAN_SECONDS = 1.5
 POLL_SECONDS = 0.1
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
@@ -189,9 +192,10 @@ class Supervisor:
             self._schedule(name, -1)
             return
         # The embedded log comes back at another port: everybody must be told.
-        for service, pid in list(self._pids.items()):
-            del self._pids[service]
-            _terminate(pid)
+        waiting = dict(self._pids)
+        self._pids.clear()
+        _terminate_all(waiting.values(), ORPHAN_SECONDS)
+        for service in waiting:
             self._fork(service)
 
     def _tell(self) -> None:
@@ -216,14 +220,7 @@ class Supervisor:
         )
 
     def _end(self) -> None:
-        threads = [
-            threading.Thread(target=_terminate, args=(pid,))
-            for pid in self._pids.values()
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        _terminate_all(self._pids.values(), STOP_SECONDS)
         for engine in self._engines.values():
             engine.stop()
         self._data.run_file.unlink(missing_ok=True)
@@ -265,9 +262,18 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
-def _terminate(pid: int) -> None:
-    """End a child: politely, then not."""
-    deadline = time.monotonic() + STOP_SECONDS
+def _terminate_all(pids: Iterable[int], seconds: float) -> None:
+    """End children at the same time."""
+    threads = [threading.Thread(target=_terminate, args=(pid, seconds)) for pid in pids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _terminate(pid: int, seconds: float) -> None:
+    """End a child: politely for so many seconds, then not."""
+    deadline = time.monotonic() + seconds
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.kill(pid, number)

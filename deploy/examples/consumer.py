@@ -28,8 +28,11 @@ async def main() -> None:
         *TOPICS, bootstrap_servers=address, auto_offset_reset="earliest"
     ) as consumer:
         async for message in consumer:
-            event = json.loads(message.value)
-            data, what = event["data"], event["type"].removeprefix("callboard.")
+            try:
+                event = json.loads(message.value)
+                data, what = event["data"], event["type"].removeprefix("callboard.")
+            except (ValueError, KeyError, TypeError):
+                continue  # what is no event is of no interest here, and ends nothing
             kind = data.get("entity_ref", "").partition(":")[0]
             actor = data.get("actor") or data.get("created_by") or "the portal"
             counts[f"{what:28} {kind:10} {actor}"] += 1

@@ -15,6 +15,7 @@ from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.discovery import Provider
 from services.catalog.handlers.known import Known
 from services.catalog.handlers.pushes import merged, pushed
+from services.catalog.handlers.recent import Recent
 from services.catalog.model import parse_location
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
@@ -70,8 +71,9 @@ def revision_in(record: Record) -> int:
 class Following:
     """Keeps what this process knows current with what others wrote."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, recent: Recent) -> None:
         self._catalog = catalog
+        self._recent = recent
         self._again: set[str] = set()
         self._started = False
         self._task: asyncio.Task[None] | None = None
@@ -98,6 +100,11 @@ class Following:
             if revision_in(record) > self._known.revision(record.key)
         }
         await self._learn(sorted(newer))
+        await self._recent.hear(
+            record.value
+            for record in records
+            if not self._recent.changes.holds(record.key, revision_in(record))
+        )
 
     async def gap(self) -> None:
         """Messages may have been missed: compare all revisions with the store's."""
@@ -111,6 +118,8 @@ class Following:
             if there.get(ref, 0) != self._known.revision(ref)
         ]
         await self._learn(sorted(differing))
+        held = (self._known.get(ref) for ref in differing)
+        await self._recent.fill(stored for stored in held if stored is not None)
 
     async def _learn(self, refs: Sequence[str]) -> None:
         for start in range(0, len(refs), LOAD):

@@ -109,6 +109,15 @@ class EntityStore(Protocol):
         """Revisions, newest first, below `before`; and how many there are in all."""
 
 
+class RevisionLog(Protocol):
+    """The events of past changes."""
+
+    async def events(
+        self, wanted: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], str]:
+        """The event (its JSON) of each (ref, revision) that is kept."""
+
+
 class RootStore(Protocol):
     """The roots: registered, configured and discovered locations."""
 

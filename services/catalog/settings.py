@@ -19,6 +19,9 @@ class Settings(ServiceSettings):
         default=4, gt=0, validation_alias="CALLBOARD_CATALOG_SCAN_AT_ONCE"
     )
 
+    #: The consumer group that shares the work of pushes among processes.
+    group: str = Field(default="catalog", validation_alias="CALLBOARD_CATALOG_GROUP")
+
     @property
     def mirrors_folder(self) -> Path:
         """Where this service keeps its mirrors of repositories."""

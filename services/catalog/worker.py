@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from services.catalog.events import Following, Pushes
 from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.recent import Recent, newest_of
 from services.catalog.handlers.scanning import Wanted, begin, scan
+from services.catalog.model import StoredEntity
 from services.catalog.settings import Settings
 from services.catalog.store.entities import MongoEntityStore
 from shared.contracts.errors import CallboardError, Unavailable
@@ -32,6 +34,7 @@ class Work:
     wanted: Wanted
     store: MongoEntityStore
     relay: Relay
+    recent: Recent
     kafka: KafkaBus | None
     loaded: bool = False
     #: Set once what the configuration wants has been read for the first time.
@@ -61,19 +64,24 @@ class Work:
         known = self.catalog.known
         for root in await self.catalog.roots.every():
             known.put_root(root)
+        newest: list[StoredEntity] = []
         async for batch in self.store.every():
             await known.show_all(batch)
+            newest = newest_of([*newest, *batch])
+        await self.recent.fill(newest)
         log.info("catalog_loaded", entities=len(known), roots=len(known.roots))
 
     async def _listen(self, stack: AsyncExitStack, kafka: KafkaBus) -> None:
         bootstrap = self.settings.kafka
-        following = await stack.enter_async_context(Following(self.catalog))
+        following = await stack.enter_async_context(
+            Following(self.catalog, self.recent)
+        )
         self.following = LiveReader(
             bootstrap, [ENTITY_CHANGED], following.batch, on_gap=following.gap
         )
         await stack.enter_async_context(self.following)
         handlers = {GIT_PUSH: Pushes(self.catalog, self.wanted.providers)}
-        self.pushes = SharedWork(NAME, bootstrap, handlers, kafka)
+        self.pushes = SharedWork(self.settings.group, bootstrap, handlers, kafka)
         await stack.enter_async_context(self.pushes)
 
     async def _begin(self) -> None:

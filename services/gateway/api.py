@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
-from starlette.routing import Mount
 
 from services.gateway.callers import asker
-from services.gateway.documents import VERSION, asyncapi, schema, schema_types
+from services.gateway.documents import asyncapi, schema, schema_types
 from services.gateway.model import Identity
+from services.gateway.openapi import ApiDocument
+from shared.kit.openapi import own_part
 from shared.kit.web import json_response, run_checks
 
 StatusReport = Callable[[], Awaitable[Any]]
@@ -34,18 +34,16 @@ def health_router(app: FastAPI) -> APIRouter:
     return router
 
 
-def documents_router(app: FastAPI, brokers: Mapping[str, str]) -> APIRouter:
+def documents_router(
+    app: FastAPI, brokers: Mapping[str, str], whole: ApiDocument
+) -> APIRouter:
     """The public contracts; they are no secret."""
     router = APIRouter(prefix="/api", tags=["contracts"])
 
     @router.get("/openapi.json")
     async def openapi() -> Response:
-        """OpenAPI of what the gateway answers itself."""
-        # The portal is mounted: its pages are no API.
-        routes = [route for route in app.routes if not isinstance(route, Mount)]
-        return json_response(
-            get_openapi(title="Callboard", version=VERSION, routes=routes)
-        )
+        """OpenAPI of the whole public API. Services that are away are left out."""
+        return json_response(await whole.body(own_part(app)))
 
     @router.get("/asyncapi.json")
     async def events() -> Response:

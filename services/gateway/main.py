@@ -20,6 +20,7 @@ from services.gateway.catalog import OWN
 from services.gateway.forward.front import Front
 from services.gateway.identity.api import make_routers as identity_routers
 from services.gateway.model import PolicyInput
+from services.gateway.openapi import ApiDocument
 from services.gateway.policy.api import make_router as policy_router
 from services.gateway.portal.router import make_portal
 from services.gateway.ports import Policy
@@ -145,7 +146,9 @@ def _routers(
             last,
         ),
         stream_router(house.hub),
-        documents_router(app, {"events": settings.kafka}),
+        documents_router(
+            app, {"events": settings.kafka}, ApiDocument(house.api, assembly.PLUGINS)
+        ),
         status_router(report),
     ]
 

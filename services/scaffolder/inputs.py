@@ -4,6 +4,7 @@ An expression that cannot be rendered is left as its own text (Backstage does so
 templates rely on it); only exceeding a limit ends the run.
 """
 
+from collections.abc import Callable as Function
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,41 +16,42 @@ from services.scaffolder.dialect.values import UNDEFINED, Callable
 _SECONDS = 10.0
 
 
-def rendered(dialect: Dialect, value: Any, context: Mapping[str, Any]) -> Any:
+def rendered(
+    dialect: Dialect,
+    value: Any,
+    context: Mapping[str, Any],
+    trace: list[str] | None = None,
+) -> Any:
     """A JSON value with its expressions replaced; undefined members are dropped.
+
+    `trace` is given the texts that expressions gave, in order.
 
     Raises:
         TemplateLimitError: if it takes too much work.
     """
-    return _rendered(dialect, value, context, Budget(seconds=_SECONDS))
+    budget = Budget(seconds=_SECONDS)
+
+    def text(source: str) -> Any:
+        try:
+            return dialect.value(source, context, budget=budget, trace=trace)
+        except TemplateLimitError:
+            raise
+        except TemplateRenderError:
+            return source
+
+    return _mapped(value, text)
 
 
-def _rendered(
-    dialect: Dialect, value: Any, context: Mapping[str, Any], budget: Budget
-) -> Any:
+def _mapped(value: Any, text: Function[[str], Any]) -> Any:
     if isinstance(value, str):
-        return _text(dialect, value, context, budget)
+        return text(value)
     if isinstance(value, list):
-        items = [_rendered(dialect, item, context, budget) for item in value]
+        items = [_mapped(item, text) for item in value]
         return [None if item is UNDEFINED else item for item in items]
     if isinstance(value, dict):
-        members = {
-            key: _rendered(dialect, item, context, budget)
-            for key, item in value.items()
-        }
+        members = {key: _mapped(item, text) for key, item in value.items()}
         return {key: item for key, item in members.items() if item is not UNDEFINED}
     return value
-
-
-def _text(
-    dialect: Dialect, text: str, context: Mapping[str, Any], budget: Budget
-) -> Any:
-    try:
-        return dialect.value(text, context, budget=budget)
-    except TemplateLimitError:
-        raise
-    except TemplateRenderError:
-        return text
 
 
 def has_template(dialect: Dialect, value: Any) -> bool:

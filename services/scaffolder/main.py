@@ -42,9 +42,15 @@ NAME = "scaffolder"
 
 
 def create_app(
-    settings: Settings | None = None, *, catalog: Catalog | None = None
+    settings: Settings | None = None,
+    *,
+    catalog: Catalog | None = None,
+    listens: bool = True,
 ) -> FastAPI:
-    """The scaffolder; `catalog` takes the place of the real one over HTTP."""
+    """The scaffolder; `catalog` takes the place of the real one over HTTP.
+
+    Without `listens` it does not hear of runs created elsewhere: it looks for them.
+    """
     settings = settings or Settings()
     config = load_config(settings.config, os.environ)
     secret = settings.service_secret.get_secret_value()
@@ -55,7 +61,7 @@ def create_app(
             calls = ServiceCalls(secret, NAME, settings.urls())
             await stack.enter_async_context(calls)
             owner = catalog or CatalogOverHttp(calls)
-            await _open(stack, app, settings, config, owner)
+            await _open(stack, app, settings, config, owner, listens=listens)
             yield
 
     app = make_app(NAME, lifespan=lifespan)
@@ -71,6 +77,8 @@ async def _open(
     settings: Settings,
     config: PortalConfig,
     catalog: Catalog,
+    *,
+    listens: bool,
 ) -> None:
     """Start everything, in the order in which it is needed."""
     bus = await stack.enter_async_context(KafkaBus(settings.kafka))
@@ -86,9 +94,12 @@ async def _open(
     scenes = Scenes(registry.load(), tools, vault, settings.workspaces, environment)
     signals = Signals()
     pool = _pool(stack, settings, config, scenes, store, signals)
+    if listens:
+        work = shared_work(settings.kafka, bus, pool.offer)
+        await stack.enter_async_context(work)
+        app.state.checks["events"] = work.check
+    # Last in, first out: runs are given back before anything takes its time to close.
     await stack.enter_async_context(pool)
-    work = shared_work(settings.kafka, bus, pool.offer)
-    await stack.enter_async_context(work)
     keeping = Keeping(settings.workspaces, store, keep_hours=settings.keep_hours)
     await stack.enter_async_context(keeping)
 
@@ -96,11 +107,7 @@ async def _open(
         measures.OUTBOX.set(await relay.depth())
         measures.RUNNING.set(pool.running)
 
-    app.state.checks |= {
-        "documents": documents,
-        "events": work.check,
-        "runs": pool.check,
-    }
+    app.state.checks |= {"documents": documents, "runs": pool.check}
     app.state.rooms = Rooms(
         catalog=catalog,
         store=store,

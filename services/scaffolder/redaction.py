@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -83,17 +83,15 @@ def texts(value: Any) -> Iterable[str]:
         yield str(value)
 
 
-def differing(with_secrets: Any, without: Any) -> Iterable[str]:
-    """The texts of the first value that are others in the second: made of secrets."""
-    if isinstance(with_secrets, Mapping) and isinstance(without, Mapping):
-        for key, item in with_secrets.items():
-            yield from differing(item, without.get(key))
-    elif (
-        isinstance(with_secrets, list)
-        and isinstance(without, list)
-        and len(with_secrets) == len(without)
-    ):
-        for left, right in zip(with_secrets, without, strict=True):
-            yield from differing(left, right)
-    elif with_secrets != without:
-        yield from texts(with_secrets)
+def derived(with_secrets: Sequence[str], without: Sequence[str]) -> Iterable[str]:
+    """What expressions gave only because of the secrets: the texts that differ.
+
+    Both are the texts that the expressions of one input gave, in order.
+    """
+    if len(with_secrets) != len(without):
+        # A condition or loop hangs on a secret: whatever is new may be made of it.
+        known = set(without)
+        return [text for text in with_secrets if text not in known]
+    return [
+        text for text, other in zip(with_secrets, without, strict=True) if text != other
+    ]

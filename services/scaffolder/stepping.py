@@ -12,7 +12,7 @@ from services.scaffolder.dialect import json_text
 from services.scaffolder.dialect.template import Dialect
 from services.scaffolder.journal import Journal
 from services.scaffolder.model import StepRecord, Task
-from services.scaffolder.redaction import Redactor, differing
+from services.scaffolder.redaction import Redactor, derived
 from services.scaffolder.registry import Registry
 from services.scaffolder.workspace import Workspace
 from shared.contracts.errors import CallboardError, Invalid
@@ -60,11 +60,15 @@ class RunScene:
             made["secrets"] = dict(self.secrets)
         return made
 
-    async def rendered(self, value: Any, context: Mapping[str, Any]) -> Any:
+    async def rendered(
+        self, value: Any, context: Mapping[str, Any], trace: list[str] | None = None
+    ) -> Any:
         """`value` rendered, beside the event loop: a template may take its time."""
         if not inputs.has_template(self.dialect, value):
             return value
-        return await asyncio.to_thread(inputs.rendered, self.dialect, value, context)
+        return await asyncio.to_thread(
+            inputs.rendered, self.dialect, value, context, trace
+        )
 
     @property
     def has_failed(self) -> bool:
@@ -160,10 +164,13 @@ class StepRun:
         """The step's input; what secrets made of it is secret from now on."""
         scene, given = self._scene, self._step.get("input") or {}
         context = {**scene.context(secret=True), **more}
-        made = await scene.rendered(given, context)
+        gave: list[str] = []
+        made = await scene.rendered(given, context, gave)
         if scene.secrets or context["environment"]["secrets"]:
             bare = {**scene.context(), **more, "secrets": {}}
-            scene.redactor.add(differing(made, await scene.rendered(given, bare)))
+            gave_bare: list[str] = []
+            await scene.rendered(given, bare, gave_bare)
+            scene.redactor.add(derived(gave, gave_bare))
         if not isinstance(made, dict):
             raise Invalid(f"input: the input of step {self._record.id} is no object")
         return made

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from services.search import handlers
 from services.search.alias import Alias
 from services.search.conditions import Condition, criteria_condition
+from services.search.described import OPERATIONS
 from services.search.highlight import Tags
 from services.search.measures import QUERY_SECONDS
 from services.search.model import Found, Hit, Sum
@@ -41,6 +42,7 @@ LONGEST_KEPT = 100_000
 def add_routes(app: FastAPI) -> None:
     """`app.state` must hold `alias`, `owners`, `tags` and `tokens`."""
     app.state.answers = Answers()
+    app.state.described = OPERATIONS
     app.add_route("/query", query, methods=["GET"])
     app.add_route("/suggest", suggest, methods=["GET"])
     app.add_route("/snapshot/checksum", checksum, methods=["GET"])

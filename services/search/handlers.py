@@ -1,5 +1,6 @@
 """What search does: takes what the owners say, answers questions, suggests."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from services.search.alias import Alias
@@ -27,7 +28,8 @@ async def take_entities(alias: Alias, batch: Sequence[Envelope]) -> int:
     Raises:
         Invalid: if an event is none of the catalog's, or breaks its model.
     """
-    return await alias.apply([entity_change(envelope) for envelope in batch])
+    changes = await asyncio.to_thread(lambda: [entity_change(each) for each in batch])
+    return await alias.apply(changes)
 
 
 def entity_change(envelope: Envelope) -> EntityPut | EntityGone:

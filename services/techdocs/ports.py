@@ -54,6 +54,10 @@ class Sources(Protocol):
 class Generator(Protocol):
     """Turns prepared sources into a site, apart from this process."""
 
+    async def warm_up(self) -> None:
+        """Load what a job needs, so that the next one need not wait."""
+        ...
+
     async def generate(self, job: Job, say: Say) -> Generated:
         """Run one job; Invalid with the reason if it may not or cannot be built."""
         ...

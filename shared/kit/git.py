@@ -25,6 +25,8 @@ from shared.kit.giturls import GitTarget, parse_url
 NOBODY = "0" * 40
 TREE_LIMIT = 200 * 1024 * 1024
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
+#: In names that are fit for addresses, but not for a folder `NAME.git` of a host.
+UNFIT = re.compile(r"/|\.\.|(\.git|\.lock|\.)$")
 REF = re.compile(r"(?!-)[\w][\w./+@-]*")
 
 
@@ -193,9 +195,10 @@ class RepositoryMirrors:
             raise Invalid(
                 f"{host}: repositories can be made at hosts of type local only"
             )
-        if not NAME.fullmatch(repository) or "/" in repository or ".." in repository:
+        if not NAME.fullmatch(repository) or UNFIT.search(repository):
             raise Invalid(
-                f"repository: {repository!r} may hold letters, digits and -_."
+                f"repository: {repository!r} may hold letters, digits and -_. and "
+                "must not end in .git or .lock"
             )
         path = integration.directory / f"{repository}.git"
         if path.exists():

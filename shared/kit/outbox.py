@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
+import orjson
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
@@ -90,7 +91,7 @@ class Relay:
     async def _publish(self, documents: Sequence[dict[str, Any]]) -> int:
         if self._before is not None:
             await self._before(documents)
-        events = [e for document in documents for e in document.get("pending", ())]
+        events = [_event(e) for held in documents for e in held.get("pending", ())]
         await self._bus.publish_many(
             (event["topic"], event["key"], _wire(event["value"])) for event in events
         )
@@ -108,12 +109,23 @@ class Relay:
             except (CallboardError, PyMongoError) as error:
                 self._log.warning("outbox_waits", error=str(error))
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            except Exception:  # noqa: BLE001 - the edge: a silent end would lose events
+                self._log.exception("outbox_failed")
+                wait = LONGEST_WAIT_SECONDS
             # Not `wait_for`: in Python 3.11 it may lose a cancellation that meets its
             # result (python/cpython#86296), and this task would never end.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
             self._wake.clear()
+
+
+def _event(waiting: Any) -> Mapping[str, Any]:
+    """A pending event; the embedded store makes text of what is `$push`ed."""
+    found: Mapping[str, Any] = (
+        orjson.loads(waiting) if isinstance(waiting, str) else waiting
+    )
+    return found
 
 
 def _wire(value: Any) -> bytes:
@@ -126,8 +138,11 @@ def _cleared(document: Document) -> UpdateOne:
     A newer write has one event more, or others: the size and the last id tell. Then
     the next round publishes what it holds (again, in part: at least once).
     """
-    ids = [event["id"] for event in document.get("pending", ())]
-    filters: dict[str, Any] = {"_id": document["_id"], "pending": {"$size": len(ids)}}
-    if ids:
-        filters["pending.id"] = ids[-1]
+    pending = document.get("pending", ())
+    size: dict[str, Any] = {"$size": len(pending)}
+    filters: dict[str, Any] = {"_id": document["_id"], "pending": size}
+    if pending and isinstance(pending[-1], str):
+        size["$all"] = [pending[-1]]
+    elif pending:
+        filters["pending.id"] = pending[-1]["id"]
     return UpdateOne(filters, {"$set": {"pending": []}, "$unset": {"unsent": ""}})

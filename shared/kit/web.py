@@ -23,7 +23,7 @@ from shared.contracts.errors import (
     Unauthenticated,
     Unavailable,
 )
-from shared.kit import logs
+from shared.kit import logs, openapi
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
 
 Check = Callable[[], Awaitable[None]]
@@ -82,6 +82,10 @@ def _health(app: FastAPI) -> None:
             "checks": found,
         }
         return json_response(body, status=200 if ready else 503)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def described() -> Response:
+        return json_response(openapi.own_part(app))
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

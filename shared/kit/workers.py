@@ -8,12 +8,12 @@ then.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import faust
 import yarl
-from faust.contrib.asgi import faust_app_running
+from faust.contrib.asgi import bind_to_running_loop
 from faust.transport.drivers import aiokafka as driver
 
 from shared.contracts.envelope import Envelope, to_bytes
@@ -26,6 +26,11 @@ Handler = Callable[[Sequence[Envelope]], Awaitable[None]]
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
 KEPT_BYTES = 64 * 1024
+#: How long a group waits for a member that was killed: Kafka's own least. Faust's 60 s
+#: would be what every restarted process waits for its work.
+SESSION_SECONDS = 6.0
+HEARTBEAT_SECONDS = 1.0
+LEAVE_SECONDS = 2.0
 
 
 class _PromptThread(driver.AIOKafkaConsumerThread):
@@ -45,6 +50,24 @@ class _PromptConsumer(driver.Consumer):
 
 class _PromptTransport(driver.Transport):
     Consumer = _PromptConsumer
+
+
+@contextlib.asynccontextmanager
+async def _running(app: Any) -> AsyncIterator[None]:
+    """A started Faust app, stopped in any case: also when starting was cancelled.
+
+    Faust's own helper does not stop an app whose start did not end, and its consumer's
+    thread then keeps the process alive.
+    """
+    bind_to_running_loop(app)
+    app.finalize()
+    try:
+        await app.start()
+        yield
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await app.stop()
 
 
 class SharedWork:
@@ -75,6 +98,7 @@ class SharedWork:
         self._tries = tries
         self._task: asyncio.Task[None] | None = None
         self._log = logs.get_logger(name)
+        self._leaving = asyncio.Event()
         #: Set once the group is joined.
         self.joined = asyncio.Event()
 
@@ -83,9 +107,15 @@ class SharedWork:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._task is None:
+            return
+        self._leaving.set()
+        if self.joined.is_set():
+            # Told to leave, a member hands its partitions over at once; cancelled, it
+            # would keep the group waiting for its session to end.
+            await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def check(self) -> None:
         """Raise Unavailable unless the worker is in its group."""
@@ -94,11 +124,11 @@ class SharedWork:
 
     async def _run(self) -> None:
         wait = FIRST_WAIT_SECONDS
-        while True:
+        while not self._leaving.is_set():
             try:
-                async with faust_app_running(self._app()):
+                async with _running(self._app()):
                     self.joined.set()
-                    await asyncio.Event().wait()
+                    await self._leaving.wait()
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - Faust fails in many ways
@@ -122,6 +152,9 @@ class SharedWork:
             stream_wait_empty=False,
             broker_commit_every=1000,
             broker_commit_interval=0.5,
+            broker_session_timeout=SESSION_SECONDS,
+            broker_rebalance_timeout=SESSION_SECONDS,
+            broker_heartbeat_interval=HEARTBEAT_SECONDS,
             consumer_auto_offset_reset="earliest",
         )
         app.transport = _PromptTransport([url], app, loop=asyncio.get_running_loop())

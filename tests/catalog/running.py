@@ -1,6 +1,7 @@
 """A catalog of one's own for a test: real store, real files, real Git."""
 
 import subprocess
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,6 @@ from shared.kit.bus import MemoryBus
 from tests.conftest import SECRET
 from tests.waiting import until
 
-HOST = "git.example.org"
 NOWHERE = "http://127.0.0.1:1"
 EVERY_KIND = (
     "[Component, API, Resource, System, Domain, Group, User, Location, Template]"
@@ -104,6 +104,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """A catalog that has read what its configuration wants; with `kafka` it hears."""
     bus = None if "kafka" in more else MemoryBus()
+    more.setdefault("group", f"catalog-{uuid.uuid4().hex[:8]}")
     app = create_app(settings_of(data, config, **more), database=database, bus=bus)
     async with app.router.lifespan_context(app):
         started = Running(app, bus or MemoryBus())
@@ -132,22 +133,26 @@ def pointing(name: str, *targets: str, **spec: Any) -> dict[str, Any]:
 
 
 class Host:
-    """A Git host of type `local`, with a working copy of each repository."""
+    """A Git host of type `local`, with a working copy of each repository.
+
+    Its name is its own: pushes of other tests, which the log still has, are not to it.
+    """
 
     def __init__(self, data: Path) -> None:
+        self.name = f"git-{uuid.uuid4().hex[:8]}.example.org"
         self.bare = data / "git"
         self.copies = data / "copies"
         self.bare.mkdir()
 
     def config(self, rest: str = OPEN) -> str:
         return (
-            f"{rest}integrations:\n  local:\n    - host: {HOST}\n"
+            f"{rest}integrations:\n  local:\n    - host: {self.name}\n"
             f"      directory: {self.bare}\n"
         )
 
     def discovering(self) -> str:
         return self.config(
-            f"{OPEN}  providers:\n    git:\n      all:\n        host: {HOST}\n"
+            f"{OPEN}  providers:\n    git:\n      all:\n        host: {self.name}\n"
         )
 
     def commit(
@@ -172,7 +177,7 @@ class Host:
         return run("git", "rev-parse", "HEAD", cwd=copy)
 
     def url(self, repository: str, path: str = "catalog-info.yaml") -> str:
-        return f"https://{HOST}/{repository}/blob/main/{path}"
+        return f"https://{self.name}/{repository}/blob/main/{path}"
 
 
 def run(*command: Any, cwd: Path | None = None) -> str:

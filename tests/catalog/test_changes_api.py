@@ -95,14 +95,14 @@ async def test_refresh_and_delete_ask_the_decision_about_this_entity(
             body = {"entityRef": f"component:{name}"}
             answer = await catalog.ask("POST", "/refresh", body, BO)
             assert answer.status_code == status, name
-        write(data, "all.yaml", "")
         for name, status in [("own", 204), ("foreign", 403), ("hidden", 204)]:
             found = await catalog.entity(f"component:default/{name}")
             assert found is not None
             path = f"/entities/by-uid/{found['metadata']['uid']}"
             answer = await catalog.ask("DELETE", path, principal=BO)
             assert answer.status_code == status, name
-        assert await catalog.entity("component:default/hidden") is not None
+        assert len(await catalog.history("component:default/own")) == 3
+        assert len(await catalog.history("component:default/hidden")) == 1
 
 
 async def test_a_deleted_entity_comes_back_while_its_source_has_it(
@@ -124,12 +124,13 @@ async def test_a_deleted_entity_comes_back_while_its_source_has_it(
         assert [item["deleted"] for item in told] == [False, True, False]
         assert (await catalog.ask("DELETE", path)).status_code == 204
         await catalog.work.relay.drain()
-        kinds = [
-            event.type.split(".")[2]
+        # At least once: the same event may come twice, by the same id.
+        kinds = {
+            event.id: event.type.split(".")[2]
             for event in catalog.bus.envelopes()
             if event.subject == "component:default/web"
-        ]
-        assert kinds == ["created", "deleted", "created"]
+        }
+        assert list(kinds.values()) == ["created", "deleted", "created"]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ async def test_a_location_is_analysed(database: Any, data: Path) -> None:
     async with running(database, data, host.config()) as catalog:
 
         async def analysed(repository: str, **more: Any) -> Any:
-            target = f"https://git.example.org/{repository}"
+            target = f"https://{host.name}/{repository}"
             body = {"location": {"type": "url", "target": target}, **more}
             return (await catalog.ask("POST", "/analyze-location", body)).json()
 

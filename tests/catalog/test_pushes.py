@@ -14,7 +14,7 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH, dead
 from shared.kit.bus import KafkaBus, LiveReader, Record
 from tests import builders
-from tests.catalog.running import HOST, Host, Running, pointing, running, write
+from tests.catalog.running import Host, Running, pointing, running, write
 from tests.waiting import until
 
 FILE = "catalog-info.yaml"
@@ -25,18 +25,14 @@ def host(data: Path) -> Host:
     return Host(data)
 
 
-@pytest.fixture
-async def bus(kafka: str) -> AsyncIterator[KafkaBus]:
-    async with KafkaBus(kafka) as bus:
-        yield bus
-
-
-def event(repository: str, *paths: str, **more: Any) -> RepositoryPushed:
+def event(
+    repository: str, *paths: str, at: str = "git.example.org", **more: Any
+) -> RepositoryPushed:
     given: dict[str, Any] = {
         "provider": "gitea",
-        "host": HOST,
+        "host": at,
         "repository": repository,
-        "url": f"https://{HOST}/{repository}",
+        "url": f"https://{at}/{repository}",
         "ref": "refs/heads/main",
         "before": "1" * 40,
         "after": "2" * 40,
@@ -49,12 +45,24 @@ def event(repository: str, *paths: str, **more: Any) -> RepositoryPushed:
     return RepositoryPushed(**given)
 
 
-async def push(bus: KafkaBus, repository: str, *paths: str, **more: Any) -> None:
-    """Tell of a push, as the gateway does."""
-    payload = event(repository, *paths, **more)
-    key = f"{HOST}/{repository}"
-    envelope = Envelope.of(payload, source="/gateway", subject=key)
-    await bus.publish(GIT_PUSH, key, envelope.to_bytes())
+class Pushing:
+    """Tells of pushes, as the gateway does."""
+
+    def __init__(self, bus: KafkaBus, host: Host) -> None:
+        self.bus = bus
+        self.host = host
+
+    async def __call__(self, repository: str, *paths: str, **more: Any) -> None:
+        payload = event(repository, *paths, at=self.host.name, **more)
+        key = f"{self.host.name}/{repository}"
+        envelope = Envelope.of(payload, source="/gateway", subject=key)
+        await self.bus.publish(GIT_PUSH, key, envelope.to_bytes())
+
+
+@pytest.fixture
+async def push(kafka: str, host: Host) -> AsyncIterator[Pushing]:
+    async with KafkaBus(kafka) as bus:
+        yield Pushing(bus, host)
 
 
 async def hearing(catalog: Running) -> None:
@@ -67,7 +75,7 @@ async def owner(catalog: Running, name: str) -> str | None:
 
 
 async def test_a_push_is_visible_at_once_with_its_commit(
-    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
     """The entity shows the change, its history says who changed what and why."""
     host.commit("web", {FILE: builders.component("web")})
@@ -77,7 +85,7 @@ async def test_a_push_is_visible_at_once_with_its_commit(
         changed = {FILE: builders.component("web", owner="team-b")}
         commit = host.commit("web", changed, "Hand over to team B")
         start = time.monotonic()
-        await push(bus, "web", FILE)
+        await push("web", FILE)
 
         async def shown() -> bool:
             return await owner(catalog, "web") == "team-b"
@@ -92,13 +100,13 @@ async def test_a_push_is_visible_at_once_with_its_commit(
     assert cause == {
         "kind": "push",
         "location": f"url:{host.url('web')}",
-        "repository": f"{HOST}/web",
+        "repository": f"{host.name}/web",
         "commit": commit,
         "subject": "Hand over to team B",
         "author": "Bo Example",
     }
     assert found is not None
-    root = f"https://{HOST}/web"
+    root = f"https://{host.name}/web"
     assert found["metadata"]["annotations"] == {
         "backstage.io/managed-by-location": f"url:{root}/blob/main/{FILE}",
         "backstage.io/managed-by-origin-location": f"url:{root}/blob/main/{FILE}",
@@ -109,29 +117,30 @@ async def test_a_push_is_visible_at_once_with_its_commit(
 
 
 async def test_a_repository_comes_and_goes_with_its_descriptor(
-    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
     """Nobody registers anything: a push that brings a descriptor is enough."""
     async with running(database, data, host.discovering(), kafka=kafka) as catalog:
         await hearing(catalog)
         host.commit("new", {"readme.md": "# new"})
-        await push(bus, "new", "readme.md")
+        await push("new", "readme.md")
         host.commit("new", {FILE: builders.component("new")})
-        await push(bus, "new", FILE)
+        await push("new", FILE)
         await until(lambda: owner(catalog, "new"), what="the new entity")
         assert (await catalog.ask("GET", "/locations")).json() == []
         host.commit("new", {FILE: None})
-        await push(bus, "new", FILE)
+        await push("new", FILE)
 
         async def gone() -> bool:
             return await catalog.refs() == set()
 
         await until(gone, what="the entity is gone")
-        assert catalog.work.catalog.known.roots == {}
+        roots = catalog.work.catalog.known.roots
+        await until(lambda: not roots, what="the root is gone")
 
 
 async def test_included_and_named_files_are_watched_too(
-    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
     """A push to a placeholder's file, a target, or a missing one refreshes."""
     api = builders.api("orders", definition={"$text": "./api/openapi.yaml"})
@@ -148,7 +157,7 @@ async def test_included_and_named_files_are_watched_too(
         everything = {"api:orders", "location:more", "component:there"}
         assert await catalog.refs() == {*everything, "component:any-a"}
         host.commit("web", {"api/openapi.yaml": "two"})
-        await push(bus, "web", "api/openapi.yaml")
+        await push("web", "api/openapi.yaml")
 
         async def included() -> bool:
             found = await catalog.entity("api:default/orders")
@@ -156,13 +165,13 @@ async def test_included_and_named_files_are_watched_too(
 
         await until(included, what="the included file")
         host.commit("web", {"sub/missing.yaml": builders.component("found")})
-        await push(bus, "web", "sub/missing.yaml")
+        await push("web", "sub/missing.yaml")
         await until(lambda: owner(catalog, "found"), what="the missing file")
         host.commit("web", {"any/b.yaml": builders.component("any-b")})
-        await push(bus, "web", "any/b.yaml")
+        await push("web", "any/b.yaml")
         await until(lambda: owner(catalog, "any-b"), what="what matches newly")
         host.commit("web", {"sub/there.yaml": None})
-        await push(bus, "web", "sub/there.yaml")
+        await push("web", "sub/there.yaml")
 
         async def without() -> bool:
             return "component:there" not in await catalog.refs()
@@ -171,21 +180,21 @@ async def test_included_and_named_files_are_watched_too(
 
 
 async def test_only_what_a_push_touched_is_read(
-    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
     """Other branches and other files change nothing; unknown paths mean all."""
     host.commit("web", {FILE: builders.component("web")})
     async with running(database, data, host.discovering(), kafka=kafka) as catalog:
         await hearing(catalog)
         host.commit("web", {FILE: builders.component("web", owner="team-b")})
-        await push(bus, "web", FILE, ref="refs/heads/other")
-        await push(bus, "web", FILE, ref="refs/tags/main")
-        await push(bus, "web", "readme.md")
+        await push("web", FILE, ref="refs/heads/other")
+        await push("web", FILE, ref="refs/tags/main")
+        await push("web", "readme.md")
         host.commit("last", {FILE: builders.component("last")})
-        await push(bus, "last", FILE)
+        await push("last", FILE)
         await until(lambda: owner(catalog, "last"), what="the last push")
         assert await owner(catalog, "web") == "team-a"
-        await push(bus, "web")
+        await push("web")
 
         async def all_read() -> bool:
             return await owner(catalog, "web") == "team-b"
@@ -194,7 +203,7 @@ async def test_only_what_a_push_touched_is_read(
 
 
 async def test_a_poison_message_is_put_aside(
-    database: Any, data: Path, kafka: str, bus: KafkaBus, host: Host
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
     """What is no push goes to the dead letters; the next one is handled."""
     letters: list[Record] = []
@@ -202,16 +211,16 @@ async def test_a_poison_message_is_put_aside(
     async def keep(records: Any) -> None:
         letters.extend(records)
 
-    await bus.publish(dead(GIT_PUSH), "first", b"{}")
+    await push.bus.publish(dead(GIT_PUSH), "first", b"{}")
     async with (
         LiveReader(kafka, [dead(GIT_PUSH)], keep) as reader,
         running(database, data, host.discovering(), kafka=kafka) as catalog,
     ):
         await until(reader.reading.is_set, what="the dead letters are read")
         await hearing(catalog)
-        await bus.publish(GIT_PUSH, f"{HOST}/new", b"\xff not an event")
+        await push.bus.publish(GIT_PUSH, f"{host.name}/new", b"\xff not an event")
         host.commit("new", {FILE: builders.component("new")})
-        await push(bus, "new", FILE)
+        await push("new", FILE)
         await until(lambda: owner(catalog, "new"), what="the push behind the poison")
         await until(lambda: len(letters) >= 1, what="the dead letter")
 
@@ -226,6 +235,7 @@ async def test_what_another_process_writes_is_shown(
         running(database, data, kafka=kafka) as two,
     ):
         for catalog in (one, two):
+            await hearing(catalog)
             await until(catalog.work.following.reading.is_set, what="reading")
         location = (await one.register(file)).json()["location"]
         await until(lambda: owner(two, "web"), what="the other's entity")

@@ -1,4 +1,4 @@
-"""The store: state and event in one write, revisions without gaps, nobody overwrites."""
+"""The store: state and event in one write, no gaps, and nobody overwrites."""
 
 import asyncio
 import dataclasses

@@ -77,7 +77,7 @@ def test_there_are_rego_tests() -> None:
         ("catalog", "POST", "/locations", "catalog.location.create"),
         ("catalog", "PUT", "/locations/x", "catalog.location.create"),
         ("catalog", "DELETE", "/locations/x", "catalog.location.delete"),
-        ("catalog", "GET", "/locations/by-entity/a/b/c", "catalog.location.read"),
+        ("catalog", "GET", "/locations/by-entity/a/b/c", "catalog.entity.read"),
         ("catalog", "POST", "/validate-entity", "catalog.entity.validate"),
         ("catalog", "POST", "/analyze-location", "catalog.location.analyze"),
         ("catalog", "GET", "/snapshot/checksum", "callboard.snapshot.read"),

@@ -12,6 +12,7 @@ from services.scaffolder.main import create_app
 from services.scaffolder.settings import Settings
 from shared.kit.mongo import connect
 from tests.scaffolder.fakes import DictCatalog
+from tests.waiting import until
 
 CONFIG = """
 organization: {name: Test}
@@ -78,15 +79,22 @@ async def start(
 
     @asynccontextmanager
     async def started(
-        own_catalog: Any = catalog, **given: Any
+        own_catalog: Any = catalog, *, listens: bool = False, **given: Any
     ) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(make_settings(**given), catalog=own_catalog)
+        settings = make_settings(**given)
+        app = create_app(settings, catalog=own_catalog, listens=listens)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = httpx.AsyncClient(transport=transport, base_url="http://s")
             client.app = app  # type: ignore[attr-defined]
             yield await stack.enter_async_context(client)
+            if listens:
+                # A worker that is stopped while it joins its group leaves a thread.
+                await until(lambda: ready(client), seconds=60, what="it has joined")
+
+    async def ready(client: httpx.AsyncClient) -> bool:
+        return (await client.get("/readyz")).status_code == 200
 
     yield started
     mongo = connect(mongodb)

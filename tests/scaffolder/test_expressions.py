@@ -91,7 +91,7 @@ LOGIC = [
     ("${{ p.empty or 'other' }}", "other"),
     ("${{ p.yes and p.count }}", 4),
     ("${{ 'red' in p.tags }}", True),
-    ("${{ 'sea' in p.name }}", False if "sea" not in VALUES["name"] else True),
+    ("${{ 'sea' in p.name }}", True),
     ("${{ 'row' in p.spot }}", True),
     ("${{ 'x' not in p.tags }}", True),
     ("${{ 'y' if [] else 'n' }}", "y"),
@@ -156,7 +156,7 @@ FILTERS = [
     (
         "${{ p.crew | groupby('age') }}",
         {"22": [VALUES["crew"][1]], "40": [VALUES["crew"][0]]},
-    ),  # noqa: E501
+    ),
     ("${{ p.lines | indent(2) }}", "first\n  second"),
     ("${{ p.lines | nl2br }}", "first<br />\nsecond"),
     ("${{ 'one two three' | truncate(8) }}", "one two..."),
@@ -167,7 +167,7 @@ FILTERS = [
     (
         "${{ 'see https://a.example/x.' | urlize }}",
         'see <a href="https://a.example/x">https://a.example/x</a>',
-    ),  # noqa: E501
+    ),
     ("${{ 'abc' | reverse }}", "cba"),
     ("${{ 'x' | center(3) }}", " x "),
 ]
@@ -191,7 +191,7 @@ BLOCKS = [
     ("{% if p.no %}a{% elseif p.yes %}b{% else %}c{% endif %}", "b"),
     ("{% if p.yes %}5{% endif %}", 5),
     ("{% if p.no %}5{% endif %}", UNDEFINED),
-    ("{% for t in p.tags %}${{ loop.index }}${{ t }} {% endfor %}", "1red 2blue 3red "),
+    ("{% for t in p.tags %}${{ loop.index }}${{ t }},{% endfor %}", "1red,2blue,3red,"),
     ("{% for t in [] %}x{% else %}none{% endfor %}", "none"),
     ("{% for k, v in p.spot.at %}${{ k }}=${{ v }}{% endfor %}", "seat=F"),
     (
@@ -200,23 +200,23 @@ BLOCKS = [
     ),
     ("{% set x %}a${{ p.count }}{% endset %}${{ x }}", "a4"),
     (
-        "{% macro m(a, b=2) %}${{ a }}${{ b }}{% endmacro %}${{ m(1) }}${{ m(b=3, a=0) }}",
+        "{% macro m(a, b=2) %}${{ a ~ b }}{% endmacro %}${{ m(1) }}${{ m(b=3,a=0) }}",
         "1203",
-    ),  # noqa: E501
+    ),
     (
         "{% macro m() %}[${{ caller() }}]{% endmacro %}{% call m() %}in{% endcall %}",
         "[in]",
     ),
     (
-        "{% switch p.count %}{% case 3 %}{% case 4 %}few{% default %}other{% endswitch %}",
+        "{% switch p.count %}{% case 3 %}{% case 4 %}few{% default %}no{% endswitch %}",
         "few",
-    ),  # noqa: E501
+    ),
     ("{% filter upper %}abc{% endfilter %}", "ABC"),
     ("{% raw %}${{ p.count }}{% endraw %}", "${{ p.count }}"),
     (
         "{% set j = joiner(';') %}{% for t in p.tags %}${{ j() }}${{ t }}{% endfor %}",
         "red;blue;red",
-    ),  # noqa: E501
+    ),
     (
         "{% set c = cycler('a', 'b') %}${{ c.next() }}${{ c.next() }}${{ c.next() }}",
         "aba",

@@ -4,7 +4,9 @@ import base64
 
 import pytest
 
-from services.scaffolder.redaction import Redactor, differing
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.inputs import rendered
+from services.scaffolder.redaction import Redactor, derived
 from services.scaffolder.vault import FernetVault
 from shared.contracts.errors import Invalid
 
@@ -60,7 +62,15 @@ def test_one_letter_is_no_secret() -> None:
 
 
 def test_what_is_made_of_secrets_is_found() -> None:
-    """The texts that would be others without the secrets."""
-    with_secrets = {"a": "Bearer HUNTER2", "b": "same", "c": [1, {"d": "x2"}]}
-    without = {"a": "Bearer ", "b": "same", "c": [1, {"d": "x"}]}
-    assert set(differing(with_secrets, without)) == {"Bearer HUNTER2", "x2"}
+    """The texts that expressions would not give without the secrets."""
+    assert derived(["HUNTER2", "same"], ["", "same"]) == ["HUNTER2"]
+    assert derived(["a", "x2", "y"], ["a", "y"]) == ["x2"]
+
+
+def test_only_the_secret_part_of_a_message_is_masked() -> None:
+    """An expression's own text is known, not the sentence around it."""
+    given = {"a": "key ${{ secrets.key | upper }} of {% if secrets %}x{% endif %}"}
+    trace: list[str] = []
+    made = rendered(Dialect(), given, {"secrets": {"key": "hunter2"}}, trace)
+    assert made == {"a": "key HUNTER2 of x"}
+    assert trace == ["HUNTER2"]

@@ -1,11 +1,13 @@
 """The face that all services share: errors, limits, health, callers, streams."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
@@ -157,6 +159,18 @@ async def test_a_quiet_stream_has_a_heartbeat() -> None:
     await body.aclose()  # type: ignore[union-attr]
 
 
+@pytest.fixture
+def as_it_was() -> Iterator[None]:
+    """Logging is the process' own: what a test configures is taken back."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("as_it_was")
 def test_secrets_do_not_reach_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     """Values under secret-looking names are starred."""
     logs.configure("test")

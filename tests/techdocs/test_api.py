@@ -51,7 +51,7 @@ async def built(
 
 
 async def publish(techdocs: Running) -> None:
-    files = {
+    files: dict[str, str | bytes | None] = {
         **SITE,
         "docs/img/a.png": PICTURE,
         "docs/img/b.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",

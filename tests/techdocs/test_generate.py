@@ -1,30 +1,35 @@
 """mkdocs in a process of its own: what comes out, and what cannot come in."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from services.techdocs.generator.job import Job
 from services.techdocs.model import Generated
-from services.techdocs.stages.generate import ROOT, ProcessGenerator
-from shared.contracts.errors import Invalid
+from services.techdocs.stages.generate import ProcessGenerator
+from shared.contracts.errors import Invalid, Unavailable
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 CONFIG = "site_name: Docs\nplugins: [techdocs-core]\n"
 Make = Callable[..., Any]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def generator() -> AsyncIterator[ProcessGenerator]:
+    async with ProcessGenerator(60) as made:
+        yield made
+
+
 @pytest.fixture
-def generate(tmp_path: Path) -> Make:
+def generate(tmp_path: Path, generator: ProcessGenerator) -> Make:
     """Builds a site of these files."""
 
     async def make(
-        files: Mapping[str, str], seconds: float = 60, **job: Any
+        files: Mapping[str, str], by: ProcessGenerator | None = None, **job: Any
     ) -> tuple[Generated, list[str]]:
         folders = {name: tmp_path / name for name in ("source", "out", "record")}
         for folder in folders.values():
@@ -37,7 +42,7 @@ def generate(tmp_path: Path) -> Make:
         paths = {name: str(folder) for name, folder in folders.items()}
         given = {"title": "Web", "config": config, **paths, **job}
         log: list[str] = []
-        made = await ProcessGenerator(seconds).generate(Job(**given), log.append)
+        made = await (by or generator).generate(Job(**given), log.append)
         return made, log
 
     return make
@@ -205,8 +210,9 @@ async def test_a_monorepo_of_docs_is_one_site(generate: Make) -> None:
 
 async def test_a_build_that_takes_too_long_is_stopped(generate: Make) -> None:
     """The limit of time is told, and nothing is left running."""
-    with pytest.raises(Invalid, match="longer than") as raised:
-        await generate({"docs/index.md": "# Hi\n"}, seconds=0.1)
+    async with ProcessGenerator(0.05) as hasty:
+        with pytest.raises(Invalid, match="longer than") as raised:
+            await generate({"docs/index.md": "# Hi\n"}, by=hasty)
     assert raised.value.code == "stopped"
 
 
@@ -231,44 +237,30 @@ async def test_the_environment_does_not_reach_the_build(
     assert "very-secret-value" not in page(made)
 
 
-PROBE = """
-import pathlib, socket, sys
-from services.techdocs.generator.confinement import confine, needed_to_run
-inside, outside = map(pathlib.Path, sys.argv[1:3])
-if not confine(read=needed_to_run(), write=[inside]):
-    raise SystemExit(3)
-(inside / "a.txt").write_text("x")
-tried = {
-    "read": lambda: (outside / "secret.txt").read_text(),
-    "list": lambda: list(outside.iterdir()),
-    "write": lambda: (outside / "new.txt").write_text("x"),
-    "proc": lambda: pathlib.Path("/proc/1/environ").read_bytes(),
-    "net": lambda: socket.create_connection(("127.0.0.1", int(sys.argv[3])), 1),
-}
-for name, attempt in tried.items():
-    try:
-        attempt()
-    except PermissionError:
-        print(name)
-import xml.etree.ElementTree, json, colorsys
-print("imports")
-"""
+async def test_one_build_leaves_nothing_for_the_next(
+    generate: Make, tmp_path: Path
+) -> None:
+    """The same files give the same page, whoever was built before."""
+    files = {"mkdocs.yml": CONFIG, "docs/index.md": "# Hi\n\n```python\nx\n```\n"}
+    first, _ = await generate(files)
+    before = page(first)
+    for name in ("source", "out", "record"):
+        (tmp_path / name).rename(tmp_path / f"{name}-1")
+    again, _ = await generate(files)
+    assert page(again) == before
 
 
-def test_the_walls_hold(tmp_path: Path, mongodb: str) -> None:
-    """A confined process reads, writes and reaches nothing but what it was given."""
-    inside, outside = tmp_path / "in", tmp_path / "out"
-    inside.mkdir()
-    outside.mkdir()
-    (outside / "secret.txt").write_text("x")
-    port = mongodb.rpartition(":")[2].strip("/")
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, str(inside), str(outside), port],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
-    )
-    if done.returncode == 3:
-        pytest.skip("this kernel has no Landlock: the limits of configuration remain")
-    assert done.stdout.split() == ["read", "list", "write", "proc", "net", "imports"]
+async def test_a_generator_that_dies_is_started_anew(
+    generate: Make, tmp_path: Path
+) -> None:
+    """Whoever waited is told to try again, and trying again works."""
+    async with ProcessGenerator(30) as doomed:
+        await doomed.warm_up()
+        assert doomed._process is not None
+        doomed._process.kill()
+        with pytest.raises(Unavailable):
+            await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        for name in ("source", "out", "record"):
+            (tmp_path / name).rename(tmp_path / f"{name}-1")
+        made, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        assert made.pages == 1

@@ -18,7 +18,8 @@ from shared.contracts.topics import DOCS_BUILT
 from shared.kit import mongo
 from shared.kit.bus import LiveReader, Record
 from tests.builders import component
-from tests.techdocs.installation import HOST, SITE, Installation
+from tests.techdocs.fakes import HOST
+from tests.techdocs.installation import SITE, Installation
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,16 +52,9 @@ async def process(
         await started.wait()
 
 
-@pytest.mark.faults
-async def test_a_killed_build_is_done_once(
-    installation: Installation, mongodb: str, kafka: str, tmp_path: Path
-) -> None:
-    """The next process takes the build up; one site, one event, no rubbish."""
-    installation.host.commit("box", SITE)
-    client = mongo.connect(mongodb)
-    table = mongo.database(client, "techdocs")["sites"]
-    records = MongoRecords(table, "test", nudge=lambda: None)
-    entity = component(
+def documented() -> dict[str, Any]:
+    """An entity whose docs are in the repository `box`."""
+    return component(
         "box-office",
         metadata={
             "annotations": {
@@ -70,7 +64,18 @@ async def test_a_killed_build_is_done_once(
             }
         },
     )
-    await revised([(REF, 1, entity)], records)
+
+
+@pytest.mark.faults
+async def test_a_killed_build_is_done_once(
+    installation: Installation, mongodb: str, kafka: str, tmp_path: Path
+) -> None:
+    """The next process takes the build up; one site, one event, no rubbish."""
+    installation.host.commit("box", SITE)
+    client = mongo.connect(mongodb)
+    table = mongo.database(client, "techdocs")["sites"]
+    records = MongoRecords(table, "test", nudge=lambda: None)
+    await revised([(REF, 1, documented())], records)
     settings = installation.settings(kafka=kafka, port=free_port())
     said: list[Record] = []
 

@@ -158,6 +158,8 @@ def _item(revision: Revision, previous: Revision | None) -> dict[str, Any]:
     before = previous.entity if previous is not None else None
     # A first state differs from nothing in everything: no news.
     found = differences(before, revision.entity) if before and revision.entity else []
+    # Relations follow from the spec, which is shown: twice would be noise.
+    shown = [item for item in found if item[0] != "relations"]
     return {
         "revision": revision.revision,
         "at": revision.at.isoformat(),
@@ -166,7 +168,7 @@ def _item(revision: Revision, previous: Revision | None) -> dict[str, Any]:
         "changed": list(revision.changed),
         "deleted": revision.entity is None,
         "diff": [
-            {"path": path, "before": old, "after": new} for path, old, new in found
+            {"path": path, "before": old, "after": new} for path, old, new in shown
         ],
     }
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.catalog.api.parameters import body_of, in_range, whole_number
+from services.catalog.api.reading import begin
 from services.catalog.api.writing import (
     Writes,
     location_in,
@@ -20,6 +21,7 @@ from services.catalog.api.writing import (
 from services.catalog.handlers import roots
 from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, Root, parse_location
+from services.catalog.query.scopes import Scope
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.kit.web import caller_of, json_response
 
@@ -37,9 +39,11 @@ def _shown(root: Root) -> dict[str, Any]:
     }
 
 
-def _registered(writes: Writes) -> list[Root]:
+def _registered(writes: Writes, scope: Scope) -> list[Root]:
+    """What is registered, but for what leads to restricted entities alone."""
     found = writes.catalog.known.in_bucket(roots.REGISTERED)
-    return sorted(found, key=lambda root: (root.created, root.name))
+    shown = (root for root in found if not scope.hides(root.location.entity_ref))
+    return sorted(shown, key=lambda root: (root.created, root.name))
 
 
 def _with_id(writes: Writes, identity: str) -> Root:
@@ -51,8 +55,8 @@ def _with_id(writes: Writes, identity: str) -> Root:
 
 async def listing(request: Request) -> Response:
     """GET `/locations`: all registrations, oldest first."""
-    caller_of(request)
-    found = _registered(writes_of(request))
+    _, scope = await begin(request)
+    found = _registered(writes_of(request), scope)
     return json_response([{"data": _shown(root)} for root in found])
 
 
@@ -112,14 +116,14 @@ async def _preview(writes: Writes, location: LocationRef) -> dict[str, Any]:
 
 async def by_query(request: Request) -> Response:
     """POST `/locations/by-query`: registrations by a predicate, in pages by id."""
-    caller_of(request)
+    _, scope = await begin(request)
     body = await body_of(request)
     if isinstance(body.get("cursor"), str):
         body = _cursor(body["cursor"])
     limit = whole_number(body, "limit")
     limit = PAGE if limit is None else in_range(limit, "request/body/limit", 1)
     query = body.get("query", {})
-    shown = [_shown(root) for root in _registered(writes_of(request))]
+    shown = [_shown(root) for root in _registered(writes_of(request), scope)]
     matching = sorted(
         (item for item in shown if holds(query, item)), key=lambda item: item["id"]
     )
@@ -146,10 +150,12 @@ def _cursor(text: str) -> dict[str, Any]:
 
 async def single(request: Request) -> Response:
     """GET `/locations/{id}`."""
-    caller_of(request)
-    return json_response(
-        _shown(_with_id(writes_of(request), request.path_params["id"]))
-    )
+    _, scope = await begin(request)
+    identity = request.path_params["id"]
+    root = _with_id(writes_of(request), identity)
+    if scope.hides(root.location.entity_ref):
+        raise NotFound(f"Found no location with ID {identity}")
+    return json_response(_shown(root))
 
 
 async def change(request: Request) -> Response:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.catalog.handlers.catalog import Catalog, Order, order
+from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import LocationRef, Root, StoredEntity
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
@@ -16,7 +17,6 @@ from shared.contracts.errors import Forbidden, Invalid
 from shared.kit.auth import Principal
 from shared.kit.policy import permits
 
-VISIBILITY = "callboard.dev/visibility"
 EMPTY = 204
 
 
@@ -50,8 +50,7 @@ class Writes:
         """
         if self.permitted(principal, held.ref):
             return True
-        annotations = held.entity["metadata"].get("annotations") or {}
-        if annotations.get(VISIBILITY) == "restricted":
+        if is_restricted(held.entity):
             return False
         raise Forbidden(f"{principal.subject} may not do this to {held.ref}")
 

@@ -7,6 +7,7 @@ a root whose files look changed, so that the next reading makes the rest good.
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from services.catalog.handlers.applying import Applier, conflict_item
@@ -14,7 +15,10 @@ from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.removal import Edge, falling
 from services.catalog.handlers.walk import Found, Key, Target, Walk, ahead
 from services.catalog.ingest.candidates import (
+    RESTRICTED,
+    VISIBILITY,
     Candidate,
+    is_restricted,
     location_entity,
     status_item,
     targets_of,
@@ -100,9 +104,11 @@ class _Ingestion:
         await self._tell_locations()
         return await self._keep(whole=only is None)
 
-    def _own_entity(self) -> Candidate:
+    def _own_entity(self, *, restricted: bool = False) -> Candidate:
         location = self._root.location
-        return location_entity(location, self._reading.links(location))
+        links = self._reading.links(location)
+        mark = {VISIBILITY: RESTRICTED} if restricted else {}
+        return location_entity(location, {**links, **mark})
 
     def _targets(self, only: Collection[Key]) -> list[Target]:
         targets = []
@@ -232,8 +238,31 @@ class _Ingestion:
                     state, digest=None, errors=(*state.errors, item)
                 )
 
+    def _veil(self) -> None:
+        """The root's own Location entity is as restricted as all that it brought.
+
+        It names where that lies, which would tell of its existence.
+        """
+        ref = self._root.location.entity_ref
+        brought = (
+            held.entity
+            for key in self._merged()
+            if key[0] == ref
+            for held in map(self._known.get, self._known.emitted(*key))
+            if held is not None
+        )
+        first = next(brought, None)
+        restricted = first is not None and all(
+            map(is_restricted, chain([first], brought))
+        )
+        held = self._known.get(ref)
+        changed = held is not None and is_restricted(held.entity) != restricted
+        if changed or ref in self._locations:
+            self._locations[ref] = self._own_entity(restricted=restricted)
+
     async def _tell_locations(self) -> None:
         """Store Location entities, each with what its targets had to complain of."""
+        self._veil()
         for candidate in self._foreign:
             self._complain(candidate)
         errors = self._errors()

@@ -18,7 +18,7 @@ CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """What goes, and what stays with fewer parents (with those that are left)."""
+    """What goes, in order, and what stays, with the parents that are left to it."""
 
     deleted: list[str]
     kept: dict[str, tuple[str, ...]]
@@ -54,7 +54,8 @@ async def falling(
         for ref, parents in reached.items()
         if ref not in deleted and (left := _left(ref, parents, cut, deleted)) != parents
     }
-    return Fall(list(deleted), kept)
+    # Those below go first: cut off half-way, what is left still hangs on something.
+    return Fall(list(reversed(deleted)), kept)
 
 
 def _left(

@@ -16,6 +16,8 @@ from shared.contracts.errors import CallboardError, Forbidden, Invalid
 
 ENTITY_LIMIT = 900_000
 LOCATION = "backstage.io/managed-by-location"
+VISIBILITY = "callboard.dev/visibility"
+RESTRICTED = "restricted"
 ORIGIN = "backstage.io/managed-by-origin-location"
 VIEW, EDIT = "backstage.io/view-url", "backstage.io/edit-url"
 SOURCE = "backstage.io/source-location"
@@ -172,6 +174,12 @@ def _require_allowed(entity: Entity, ref: str, context: Context) -> None:
             f"{ref}: the kind {entity['kind']} is not allowed from {context.origin}; "
             "see catalog.rules"
         )
+
+
+def is_restricted(entity: Entity) -> bool:
+    """Whether the entity is there for its owners and the platform team alone."""
+    annotations = entity["metadata"].get("annotations") or {}
+    return bool(annotations.get(VISIBILITY) == RESTRICTED)
 
 
 def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidate:

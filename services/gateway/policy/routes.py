@@ -39,11 +39,13 @@ ROUTES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("POST", "/refresh", "catalog.entity.refresh"),
         ("POST", "/validate-entity", "catalog.entity.validate"),
         ("POST", "/analyze-location", "catalog.location.analyze"),
-        ("POST", "/locations/by-query", "catalog.location.read"),
+        # Not catalog.location.read, which has no conditions: what leads to restricted
+        # entities would tell of them.
+        ("POST", "/locations/by-query", ENTITY_READ),
         ("POST", "/locations", "catalog.location.create"),
         ("PUT", f"/locations/{_ANY}", "catalog.location.create"),
         ("DELETE", f"/locations/{_ANY}", "catalog.location.delete"),
-        ("GET", "/locations(/.*)?", "catalog.location.read"),
+        ("GET", "/locations(/.*)?", ENTITY_READ),
         (
             "POST",
             "/.well-known/backstage/permissions/apply-conditions",

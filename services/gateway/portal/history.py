@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.gateway.portal.entities import Summary, ref_title
+from services.gateway.portal.entities import Summary, kind_word, ref_title, split_ref
 from services.gateway.portal.formats import moment
 
 CAUSES = {
@@ -24,6 +24,7 @@ CAUSES = {
 LONGEST_VALUE = 20_000
 LINES_SHOWN = 60
 LINES_AROUND = 2
+SECOND = len("2026-01-01T00:00:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A change as the time line shows it; `entities` where the page is of several."""
+    """A change as the time line shows it; `entities` where the page is of several.
+
+    `paths` are the fields that changed, where no lines of them are at hand.
+    """
 
     what: str
     who: str
@@ -54,6 +58,7 @@ class Moment:
     commit: str = ""
     changes: tuple[Change, ...] = ()
     entities: tuple[Summary, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 def actor_refs(items: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -85,20 +90,36 @@ def moment_of(
         commit=str(cause.get("commit") or ""),
         changes=changes_of(item.get("diff") or ()),
         entities=(entity,) if entity else (),
+        paths=tuple(str(path) for path in item.get("changed") or ()),
     )
 
 
+def changed_entity(item: Mapping[str, Any]) -> Summary:
+    """Whom a change of the catalog's list is about; what is gone leads nowhere."""
+    ref = str(item["entityRef"])
+    key = split_ref(ref)[0]
+    title = str(item.get("title") or ref_title(ref))
+    gone = bool(item.get("deleted"))
+    return Summary(ref, kind_word(str(item["kind"])), key, title, missing=gone)
+
+
 def by_commit(moments: Iterable[Moment]) -> list[Moment]:
-    """Moments newest first, those of one commit as one that names all its entities."""
+    """Moments newest first, those of one commit as one that names all its entities.
+
+    What has no commit is one if the same person did the same in the same second. Of an
+    entity that is named twice, what was said first stands.
+    """
     found: dict[str, Moment] = {}
     for each in moments:
-        key = each.commit or f"{each.at} {each.what} {each.who}"
+        key = each.commit or f"{each.at[:SECOND]} {each.what} {each.who}"
         known = found.get(key)
         if known is None:
             found[key] = each
         else:
-            entities = tuple(dict.fromkeys((*known.entities, *each.entities)))
-            found[key] = replace(known, entities=entities, changes=())
+            named = {one.ref: one for one in (*each.entities, *known.entities)}
+            first = {one.ref: named[one.ref] for one in known.entities}
+            entities = tuple((first | named).values())
+            found[key] = replace(known, entities=entities, changes=(), paths=())
     return sorted(found.values(), key=lambda each: _second(each.at), reverse=True)
 
 

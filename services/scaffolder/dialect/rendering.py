@@ -48,6 +48,16 @@ class Rendering(Evaluation):
     """Writes one template's text. Made for one use."""
 
     page: Page
+    #: The text of every interpolation in order, where somebody wants to compare them.
+    trace: list[str] | None = None
+
+    def interpolate(self, value: Any) -> None:
+        """Write a value to the page."""
+        self.page.interpolate(value)
+        made = self.page.parts[-1]
+        self.budget.write(len(made))
+        if self.trace is not None:
+            self.trace.append(made)
 
     def render(self, body: Sequence[nodes.Node], page: Page) -> str:
         """The text of `body`, also left on `page`."""
@@ -101,9 +111,7 @@ def _output(self: Rendering, node: nodes.Output) -> None:
             self.budget.write(len(part.data))
             self.page.write(part.data)
             continue
-        value = self.evaluate(part)
-        self.page.interpolate(value)
-        self.budget.write(len(self.page.parts[-1]))
+        self.interpolate(self.evaluate(part))
 
 
 def _if(self: Rendering, node: nodes.If) -> None:
@@ -222,12 +230,12 @@ def _call_block(self: Rendering, node: nodes.CallBlock) -> None:
     function = _made(self, node.args, node.defaults, node.body, self.scope)
     keywords["caller"] = Callable("caller", function, is_macro=True)
     made = self.call(macro, Call(None, [*args, keywords], self.budget), macro.name)
-    self.page.interpolate(made)
+    self.interpolate(made)
 
 
 def _filter_block(self: Rendering, node: nodes.FilterBlock) -> None:
     value = self.filtered(node.filter, self.captured(node.body))
-    self.page.interpolate(value)
+    self.interpolate(value)
 
 
 def _switch(self: Rendering, node: nodes.With) -> None:

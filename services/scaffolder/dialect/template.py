@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -29,7 +29,7 @@ from services.scaffolder.dialect.limits import Budget
 from services.scaffolder.dialect.methods_list import MUTATES
 from services.scaffolder.dialect.rendering import Page, Rendering
 from services.scaffolder.dialect.statements import TemplateParser
-from services.scaffolder.dialect.values import UNDEFINED
+from services.scaffolder.dialect.values import UNDEFINED, is_number, text
 
 _CACHED = 2_000
 BUILT_IN: dict[str, Operation] = {
@@ -122,11 +122,13 @@ class Dialect:
         context: Mapping[str, Any],
         *,
         budget: Budget | None = None,
+        trace: list[str] | None = None,
     ) -> Any:
         """The value of a template; `UNDEFINED` where there is none.
 
         A sole interpolation keeps its JSON type. A sole block is read as JSON if its
-        text is some (`{% if x %}5{% endif %}` is 5). Everything else is text.
+        text is some (`{% if x %}5{% endif %}` is 5). Everything else is text. `trace`
+        is given the texts of everything that was interpolated, in order.
 
         Raises:
             TemplateRenderError: if it cannot be rendered.
@@ -140,12 +142,12 @@ class Dialect:
             for part in (node.nodes if isinstance(node, nodes.Output) else [node])
         ]
         if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-            made = self._rendered(source, body, context, Page(), budget)
+            made = self._rendered(source, body, context, Page(), budget, trace)
             return made or UNDEFINED
         page = Page(encoding=True)
         if isinstance(parts[0], nodes.Expr):
-            return self._alone(source, parts[0], context, budget)
-        made = self._rendered(source, body, context, page, budget)
+            return self._alone(source, parts[0], context, budget, trace)
+        made = self._rendered(source, body, context, page, budget, trace)
         encoded = "".join(page.encoded or ())
         if not encoded:
             return UNDEFINED
@@ -160,15 +162,18 @@ class Dialect:
         expression: nodes.Expr,
         context: Mapping[str, Any],
         budget: Budget | None,
+        trace: list[str] | None,
     ) -> Any:
         rendering = self._rendering(source, context, budget)
         try:
-            value = rendering.evaluate(expression)
-            return UNDEFINED if value is UNDEFINED else json_text.plain(value)
+            value = json_text.plain(rendering.evaluate(expression))
         except ValueFailure as failure:
             raise TemplateRenderError(str(failure)) from failure
         except RecursionError as error:
             raise TemplateLimitError("the template nests too deeply") from error
+        if trace is not None:
+            trace.extend(_texts(value))
+        return value
 
     def _rendered(
         self,
@@ -177,9 +182,12 @@ class Dialect:
         context: Mapping[str, Any],
         page: Page,
         budget: Budget | None,
+        trace: list[str] | None = None,
     ) -> str:
+        rendering = self._rendering(source, context, budget)
+        rendering.trace = trace
         try:
-            return self._rendering(source, context, budget).render(body, page)
+            return rendering.render(body, page)
         except RecursionError as error:
             raise TemplateLimitError("the template nests too deeply") from error
 
@@ -204,3 +212,15 @@ class Dialect:
             ) from error
         except RecursionError as error:
             raise TemplateLimitError("the template nests too deeply") from error
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text and number within a value."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str) or is_number(value):
+        yield text(value)

@@ -140,15 +140,13 @@ class Forge:
     def _compile(self) -> None:
         """Build a sample of our own making: what it compiles, every fork has."""
         with tempfile.TemporaryDirectory() as parent:
-            folders = {name: Path(parent, name) for name in ("source", "out", "record")}
-            docs = folders["source"] / "docs"
-            docs.mkdir(parents=True)
-            for name in ("out", "record"):
-                folders[name].mkdir()
-            for name in ("index", "other"):
-                (docs / f"{name}.md").write_text(SAMPLE)
-            paths = {name: str(folder) for name, folder in folders.items()}
-            build(Job(title="Sample", **paths), self._templates)
+            source, out, record = (Path(parent, n) for n in ("source", "out", "record"))
+            for folder in (source / "docs", out, record):
+                folder.mkdir(parents=True)
+            for name in ("index.md", "other.md"):
+                (source / "docs" / name).write_text(SAMPLE)
+            job = Job(str(source), str(out), str(record), title="Sample")
+            build(job, self._templates)
         self._warm = True
         gc.collect()
         # Pages that the collector does not touch stay shared with the forks.

@@ -19,6 +19,8 @@ from shared.contracts.errors import Unavailable
 RENEW_SECONDS = 20.0
 SWEEP_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 300.0
+#: A start has better things to do than to load what the first push will need.
+WARM_AFTER_ROUNDS = 6
 LOG = logging.getLogger("techdocs")
 Finished = Callable[[Documented, Outcome, float], None]
 
@@ -43,6 +45,7 @@ class BuildQueue:
         self._finished = finished
         self._wake = asyncio.Event()
         self._hands: list[asyncio.Task[None]] = []
+        self._idle_rounds = 0
 
     async def __aenter__(self) -> Self:
         self._hands = [
@@ -89,9 +92,16 @@ class BuildQueue:
         return record is not None
 
     async def _idle(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
-        self._wake.clear()
+        try:
+            # Not `wait_for`: that loses a cancellation which comes with the wake-up.
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            self._idle_rounds += 1
+            if self._idle_rounds >= WARM_AFTER_ROUNDS:
+                await self._shop.generator.warm_up()
+        else:
+            self._wake.clear()
 
     async def _one(self, record: Documented) -> None:
         began = time.monotonic()

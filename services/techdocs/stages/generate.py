@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LINE_BYTES = 64 * 1024
 LINES = 2000
 JOB_FILE = "job.json"
+END_SECONDS = 2.0
 #: The code of a failure that may not happen the next time.
 STOPPED = "stopped"
 
@@ -53,10 +54,15 @@ class ProcessGenerator:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is None or self._reader is None:
+            return
+        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
+        # The end of its input: it ends its jobs, and then itself.
+        self._process.stdin.close()
+        await asyncio.wait({self._reader}, timeout=END_SECONDS)
+        if self._process.returncode is None:
             self._process.kill()
-        if self._reader is not None:
-            await asyncio.gather(self._reader, return_exceptions=True)
+        await asyncio.gather(self._reader, return_exceptions=True)
 
     async def warm_up(self) -> None:
         """Start the process before the first job, so that it need not wait."""
@@ -112,6 +118,9 @@ class ProcessGenerator:
             running = self._running.get(told["job"])
             if running is not None:
                 _hear(running, told)
+            else:
+                # Given up before it began: nobody else would end it.
+                _kill(told.get("pid"))
         await process.wait()
         for running in self._running.values():
             if not running.ended.done():

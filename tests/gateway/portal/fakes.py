@@ -15,7 +15,7 @@ from services.gateway.model import (
 )
 from services.gateway.ports import Params
 from shared.contracts.errors import NotFound
-from tests.gateway.portal.house import Entity, company, history
+from tests.gateway.portal.house import Entity, changes_of, company, history
 
 CATALOG = "/api/catalog"
 
@@ -35,6 +35,7 @@ class FakeApi:
         self.away = False
         self.settings: dict[str, Any] = {}
         self.histories: dict[str, list[Any]] = {}
+        self.recent: list[Any] | None = None
 
     async def call(
         self,
@@ -68,6 +69,7 @@ class FakeApi:
                 "items": [self._decided(item) for item in json["items"]]
             },
             f"{CATALOG}/refresh": lambda: None,
+            f"{CATALOG}/changes": lambda: {"items": self._changes(), "pageInfo": {}},
         }
         if path in answers:
             return _ok(answers[path]())
@@ -84,6 +86,17 @@ class FakeApi:
         if method == "DELETE":
             return ApiAnswer(204, {}, b"")
         return _error(404, "NotFoundError", f"No route for {path}")
+
+    def _changes(self) -> list[Any]:
+        if self.recent is not None:
+            return self.recent
+        items = [
+            item
+            for ref in self.entities
+            if ref not in self.hidden
+            for item in changes_of(ref, self.entities[ref], self.histories.get(ref))
+        ]
+        return sorted(items, key=lambda item: item["at"], reverse=True)
 
     def _seen(self, ref: str) -> Entity | None:
         return None if ref in self.hidden else self.entities.get(ref)

@@ -287,3 +287,18 @@ def history(ref: str) -> list[dict[str, Any]]:
             "diff": [],
         },
     ]
+
+
+def changes_of(ref: str, each: Entity, kept: list[Any] | None) -> list[dict[str, Any]]:
+    """An entity's revisions as the catalog's list of changes tells them."""
+    title = each["metadata"].get("title") or each["metadata"]["name"]
+    return [
+        {
+            "entityRef": ref,
+            "title": title,
+            "kind": each["kind"],
+            "deleted": False,
+            **{key: value for key, value in item.items() if key != "diff"},
+        }
+        for item in kept or history(ref)
+    ]

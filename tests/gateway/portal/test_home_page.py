@@ -1,6 +1,10 @@
 """Home: what is the reader's, what waits for them, what changed."""
 
-from tests.gateway.portal.conftest import GUEST, Client
+from typing import Any
+
+import pytest
+
+from tests.gateway.portal.conftest import ANN, GUEST, Client
 from tests.gateway.portal.fakes import FakeApi
 
 
@@ -40,3 +44,76 @@ async def test_a_missing_system_needs_attention(client: Client, api: FakeApi) ->
     api.hidden = {"system:default/sales"}
     text = (await client().get("/")).text
     assert "Its system system:default/sales is not in the catalog." in text
+
+
+def _change(ref: str, number: int, **more: Any) -> dict[str, Any]:
+    kind, _, rest = ref.partition(":")
+    return {
+        "entityRef": ref,
+        "title": more.pop("title", rest.rpartition("/")[2]),
+        "kind": kind.capitalize(),
+        "revision": 1,
+        "at": f"2026-11-22T15:20:{number:02d}.123456+00:00",
+        "actor": "user:default/esi",
+        "cause": {"kind": "push", "commit": f"c{number // 10}", "subject": "Tidy up"},
+        "changed": [],
+        "deleted": False,
+        **more,
+    }
+
+
+def _changes_in(text: str) -> str:
+    return text.split('id="changes"')[1].split("</section>", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("subject", [ANN, GUEST])
+async def test_everybody_sees_what_changed_lately(
+    client: Client, api: FakeApi, subject: str
+) -> None:
+    """One line a commit with the entities that it changed, asked for at once."""
+    api.recent = [
+        _change("component:default/booking", 31, title="Booking"),
+        _change("component:default/ledger", 30, title="Ledger"),
+        _change("component:default/basket", 10, title="Basket"),
+    ]
+    text = _changes_in((await client(subject).get("/")).text)
+    assert text.count('<li class="moment">') == 2
+    first = text.split("</li>")[0]
+    assert "Booking" in first
+    assert "Ledger" in first
+    assert "Basket" not in first
+    assert "Esi Mensah" in first
+    assert len([c for c in api.calls if c[1].endswith("/changes")]) == 1
+    assert not [c for c in api.calls if c[1].endswith("/history")]
+
+
+async def test_what_was_removed_is_named_without_a_link(
+    client: Client, api: FakeApi
+) -> None:
+    """There is no page to lead to any more."""
+    api.recent = [_change("component:default/gone", 1, title="Gone", deleted=True)]
+    text = _changes_in((await client().get("/")).text)
+    assert "component:default/gone was removed" in text
+    assert 'href="/catalog/default/component/gone"' not in text
+
+
+async def test_one_entity_twice_in_a_commit_is_named_once(
+    client: Client, api: FakeApi
+) -> None:
+    """Under the name that it has now; of one entity alone the fields are told."""
+    api.recent = [
+        _change("component:default/booking", 12, title="New name"),
+        _change("component:default/booking", 11, title="Old name"),
+        _change("component:default/ledger", 1, changed=["spec.owner"]),
+    ]
+    text = _changes_in((await client().get("/")).text)
+    assert "New name" in text
+    assert "Old name" not in text
+    assert "spec.owner" in text
+
+
+async def test_locations_are_no_news(client: Client, api: FakeApi) -> None:
+    """What the catalog writes down for itself says nothing to people."""
+    api.recent = [_change("location:default/generated-1", 1)]
+    text = _changes_in((await client().get("/")).text)
+    assert "No change has been recorded yet." in text

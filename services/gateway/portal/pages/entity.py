@@ -118,16 +118,14 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
     )
 
 
-async def latest(
-    visit: Visit, ref: str, limit: int, entity: Summary | None = None
-) -> list[Moment]:
+async def latest(visit: Visit, ref: str, limit: int) -> list[Moment]:
     """The newest revisions in words; none where the catalog keeps none."""
     answer = await visit.ask(
         "GET", f"{api_path(ref)}/history", params={"limit": str(limit)}
     )
     items = answer.json()["items"] if answer.ok else []
     people = await visit.summaries(actor_refs(items))
-    return [moment_of(item, people, entity) for item in items]
+    return [moment_of(item, people) for item in items]
 
 
 async def opened(

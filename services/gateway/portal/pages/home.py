@@ -20,24 +20,27 @@ from services.gateway.portal.entities import (
     summarize,
 )
 from services.gateway.portal.formats import now
-from services.gateway.portal.history import Moment, by_commit
+from services.gateway.portal.history import (
+    Moment,
+    actor_refs,
+    by_commit,
+    changed_entity,
+    moment_of,
+)
 from services.gateway.portal.pages.catalog import BY_QUERY, FACETS_PATH, ROW_FIELDS
-from services.gateway.portal.pages.entity import latest
 from services.gateway.portal.stars import starred
 from services.gateway.portal.visit import Visit, Visiting, together
 
 OWN_READ = 200
 OWN_SHOWN = 12
 CHANGES_SHOWN = 6
-CHANGES_ASKED = 10  # entities whose latest revision is asked for
+CHANGES_ASKED = 100  # one commit may have changed many entities
+CHANGES_PATH = "/api/catalog/changes"
 STARS_SHOWN = 12
 DOCS_SHOWN = 6
 TEMPLATES_SHOWN = 4
 DOCS_FILTER = "metadata.annotations.backstage.io/techdocs-ref"
 GREETINGS = ((5, "Good night"), (12, "Good morning"), (18, "Good afternoon"))
-OWNED_KINDS = frozenset(
-    {"component", "api", "resource", "system", "domain", "template"}
-)
 
 router = APIRouter()
 
@@ -63,16 +66,16 @@ class KindCount:
 async def home(visit: Visiting) -> Response:
     """The reader's own page; a newcomer's is a tour."""
     owned = _own_filter(visit)
-    own, kinds, docs, templates, stars = await together(
+    own, kinds, docs, templates, stars, changes = await together(
         _list(visit, owned, OWN_READ) if owned else _nothing(),
         _kind_counts(visit, owned),
         _list(visit, DOCS_FILTER, OWN_READ),
         _list(visit, "kind=template", TEMPLATES_SHOWN),
         _stars(visit),
+        _changes(visit),
     )
     entities = [one for one in own["items"] if one]
     summaries = [summarize(canonical(one), one) for one in entities]
-    changes = await _changes(visit, summaries)
     return visit.page(
         "home.html",
         title="Home",
@@ -139,11 +142,13 @@ async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:
     ]
 
 
-async def _changes(visit: Visit, own: Sequence[Summary]) -> list[Moment]:
-    """The latest change of each own entity, newest first."""
-    asked = [one for one in own if one.kind_key in OWNED_KINDS][:CHANGES_ASKED]
-    answers = await together(*(latest(visit, one.ref, 1, one) for one in asked))
-    return by_commit(each for answer in answers for each in answer)[:CHANGES_SHOWN]
+async def _changes(visit: Visit) -> list[Moment]:
+    """What changed lately, by commit, newest first; locations are nobody's news."""
+    answer = await visit.get(CHANGES_PATH, [("limit", str(CHANGES_ASKED))])
+    items = [item for item in answer["items"] if item["kind"].lower() != "location"]
+    people = await visit.summaries(actor_refs(items))
+    moments = (moment_of(item, people, changed_entity(item)) for item in items)
+    return by_commit(moments)[:CHANGES_SHOWN]
 
 
 async def _attention(visit: Visit, entities: Sequence[Entity]) -> list[Attention]:

@@ -1,0 +1,212 @@
+"""The catalog's routes in words, for the OpenAPI document; a test holds them equal."""
+
+from shared.kit.openapi import Asked, Operation
+
+FILTER = Asked(
+    "filter",
+    "key=value pairs joined by commas that must all hold; repeated, one is enough",
+    many=True,
+)
+FIELDS = Asked("fields", "Dotted paths that entities are cut down to", many=True)
+LIMIT = Asked("limit", "How many at most", "integer")
+OFFSET = Asked("offset", "How many to skip", "integer")
+BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
+PERMISSIONS = "/.well-known/backstage/permissions"
+PAGE = "items, totalItems and pageInfo with cursors to the neighbours"
+
+ENTITIES = (
+    Operation(
+        "GET",
+        "/entities",
+        "Entities that match",
+        "An array of entities; a Link header leads to the next page if limit is given",
+        (
+            FILTER,
+            FIELDS,
+            LIMIT,
+            OFFSET,
+            Asked("after", "The place that the Link header told"),
+            Asked("order", "asc:path or desc:path", many=True),
+        ),
+    ),
+    Operation(
+        "GET",
+        "/entities/by-query",
+        "A page of entities",
+        PAGE,
+        (
+            FILTER,
+            FIELDS,
+            LIMIT,
+            OFFSET,
+            Asked("orderField", "path, path,asc or path,desc", many=True),
+            Asked("fullTextFilterTerm", "Text that a field must hold"),
+            Asked("fullTextFilterFields", "The fields that it may be in", many=True),
+            Asked("cursor", "From pageInfo; instead of all the others"),
+            Asked("totalItems", "include or exclude"),
+        ),
+    ),
+    Operation(
+        "POST",
+        "/entities/by-query",
+        "A page of entities, asked with a predicate",
+        PAGE,
+        body={
+            "query?": "a predicate over fields: $all, $any, $not, $in, $exists, …",
+            "fields?": "array of paths",
+            "limit?": "how many at most",
+            "offset?": "how many to skip",
+            "orderBy?": "array of {field, order}",
+            "fullTextFilter?": "{term, fields}",
+            "cursor?": "from pageInfo",
+            "totalItems?": "include or exclude",
+        },
+    ),
+    Operation(
+        "POST",
+        "/entities/by-refs",
+        "Entities by their refs",
+        "items: as many as refs, in their order, null where there is none",
+        (FILTER,),
+        {
+            "entityRefs": "array of entity refs",
+            "fields?": "array of paths",
+            "query?": "a predicate that the entities must meet",
+        },
+    ),
+    Operation("GET", BY_NAME, "One entity by its name", "The entity"),
+    Operation("GET", "/entities/by-uid/{uid}", "One entity by its uid", "The entity"),
+    Operation(
+        "DELETE",
+        "/entities/by-uid/{uid}",
+        "Remove an entity; it comes back while its source has it",
+        "It is gone",
+        status=204,
+    ),
+    Operation(
+        "GET",
+        f"{BY_NAME}/ancestry",
+        "An entity and the locations above it",
+        "rootEntityRef, and items of {entity, parentEntityRefs}",
+    ),
+    Operation(
+        "GET",
+        f"{BY_NAME}/history",
+        "Who changed an entity, what and why; newest first",
+        "items of {revision, at, actor, cause, changed, deleted, diff}, totalItems and "
+        "pageInfo.nextCursor",
+        (LIMIT, Asked("cursor", "From pageInfo.nextCursor")),
+    ),
+    Operation(
+        "GET",
+        "/entity-facets",
+        "How often the values of fields occur",
+        "facets: by field an array of {value, count}",
+        (Asked("facet", "A field's path", many=True, required=True), FILTER),
+    ),
+    Operation(
+        "POST",
+        "/entity-facets",
+        "How often the values of fields occur, asked with a predicate",
+        "facets: by field an array of {value, count}",
+        body={"facets": "array of paths", "query?": "a predicate"},
+    ),
+    Operation(
+        "GET",
+        "/changes",
+        "What changed lately in the whole catalog; newest first",
+        "items of {entityRef, title, kind, revision, at, actor, cause, changed, "
+        "deleted} and pageInfo.nextCursor",
+        (LIMIT, Asked("after", "From pageInfo.nextCursor")),
+    ),
+    Operation(
+        "POST",
+        "/refresh",
+        "Read an entity's sources again",
+        "Done: what changed is visible",
+        body={"entityRef": "an entity ref"},
+    ),
+    Operation(
+        "POST",
+        "/validate-entity",
+        "Check an entity without storing it",
+        "It is valid; 400 with errors of {name, message} if not",
+        body={"entity": "the entity", "location": "where it would lie: url:https://…"},
+    ),
+)
+
+LOCATIONS = (
+    Operation("GET", "/locations", "All registrations", "An array of {data: location}"),
+    Operation(
+        "POST",
+        "/locations",
+        "Register a location and read it",
+        "location and entities; with dryRun what it would bring",
+        (
+            Asked("dryRun", "Only look", "boolean"),
+            Asked("onConflict", "refresh or reject a location that is registered"),
+        ),
+        {"type": "url", "target": "the address of a descriptor"},
+        status=201,
+    ),
+    Operation(
+        "POST",
+        "/locations/by-query",
+        "A page of registrations",
+        PAGE,
+        body={
+            "query?": "a predicate over id, type and target",
+            "limit?": "how many at most",
+            "cursor?": "from pageInfo",
+        },
+    ),
+    Operation("GET", "/locations/{id}", "One registration", "The location"),
+    Operation(
+        "PUT",
+        "/locations/{id}",
+        "Let a registration mean another location",
+        "The location",
+        body={"type": "url", "target": "the address of a descriptor"},
+    ),
+    Operation(
+        "DELETE",
+        "/locations/{id}",
+        "Remove a registration and what only it brought",
+        "It is gone",
+        status=204,
+    ),
+    Operation(
+        "GET",
+        "/locations/by-entity/{kind}/{namespace}/{name}",
+        "The registration that an entity came from",
+        "The location",
+    ),
+    Operation(
+        "POST",
+        "/analyze-location",
+        "What could be registered at an address",
+        "existingEntityFiles and generateEntities",
+        body={
+            "location": "{type, target}",
+            "catalogFilename?": "the descriptors' file name",
+        },
+    ),
+)
+
+FRAMEWORK = (
+    Operation(
+        "GET",
+        f"{PERMISSIONS}/metadata",
+        "The permissions and rules that policies can speak of",
+        "permissions and rules",
+    ),
+    Operation(
+        "POST",
+        f"{PERMISSIONS}/apply-conditions",
+        "Whether entities meet conditions",
+        "items of {id, result}: ALLOW or DENY",
+        body={"items": "array of {id, resourceRef, resourceType, conditions}"},
+    ),
+)
+
+OPERATIONS = (*ENTITIES, *LOCATIONS, *FRAMEWORK)

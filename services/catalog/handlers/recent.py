@@ -1,0 +1,58 @@
+"""Keeps the newest changes current: from the store at start, then as they are told."""
+
+import asyncio
+import heapq
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from services.catalog.model import StoredEntity
+from services.catalog.ports import RevisionLog
+from services.catalog.readmodel.recent import KEPT, RecentChanges, change_of
+from shared.contracts.errors import Invalid
+
+#: So many events are unpacked before others get their turn: some milliseconds.
+CHUNK = 50
+
+
+def newest_of(entities: Iterable[StoredEntity]) -> list[StoredEntity]:
+    """Those that changed last, as many as there can be changes in the window."""
+    return heapq.nlargest(KEPT, entities, key=lambda stored: stored.updated)
+
+
+class Recent:
+    """What changed lately, and how this process comes to know it."""
+
+    def __init__(self, log: RevisionLog) -> None:
+        self.changes = RecentChanges()
+        self._log = log
+
+    async def hear(self, events: Iterable[str | bytes]) -> None:
+        """Take in what events (their JSON) tell; what is no change is passed over."""
+        for count, event in enumerate(events, 1):
+            with suppress(Invalid):
+                self.changes.note(change_of(event))
+            if count % CHUNK == 0:
+                await asyncio.sleep(0)
+
+    async def fill(self, entities: Iterable[StoredEntity]) -> None:
+        """Take in the newest revisions of entities as they are now.
+
+        Needs no index by time: a revision among the newest belongs to an entity whose
+        last one is. From there backwards, as long as that leads to others among them.
+        """
+        wanted = [(stored.ref, stored.revision) for stored in newest_of(entities)]
+        while wanted:
+            told = await self._log.events(wanted)
+            await self.hear(told.values())
+            wanted = self._before(wanted, set(told))
+
+    def _before(
+        self, asked: Sequence[tuple[str, int]], told: set[tuple[str, int]]
+    ) -> list[tuple[str, int]]:
+        """The revisions before these; those before one that is too old are older."""
+        return [
+            (ref, revision - 1)
+            for ref, revision in asked
+            if revision > 1
+            and ((ref, revision) not in told or self.changes.holds(ref, revision))
+        ]

@@ -1,0 +1,138 @@
+"""The newest changes of the whole catalog, each as small as a list shows it.
+
+Bounded and in memory: a window for people, not the history (that is the store's).
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from services.catalog.model import Entity
+from shared.contracts.errors import Invalid
+
+KEPT = 500
+"""How many changes are remembered; at the end of them a reader's pages end."""
+
+MOST_PATHS = 100
+"""Changed paths told of one change; its history tells them all."""
+
+LARGEST_LAST = 64 * 1024
+"""Of a deleted entity beyond this size the last state is not kept."""
+
+Place = tuple[str, str, int]
+"""Where a change stands: when (ISO 8601, UTC), whose, which revision."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecentChange:
+    """One revision; `last` is what a deleted entity was, as its readers saw it."""
+
+    at: str
+    ref: str
+    revision: int
+    kind: str
+    title: str
+    actor: str
+    cause: Mapping[str, Any]
+    changed: tuple[str, ...]
+    deleted: bool
+    last: Entity | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.at, self.ref, self.revision
+
+
+def change_of(event: str | bytes) -> RecentChange:
+    """The change that an `entity-changed` event (its JSON) tells of.
+
+    Raises:
+        Invalid: if it is none.
+    """
+    try:
+        told = orjson.loads(event)
+        data = told["data"]
+        entity = data["entity"] or data["previous"]
+        deleted = data["entity"] is None
+        return RecentChange(
+            at=str(told["time"]),
+            ref=str(data["entity_ref"]),
+            revision=int(data["revision"]),
+            kind=str(entity["kind"]),
+            title=_title(entity),
+            actor=str(data["actor"]),
+            cause=dict(data["cause"]),
+            changed=tuple(data["changed"][:MOST_PATHS]),
+            deleted=deleted,
+            last=entity if deleted and len(event) <= LARGEST_LAST else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Invalid(f"data: not a change of an entity ({error})") from error
+
+
+def _title(entity: Mapping[str, Any]) -> str:
+    """What people call it: display name, title, or name."""
+    metadata = entity["metadata"]
+    profile = (entity.get("spec") or {}).get("profile")
+    shown = profile.get("displayName") if isinstance(profile, dict) else None
+    return str(shown or metadata.get("title") or metadata["name"])
+
+
+class RecentChanges:
+    """The newest changes by time; telling one twice is telling it once."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._places: list[Place] = []
+        self._changes: dict[tuple[str, int], RecentChange] = {}
+        self._deletions: dict[str, RecentChange] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def holds(self, ref: str, revision: int) -> bool:
+        """Whether this revision is among the newest."""
+        return (ref, revision) in self._changes
+
+    def note(self, change: RecentChange) -> None:
+        """Takes a change in, and lets the oldest go."""
+        if self.holds(change.ref, change.revision):
+            return
+        insort(self._places, change.place)
+        self._changes[change.ref, change.revision] = change
+        known = self._deletions.get(change.ref)
+        if change.deleted and (known is None or known.revision < change.revision):
+            self._deletions[change.ref] = change
+        if len(self._places) > self._kept:
+            self._forget(self._places.pop(0))
+
+    def deletion(self, ref: str) -> RecentChange | None:
+        """An entity's last deletion, if that is among the newest changes."""
+        return self._deletions.get(ref)
+
+    def newest(
+        self,
+        wanted: Callable[[RecentChange], bool],
+        *,
+        limit: int,
+        after: Place | None = None,
+    ) -> list[RecentChange]:
+        """Changes that are wanted, newest first, older than the place `after`."""
+        end = len(self._places) if after is None else bisect_left(self._places, after)
+        found = filter(wanted, self._backwards(end))
+        return list(islice(found, limit))
+
+    def _backwards(self, end: int) -> Iterable[RecentChange]:
+        for position in range(end - 1, -1, -1):
+            _, ref, revision = self._places[position]
+            yield self._changes[ref, revision]
+
+    def _forget(self, place: Place) -> None:
+        _, ref, revision = place
+        gone = self._changes.pop((ref, revision))
+        if self._deletions.get(ref) is gone:
+            del self._deletions[ref]

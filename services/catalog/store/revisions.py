@@ -1,0 +1,26 @@
+"""The events of revisions in MongoDB, as the outbox kept them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from services.catalog.store.documents import revision_id
+from shared.kit.mongo import unavailable_as_error
+
+
+class MongoRevisionLog:
+    """The `RevisionLog` port."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
+        self._revisions = database["revisions"]
+
+    async def events(
+        self, wanted: Sequence[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], str]:
+        ids = {revision_id(ref, number): (ref, number) for ref, number in wanted}
+        with unavailable_as_error():
+            found = await self._revisions.find({"_id": {"$in": list(ids)}}).to_list(
+                None
+            )
+        return {ids[entry["_id"]]: entry["event"] for entry in found}

@@ -1,0 +1,170 @@
+"""Killed anywhere, a catalog converges at its next start: nothing lost or twice."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.catalog.store.entities import MongoEntityStore
+from services.catalog.store.roots import MongoRootStore
+from shared.kit.bus import MemoryBus
+from shared.kit.outbox import Relay
+from tests import builders
+from tests.catalog.running import Running, pointing, running, write
+
+
+class Killed(BaseException):
+    """Like SIGKILL: nothing catches it."""
+
+
+def dying(target: Any, name: str, after: int, monkeypatch: Any, *, late: bool) -> None:
+    """Let the process die at one call of a method, before or after its effect."""
+    real, calls = getattr(target, name), []
+
+    async def method(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        if len(calls) == after and not late:
+            raise Killed
+        found = await real(*args, **kwargs)
+        if len(calls) == after and late:
+            raise Killed
+        return found
+
+    monkeypatch.setattr(target, name, method)
+
+
+@asynccontextmanager
+async def doomed(
+    database: Any,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    death: tuple[Any, str, int, bool],
+) -> AsyncIterator[Running]:
+    """A catalog in which something is done that kills it, its outbox muted."""
+    target, name, after, late = death
+    with monkeypatch.context() as patch:
+        async with running(database, data) as catalog:
+            dying(target, name, after, patch, late=late)
+            patch.setattr(Relay, "drain", _silent)
+            killed = False
+            try:
+                yield catalog
+            except Killed:
+                killed = True
+            assert killed, "it was to die, and did not"
+
+
+def three_files(data: Path) -> Path:
+    for part in range(3):
+        many = [builders.component(f"c{part}-{n}") for n in range(400)]
+        write(data, f"p{part}.yaml", *many)
+    return write(data, "all.yaml", pointing("more", "p0.yaml", "p1.yaml", "p2.yaml"))
+
+
+async def everything_told(catalog: Any) -> dict[str, list[int]]:
+    """By entity, the revisions told of since the beginning of the catalog's store."""
+    await catalog.work.relay.drain()
+    seen: dict[str, set[int]] = {}
+    for envelope in catalog.bus.envelopes():
+        seen.setdefault(envelope.subject, set()).add(envelope.data["revision"])
+    return {ref: sorted(revisions) for ref, revisions in seen.items()}
+
+
+DEATHS = [
+    (MongoRootStore, "put", 1, False),
+    (MongoRootStore, "put", 1, True),
+    (MongoRootStore, "put", 2, False),
+    (MongoRootStore, "put", 2, True),
+    (MongoEntityStore, "write", 1, False),
+    (MongoEntityStore, "write", 1, True),
+    (MongoEntityStore, "write", 2, False),
+    (MongoEntityStore, "write", 2, True),
+]
+
+
+@pytest.mark.parametrize(("target", "name", "after", "late"), DEATHS)
+async def test_a_registration_that_was_cut_off_is_finished_at_start(
+    database: Any,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    target: Any,
+    name: str,
+    after: int,
+    late: bool,
+) -> None:
+    """Wherever it is cut, afterwards all is there exactly once, or nothing at all."""
+    file = three_files(data)
+    death = (target, name, after, late)
+    async with doomed(database, data, monkeypatch, death) as catalog:
+        await catalog.register(file)
+    async with running(database, data) as catalog:
+        nothing = name == "put" and after == 1 and not late
+        assert len(await catalog.refs()) == (0 if nothing else 1201)
+        if nothing:
+            return
+        told = await everything_told(catalog)
+        assert len(told) == 1202
+        assert {tuple(revisions) for revisions in told.values()} == {(1,)}
+        assert len(await catalog.history("component:default/c0-0")) == 1
+
+
+async def _silent(self: Any) -> int:
+    return 0
+
+
+async def test_a_deletion_that_was_cut_off_can_be_done_again(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registration is the last to go: it is there to be deleted once more."""
+    file = three_files(data)
+    async with running(database, data) as catalog:
+        identity = (await catalog.register(file)).json()["location"]["id"]
+    death = (MongoEntityStore, "write", 2, True)
+    async with doomed(database, data, monkeypatch, death) as catalog:
+        await catalog.ask("DELETE", f"/locations/{identity}")
+    async with running(database, data) as catalog:
+        left = len(await catalog.refs())
+        assert 0 < left < 1201
+        answer = await catalog.ask("DELETE", f"/locations/{identity}")
+        assert answer.status_code == 204
+        assert await catalog.refs() == set()
+    async with running(database, data) as catalog:
+        assert await catalog.refs() == set()
+        assert (await catalog.ask("GET", "/locations")).json() == []
+
+
+async def test_a_change_that_was_cut_off_comes_with_the_next_reading(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file still counts as changed, and what was written is not written again."""
+    file = three_files(data)
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+    for part in range(3):
+        many = [builders.component(f"c{part}-{n}", owner="b") for n in range(400)]
+        write(data, f"p{part}.yaml", *many)
+    death = (MongoEntityStore, "write", 1, True)
+    async with doomed(database, data, monkeypatch, death) as catalog:
+        await catalog.register(file, "?onConflict=refresh")
+    async with running(database, data) as catalog:
+        await catalog.register(file, "?onConflict=refresh")
+        answer = await catalog.ask("GET", "/entities?filter=spec.owner=b&fields=kind")
+        assert len(answer.json()) == 1200
+        for name in ("c0-0", "c1-7", "c2-399"):
+            assert len(await catalog.history(f"component:default/{name}")) == 2
+
+
+async def test_events_wait_while_the_log_is_away(database: Any, data: Path) -> None:
+    """Nothing stored stays unsaid: it is told when the log is back."""
+    file = write(data, "all.yaml", builders.component("web"))
+    async with running(database, data) as catalog:
+        catalog.bus.away = True
+        await catalog.register(file)
+        assert await catalog.refs() == {"component:web"}
+        assert catalog.bus.sent == []
+    async with running(database, data) as catalog:
+        told = await everything_told(catalog)
+        assert told["component:default/web"] == [1]
+    assert isinstance(catalog.bus, MemoryBus)

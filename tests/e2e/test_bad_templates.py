@@ -1,0 +1,240 @@
+"""Templates and documentation that reach for what is not theirs."""
+
+import http.client
+import json
+import secrets
+from typing import Any
+
+import pytest
+
+from tests.e2e.running import ANN, BEN, HOST, SERVICE, Portal, problem, seen
+
+TASKS = "/api/scaffolder/v2/tasks"
+OUTSIDE = "Relative path is not allowed to refer to a directory outside its parent"
+REACHING = [
+    "${{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "${{ parameters.__class__ }}",
+    "${{ parameters['__class__'] }}",
+    "${{ parameters | attr('__class__') }}",
+    "${{ self.__init__.__globals__ }}",
+    "${{ cycler.__init__.__globals__.os.popen('id').read() }}",
+    "${{ [].constructor.constructor('return process')() }}",
+    "${{ user.entity.constructor }}",
+    "{% for k in ().__class__.__base__.__subclasses__() %}${{ k }}{% endfor %}",
+    "{% include '/etc/passwd' %}",
+    "{% import 'os' as os %}${{ os.environ }}",
+]
+ENDLESS = [
+    "${{ range(1000000000) | join }}",
+    "{% for x in range(9999999) %}x{% endfor %}",
+]
+
+
+def template(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
+    """A template of these steps."""
+    numbered = [{"id": f"s{n}", "name": f"s{n}", **s} for n, s in enumerate(steps)]
+    return {
+        "apiVersion": "scaffolder.backstage.io/v1beta3",
+        "kind": "Template",
+        "metadata": {"name": name},
+        "spec": {"type": "service", "owner": "money", "steps": numbered},
+    }
+
+
+def dry_run(system: Portal, action: str, given: Any, *files: dict[str, Any]) -> Any:
+    """The answer to trying one step; `files` lie beside the template."""
+    body = {
+        "template": template("tried", {"action": action, "input": given}),
+        "values": {"name": "x"},
+        "secrets": {},
+        "directoryContents": list(files),
+    }
+    return system.as_(BEN).post("/api/scaffolder/v2/dry-run", json=body)
+
+
+@pytest.mark.parametrize("code", REACHING)
+def test_template_code_reaches_no_attributes(system: Portal, code: str) -> None:
+    """Nothing of Python or of the machine comes out of it, whatever it answers."""
+    answer = dry_run(system, "debug:log", {"message": code})
+    if answer.status_code == 200:
+        log = answer.json()["log"]
+        said = [e["body"]["message"] for e in log if e["body"].get("stepId")]
+        shown = "\n".join(said).replace(code, "")
+    else:
+        assert answer.status_code in (400, 500)
+        shown = problem(answer)[2].replace(code, "")
+    for secret in ("<class", "function", "uid=", "root:", "environ", "CALLBOARD_"):
+        assert secret not in shown
+
+
+@pytest.mark.parametrize("code", ENDLESS)
+def test_template_code_ends(system: Portal, code: str) -> None:
+    """What would take for ever is stopped, and says at which limit."""
+    status, name, message = problem(dry_run(system, "debug:log", {"message": code}))
+    assert (status, name) in ((400, "TemplateLimitError"), (500, "TemplateLimitError"))
+    assert "limit of" in message
+    assert system.as_(ANN).get("/api/scaffolder/v2/actions").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "given"),
+    [
+        ("fs:delete", {"files": ["../../../../etc/passwd"]}),
+        ("fs:delete", {"files": ["/etc/passwd"]}),
+        ("fs:rename", {"files": [{"from": "a.txt", "to": "../../a.txt"}]}),
+        ("fs:rename", {"files": [{"from": "../../keys", "to": "keys"}]}),
+        ("fetch:plain", {"url": "./content", "targetPath": "../x"}),
+        ("fetch:plain", {"url": "../../../../etc", "targetPath": "x"}),
+        ("fetch:template", {"url": "./content", "targetPath": "/tmp", "values": {}}),
+        ("catalog:write", {"filePath": "../x.yaml", "entity": {"kind": "API"}}),
+    ],
+)
+def test_actions_stay_in_their_workspace(
+    system: Portal, action: str, given: dict[str, Any]
+) -> None:
+    """403 that says so; nothing outside is read, written or removed."""
+    file = {"path": "a.txt", "base64Content": "YQ==", "executable": False}
+    before = sorted(path.name for path in system.data.iterdir())
+    answer = dry_run(system, action, given, file)
+    assert problem(answer) == (403, "NotAllowedError", OUTSIDE)
+    assert sorted(path.name for path in system.data.iterdir()) == before
+
+
+def test_files_beside_a_template_stay_beside_it(system: Portal) -> None:
+    """The paths that a dry run is given are held to the same."""
+    file = {"path": "../../evil.txt", "base64Content": "YQ=="}
+    answer = dry_run(system, "debug:log", {"message": "x"}, file)
+    assert problem(answer) == (403, "NotAllowedError", OUTSIDE)
+    assert not list(system.data.rglob("evil.txt"))
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("file:///etc", "neither relative nor http(s)"),
+        ("https://elsewhere.example/acme/kit/tree/main", "backend.reading.allow"),
+        (f"{HOST}/payments/tree/main/../../org", "outside the repository"),
+    ],
+)
+def test_sources_are_those_that_the_configuration_allows(
+    system: Portal, url: str, words: str
+) -> None:
+    """Any other is refused by name."""
+    run = made(system, {"action": "fetch:plain", "input": {"url": url}})
+    assert run["status"] == "failed"
+    assert words in told(system, run)
+
+
+@pytest.mark.parametrize("name", ["../../evil", "..", "a/../../evil", "evil.git"])
+def test_a_repository_is_made_in_its_place_alone(system: Portal, name: str) -> None:
+    """A run that names another place fails, and makes nothing."""
+    given = {"repoUrl": f"git.playhouse.example?repo={name}"}
+    run = made(system, {"action": "publish:git", "input": given})
+    assert run["status"] == "failed"
+    assert "repository: " in told(system, run)
+    assert not list(system.data.parent.glob("evil*"))
+    assert not [path for path in system.data.rglob("evil*") if path.is_dir()]
+
+
+def made(system: Portal, *steps: dict[str, Any]) -> dict[str, Any]:
+    """A run, ended, of a template with these steps, which is registered for it."""
+    name = f"tried-{secrets.token_hex(3)}"
+    text = json.dumps(template(name, *steps))
+    system.repository(name, {"catalog-info.yaml": text})
+    ref = f"template:default/{name}"
+    seen(lambda: system.known(ref), f"{ref} is discovered")
+    body = {"templateRef": ref, "values": {}}
+    task = system.as_(BEN).post(TASKS, json=body).raise_for_status().json()["id"]
+
+    def ended() -> Any:
+        run = system.get(f"{TASKS}/{task}")
+        return run if run["status"] in ("completed", "failed") else None
+
+    run: dict[str, Any] = seen(ended, "the run's end")
+    return run
+
+
+def told(system: Portal, run: dict[str, Any]) -> str:
+    """What a run's log says."""
+    events = system.get(f"{TASKS}/{run['id']}/events")
+    return "\n".join(str(event["body"]["message"]) for event in events)
+
+
+def test_answers_that_break_the_schema_start_nothing(system: Portal) -> None:
+    """400 that names the field and its rule; there is no run."""
+    before = system.get(TASKS)["totalTasks"]
+    values = {
+        "name": "Not A Name",
+        "description": "short",
+        "owner": "group:default/money",
+    }
+    body = {"templateRef": "template:default/python-service", "values": values}
+    answer = system.as_(BEN).post(TASKS, json=body)
+    assert answer.status_code == 400
+    said = str(answer.json()["errors"])
+    assert "instance.name" in said
+    assert "pattern" in said
+    assert "instance.description" in said
+    assert system.get(TASKS)["totalTasks"] == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/techdocs/static/docs/default/component/payments/../../../../../keys/{key}",
+        "/api/techdocs/static/docs/default/component/payments/..%2f..%2f..%2fkeys%2f{key}",
+        "/api/techdocs/static/docs/default/component/payments/%2e%2e/%2e%2e/keys/{key}",
+        "/api/techdocs/static/docs/..%2f..%2fkeys/{key}",
+        "/docs/default/component/payments/..%2f..%2f..%2fkeys%2f{key}",
+        "/assets/x/..%2f..%2f..%2fports.py",
+        "/assets/x/../../../ports.py",
+    ],
+)
+def test_paths_of_docs_and_assets_do_not_climb(system: Portal, path: str) -> None:
+    """Nothing of the file, however the dots are written."""
+    host = system.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=20)
+    headers = {"Authorization": system.as_(SERVICE).headers["Authorization"]}
+    connection.request("GET", path.format(key="service.secret"), headers=headers)
+    answer = connection.getresponse()
+    body = answer.read().decode()
+    connection.close()
+    assert answer.status in (307, 404)
+    if answer.status == 307:
+        assert system.as_(SERVICE).get(answer.headers["Location"]).status_code == 404
+    secret = (system.data / "keys" / "service.secret").read_text().strip()
+    assert secret not in body
+    assert "Protocol" not in body
+
+
+def test_documentation_that_reaches_outside_is_not_built(system: Portal) -> None:
+    """Hooks, foreign plugins and a folder outside fail the build, by name."""
+    name = f"sly-{secrets.token_hex(3)}"
+    component = (
+        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n"
+        f"  name: {name}\n  annotations:\n    backstage.io/techdocs-ref: dir:.\n"
+        "spec:\n  type: service\n  lifecycle: production\n  owner: money\n"
+    )
+    marker = system.data / "hooked"
+    hook = f"open({str(marker)!r}, 'w').write('x')\n"
+    settings = "site_name: Sly\ndocs_dir: ../../../keys\nhooks: [hook.py]\n"
+    files = {
+        "catalog-info.yaml": component,
+        "mkdocs.yml": settings,
+        "hook.py": hook,
+        "docs/index.md": "# Sly\n",
+    }
+    system.repository(name, files)
+    ref = f"component:default/{name}"
+    heard = seen(lambda: failed(system, ref), "the failed build is told")
+    assert "docs_dir" in heard
+    assert not marker.exists()
+
+
+def failed(system: Portal, ref: str) -> str:
+    """Why the latest build of an entity's documentation failed, once it did."""
+    kind, _, rest = ref.partition(":")
+    namespace, _, name = rest.partition("/")
+    path = f"/api/techdocs/sync/{namespace}/{kind}/{name}"
+    answer = system.as_(ANN).get(path, headers={"Accept": "text/event-stream"})
+    return answer.text if "docs_dir" in answer.text else ""

@@ -1,0 +1,210 @@
+"""The `callboard` command as scripts use it: JSON, exit codes, state that stays."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from tests.e2e.running import SERVICE, Portal, push, replaced, seen
+from tests.e2e.system import ROOT, System, free_port, working_copy
+
+PAYMENTS = ROOT / "deploy/examples/playhouse/repositories/payments"
+PAYMENTS_REF = "component:default/payments"
+PUSHED, UPDATED = "callboard.repository.pushed.v1", "callboard.entity.updated.v1"
+GOOD = """\
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata:
+  name: {name}
+  description: Kept for {name}
+spec:
+  type: service
+  lifecycle: production
+  owner: somebody
+"""
+
+
+class Following:
+    """What a command says that runs until it is stopped."""
+
+    def __init__(self, *words: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._reading = threading.Thread(target=self._read, daemon=True)
+
+    def _read(self) -> None:
+        self.lines.extend(self._process.stdout or ())
+
+    def __enter__(self) -> Self:
+        self._reading.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        self._reading.join(10)
+
+    def says(self, words: str) -> bool:
+        """Whether it said this; fails if it ended."""
+        said = "".join(self.lines)
+        assert self._process.poll() is None, said
+        return words in said
+
+    def events(self) -> list[dict[str, Any]]:
+        """Each line as JSON."""
+        return [json.loads(line) for line in list(self.lines)]
+
+
+def test_status_tells_how_everything_is(system: Portal) -> None:
+    """Exit code 0, and every service ready, for people and for scripts."""
+    found = json.loads(system.command("status", "--json"))
+    assert found["status"] == "ok"
+    names = [service["name"] for service in found["services"]]
+    assert sorted(names) == ["catalog", "gateway", "scaffolder", "search", "techdocs"]
+    assert all(service["ready"] for service in found["services"])
+    assert "scaffolder" in system.command("status")
+
+
+def test_status_of_nothing_says_how_to_start(tmp_path: Path) -> None:
+    """Exit code 3 tells it from a portal that is ill."""
+    where = System(tmp_path, 0)
+    where.command("status", "--json", expected=3)
+    assert "Nothing was running" in where.command("down")
+
+
+def validate(path: Path, *words: str) -> tuple[int, str]:
+    """Exit code and output of `callboard validate`."""
+    command = [sys.executable, "-m", "deploy.cli", "validate", str(path), *words]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout
+
+
+def test_validate_likes_the_example(tmp_path: Path) -> None:
+    """Exit code 0 and one line a descriptor; it needs no portal."""
+    code, out = validate(PAYMENTS, "--json")
+    assert code == 0
+    refs = [finding["ref"] for finding in json.loads(out)]
+    assert "component:default/payments" in refs
+    assert validate(PAYMENTS)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.format(name="'a b'"), "metadata.name: "),
+        (GOOD.format(name="x").replace("  owner: somebody\n", ""), "spec.owner: "),
+        (GOOD.format(name="x").replace("Component", "Komponent"), "kind: "),
+        ("kind: [\n", "YAML error: "),
+    ],
+)
+def test_validate_names_the_rule(tmp_path: Path, text: str, words: str) -> None:
+    """Exit code 1, with the field and what is wrong."""
+    file = tmp_path / "catalog-info.yaml"
+    file.write_text(text)
+    code, out = validate(file, "--json")
+    assert code == 1
+    (finding,) = json.loads(out)
+    assert words in finding["error"]
+    assert words.partition(":")[0] in validate(file)[1]
+
+
+def test_events_follow_a_push(system: Portal) -> None:
+    """One line of JSON an event; a filter lets through what was asked for."""
+    words = ("-m", "deploy.cli", "events", "--data", str(system.data), "--json")
+    one = ("--topic", "entity-changed", "--entity", PAYMENTS_REF)
+    copy = working_copy(system, "payments")
+    with Following(*words) as every, Following(*words, *one) as filtered:
+
+        def heard() -> bool:
+            # The streams begin at some moment after the commands: push until then.
+            fresh = f"zq{secrets.token_hex(4)}"
+            entity = system.known(PAYMENTS_REF) or {}
+            before = str(entity["metadata"]["description"])
+            files = replaced(copy, "catalog-info.yaml", before, f"Takes money {fresh}")
+            push(copy, files, f"Say {fresh}")
+            seen(lambda: fresh in str(system.known(PAYMENTS_REF)), "the push arrives")
+            return all(one.says("Say zq") for one in (every, filtered))
+
+        seen(heard, "both commands say what was pushed")
+        types = {event["type"] for event in every.events()}
+        assert {PUSHED, UPDATED} <= types
+        assert {event["subject"] for event in filtered.events()} == {PAYMENTS_REF}
+
+
+def test_rebuild_search_proves_itself(system: Portal) -> None:
+    """The index built anew has the checksums of the one that answered."""
+    proof = json.loads(system.command("rebuild", "search", "--json"))
+    assert proof["equal"] is True
+    for part in ("entities", "sites"):
+        assert proof[part] == proof["live"][part]
+        assert proof[part]["count"] > 0
+    assert proof["entities"]["count"] == system.count()
+
+
+def test_the_example_consumer_counts(system: Portal) -> None:
+    """Thirty lines that read the three topics from Kafka."""
+    consumer = ("deploy/examples/consumer.py", str(system.data))
+    with Following(*consumer) as counting:
+        seen(lambda: counting.says("entity.created"), "entities are counted")
+        seen(lambda: counting.says("site.built"), "sites are counted")
+        body = {
+            "templateRef": "template:default/documentation-site",
+            "values": {
+                "name": f"counted-{secrets.token_hex(3)}",
+                "title": "Counted",
+                "owner": "group:default/money",
+            },
+        }
+        answer = system.as_(SERVICE).post("/api/scaffolder/v2/tasks", json=body)
+        answer.raise_for_status()
+        seen(lambda: counting.says("run.completed"), "runs are counted")
+
+
+def test_down_and_up_again_find_all_state(tmp_path: Path) -> None:
+    """Entities, their history, registrations and the token are what they were."""
+    portal = Portal(tmp_path / "data", free_port(), "empty")
+    name = f"lasting-{secrets.token_hex(3)}"
+    file = tmp_path / "catalog-info.yaml"
+    file.write_text(GOOD.format(name=name))
+    try:
+        portal.up()
+        body = {"type": "file", "target": str(file)}
+        made = portal.as_(SERVICE).post("/api/catalog/locations", json=body)
+        assert made.status_code == 201
+        before = state(portal, name)
+        portal.hang_up()
+        portal.down()
+        assert not (portal.data / "run.json").exists()
+        portal.up()
+        assert state(portal, name) == before
+    finally:
+        portal.hang_up()
+        portal.down()
+
+
+def state(portal: Portal, name: str) -> list[Any]:
+    """What must outlive a restart."""
+    ref = f"component:default/{name}"
+    seen(lambda: portal.results(name), f"search finds {name}")
+    return [
+        portal.token,
+        portal.known(ref),
+        portal.get(f"/api/catalog/entities/by-name/component/default/{name}/history"),
+        portal.get("/api/catalog/locations"),
+        portal.get("/api/search/query", term=name)["numberOfResults"],
+    ]

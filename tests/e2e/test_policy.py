@@ -1,0 +1,379 @@
+"""What is restricted exists for its owners and the platform team alone, everywhere."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.running import (
+    ANN,
+    BEN,
+    BY_NAME,
+    DEV,
+    GUEST,
+    HOST,
+    HUGO,
+    Portal,
+    problem,
+    push,
+    seen,
+)
+from tests.e2e.system import WorkingCopy, working_copy
+
+CATALOG = "/api/catalog"
+OUTSIDERS, INSIDERS = (GUEST, ANN, BEN), (HUGO, DEV)
+NEIGHBOURS = (
+    "resource:default/event-log",
+    "system:default/payments",
+    "group:default/corporate-development",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A restricted component with docs; `word` stands in all that it says."""
+
+    name: str
+    word: str
+    copy: WorkingCopy
+
+    @property
+    def ref(self) -> str:
+        return f"component:default/{self.name}"
+
+    @property
+    def path(self) -> str:
+        return f"component/default/{self.name}"
+
+    def says(self, more: str = "") -> str:
+        """Its descriptor."""
+        return f"""\
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata:
+  name: {self.name}
+  title: Plan {self.word}
+  description: Nobody else shall hear of {self.word} {more}
+  tags: [{self.word}]
+  annotations:
+    callboard.dev/visibility: restricted
+    backstage.io/techdocs-ref: dir:.
+spec:
+  type: service
+  lifecycle: experimental
+  owner: corporate-development
+  system: payments
+  dependsOn: [resource:event-log]
+"""
+
+
+@pytest.fixture(scope="module")
+def secret(system: Portal) -> Secret:
+    """Pushed, discovered, indexed, its documentation built."""
+    name, word = f"hush-{secrets.token_hex(3)}", f"zq{secrets.token_hex(4)}"
+    found = Secret(name, word, WorkingCopy(system.data / "workshop" / name))
+    files = {
+        "catalog-info.yaml": found.says(),
+        "mkdocs.yml": f"site_name: Plan {word}\n",
+        "docs/index.md": f"# Plan\n\nAll about {word} and what it costs.\n",
+    }
+    system.repository(name, files)
+    seen(lambda: system.known(found.ref), f"{found.ref} is discovered")
+    # The entity, and the page of its documentation.
+    seen(lambda: system.results(word) >= 2, "it is indexed")
+    return found
+
+
+def uid(system: Portal, secret: Secret) -> str:
+    """The entity's uid, which outsiders cannot know."""
+    return str((system.known(secret.ref) or {})["metadata"]["uid"])
+
+
+@pytest.mark.parametrize("who", OUTSIDERS)
+def test_outsiders_get_what_they_would_get_if_it_did_not_exist(
+    system: Portal, secret: Secret, who: str
+) -> None:
+    """404 with the words for an entity that there is not, at every address."""
+    for path in (
+        f"{BY_NAME}/{secret.path}",
+        f"{BY_NAME}/{secret.path}/ancestry",
+        f"{BY_NAME}/{secret.path}/history",
+        f"{CATALOG}/entities/by-uid/{uid(system, secret)}",
+        f"{CATALOG}/locations/by-entity/{secret.path}",
+        f"/api/techdocs/metadata/techdocs/default/component/{secret.name}",
+        f"/api/techdocs/metadata/entity/default/component/{secret.name}",
+        f"/api/techdocs/static/docs/default/component/{secret.name}/index.html",
+        f"/api/techdocs/sync/default/component/{secret.name}",
+    ):
+        answer = system.as_(who).get(path)
+        assert answer.status_code == 404, path
+        assert secret.word not in answer.text
+        absent = path.replace(secret.name, "absent").replace(uid(system, secret), "0")
+        other = system.as_(who).get(absent)
+        assert re.sub(r"absent\b", secret.name, problem(other)[2]).startswith(
+            problem(answer)[2].partition(uid(system, secret))[0]
+        ), path
+
+
+@pytest.mark.parametrize("who", INSIDERS)
+def test_insiders_get_it(system: Portal, secret: Secret, who: str) -> None:
+    """The same addresses answer its owner and the platform team."""
+    for path in (
+        f"{BY_NAME}/{secret.path}",
+        f"{BY_NAME}/{secret.path}/ancestry",
+        f"{BY_NAME}/{secret.path}/history",
+        f"{CATALOG}/entities/by-uid/{uid(system, secret)}",
+        f"/api/techdocs/metadata/techdocs/default/component/{secret.name}",
+        f"/api/techdocs/metadata/entity/default/component/{secret.name}",
+        f"/api/techdocs/static/docs/default/component/{secret.name}/index.html",
+    ):
+        assert system.as_(who).get(path).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    ("who", "sees"), [*((w, False) for w in OUTSIDERS), *((w, True) for w in INSIDERS)]
+)
+def test_lists_totals_and_facets(
+    system: Portal, secret: Secret, who: str, *, sees: bool
+) -> None:
+    """It is counted for those who see it, and for nobody else."""
+    tagged = f"metadata.tags={secret.word}"
+    assert len(system.get(f"{CATALOG}/entities", who, filter=tagged)) == sees
+    assert system.count(who, filter=tagged) == sees
+    full = {"fullTextFilterTerm": secret.word, "fullTextFilterFields": "metadata.title"}
+    assert system.count(who, **full) == sees
+    facets = system.get(f"{CATALOG}/entity-facets", who, facet="metadata.tags")
+    values = [each["value"] for each in facets["facets"]["metadata.tags"]]
+    assert (secret.word in values) == sees
+    body = {"entityRefs": [secret.ref, "component:default/payments"]}
+    answer = system.as_(who).post(f"{CATALOG}/entities/by-refs", json=body)
+    first, second = answer.raise_for_status().json()["items"]
+    assert second["metadata"]["name"] == "payments"
+    assert (first is not None) == sees
+
+
+def test_totals_differ_by_what_is_restricted(system: Portal, secret: Secret) -> None:
+    """Outsiders count exactly as many fewer as there are restricted entities."""
+    marked = "metadata.annotations.callboard.dev/visibility=restricted"
+    restricted = system.count(DEV, filter=marked)
+    assert restricted >= 2  # ours, and the example's
+    for who in OUTSIDERS:
+        assert system.count(who, filter=marked) == 0
+        assert system.count(who) == system.count(DEV) - restricted
+
+
+@pytest.mark.parametrize("who", [*OUTSIDERS, *INSIDERS])
+def test_search_and_suggestions(system: Portal, secret: Secret, who: str) -> None:
+    """Neither the entity nor a page of its documentation is found by outsiders."""
+    sees = who in INSIDERS
+    assert (system.results(secret.word, who) > 0) == sees
+    assert (system.results(secret.name, who) > 0) == sees
+    found = system.get("/api/search/suggest", who, term=f"Plan {secret.word[:6]}")
+    assert (secret.word in str(found)) == sees
+
+
+@pytest.mark.parametrize("who", OUTSIDERS)
+def test_locations_do_not_tell(system: Portal, secret: Secret, who: str) -> None:
+    """Where it comes from is as hidden: its Location entity, and registrations."""
+    everything = system.get(f"{CATALOG}/entities", who)
+    assert secret.name not in str(everything)
+    assert "curtain-call" not in str(everything)
+    target = f"{HOST}/{secret.name}/blob/main/catalog-info.yaml"
+    body = {"type": "url", "target": target}
+    made = system.as_(HUGO).post(f"{CATALOG}/locations", json=body)
+    identity = made.raise_for_status().json()["location"]["id"]
+    try:
+        assert system.as_(DEV).get(f"{CATALOG}/locations/{identity}").is_success
+        assert system.as_(who).get(f"{CATALOG}/locations/{identity}").is_client_error
+        assert secret.name not in str(system.get(f"{CATALOG}/locations", who))
+        query = system.as_(who).post(f"{CATALOG}/locations/by-query", json={})
+        assert secret.name not in query.raise_for_status().text
+    finally:
+        system.as_(DEV).delete(f"{CATALOG}/locations/{identity}").raise_for_status()
+    assert system.known(secret.ref)
+
+
+@pytest.mark.parametrize("ref", NEIGHBOURS)
+def test_neighbours_do_not_tell(system: Portal, secret: Secret, ref: str) -> None:
+    """Relations that lead to it are shown to insiders only."""
+    for who in (*OUTSIDERS, *INSIDERS):
+        entity = system.known(ref, who)
+        assert entity is not None
+        refs = [relation["targetRef"] for relation in entity["relations"]]
+        assert (secret.ref in refs) == (who in INSIDERS), who
+
+
+def test_the_event_stream_does_not_tell(system: Portal, secret: Secret) -> None:
+    """A push to it is heard by its owner; others hear the next public push alone."""
+    word = f"zq{secrets.token_hex(4)}"
+    with (
+        system.listening(GUEST) as guest,
+        system.listening(ANN) as ann,
+        system.listening(HUGO) as hugo,
+    ):
+        files = {
+            "catalog-info.yaml": secret.says(word),
+            "docs/index.md": f"# Plan\n\nMore about {secret.word}, and {word}.\n",
+        }
+        push(secret.copy, files, f"Say {word}")
+        for topic in ("entity.updated", "site.built"):
+            seen(lambda topic=topic: told(hugo, topic, secret), f"Hugo hears {topic}")
+        copy = working_copy(system, "website")
+        public = copy.read("catalog-info.yaml") + f"# {word}\n"
+        text = public.replace("description: ", f"description: {word} ", 1)
+        push(copy, {"catalog-info.yaml": text}, "Be heard by all")
+        for heard in (guest, ann, hugo):
+            seen(lambda heard=heard: "Be heard by all" in str(heard), "the public push")
+        for heard in (guest, ann):
+            for hidden in (secret.name, secret.word):
+                assert hidden not in str(heard)
+
+
+def told(heard: list[dict[str, Any]], topic: str, secret: Secret) -> bool:
+    """Whether an event about the secret was heard."""
+    return any(
+        topic in event["type"] and secret.name in event["subject"]
+        for event in list(heard)
+    )
+
+
+@pytest.fixture(scope="module")
+def readers(system: Portal) -> Iterator[dict[str, httpx.Client]]:
+    """People in front of the portal's pages, by their session cookie."""
+    clients = {who: system.user(who.rpartition("/")[2]) for who in (ANN, HUGO)}
+    guest = httpx.Client(base_url=system.url, headers={"Origin": system.url})
+    assert guest.post("/sign-in/guest").status_code == 303
+    clients[GUEST] = guest
+    yield clients
+    for client in clients.values():
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        ("/", "{name}"),
+        ("/catalog?text={name}", "{word}"),
+        ("/catalog?tag={word}&kind=all", "{name}"),
+        ("/catalog/default/resource/event-log", "{name}"),
+        ("/catalog/default/resource/event-log/dependencies", "{name}"),
+        ("/catalog/default/system/payments", "{name}"),
+        ("/catalog/default/group/corporate-development", "{name}"),
+        ("/graph", "{name}"),
+        ("/graph?entity=resource:default/event-log&show=impact", "{name}"),
+        ("/docs", "{name}"),
+        ("/search?query={name}", "{word}"),
+        ("/search/suggest?term={name}", "{word}"),
+    ],
+)
+def test_pages_do_not_tell(
+    system: Portal,
+    secret: Secret,
+    readers: dict[str, httpx.Client],
+    path: str,
+    hidden: str,
+) -> None:
+    """No page of the portal shows a trace of it to outsiders."""
+    given = {"name": secret.name, "word": secret.word}
+    for who in (GUEST, ANN):
+        answer = readers[who].get(path.format(**given))
+        assert answer.status_code == 200
+        assert hidden.format(**given) not in answer.text, who
+
+
+@pytest.mark.parametrize("tab", ["", "/activity", "/raw", "/dependencies"])
+def test_its_own_pages_are_the_owners(
+    secret: Secret, readers: dict[str, httpx.Client], tab: str
+) -> None:
+    """404 for outsiders, the page for its owner; so is its documentation."""
+    own = f"/catalog/default/component/{secret.name}{tab}"
+    docs = f"/docs/default/component/{secret.name}/"
+    for path in (own, docs):
+        for who in (GUEST, ANN):
+            answer = readers[who].get(path)
+            assert answer.status_code == 404
+            assert secret.word not in answer.text
+        assert secret.word in readers[HUGO].get(path).text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"{CATALOG}/locations", {"type": "url", "target": f"{HOST}/x/blob/main/x"}),
+        (
+            "/api/scaffolder/v2/tasks",
+            {"templateRef": "template:default/python-service", "values": {}},
+        ),
+        ("/api/scaffolder/v2/dry-run", {}),
+        (f"{CATALOG}/refresh", {"entityRef": "component:default/payments"}),
+        (f"{CATALOG}/validate-entity", {}),
+    ],
+)
+def test_guests_only_read(system: Portal, path: str, body: dict[str, Any]) -> None:
+    """403 that tells them how to go on; nothing begins."""
+    locations = system.get(f"{CATALOG}/locations")
+    tasks = system.get("/api/scaffolder/v2/tasks")["totalTasks"]
+    answer = system.as_(GUEST).post(path, json=body)
+    words = "Guests may read. Sign in as a user to do this."
+    assert problem(answer) == (403, "NotAllowedError", words)
+    assert system.get(f"{CATALOG}/locations") == locations
+    assert system.get("/api/scaffolder/v2/tasks")["totalTasks"] == tasks
+
+
+def test_refreshing_needs_an_owner(system: Portal, secret: Secret) -> None:
+    """Owners and the platform team may; others are told why not, or find nothing."""
+    payments = {"entityRef": "component:default/payments"}
+    for who, status in ((BEN, 200), (DEV, 200), (ANN, 403)):
+        answer = system.as_(who).post(f"{CATALOG}/refresh", json=payments)
+        assert answer.status_code == status, who
+    assert "component:default/payments" in problem(answer)[2]
+    hidden = {"entityRef": secret.ref}
+    answer = system.as_(ANN).post(f"{CATALOG}/refresh", json=hidden)
+    assert problem(answer)[:2] == (404, "NotFoundError")
+
+
+def test_deleting_needs_an_owner(system: Portal, secret: Secret) -> None:
+    """Neither entity nor location goes before somebody deletes it who may."""
+    name = f"passing-{secrets.token_hex(3)}"
+    ref = f"component:default/{name}"
+    text = (
+        f"apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}"
+        "\nspec:\n  type: service\n  lifecycle: production\n  owner: money\n"
+    )
+    system.repository(name, {"one.yaml": text})
+    body = {"type": "url", "target": f"{HOST}/{name}/blob/main/one.yaml"}
+    made = system.as_(ANN).post(f"{CATALOG}/locations", json=body)
+    location = f"{CATALOG}/locations/{made.raise_for_status().json()['location']['id']}"
+    entity = system.known(ref)
+    assert entity is not None
+    by_uid = f"{CATALOG}/entities/by-uid/{entity['metadata']['uid']}"
+    for who in (GUEST, ANN):
+        for path in (location, by_uid):
+            assert problem(system.as_(who).delete(path))[0] == 403
+    system.as_(ANN).delete(f"{CATALOG}/entities/by-uid/{uid(system, secret)}")
+    assert system.known(ref)
+    assert system.known(secret.ref)
+    assert system.as_(BEN).delete(location).status_code == 204
+    assert system.known(ref) is None
+
+
+def test_runs_belong_to_who_began_them(system: Portal) -> None:
+    """Others neither see a run nor its log; the platform team does."""
+    name = f"private-{secrets.token_hex(3)}"
+    values = {"name": name, "title": "Private", "owner": "group:default/money"}
+    body = {"templateRef": "template:default/documentation-site", "values": values}
+    answer = system.as_(BEN).post("/api/scaffolder/v2/tasks", json=body)
+    run = f"/api/scaffolder/v2/tasks/{answer.raise_for_status().json()['id']}"
+    for who, statuses in (
+        (BEN, {200}),
+        (DEV, {200}),
+        (ANN, {403, 404}),
+        (GUEST, {403, 404}),
+    ):
+        for path in (run, f"{run}/events"):
+            assert system.as_(who).get(path).status_code in statuses, (who, path)
+    seen(lambda: system.get(run)["status"] == "completed", "the run's end")

@@ -1,0 +1,353 @@
+"""The built-in actions, on real folders and real Git."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.scaffolder import registry
+from services.scaffolder.action import Action, ActionContext, Tools
+from services.scaffolder.filters import template_filters
+from services.scaffolder.hookspecs import hookimpl
+from services.scaffolder.model import Initiator
+from services.scaffolder.store.repositories import GitRepositories
+from services.scaffolder.store.sources import UrlSources
+from services.scaffolder.workspace import Workspace
+from shared.contracts.errors import (
+    CallboardError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+)
+from shared.kit.config import Integration, Integrations
+from shared.kit.git import RepositoryMirrors
+from shared.kit.urls import UrlReader
+from tests.builders import component
+
+HOST = "git.example.test"
+ANN = {
+    "ref": "user:default/ann",
+    "entity": {
+        "spec": {"profile": {"displayName": "Ann", "email": "ann@example.test"}}
+    },
+}
+
+
+class Bench:
+    """Runs one action in one workspace."""
+
+    def __init__(self, folder: Path, repositories: Path, catalog: Any) -> None:
+        self.workspace = Workspace(folder / "workspace")
+        self.workspace.prepare()
+        self.catalog = catalog
+        host = Integration(host=HOST, directory=repositories)
+        self.mirrors = RepositoryMirrors(folder / "m", Integrations(local=[host]))
+        self.lines: list[str] = []
+        self.checkpoints: dict[str, Any] = {}
+        self.tools = Tools(
+            catalog,
+            UrlSources(UrlReader([], self.mirrors)),
+            GitRepositories(self.mirrors),
+            {found.name: found.run for found in template_filters()},
+        )
+
+    async def run(self, action: str, base: str | None = None, **given: Any) -> Any:
+        resumed = given.pop("is_resumed", False)
+
+        async def remember(key: str, value: Any) -> None:
+            self.checkpoints[key] = value
+
+        context = ActionContext(
+            task_id="t",
+            step_id="s",
+            input=given,
+            workspace=self.workspace,
+            initiator=Initiator("user:default/ann"),
+            user=ANN,
+            template_info={"entityRef": "template:default/t", "baseUrl": base},
+            tools=self.tools,
+            log=self.lines.append,
+            is_resumed=resumed,
+            checkpoints=dict(self.checkpoints),
+            remember=remember,
+        )
+        await registry.load().get(action).run(context)
+        return context.outputs
+
+    def write(self, path: str, content: str = "x") -> None:
+        self.workspace.write(path, content.encode())
+
+    @property
+    def files(self) -> list[str]:
+        return self.workspace.files()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, repositories: Path, catalog: Any) -> Bench:
+    return Bench(tmp_path, repositories, catalog)
+
+
+def git(*arguments: str, cwd: Path) -> str:
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.test"]
+    done = subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=cwd,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def kit(repositories: Path, tmp_path: Path) -> str:
+    """A template's repository at the host; the template's own URL."""
+    work = tmp_path / "kit"
+    (work / "templates/skeleton").mkdir(parents=True)
+    (work / "templates/skeleton/${{ values.n }}.txt").write_text("I am ${{ values.n }}")
+    (work / "templates/template.yaml").write_text("x")
+    (work / "shared.txt").write_text("common")
+    git("init", "-q", "-b", "main", cwd=work)
+    git("add", ".", cwd=work)
+    git("commit", "-q", "-m", "first", cwd=work)
+    git("clone", "-q", "--bare", str(work), str(repositories / "kit.git"), cwd=work)
+    return f"https://{HOST}/kit/blob/main/templates/template.yaml"
+
+
+async def test_a_skeleton_is_fetched_from_the_templates_repository(
+    bench: Bench, kit: str
+) -> None:
+    """Relative URLs are relative to where the template lies."""
+    await bench.run("fetch:template", kit, url="./skeleton", values={"n": "x"})
+    await bench.run("fetch:plain", kit, url="./skeleton", targetPath="plain")
+    await bench.run("fetch:plain:file", kit, url="../shared.txt", targetPath="s.txt")
+    await bench.run(
+        "fetch:template:file",
+        kit,
+        url=f"https://{HOST}/kit/blob/main/shared.txt",
+        targetPath="t.txt",
+    )
+    assert bench.files == ["plain/${{ values.n }}.txt", "s.txt", "t.txt", "x.txt"]
+    assert (bench.workspace.root / "x.txt").read_text() == "I am x"
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("../../../etc", Invalid),
+        ("./nothing", NotFound),
+        ("file:///etc", Forbidden),
+        ("https://elsewhere.example/x", Forbidden),
+        (f"https://{HOST}/nosuch/tree/main", NotFound),
+    ],
+)
+async def test_what_cannot_be_fetched_is_told(
+    bench: Bench, kit: str, url: str, error: type[CallboardError]
+) -> None:
+    """Outside the repository, missing, not allowed."""
+    with pytest.raises(error):
+        await bench.run("fetch:plain", kit, url=url)
+    assert bench.files == []
+
+
+async def test_a_target_outside_is_refused_before_anything_is_fetched(
+    bench: Bench, kit: str
+) -> None:
+    """No file is written anywhere."""
+    for action in ("fetch:plain", "fetch:template"):
+        with pytest.raises(Forbidden):
+            await bench.run(action, kit, url="./skeleton", targetPath="../x")
+    with pytest.raises(Forbidden):
+        await bench.run("fetch:plain:file", kit, url="./x", targetPath="/etc/x")
+
+
+async def test_options_that_exclude_each_other_are_refused(bench: Bench) -> None:
+    """The author hears which."""
+    with pytest.raises(Invalid, match="copyWithoutRender"):
+        await bench.run(
+            "fetch:template",
+            url="./x",
+            copyWithoutRender=["a"],
+            copyWithoutTemplating=["b"],
+        )
+    with pytest.raises(Invalid, match="cookiecutterCompat"):
+        await bench.run(
+            "fetch:template",
+            url="./x",
+            templateFileExtension=True,
+            cookiecutterCompat=True,
+        )
+
+
+async def test_files_are_deleted_and_renamed(bench: Bench) -> None:
+    """Files and folders; what is there is not overwritten unasked."""
+    for path in ("a", "d/e", "b", "c"):
+        bench.write(path, path)
+    await bench.run("fs:delete", files=["a", "d", "missing"])
+    await bench.run("fs:rename", files=[{"from": "b", "to": "deep/er/b"}])
+    assert bench.files == ["c", "deep/er/b"]
+    with pytest.raises(Conflict, match="overwrite"):
+        await bench.run("fs:rename", files=[{"from": "c", "to": "deep"}])
+    await bench.run("fs:rename", files=[{"from": "c", "to": "deep", "overwrite": True}])
+    assert bench.files == ["deep"]
+
+
+@pytest.mark.parametrize("path", [".", "", "a/.."])
+async def test_the_workspace_itself_stays(bench: Bench, path: str) -> None:
+    """A step cannot delete or move the ground it stands on."""
+    bench.write("a/b")
+    with pytest.raises(Invalid, match="workspace itself"):
+        await bench.run("fs:delete", files=[path])
+    with pytest.raises(Invalid, match="workspace itself"):
+        await bench.run("fs:rename", files=[{"from": path, "to": "x"}])
+    assert bench.files == ["a/b"]
+
+
+async def test_a_renaming_that_was_interrupted_is_finished(bench: Bench) -> None:
+    """After a crash, what was renamed already is no error."""
+    bench.write("done")
+    bench.write("b")
+    files = [{"from": "a", "to": "done"}, {"from": "b", "to": "c"}]
+    with pytest.raises(NotFound):
+        await bench.run("fs:rename", files=files)
+    await bench.run("fs:rename", files=files, is_resumed=True)
+    assert bench.files == ["c", "done"]
+
+
+async def test_a_folder_is_read(bench: Bench) -> None:
+    """Names and paths, of one level or of all."""
+    for path in ("x/a", "x/y/b"):
+        bench.write(path)
+    found = await bench.run("fs:readdir", paths=["x"])
+    assert found == {
+        "files": [{"name": "a", "path": "x", "fullPath": "x/a"}],
+        "folders": [{"name": "y", "path": "x", "fullPath": "x/y"}],
+    }
+    deep = await bench.run("fs:readdir", paths=["."], recursive=True)
+    assert [file["fullPath"] for file in deep["files"]] == ["x/a", "x/y/b"]
+    with pytest.raises(NotFound):
+        await bench.run("fs:readdir", paths=["nope"])
+
+
+async def test_a_descriptor_names_its_template(bench: Bench) -> None:
+    """What a template writes says where it came from."""
+    await bench.run("catalog:write", entity=component("new"))
+    made = yaml.safe_load((bench.workspace.root / "catalog-info.yaml").read_text())
+    assert made["metadata"]["annotations"] == {
+        "backstage.io/source-template": "template:default/t"
+    }
+    assert made["spec"] == component("new")["spec"]
+
+
+async def test_entities_are_fetched(bench: Bench) -> None:
+    """One or several; missing ones are an error unless optional."""
+    bench.catalog.add(component("web"))
+    one = await bench.run("catalog:fetch", entityRef="web", defaultKind="component")
+    assert one["entity"]["metadata"]["name"] == "web"
+    refs = ["component:default/web", "component:default/no"]
+    several = await bench.run("catalog:fetch", entityRefs=refs, optional=True)
+    assert [
+        entity and entity["metadata"]["name"] for entity in several["entities"]
+    ] == [
+        "web",
+        None,
+    ]
+    with pytest.raises(NotFound, match="component:default/no"):
+        await bench.run("catalog:fetch", entityRefs=refs)
+    with pytest.raises(Invalid, match="Missing entity reference"):
+        await bench.run("catalog:fetch")
+
+
+async def test_a_location_is_registered_once(bench: Bench) -> None:
+    """Registering again is no error: it is what was asked for."""
+    url = f"https://{HOST}/new/tree/main/catalog-info.yaml"
+    bench.catalog.locations[url] = [component("new")]
+    for _ in range(2):
+        found = await bench.run(
+            "catalog:register", repoContentsUrl=f"https://{HOST}/new/tree/main"
+        )
+        assert found == {"catalogInfoUrl": url, "entityRef": "component:default/new"}
+    assert bench.catalog.registered == [url]
+    with pytest.raises(Invalid, match="outside"):
+        await bench.run(
+            "catalog:register", repoContentsUrl="https://x", catalogInfoPath="../../x"
+        )
+
+
+async def test_a_repository_is_published(bench: Bench, repositories: Path) -> None:
+    """Created with one commit by the user, and its pages are the outputs."""
+    bench.write("README.md", "hello")
+    bench.write(".git/hooks/pre-commit", "exit 1")
+    found = await bench.run(
+        "publish:git", repoUrl=f"{HOST}?repo=new", gitCommitMessage="Begin"
+    )
+    bare = repositories / "new.git"
+    assert found["remoteUrl"] == f"https://{HOST}/new"
+    assert found["repoContentsUrl"] == f"https://{HOST}/new/tree/main"
+    assert git("rev-parse", "main", cwd=bare) == found["commitHash"]
+    assert (
+        git("log", "--format=%an <%ae> %s", cwd=bare) == "Ann <ann@example.test> Begin"
+    )
+    assert git("ls-tree", "-r", "--name-only", "main", cwd=bare) == "README.md"
+
+
+async def test_somebody_elses_repository_is_left_alone(
+    bench: Bench, kit: str, repositories: Path
+) -> None:
+    """A name that is taken is a conflict, and nothing is pushed."""
+    before = git("rev-parse", "main", cwd=repositories / "kit.git")
+    for _ in range(2):
+        with pytest.raises(Conflict, match="kit"):
+            await bench.run("publish:git", repoUrl=f"{HOST}?repo=kit")
+    assert git("rev-parse", "main", cwd=repositories / "kit.git") == before
+
+
+async def test_publishing_goes_on_where_it_was_killed(
+    bench: Bench, repositories: Path
+) -> None:
+    """Killed after the repository was made, or after the push: never twice."""
+    bench.write("a")
+    bench.checkpoints["claimed"] = f"{HOST}/new"
+    await bench.mirrors.create(HOST, "new", branch="main")
+    first = await bench.run("publish:git", repoUrl=f"{HOST}?repo=new", is_resumed=True)
+    again = await bench.run("publish:git", repoUrl=f"{HOST}?repo=new", is_resumed=True)
+    assert first == again
+    assert git("rev-list", "--count", "main", cwd=repositories / "new.git") == "1"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "no place", f"{HOST}", f"{HOST}?repo=../x", "x?repo=a"]
+)
+async def test_a_bad_place_is_told(bench: Bench, url: str) -> None:
+    """No host, no name, a name that leads elsewhere, a host that is none."""
+    with pytest.raises((Invalid, NotFound)):
+        await bench.run("publish:git", repoUrl=url)
+
+
+async def test_waiting_has_a_limit(bench: Bench) -> None:
+    """Ten minutes, and not backwards."""
+    for seconds in (-1, 601):
+        with pytest.raises(Invalid, match="between 0 and 600"):
+            await bench.run("debug:wait", seconds=seconds)
+
+
+async def test_a_plugin_adds_an_action() -> None:
+    """A package's actions stand beside the built-in ones; ids are unique."""
+
+    async def run(context: ActionContext) -> None:
+        context.output("x", 1)
+
+    class Plugin:
+        def __init__(self, action_id: str) -> None:
+            self.action_id = action_id
+
+        @hookimpl
+        def scaffolder_actions(self) -> list[Action]:
+            return [Action(self.action_id, "Mine", run, {"type": "object"})]
+
+    assert registry.load([Plugin("acme:do")]).get("acme:do").description == "Mine"
+    with pytest.raises(Conflict, match="debug:log"):
+        registry.load([Plugin("debug:log")])

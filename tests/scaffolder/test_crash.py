@@ -1,0 +1,192 @@
+"""Processes that die: a run goes on at its step, and nothing happens twice."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.scaffolder.model import TakenOver
+from services.scaffolder.settings import Settings
+from shared.contracts.topics import TEMPLATE_RUN, dead
+from shared.kit.bus import KafkaBus, LiveReader
+from tests.builders import template
+from tests.scaffolder.calls import create, messages, reached, say, step, task
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[2]
+
+
+def started(settings: Settings) -> subprocess.Popen[bytes]:
+    """A scaffolder as a process of its own."""
+    environment = {
+        **os.environ,
+        "CALLBOARD_KAFKA": settings.kafka,
+        "CALLBOARD_MONGODB": settings.mongodb,
+        "CALLBOARD_CONFIG": str(settings.config),
+        "CALLBOARD_DATA": str(settings.data),
+        "CALLBOARD_SERVICE_SECRET": settings.service_secret.get_secret_value(),
+        "CALLBOARD_PORT": "0",
+        "CALLBOARD_SCAFFOLDER_LOOK_SECONDS": "0.2",
+        **{
+            f"CALLBOARD_{name.upper()}_URL": url
+            for name, url in settings.urls().items()
+        },
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "services.scaffolder.main"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGKILL) -> None:
+    process.send_signal(how)
+    process.wait(20)
+
+
+async def test_a_killed_process_goes_on_after_its_restart(
+    start: Any,
+    catalog: Any,
+    principal_headers: Any,
+    make_settings: Any,
+    repositories: Path,
+) -> None:
+    """Kill -9 in the middle of a step: earlier steps are not repeated, secrets last."""
+    ann = principal_headers()
+    steps = [
+        step("catalog:write", "write", entity={"kind": "X"}, filePath="x.yaml"),
+        step("debug:wait", "wait", seconds=1.5),
+        step("publish:git", "publish", repoUrl="git.example.test?repo=new"),
+        say("key ${{ secrets.key }} ${{ steps.publish.output.remoteUrl }}", "last"),
+    ]
+    catalog.add(template("t", steps=steps))
+    worker = make_settings(slots=10, data="worker")
+    async with start(slots=0) as client:
+        task_id = await create(client, ann, "t", secrets={"key": "hunter2"})
+        process = started(worker)
+        try:
+
+            async def waits() -> bool:
+                return any("Waiting" in m for m in await messages(client, ann, task_id))
+
+            await until(waits, seconds=60, what="the worker is in the second step")
+            end(process)
+            assert (await task(client, ann, task_id))["status"] == "processing"
+            process = started(worker)
+            found = await reached(client, ann, task_id, seconds=60)
+            told = await messages(client, ann, task_id)
+        finally:
+            end(process)
+    assert found["status"] == "completed", told
+    assert told.count("Writing x.yaml") == 1
+    assert told.count("Beginning step debug:wait") == 2
+    assert "Resuming the task where it was left" in told
+    assert "key *** https://git.example.test/new" in told
+    assert [path.name for path in repositories.iterdir()] == ["new.git"]
+
+
+async def test_a_stopped_process_gives_its_runs_back(
+    start: Any, catalog: Any, principal_headers: Any
+) -> None:
+    """A rolling restart: another process goes on at once, not after the lease."""
+    ann = principal_headers()
+    steps = [say("first"), step("debug:wait", "wait", seconds=1), say("last")]
+    catalog.add(template("t", steps=steps))
+    async with start(slots=0, look_seconds=0.1, data="api") as client:
+        async with start(look_seconds=0.1, data="one") as one:
+            task_id = await create(one, ann, "t")
+
+            async def waits() -> bool:
+                return any("Waiting" in m for m in await messages(client, ann, task_id))
+
+            await until(waits)
+        assert (await task(client, ann, task_id))["status"] == "processing"
+        async with start(look_seconds=0.1, data="two"):
+            await reached(client, ann, task_id, "completed", seconds=12)
+        told = await messages(client, ann, task_id)
+    assert told.count("first") == 1
+
+
+async def test_processes_share_runs_and_none_runs_twice(
+    start: Any, catalog: Any, principal_headers: Any
+) -> None:
+    """Two processes, many runs: every run is worked on by exactly one."""
+    ann = principal_headers()
+    catalog.add(template("t", steps=[say("once", "s")]))
+    async with (
+        start(slots=0, data="api") as client,
+        start(slots=2, data="one", look_seconds=0.1),
+        start(slots=2, data="two", look_seconds=0.1),
+    ):
+        ids = [await create(client, ann, "t") for _ in range(8)]
+        for task_id in ids:
+            await reached(client, ann, task_id, "completed", seconds=40)
+        for task_id in ids:
+            assert (await messages(client, ann, task_id)).count("once") == 1
+
+
+async def test_who_lost_a_run_writes_nothing_more(
+    start: Any, catalog: Any, principal_headers: Any
+) -> None:
+    """A frozen process that wakes up finds that its run belongs to another."""
+    ann = principal_headers()
+    catalog.add(template("t"))
+    async with start(slots=0) as client:
+        task_id = await create(client, ann, "t")
+        store = client.app.state.rooms.store
+        old = await store.claim(task_id, "frozen")
+        assert await store.claim(task_id, "other") is None
+        await store.release(old)
+        new = await store.claim(task_id, "other")
+        assert new.epoch == old.epoch + 1
+        for late in (store.record(old, []), store.heartbeat(old), store.release(old)):
+            with pytest.raises(TakenOver):
+                await late
+        await store.record(new, [])
+
+
+async def test_a_cancel_reaches_the_process_that_holds_the_run(
+    start: Any, catalog: Any, principal_headers: Any
+) -> None:
+    """Asked at one process, done by the other."""
+    ann = principal_headers()
+    catalog.add(template("t", steps=[step("debug:wait", seconds=60)]))
+    async with (
+        start(slots=0, data="api") as client,
+        start(data="worker", look_seconds=0.1, heartbeat_seconds=0.2),
+    ):
+        task_id = await create(client, ann, "t")
+        await reached(client, ann, task_id, "processing")
+        answer = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
+        assert answer.status_code == 200
+        await reached(client, ann, task_id, "cancelled")
+
+
+async def test_poison_on_the_topic_is_buried(
+    start: Any, catalog: Any, principal_headers: Any, kafka: str
+) -> None:
+    """A message that is none goes to the dead letters, and runs go on."""
+    ann = principal_headers()
+    letters: list[bytes] = []
+
+    async def read(records: Any) -> None:
+        letters.extend(record.value for record in records)
+
+    catalog.add(template("t"))
+    async with start(listens=True) as client, KafkaBus(kafka) as bus:
+        async with LiveReader(kafka, [dead(TEMPLATE_RUN)], read) as reader:
+            await asyncio.wait_for(reader.reading.wait(), 20)
+            await bus.publish(TEMPLATE_RUN, "x", b"poison-of-the-scaffolder")
+            await until(
+                lambda: any(b"poison-of-the-scaffolder" in x for x in letters),
+                seconds=30,
+            )
+        task_id = await create(client, ann, "t")
+        await reached(client, ann, task_id, "completed")

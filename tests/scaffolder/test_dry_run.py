@@ -1,0 +1,127 @@
+"""Dry runs: a template tried as it stands in an editor."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests.builders import template
+from tests.scaffolder.calls import say, step
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.fixture
+async def dry(start: Any, principal_headers: Any) -> Any:
+    headers = principal_headers()
+
+    async with start() as client:
+
+        async def run(made: Any, files: Any = (), **more: Any) -> Any:
+            body = {
+                "template": made,
+                "values": {},
+                "directoryContents": [
+                    {"path": path, "base64Content": encoded(text)}
+                    for path, text in files
+                ],
+                **more,
+            }
+            return await client.post("/v2/dry-run", json=body, headers=headers)
+
+        run.client = client  # type: ignore[attr-defined]
+        run.headers = headers  # type: ignore[attr-defined]
+        yield run
+
+
+async def test_a_dry_run_shows_files_log_and_output(dry: Any, catalog: Any) -> None:
+    """It runs for real in a folder of its own, and leaves nothing."""
+    steps = [
+        step(
+            "fetch:template",
+            "fetch",
+            url="./skeleton",
+            values={"n": "${{ parameters.n }}"},
+        ),
+        say("hello"),
+        step("catalog:register", "reg", catalogInfoUrl="https://h/x"),
+        say("${{ steps.reg.output.entityRef }}"),
+    ]
+    made = template("t", steps=steps, output={"x": "${{ parameters.n }}"})
+    answer = await dry(
+        made, [("skeleton/a.txt", "I am ${{ values.n }}")], values={"n": "x"}
+    )
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["output"] == {"x": "x"}
+    content = body["directoryContents"]
+    assert [
+        (file["path"], base64.b64decode(file["base64Content"])) for file in content
+    ] == [("a.txt", b"I am x")]
+    told = [line["body"]["message"] for line in body["log"]]
+    assert "hello" in told
+    assert "Skipping because catalog:register does not support dry-run" in told
+    assert "<example>" in told
+    assert [one["id"] for one in body["steps"]] == ["fetch", "step-2", "reg", "step-4"]
+    assert catalog.registered == []
+    listed = await dry.client.get("/v2/tasks", headers=dry.headers)
+    assert listed.json()["totalTasks"] == 0
+
+
+@pytest.mark.parametrize(
+    ("made", "status", "name"),
+    [
+        (step("no:such"), 404, "NotFoundError"),
+        (step("debug:log", message=5), 400, "InputError"),
+        (step("fetch:template", url="./s", targetPath="../.."), 403, "NotAllowedError"),
+        (step("fetch:plain", url="../../../etc"), 403, "NotAllowedError"),
+        (step("fetch:plain", url="/etc"), 403, "NotAllowedError"),
+        (step("fetch:plain", url="./nothing"), 404, "NotFoundError"),
+        (step("fetch:template", url="./s"), 500, "TemplateRenderError"),
+    ],
+)
+async def test_what_fails_is_the_answer(
+    dry: Any, made: Any, status: int, name: str
+) -> None:
+    """The error of the step, with its own status."""
+    answer = await dry(template("t", steps=[made]), [("s/a", "{% if %}")])
+    assert (answer.status_code, answer.json()["error"]["name"]) == (status, name)
+
+
+async def test_values_and_templates_are_checked(dry: Any) -> None:
+    """400 either way, with what is wrong."""
+    page = {"required": ["n"]}
+    values = await dry(template("t", parameters=[page]))
+    assert values.json()["errors"][0]["argument"] == "n"
+    made = template("t")
+    del made["spec"]["steps"]
+    without = await dry(made)
+    assert without.status_code == 400
+    assert "steps" in without.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        [{"path": "../out", "base64Content": ""}],
+        [{"path": "a", "base64Content": "%%%"}],
+        [{"path": 5, "base64Content": ""}],
+        [{"path": "a"}],
+        [{"path": "a", "base64Content": ""}, {"path": "a/b", "base64Content": ""}],
+    ],
+)
+async def test_files_that_are_none_are_refused(dry: Any, contents: Any) -> None:
+    """Paths outside, broken base64, missing fields."""
+    answer = await dry(template("t"), directoryContents=contents)
+    assert answer.status_code in {400, 403}
+    assert answer.json()["error"]["message"]
+
+
+async def test_secrets_are_masked(dry: Any) -> None:
+    """The author sees that a secret is used, not what it is."""
+    made = template("t", steps=[say("with ${{ secrets.key }}")])
+    answer = await dry(made, secrets={"key": "hunter2"})
+    assert "hunter2" not in answer.text
+    assert "with ***" in answer.text
