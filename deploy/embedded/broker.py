@@ -28,7 +28,7 @@ WHERE = ("../confluent_kafka.libs/librdkafka*.so*", ".dylibs/librdkafka*.dylib")
 
 
 def library() -> Any:
-    """librdkafka as the installed wheel brings it, its functions declared."""
+    """The library as the installed wheel brings it, its functions declared."""
     package = Path(confluent_kafka.__file__).parent
     found = [path for pattern in WHERE for path in package.glob(pattern)]
     if not found:

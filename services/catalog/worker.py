@@ -21,7 +21,6 @@ from shared.kit.workers import SharedWork
 
 NAME = "catalog"
 RETRY_SECONDS = 1.0
-LEAVE_SECONDS = 0.5
 log = logs.get_logger(NAME)
 
 
@@ -39,6 +38,8 @@ class Work:
     loaded: bool = False
     #: Set once what the configuration wants has been read for the first time.
     begun: bool = False
+    #: How often everything was read again since this process began.
+    scans: int = 0
     pushes: SharedWork | None = None
     following: LiveReader | None = None
 
@@ -47,16 +48,17 @@ class Work:
         async with AsyncExitStack() as stack:
             await _persist(self.load)
             self.loaded = True
-            await self.relay.__aenter__()
-            stack.push_async_callback(_leave, self.relay)
+            await stack.enter_async_context(self.relay)
             if self.kafka is not None:
                 await self._listen(stack, self.kafka)
             await _persist(self._begin)
             self.begun = True
             while True:
-                await asyncio.sleep(self.settings.scan_seconds)
+                # At once too: what was pushed while nobody listened is found here.
                 at_once = self.settings.scan_at_once
                 await scan(self.catalog, self.wanted, at_once, report)
+                self.scans += 1
+                await asyncio.sleep(self.settings.scan_seconds)
 
     async def load(self) -> None:
         """Show what the store holds."""
@@ -102,18 +104,6 @@ class Work:
 def report(what: str, problem: str) -> None:
     """A problem that nobody is there to be answered."""
     log.warning("source_problem", source=what, problem=problem)
-
-
-async def _leave(relay: Relay) -> None:
-    """Leave the outbox, even if its task missed that it was cancelled.
-
-    `asyncio.wait_for` of Python 3.11 loses a cancellation that meets its result
-    (python/cpython#86296); cancelling the waiting cancels the task once more.
-    """
-    leaving = asyncio.ensure_future(relay.__aexit__(None, None, None))
-    await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
-    leaving.cancel()
-    await asyncio.gather(leaving, return_exceptions=True)
 
 
 async def _persist(step: Callable[[], Awaitable[None]]) -> None:

@@ -147,7 +147,9 @@ def _routers(
         ),
         stream_router(house.hub),
         documents_router(
-            app, {"events": settings.kafka}, ApiDocument(house.api, assembly.PLUGINS)
+            app,
+            {"events": settings.kafka},
+            ApiDocument(house.api, OWN, assembly.PLUGINS),
         ),
         status_router(report),
     ]

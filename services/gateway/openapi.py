@@ -11,8 +11,7 @@ from typing import Any
 
 import orjson
 
-from services.gateway.catalog import OWN
-from services.gateway.model import SESSION_COOKIE
+from services.gateway.model import SESSION_COOKIE, Identity
 from services.gateway.ports import Api
 from shared.contracts.errors import CallboardError
 
@@ -165,8 +164,9 @@ def _secured(path: str, item: Document) -> dict[str, Any]:
 class ApiDocument:
     """The document as it is served: services are asked now and then, not each time."""
 
-    def __init__(self, api: Api, plugins: Sequence[str]) -> None:
+    def __init__(self, api: Api, asker: Identity, plugins: Sequence[str]) -> None:
         self._api = api
+        self._asker = asker
         self._plugins = tuple(plugins)
         self._asking = asyncio.Lock()
         self._body = b""
@@ -186,7 +186,9 @@ class ApiDocument:
     async def _part(self, plugin: str) -> Document | None:
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                answer = await self._api.call(OWN, "GET", f"/api/{plugin}/openapi.json")
+                answer = await self._api.call(
+                    self._asker, "GET", f"/api/{plugin}/openapi.json"
+                )
         except (TimeoutError, CallboardError):
             return None
         found = answer.json() if answer.ok else None

@@ -45,6 +45,10 @@ ERROR_SCHEMA: Mapping[str, Any] = {
         },
     },
 }
+#: For FastAPI's `openapi_extra`: what an answer is that is not JSON.
+MEDIA = "x-media"
+EVENTS: Mapping[str, str] = {MEDIA: "text/event-stream"}
+FILES: Mapping[str, str] = {MEDIA: "*/*"}
 _IN_PATH = re.compile(r"{(\w+)(?::\w+)?}")
 _OF_FASTAPI = ("HTTPValidationError", "ValidationError")
 
@@ -129,7 +133,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         path = _IN_PATH.sub(r"{\1}", operation.path)
         paths.setdefault(path, {})[operation.method.lower()] = operation.document()
     found["paths"] = {
-        path: {method: _told(one) for method, one in item.items()}
+        path: {method: _told(path, one) for method, one in item.items()}
         for path, item in paths.items()
         if not path.startswith(INTERNAL)
     }
@@ -152,22 +156,38 @@ def _routes(routes: Iterable[BaseRoute]) -> Iterable[BaseRoute]:
     return (route for route in routes if not isinstance(route, Mount))
 
 
-def _told(operation: dict[str, Any]) -> dict[str, Any]:
+def _told(path: str, operation: dict[str, Any]) -> dict[str, Any]:
     """One operation with the errors of this house, and its first sentence first."""
     words = " ".join(str(operation.get("description") or "").split())
     first, stop, rest = words.partition(". ")
-    told = {key: one for key, one in operation.items() if key != "description"}
+    told = {
+        key: one for key, one in operation.items() if key not in {"description", MEDIA}
+    }
     if words:
         told["summary"] = first.rstrip(".")
     if stop:
         told["description"] = rest
+    if parameters := _parameters(path, operation):
+        told["parameters"] = parameters
     responses = {
-        status: answer
+        status: _of_media(answer, operation.get(MEDIA))
         for status, answer in operation["responses"].items()
         # Bad input is 400 here, as everywhere in Backstage.
         if status != "422"
     }
     return {**told, "responses": {**responses, "default": {"$ref": ERROR}}}
+
+
+def _parameters(path: str, operation: Mapping[str, Any]) -> list[Any]:
+    """With those in the path that a route takes no notice of."""
+    known: list[Any] = operation.get("parameters", [])
+    named = {one["name"] for one in known if one["in"] == "path"}
+    missing = [name for name in _IN_PATH.findall(path) if name not in named]
+    return [*map(_in_path, missing), *known]
+
+
+def _of_media(answer: Any, media: str | None) -> Any:
+    return {**answer, "content": {media: {"schema": {}}}} if media else answer
 
 
 def _identity(method: str, path: str) -> str:

@@ -139,10 +139,11 @@ def _cleared(document: Document) -> UpdateOne:
     the next round publishes what it holds (again, in part: at least once).
     """
     pending = document.get("pending", ())
-    size: dict[str, Any] = {"$size": len(pending)}
-    filters: dict[str, Any] = {"_id": document["_id"], "pending": size}
-    if pending and isinstance(pending[-1], str):
-        size["$all"] = [pending[-1]]
-    elif pending:
-        filters["pending.id"] = pending[-1]["id"]
+    filters: dict[str, Any] = {"_id": document["_id"]}
+    held: list[dict[str, Any]] = [{"pending": {"$size": len(pending)}}]
+    if pending:
+        last = pending[-1]
+        is_text = isinstance(last, str)
+        held.append({"pending": last} if is_text else {"pending.id": last["id"]})
+    filters["$and"] = held
     return UpdateOne(filters, {"$set": {"pending": []}, "$unset": {"unsent": ""}})

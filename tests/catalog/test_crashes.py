@@ -142,11 +142,11 @@ async def test_a_change_that_was_cut_off_comes_with_the_next_reading(
     file = three_files(data)
     async with running(database, data) as catalog:
         await catalog.register(file)
-    for part in range(3):
-        many = [builders.component(f"c{part}-{n}", owner="b") for n in range(400)]
-        write(data, f"p{part}.yaml", *many)
     death = (MongoEntityStore, "write", 1, True)
     async with doomed(database, data, monkeypatch, death) as catalog:
+        for part in range(3):
+            many = [builders.component(f"c{part}-{n}", owner="b") for n in range(400)]
+            write(data, f"p{part}.yaml", *many)
         await catalog.register(file, "?onConflict=refresh")
     async with running(database, data) as catalog:
         await catalog.register(file, "?onConflict=refresh")

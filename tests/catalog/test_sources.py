@@ -231,11 +231,12 @@ async def test_a_large_file_leaves_the_loop_free(database: Any, data: Path) -> N
     async with running(database, data) as catalog:
         task = asyncio.create_task(catalog.register(file))
         loop, longest = asyncio.get_running_loop(), 0.0
+        began = loop.time()
         while not task.done():
             start = loop.time()
             await asyncio.sleep(0)
             longest = max(longest, loop.time() - start)
         assert (await task).status_code == 201
         assert len(await catalog.refs()) == 2001
-        # Far above what it takes, far below what holding the loop would take.
-        assert longest < 0.5
+        # Held for the whole of the work, nobody else would have been answered.
+        assert longest < (loop.time() - began) / 3

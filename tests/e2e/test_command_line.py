@@ -12,7 +12,7 @@ from typing import Any, Self
 import pytest
 
 from tests.e2e.running import SERVICE, Portal, push, replaced, seen
-from tests.e2e.system import ROOT, System, free_port, working_copy
+from tests.e2e.system import ROOT, System, working_copy
 
 PAYMENTS = ROOT / "deploy/examples/playhouse/repositories/payments"
 PAYMENTS_REF = "component:default/payments"
@@ -173,38 +173,3 @@ def test_the_example_consumer_counts(system: Portal) -> None:
         answer = system.as_(SERVICE).post("/api/scaffolder/v2/tasks", json=body)
         answer.raise_for_status()
         seen(lambda: counting.says("run.completed"), "runs are counted")
-
-
-def test_down_and_up_again_find_all_state(tmp_path: Path) -> None:
-    """Entities, their history, registrations and the token are what they were."""
-    portal = Portal(tmp_path / "data", free_port(), "empty")
-    name = f"lasting-{secrets.token_hex(3)}"
-    file = tmp_path / "catalog-info.yaml"
-    file.write_text(GOOD.format(name=name))
-    try:
-        portal.up()
-        body = {"type": "file", "target": str(file)}
-        made = portal.as_(SERVICE).post("/api/catalog/locations", json=body)
-        assert made.status_code == 201
-        before = state(portal, name)
-        portal.hang_up()
-        portal.down()
-        assert not (portal.data / "run.json").exists()
-        portal.up()
-        assert state(portal, name) == before
-    finally:
-        portal.hang_up()
-        portal.down()
-
-
-def state(portal: Portal, name: str) -> list[Any]:
-    """What must outlive a restart."""
-    ref = f"component:default/{name}"
-    seen(lambda: portal.results(name), f"search finds {name}")
-    return [
-        portal.token,
-        portal.known(ref),
-        portal.get(f"/api/catalog/entities/by-name/component/default/{name}/history"),
-        portal.get("/api/catalog/locations"),
-        portal.get("/api/search/query", term=name)["numberOfResults"],
-    ]

@@ -68,3 +68,38 @@ async def test_the_relay_wakes_when_told(database: Any) -> None:
         await database.states.insert_one(document("a", "a1"))
         relay.nudge()
         await until(lambda: bus.sent, seconds=1.5)
+
+
+async def test_events_that_were_pushed_onto_others_are_published_once(
+    database: Any,
+) -> None:
+    """`$push` may store an event in another form; it is said, and removed, the same."""
+    bus = MemoryBus()
+    await database.states.insert_one(document("a", "a1"))
+    more = document("a", "a2")["pending"]
+    await database.states.update_one(
+        {"_id": "a"}, {"$push": {"pending": {"$each": more}}}
+    )
+    relay = Relay(database.states, bus)
+    assert await relay.drain() == 2
+    assert [envelope.subject[-2:] for envelope in bus.envelopes()] == ["a1", "a2"]
+    assert await relay.depth() == 0
+
+
+async def test_what_is_pushed_in_between_is_kept(database: Any) -> None:
+    """An event that joins the others while they are published is not removed."""
+    bus = MemoryBus()
+    push = {"$push": {"pending": {"$each": document("a", "a2")["pending"]}}}
+    await database.states.insert_one(document("a", "a1"))
+    await database.states.update_one({"_id": "a"}, push)
+
+    async def meanwhile(_documents: Any) -> None:
+        more = {"$each": document("a", "a3")["pending"]}
+        await database.states.update_one({"_id": "a"}, {"$push": {"pending": more}})
+
+    await Relay(database.states, bus, before_publish=meanwhile)._publish(
+        await database.states.find({"unsent": 1}).to_list(10)
+    )
+    left = await database.states.find_one({"_id": "a"})
+    assert len(left["pending"]) == 3
+    assert left["unsent"] == 1

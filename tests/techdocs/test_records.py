@@ -60,7 +60,7 @@ async def claimed(records: MongoRecords) -> Documented:
 
 
 async def pending(records: MongoRecords) -> list[str]:
-    found = await records._all.find_one({"_id": REF})
+    found = await records._all.find_one({"_id": REF}) or {}
     return [event["value"] for event in found["pending"]]
 
 

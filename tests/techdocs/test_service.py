@@ -143,7 +143,7 @@ async def _settled(techdocs: Running) -> Any:
     records = techdocs.app.state.rooms.records
 
     async def idle() -> bool:
-        return await records.waiting() == 0
+        return bool(await records.waiting() == 0)
 
     await until(idle, 20)
     return techdocs.told(REF)

@@ -12,6 +12,7 @@ from services.gateway.ports import LiveEvents
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
 from shared.contracts.topics import TOPICS
+from shared.kit.openapi import EVENTS
 from shared.kit.web import sse, sse_frame
 
 #: After how long a browser connects again.
@@ -22,7 +23,7 @@ def make_router(live: LiveEvents) -> APIRouter:
     """The stream's route."""
     router = APIRouter(prefix="/api/events", tags=["events"])
 
-    @router.get("/stream")
+    @router.get("/stream", openapi_extra=dict(EVENTS))
     async def stream(
         identity: Annotated[Identity, Depends(asker)],
         topic: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI's default

@@ -13,6 +13,7 @@ from services.scaffolder.api.rooms import Open, Rooms
 from services.scaffolder.api.tasks import seen
 from services.scaffolder.model import Task, TaskEvent
 from shared.contracts.errors import Unavailable
+from shared.kit.openapi import EVENTS
 from shared.kit.web import Caller, json_response, sse, sse_frame
 
 router = APIRouter()
@@ -39,7 +40,7 @@ async def events(
     return json_response([shapes.event(line, task) for line in found])
 
 
-@router.get("/v2/tasks/{task_id}/eventstream")
+@router.get("/v2/tasks/{task_id}/eventstream", openapi_extra=dict(EVENTS))
 async def eventstream(
     task_id: str, caller: Caller, room: Open, after: After = 0
 ) -> Response:

@@ -12,6 +12,7 @@ from services.techdocs.annotations import source_of
 from services.techdocs.api.files import static_answer
 from services.techdocs.api.rooms import Rooms, Served, entity_of, ref_in, sees
 from shared.contracts.errors import CallboardError, NotFound
+from shared.kit.openapi import EVENTS, FILES
 from shared.kit.web import Caller, json_response, sse, sse_frame
 
 #: Where the gateway serves these routes: a redirect must lead back through it.
@@ -56,7 +57,7 @@ def _location(rooms: Rooms, entity: Mapping[str, Any]) -> dict[str, str]:
     return {"type": "url", "target": rooms.sources.url(source)}
 
 
-@router.get("/sync/{namespace}/{kind}/{name}")
+@router.get("/sync/{namespace}/{kind}/{name}", openapi_extra=dict(EVENTS))
 async def sync(
     namespace: str, kind: str, name: str, rooms: Served, caller: Caller
 ) -> Response:
@@ -76,8 +77,10 @@ async def _frames(rooms: Rooms, entity: Mapping[str, Any]) -> AsyncIterator[byte
         yield sse_frame(event="error", data=json.dumps(error.message))
 
 
-@router.get("/static/docs/{namespace}/{kind}/{name}")
-@router.get("/static/docs/{namespace}/{kind}/{name}/{path:path}")
+@router.get("/static/docs/{namespace}/{kind}/{name}", openapi_extra=dict(FILES))
+@router.get(
+    "/static/docs/{namespace}/{kind}/{name}/{path:path}", openapi_extra=dict(FILES)
+)
 async def static_file(
     request: Request,
     namespace: str,

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from services.techdocs.api.files import asset_answer
 from services.techdocs.api.rooms import Served, ref_in, sees
 from shared.contracts.errors import NotFound
+from shared.kit.openapi import FILES
 from shared.kit.web import Caller, json_response
 
 router = APIRouter()
@@ -42,7 +43,7 @@ async def page(
     return json_response(await rooms.reading.page(ref, path, sees(caller)))
 
 
-@router.get("/assets/{namespace}/{kind}/{name}/{path:path}")
+@router.get("/assets/{namespace}/{kind}/{name}/{path:path}", openapi_extra=dict(FILES))
 async def asset(
     request: Request,
     namespace: str,

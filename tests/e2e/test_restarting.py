@@ -1,0 +1,44 @@
+"""The last of all: the portal is stopped, started again, and knows everything."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.running import BY_NAME, SERVICE, Portal, seen
+
+
+def test_down_and_up_again_find_all_state(system: Portal) -> None:
+    """Entities with their history, runs, docs, search and the token are as before."""
+    before = state(system)
+    pids = set(system.run["pids"].values())
+    system.hang_up()
+    system.down()
+    assert not (system.data / "run.json").exists()
+    seen(lambda: not [pid for pid in pids if is_alive(pid)], "every process ends")
+    system.up()
+    assert pids.isdisjoint(system.run["pids"].values())
+    after = state(system)
+    for what, value in before.items():
+        assert after[what] == value, what
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody buried yet does not."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def state(system: Portal) -> dict[str, Any]:
+    """What must outlive a restart."""
+    name = "component/default/payments"
+    docs = "/api/techdocs/static/docs/default/component/payments/index.html"
+    return {
+        "token": system.token,
+        "entities": system.get("/api/catalog/entities"),
+        "history": system.get(f"{BY_NAME}/{name}/history"),
+        "runs": system.get("/api/scaffolder/v2/tasks"),
+        "docs": system.as_(SERVICE).get(docs).raise_for_status().text,
+        "search": system.results(""),
+        "keys": system.get("/api/auth/.well-known/jwks.json"),
+    }

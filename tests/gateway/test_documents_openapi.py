@@ -1,0 +1,261 @@
+"""The whole API's OpenAPI document: valid, complete, and honest about what is away."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import orjson
+import pytest
+from fastapi import FastAPI
+from starlette.routing import Mount
+
+from services.catalog.main import create_app as catalog_app
+from services.catalog.settings import Settings as CatalogSettings
+from services.gateway.catalog import OWN
+from services.gateway.main import create_app as gateway_app
+from services.gateway.model import ApiAnswer
+from services.gateway.openapi import ApiDocument, merged
+from services.gateway.settings import Settings as GatewaySettings
+from services.scaffolder.main import create_app as scaffolder_app
+from services.scaffolder.settings import Settings as ScaffolderSettings
+from services.search.main import create_app as search_app
+from services.search.settings import Settings as SearchSettings
+from services.techdocs.main import create_app as techdocs_app
+from services.techdocs.settings import Settings as TechdocsSettings
+from shared.kit.openapi import INTERNAL, document
+from tests.gateway.openapi_rules import DOCUMENT
+from tests.gateway.running import SECRET, configuration
+
+NOWHERE = "http://127.0.0.1:1"
+HIDDEN = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/.backstage/health")
+PLUGINS = {
+    "catalog": (catalog_app, CatalogSettings),
+    "scaffolder": (scaffolder_app, ScaffolderSettings),
+    "techdocs": (techdocs_app, TechdocsSettings),
+    "search": (search_app, SearchSettings),
+}
+
+
+@pytest.fixture(scope="module")
+def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FastAPI]:
+    """Every service's app as it would run, not started."""
+    data: Path = tmp_path_factory.mktemp("apps")
+    config = data / "app-config.yaml"
+    config.write_text("organization:\n  name: Playhouse\n")
+    names = ("gateway", "catalog", "scaffolder", "techdocs", "search")
+    given: dict[str, Any] = {
+        "kafka": "127.0.0.1:1",
+        "mongodb": "mongodb://127.0.0.1:1",
+        "config": config,
+        "data": data,
+        "service_secret": SECRET,
+        "port": 0,
+        **{f"{name}_url": NOWHERE for name in names},
+    }
+    found = {name: make(kind(**given)) for name, (make, kind) in PLUGINS.items()}
+    gateway = gateway_app(GatewaySettings(**given), config=configuration())
+    return {**found, "gateway": gateway}
+
+
+@pytest.fixture(scope="module")
+def whole(apps: dict[str, FastAPI]) -> dict[str, Any]:
+    """The document of a house that is all there, as it goes over the wire."""
+    parts = {name: document(apps[name]) for name in PLUGINS}
+    return orjson.loads(orjson.dumps(merged(document(apps["gateway"]), parts)))
+
+
+def operations(found: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, item in found["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def refs_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if key == "$ref":
+                yield one
+            else:
+                yield from refs_in(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from refs_in(one)
+
+
+def routes_of(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Every (method, path) that an app answers, without what is mounted or hidden."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from routes_of(inner.routes)
+        elif not isinstance(route, Mount):
+            for method in route.methods - {"HEAD"}:
+                yield method.lower(), re.sub(r":\w+}", "}", route.path)
+
+
+def test_it_keeps_openapis_rules(whole: dict[str, Any]) -> None:
+    """Every object has what it must have and nothing that nobody knows."""
+    jsonschema.Draft202012Validator(DOCUMENT).validate(whole)
+
+
+def test_the_rules_would_notice(whole: dict[str, Any]) -> None:
+    """A misspelt field and an unknown place of a parameter are errors."""
+    validator = jsonschema.Draft202012Validator(DOCUMENT)
+    assert not validator.is_valid({**whole, "path": {}})
+    parameter = {"name": "x", "in": "body", "schema": {}}
+    operation = {
+        "summary": "x",
+        "operationId": "x",
+        "responses": {"200": {"description": "x"}},
+        "parameters": [parameter],
+    }
+    assert not validator.is_valid({**whole, "paths": {"/x": {"get": operation}}})
+
+
+def test_references_lead_somewhere(whole: dict[str, Any]) -> None:
+    """Whatever is referred to is in the document, parts' schemas among all."""
+    for ref in set(refs_in(whole)):
+        at: Any = whole
+        for step in ref.removeprefix("#/").split("/"):
+            assert step in at, ref
+            at = at[step]
+    assert {"scaffolder.DryRun", "Error"} <= set(whole["components"]["schemas"])
+
+
+def test_schemas_are_schemas(whole: dict[str, Any]) -> None:
+    """They are JSON Schema 2020-12, which OpenAPI 3.1 takes as it is."""
+    for schema in whole["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("name", [*PLUGINS, "gateway"])
+def test_every_route_is_in_it(
+    apps: dict[str, FastAPI], whole: dict[str, Any], name: str
+) -> None:
+    """What a service answers is told; what is for services alone is not."""
+    root = "" if name == "gateway" else f"/api/{name}"
+    told = {(method, path) for path, method, _ in operations(whole)}
+    routes = set(routes_of(apps[name].routes))
+    public = {r for r in routes if not r[1].startswith((*HIDDEN, *INTERNAL))}
+    assert public
+    assert {(method, root + path) for method, path in public} - told == set()
+    hidden = [f"/api/{name}{path}" for path in HIDDEN]
+    assert not [path for _, path in told if path in hidden]
+    assert not [path for _, path in told if path.startswith(f"/api/{name}/snapshot")]
+
+
+@pytest.mark.parametrize("name", [*PLUGINS, "gateway"])
+def test_nothing_is_told_that_is_not_there(apps: dict[str, FastAPI], name: str) -> None:
+    """A table beside plain routes does not outlive them."""
+    routes = set(routes_of(apps[name].routes))
+    part = document(apps[name])
+    assert {(method, path) for path, method, _ in operations(part)} <= routes
+
+
+def test_parameters_in_paths_are_told(whole: dict[str, Any]) -> None:
+    """Each name in braces once, as the specification demands."""
+    for path, method, operation in operations(whole):
+        named = [
+            p["name"] for p in operation.get("parameters", []) if p["in"] == "path"
+        ]
+        assert sorted(named) == sorted(re.findall(r"{(\w+)}", path)), (method, path)
+
+
+def test_streams_and_files_are_no_json(whole: dict[str, Any]) -> None:
+    """A generated client must not try to parse them."""
+    for path, media in [
+        ("/api/events/stream", "text/event-stream"),
+        ("/api/scaffolder/v2/tasks/{task_id}/eventstream", "text/event-stream"),
+        ("/api/techdocs/sync/{namespace}/{kind}/{name}", "text/event-stream"),
+        ("/api/techdocs/static/docs/{namespace}/{kind}/{name}/{path}", "*/*"),
+    ]:
+        answer = whole["paths"][path]["get"]["responses"]["200"]
+        assert list(answer["content"]) == [media]
+
+
+def test_operations_have_names_of_their_own(whole: dict[str, Any]) -> None:
+    """Generated clients call their functions by them."""
+    names = Counter(operation["operationId"] for *_, operation in operations(whole))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_errors_have_one_schema(whole: dict[str, Any]) -> None:
+    """Every operation refers to it, and FastAPI's own is nowhere."""
+    error = {"$ref": "#/components/responses/Error"}
+    for path, _, operation in operations(whole):
+        assert operation["responses"]["default"] == error, path
+        assert "422" not in operation["responses"], path
+    assert "ValidationError" not in orjson.dumps(whole).decode()
+
+
+def test_it_says_who_must_be_whom(whole: dict[str, Any]) -> None:
+    """Credentials are the rule; the exceptions are named, and real schemes."""
+    schemes = set(whole["components"]["securitySchemes"])
+    assert whole["security"] == [{"token": []}, {"session": []}]
+    for path, _, operation in operations(whole):
+        asked = {name for one in operation.get("security", []) for name in one}
+        assert asked <= schemes, path
+    paths = whole["paths"]
+    assert paths["/api/webhooks/{provider}"]["post"]["security"] == [{}]
+    assert "security" not in paths["/api/auth/v1/userinfo"]["get"]
+    assert "security" not in paths["/api/catalog/entities"]["get"]
+
+
+def test_a_part_that_is_away_is_left_out_and_said(apps: dict[str, FastAPI]) -> None:
+    """The rest stands, and the description names what is missing."""
+    parts = {"catalog": document(apps["catalog"]), "search": None}
+    found = merged(document(apps["gateway"]), parts)
+    assert "/api/catalog/entities" in found["paths"]
+    assert not [path for path in found["paths"] if path.startswith("/api/search/")]
+    assert "did not answer: search" in found["info"]["description"]
+
+
+class Asked:
+    """The API behind the gateway, of which one service is away."""
+
+    def __init__(self, away: set[str]) -> None:
+        self.away = away
+        self.calls: list[str] = []
+
+    async def call(
+        self, _identity: Any, _method: str, path: str, **_: Any
+    ) -> ApiAnswer:
+        self.calls.append(path)
+        if path.split("/")[2] in self.away:
+            return ApiAnswer(503, {}, b"{}")
+        return ApiAnswer(200, {}, orjson.dumps({"paths": {}, "openapi": "3.1.0"}))
+
+
+async def test_services_are_asked_now_and_then(apps: dict[str, FastAPI]) -> None:
+    """Not once a request, be they there or away."""
+    own = document(apps["gateway"])
+    api = Asked({"search"})
+    served = ApiDocument(api, OWN, ["catalog", "search"])
+    first = await served.body(own)
+    assert await served.body(own) is first
+    assert api.calls == ["/api/catalog/openapi.json", "/api/search/openapi.json"]
+    assert "did not answer: search" in orjson.loads(first)["info"]["description"]
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+async def test_a_service_tells_its_part_before_it_is_ready(
+    apps: dict[str, FastAPI], name: str
+) -> None:
+    """To whoever asks: there is no secret in it."""
+    transport = httpx.ASGITransport(apps[name])
+    async with httpx.AsyncClient(transport=transport, base_url=NOWHERE) as client:
+        answer = await client.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.json()["paths"]
+
+
+async def test_the_gateway_serves_it_without_credentials(ask) -> None:
+    """Behind it are services that tell no document: its own part stands."""
+    found = (await ask.get("/api/openapi.json")).json()
+    jsonschema.Draft202012Validator(DOCUMENT).validate(found)
+    assert "/api/events/stream" in found["paths"]
+    assert "catalog, scaffolder, techdocs, search" in found["info"]["description"]
