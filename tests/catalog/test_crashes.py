@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.catalog.handlers.applying import CHUNK
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.roots import MongoRootStore
 from shared.kit.bus import MemoryBus
@@ -56,9 +57,13 @@ async def doomed(
             assert killed, "it was to die, and did not"
 
 
-def three_files(data: Path) -> Path:
+#: Enough for several files, few enough for a second.
+PER_FILE = 40
+
+
+def three_files(data: Path, each: int = PER_FILE) -> Path:
     for part in range(3):
-        many = [builders.component(f"c{part}-{n}") for n in range(400)]
+        many = [builders.component(f"c{part}-{n}") for n in range(each)]
         write(data, f"p{part}.yaml", *many)
     return write(data, "all.yaml", pointing("more", "p0.yaml", "p1.yaml", "p2.yaml"))
 
@@ -101,11 +106,11 @@ async def test_a_registration_that_was_cut_off_is_finished_at_start(
         await catalog.register(file)
     async with running(database, data) as catalog:
         nothing = name == "put" and after == 1 and not late
-        assert len(await catalog.refs()) == (0 if nothing else 1201)
+        assert len(await catalog.refs()) == (0 if nothing else 3 * PER_FILE + 1)
         if nothing:
             return
         told = await everything_told(catalog)
-        assert len(told) == 1202
+        assert len(told) == 3 * PER_FILE + 2
         assert {tuple(revisions) for revisions in told.values()} == {(1,)}
         assert len(await catalog.history("component:default/c0-0")) == 1
 
@@ -118,7 +123,8 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The registration is the last to go: it is there to be deleted once more."""
-    file = three_files(data)
+    each = CHUNK // 3 + 20
+    file = three_files(data, each)
     async with running(database, data) as catalog:
         identity = (await catalog.register(file)).json()["location"]["id"]
     death = (MongoEntityStore, "write", 2, True)
@@ -126,7 +132,7 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(
         await catalog.ask("DELETE", f"/locations/{identity}")
     async with running(database, data) as catalog:
         left = len(await catalog.refs())
-        assert 0 < left < 1201
+        assert 0 < left < 3 * each + 1
         answer = await catalog.ask("DELETE", f"/locations/{identity}")
         assert answer.status_code == 204
         assert await catalog.refs() == set()
@@ -145,14 +151,16 @@ async def test_a_change_that_was_cut_off_comes_with_the_next_reading(
     death = (MongoEntityStore, "write", 1, True)
     async with doomed(database, data, monkeypatch, death) as catalog:
         for part in range(3):
-            many = [builders.component(f"c{part}-{n}", owner="b") for n in range(400)]
+            many = [
+                builders.component(f"c{part}-{n}", owner="b") for n in range(PER_FILE)
+            ]
             write(data, f"p{part}.yaml", *many)
         await catalog.register(file, "?onConflict=refresh")
     async with running(database, data) as catalog:
         await catalog.register(file, "?onConflict=refresh")
         answer = await catalog.ask("GET", "/entities?filter=spec.owner=b&fields=kind")
-        assert len(answer.json()) == 1200
-        for name in ("c0-0", "c1-7", "c2-399"):
+        assert len(answer.json()) == 3 * PER_FILE
+        for name in ("c0-0", "c1-7", "c2-39"):
             assert len(await catalog.history(f"component:default/{name}")) == 2
 
 
