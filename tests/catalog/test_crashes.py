@@ -127,7 +127,7 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(
     file = three_files(data, each)
     async with running(database, data) as catalog:
         identity = (await catalog.register(file)).json()["location"]["id"]
-    death = (MongoEntityStore, "write", 2, True)
+    death = (MongoEntityStore, "write", 1, True)
     async with doomed(database, data, monkeypatch, death) as catalog:
         await catalog.ask("DELETE", f"/locations/{identity}")
     async with running(database, data) as catalog:

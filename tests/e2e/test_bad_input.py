@@ -230,7 +230,8 @@ def test_a_push_that_breaks_a_descriptor_keeps_the_last_good_state(
     copy = system.repository(name, {"catalog-info.yaml": component(name)})
     good = seen(lambda: system.known(ref), f"{ref} is discovered")
     target = f"{HOST}/{name}/blob/main/catalog-info.yaml"
-    (found,) = system.get("/api/catalog/entities", filter=f"spec.target={target}")
+    wanted = {"filter": f"spec.target={target}"}
+    (found,) = seen(lambda: system.get("/api/catalog/entities", **wanted), target)
     of = {"entity": ref, "location": f"location:default/{found['metadata']['name']}"}
     push(copy, {"catalog-info.yaml": component(name, bad)}, "Break it")
     (told,) = seen(lambda: complaints(system, of[where]), f"the {where} complains")

@@ -61,7 +61,9 @@ def test_a_guest_looks_around(opened: Open, pictures: Path) -> None:
     page.screenshot(path=pictures / "catalog-1440.png")
     page.goto(page.url.partition("/catalog")[0] + PAYMENTS)
     expect(page.get_by_role("heading", level=1)).to_have_text("Payments")
-    expect(page.locator("#entity-head").get_by_text("Money")).to_be_visible()
+    expect(
+        page.locator("#entity-head").get_by_role("link", name="Money")
+    ).to_be_visible()
     page.screenshot(path=pictures / "entity-1440.png")
     page.get_by_role("link", name="Read the docs").click()
     page.get_by_label("Pages of Payments").get_by_text("Refunds").click()

@@ -35,7 +35,9 @@ def state(system: Portal) -> dict[str, Any]:
     docs = "/api/techdocs/static/docs/default/component/payments/index.html"
     return {
         "token": system.token,
-        "entities": system.get("/api/catalog/entities"),
+        "entities": sorted(
+            system.get("/api/catalog/entities"), key=lambda e: str(e["metadata"]["uid"])
+        ),
         "history": system.get(f"{BY_NAME}/{name}/history"),
         "runs": system.get("/api/scaffolder/v2/tasks"),
         "docs": system.as_(SERVICE).get(docs).raise_for_status().text,

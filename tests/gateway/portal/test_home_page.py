@@ -87,6 +87,14 @@ async def test_everybody_sees_what_changed_lately(
     assert not [c for c in api.calls if c[1].endswith("/history")]
 
 
+@pytest.mark.parametrize("subject", [ANN, GUEST])
+async def test_recent_changes_are_live(client: Client, subject: str) -> None:
+    """The part is fetched anew whenever an entity changes."""
+    text = (await client(subject).get("/")).text
+    assert '<div data-live-topics="entity-changed">' in text
+    assert " data-live>" in text.split('id="changes"')[1].split("\n", maxsplit=1)[0]
+
+
 async def test_what_was_removed_is_named_without_a_link(
     client: Client, api: FakeApi
 ) -> None:
