@@ -57,7 +57,7 @@ def pictures() -> Path:
 
 
 # Not for the whole session: while Playwright runs, no coroutine test can.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A real Chromium; what needs it is skipped with a word where there is none."""
     path = browser.find()

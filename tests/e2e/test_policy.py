@@ -376,4 +376,4 @@ def test_runs_belong_to_who_began_them(system: Portal) -> None:
     ):
         for path in (run, f"{run}/events"):
             assert system.as_(who).get(path).status_code in statuses, (who, path)
-    seen(lambda: system.get(run)["status"] == "completed", "the run's end")
+    seen(lambda: system.known(f"component:default/{name}"), "what the run made")

@@ -22,12 +22,13 @@ def written(task: Task, vault: Vault) -> Document:
         "epoch": task.epoch,
         "is_confidential": task.is_confidential,
         "traceparent": task.traceparent,
+        "is_cancelling": False,
         **state(task, vault),
     }
 
 
 def state(task: Task, vault: Vault) -> Document:
-    """What changes while a run is under way."""
+    """What a run's holder changes. A wish to cancel is not among it: it is others'."""
     steps = [_step(record) for record in task.steps]
     progress: Any = {"steps": steps, "checkpoints": _pairs(task.checkpoints)}
     return {
@@ -37,7 +38,6 @@ def state(task: Task, vault: Vault) -> Document:
         "error": task.error,
         "sequence": task.sequence,
         "secrets": task.secrets,
-        "is_cancelling": task.is_cancelling,
         "last_heartbeat_at": stamp(task.last_heartbeat_at),
     }
 

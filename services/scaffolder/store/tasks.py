@@ -176,6 +176,7 @@ class MongoTaskStore:
         change = {
             **documents.state(task, self._vault),
             "arrival": _stamp_now(),
+            "is_cancelling": False,
             "is_confidential": task.is_confidential,
         }
         ended = {"$in": ["failed", "cancelled"]}

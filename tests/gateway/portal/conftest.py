@@ -85,7 +85,8 @@ def served(app: Any) -> Iterator[str]:
         thread.join(5)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while Playwright runs, no coroutine test can.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A real Chromium; tests that need it are skipped with a word where it is not."""
     if not shutil.which(CHROMIUM):
