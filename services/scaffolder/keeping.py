@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from shared.contracts.errors import Unavailable
 
 _EVERY_SECONDS = 600.0
+_AGAIN_SECONDS = 1.0
 _SCRATCH_SECONDS = 3600.0
 
 
@@ -72,5 +73,5 @@ class Keeping:
                 await self.sweep()
             except (Unavailable, OSError):
                 # Nothing depends on it: the next look is soon enough.
-                await asyncio.sleep(1)
+                await asyncio.sleep(_AGAIN_SECONDS)
             await asyncio.sleep(_EVERY_SECONDS)

@@ -52,6 +52,13 @@ class _PromptTransport(driver.Transport):
     Consumer = _PromptConsumer
 
 
+class _App(faust.App):
+    """Faust without its folder: no table is kept, and state lies elsewhere."""
+
+    def _create_directories(self) -> None:
+        """Make nothing in the folder where the process happens to run."""
+
+
 @contextlib.asynccontextmanager
 async def _running(app: Any) -> AsyncIterator[None]:
     """A started Faust app, stopped in any case: also when starting was cancelled.
@@ -139,7 +146,7 @@ class SharedWork:
 
     def _app(self) -> Any:
         url = yarl.URL(f"aiokafka://{self._bootstrap}")
-        app = faust.App(
+        app = _App(
             self._name,
             broker=str(url),
             loop=asyncio.get_running_loop(),

@@ -152,10 +152,12 @@ DISTRIBUTIONS = {
 }
 #: What comes with a declared one, by design: both are each other's halves.
 COMES_WITH = {
-    "starlette": "fastapi",
-    "pymongo": "motor",
     "bson": "motor",
+    "markupsafe": "jinja2",
     "mode": "faust",
+    "pymongo": "motor",
+    "referencing": "jsonschema",
+    "starlette": "fastapi",
 }
 
 

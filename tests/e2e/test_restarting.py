@@ -46,6 +46,6 @@ def state(system: Portal) -> dict[str, Any]:
         "history": system.get(f"{BY_NAME}/{name}/history"),
         "runs": system.get("/api/scaffolder/v2/tasks"),
         "docs": system.as_(SERVICE).get(docs).raise_for_status().text,
-        "search": system.results(""),
+        "search": [system.results(term) for term in ("settlement", "curtain")],
         "keys": system.get("/api/auth/.well-known/jwks.json"),
     }

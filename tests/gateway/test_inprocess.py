@@ -91,12 +91,12 @@ async def test_users_for_the_development_sign_in() -> None:
     found["relations"] = [{"type": "memberOf", "targetRef": "group:default/a"}]
     recorder = Recorder(body={"items": [found]})
     (card,) = await CatalogClient(api_over(recorder)).users(" an ", limit=5)
-    assert (card.ref, card.name, card.picture) == (
+    assert (card.ref, card.title, card.picture) == (
         "user:default/ann",
         "Ann Example",
         "p.png",
     )
-    assert card.groups == ["group:default/a"]
+    assert card.groups == ["a"]
     assert b"fullTextFilterTerm=an&" in recorder.scope["query_string"]
     assert b"limit=5" in recorder.scope["query_string"]
 

@@ -72,6 +72,12 @@ Started = Callable[..., Any]
 
 
 @pytest.fixture
+def ann(principal_headers: Any) -> Any:
+    """The headers of a user."""
+    return principal_headers()
+
+
+@pytest.fixture
 async def start(
     make_settings: Callable[..., Settings], catalog: DictCatalog, mongodb: str
 ) -> AsyncIterator[Started]:

@@ -130,12 +130,24 @@ async def cancel(task_id: str, caller: Caller, room: Open) -> Response:
     return json_response({"status": "cancelled"})
 
 
+def _retriable_by(caller: Principal) -> tuple[str, ...] | None:
+    """Whose runs the caller may try again: a run acts for who created it.
+
+    The gateway asks the policy about creating runs here, which says nothing about
+    somebody else's.
+    """
+    if caller.permission == "scaffolder.task.create" and not caller.is_service:
+        return (caller.subject,)
+    return creators(caller)
+
+
 @router.post("/v2/tasks/{task_id}/retry", status_code=201)
 async def retry(
     task_id: str, caller: Caller, room: Open, body: Retry | None = None
 ) -> Response:
     """Open a failed or cancelled run again."""
-    task = await seen(room, task_id, caller)
+    found = await room.store.get(task_id)
+    task = ending.visible(found, task_id, _retriable_by(caller))
     await ending.retry_task(
         task,
         body.secrets if body else {},

@@ -1,0 +1,117 @@
+"""Runs that end early, and runs that are tried again."""
+
+from typing import Any
+
+from tests.builders import component, template
+from tests.scaffolder.calls import (
+    create,
+    log,
+    messages,
+    reached,
+    say,
+    step,
+    task,
+)
+from tests.waiting import until
+
+BO = "user:default/bo"
+
+
+async def test_an_open_run_is_cancelled_at_once(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """A run that nobody took never begins."""
+    catalog.add(template("t"))
+    async with start(slots=0) as client:
+        task_id = await create(client, ann, "t")
+        assert (await task(client, ann, task_id))["status"] == "open"
+        answer = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
+        assert answer.json() == {"status": "cancelled"}
+        assert (await task(client, ann, task_id))["status"] == "cancelled"
+        kinds = [line["type"] for line in await log(client, ann, task_id)]
+        again = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
+    assert kinds == ["cancelled", "completion"]
+    assert again.status_code == 409
+
+
+async def test_a_running_step_is_cancelled(start: Any, catalog: Any, ann: Any) -> None:
+    """The action stops, later steps do not run, and it can be tried again."""
+    steps = [say("before"), step("debug:wait", "wait", seconds=60), say("after")]
+    catalog.add(template("t", steps=steps))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+
+        async def waits() -> bool:
+            return any("Waiting" in m for m in await messages(client, ann, task_id))
+
+        await until(waits)
+        answer = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
+        assert answer.status_code == 200
+        found = await reached(client, ann, task_id)
+        lines = await log(client, ann, task_id)
+    assert found["status"] == "cancelled"
+    assert [line["type"] for line in lines][-2:] == ["cancelled", "completion"]
+    assert "after" not in [line["body"]["message"] for line in lines]
+
+
+async def test_a_failed_run_goes_on_where_it_failed(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """Trying again keeps what succeeded, with its outputs and files."""
+    entity = component("late")
+    steps = [
+        step("catalog:write", "write", entity={"kind": "X"}, filePath="x.yaml"),
+        step("catalog:fetch", "get", entityRef="component:default/late"),
+        step("debug:log", "list", listWorkspace=True),
+    ]
+    catalog.add(template("t", steps=steps))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        await reached(client, ann, task_id, "failed")
+        catalog.add(entity)
+        again = await client.post(f"/v2/tasks/{task_id}/retry", json={}, headers=ann)
+        assert (again.status_code, again.json()) == (201, {"id": task_id})
+        await reached(client, ann, task_id, "completed")
+        told = await messages(client, ann, task_id)
+        done = await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
+        over = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
+    assert told.count("Writing x.yaml") == 1
+    assert "Workspace:\n  - x.yaml" in told
+    assert (done.status_code, over.status_code) == (409, 409)
+    assert done.json()["error"]["name"] == "ConflictError"
+
+
+async def test_a_template_may_ask_to_start_over(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """With the recovery strategy `startOver`, everything runs again."""
+    recovery = {"EXPERIMENTAL_strategy": "startOver"}
+    steps = [say("first"), step("catalog:fetch", entityRef="component:default/x")]
+    catalog.add(template("t", steps=steps, EXPERIMENTAL_recovery=recovery))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        await reached(client, ann, task_id, "failed")
+        catalog.add(component("x"))
+        await client.post(f"/v2/tasks/{task_id}/retry", json={}, headers=ann)
+        await reached(client, ann, task_id, "completed")
+        lines = await log(client, ann, task_id)
+    assert [line["body"]["message"] for line in lines].count("first") == 2
+    assert lines[0]["isTaskRecoverable"] is True
+
+
+async def test_ten_runs_at_once_and_no_more(start: Any, catalog: Any, ann: Any) -> None:
+    """The limit holds, and what waits is taken when a slot is free."""
+    catalog.add(template("t", steps=[step("debug:wait", milliseconds=150)]))
+    async with start(slots=2) as client:
+        ids = [await create(client, ann, "t") for _ in range(5)]
+        pool = client.app.state.rooms.pool
+        most = 0
+
+        async def all_done() -> bool:
+            nonlocal most
+            most = max(most, pool.running)
+            states = [(await task(client, ann, one))["status"] for one in ids]
+            return all(state == "completed" for state in states)
+
+        await until(all_done, seconds=60)
+    assert most == 2

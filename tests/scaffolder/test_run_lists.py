@@ -1,0 +1,98 @@
+"""Lists of runs, what the create pages ask for, and who sees whose runs."""
+
+from typing import Any
+
+from tests.builders import template
+from tests.scaffolder.calls import (
+    create,
+    reached,
+    step,
+    task,
+)
+
+BO = "user:default/bo"
+
+
+async def test_runs_are_listed(
+    start: Any, catalog: Any, ann: Any, principal_headers: Any
+) -> None:
+    """By creator and status, in an order, page by page, with the total."""
+    bo = principal_headers(subject=BO)
+    catalog.add(template("t"), template("bad", steps=[step("no:such")]))
+    async with start() as client:
+        ids = [await create(client, ann, "t") for _ in range(2)]
+        ids.append(await create(client, bo, "bad"))
+        for task_id in ids:
+            await reached(client, ann, task_id)
+
+        async def listed(query: str) -> tuple[list[str], int]:
+            answer = await client.get(f"/v2/tasks?{query}", headers=ann)
+            assert answer.status_code == 200, answer.text
+            body = answer.json()
+            return [found["id"] for found in body["tasks"]], body["totalTasks"]
+
+        assert await listed("") == (ids[::-1], 3)
+        assert await listed("order=asc:created_at&limit=1&offset=1") == ([ids[1]], 3)
+        assert await listed(f"createdBy={BO}") == ([ids[2]], 1)
+        assert await listed("status=failed&status=open") == ([ids[2]], 1)
+        assert await listed("limit=0") == ([], 3)
+        for query in ("order=x", "order=asc:spec", "status=odd", "limit=-1"):
+            refused = await client.get(f"/v2/tasks?{query}", headers=ann)
+            assert refused.status_code == 400
+
+
+async def test_others_runs_do_not_exist(
+    start: Any, catalog: Any, ann: Any, principal_headers: Any
+) -> None:
+    """The policy's conditions narrow lists, totals and every route of a run."""
+    own = {"rule": "IS_TASK_OWNER", "params": {"createdBy": [BO]}}
+    bo = principal_headers(subject=BO, conditions=own)
+    nobody = principal_headers(subject=BO, conditions={"rule": "ODD"})
+    catalog.add(template("t"))
+    async with start() as client:
+        mine = await create(client, bo, "t")
+        anns = await create(client, ann, "t")
+        await reached(client, ann, anns)
+        await reached(client, ann, mine)
+        listed = (await client.get("/v2/tasks", headers=bo)).json()
+        none = (await client.get("/v2/tasks", headers=nobody)).json()
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/events"),
+            ("GET", "/eventstream"),
+            ("POST", "/cancel"),
+            ("POST", "/retry"),
+        ):
+            hidden = await client.request(method, f"/v2/tasks/{anns}{path}", headers=bo)
+            assert hidden.status_code == 404, path
+        asks = principal_headers(subject=BO, permission="scaffolder.task.create")
+        taken = await client.post(f"/v2/tasks/{anns}/retry", json={}, headers=asks)
+        assert taken.status_code == 404
+        assert (await task(client, bo, mine))["id"] == mine
+    assert ([found["id"] for found in listed["tasks"]], listed["totalTasks"]) == (
+        [mine],
+        1,
+    )
+    assert none == {"tasks": [], "totalTasks": 0}
+
+
+async def test_forms_actions_and_extensions(start: Any, catalog: Any, ann: Any) -> None:
+    """What the create pages of a client ask for."""
+    catalog.add(template("t", parameters=[{"title": "P", "properties": {}}]))
+    async with start() as client:
+        root = "/v2/templates/default/template"
+        form = await client.get(f"{root}/t/parameter-schema", headers=ann)
+        none = await client.get(f"{root}/nope/parameter-schema", headers=ann)
+        actions = (await client.get("/v2/actions", headers=ann)).json()
+        extensions = (await client.get("/v2/templating-extensions", headers=ann)).json()
+        complete = await client.post("/v2/autocomplete/x/y", json={}, headers=ann)
+    assert form.json()["steps"][0]["title"] == "P"
+    assert none.status_code == 404
+    ids = [action["id"] for action in actions]
+    assert ids == sorted(ids)
+    assert {"debug:log", "fetch:template", "publish:git", "catalog:register"} <= set(
+        ids
+    )
+    assert all(action["examples"] and action["schema"]["input"] for action in actions)
+    assert "parseRepoUrl" in extensions["filters"]
+    assert complete.status_code == 400

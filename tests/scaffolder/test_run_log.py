@@ -1,0 +1,129 @@
+"""What a run says: its log, its stream, its events, and never its secrets."""
+
+from typing import Any
+
+from shared.contracts.envelope import Envelope
+from shared.contracts.topics import TEMPLATE_RUN
+from shared.kit.bus import LiveReader
+from tests.builders import template
+from tests.scaffolder.calls import (
+    create,
+    frames,
+    log,
+    messages,
+    reached,
+    say,
+    step,
+    task,
+)
+from tests.waiting import until
+
+BO = "user:default/bo"
+
+
+async def test_secrets_are_used_and_never_shown(
+    start: Any, catalog: Any, ann: Any, mongodb: str
+) -> None:
+    """Steps can use them; log, answers, events and store show nothing of them."""
+    steps = [
+        say("token ${{ secrets.token }} ${{ secrets.token | upper }}", "use"),
+        say("length ${{ secrets.token.length }}", "len"),
+        step(
+            "catalog:write",
+            "write",
+            entity={"kind": "X", "metadata": {"name": "${{ secrets.token }}"}},
+        ),
+        step("debug:log", "show", listWorkspace="with-contents"),
+        say("outside ${{ steps.use.output }}", "after", **{"if": "${{ not secrets }}"}),
+        step("fs:delete", "boom", files=["/${{ secrets.token }}"]),
+    ]
+    catalog.add(template("t", steps=steps, output={"x": "${{ secrets.token }}"}))
+    from shared.kit.mongo import connect  # noqa: PLC0415 - to look at what is stored
+
+    async with start() as client:
+        task_id = await create(client, ann, "t", secrets={"token": "hunter2hunter"})
+        found = await reached(client, ann, task_id)
+        told = "\n".join(await messages(client, ann, task_id))
+        mongo = connect(mongodb)
+        stored = mongo["callboard_scaffolder"]
+        documents = await stored["tasks"].find({}).to_list(None)
+        lines = await stored["events"].find({}).to_list(None)
+        mongo.close()
+    assert found["status"] == "failed"
+    assert "token *** ***" in told
+    assert "length 13" not in told
+    assert "outside" in told, "secrets are known in inputs only"
+    everything = f"{found}{told}{documents}{lines}".lower()
+    assert "hunter2" not in everything
+    assert documents[0]["secrets"] is None
+
+
+async def test_the_stream_ends_with_the_run(start: Any, catalog: Any, ann: Any) -> None:
+    """Every line once and in order, also from the middle, also afterwards."""
+    steps = [say("one"), step("debug:wait", milliseconds=100), say("two")]
+    catalog.add(template("t", steps=steps))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        path = f"/v2/tasks/{task_id}/eventstream"
+        live = await client.get(path, headers=ann)
+        later = await client.get(f"{path}?after=3", headers=ann)
+        found = await task(client, ann, task_id)
+        lines = await log(client, ann, task_id)
+    assert live.headers["content-type"].startswith("text/event-stream")
+    said = frames(live.text)
+    assert [data["id"] for _, data in said] == [line["id"] for line in lines]
+    assert said[-1][0] == "completion"
+    assert next(data["id"] for _, data in frames(later.text)) == 4
+    assert found["status"] == "completed"
+
+
+async def test_events_after_a_number(start: Any, catalog: Any, ann: Any) -> None:
+    """Only later lines; a number that is none is refused."""
+    catalog.add(template("t", steps=[say("one")]))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        await reached(client, ann, task_id)
+        lines = await log(client, ann, task_id)
+        root = f"/v2/tasks/{task_id}/events"
+        rest = await client.get(f"{root}?after=2", headers=ann)
+        none = await client.get(f"{root}?after=99", headers=ann)
+        bad = await client.get(f"{root}?after=x", headers=ann)
+    assert [line["id"] for line in rest.json()] == [line["id"] for line in lines[2:]]
+    assert none.json() == []
+    assert (bad.status_code, bad.json()["error"]["name"]) == (400, "InputError")
+
+
+async def test_a_run_is_told_to_the_house(
+    start: Any, catalog: Any, ann: Any, kafka: str
+) -> None:
+    """Created, started, each step, completed: in order, numbered, without gaps."""
+    heard: list[Envelope] = []
+
+    async def hear(records: Any) -> None:
+        heard.extend(record.envelope() for record in records)
+
+    catalog.add(template("t", steps=[say("one", "s")], output={"entityRef": "a:b/c"}))
+    async with start() as client, LiveReader(kafka, [TEMPLATE_RUN], hear) as reader:
+        await reader.reading.wait()
+        task_id = await create(client, ann, "t")
+
+        def told() -> list[Envelope]:
+            found = {e.id: e for e in heard if e.subject == task_id}
+            return sorted(found.values(), key=lambda e: e.data["sequence"])
+
+        await until(
+            lambda: told() and told()[-1].data["status"] == "completed", seconds=30
+        )
+        found = told()
+    assert [e.data["sequence"] for e in found] == [1, 2, 3, 4, 5]
+    kinds = [e.type.removeprefix("callboard.run.") for e in found]
+    assert kinds == [
+        "created.v1",
+        "started.v1",
+        "step-changed.v1",
+        "step-changed.v1",
+        "completed.v1",
+    ]
+    assert [e.data["step_status"] for e in found[2:4]] == ["processing", "completed"]
+    assert found[-1].data["output"] == {"entityRef": "a:b/c"}
+    assert len({e.traceparent.split("-")[1] for e in found if e.traceparent}) == 1
