@@ -14,7 +14,7 @@ from tests.gateway.portal.conftest import ANN, GUEST
 from tests.gateway.portal.house import history
 from tests.waiting import until_now
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
 WIDE, NARROW = (1440, 900), (390, 844)

@@ -18,7 +18,7 @@ from tests.gateway.portal.stream import PATH, WithStream
 from tests.gateway.portal.test_in_browser import NARROW, WIDE, violations
 from tests.waiting import until_now
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EXAMPLE = Path(__file__).parents[3] / "deploy/examples/playhouse/repositories"
 APIS = {
