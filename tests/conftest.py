@@ -89,6 +89,8 @@ def principal_headers(tokens: PrincipalTokens) -> Callable[..., dict[str, str]]:
     return headers
 
 
+# First: xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, and all journeys in one: one portal."""
     for item in items:
