@@ -42,7 +42,7 @@ down: setup ## stop it
 
 test: setup-dev ## every test but the slow ones: units, services, journeys in a browser
 	@$(BIN)/python deploy/browser.py
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow and not faults"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not faults"
 
 check: setup-dev ## format, lint, types, layers, policies, unit and docs tests
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .

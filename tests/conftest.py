@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.embedded import engines
 from shared.kit import mongo
@@ -13,7 +14,7 @@ from shared.kit.auth import HEADER, Principal, PrincipalTokens
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 #: Folders whose tests share one running portal.
-WHOLE = ("e2e", "faults")
+WHOLE = ("tests/e2e/", "tests/faults/")
 _numbers = itertools.count(1)
 
 
@@ -89,11 +90,14 @@ def principal_headers(tokens: PrincipalTokens) -> Callable[..., dict[str, str]]:
     return headers
 
 
-# First: xdist reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all journeys in one: one portal."""
-    for item in items:
-        path = item.path.relative_to(Path(__file__).parent)
-        group = path.parts[0] if path.parts[0] in WHOLE else str(path)
-        item.add_marker(pytest.mark.xdist_group(group))
+class _TogetherScheduling(LoadScopeScheduling):
+    """Keeps a file's tests in one process, and all journeys in one: one portal."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::")[0]
+        return next((folder for folder in WHOLE if path.startswith(folder)), path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """How the tests are shared out among processes."""
+    return _TogetherScheduling(config, log)
