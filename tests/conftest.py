@@ -94,7 +94,7 @@ class _TogetherScheduling(LoadScopeScheduling):
     """Keeps a file's tests in one process, and all journeys in one: one portal."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.split("::")[0]
+        path = nodeid.split("::", maxsplit=1)[0]
         return next((folder for folder in WHOLE if path.startswith(folder)), path)
 
 
