@@ -1,6 +1,7 @@
 """One techdocs in this process, between a catalog in memory and a folder of Git."""
 
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -105,6 +106,7 @@ class Installation:
         self.host = GitHost(folder)
         self.folder = folder
         self._mongodb = mongodb
+        self._database = f"techdocs_{uuid.uuid4().hex}"
         self._secret = secret
         self._config = folder / "app-config.yaml"
         self._config.write_text(
@@ -133,7 +135,7 @@ class Installation:
         async with contextlib.AsyncExitStack() as stack:
             client = mongo.connect(self._mongodb)
             stack.callback(client.close)
-            table = client[f"techdocs_{id(self)}"]["sites"]
+            table = client[self._database]["sites"]
             app = create_app(
                 self.settings(**given), catalog=self.catalog, bus=bus, table=table
             )
