@@ -75,6 +75,7 @@ def opened(browser: Any, live_house: Any) -> Iterator[Open]:
     yield go
     for context in contexts:
         context.close()
+    until_now(lambda: not live_house.stream.readers, what="nobody listens any more")
     assert mistakes == []
 
 

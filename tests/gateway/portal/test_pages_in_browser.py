@@ -114,6 +114,7 @@ def opened(browser: Any, house: Any) -> Iterator[Open]:
     yield go
     for context in contexts:
         context.close()
+    until_now(lambda: not house.stream.readers, what="nobody listens any more")
     assert mistakes == []
 
 
@@ -147,6 +148,7 @@ def test_pages_are_for_everybody(
         looking.screenshot(path=artefacts / f"{name}-{size[0]}-{mode}.png")
         assert violations(looking) == []
         assert not looking.evaluate(TOO_WIDE)
+    looking.goto("about:blank")  # or it would listen on
 
 
 def test_a_template_is_filled_in_and_run(opened: Open) -> None:
