@@ -95,6 +95,7 @@ def create_app(
         house.identity.sessions,
         house.catalog,
         organization=config.organization.name,
+        position=house.hub.position,
     )
     app.mount("/", portal)
     return app

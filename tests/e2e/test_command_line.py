@@ -137,7 +137,8 @@ def test_events_follow_a_push(system: Portal) -> None:
             files = replaced(copy, "catalog-info.yaml", before, f"Takes money {fresh}")
             push(copy, files, f"Say {fresh}")
             seen(lambda: fresh in str(system.known(PAYMENTS_REF)), "the push arrives")
-            return all(one.says("Say zq") for one in (every, filtered))
+            told = all(one.says("Say zq") for one in (every, filtered))
+            return told and every.says(PUSHED)
 
         seen(heard, "both commands say what was pushed")
         types = {event["type"] for event in every.events()}

@@ -125,6 +125,7 @@ class Frame:
             "nav": "",
             "wide": False,
             "search_text": "",
+            "since": "",
             **values,
             "path": path,
             "person": person,

@@ -33,6 +33,7 @@ The search box asks `GET /search/suggest?term=…` for the HTML that the macro
 An entity page's tab is a `Tab` in `tabs.py`.
 """
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request
@@ -100,12 +101,16 @@ def make_portal(
     *,
     organization: str = "Callboard",
     frame: Frame | None = None,
+    position: Callable[[], str] = lambda: "",
 ) -> FastAPI:
-    """The portal for these ports; without a `frame`, templates are read here, once."""
+    """The portal for these ports; without a `frame`, templates are read here, once.
+
+    `position` tells where the event stream stands, so that an open page misses nothing.
+    """
     development = sessions.ways().development
     frame = frame or Frame(organization, development=development)
     app = FastAPI(title="Callboard portal", openapi_url=None)
-    app.state.portal = PortalState(api, sessions, users, frame, People(api))
+    app.state.portal = PortalState(api, sessions, users, frame, People(api), position)
     app.add_exception_handler(CallboardError, errors.failed)
     app.add_exception_handler(HTTPException, errors.failed)
     app.add_exception_handler(Exception, errors.failed)

@@ -4,7 +4,7 @@ Pages take `visit: Visiting` and never touch cookies, headers or sessions themse
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 from urllib.parse import quote
@@ -67,6 +67,7 @@ class PortalState:
     users: Users
     frame: Frame
     people: People
+    position: Callable[[], str]
 
 
 @dataclass(slots=True)
@@ -78,6 +79,8 @@ class Visit:
     state: PortalState
     person: Person
     preferences: Preferences = field(default_factory=Preferences)
+    #: Where the event stream stood before anything was read: from here it listens.
+    since: str = ""
 
     @property
     def partial(self) -> str:
@@ -145,7 +148,13 @@ class Visit:
         trail = (*(Crumb(label, href) for label, href in crumbs), Crumb(title))
         html = self.state.frame.render(
             template,
-            {**values, "title": title, "nav": nav, "crumbs": trail},
+            {
+                **values,
+                "title": title,
+                "nav": nav,
+                "crumbs": trail,
+                "since": self.since,
+            },
             path=self.address,
             person=self.person,
             preferences=self.preferences,
@@ -177,11 +186,13 @@ async def visiting(request: Request) -> Visit:
         Unauthenticated: if nobody is signed in; the error page offers to.
     """
     state = state_of(request)
+    since = state.position()
     identity = await state.sessions.identity(request.headers)
     if identity is None:
         raise Unauthenticated("Missing credentials")
     person = await state.people.person(identity)
-    visit = Visit(request, identity, state, person, Preferences.of(request.cookies))
+    preferences = Preferences.of(request.cookies)
+    visit = Visit(request, identity, state, person, preferences, since)
     request.state.visit = visit  # an error page is shown in the reader's own frame
     return visit
 

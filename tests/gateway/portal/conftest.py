@@ -104,7 +104,9 @@ def browser() -> Iterator[Any]:
 def live_house(frame: Frame) -> Iterator[Any]:
     """A running portal with an event stream: `.url`, `.api`, `.stream`."""
     api = FakeApi()
-    portal = make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
-    app = WithStream(portal)
+    app = WithStream()
+    app.app = make_portal(
+        api, FakeSessions(), FakeUsers(), frame=frame, position=app.position
+    )
     with served(app) as url:
         yield type("LiveHouse", (), {"url": url, "api": api, "stream": app})

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,31 +11,44 @@ PATH = "/api/events/stream"
 
 
 class WithStream:
-    """Answers the stream's path, hands the rest on; `tell` sends an event to all."""
+    """Answers the stream's path, hands the rest on; `tell` sends an event to all.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Who asks for what came `after` a position is told it first, as the real one does.
+    """
+
+    app: ASGIApp
+
+    def __init__(self) -> None:
         self._queues: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[bytes]]] = []
+        self._told: list[bytes] = []
 
     @property
     def readers(self) -> int:
         return len(self._queues)
 
+    def position(self) -> str:
+        """The newest event's position."""
+        return str(len(self._told))
+
     def tell(self, topic: str, data: dict[str, Any]) -> None:
         """From any thread: an event of `topic` whose payload is `data`."""
-        frame = f"event: {topic}\nid: 1\ndata: {json.dumps({'data': data})}\n\n"
+        number, text = len(self._told) + 1, json.dumps({"data": data})
+        frame = f"event: {topic}\nid: {number}\ndata: {text}\n\n".encode()
+        self._told.append(frame)
         for loop, queue in list(self._queues):
-            loop.call_soon_threadsafe(queue.put_nowait, frame.encode())
+            loop.call_soon_threadsafe(queue.put_nowait, frame)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         here = (asyncio.get_running_loop(), asyncio.Queue[bytes]())
         self._queues.append(here)
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._send(b"retry: 1000\n\n", send)
+        asked = parse_qs(scope["query_string"].decode()).get("after")
+        missed = self._told[int(asked[0]) :] if asked else []
+        await self._send(b"".join((b"retry: 1000\n\n", *missed)), send)
         gone = asyncio.ensure_future(_gone(receive))
         try:
             while not gone.done():

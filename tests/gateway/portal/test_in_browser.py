@@ -238,6 +238,25 @@ def test_a_change_swaps_its_part_and_says_who(opened: Open, live_house: Any) -> 
     live_house.api.entities[ref] = before
 
 
+def test_what_happens_before_the_page_listens_is_not_missed(
+    opened: Open, live_house: Any
+) -> None:
+    """A page listens from where the stream stood when it was read."""
+    ref = "component:default/ledger"
+    entity = live_house.api.entities[ref]
+    before = deepcopy(entity)
+    page = opened("/styleguide")
+    held: list[Any] = []
+    page.route("**/api/events/stream*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    page.goto(f"{live_house.url}/catalog/default/component/ledger")
+    entity["metadata"]["description"] = "Written before it listened"
+    live_house.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}})
+    until_now(lambda: page.wait_for_timeout(10) or held, what="the page asks")
+    held[0].continue_()
+    page.get_by_text("Written before it listened").wait_for()
+    live_house.api.entities[ref] = before
+
+
 def test_what_is_selected_is_not_swapped_away(opened: Open, live_house: Any) -> None:
     """Somebody who reads or copies keeps what they have under their eyes."""
     ref = "component:default/refunds"

@@ -79,7 +79,8 @@ def house(frame: Frame) -> Iterator[Any]:
         api.entities[f"api:default/{kind}"] = entity(
             "API", kind, {**spec, "definition": text}
         )
-    app = WithRuns(make_portal(api, FakeSessions(), FakeUsers(), frame=frame))
+    app = WithRuns()
+    app.app = make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
     with served(app) as url:
         yield type("House", (), {"url": url, "api": api, "stream": app})
 

@@ -95,12 +95,15 @@ if (root) {
   for (const topic of (root.dataset.liveTopics ?? "").split(",")) if (topic) query.append("topic", topic);
   const next = (event) => (busy = busy.then(() => arrived(event)));
   let source = null;
+  let since = document.body.dataset.since ?? "";
   let lost = false;
 
   // A browser opens six connections to a host: pages that nobody looks at give theirs back.
   function listen() {
     if (source) return;
-    source = new EventSource(`/api/events/stream?${query}`);
+    // What happened between the reading of this page and its listening is told again.
+    source = new EventSource(`/api/events/stream?${query}${since ? `&after=${since}` : ""}`);
+    since = "";
     for (const kind of EVENTS) source.addEventListener(kind, next);
     source.addEventListener("reset", () => (busy = busy.then(renew)));
     source.addEventListener("error", () => (lost = true));
