@@ -152,9 +152,9 @@ def _offer(app: FastAPI, work: Work, config: PortalConfig) -> None:
     ENTITIES.set_function(lambda: len(model))
     ROOTS.set_function(lambda: len(work.catalog.known.roots))
     app.state.checks["catalog loaded"] = work.check_loaded
-    app.state.checks["documents"] = work.store.check
+    app.state.checks["documents"] = work.check_documents
     if work.kafka is not None:
-        app.state.checks["event log"] = work.kafka.check
+        app.state.checks["events"] = work.kafka.check
         app.state.checks["pushes"] = work.check_pushes
 
 

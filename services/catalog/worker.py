@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from prometheus_client import Gauge
+
 from services.catalog.events import Following, Pushes
 from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.recent import Recent, newest_of
@@ -22,6 +24,7 @@ from shared.kit.workers import SharedWork
 NAME = "catalog"
 RETRY_SECONDS = 1.0
 log = logs.get_logger(NAME)
+OUTBOX = Gauge("callboard_catalog_outbox", "Entities with an event still to be told")
 
 
 @dataclass(slots=True)
@@ -93,6 +96,11 @@ class Work:
         """Raise Unavailable until the read model is complete."""
         if not self.loaded:
             raise Unavailable("The catalog is being loaded")
+
+    async def check_documents(self) -> None:
+        """Raise Unavailable unless the documents' engine answers."""
+        await self.store.check()
+        OUTBOX.set(await self.relay.depth())
 
     async def check_pushes(self) -> None:
         """Raise Unavailable unless pushes are heard."""

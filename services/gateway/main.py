@@ -191,7 +191,7 @@ def _probes(app: FastAPI, house: House) -> dict[str, status.Probe]:
                 return False, {"error": f"no answer within {PROBE_SECONDS:.0f} s"}
             body = answer.json()
             if isinstance(body, dict) and "checks" in body:
-                return answer.ok, {"checks": body["checks"]}
+                return answer.ok, {key: body[key] for key in ("checks", "figures")}
             return answer.ok, {"error": answer.error}
 
         return probe

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -80,6 +80,7 @@ def _health(app: FastAPI) -> None:
             "service": app.state.name,
             "status": "ok" if ready else "not ready",
             "checks": found,
+            "figures": figures(app.state.name),
         }
         return json_response(body, status=200 if ready else 503)
 
@@ -90,6 +91,16 @@ def _health(app: FastAPI) -> None:
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def figures(service: str) -> dict[str, float]:
+    """What this service measures at the moment: its gauges without a label."""
+    prefix = f"callboard_{service}_"
+    return {
+        metric.name.removeprefix(prefix): metric.samples[0].value
+        for metric in REGISTRY.collect()
+        if metric.type == "gauge" and metric.name.startswith(prefix)
+    }
 
 
 async def run_checks(checks: Mapping[str, Check]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The catalog's reading routes over a read model, without the rest of the service."""
 
+from typing import Any
+
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
@@ -21,3 +23,25 @@ def reading_app(model: ReadModel, tokens: PrincipalTokens) -> FastAPI:
 def client_of(app: FastAPI, headers: dict[str, str] | None = None) -> AsyncClient:
     transport = ASGITransport(app)
     return AsyncClient(transport=transport, base_url="http://catalog", headers=headers)
+
+
+async def ask(client: AsyncClient, path: str, body: Any = None) -> Any:
+    if body is None:
+        answer = await client.get(path)
+    else:
+        answer = await client.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def refused(client: AsyncClient, path: str, body: Any = None) -> dict[str, Any]:
+    if body is None:
+        answer = await client.get(path)
+    else:
+        answer = await client.post(path, json=body)
+    error: dict[str, Any] = answer.json()["error"]
+    return {"status": answer.status_code, **error}
+
+
+def names(items: list[dict[str, Any]]) -> list[str]:
+    return [item["metadata"]["name"] for item in items]

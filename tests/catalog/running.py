@@ -1,5 +1,6 @@
 """A catalog of one's own for a test: real store, real files, real Git."""
 
+import hashlib
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -185,3 +186,8 @@ def run(*command: Any, cwd: Path | None = None) -> str:
         [str(part) for part in command], cwd=cwd, check=True, capture_output=True
     )
     return done.stdout.decode().strip()
+
+
+def generated(target: Path | str, kind: str = "file") -> str:
+    """The name of the Location entity that a registration of `target` makes."""
+    return "generated-" + hashlib.sha1(f"{kind}:{target}".encode()).hexdigest()

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import structlog
 from fastapi import FastAPI
+from prometheus_client import REGISTRY, Gauge
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -133,6 +134,20 @@ async def test_ready_tells_the_truth_per_dependency(
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"store": "ok", "log": "the log is away"}
     assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_ready_shows_what_the_service_measures(client: httpx.AsyncClient) -> None:
+    """Its own gauges, by their names without the service's; nobody else's."""
+    name = (await client.get("/readyz")).json()["service"]
+    own = Gauge(f"callboard_{name}_waiting", "Waiting")
+    other = Gauge("callboard_another_waiting", "Waiting")
+    try:
+        own.set(3)
+        found = (await client.get("/readyz")).json()["figures"]
+        assert found == {"waiting": 3.0}
+    finally:
+        for gauge in (own, other):
+            REGISTRY.unregister(gauge)
 
 
 async def test_a_trace_runs_through_the_request(client: httpx.AsyncClient) -> None:

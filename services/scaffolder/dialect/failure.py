@@ -23,6 +23,7 @@ class TemplateLimitError(TemplateRenderError):
     """A template asked for more work, text or time than one rendering may use."""
 
     name = "TemplateLimitError"
+    status = 400
 
 
 class ValueFailure(Exception):

@@ -101,7 +101,7 @@ def entity(kind: str, name: str, spec: Entity, **metadata: Any) -> Entity:
 
 def company() -> dict[str, Entity]:
     """All entities by canonical ref, relations in both directions."""
-    found = [*_people(), *_things(), *_parts()]
+    found = [*_people(), *_components(), *_apis(), *_parts()]
     entities = {_ref(each): each for each in found}
     for ref, each in list(entities.items()):
         for kind, target in _declared(each):
@@ -140,7 +140,7 @@ def _people() -> list[Entity]:
     return groups + users
 
 
-def _things() -> list[Entity]:
+def _components() -> list[Entity]:
     components = [
         entity(
             "Component",
@@ -179,7 +179,11 @@ def _things() -> list[Entity]:
             }
         ]
     }
-    apis = [
+    return components
+
+
+def _apis() -> list[Entity]:
+    return [
         entity(
             "API",
             name,
@@ -194,7 +198,6 @@ def _things() -> list[Entity]:
         )
         for name, title, kind, owner, system in APIS
     ]
-    return components + apis
 
 
 def _parts() -> list[Entity]:

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from services.gateway.portal.runs import coloured, progress_of
+from tests.gateway.portal.answers import TASK, events, task
 from tests.gateway.portal.conftest import GUEST, Client
-from tests.gateway.portal.services import TASK, FakeServices, events, task
+from tests.gateway.portal.services import FakeServices
 
 FORM = "/create/templates/default/python-service"
 GOOD = "p.name=seat-finder&p.owner=group%3Adefault%2Fstage-team"

@@ -3,8 +3,9 @@
 import pytest
 
 from services.gateway.portal.docs_site import article_of
+from tests.gateway.portal.answers import article, site
 from tests.gateway.portal.conftest import Client
-from tests.gateway.portal.services import FakeServices, article, site
+from tests.gateway.portal.services import FakeServices
 
 BOOKING = "/docs/default/component/booking"
 KEY = "default/component/booking"

@@ -119,10 +119,13 @@ async def test_status_renews_its_part(client: Client, api: FakeServices) -> None
 
 def test_status_words_any_report() -> None:
     """Figures it does not know are shown by their own name."""
-    line = service_line(
-        {"name": "x", "ready": True, "index_age_seconds": 4, "checks": 5}
+    given = {"index_age_seconds": 4.0, "entities": 100_000.0, "outbox": 0.5}
+    line = service_line({"name": "x", "ready": True, "checks": 5, "figures": given})
+    assert line.figures == (
+        ("Index age seconds", "4"),
+        ("Entities", "100,000"),
+        ("Events not yet told", "0.5"),
     )
-    assert line.figures == (("Index age seconds", "4"),)
     assert engine_line({"name": "kafka", "seen_by": {"x": "ok"}}).about == "used by x"
 
 

@@ -20,14 +20,13 @@ ROLES = {
     "search": "The index of everything that can be found",
 }
 FIGURES = {
-    "lag": "Messages behind",
     "outbox": "Events not yet told",
-    "dead": "Dead letters",
     "entities": "Entities",
-    "sites": "Sites",
-    "uptime_seconds": "Seconds up",
+    "roots": "Locations and sources",
+    "records": "Records in the index",
+    "running": "Runs at work",
+    "waiting": "Sites to look at",
 }
-KNOWN = frozenset({"name", "ready", "checks", "status", "error"})
 
 router = APIRouter()
 
@@ -75,7 +74,7 @@ def service_line(service: Mapping[str, Any]) -> Line:
         ready=bool(service.get("ready")),
         about=ROLES.get(name, ""),
         state="; ".join(wrong),
-        figures=tuple(_figures(service)),
+        figures=tuple(_figures(_mapping(service.get("figures")))),
     )
 
 
@@ -99,14 +98,9 @@ def webhook_lines(webhooks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
         yield str(host), str(at or ""), str(last.get("repository") or "")
 
 
-def _figures(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in service.items():
-        if key in KNOWN:
-            continue
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield FIGURES.get(key, key.replace("_", " ").capitalize()), f"{value:g}"
-        elif isinstance(value, str):
-            yield FIGURES.get(key, key.replace("_", " ").capitalize()), value
+def _figures(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in figures.items():
+        yield FIGURES.get(key, key.replace("_", " ").capitalize()), f"{value:,.10g}"
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
