@@ -1,7 +1,7 @@
 """Postings are sets, whichever of their three forms they take."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -20,6 +20,7 @@ from services.catalog.readmodel.postings import (
 IDS = st.integers(0, 2 * SMALL)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), IDS), max_size=60), st.sets(IDS))
 def test_a_posting_is_a_set(steps: list[tuple[bool, int]], within: set[int]) -> None:
     """After any additions and removals it holds what a set would hold."""
