@@ -1,0 +1,1 @@
+"""Tests of what carries the portal to other machines: images, compose file, locks."""

@@ -1,0 +1,190 @@
+"""docker-compose.yml: a valid file, and one that keeps what it says."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from deploy.embedded.rundata import SERVICES
+from deploy.engines import kafka, opa, opensearch
+from tests.deploy.compose import (
+    EXAMPLE,
+    FILE,
+    ROOT,
+    compose,
+    example,
+    filled_example,
+    networks,
+    referred,
+    services,
+    volumes,
+)
+
+#: The schema of the Compose Specification (Apache-2.0), as compose-go 2.16.2 has it.
+SCHEMA = Path(__file__).with_name("compose-spec.json")
+ENGINES = ("kafka", "mongodb", "opensearch", "opa")
+ONCE = ("topics", "certificates")
+#: Run by hand alone.
+BY_HAND = "operator"
+OPEN_NETWORKS = {"front", "outbound"}
+
+
+def test_the_file_fits_the_specification() -> None:
+    """Every key is one that Compose knows, with a value of its kind."""
+    schema = json.loads(SCHEMA.read_text())
+    Draft202012Validator.check_schema(schema)
+    problems = [
+        f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
+        for error in Draft202012Validator(schema).iter_errors(compose())
+    ]
+    assert problems == []
+
+
+def test_compose_itself_takes_the_file(tmp_path: Path) -> None:
+    """Where Docker's Compose is installed, it reads the file without a word."""
+    docker = shutil.which("docker")
+    if docker is None or _run([docker, "compose", "version"]).returncode:
+        pytest.skip("needs the docker command with its compose plugin")
+    environment = tmp_path / "env"
+    lines = [f"{name}={value}" for name, value in filled_example().items()]
+    environment.write_text("\n".join(lines))
+    command = [docker, "compose", "--env-file", str(environment), "config", "--quiet"]
+    done = _run(command)
+    assert (done.returncode, done.stderr) == (0, "")
+    refused = _run([docker, "compose", "--env-file", str(EXAMPLE), "config"])
+    assert "see .env.example" in refused.stderr
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_all_services_are_there() -> None:
+    """Five services, four engines, what runs once or by hand, and nothing else."""
+    assert set(services()) == {*SERVICES, *ENGINES, *ONCE, BY_HAND}
+
+
+def test_the_example_names_every_variable_and_no_other() -> None:
+    """Who fills in .env.example has told everything that is asked."""
+    assert set(referred(FILE.read_text())) == set(example())
+
+
+def test_no_secret_has_a_value_that_works() -> None:
+    """A portal that was told nothing does not start; no password is everybody's."""
+    for name, how in referred(FILE.read_text()).items():
+        given = example()[name]
+        if name == "CALLBOARD_GIT_TOKEN":
+            # Without it public repositories are read: nothing is opened by that.
+            assert (how, given) == (":-", "")
+        elif name.endswith(("PASSWORD", "SECRET", "TOKEN")):
+            assert (how, given) == (":?", ""), name
+        elif given == "":
+            assert how == ":?", name
+
+
+def test_images_are_pinned_and_those_that_the_tests_run_on() -> None:
+    """A vendor's image has a whole version: the one that deploy/engines starts."""
+    images = {name: services()[name]["image"].split(":") for name in ENGINES}
+    assert all(version.count(".") == 2 for _, version in images.values())
+    assert images["kafka"][1] == version_of(kafka.JARS.artifact)
+    # The jars' version goes on with a number of their own.
+    assert version_of(opensearch.JARS.artifact).startswith(images["opensearch"][1])
+    assert images["opa"][1] == opa.PROGRAM.version.removeprefix("v")
+
+
+def version_of(artifact: str) -> str:
+    """The last part of `group:artifact:version`."""
+    return artifact.rpartition(":")[2]
+
+
+@pytest.mark.parametrize("name", [*SERVICES, *ENGINES, *ONCE, BY_HAND])
+def test_everything_is_confined(name: str) -> None:
+    """No capability, no new privilege, bounded memory, processors and processes."""
+    found = services()[name]
+    assert found["cap_drop"] == ["ALL"]
+    assert found.get("cap_add", []) == (["CHOWN"] if name == "certificates" else [])
+    assert found["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in found
+    limits = found["deploy"]["resources"]["limits"]
+    assert {"cpus", "memory", "pids"} <= set(limits)
+    assert found["logging"]["options"]["max-size"]
+    if name not in {"kafka", "mongodb", "opensearch"}:
+        # Those three write beside their data, each in its own way.
+        assert found["read_only"] is True
+
+
+def test_only_the_gateway_is_published() -> None:
+    """Nothing else has a port of the host, and the default is this machine alone."""
+    published = {name: found.get("ports") for name, found in services().items()}
+    assert {name for name, ports in published.items() if ports} == {"gateway"}
+    assert published["gateway"] == ["127.0.0.1:7007:8080"]
+
+
+def test_networks_lead_outside_for_those_who_need_it() -> None:
+    """Engines and search are on internal networks alone."""
+    declared = compose()["networks"]
+    for name, found in declared.items():
+        assert bool((found or {}).get("internal")) == (name not in OPEN_NETWORKS)
+    for name in services():
+        outside = networks(name) & OPEN_NETWORKS
+        assert bool(outside) == (name in set(SERVICES) - {"search"}), name
+        assert networks(name) <= set(declared)
+
+
+def test_start_waits_for_what_it_needs() -> None:
+    """Engines by their health, one-shots by their end; the code's topics first."""
+    for name, found in services().items():
+        for other, how in found.get("depends_on", {}).items():
+            once = other in ONCE
+            expected = "service_completed_successfully" if once else "service_healthy"
+            assert how == {"condition": expected}, f"{name} on {other}"
+            health = services()[other].get("healthcheck", {})
+            assert bool(health.get("disable")) == once
+    for name in SERVICES:
+        assert "topics" in services()[name]["depends_on"]
+
+
+def test_no_two_services_write_to_one_volume() -> None:
+    """State has one owner; what is shared is read."""
+    writers: dict[str, list[str]] = {}
+    assert services()[BY_HAND]["profiles"]
+    # It restores while the services are stopped.
+    for name in set(services()) - {BY_HAND}:
+        for source in volumes(name).values():
+            if not source.endswith(":ro"):
+                writers.setdefault(source, []).append(name)
+    assert all(len(names) == 1 for names in writers.values()), writers
+    assert set(writers) == set(compose()["volumes"])
+
+
+def test_files_that_are_mounted_exist() -> None:
+    """Docker would make a folder of the same name, and the engine would not start."""
+    for name in services():
+        for source in volumes(name).values():
+            if source.startswith(".") and source.endswith(":ro"):
+                assert (ROOT / source.removesuffix(":ro")).exists(), source
+
+
+def test_each_image_is_built_by_the_recipe_for_its_name() -> None:
+    """The tag of an image says what is in it."""
+    for name, found in services().items():
+        if build := found.get("build"):
+            service = build["args"]["SERVICE"]
+            assert build["dockerfile"] == "deploy/Dockerfile"
+            assert found["image"].startswith(f"callboard/{service}:")
+            assert service == (name if name in SERVICES else "operator")
+
+
+def test_kafkas_listeners_are_where_the_services_look() -> None:
+    """What Kafka advertises is the address that everybody was told."""
+    told: dict[str, Any] = services()["kafka"]["environment"]
+    advertised = told["KAFKA_ADVERTISED_LISTENERS"].removeprefix("CLIENTS://")
+    for name in (*SERVICES, "topics"):
+        assert services()[name]["environment"]["CALLBOARD_KAFKA"] == advertised
+    assert f"CLIENTS://:{advertised.partition(':')[2]}," in told["KAFKA_LISTENERS"]

@@ -1,0 +1,235 @@
+"""What docker-compose.yml tells a service is what the service's code reads."""
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from deploy.embedded.rundata import SERVICES
+from services.gateway.assembly import sign_in_rules
+from shared.kit.config import VARIABLE, load_config
+from shared.kit.settings import ServiceSettings
+from tests.deploy.compose import (
+    CONFIG,
+    ROOT,
+    compose,
+    networks,
+    services,
+    volumes,
+)
+from tests.deploy.dockerfile import stages_of
+
+#: What a setting's address is called in the code that uses it.
+USES = {
+    "CALLBOARD_KAFKA": r"settings\.(event_log|kafka)\b",
+    "CALLBOARD_MONGODB": r"settings\.documents\b",
+    "CALLBOARD_OPENSEARCH": r"settings\.(index_server|opensearch)\b",
+    "CALLBOARD_OPA": r"settings\.(policy_server|opa)\b",
+}
+
+
+def source(service: str) -> str:
+    """All code of a service."""
+    files = (ROOT / "services" / service).rglob("*.py")
+    return "\n".join(path.read_text() for path in files)
+
+
+def loads_configuration(service: str) -> bool:
+    """Whether the service reads the installation's configuration."""
+    return "load_config" in source(service)
+
+
+def image_environment() -> dict[str, str]:
+    """What the image itself says, in its last stage."""
+    last = (ROOT / "deploy" / "Dockerfile").read_text().split("\nFROM ")[-1]
+    return dict(re.findall(r"(CALLBOARD_\w+)=(\S+)", last))
+
+
+def environment(service: str) -> dict[str, str]:
+    """What a service's process finds."""
+    told: dict[str, str] = services()[service]["environment"]
+    return {**image_environment(), **told}
+
+
+def settings_of(service: str) -> type[ServiceSettings]:
+    module = importlib.import_module(f"services.{service}.settings")
+    found: type[ServiceSettings] = module.Settings
+    return found
+
+
+def names(settings: type[ServiceSettings]) -> set[str]:
+    """The variables that a Settings class reads."""
+    return {
+        str(field.validation_alias or f"CALLBOARD_{name.upper()}")
+        for name, field in settings.model_fields.items()
+    }
+
+
+def configured() -> set[str]:
+    """The variables that the example's configuration refers to."""
+    lines = CONFIG.read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    return {found[1] for found in VARIABLE.findall(text)}
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def settings(service: str, monkeypatch: pytest.MonkeyPatch) -> ServiceSettings:
+    """The service's settings, as its container would read them."""
+    for name, value in environment(service).items():
+        monkeypatch.setenv(name, value)
+    return settings_of(service)()
+
+
+def test_every_variable_is_read(service: str) -> None:
+    """A variable with a typing error would be told to nobody."""
+    known = names(settings_of(service))
+    if loads_configuration(service):
+        known |= configured()
+    assert set(services()[service]["environment"]) <= known
+
+
+def test_the_settings_are_complete(service: str, settings: ServiceSettings) -> None:
+    """Every required setting is given, and every value is one that is allowed."""
+    assert settings.host == "0.0.0.0"
+    assert str(settings.data) in volumes(service)
+    assert settings.service_secret.get_secret_value()
+
+
+def test_the_configuration_is_where_the_service_looks(
+    service: str, settings: ServiceSettings
+) -> None:
+    """The folder is mounted, and each of its variables is told."""
+    if not loads_configuration(service):
+        assert not configured() & set(environment(service))
+        return
+    assert volumes(service)[str(settings.config.parent)].endswith(":ro")
+    assert settings.config.name == CONFIG.name
+    assert configured() <= set(environment(service))
+
+
+def test_ports_are_right(service: str, settings: ServiceSettings) -> None:
+    """Each URL ends at the port that the service of that name listens at."""
+    for name, url in settings.urls().items():
+        parts = urlsplit(url)
+        assert parts.hostname == name
+        assert parts.port == int(environment(name)["CALLBOARD_PORT"])
+    check = services()[service]["healthcheck"]["test"][-1]
+    assert f"http://127.0.0.1:{settings.port}/readyz" in check
+    published = services()[service].get("ports", [])
+    assert all(port.endswith(f":{settings.port}") for port in published)
+
+
+def test_engines_are_told_to_those_who_use_them(service: str) -> None:
+    """An address that is used is told, with a network that leads there."""
+    for variable, pattern in USES.items():
+        address = environment(service).get(variable)
+        if re.search(pattern, source(service)):
+            assert address, f"{variable} is used and not told"
+            host = urlsplit(address if "//" in address else f"//{address}").hostname
+            assert networks(service) & networks(str(host)), variable
+        elif address:
+            # Required of everybody; without credentials, for it is not used.
+            assert variable == "CALLBOARD_MONGODB"
+            assert f"{variable}_PASSWORD" not in environment(service)
+
+
+def test_engines_answer_at_the_ports_that_are_told() -> None:
+    """The port of an address is the engine's."""
+    opa = services()["opa"]["command"]
+    listens = opa[opa.index("--addr") + 1].rpartition(":")[2]
+    assert environment("gateway")["CALLBOARD_OPA"] == f"http://opa:{listens}"
+    for service in SERVICES:
+        assert environment(service)["CALLBOARD_MONGODB"].endswith(":27017")
+    assert environment("search")["CALLBOARD_OPENSEARCH"].endswith(":9200")
+
+
+def test_credentials_are_the_same_on_both_sides() -> None:
+    """Who asks has the password of whoever is asked."""
+    asked = services()["mongodb"]["environment"]
+    for name in SERVICES:
+        told = environment(name)
+        if "CALLBOARD_MONGODB_PASSWORD" in told:
+            for key in ("CALLBOARD_MONGODB_USER", "CALLBOARD_MONGODB_PASSWORD"):
+                assert told[key] == asked[key]
+    told, asked = environment("search"), services()["opensearch"]["environment"]
+    key = "CALLBOARD_OPENSEARCH_PASSWORD"
+    assert told[key] == asked[key]
+    users = yaml.safe_load(opensearch_file("security/internal_users.yml").read_text())
+    user = users[told["CALLBOARD_OPENSEARCH_USER"]]
+    assert user["hash"] == f"${{envbc.{key}}}"
+    assert set(users) == {"_meta", told["CALLBOARD_OPENSEARCH_USER"]}
+    assert "MONGODB_USER" in mongodb_script()
+
+
+def opensearch_file(name: str) -> Path:
+    return ROOT / "deploy" / "compose" / "opensearch" / name
+
+
+def mongodb_script() -> str:
+    return (ROOT / "deploy" / "compose" / "mongodb.js").read_text()
+
+
+def test_mongodbs_user_may_use_every_services_database() -> None:
+    """The names in the script are the five services'."""
+    found = re.search(r"databases = \[([^\]]*)\]", mongodb_script())
+    assert found
+    assert set(re.findall(r"\w+", found[1])) == set(SERVICES)
+    told = set(services()["mongodb"]["environment"])
+    assert set(re.findall(r"process\.env\.(\w+)", mongodb_script())) <= told
+
+
+def test_certificates_are_where_opensearch_and_search_look() -> None:
+    """The one-shot's files, under the names that both were told."""
+    command = services()["certificates"]["command"]
+    name = command[command.index("deploy.certificates") + 2]
+    made = {"ca.pem", f"{name}.pem", f"{name}-key.pem"}
+    settings = yaml.safe_load(opensearch_file("opensearch.yml").read_text())
+    files = {str(v) for k, v in settings.items() if k.endswith("_filepath")}
+    assert {file.removeprefix("certificates/") for file in files} == made
+    mounted = "/usr/share/opensearch/config/certificates"
+    assert volumes("opensearch")[mounted] == "certificates:ro"
+    assert environment("search")["CALLBOARD_OPENSEARCH_CA"] == "/certificates/ca.pem"
+    assert volumes("search")["/certificates"] == "certificates:ro"
+
+
+def test_opa_is_told_what_its_configuration_asks() -> None:
+    """OPA's own file refers to variables that its container has."""
+    text = (ROOT / "deploy" / "policies" / "opa.yaml").read_text()
+    asked = set(re.findall(r"\$\{(\w+)\}", text))
+    told: dict[str, Any] = services()["opa"]["environment"]
+    assert asked == set(told)
+    assert (
+        told["CALLBOARD_GATEWAY_URL"] == environment("gateway")["CALLBOARD_GATEWAY_URL"]
+    )
+    key = "CALLBOARD_GATEWAY_BUNDLE_TOKEN"
+    assert told[key] == environment("gateway")[key]
+
+
+def test_the_examples_configuration_opens_nothing() -> None:
+    """No sign-in without proof, the policy asked, no file of the machine readable."""
+    config = load_config(CONFIG, environment("gateway"))
+    assert config.warnings == []
+    rules = sign_in_rules(config)
+    assert (rules.guest_ref, config.auth.development_sign_in) == (None, False)
+    assert config.permission.enabled
+    assert not config.catalog.file_locations
+    assert config.backend.reading.allow == []
+    assert len(config.auth.static_tokens) == 1
+
+
+def test_the_images_stages_are_those_that_compose_builds() -> None:
+    """Every SERVICE that is asked for is a stage of the recipe."""
+    stages = stages_of((ROOT / "deploy" / "Dockerfile").read_text())
+    for found in compose()["services"].values():
+        if "build" in found:
+            assert found["build"]["args"]["SERVICE"] in stages
