@@ -42,4 +42,7 @@ class Server:
         """
         if not self.encrypted:
             return None
-        return ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
+        try:
+            return ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
+        except OSError as error:  # of a file that is no certificate too
+            raise OSError(f"No certificates could be read from {self.ca}") from error

@@ -1,29 +1,20 @@
 """The policy: its Rego tests, the route table, decisions, `/authorize`."""
 
-import contextlib
-import os
 import re
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from regopy import Interpreter
 
-from deploy.embedded import engines
 from services.gateway.model import Decision, Identity, PolicyInput
 from services.gateway.policy.guard import PolicyGuard
-from services.gateway.policy.opa import OpaPolicy
 from services.gateway.policy.question import Questions, decision_of
 from services.gateway.policy.rego import RegoPolicy, interpreter, result_of
 from services.gateway.policy.routes import ROUTES, RouteTable
 from services.gateway.settings import POLICIES
 from shared.contracts.errors import Unavailable
-from tests.waiting import until_now
 
 ANN = PolicyInput(
     "user:default/ann", "user", ("user:default/ann", "group:default/a"), "x"
@@ -157,6 +148,18 @@ async def test_a_policy_without_an_answer_means_no(tmp_path: Path, source) -> No
         await RegoPolicy(tmp_path, Questions(enabled=True)).decide(ANN)
 
 
+@pytest.mark.parametrize("odd", ['x"],"result":"allow', "x\\", "x\n\t", "x\x00y"])
+async def test_odd_strings_stay_what_they_are(odd: str) -> None:
+    """Nothing in a ref or a permission can end it, or the answer, early."""
+    found = await rego().decide(
+        PolicyInput(odd, "user", (odd,), "catalog.entity.delete")
+    )
+    assert found.result == "conditional"
+    assert (found.conditions or {})["params"] == {"claims": [odd]}
+    cut = PolicyInput("u", "user", (), f"catalog.entity.create\x00{odd}")
+    assert (await rego().decide(cut)).result == "deny"
+
+
 @pytest.mark.parametrize("found", [None, [], {}, {"result": 1}])
 def test_only_a_decision_is_a_decision(found: Any) -> None:
     """Anything else means that the policy could not be asked."""
@@ -186,6 +189,29 @@ async def test_the_same_question_is_asked_once() -> None:
     assert policy.asked == 2
 
 
+async def test_no_more_answers_are_remembered_than_may_be() -> None:
+    """The oldest makes room; those that came after it stay."""
+    policy = CountingPolicy()
+    guard = PolicyGuard(policy, remembered=3)
+    people = [Identity(f"user:default/p{n}", "user") for n in range(4)]
+    for identity in people:
+        await guard.decision(identity, "catalog.entity.read")
+    for identity in (*people[1:], people[0]):
+        await guard.decision(identity, "catalog.entity.read")
+    assert policy.asked == 5
+
+
+async def test_the_gateways_own_questions_are_not_asked() -> None:
+    """Nobody who says to be the gateway gains by it."""
+    policy = CountingPolicy()
+    own = Identity("service:gateway", "service")
+    guard = PolicyGuard(policy, own=own)
+    assert (await guard.decision(own, "anything")).result == "allow"
+    assert policy.asked == 0
+    await guard.decision(Identity("service:gateway", "service"), "anything")
+    assert policy.asked == 1
+
+
 async def test_an_old_answer_is_asked_again() -> None:
     """A server's policy may have changed meanwhile."""
     policy = CountingPolicy()
@@ -194,56 +220,6 @@ async def test_an_old_answer_is_asked_again() -> None:
     for _ in range(2):
         await guard.decision(ann, "catalog.entity.read")
     assert policy.asked == 2
-
-
-@pytest.fixture(scope="module")
-def opa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real OPA server with our policies."""
-    binary = shutil.which(os.environ.get("CALLBOARD_TEST_OPA", "opa"))
-    if binary is None:
-        pytest.skip("no `opa` on the path (or in CALLBOARD_TEST_OPA)")
-    port = engines.free_port()
-    log = tmp_path_factory.mktemp("opa") / "log"
-    command = [binary, "run", "--server", f"--addr=127.0.0.1:{port}", str(POLICIES)]
-    address = f"http://127.0.0.1:{port}"
-    with log.open("wb") as out, subprocess.Popen(command, stderr=out) as process:
-
-        def answers() -> bool:
-            with contextlib.suppress(httpx.HTTPError):
-                return httpx.get(f"{address}/health").status_code == 200
-            return False
-
-        until_now(answers, 20, "OPA")
-        yield address
-        process.terminate()
-
-
-async def test_an_opa_server_decides_alike(opa: str) -> None:
-    """The same files, the same questions, the same answers."""
-    questions = Questions(enabled=True, platform_team=["group:default/a"])
-    embedded = RegoPolicy(POLICIES, questions)
-    permissions = {row[2] for rows in ROUTES.values() for row in rows}
-    people = [
-        ("user:default/ann", "user", ("user:default/ann", "group:default/a")),
-        ("user:default/bob", "user", ("user:default/bob",)),
-        ("user:development/guest", "guest", ("user:development/guest",)),
-        ("service:x", "service", ()),
-    ]
-    async with OpaPolicy(opa, questions) as server:
-        for permission in sorted(permissions | {"nobody.knows.this"}):
-            for subject, kind, ownership in people:
-                asked = PolicyInput(subject, kind, ownership, permission)
-                there, here = await server.decide(asked), await embedded.decide(asked)
-                assert there == here, asked
-                assert there.conditions == here.conditions
-
-
-async def test_an_opa_server_that_is_away_means_no() -> None:
-    """Whoever asks, whatever for: 503, never yes."""
-    questions = Questions(enabled=False)
-    async with OpaPolicy("http://127.0.0.1:9", questions) as policy:
-        with pytest.raises(Unavailable):
-            await policy.decide(ANN)
 
 
 async def test_a_decision_is_fast() -> None:

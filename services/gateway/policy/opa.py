@@ -1,36 +1,61 @@
-"""The policy asked of an OPA server (`opa run --server deploy/policies`).
+"""The policy asked of an OPA server, which has it from the gateway's bundle.
 
-The question and the `.rego` files are those of the embedded form.
+The question and the `.rego` files are those of the embedded form. No answer, or a late
+one, is a no.
 """
 
 import asyncio
-from typing import Self
+import ssl
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
+import orjson
 from opa_client.opa_async import AsyncOpaClient
+from prometheus_client import Counter
 
 from services.gateway.model import Decision, PolicyInput
+from services.gateway.policy.breaker import RETRY_AFTER, Breaker
 from services.gateway.policy.question import PACKAGE, RULE, Questions, decision_of
-from shared.contracts.errors import Unavailable
+from shared.contracts.errors import Invalid, Unavailable
+from shared.kit.servers import Server
 
 DEFAULT_PORT = 8181
-SECONDS = 2.0
+#: How long one decision may take.
+SECONDS = 1.0
+CONNECTIONS = 64
+#: OPA keeps idle connections; what stands between may not.
+KEEPALIVE_SECONDS = 30.0
+FAILED = Counter(
+    "callboard_gateway_policy_failures_total",
+    "Questions that the policy server did not answer",
+    ["reason"],
+)
+#: What an idle connection fails with that ended meanwhile.
+STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 class OpaPolicy:
-    """`Policy` over OPA's data API; an async context manager for its connections."""
+    """`Policy` over OPA's data API; an async context manager for its connections.
 
-    def __init__(self, url: str, questions: Questions) -> None:
-        address = urlsplit(url)
+    `seconds` is how long a decision may take.
+
+    Raises Invalid when the address or the CA is none, naming the setting.
+    """
+
+    def __init__(
+        self,
+        server: Server | str,
+        questions: Questions,
+        *,
+        seconds: float = SECONDS,
+        breaker: Breaker | None = None,
+    ) -> None:
+        server = Server.of(server)
         self._questions = questions
-        self._client = AsyncOpaClient(
-            host=address.hostname or "127.0.0.1",
-            port=address.port or DEFAULT_PORT,
-            ssl=address.scheme == "https",
-            retries=1,
-            timeout=SECONDS,
-        )
+        self._seconds = seconds
+        self._breaker = breaker or Breaker()
+        self._client = _client(server, seconds)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -41,11 +66,107 @@ class OpaPolicy:
 
     async def decide(self, question: PolicyInput) -> Decision:
         """One decision; Unavailable when the server does not give one in time."""
+        document = self._questions.document(question)
+        with self._breaker.asking():
+            answer = await self._answer(document)
+        if "result" not in answer:
+            raise Unavailable(
+                f"The policy server has no policy yet (data.{PACKAGE}.{RULE}), "
+                "so nothing is allowed"
+            )
+        return decision_of(answer["result"])
+
+    async def _answer(self, document: dict[str, Any]) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(SECONDS):
-                answer = await self._client.query_rule(
-                    self._questions.document(question), PACKAGE, RULE
-                )
+            async with asyncio.timeout(self._seconds):
+                answer = await self._asked(document)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise Unavailable("The policy server does not answer") from error
-        return decision_of(answer.get("result"))
+            reason, words = self._why(error)
+            FAILED.labels(reason).inc()
+            raise Unavailable(
+                f"The policy server {words}, so nothing is allowed until it does",
+                retry_after=RETRY_AFTER,
+            ) from error
+        return answer if isinstance(answer, dict) else {}
+
+    async def _asked(self, document: dict[str, Any]) -> Any:
+        try:
+            return await self._client.query_rule(document, PACKAGE, RULE)
+        except STALE:
+            # A question changes nothing: it may be asked twice.
+            return await self._client.query_rule(document, PACKAGE, RULE)
+
+    def _why(self, error: Exception) -> tuple[str, str]:
+        """The failure as a metric's label and in words for whoever has to act."""
+        match error:
+            case TimeoutError():
+                return "late", f"did not answer within {self._seconds:g} s"
+            case aiohttp.ClientResponseError(status=401 | 403):
+                return "refused", "does not accept this gateway (CALLBOARD_OPA_TOKEN)"
+            case aiohttp.ClientSSLError():
+                return "certificate", "does not prove who it is (CALLBOARD_OPA_CA)"
+            case aiohttp.ClientResponseError(status=status):
+                return "error", f"answers {status}"
+            case ValueError():
+                return "error", "answers no JSON"
+        return "away", "does not answer"
+
+
+class _OpaClient(AsyncOpaClient):  # type: ignore[misc]  # the package has no types
+    """The client with a CA of ours: its own constructor takes none."""
+
+    def __init__(self, context: ssl.SSLContext | None, **settings: Any) -> None:
+        super().__init__(ssl=context is not None, **settings)
+        self._context = context
+
+    async def _init_session(self) -> None:
+        self._connector = aiohttp.TCPConnector(
+            ssl=self._context or True,
+            limit=CONNECTIONS,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+        )
+        self._session = aiohttp.ClientSession(
+            headers=self.headers,
+            connector=self._connector,
+            json_serialize=lambda value: orjson.dumps(value).decode(),
+            timeout=aiohttp.ClientTimeout(total=self.timeout),
+        )
+
+
+def _client(server: Server, seconds: float) -> _OpaClient:
+    host, port = _address(server)
+    return _OpaClient(
+        _context(server),
+        host=host,
+        port=port,
+        token=server.password,
+        # The breaker decides when to ask again.
+        retries=0,
+        timeout=seconds,
+    )
+
+
+def _address(server: Server) -> tuple[str, int]:
+    """Host and port."""
+    rule = f"CALLBOARD_OPA: must be http(s)://HOST[:PORT], not {server.address!r}"
+    try:
+        address = urlsplit(server.address)
+        port = address.port
+    except ValueError as error:
+        raise Invalid(rule) from error
+    rest = (address.path.strip("/"), address.query, address.fragment)
+    if "@" in server.address:
+        raise Invalid("CALLBOARD_OPA: no user; the token is CALLBOARD_OPA_TOKEN")
+    if address.scheme not in ("http", "https") or not address.hostname or any(rest):
+        raise Invalid(rule)
+    host = address.hostname
+    return f"[{host}]" if ":" in host else host, port or DEFAULT_PORT
+
+
+def _context(server: Server) -> ssl.SSLContext | None:
+    if server.ca and not server.address.startswith("https:"):
+        raise Invalid("CALLBOARD_OPA_CA: is for an https:// address in CALLBOARD_OPA")
+    try:
+        return server.context()
+    except OSError as error:
+        raise Invalid(f"CALLBOARD_OPA_CA: {error}") from error

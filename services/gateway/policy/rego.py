@@ -34,23 +34,35 @@ class RegoPolicy:
         """One decision; a fraction of a millisecond, so not worth a thread."""
         try:
             # Nothing awaits between the two calls: one input at a time.
-            self._run.set_input(Input(self._questions.document(question)))
+            self._run.set_input(Input(as_source(self._questions.document(question))))
             found = result_of(self._run.query_bundle(self._bundle), RULE)
-        except RegoError as error:
+        except (RegoError, ValueError) as error:
             raise Unavailable("The policy could not be evaluated") from error
         return decision_of(found)
+
+
+def as_source(value: Any) -> Any:
+    """A value of the question with its strings as they would stand in a Rego file.
+
+    regopy takes, compares and prints strings as written between quotes: of one with a
+    quote in it the answer would be no JSON, and one with a zero would end there.
+    """
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)[1:-1]
+    if isinstance(value, list):
+        return [as_source(each) for each in value]
+    if isinstance(value, dict):
+        return {key: as_source(each) for key, each in value.items()}
+    return value
 
 
 def result_of(output: Output, name: str) -> Any:
     """What `name` is bound to; None if it is undefined or an error.
 
-    Read from the printed result: asking for a binding that is not there ends the
-    whole process in this version of regopy.
+    Not by `output.binding`: asking for one that is not there ends the whole process in
+    this version of regopy.
     """
-    try:
-        return json.loads(str(output))["bindings"][name] if output.ok() else None
-    except (ValueError, KeyError, TypeError):
-        return None
+    return output[0].bindings.get(name) if output.ok() and len(output) else None
 
 
 def interpreter(folder: Path, *, tests: bool = False) -> Interpreter:

@@ -1,0 +1,46 @@
+"""OPA servers that a test may end, and gateways that ask them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.policy.opa_server import OpaServer
+from tests.gateway.running import configuration, gateway_app, served, settings_for
+
+MakeOpa = Callable[..., OpaServer]
+MakeGateway = Callable[..., str]
+
+
+@pytest.fixture
+def make_opa(servers: None, tmp_path: Path) -> Iterator[MakeOpa]:
+    """Makes OPA servers, not started yet; they end with the test."""
+    made: list[OpaServer] = []
+
+    def make(**settings: Any) -> OpaServer:
+        made.append(OpaServer(tmp_path / f"opa-{len(made)}", **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def make_gateway(
+    services: str, mongodb: str, kafka: str, tmp_path: Path
+) -> Iterator[MakeGateway]:
+    """Makes gateways with these settings; their addresses."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> str:
+            folder = tmp_path / f"gateway-{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            told = settings_for(
+                services, mongodb=mongodb, kafka=kafka, data=folder, **settings
+            )
+            return stack.enter_context(served(gateway_app(told, configuration())))
+
+        yield make

@@ -1,0 +1,207 @@
+"""OPA killed and frozen behind a gateway: no at once, and yes again at once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from services.gateway.policy.breaker import FAILURES
+from shared.contracts.catalog import Cause, EntityUpdated
+from shared.contracts.envelope import Envelope
+from shared.kit.bus import KafkaBus
+from tests.builders import component
+from tests.gateway.policy.conftest import MakeGateway, MakeOpa
+from tests.gateway.policy.opa_server import OpaServer
+from tests.waiting import until
+
+#: What the gateway waits for a decision here, and what an answer takes besides.
+LATE, SLACK = 0.5, 1.0
+READ = "/api/catalog/entities/by-name/component/default/tickets"
+PUBLIC = (
+    "/healthz",
+    "/.backstage/health/v1/liveness",
+    "/sign-in",
+    "/api/auth/.well-known/jwks.json",
+    "/api/catalog/.backstage/auth/v1/jwks.json",
+    "/api/openapi.json",
+)
+
+
+@pytest.fixture
+def server(make_opa: MakeOpa) -> OpaServer:
+    found = make_opa()
+    found.start()
+    return found
+
+
+@pytest.fixture
+def front(server: OpaServer, make_gateway: MakeGateway) -> str:
+    """A gateway that remembers no decision."""
+    return make_gateway(opa=server.address, policy_seconds=LATE, decision_seconds=0)
+
+
+@pytest.fixture
+async def ask(front: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Ann's client."""
+    async with httpx.AsyncClient(base_url=front, timeout=20) as client:
+        body = {"userEntityRef": "user:default/ann"}
+        answer = await client.post("/api/auth/development/refresh", json=body)
+        token = answer.json()["backstageIdentity"]["token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        assert (await client.get(READ)).status_code == 200
+        yield client
+
+
+async def timed(ask: httpx.AsyncClient) -> tuple[httpx.Response, float]:
+    began = time.monotonic()
+    answer = await ask.get(READ)
+    return answer, time.monotonic() - began
+
+
+def is_no(answer: httpx.Response) -> bool:
+    """Whether it is the refusal that tells why and when to try again."""
+    if answer.status_code != 503:
+        return False
+    error = answer.json()["error"]
+    assert error["name"] == "ServiceUnavailableError"
+    assert "nothing is allowed" in error["message"]
+    assert answer.headers["retry-after"] == "1"
+    return True
+
+
+async def back_within(ask: httpx.AsyncClient, seconds: float) -> None:
+    began = time.monotonic()
+
+    async def answered() -> bool:
+        return (await ask.get(READ)).status_code == 200
+
+    await until(answered, 10, "a yes")
+    assert time.monotonic() - began < seconds
+
+
+async def test_a_frozen_opa_is_a_no_in_time(
+    ask: httpx.AsyncClient, server: OpaServer
+) -> None:
+    """For everybody who asked; from then on at once, and yes again at once."""
+    server.freeze()
+    answers = await asyncio.gather(*(timed(ask) for _ in range(40)))
+    assert all(is_no(answer) for answer, _ in answers)
+    assert max(seconds for _, seconds in answers) < LATE + SLACK
+    waits = [seconds for _, seconds in [await timed(ask) for _ in range(20)]]
+    assert sorted(waits)[len(waits) // 2] < LATE / 5
+    server.thaw()
+    await back_within(ask, 1)
+
+
+async def test_a_killed_opa_is_a_no_at_once(
+    ask: httpx.AsyncClient, server: OpaServer
+) -> None:
+    """Until it is back: within a second of its first answer."""
+    server.kill()
+    for _ in range(2 * FAILURES):
+        answer, seconds = await timed(ask)
+        assert is_no(answer)
+        assert seconds < LATE
+    server.start()
+    await back_within(ask, 1)
+
+
+async def test_what_asks_no_policy_goes_on(
+    front: str, ask: httpx.AsyncClient, server: OpaServer
+) -> None:
+    """Health, keys, contracts, signing in, the status, which tells what is wrong."""
+    server.kill()
+    async with httpx.AsyncClient(base_url=front) as anybody:
+        for path in PUBLIC:
+            assert (await anybody.get(path)).status_code == 200, path
+        shown = await anybody.get("/sign-in")
+        assert "user:default/bob" in shown.text
+        body = {"userEntityRef": "user:default/bob"}
+        signed = await anybody.post("/api/auth/development/refresh", json=body)
+        assert signed.status_code == 200
+        ready = await anybody.get("/readyz")
+        assert ready.status_code == 503
+        assert "does not answer" in ready.json()["checks"]["policy"]
+    report = (await ask.get("/api/status")).json()
+    told = {each["name"]: each["ready"] for each in report["services"]}
+    assert told["gateway"] is False
+    assert told["catalog"] is True
+
+
+async def test_the_page_says_why(
+    front: str, ask: httpx.AsyncClient, server: OpaServer
+) -> None:
+    """And what to do; the status page is there to be looked at."""
+    async with httpx.AsyncClient(base_url=front) as browser:
+        headers = {"origin": front}
+        form = {"user": "user:default/ann"}
+        await browser.post("/sign-in/as", data=form, headers=headers)
+        assert (await browser.get("/status")).status_code == 200
+        server.kill()
+        page = await browser.get("/catalog")
+        assert page.status_code == 503
+        assert int(page.headers["retry-after"]) <= 2
+        assert "The policy server does not answer" in page.text
+        assert "Try again" in page.text
+        status = await browser.get("/status")
+        assert status.status_code == 200
+        assert "policy" in status.text
+
+
+async def test_a_decision_counts_for_a_while_without_opa(
+    server: OpaServer, make_gateway: MakeGateway
+) -> None:
+    """A short failure is not noticed by who was asked about before; others are."""
+    front = make_gateway(opa=server.address, policy_seconds=LATE, decision_seconds=60)
+    async with httpx.AsyncClient(base_url=front) as client:
+        heads = []
+        for name in ("ann", "bob"):
+            body = {"userEntityRef": f"user:default/{name}"}
+            answer = await client.post("/api/auth/development/refresh", json=body)
+            token = answer.json()["backstageIdentity"]["token"]
+            heads.append({"authorization": f"Bearer {token}"})
+        assert (await client.get(READ, headers=heads[0])).status_code == 200
+        server.kill()
+        assert (await client.get(READ, headers=heads[0])).status_code == 200
+        assert is_no(await client.get(READ, headers=heads[1]))
+
+
+async def test_a_live_stream_misses_nothing(
+    front: str, ask: httpx.AsyncClient, server: OpaServer, kafka: str
+) -> None:
+    """It ends in order while nobody says what may be seen, and resumes after that."""
+    ref, path = "component:default/tickets", "/api/events/stream"
+    change = EntityUpdated(
+        entity_ref=ref,
+        revision=2,
+        entity=component("tickets"),
+        actor="user:default/ann",
+        cause=Cause(kind="push"),
+    )
+    ready = f"{front}/readyz"
+    await until(lambda: httpx.get(ready).status_code == 200, 20, "readiness")
+    async with ask.stream("GET", path, timeout=15) as stream:
+        lines = stream.aiter_lines()
+        hello = [await anext(lines), await anext(lines)]
+        position = hello[1].removeprefix("id: ")
+        server.kill()
+        envelope = Envelope.of(change, source="/catalog", subject=ref)
+        async with KafkaBus(kafka) as bus:
+            await bus.publish("entity-changed", ref, envelope.to_bytes())
+        assert [line async for line in lines if line] == []
+    server.start()
+    await back_within(ask, 1)
+    resumed = {"last-event-id": position}
+    async with ask.stream("GET", path, headers=resumed, timeout=15) as stream:
+        told = [line async for line in first(stream.aiter_lines(), "data: {")]
+    assert envelope.id in told[-1]
+
+
+async def first(lines: AsyncIterator[str], beginning: str) -> AsyncIterator[str]:
+    """Lines up to the first that begins so."""
+    async for line in lines:
+        yield line
+        if line.startswith(beginning):
+            return
