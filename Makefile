@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 7007
 DATA ?= .callboard
 EXAMPLE ?= playhouse
+# embedded, or servers: real Kafka, OpenSearch, OPA and a second MongoDB server.
+ENGINES ?= embedded
 # More than the cores: most tests wait for an engine or a browser.
 WORKERS ?= 4
 ENV := .venv
@@ -10,7 +12,7 @@ BIN := $(ENV)/bin
 REQUIREMENTS := requirements/all.txt requirements/uv.txt requirements/assets.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up down test check lint types layers rego unit fmt lock \
+.PHONY: help setup setup-dev engines up down test check lint types layers rego unit fmt lock \
 	conform bench faults browser clean
 
 help: ## what can be asked
@@ -34,15 +36,20 @@ $(ENV)/.ready-dev: $(BIN)/uv $(REQUIREMENTS) requirements/dev.txt deploy/setup.p
 	@$(BIN)/python deploy/setup.py dev
 	@touch $(ENV)/.ready $@
 
-up: setup ## start the portal with the example (PORT=7007 DATA=.callboard DETACH=1)
-	@$(BIN)/callboard up --data $(DATA) --port $(PORT) --example $(EXAMPLE) $(if $(DETACH),--detach)
+engines: setup-dev ## fetch and check the real servers' jars and binaries, once
+	@$(BIN)/python -m deploy.engines fetch
+
+up: setup ## start the portal with the example (PORT= DATA= ENGINES= DETACH=1)
+	@$(BIN)/callboard up --data $(DATA) --port $(PORT) --example $(EXAMPLE) \
+		$(if $(filter-out file default,$(origin ENGINES)),--engines $(ENGINES)) $(if $(DETACH),--detach)
 
 down: setup ## stop it
 	@$(BIN)/callboard down --data $(DATA)
 
-test: setup-dev ## every test but the slow ones: units, services, journeys in a browser
+test: setup-dev ## every test but the slow ones (ENGINES=servers: on real servers)
 	@$(BIN)/python deploy/browser.py
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not faults"
+	@$(if $(filter servers,$(ENGINES)),$(BIN)/python -m deploy.engines fetch)
+	@CALLBOARD_ENGINES=$(ENGINES) $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not faults"
 
 check: setup-dev ## format, lint, types, layers, policies, unit and docs tests
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
@@ -54,8 +61,8 @@ check: setup-dev ## format, lint, types, layers, policies, unit and docs tests
 fmt: setup-dev ## format and mend what can be mended
 	@$(BIN)/ruff format -q . && $(BIN)/ruff check --fix -q .
 
-lock: setup ## resolve requirements/*.txt anew
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python deploy/lock.py
+lock: setup ## resolve requirements/*.txt again (UPGRADE=1: to the newest)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python deploy/lock.py $(if $(UPGRADE),--upgrade)
 
 conform: setup-dev ## compare with recorded answers of a Backstage (CALLBOARD_GOLDEN)
 	@$(BIN)/python tests/conformance.py
@@ -63,8 +70,10 @@ conform: setup-dev ## compare with recorded answers of a Backstage (CALLBOARD_GO
 bench: setup-dev ## measure, and print beside the figures of docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
 
-faults: setup-dev ## kill and freeze processes, and look for what was lost
-	@$(BIN)/python -m pytest -q -m faults tests/faults
+faults: setup-dev ## the faults' tests; with SEED=1 MINUTES=10 ENGINES=servers a long run
+	@$(if $(SEED)$(MINUTES),$(BIN)/python -m tests.faults.driver --seed $(or $(SEED),1) \
+		--minutes $(or $(MINUTES),10) --engines $(ENGINES),CALLBOARD_ENGINES=$(ENGINES) \
+		$(BIN)/python -m pytest -q -m faults tests/faults)
 
 clean: ## remove the environment and all state of the default data folder
 	@rm -rf $(ENV) .callboard artefacts

@@ -1,7 +1,10 @@
 """The real engines, once per session, and the small things every suite needs."""
 
+import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +12,20 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.embedded import engines
-from shared.kit import mongo
+from deploy.engines import documents
+from deploy.engines import kafka as event_log
+from deploy.engines import opa as opa_server
+from deploy.engines import opensearch as index_server
+from deploy.engines.security import Guard, guard
+from shared.kit import mongo, topics
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
+from shared.kit.servers import Server
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 #: Folders whose tests share one running portal.
 WHOLE = ("tests/e2e/", "tests/faults/")
+#: `make test ENGINES=servers`: the same tests on real servers.
+SERVERS = os.environ.get("CALLBOARD_ENGINES", "embedded") == "servers"
 _numbers = itertools.count(1)
 
 
@@ -24,20 +35,96 @@ def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def servers() -> None:
+    """Skips what only real servers can answer, where the run is on embedded ones."""
+    if not SERVERS:
+        pytest.skip("needs ENGINES=servers")
+
+
+@pytest.fixture(scope="session")
 def mongodb(engine_folder: Path) -> Iterator[str]:
     """The address of a document store."""
-    log = engine_folder / "documents.log"
-    engine = engines.start_documents(engine_folder / "documents", log)
-    yield engine.address
-    engine.stop()
+    folder, log = engine_folder / "documents", engine_folder / "documents.log"
+    start = documents.start if SERVERS else engines.start_documents
+    with running(start(folder, log)) as engine:
+        yield engine.address + ("" if SERVERS else engines.UNSYNCED)
 
 
 @pytest.fixture(scope="session")
 def kafka(engine_folder: Path) -> Iterator[str]:
     """The address of an event log."""
-    engine = engines.start_broker(engine_folder / "broker", engine_folder / "b.log")
-    yield engine.address
-    engine.stop()
+    folder, log = engine_folder / "broker", engine_folder / "broker.log"
+    if not SERVERS:
+        with running(engines.start_broker(folder, log)) as engine:
+            yield engine.address
+        return
+    with running(event_log.start(folder, log, auto_create=True)) as engine:
+        asyncio.run(topics.ensure(engine.server))
+        yield engine.address
+
+
+@pytest.fixture(scope="session")
+def opensearch(servers: None, engine_folder: Path) -> Iterator[Server]:
+    """An OpenSearch that asks for nothing."""
+    folder, log = engine_folder / "opensearch", engine_folder / "opensearch.log"
+    with running(index_server.start(folder, log)) as engine:
+        yield engine.server
+
+
+@pytest.fixture(scope="session")
+def opa(servers: None, engine_folder: Path) -> Iterator[str]:
+    """The address of an OPA with our policies."""
+    folder, log = engine_folder / "opa", engine_folder / "opa.log"
+    with running(opa_server.start(folder, log)) as engine:
+        yield engine.address
+
+
+@pytest.fixture(scope="session")
+def secure(servers: None, engine_folder: Path) -> Guard:
+    """The user, the certificate and the authority of all secured servers."""
+    return guard(engine_folder / "guard")
+
+
+@pytest.fixture(scope="session")
+def secured_mongodb(secure: Guard, engine_folder: Path) -> Iterator[Server]:
+    """A document store behind TLS and SCRAM-SHA-256."""
+    folder, log = engine_folder / "documents-secured", engine_folder / "documents.log"
+    with running(documents.start(folder, log, secure=secure)) as engine:
+        yield engine.server
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(secure: Guard, engine_folder: Path) -> Iterator[Server]:
+    """An event log behind TLS and SCRAM-SHA-512."""
+    folder, log = engine_folder / "broker-secured", engine_folder / "broker.log"
+    started = event_log.start(folder, log, secure=secure, auto_create=True)
+    with running(started) as engine:
+        yield engine.server
+
+
+@pytest.fixture(scope="session")
+def secured_opensearch(secure: Guard, engine_folder: Path) -> Iterator[Server]:
+    """An OpenSearch behind TLS and a password."""
+    folder, log = engine_folder / "opensearch-secured", engine_folder / "opensearch.log"
+    with running(index_server.start(folder, log, secure=secure)) as engine:
+        yield engine.server
+
+
+@pytest.fixture(scope="session")
+def secured_opa(secure: Guard, engine_folder: Path) -> Iterator[Server]:
+    """An OPA behind TLS and a bearer token, with our policies."""
+    folder, log = engine_folder / "opa-secured", engine_folder / "opa.log"
+    with running(opa_server.start(folder, log, secure=secure)) as engine:
+        yield engine.server
+
+
+@contextmanager
+def running(engine: engines.Engine) -> Iterator[engines.Engine]:
+    """An engine, until the session ends."""
+    try:
+        yield engine
+    finally:
+        engine.stop()
 
 
 @pytest.fixture

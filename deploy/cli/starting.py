@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.cli.portal import Portal, PortalError, wait_until
+from deploy.embedded import backing
 from deploy.embedded.rundata import RunData
+from deploy.engines import fetching
 from deploy.examples import playhouse_git
 from shared.contracts.errors import CallboardError
 from shared.kit.config import PortalConfig, load_config
@@ -19,6 +21,7 @@ from shared.kit.config import PortalConfig, load_config
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "deploy" / "examples"
 READY_SECONDS = 60.0
+SERVERS_READY_SECONDS = 180.0
 LOADED_SECONDS = 90.0
 STOP_SECONDS = 25.0
 Progress = Callable[[str, float], None]
@@ -36,6 +39,21 @@ class Wanted:
     port: int
     example: str
     config: Path | None
+    #: `backing.EMBEDDED` or `backing.SERVERS`.
+    engines: str = backing.EMBEDDED
+
+
+def engines_form(data: Path, asked: str | None) -> str:
+    """The form asked for, else the one that the data folder has.
+
+    Raises:
+        CannotStart: for one that does not exist.
+    """
+    forms = (backing.EMBEDDED, backing.SERVERS)
+    form = asked or backing.form_of(RunData(data)) or backing.EMBEDDED
+    if asked and asked not in forms:
+        raise CannotStart(f"--engines is one of {', '.join(forms)}, not {asked!r}")
+    return form if form in forms else backing.EMBEDDED
 
 
 def config_file(wanted: Wanted) -> Path:
@@ -70,6 +88,12 @@ def read_config(wanted: Wanted) -> PortalConfig:
 def prepare(wanted: Wanted, progress: Progress) -> RunData:
     """Make the data folder and, for the playhouse, its Git host."""
     data = RunData(wanted.data)
+    try:
+        found = backing.Backing.of(data, wanted.engines, os.environ)
+        names = [n for n in found.started() if found.forms[n] == backing.SERVERS]
+        fetching.fetch(names, progress)
+    except (backing.WrongEngines, fetching.CannotFetch) as error:
+        raise CannotStart(str(error)) from error
     if wanted.config is None and wanted.example == "playhouse":
         playhouse_git.load(
             wanted.data,
@@ -96,7 +120,10 @@ def start(wanted: Wanted, data: RunData) -> subprocess.Popen[bytes]:
         str(wanted.port),
         "--config",
         str(config_file(wanted)),
+        "--engines",
+        wanted.engines,
     ]
+    data.tell_starting(())
     with (data.logs / "supervisor.log").open("ab") as log:
         return subprocess.Popen(
             command,
@@ -109,7 +136,10 @@ def start(wanted: Wanted, data: RunData) -> subprocess.Popen[bytes]:
 
 
 def wait_ready(
-    wanted: Wanted, data: RunData, process: subprocess.Popen[bytes]
+    wanted: Wanted,
+    data: RunData,
+    process: subprocess.Popen[bytes],
+    progress: Progress,
 ) -> Portal:
     """The portal once its gateway is ready; CannotStart if it does not get there."""
     portal = Portal(f"http://127.0.0.1:{wanted.port}", data.token())
@@ -118,11 +148,15 @@ def wait_ready(
     def ready() -> bool:
         if process.poll() is not None:
             raise CannotStart(_why_ended(data))
+        engines = data.starting()
+        awaited = ", ".join(engines) if engines else "services"
+        progress(f"Starting {awaited}", 0.5 if engines else 0.9)
         waiting.clear()
         waiting.update(not_ready(portal))
         return not waiting
 
-    if not wait_until(ready, READY_SECONDS):
+    servers = wanted.engines == backing.SERVERS
+    if not wait_until(ready, SERVERS_READY_SECONDS if servers else READY_SECONDS):
         process.send_signal(signal.SIGTERM)
         raise CannotStart(f"Not ready in time: {waiting}; see {data.logs}")
     return portal

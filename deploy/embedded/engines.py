@@ -7,12 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from shared.kit.servers import Server
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
+#: To the address of the embedded documents: on one machine a write need not wait for
+#: the disk. It outlives the end of any process so, if not a power cut.
+UNSYNCED = "/?journal=false"
 
 
 class EngineFailed(RuntimeError):
@@ -26,16 +31,33 @@ class Engine:
     name: str
     process: subprocess.Popen[bytes]
     address: str
+    #: The address with what its clients must prove, where it asks for that.
+    secured: Server | None = field(default=None, repr=False)
+    #: Processes that live for this one: ended before it, in this order.
+    beside: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
 
-    def stop(self) -> None:
-        """End it, at first politely."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+    @property
+    def server(self) -> Server:
+        """What a client is given: address, user, password, authority."""
+        return self.secured or Server(self.address)
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """End it, at first politely, for so many seconds."""
+        for process in (*self.beside, self.process):
+            end(process, seconds)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
+    """Ask a process to end, and after so many seconds do not ask."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def free_port() -> int:

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,10 @@ class RunData:
     @property
     def run_file(self) -> Path:
         return self.root / "run.json"
+
+    @property
+    def starting_file(self) -> Path:
+        return self.root / "starting.json"
 
     @property
     def token_file(self) -> Path:
@@ -80,9 +84,18 @@ class RunData:
 
     def write_run(self, value: dict[str, Any]) -> None:
         """Replace `run.json`."""
-        new = self.run_file.with_suffix(".new")
-        new.write_text(json.dumps(value, indent=2) + "\n")
-        new.replace(self.run_file)
+        _replace(self.run_file, value)
+
+    def tell_starting(self, engines: Iterable[str]) -> None:
+        """Say which engines are awaited, for whoever waits for the portal."""
+        _replace(self.starting_file, sorted(engines))
+
+    def starting(self) -> list[str]:
+        """The engines that a start waits for."""
+        try:
+            return [str(name) for name in json.loads(self.starting_file.read_text())]
+        except (OSError, ValueError):
+            return []
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -95,6 +108,12 @@ class RunData:
                     f"{self.root} is in use by another portal"
                 ) from error
             yield
+
+
+def _replace(path: Path, value: Any) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(value, indent=2) + "\n")
+    new.replace(path)
 
 
 def _is_supervisor(pid: int) -> bool:

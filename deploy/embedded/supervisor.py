@@ -1,9 +1,9 @@
-"""Keeps one machine's portal running: two engines, five services, restarted if killed.
+"""Keeps one machine's portal running: engines and services, restarted if killed.
 
 The services are forked from this process after it has imported what they share, so
 that starting one costs milliseconds and their memory is shared; their listening sockets
 are bound here and survive them, so a restart refuses nobody. Run as
-`python -m deploy.embedded.supervisor --data DIR --port N --config FILE`.
+`python -m deploy.embedded.supervisor --data DIR --port N --config FILE --engines FORM`.
 """
 
 import argparse
@@ -19,12 +19,15 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
 from deploy.embedded import engines
+from deploy.embedded.backing import EMBEDDED, FORMS, Backing, WrongEngines
 from deploy.embedded.rundata import SERVICES, AlreadyRunning, RunData
+from deploy.engines.cache import CannotFetch
+from shared.contracts.errors import CallboardError
 
 STOP_SECONDS = 8.0
 #: For services whose event log is gone: they cannot say goodbye to it.
@@ -34,6 +37,8 @@ FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
 CALM_SECONDS = 30.0
 BACKLOG = 1024
+#: What a start may fail with; each message is for the operator.
+FAILURES = (engines.EngineFailed, CannotFetch, CallboardError, OSError)
 #: Imported before the first fork: what every service needs anyway.
 SHARED_MODULES = (
     "fastapi",
@@ -56,14 +61,19 @@ SHARED_MODULES = (
 class Supervisor:
     """The processes of one data folder."""
 
-    def __init__(self, data: RunData, port: int, config: Path) -> None:
+    def __init__(
+        self, data: RunData, port: int, config: Path, backing: Backing
+    ) -> None:
         self._data = data
         self._config = config
+        self._backing = backing
         self._stopping = False
         self._sockets = {name: _listen(0) for name in SERVICES if name != "gateway"}
         self._sockets["gateway"] = _listen(port)
         self._pids: dict[str, int] = {}
         self._engines: dict[str, engines.Engine] = {}
+        self._pool = ThreadPoolExecutor(len(backing.forms))
+        self._reviving: dict[str, Future[engines.Engine]] = {}
         self._waits: dict[str, float] = {}
         self._due: dict[str, float] = {}
         self._born: dict[str, float] = {}
@@ -73,18 +83,13 @@ class Supervisor:
         """Start everything, restart what dies, stop when told."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        with ThreadPoolExecutor(2) as pool:
-            broker = pool.submit(self._start_broker)
-            documents = pool.submit(self._start_documents)
-            for module in SHARED_MODULES:
-                importlib.import_module(module)
-            self._engines = {"broker": broker.result(), "documents": documents.result()}
-        gc.collect()
-        gc.freeze()
-        for name in SERVICES:
-            self._fork(name)
-        self._tell()
         try:
+            self._start_engines()
+            gc.collect()
+            gc.freeze()
+            for name in SERVICES:
+                self._fork(name)
+            self._tell()
             while not self._stopping:
                 self._reap()
                 self._revive()
@@ -95,12 +100,29 @@ class Supervisor:
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
-    def _start_broker(self) -> engines.Engine:
-        return engines.start_broker(self._data.engines, self._data.logs / "broker.log")
-
-    def _start_documents(self, port: int | None = None) -> engines.Engine:
-        folder = self._data.engines / "documents"
-        return engines.start_documents(folder, self._data.logs / "documents.log", port)
+    def _start_engines(self) -> None:
+        """Start all engines at once, and import meanwhile what the services share."""
+        began, names = time.monotonic(), self._backing.started()
+        starting = {
+            name: self._pool.submit(self._backing.start, name) for name in names
+        }
+        given = self._pool.submit(self._backing.declare_given)
+        for module in SHARED_MODULES:
+            importlib.import_module(module)
+        failed: BaseException | None = None
+        waiting = set(names)
+        for name, future in sorted(starting.items(), key=lambda item: item[0]):
+            self._data.tell_starting(waiting)
+            try:
+                self._engines[name] = future.result()
+            except FAILURES as error:
+                failed = failed or error
+            waiting.discard(name)
+        self._data.tell_starting(waiting)
+        if failed is not None:
+            raise failed
+        given.result()
+        _say("engines_started", seconds=round(time.monotonic() - began, 2))
 
     def _environment(self, name: str) -> dict[str, str]:
         urls = {
@@ -109,8 +131,7 @@ class Supervisor:
         }
         return {
             **urls,
-            "CALLBOARD_KAFKA": self._engines["broker"].address,
-            "CALLBOARD_MONGODB": self._engines["documents"].address,
+            **self._backing.environment(self._engines),
             "CALLBOARD_CONFIG": str(self._config),
             "CALLBOARD_DATA": str(self._data.root),
             "CALLBOARD_SERVICE_SECRET": self._data.secret(),
@@ -155,7 +176,7 @@ class Supervisor:
                 self._schedule(name, os.waitstatus_to_exitcode(status))
         for name, engine in list(self._engines.items()):
             code = engine.process.poll()
-            if code is not None and name not in self._due:
+            if code is not None and not {name} & {*self._due, *self._reviving}:
                 self._schedule(name, code)
 
     def _schedule(self, name: str, code: int) -> None:
@@ -174,24 +195,31 @@ class Supervisor:
             del self._due[name]
             if name in SERVICES:
                 self._fork(name)
+                self._tell()
             else:
-                self._revive_engine(name)
+                self._begin_reviving(name)
+        for name in [name for name, f in self._reviving.items() if f.done()]:
+            self._revived(name, self._reviving.pop(name))
             self._tell()
 
-    def _revive_engine(self, name: str) -> None:
+    def _begin_reviving(self, name: str) -> None:
+        """Start an engine anew, beside everything else: a real one takes seconds."""
         self._born[name] = time.monotonic()
+        gone = self._engines[name]
+        gone.stop()
+        port = int(gone.address.rpartition(":")[2])
+        self._reviving[name] = self._pool.submit(self._backing.start, name, port)
+
+    def _revived(self, name: str, started: Future[engines.Engine]) -> None:
         try:
-            if name == "documents":
-                address = self._engines[name].address
-                port = int(address.rpartition(":")[2])
-                self._engines[name] = self._start_documents(port)
-                return
-            self._engines[name] = self._start_broker()
-        except engines.EngineFailed as error:
+            self._engines[name] = started.result()
+        except FAILURES as error:
             _say("engine_failed", process=name, error=str(error))
             self._schedule(name, -1)
             return
-        # The embedded log comes back at another port: everybody must be told.
+        if not self._backing.forgets(name):
+            return
+        # It came back at another port: everybody must be told.
         waiting = dict(self._pids)
         self._pids.clear()
         _terminate_all(waiting.values(), ORPHAN_SECONDS)
@@ -208,22 +236,31 @@ class Supervisor:
             name: f"http://127.0.0.1:{_port(found)}"
             for name, found in self._sockets.items()
         }
-        addresses |= {name: engine.address for name, engine in self._engines.items()}
+        addresses |= self._backing.addresses(self._engines)
         self._data.write_run(
             {
                 "url": addresses["gateway"],
                 "pids": pids,
                 "addresses": addresses,
                 "config": str(self._config),
+                "engines": dict(self._backing.forms),
                 "restarts": self._restarts,
             }
         )
 
     def _end(self) -> None:
         _terminate_all(self._pids.values(), STOP_SECONDS)
-        for engine in self._engines.values():
-            engine.stop()
+        for future in self._reviving.values():
+            future.add_done_callback(_stop_started)
+        list(self._pool.map(lambda engine: engine.stop(), self._engines.values()))
+        self._pool.shutdown()
+        self._data.starting_file.unlink(missing_ok=True)
         self._data.run_file.unlink(missing_ok=True)
+
+
+def _stop_started(future: Future[engines.Engine]) -> None:
+    if future.exception() is None:
+        future.result().stop()
 
 
 def run_service(name: str, listening: socket.socket) -> None:
@@ -296,14 +333,16 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--engines", choices=FORMS[:2], default=EMBEDDED)
     given = parser.parse_args()
     data = RunData(given.data)
     data.prepare()
     os.environ.update(data.environment())
     try:
         with data.locked():
-            Supervisor(data, given.port, given.config).run()
-    except (AlreadyRunning, engines.EngineFailed, OSError) as error:
+            backing = Backing.of(data, given.engines, os.environ)
+            Supervisor(data, given.port, given.config, backing).run()
+    except (AlreadyRunning, WrongEngines, *FAILURES) as error:
         _say("cannot_start", error=str(error), port=given.port)
         return 1
     return 0

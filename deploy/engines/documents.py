@@ -1,0 +1,100 @@
+"""A second MongoDB wire server beside `nx-27017`: mongo-java-server over one H2 file.
+
+Not a MongoDB: one node, no transactions. What two such different servers both answer
+alike, the services may rely on. Its launcher commits before it answers, and adds what
+the library lacks: a login by SCRAM-SHA-256.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from deploy.embedded.engines import Engine, answers
+from deploy.engines import processes
+from deploy.engines.maven import Jars
+from deploy.engines.security import Guard
+
+JARS = Jars(
+    "documents",
+    "de.bwaldvogel:mongo-java-server-h2-backend:1.47.0",
+    java=17,
+    launchers=("Documents.java", "Login.java"),
+)
+HEAP = ("-Xms64m", "-Xmx512m")
+JVM = ("-XX:TieredStopAtLevel=1",)
+ANSWER_MS = 1000
+
+
+def start(
+    folder: Path,
+    log: Path,
+    *,
+    port: int | None = None,
+    secure: Guard | None = None,
+    detached: bool = False,
+    train: Path | None = None,
+) -> Engine:
+    """Start it on the folder's data and port; it answers when this returns.
+
+    Args:
+        folder: Holds its data and configuration; it may be empty or not there.
+        log: What it says is appended here.
+        port: Where clients connect; by default the one it had, or a free one.
+        secure: TLS and SCRAM-SHA-256, with this user and certificate.
+        detached: It goes on when this process ends.
+        train: When it ends, it writes the archive of its classes there.
+
+    Raises:
+        EngineFailed: if it does not start.
+        CannotFetch: if its jars or a JDK cannot be had.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = processes.port(folder, port)
+    given = {"file": str(folder / "documents.mv.db"), "port": str(port)}
+    if secure:
+        given |= {
+            "certificate": str(secure.certificate),
+            "key": str(secure.key),
+            "user": secure.user,
+            "password": secure.password,
+        }
+    text = "".join(f"{name}={value}\n" for name, value in given.items())
+    file = processes.secret_file(folder / "documents.properties", text)
+    what = "The second MongoDB server"
+    command = [*JARS.command(what, *HEAP, *JVM, train=train), "Documents", str(file)]
+    process = processes.start(command, log, folder=folder)
+    beside = [] if detached else [processes.leash(process)]
+    address = f"mongodb://127.0.0.1:{port}"
+    secured = secure.server(address) if secure else None
+    engine = Engine("documents", process, address, secured, beside)
+    processes.wait(
+        process,
+        lambda: answers(port) and _ready(engine),
+        what,
+        log,
+    )
+    return engine
+
+
+def _ready(engine: Engine) -> bool:
+    server = engine.server
+    more: dict[str, Any] = {}
+    if server.user:
+        more = {
+            "username": server.user,
+            "password": server.password,
+            "tls": True,
+            "tlsCAFile": str(server.ca),
+        }
+    client: MongoClient[dict[str, object]] = MongoClient(
+        server.address, serverSelectionTimeoutMS=ANSWER_MS, **more
+    )
+    try:
+        client["admin"].command("listDatabases")
+    except PyMongoError:
+        return False
+    finally:
+        client.close()
+    return True

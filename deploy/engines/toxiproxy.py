@@ -1,0 +1,46 @@
+"""toxiproxy: slows and cuts connections between a client and a server, as it is told.
+
+Its address answers its HTTP API; proxies are made and spoilt there by whoever uses it.
+"""
+
+import http.client
+from pathlib import Path
+
+from deploy.embedded.engines import Engine
+from deploy.engines import processes
+from deploy.engines.golang import Program
+
+MODULE = "github.com/Shopify/toxiproxy/v2"
+PROGRAM = Program("toxiproxy", MODULE, f"{MODULE}/cmd/server", "v2.12.0")
+ANSWER_SECONDS = 1.0
+
+
+def start(
+    folder: Path, log: Path, *, port: int | None = None, detached: bool = False
+) -> Engine:
+    """Start it at the folder's port, without proxies; it answers when this returns.
+
+    Raises:
+        EngineFailed: if it does not start.
+        CannotFetch: if it cannot be built.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = processes.port(folder, port)
+    command = [str(PROGRAM.fetch()), "-host", "127.0.0.1", "-port", str(port)]
+    process = processes.start(
+        command, log, folder=folder, environment={"LOG_LEVEL": "error"}
+    )
+    beside = [] if detached else [processes.leash(process)]
+    processes.wait(process, lambda: _ready(port), "toxiproxy", log)
+    return Engine("toxiproxy", process, f"http://127.0.0.1:{port}", beside=beside)
+
+
+def _ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/version")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

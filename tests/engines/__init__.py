@@ -1,0 +1,1 @@
+"""Proves the real servers: fetched once, checked, started, their data kept."""

@@ -1,0 +1,50 @@
+"""`python -m deploy.engines`: servers that outlive the command that starts them."""
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.system import ROOT
+
+pytestmark = pytest.mark.usefixtures("servers")
+
+
+def engines(*words: str, expected: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.engines", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_started_looked_at_and_stopped(tmp_path: Path) -> None:
+    """Secured ones: the password is in a file of the owner's, and not printed."""
+    where = ("--data", str(tmp_path))
+    said = engines("start", "opa", "documents", "--secure", *where)
+    environment = tmp_path / "engines.env"
+    assert stat.S_IMODE(environment.stat().st_mode) == 0o600
+    given = dict(line.split("=", 1) for line in environment.read_text().splitlines())
+    assert given["CALLBOARD_OPA"].startswith("https://127.0.0.1:")
+    assert given["CALLBOARD_MONGODB_USER"] == "callboard"
+    assert given["CALLBOARD_OPA_TOKEN"] not in said
+    assert engines("status", *where).count("runs") == 2
+    assert engines("start", "opa", *where).count("runs") == 2
+    assert "Stopped 1" in engines("stop", "opa", *where)
+    assert "ended" in engines("status", *where, expected=1)
+    assert "Stopped 1" in engines("stop", *where)
+    assert "Nothing was running" in engines("stop", *where)
+
+
+def test_an_unknown_server_is_refused(tmp_path: Path) -> None:
+    """The names that exist are told."""
+    said = engines("start", "oracle", "--data", str(tmp_path), expected=2)
+    assert "broker" in said
+    assert not list(tmp_path.iterdir())
