@@ -1,4 +1,4 @@
-"""The alias: which generation answers, and the one that is rising beside it.
+"""The alias of an index of one's own: the generation that answers, and a rising one.
 
 On disk a folder per generation and a file `current` that names the one that answers;
 replacing that file is the switch. A generation that cannot be opened is put aside and
@@ -8,122 +8,116 @@ a new one begun: the index is no truth.
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.search.generation import Generation
+from services.search.generation import LocalGeneration
 from services.search.model import Change
-from services.search.ports import SearchIndex
+from services.search.ports import RecordIndex
 from shared.contracts.errors import Conflict, Unavailable
 
-Opener = Callable[[Path], SearchIndex]
+Opener = Callable[[Path], RecordIndex]
 COMPLETE = "complete"
 CURRENT = "current"
 
 
-class Alias:
+class LocalAlias:
     """What answers questions and takes changes, whichever generation that is."""
 
     def __init__(self, folder: Path, opener: Opener) -> None:
         self._folder = folder
         self._opener = opener
-        self._live: Generation | None = None
-        self._rising: Generation | None = None
-        #: What was wrong with the index that was found at start, if anything.
-        self.put_aside: str | None = None
+        self._live: LocalGeneration | None = None
+        self._rising: LocalGeneration | None = None
+        self._put_aside: str | None = None
 
     @property
-    def live(self) -> Generation:
-        """The generation that answers.
+    def put_aside(self) -> str | None:
+        return self._put_aside
 
-        Raises:
-            Unavailable: if none is open.
-        """
+    @property
+    def live(self) -> LocalGeneration:
         if self._live is None:
             raise Unavailable("The search index is not open")
         return self._live
 
     @property
-    def answering(self) -> Generation:
-        """The generation that answers, once it has all there is to find.
-
-        Raises:
-            Unavailable: while the first one is being built.
-        """
+    def answering(self) -> LocalGeneration:
         live = self.live
         if not live.complete:
             raise Unavailable("The search index is being built; ask again soon")
         return live
 
     async def open(self) -> None:
-        """Open what was current, or begin anew."""
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
         name = await asyncio.to_thread(self._current)
         if name is not None:
             try:
                 self._live = await self._opened(name)
             except (ValueError, OSError, KeyError, TypeError) as error:
-                self.put_aside = f"{name}: {error}"
+                self._put_aside = f"{name}: {error}"
         if self._live is None:
             self._live = await self._opened(await asyncio.to_thread(self._next_name))
             await asyncio.to_thread(self._point, self._live.name)
         await asyncio.to_thread(self._sweep, {self._live.name})
 
     async def close(self) -> None:
-        """Close what is open."""
         for generation in (self._live, self._rising):
             if generation is not None:
-                await generation.index.close()
+                await generation.close()
         self._live = self._rising = None
 
     async def apply(self, changes: Sequence[Change]) -> int:
-        """Apply changes to all generations; how many were news to the live one."""
         rising = self._rising
         if rising is not None:
             await rising.apply(changes)
         return await self.live.apply(changes)
 
-    async def completed(self, generation: Generation) -> None:
-        """The generation agrees with its owners: it may answer from now on."""
+    async def check(self) -> None:
+        await self.answering.index.count()
+
+    async def completed(self) -> None:
+        await self._complete(self.live)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """Always: no other process writes to this index."""
+        yield True
+
+    async def _complete(self, generation: LocalGeneration) -> None:
         if not generation.complete:
             path = self._folder / generation.name / COMPLETE
             await asyncio.to_thread(path.touch)
             generation.complete = True
 
-    async def begin(self) -> Generation:
-        """An empty generation beside the live one; changes go to both.
-
-        Raises:
-            Conflict: if one is rising already.
-        """
+    async def begin(self) -> LocalGeneration:
         if self._rising is not None:
             raise Conflict("The index is being rebuilt already")
         self._rising = await self._opened(await asyncio.to_thread(self._next_name))
         return self._rising
 
     async def switch(self) -> None:
-        """The rising generation answers from now on; the old one is removed."""
         rising, old = self._rising, self.live
         if rising is None:
             raise Conflict("No index is being rebuilt")
-        await self.completed(rising)
+        await self._complete(rising)
         await asyncio.to_thread(self._point, rising.name)
         self._live, self._rising = rising, None
-        await old.index.close()
+        await old.close()
         await asyncio.to_thread(self._sweep, {rising.name})
 
     async def abandon(self) -> None:
-        """Drop what is rising, if anything; the live generation stays as it is."""
         rising, self._rising = self._rising, None
         if rising is not None:
-            await rising.index.close()
+            await rising.close()
             await asyncio.to_thread(self._sweep, {self.live.name})
 
-    async def _opened(self, name: str) -> Generation:
+    async def _opened(self, name: str) -> LocalGeneration:
         path = self._folder / name
         complete = await asyncio.to_thread((path / COMPLETE).exists)
         index = await asyncio.to_thread(self._opener, path)
-        return await Generation.of(name, index, complete=complete)
+        return await LocalGeneration.of(name, index, complete=complete)
 
     def _current(self) -> str | None:
         try:

@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.search import handlers
-from services.search.alias import Alias
 from services.search.conditions import Condition, criteria_condition
 from services.search.described import OPERATIONS
 from services.search.highlight import Tags
 from services.search.measures import QUERY_SECONDS
 from services.search.model import Found, Hit, Sum
-from services.search.ports import Owners
+from services.search.ports import Alias, Owners
 from services.search.query import (
+    DEEPEST,
     Question,
     cursor_of,
     page_size,
@@ -55,14 +55,15 @@ async def query(request: Request) -> Response:
     conditions = _conditions(caller_of(request))
     answers: Answers = request.app.state.answers
     live = _alias(request).answering
-    key = (live.name, live.commits, conditions, request.scope["query_string"])
+    key = (live.edition, conditions, request.scope["query_string"])
     body = answers.get(key)
     if body is None:
         readable = _condition(conditions)
         question = parse_question(_pairs(request), readable=readable)
         found = await live.index.find(question)
         body = orjson.dumps(_page(question, found, request.app.state.tags))
-        answers.put(key, body)
+        if live.edition is not None:
+            answers.put(key, body)
     QUERY_SECONDS.observe(time.perf_counter() - begun)
     return json_response(body)
 
@@ -93,10 +94,8 @@ async def suggest(request: Request) -> Response:
 async def checksum(request: Request) -> Response:
     """GET /snapshot/checksum: what the index holds, for comparing with the owners."""
     _only_services(request)
-    ledger = _alias(request).live.ledger
-    return json_response(
-        {"entities": _sum(ledger.entity_sum), "sites": _sum(ledger.site_sum)}
-    )
+    sums = await _alias(request).live.sums()
+    return json_response({name: _sum(found) for name, found in sums.items()})
 
 
 async def rebuild_index(request: Request) -> Response:
@@ -178,7 +177,8 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
 def _page(question: Question, found: Found, tags: Tags) -> dict[str, Any]:
     first = question.page * question.limit
     page: dict[str, Any] = {"numberOfResults": found.total}
-    if question.limit and first + question.limit < found.total:
+    after = first + question.limit
+    if question.limit and after < found.total and after <= DEEPEST:
         page["nextPageCursor"] = cursor_of(question.page + 1)
     if question.page:
         page["previousPageCursor"] = cursor_of(question.page - 1)

@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from services.search.alias import Alias
 from services.search.handlers import take_entities, take_sites
 from services.search.measures import CHANGES, LAG_SECONDS, RECORDS
-from services.search.ports import Owners
-from services.search.resync import PARTS, Part, catch_up, compare
+from services.search.ports import Alias, Owners
+from services.search.resync import ENTITIES, PARTS, Part, catch_up, compare
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED
 from shared.kit import logs
 from shared.kit.bus import Bus
+from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
 
 GROUP = "search"
@@ -27,7 +27,7 @@ LONGEST_WAIT_SECONDS = 5.0
 def shared_work(
     alias: Alias,
     owners: Owners,
-    bootstrap: str,
+    server: Server | str,
     bus: Bus,
     *,
     batch: int,
@@ -37,21 +37,18 @@ def shared_work(
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
         news = await take_entities(alias, envelopes)
-        await _measure(alias, ENTITY_CHANGED, envelopes, news)
+        _measure(ENTITY_CHANGED, envelopes, news)
 
     async def sites(envelopes: Sequence[Envelope]) -> None:
         news = await take_sites(alias, owners, envelopes)
-        await _measure(alias, DOCS_BUILT, envelopes, news)
+        _measure(DOCS_BUILT, envelopes, news)
 
     handlers = {ENTITY_CHANGED: entities, DOCS_BUILT: sites}
-    return SharedWork(GROUP, bootstrap, handlers, bus, batch=batch, within=within)
+    return SharedWork(GROUP, server, handlers, bus, batch=batch, within=within)
 
 
-async def _measure(
-    alias: Alias, topic: str, envelopes: Sequence[Envelope], news: int
-) -> None:
+def _measure(topic: str, envelopes: Sequence[Envelope], news: int) -> None:
     CHANGES.labels(topic).inc(news)
-    RECORDS.set(await alias.live.index.count())
     for envelope in envelopes:
         told = envelope.time.timestamp()
         LAG_SECONDS.labels(topic).observe(max(0.0, time.time() - told))
@@ -125,6 +122,7 @@ class Looks:
         alias = self._alias
         if not settled:
             if (await compare(alias.live, self._owners, part)).reached:
+                await self._keep(part)
                 return
             await asyncio.sleep(min(SETTLE_SECONDS, self._seconds))
         changes = await catch_up(alias, self._owners, part)
@@ -132,3 +130,9 @@ class Looks:
             CHANGES.labels("snapshot").inc(changes)
             self._log.info("caught_up", part=part.name, changes=changes)
         RECORDS.set(await alias.live.index.count())
+
+    async def _keep(self, part: Part) -> None:
+        """What a look is for beside comparing: what others left behind, the figure."""
+        if part is ENTITIES:
+            await self._alias.completed()
+            RECORDS.set(await self._alias.live.index.count())

@@ -1,10 +1,10 @@
-"""One generation of the index: records, and the ledger that says what is news.
+"""A generation of an index of one's own, and the ledger that says what is news.
 
 Changes are applied one batch at a time; each batch is one commit.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from services.search.documents import (
     entity_record,
@@ -20,62 +20,85 @@ from services.search.model import (
     EntityGone,
     EntityPut,
     Facts,
+    Holdings,
     Record,
     Section,
     SiteGone,
     SitePut,
     group_of,
 )
-from services.search.ports import SearchIndex
+from services.search.ports import RecordIndex, Sums
 
 Groups = dict[str, Sequence[Record]]
 
 
-class Generation:
+class LocalGeneration:
     """An index with its ledger. `complete` once it has agreed with its owners."""
 
     def __init__(
-        self, name: str, index: SearchIndex, ledger: Ledger, *, complete: bool
+        self, name: str, index: RecordIndex, ledger: Ledger, *, complete: bool
     ) -> None:
         self.name = name
-        self.index = index
+        self._index = index
         self.ledger = ledger
         self.complete = complete
-        #: Counts commits: an answer is good until the next one.
-        self.commits = 0
+        self._commits = 0
         self._lock = asyncio.Lock()
 
     @classmethod
-    async def of(cls, name: str, index: SearchIndex, *, complete: bool) -> "Generation":
+    async def of(
+        cls, name: str, index: RecordIndex, *, complete: bool
+    ) -> "LocalGeneration":
         """The generation in an opened index."""
         ledger = Ledger.of(await index.holdings())
         return cls(name, index, ledger, complete=complete)
 
     async def apply(self, changes: Sequence[Change]) -> int:
-        """Make the index show these changes; how many of them were news.
-
-        Idempotent, and in any order: what is older than what the index holds is
-        passed over. Searchable when this returns.
-        """
         async with self._lock:
             news = self._news(changes)
             if not news:
                 return 0
-            await self.index.replace(await self._groups(news))
-            self.commits += 1
+            await self._index.replace(await self._groups(news))
+            self._commits += 1
             for change in news:
                 self._note(change)
             return len(news)
 
     async def forget_tombs(self, before: float) -> int:
-        """Drop tombstones of deletions told before this time; how many."""
         async with self._lock:
             refs = self.ledger.old_tombs(before)
             if refs:
-                await self.index.replace({group_of("entity", ref): () for ref in refs})
+                await self._index.replace({group_of("entity", ref): () for ref in refs})
             for ref in refs:
                 self.ledger.forget(ref)
             return len(refs)
+
+    @property
+    def index(self) -> RecordIndex:
+        return self._index
+
+    @property
+    def edition(self) -> Hashable:
+        """An answer is good until the next commit."""
+        return self.name, self._commits
+
+    async def sums(self) -> Sums:
+        return _sums(self.ledger)
+
+    async def counted(self) -> Sums:
+        return _sums(Ledger.of(await self._index.holdings()))
+
+    async def holdings(self) -> Holdings:
+        ledger = self.ledger
+        return Holdings(dict(ledger.entities), dict(ledger.gone), dict(ledger.sites))
+
+    async def sites_of(self, refs: Sequence[str]) -> Mapping[str, str]:
+        held = self.ledger.sites
+        return {ref: held[ref] for ref in refs if ref in held}
+
+    async def close(self) -> None:
+        """Close its index."""
+        await self._index.close()
 
     def _news(self, changes: Sequence[Change]) -> list[Change]:
         """The last change of each thing, unless the index has it or a newer one."""
@@ -92,8 +115,9 @@ class Generation:
         match change:
             case SitePut(ref, site, _):
                 return ledger.sites.get(ref) != site
-            case SiteGone(ref):
-                return ref in ledger.sites
+            case SiteGone(ref, replaces):
+                held = ledger.sites.get(ref)
+                return held is not None and replaces in (None, held)
             case EntityPut() | EntityGone():
                 known = ledger.known(change.ref)
                 if change.replaces is not None and change.replaces == known:
@@ -137,7 +161,7 @@ class Generation:
         groups = {group_of("section", ref): ref for ref in refs}
         if not groups:
             return {}
-        kept = await self.index.kept(list(groups))
+        kept = await self._index.kept(list(groups))
         return {
             groups[group]: tuple(section_of(document) for document, _ in found)
             for group, found in kept.items()
@@ -147,7 +171,7 @@ class Generation:
         groups = {group_of("entity", ref): ref for ref in refs}
         if not groups:
             return {}
-        kept = await self.index.kept(list(groups))
+        kept = await self._index.kept(list(groups))
         return {
             groups[group]: facts_of(found[0][1]) if found else None
             for group, found in kept.items()
@@ -163,6 +187,10 @@ class Generation:
                 self.ledger.set_site(ref, site)
             case SiteGone(ref):
                 self.ledger.set_site(ref, None)
+
+
+def _sums(ledger: Ledger) -> Sums:
+    return {"entities": ledger.entity_sum, "sites": ledger.site_sum}
 
 
 def _record(change: EntityPut | EntityGone) -> Record:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from services.search.alias import Alias
 from services.search.model import (
     Change,
     EntityGone,
@@ -13,7 +12,7 @@ from services.search.model import (
     SitePut,
     Version,
 )
-from services.search.ports import Owners
+from services.search.ports import Alias, Owners
 from services.search.query import Question
 from shared.contracts.catalog import EntityChange
 from shared.contracts.envelope import Envelope
@@ -66,7 +65,7 @@ async def take_sites(alias: Alias, owners: Owners, batch: Sequence[Envelope]) ->
         # Built, and no site: the entity has documentation no more.
         if isinstance(payload, SiteBuilt):
             refs[payload.entity_ref.lower()] = payload.site
-    held = alias.live.ledger.sites
+    held = await alias.live.sites_of(list(refs))
     changes: list[Change] = []
     for ref, site in refs.items():
         if held.get(ref) != site:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from services.search.query import Term, folded, slips
+from services.search.query import Step, Term, folded, slips
 
 HIGHLIGHTED = ("title", "text", "entityTitle", "name")
 _WORD = re.compile(r"[^\W_]+")
@@ -31,6 +31,20 @@ def new_tags() -> Tags:
     """Tags of this process' own, so that no document can imitate them."""
     name = secrets.token_hex(8)
     return Tags(f"<{name}>", f"</{name}>")
+
+
+def marked(
+    documents: Sequence[Mapping[str, Any]],
+    term: Term,
+    stems: tuple[tuple[str, str], ...],
+    step: Step,
+    tags: Tags,
+) -> list[dict[str, str]]:
+    """The highlights of each document on a page that this step of asking found."""
+    pattern = pattern_of(term, stems)
+    if step != "exact" and pattern is not None:
+        pattern = compiled([*forgiven(term, documents), pattern.pattern])
+    return [highlights(document, pattern, tags) for document in documents]
 
 
 def highlights(

@@ -5,12 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.search.alias import Alias
+from services.search.alias import LocalAlias
 from services.search.api import add_routes
 from services.search.events import Looks, shared_work
-from services.search.highlight import new_tags
+from services.search.highlight import Tags, new_tags
 from services.search.index.embedded import opener
-from services.search.ports import Owners
+from services.search.opensearch.alias import ServerAlias
+from services.search.opensearch.client import Client
+from services.search.ports import Alias, Owners
 from services.search.settings import Settings
 from services.search.snapshots import SnapshotOwners
 from shared.kit import logs
@@ -37,7 +39,7 @@ def create_app(
     settings = settings or Settings()
     secret = settings.service_secret.get_secret_value()
     tags = new_tags()
-    alias = Alias(settings.index_folder, opener(tags))
+    alias = _alias(settings, tags)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -50,7 +52,7 @@ def create_app(
             stack.push_async_callback(alias.close)
             if alias.put_aside is not None:
                 logs.get_logger(NAME).error("index_rebuilt", reason=alias.put_aside)
-            bus = await stack.enter_async_context(KafkaBus(settings.kafka))
+            bus = await stack.enter_async_context(KafkaBus(settings.event_log))
             hearing = _listening(app, settings, bus) if hears else None
             looks = Looks(
                 alias,
@@ -64,7 +66,7 @@ def create_app(
             yield
 
     async def index_answers() -> None:
-        await alias.answering.index.count()
+        await alias.check()
 
     app = make_app(NAME, lifespan=lifespan)
     app.state.tokens = PrincipalTokens(secret)
@@ -75,11 +77,19 @@ def create_app(
     return app
 
 
+def _alias(settings: Settings, tags: Tags) -> Alias:
+    """An address of a server chooses the index that all processes share."""
+    server = settings.index_server
+    if server is None:
+        return LocalAlias(settings.index_folder, opener(tags))
+    return ServerAlias(Client(server), settings.index_name, tags)
+
+
 def _listening(app: FastAPI, settings: Settings, bus: Bus) -> SharedWork:
     work = shared_work(
         app.state.alias,
         app.state.owners,
-        settings.kafka,
+        settings.event_log,
         bus,
         batch=settings.batch,
         within=settings.within,

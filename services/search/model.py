@@ -116,9 +116,13 @@ class SitePut:
 
 @dataclass(frozen=True, slots=True)
 class SiteGone:
-    """There is no documentation of this entity."""
+    """There is no documentation of this entity.
+
+    `replaces`: its owner says so of this site alone; another one is left as it is.
+    """
 
     ref: str
+    replaces: str | None = None
 
 
 Change = EntityPut | EntityGone | SitePut | SiteGone
@@ -130,6 +134,15 @@ class Sum:
 
     count: int
     checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The versions an index holds at one moment: the living, the dead, the sites."""
+
+    entities: Mapping[str, Version]
+    gone: Mapping[str, Version]
+    sites: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,6 +245,11 @@ def page_of(cursor: str, limit: int) -> int:
         text = base64.b64decode(cursor, validate=True).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise Invalid("pageCursor: is no cursor of this server") from error
-    if not text.isdigit() or int(text) * limit > DEEPEST:
+    if not text.isdigit():
         raise Invalid("pageCursor: is no cursor of this server")
+    if int(text) * limit > DEEPEST:
+        raise Invalid(
+            f"pageCursor: only the first {DEEPEST} results can be paged through; "
+            "search for more words or filter"
+        )
     return int(text)

@@ -9,9 +9,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from services.search.alias import Alias
-from services.search.generation import Generation
-from services.search.ledger import Ledger
 from services.search.model import (
     Change,
     EntityGone,
@@ -21,7 +18,7 @@ from services.search.model import (
     Sum,
     Version,
 )
-from services.search.ports import Owners
+from services.search.ports import Alias, Generation, Owners
 from shared.contracts.errors import Unavailable
 
 BATCH = 2_000
@@ -37,7 +34,6 @@ class Part:
     """What one owner holds: compared and repaired without asking the other one."""
 
     name: str
-    ours: Callable[[Ledger], Sum]
     theirs: Callable[[Owners], Awaitable[Sum]]
     changes: Callable[[Generation, Owners], AsyncIterator[Change]]
 
@@ -62,7 +58,7 @@ async def compare(generation: Generation, owners: Owners, part: Part) -> Agreeme
         Unavailable: if the owner does not answer.
     """
     theirs = await part.theirs(owners)
-    return Agreement(part.ours(generation.ledger), theirs)
+    return Agreement((await generation.sums())[part.name], theirs)
 
 
 async def repair(
@@ -89,8 +85,8 @@ async def repair(
 async def _entity_changes(
     generation: Generation, owners: Owners
 ) -> AsyncIterator[Change]:
-    before: Mapping[str, Version] = dict(generation.ledger.entities)
-    tombs: Mapping[str, Version] = dict(generation.ledger.gone)
+    held = await generation.holdings()
+    before, tombs = held.entities, held.gone
     begun = time.time()
     seen: set[str] = set()
     async for put in owners.entities():
@@ -113,27 +109,24 @@ def _same(known: Version, theirs: Version) -> bool:
 async def _site_changes(
     generation: Generation, owners: Owners
 ) -> AsyncIterator[Change]:
-    before = dict(generation.ledger.sites)
+    before = (await generation.holdings()).sites
     seen: set[str] = set()
     async for put in owners.sites():
         seen.add(put.ref)
         if before.get(put.ref) != put.site:
             yield put
     for ref in before.keys() - seen:
-        # An event may have brought this site while the snapshot was on its way.
-        if generation.ledger.sites.get(ref) == before[ref]:
-            yield SiteGone(ref)
+        # An event may have brought another site while the snapshot was on its way.
+        yield SiteGone(ref, before[ref])
 
 
 ENTITIES = Part(
     "entities",
-    lambda ledger: ledger.entity_sum,
     lambda owners: owners.entity_sum(),
     _entity_changes,
 )
 SITES = Part(
     "sites",
-    lambda ledger: ledger.site_sum,
     lambda owners: owners.site_sum(),
     _site_changes,
 )
@@ -143,7 +136,8 @@ PARTS = (ENTITIES, SITES)
 async def catch_up(alias: Alias, owners: Owners, part: Part) -> int:
     """Bring a part of the live generation up to its owner; how many changes it took.
 
-    The generation answers from when it has the entities: pages follow.
+    The generation answers from when it has the entities: pages follow. Where several
+    processes share an index, one repairs it and the others go on.
 
     Raises:
         Unavailable: if the owner does not answer; what was applied stays.
@@ -152,12 +146,15 @@ async def catch_up(alias: Alias, owners: Owners, part: Part) -> int:
     for _ in range(TRIES):
         if (await compare(generation, owners, part)).reached:
             break
-        async for done in repair(generation, owners, part):
-            total += done
+        async with alias.turn() as ours:
+            if not ours:
+                return total
+            async for done in repair(generation, owners, part):
+                total += done
     # The owner may be moving faster than its snapshot can be walked; the rest comes
     # by events, and the next look compares again.
     if part is ENTITIES:
-        await alias.completed(generation)
+        await alias.completed()
         await generation.forget_tombs(time.time() - TOMB_SECONDS)
     return total
 
@@ -199,7 +196,7 @@ async def rebuild(
             async for step in _filled(rising, owners, part):
                 yield step
         agreements = await _proven(rising, owners)
-        live = {part.name: part.ours(alias.live.ledger) for part in PARTS}
+        live = await alias.live.sums()
         await alias.switch()
     except BaseException:
         await alias.abandon()
@@ -224,9 +221,9 @@ async def _filled(
 async def _proven(rising: Generation, owners: Owners) -> dict[str, Agreement]:
     """Counted in the index itself and not in our books, beside the owners' sums."""
     for _ in range(TRIES):
-        counted = Ledger.of(await rising.index.holdings())
+        counted = await rising.counted()
         found = {
-            part.name: Agreement(part.ours(counted), await part.theirs(owners))
+            part.name: Agreement(counted[part.name], await part.theirs(owners))
             for part in PARTS
         }
         if all(agreement.reached for agreement in found.values()):

@@ -28,6 +28,13 @@ class Settings(ServiceSettings):
         default=0.02, gt=0, le=1, validation_alias="CALLBOARD_SEARCH_WITHIN"
     )
 
+    #: What the names of all indices on OpenSearch begin with.
+    index_name: str = Field(
+        default="callboard-search",
+        pattern=r"^[a-z][a-z0-9_-]{0,80}$",
+        validation_alias="CALLBOARD_SEARCH_INDEX",
+    )
+
     @property
     def index_folder(self) -> Path:
         """Where the embedded index lies."""

@@ -36,8 +36,12 @@ async def filled(
     )
     pages = Section("g/", "Guide", "xylophone"), Section("g/#guide", "Guide", "bells")
     owners.publish("component:default/web", "s1", *pages)
-    held = app.state.alias.live.ledger
-    await until(lambda: len(held.entities) == 11 and held.sites, what="the index")
+
+    async def held() -> bool:
+        sums = await app.state.alias.live.sums()
+        return bool(sums["entities"].count == 11 and sums["sites"].count)
+
+    await until(held, what="the index")
     return http
 
 
@@ -210,11 +214,14 @@ async def test_rebuild_tells_its_progress(
 
 
 async def test_while_the_first_index_is_built(
-    data: Path, principal_headers: Headers, owners: MemoryOwners
+    data: Path,
+    principal_headers: Headers,
+    owners: MemoryOwners,
+    index_settings: dict[str, object],
 ) -> None:
     """Until there is something to find, the answer is: ask again soon."""
     owners.away = True
-    app = create_app(settings_of(data), owners=owners, hears=False)
+    app = create_app(settings_of(data, **index_settings), owners=owners, hears=False)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://s") as http:

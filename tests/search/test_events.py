@@ -17,9 +17,11 @@ from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.techdocs import SiteBuilt
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, dead
 from shared.kit.bus import KafkaBus
+from shared.kit.servers import Server
 from shared.kit.web import run_checks
 from tests.builders import component
-from tests.search.conftest import settings_of
+from tests.conftest import SERVERS
+from tests.search.conftest import fresh_name, settings_of
 from tests.search.fakes import MemoryOwners, asked
 from tests.waiting import until
 
@@ -58,17 +60,28 @@ async def bus(kafka: str) -> AsyncIterator[KafkaBus]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def heard(
-    kafka: str, tmp_path_factory: pytest.TempPathFactory, owners: MemoryOwners
+    kafka: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    owners: MemoryOwners,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[FastAPI]:
     """The service with an event log, and looks too rare to help it.
 
     One for all tests here: a group takes seconds to be joined again.
     """
     folder = tmp_path_factory.mktemp("search")
-    settings = settings_of(folder, kafka=kafka, CALLBOARD_SEARCH_LOOK_SECONDS=3600)
+    given: dict[str, object] = {"CALLBOARD_SEARCH_LOOK_SECONDS": 3600}
+    if SERVERS:
+        found: Server = request.getfixturevalue("opensearch")
+        given |= {"opensearch": found.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
+    settings = settings_of(folder, kafka=kafka, **given)
     app = create_app(settings, owners=owners)
+
+    async def answers() -> bool:
+        return (await run_checks(app.state.checks))["index"] == "ok"
+
     async with app.router.lifespan_context(app):
-        await until(lambda: app.state.alias.live.complete, what="the first look")
+        await until(answers, what="the first look")
 
         async def joined() -> bool:
             states = await run_checks(app.state.checks)

@@ -1,15 +1,6 @@
 """What is news to the index, and what pages inherit from their entity."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from services.search.conditions import criteria_condition
-from services.search.generation import Generation
-from services.search.highlight import Tags
-from services.search.index.embedded import TantivyIndex
-from services.search.ledger import Ledger
 from services.search.model import (
     EntityGone,
     EntityPut,
@@ -18,6 +9,7 @@ from services.search.model import (
     SitePut,
     Version,
 )
+from services.search.ports import Generation
 from tests.builders import component
 from tests.search.fakes import asked, entity_put, sum_of, titles
 from tests.search.test_index import PUBLIC_OR_OWNED
@@ -25,13 +17,6 @@ from tests.search.test_index import PUBLIC_OR_OWNED
 REF = "component:default/web"
 DOCS = {"backstage.io/techdocs-ref": "dir:."}
 SITE = SitePut(REF, "s1", (Section("", "Home", "xylophone"), Section("a/", "A", "b")))
-
-
-@pytest.fixture
-async def generation(data: Path) -> AsyncIterator[Generation]:
-    index = TantivyIndex.open(data / "index", Tags("<", ">"))
-    yield await Generation.of("1", index, complete=True)
-    await index.close()
 
 
 def web(text: str, revision: int, uid: str = "u1", at: float = 1.0) -> EntityPut:
@@ -56,7 +41,7 @@ async def test_batches_keep_the_last_state(generation: Generation) -> None:
     """Of several changes in one batch, in any order, the newest is shown."""
     await generation.apply([web("one", 1), web("three", 3), web("two", 2)])
     assert await found(generation, "three") == 1
-    assert generation.ledger.entities[REF].revision == 3
+    assert (await generation.holdings()).entities[REF].revision == 3
 
 
 async def test_the_dead_stay_dead(generation: Generation) -> None:
@@ -115,7 +100,8 @@ async def test_a_new_site_replaces_the_old(generation: Generation) -> None:
     assert await found(generation, "zebra") == 1
     await generation.apply([SiteGone(REF)])
     assert await found(generation, "zebra") == 0
-    assert generation.ledger.sites == {}
+    assert (await generation.holdings()).sites == {}
+    assert (await generation.sums())["sites"] == sum_of({})
 
 
 async def test_the_books_equal_the_index(generation: Generation) -> None:
@@ -123,10 +109,9 @@ async def test_the_books_equal_the_index(generation: Generation) -> None:
     await generation.apply([entity_put(component(f"c{n}"), n + 1) for n in range(9)])
     await generation.apply([web("site", 4), SITE])
     await generation.apply([EntityGone("component:default/c0", Version("u1", 2, 1.0))])
-    books = generation.ledger
-    counted = Ledger.of(await generation.index.holdings())
-    assert counted.entity_sum == books.entity_sum
-    assert counted.site_sum == books.site_sum == sum_of({REF: "s1"})
-    assert books.entity_sum == sum_of(
+    books, counted = await generation.sums(), await generation.counted()
+    assert counted == books
+    assert counted["sites"] == sum_of({REF: "s1"})
+    assert books["entities"] == sum_of(
         {REF: 4, **{f"component:default/c{n}": n + 1 for n in range(1, 9)}}
     )

@@ -1,37 +1,19 @@
-"""The contract of an index, held by every adapter, and what tantivy adds to it."""
+"""The contract of an index, held by either form of it."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.search.conditions import criteria_condition
-from services.search.documents import entity_record, section_records
-from services.search.generation import Generation
-from services.search.highlight import Tags
-from services.search.index.embedded import TantivyIndex
-from services.search.model import (
-    EntityGone,
-    Record,
-    Section,
-    SitePut,
-    Version,
-    group_of,
-)
-from services.search.ports import SearchIndex
+from services.search.model import EntityGone, Section, SitePut, Version
+from services.search.ports import Generation, SearchIndex
 from services.search.query import Question, parse_term
 from tests.builders import api, component, group, system, user
 from tests.search.fakes import asked, entity_put, names, titles
 from tests.waiting import until
 
-TAGS = Tags("<m>", "</m>")
 PUBLIC_OR_OWNED = {
     "anyOf": [
         {
@@ -63,21 +45,16 @@ HOUSE = (
 )
 
 
-def records_of(*entities: Any) -> dict[str, list[Record]]:
-    found = [entity_record(entity_put(entity)) for entity in entities]
-    return {group_of("entity", record.ref): [record] for record in found}
-
-
-class SearchIndexContract:
+class TestSearchIndex:
     """What search needs of an index, whatever engine it is."""
 
-    async def filled(self, index: SearchIndex) -> SearchIndex:
-        await index.replace(records_of(*HOUSE))
-        return index
+    @pytest.fixture
+    async def index(self, generation: Generation) -> SearchIndex:
+        await generation.apply([entity_put(entity) for entity in HOUSE])
+        return generation.index
 
     async def test_finds_by_word_prefix_and_stem(self, index: SearchIndex) -> None:
         """A word is found as itself, as a beginning, and in another form."""
-        await self.filled(index)
         assert await titles(index, "monolith") == ["shop-monolith"]
         assert await titles(index, "monol") == ["shop-monolith"]
         assert "OrderService" in await titles(index, "order")
@@ -90,21 +67,18 @@ class SearchIndexContract:
         self, index: SearchIndex
     ) -> None:
         """A misspelt word finds what was meant; a right one nothing beside it."""
-        await self.filled(index)
         assert "shop-cart" in await titles(index, "shoop")
         assert await titles(index, "monolhit") == ["shop-monolith"]
         assert "documented" not in await titles(index, "shop")
 
     async def test_all_words_are_wanted(self, index: SearchIndex) -> None:
         """Two words find what has both; many words forgive a missing one."""
-        await self.filled(index)
         assert await titles(index, "legacy monolith") == ["shop-monolith"]
         assert await titles(index, "legacy cart") == []
         assert await titles(index, "legacy monolith zanzibar") == ["shop-monolith"]
 
     async def test_patterns_and_phrases(self, index: SearchIndex) -> None:
         """A star stands for letters, quotes keep words together."""
-        await self.filled(index)
         assert await titles(index, "mono*") == ["shop-monolith"]
         assert await titles(index, "*lith") == ["shop-monolith"]
         assert await titles(index, '"cart service"') == ["shop-cart"]
@@ -112,7 +86,6 @@ class SearchIndexContract:
 
     async def test_the_named_thing_comes_first(self, index: SearchIndex) -> None:
         """Who types a whole title or name means that."""
-        await self.filled(index)
         assert (await titles(index, "shop"))[0] == "Web Shop"
         assert (await titles(index, "shop-cart"))[0] == "shop-cart"
         assert (await titles(index, "web shop"))[0] == "Web Shop"
@@ -123,7 +96,6 @@ class SearchIndexContract:
         self, index: SearchIndex
     ) -> None:
         """Pages together are the whole, each hit once, under one total."""
-        await self.filled(index)
         for term in ("", "shop"):
             whole = await index.find(asked(term, pageLimit=100))
             pages = [
@@ -136,13 +108,11 @@ class SearchIndexContract:
 
     async def test_everything_is_listed_by_title(self, index: SearchIndex) -> None:
         """Without a term the order is that of titles."""
-        await self.filled(index)
         found = await titles(index)
         assert found == sorted(found, key=str.lower)
 
     async def test_filters_and_types(self, index: SearchIndex) -> None:
         """Values of one field are alternatives, fields and types all hold."""
-        await self.filled(index)
         given: dict[str, Any] = {"filters[kind]": ["component", "API"]}
         assert len(await titles(index, **given)) == 7
         given["filters[lifecycle]"] = "deprecated"
@@ -156,7 +126,6 @@ class SearchIndexContract:
 
     async def test_policy_is_inside_the_query(self, index: SearchIndex) -> None:
         """What one may not read is in no list and in no total."""
-        await self.filled(index)
         readable = criteria_condition(PUBLIC_OR_OWNED)
         other = {
             "anyOf": [
@@ -173,7 +142,6 @@ class SearchIndexContract:
 
     async def test_highlights(self, index: SearchIndex) -> None:
         """Matched words stand between the tags, as they are written."""
-        await self.filled(index)
         hit = (await index.find(asked("cart"))).hits[0]
         assert hit.highlight["title"] == "shop-<m>cart</m>"
         assert hit.highlight["text"] == "Shopping <m>cart</m> service"
@@ -183,128 +151,17 @@ class SearchIndexContract:
         assert hit.highlight["text"] == "Legacy <m>monolith</m>"
         assert (await index.find(asked())).hits[0].highlight == {}
 
-    async def test_a_group_is_replaced_whole(self, index: SearchIndex) -> None:
-        """A group holds what was last written to it and nothing before."""
-        await self.filled(index)
-        changed = component("shop-monolith", {"description": "Basket"})
-        await index.replace(records_of(changed))
-        assert await titles(index, "basket") == ["shop-monolith"]
-        assert await titles(index, "legacy") == []
-        gone = group_of("entity", "component:default/shop-monolith")
-        await index.replace({gone: ()})
-        assert await titles(index, "basket") == []
-        assert await index.count() == len(HOUSE) - 1
-
-    async def test_kept_values_come_back(self, index: SearchIndex) -> None:
-        """Sections come back in the order of their site, with what was kept."""
-        sections = [
-            Section(f"p{number}/", f"Page {number}", "x") for number in range(5)
-        ]
-        ref = "component:default/web"
-        records = list(section_records(ref, sections, None))
-        await index.replace({group_of("section", ref): records})
-        found = await index.kept([group_of("section", ref), "entity|none"])
-        assert [doc["path"] for doc, _ in found[group_of("section", ref)]] == [
-            section.path for section in sections
-        ]
-        assert found["entity|none"] == []
-        assert await titles(index, "page") == []
-
     async def test_odd_text_is_only_text(self, index: SearchIndex) -> None:
         """No typed text is a query language, an error, or a slow thing."""
-        await self.filled(index)
         for term in ("title:shop AND (", "[a TO b]", "((((", "\\", "*a*b*c*d*", "🎭"):
             begun = time.perf_counter()
             await index.find(asked(term))
             assert time.perf_counter() - begun < 0.5
 
 
-class TestTantivyIndex(SearchIndexContract):
-    """The embedded adapter."""
-
-    @pytest.fixture
-    async def index(self, data: Path) -> AsyncIterator[SearchIndex]:
-        index = TantivyIndex.open(data / "index", TAGS)
-        yield index
-        await index.close()
-
-    async def test_survives_closing(self, data: Path) -> None:
-        """What was committed is there when the directory is opened again."""
-        index = TantivyIndex.open(data, TAGS)
-        await self.filled(index)
-        held = len(await index.holdings())
-        await index.close()
-        again = TantivyIndex.open(data, TAGS)
-        assert await titles(again, "monolith") == ["shop-monolith"]
-        assert len(await again.holdings()) == held == len(HOUSE)
-        await again.close()
-
-    async def test_a_broken_directory_says_so(self, data: Path) -> None:
-        """Torn files are an error at opening, never wrong answers later."""
-        index = TantivyIndex.open(data, TAGS)
-        await self.filled(index)
-        await index.close()
-        (data / "meta.json").write_bytes(b'{"torn')
-        with pytest.raises(ValueError, match=r"."):
-            TantivyIndex.open(data, TAGS)
-
-
-WRITER = """
-import asyncio, sys
-from pathlib import Path
-from services.search.generation import Generation
-from services.search.highlight import Tags
-from services.search.index.embedded import TantivyIndex
-from tests.builders import component
-from tests.search.fakes import entity_put
-
-async def main():
-    index = TantivyIndex.open(Path(sys.argv[1]), Tags("<m>", "</m>"))
-    generation = await Generation.of("1", index, complete=True)
-    revision = 0
-    while True:
-        revision += 1
-        puts = [
-            entity_put(component(f"c{n}", {"description": f"r{revision}"}), revision)
-            for n in range(50)
-        ]
-        await generation.apply(puts)
-        print(revision, flush=True)
-
-asyncio.run(main())
-"""
-
-
-async def test_kill_mid_write_leaves_whole_batches(data: Path) -> None:
-    """After kill -9 the index opens, and every batch is there whole or not at all."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(data)],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": "."},
-    )
-    assert process.stdout is not None
-    told = 0
-    while told < 8:
-        told = int(await asyncio.to_thread(process.stdout.readline))
-    os.kill(process.pid, signal.SIGKILL)
-    rest = process.communicate()[0]
-    told = int(rest.split()[-1]) if rest.split() else told
-
-    index = TantivyIndex.open(data, TAGS)
-    generation = await Generation.of("1", index, complete=True)
-    revisions = {v.revision for v in generation.ledger.entities.values()}
-    assert len(generation.ledger.entities) == 50
-    assert revisions in ({told}, {told + 1})
-    revision = revisions.pop()
-    found = await index.find(asked(f"r{revision}"))
-    assert found.total == 50
-    await index.close()
-
-
-async def test_writing_while_asking(data: Path) -> None:
+async def test_writing_while_asking(generation: Generation) -> None:
     """Questions are answered whole while batches are written."""
-    index = TantivyIndex.open(data, TAGS)
-    generation = await Generation.of("1", index, complete=True)
+    index = generation.index
     await generation.apply([entity_put(component(f"c{n}")) for n in range(40)])
     done = False
 
@@ -327,13 +184,11 @@ async def test_writing_while_asking(data: Path) -> None:
     _, totals = await asyncio.gather(write(), ask())
     assert totals <= {39, 40}
     assert (await index.find(asked())).total == 39
-    await index.close()
 
 
-async def test_pages_of_a_site(data: Path) -> None:
+async def test_pages_of_a_site(generation: Generation) -> None:
     """A site is one document per section, at the reader's address."""
-    index = TantivyIndex.open(data, TAGS)
-    generation = await Generation.of("1", index, complete=True)
+    index = generation.index
     annotated = {"annotations": {"backstage.io/techdocs-ref": "dir:."}, "title": "Web"}
     ref = "component:default/web"
     sections = (
@@ -346,4 +201,3 @@ async def test_pages_of_a_site(data: Path) -> None:
     assert hit.document["location"] == "/docs/default/component/web/guide/#install"
     assert hit.document["entityTitle"] == "Web"
     assert await until(index.count, what="records") == 4
-    await index.close()

@@ -10,9 +10,9 @@ import orjson
 import tantivy
 from tantivy import Order, Query
 
-from services.search.highlight import Tags, compiled, forgiven, highlights, pattern_of
-from services.search.index.fields import register, schema, to_tantivy, words_analyzer
-from services.search.index.translation import Translation, stems_of
+from services.search.highlight import Tags, marked
+from services.search.index.fields import Stemmer, register, schema, to_tantivy
+from services.search.index.translation import Translation
 from services.search.model import Document, Found, Hit, Record
 from services.search.ports import Kept
 from services.search.query import Question, Step, steps
@@ -31,7 +31,8 @@ class TantivyIndex:
         self._schema = index.schema
         self._tags = tags
         self._writer = index.writer(WRITER_BYTES, 1)
-        self._translation = Translation(self._schema, words_analyzer(stemming=True))
+        self._stemmer = Stemmer()
+        self._translation = Translation(self._schema, self._stemmer)
         self._writing = asyncio.Lock()
         self._searcher = index.searcher()
         self._closed = False
@@ -108,14 +109,12 @@ class TantivyIndex:
         step: Step,
         stored: list[tuple[str, str, Document]],
     ) -> tuple[Hit, ...]:
-        term = question.term
-        pattern = pattern_of(term, stems_of(term, self._translation))
-        if step != "exact" and pattern is not None:
-            meant = forgiven(term, [document for _, _, document in stored])
-            pattern = compiled([*meant, pattern.pattern])
+        found = [document for _, _, document in stored]
+        stems = self._stemmer.stems_of(question.term)
+        fields = marked(found, question.term, stems, step, self._tags)
         return tuple(
-            Hit(kind, ref, document, highlights(document, pattern, self._tags))
-            for kind, ref, document in stored
+            Hit(kind, ref, document, highlight)
+            for (kind, ref, document), highlight in zip(stored, fields, strict=True)
         )
 
     async def kept(self, groups: Sequence[str]) -> dict[str, list[Kept]]:

@@ -1,13 +1,13 @@
 """How a record lies in tantivy: the schema, its analyzers, and one record's fields."""
 
-import hashlib
 from typing import Any
 
 import orjson
 import tantivy
 
+from services.search.index.entry import Entry, entry_of
 from services.search.model import Record, group_of
-from services.search.query import folded
+from services.search.query import Term
 
 #: Longer words are no words: base64, hashes.
 LONGEST_WORD = 60
@@ -20,7 +20,7 @@ def schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("title", "keywords", "text"):
         builder.add_text_field(name, tokenizer_name="words", index_option="position")
-    builder.add_text_field("about", tokenizer_name="words", index_option="basic")
+    builder.add_text_field("about", tokenizer_name="words", index_option="freq")
     builder.add_text_field("words", tokenizer_name="words", index_option="basic")
     builder.add_text_field("stems", tokenizer_name="stems", index_option="freq")
     builder.add_text_field(
@@ -60,38 +60,43 @@ def to_tantivy(record: Record, number: int) -> tantivy.Document:
     document.add_bytes("kept", _json(record.kept))
     if not record.shown:
         return document
+    entry = entry_of(record, number)
     document.add_text("shown", "yes")
     document.add_text("type", record.type)
     for mark in record.marks:
         document.add_text("marks", mark)
-    _add_words(document, record)
-    key = f"{record.type}|{record.ref}|{number}"
-    title = folded(str(record.document.get("title", "")))
-    document.add_text("sort", f"{title[:40]}\0{key}")
-    document.add_float("weight", record.weight + _jitter(key))
+    _add_words(document, entry)
+    document.add_text("sort", entry.sort)
+    # Tantivy makes the factor of it itself, by the same formula.
+    document.add_float("weight", entry.weight)
     return document
 
 
-def _add_words(document: tantivy.Document, record: Record) -> None:
-    title = str(record.document.get("title", ""))
-    text = str(record.document.get("text", ""))
-    name = record.ref.rpartition("/")[2] if record.role == "entity" else ""
-    for whole in {folded(title).strip(), name} - {""}:
+def _add_words(document: tantivy.Document, entry: Entry) -> None:
+    for whole in entry.whole:
         document.add_text("whole", whole)
-    document.add_text("title", title)
-    document.add_text("keywords", record.keywords)
-    document.add_text("about", record.about)
-    document.add_text("text", text)
-    everything = (title, record.keywords, record.about, text)
-    for words in everything:
-        document.add_text("words", words)
-    document.add_text("stems", f"{title} {record.keywords} {text}")
+    words = (entry.title, entry.keywords, entry.about, entry.text)
+    for field, text in zip(("title", "keywords", "about", "text"), words, strict=True):
+        document.add_text(field, text)
+        document.add_text("words", text)
+    document.add_text("stems", f"{entry.title} {entry.keywords} {entry.text}")
 
 
-def _jitter(key: str) -> float:
-    """Too small to rank by, enough that equal hits keep one order from page to page."""
-    part = hashlib.blake2b(key.encode(), digest_size=2).digest()
-    return int.from_bytes(part, "big") / 65536 / 200
+class Stemmer:
+    """Reduces a word as the field `stems` has it."""
+
+    def __init__(self) -> None:
+        self._analyzer = words_analyzer(stemming=True)
+
+    def stem(self, token: str) -> str:
+        """The word itself if there is nothing to reduce."""
+        found: list[str] = self._analyzer.analyze(token)
+        return found[0] if found else token
+
+    def stems_of(self, term: Term) -> tuple[tuple[str, str], ...]:
+        """Each typed word with its stem, for highlighting."""
+        tokens = (token for word in term.words for token in word.tokens)
+        return tuple((token, self.stem(token)) for token in tokens)
 
 
 def _json(value: Any) -> bytes:

@@ -6,6 +6,7 @@ import tantivy
 from tantivy import Occur, Query
 
 from services.search.conditions import All, Condition, Has, Not, Some, filter_condition
+from services.search.index.fields import Stemmer
 from services.search.query import (
     BOOSTS,
     FUZZY_BOOST,
@@ -15,7 +16,6 @@ from services.search.query import (
     WHOLE_BOOST,
     Question,
     Step,
-    Term,
     Word,
     slips,
 )
@@ -30,16 +30,11 @@ FEW = 40
 
 
 class Translation:
-    """One schema's queries. `stem` reduces a word as the index did."""
+    """One schema's queries."""
 
-    def __init__(self, schema: tantivy.Schema, stemmer: tantivy.TextAnalyzer) -> None:
+    def __init__(self, schema: tantivy.Schema, stemmer: Stemmer) -> None:
         self._schema = schema
         self._stemmer = stemmer
-
-    def stem(self, token: str) -> str:
-        """The word as the field `stems` has it."""
-        found: list[str] = self._stemmer.analyze(token)
-        return found[0] if found else token
 
     def query(self, question: Question, step: Step) -> Query:
         """The whole of a question: words, choice and policy."""
@@ -90,8 +85,10 @@ class Translation:
         return self._best(parts)
 
     def _exact(self, field: str, token: str) -> Query:
-        text = self.stem(token) if field == "stems" else token
-        return Query.boost_query(self._term(field, text), BOOSTS[field])
+        text = self._stemmer.stem(token) if field == "stems" else token
+        # How often a word occurs counts; by itself tantivy would not look.
+        found = Query.term_query(self._schema, field, text, "freq")
+        return Query.boost_query(found, BOOSTS[field])
 
     def _beginnings(self, token: str, title: bool) -> list[Query]:
         fields = TITLE_FIELDS if title else tuple(PREFIX_BOOSTS)
@@ -198,9 +195,3 @@ def _combined(clauses: Clauses) -> Query:
     if not any(occur == Occur.Must for occur, _ in clauses):
         clauses = [(Occur.Must, _silent(Query.all_query())), *clauses]
     return Query.boolean_query(clauses)
-
-
-def stems_of(term: Term, translation: Translation) -> tuple[tuple[str, str], ...]:
-    """Each typed word with its stem, for highlighting."""
-    tokens = (token for word in term.words for token in word.tokens)
-    return tuple((token, translation.stem(token)) for token in tokens)

@@ -1,0 +1,230 @@
+"""Generations on the server, behind aliases that all processes of search share.
+
+An index per generation, `NAME-v1-000000`, `NAME-v1-000001-3f2a` and so on, no name
+given twice. The alias `NAME-v1-live` stands for the one that takes changes, `NAME-v1`
+for it once it may answer, `NAME-v1-rising` for one that is being filled: changes go to
+both. Switching is one request that the server does whole or not at all. An index that
+takes no changes and that nobody fills is an orphan of a process that died, and removed.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from services.search.highlight import Tags
+from services.search.model import Change
+from services.search.opensearch import lease
+from services.search.opensearch.client import Client, Collision, Missing
+from services.search.opensearch.generation import ServerGeneration
+from services.search.opensearch.index import ServerIndex
+from services.search.opensearch.lease import Lease
+from services.search.opensearch.schema import MAPPING, SCHEMA, SETTINGS
+from shared.contracts.errors import Conflict, Unavailable
+from shared.kit import logs
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An index as it is on the server."""
+
+    name: str
+    aliases: frozenset[str]
+    begun: float
+
+
+class ServerAlias:
+    """`name` begins the names of all indices and aliases."""
+
+    put_aside = None
+
+    def __init__(
+        self,
+        client: Client,
+        name: str,
+        tags: Tags,
+        *,
+        lease_seconds: float = lease.SECONDS,
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._tags = tags
+        self._answers = f"{name}-v{SCHEMA}"
+        self._takes, self._rises = f"{self._answers}-live", f"{self._answers}-rising"
+        self._lease_seconds = lease_seconds
+        self._holder = secrets.token_hex(8)
+        answers = ServerIndex(client, self._answers, tags)
+        self._live = ServerGeneration(
+            client, self._takes, answers, prompt=True, begin=self._begun
+        )
+        self._others = self._filling(self._rises)
+        self._rising: tuple[str, Lease] | None = None
+
+    @property
+    def live(self) -> ServerGeneration:
+        return self._live
+
+    @property
+    def answering(self) -> ServerGeneration:
+        """The same: that it is not complete yet, the server says when it is asked."""
+        return self._live
+
+    async def open(self) -> None:
+        """Begin if nothing is there; a server that is away is waited for, not here."""
+        try:
+            await self._begun()
+            await self._collect(await self._standing())
+        except Unavailable as error:
+            logs.get_logger("search").warning("index_away", error=str(error))
+
+    async def close(self) -> None:
+        await self.abandon()
+        await self._client.close()
+
+    async def check(self) -> None:
+        body = {"size": 0, "track_total_hits": False, "terminate_after": 1}
+        try:
+            await self._client.search(self._answers, body)
+        except Missing as error:
+            raise Unavailable("The search index is being built") from error
+
+    async def apply(self, changes: Sequence[Change]) -> int:
+        if await self._client.there(f"/_alias/{self._rises}"):
+            try:
+                await self._others.apply(changes)
+            except Missing:
+                logs.get_logger("search").info("rising_index_gone")
+        return await self._live.apply(changes)
+
+    async def completed(self) -> None:
+        standing = await self._standing()
+        for index in standing:
+            if self._takes in index.aliases and self._answers not in index.aliases:
+                await self._alias({"add": self._of(index.name, self._answers)})
+        await self._collect(standing)
+
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        return self._lease(self._takes).held()
+
+    async def begin(self) -> ServerGeneration:
+        standing = await self._standing()
+        await self._collect(standing)
+        if any(self._rises in index.aliases for index in await self._standing()):
+            raise Conflict("The index is being rebuilt already")
+        name = _next(self._answers, standing)
+        try:
+            await self._create(name, self._rises, _own(name))
+        except Collision as error:
+            raise Conflict("The index is being rebuilt already") from error
+        claim = self._lease(_own(name))
+        await claim.take()
+        self._rising = name, claim
+        return self._filling(_own(name))
+
+    def _lease(self, target: str) -> Lease:
+        return Lease(self._client, target, self._holder, self._lease_seconds)
+
+    async def switch(self) -> None:
+        if self._rising is None:
+            raise Conflict("No index is being rebuilt")
+        name, claim = self._rising
+        old = [i.name for i in await self._standing() if self._takes in i.aliases]
+        try:
+            await self._alias(
+                {"remove": {**self._of(name, self._rises), "must_exist": True}},
+                {"remove": self._of(name, _own(name))},
+                {"add": self._of(name, self._takes)},
+                {"add": self._of(name, self._answers)},
+                *({"remove_index": {"index": index}} for index in old),
+            )
+        except Missing as error:
+            raise Conflict("Another process took over the rebuild") from error
+        self._rising = None
+        await claim.drop()
+        await self._collect(await self._standing())
+
+    async def abandon(self) -> None:
+        rising, self._rising = self._rising, None
+        if rising is not None:
+            name, claim = rising
+            await claim.drop()
+            try:
+                await self._delete(name)
+            except Unavailable as error:
+                # Its lease ends, and whoever looks next collects it.
+                logs.get_logger("search").warning("index_left", error=str(error))
+
+    def _filling(self, target: str) -> ServerGeneration:
+        index = ServerIndex(self._client, target, self._tags)
+        return ServerGeneration(self._client, target, index, prompt=False)
+
+    async def _begun(self) -> None:
+        """There is an index that takes changes; of several who make it one does.
+
+        Always by the same name: two of them would be one too many.
+        """
+        if await self._client.there(f"/_alias/{self._takes}"):
+            return
+        try:
+            await self._create(f"{self._answers}-000000", self._takes)
+        except Collision:
+            logs.get_logger("search").info("index_made_by_another")
+
+    async def _create(self, name: str, *aliases: str) -> None:
+        body = {
+            "settings": {"index": SETTINGS},
+            "mappings": {**MAPPING, "_meta": {"begun": time.time()}},
+            "aliases": {alias: {} for alias in aliases},
+        }
+        await self._client.call("PUT", f"/{name}", body)
+
+    async def _standing(self) -> list[Standing]:
+        """The indices of this schema, oldest first."""
+        params = {"filter_path": "*.aliases,*.mappings._meta"}
+        found = await self._client.call("GET", f"/{self._answers}-*", params=params)
+        names = re.compile(rf"{re.escape(self._answers)}-\d{{6}}(-[0-9a-f]{{4}})?")
+        return [
+            Standing(
+                name,
+                frozenset(index.get("aliases", ())),
+                float(index["mappings"]["_meta"]["begun"]),
+            )
+            for name, index in sorted(found.items())
+            if names.fullmatch(name)
+        ]
+
+    async def _collect(self, standing: Sequence[Standing]) -> None:
+        """Remove what a process that died left behind."""
+        for index in standing:
+            if self._takes in index.aliases:
+                continue
+            if index.begun + self._lease_seconds > time.time():
+                continue
+            if not await lease.is_held(self._client, index.name):
+                await self._delete(index.name)
+                logs.get_logger("search").info("index_collected", index=index.name)
+
+    async def _delete(self, name: str) -> None:
+        params = {"ignore_unavailable": "true"}
+        await self._client.call("DELETE", f"/{name}", params=params)
+
+    async def _alias(self, *actions: Mapping[str, Any]) -> None:
+        await self._client.call("POST", "/_aliases", {"actions": list(actions)})
+
+    @staticmethod
+    def _of(index: str, alias: str) -> dict[str, Any]:
+        return {"index": index, "alias": alias}
+
+
+def _own(name: str) -> str:
+    """The alias by which the one who fills an index writes to this one and no other."""
+    return f"{name}-filling"
+
+
+def _next(prefix: str, standing: Sequence[Standing]) -> str:
+    """A name that none had: who tidies up late must not meet another's index by it."""
+    numbers = [int(index.name[len(prefix) + 1 :][:6]) for index in standing]
+    return f"{prefix}-{max(numbers, default=0) + 1:06d}-{secrets.token_hex(2)}"

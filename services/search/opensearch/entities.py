@@ -1,0 +1,149 @@
+"""Entities on the server: the newest state wins, whoever writes it and when.
+
+A document's version is its entity's revision, so an older state is refused by the
+server itself (deletions are documents too: tombstones). Revisions go back only where an
+owner was restored from a backup, and start anew never but then; the held state is read
+and compared only after a refusal, and the version then goes on counting from there.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.search.documents import entity_record, gone_record
+from services.search.ledger import digest
+from services.search.model import EntityGone, EntityPut, Version
+from services.search.opensearch.books import documents
+from services.search.opensearch.bulk import CONFLICT, Write, bulk
+from services.search.opensearch.client import Client, Collision
+from services.search.opensearch.schema import body_of, digits, identity
+
+EntityChange = EntityPut | EntityGone
+TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a change: `version` is that of its document on the server.
+
+    `again`: it was there before. `open`: its pages wait, and then to be settled.
+    """
+
+    change: EntityChange
+    version: int
+    again: bool
+    open: bool
+
+
+async def write(
+    client: Client, target: str, changes: Mapping[str, EntityChange]
+) -> list[Written]:
+    """Write what is newer than what is held; of the rest, what is held just so.
+
+    An entity with pages is left unsettled, in no checksum, until its pages follow it.
+    """
+    refs = list(changes)
+    paged = await documents(client, target, "site", refs, ())
+    versions = {ref: change.version.revision for ref, change in changes.items()}
+    found: list[Written] = []
+    for _ in range(TRIES):
+        writes = await asyncio.to_thread(_writes, changes, versions, frozenset(paged))
+        statuses = await bulk(client, target, writes)
+        refused: list[str] = []
+        for (ref, version), status in zip(versions.items(), statuses, strict=True):
+            if status == CONFLICT:
+                refused.append(ref)
+            else:
+                is_open = ref in paged
+                found.append(Written(changes[ref], version, again=False, open=is_open))
+        if not refused:
+            return found
+        attempted = versions
+        versions = {}
+        held = await documents(
+            client, target, "entity", refused, ("uid", "revision", "at", "held")
+        )
+        for ref in refused:
+            change, document = changes[ref], held.get(ref)
+            if document is None:
+                # Just forgotten; the server remembers its version for a while.
+                versions[ref] = attempted[ref] + 1
+            elif (number := _after(change, document)) is not None:
+                versions[ref] = number
+            elif _is(change, document):
+                found.append(_held(change, document))
+    raise Collision("Other processes keep writing the same entities")
+
+
+def _after(change: EntityChange, document: Mapping[str, Any]) -> int | None:
+    """The version by which this change replaces what is held; None if it must not."""
+    version = _version(document["_source"])
+    if change.replaces == version or change.version.is_newer_than(version):
+        return int(document["_version"]) + 1
+    return None
+
+
+def _is(change: EntityChange, document: Mapping[str, Any]) -> bool:
+    held = _version(document["_source"])
+    told = change.version
+    return (held.uid, held.revision) == (told.uid, told.revision)
+
+
+def _held(change: EntityChange, document: Mapping[str, Any]) -> Written:
+    source = document["_source"]
+    settled = "gone" if isinstance(change, EntityGone) else "entities"
+    is_open = source.get("held") != settled
+    return Written(change, int(document["_version"]), again=True, open=is_open)
+
+
+def _version(source: Mapping[str, Any]) -> Version:
+    return Version(str(source["uid"]), int(source["revision"]), float(source["at"]))
+
+
+async def settle(client: Client, target: str, written: Sequence[Written]) -> None:
+    """Their pages follow them: they count from now on."""
+    writes = await asyncio.to_thread(
+        lambda: [
+            Write(
+                identity("entity", each.change.ref),
+                _body(each.change, settled=True),
+                version=each.version,
+                again=True,
+            )
+            for each in written
+        ]
+    )
+    # Where that conflicts, somebody wrote a newer state, and settles that.
+    await bulk(client, target, writes)
+
+
+def _writes(
+    changes: Mapping[str, EntityChange],
+    versions: Mapping[str, int],
+    paged: frozenset[str],
+) -> list[Write]:
+    return [
+        Write(
+            identity("entity", ref),
+            _body(changes[ref], settled=ref not in paged),
+            version=version,
+        )
+        for ref, version in versions.items()
+    ]
+
+
+def _body(change: EntityChange, *, settled: bool) -> dict[str, Any]:
+    version = change.version
+    told = {"uid": version.uid, "revision": version.revision, "at": version.at}
+    if isinstance(change, EntityPut):
+        books = {
+            "held": "entities",
+            "digest": digits(digest(change.ref, version.revision)),
+        }
+        return body_of(entity_record(change)) | told | (books if settled else {})
+    body = body_of(gone_record(change.ref, version)) | told
+    if settled:
+        return body | {"held": "gone"}
+    # Wrong in the books until it is settled: then the next look finds it.
+    return body | {"held": "entities", "digest": digits(digest(change.ref, "going"))}

@@ -1,0 +1,140 @@
+"""A generation on the server: changes in, the newest state of each thing shown.
+
+Several processes apply changes at once, and one may die anywhere: a change is written,
+then the pages that follow from it, then it is settled (it counts in the checksums).
+What died in between is unsettled, is missed by the next comparison, and done again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from services.search.model import (
+    Change,
+    EntityGone,
+    EntityPut,
+    Holdings,
+    SiteGone,
+    SitePut,
+)
+from services.search.opensearch import books, entities, sites
+from services.search.opensearch.bulk import Write, bulk
+from services.search.opensearch.client import Client, Missing
+from services.search.opensearch.index import ServerIndex
+from services.search.opensearch.pages import show_pages
+from services.search.ports import Sums
+
+MOST_TOMBS = 2_000
+T = TypeVar("T")
+
+
+class ServerGeneration:
+    """What lies behind one alias of the server.
+
+    `prompt`: what is applied is searchable at once; else only before it is counted.
+    `begin` makes what the alias stands for, if it is not there.
+    """
+
+    edition = None
+
+    def __init__(
+        self,
+        client: Client,
+        target: str,
+        index: ServerIndex,
+        *,
+        prompt: bool,
+        begin: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._client = client
+        self._target = target
+        self._index = index
+        self._prompt = prompt
+        self._begin = begin
+        # One batch at a time: what waits here is what the server need not queue.
+        self._turn = asyncio.Lock()
+
+    @property
+    def index(self) -> ServerIndex:
+        return self._index
+
+    async def apply(self, changes: Sequence[Change]) -> int:
+        async with self._turn:
+            return await self._there(lambda: self._apply(changes))
+
+    async def _apply(self, changes: Sequence[Change]) -> int:
+        if not changes:
+            return 0
+        client, target = self._client, self._target
+        told, published = _newest(changes)
+        written = await entities.write(client, target, told)
+        news, unmade = await sites.write(client, target, published)
+        news += sum(not each.again for each in written)
+        refs = dict.fromkeys([*(each.change.ref for each in written), *unmade])
+        made = await show_pages(client, target, list(refs))
+        await sites.settle(client, target, made)
+        await entities.settle(client, target, [each for each in written if each.open])
+        if self._prompt:
+            # No news may be what another wrote, and died before it could be seen.
+            await self._refresh()
+        return news
+
+    async def sums(self) -> Sums:
+        return await self._there(self._sums)
+
+    async def counted(self) -> Sums:
+        return await self._there(self._sums)
+
+    async def _sums(self) -> Sums:
+        if not self._prompt:
+            await self._refresh()
+        return await books.sums(self._client, self._target)
+
+    async def holdings(self) -> Holdings:
+        return await self._there(lambda: books.holdings(self._client, self._target))
+
+    async def sites_of(self, refs: Sequence[str]) -> dict[str, str]:
+        return await self._there(lambda: sites.shown(self._client, self._target, refs))
+
+    async def forget_tombs(self, before: float) -> int:
+        """At most some thousands at a time; the next look goes on."""
+        found = await books.tombs(self._client, self._target, before, MOST_TOMBS)
+        writes = [
+            Write(
+                hit["_id"], None, expected=(int(hit["_seq_no"]), hit["_primary_term"])
+            )
+            for hit in found
+        ]
+        if writes:
+            await bulk(self._client, self._target, writes)
+            await self._refresh()
+        return len(writes)
+
+    async def _refresh(self) -> None:
+        await self._client.call("POST", f"/{self._target}/_refresh")
+
+    async def _there(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await ask()
+        except Missing:
+            if self._begin is None:
+                raise
+            await self._begin()
+            return await ask()
+
+
+def _newest(
+    changes: Sequence[Change],
+) -> tuple[dict[str, entities.EntityChange], dict[str, sites.SiteChange]]:
+    """The last state of each thing: entities by their versions, sites as told."""
+    told: dict[str, entities.EntityChange] = {}
+    published: dict[str, sites.SiteChange] = {}
+    for change in changes:
+        match change:
+            case SitePut() | SiteGone():
+                published[change.ref] = change
+            case EntityPut() | EntityGone():
+                before = told.get(change.ref)
+                if before is None or change.version.is_newer_than(before.version):
+                    told[change.ref] = change
+    return told, published

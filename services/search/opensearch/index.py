@@ -1,0 +1,58 @@
+"""Questions to OpenSearch: the same steps, totals and marks as the embedded index."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.search.highlight import Tags, marked
+from services.search.index.fields import Stemmer
+from services.search.model import Found, Hit
+from services.search.opensearch.client import Client, Missing
+from services.search.opensearch.translation import request
+from services.search.query import Question, Step, steps
+from shared.contracts.errors import Unavailable
+
+BUILT = "The search index is being built; ask again soon"
+
+
+class ServerIndex:
+    """What an alias of the server holds."""
+
+    def __init__(self, client: Client, target: str, tags: Tags) -> None:
+        self._client = client
+        self._target = target
+        self._tags = tags
+        self._stemmer = Stemmer()
+
+    async def find(self, question: Question) -> Found:
+        term = question.term
+        if not term.words and not term.empty:
+            return Found(0, ())
+        for step in steps(term):
+            found = (await self._asked(request(question, step)))["hits"]
+            total = int(found["total"]["value"])
+            if total:
+                return Found(total, self._hits(question, step, found["hits"]))
+        return Found(0, ())
+
+    async def count(self) -> int:
+        records = {"bool": {"must_not": [{"term": {"role": "lease"}}]}}
+        body = {"size": 0, "track_total_hits": True, "query": records}
+        return int((await self._asked(body))["hits"]["total"]["value"])
+
+    async def _asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return await self._client.search(self._target, body)
+        except Missing as error:
+            raise Unavailable(BUILT) from error
+
+    def _hits(
+        self, question: Question, step: Step, hits: Sequence[Mapping[str, Any]]
+    ) -> tuple[Hit, ...]:
+        found = [hit["_source"] for hit in hits]
+        documents = [source["document"] for source in found]
+        stems = self._stemmer.stems_of(question.term)
+        fields = marked(documents, question.term, stems, step, self._tags)
+        return tuple(
+            Hit(source["type"], source["ref"], source["document"], highlight)
+            for source, highlight in zip(found, fields, strict=True)
+        )

@@ -1,0 +1,148 @@
+"""How a record lies in OpenSearch: the mapping, its analyzers, and one document.
+
+Words are made as the embedded index makes them; a test holds the two together. Beside
+what is searched, an entity's and a site's document says which version it shows, and
+eight numbers by which checksums are counted in the index itself.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.search.index.entry import entry_of
+from services.search.index.fields import LONGEST_WORD
+from services.search.model import Record
+from services.search.query import DEEPEST, LONGEST_PAGE
+
+#: Part of every index's name: another schema is another set of indices.
+SCHEMA = 1
+#: Lucene refuses terms above 32,766 bytes.
+LONGEST_TERM = 8_000
+#: For so long the version of a deleted section stands against those that come late.
+REMEMBERED = "15m"
+
+_EXACT = {"type": "keyword", "doc_values": False, "ignore_above": LONGEST_TERM}
+_VALUE = {"type": "keyword", "ignore_above": LONGEST_TERM}
+_KEPT = {"type": "object", "enabled": False}
+
+
+def _words(copies: tuple[str, ...], options: str = "positions") -> dict[str, Any]:
+    return {
+        "type": "text",
+        "analyzer": "words",
+        "index_options": options,
+        "copy_to": list(copies),
+    }
+
+
+SETTINGS: Mapping[str, Any] = {
+    # One shard of a million records answers in milliseconds, and scores in one shard
+    # are everybody's scores.
+    "number_of_shards": 1,
+    "auto_expand_replicas": "0-1",
+    "max_result_window": DEEPEST + LONGEST_PAGE,
+    "gc_deletes": REMEMBERED,
+    "analysis": {
+        # Letters and digits make words, in lower case without accents.
+        "tokenizer": {
+            "letters": {"type": "pattern", "pattern": r"[^\p{IsAlphabetic}\p{N}]+"}
+        },
+        "filter": {
+            "short": {"type": "length", "max": LONGEST_WORD - 1},
+            "english": {"type": "stemmer", "language": "porter2"},
+        },
+        "analyzer": {
+            "words": {
+                "type": "custom",
+                "tokenizer": "letters",
+                "filter": ["short", "lowercase", "asciifolding"],
+            },
+            "stems": {
+                "type": "custom",
+                "tokenizer": "letters",
+                "filter": ["short", "lowercase", "asciifolding", "english"],
+            },
+        },
+    },
+}
+MAPPING: Mapping[str, Any] = {
+    "dynamic": "strict",
+    "properties": {
+        "role": _EXACT,
+        "ref": _VALUE,
+        "shown": {"type": "boolean", "doc_values": False},
+        "type": _EXACT,
+        "marks": _EXACT,
+        "whole": _EXACT,
+        "title": _words(("words", "stems")),
+        "keywords": _words(("words", "stems")),
+        "text": _words(("words", "stems")),
+        "about": _words(("words",), "freqs"),
+        "words": {
+            "type": "text",
+            "analyzer": "words",
+            "index_options": "docs",
+            "norms": False,
+        },
+        "stems": {"type": "text", "analyzer": "stems", "index_options": "freqs"},
+        "sort": {"type": "keyword", "index": False},
+        "factor": {"type": "double", "index": False},
+        # What is held, for the books: "entities", "sites", "gone".
+        "held": _VALUE,
+        "uid": {"type": "keyword", "index": False},
+        "revision": {"type": "long", "index": False},
+        "at": {"type": "double"},
+        "site": {"type": "keyword", "index": False},
+        "digest": {"type": "short", "index": False},
+        "document": _KEPT,
+        "kept": _KEPT,
+    },
+}
+
+
+def identity(role: str, ref: str, number: int | None = None) -> str:
+    """The id of a document: one of an entity, one of a site, one per section."""
+    return f"{role}|{ref}" if number is None else f"{role}|{ref}|{number:05d}"
+
+
+def body_of(record: Record, number: int = 0) -> dict[str, Any]:
+    """One record as OpenSearch takes it; `number` is its place in its group."""
+    body: dict[str, Any] = {
+        "role": record.role,
+        "ref": record.ref,
+        "shown": record.shown,
+        "document": record.document,
+    }
+    if record.kept:
+        body["kept"] = record.kept
+    if not record.shown:
+        return body
+    entry = entry_of(record, number)
+    return body | {
+        "type": record.type,
+        "marks": record.marks,
+        "whole": entry.whole,
+        "title": entry.title,
+        "keywords": entry.keywords,
+        "text": entry.text,
+        "about": entry.about,
+        "sort": entry.sort,
+        "factor": entry.factor,
+    }
+
+
+def digits(digest: int) -> list[int]:
+    """A checksum's part as eight numbers: which byte, at which place.
+
+    Exclusive or is no sum, but a byte value that occurs at a place an odd number of
+    times is in it; and how often a number occurs is what the server can count.
+    """
+    return [place * 256 + byte for place, byte in enumerate(digest.to_bytes(8, "big"))]
+
+
+def checksum(counts: Mapping[int, int]) -> int:
+    """The exclusive or of all parts, out of how often each number occurs."""
+    found = bytearray(8)
+    for number, count in counts.items():
+        if count % 2:
+            found[number // 256] ^= number % 256
+    return int.from_bytes(found, "big")

@@ -1,0 +1,119 @@
+"""Sites on the server: which one of each entity is shown, and its sections.
+
+Sites are named by their content and have no order: each is written over exactly the one
+that was read, and what a race got wrong the next look at techdocs mends.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.search.ledger import digest
+from services.search.model import SiteGone, SitePut
+from services.search.opensearch.books import documents
+from services.search.opensearch.bulk import CONFLICT, Write, bulk
+from services.search.opensearch.client import Client, Collision
+from services.search.opensearch.pages import kept_sections
+from services.search.opensearch.schema import digits, identity
+
+SiteChange = SitePut | SiteGone
+TRIES = 8
+#: What the books say of a site's document: shown, or no more.
+SHOWN, UNPUBLISHED = "sites", "unpublished"
+
+
+async def write(
+    client: Client, target: str, changes: Mapping[str, SiteChange]
+) -> tuple[int, list[str]]:
+    """Write what is news, unsettled; how many were, and whose pages are to be made."""
+    left, news = list(changes), 0
+    pages: list[str] = []
+    for _ in range(TRIES):
+        held = await documents(
+            client, target, "site", left, ("kept.site", "kept.most", "held")
+        )
+        writes: dict[str, Write] = {}
+        for ref in left:
+            change, document = changes[ref], held.get(ref)
+            if _is_news(change, document):
+                writes[ref] = _written(change, document)
+            elif document is not None and not _settled(document):
+                pages.append(ref)
+        statuses = await bulk(client, target, list(writes.values()))
+        left = []
+        for ref, status in zip(writes, statuses, strict=True):
+            if status == CONFLICT:
+                left.append(ref)
+            else:
+                news += 1
+                pages.append(ref)
+        if not left:
+            return news, pages
+    raise Collision("Other processes keep writing the same sites")
+
+
+def _is_news(change: SiteChange, document: Mapping[str, Any] | None) -> bool:
+    held = document["_source"]["kept"]["site"] if document else None
+    if isinstance(change, SitePut):
+        return bool(held != change.site)
+    return held is not None and change.replaces in (None, held)
+
+
+def _settled(document: Mapping[str, Any]) -> bool:
+    source = document["_source"]
+    wanted = UNPUBLISHED if source["kept"]["site"] is None else SHOWN
+    return bool(source.get("held") == wanted)
+
+
+def _written(change: SiteChange, document: Mapping[str, Any] | None) -> Write:
+    most = int(document["_source"]["kept"]["most"]) if document else 0
+    sections: list[dict[str, str]] = []
+    site, books = None, dict[str, Any]()
+    if isinstance(change, SitePut):
+        sections, site = kept_sections(change.sections), change.site
+    else:
+        # Wrong in the books until it is settled: then the next look finds it.
+        books = {"held": SHOWN, "site": "going"}
+        books["digest"] = digits(digest(change.ref, "going"))
+    kept = {"site": site, "sections": sections, "most": max(most, len(sections))}
+    body = {**_BARE, "ref": change.ref, "kept": kept, **books}
+    if document is None:
+        return Write(identity("site", change.ref), body, fresh=True)
+    return Write(identity("site", change.ref), body, expected=_place(document))
+
+
+_BARE: Mapping[str, Any] = {"role": "site", "shown": False, "document": {}}
+
+
+async def settle(
+    client: Client, target: str, made: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Their pages are made of these documents: they count from now on."""
+    writes: list[Write] = []
+    for ref, document in made.items():
+        if not _settled(document):
+            body = {**_BARE, "ref": ref, "kept": document["_source"]["kept"]}
+            body |= _books(ref, body["kept"]["site"])
+            writes.append(Write(identity("site", ref), body, expected=_place(document)))
+    # Where that conflicts, somebody wrote another site, and settles that.
+    await bulk(client, target, writes)
+
+
+def _books(ref: str, site: str | None) -> dict[str, Any]:
+    if site is None:
+        return {"held": UNPUBLISHED, "at": time.time()}
+    return {"held": SHOWN, "site": site, "digest": digits(digest(ref, site))}
+
+
+def _place(document: Mapping[str, Any]) -> tuple[int, int]:
+    return int(document["_seq_no"]), int(document["_primary_term"])
+
+
+async def shown(client: Client, target: str, refs: Sequence[str]) -> dict[str, str]:
+    """The settled sites of these entities, of those that have one."""
+    found = await documents(client, target, "site", refs, ("kept.site", "held"))
+    return {
+        ref: str(document["_source"]["kept"]["site"])
+        for ref, document in found.items()
+        if _settled(document) and document["_source"]["kept"]["site"] is not None
+    }

@@ -1,0 +1,179 @@
+"""From the abstract query to OpenSearch's: clause by clause what tantivy is asked.
+
+Lucene leaves out a factor of BM25 that tantivy keeps; it is in the boosts here, so
+that words that are scored stand to words that merely begin so as in the embedded form.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.search.conditions import All, Condition, Has, Not, Some, filter_condition
+from services.search.query import (
+    BOOSTS,
+    FUZZY_BOOST,
+    PHRASE_BOOST,
+    PREFIX_BOOSTS,
+    SHORTEST_PREFIX,
+    WHOLE_BOOST,
+    Question,
+    Step,
+    Word,
+    slips,
+)
+
+Clause = dict[str, Any]
+TITLE_FIELDS = ("title", "keywords")
+ROW_FIELDS = ("title", "keywords", "text")
+TIE = 0.1
+#: k1 + 1 with k1 = 1.2.
+LUCENE = 2.2
+
+
+def request(question: Question, step: Step) -> Clause:
+    """The body of a search: one page, its exact total."""
+    typed = bool(question.term.words)
+    query = _query(question, step)
+    if typed:
+        query = {
+            "function_score": {
+                "query": query,
+                "field_value_factor": {"field": "factor", "missing": 1},
+                "boost_mode": "multiply",
+            }
+        }
+    return {
+        "query": query,
+        "from": question.page * question.limit,
+        "size": question.limit,
+        "sort": [{"_score": "desc"}, {"sort": "asc"}] if typed else [{"sort": "asc"}],
+        "track_total_hits": True,
+        "_source": ["type", "ref", "document"],
+    }
+
+
+def _query(question: Question, step: Step) -> Clause:
+    chosen: list[Clause] = [{"term": {"shown": True}}]
+    if question.types:
+        chosen.append(_any_of("type", question.types))
+    chosen.append(condition(filter_condition(question.filters)))
+    if question.readable is not None:
+        chosen.append(condition(question.readable))
+    found: Clause = {"filter": chosen}
+    if question.term.words:
+        found["must"] = [_words(question, step)]
+        found["should"] = _bonuses(question)
+    return {"bool": found}
+
+
+def condition(wanted: Condition) -> Clause:
+    """A policy's or a caller's condition as a filter."""
+    match wanted:
+        case Has(marks):
+            return _any_of("marks", marks)
+        case All(parts):
+            return {"bool": {"filter": [condition(part) for part in parts]}}
+        case Some(parts):
+            if not parts:
+                return {"match_none": {}}
+            return _some([condition(part) for part in parts])
+        case Not(part):
+            return {"bool": {"must_not": [condition(part)]}}
+
+
+def _words(question: Question, step: Step) -> Clause:
+    title = question.within == "title"
+    parts = [_word(word, step, title) for word in question.term.words]
+    if step != "most":
+        return {"bool": {"must": parts}}
+    return _some(parts, len(parts) - max(1, len(parts) // 3))
+
+
+def _word(word: Word, step: Step, title: bool) -> Clause:
+    if word.kind == "phrase":
+        return _best(_rows(word.tokens))
+    token = word.tokens[0]
+    if word.kind == "pattern":
+        return {"wildcard": {"words": {"value": token, "rewrite": "constant_score"}}}
+    parts: list[Clause] = []
+    if word.kind == "word":
+        fields = TITLE_FIELDS if title else tuple(BOOSTS)
+        parts += [_exact(field, token) for field in fields]
+    if word.kind == "prefix" or len(token) >= SHORTEST_PREFIX or title:
+        parts += _beginnings(token, title)
+    if word.kind == "word" and step != "exact":
+        parts += _slipped(token, title)
+    return _best(parts)
+
+
+def _exact(field: str, token: str) -> Clause:
+    boost = BOOSTS[field] * LUCENE
+    if field == "stems":
+        # Reduced by the server's own analyzer, as what is in the index was.
+        return {"match": {field: {"query": token, "boost": boost}}}
+    return {"term": {field: {"value": token, "boost": boost}}}
+
+
+def _beginnings(token: str, title: bool) -> list[Clause]:
+    fields = TITLE_FIELDS if title else tuple(PREFIX_BOOSTS)
+    return [
+        {"prefix": {field: {"value": token, "boost": PREFIX_BOOSTS.get(field, 1.0)}}}
+        for field in fields
+    ]
+
+
+def _slipped(token: str, title: bool) -> list[Clause]:
+    allowed = slips(token)
+    if not allowed:
+        return []
+    near = {
+        "value": token,
+        "fuzziness": allowed,
+        "transpositions": True,
+        # All that is near, not the nearest fifty: totals are exact.
+        "rewrite": "constant_score",
+        "boost": FUZZY_BOOST,
+    }
+    return [
+        {"fuzzy": {field: near}} for field in (TITLE_FIELDS if title else ("words",))
+    ]
+
+
+def _bonuses(question: Question) -> list[Clause]:
+    """What was typed is the whole title, or stands there in a row."""
+    plain = question.term.plain
+    if not plain:
+        return []
+    wholes = {" ".join(plain), "-".join(plain), ".".join(plain), "_".join(plain)}
+    whole = _any_of("whole", sorted(wholes))
+    found: list[Clause] = [{"constant_score": {"filter": whole, "boost": WHOLE_BOOST}}]
+    if len(plain) > 1:
+        found.append(_best(_rows(plain)))
+    return found
+
+
+def _rows(tokens: Sequence[str]) -> list[Clause]:
+    return [
+        {
+            "match_phrase": {
+                field: {
+                    "query": " ".join(tokens),
+                    "boost": LUCENE * PHRASE_BOOST * BOOSTS[field] / BOOSTS["title"],
+                }
+            }
+        }
+        for field in ROW_FIELDS
+    ]
+
+
+def _best(parts: Sequence[Clause]) -> Clause:
+    return {"dis_max": {"queries": list(parts), "tie_breaker": TIE}}
+
+
+def _any_of(field: str, values: Sequence[str]) -> Clause:
+    if not values:
+        return {"match_none": {}}
+    return {"terms": {field: list(values)}}
+
+
+def _some(parts: Sequence[Clause], wanted: int = 1) -> Clause:
+    return {"bool": {"should": list(parts), "minimum_should_match": wanted}}

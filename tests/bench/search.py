@@ -1,0 +1,160 @@
+"""`python -m tests.bench.search [SIZE ...]`: both forms of the index, side by side.
+
+Fills each from a made-up organisation, rebuilds it beside the live one, asks it, and
+writes as events do. Prints medians; never fails for being slow. OpenSearch is started
+for it, or is the one at `CALLBOARD_OPENSEARCH`.
+"""
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from deploy.engines import opensearch
+from services.search import resync
+from services.search.alias import LocalAlias
+from services.search.conditions import criteria_condition
+from services.search.highlight import new_tags
+from services.search.index.embedded import opener
+from services.search.opensearch.alias import ServerAlias
+from services.search.opensearch.client import Client
+from services.search.ports import Alias
+from services.search.resync import PARTS, Rebuilt, rebuild
+from shared.kit.servers import Server
+from tests.builders import component
+from tests.search import corpus
+from tests.search.fakes import MemoryOwners, asked, entity_put
+
+REBUILDS, QUESTIONS, EVENTS = 3, 400, 40
+READABLE = criteria_condition(
+    {
+        "not": {
+            "rule": "HAS_ANNOTATION",
+            "params": {
+                "annotation": "callboard.dev/visibility",
+                "value": "restricted",
+            },
+        }
+    }
+)
+
+
+def owners_of(size: int) -> MemoryOwners:
+    """So many entities; every tenth has documentation of some pages."""
+    owners = MemoryOwners()
+    for number, entity in enumerate(corpus.entities(size)):
+        put = owners.put(entity)
+        if number % 10 == 0:
+            owners.publish(put.ref, "s1", *corpus.sections(put.ref))
+    return owners
+
+
+async def measure(form: str, alias: Alias, owners: MemoryOwners) -> None:
+    """One form at one size."""
+    await alias.open()
+    begun = time.perf_counter()
+    for part in PARTS:
+        await resync.catch_up(alias, owners, part)
+    first = time.perf_counter() - begun
+    records = await alias.live.index.count()
+    rebuilt = [await _rebuilt(alias, owners) for _ in range(REBUILDS)]
+    print(f"{form}: {len(owners.held)} entities, {records} records")
+    _line("first filling", [first], "s")
+    _line("rebuild with proof", rebuilt, "s")
+    print(f"  {'':22} {records / statistics.median(rebuilt):8.0f} records/s")
+    _line("checksums", await _timed_sums(alias), "ms")
+    _line("question", await _questions(alias), "ms")
+    _line("event to searchable", await _events(alias, 1), "ms")
+    _line("500 events as a batch", await _events(alias, 500, rounds=8), "ms")
+
+
+async def _rebuilt(alias: Alias, owners: MemoryOwners) -> float:
+    steps = [step async for step in rebuild(alias, owners)]
+    assert isinstance(steps[-1], Rebuilt)
+    return steps[-1].seconds
+
+
+async def _timed_sums(alias: Alias) -> list[float]:
+    found = []
+    for number in range(20):
+        # A change between two of them: nothing is answered from a cache.
+        await alias.apply([entity_put(component("bench-sum"), number + 1)])
+        begun = time.perf_counter()
+        await alias.live.sums()
+        found.append(1000 * (time.perf_counter() - begun))
+    return found
+
+
+async def _questions(alias: Alias) -> list[float]:
+    found = []
+    for term in corpus.terms(QUESTIONS):
+        question = asked(term, readable=READABLE)
+        begun = time.perf_counter()
+        await alias.answering.index.find(question)
+        found.append(1000 * (time.perf_counter() - begun))
+    return found
+
+
+async def _events(alias: Alias, size: int, rounds: int = EVENTS) -> list[float]:
+    found = []
+    for number in range(rounds):
+        puts = [
+            entity_put(
+                component(f"bench-{size}-{each}", {"description": f"round {number}"}),
+                number + 1,
+            )
+            for each in range(size)
+        ]
+        begun = time.perf_counter()
+        await alias.apply(puts)
+        found.append(1000 * (time.perf_counter() - begun))
+    return found
+
+
+def _line(what: str, values: Sequence[float], unit: str) -> None:
+    ordered = sorted(values)
+    most = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    middle = statistics.median(ordered)
+    print(f"  {what:22} {middle:8.2f} {unit} median, {most:8.2f} {unit} p99")
+
+
+@asynccontextmanager
+async def _server(folder: Path) -> AsyncIterator[Server]:
+    address = os.environ.get("CALLBOARD_OPENSEARCH")
+    if address:
+        yield Server(address)
+        return
+    engine = await asyncio.to_thread(
+        opensearch.start, folder / "opensearch", folder / "opensearch.log"
+    )
+    try:
+        yield engine.server
+    finally:
+        await asyncio.to_thread(engine.stop)
+
+
+async def _main(sizes: Sequence[int]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with _server(folder) as server:
+            for size in sizes:
+                owners = owners_of(size)
+                tags = new_tags()
+                forms: dict[str, Alias] = {
+                    "tantivy": LocalAlias(folder / f"tantivy-{size}", opener(tags)),
+                    "OpenSearch": ServerAlias(
+                        Client(server), f"bench-{os.getpid()}-{size}", tags
+                    ),
+                }
+                for form, alias in forms.items():
+                    await measure(form, alias, owners)
+                    await alias.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main([int(size) for size in sys.argv[1:]] or [10_000, 100_000]))

@@ -1,0 +1,142 @@
+"""The embedded index: whole batches on disk, or nothing of them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.search.documents import entity_record, section_records
+from services.search.generation import LocalGeneration
+from services.search.highlight import Tags
+from services.search.index.embedded import TantivyIndex
+from services.search.model import Record, Section, group_of
+from services.search.ports import RecordIndex
+from tests.builders import component
+from tests.search.fakes import asked, entity_put, titles
+from tests.search.test_index import HOUSE
+
+TAGS = Tags("<m>", "</m>")
+
+
+@pytest.fixture
+async def index(data: Path) -> AsyncIterator[RecordIndex]:
+    index = TantivyIndex.open(data / "index", TAGS)
+    yield index
+    await index.close()
+
+
+def records_of(*entities: Any) -> dict[str, list[Record]]:
+    found = [entity_record(entity_put(entity)) for entity in entities]
+    return {group_of("entity", record.ref): [record] for record in found}
+
+
+async def filled(index: RecordIndex) -> RecordIndex:
+    await index.replace(records_of(*HOUSE))
+    return index
+
+
+async def test_a_group_is_replaced_whole(index: RecordIndex) -> None:
+    """A group holds what was last written to it and nothing before."""
+    await filled(index)
+    changed = component("shop-monolith", {"description": "Basket"})
+    await index.replace(records_of(changed))
+    assert await titles(index, "basket") == ["shop-monolith"]
+    assert await titles(index, "legacy") == []
+    gone = group_of("entity", "component:default/shop-monolith")
+    await index.replace({gone: ()})
+    assert await titles(index, "basket") == []
+    assert await index.count() == len(HOUSE) - 1
+
+
+async def test_kept_values_come_back(index: RecordIndex) -> None:
+    """Sections come back in the order of their site, with what was kept."""
+    sections = [Section(f"p{number}/", f"Page {number}", "x") for number in range(5)]
+    ref = "component:default/web"
+    records = list(section_records(ref, sections, None))
+    await index.replace({group_of("section", ref): records})
+    found = await index.kept([group_of("section", ref), "entity|none"])
+    assert [doc["path"] for doc, _ in found[group_of("section", ref)]] == [
+        section.path for section in sections
+    ]
+    assert found["entity|none"] == []
+    assert await titles(index, "page") == []
+
+
+async def test_survives_closing(data: Path) -> None:
+    """What was committed is there when the directory is opened again."""
+    index = TantivyIndex.open(data, TAGS)
+    await filled(index)
+    held = len(await index.holdings())
+    await index.close()
+    again = TantivyIndex.open(data, TAGS)
+    assert await titles(again, "monolith") == ["shop-monolith"]
+    assert len(await again.holdings()) == held == len(HOUSE)
+    await again.close()
+
+
+async def test_a_broken_directory_says_so(data: Path) -> None:
+    """Torn files are an error at opening, never wrong answers later."""
+    index = TantivyIndex.open(data, TAGS)
+    await filled(index)
+    await index.close()
+    (data / "meta.json").write_bytes(b'{"torn')
+    with pytest.raises(ValueError, match=r"."):
+        TantivyIndex.open(data, TAGS)
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from services.search.generation import LocalGeneration
+from services.search.highlight import Tags
+from services.search.index.embedded import TantivyIndex
+from tests.builders import component
+from tests.search.fakes import entity_put
+
+async def main():
+    index = TantivyIndex.open(Path(sys.argv[1]), Tags("<m>", "</m>"))
+    generation = await LocalGeneration.of("1", index, complete=True)
+    revision = 0
+    while True:
+        revision += 1
+        puts = [
+            entity_put(component(f"c{n}", {"description": f"r{revision}"}), revision)
+            for n in range(50)
+        ]
+        await generation.apply(puts)
+        print(revision, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_kill_mid_write_leaves_whole_batches(data: Path) -> None:
+    """After kill -9 the index opens, and every batch is there whole or not at all."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(data)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    assert process.stdout is not None
+    told = 0
+    while told < 8:
+        told = int(await asyncio.to_thread(process.stdout.readline))
+    os.kill(process.pid, signal.SIGKILL)
+    rest = process.communicate()[0]
+    told = int(rest.split()[-1]) if rest.split() else told
+
+    index = TantivyIndex.open(data, TAGS)
+    generation = await LocalGeneration.of("1", index, complete=True)
+    revisions = {v.revision for v in generation.ledger.entities.values()}
+    assert len(generation.ledger.entities) == 50
+    assert revisions in ({told}, {told + 1})
+    revision = revisions.pop()
+    found = await index.find(asked(f"r{revision}"))
+    assert found.total == 50
+    await index.close()

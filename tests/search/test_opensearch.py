@@ -1,0 +1,362 @@
+"""What the index on a server adds: several processes at once, any of which may die."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.search import resync
+from services.search.conditions import criteria_condition
+from services.search.model import EntityGone, EntityPut, Section, SitePut, Version
+from services.search.opensearch.alias import ServerAlias
+from services.search.opensearch.bulk import Write, bulk
+from services.search.opensearch.client import Client, Missing
+from services.search.query import Question
+from services.search.resync import PARTS, Progress, Rebuilt, rebuild
+from shared.contracts.errors import Conflict, Invalid, Unavailable
+from shared.kit.servers import Server
+from tests.builders import component
+from tests.search.conftest import LEASE_SECONDS, TAGS, fresh_name
+from tests.search.fakes import MemoryOwners, asked, entity_put, titles
+from tests.search.test_index import PUBLIC_OR_OWNED
+from tests.waiting import until
+
+DOCS = {"backstage.io/techdocs-ref": "dir:."}
+SECRET = {**DOCS, "callboard.dev/visibility": "restricted"}
+REF = "component:default/web"
+STRANGER = criteria_condition({"anyOf": [PUBLIC_OR_OWNED["anyOf"][0]]})
+Replicas = Callable[..., ServerAlias]
+
+
+@pytest.fixture
+async def replicas(opensearch: Server) -> AsyncIterator[Replicas]:
+    """Makes processes' aliases of one index."""
+    name = fresh_name()
+    made: list[ServerAlias] = []
+
+    def another(client: Client | None = None) -> ServerAlias:
+        found = ServerAlias(
+            client or Client(opensearch), name, TAGS, lease_seconds=LEASE_SECONDS
+        )
+        made.append(found)
+        return found
+
+    yield another
+    for alias in made:
+        await alias.close()
+
+
+def web(revision: int, annotations: Mapping[str, str] = DOCS) -> EntityPut:
+    metadata = {"annotations": dict(annotations), "description": f"r{revision}"}
+    return entity_put(component("web", metadata), revision)
+
+
+def site(name: str, pages: int) -> SitePut:
+    sections = [Section(f"{n}/", f"Page {n}", f"{name} xylo") for n in range(pages)]
+    return SitePut(REF, name, tuple(sections))
+
+
+async def catch_up(alias: ServerAlias, owners: MemoryOwners) -> int:
+    return sum([await resync.catch_up(alias, owners, part) for part in PARTS])
+
+
+async def total(alias: ServerAlias, term: str, **given: Any) -> int:
+    return (await alias.answering.index.find(asked(term, **given))).total
+
+
+async def indices(alias: ServerAlias) -> list[str]:
+    return [index.name.split("-v1-")[1][:6] for index in await alias._standing()]
+
+
+async def test_several_open_one_index(replicas: Replicas) -> None:
+    """Processes that start at once on an empty server make one index."""
+    several = [replicas() for _ in range(4)]
+    await asyncio.gather(*(alias.open() for alias in several))
+    assert await indices(several[0]) == ["000000"]
+    await asyncio.gather(*(a.apply([web(n + 1)]) for n, a in enumerate(several)))
+    assert (await several[0].live.sums())["entities"].count == 1
+
+
+async def test_the_newest_state_wins_whoever_writes_it(replicas: Replicas) -> None:
+    """Every order of events on several processes ends in the newest of all states."""
+    chance = random.Random(5)
+    several = [replicas() for _ in range(3)]
+    await several[0].open()
+    newest = {number: chance.randint(3, 9) for number in range(12)}
+    told: list[EntityPut | EntityGone] = []
+    for number, last in newest.items():
+        name = f"c{number}"
+        for revision in range(1, last + 1):
+            entity = component(name, {"description": f"r{revision}"})
+            told.append(entity_put(entity, revision, at=float(revision)))
+        if number % 4 == 0:
+            version = Version("u1", last + 1, 99.0)
+            told.append(EntityGone(f"component:default/{name}", version))
+    chance.shuffle(told)
+
+    async def one(alias: ServerAlias, part: list[EntityPut | EntityGone]) -> None:
+        for start in range(0, len(part), 5):
+            await alias.apply(part[start : start + 5])
+
+    await asyncio.gather(*(one(a, told[n::3]) for n, a in enumerate(several)))
+    held = await several[0].live.holdings()
+    alive = {number: last for number, last in newest.items() if number % 4}
+    assert {ref: version.revision for ref, version in held.entities.items()} == {
+        f"component:default/c{number}": last for number, last in alive.items()
+    }
+    assert len(held.gone) == 3
+    await several[0].completed()
+    for number, last in alive.items():
+        found = await titles(several[0].live.index, f"c{number} r{last}")
+        assert found == [f"c{number}"]
+
+
+async def test_pages_follow_both_of_their_sources(replicas: Replicas) -> None:
+    """Whoever changes the entity and whoever the site: pages are of the last two."""
+    several = [replicas() for _ in range(3)]
+    alias = several[0]
+    await alias.open()
+    await alias.apply([web(1), site("first", 5)])
+    for round_ in range(6):
+        annotations = SECRET if round_ % 2 else DOCS
+        name, pages = f"site{round_}", 5 - round_ % 4
+        await asyncio.gather(
+            several[1].apply([web(round_ + 2, annotations)]),
+            several[2].apply([site(name, pages)]),
+        )
+        await alias.completed()
+        assert await total(alias, "xylo", types="techdocs") == pages
+        assert await total(alias, name, types="techdocs") == pages
+        seen = await total(alias, name, types="techdocs", readable=STRANGER)
+        assert seen == (0 if round_ % 2 else pages)
+
+
+class Dying(Client):
+    """A process that is gone after so many requests: the rest of them never happen."""
+
+    def __init__(self, server: Server, requests: int) -> None:
+        super().__init__(server)
+        self.left = requests
+
+    async def call(self, *args: Any, **given: Any) -> Any:
+        if self.left == 0:
+            raise Unavailable("died")
+        self.left -= 1
+        return await super().call(*args, **given)
+
+
+#: What happens, and how many pages all and strangers find after it.
+STORIES: Mapping[str, tuple[Callable[[MemoryOwners, str], Any], int, int]] = {
+    "restricted": (
+        lambda owners, name: owners.put(component(name, {"annotations": SECRET}), 2),
+        3,
+        0,
+    ),
+    "deleted": (
+        lambda owners, name: EntityGone(
+            owners.held.pop(f"component:default/{name}").ref, Version("u1", 2, 9.0)
+        ),
+        0,
+        0,
+    ),
+    "published": (
+        lambda owners, name: owners.publish(
+            f"component:default/{name}", "second", Section("", "Home", "fresh")
+        ),
+        1,
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("again", ["event", "look"])
+async def test_who_dies_in_between_leaves_nothing_wrong(
+    replicas: Replicas, opensearch: Server, story: str, again: str
+) -> None:
+    """Wherever a process dies, another's turn or a look makes it right."""
+    owners, healthy = MemoryOwners(), replicas()
+    await healthy.open()
+    happens, whole, open_ = STORIES[story]
+    survived = False
+    for requests in range(12):
+        name = f"web{requests}"
+        owners.put(component(name, {"annotations": DOCS}))
+        owners.publish(f"component:default/{name}", "s1", *site("s1", 3).sections)
+        await catch_up(healthy, owners)
+        change = happens(owners, name)
+        dying = replicas(client := Dying(opensearch, requests))
+        try:
+            await dying.apply([change])
+            survived = True
+        except Unavailable:
+            client.left = -1
+        if again == "event":
+            await healthy.apply([change])
+        await catch_up(healthy, owners)
+        sums = await healthy.live.sums()
+        assert sums["entities"] == await owners.entity_sum()
+        assert sums["sites"] == await owners.site_sum()
+        given = {"types": "techdocs", "filters[name]": name}
+        assert await total(healthy, "", **given) == whole, requests
+        seen = await total(healthy, "", readable=STRANGER, **given)
+        assert seen == open_, requests
+        if survived:
+            return
+    pytest.fail("It never came to its end")
+
+
+@pytest.fixture
+async def owners() -> MemoryOwners:
+    found = MemoryOwners()
+    for number in range(20):
+        found.put(component(f"c{number}"))
+    found.put(component("web", {"annotations": DOCS}))
+    found.publish(REF, "first", *site("first", 2).sections)
+    return found
+
+
+async def test_one_process_rebuilds(replicas: Replicas, owners: MemoryOwners) -> None:
+    """A second rebuild is refused wherever it is asked for; all see the new index."""
+    one, other = replicas(), replicas()
+    await one.open()
+    await catch_up(one, owners)
+    steps = rebuild(one, owners)
+    await anext(steps)
+    with pytest.raises(Conflict):
+        await anext(rebuild(other, owners))
+    assert isinstance([step async for step in steps][-1], Rebuilt)
+    assert await indices(other) == ["000001"]
+    assert await total(other, "xylo") == 2
+
+
+async def test_others_write_to_both(replicas: Replicas, owners: MemoryOwners) -> None:
+    """What another process hears during a rebuild is in the new index as well."""
+    one, other = replicas(), replicas()
+    await one.open()
+    await catch_up(one, owners)
+    async for step in rebuild(one, owners):
+        if isinstance(step, Progress) and step.step == "sites":
+            # After the entities were walked: only the event can bring this one.
+            put = owners.put(component("new", {"description": "meanwhile"}))
+            await other.apply([put])
+    assert await total(one, "meanwhile") == 1
+    assert await resync.catch_up(one, owners, PARTS[0]) == 0
+
+
+async def test_a_killed_rebuild_leaves_nothing(
+    replicas: Replicas, owners: MemoryOwners
+) -> None:
+    """What a rebuild left behind is removed once its process renews nothing more."""
+    one, other = replicas(), replicas()
+    await one.open()
+    await catch_up(one, owners)
+    await anext(steps := rebuild(one, owners))
+    assert one._rising is not None
+    _, lease = one._rising
+    assert await indices(other) == ["000000", "000001"]
+    # As if killed: the lease is renewed no more, and nothing is tidied up.
+    await lease.drop()
+
+    async def collected() -> bool:
+        await catch_up(other, owners)
+        return await indices(other) == ["000000"]
+
+    await until(collected, what="the orphan to be removed")
+    assert isinstance([s async for s in rebuild(other, owners)][-1], Rebuilt)
+    # Woken up after all, the first one changes nothing.
+    with pytest.raises((Conflict, Missing)):
+        [_ async for _ in steps]
+    assert len(await indices(other)) == 1
+    assert await total(other, "xylo") == 2
+
+
+async def test_one_repairs_for_all(replicas: Replicas, owners: MemoryOwners) -> None:
+    """While one process catches up, the others leave it to that one."""
+    one, other = replicas(), replicas()
+    await one.open()
+    async with one.turn() as ours:
+        assert ours
+        assert await resync.catch_up(other, owners, PARTS[0]) == 0
+    assert await resync.catch_up(other, owners, PARTS[0]) == 21
+
+
+async def test_an_index_that_was_removed_comes_back(
+    replicas: Replicas, owners: MemoryOwners
+) -> None:
+    """Wiped by somebody, the index is begun anew, and never made by a write."""
+    alias = replicas()
+    await alias.open()
+    await catch_up(alias, owners)
+    await alias._delete((await alias._standing())[0].name)
+    with pytest.raises(Unavailable, match="being built"):
+        await total(alias, "web")
+    await alias.apply([web(2)])
+    with pytest.raises(Unavailable, match="being built"):
+        await total(alias, "web")
+    assert await catch_up(alias, owners) > 20
+    assert await total(alias, "xylo") == 2
+
+
+async def test_a_busy_server_is_given_time(replicas: Replicas) -> None:
+    """Documents that the server has no room for now are sent again, in the end."""
+    client = (alias := replicas())._client
+    await alias.open()
+    index = (await alias._standing())[0].name
+
+    async def block(on: bool | None) -> None:
+        body = {"index.blocks.read_only_allow_delete": on}
+        await client.call("PUT", f"/{index}/_settings", body)
+
+    await block(True)
+    applied = asyncio.create_task(alias.apply([web(1)]))
+    done, _ = await asyncio.wait([applied], timeout=0.5)
+    assert not done
+    await block(None)
+    assert await applied == 1
+
+
+async def test_a_refused_document_is_named(replicas: Replicas) -> None:
+    """A document that the mapping does not know is an error that says which field."""
+    alias = replicas()
+    await alias.open()
+    writes = [Write("entity|x", {"role": "entity", "surprise": 1})]
+    with pytest.raises(Invalid, match="surprise"):
+        await bulk(alias._client, alias._takes, writes)
+    with pytest.raises(Missing):
+        await bulk(alias._client, "nobody", writes)
+    assert not await alias._client.there("/nobody")
+
+
+async def test_the_deepest_page(replicas: Replicas) -> None:
+    """The last page that can be asked for is answered; no error of the server's."""
+    alias = replicas()
+    await alias.open()
+    await alias.apply([web(1)])
+    await alias.completed()
+    deepest = Question(page=1000, limit=100)
+    assert (await alias.live.index.find(deepest)).total == 1
+
+
+async def test_credentials(secured_opensearch: Server, owners: MemoryOwners) -> None:
+    """Over TLS with a password; what is wrong with either is said by its setting."""
+    alias = ServerAlias(Client(secured_opensearch), fresh_name(), TAGS)
+    await alias.open()
+    await catch_up(alias, owners)
+    assert await total(alias, "xylo") == 2
+    await alias.close()
+    for wrong, named in (
+        (
+            replace(secured_opensearch, password="wrong"),
+            "CALLBOARD_OPENSEARCH_PASSWORD",
+        ),
+        (replace(secured_opensearch, ca=None, tls=True), "CALLBOARD_OPENSEARCH_CA"),
+    ):
+        client = Client(wrong)
+        with pytest.raises(Unavailable, match=named) as caught:
+            await client.there("/_alias/x")
+        assert str(secured_opensearch.password) not in str(caught.value)
+        await client.close()

@@ -1,0 +1,162 @@
+"""Tantivy and OpenSearch side by side: the same documents, questions and answers."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.search.alias import LocalAlias
+from services.search.conditions import criteria_condition
+from services.search.index.embedded import opener
+from services.search.index.fields import words_analyzer
+from services.search.model import Found, SitePut
+from services.search.opensearch.alias import ServerAlias
+from services.search.opensearch.client import Client
+from services.search.opensearch.index import ServerIndex
+from services.search.opensearch.translation import request
+from services.search.ports import Alias, SearchIndex
+from services.search.query import Question, parse_term, steps
+from shared.contracts.ref import ref_of
+from shared.kit.servers import Server
+from tests.search import corpus
+from tests.search.conftest import TAGS, fresh_name
+from tests.search.fakes import asked, entity_put
+from tests.search.test_index import PUBLIC_OR_OWNED
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SIZE, QUESTIONS = 600, 300
+NEAR = 0.05
+CONDITIONS = (
+    None,
+    PUBLIC_OR_OWNED,
+    {"anyOf": [PUBLIC_OR_OWNED["anyOf"][0]]},
+    {
+        "allOf": [
+            {"rule": "IS_ENTITY_KIND", "params": {"kinds": ["Component"]}},
+            {"not": {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["x"]}}},
+            {"anyOf": [PUBLIC_OR_OWNED["anyOf"][0]]},
+        ]
+    },
+)
+Pair = tuple[SearchIndex, SearchIndex]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def both(
+    opensearch: Server, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Pair]:
+    """Both forms with the same organisation and its documentation."""
+    folder: Path = tmp_path_factory.mktemp("parity")
+    forms: list[Alias] = [
+        LocalAlias(folder, opener(TAGS)),
+        ServerAlias(Client(opensearch), fresh_name(), TAGS),
+    ]
+    for form in forms:
+        await form.open()
+        puts = [entity_put(entity) for entity in corpus.entities(SIZE)]
+        await form.apply(puts)
+        sites = [
+            SitePut(ref := str(ref_of(put.entity)), "s1", corpus.sections(ref))
+            for put in puts[::10]
+        ]
+        await form.apply(sites)
+        await form.completed()
+    yield forms[0].answering.index, forms[1].answering.index
+    for form in forms:
+        await form.close()
+
+
+async def answers(both: Pair, question: Question) -> tuple[Found, Found]:
+    embedded, server = both
+    return await embedded.find(question), await server.find(question)
+
+
+def places(found: Found) -> list[str]:
+    return [str(hit.document["location"]) for hit in found.hits]
+
+
+async def scores(both: Pair, question: Question) -> dict[str, float]:
+    """What the server gives its best hits, by their places."""
+    server = both[1]
+    assert isinstance(server, ServerIndex)
+    for step in steps(question.term):
+        body = {**request(question, step), "size": 50}
+        hits = (await server._asked(body))["hits"]["hits"]
+        if hits:
+            break
+    return {hit["_source"]["document"]["location"]: hit["sort"][0] for hit in hits}
+
+
+async def test_the_same_answers(both: Pair) -> None:
+    """Whatever is asked: equal totals, equal first five, equal marks in them.
+
+    Lucene leaves fields without words out of a word's rarity, tantivy does not: hits
+    whose scores are as good as equal may change places, in few questions.
+    """
+    differ: list[Any] = []
+    for number, term in enumerate(corpus.terms(QUESTIONS)):
+        given = corpus.CHOICES[number % len(corpus.CHOICES)]
+        criteria = CONDITIONS[number % len(CONDITIONS)]
+        readable = criteria_condition(criteria) if criteria is not None else None
+        question = asked(term, readable=readable, **given)
+        ours, theirs = await answers(both, question)
+        assert ours.total == theirs.total, (term, given)
+        if ours.hits[:5] == theirs.hits[:5]:
+            continue
+        differ.append((term, given, places(ours)[:5], places(theirs)[:5]))
+        scored = await scores(both, question)
+        for mine, other in zip(places(ours)[:5], places(theirs)[:5], strict=True):
+            assert abs(scored[mine] / scored[other] - 1) < NEAR, differ[-1]
+    assert len(differ) <= QUESTIONS // 50, differ
+
+
+async def test_the_same_pages(both: Pair) -> None:
+    """Without a term the order is one and the same to the last page."""
+    for page in range(7):
+        ours, theirs = await answers(both, Question(page=page, limit=100))
+        assert ours == theirs
+
+
+async def test_the_same_suggestions(both: Pair) -> None:
+    """What is typed letter by letter completes to the same titles."""
+    for word in ("payment", "Straße", "librari"):
+        for end in range(1, len(word) + 1):
+            question = Question(parse_term(word[:end]), limit=16, within="title")
+            ours, theirs = await answers(both, question)
+            assert ours.total == theirs.total, word[:end]
+            assert ours.hits[:5] == theirs.hits[:5], word[:end]
+
+
+TEXTS = (
+    "Shopping-cart_service v2.0 (beta)",
+    "Überweisungen, café, naïve, Straße, Ærøskøbing",
+    "данные 数据 検索 データ ०१२ ½ Ⅳ x² a²b",
+    "snake_case camelCase kebab-case dotted.name mail@example.com https://x.y/z?q=1",
+    "it's the teams' O'Neill don't ’ — … • ™ 🎭 emoji🎭inside",
+    "tab\tnew\nline\u00a0nbsp\u200bzero\u00adsoft",
+    "generic generously running runner libraries ponies flies dying skies news",
+    "documentation documented documents automation",
+    f"{'x' * 59} {'y' * 60} {'z' * 61}",
+)
+
+
+@pytest.mark.parametrize("analyzer", ["words", "stems"])
+async def test_the_same_words(opensearch: Server, analyzer: str) -> None:
+    """Text falls into the same words, and words into the same stems.
+
+    But for the few (organ-, univers-, past-, ...) that newer Snowballs reduce less.
+    """
+    client = Client(opensearch)
+    alias = ServerAlias(client, fresh_name(), TAGS)
+    await alias.open()
+    ours = words_analyzer(stemming=analyzer == "stems")
+    try:
+        for text in (*TEXTS, " ".join(corpus.WORDS)):
+            body = {"analyzer": analyzer, "text": text}
+            path = f"/{alias._takes}/_analyze"
+            found = (await client.call("POST", path, body))["tokens"]
+            assert [token["token"] for token in found] == ours.analyze(text)
+    finally:
+        await alias.close()
