@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from deploy.cli import starting
+from deploy.cli import backup, starting, topics
 from deploy.cli.checking import check_path
 from deploy.cli.portal import Portal, PortalError
 from deploy.embedded.rundata import RunData
@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 rebuild_app = typer.Typer(help="Rebuild what can be derived.", no_args_is_help=True)
 app.add_typer(rebuild_app, name="rebuild")
+app.command()(backup.backup)
+app.command()(backup.restore)
+app.command()(topics.topics)
+app.command()(topics.replay)
 out = Console()
 err = Console(stderr=True)
 
@@ -43,17 +47,27 @@ def up(
     config: Annotated[
         Path | None, typer.Option(help="Your own configuration file.")
     ] = None,
+    engines: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBOARD_ENGINES",
+            help="embedded, or servers: Kafka, OpenSearch, OPA and a MongoDB server "
+            "are fetched and started. CALLBOARD_KAFKA, _MONGODB, _OPENSEARCH and _OPA "
+            "name servers of your own.",
+        ),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Return when the portal is ready.")
     ] = False,
 ) -> None:
     """Start the portal, load the example, and print where it is."""
-    wanted = starting.Wanted(data.resolve(), port, example, config)
-    running = RunData(wanted.data).running()
+    running = RunData(data.resolve()).running()
     if running is not None:
         out.print(f"Already running at [bold]{running['url']}[/]")
         return
     try:
+        form = starting.engines_form(data.resolve(), engines)
+        wanted = starting.Wanted(data.resolve(), port, example, config, form)
         process = _start(wanted)
     except starting.CannotStart as error:
         err.print(f"[red]Cannot start:[/] {error}")
@@ -92,9 +106,8 @@ def _start(wanted: starting.Wanted) -> Any:
             bar.update(task, description=what, completed=share)
 
         data = starting.prepare(wanted, progress)
-        progress("Starting engines and services", 0.0)
         process = starting.start(wanted, data)
-        portal = starting.wait_ready(wanted, data, process)
+        portal = starting.wait_ready(wanted, data, process, progress)
         playhouse = wanted.example == "playhouse" and wanted.config is None
         expected = _expected() if playhouse else 0
         if expected:

@@ -4,6 +4,7 @@ What a user asked for goes through the gateway, on behalf of that user, so that 
 policy applies; only owners' snapshots are read directly (ADR 0006).
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -23,9 +24,12 @@ from shared.contracts.errors import (
 )
 from shared.kit import logs
 from shared.kit.auth import HEADER, ON_BEHALF_OF, Principal, PrincipalTokens
+from shared.kit.replicas import Replicas
 
 SECONDS = 30.0
 LINE_LIMIT = 16 * 1024 * 1024
+#: Nothing was sent: another replica may be asked, whatever it is.
+NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 ERRORS: dict[int, type[CallboardError]] = {
     error.status: error
     for error in (Invalid, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge)
@@ -42,12 +46,16 @@ class Answer:
 
 
 class ServiceCalls:
-    """One service's way to the others."""
+    """One service's way to the others.
+
+    `urls` maps a service to its address, or to those of its replicas with commas
+    between them: one that cannot be reached is passed over.
+    """
 
     def __init__(self, secret: str, own_name: str, urls: Mapping[str, str]) -> None:
         self._tokens = PrincipalTokens(secret)
         self._own = Principal(subject=f"service:{own_name}", kind="service")
-        self._urls = dict(urls)
+        self._replicas = {name: Replicas(found) for name, found in urls.items()}
         self._opened: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -76,16 +84,13 @@ class ServiceCalls:
             CallboardError: as the service said.
         """
         headers = {**_trace(), HEADER: self._tokens.sign(self._own)}
-        url = self._urls[service] + path
-        return (await self._ask("GET", url, headers, None, service)).body
+        return (await self._ask("GET", path, headers, None, service)).body
 
     async def lines(self, service: str, path: str) -> AsyncIterator[Any]:
         """The JSON lines at `path` of a service, one at a time."""
         headers = {**_trace(), HEADER: self._tokens.sign(self._own)}
         try:
-            async with self._session.get(
-                self._urls[service] + path, headers=headers
-            ) as answer:
+            async with await self._request("GET", service, path, headers) as answer:
                 if answer.status != 200:
                     raise _error(answer.status, await answer.read(), service)
                 rest = b""
@@ -115,19 +120,18 @@ class ServiceCalls:
             "authorization": f"Bearer {self._tokens.sign(self._own)}",
             ON_BEHALF_OF: subject,
         }
-        url = self._urls["gateway"] + path
-        return await self._ask(method, url, headers, json, "gateway")
+        return await self._ask(method, path, headers, json, "gateway")
 
     async def _ask(
-        self, method: str, url: str, headers: dict[str, str], json: Any, service: str
+        self, method: str, path: str, headers: dict[str, str], json: Any, service: str
     ) -> Answer:
         data = None
         if json is not None:
             data = orjson.dumps(json)
             headers["content-type"] = "application/json"
         try:
-            async with self._session.request(
-                method, url, data=data, headers=headers, allow_redirects=False
+            async with await self._request(
+                method, service, path, headers, data
             ) as answer:
                 raw = await answer.read()
                 if answer.status >= 400:
@@ -138,6 +142,31 @@ class ServiceCalls:
             raise Unavailable(f"The {service} does not answer") from error
         except orjson.JSONDecodeError as error:
             raise Unavailable(f"The {service} answered something else") from error
+
+    async def _request(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        headers: Mapping[str, str],
+        data: bytes | None = None,
+    ) -> aiohttp.ClientResponse:
+        """The first replica's answer that there is; the last one's failure."""
+        replicas = self._replicas[service]
+        *others, last = replicas.order(self._own.subject)
+        for address in others:
+            with contextlib.suppress(*NOT_REACHED):
+                return await self._session.request(
+                    method,
+                    address + path,
+                    data=data,
+                    headers=headers,
+                    allow_redirects=False,
+                )
+            replicas.away(address)
+        return await self._session.request(
+            method, last + path, data=data, headers=headers, allow_redirects=False
+        )
 
 
 def _trace() -> dict[str, str]:

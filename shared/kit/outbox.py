@@ -19,13 +19,14 @@ from pymongo.errors import PyMongoError
 
 from shared.contracts.envelope import Envelope, to_bytes
 from shared.contracts.errors import CallboardError
-from shared.kit import logs
+from shared.kit import logs, measures
 from shared.kit.bus import Bus
 
 Document = Mapping[str, Any]
 BATCH = 500
 SWEEP_SECONDS = 2.0
-LONGEST_WAIT_SECONDS = 10.0
+#: A broker that is away refuses at once, so asking again soon costs little.
+LONGEST_WAIT_SECONDS = 3.0
 
 
 def pending_event(topic: str, key: str, envelope: Envelope) -> dict[str, Any]:
@@ -59,6 +60,7 @@ class Relay:
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._log = logs.get_logger("outbox")
+        self._depth = measures.OUTBOX_DEPTH.labels(collection.full_name)
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="outbox")
@@ -75,7 +77,14 @@ class Relay:
 
     async def depth(self) -> int:
         """How many documents have something unsaid."""
-        return int(await self._collection.count_documents({"unsent": 1}))
+        found = int(await self._collection.count_documents({"unsent": 1}))
+        self._depth.set(found)
+        return found
+
+    async def _measure(self) -> None:
+        # Where the documents are away too, the last known depth stays.
+        with contextlib.suppress(PyMongoError):
+            await self.depth()
 
     async def drain(self) -> int:
         """Publish everything there is; the number of events published."""
@@ -105,9 +114,11 @@ class Relay:
         while True:
             try:
                 await self.drain()
+                self._depth.set(0)
                 wait = SWEEP_SECONDS
             except (CallboardError, PyMongoError) as error:
                 self._log.warning("outbox_waits", error=str(error))
+                await self._measure()
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
             except Exception:  # noqa: BLE001 - the edge: a silent end would lose events
                 self._log.exception("outbox_failed")

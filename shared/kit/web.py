@@ -31,6 +31,8 @@ BODY_LIMIT = 10 * 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 3.0
 CORRELATION = re.compile(r"[\w.:-]{1,80}")
+#: On an answer 503: nothing of the request was begun, it may be asked elsewhere.
+UNTOUCHED = "callboard-untouched"
 STATUS_NAMES = {405: "MethodNotAllowedError", 413: "PayloadTooLargeError"}
 
 

@@ -3,78 +3,43 @@
 At least once: the effect first, then the offset. A message that cannot be handled goes
 to `<topic>.dead` with the reason, and its partition goes on; while something needed is
 away (Unavailable) the worker waits and tries again, for nothing is wrong with a message
-then.
+then. Partitions are handed over between batches: what a member has begun it finishes
+and saves first, what it has not begun it leaves to the next one.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-import faust
-import yarl
-from faust.contrib.asgi import bind_to_running_loop
-from faust.transport.drivers import aiokafka as driver
+from aiokafka.errors import KafkaError
 
-from shared.contracts.envelope import Envelope, to_bytes
-from shared.contracts.errors import CallboardError, Invalid, Unavailable
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
-from shared.kit import logs
-from shared.kit.bus import FETCH_WAIT_MS, Bus
+from shared.kit import broker, group, logs, measures
+from shared.kit.bus import Bus, KafkaBus
+from shared.kit.letters import Letter
+from shared.kit.servers import Server
 
 Handler = Callable[[Sequence[Envelope]], Awaitable[None]]
+#: A message's key and value.
+Item = tuple[str, bytes]
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
-KEPT_BYTES = 64 * 1024
-#: How long a group waits for a member that was killed: Kafka's own least. Faust's 60 s
-#: would be what every restarted process waits for its work.
-SESSION_SECONDS = 6.0
-HEARTBEAT_SECONDS = 1.0
+SAVE_EVERY_SECONDS = 0.5
+LAG_EVERY_SECONDS = 2.0
+#: Longer than a group waits for its slowest member.
+JOIN_SECONDS = 40.0
+#: The longest that a hand-over waits for a handler; the group waits longer than this.
+FINISH_SECONDS = 20.0
+#: The same when this process is told to stop, which should not take long.
 LEAVE_SECONDS = 2.0
 
 
-class _PromptThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer with a short fetch: its 1.5 s would be every event's delay."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust offers no setting; aiokafka reads this when the consumer starts.
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001
-        return consumer
-
-
-class _PromptConsumer(driver.Consumer):
-    def _new_consumer_thread(self) -> Any:
-        return _PromptThread(self, loop=self.loop, beacon=self.beacon)
-
-
-class _PromptTransport(driver.Transport):
-    Consumer = _PromptConsumer
-
-
-class _App(faust.App):
-    """Faust without its folder: no table is kept, and state lies elsewhere."""
-
-    def _create_directories(self) -> None:
-        """Make nothing in the folder where the process happens to run."""
-
-
-@contextlib.asynccontextmanager
-async def _running(app: Any) -> AsyncIterator[None]:
-    """A started Faust app, stopped in any case: also when starting was cancelled.
-
-    Faust's own helper does not stop an app whose start did not end, and its consumer's
-    thread then keeps the process alive.
-    """
-    bind_to_running_loop(app)
-    app.finalize()
-    try:
-        await app.start()
-        yield
-    finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await app.stop()
+class _CalledBack(Exception):
+    """The partitions are wanted elsewhere: stop waiting, somebody else will try."""
 
 
 class SharedWork:
@@ -88,7 +53,7 @@ class SharedWork:
     def __init__(
         self,
         name: str,
-        bootstrap: str,
+        server: Server | str,
         handlers: Mapping[str, Handler],
         bus: Bus,
         *,
@@ -97,7 +62,7 @@ class SharedWork:
         tries: int = 5,
     ) -> None:
         self._name = name
-        self._bootstrap = bootstrap
+        self._server = Server.of(server)
         self._handlers = dict(handlers)
         self._bus = bus
         self._batch = batch
@@ -106,6 +71,7 @@ class SharedWork:
         self._task: asyncio.Task[None] | None = None
         self._log = logs.get_logger(name)
         self._leaving = asyncio.Event()
+        self._held = _Held()
         #: Set once the group is joined.
         self.joined = asyncio.Event()
 
@@ -120,96 +86,188 @@ class SharedWork:
         if self.joined.is_set():
             # Told to leave, a member hands its partitions over at once; cancelled, it
             # would keep the group waiting for its session to end.
-            await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
+            await asyncio.wait({self._task}, timeout=2 * LEAVE_SECONDS)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def check(self) -> None:
-        """Raise Unavailable unless the worker is in its group."""
+        """Raise Unavailable unless the worker is in its group, on topics that fit."""
         if not self.joined.is_set():
             raise Unavailable(f"The workers of {self._name} have not joined yet")
+        if isinstance(self._bus, KafkaBus):
+            await self._bus.check()
 
     async def _run(self) -> None:
         wait = FIRST_WAIT_SECONDS
-        while not self._leaving.is_set():
+        while True:
             try:
-                async with _running(self._app()):
-                    self.joined.set()
-                    await self._leaving.wait()
+                await self._take_part()
             except asyncio.CancelledError:
-                raise
+                if broker.told_to_end():
+                    raise
+                self._log.warning("workers_lost", group=self._name, error="cancelled")
             except Exception as error:  # noqa: BLE001 - Faust fails in many ways
                 self._log.warning("workers_lost", group=self._name, error=str(error))
+            if self.joined.is_set():
+                wait = FIRST_WAIT_SECONDS
             self.joined.clear()
+            if self._leaving.is_set():
+                return
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
-    def _app(self) -> Any:
-        url = yarl.URL(f"aiokafka://{self._bootstrap}")
-        app = _App(
-            self._name,
-            broker=str(url),
-            loop=asyncio.get_running_loop(),
-            store="memory://",
-            key_serializer="raw",
-            value_serializer="raw",
-            web_enabled=False,
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            stream_wait_empty=False,
-            broker_commit_every=1000,
-            broker_commit_interval=0.5,
-            broker_session_timeout=SESSION_SECONDS,
-            broker_rebalance_timeout=SESSION_SECONDS,
-            broker_heartbeat_interval=HEARTBEAT_SECONDS,
-            consumer_auto_offset_reset="earliest",
-        )
-        app.transport = _PromptTransport([url], app, loop=asyncio.get_running_loop())
+    async def _take_part(self) -> None:
+        able = await broker.abilities(self._server)
+        app = group.make_app(self._name, self._server, able, self)
         for topic, handler in self._handlers.items():
             self._agent(app, topic, handler)
-        return app
+        async with group.stopped(app):
+            working = asyncio.create_task(self._work(app), name=f"work-{self._name}")
+            keeping = asyncio.create_task(self._keep(app), name=f"keep-{self._name}")
+            both = (working, keeping)
+            try:
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                if self._leaving.is_set():
+                    await self._give_back(app.consumer, LEAVE_SECONDS)
+                    return
+                # What ended first says why; then everything begins anew.
+                for task in both:
+                    if task.done():
+                        task.result()
+            finally:
+                for task in both:
+                    task.cancel()
+                await asyncio.gather(*both, return_exceptions=True)
+
+    async def _work(self, app: Any) -> None:
+        await app.start()
+        # Ends, or raises, when Faust does.
+        await app.wait(self._leaving)
 
     def _agent(self, app: Any, topic: str, handler: Handler) -> None:
         source = app.topic(topic, key_serializer="raw", value_serializer="raw")
 
         async def take(stream: Any) -> None:
-            async for values in stream.take(self._batch, within=self._within):
-                await self.handle(topic, handler, values)
+            async for events in stream.take_events(self._batch, within=self._within):
+                await self._take(app, topic, handler, events)
 
         app.agent(source, name=f"{self._name}-{topic}")(take)
+
+    async def _take(
+        self, app: Any, topic: str, handler: Handler, events: Sequence[Any]
+    ) -> None:
+        for event in events:
+            # Faust must never count it as done: it does so whatever became of it.
+            event.message.incref()
+        generation = app.consumer_generation_id
+        held = [
+            event
+            for event in events
+            if event.message.generation_id == generation
+            and self._held.is_new(event.message.tp, event.message.offset)
+        ]
+        if not held or self._held.called_back.is_set():
+            # Partitions that are somebody else's by now, or will be.
+            return
+        items = [((e.key or b"").decode("utf-8", "replace"), e.value) for e in held]
+        with self._held.busy(), contextlib.suppress(_CalledBack):
+            await self._handle(topic, handler, items)
+            if app.consumer_generation_id == generation:
+                for event in held:
+                    self._held.handled(event.message.tp, event.message.offset)
+
+    async def _keep(self, app: Any) -> None:
+        """Save what is handled, measure what is not, and notice what befell the group.
+
+        Raises:
+            KafkaError: if the group does not work any more.
+            Unavailable: if it is not joined in time.
+        """
+        looked, began = 0.0, time.monotonic()
+        while True:
+            await asyncio.sleep(SAVE_EVERY_SECONDS)
+            app.consumer.check()
+            if not self.joined.is_set() and time.monotonic() - began > JOIN_SECONDS:
+                raise Unavailable(f"not joined within {JOIN_SECONDS:.0f} s")
+            if not self.joined.is_set():
+                continue
+            await self._save(app.consumer)
+            if time.monotonic() - looked > LAG_EVERY_SECONDS:
+                looked = time.monotonic()
+                with contextlib.suppress(KafkaError, KeyError):
+                    behind = await app.consumer.behind(self._held.following)
+                    for topic in self._handlers:
+                        lag = measures.LAG.labels(self._name, topic)
+                        lag.set(behind.get(topic, 0))
+
+    async def _save(self, consumer: group.Consumer) -> None:
+        fresh = self._held.unsaved()
+        if fresh and await consumer.save(fresh):
+            self._held.saved.update(fresh)
+
+    async def called_back(self, consumer: group.Consumer) -> None:
+        """The group shares its partitions out anew: finish and save."""
+        await self._give_back(consumer, FINISH_SECONDS)
+
+    async def _give_back(self, consumer: group.Consumer, seconds: float) -> None:
+        self._held.called_back.set()
+        self._held.since = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._held.idle.wait()
+        except TimeoutError:
+            self._log.warning("handed_over_unfinished", group=self._name)
+        await self._save(consumer)
+
+    def shared_out(self, partitions: Iterable[Any]) -> None:
+        """Partitions are held: nothing of them is handled yet."""
+        if self._held.called_back.is_set():
+            took = time.monotonic() - self._held.since
+            measures.HAND_OVER_SECONDS.labels(self._name).observe(took)
+        self._held.begin()
+        self.joined.set()
+        self._log.info("partitions_held", group=self._name, count=len(set(partitions)))
 
     async def handle(
         self, topic: str, handler: Handler, values: Sequence[bytes]
     ) -> None:
         """Handle raw messages: all at once, and one by one if that fails."""
-        good: list[tuple[bytes, Envelope]] = []
-        for value in values:
+        await self._handle(topic, handler, [("", value) for value in values])
+
+    async def _handle(
+        self, topic: str, handler: Handler, items: Sequence[Item]
+    ) -> None:
+        good: list[tuple[Item, Envelope]] = []
+        for item in items:
             try:
-                good.append((value, Envelope.parse(value or b"")))
+                good.append((item, Envelope.parse(item[1] or b"")))
             except Invalid as error:
-                await self._bury(topic, value or b"", error, 1)
+                await self._bury(topic, item, error, 1)
         if not good:
             return
         try:
             await self._try(handler, [envelope for _, envelope in good])
+        except _CalledBack:
+            raise
         except Exception:  # noqa: BLE001 - the edge: one of them is poison, find it
-            for value, envelope in good:
-                await self._alone(topic, handler, value, envelope)
+            for item, envelope in good:
+                await self._alone(topic, handler, item, envelope)
 
     async def _alone(
-        self, topic: str, handler: Handler, value: bytes, envelope: Envelope
+        self, topic: str, handler: Handler, item: Item, envelope: Envelope
     ) -> None:
         wait = FIRST_WAIT_SECONDS
         for tried in range(1, self._tries + 1):
             try:
                 await self._try(handler, [envelope])
+            except _CalledBack:
+                raise
             except Exception as error:  # noqa: BLE001 - the edge, see above
                 # Input that breaks a rule will break it the next time too.
                 if isinstance(error, Invalid) or tried == self._tries:
-                    await self._bury(topic, value, error, tried)
+                    await self._bury(topic, item, error, tried)
                     return
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                wait = await self._pause(wait)
             else:
                 return
 
@@ -221,28 +279,80 @@ class SharedWork:
                     await handler(batch)
             except Unavailable as error:
                 self._log.warning("work_waits", group=self._name, error=str(error))
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                wait = await self._pause(wait)
             else:
                 return
 
-    async def _bury(
-        self, topic: str, value: bytes, error: Exception, tried: int
-    ) -> None:
-        name = error.name if isinstance(error, CallboardError) else type(error).__name__
-        letter = {
-            "topic": topic,
-            "consumer": self._name,
-            "error": {"name": name, "message": str(error)[:1000]},
-            "tried": tried,
-            "size": len(value),
-            "value": value[:KEPT_BYTES].decode("utf-8", "replace"),
-        }
-        self._log.error("dead_letter", topic=topic, error=name, reason=str(error)[:300])
+    async def _pause(self, seconds: float) -> float:
+        """Wait before the next try; how long to wait the next time.
+
+        Raises:
+            _CalledBack: if the partitions are called back meanwhile.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._held.called_back.wait()
+        if self._held.called_back.is_set():
+            raise _CalledBack
+        return min(seconds * 2, LONGEST_WAIT_SECONDS)
+
+    async def _bury(self, topic: str, item: Item, error: Exception, tried: int) -> None:
+        key, value = item
+        letter = Letter.of(topic, key, self._name, value or b"", error, tried)
+        reason = letter.message[:300]
+        self._log.error("dead_letter", topic=topic, error=letter.error, reason=reason)
+        measures.DEAD_LETTERS.labels(self._name, topic).inc()
         wait = FIRST_WAIT_SECONDS
         while True:
             with contextlib.suppress(Unavailable):
-                await self._bus.publish(dead(topic), self._name, to_bytes(letter))
+                await self._bus.publish(dead(topic), key, letter.to_bytes())
                 return
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            wait = await self._pause(wait)
+
+
+class _Held:
+    """How far the partitions held now are handled, and whether they are wanted back."""
+
+    def __init__(self) -> None:
+        self.called_back = asyncio.Event()
+        self.since = 0.0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._busy = 0
+        #: What is read next of each partition of which something was handled.
+        self.following: dict[Any, int] = {}
+        self.saved: dict[Any, int] = {}
+
+    def begin(self) -> None:
+        """Partitions were shared out: what was done in others is of no account."""
+        self.following.clear()
+        self.saved.clear()
+        self.called_back.clear()
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a batch is being handled; several topics may be at once."""
+        self._busy += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self.idle.set()
+
+    def is_new(self, partition: Any, offset: int) -> bool:
+        """Whether it is not handled yet: Faust goes back to what was saved last."""
+        return offset >= self.following.get(partition, 0)
+
+    def handled(self, partition: Any, offset: int) -> None:
+        """The message there took effect, and with it all before it."""
+        self.following[partition] = offset + 1
+
+    def unsaved(self) -> dict[Any, int]:
+        """What the group has not been told yet."""
+        return {
+            partition: following
+            for partition, following in self.following.items()
+            if self.saved.get(partition) != following
+        }

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from prometheus_client import REGISTRY
+
 from shared.contracts.catalog import Cause, EntityCreated
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
 from shared.kit.bus import KafkaBus, LiveReader, MemoryBus, Record
+from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
 from tests.waiting import until
 
@@ -82,3 +85,117 @@ async def test_work_waits_while_something_it_needs_is_away() -> None:
     await work.handle("t", handle, [event("web").to_bytes()])
     assert len(tries) == 3
     assert bus.sent == []
+
+
+async def test_what_was_begun_and_not_done_is_done_by_the_next(kafka: str) -> None:
+    """A handler that is cut off leaves its message to whoever comes next."""
+    topic, began, seen = "work-cut-off", asyncio.Event(), list[str]()
+
+    async def never(batch: Sequence[Envelope]) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        seen.extend(envelope.subject for envelope in batch)
+
+    async with KafkaBus(kafka) as bus:
+        await bus.publish(topic, "k", event("web").to_bytes())
+        async with SharedWork("cut-off", kafka, {topic: never}, bus):
+            await asyncio.wait_for(began.wait(), 20)
+        async with SharedWork("cut-off", kafka, {topic: handle}, bus):
+            await until(lambda: seen == ["component:default/web"], 20)
+
+
+async def test_what_waits_is_left_at_once_to_the_next(kafka: str) -> None:
+    """A worker that waits for something that is away leaves without delay."""
+    topic, began, seen = "work-waiting", asyncio.Event(), list[str]()
+
+    async def away(batch: Sequence[Envelope]) -> None:
+        began.set()
+        raise Unavailable("the store is away")
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        seen.extend(envelope.subject for envelope in batch)
+
+    async with KafkaBus(kafka) as bus:
+        await bus.publish(topic, "k", event("web").to_bytes())
+        async with SharedWork("waiting", kafka, {topic: away}, bus):
+            await asyncio.wait_for(began.wait(), 20)
+        assert bus_is_quiet(topic)
+        async with SharedWork("waiting", kafka, {topic: handle}, bus):
+            await until(lambda: seen == ["component:default/web"], 20)
+
+
+def bus_is_quiet(topic: str) -> bool:
+    """Whether nothing of a topic was put aside."""
+    return not figure("callboard_dead_letters_total", topic=topic)
+
+
+def figure(name: str, **labels: str) -> float | None:
+    """What a metric with these labels says, whatever its others."""
+    for metric in REGISTRY.collect():
+        for sample in metric.samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                return sample.value
+    return None
+
+
+async def test_what_is_done_once_is_not_done_again_after_a_restart(kafka: str) -> None:
+    """A worker that leaves has saved what it did; the next one begins behind it."""
+    topic, seen = "work-restarted", list[str]()
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        seen.extend(envelope.subject for envelope in batch)
+
+    async with KafkaBus(kafka) as bus:
+        for number in range(3):
+            async with SharedWork("restarted", kafka, {topic: handle}, bus):
+                await bus.publish(topic, "k", event(f"e{number}").to_bytes())
+                await until(lambda n=number: f"component:default/e{n}" in seen, 20)
+    assert seen == [f"component:default/e{number}" for number in range(3)]
+
+
+async def test_the_lag_is_measured(kafka: str) -> None:
+    """Messages not handled yet are counted, also while a handler is stuck."""
+    topic, going = "work-lag", asyncio.Event()
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        await going.wait()
+
+    def lag() -> float | None:
+        return figure("callboard_consumer_lag", group="lagging", topic=topic)
+
+    async with KafkaBus(kafka) as bus:
+        await bus.publish_many(
+            [(topic, f"k{n}", event(f"e{n}").to_bytes()) for n in range(30)]
+        )
+        async with SharedWork("lagging", kafka, {topic: handle}, bus):
+            await until(lambda: lag() == 30, 20)
+            going.set()
+            await until(lambda: lag() == 0, 20)
+
+
+async def test_dead_letters_are_counted() -> None:
+    """Each message that is put aside counts for its group and topic."""
+    work = SharedWork("counted", "nowhere:1", {}, MemoryBus())
+    await work.handle("counted", _refuse, [b"{not json", event("web").to_bytes()])
+    assert figure("callboard_dead_letters_total", group="counted") == 2
+
+
+async def _refuse(batch: Sequence[Envelope]) -> None:
+    raise Invalid("never")
+
+
+async def test_work_is_shared_over_tls(secured_kafka: Server) -> None:
+    """Workers show their user and password, as everybody does."""
+    topic, seen = "work-secured", list[str]()
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        seen.extend(envelope.subject for envelope in batch)
+
+    async with (
+        KafkaBus(secured_kafka) as bus,
+        SharedWork("secured", secured_kafka, {topic: handle}, bus),
+    ):
+        await bus.publish(topic, "k", event("web").to_bytes())
+        await until(lambda: seen == ["component:default/web"], 30)

@@ -1,0 +1,206 @@
+"""`callboard backup` and `callboard restore`: the documents and the docs sites.
+
+A backup may be made while the portal runs. It holds what cannot be made again; search,
+read models and Git mirrors are rebuilt from it, and so are the topics: after a restore
+on servers whose event log or index is older or newer than the backup, run `callboard
+rebuild search`. The keys below DIR/keys and the configuration are not in it: keep
+CALLBOARD_SERVICE_SECRET, without which secrets of template runs cannot be opened.
+
+Who runs MongoDB with tools of its own takes `mongodump --gzip --db callboard_…` of the
+four databases (catalog, scaffolder, techdocs, gateway) with the services stopped, or
+with `--oplog` on a replica set, or volume snapshots; `mongorestore --gzip` reads the
+`.bson.gz` files made here, too.
+"""
+
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from deploy.cli import dumps
+from deploy.embedded import backing, engines
+from deploy.embedded.rundata import RunData
+from shared.contracts.errors import CallboardError
+from shared.kit import mongo
+from shared.kit.servers import Server
+
+out = Console()
+err = Console(stderr=True)
+SITES = "sites.tar.gz"
+DEFAULT_DATA = Path(".callboard")
+Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.")]
+
+
+class Refused(RuntimeError):
+    """It was not begun; the message says why and what to do."""
+
+
+class StoreSettings(BaseSettings):
+    """The document store, as the services are told of it."""
+
+    model_config = SettingsConfigDict(env_prefix="CALLBOARD_", extra="ignore")
+
+    mongodb: str | None = None
+    mongodb_user: str | None = None
+    mongodb_password: SecretStr | None = None
+    mongodb_ca: Path | None = None
+
+    @property
+    def server(self) -> Server | None:
+        """None: none is named."""
+        if self.mongodb is None:
+            return None
+        password = self.mongodb_password
+        given = password.get_secret_value() if password else None
+        return Server(self.mongodb, self.mongodb_user, given, self.mongodb_ca)
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Save all documents and docs sites to a folder; the portal may run."""
+    with _told(), _store(RunData(data.resolve())) as client, _bar() as progress:
+        if folder.exists() and any(folder.iterdir()):
+            raise Refused(f"{folder} is not empty; choose another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        done = dumps.dump(client, folder, progress)
+        if not done:
+            raise Refused("There is nothing to save: no database of a service is there")
+        # After the documents: a site that they show must be among the saved ones.
+        sites = _pack(data.resolve() / "sites", folder / SITES)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        dumps.write_manifest(folder, done, {"made_at": now, "sites": sites})
+    count = sum(found.documents for found in done)
+    out.print(f"Saved {count} documents of {len(done)} collections to {folder}")
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What `callboard backup` wrote.")],
+    data: Data = DEFAULT_DATA,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace what is there.")
+    ] = False,
+) -> None:
+    """Put a backup back; the services must not run. Refuses where documents are."""
+    found = RunData(data.resolve())
+    with _told():
+        dumped, manifest = dumps.read_manifest(folder)
+        if found.running() is not None:
+            raise Refused(f"A portal runs in {data}; stop it first: callboard down")
+        found.prepare()
+        with _store(found) as client, _bar() as progress:
+            sites = found.root / "sites"
+            there = dumps.held(client)
+            there += [str(sites)] if sites.is_dir() and any(sites.iterdir()) else []
+            if there and not force:
+                raise Refused(
+                    f"Documents are there ({', '.join(there[:3])} …); "
+                    "--force replaces all of them"
+                )
+            if manifest.get("sites"):
+                # Sites that nothing points to do no harm; the other way round they do.
+                _unpack(folder / SITES, sites)
+            dumps.restore(client, folder, dumped, progress)
+    count = sum(one.documents for one in dumped)
+    out.print(f"Restored {count} documents of {manifest['made_at']}, checksums equal")
+
+
+def _pack(sites: Path, target: Path) -> str | None:
+    """The published sites in one file; its checksum, None where there are none."""
+    objects = sites / "objects"
+    if not objects.is_dir():
+        return None
+    with tarfile.open(target, "w:gz", compresslevel=3) as archive:
+        for found in sorted(objects.iterdir()):
+            archive.add(found, f"objects/{found.name}")
+    return dumps.sha256(target)
+
+
+def _unpack(source: Path, sites: Path) -> None:
+    new = sites.with_name("sites.new")
+    shutil.rmtree(new, ignore_errors=True)
+    with tarfile.open(source, "r:gz") as archive:
+        archive.extractall(new, filter="data")
+    if sites.exists():
+        shutil.rmtree(sites)
+    new.rename(sites)
+
+
+@contextmanager
+def _store(data: RunData) -> Iterator[MongoClient[Any]]:
+    """The store that is named, else that of the running portal, else of the folder.
+
+    The last is started for as long as this takes.
+    """
+    engine = None
+    server = StoreSettings().server
+    running = data.running()
+    if server is None and running is not None:
+        server = Server(str(running["addresses"]["documents"]))
+    if server is None:
+        form = backing.form_of(data) or backing.EMBEDDED
+        data.logs.mkdir(parents=True, exist_ok=True)
+        engine = backing.Backing.of(data, form, os.environ).start("documents")
+        server = engine.server
+    try:
+        client: MongoClient[Any] = mongo.connect(server).delegate
+        try:
+            yield client
+        finally:
+            client.close()
+    finally:
+        if engine is not None:
+            engine.stop()
+
+
+@contextmanager
+def _bar() -> Iterator[dumps.Progress]:
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=err,
+        transient=True,
+    )
+    with bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name)
+            bar.update(tasks[name], completed=done, total=total)
+
+        yield progress
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong, in words, and exit code 1."""
+    try:
+        yield
+    except (Refused, dumps.BadBackup, engines.EngineFailed, CallboardError) as error:
+        err.print(f"[red]{error}[/]", soft_wrap=True)
+    except backing.WrongEngines as error:
+        err.print(f"[red]{error}[/]", soft_wrap=True)
+    except OSError as error:
+        err.print(f"[red]{error.filename}: {error.strerror}[/]", soft_wrap=True)
+    except PyMongoError as error:
+        # The driver's text may be pages long; its first words say it.
+        err.print(f"[red]The document store: {str(error)[:200]}[/]", soft_wrap=True)
+    else:
+        return
+    raise typer.Exit(1)

@@ -1,0 +1,143 @@
+"""`callboard topics` and `callboard replay`: the event log as an operator handles it.
+
+The event log is the one that `CALLBOARD_KAFKA` names (with `_USER`, `_PASSWORD`, `_CA`,
+`_TLS`), else the one of the portal that runs in the data folder.
+"""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from deploy.embedded.rundata import RunData
+from shared.contracts import topics as names
+from shared.contracts.errors import CallboardError
+from shared.kit import replay as letters
+from shared.kit import topics as declared
+from shared.kit.bus import KafkaBus
+from shared.kit.letters import Letter
+from shared.kit.servers import Server
+
+T = TypeVar("T")
+out = Console()
+err = Console(stderr=True)
+DEFAULT_DATA = Path(".callboard")
+Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+class LogSettings(BaseSettings):
+    """The event log, as the services are told of it."""
+
+    model_config = SettingsConfigDict(env_prefix="CALLBOARD_", extra="ignore")
+
+    kafka: str | None = None
+    kafka_user: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca: Path | None = None
+    kafka_tls: bool = False
+
+    @property
+    def server(self) -> Server | None:
+        """None: none is named."""
+        if self.kafka is None:
+            return None
+        given = self.kafka_password
+        password = given.get_secret_value() if given else None
+        return Server(
+            self.kafka, self.kafka_user, password, self.kafka_ca, self.kafka_tls
+        )
+
+
+def topics(
+    data: Data = DEFAULT_DATA,
+    check: Annotated[
+        bool, typer.Option("--check", help="Make nothing; a missing topic is wrong.")
+    ] = False,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Partitions of each, at least.")
+    ] = None,
+    replication: Annotated[
+        int | None, typer.Option(min=1, help="Copies of each message, at least.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the event log's topics, and check them; exit code 1 if one does not fit."""
+    wanted = declared.declared(partitions=partitions, replication=replication)
+    report = _run(declared.look(_server(data), wanted, make=not check))
+    if as_json:
+        typer.echo(json.dumps(report.as_json()))
+    elif not report.declares:
+        out.print("This event log makes topics by itself: nothing to declare.")
+    else:
+        for name in report.made:
+            out.print(f"[green]made[/] {name}")
+        for name in report.fitting:
+            out.print(f"[green]ok[/] {name}")
+        for wrong in report.wrong:
+            out.print(f"[red]wrong[/] {wrong}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1 if report.wrong else 0)
+
+
+def replay(
+    topic: Annotated[str, typer.Argument(help="The topic that they were meant for.")],
+    data: Data = DEFAULT_DATA,
+    id: Annotated[  # noqa: A002
+        list[str] | None, typer.Option("--id", help="Only this one; may be repeated.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show them, put none back.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put dead letters back into their topic, each of them once."""
+    if topic not in names.TOPICS:
+        err.print(f"[red]TOPIC: {topic!r} is none of {', '.join(names.TOPICS)}[/]")
+        raise typer.Exit(2)
+    server = _server(data)
+
+    async def put_back() -> list[Letter]:
+        found = letters.chosen(await letters.waiting(server, topic), id or [])
+        if not dry_run:
+            async with KafkaBus(server) as bus:
+                await letters.replay(bus, found)
+        return found
+
+    found = _run(put_back())
+    if as_json:
+        told = [json.loads(letter.to_bytes()) for letter in found]
+        typer.echo(json.dumps({"putBack": not dry_run, "letters": told}))
+        return
+    table = Table("id", "key", "consumer", "why")
+    for letter in found:
+        why = f"{letter.error}: {letter.message}"
+        table.add_row(letter.id, letter.key, letter.consumer, why)
+    out.print(table)
+    said = "would be put back" if dry_run else "put back"
+    out.print(f"{len(found)} {said} into {topic}.")
+
+
+def _server(data: Path) -> Server:
+    named = LogSettings().server
+    if named is not None:
+        return named
+    running = RunData(data.resolve()).running()
+    if running is None:
+        err.print(f"[red]CALLBOARD_KAFKA is not set, and nothing runs in {data}.[/]")
+        raise typer.Exit(3)
+    return Server(str(running["addresses"]["broker"]))
+
+
+def _run(doing: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(doing)
+    except CallboardError as error:
+        err.print(f"[red]{error.message}[/]", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error

@@ -1,0 +1,56 @@
+"""The addresses of one service's replicas: whom to ask first, who was away just now.
+
+A caller keeps to one replica (rendezvous hashing over its name), so that it reads what
+it wrote; when that one is away its callers are shared out among the others.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from zlib import crc32
+
+from shared.contracts.errors import Invalid
+
+#: So long nobody is asked first who did not answer.
+AWAY_SECONDS = 1.0
+CALLERS = 4096
+
+
+class Replicas:
+    """One or more addresses, given with commas between them."""
+
+    def __init__(
+        self,
+        addresses: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises Invalid if there is no address at all."""
+        found = [item.strip().rstrip("/") for item in addresses.split(",")]
+        self.addresses = tuple(dict.fromkeys(item for item in found if item))
+        if not self.addresses:
+            raise Invalid("a service's URL: must be an address, or several with commas")
+        self._clock = clock
+        self._away: dict[str, float] = {}
+        self._ranked = lru_cache(CALLERS)(self._rank)
+
+    def order(self, caller: str) -> Sequence[str]:
+        """The addresses in the order in which this caller should try them."""
+        if len(self.addresses) == 1:
+            return self.addresses
+        ranked = self._ranked(caller)
+        if not self._away:
+            return ranked
+        now = self._clock()
+        self._away = {url: until for url, until in self._away.items() if until > now}
+        return sorted(ranked, key=self._away.__contains__)
+
+    def away(self, address: str) -> None:
+        """It did not answer: others are asked first for a moment."""
+        self._away[address] = self._clock() + AWAY_SECONDS
+
+    def _rank(self, caller: str) -> tuple[str, ...]:
+        def weight(address: str) -> int:
+            return crc32(f"{caller}\n{address}".encode())
+
+        return tuple(sorted(self.addresses, key=weight))

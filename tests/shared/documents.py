@@ -1,0 +1,37 @@
+"""Document stores of a test's own, which it may kill and freeze."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.embedded import engines
+from deploy.engines import documents
+from tests.conftest import SERVERS
+
+
+def start(folder: Path, port: int | None = None) -> engines.Engine:
+    """Start one over the data in a folder, of the kind that this run is about."""
+    starting = documents.start if SERVERS else engines.start_documents
+    return starting(folder / "store", folder / "store.log", port=port)
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[engines.Engine]:
+    """One for the length of a test."""
+    engine = start(folder)
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+@contextmanager
+def frozen(engine: engines.Engine) -> Iterator[None]:
+    """Let one stand still for a while."""
+    os.kill(engine.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(engine.process.pid, signal.SIGCONT)

@@ -1,0 +1,212 @@
+"""The event log itself: what is said is read by everybody, through whatever happens."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka.structs import TopicPartition
+
+from shared.contracts.errors import Unavailable
+from shared.kit import broker, topics
+from shared.kit.bus import KafkaBus, LiveReader, Record
+from shared.kit.servers import Server
+from tests.waiting import until
+
+
+class Heard:
+    """Keeps the keys of what was read, in order, and counts gaps."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.gaps = 0
+        self.going = asyncio.Event()
+        self.going.set()
+
+    async def batch(self, records: Sequence[Record]) -> None:
+        await self.going.wait()
+        self.keys.extend(record.key for record in records)
+
+    async def gap(self) -> None:
+        self.gaps += 1
+
+
+@asynccontextmanager
+async def admin(address: str) -> AsyncIterator[Any]:
+    client = AIOKafkaAdminClient(bootstrap_servers=address)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def new_topic() -> str:
+    return f"bus-{time.time_ns()}"
+
+
+async def test_what_is_said_is_read_in_order(kafka: str) -> None:
+    """A reader that is reading gets every later message, in order within a key."""
+    topic, heard = new_topic(), Heard()
+    async with (
+        KafkaBus(kafka) as bus,
+        LiveReader(kafka, [topic], heard.batch) as reader,
+    ):
+        await bus.publish(topic, "before", b"{}")
+        await asyncio.wait_for(reader.reading.wait(), 20)
+        await reader.check()
+        messages = [(topic, f"k{n % 7}", str(n).encode()) for n in range(300)]
+        await bus.publish_many(messages)
+        await until(lambda: len(heard.keys) >= 300)
+    assert "before" not in heard.keys
+    assert len(heard.keys) == 300
+
+
+async def test_a_reader_may_begin_at_the_start(kafka: str) -> None:
+    """From the start, what was said earlier is read too."""
+    topic, heard = new_topic(), Heard()
+    async with KafkaBus(kafka) as bus:
+        await bus.publish_many([(topic, str(n), b"{}") for n in range(50)])
+        async with LiveReader(kafka, [topic], heard.batch, from_start=True):
+            await until(lambda: len(heard.keys) == 50)
+
+
+async def test_a_handler_that_fails_ends_nothing(kafka: str) -> None:
+    """A batch that cannot be shown is logged; what comes later is read."""
+    topic, heard = new_topic(), Heard()
+
+    async def batch(records: Sequence[Record]) -> None:
+        if any(record.key == "bad" for record in records):
+            raise ValueError("cannot be shown")
+        await heard.batch(records)
+
+    async with KafkaBus(kafka) as bus, LiveReader(kafka, [topic], batch) as reader:
+        await bus.publish(topic, "before", b"{}")
+        await asyncio.wait_for(reader.reading.wait(), 20)
+        await bus.publish(topic, "bad", b"{}")
+        await bus.publish(topic, "good", b"{}")
+        await bus.publish(topic, "later", b"{}")
+        await until(lambda: "later" in heard.keys)
+
+
+async def test_no_message_is_lost_when_the_taker_was_away(kafka: str) -> None:
+    """What could not be taken, as something was away, is handed over again."""
+    topic, heard, away = new_topic(), Heard(), [True]
+
+    async def batch(records: Sequence[Record]) -> None:
+        if away and any(record.key == "one" for record in records):
+            away.clear()
+            raise Unavailable("the store is away")
+        await heard.batch(records)
+
+    async with KafkaBus(kafka) as bus, LiveReader(kafka, [topic], batch) as reader:
+        await bus.publish(topic, "before", b"{}")
+        await asyncio.wait_for(reader.reading.wait(), 20)
+        await bus.publish(topic, "one", b"{}")
+        await until(lambda: "one" in heard.keys)
+
+
+async def test_a_large_event_is_taken(kafka: str) -> None:
+    """What fits into a document fits into the event log."""
+    topic = new_topic()
+    if (await broker.abilities(Server(kafka))).declares:
+        await topics.ensure(Server(kafka), [topics.Topic(topic)])
+    sizes: list[int] = []
+
+    async def batch(records: Sequence[Record]) -> None:
+        sizes.extend(len(record.value) for record in records)
+
+    async with KafkaBus(kafka) as bus, LiveReader(kafka, [topic], batch) as reader:
+        await bus.publish(topic, "before", b"{}")
+        await asyncio.wait_for(reader.reading.wait(), 20)
+        await bus.publish(topic, "large", bytes(10 * 1024 * 1024))
+        await until(lambda: 10 * 1024 * 1024 in sizes)
+
+
+async def test_partitions_may_be_added(servers: None, kafka: str) -> None:
+    """A reader takes partitions in that are added later, from their start."""
+    topic, heard = new_topic(), Heard()
+    await topics.ensure(Server(kafka), [topics.Topic(topic, partitions=1)])
+    async with (
+        KafkaBus(kafka) as bus,
+        LiveReader(kafka, [topic], heard.batch, on_gap=heard.gap) as reader,
+    ):
+        await asyncio.wait_for(reader.reading.wait(), 20)
+        await bus.publish_many([(topic, f"a{n}", b"{}") for n in range(20)])
+        async with admin(kafka) as client:
+            await client.create_partitions({topic: NewPartitions(6)})
+        async with KafkaBus(kafka) as other:
+            await other.publish_many([(topic, f"b{n}", b"{}") for n in range(60)])
+        await until(lambda: len(heard.keys) >= 80, 20)
+    assert sorted(heard.keys) == sorted([f"a{n}" for n in range(20)] + B_KEYS)
+    assert heard.gaps == 1
+
+
+B_KEYS = [f"b{n}" for n in range(60)]
+
+
+async def test_what_the_log_has_dropped_is_told(servers: None, kafka: str) -> None:
+    """A reader whose place is gone says so, and goes on with what there is."""
+    topic, heard = new_topic(), Heard()
+    await topics.ensure(Server(kafka), [topics.Topic(topic, partitions=1)])
+    async with (
+        KafkaBus(kafka) as bus,
+        LiveReader(kafka, [topic], heard.batch, on_gap=heard.gap) as reader,
+    ):
+        await asyncio.wait_for(reader.reading.wait(), 20)
+        heard.going.clear()
+        # More than a reader fetches ahead.
+        for n in range(12):
+            await bus.publish(topic, f"old{n}", bytes(900_000))
+        async with admin(kafka) as client:
+            all_of_it = {TopicPartition(topic, 0): RecordsToDelete(12)}
+            await client.delete_records(all_of_it)
+        heard.going.set()
+        await until(lambda: heard.gaps == 2)
+        await bus.publish(topic, "new", b"{}")
+        await until(lambda: "new" in heard.keys)
+    assert "old11" not in heard.keys
+
+
+@pytest.mark.parametrize("secret", ["right", "wrong"])
+async def test_a_user_with_a_password_over_tls(
+    secured_kafka: Server, secret: str
+) -> None:
+    """With the right password events pass; a wrong one is told, and not shown."""
+    topic, heard, server = new_topic(), Heard(), secured_kafka
+    if secret == "wrong":
+        wrong = Server(server.address, server.user, "not-the-password", server.ca)
+        with pytest.raises(Unavailable, match="refuses the user") as refused:
+            await broker.abilities(wrong)
+        assert "not-the-password" not in str(refused.value)
+        return
+    await topics.ensure(server, [topics.Topic(topic)])
+    async with KafkaBus(server) as bus, LiveReader(server, [topic], heard.batch) as r:
+        await asyncio.wait_for(r.reading.wait(), 20)
+        await bus.publish(topic, "over tls", b"{}")
+        await until(lambda: heard.keys == ["over tls"])
+
+
+async def test_an_unknown_authority_is_told(secured_kafka: Server) -> None:
+    """A certificate that nobody known has signed is refused, with the reason."""
+    server = secured_kafka
+    stranger = Server(server.address, server.user, server.password, tls=True)
+    with pytest.raises(Unavailable, match="certificate is refused"):
+        await broker.abilities(stranger)
+
+
+@pytest.mark.parametrize(
+    ("server", "told"),
+    [
+        (Server("nonsense"), "CALLBOARD_KAFKA: 'nonsense' is not host:port"),
+        (Server("127.0.0.1:1"), "127.0.0.1:1 is not reachable"),
+        (Server("h:1", "somebody"), "give both or none"),
+    ],
+)
+async def test_a_wrong_address_is_told(server: Server, told: str) -> None:
+    """What is wrong with the configuration is named."""
+    with pytest.raises(Unavailable, match=told):
+        await broker.abilities(server)

@@ -1,0 +1,56 @@
+"""Calls among services, where a service has more than one process."""
+
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from shared.contracts.errors import Unavailable
+from shared.kit.auth import HEADER, PrincipalTokens
+from shared.kit.calls import ServiceCalls
+
+SECRET = "a-secret-for-tests-only-0123456789abcdef"
+
+
+def nobody() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[str]:
+    """A catalog in miniature."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        principal = PrincipalTokens(SECRET).verify(request.headers[HEADER])
+        if request.path == "/lines":
+            return web.Response(text='{"n": 1}\n{"n": 2}\n')
+        return web.json_response({"asked_by": principal.subject})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_a_replica_that_is_gone_is_passed_over(there: str) -> None:
+    """Whichever of the addresses it is; single answers and streams alike."""
+    for urls in (f"{nobody()},{there}", f"{there},{nobody()}"):
+        async with ServiceCalls(SECRET, "search", {"catalog": urls}) as calls:
+            found = await calls.get_json("catalog", "/one")
+            assert found == {"asked_by": "service:search"}
+            lines = [line async for line in calls.lines("catalog", "/lines")]
+            assert lines == [{"n": 1}, {"n": 2}]
+
+
+async def test_all_replicas_are_gone() -> None:
+    """The service is away."""
+    urls = f"{nobody()},{nobody()}"
+    async with ServiceCalls(SECRET, "search", {"catalog": urls}) as calls:
+        with pytest.raises(Unavailable, match="catalog"):
+            await calls.get_json("catalog", "/one")

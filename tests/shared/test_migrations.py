@@ -1,0 +1,149 @@
+"""Shapes of documents: brought up once, whoever is killed, and never downwards."""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.gateway.webhooks.store import DELIVERIES, MongoDeliveries
+from shared.contracts.errors import Unavailable
+from shared.kit.migrations import META, Kept, prepare
+from shared.kit.mongo import Index, Unfit
+from tests.shared.migrating import LEASE_SECONDS, THINGS
+from tests.waiting import until
+
+ROOT = Path(__file__).resolve().parents[2]
+MANY = 120
+
+
+async def shapes(database: Any) -> dict[str, int]:
+    return {d["_id"]: d["shape"] async for d in database[META].find({})}
+
+
+async def old_things(database: Any) -> None:
+    await database["things"].insert_many([{"_id": n, "n": n} for n in range(MANY)])
+
+
+async def process(address: str, name: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.shared.migrating", address, name, cwd=ROOT
+    )
+
+
+async def test_an_empty_database_has_the_newest_shape(database: Any) -> None:
+    """Nothing is migrated where nothing is; the indexes are made; again is nothing."""
+    kept = Kept("t", shape=7, indexes=(Index.on("due"),))
+    await prepare(database, [kept])
+    assert await shapes(database) == {"t": 7}
+    assert len(await database["t"].index_information()) == 2
+    await prepare(database, [kept])
+    assert await shapes(database) == {"t": 7}
+
+
+async def test_documents_from_before_are_brought_up(database: Any) -> None:
+    """Each step in its order; the lease is given back."""
+    await old_things(database)
+    await prepare(database, [THINGS, Kept("other")])
+    assert await shapes(database) == {"things": 3, "other": 1}
+    found = await database["things"].find_one({"_id": 5})
+    assert found == {"_id": 5, "n": 5, "twice": 10, "changed": 1, "marked": 11}
+
+
+async def test_newer_documents_are_refused_by_name(database: Any) -> None:
+    """An older version does not start on what a newer one wrote."""
+    await prepare(database, [Kept("things", shape=2)])
+    expected = rf"{database.name}\.things: .* shape 2, .* knows 1 at most"
+    with pytest.raises(Unfit, match=expected):
+        await prepare(database, [Kept("things")])
+
+
+async def test_a_gap_between_versions_is_refused_by_name(database: Any) -> None:
+    """Documents too old for any step are left alone."""
+    await old_things(database)
+    with pytest.raises(Unfit, match="no way from shape 1 to 2"):
+        await prepare(database, [Kept("things", shape=2)])
+    assert await shapes(database) == {"things": 1}
+
+
+async def test_many_processes_at_once_and_one_is_killed(
+    database: Any, mongodb: str
+) -> None:
+    """Four start together, the one at work is killed: every document changes once."""
+    await old_things(database)
+    running = [await process(mongodb, database.name) for _ in range(4)]
+    changed = {"changed": {"$gt": 0}}
+
+    async def half() -> bool:
+        count: int = await database["things"].count_documents(changed)
+        return count >= MANY // 3
+
+    await until(half, 30, "the migration is in its middle")
+    lease = await database[META].find_one({"_id": "lease"})
+    holder = int(lease["owner"].rpartition(":")[2])
+    os.kill(holder, signal.SIGKILL)
+    ended = [await asyncio.wait_for(found.wait(), 60) for found in running]
+    assert sorted(ended) == [-signal.SIGKILL, 0, 0, 0]
+    assert await shapes(database) == {"things": 3}
+    found = await database["things"].find({}).to_list(None)
+    assert [thing["changed"] for thing in found] == [1] * MANY
+    assert all(thing["marked"] == 2 * thing["n"] + 1 for thing in found)
+
+
+async def test_a_holder_that_stood_still_does_no_harm(
+    database: Any, mongodb: str
+) -> None:
+    """Another takes over; the first one wakes, finds so, and both end well."""
+    await old_things(database)
+    first = await process(mongodb, database.name)
+
+    async def at_work() -> bool:
+        return bool(await database["things"].count_documents({"changed": 1}))
+
+    await until(at_work, 30, "the migration has begun")
+    first.send_signal(signal.SIGSTOP)
+    await prepare(database, [THINGS], lease_seconds=LEASE_SECONDS)
+    assert await shapes(database) == {"things": 3}
+    first.send_signal(signal.SIGCONT)
+    await asyncio.wait_for(first.wait(), 30)
+    found = await database["things"].find({}).to_list(None)
+    assert [thing["changed"] for thing in found] == [1] * MANY
+
+
+async def test_who_loses_the_lease_stops(database: Any) -> None:
+    """The step of a holder that was taken for dead ends, and says why."""
+    begun = asyncio.Event()
+
+    async def endless(_collection: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    await database["t"].insert_one({"_id": 1})
+    kept = Kept("t", shape=2, steps={2: endless})
+    work = asyncio.create_task(prepare(database, [kept], lease_seconds=1))
+    await begun.wait()
+    await database[META].update_one({"_id": "lease"}, {"$set": {"token": "other"}})
+    with pytest.raises(Unavailable, match="taken over"):
+        await asyncio.wait_for(work, 10)
+
+
+async def test_deliveries_of_the_first_version_are_swept_like_new_ones(
+    database: Any,
+) -> None:
+    """Their dates became numbers: what is old goes, what is young is remembered."""
+    now = datetime.now(UTC)
+    old, young = now - timedelta(days=31), now - timedelta(days=1)
+    held = database["deliveries"]
+    await held.insert_many([{"_id": "old", "at": old}, {"_id": "young", "at": young}])
+    await prepare(database, [DELIVERIES])
+    deliveries = MongoDeliveries(held)
+    await deliveries.mark("new")
+    assert [await deliveries.told(key) for key in ("old", "young", "new")] == [
+        False,
+        True,
+        True,
+    ]

@@ -1,0 +1,187 @@
+"""The way to the documents: what is asked of a server, and what its absence means."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import BulkWriteError, OperationFailure, WTimeoutError
+
+from shared.contracts.errors import Invalid, Unavailable
+from shared.kit import mongo
+from shared.kit.mongo import Index, Unfit, ensure_indexes, unavailable_as_error
+from shared.kit.servers import Server
+from tests.shared import documents
+from tests.waiting import until
+
+PASSWORD = "sesame-open"
+#: Looking for a server takes three seconds, finding that it stands still some more.
+SOON = 20.0
+
+
+async def ping(client: Any) -> None:
+    counted = client["test"]["t"]
+    with unavailable_as_error(counted):
+        await counted.update_one({"_id": 1}, {"$inc": {"n": 1}}, upsert=True)
+
+
+async def test_writes_are_safe_unless_the_address_says_otherwise() -> None:
+    """Majority and journal by default; an operator's own words win."""
+    client = mongo.connect("mongodb://127.0.0.1:1")
+    concern = client.write_concern.document
+    assert (concern["w"], concern["j"]) == ("majority", True)
+    assert client.options.retry_writes
+    client.close()
+    client = mongo.connect("mongodb://127.0.0.1:1/?w=1&journal=false&retryWrites=false")
+    concern = client.write_concern.document
+    assert (concern["w"], concern["j"]) == (1, False)
+    assert not client.options.retry_writes
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:27017",
+        f"mongodb://ann:{PASSWORD}/x@127.0.0.1:27017",
+        "mongodb://127.0.0.1:port",
+        "mongodb://127.0.0.1:27017/?w=many&journal=perhaps",
+    ],
+)
+async def test_a_bad_address_is_named(address: str) -> None:
+    """The error names the setting and an example, and repeats no password."""
+    with pytest.raises(
+        Invalid, match="CALLBOARD_MONGODB: must be an address"
+    ) as caught:
+        mongo.connect(address)
+    assert PASSWORD not in str(caught.value)
+
+
+async def test_a_user_needs_a_password_and_a_certificate_a_file(tmp_path: Path) -> None:
+    """What is half configured is refused at once, by its setting's name."""
+    with pytest.raises(Invalid, match="CALLBOARD_MONGODB_PASSWORD"):
+        mongo.connect(Server("mongodb://127.0.0.1:1", "ann"))
+    with pytest.raises(Invalid, match="CALLBOARD_MONGODB_CA: there is no file"):
+        mongo.connect(Server("mongodb://127.0.0.1:1", ca=tmp_path / "none.pem"))
+
+
+async def test_a_server_that_is_away_is_unavailable() -> None:
+    """Nobody at the address: an error within seconds."""
+    client = mongo.connect("mongodb://127.0.0.1:1")
+    begun = time.monotonic()
+    with pytest.raises(Unavailable, match="does not answer"):
+        await ping(client)
+    assert time.monotonic() - begun < SOON / 2
+    client.close()
+
+
+async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
+    tmp_path: Path,
+) -> None:
+    """No call hangs, and the next one after its return is answered."""
+    with documents.started(tmp_path) as engine:
+        client = mongo.connect(engine.server)
+        await ping(client)
+        with documents.frozen(engine):
+            begun = time.monotonic()
+            found = await asyncio.gather(
+                *(ping(client) for _ in range(8)), return_exceptions=True
+            )
+            assert time.monotonic() - begun < SOON
+            assert {type(error) for error in found} == {Unavailable}
+            await until(
+                lambda: client.presence.away_seconds > mongo.PATIENCE_SECONDS, 20
+            )
+            begun = time.monotonic()
+            for _ in range(40):
+                with pytest.raises(Unavailable):
+                    await ping(client)
+            assert time.monotonic() - begun < 1, "known to be away: nobody waits"
+        await until(lambda: client.presence.away_seconds == 0)
+        await ping(client)
+        engine.process.kill()
+        engine.process.wait()
+        with pytest.raises(Unavailable):
+            await ping(client)
+        port = int(engine.address.rpartition(":")[2])
+        again = await asyncio.to_thread(documents.start, tmp_path, port)
+        await until(lambda: client.presence.away_seconds == 0)
+        await ping(client)
+        kept = await client["test"]["t"].find_one({"_id": 1})
+        # Who was told "unavailable" does not know: it may have been written.
+        assert kept["n"] >= 3
+        client.close()
+        again.stop()
+
+
+async def test_a_secured_server_wants_its_user(secured_mongodb: Server) -> None:
+    """User, password and authority let in; anything else is told what to look at."""
+    client = mongo.connect(secured_mongodb)
+    await ping(client)
+    client.close()
+    given = secured_mongodb
+    for user, password in ((given.user, PASSWORD), (None, None)):
+        client = mongo.connect(Server(given.address, user, password, given.ca))
+        with pytest.raises(Unavailable, match="CALLBOARD_MONGODB_USER") as caught:
+            await ping(client)
+        assert PASSWORD not in str(caught.value)
+        client.close()
+    client = mongo.connect(Server(given.address, given.user, given.password, tls=True))
+    with pytest.raises(Unavailable, match="does not answer"):
+        await ping(client)
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        WTimeoutError("waiting for replication timed out", 64, {}),
+        OperationFailure("stepping down", 189),
+        BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64}]}),
+        BulkWriteError({"writeErrors": [{"index": 0, "code": 14031}]}),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_passes_is_unavailable(error: Exception) -> None:
+    """A write that no majority confirmed may be lost: whoever asked repeats it."""
+    with pytest.raises(Unavailable), unavailable_as_error():
+        raise error
+
+
+def test_a_refused_concern_is_named() -> None:
+    """A server without the journal asked for: the error says what to change."""
+    failed = {"writeErrors": [], "writeConcernErrors": [{"code": 100}]}
+    with (
+        pytest.raises(Unavailable, match="see CALLBOARD_MONGODB, where w"),
+        unavailable_as_error(),
+    ):
+        raise BulkWriteError(failed)
+
+
+def test_mistakes_stay_mistakes() -> None:
+    """An error of our own is not taken for a server's absence."""
+    with pytest.raises(OperationFailure), unavailable_as_error():
+        raise OperationFailure("unknown operator: $sett", 9)
+
+
+async def test_indexes_are_made_once(database: Any) -> None:
+    """Declared ones are there afterwards; asking again, or at once, changes nothing."""
+    wanted = (Index.on("unsent"), Index.on("task", "number", unique=True))
+    await asyncio.gather(*(ensure_indexes(database["t"], wanted) for _ in range(8)))
+    await ensure_indexes(database["t"], wanted)
+    found = await database["t"].index_information()
+    keys = sorted([field for field, _ in index["key"]] for index in found.values())
+    assert keys == [["_id"], ["task", "number"], ["unsent"]]
+    await database["t"].insert_one({"_id": "a", "task": "t", "number": 1})
+    with pytest.raises(mongo.PyMongoError) as caught:
+        await database["t"].insert_one({"_id": "b", "task": "t", "number": 1})
+    assert caught.value.code == mongo.DUPLICATE  # type: ignore[attr-defined]
+
+
+async def test_an_index_with_other_options_is_named(database: Any) -> None:
+    """It is not replaced behind its owner's back."""
+    await database["t"].create_index("name")
+    with pytest.raises(Unfit, match=r"t: the index on name has other options"):
+        await ensure_indexes(database["t"], [Index.on("name", unique=True)])
+    await database["t"].insert_many([{"_id": 1, "name": "a"}, {"_id": 2, "name": "a"}])

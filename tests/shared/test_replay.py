@@ -1,0 +1,109 @@
+"""Dead letters: kept whole, shown, and put back once."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli.commands import app
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Invalid
+from shared.contracts.topics import GIT_PUSH, dead
+from shared.kit import replay
+from shared.kit.bus import KafkaBus, LiveReader, Record
+from shared.kit.letters import KEPT_BYTES, Letter
+from shared.kit.servers import Server
+from shared.kit.workers import SharedWork
+from tests.shared.test_workers import event
+from tests.waiting import until
+
+
+def test_a_letter_holds_its_message_to_the_byte() -> None:
+    """What was put aside can be put back as it was, also what is no text."""
+    letter = Letter.of("t", "k", "search", b"\xff\x00{", Invalid("kind: unknown"), 3)
+    assert Letter.parse(letter.to_bytes()) == letter
+    assert json.loads(letter.to_bytes())["error"]["name"] == "InputError"
+
+
+def test_a_letter_too_large_says_so() -> None:
+    """It tells its size, and is not put back."""
+    letter = Letter.of("t", "k", "g", bytes(KEPT_BYTES + 1), Invalid("too much"), 1)
+    found = Letter.parse(letter.to_bytes())
+    assert found.value is None
+    assert found.size == KEPT_BYTES + 1
+    assert replay.chosen([found], []) == []
+    with pytest.raises(Invalid, match="too large to be kept"):
+        replay.chosen([found], [found.id])
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"id": 1}', b"\xff"])
+def test_what_is_no_letter_is_refused(raw: bytes) -> None:
+    """Anything may lie in a topic; only letters are read as such."""
+    with pytest.raises(Invalid, match="no dead letter"):
+        Letter.parse(raw)
+
+
+async def test_poison_is_put_back_once(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message fails, is put aside, and after the fault is mended it takes effect."""
+    monkeypatch.setenv("CALLBOARD_KAFKA", kafka)
+    broken, seen = [True], list[str]()
+    told: list[Record] = []
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        if broken and any("poison" in envelope.subject for envelope in batch):
+            raise Invalid("this one is not understood")
+        seen.extend(envelope.subject for envelope in batch)
+
+    async def read(records: Sequence[Record]) -> None:
+        told.extend(records)
+
+    poison, good = event("poison"), event("good")
+    topics = [GIT_PUSH, dead(GIT_PUSH)]
+    async with KafkaBus(kafka) as bus, LiveReader(kafka, topics, read) as reader:
+        await asyncio.wait_for(reader.reading.wait(), 20)
+        async with SharedWork("replayed", kafka, {GIT_PUSH: handle}, bus):
+            await bus.publish(GIT_PUSH, "the/key", poison.to_bytes())
+            await bus.publish(GIT_PUSH, "the/key", good.to_bytes())
+            await until(lambda: good.subject in seen, 20)
+            await until(lambda: any(r.topic == dead(GIT_PUSH) for r in told))
+            letters = [Letter.parse(r.value) for r in told if r.topic == dead(GIT_PUSH)]
+            assert [letter.key for letter in letters] == ["the/key"]
+            assert letters[0].value == poison.to_bytes()
+
+            shown = await _command(GIT_PUSH, "--dry-run", "--json")
+            assert shown["putBack"] is False
+            assert letters[0].id in [letter["id"] for letter in shown["letters"]]
+            assert poison.subject not in seen
+
+            broken.clear()
+            done = await _command(GIT_PUSH, "--id", letters[0].id, "--json")
+            assert [letter["id"] for letter in done["letters"]] == [letters[0].id]
+            await until(lambda: poison.subject in seen, 20)
+    assert [r.key for r in told if r.topic == GIT_PUSH] == ["the/key"] * 3
+    left = await replay.waiting(Server(kafka), GIT_PUSH)
+    assert letters[0].id not in [letter.id for letter in left]
+    with pytest.raises(Invalid, match="no dead letter"):
+        replay.chosen(left, [letters[0].id])
+
+
+async def _command(*arguments: str) -> dict:
+    def run() -> dict:
+        done = CliRunner().invoke(app, ["replay", *arguments])
+        assert done.exit_code == 0, done.output
+        found: dict = json.loads(done.output)
+        return found
+
+    return await asyncio.to_thread(run)
+
+
+def test_a_topic_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the argument and what it may be."""
+    monkeypatch.setenv("CALLBOARD_KAFKA", "127.0.0.1:1")
+    done = CliRunner().invoke(app, ["replay", "git-pull"])
+    assert done.exit_code == 2
+    assert "TOPIC" in done.output
+    assert "git-push" in done.output

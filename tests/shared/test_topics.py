@@ -1,0 +1,150 @@
+"""Topics as code: made where missing, refused where they contradict."""
+
+import json
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli.commands import app
+from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TOPICS, dead
+from shared.kit import broker, topics
+from shared.kit.bus import KafkaBus
+from shared.kit.servers import Server
+from shared.kit.topics import Topic, WrongTopics
+
+runner = CliRunner()
+
+
+def named(what: str) -> str:
+    return f"{what}-{time.time_ns()}"
+
+
+def test_each_topic_is_declared_with_its_dead_letters() -> None:
+    """Entities are compacted, the rest has a time; dead letters are kept longest."""
+    found = {topic.name: topic for topic in topics.declared()}
+    assert set(found) == {*TOPICS, *map(dead, TOPICS)}
+    assert [name for name in found if found[name].compacted] == [ENTITY_CHANGED]
+    assert found[dead(GIT_PUSH)].made_keep_ms > found[GIT_PUSH].made_keep_ms
+
+
+async def test_what_is_missing_is_made_and_fits(servers: None, kafka: str) -> None:
+    """A topic is made once with its settings, and fits from then on."""
+    server = Server(kafka)
+    wanted = [Topic(named("made"), compacted=True), Topic(named("made"), partitions=2)]
+    with pytest.raises(WrongTopics, match="topic is missing, must be created"):
+        await topics.check(server, wanted)
+    report = await topics.ensure(server, wanted)
+    assert set(report.made) == {topic.name for topic in wanted}
+    again = await topics.ensure(server, wanted)
+    assert again.made == ()
+    assert set(again.fitting) == {topic.name for topic in wanted}
+    await topics.check(server, wanted)
+
+
+@pytest.mark.parametrize(
+    ("there", "needed", "told"),
+    [
+        (
+            {"compacted": False},
+            {"compacted": True},
+            "cleanup.policy is delete, must be compact",
+        ),
+        (
+            {"compacted": True},
+            {"compacted": False},
+            "cleanup.policy is compact, must be delete",
+        ),
+        (
+            {"partitions": 1},
+            {"partitions": 4},
+            "partitions is 1, must be at least 4",
+        ),
+        ({}, {"replication": 3}, "replication is 1, must be at least 3"),
+        (
+            {"made_keep_ms": 60_000},
+            {"keep_ms": 3_600_000},
+            "retention.ms is 60000, must be at least 3600000",
+        ),
+    ],
+)
+async def test_a_topic_that_contradicts_is_refused(
+    servers: None, kafka: str, there: dict, needed: dict, told: str
+) -> None:
+    """The error names the topic, the setting, what it is and what it must be."""
+    name, server = named("wrong"), Server(kafka)
+    await topics.ensure(server, [Topic(name, keep_ms=0, **there)])
+    with pytest.raises(WrongTopics) as refused:
+        await topics.ensure(server, [Topic(name, **needed)])
+    assert f"{name}: {told}" in str(refused.value)
+
+
+async def test_a_topic_kept_for_ever_is_kept_long_enough(
+    servers: None, kafka: str
+) -> None:
+    """No limit is more than any."""
+    name, server = named("ever"), Server(kafka)
+    await topics.ensure(server, [Topic(name, made_keep_ms=-1)])
+    await topics.check(server, [Topic(name)])
+
+
+async def test_a_service_is_not_ready_until_its_topics_fit(
+    servers: None, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing topic is told by readiness; once it is made, all is well."""
+    name = named("needed")
+    monkeypatch.setattr(topics, "declared", lambda: (Topic(name),))
+    async with KafkaBus(kafka) as bus:
+        with pytest.raises(WrongTopics, match=name):
+            await bus.check()
+        await topics.ensure(Server(kafka), [Topic(name)])
+        await bus.check()
+
+
+async def test_the_embedded_log_has_nothing_to_declare(kafka: str) -> None:
+    """What a broker can is asked of itself; one that declares nothing always fits."""
+    server = Server(kafka)
+    if (await broker.abilities(server)).declares:
+        pytest.skip("this event log declares topics")
+    report = await topics.check(server)
+    assert report == topics.Report(declares=False)
+
+
+def test_the_command_makes_and_checks(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`callboard topics` says what it found, for people and for scripts."""
+    monkeypatch.setenv("CALLBOARD_KAFKA", kafka)
+    done = runner.invoke(app, ["topics", "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.output)
+    assert report["wrong"] == []
+    if not report["declares"]:
+        return
+    assert {*report["fitting"], *report["made"]} == {*TOPICS, *map(dead, TOPICS)}
+    refused = runner.invoke(app, ["topics", "--check", "--partitions", "64"])
+    assert refused.exit_code == 1
+    assert "partitions is 4, must be at least 64" in refused.output
+
+
+def test_the_command_names_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    """Without an address and without a portal it says which setting is missing."""
+    monkeypatch.delenv("CALLBOARD_KAFKA", raising=False)
+    done = runner.invoke(app, ["topics", "--data", str(tmp_path)])
+    assert done.exit_code == 3
+    assert "CALLBOARD_KAFKA is not set" in done.output
+
+
+def test_the_command_never_shows_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An event log that is not there is told by its address alone."""
+    monkeypatch.setenv("CALLBOARD_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv("CALLBOARD_KAFKA_USER", "callboard")
+    monkeypatch.setenv("CALLBOARD_KAFKA_PASSWORD", "quite-secret")
+    done = runner.invoke(app, ["topics"])
+    assert done.exit_code == 1
+    assert "127.0.0.1:1 is not reachable" in done.output
+    assert "quite-secret" not in done.output
