@@ -140,3 +140,16 @@ async def test_kill_mid_write_leaves_whole_batches(data: Path) -> None:
     found = await index.find(asked(f"r{revision}"))
     assert found.total == 50
     await index.close()
+
+
+async def test_a_write_that_is_given_up_is_ended_before_the_next(data: Path) -> None:
+    """Cancelled while its thread still writes: nobody meets it in the index."""
+    index = TantivyIndex.open(data / "index", TAGS)
+    many = records_of(*(component(f"part-{number}") for number in range(3000)))
+    writing = asyncio.create_task(index.replace(many))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await index.replace(records_of(component("last")))
+    await index.close()
