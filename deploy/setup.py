@@ -1,7 +1,8 @@
 """Installs the environment from the hashed lock, and the browser's assets.
 
-Called by `make setup` with the environment's Python: `deploy/setup.py all|dev`. Uses
-the standard library alone, for nothing else is there yet.
+Called by `make setup` with the environment's Python: `deploy/setup.py all|dev`, and by
+the gateway's image: `deploy/setup.py assets`. Uses the standard library alone, for
+nothing else is there yet.
 """
 
 import hashlib
@@ -60,7 +61,10 @@ def _uv(*arguments: str) -> None:
 
 
 def main() -> None:
-    """Install everything that runs, or that and what tests need."""
+    """Install everything that runs, or that and what tests need, or assets alone."""
+    if sys.argv[1:] == ["assets"]:
+        install_assets()
+        return
     wanted = "dev.txt" if sys.argv[1:] == ["dev"] else "all.txt"
     if wanted == "all.txt" and (Path(sys.prefix) / ".ready-dev").exists():
         wanted = "dev.txt"

@@ -10,13 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import Self
 
-from services.catalog.handlers.applying import learn
 from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.discovery import Provider
-from services.catalog.handlers.known import Known
+from services.catalog.handlers.others import Others
 from services.catalog.handlers.pushes import merged, pushed
 from services.catalog.handlers.recent import Recent
-from services.catalog.model import parse_location
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.events import payload_of
@@ -24,7 +22,6 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.kit import logs
 from shared.kit.bus import Record
 
-LOAD = 500
 AGAIN_SECONDS = 2.0
 #: The revision stands near the front of `data`: no need to parse whole documents to
 #: learn that this process wrote them itself.
@@ -71,10 +68,10 @@ def revision_in(record: Record) -> int:
 class Following:
     """Keeps what this process knows current with what others wrote."""
 
-    def __init__(self, catalog: Catalog, recent: Recent) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, others: Others, recent: Recent) -> None:
+        self._known = catalog.known
+        self._others = others
         self._recent = recent
-        self._again: set[str] = set()
         self._started = False
         self._task: asyncio.Task[None] | None = None
         self._log = logs.get_logger("catalog")
@@ -88,10 +85,6 @@ class Following:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    @property
-    def _known(self) -> Known:
-        return self._catalog.known
-
     async def batch(self, records: Sequence[Record]) -> None:
         """Look up what these messages tell of, unless it is known already."""
         newer = {
@@ -99,7 +92,7 @@ class Following:
             for record in records
             if revision_in(record) > self._known.revision(record.key)
         }
-        await self._learn(sorted(newer))
+        await self._others.learn(sorted(newer))
         await self._recent.hear(
             record.value
             for record in records
@@ -111,43 +104,13 @@ class Following:
         if not self._started:
             self._started = True
             return
-        there = await self._catalog.store.versions()
-        differing = [
-            ref
-            for ref in {*there, *self._known.refs()}
-            if there.get(ref, 0) != self._known.revision(ref)
-        ]
-        await self._learn(sorted(differing))
+        differing = await self._others.compare()
         held = (self._known.get(ref) for ref in differing)
         await self._recent.fill(stored for stored in held if stored is not None)
-
-    async def _learn(self, refs: Sequence[str]) -> None:
-        for start in range(0, len(refs), LOAD):
-            part = refs[start : start + LOAD]
-            held = [self._known.get(ref) for ref in part]
-            await learn(self._catalog.store, self._known, part)
-            held += [self._known.get(ref) for ref in part]
-            origins = {stored.origin for stored in held if stored is not None}
-            names = {parse_location(origin).entity_name for origin in origins}
-            await self._learn_roots(names)
-            self._again |= names
-
-    async def _learn_roots(self, names: set[str]) -> None:
-        there = {root.name: root for root in await self._catalog.roots.load([*names])}
-        for name in names:
-            held = self._known.roots.get(name)
-            found = there.get(name)
-            if found is None:
-                self._known.drop_root(name)
-            elif held is None or held.version < found.version:
-                self._known.put_root(found)
 
     async def _look_again(self) -> None:
         # A root is written after its entities: what was loaded with them may be old.
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
-            names, self._again = self._again, set()
-            if not names:
-                continue
             with contextlib.suppress(Unavailable):
-                await self._learn_roots(names)
+                await self._others.look_again()

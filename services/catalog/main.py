@@ -16,10 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.catalog.api import changes, entities, locations, recent
 from services.catalog.api.described import OPERATIONS
+from services.catalog.api.stale import MarkedStale
 from services.catalog.api.writing import Writes
 from services.catalog.configuration import folders_of, rules_of, wanted_of
 from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.known import Known
+from services.catalog.handlers.others import Others
 from services.catalog.handlers.recent import Recent
 from services.catalog.readers.reading import CatalogSources
 from services.catalog.readmodel import ReadModel
@@ -35,8 +37,9 @@ from shared.kit.bus import Bus, KafkaBus
 from shared.kit.config import PortalConfig, load_config
 from shared.kit.git import RepositoryMirrors
 from shared.kit.outbox import Relay
+from shared.kit.serve import serve
 from shared.kit.urls import UrlReader
-from shared.kit.web import error_response, make_app
+from shared.kit.web import UNTOUCHED, error_response, make_app
 
 #: Routes that answer while the catalog is still being loaded.
 ALWAYS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
@@ -73,9 +76,15 @@ def create_app(
     app.state.described = OPERATIONS
     app.state.tokens = PrincipalTokens(settings.service_secret.get_secret_value())
     app.add_middleware(_WhenLoaded, state=app.state)
+    app.add_middleware(MarkedStale, away_seconds=lambda: _away_seconds(app))
     for part in (entities, locations, changes, recent):
         app.include_router(part.router)
     return app
+
+
+def _away_seconds(app: FastAPI) -> float:
+    work: Work | None = getattr(app.state, "work", None)
+    return work.store.away_seconds() if work is not None else 0.0
 
 
 def _share_the_interpreter() -> None:
@@ -98,12 +107,12 @@ async def _assemble(
     bus: Bus | None,
 ) -> Work:
     if database is None:
-        client = mongo.connect(settings.mongodb)
+        client = mongo.connect(settings.documents)
         stack.callback(client.close)
         database = mongo.database(client, NAME)
     kafka = None
     if bus is None:
-        bus = kafka = await stack.enter_async_context(KafkaBus(settings.kafka))
+        bus = kafka = await stack.enter_async_context(KafkaBus(settings.event_log))
     store = MongoEntityStore(database)
     recently = Recent(MongoRevisionLog(database))
     relay = Relay(store.collection, bus, before_publish=_keeping(store, recently))
@@ -121,7 +130,8 @@ async def _assemble(
         rules=rules_of(config, folder),
         written=relay.nudge,
     )
-    return Work(settings, catalog, wanted, store, relay, recently, kafka)
+    others = Others(catalog)
+    return Work(settings, catalog, wanted, store, relay, recently, others, kafka)
 
 
 def _keeping(
@@ -142,8 +152,10 @@ def _offer(app: FastAPI, work: Work, config: PortalConfig) -> None:
     section, model = config.catalog, app.state.readmodel
     app.state.work = work
     app.state.recent = work.recent.changes
+    app.state.others = work.others
     app.state.writes = Writes(
         catalog=work.catalog,
+        others=work.others,
         model=model,
         types=("url", "file") if section.file_locations else ("url",),
         refresh_duplicates=section.default_location_conflict_strategy == "refresh",
@@ -170,6 +182,18 @@ class _WhenLoaded:
             work: Work | None = getattr(self.state, "work", None)
             if work is None or not work.loaded:
                 error = Unavailable("The catalog is being loaded")
-                await error_response(Request(scope), error)(scope, receive, send)
+                answer = error_response(Request(scope), error)
+                answer.headers[UNTOUCHED] = "1"
+                await answer(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+def main() -> None:
+    """Run the catalog until it is told to stop."""
+    settings = Settings()
+    serve(NAME, lambda: create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from services.catalog.model import (
@@ -99,6 +100,9 @@ class EntityStore(Protocol):
 
     async def versions(self) -> Mapping[str, int]:
         """Every entity's revision by ref, without deleted ones."""
+
+    async def changed_since(self, moment: datetime) -> Mapping[str, int]:
+        """What was stamped since: revision by ref, 0 for what is deleted."""
 
     async def write(self, changes: Sequence[Change]) -> Written:
         """Apply each change whose `before` is still what is stored."""

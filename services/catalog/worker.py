@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 
 from services.catalog.events import Following, Pushes
 from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.others import Others
 from services.catalog.handlers.recent import Recent, newest_of
 from services.catalog.handlers.scanning import Wanted, begin, scan
 from services.catalog.model import StoredEntity
@@ -37,8 +38,11 @@ class Work:
     store: MongoEntityStore
     relay: Relay
     recent: Recent
+    others: Others
     kafka: KafkaBus | None
     loaded: bool = False
+    #: What a step of the start waits for, to be told.
+    _waits: str = ""
     #: Set once what the configuration wants has been read for the first time.
     begun: bool = False
     #: How often everything was read again since this process began.
@@ -49,12 +53,12 @@ class Work:
     async def run(self) -> None:
         """Everything, in the order in which it can be relied on; never returns."""
         async with AsyncExitStack() as stack:
-            await _persist(self.load)
+            await self._persist(self.load)
             self.loaded = True
             await stack.enter_async_context(self.relay)
             if self.kafka is not None:
                 await self._listen(stack, self.kafka)
-            await _persist(self._begin)
+            await self._persist(self._begin)
             self.begun = True
             while True:
                 # At once too: what was pushed while nobody listened is found here.
@@ -77,17 +81,30 @@ class Work:
         log.info("catalog_loaded", entities=len(known), roots=len(known.roots))
 
     async def _listen(self, stack: AsyncExitStack, kafka: KafkaBus) -> None:
-        bootstrap = self.settings.kafka
+        log_server = self.settings.event_log
         following = await stack.enter_async_context(
-            Following(self.catalog, self.recent)
+            Following(self.catalog, self.others, self.recent)
         )
         self.following = LiveReader(
-            bootstrap, [ENTITY_CHANGED], following.batch, on_gap=following.gap
+            log_server, [ENTITY_CHANGED], following.batch, on_gap=following.gap
         )
         await stack.enter_async_context(self.following)
         handlers = {GIT_PUSH: Pushes(self.catalog, self.wanted.providers)}
-        self.pushes = SharedWork(self.settings.group, bootstrap, handlers, kafka)
+        self.pushes = SharedWork(self.settings.group, log_server, handlers, kafka)
         await stack.enter_async_context(self.pushes)
+
+    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Repeat a step until everything that it needs is there."""
+        while True:
+            try:
+                await step()
+            except CallboardError as error:
+                self._waits = f": {error.message}"
+                log.warning("catalog_waits", problem=error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._waits = ""
+                return
 
     async def _begin(self) -> None:
         await begin(self.catalog, self.wanted, report)
@@ -95,7 +112,7 @@ class Work:
     async def check_loaded(self) -> None:
         """Raise Unavailable until the read model is complete."""
         if not self.loaded:
-            raise Unavailable("The catalog is being loaded")
+            raise Unavailable(f"The catalog is being loaded{self._waits}")
 
     async def check_documents(self) -> None:
         """Raise Unavailable unless the documents' engine answers."""
@@ -112,15 +129,3 @@ class Work:
 def report(what: str, problem: str) -> None:
     """A problem that nobody is there to be answered."""
     log.warning("source_problem", source=what, problem=problem)
-
-
-async def _persist(step: Callable[[], Awaitable[None]]) -> None:
-    """Repeat a step until everything that it needs is there."""
-    while True:
-        try:
-            await step()
-        except CallboardError as error:
-            log.warning("catalog_waits", problem=error.message)
-            await asyncio.sleep(RETRY_SECONDS)
-        else:
-            return

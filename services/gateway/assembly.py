@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
-from services.gateway.catalog import CatalogClient
+from services.gateway.catalog import OWN, CatalogClient
 from services.gateway.forward.api import Forwarder
 from services.gateway.forward.inprocess import InProcessApi
 from services.gateway.identity.credentials import Credentials
@@ -38,8 +38,6 @@ from shared.kit.auth import PrincipalTokens
 from shared.kit.config import PortalConfig
 
 PLUGINS = ("catalog", "scaffolder", "techdocs", "search")
-#: How long an OPA server's answer counts.
-OPA_SECONDS = 5.0
 #: The type of an integration -> whose webhooks it sends. A local host speaks Gitea's.
 HOOKS: Mapping[str, Provider] = {
     "github": "github",
@@ -101,7 +99,8 @@ def build(
     floor = _identity(settings, config, catalog, database, base_url)
     asked = policy or _policy(settings, config)
     # A server's policy may be replaced at any time, the embedded one with the process.
-    guard = PolicyGuard(asked, seconds=OPA_SECONDS if settings.opa else math.inf)
+    counts = settings.decision_seconds if settings.opa else math.inf
+    guard = PolicyGuard(asked, seconds=counts, own=OWN)
     hub = LiveHub(
         guard,
         floor.memberships,
@@ -123,8 +122,8 @@ def _policy(settings: Settings, config: PortalConfig) -> Policy:
         enabled=config.permission.enabled,
         platform_team=config.permission.platform_team,
     )
-    if settings.opa:
-        return OpaPolicy(settings.opa, questions)
+    if server := settings.policy_server:
+        return OpaPolicy(server, questions, seconds=settings.policy_seconds)
     return RegoPolicy(settings.policies, questions)
 
 

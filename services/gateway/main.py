@@ -19,9 +19,12 @@ from services.gateway.callers import failed_below_plugin
 from services.gateway.catalog import OWN
 from services.gateway.forward.front import Front
 from services.gateway.identity.api import make_routers as identity_routers
+from services.gateway.kept import KeptDocuments
 from services.gateway.model import PolicyInput
 from services.gateway.openapi import ApiDocument
 from services.gateway.policy.api import make_router as policy_router
+from services.gateway.policy.bundle import PolicyFolder
+from services.gateway.policy.bundle_api import make_router as bundle_router
 from services.gateway.portal.router import make_portal
 from services.gateway.ports import Policy
 from services.gateway.preferences.api import make_router as preferences_router
@@ -49,13 +52,13 @@ OWNED = (
     "events",
     "openapi.json",
     "permission",
+    "policy",
     "schemas",
     "status",
     "user-settings",
     "webhooks",
 )
 PROBE_SECONDS = 5.0
-LOAD_AGAIN_SECONDS = 2.0
 
 
 def create_app(
@@ -69,15 +72,17 @@ def create_app(
     config = config or load_config(settings.config, os.environ)
     for key in config.warnings:
         logs.get_logger(NAME).warning("configuration_key_ignored", key=key)
-    client = mongo.connect(settings.mongodb)
+    client = mongo.connect(settings.documents)
     database = mongo.database(client, NAME)
     house = assembly.build(settings, config, database, policy=policy)
-    bus = KafkaBus(settings.kafka)
+    bus = KafkaBus(settings.event_log)
     feed = LiveFeed(house.hub, house.catalog, house.identity.memberships)
-    reader = LiveReader(settings.kafka, TOPICS, feed.take, on_gap=feed.missed)
+    reader = LiveReader(settings.event_log, TOPICS, feed.take, on_gap=feed.missed)
+
+    kept = KeptDocuments(database, house.identity.ended)
 
     def lifespan(_: FastAPI) -> AbstractAsyncContextManager[None]:
-        return _running(client, house, bus, reader)
+        return _running(client, house, bus, reader, kept)
 
     app = make_app(NAME, lifespan=lifespan)
     app.add_middleware(
@@ -86,7 +91,7 @@ def create_app(
     app.add_exception_handler(CallboardError, failed_below_plugin)
     app.state.forwarder = house.forwarder
     app.state.authenticator = house.identity.credentials
-    app.state.checks |= _checks(house, database, reader)
+    app.state.checks |= _checks(house, kept, reader)
     house.api.app = app
     for router in _routers(app, house, bus, database, settings, config):
         app.include_router(router)
@@ -103,7 +108,7 @@ def create_app(
 
 @asynccontextmanager
 async def _running(
-    client: Any, house: House, bus: KafkaBus, reader: LiveReader
+    client: Any, house: House, bus: KafkaBus, reader: LiveReader, kept: KeptDocuments
 ) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.callback(client.close)
@@ -112,8 +117,7 @@ async def _running(
         await stack.enter_async_context(house.forwarder)
         await stack.enter_async_context(bus)
         await stack.enter_async_context(reader)
-        loading = asyncio.create_task(_load(house))
-        stack.callback(loading.cancel)
+        await stack.enter_async_context(kept)
         yield
 
 
@@ -139,6 +143,7 @@ def _routers(
             secure=house.secure,
         ),
         policy_router(house.guard, house.catalog),
+        bundle_router(PolicyFolder(settings.policies), settings.bundle_token),
         preferences_router(MongoPreferences(database["preferences"])),
         webhooks_router(
             assembly.hook_secrets(config),
@@ -156,29 +161,13 @@ def _routers(
     ]
 
 
-async def _load(house: House) -> None:
-    """Which sessions were ended: asked until the documents answer."""
-    while True:
-        try:
-            await house.identity.ended.load()
-        except CallboardError as error:
-            logs.get_logger(NAME).warning("sessions_not_loaded", reason=error.message)
-            await asyncio.sleep(LOAD_AGAIN_SECONDS)
-        else:
-            return
-
-
-def _checks(house: House, database: Any, reader: LiveReader) -> dict[str, Any]:
-    async def documents() -> None:
-        with mongo.unavailable_as_error():
-            await database.command("ping")
-
+def _checks(house: House, kept: KeptDocuments, reader: LiveReader) -> dict[str, Any]:
     async def policy() -> None:
         await house.policy.decide(
             PolicyInput("service:gateway", "service", (), "catalog.entity.read")
         )
 
-    return {"documents": documents, "events": reader.check, "policy": policy}
+    return {"documents": kept.check, "events": reader.check, "policy": policy}
 
 
 def _probes(app: FastAPI, house: House) -> dict[str, status.Probe]:
@@ -191,7 +180,8 @@ def _probes(app: FastAPI, house: House) -> dict[str, status.Probe]:
                 return False, {"error": f"no answer within {PROBE_SECONDS:.0f} s"}
             body = answer.json()
             if isinstance(body, dict) and "checks" in body:
-                return answer.ok, {key: body[key] for key in ("checks", "figures")}
+                told = {key: body.get(key, {}) for key in ("checks", "figures")}
+                return answer.ok, told
             return answer.ok, {"error": answer.error}
 
         return probe

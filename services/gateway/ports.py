@@ -125,7 +125,7 @@ class Authenticator(Protocol):
 class EndedSessions(Protocol):
     """Sessions that were signed out before their time was over."""
 
-    def ended(self, session: str) -> bool:
+    async def ended(self, session: str) -> bool:
         """Whether this session (its id) was ended."""
         ...
 

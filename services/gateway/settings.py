@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.kit.settings import ServiceSettings
@@ -17,9 +17,20 @@ class Settings(ServiceSettings):
         env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
     )
 
-    #: The folder of Rego files that the embedded policy evaluates.
+    #: The folder of Rego files: evaluated here, or handed out to OPA servers.
     policies: Path = Field(
         default=POLICIES, validation_alias="CALLBOARD_GATEWAY_POLICIES"
+    )
+    #: What OPA servers prove themselves with to fetch the policy; none: none may.
+    bundle_token: SecretStr | None = Field(
+        default=None, min_length=16, validation_alias="CALLBOARD_GATEWAY_BUNDLE_TOKEN"
+    )
+    #: How long an OPA server's decision may take, and how long it counts, in seconds.
+    policy_seconds: float = Field(
+        default=1.0, gt=0, validation_alias="CALLBOARD_GATEWAY_POLICY_SECONDS"
+    )
+    decision_seconds: float = Field(
+        default=5.0, ge=0, validation_alias="CALLBOARD_GATEWAY_DECISION_SECONDS"
     )
     #: How long a user's groups are believed without asking the catalog, in seconds.
     membership_seconds: float = Field(

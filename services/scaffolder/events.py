@@ -8,12 +8,15 @@ from shared.contracts.events import payload_of
 from shared.contracts.scaffolder import RunChange, RunCreated
 from shared.contracts.topics import TEMPLATE_RUN
 from shared.kit.bus import Bus
+from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
 
 GROUP = "scaffolder"
 
 
-def shared_work(bootstrap: str, bus: Bus, offer: Callable[[str], None]) -> SharedWork:
+def shared_work(
+    server: Server | str, bus: Bus, offer: Callable[[str], None]
+) -> SharedWork:
     """The consumer group `scaffolder`; `offer` takes a run if it is free."""
 
     async def runs(envelopes: Sequence[Envelope]) -> None:
@@ -26,4 +29,4 @@ def shared_work(bootstrap: str, bus: Bus, offer: Callable[[str], None]) -> Share
             if isinstance(said, RunCreated):
                 offer(said.task_id)
 
-    return SharedWork(GROUP, bootstrap, {TEMPLATE_RUN: runs}, bus)
+    return SharedWork(GROUP, server, {TEMPLATE_RUN: runs}, bus)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from services.scaffolder import measures, ownership, registry
+from services.scaffolder import measures, registry
 from services.scaffolder.action import Tools
 from services.scaffolder.api import dry_runs, task_events, tasks, templates
 from services.scaffolder.api.rooms import Rooms
@@ -26,13 +26,14 @@ from services.scaffolder.store.repositories import GitRepositories
 from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.store.tasks import MongoTaskStore
 from services.scaffolder.vault import FernetVault
-from shared.kit import logs
+from shared.kit import logs, ownership
 from shared.kit.auth import PrincipalTokens
 from shared.kit.bus import KafkaBus
 from shared.kit.calls import ServiceCalls
 from shared.kit.config import PortalConfig, load_config
 from shared.kit.git import RepositoryMirrors
 from shared.kit.mongo import connect, database
+from shared.kit.opening import Opening, WhenOpen
 from shared.kit.outbox import Relay
 from shared.kit.serve import serve
 from shared.kit.urls import UrlReader
@@ -55,16 +56,21 @@ def create_app(
     config = load_config(settings.config, os.environ)
     secret = settings.service_secret.get_secret_value()
 
+    async def opens(stack: AsyncExitStack) -> None:
+        calls = ServiceCalls(secret, NAME, settings.urls())
+        await stack.enter_async_context(calls)
+        owner = catalog or CatalogOverHttp(calls)
+        await _open(stack, app, settings, config, owner, listens=listens)
+
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            calls = ServiceCalls(secret, NAME, settings.urls())
-            await stack.enter_async_context(calls)
-            owner = catalog or CatalogOverHttp(calls)
-            await _open(stack, app, settings, config, owner, listens=listens)
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with opening:
             yield
 
+    opening = Opening(NAME, opens)
     app = make_app(NAME, lifespan=lifespan)
+    app.state.checks["open"] = opening.check
+    app.add_middleware(WhenOpen, opening=opening)
     app.state.tokens = PrincipalTokens(secret)
     for routes in (templates, tasks, task_events, dry_runs):
         app.include_router(routes.router)
@@ -81,8 +87,8 @@ async def _open(
     listens: bool,
 ) -> None:
     """Start everything, in the order in which it is needed."""
-    bus = await stack.enter_async_context(KafkaBus(settings.kafka))
-    client = connect(settings.mongodb)
+    bus = await stack.enter_async_context(KafkaBus(settings.event_log))
+    client = connect(settings.documents)
     stack.callback(client.close)
     own = database(client, NAME)
     relay = await stack.enter_async_context(Relay(own["tasks"], bus))
@@ -95,7 +101,7 @@ async def _open(
     signals = Signals()
     pool = _pool(stack, settings, config, scenes, store, signals)
     if listens:
-        work = shared_work(settings.kafka, bus, pool.offer)
+        work = shared_work(settings.event_log, bus, pool.offer)
         await stack.enter_async_context(work)
         app.state.checks["events"] = work.check
     # Last in, first out: runs are given back before anything takes its time to close.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +16,16 @@ from services.scaffolder.model import StepRecord, Task
 from services.scaffolder.redaction import Redactor, derived
 from services.scaffolder.registry import Registry
 from services.scaffolder.workspace import Workspace
-from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.errors import CallboardError, Invalid, Unavailable
 from shared.contracts.scaffolder import StepStatus
 
 FALSE_CONDITION = "its if condition was false"
 EARLIER_FAILURE = "a previous step failed"
 _ITERATIONS = 1000
+#: How long a step waits for something that is away, and between its tries.
+PATIENCE_SECONDS = 120.0
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -155,10 +160,32 @@ class StepRun:
     ) -> dict[str, Any]:
         given = await self._input(more)
         validation.check_input(action.id, action.input, given)
-        context = self._context(given, key)
-        await _performed(action, context)
+        context = await self._patiently(action, given, key)
         made: dict[str, Any] = json_text.plain(context.outputs)
         return made
+
+    async def _patiently(
+        self, action: Action, given: dict[str, Any], key: str
+    ) -> ActionContext:
+        """Run the action again while something that it needs is away.
+
+        Actions are idempotent; a catalog that restarts is no reason to lose a run.
+        """
+        wait = FIRST_WAIT_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            context = self._context(given, key)
+            try:
+                await _performed(action, context)
+            except Unavailable as error:
+                if self._scene.is_dry_run or time.monotonic() + wait > deadline:
+                    raise
+                self._log(f"{error.message}; trying again in {wait:g} seconds")
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                self._is_resumed = True
+            else:
+                return context
 
     async def _input(self, more: Mapping[str, Any]) -> dict[str, Any]:
         """The step's input; what secrets made of it is secret from now on."""

@@ -21,6 +21,7 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
 from shared.kit import logs
 from shared.kit.bus import Bus, MemoryBus, Record
+from shared.kit.servers import Server
 from shared.kit.workers import Handler, SharedWork
 
 T = TypeVar("T")
@@ -79,12 +80,12 @@ class HandedOver:
 
 
 def shared_work(
-    bootstrap: str, bus: Bus, given: Mapping[str, Handler]
+    server: Server | str, bus: Bus, given: Mapping[str, Handler]
 ) -> SharedWork | HandedOver:
     """The consumer group `techdocs`, on the log or on its twin."""
     if isinstance(bus, MemoryBus):
         return HandedOver(bus, given)
-    return SharedWork(GROUP, bootstrap, given, bus)
+    return SharedWork(GROUP, server, given, bus)
 
 
 def _payload(envelope: Envelope, kind: type[T]) -> T:

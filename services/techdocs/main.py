@@ -24,15 +24,16 @@ from services.techdocs.settings import Settings
 from services.techdocs.sites import DirectorySites
 from services.techdocs.stages.generate import ProcessGenerator
 from services.techdocs.store.catalog import CatalogOverHttp
-from services.techdocs.store.records import MongoRecords
+from services.techdocs.store.records import SITES, MongoRecords
 from services.techdocs.store.sources import GitAndFolders
-from shared.kit import logs
+from shared.kit import logs, ownership
 from shared.kit.auth import PrincipalTokens
 from shared.kit.bus import Bus, KafkaBus
 from shared.kit.calls import ServiceCalls
 from shared.kit.config import PortalConfig, load_config
 from shared.kit.git import RepositoryMirrors
 from shared.kit.mongo import connect, database
+from shared.kit.opening import Opening, WhenOpen
 from shared.kit.outbox import Relay
 from shared.kit.serve import serve
 from shared.kit.web import Check, make_app
@@ -58,24 +59,29 @@ def create_app(
     config = load_config(settings.config, os.environ)
     secret = settings.service_secret.get_secret_value()
 
+    async def opens(stack: AsyncExitStack) -> None:
+        calls = ServiceCalls(secret, NAME, settings.urls())
+        await stack.enter_async_context(calls)
+        owner = catalog or CatalogOverHttp(calls)
+        log: Bus = KafkaBus(settings.event_log) if bus is None else bus
+        if isinstance(log, KafkaBus) and log is not bus:
+            await stack.enter_async_context(log)
+        sites = table
+        if sites is None:
+            client = connect(settings.documents)
+            stack.callback(client.close)
+            sites = database(client, NAME)[SITES.name]
+        await _open(stack, app, settings, config, (owner, log, sites))
+
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            calls = ServiceCalls(secret, NAME, settings.urls())
-            await stack.enter_async_context(calls)
-            owner = catalog or CatalogOverHttp(calls)
-            log: Bus = KafkaBus(settings.kafka) if bus is None else bus
-            if isinstance(log, KafkaBus):
-                await stack.enter_async_context(log)
-            sites = table
-            if sites is None:
-                client = connect(settings.mongodb)
-                stack.callback(client.close)
-                sites = database(client, NAME)["sites"]
-            await _open(stack, app, settings, config, (owner, log, sites))
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with opening:
             yield
 
+    opening = Opening(NAME, opens)
     app = make_app(NAME, lifespan=lifespan)
+    app.state.checks["open"] = opening.check
+    app.add_middleware(WhenOpen, opening=opening)
     app.state.tokens = PrincipalTokens(secret)
     for routes in (backstage, portal, snapshot):
         app.include_router(routes.router)
@@ -92,7 +98,8 @@ async def _open(
     """Start everything, in the order in which it is needed."""
     catalog, bus, table = given
     relay = await stack.enter_async_context(Relay(table, bus))
-    records = await _records(settings, table, relay)
+    owner = stack.enter_context(ownership.owner(settings.data / NAME))
+    records = await _records(settings, owner, table, relay)
     generator = ProcessGenerator(config.techdocs.build_seconds)
     await stack.enter_async_context(generator)
     shop = _workshop(settings, config, records, generator)
@@ -104,7 +111,7 @@ async def _open(
         finished=_finished,
     )
     await stack.enter_async_context(queue)
-    work = shared_work(settings.kafka, bus, handlers(records, queue.nudge))
+    work = shared_work(settings.event_log, bus, handlers(records, queue.nudge))
     await stack.enter_async_context(work)
     looks = Looks(
         Resync(catalog, records),
@@ -130,10 +137,12 @@ async def _open(
     )
 
 
-async def _records(settings: Settings, table: Table, relay: Relay) -> MongoRecords:
+async def _records(
+    settings: Settings, owner: str, table: Table, relay: Relay
+) -> MongoRecords:
     records = MongoRecords(
         table,
-        settings.owner,
+        owner,
         nudge=relay.nudge,
         keep_last=settings.keep_last,
         keep_days=settings.keep_days,

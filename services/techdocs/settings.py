@@ -1,6 +1,5 @@
 """Techdocs' knobs, beside what every service is told."""
 
-import socket
 from pathlib import Path
 
 from pydantic import Field
@@ -44,8 +43,3 @@ class Settings(ServiceSettings):
     def mirrors_folder(self) -> Path:
         """Where this service keeps its mirrors of repositories."""
         return self.data / "mirrors" / "techdocs"
-
-    @property
-    def owner(self) -> str:
-        """Who holds this process' leases: the same after a restart."""
-        return f"{socket.gethostname()}:{self.data.resolve()}"

@@ -45,8 +45,12 @@ class Running:
     async def ask(
         self, method: str, path: str, body: Any = None, principal: Any = None
     ) -> httpx.Response:
-        headers = {HEADER: self.tokens.sign(principal or self.principal)}
+        headers = self.headers(principal)
         return await self.http.request(method, path, json=body, headers=headers)
+
+    def headers(self, principal: Any = None) -> dict[str, str]:
+        """By which the gateway says who is asking."""
+        return {HEADER: self.tokens.sign(principal or self.principal)}
 
     async def register(self, target: Path | str, query: str = "") -> httpx.Response:
         kind = "file" if isinstance(target, Path) else "url"

@@ -143,19 +143,20 @@ async def test_a_reader_can_wait_for_their_write(
     """`Callboard-At-Least` with the revision of an answer is met at once."""
     path = "/entities/by-name/component/default/web"
     answer = await client.get(path)
-    now = int(answer.headers["callboard-revision"])
-    assert now == model.revision.value
-    again = await client.get(path, headers={"callboard-at-least": str(now)})
+    now = answer.headers["callboard-revision"]
+    assert now == f"{model.revision.value}-{model.revision.process}"
+    again = await client.get(path, headers={"callboard-at-least": now})
     assert again.status_code == 200
-    wrong = await client.get(path, headers={"callboard-at-least": "soon"})
-    assert wrong.status_code == 400
+    for wrong in ("soon", "-1", "1-a/b", "9" * 19, f"1-{'a' * 33}"):
+        answer = await client.get(path, headers={"callboard-at-least": wrong})
+        assert answer.status_code == 400
 
 
 async def test_a_revision_that_does_not_come_is_unavailable(
     client: AsyncClient, model: ReadModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rather no answer than one from before the reader's write."""
-    monkeypatch.setattr("services.catalog.api.reading.WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("services.catalog.api.revisions.WAIT_SECONDS", 0.01)
     ahead = {"callboard-at-least": str(model.revision.value + 1)}
     answer = await client.get("/entities?limit=1", headers=ahead)
     assert answer.status_code == 503

@@ -122,8 +122,8 @@ def test_every_declared_dependency_is_locked() -> None:
 
 def declared_by(folder: Path) -> set[str]:
     text = (folder / "pyproject.toml").read_text()
-    block = re.search(r"dependencies = \[(.*?)\n\]", text, re.DOTALL)
-    return set(re.findall(r'"([a-z0-9-]+)', block[1])) if block else set()
+    lists = re.findall(r"^[a-z]+ = \[(.*?)\n\]", text, re.DOTALL | re.MULTILINE)
+    return {name for each in lists for name in re.findall(r'"([a-z0-9-]+)', each)}
 
 
 def test_ci_calls_the_readmes_test_command() -> None:

@@ -1,7 +1,9 @@
 """Sign-in, tokens, sessions, and who one is."""
 
 import asyncio
+import os
 import stat
+import time
 from typing import Any
 
 import jwt
@@ -11,10 +13,11 @@ from services.gateway.assembly import sign_in_rules
 from services.gateway.identity.keys import KeyRing
 from services.gateway.identity.memberships import CatalogMemberships
 from services.gateway.identity.sessions import set_cookie
-from services.gateway.identity.store import MongoEndedSessions
+from services.gateway.identity.store import LOOK_SECONDS, MongoEndedSessions
 from services.gateway.identity.tokens import API, DOCS, SESSION, UserTokens
 from services.gateway.model import SESSION_COOKIE
 from shared.contracts.errors import Invalid, Unauthenticated, Unavailable
+from shared.kit import mongo
 from shared.kit.auth import Principal, PrincipalTokens
 from tests.gateway.running import SECRET, configuration
 
@@ -84,8 +87,17 @@ class TestKeys:
     def test_a_key_of_another_gateway_is_found(self, data, keys, clock) -> None:
         """A key made by a second process is read when a token names it."""
         other = KeyRing(data, keep_seconds=3600, rotation_seconds=86400, clock=clock)
-        clock.now += 10
-        assert keys.find(other.rotate().kid) is not None
+        for _ in range(3):
+            assert keys.find(other.rotate().kid) is not None
+
+    def test_guessing_ids_reads_no_keys(self, data, keys, monkeypatch) -> None:
+        """An unknown id costs a look at the folder's date."""
+        keys.signing()
+        long_ago = time.time() - 3600
+        os.utime(data, (long_ago, long_ago))
+        keys.reload()
+        monkeypatch.setattr(keys, "reload", lambda: pytest.fail("the folder was read"))
+        assert keys.find("guessed") is None
 
 
 class TestTokens:
@@ -218,8 +230,29 @@ class TestEndedSessions:
         clock.now = 1600
         later = MongoEndedSessions(database["ended"], clock=clock)
         await later.load()
-        assert later.ended("one")
-        assert not later.ended("two")
+        assert await later.ended("one")
+        assert not await later.ended("two")
+
+    async def test_another_gateway_hears_of_it(self, database) -> None:
+        """A second after it was ended there at the latest, without being told."""
+        clock = Clock(1000)
+        one = MongoEndedSessions(database["ended"], clock=clock)
+        other = MongoEndedSessions(database["ended"], clock=clock)
+        await one.load()
+        await other.load()
+        assert not await other.ended("late")
+        await one.end("late", 5000)
+        clock.now += LOOK_SECONDS
+        assert await other.ended("late")
+
+    async def test_nobody_waits_for_documents_that_are_away(self) -> None:
+        """What is known counts meanwhile."""
+        client = mongo.connect("mongodb://127.0.0.1:9")
+        store = MongoEndedSessions(client["gateway"]["ended"])
+        began = time.monotonic()
+        assert not await store.ended("one")
+        assert time.monotonic() - began < 1
+        client.close()
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:

@@ -249,3 +249,52 @@ async def test_nobody_is_let_in_without_the_gateway(start: Any) -> None:
             return (await client.get("/readyz")).status_code == 200
 
         await until(ready, seconds=30, what="the workers have joined")
+
+
+async def test_a_step_waits_for_what_is_away(
+    start: Any, catalog: Any, ann: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalog that restarts is no reason to lose a run: the step is tried again."""
+    monkeypatch.setattr("services.scaffolder.stepping.FIRST_WAIT_SECONDS", 0.05)
+    steps = [
+        say("before"),
+        step("debug:wait", milliseconds=200),
+        step("catalog:fetch", "who", entityRef="component:default/web"),
+        say("${{ steps.who.output.entity.spec.owner }}"),
+    ]
+    catalog.add(template("t", steps=steps), component("web"))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        catalog.away = True
+
+        async def waits() -> bool:
+            told = await messages(client, ann, task_id)
+            return any("trying again" in message for message in told)
+
+        await until(waits, what="the step to wait")
+        catalog.away = False
+        found = await reached(client, ann, task_id)
+        told = await messages(client, ann, task_id)
+    assert found["status"] == "completed"
+    assert told.count("before") == 1
+    assert "team-a" in told
+
+
+async def test_patience_has_an_end(
+    start: Any, catalog: Any, ann: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not come back fails the run, and says what it was."""
+    monkeypatch.setattr("services.scaffolder.stepping.FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("services.scaffolder.stepping.PATIENCE_SECONDS", 0.3)
+    steps = [
+        step("debug:wait", milliseconds=200),
+        step("catalog:fetch", entityRef="component:default/web"),
+    ]
+    catalog.add(template("t", steps=steps))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        catalog.away = True
+        found = await reached(client, ann, task_id)
+        told = await messages(client, ann, task_id)
+    assert found["status"] == "failed"
+    assert any("does not answer" in message for message in told)

@@ -170,8 +170,9 @@ async def test_earlier_sites_stay_for_a_while(database: Any) -> None:
 
 async def test_docs_that_are_gone_are_told_of_and_purged(records: MongoRecords) -> None:
     """The last event leaves before the record does; without docs there is none."""
-    await due(records, "web", "bare")
+    await due(records, "web")
     await records.finish(await claimed(records), Built(site("a")))
+    await due(records, "bare")
     await records.forget(REF, 1)
     await records.forget("component:default/bare", 1)
     assert await records.get(REF) is None
@@ -209,3 +210,25 @@ async def test_sources_nobody_looked_at(records: MongoRecords) -> None:
     await records.finish(await claimed(records), Built(site("a")))
     assert await records.stale(datetime.now(UTC) - timedelta(minutes=5)) == []
     assert await records.stale(datetime.now(UTC) + timedelta(minutes=5)) == [REF]
+
+
+async def test_lists_of_records(records: MongoRecords) -> None:
+    """All, those due, and those with docs: the last built first, then the others."""
+    for name in ("a", "b"):
+        await due(records, name)
+        await records.finish(await claimed(records), Built(site(name)))
+    await due(records, "new")
+    gone = record("gone")
+    await records.remember(gone)
+    await records.forget(gone.ref, None)
+    assert await records.waiting() == 1
+    named = [item.ref.rpartition("/")[2] async for item in records.listed()]
+    assert named == ["b", "a", "new"]
+    every = sorted([item.ref.rpartition("/")[2] async for item in records.each()])
+    assert every == ["a", "b", "new"]
+    known = await records.known([REF, "component:default/a", gone.ref])
+    assert list(known) == ["component:default/a"]
+    assert sorted(ref for ref, _ in await records.published()) == [
+        "component:default/a",
+        "component:default/b",
+    ]

@@ -34,6 +34,10 @@ async def refresh(request: Request) -> Response:
     principal, writes = caller_of(request), writes_of(request)
     text = required_text(await body_of(request), "entityRef")
     held = _entity(writes, text)
+    if held is None:
+        # Another replica may have made it a moment ago.
+        await writes.others.catch_up()
+        held = _entity(writes, text)
     if held is None or not writes.require(principal, held):
         raise NotFound(f"Entity {text} not found")
     order = order_of(principal, "refresh")
@@ -53,6 +57,8 @@ async def delete(request: Request) -> Response:
     """DELETE `/entities/by-uid/{uid}`: an unknown one is as gone as can be."""
     principal, writes = caller_of(request), writes_of(request)
     uid = request.path_params["uid"].lower()
+    if not writes.model.index.equal("metadata.uid", uid):
+        await writes.others.catch_up()
     for number in writes.model.index.equal("metadata.uid", uid):
         record = writes.model.records[number]
         held = writes.catalog.known.get(record.ref) if record else None

@@ -53,6 +53,13 @@ def _with_id(writes: Writes, identity: str) -> Root:
     return root
 
 
+async def _changeable(writes: Writes, identity: str) -> Root:
+    """The registration, also where another replica made it a moment ago."""
+    if writes.catalog.known.root_with_id(identity) is None:
+        await writes.others.catch_up()
+    return _with_id(writes, identity)
+
+
 async def listing(request: Request) -> Response:
     """GET `/locations`: all registrations, oldest first."""
     _, scope = await begin(request)
@@ -163,7 +170,7 @@ async def change(request: Request) -> Response:
     principal, writes = caller_of(request), writes_of(request)
     location = _allowed(writes, location_in(await body_of(request)))
     writes.require_writable()
-    root = _with_id(writes, request.path_params["id"])
+    root = await _changeable(writes, request.path_params["id"])
     writes.require_all(principal, root)
     order = order_of(principal, "registration")
     return json_response(
@@ -175,7 +182,7 @@ async def remove(request: Request) -> Response:
     """DELETE `/locations/{id}`: the registration goes with what only it brought."""
     principal, writes = caller_of(request), writes_of(request)
     writes.require_writable()
-    root = _with_id(writes, request.path_params["id"])
+    root = await _changeable(writes, request.path_params["id"])
     writes.require_all(principal, root)
     order = order_of(principal, "delete")
     await roots.unwant(writes.catalog, root, roots.REGISTERED, order)

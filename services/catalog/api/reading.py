@@ -12,19 +12,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
+from services.catalog.api.revisions import REVISION, reach
 from services.catalog.query.conditions import parse_conditions
 from services.catalog.query.rendering import render_all
 from services.catalog.query.scopes import Scope, Scopes
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.changes import Revision
 from services.catalog.readmodel.records import Record
-from shared.contracts.errors import Forbidden, Invalid, Unavailable
+from shared.contracts.errors import Forbidden
 from shared.kit.auth import Principal
 from shared.kit.web import caller_of
 
-AT_LEAST = "callboard-at-least"
-REVISION = b"callboard-revision"
-WAIT_SECONDS = 5.0
 JSON = b"application/json; charset=utf-8"
 
 CHUNK = 500
@@ -40,14 +39,14 @@ class Answer:
     __slots__ = ("body", "headers", "status")
 
     def __init__(
-        self, body: bytes, revision: int, *, status: int = 200, media: bytes = JSON
+        self, body: bytes, revision: Revision, *, status: int = 200, media: bytes = JSON
     ) -> None:
         self.body = body
         self.status = status
         self.headers = [
             (b"content-type", media),
             (b"content-length", str(len(body)).encode()),
-            (REVISION, str(revision).encode()),
+            (REVISION.encode(), str(revision).encode()),
         ]
 
     async def __call__(self, _scope: Connection, _receive: Receive, send: Send) -> None:
@@ -65,12 +64,12 @@ class Pieces:
     """A body made while it is sent, with a pause between its pieces for others."""
 
     def __init__(
-        self, pieces: Iterable[bytes], revision: int, *, media: bytes = JSON
+        self, pieces: Iterable[bytes], revision: Revision, *, media: bytes = JSON
     ) -> None:
         self.pieces = pieces
         self.headers = [
             (b"content-type", media),
-            (REVISION, str(revision).encode()),
+            (REVISION.encode(), str(revision).encode()),
         ]
 
     async def __call__(self, _scope: Connection, _receive: Receive, send: Send) -> None:
@@ -133,7 +132,7 @@ class Reads:
 
     def answer(self, body: bytes) -> Answer:
         """A finished body, marked with the revision it reflects."""
-        return Answer(body, self.model.revision.value)
+        return Answer(body, self.model.revision)
 
 
 def reads_of(request: Request) -> Reads:
@@ -149,17 +148,8 @@ async def begin(request: Request) -> tuple[Reads, Scope]:
     """The reads and the caller's scope, once the revision they ask for is there."""
     principal = caller_of(request)
     reads = reads_of(request)
-    wanted = request.headers.get(AT_LEAST)
-    if wanted is not None:
-        await _reach(reads.model, wanted)
+    await reach(request)
     return reads, reads.scope(principal)
-
-
-async def _reach(model: ReadModel, wanted: str) -> None:
-    if not wanted.isdecimal() or len(wanted) > 18:
-        raise Invalid(f"{AT_LEAST}: must be a revision, a whole number")
-    if not await model.revision.reached(int(wanted), seconds=WAIT_SECONDS):
-        raise Unavailable(f"The catalog has not reached revision {wanted}")
 
 
 def get(path: str, endpoint: Endpoint) -> Route:
@@ -185,7 +175,7 @@ def array(
         rendered = render_all(reads.model, records, fields, scope)
         return reads.answer(around[0] + b",".join(rendered) + around[1])
     pieces = _pieces(reads.model, records, fields, scope, around)
-    return Pieces(pieces, reads.model.revision.value)
+    return Pieces(pieces, reads.model.revision)
 
 
 def _pieces(

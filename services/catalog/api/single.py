@@ -112,7 +112,7 @@ def _items(
 
     if len(records) <= CHUNK:
         return reads.answer(b'{"items":[' + rendered(records) + b"]}")
-    return Pieces(_item_pieces(records, rendered), reads.model.revision.value)
+    return Pieces(_item_pieces(records, rendered), reads.model.revision)
 
 
 def _item_pieces(

@@ -21,7 +21,7 @@ async def snapshot(request: Request) -> Sent:
     records = list(reads.model.existing(ids))
     refs_only = b"refs_only=1" in request.scope["query_string"]
     pieces = _lines(reads, records, refs_only=refs_only)
-    return Pieces(pieces, reads.model.revision.value, media=NDJSON)
+    return Pieces(pieces, reads.model.revision, media=NDJSON)
 
 
 async def checksum(request: Request) -> Sent:

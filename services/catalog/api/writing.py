@@ -1,6 +1,8 @@
 """What the changing routes have in common: their ports, and who may change what."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import orjson
@@ -8,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.catalog.api.revisions import REVISION, reach
 from services.catalog.handlers.catalog import Catalog, Order, order
+from services.catalog.handlers.others import Others
 from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import LocationRef, Root, StoredEntity
 from services.catalog.readmodel import ReadModel
@@ -16,8 +20,10 @@ from shared.contracts.catalog import CauseKind
 from shared.contracts.errors import Forbidden, Invalid
 from shared.kit.auth import Principal
 from shared.kit.policy import permits
+from shared.kit.web import caller_of
 
 EMPTY = 204
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class Writes:
     """The write side of one app. `types` may be registered by users."""
 
     catalog: Catalog
+    others: Others
     model: ReadModel
     types: tuple[str, ...]
     refresh_duplicates: bool
@@ -119,6 +126,15 @@ def nothing() -> Response:
     return Response(status_code=EMPTY)
 
 
-def route(method: str, path: str, endpoint: Any) -> Route:
-    """One route of one method."""
-    return Route(path, endpoint, methods=[method])
+def route(method: str, path: str, endpoint: Endpoint) -> Route:
+    """One route of one method; its answers name the revision that they reflect."""
+
+    @wraps(endpoint)
+    async def marked(request: Request) -> Response:
+        caller_of(request)
+        await reach(request)
+        answer = await endpoint(request)
+        answer.headers[REVISION] = str(request.app.state.readmodel.revision)
+        return answer
+
+    return Route(path, marked, methods=[method])

@@ -60,12 +60,17 @@ async def register(
 ) -> Root:
     """Register a location and read it; when this returns, its entities are there.
 
+    One whose first reading was broken off, and whose asker was told to try again, is
+    gone on with.
+
     Raises:
         Conflict: if it is registered and `refresh` does not allow that.
     """
     there = registered(catalog, location)
     if there is not None and not refresh:
-        raise Conflict(f"Location {location} already exists")
+        begun = not there.settled and not catalog.lock(there).locked()
+        if not begun:
+            raise Conflict(f"Location {location} already exists")
     root = there or await want(catalog, location, REGISTERED, identity)
     return await ingest(catalog, root, order)
 

@@ -1,6 +1,7 @@
 """What changed lately, and how far the read model has come."""
 
 import asyncio
+import secrets
 import time
 
 REMEMBERED = 20_000
@@ -35,12 +36,17 @@ class Revision:
     """A counter of changes that clients can wait for.
 
     It starts at the wall clock in microseconds, so that a number handed out before a
-    restart is not above those handed out after it.
+    restart is not above those handed out after it. It counts for this process alone,
+    whose name stands behind it: `1764000000000000-5f0c1a2b`.
     """
 
     def __init__(self, first: int | None = None) -> None:
         self.value = time.time_ns() // 1000 if first is None else first
+        self.process = secrets.token_hex(4)
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    def __str__(self) -> str:
+        return f"{self.value}-{self.process}"
 
     def advance(self) -> None:
         self.value += 1

@@ -40,11 +40,26 @@ def entity_document(stored: StoredEntity) -> Document:
         "origin": stored.origin,
         "location_key": stored.location_key,
         "created": stored.created.isoformat(),
-        "updated": stored.updated.isoformat(),
+        "updated": stamp(stored.updated),
         "cause": stored.cause.model_dump_json(exclude_none=True),
         "errors": _text(stored.errors),
         "parents": list(stored.parents),
         "deleted": False,
+    }
+
+
+def stamp(moment: datetime) -> str:
+    """A moment (UTC) as text of one length, so that text sorts as time does."""
+    return moment.isoformat(timespec="microseconds")
+
+
+def tombstone(ref: str, revision: int, moment: datetime) -> Document:
+    """A deleted entity's document, without its pending events."""
+    return {
+        "_id": ref,
+        "revision": revision,
+        "updated": stamp(moment),
+        "deleted": True,
     }
 
 

@@ -17,14 +17,12 @@ from pymongo.errors import BulkWriteError
 
 from services.catalog.model import Change, Revision, StoredEntity
 from services.catalog.ports import Written
-from services.catalog.store import documents
+from services.catalog.store import documents, kept
 from services.catalog.store.pending import pending_event
-from shared.contracts.errors import Unavailable
-from shared.kit import logs
-from shared.kit.mongo import unavailable_as_error
+from shared.kit import logs, migrations
+from shared.kit.mongo import away_seconds, only_duplicates, unavailable_as_error
 
 BATCH = 1000
-DUPLICATE = 11000
 Document = dict[str, Any]
 
 
@@ -42,22 +40,26 @@ class MongoEntityStore:
     """The `EntityStore` port."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        self.collection = database["entities"]
-        self._revisions = database["revisions"]
+        self._database = database
+        self.collection = database[kept.ENTITIES.name]
+        self._revisions = database[kept.REVISIONS.name]
 
     async def prepare(self) -> None:
-        """Make the index that the outbox is read by."""
-        with unavailable_as_error():
-            await self.collection.create_index("unsent")
+        """Bring what is kept to this version's shapes, and make the indexes."""
+        await migrations.prepare(self._database, kept.COLLECTIONS)
+
+    def away_seconds(self) -> float:
+        """For how long the store was not to be found; 0 while it is there."""
+        return away_seconds(self._database)
 
     async def check(self) -> None:
         """Raise Unavailable unless the store answers."""
-        with unavailable_as_error():
+        with unavailable_as_error(self.collection):
             await self.collection.find_one({"_id": ""}, {"_id": 1})
 
     async def every(self) -> AsyncIterator[Sequence[StoredEntity]]:
         batch: list[Document] = []
-        with unavailable_as_error():
+        with unavailable_as_error(self.collection):
             found = self.collection.find({"deleted": False}, {"pending": 0})
             async for document in found.batch_size(BATCH):
                 batch.append(document)
@@ -67,18 +69,29 @@ class MongoEntityStore:
         yield await asyncio.to_thread(_parsed, batch)
 
     async def load(self, refs: Sequence[str]) -> Mapping[str, StoredEntity]:
-        with unavailable_as_error():
+        with unavailable_as_error(self.collection):
             found = await self.collection.find(
                 {"_id": {"$in": list(refs)}, "deleted": False}, {"pending": 0}
             ).to_list(None)
         return {stored.ref: stored for stored in _parsed(found)}
 
     async def versions(self) -> Mapping[str, int]:
-        with unavailable_as_error():
+        with unavailable_as_error(self.collection):
             found = await self.collection.find(
                 {"deleted": False}, {"revision": 1}
             ).to_list(None)
         return {document["_id"]: document["revision"] for document in found}
+
+    async def changed_since(self, moment: datetime) -> Mapping[str, int]:
+        with unavailable_as_error(self.collection):
+            found = await self.collection.find(
+                {"updated": {"$gte": documents.stamp(moment)}},
+                {"revision": 1, "deleted": 1},
+            ).to_list(None)
+        return {
+            document["_id"]: 0 if document["deleted"] else document["revision"]
+            for document in found
+        }
 
     async def write(self, changes: Sequence[Change]) -> Written:
         stored: list[StoredEntity] = []
@@ -96,7 +109,7 @@ class MongoEntityStore:
 
     async def _batch(self, changes: Sequence[Change]) -> list[tuple[_Step, bool]]:
         trace = logs.traceparent.get() or None
-        with unavailable_as_error():
+        with unavailable_as_error(self.collection):
             known = [change for change in changes if change.before is not None]
             held = await self._held([change.ref for change in known])
             steps = await asyncio.to_thread(_steps, changes, held, trace)
@@ -121,10 +134,7 @@ class MongoEntityStore:
                 [step.document for step in steps], ordered=False
             )
         except BulkWriteError as error:
-            failures = (error.details or {})["writeErrors"]
-            if any(failure["code"] != DUPLICATE for failure in failures):
-                raise Unavailable("The document store refused entities") from error
-            there = {failure["index"] for failure in failures}
+            there = only_duplicates(error)
         else:
             return [(step, True) for step in steps]
         done = [(step, True) for n, step in enumerate(steps) if n not in there]
@@ -169,15 +179,13 @@ class MongoEntityStore:
         try:
             await self._revisions.insert_many(entries, ordered=False)
         except BulkWriteError as error:
-            failures = (error.details or {})["writeErrors"]
             # The entry was written before and its event not taken: once is enough.
-            if any(failure["code"] != DUPLICATE for failure in failures):
-                raise
+            only_duplicates(error)
 
     async def history(
         self, ref: str, *, limit: int, before: int | None = None
     ) -> tuple[Sequence[Revision], int]:
-        with unavailable_as_error():
+        with unavailable_as_error(self.collection):
             held = await self.collection.find_one(
                 {"_id": ref}, {"revision": 1, "pending": 1}
             )
@@ -228,7 +236,7 @@ def _step(
     state = (
         documents.entity_document(stored)
         if stored is not None
-        else {"_id": change.ref, "revision": revision, "deleted": True}
+        else documents.tombstone(change.ref, revision, now)
     )
     waiting = list(held.get("pending", ())) if held else []
     document = {

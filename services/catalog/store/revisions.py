@@ -6,6 +6,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.catalog.store.documents import revision_id
+from services.catalog.store.kept import REVISIONS
 from shared.kit.mongo import unavailable_as_error
 
 
@@ -13,13 +14,13 @@ class MongoRevisionLog:
     """The `RevisionLog` port."""
 
     def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
-        self._revisions = database["revisions"]
+        self._revisions = database[REVISIONS.name]
 
     async def events(
         self, wanted: Sequence[tuple[str, int]]
     ) -> Mapping[tuple[str, int], str]:
         ids = {revision_id(ref, number): (ref, number) for ref, number in wanted}
-        with unavailable_as_error():
+        with unavailable_as_error(self._revisions):
             found = await self._revisions.find({"_id": {"$in": list(ids)}}).to_list(
                 None
             )

@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.catalog.model import Root
 from services.catalog.store.documents import root_document, stored_root
+from services.catalog.store.kept import LOCATIONS
 from shared.kit.mongo import unavailable_as_error
 
 
@@ -16,15 +17,15 @@ class MongoRootStore:
     """The `RootStore` port."""
 
     def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
-        self._collection = database["locations"]
+        self._collection = database[LOCATIONS.name]
 
     async def every(self) -> Sequence[Root]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._collection):
             found = await self._collection.find({}).to_list(None)
         return [stored_root(document) for document in found]
 
     async def load(self, names: Sequence[str]) -> Sequence[Root]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._collection):
             found = await self._collection.find({"_id": {"$in": list(names)}}).to_list(
                 None
             )
@@ -33,7 +34,7 @@ class MongoRootStore:
     async def put(self, root: Root) -> Root | None:
         following = replace(root, version=root.version + 1)
         document = root_document(following)
-        with unavailable_as_error():
+        with unavailable_as_error(self._collection):
             if root.version == 0:
                 try:
                     await self._collection.insert_one(document)
@@ -46,5 +47,5 @@ class MongoRootStore:
         return following if found.matched_count else None
 
     async def remove(self, root: Root) -> None:
-        with unavailable_as_error():
+        with unavailable_as_error(self._collection):
             await self._collection.delete_one({"_id": root.name})

@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 from urllib.parse import quote, unquote
 
-import aiohttp
 from starlette.types import Message, Receive, Scope, Send
-from yarl import URL
 
 from services.gateway.callers import IN_PROCESS
 from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import ClientGone, RequestBody
 from services.gateway.forward.measures import PluginMeasures
+from services.gateway.forward.upstreams import Question, Reply, Upstream
 from services.gateway.model import SESSION_COOKIE, Decision, Identity
 from services.gateway.ports import Authenticator, Guard, Routes
 from shared.contracts.errors import (
@@ -24,31 +23,25 @@ from shared.contracts.errors import (
     Forbidden,
     NotFound,
     Unauthenticated,
-    Unavailable,
 )
 from shared.kit import logs
 from shared.kit.auth import HEADER, ON_BEHALF_OF, Principal, PrincipalTokens
 from shared.kit.web import BODY_LIMIT, CORRELATION, error_body
 
-#: Answers up to this size are passed on in one piece.
-WHOLE = 1024 * 1024
 #: After this long the gateway looks whether the client is still there.
 WATCH_AFTER_SECONDS = 0.25
-#: The services keep an idle connection for 75 s: ours must end first.
-KEEPALIVE_SECONDS = 60.0
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 DOCS_COOKIE = b"backstage-auth"
 DOCS_PATH = "/static/docs/"
 SESSION = SESSION_COOKIE.encode()
 AUTHORIZATION, BEHALF = b"authorization", ON_BEHALF_OF.encode()
-AWAY = (aiohttp.ClientError, TimeoutError, ConnectionError, OSError)
 
 
 class Forwarder:
     """Forwards `/api/{plugin}/…` to the service of that name.
 
-    `upstreams` maps a plugin to its service's address without a slash at the end. Use
-    as an async context manager: it holds the connections.
+    `upstreams` maps a plugin to its service's address, or to those of its replicas with
+    commas between them. Use as an async context manager: it holds the connections.
     """
 
     def __init__(
@@ -61,7 +54,9 @@ class Forwarder:
         tokens: PrincipalTokens,
         limit: int = BODY_LIMIT,
     ) -> None:
-        self._upstreams = {name: url.rstrip("/") for name, url in upstreams.items()}
+        self._upstreams = {
+            name: Upstream(name, addresses) for name, addresses in upstreams.items()
+        }
         self._authenticator = authenticator
         self._guard = guard
         self._routes = routes
@@ -69,24 +64,15 @@ class Forwarder:
         self._limit = limit
         self._measured = {name: PluginMeasures(name) for name in upstreams}
         self._log = logs.get_logger("gateway")
-        self._opened: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._opened = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=KEEPALIVE_SECONDS, use_dns_cache=True
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=3),
-            read_bufsize=256 * 1024,
-        )
+        for upstream in self._upstreams.values():
+            await upstream.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._opened is not None:
-            await self._opened.close()
+        for upstream in self._upstreams.values():
+            await upstream.close()
 
     def serves(self, plugin: str) -> bool:
         """Whether requests to this plugin are forwarded."""
@@ -109,17 +95,14 @@ class Forwarder:
         self, plugin: str, rest: str, scope: Scope, receive: Receive, reply: "_Reply"
     ) -> None:
         body = RequestBody(scope["headers"], receive, self._limit)
-        sent = await self._admitted(plugin, rest, scope)
-        upstream, below = self._upstreams[plugin], _below(scope)
-        if unquote(below.partition("?")[0]) != rest:
+        question = await self._admitted(plugin, rest, scope)
+        if unquote(question.path.partition("?")[0]) != rest:
             # What was judged must be what the service gets: no hidden slashes.
             raise NotFound("There is nothing at this path")
-        url = URL(upstream + below, encoded=True)
         task = asyncio.current_task()
         watch = _ClientWatch(receive, body, task)
-        back = _Back(plugin, upstream, reply)
         try:
-            await self._pass(scope["method"], url, sent, body, back)
+            await self._upstreams[plugin].ask(question, body, reply)
         except asyncio.CancelledError:
             if not watch.gone or task is None:
                 raise
@@ -128,10 +111,8 @@ class Forwarder:
         finally:
             watch.stop()
 
-    async def _admitted(
-        self, plugin: str, rest: str, scope: Scope
-    ) -> list[tuple[str, str]]:
-        """The headers that the service gets; raises if the caller may not ask it."""
+    async def _admitted(self, plugin: str, rest: str, scope: Scope) -> Question:
+        """What the service gets to see; raises if the caller may not ask it."""
         given: hdr.Headers = scope["headers"]
         method: str = scope["method"]
         identity = await self._identity(scope, given, plugin, rest)
@@ -140,7 +121,8 @@ class Forwarder:
         if decision.result == "deny":
             raise Forbidden(decision.reason or f"Not allowed: {permission}")
         trace = _trace(given)
-        if method not in SAFE and not permission.endswith(".read"):
+        changes = method not in SAFE and not permission.endswith(".read")
+        if changes:
             # The trail of who asked for what change; what came of it are events.
             self._log.info(
                 "change_requested",
@@ -151,7 +133,8 @@ class Forwarder:
                 correlation=trace[-1][1],
             )
         principal = self._principal(identity, permission, decision)
-        return [*hdr.to_service(given), (HEADER, principal), *trace]
+        sent = [*hdr.to_service(given), (HEADER, principal), *trace]
+        return Question(method, _below(scope), sent, identity.subject, changes=changes)
 
     async def _identity(
         self, scope: Scope, given: hdr.Headers, plugin: str, rest: str
@@ -184,31 +167,8 @@ class Forwarder:
             )
         )
 
-    async def _pass(
-        self,
-        method: str,
-        url: URL,
-        sent: list[tuple[str, str]],
-        body: RequestBody,
-        back: "_Back",
-    ) -> None:
-        if self._opened is None:
-            raise Unavailable("The gateway is starting")
-        data = await body.data()
-        try:
-            async with self._opened.request(
-                method, url, headers=sent, data=data, allow_redirects=False
-            ) as answer:
-                await back.pass_on(answer, method)
-        except AWAY as error:
-            if body.failure is not None:
-                raise body.failure from error
-            raise Unavailable(
-                f"The {back.plugin} does not answer", retry_after=1
-            ) from error
 
-
-class _Reply:
+class _Reply(Reply):
     """The answer to the client, begun at most once."""
 
     def __init__(self, send: Send, began: Callable[[int], None]) -> None:
@@ -239,29 +199,6 @@ class _Reply:
             headers.append((b"retry-after", str(retry).encode()))
         await self.start(error.status, headers)
         await self.body(body, more=False)
-
-
-class _Back:
-    """Passes a service's answer on to the client."""
-
-    def __init__(self, plugin: str, upstream: str, reply: _Reply) -> None:
-        self.plugin = plugin
-        self._upstream = upstream
-        self._reply = reply
-
-    async def pass_on(self, answer: aiohttp.ClientResponse, method: str) -> None:
-        """Headers, then the body: whole when it is small, else as it comes."""
-        headers = hdr.to_client(answer.raw_headers, self.plugin, self._upstream)
-        length = answer.content_length
-        if method == "HEAD" or (length is not None and length <= WHOLE):
-            body = b"" if method == "HEAD" else await answer.read()
-            await self._reply.start(answer.status, headers)
-            await self._reply.body(body, more=False)
-            return
-        await self._reply.start(answer.status, headers)
-        async for chunk in answer.content.iter_any():
-            await self._reply.body(chunk, more=True)
-        await self._reply.body(b"", more=False)
 
 
 class _ClientWatch:

@@ -4,7 +4,7 @@ What a caller may do is not decided here.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from services.gateway.identity.tokens import (
     API,
@@ -22,7 +22,7 @@ from shared.contracts.ref import parse_ref
 #: The name of the service that signed, or Unauthenticated.
 VerifyService = Callable[[str], str]
 #: Whether the session with this id was ended before its time.
-Ended = Callable[[str], bool]
+Ended = Callable[[str], Awaitable[bool]]
 
 
 class Credentials:
@@ -109,7 +109,7 @@ class Credentials:
             claims = self._tokens.read(cookie, audience)
         except Unauthenticated:
             return None
-        if self._ended(claims.token_id):
+        if await self._ended(claims.token_id):
             return None
         return await self._user(claims, by_cookie=True)
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 ALGORITHM = "ES256"
-REREAD_SECONDS = 5.0
+SETTLED_NS = 1_000_000_000
 ROTATION_SECONDS = 30 * 24 * 3600.0
 
 
@@ -58,7 +58,10 @@ class KeyRing:
 
     def reload(self) -> None:
         """Reads the folder again."""
-        self._read_at = self._clock()
+        changed = self._changed()
+        # A date is coarse: what was changed just now may be changed again within it.
+        settled = time.time_ns() - changed > SETTLED_NS
+        self._read = changed if settled else 0
         self._keys = {
             key.kid: key
             for key in (_read(file) for file in sorted(self._folder.glob("*.pem")))
@@ -85,12 +88,15 @@ class KeyRing:
     def find(self, kid: str) -> SigningKey | None:
         """The key with this id, unless its time is over.
 
-        Of an unknown id the folder is asked, at most every few seconds: another
-        gateway may have made the key, or somebody is guessing.
+        Of an unknown id the folder is read, if it was changed: another gateway may
+        have made the key; and who guesses ids costs no more than a look at its date.
         """
-        if kid not in self._keys and self._clock() - self._read_at >= REREAD_SECONDS:
+        if kid not in self._keys and self._changed() != self._read:
             self.reload()
         return self._keys.get(kid)
+
+    def _changed(self) -> int:
+        return self._folder.stat().st_mtime_ns
 
     def jwks(self) -> dict[str, Any]:
         """The published set, newest first."""

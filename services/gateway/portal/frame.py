@@ -126,6 +126,7 @@ class Frame:
             "wide": False,
             "search_text": "",
             "since": "",
+            "stale": 0,
             **values,
             "path": path,
             "person": person,

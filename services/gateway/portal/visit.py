@@ -46,6 +46,8 @@ ERRORS: dict[int, type[CallboardError]] = {
     )
 }
 PREFETCHED_SECONDS = 5
+#: On answers of the catalog while it cannot reach its store, with the seconds since.
+STALE = "callboard-stale"
 SUMMARY_FIELDS = [
     "kind",
     "metadata.name",
@@ -81,6 +83,8 @@ class Visit:
     preferences: Preferences = field(default_factory=Preferences)
     #: Where the event stream stood before anything was read: from here it listens.
     since: str = ""
+    #: For how many seconds what was read may be behind: what the answers were marked.
+    stale: int = 0
 
     @property
     def partial(self) -> str:
@@ -99,9 +103,12 @@ class Visit:
         self, method: str, path: str, *, params: Params | None = None, json: Any = None
     ) -> ApiAnswer:
         """What the public API answers; of an error too."""
-        return await self.state.api.call(
+        answer = await self.state.api.call(
             self.identity, method, path, params=params, json=json
         )
+        marked = answer.headers.get(STALE, "")
+        self.stale = max(self.stale, int(marked) if marked.isdecimal() else 0)
+        return answer
 
     async def get(self, path: str, params: Params | None = None) -> Any:
         """The JSON at an API path.
@@ -154,6 +161,7 @@ class Visit:
                 "nav": nav,
                 "crumbs": trail,
                 "since": self.since,
+                "stale": self.stale,
             },
             path=self.address,
             person=self.person,

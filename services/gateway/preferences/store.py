@@ -5,7 +5,11 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorCollection
 
+from shared.kit.migrations import Kept
 from shared.kit.mongo import unavailable_as_error
+
+#: Found by their ids alone, which are made of person, bucket and key.
+PREFERENCES = Kept("preferences")
 
 
 class MongoPreferences:
@@ -19,20 +23,20 @@ class MongoPreferences:
     ) -> dict[tuple[str, str], Any]:
         ids = {_id(person, bucket, key): (bucket, key) for bucket, key in wanted}
         found: dict[tuple[str, str], Any] = {}
-        with unavailable_as_error():
+        with unavailable_as_error(self._collection):
             async for document in self._collection.find({"_id": {"$in": list(ids)}}):
                 found[ids[document["_id"]]] = document["value"]
         return found
 
     async def put(self, person: str, bucket: str, key: str, value: Any) -> None:
         document = {"_id": _id(person, bucket, key), "person": person, "value": value}
-        with unavailable_as_error():
+        with unavailable_as_error(self._collection):
             await self._collection.replace_one(
                 {"_id": document["_id"]}, document, upsert=True
             )
 
     async def drop(self, person: str, bucket: str, key: str) -> None:
-        with unavailable_as_error():
+        with unavailable_as_error(self._collection):
             await self._collection.delete_one({"_id": _id(person, bucket, key)})
 
 

@@ -1,5 +1,6 @@
 """The HTTP face of the live stream: `GET /api/events/stream`."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from services.gateway.callers import asker
 from services.gateway.model import Identity
 from services.gateway.ports import LiveEvents
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.contracts.topics import TOPICS
 from shared.kit.openapi import EVENTS
@@ -59,10 +60,13 @@ async def _frames(
     ) as events:
         # The position in front lets a reader resume that never got an event.
         yield f"retry: {RETRY_MS}\nid: {after or live.position()}\n\n".encode()
-        async for event in events:
-            if event is None:
-                yield sse_frame(event="reset", data="{}", id=live.position())
-            else:
-                yield sse_frame(
-                    event=event.topic, data=event.document, id=event.position
-                )
+        # While the policy is away nobody can say what the reader may see: the stream
+        # ends, and resumes after the last event that was sent.
+        with contextlib.suppress(Unavailable):
+            async for event in events:
+                if event is None:
+                    yield sse_frame(event="reset", data="{}", id=live.position())
+                else:
+                    yield sse_frame(
+                        event=event.topic, data=event.document, id=event.position
+                    )

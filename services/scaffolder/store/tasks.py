@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.errors import BulkWriteError
@@ -19,7 +20,8 @@ from services.scaffolder.store import documents
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.topics import TEMPLATE_RUN
 from shared.kit import logs
-from shared.kit.mongo import unavailable_as_error
+from shared.kit.migrations import Kept, prepare
+from shared.kit.mongo import Index, only_duplicates, unavailable_as_error
 from shared.kit.outbox import pending_event
 
 SOURCE = "/scaffolder"
@@ -28,7 +30,13 @@ LEASE_MS = 15_000
 WAITED_MS = 2_000
 SOON_SECONDS = 0.02
 _LISTED = 1000
-_DUPLICATE = 11000
+TASKS = Kept(
+    "tasks",
+    indexes=tuple(
+        Index.on(field) for field in ("status", "created_by", "arrival", "unsent")
+    ),
+)
+EVENTS = Kept("events", indexes=(Index.on("task", "number", unique=True),))
 Document = dict[str, Any]
 
 
@@ -42,33 +50,27 @@ class MongoTaskStore:
         *,
         nudge: Callable[[], None],
     ) -> None:
-        self._tasks = database["tasks"]
-        self._events = database["events"]
+        self._database = database
+        self._tasks = database[TASKS.name]
+        self._events = database[EVENTS.name]
         self._vault = vault
         self._relay = nudge
         self._nudging: asyncio.TimerHandle | None = None
 
     async def prepare(self) -> None:
-        """Make the indexes. Safe to repeat."""
-        with unavailable_as_error():
-            await self._tasks.create_index([("status", ASCENDING)])
-            await self._tasks.create_index([("created_by", ASCENDING)])
-            await self._tasks.create_index([("arrival", DESCENDING)])
-            await self._tasks.create_index([("unsent", ASCENDING)])
-            await self._events.create_index(
-                [("task", ASCENDING), ("number", ASCENDING)], unique=True
-            )
+        """Bring what is kept to this version's shapes, and make the indexes."""
+        await prepare(self._database, (TASKS, EVENTS))
 
     async def create(self, task: Task, said: Payload) -> None:
         document = documents.written(task, self._vault)
         document["pending"] = _pending(task, [said])
         document["unsent"] = 1
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             await self._tasks.insert_one(document)
         self._nudge()
 
     async def get(self, task_id: str) -> Task | None:
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             found = await self._tasks.find_one({"_id": task_id})
         return documents.read(found, self._vault) if found else None
 
@@ -78,7 +80,7 @@ class MongoTaskStore:
         first = "arrival" if query.order_by == "created_at" else query.order_by
         order: list[tuple[str, int]] = [(first, direction), ("arrival", direction)]
         limit = min(query.limit if query.limit is not None else _LISTED, _LISTED)
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             total = await self._tasks.count_documents(filters)
             cursor = self._tasks.find(filters).sort(order).skip(query.offset)
             found = await cursor.limit(limit).to_list(limit) if limit else []
@@ -94,9 +96,11 @@ class MongoTaskStore:
         ]
         if takes_back:
             free.append({"status": "processing", "lease.owner": owner})
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             found = await self._tasks.find_one_and_update(
-                {"_id": task_id, "$or": free},
+                # Said with `$and`: nx-27017 makes "or any other such run" of the id
+                # beside an `$or`, and a run would be taken that nobody asked for.
+                {"$and": [{"_id": task_id}, {"$or": free}]},
                 {
                     "$set": {
                         "status": "processing",
@@ -111,7 +115,7 @@ class MongoTaskStore:
 
     async def claimable(self, limit: int) -> Sequence[str]:
         moment = _stamp_now()
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             cursor = self._tasks.find(
                 {
                     "$or": [
@@ -127,7 +131,7 @@ class MongoTaskStore:
         return [item["_id"] for item in found]
 
     async def left_behind(self, owner: str) -> Sequence[str]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             cursor = self._tasks.find(
                 {"status": "processing", "lease.owner": owner}, {"_id": 1}
             )
@@ -160,7 +164,7 @@ class MongoTaskStore:
         await self._update_held(task, {"$set": {"lease.until": _stamp_now() - 1}})
 
     async def ask_to_cancel(self, task_id: str) -> Task | None:
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             found = await self._tasks.find_one_and_update(
                 {"_id": task_id, "status": "processing"},
                 {"$set": {"is_cancelling": True}},
@@ -186,22 +190,21 @@ class MongoTaskStore:
         if not events:
             return
         lines = [documents.written_event(event) for event in events]
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             try:
                 await self._events.insert_many(lines, ordered=False)
             except BulkWriteError as error:
-                problems = (error.details or {}).get("writeErrors", ())
-                if any(problem.get("code") != _DUPLICATE for problem in problems):
-                    raise
+                # Written before, and its answer lost: once is enough.
+                only_duplicates(error)
 
     async def events(self, task_id: str, after: int) -> Sequence[TaskEvent]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             cursor = self._events.find({"task": task_id, "number": {"$gt": after}})
             found = await cursor.sort([("number", ASCENDING)]).to_list(None)
         return [documents.read_event(item) for item in found]
 
     async def last_number(self, task_id: str) -> int:
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             cursor = self._events.find({"task": task_id}, {"number": 1})
             found = await cursor.sort([("number", DESCENDING)]).limit(1).to_list(1)
         return int(found[0]["number"]) if found else 0
@@ -209,7 +212,7 @@ class MongoTaskStore:
     async def ended_before(self, moment: datetime, ids: Iterable[str]) -> Sequence[str]:
         """Those of `ids` that are no run any more, or that ended before `moment`."""
         wanted = list(ids)
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             cursor = self._tasks.find({"_id": {"$in": wanted}})
             found = {item["_id"]: item for item in await cursor.to_list(len(wanted))}
         return [
@@ -229,7 +232,7 @@ class MongoTaskStore:
         self._relay()
 
     async def _update_held(self, task: Task, update: Document) -> Document:
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             found = await self._tasks.find_one_and_update(
                 {"_id": task.id, "epoch": task.epoch, "status": "processing"},
                 update,
@@ -246,7 +249,7 @@ class MongoTaskStore:
             "$set": {**change, "unsent": 1},
             "$push": {"pending": {"$each": _pending(task, [said])}},
         }
-        with unavailable_as_error():
+        with unavailable_as_error(self._tasks):
             found = await self._tasks.find_one_and_update(
                 {"_id": task.id, "status": status, "epoch": task.epoch}, update
             )
@@ -268,16 +271,15 @@ def _filters(query: TaskQuery) -> Document:
     return filters
 
 
-def _pending(task: Task, said: Iterable[Payload]) -> list[Document]:
+def _pending(task: Task, said: Iterable[Payload]) -> list[str]:
+    """The events as JSON text, which every server adds to an array as it is."""
     trace = logs.traceparent.get() or task.traceparent
-    return [
-        pending_event(
-            TEMPLATE_RUN,
-            task.id,
-            Envelope.of(payload, source=SOURCE, subject=task.id, traceparent=trace),
-        )
+    envelopes = (
+        Envelope.of(payload, source=SOURCE, subject=task.id, traceparent=trace)
         for payload in said
-    ]
+    )
+    waiting = (pending_event(TEMPLATE_RUN, task.id, found) for found in envelopes)
+    return [orjson.dumps(event).decode() for event in waiting]
 
 
 def _is_over(document: Document, moment: datetime) -> bool:

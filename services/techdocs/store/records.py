@@ -8,6 +8,7 @@ takes them at once; those of others when they have run out.
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,12 +33,20 @@ from services.techdocs.store.documents import (
 )
 from shared.contracts.errors import Unavailable
 from shared.kit import logs
-from shared.kit.mongo import unavailable_as_error
+from shared.kit.migrations import Kept, prepare
+from shared.kit.mongo import Index, unavailable_as_error
 
 LEASE_SECONDS = 60.0
 ATTEMPTS = 10
+SITES = Kept(
+    "sites",
+    indexes=tuple(
+        Index.on(field, sparse=True)
+        for field in ("due", "unsent", "repository", "built_at", "looked_at")
+    ),
+)
 BUILT: Mapping[str, Any] = {"built_at": {"$gt": 0}}
-#: Said as equality: the embedded store finds no missing field by `$ne`.
+#: Every record has the field.
 NOT_GONE: Mapping[str, Any] = {"gone": False}
 
 
@@ -64,25 +73,24 @@ class MongoRecords:
         self._held: dict[str, str] = {}
 
     async def prepare(self) -> None:
-        """Make the indexes."""
-        with unavailable_as_error():
-            for field in ("due", "unsent", "repository", "built_at", "looked_at"):
-                await self._all.create_index(field, sparse=True)
+        """Bring the table to this version's shape, and make its indexes."""
+        database: Any = self._all.database
+        await prepare(database, [replace(SITES, name=self._all.name)])
 
     async def get(self, ref: str) -> Documented | None:
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             found = await self._all.find_one({"_id": ref})
         return documented(found) if found and not found.get("gone") else None
 
     async def known(self, refs: Sequence[str]) -> dict[str, Documented]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             found = await self._all.find({"_id": {"$in": list(refs)}}).to_list(None)
         return {item["_id"]: documented(item) for item in found if not item.get("gone")}
 
     async def remember(self, record: Documented) -> bool:
         fields = entity_fields(record)
         newer = {"_id": record.ref, "revision": {"$lt": record.revision}}
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             for filters in (newer, {"_id": record.ref, "gone": True}):
                 done = await self._all.update_one(
                     filters, {"$set": {**fields, "gone": False}}
@@ -99,7 +107,7 @@ class MongoRecords:
 
     async def forget(self, ref: str, revision: int | None) -> None:
         for _ in range(ATTEMPTS):
-            with unavailable_as_error():
+            with unavailable_as_error(self._all):
                 found = await self._all.find_one({"_id": ref, **NOT_GONE})
                 if found is None:
                     return
@@ -124,7 +132,7 @@ class MongoRecords:
         return bool((await self._all.update_one(same, update)).matched_count)
 
     async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             found = await self._all.find({"repository": key}).to_list(None)
         return [
             (documented(item), item.get("branch") or "", item.get("folder") or "")
@@ -137,7 +145,7 @@ class MongoRecords:
             "branch": place.ref if place else None,
             "folder": place.folder if place else None,
         }
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             await self._all.update_one({"_id": ref}, {"$set": fields})
 
     async def ask(self, refs: Sequence[str], due: int) -> None:
@@ -153,13 +161,13 @@ class MongoRecords:
             "tries": 0,
         }
         fields["traceparent"] = logs.traceparent.get() or None
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             await self._all.update_many(filters, {"$set": fields, "$inc": {"asked": 1}})
 
     async def claim(self) -> Documented | None:
         now = time.time()
         due = {"due": {"$gt": 0}, "not_before": {"$lte": now}}
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             # All that is due is looked through only when others hold the first ones.
             found = self._all.find(due).sort([("due", 1), ("asked_at", 1)])
             async for item in found:
@@ -187,7 +195,7 @@ class MongoRecords:
     async def renew(self, ref: str) -> bool:
         until = time.time() + LEASE_SECONDS
         held = {"_id": ref, "lease_token": self._held.get(ref, "nobody")}
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             done = await self._all.update_one(held, {"$set": {"lease_until": until}})
         return bool(done.matched_count)
 
@@ -195,7 +203,7 @@ class MongoRecords:
         token = self._held.get(record.ref, "nobody")
         later = time.time() + seconds
         try:
-            with unavailable_as_error():
+            with unavailable_as_error(self._all):
                 await self._all.update_one(
                     {"_id": record.ref, "lease_token": token},
                     {
@@ -210,7 +218,7 @@ class MongoRecords:
         token = self._held.get(record.ref, "nobody")
         event = announcement(record, outcome)
         try:
-            with unavailable_as_error():
+            with unavailable_as_error(self._all):
                 for _ in range(ATTEMPTS):
                     held = {"_id": record.ref, "lease_token": token}
                     found = await self._all.find_one(held)
@@ -240,7 +248,7 @@ class MongoRecords:
             case Built(site=site):
                 kept = site_fields(site)
                 fields |= {"current": kept, "built_at": kept["built_at"]}
-                # Beside it, because the embedded store hands out whole fields only.
+                # Beside it, to be read for thousands without the rest of the record.
                 fields["site"] = site.site
                 fields |= {"failure": None, "history": self._history(record, site.site)}
             case Failed(failure=failure):
@@ -256,12 +264,12 @@ class MongoRecords:
         return [{"site": name, "at": at.timestamp()} for name, at in kept]
 
     async def each(self) -> AsyncIterator[Documented]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             async for item in self._all.find(dict(NOT_GONE)):
                 yield documented(item)
 
     async def listed(self) -> AsyncIterator[Documented]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             async for item in self._all.find(dict(BUILT)).sort("built_at", -1):
                 yield documented(item)
             async for item in self._all.find({**NOT_GONE, "alias": None}):
@@ -269,14 +277,14 @@ class MongoRecords:
                     yield documented(item)
 
     async def published(self) -> list[tuple[str, str]]:
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             found = self._all.find(dict(BUILT), {"site": 1})
             return [(item["_id"], item["site"]) async for item in found]
 
     async def used_sites(self) -> set[str]:
         used: set[str] = set()
         fields = {"site": 1, "history": 1}
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             async for item in self._all.find({}, fields):
                 used |= {found["site"] for found in item.get("history") or ()}
                 used.add(item.get("site") or "")
@@ -284,17 +292,17 @@ class MongoRecords:
 
     async def stale(self, before: datetime) -> list[str]:
         filters = {"looked_at": {"$lt": before.timestamp()}, "due": 0, **NOT_GONE}
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             found = await self._all.find(filters, {"_id": 1}).limit(500).to_list(500)
         return [item["_id"] for item in found]
 
     async def purge(self) -> None:
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             await self._all.delete_many({"gone": True, "unsent": {"$exists": False}})
 
     async def waiting(self) -> int:
         """How many entities are due for a look."""
-        with unavailable_as_error():
+        with unavailable_as_error(self._all):
             return int(await self._all.count_documents({"due": {"$gt": 0}}))
 
 

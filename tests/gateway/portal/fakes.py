@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -33,6 +34,8 @@ class FakeApi:
         self.hidden: set[str] = set()
         self.denied: set[str] = set()
         self.away = False
+        #: Seconds since the catalog last reached its store.
+        self.stale = 0
         self.settings: dict[str, Any] = {}
         self.histories: dict[str, list[Any]] = {}
         self.recent: list[Any] | None = None
@@ -54,7 +57,11 @@ class FakeApi:
         for name, value in pairs:
             for each in value if isinstance(value, list | tuple) else [value]:
                 many.setdefault(name, []).append(str(each))
-        return self._answer(method, path, many, json)
+        answer = self._answer(method, path, many, json)
+        if self.stale:
+            marked = {**answer.headers, "callboard-stale": str(self.stale)}
+            return replace(answer, headers=marked)
+        return answer
 
     def _answer(
         self, method: str, path: str, many: dict[str, list[str]], json: Any

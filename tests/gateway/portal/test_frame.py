@@ -49,6 +49,16 @@ async def test_pages_ask_nothing_of_other_hosts(client: Client, path: str) -> No
     assert all(address.startswith("/") for address in loaded)
 
 
+async def test_a_page_that_may_be_behind_says_so(client: Client, api: FakeApi) -> None:
+    """While the catalog cannot reach its store, each page tells since when."""
+    path = "/catalog/default/component/booking"
+    assert "Changes cannot be saved now" not in (await client().get(path)).text
+    api.stale = 12
+    page = (await client().get(path)).text
+    assert "Changes cannot be saved now" in page
+    assert "12 seconds ago" in page
+
+
 async def test_nobody_is_sent_to_the_sign_in_and_back(client: Client) -> None:
     """The wanted address survives the sign-in."""
     nobody = client(None)

@@ -1,0 +1,72 @@
+"""Which revision an answer reflects, and waiting for one: read your writes.
+
+`Callboard-Revision` on an answer, `Callboard-At-Least` on a question. A revision of
+this process is waited for; for another replica's the store is asked what changed.
+"""
+
+from collections import OrderedDict
+
+from starlette.requests import Request
+
+from services.catalog.handlers.others import Others
+from services.catalog.readmodel import ReadModel
+from shared.contracts.errors import Invalid, Unavailable
+
+AT_LEAST = "callboard-at-least"
+REVISION = "callboard-revision"
+WAIT_SECONDS = 5.0
+PROCESSES = 64
+NAME_LENGTH = 32
+
+
+class Reached:
+    """How far this process has followed each of the others: no need to ask again."""
+
+    def __init__(self) -> None:
+        self._far: OrderedDict[str, int] = OrderedDict()
+
+    def holds(self, process: str, number: int) -> bool:
+        return self._far.get(process, -1) >= number
+
+    def note(self, process: str, number: int) -> None:
+        self._far[process] = max(number, self._far.get(process, -1))
+        self._far.move_to_end(process)
+        if len(self._far) > PROCESSES:
+            self._far.popitem(last=False)
+
+
+async def reach(request: Request) -> None:
+    """Wait until this process shows the revision that the request asks for.
+
+    Raises:
+        Invalid: if the header is no revision.
+        Unavailable: if that revision does not come: rather no answer than an old one.
+    """
+    wanted = request.headers.get(AT_LEAST)
+    if wanted is None:
+        return
+    number, process = _parsed(wanted)
+    model: ReadModel = request.app.state.readmodel
+    if process in ("", model.revision.process):
+        if not await model.revision.reached(number, seconds=WAIT_SECONDS):
+            raise Unavailable(f"The catalog has not reached revision {wanted}")
+        return
+    state = request.app.state
+    others: Others | None = getattr(state, "others", None)
+    if others is None:
+        raise Unavailable(f"The catalog has not reached revision {wanted}")
+    reached: Reached | None = getattr(state, "reached", None)
+    if reached is None:
+        reached = state.reached = Reached()
+    if not reached.holds(process, number):
+        await others.catch_up()
+        reached.note(process, number)
+
+
+def _parsed(wanted: str) -> tuple[int, str]:
+    number, _, process = wanted.partition("-")
+    if not (number.isascii() and number.isdecimal()) or len(number) > 18:
+        raise Invalid(f"{AT_LEAST}: must be a revision, as an answer named it")
+    if (process and not process.isalnum()) or len(process) > NAME_LENGTH:
+        raise Invalid(f"{AT_LEAST}: must be a revision, as an answer named it")
+    return int(number), process

@@ -1,0 +1,97 @@
+"""What other processes wrote, taken over into what this one knows.
+
+They tell of it by events; whoever cannot wait for those has the store asked instead.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from services.catalog.handlers.applying import learn
+from services.catalog.handlers.catalog import Catalog
+from services.catalog.model import parse_location
+
+LOAD = 500
+#: A write is stamped before it is stored, by another machine's clock: what was stamped
+#: this long ago is stored by now, or was never.
+MARGIN = timedelta(seconds=30)
+
+
+class Others:
+    """Keeps what is known current with the store."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._lock = asyncio.Lock()
+        self._begun = 0
+        #: Everything stamped before is known: the catalog is loaded after this.
+        self._through = datetime.now(UTC) - MARGIN
+        self._again: set[str] = set()
+
+    async def learn(self, refs: Sequence[str]) -> None:
+        """Take over what the store holds of these entities, and of their roots."""
+        known = self._catalog.known
+        for start in range(0, len(refs), LOAD):
+            part = refs[start : start + LOAD]
+            held = [known.get(ref) for ref in part]
+            await learn(self._catalog.store, known, part)
+            held += [known.get(ref) for ref in part]
+            origins = {stored.origin for stored in held if stored is not None}
+            names = {parse_location(origin).entity_name for origin in origins}
+            await self.learn_roots(names)
+            self._again |= names
+
+    async def learn_roots(self, names: set[str]) -> None:
+        """Take over what the store holds of these roots."""
+        known = self._catalog.known
+        there = {root.name: root for root in await self._catalog.roots.load([*names])}
+        for name in names:
+            held = known.roots.get(name)
+            found = there.get(name)
+            if found is None:
+                known.drop_root(name)
+            elif held is None or held.version < found.version:
+                known.put_root(found)
+
+    async def look_again(self) -> None:
+        """Load roots once more: they are written after the entities told of."""
+        names, self._again = self._again, set()
+        if names:
+            await self.learn_roots(names)
+
+    async def compare(self) -> list[str]:
+        """Hold all revisions against the store's; the refs that differed."""
+        there = await self._catalog.store.versions()
+        known = self._catalog.known
+        differing = [
+            ref
+            for ref in sorted({*there, *known.refs()})
+            if there.get(ref, 0) != known.revision(ref)
+        ]
+        await self.learn(differing)
+        return differing
+
+    async def catch_up(self) -> None:
+        """Know everything that was stored before this was called.
+
+        One question to the store for all that ask at the same time.
+
+        Raises:
+            Unavailable: if the store does not answer.
+        """
+        asked = self._begun
+        async with self._lock:
+            if self._begun > asked:
+                return  # one that began after this was asked has ended
+            self._begun += 1
+            now = datetime.now(UTC)
+            changed = await self._catalog.store.changed_since(self._through)
+            known = self._catalog.known
+            newer = [
+                ref
+                for ref, revision in changed.items()
+                if known.revision(ref) != revision
+            ]
+            await self.learn(sorted(newer))
+            await self.look_again()
+            self._through = now - MARGIN

@@ -1,0 +1,11 @@
+"""What the catalog keeps: its collections, their shapes and their indexes."""
+
+from shared.kit.migrations import Kept
+from shared.kit.mongo import Index
+
+#: By the outbox, and by when they were written: what other processes changed.
+ENTITIES = Kept("entities", indexes=(Index.on("unsent"), Index.on("updated")))
+#: Found by their ids alone, which are made of ref and revision.
+REVISIONS = Kept("revisions")
+LOCATIONS = Kept("locations")
+COLLECTIONS = (ENTITIES, REVISIONS, LOCATIONS)

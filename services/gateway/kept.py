@@ -1,0 +1,63 @@
+"""What the gateway keeps: made ready at its start, as soon as the documents answer."""
+
+import asyncio
+from typing import Any, Self
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from services.gateway.identity.store import ENDED_SESSIONS, MongoEndedSessions
+from services.gateway.preferences.store import PREFERENCES
+from services.gateway.webhooks.store import DELIVERIES
+from shared.contracts.errors import CallboardError, Unavailable
+from shared.kit import logs
+from shared.kit.migrations import prepare
+from shared.kit.mongo import unavailable_as_error
+
+COLLECTIONS = (ENDED_SESSIONS, PREFERENCES, DELIVERIES)
+AGAIN_SECONDS = 2.0
+
+
+class KeptDocuments:
+    """Prepares the collections and loads the ended sessions, in the background.
+
+    The gateway answers meanwhile, for most of it needs no documents; but it is not
+    ready: a session that was ended must not count because nobody could look.
+    """
+
+    def __init__(
+        self, database: AsyncIOMotorDatabase[dict[str, Any]], ended: MongoEndedSessions
+    ) -> None:
+        self._database = database
+        self._ended = ended
+        self._reason: str | None = "The ended sessions are not loaded yet"
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._load(), name="kept-documents")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def check(self) -> None:
+        """Raise Unavailable unless the documents answer and all is loaded."""
+        if self._reason is not None:
+            raise Unavailable(self._reason)
+        with unavailable_as_error():
+            await self._database.command("ping")
+
+    async def _load(self) -> None:
+        log = logs.get_logger("gateway")
+        while True:
+            try:
+                await prepare(self._database, COLLECTIONS)
+                await self._ended.load()
+            except CallboardError as error:
+                self._reason = error.message
+                log.warning("documents_not_ready", reason=error.message)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                self._reason = None
+                return

@@ -1,0 +1,227 @@
+"""Saved, wiped, put back: the same documents, on whatever server they lie."""
+
+import asyncio
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli import dumps
+from deploy.cli.commands import app
+from deploy.embedded.engines import Engine
+from services.catalog.model import StoredEntity
+from services.catalog.store.entities import MongoEntityStore
+from services.techdocs.store.records import MongoRecords
+from shared.kit import mongo
+from shared.kit.bus import MemoryBus
+from shared.kit.mongo import Unfit
+from shared.kit.outbox import Relay
+from tests.catalog.test_store import change, state
+from tests.shared import documents
+from tests.techdocs.test_records import record
+
+MANY = 1200
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A document store of the test's own, which the commands are told of."""
+    with documents.started(tmp_path) as engine:
+        monkeypatch.setenv("CALLBOARD_MONGODB", engine.address)
+        yield engine
+
+
+class Commands:
+    """`callboard backup` and `callboard restore` on a data folder."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.data, self.saved = tmp_path / "data", tmp_path / "saved"
+        self.data.mkdir()
+
+    def __call__(self, *words: str, expected: int = 0) -> str:
+        given = [words[0], str(self.saved), *words[1:], "--data", str(self.data)]
+        done = CliRunner().invoke(app, given)
+        text: str = " ".join(done.output.split())
+        assert done.exit_code == expected, text
+        return text
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Commands:
+    return Commands(tmp_path)
+
+
+async def told(store: MongoEntityStore) -> None:
+    relay = Relay(store.collection, MemoryBus(), before_publish=store.keep_revisions)
+    await relay.drain()
+
+
+async def filled(client: Any) -> MongoEntityStore:
+    """A catalog and a techdocs with something of everything."""
+    store = MongoEntityStore(client["callboard_catalog"])
+    await store.prepare()
+    made = await store.write([change(None, state(f"c{n}")) for n in range(MANY)])
+    await told(store)
+    second = [
+        change(e, state(e.ref.rpartition("/")[2], owner="b")) for e in made.stored
+    ]
+    await store.write(second[:100])
+    await store.write([change(second[200].before, None)])
+    records = MongoRecords(
+        client["callboard_techdocs"]["sites"], "o", nudge=lambda: None
+    )
+    await records.prepare()
+    await records.remember(record())
+    await client["callboard_gateway"]["preferences"].insert_one(
+        {"_id": "ann\x1fb\x1fk", "person": "ann", "value": {"a": [1, 2.5, None, "é"]}}
+    )
+    return store
+
+
+async def everything(store: MongoEntityStore) -> list[StoredEntity]:
+    found = [stored async for batch in store.every() for stored in batch]
+    return sorted(found, key=lambda stored: stored.ref)
+
+
+async def test_what_was_saved_comes_back(engine: Engine, run: Commands) -> None:
+    """Dump, wipe, restore: entities, histories, unsaid events, records, sites."""
+    client = mongo.connect(engine.server)
+    store = await filled(client)
+    site = run.data / "sites" / "objects" / "ab" / "site"
+    site.mkdir(parents=True)
+    (site / "index.html").write_text("<p>Docs")
+    before = await everything(store)
+    history = await store.history("component:default/c7", limit=10)
+    assert "Saved" in await asyncio.to_thread(run, "backup")
+    for database in await client.list_database_names():
+        if database.startswith("callboard_"):
+            await client.drop_database(database)
+    (site / "index.html").unlink()
+    site.rmdir()
+    (site.parent).rmdir()
+    (site.parent.parent).rmdir()
+    assert await everything(store) == []
+    text = await asyncio.to_thread(run, "restore")
+    assert "checksums equal" in text
+    await store.prepare()
+    assert await everything(store) == before
+    assert await store.history("component:default/c7", limit=10) == history
+    assert len(await store.collection.find({"unsent": 1}).to_list(None)) == 101
+    assert (site / "index.html").read_text() == "<p>Docs"
+    found = await client["callboard_gateway"]["preferences"].find_one({})
+    assert found["value"] == {"a": [1, 2.5, None, "é"]}
+    client.close()
+
+
+async def test_nothing_is_overwritten_unasked(engine: Engine, run: Commands) -> None:
+    """Documents that are there are named; --force replaces them, newer ones too."""
+    client = mongo.connect(engine.server)
+    store = await filled(client)
+    before = await everything(store)
+    await asyncio.to_thread(run, "backup")
+    assert "not empty" in await asyncio.to_thread(run, "backup", expected=1)
+    await store.write([change(None, state("newer"))])
+    refused = await asyncio.to_thread(run, "restore", expected=1)
+    assert "callboard_catalog.entities" in refused
+    assert "--force" in refused
+    assert len(await everything(store)) == len(before) + 1
+    await asyncio.to_thread(run, "restore", "--force")
+    assert await everything(store) == before
+    client.close()
+
+
+async def test_a_damaged_backup_is_refused_before_anything_is_touched(
+    engine: Engine, run: Commands
+) -> None:
+    """The file is named; what is there stays."""
+    client = mongo.connect(engine.server)
+    store = await filled(client)
+    before = await everything(store)
+    await asyncio.to_thread(run, "backup")
+    file = run.saved / "callboard_catalog" / "entities.bson.gz"
+    file.write_bytes(file.read_bytes()[:-9])
+    text = await asyncio.to_thread(run, "restore", "--force", expected=1)
+    assert "entities.bson.gz: is not as it was written" in text
+    file.unlink()
+    text = await asyncio.to_thread(run, "restore", "--force", expected=1)
+    assert "entities.bson.gz: is missing" in text
+    (run.saved / "manifest.json").unlink()
+    text = await asyncio.to_thread(run, "restore", "--force", expected=1)
+    assert "no whole backup" in text
+    assert await everything(store) == before
+    client.close()
+
+
+async def test_services_do_not_start_on_half_a_backup(
+    engine: Engine, run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restore that was broken off is named until it is repeated."""
+    client = mongo.connect(engine.server)
+    store = await filled(client)
+    await asyncio.to_thread(run, "backup")
+
+    def broken(*_: Any) -> None:
+        raise OSError(5, "Input/output error", "disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dumps, "_compare", broken)
+        await asyncio.to_thread(run, "restore", "--force", expected=1)
+    with pytest.raises(Unfit, match="a restore was broken off"):
+        await store.prepare()
+    await asyncio.to_thread(run, "restore", "--force")
+    await store.prepare()
+    client.close()
+
+
+async def test_a_backup_beside_writes_fits_together(
+    engine: Engine, run: Commands
+) -> None:
+    """Every entity comes back whole, with exactly the revisions that it counts."""
+    client = mongo.connect(engine.server)
+    store = await filled(client)
+    done = asyncio.Event()
+
+    async def writing() -> None:
+        current = (await everything(store))[:40]
+        for number in itertools.count():
+            if done.is_set():
+                return
+            after = [
+                change(e, dataclasses.replace(e, location=f"url:{number}"))
+                for e in current
+            ]
+            current = list((await store.write(after)).stored)
+            await told(store)
+
+    task = asyncio.create_task(writing())
+    await asyncio.to_thread(run, "backup")
+    done.set()
+    await task
+    newest = await store.versions()
+    await asyncio.to_thread(run, "restore", "--force")
+    restored = await everything(store)
+    assert sum(newest[e.ref] > e.revision for e in restored) > 0, "nobody wrote"
+    for entity in restored[:40]:
+        history, count = await store.history(entity.ref, limit=1000)
+        assert count == entity.revision
+        numbers = [entry.revision for entry in history]
+        assert numbers == list(range(entity.revision, 0, -1))
+    [again] = (await store.write([change(restored[0], state("c0", owner="z"))])).stored
+    await told(store)
+    history, _ = await store.history(again.ref, limit=1)
+    assert history[0].entity is not None
+    assert history[0].entity["spec"]["owner"] == "z"
+    client.close()
+
+
+async def test_a_store_that_is_away_is_named(
+    run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, with exit code 1."""
+    monkeypatch.setenv("CALLBOARD_MONGODB", "mongodb://127.0.0.1:1")
+    text = await asyncio.to_thread(run, "backup", expected=1)
+    assert "The document store" in text

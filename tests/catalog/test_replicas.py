@@ -1,0 +1,121 @@
+"""Two processes of one catalog on one store: what one wrote, the other shows if asked.
+
+Neither hears the other here: nothing but the question brings the news.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.catalog.handlers.others import MARGIN
+from tests import builders
+from tests.catalog.running import Running, running, write
+from tests.waiting import until
+
+AT_LEAST, REVISION = "callboard-at-least", "callboard-revision"
+CART = "/entities/by-name/component/default/cart"
+
+
+@pytest.fixture
+async def both(
+    database: Any, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Running, Running]]:
+    """Two catalogs with the same store."""
+    async with running(database, data) as one:
+        folder = tmp_path_factory.mktemp("second")
+        async with running(database, folder) as other:
+            yield one, other
+
+
+async def after(there: Running, path: str, revision: str) -> Any:
+    """The answer to a question of somebody who saw `revision`."""
+    headers = {AT_LEAST: revision, **there.headers()}
+    return await there.http.get(path, headers=headers)
+
+
+async def test_a_write_is_read_at_the_other(both, data: Path) -> None:
+    """Registered here, read there, at once: with its location and its change."""
+    one, other = both
+    file = write(data / "files", "cart.yaml", builders.component("cart"))
+    made = await one.register(file)
+    assert (await other.ask("GET", CART)).status_code == 404
+    assert (await after(other, CART, made.headers[REVISION])).status_code == 200
+    listed = await after(other, "/locations", made.headers[REVISION])
+    assert [item["data"]["id"] for item in listed.json()] == [
+        made.json()["location"]["id"]
+    ]
+    write(data / "files", "cart.yaml", builders.component("cart", {"title": "Fresh"}))
+    changed = await one.ask("POST", "/refresh", {"entityRef": "component:cart"})
+    answer = await after(other, CART, changed.headers[REVISION])
+    assert answer.json()["metadata"]["title"] == "Fresh"
+
+
+async def test_a_deletion_is_seen_at_the_other(both, data: Path) -> None:
+    """What is gone here is gone there; and it may be deleted by either."""
+    one, other = both
+    file = write(data / "files", "cart.yaml", builders.component("cart"))
+    made = await one.register(file)
+    identity = made.json()["location"]["id"]
+    gone = await other.ask("DELETE", f"/locations/{identity}")
+    assert gone.status_code == 204
+    assert (await one.ask("GET", CART)).status_code == 200
+    assert (await after(one, CART, gone.headers[REVISION])).status_code == 404
+    listed = await after(one, "/locations", gone.headers[REVISION])
+    assert listed.json() == []
+
+
+async def test_a_refresh_of_what_the_other_registered(both, data: Path) -> None:
+    """An entity that is not known here yet is looked up before it is refused."""
+    one, other = both
+    file = write(data / "files", "cart.yaml", builders.component("cart"))
+    await one.register(file)
+    answer = await other.ask("POST", "/refresh", {"entityRef": "component:cart"})
+    assert answer.status_code == 200
+
+
+async def test_what_a_dead_process_wrote_is_there(database: Any, data: Path) -> None:
+    """Its revisions stay good: whoever comes after it holds what it stored."""
+    file = write(data / "files", "cart.yaml", builders.component("cart"))
+    async with running(database, data) as one:
+        made = await one.register(file)
+    async with running(database, data) as following:
+        answer = await after(following, CART, made.headers[REVISION])
+        assert answer.status_code == 200
+
+
+async def test_the_store_is_asked_once_for_all_that_wait(both, data: Path) -> None:
+    """A hundred readers at once cost a question or two, and one that knows none."""
+    one, other = both
+    file = write(data / "files", "cart.yaml", builders.component("cart"))
+    revision = (await one.register(file)).headers[REVISION]
+    asked = 0
+    store = other.work.catalog.store
+    original = store.changed_since
+
+    async def counted(moment: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await original(moment)
+
+    store.changed_since = counted
+    answers = await asyncio.gather(*(after(other, CART, revision) for _ in range(100)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert 1 <= asked <= 2
+    await after(other, CART, revision)
+    assert asked <= 2
+
+
+async def test_only_what_changed_lately_is_looked_at(both, data: Path) -> None:
+    """The question's cost does not grow with the catalog."""
+    one, other = both
+    crowd = [builders.component(f"c-{n}") for n in range(50)]
+    await one.register(write(data / "files", "all.yaml", *crowd))
+    others = other.work.others
+    await others.catch_up()
+    others._through += MARGIN + MARGIN
+    found = await other.work.catalog.store.changed_since(others._through)
+    assert found == {}
+    await until(lambda: len(other.work.catalog.known) >= 50, what="the crowd")

@@ -1,0 +1,126 @@
+"""The portal on real servers, each behind a proxy; the driver is their supervisor."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploy.embedded.engines import Engine
+from deploy.engines import documents, kafka, opa, opensearch
+from deploy.engines.processes import quiet_port
+from shared.kit import topics
+from shared.kit.servers import Server
+from tests.e2e.running import Portal
+from tests.e2e.system import free_port
+from tests.faults.driver.proxies import Proxies
+
+Start = Callable[[], Engine]
+VARIABLES = {
+    "kafka": "CALLBOARD_KAFKA",
+    "documents": "CALLBOARD_MONGODB",
+    "opensearch": "CALLBOARD_OPENSEARCH",
+    "opa": "CALLBOARD_OPA",
+}
+
+
+class ServersHouse:
+    """`callboard up` with the addresses of four proxies in its environment."""
+
+    engines = tuple(VARIABLES)
+    proxied = tuple(VARIABLES)
+
+    def __init__(self, folder: Path) -> None:
+        self.portal = Portal(folder / "data", free_port())
+        self._folder = folder / "engines"
+        self._log = folder / "logs"
+        self._kafka_front = quiet_port()
+        self._starts: dict[str, Start] = {
+            "kafka": lambda: kafka.start(*self._at("kafka"), advertised=self._front()),
+            "documents": lambda: documents.start(*self._at("documents")),
+            "opensearch": lambda: opensearch.start(*self._at("opensearch")),
+            "opa": lambda: opa.start(*self._at("opa")),
+        }
+        self._running: dict[str, Engine] = {}
+        self._proxies: Proxies | None = None
+        self._addresses: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def up(self) -> None:
+        """Engines, proxies, topics, the portal."""
+        self._log.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(len(self._starts)) as pool:
+            made = {name: pool.submit(start) for name, start in self._starts.items()}
+        self._running = {name: engine.result() for name, engine in made.items()}
+        self._proxies = Proxies(*self._at("toxiproxy"))
+        for name, engine in self._running.items():
+            self._addresses[name] = self._fronted(name, engine)
+        os.environ.update(self._variables())
+        asyncio.run(topics.ensure(Server(self._addresses["kafka"])))
+        self.portal.up()
+
+    def down(self) -> None:
+        """All of it; the environment as it was."""
+        self.portal.hang_up()
+        with suppress(AssertionError):
+            self.portal.down()
+        for variable in VARIABLES.values():
+            os.environ.pop(variable, None)
+        for engine in self._running.values():
+            engine.stop()
+        if self._proxies is not None:
+            self._proxies.close()
+
+    def event_log(self) -> str:
+        return self._addresses["kafka"]
+
+    def documents(self) -> str:
+        return self._running["documents"].address
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self._variables()}
+
+    def pid(self, name: str) -> int:
+        if name in self._running:
+            return self._running[name].process.pid
+        return int(self.portal.run["pids"].get(name, 0))
+
+    def revive(self, name: str) -> None:
+        """Start an engine again on its folder and port."""
+        with self._lock:
+            dead = self._running[name]
+        dead.stop()
+        following = self._starts[name]()
+        with self._lock:
+            self._running[name] = following
+
+    def cut(self, name: str) -> AbstractContextManager[None]:
+        return self._standing.cut(name)
+
+    def slowed(self, name: str, *, milliseconds: int) -> AbstractContextManager[None]:
+        return self._standing.slowed(name, milliseconds=milliseconds)
+
+    @property
+    def _standing(self) -> Proxies:
+        if self._proxies is None:
+            raise LookupError("no proxies stand yet")
+        return self._proxies
+
+    def _at(self, name: str) -> tuple[Path, Path]:
+        return self._folder / name, self._log / f"{name}.log"
+
+    def _front(self) -> int:
+        return self._kafka_front
+
+    def _fronted(self, name: str, engine: Engine) -> str:
+        scheme, slashes, rest = engine.address.rpartition("://")
+        own = urlsplit(f"//{rest}").port or 0
+        front = self._kafka_front if name == "kafka" else None
+        port = self._standing.stand(name, own, front)
+        return f"{scheme}{slashes}127.0.0.1:{port}"
+
+    def _variables(self) -> dict[str, str]:
+        return {VARIABLES[name]: at for name, at in self._addresses.items()}

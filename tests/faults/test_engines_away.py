@@ -1,0 +1,246 @@
+"""While one engine is away the rest works and says so; then all catches up.
+
+The connections to it are cut at a proxy: as when a network fails, or a server is gone.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.builders import component
+from tests.conftest import SERVERS
+from tests.e2e.running import ANN, BEN, BY_NAME, HOST, SERVICE, Portal, problem
+from tests.faults.driver.host import GitHost
+from tests.faults.driver.ledger import Ledger
+from tests.faults.driver.servers import ServersHouse
+from tests.faults.victims import well
+from tests.waiting import until_now
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not SERVERS, reason="needs ENGINES=servers"),
+]
+
+PAYMENTS = f"{BY_NAME}/component/default/payments"
+LOCATIONS = "/api/catalog/locations"
+BACK_SECONDS = 60.0
+#: Nobody may be kept waiting for what is away.
+SOON_SECONDS = 8.0
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServersHouse]:
+    """A portal on real servers, each behind a proxy."""
+    house = ServersHouse(tmp_path_factory.mktemp("away"))
+    try:
+        house.up()
+        yield house
+    finally:
+        house.down()
+
+
+@pytest.fixture
+def portal(house: ServersHouse) -> Iterator[Portal]:
+    """The portal, well before each test and after it."""
+    be_well(house.portal)
+    # Who asks is known before anything is cut.
+    for who in (ANN, BEN, SERVICE):
+        house.portal.as_(who)
+    yield house.portal
+    be_well(house.portal)
+
+
+@pytest.fixture
+def host(portal: Portal) -> Iterator[GitHost]:
+    """Repositories whose pushes are told until they are heard."""
+    host = GitHost(portal.data, portal.url, Ledger())
+    yield host
+    host.close()
+
+
+def be_well(portal: Portal) -> None:
+    """Wait until every service says that it is ready."""
+    try:
+        until_now(lambda: well(portal), BACK_SECONDS)
+    except AssertionError as error:
+        raise AssertionError(f"{states(portal)}\n{portal.logs()}") from error
+
+
+def finds(portal: Portal, term: str) -> bool:
+    """Whether search answers, and finds something."""
+    answer = portal.as_(SERVICE).get("/api/search/query", params={"term": term})
+    return answer.status_code == 200 and answer.json()["numberOfResults"] > 0
+
+
+class Quick:
+    """Somebody at the API who is not kept waiting."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
+        began = time.monotonic()
+        answer = self._client.request(method, path, **more)
+        took = time.monotonic() - began
+        assert took < SOON_SECONDS, f"{method} {path} took {took:.1f} s: {answer}"
+        return answer
+
+
+def registered(host: GitHost, name: str) -> dict[str, str]:
+    """A location's body, whose repository is there."""
+    host.create(name)
+    host.commit(name, {"all.yaml": yaml.safe_dump(component(name))}, "Begin")
+    return {"type": "url", "target": f"{HOST}/{name}/blob/main/all.yaml"}
+
+
+def states(portal: Portal) -> dict[str, str]:
+    """What is not well, as the status page tells it: `service check` -> why."""
+    found = portal.get("/api/status")
+    return {
+        f"{service['name']} {check}": state
+        for service in found["services"]
+        for check, state in (service.get("checks") or {"-": "away"}).items()
+        if state != "ok"
+    }
+
+
+def figure(portal: Portal, service: str, name: str) -> float:
+    """One of a service's figures."""
+    found = portal.get("/api/status")["services"]
+    figures = next(s for s in found if s["name"] == service).get("figures") or {}
+    return float(figures.get(name, 0))
+
+
+def refused(answer: httpx.Response) -> str:
+    """Why: it must be a 503 that tells when to come again."""
+    status, name, message = problem(answer)
+    assert (status, name) == (503, "ServiceUnavailableError"), answer.text
+    assert int(answer.headers["retry-after"]) >= 1
+    return message
+
+
+def test_without_opensearch(house: ServersHouse, portal: Portal, host: GitHost) -> None:
+    """The catalog works, search says what is missing, and finds all of it later."""
+    ask = Quick(portal.as_(SERVICE))
+    body = registered(host, "without-index")
+    with house.cut("opensearch"):
+        assert ask("GET", PAYMENTS).status_code == 200
+        assert ask("POST", LOCATIONS, json=body).status_code == 201
+        message = refused(ask("GET", "/api/search/query?term=payments"))
+        assert "search" in message.lower() or "index" in message.lower()
+        page = Quick(portal.as_(ANN))("GET", "/catalog", follow_redirects=True)
+        assert page.status_code == 200
+        until_now(lambda: states(portal), 10, "the status to say so")
+        assert all(name.startswith("search") for name in states(portal))
+    until_now(lambda: portal.known("component:default/without-index"), 10, "the entity")
+    until_now(
+        lambda: finds(portal, "without-index"), BACK_SECONDS, "search to catch up"
+    )
+
+
+def test_without_kafka(house: ServersHouse, portal: Portal, host: GitHost) -> None:
+    """Reads and writes work, the outbox fills, and everything is told afterwards."""
+    ask = Quick(portal.as_(SERVICE))
+    body = registered(host, "without-log")
+    with house.cut("kafka"):
+        assert ask("GET", PAYMENTS).status_code == 200
+        assert ask("POST", LOCATIONS, json=body).status_code == 201
+        assert portal.known("component:default/without-log") is not None
+        assert ask("GET", "/api/search/query?term=payments").status_code == 200
+        until_now(lambda: figure(portal, "catalog", "outbox") >= 1, 15, "the outbox")
+        assert not finds(portal, "without-log")
+        bad = until_now(lambda: states(portal), 10, "the status to say so")
+        assert "catalog events" in bad
+    until_now(
+        lambda: finds(portal, "without-log"), BACK_SECONDS, "search to hear of it"
+    )
+    until_now(lambda: not figure(portal, "catalog", "outbox"), 30, "an empty outbox")
+
+
+def test_a_push_while_kafka_is_away(
+    house: ServersHouse, portal: Portal, host: GitHost
+) -> None:
+    """Its host is told to come again, does, and the push is in the catalog."""
+    host.create("pushed-late")
+    with house.cut("kafka"):
+        text = yaml.safe_dump(component("pushed-late"))
+        host.push("pushed-late", {"catalog-info.yaml": text}, "Begin")
+        counted = host.ledger.operations
+        until_now(lambda: counted["delivery", "refused"], 30, "a delivery refused")
+        assert not host.settled()
+    until_now(host.settled, BACK_SECONDS, "the delivery to be taken")
+    ref = "component:default/pushed-late"
+    until_now(lambda: portal.known(ref), BACK_SECONDS, "the push in the catalog")
+
+
+def test_without_mongodb(house: ServersHouse, portal: Portal, host: GitHost) -> None:
+    """Reads come from the read model and say that they may be old; writes are 503."""
+    ask = Quick(portal.as_(SERVICE))
+    body = registered(host, "without-store")
+    assert "callboard-stale" not in ask("GET", PAYMENTS).headers
+    with house.cut("documents"):
+        until_now(
+            lambda: "callboard-stale" in ask("GET", PAYMENTS).headers,
+            15,
+            "the answers to be marked",
+        )
+        assert ask("GET", PAYMENTS).status_code == 200
+        found = ask("GET", "/api/catalog/entities/by-query?limit=5")
+        assert found.status_code == 200
+        assert "callboard-stale" in found.headers
+        refused(ask("POST", LOCATIONS, json=body))
+        page = Quick(portal.as_(ANN))("GET", "/catalog", follow_redirects=True)
+        assert page.status_code == 200
+        assert "catalog documents" in states(portal)
+    until_now(
+        lambda: "callboard-stale" not in ask("GET", PAYMENTS).headers,
+        BACK_SECONDS,
+        "the answers to be fresh",
+    )
+    body_again = until_now(
+        lambda: ask("POST", LOCATIONS, json=body).status_code in (201, 409),
+        BACK_SECONDS,
+        "the write to be taken",
+    )
+    assert body_again
+    assert portal.known("component:default/without-store") is not None
+
+
+def test_without_opa(house: ServersHouse, portal: Portal) -> None:
+    """No decision is no: at once, with a reason; what is public goes on."""
+    ask = Quick(portal.as_(BEN))
+    assert ask("GET", PAYMENTS).status_code == 200
+    with house.cut("opa"), portal.with_token(None) as nobody:
+        until_now(
+            lambda: ask("GET", PAYMENTS).status_code == 503, 20, "known answers to age"
+        )
+        message = refused(ask("GET", PAYMENTS))
+        assert "polic" in message.lower()
+        public = Quick(nobody)
+        for path in ("/healthz", "/sign-in", "/api/auth/.well-known/jwks.json"):
+            assert public("GET", path).status_code == 200, path
+    until_now(
+        lambda: ask("GET", PAYMENTS).status_code == 200, 15, "decisions to be made"
+    )
+
+
+def test_everything_is_cut_at_once(house: ServersHouse, portal: Portal) -> None:
+    """Nothing crashes, nothing hangs; all is well again soon after."""
+    restarts = dict(portal.run["restarts"])
+    cuts = [house.cut(name) for name in house.engines]
+    for cut in cuts:
+        cut.__enter__()
+    try:
+        for who in (SERVICE, BEN):
+            answer = Quick(portal.as_(who))("GET", PAYMENTS)
+            assert answer.status_code in (200, 503)
+    finally:
+        for cut in cuts:
+            cut.__exit__(None, None, None)
+    be_well(portal)
+    assert portal.run["restarts"] == restarts

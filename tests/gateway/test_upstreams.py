@@ -1,0 +1,207 @@
+"""Several replicas of one service: who is asked, and who is asked instead."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from services.gateway.forward import upstreams
+from services.gateway.forward.bodies import RequestBody
+from services.gateway.forward.upstreams import Question, Upstream
+from shared.contracts.errors import Invalid, Unavailable
+from shared.kit.replicas import AWAY_SECONDS, Replicas
+from shared.kit.web import UNTOUCHED
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Heard:
+    """A client's side of an answer."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self.status = 0
+        self.content = b""
+        self.ended = False
+
+    async def start(self, status: int, headers: object) -> None:
+        self.started = True
+        self.status = status
+        assert headers
+
+    async def body(self, chunk: bytes, *, more: bool) -> None:
+        self.content += chunk
+        self.ended = not more
+
+
+@asynccontextmanager
+async def replica(handler: Handler) -> AsyncIterator[str]:
+    """A service in miniature; its address."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+class Replica:
+    """Answers as told, and counts how often it was asked."""
+
+    def __init__(self, status: int = 200, **headers: str) -> None:
+        self.asked = 0
+        self._status = status
+        self._headers = headers
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked += 1
+        body = await request.read()
+        return web.Response(status=self._status, body=body, headers=self._headers)
+
+
+def nobody() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def caller_of(addresses: str, first: str) -> str:
+    """Somebody who asks `first` before the others."""
+    replicas = Replicas(addresses)
+    names = (f"user:default/{number}" for number in range(1000))
+    return next(name for name in names if replicas.order(name)[0] == first)
+
+
+async def ask(
+    addresses: str, first: str, *, changes: bool = False, body: bytes = b"x"
+) -> Heard:
+    """Put one question to replicas, to `first` at first."""
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    length = [(b"content-length", str(len(body)).encode())]
+    question = Question("POST", "/a", [], caller_of(addresses, first), changes=changes)
+    upstream, heard = Upstream("catalog", addresses), Heard()
+    await upstream.open()
+    try:
+        await upstream.ask(question, RequestBody(length, receive, 1000), heard)  # type: ignore[arg-type]
+    finally:
+        await upstream.close()
+    return heard
+
+
+@pytest.mark.parametrize("changes", [False, True])
+async def test_another_answers_for_one_that_is_gone(changes: bool) -> None:
+    """Questions and changes alike: nothing of them has begun anywhere."""
+    there = Replica()
+    async with replica(there.answer) as address:
+        gone = nobody()
+        heard = await ask(f"{gone},{address}", gone, changes=changes)
+    assert (heard.status, heard.content, there.asked) == (200, b"x", 1)
+    assert heard.ended
+
+
+async def test_a_question_is_asked_again_a_change_is_not() -> None:
+    """Who breaks off may have done it: a change must not be done twice."""
+
+    async def breaks(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    there = Replica()
+    async with replica(breaks) as broken, replica(there.answer) as address:
+        both = f"{broken},{address}"
+        assert (await ask(both, broken)).status == 200
+        with pytest.raises(Unavailable):
+            await ask(both, broken, changes=True)
+    assert there.asked == 1
+
+
+async def test_one_that_is_not_ready_is_passed_over() -> None:
+    """A 503 is an answer only if nobody has a better one."""
+    loading, there = Replica(503, **{UNTOUCHED: "1"}), Replica()
+    async with replica(loading.answer) as first, replica(there.answer) as address:
+        both = f"{first},{address}"
+        assert (await ask(both, first)).status == 200
+        assert (await ask(both, first, changes=True)).status == 200
+        assert (await ask(first, first)).status == 503
+
+
+async def test_a_change_that_was_begun_is_not_begun_elsewhere() -> None:
+    """503 in the middle of it is what the client is told."""
+    failing, there = Replica(503), Replica()
+    async with replica(failing.answer) as first, replica(there.answer) as address:
+        heard = await ask(f"{first},{address}", first, changes=True)
+    assert (heard.status, there.asked) == (503, 0)
+
+
+async def test_one_that_stands_still_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A frozen process takes connections and says nothing."""
+    monkeypatch.setattr(upstreams, "PATIENCE_SECONDS", 0.2)
+    there = Replica()
+    with socket.socket() as frozen:
+        frozen.bind(("127.0.0.1", 0))
+        frozen.listen()
+        first = f"http://127.0.0.1:{frozen.getsockname()[1]}"
+        async with replica(there.answer) as address:
+            heard = await ask(f"{first},{address}", first)
+    assert (heard.status, there.asked) == (200, 1)
+
+
+async def test_nobody_is_left() -> None:
+    """The client is told that the service is away, and when to come again."""
+    gone = f"{nobody()},{nobody()}"
+    with pytest.raises(Unavailable) as raised:
+        await ask(gone, gone.partition(",")[0])
+    assert raised.value.retry_after == 1
+
+
+async def test_callers_are_shared_out() -> None:
+    """Each keeps to one replica, and both have work."""
+    first, second = Replica(), Replica()
+    async with AsyncExitStack() as stack:
+        addresses = ",".join(
+            [
+                await stack.enter_async_context(replica(each.answer))
+                for each in (first, second)
+            ]
+        )
+        replicas = Replicas(addresses)
+        names = [f"user:default/{number}" for number in range(100)]
+        chosen = [replicas.order(name)[0] for name in names]
+        assert chosen == [replicas.order(name)[0] for name in names]
+        assert 20 < chosen.count(chosen[0]) < 80
+        await asyncio.gather(*(ask(addresses, each) for each in chosen[:20]))
+    assert first.asked
+    assert second.asked
+
+
+def test_who_was_away_is_asked_last_for_a_moment() -> None:
+    """And first again when the moment is over."""
+    now = [0.0]
+    replicas = Replicas("http://a/, http://b", clock=lambda: now[0])
+    first, second = replicas.order("ann")
+    replicas.away(first)
+    assert list(replicas.order("ann")) == [second, first]
+    now[0] = AWAY_SECONDS + 0.1
+    assert list(replicas.order("ann")) == [first, second]
+
+
+def test_no_address_is_an_error() -> None:
+    """It says what must be given."""
+    with pytest.raises(Invalid, match="must be an address"):
+        Replicas(" , ")

@@ -1,0 +1,1 @@
+"""Two of each service at once, on real servers."""

@@ -1,0 +1,327 @@
+"""What must hold with two of each service: one house, whoever answers."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.builders import component
+from tests.e2e.running import ANN, BY_NAME, HOST
+from tests.faults.driver.host import GitHost
+from tests.faults.driver.ledger import Ledger
+from tests.replicas.installation import Installation
+from tests.waiting import until_now
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+LOCATIONS = "/api/catalog/locations"
+SECONDS = 60.0
+
+
+@pytest.fixture
+def host(two: Installation) -> Iterator[GitHost]:
+    """Repositories whose pushes are told at the first gateway."""
+    host = GitHost(two.data, two.gateways[0], Ledger())
+    yield host
+    host.close()
+
+
+def descriptor(*names: str, text: str = "") -> dict[str, str]:
+    """A repository's file that describes some components."""
+    found = [component(name, {"description": text}) for name in names]
+    return {"catalog-info.yaml": yaml.safe_dump_all(found)}
+
+
+def location(host: GitHost, name: str, *, text: str = "") -> dict[str, str]:
+    """What to post for a repository that is there, and told of to nobody."""
+    host.create(name)
+    host.commit(
+        name, {"all.yaml": descriptor(name, text=text)["catalog-info.yaml"]}, name
+    )
+    return {"type": "url", "target": f"{HOST}/{name}/blob/main/all.yaml"}
+
+
+def has_completed(client: httpx.Client, path: str) -> bool:
+    """Whether a run has come to a good end."""
+    return bool(client.get(path).json()["status"] == "completed")
+
+
+def shows_docs(client: httpx.Client, path: str) -> bool:
+    """Whether the site of the test is there."""
+    return "zqtwohouses" in client.get(path).text
+
+
+def agree(two: Installation) -> None:
+    """Wait until all replicas hold the same."""
+
+    def equal() -> bool:
+        catalogs, searches = two.sums("catalog"), two.sums("search")
+        sites = two.sums("techdocs")
+        return all(
+            [
+                catalogs[0] == catalogs[1],
+                searches[0] == searches[1],
+                sites[0] == sites[1],
+                searches[0]["entities"] == catalogs[0],
+                searches[0]["sites"] == sites[0],
+            ]
+        )
+
+    until_now(equal, SECONDS, "all replicas to hold the same")
+
+
+def test_what_is_written_at_one_gateway_is_read_at_the_other(
+    two: Installation, host: GitHost
+) -> None:
+    """At once, for whoever names the revision of the answer: twenty times in a row."""
+    with two.client(0) as one, two.client(1) as other:
+        for number in range(20):
+            name = f"across-{number}"
+            made = one.post(LOCATIONS, json=location(host, name)).raise_for_status()
+            seen = {"callboard-at-least": made.headers["callboard-revision"]}
+            answer = other.get(f"{BY_NAME}/component/default/{name}", headers=seen)
+            assert answer.status_code == 200, number
+            gone = other.delete(f"{LOCATIONS}/{made.json()['location']['id']}")
+            assert gone.status_code == 204
+            seen = {"callboard-at-least": gone.headers["callboard-revision"]}
+            answer = one.get(f"{BY_NAME}/component/default/{name}", headers=seen)
+            assert answer.status_code == 404, number
+    agree(two)
+
+
+def test_each_catalog_reads_what_another_wrote(
+    two: Installation, host: GitHost
+) -> None:
+    """Asked directly, whichever of them was asked to write."""
+    headers = {"callboard-principal": two._principal()}
+    first, second = (replica.url for replica in two.replicas["catalog"])
+    for number, (writer, reader) in enumerate([(first, second), (second, first)] * 5):
+        name = f"direct-{number}"
+        body = location(host, name)
+        made = httpx.post(f"{writer}/locations", json=body, headers=headers, timeout=30)
+        seen = {"callboard-at-least": made.headers["callboard-revision"], **headers}
+        url = f"{reader}/entities/by-name/component/default/{name}"
+        assert httpx.get(url, headers=seen, timeout=30).status_code == 200
+
+
+def test_pushes_are_shared_and_every_read_model_agrees(
+    two: Installation, host: GitHost
+) -> None:
+    """Forty pushes to twenty repositories: each taken once, seen everywhere."""
+    names = [f"shared-{number}" for number in range(20)]
+    for name in names:
+        host.create(name)
+        host.push(name, descriptor(name, text="first"), "first")
+    for name in names:
+        host.push(name, descriptor(name, text="second"), "second")
+    with two.client(1) as client:
+
+        def seen() -> bool:
+            found = client.get(
+                "/api/catalog/entities/by-query",
+                params={"filter": "metadata.description=second", "limit": 0},
+            )
+            return found.is_success and found.json()["totalItems"] == len(names)
+
+        until_now(seen, SECONDS, "all pushes in the catalog")
+        agree(two)
+        for name in names:
+            path = f"{BY_NAME}/component/default/{name}/history"
+            items = client.get(path).raise_for_status().json()["items"]
+            revisions = [item["revision"] for item in items]
+            assert revisions == list(range(len(items), 0, -1))
+            commits = [item["cause"]["commit"] for item in items]
+            assert len(set(commits)) == len(commits)
+
+
+def test_runs_are_shared(two: Installation, host: GitHost) -> None:
+    """Started at either gateway, each run ends once; its log is read at the other."""
+    host.create("replica-template")
+    steps = [
+        {"id": "say", "action": "debug:log", "input": {"message": "go"}},
+        {"id": "wait", "action": "debug:wait", "input": {"milliseconds": 200}},
+    ]
+    template = {
+        "apiVersion": "scaffolder.backstage.io/v1beta3",
+        "kind": "Template",
+        "metadata": {"name": "replica-run", "title": "Run"},
+        "spec": {"type": "service", "owner": "booking", "steps": steps},
+    }
+    host.push("replica-template", {"catalog-info.yaml": yaml.safe_dump(template)}, "b")
+    token = two.sign_in(ANN)
+    with two.client(0, token) as one, two.client(1, token) as other:
+        path = f"{BY_NAME}/template/default/replica-run"
+        until_now(
+            lambda: one.get(path).status_code == other.get(path).status_code == 200,
+            SECONDS,
+            "the template",
+        )
+        asked = {"templateRef": "template:default/replica-run", "values": {}}
+        tasks = [
+            (one, other)[number % 2]
+            .post("/api/scaffolder/v2/tasks", json=asked)
+            .raise_for_status()
+            .json()["id"]
+            for number in range(12)
+        ]
+        for number, task in enumerate(tasks):
+            at = (other, one)[number % 2]
+            path = f"/api/scaffolder/v2/tasks/{task}"
+            completed = partial(has_completed, at, path)
+            until_now(completed, SECONDS, f"the run {task}")
+            lines = at.get(f"{path}/events").json()
+            told = [line["body"]["message"] for line in lines]
+            assert told.count("go") == 1
+
+
+def test_docs_are_built_once(two: Installation, host: GitHost) -> None:
+    """One replica builds; both show the site, and it is told of as one event."""
+    host.create("replica-docs")
+    entity = component("replica-docs")
+    entity["metadata"]["annotations"] = {"backstage.io/techdocs-ref": "dir:."}
+    files = {
+        "catalog-info.yaml": yaml.safe_dump(entity),
+        "mkdocs.yml": "site_name: Two\nplugins: [techdocs-core]\n",
+        "docs/index.md": "# Two\n\nThe word is zqtwohouses.\n",
+    }
+    with listening(two, 0, topic="docs-built") as heard:
+        host.push("replica-docs", files, "Write")
+        path = "/api/techdocs/static/docs/default/component/replica-docs/index.html"
+        for gateway in (0, 1):
+            with two.client(gateway) as client:
+                until_now(partial(shows_docs, client, path), SECONDS, "docs")
+        until_now(lambda: heard, SECONDS, "the event")
+        agree(two)
+    mine = [e for e in heard if e["subject"] == "component:default/replica-docs"]
+    built = [e for e in mine if e["data"]["site"]]
+    assert len({event["id"] for event in built}) == 1
+
+
+@contextmanager
+def listening(
+    two: Installation, gateway: int, **query: str
+) -> Iterator[list[dict[str, Any]]]:
+    """What the live stream of a gateway says, growing while it is said."""
+    heard: list[dict[str, Any]] = []
+
+    def hear(lines: Iterator[str]) -> None:
+        try:
+            heard.extend(
+                json.loads(line.removeprefix("data: "))
+                for line in lines
+                if line.startswith('data: {"')
+            )
+        except (httpx.HTTPError, httpx.StreamError):
+            return
+
+    with (
+        two.client(gateway) as client,
+        client.stream("GET", "/api/events/stream", params=query, timeout=None) as found,
+    ):
+        lines = found.raise_for_status().iter_lines()
+        next(lines)
+        threading.Thread(target=hear, args=(lines,), daemon=True).start()
+        yield heard
+
+
+def test_both_gateways_tell_what_happens(two: Installation, host: GitHost) -> None:
+    """Whichever gateway heard of the push, readers of both are told of it."""
+    host.create("told-twice")
+    with (
+        listening(two, 0, topic="entity-changed") as one,
+        listening(two, 1, topic="entity-changed") as other,
+    ):
+        host.push("told-twice", descriptor("told-twice"), "Begin")
+
+        def told(heard: list[dict[str, Any]]) -> bool:
+            return any(e["subject"] == "component:default/told-twice" for e in heard)
+
+        until_now(lambda: told(one) and told(other), SECONDS, "both to be told")
+
+
+def test_a_stream_goes_on_at_the_other_gateway(two: Installation) -> None:
+    """A position of one is none of the other: its reader is told to read anew."""
+    with two.client(0) as one, one.stream("GET", "/api/events/stream") as found:
+        lines = found.iter_lines()
+        position = next(line for line in lines if line.startswith("id: "))
+    headers = {"last-event-id": position.removeprefix("id: ")}
+    with (
+        two.client(1, **headers) as other,
+        other.stream("GET", "/api/events/stream") as found,
+    ):
+        said = found.iter_lines()
+        assert "event: reset" in (next(said) for _ in range(8))
+
+
+def test_a_session_is_good_at_both_gateways_and_ends_at_both(
+    two: Installation,
+) -> None:
+    """Signed in here, known there; signed out there, nobody here a second later."""
+    one, other = two.gateways
+    with httpx.Client(timeout=30) as browser:
+        given = {"user": ANN}
+        answer = browser.post(f"{one}/sign-in/as", data=given, headers={"origin": one})
+        assert answer.status_code == 303
+        cookies = "; ".join(f"{k}={v}" for k, v in answer.cookies.items())
+    kept = {"cookie": cookies}
+    path = "/api/catalog/entities/by-query?limit=1"
+    for gateway in (one, other):
+        found = httpx.get(gateway + path, headers=kept, timeout=30)
+        assert found.status_code == 200
+        page = httpx.get(f"{gateway}/catalog", headers=kept, timeout=30)
+        assert page.status_code == 200
+    httpx.post(f"{other}/sign-out", headers={**kept, "origin": other}, timeout=30)
+    assert httpx.get(other + path, headers=kept, timeout=30).status_code == 401
+
+    def nobody() -> bool:
+        return httpx.get(one + path, headers=kept, timeout=30).status_code == 401
+
+    began = time.monotonic()
+    until_now(nobody, 5, "the session to end at the first gateway")
+    assert time.monotonic() - began < 3
+
+
+def test_a_token_of_one_gateway_is_good_at_the_other(two: Installation) -> None:
+    """Both sign with keys that both publish."""
+    for at, asked in ((0, 1), (1, 0)):
+        token = two.sign_in(ANN, gateway=at)
+        with two.client(asked, token) as client:
+            answer = client.get("/api/auth/v1/userinfo").raise_for_status()
+            assert answer.json()["claims"]["sub"] == ANN
+
+
+def test_one_of_each_is_killed(two: Installation, host: GitHost) -> None:
+    """The other one goes on with all of it: reads, writes, pushes, search."""
+    for service in ("catalog", "scaffolder", "techdocs", "search"):
+        replica = two.replicas[service][0]
+        assert replica.process is not None
+        replica.process.kill()
+        replica.process.wait()
+    try:
+        with two.client(0) as client:
+            body = location(host, "with-half")
+            assert client.post(LOCATIONS, json=body).status_code == 201
+            path = f"{BY_NAME}/component/default/with-half"
+            assert client.get(path).status_code == 200
+            host.create("pushed-to-half")
+            host.push("pushed-to-half", descriptor("pushed-to-half"), "Begin")
+            query = "/api/search/query?term=pushed-to-half"
+
+            def found() -> bool:
+                answer = client.get(query)
+                return answer.is_success and answer.json()["numberOfResults"] > 0
+
+            until_now(found, SECONDS, "the push in search")
+    finally:
+        for service in ("catalog", "scaffolder", "techdocs", "search"):
+            two.start(two.replicas[service][0])
+        for service in ("catalog", "scaffolder", "techdocs", "search"):
+            two.wait_ready(two.replicas[service][0])
+    agree(two)

@@ -1,0 +1,205 @@
+"""The store of runs: every query of it, on whatever server the documents lie."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.scaffolder.model import Initiator, StepRecord, Task, TaskEvent, TaskQuery
+from services.scaffolder.store.tasks import MongoTaskStore
+from services.scaffolder.vault import FernetVault
+from shared.contracts.scaffolder import RunCancelled, RunCreated, StepChanged
+from shared.kit.bus import MemoryBus
+from shared.kit.outbox import Relay
+from tests.conftest import SECRET
+
+ANN, BO = Initiator("user:default/ann"), Initiator("user:default/bo")
+PAST = {"lease.until": 1}
+
+
+@pytest.fixture
+async def store(database: Any) -> MongoTaskStore:
+    made = MongoTaskStore(database, FernetVault(SECRET), nudge=lambda: None)
+    await made.prepare()
+    return made
+
+
+def said(task: Task, kind: Any = StepChanged) -> Any:
+    return kind(
+        task_id=task.id,
+        template_ref="template:default/t",
+        created_by=task.created_by.ref,
+        status=task.status,
+        sequence=task.next_sequence(),
+    )
+
+
+async def created(store: MongoTaskStore, name: str, by: Initiator = ANN) -> Task:
+    spec = {"steps": [{"id": "a"}], "$odd": {"a.b": 2**70, "n": None}}
+    task = Task(name, spec, by, steps=[StepRecord("a", "A")])
+    await store.create(task, said(task, RunCreated))
+    return task
+
+
+async def taken(store: MongoTaskStore, name: str, owner: str = "one") -> Task:
+    found = await store.claim(name, owner)
+    assert found is not None
+    return found
+
+
+async def told(store: MongoTaskStore) -> list[int]:
+    """What the relay says: the sequences, in their order."""
+    bus = MemoryBus()
+    await Relay(store._tasks, bus).drain()
+    return [envelope.data["sequence"] for envelope in bus.envelopes()]
+
+
+@pytest.mark.parametrize("is_confidential", [False, True])
+async def test_a_run_comes_back_as_it_was(
+    store: MongoTaskStore, is_confidential: bool
+) -> None:
+    """Odd names and large numbers in the spec, and how far each step is."""
+    made = await created(store, "t1")
+    task = await taken(store, "t1")
+    assert task.spec == {**made.spec, "$odd": {"a.b": float(2**70), "n": None}}
+    task.is_confidential = is_confidential
+    task.steps[0].output = {"k.l": ["v"], "$x": {}}
+    task.steps[0].started_at = datetime(2026, 1, 2, tzinfo=UTC)
+    task.checkpoints = {"a/b.c": {"$sha": "1"}}
+    await store.record(task, [])
+    found = await store.get("t1")
+    assert found is not None
+    assert (found.steps, found.checkpoints) == (task.steps, task.checkpoints)
+    assert await store.get("never") is None
+
+
+async def test_lists_are_filtered_ordered_and_paged(store: MongoTaskStore) -> None:
+    """With the total of all pages; a stranger's list is empty."""
+    for name, by in (("t1", ANN), ("t2", BO), ("t3", ANN)):
+        await created(store, name, by)
+    await taken(store, "t3")
+
+    async def listed(**query: Any) -> tuple[list[str], int]:
+        found, total = await store.find(TaskQuery(**query))
+        return [task.id for task in found], total
+
+    assert await listed() == (["t3", "t2", "t1"], 3)
+    assert await listed(is_descending=False, limit=1, offset=1) == (["t2"], 3)
+    assert await listed(limit=0) == ([], 3)
+    assert await listed(created_by=(ANN.ref,)) == (["t3", "t1"], 2)
+    assert await listed(status=("processing", "failed")) == (["t3"], 1)
+    assert await listed(visible_to=(BO.ref,)) == (["t2"], 1)
+    assert await listed(visible_to=(BO.ref,), created_by=(ANN.ref,)) == ([], 0)
+    assert await listed(visible_to=()) == ([], 0)
+    assert (await listed(order_by="created_by"))[0] == ["t2", "t3", "t1"]
+    assert (await listed(order_by="status", is_descending=False))[0][-1] == "t3"
+
+
+async def test_claims(store: MongoTaskStore) -> None:
+    """Open, run out, or one's own of a former life; nothing else."""
+    await created(store, "t1")
+    mine = await taken(store, "t1")
+    assert await store.claim("t1", "two") is None
+    assert await store.claim("t1", "one") is None
+    assert await store.left_behind("one") == ["t1"]
+    assert await store.left_behind("two") == []
+    back = await store.claim("t1", "one", takes_back=True)
+    assert back is not None
+    assert back.epoch == mine.epoch + 1
+    await store._tasks.update_one({"_id": "t1"}, {"$set": PAST})
+    assert (await taken(store, "t1", "two")).epoch == back.epoch + 1
+
+
+async def test_a_claim_takes_no_other_run(store: MongoTaskStore) -> None:
+    """Also where others are free: their holders, leases and counts stay."""
+    for name in ("t1", "t2", "t3"):
+        await created(store, name)
+    await taken(store, "t1", "gone")
+    await store._tasks.update_one({"_id": "t1"}, {"$set": PAST})
+    assert (await taken(store, "t2", "two")).id == "t2"
+    assert await store.left_behind("gone") == ["t1"]
+    assert await store.left_behind("two") == ["t2"]
+    assert await store.claim("never", "two") is None
+    assert await store.left_behind("gone") == ["t1"]
+
+
+async def test_what_waits_is_looked_for(store: MongoTaskStore) -> None:
+    """Open for a while or its holder gone, the oldest first; the fresh ones are not."""
+    for name in ("t1", "t2", "t3", "t4"):
+        await created(store, name)
+    await taken(store, "t2")
+    await store._tasks.update_one({"_id": "t2"}, {"$set": PAST})
+    await store._tasks.update_one({"_id": "t3"}, {"$set": {"arrival": 1}})
+    await taken(store, "t4")
+    assert await store.claimable(5) == ["t3", "t2"]
+    assert await store.claimable(1) == ["t3"]
+
+
+async def test_what_is_said_is_told_once_in_order(store: MongoTaskStore) -> None:
+    """Events join those that wait, in one write with the state."""
+    await created(store, "t1")
+    task = await taken(store, "t1")
+    await store.record(task, [said(task), said(task)])
+    await store.record(task, [])
+    await store.record(task, [said(task)])
+    assert await told(store) == [1, 2, 3, 4]
+    assert await told(store) == []
+    await store.record(task, [said(task)])
+    assert await told(store) == [5]
+
+
+async def test_cancelling(store: MongoTaskStore) -> None:
+    """An open run ends at once, a running one hears of it by its heartbeat."""
+    open_run = await created(store, "t1")
+    assert await store.ask_to_cancel("t1") is None
+    assert await store.cancel_open(open_run, said(open_run, RunCancelled))
+    assert not await store.cancel_open(open_run, said(open_run, RunCancelled))
+    await created(store, "t2")
+    task = await taken(store, "t2")
+    assert not await store.heartbeat(task)
+    asked = await store.ask_to_cancel("t2")
+    assert asked is not None
+    assert asked.is_cancelling
+    assert await store.heartbeat(task)
+
+
+async def test_an_ended_run_is_opened_again(store: MongoTaskStore) -> None:
+    """Once, and only if it has ended."""
+    await created(store, "t1")
+    task = await taken(store, "t1")
+    task.status = "open"
+    assert not await store.reopen(task, said(task))
+    task.status = "failed"
+    await store.record(task, [])
+    task.status = "open"
+    assert await store.reopen(task, said(task))
+    assert not await store.reopen(task, said(task))
+    assert (await taken(store, "t1")).epoch == task.epoch + 1
+
+
+async def test_lines_of_the_log(store: MongoTaskStore) -> None:
+    """Numbered, kept once however often they are written, read from a number on."""
+    lines = [TaskEvent("t1", n, "log", {"a.b": n, "$m": "x"}) for n in range(1, 13)]
+    await store.append(lines[:8])
+    await store.append(lines[4:])
+    await store.append([])
+    await store.append([TaskEvent("t10", 1, "log", {})])
+    assert await store.events("t1", 0) == lines
+    assert await store.events("t1", 10) == lines[10:]
+    assert await store.last_number("t1") == 12
+    assert await store.last_number("t2") == 0
+
+
+async def test_workspaces_that_nobody_needs(store: MongoTaskStore) -> None:
+    """Completed, long ended, or of no run at all."""
+    for name in ("t1", "t2", "t3"):
+        await created(store, name)
+    for name, status in (("t1", "completed"), ("t2", "failed")):
+        task = await taken(store, name)
+        task.status = status  # type: ignore[assignment]
+        await store.record(task, [])
+    ids = ["t1", "t2", "t3", "gone"]
+    later = datetime.now(UTC) + timedelta(hours=1)
+    earlier = datetime.now(UTC) - timedelta(hours=1)
+    assert await store.ended_before(later, ids) == ["t1", "t2", "gone"]
+    assert await store.ended_before(earlier, ids) == ["t1", "gone"]
