@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_the_walls_hold(tmp_path: Path, mongodb: str) -> None:
     inside.mkdir()
     outside.mkdir()
     (outside / "secret.txt").write_text("x")
-    port = mongodb.rpartition(":")[2].strip("/")
+    port = str(urlsplit(mongodb).port)
     done = subprocess.run(
         [sys.executable, "-c", PROBE, str(inside), str(outside), port],
         capture_output=True,
