@@ -149,6 +149,7 @@ def _format(java: list[str], folder: Path, log: Path, secure: Guard | None) -> N
         user = f"[name={secure.user},password={secure.password}]"
         words += ["--add-scram", f"SCRAM-SHA-512={user}"]
     file = processes.secret_file(folder / "format.arguments", "\n".join(words) + "\n")
+    log.parent.mkdir(parents=True, exist_ok=True)
     try:
         with log.open("ab") as out:
             subprocess.run(
