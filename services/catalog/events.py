@@ -100,11 +100,14 @@ class Following:
         )
 
     async def gap(self) -> None:
-        """Messages may have been missed: compare all revisions with the store's."""
-        if not self._started:
-            self._started = True
-            return
-        differing = await self._others.compare()
+        """Messages may have been missed: what they told of is looked up in the store.
+
+        At first those since the catalog was loaded, which costs one question by an
+        index; later all revisions are compared.
+        """
+        others = self._others
+        differing = await (others.compare() if self._started else others.catch_up())
+        self._started = True
         held = (self._known.get(ref) for ref in differing)
         await self._recent.fill(stored for stored in held if stored is not None)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.catalog.events import Following
 from services.catalog.handlers.others import MARGIN
 from tests import builders
 from tests.catalog.running import Running, running, write
@@ -119,3 +120,15 @@ async def test_only_what_changed_lately_is_looked_at(both, data: Path) -> None:
     found = await other.work.catalog.store.changed_since(others._through)
     assert found == {}
     await until(lambda: len(other.work.catalog.known) >= 50, what="the crowd")
+
+
+async def test_what_was_written_before_one_listens_is_known(both, data: Path) -> None:
+    """Between loading and listening nothing is missed: the first gap is looked up."""
+    one, other = both
+    await one.register(write(data, "all.yaml", builders.component("cart")))
+    assert await other.entity("component:default/cart") is None
+    work = other.work
+    await Following(work.catalog, work.others, work.recent).gap()
+    assert await other.entity("component:default/cart") is not None
+    changes = (await other.ask("GET", "/changes")).json()["items"]
+    assert "component:default/cart" in {item["entityRef"] for item in changes}

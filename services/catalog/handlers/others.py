@@ -71,8 +71,8 @@ class Others:
         await self.learn(differing)
         return differing
 
-    async def catch_up(self) -> None:
-        """Know everything that was stored before this was called.
+    async def catch_up(self) -> list[str]:
+        """Know everything stored before this was called; the refs that differed.
 
         One question to the store for all that ask at the same time.
 
@@ -82,7 +82,7 @@ class Others:
         asked = self._begun
         async with self._lock:
             if self._begun > asked:
-                return  # one that began after this was asked has ended
+                return []  # one that began after this was asked has ended
             self._begun += 1
             now = datetime.now(UTC)
             changed = await self._catalog.store.changed_since(self._through)
@@ -95,3 +95,4 @@ class Others:
             await self.learn(sorted(newer))
             await self.look_again()
             self._through = now - MARGIN
+            return newer
