@@ -103,12 +103,17 @@ class ProcessGenerator:
         return await asyncio.to_thread(_generated, job)
 
     async def _hand_over(self, path: Path) -> None:
-        assert self._process is not None  # noqa: S101 - warmed up
-        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
+        process = self._process
+        assert process is not None  # noqa: S101 - warmed up
+        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
         try:
-            self._process.stdin.write(f"{path}\n".encode())
-            await self._process.stdin.drain()
+            process.stdin.write(f"{path}\n".encode())
+            await process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
+            # Its pipe breaks before its end is told: who tries again needs a new one.
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
             raise Unavailable("The generator of docs has ended") from error
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
