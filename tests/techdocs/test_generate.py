@@ -1,5 +1,6 @@
 """mkdocs in a process of its own: what comes out, and what cannot come in."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from services.techdocs.generator.job import Job
 from services.techdocs.model import Generated
 from services.techdocs.stages.generate import ProcessGenerator
 from shared.contracts.errors import Invalid, Unavailable
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CONFIG = "site_name: Docs\nplugins: [techdocs-core]\n"
@@ -250,16 +252,37 @@ async def test_one_build_leaves_nothing_for_the_next(
     assert page(again) == before
 
 
+async def test_a_generator_whose_pipe_is_broken_is_over(
+    generate: Make, tmp_path: Path
+) -> None:
+    """It still stands, but takes no work any more: the next try has a new one."""
+    async with ProcessGenerator(30) as doomed:
+        await doomed.warm_up()
+        assert doomed._process is not None
+        assert doomed._process.stdin is not None
+        doomed._process.stdin.transport.abort()
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        for name in ("source", "out", "record"):
+            (tmp_path / name).rename(tmp_path / f"{name}-1")
+        made, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        assert made.pages == 1
+
+
 async def test_a_generator_that_dies_is_started_anew(
     generate: Make, tmp_path: Path
 ) -> None:
     """Whoever waited is told to try again, and trying again works."""
     async with ProcessGenerator(30) as doomed:
-        await doomed.warm_up()
+        waiting = asyncio.ensure_future(
+            generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        )
+        await until(lambda: [r for r in doomed._running.values() if r.pid], what="work")
         assert doomed._process is not None
         doomed._process.kill()
         with pytest.raises(Unavailable):
-            await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+            await waiting
         for name in ("source", "out", "record"):
             (tmp_path / name).rename(tmp_path / f"{name}-1")
         made, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
