@@ -55,7 +55,7 @@ check: setup-dev ## format, lint, types, layers, policies, unit and docs tests
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not slow and not faults and not browser" \
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not faults and not browser" \
 		tests/shared tests/contracts tests/docs tests/gateway/test_policy.py
 
 fmt: setup-dev ## format and mend what can be mended
