@@ -9,6 +9,7 @@ from pathlib import Path
 from deploy.embedded import engines
 from deploy.engines import documents
 from tests.conftest import SERVERS
+from tests.waiting import until_now
 
 
 def start(folder: Path, port: int | None = None) -> engines.Engine:
@@ -29,9 +30,16 @@ def started(folder: Path) -> Iterator[engines.Engine]:
 
 @contextmanager
 def frozen(engine: engines.Engine) -> Iterator[None]:
-    """Let one stand still for a while."""
+    """Let one stand still for a while: every thread of it, which takes a moment."""
     os.kill(engine.process.pid, signal.SIGSTOP)
+    until_now(lambda: _still(engine.process.pid), what="it stands still")
     try:
         yield
     finally:
         os.kill(engine.process.pid, signal.SIGCONT)
+
+
+def _still(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    states = [(each / "stat").read_text().rpartition(") ")[2][0] for each in threads]
+    return set(states) == {"T"}
