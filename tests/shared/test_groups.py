@@ -21,6 +21,8 @@ from tests.shared.test_workers import event
 from tests.waiting import until
 
 KEYS = 40
+#: Between the rounds of a talker.
+PACE_SECONDS = 0.01
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -93,7 +95,7 @@ class Load:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self.round()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PACE_SECONDS)
 
 
 def in_order(effects: list[tuple[str, str]]) -> bool:

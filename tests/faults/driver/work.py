@@ -62,7 +62,7 @@ class Worker(threading.Thread):
     ) -> None:
         super().__init__(name=f"worker-{number}")
         self._number = number
-        self._random = random.Random(f"{seed}/work/{number}")
+        self._random = random.Random(f"{seed} worker {number}")
         self._portal = portal
         self._host = host
         self._ledger = ledger

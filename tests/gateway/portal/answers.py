@@ -255,51 +255,25 @@ OUTPUT = {
 }
 
 
+def _log(message: str, step: str = "", status: str = "") -> dict[str, str]:
+    given = {"message": message, "stepId": step, "status": status}
+    return {name: value for name, value in given.items() if value}
+
+
 def events() -> list[dict[str, Any]]:
     """What a run that went well says."""
-    said = [
-        ("log", {"message": "Starting up task with 3 steps"}),
-        (
-            "log",
-            {
-                "message": "Beginning step A",
-                "stepId": "skeleton",
-                "status": "processing",
-            },
-        ),
-        (
-            "log",
-            {"message": "\x1b[32minfo\x1b[39m: wrote <12> files", "stepId": "skeleton"},
-        ),
-        (
-            "log",
-            {"message": "Finished step A", "stepId": "skeleton", "status": "completed"},
-        ),
-        (
-            "log",
-            {
-                "message": "Beginning step B",
-                "stepId": "publish",
-                "status": "processing",
-            },
-        ),
-        (
-            "log",
-            {"message": "pushed to https://git.x/seat-finder.", "stepId": "publish"},
-        ),
-        (
-            "log",
-            {"message": "Finished step B", "stepId": "publish", "status": "completed"},
-        ),
-        ("log", {"message": "Skipping step C", "stepId": "tell", "status": "skipped"}),
-        (
-            "completion",
-            {
-                "message": "Run completed with status: completed",
-                "output": OUTPUT,
-            },
-        ),
+    logs = [
+        _log("Starting up task with 3 steps"),
+        _log("Beginning step A", "skeleton", "processing"),
+        _log("\x1b[32minfo\x1b[39m: wrote <12> files", "skeleton"),
+        _log("Finished step A", "skeleton", "completed"),
+        _log("Beginning step B", "publish", "processing"),
+        _log("pushed to https://git.x/seat-finder.", "publish"),
+        _log("Finished step B", "publish", "completed"),
+        _log("Skipping step C", "tell", "skipped"),
     ]
+    ended = {"message": "Run completed with status: completed", "output": OUTPUT}
+    said = [*(("log", body) for body in logs), ("completion", ended)]
     return [
         {
             "id": number,
