@@ -1,6 +1,6 @@
 """`python -m deploy.cli`: the same as the `callboard` command."""
 
-from deploy.cli.commands import app
+from deploy.cli.commands import run
 
 if __name__ == "__main__":
-    app(prog_name="callboard")
+    run()

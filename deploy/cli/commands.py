@@ -1,8 +1,10 @@
 """The commands themselves: what is asked, what is printed, which exit code."""
 
+import importlib
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from deploy.cli import backup, starting, topics
+from deploy.cli import starting
 from deploy.cli.checking import check_path
 from deploy.cli.portal import Portal, PortalError
 from deploy.embedded.rundata import RunData
@@ -23,10 +25,12 @@ app = typer.Typer(
 )
 rebuild_app = typer.Typer(help="Rebuild what can be derived.", no_args_is_help=True)
 app.add_typer(rebuild_app, name="rebuild")
-app.command()(backup.backup)
-app.command()(backup.restore)
-app.command()(topics.topics)
-app.command()(topics.replay)
+#: Commands that somebody waits for: they load no driver of an engine.
+QUICK = frozenset({"up", "down", "status"})
+OPERATORS = {
+    "deploy.cli.backup": ("backup", "restore"),
+    "deploy.cli.topics": ("topics", "replay"),
+}
 out = Console()
 err = Console(stderr=True)
 
@@ -240,4 +244,15 @@ def _asked(portal: Portal, method: str, path: str) -> Any:
 def run() -> None:
     """The entry point of the `callboard` script."""
     os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
-    app(prog_name="callboard")
+    quick = QUICK.intersection(sys.argv[1:2])
+    (app if quick else whole())(prog_name="callboard")
+
+
+def whole() -> typer.Typer:
+    """All commands, those included that load the engines' drivers."""
+    for module, names in OPERATORS.items():
+        found = importlib.import_module(module)
+        for name in names:
+            app.command()(getattr(found, name))
+    OPERATORS.clear()
+    return app

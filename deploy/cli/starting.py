@@ -1,5 +1,6 @@
 """What `callboard up` does: the example's repositories, the supervisor, the waiting."""
 
+import importlib
 import os
 import signal
 import socket
@@ -13,7 +14,6 @@ from pathlib import Path
 from deploy.cli.portal import Portal, PortalError, wait_until
 from deploy.embedded import backing
 from deploy.embedded.rundata import RunData
-from deploy.engines import fetching
 from deploy.examples import playhouse_git
 from shared.contracts.errors import CallboardError
 from shared.kit.config import PortalConfig, load_config
@@ -91,8 +91,13 @@ def prepare(wanted: Wanted, progress: Progress) -> RunData:
     try:
         found = backing.Backing.of(data, wanted.engines, os.environ)
         names = [n for n in found.started() if found.forms[n] == backing.SERVERS]
-        fetching.fetch(names, progress)
-    except (backing.WrongEngines, fetching.CannotFetch) as error:
+        if names:
+            # Loads every engine's driver, which embedded ones do not need.
+            importlib.import_module("deploy.engines.fetching").fetch(names, progress)
+    except (
+        backing.WrongEngines,
+        importlib.import_module("deploy.engines.fetching").CannotFetch,
+    ) as error:
         raise CannotStart(str(error)) from error
     if wanted.config is None and wanted.example == "playhouse":
         playhouse_git.load(

@@ -6,17 +6,17 @@ the embedded form or a real server of this machine is started.
 """
 
 import asyncio
+import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from deploy.embedded import engines
 from deploy.embedded.engines import Engine
 from deploy.embedded.rundata import RunData
-from deploy.engines import documents, kafka, opa, opensearch
-from shared.kit import topics
 from shared.kit.servers import Server
 
 EMBEDDED, SERVERS, GIVEN = FORMS = ("embedded", "servers", "given")
@@ -91,15 +91,13 @@ class Backing:
             return engines.start_documents(self.data.engines / name, log, port)
         if name == "opa":
             given = self.environ.get(POLICIES)
-            policies = Path(given) if given else opa.POLICIES
-            return opa.start(folder, log, port=port, policies=policies)
+            policies = Path(given) if given else _driver("opa").POLICIES
+            opa = _driver("opa").start(folder, log, port=port, policies=policies)
+            return cast(Engine, opa)
         if name == "broker":
-            return _with_topics(kafka.start(folder, log, port=port))
-        starts: Mapping[str, Callable[..., Engine]] = {
-            "documents": documents.start,
-            "opensearch": opensearch.start,
-        }
-        return starts[name](folder, log, port=port)
+            return _with_topics(_driver("kafka").start(folder, log, port=port))
+        started: Engine = _driver(name).start(folder, log, port=port)
+        return started
 
     def forgets(self, name: str) -> bool:
         """Whether it comes back elsewhere and empty: the embedded log alone."""
@@ -128,12 +126,21 @@ class Backing:
             CallboardError: if it does not answer or a topic contradicts the code.
         """
         if self.forms["broker"] == GIVEN:
-            asyncio.run(topics.ensure(_given_log(self.environ)))
+            asyncio.run(_ensure_topics(_given_log(self.environ)))
+
+
+def _driver(name: str) -> Any:
+    """An engine's own room, loaded when it is started: embedded forms need none."""
+    return importlib.import_module(f"deploy.engines.{name}")
+
+
+async def _ensure_topics(server: Server) -> None:
+    await importlib.import_module("shared.kit.topics").ensure(server)
 
 
 def _with_topics(engine: Engine) -> Engine:
     try:
-        asyncio.run(topics.ensure(engine.server))
+        asyncio.run(_ensure_topics(engine.server))
     except BaseException:
         engine.stop()
         raise

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import dumps
-from deploy.cli.commands import app
+from deploy.cli.commands import whole
 from deploy.embedded.engines import Engine
 from services.catalog.model import StoredEntity
 from services.catalog.store.entities import MongoEntityStore
@@ -44,7 +44,7 @@ class Commands:
 
     def __call__(self, *words: str, expected: int = 0) -> str:
         given = [words[0], str(self.saved), *words[1:], "--data", str(self.data)]
-        done = CliRunner().invoke(app, given)
+        done = CliRunner().invoke(whole(), given)
         text: str = " ".join(done.output.split())
         assert done.exit_code == expected, text
         return text

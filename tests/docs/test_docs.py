@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.cli.commands import app
+from deploy.cli.commands import whole
 from deploy.embedded.rundata import SERVICES
 from shared.contracts.topics import TOPICS
 
@@ -46,10 +46,12 @@ def test_the_readme_names_only_topics_that_exist() -> None:
 
 def test_every_command_of_the_readme_exists() -> None:
     """`callboard X` in the README is a command of the program."""
+    program = whole()
     names = {
-        command.name or command.callback.__name__ for command in app.registered_commands
+        command.name or command.callback.__name__
+        for command in program.registered_commands
     }  # type: ignore[union-attr]
-    names |= {group.name for group in app.registered_groups if group.name}
+    names |= {group.name for group in program.registered_groups if group.name}
     for name in re.findall(r"`callboard ([a-z]+)", README):
         assert name in names
 

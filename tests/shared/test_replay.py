@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli.commands import app
+from deploy.cli.commands import whole
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid
 from shared.contracts.topics import GIT_PUSH, dead
@@ -92,7 +92,7 @@ async def test_poison_is_put_back_once(
 
 async def _command(*arguments: str) -> dict:
     def run() -> dict:
-        done = CliRunner().invoke(app, ["replay", *arguments])
+        done = CliRunner().invoke(whole(), ["replay", *arguments])
         assert done.exit_code == 0, done.output
         found: dict = json.loads(done.output)
         return found
@@ -103,7 +103,7 @@ async def _command(*arguments: str) -> dict:
 def test_a_topic_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the argument and what it may be."""
     monkeypatch.setenv("CALLBOARD_KAFKA", "127.0.0.1:1")
-    done = CliRunner().invoke(app, ["replay", "git-pull"])
+    done = CliRunner().invoke(whole(), ["replay", "git-pull"])
     assert done.exit_code == 2
     assert "TOPIC" in done.output
     assert "git-push" in done.output
