@@ -7,7 +7,6 @@ are bound here and survive them, so a restart refuses nobody. Run as
 """
 
 import argparse
-import ctypes
 import gc
 import importlib
 import json
@@ -17,13 +16,12 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
-from deploy.embedded import engines
+from deploy.embedded import child, engines
 from deploy.embedded.backing import EMBEDDED, FORMS, Backing, WrongEngines
 from deploy.embedded.rundata import SERVICES, AlreadyRunning, RunData
 from deploy.engines.cache import CannotFetch
@@ -88,7 +86,7 @@ class Supervisor:
             gc.collect()
             gc.freeze()
             for name in SERVICES:
-                self._fork(name)
+                self._begin(name)
             self._tell()
             while not self._stopping:
                 self._reap()
@@ -138,35 +136,17 @@ class Supervisor:
             "CALLBOARD_PORT": str(_port(self._sockets[name])),
         }
 
-    def _fork(self, name: str) -> None:
-        pid = os.fork()
-        if pid == 0:
-            self._become(name)
-        self._pids[name] = pid
+    def _begin(self, name: str) -> None:
+        given = (name, self._sockets[name], self._environment(name), self._log(name))
+        if self._reviving:
+            self._pids[name] = child.spawn(*given)
+        else:
+            others = [found for n, found in self._sockets.items() if n != name]
+            self._pids[name] = child.fork(*given, others)
         self._born[name] = time.monotonic()
 
-    def _become(self, name: str) -> None:
-        """Turn this fresh child into a service; never returns."""
-        code = 1
-        try:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
-            os.setsid()
-            _end_with_parent()
-            _redirect(self._data.logs / f"{name}.log")
-            os.environ.update(self._environment(name))
-            for other, found in self._sockets.items():
-                if other != name:
-                    found.close()
-            run_service(name, self._sockets[name])
-            code = 0
-        except SystemExit as error:
-            code = error.code if isinstance(error.code, int) else 1
-        except BaseException:  # noqa: BLE001 - a child must never return from here
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
+    def _log(self, name: str) -> Path:
+        return self._data.logs / f"{name}.log"
 
     def _reap(self) -> None:
         for name, pid in list(self._pids.items()):
@@ -194,7 +174,7 @@ class Supervisor:
         for name in [name for name, due in self._due.items() if due <= now]:
             del self._due[name]
             if name in SERVICES:
-                self._fork(name)
+                self._begin(name)
                 self._tell()
             else:
                 self._begin_reviving(name)
@@ -224,7 +204,7 @@ class Supervisor:
         self._pids.clear()
         _terminate_all(waiting.values(), ORPHAN_SECONDS)
         for service in waiting:
-            self._fork(service)
+            self._begin(service)
 
     def _tell(self) -> None:
         pids = {
@@ -263,16 +243,6 @@ def _stop_started(future: Future[engines.Engine]) -> None:
         future.result().stop()
 
 
-def run_service(name: str, listening: socket.socket) -> None:
-    """Serve one service in this process, on a socket that is already listening."""
-    serving = importlib.import_module("shared.kit.serve")
-    main = importlib.import_module(f"services.{name}.main")
-    settings = importlib.import_module(f"services.{name}.settings").Settings()
-    serving.serve(
-        name, lambda: main.create_app(settings), settings, listening=listening
-    )
-
-
 def _listen(port: int) -> socket.socket:
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -283,20 +253,6 @@ def _listen(port: int) -> socket.socket:
 
 def _port(listening: socket.socket) -> int:
     return int(listening.getsockname()[1])
-
-
-def _redirect(log: Path) -> None:
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    os.close(handle)
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the supervisor dies (Linux only)."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _terminate_all(pids: Iterable[int], seconds: float) -> None:

@@ -10,6 +10,7 @@ import yaml
 from shared.contracts.topics import GIT_PUSH
 from shared.kit.bus import KafkaBus
 from tests.builders import component
+from tests.e2e.running import Portal
 from tests.faults.driver.faults import Faults
 from tests.faults.driver.host import GitHost
 from tests.faults.driver.house import House
@@ -54,7 +55,7 @@ def run(house: House, *, seed: int, seconds: float, faults: int) -> Outcome:
             worker.ending.set()
         for worker in workers:
             worker.join()
-        until_now(lambda: watch.well, READY_SECONDS, f"all to be well: {watch.last}")
+        _until_well(watch, portal)
         verdict = Verdict(portal, host, ledger, recorder, house.documents())
         settled = verdict.reach()
     finally:
@@ -65,6 +66,14 @@ def run(house: House, *, seed: int, seconds: float, faults: int) -> Outcome:
         if worker.failure is not None:
             raise worker.failure
     return Outcome(seed, time.monotonic() - began, ledger, watch.faults, settled)
+
+
+def _until_well(watch: Watch, portal: Portal) -> None:
+    try:
+        until_now(lambda: watch.well, READY_SECONDS)
+    except AssertionError:
+        told = f"{watch.last}\n{portal.run}\n{portal.logs()}"
+        raise AssertionError(f"Not all is well in the end: {told}") from None
 
 
 def _begin(house: House, host: GitHost, ledger: Ledger, seed: int) -> list[Worker]:
