@@ -23,7 +23,6 @@ from services.gateway.identity.store import MongoEndedSessions
 from services.gateway.identity.tokens import UserTokens
 from services.gateway.model import SignInRules
 from services.gateway.policy.guard import PolicyGuard
-from services.gateway.policy.opa import OpaPolicy
 from services.gateway.policy.question import Questions
 from services.gateway.policy.rego import RegoPolicy
 from services.gateway.policy.routes import RouteTable
@@ -123,6 +122,9 @@ def _policy(settings: Settings, config: PortalConfig) -> Policy:
         platform_team=config.permission.platform_team,
     )
     if server := settings.policy_server:
+        # Its client is 5 MB that the embedded form has no use for.
+        from services.gateway.policy.opa import OpaPolicy  # noqa: PLC0415
+
         return OpaPolicy(server, questions, seconds=settings.policy_seconds)
     return RegoPolicy(settings.policies, questions)
 

@@ -10,8 +10,6 @@ from services.search.api import add_routes
 from services.search.events import Looks, shared_work
 from services.search.highlight import Tags, new_tags
 from services.search.index.embedded import opener
-from services.search.opensearch.alias import ServerAlias
-from services.search.opensearch.client import Client
 from services.search.ports import Alias, Owners
 from services.search.settings import Settings
 from services.search.snapshots import SnapshotOwners
@@ -82,6 +80,10 @@ def _alias(settings: Settings, tags: Tags) -> Alias:
     server = settings.index_server
     if server is None:
         return LocalAlias(settings.index_folder, opener(tags))
+    # Its client is 12 MB that the embedded form has no use for.
+    from services.search.opensearch.alias import ServerAlias  # noqa: PLC0415
+    from services.search.opensearch.client import Client  # noqa: PLC0415
+
     return ServerAlias(Client(server), settings.index_name, tags)
 
 
