@@ -12,7 +12,7 @@ BIN := $(ENV)/bin
 REQUIREMENTS := requirements/all.txt requirements/uv.txt requirements/assets.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev engines up down test check lint types layers rego unit fmt lock \
+.PHONY: help setup setup-dev engines engines-down up down test check lint types layers rego unit fmt lock \
 	conform bench faults browser clean
 
 help: ## what can be asked
@@ -36,8 +36,12 @@ $(ENV)/.ready-dev: $(BIN)/uv $(REQUIREMENTS) requirements/dev.txt deploy/setup.p
 	@$(BIN)/python deploy/setup.py dev
 	@touch $(ENV)/.ready $@
 
-engines: setup-dev ## fetch and check the real servers' jars and binaries, once
+engines: setup-dev ## fetch Kafka, OpenSearch, OPA and a MongoDB server, and start them
 	@$(BIN)/python -m deploy.engines fetch
+	@$(BIN)/python -m deploy.engines start
+
+engines-down: setup-dev ## stop what `make engines` started
+	@$(BIN)/python -m deploy.engines stop
 
 up: setup ## start the portal with the example (PORT= DATA= ENGINES= DETACH=1)
 	@$(BIN)/callboard up --data $(DATA) --port $(PORT) --example $(EXAMPLE) \
@@ -68,7 +72,7 @@ conform: setup-dev ## compare with recorded answers of a Backstage (CALLBOARD_GO
 	@$(BIN)/python tests/conformance.py
 
 bench: setup-dev ## measure, and print beside the figures of docs/benchmarks.md
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench --engines $(ENGINES)
 
 faults: setup-dev ## the faults' tests; with SEED=1 MINUTES=10 ENGINES=servers a long run
 	@$(if $(SEED)$(MINUTES),$(BIN)/python -m tests.faults.driver --seed $(or $(SEED),1) \

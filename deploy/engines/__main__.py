@@ -24,6 +24,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from deploy.embedded.backing import VARIABLES
 from deploy.embedded.engines import Engine, EngineFailed
 from deploy.engines import (
     documents,
@@ -45,12 +46,6 @@ STARTS: Mapping[str, Callable[..., Engine]] = {
 }
 #: toxiproxy is for those who break things: started when it is named.
 USUAL = ("broker", "documents", "opensearch", "opa")
-VARIABLES = {
-    "broker": "CALLBOARD_KAFKA",
-    "documents": "CALLBOARD_MONGODB",
-    "opensearch": "CALLBOARD_OPENSEARCH",
-    "opa": "CALLBOARD_OPA",
-}
 STOP_SECONDS = 15.0
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 out = Console()
@@ -99,6 +94,7 @@ def start(
         task = bar.add_task("Starting", total=1.0)
         _fetch(chosen, bar, task)
         bar.update(task, description=f"Starting {', '.join(chosen)}", completed=0.5)
+        began = time.monotonic()
         futures = [pool.submit(begin, n) for n in chosen if n not in running]
         started, failed = list[Engine](), list[EngineFailed]()
         for future in futures:
@@ -106,7 +102,10 @@ def start(
                 started.append(future.result())
             except EngineFailed as error:
                 failed.append(error)
+    seconds = time.monotonic() - began
     _keep(data, started)
+    if started:
+        out.print(f"Started {len(started)} together in {seconds:.1f} s.")
     for failure in failed:
         err.print(f"[red]Cannot start:[/] {failure}")
     _show(data)
@@ -213,7 +212,7 @@ def _show(data: Path) -> None:
         state = "[green]runs[/]" if _alive(found) else "[red]ended[/]"
         table.add_row(name, found["address"], ", ".join(found["pids"]), state)
     out.print(table)
-    out.print(f"For a portal's environment: {data / 'engines.env'}")
+    out.print(f"For a portal's environment: {data / 'engines.env'}", soft_wrap=True)
 
 
 def _began(pid: int) -> str:

@@ -19,7 +19,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.events import payload_of
 from shared.contracts.gateway import RepositoryPushed
-from shared.kit import logs
+from shared.kit import logs, tasks
 from shared.kit.bus import Record
 
 AGAIN_SECONDS = 2.0
@@ -82,8 +82,7 @@ class Following:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
 
     async def batch(self, records: Sequence[Record]) -> None:
         """Look up what these messages tell of, unless it is known already."""

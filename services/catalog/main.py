@@ -31,7 +31,7 @@ from services.catalog.store.revisions import MongoRevisionLog
 from services.catalog.store.roots import MongoRootStore
 from services.catalog.worker import NAME, Work
 from shared.contracts.errors import Unavailable
-from shared.kit import mongo
+from shared.kit import mongo, tasks
 from shared.kit.auth import PrincipalTokens
 from shared.kit.bus import Bus, KafkaBus
 from shared.kit.config import PortalConfig, load_config
@@ -43,6 +43,8 @@ from shared.kit.web import UNTOUCHED, error_response, make_app
 
 #: Routes that answer while the catalog is still being loaded.
 ALWAYS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+#: Longer than the work needs for leaving its group and closing its clients.
+LEAVE_SECONDS = 7.0
 ENTITIES = Gauge("callboard_catalog_entities", "Entities in this process' read model")
 ROOTS = Gauge("callboard_catalog_roots", "Roots: registered, configured, discovered")
 
@@ -68,8 +70,7 @@ def create_app(
             try:
                 yield
             finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await tasks.end(task, again=LEAVE_SECONDS)
 
     app = make_app(NAME, lifespan=lifespan)
     app.state.readmodel = ReadModel()

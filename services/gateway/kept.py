@@ -9,7 +9,7 @@ from services.gateway.identity.store import ENDED_SESSIONS, MongoEndedSessions
 from services.gateway.preferences.store import PREFERENCES
 from services.gateway.webhooks.store import DELIVERIES
 from shared.contracts.errors import CallboardError, Unavailable
-from shared.kit import logs
+from shared.kit import logs, tasks
 from shared.kit.migrations import prepare
 from shared.kit.mongo import unavailable_as_error
 
@@ -38,8 +38,7 @@ class KeptDocuments:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
 
     async def check(self) -> None:
         """Raise Unavailable unless the documents answer and all is loaded."""

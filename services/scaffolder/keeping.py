@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from shared.contracts.errors import Unavailable
+from shared.kit import tasks
 
 _EVERY_SECONDS = 600.0
 _AGAIN_SECONDS = 1.0
@@ -37,8 +38,7 @@ class Keeping:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
 
     async def sweep(self) -> int:
         """Remove the folders that are of no use; how many there were.

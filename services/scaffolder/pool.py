@@ -14,6 +14,7 @@ from services.scaffolder.model import TakenOver, Task
 from services.scaffolder.ports import TaskStore
 from services.scaffolder.running import Run
 from shared.contracts.errors import Unavailable
+from shared.kit import tasks
 
 HEARTBEAT_SECONDS = 1.0
 LOOK_SECONDS = 2.0
@@ -64,8 +65,7 @@ class Pool:
         """Stop: what is under way is given back, for another process to go on with."""
         self._is_open = False
         if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+            await tasks.end(self._looking)
         turns = list(self._turns.values())
         for turn in turns:
             turn.stop()

@@ -12,7 +12,7 @@ from services.search.resync import ENTITIES, PARTS, Part, catch_up, compare
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED
-from shared.kit import logs
+from shared.kit import logs, tasks
 from shared.kit.bus import Bus
 from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
@@ -81,8 +81,7 @@ class Looks:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
 
     async def _run(self) -> None:
         wait, first = FIRST_WAIT_SECONDS, True

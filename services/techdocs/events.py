@@ -19,7 +19,7 @@ from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.events import payload_of
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
-from shared.kit import logs
+from shared.kit import logs, tasks
 from shared.kit.bus import Bus, MemoryBus, Record
 from shared.kit.servers import Server
 from shared.kit.workers import Handler, SharedWork
@@ -126,8 +126,7 @@ class Looks:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
 
     async def _run(self) -> None:
         wait, gap = FIRST_WAIT_SECONDS, True

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Unavailable
-from shared.kit import broker, logs, measures
+from shared.kit import broker, logs, measures, tasks
 from shared.kit.servers import Server
 from shared.kit.topics import LARGEST_EVENT, TopicsCheck
 
@@ -214,8 +214,7 @@ class LiveReader:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
 
     async def check(self) -> None:
         """Raise Unavailable unless the topics are being read, and fit."""

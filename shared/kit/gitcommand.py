@@ -1,12 +1,12 @@
 """Runs `git` as a subprocess: no prompts, no user's settings, errors in our words."""
 
-import asyncio
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
+from shared.kit import commands
 
 FILE_LIMIT = 10 * 1024 * 1024
 SECONDS = 60.0
@@ -32,30 +32,21 @@ async def run_git(
         CallboardError: by what git complained of.
         TooLarge: if it printed more than `limit` bytes.
     """
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        "-c",
-        "safe.directory=*",
-        *(str(argument) for argument in arguments),
-        cwd=cwd,
-        stdin=asyncio.subprocess.PIPE if data else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**_environment(), **(extra or {})},
-    )
     try:
-        out, err = await asyncio.wait_for(process.communicate(data), SECONDS)
+        done = await commands.run(
+            ["git", "-c", "safe.directory=*", *map(str, arguments)],
+            cwd=cwd,
+            data=data or None,
+            env={**_environment(), **(extra or {})},
+            seconds=SECONDS,
+        )
     except TimeoutError:
         raise Unavailable(f"git {arguments[0]} took over {SECONDS:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if len(out) > limit:
+    if len(done.out) > limit:
         raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
-    if process.returncode and process.returncode not in allow:
-        raise _failure(err.decode(errors="replace"), conflict)
-    return out
+    if done.code and done.code not in allow:
+        raise _failure(done.err.decode(errors="replace"), conflict)
+    return done.out
 
 
 def _environment() -> dict[str, str]:

@@ -24,7 +24,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from shared.contracts.errors import Unavailable
-from shared.kit import logs
+from shared.kit import logs, tasks
 from shared.kit.mongo import Index, Unfit, ensure_indexes, unavailable_as_error
 
 Document = dict[str, Any]
@@ -166,9 +166,7 @@ class _Holding:
                 beating.result()
             await task
         finally:
-            for started in (task, beating):
-                started.cancel()
-            await asyncio.gather(task, beating, return_exceptions=True)
+            await tasks.end(task, beating)
 
     async def _beat(self) -> None:
         while True:

@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 
 from shared.contracts.envelope import Envelope, to_bytes
 from shared.contracts.errors import CallboardError
-from shared.kit import logs, measures
+from shared.kit import logs, measures, tasks
 from shared.kit.bus import Bus
 
 Document = Mapping[str, Any]
@@ -68,8 +68,7 @@ class Relay:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
 
     def nudge(self) -> None:
         """Something was just written."""

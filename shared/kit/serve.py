@@ -1,8 +1,12 @@
 """Runs one service's app in this process until it is told to stop."""
 
 import asyncio
+import os
 import socket
+import sys
+import threading
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,6 +19,9 @@ from shared.kit.web import error_body
 
 #: How long open requests may take once the process was told to stop.
 GRACE_SECONDS = 5
+#: And the whole process, before it ends whatever it still waits for. All that it was
+#: doing is as safe as if it had been killed: somebody goes on with it.
+END_SECONDS = 14.0
 
 
 def serve(
@@ -25,6 +32,8 @@ def serve(
     listening: socket.socket | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; open requests are given five seconds to end.
+
+    The process has ended at the latest `END_SECONDS` after it was told to.
 
     `listening` is a socket that somebody bound before: then no request is refused
     while the process starts.
@@ -45,8 +54,47 @@ def serve(
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, name)
     server.run(sockets=[listening] if listening is not None else None)
+
+
+class _Server(uvicorn.Server):
+    """One that cannot be kept from ending: a task may swallow its cancellation."""
+
+    def __init__(self, config: uvicorn.Config, name: str) -> None:
+        super().__init__(config)
+        self._name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._overdue: threading.Timer | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._overdue is None:
+            self._overdue = threading.Timer(END_SECONDS, self._end)
+            self._overdue.daemon = True
+            self._overdue.start()
+
+    def _end(self) -> None:
+        tasks = asyncio.all_tasks(self._loop) if self._loop is not None else ()
+        waits = [_place(task) for task in tasks]
+        logs.get_logger(self._name).error("ended_by_force", waits_for=waits)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _place(task: asyncio.Task[object]) -> str:
+    """What a task is called and where it stands, for the log."""
+    found: object = task.get_coro()
+    at = "its end"
+    while (frame := getattr(found, "cr_frame", None)) is not None:
+        at = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+        found = getattr(found, "cr_await", None)
+    return f"{task.get_name()} at {at}"
 
 
 class Ending:

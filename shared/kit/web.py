@@ -110,7 +110,8 @@ async def run_checks(checks: Mapping[str, Check]) -> dict[str, str]:
 
     async def one(check: Check) -> str:
         try:
-            await asyncio.wait_for(check(), CHECK_SECONDS)
+            async with asyncio.timeout(CHECK_SECONDS):
+                await check()
         except TimeoutError:
             return f"no answer within {CHECK_SECONDS:.0f} s"
         except Exception as error:  # noqa: BLE001 - a check may fail in any way

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
-from shared.kit import broker, group, logs, measures
+from shared.kit import broker, group, logs, measures, tasks
 from shared.kit.bus import Bus, KafkaBus
 from shared.kit.letters import Letter
 from shared.kit.servers import Server
@@ -87,8 +87,7 @@ class SharedWork:
             # Told to leave, a member hands its partitions over at once; cancelled, it
             # would keep the group waiting for its session to end.
             await asyncio.wait({self._task}, timeout=2 * LEAVE_SECONDS)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await tasks.end(self._task, again=2 * broker.END_SECONDS)
 
     async def check(self) -> None:
         """Raise Unavailable unless the worker is in its group, on topics that fit."""
@@ -135,9 +134,7 @@ class SharedWork:
                     if task.done():
                         task.result()
             finally:
-                for task in both:
-                    task.cancel()
-                await asyncio.gather(*both, return_exceptions=True)
+                await tasks.end(*both)
 
     async def _work(self, app: Any) -> None:
         await app.start()

@@ -2,24 +2,32 @@
 
 Prints medians; never fails for being slow. With the load generator and driver at
 `CALLBOARD_BENCH` (default `../shared/bench`) the API is loaded too, at the sizes given
-as arguments (`make bench`: 1000 and 10000).
+as arguments (`make bench`: 1000 and 10000). `--engines servers` measures the same on
+real servers (`make bench ENGINES=servers`).
 """
 
+import argparse
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from deploy.embedded.backing import EMBEDDED, FORMS
 from tests.bench import journeys, load
 from tests.bench.portal import BenchPortal
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Measure the journeys, then the load."""
-    sizes = [int(size) for size in arguments] or [1000, 10000]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=[1000, 10000])
+    parser.add_argument("--engines", choices=FORMS[:2], default=EMBEDDED)
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        portal = BenchPortal(Path(folder) / "playhouse", 17027, "playhouse")
+        portal = BenchPortal(
+            Path(folder) / "playhouse", 17027, "playhouse", given.engines
+        )
         try:
             journeys.measure(portal)
         finally:
@@ -28,13 +36,14 @@ def main(arguments: list[str]) -> None:
         if not (bench / "bench_api.py").is_file():
             print(f"No load driver at {bench}: set CALLBOARD_BENCH to run it.")
             return
-        for size in sizes:
-            load.measure(bench, size, Path(folder) / f"load-{size}", 17028)
+        for size in given.sizes:
+            place = Path(folder) / f"load-{size}"
+            load.measure(bench, size, place, 17028, given.engines)
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:])
+        main()
     except subprocess.CalledProcessError as error:
         print(error.stderr or error)
         sys.exit(1)

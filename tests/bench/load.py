@@ -10,13 +10,13 @@ from tests.bench.portal import BenchPortal
 SECONDS = "4"
 
 
-def measure(bench: Path, size: int, folder: Path, port: int) -> None:
+def measure(bench: Path, size: int, folder: Path, port: int, engines: str) -> None:
     """Generate `size` entities, load them, ask for them, and print the rows."""
     folder.mkdir(parents=True)
     catalog = folder / "catalog"
     generate = [sys.executable, str(bench / "gen_catalog.py"), str(size), str(catalog)]
     subprocess.run(generate, check=True, capture_output=True)
-    portal = BenchPortal(folder / "data", port, "empty")
+    portal = BenchPortal(folder / "data", port, "empty", engines)
     portal.up()
     try:
         command = [sys.executable, str(bench / "bench_api.py"), "--base", portal.url]

@@ -14,14 +14,16 @@ STEP_SECONDS = 0.01
 
 
 class BenchPortal:
-    """One data folder and its portal."""
+    """One data folder and its portal; `engines` as `callboard up --engines` has it."""
 
-    def __init__(self, data: Path, port: int, example: str) -> None:
+    def __init__(
+        self, data: Path, port: int, example: str, engines: str = "embedded"
+    ) -> None:
         self.data = data
         self.url = f"http://127.0.0.1:{port}"
         where = ["--data", str(data)]
         self._up = [CALLBOARD, "up", *where, "--port", str(port), "--detach"]
-        self._up += ["--example", example]
+        self._up += ["--example", example, "--engines", engines]
         self._down = [CALLBOARD, "down", *where]
 
     def up(self) -> float:
@@ -38,9 +40,21 @@ class BenchPortal:
         return (self.data / "token").read_text().strip()
 
     @property
-    def pids(self) -> dict[str, int]:
-        found: dict[str, int] = json.loads((self.data / "run.json").read_text())["pids"]
+    def run(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
         return found
+
+    @property
+    def pids(self) -> dict[str, int]:
+        found: dict[str, int] = self.run["pids"]
+        return found
+
+    @property
+    def engine_seconds(self) -> float:
+        """How long the engines took together when they were started last."""
+        lines = (self.data / "logs" / "supervisor.log").read_text().splitlines()
+        told = [json.loads(line) for line in lines if "engines_started" in line]
+        return float(told[-1]["seconds"])
 
     def ask(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

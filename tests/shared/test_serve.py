@@ -1,14 +1,26 @@
 """A process that is told to stop, and the requests that it does not get to."""
 
 import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
 from typing import Any
 
 import orjson
 import pytest
 
 from shared.kit.serve import Ending
+from tests.e2e.system import ROOT, free_port
+from tests.waiting import until_now
 
 SCOPE = {"type": "http", "method": "GET", "path": "/entities"}
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def receive() -> Any:
@@ -53,3 +65,51 @@ async def test_an_answer_that_has_begun_breaks_off() -> None:
     """It must not be taken for whole."""
     (start,) = await cut_off(begins=True)
     assert start["status"] == 200
+
+
+#: A service with a task that does not hear that it was cancelled.
+DEAF = """
+import asyncio, contextlib, sys
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from shared.kit import serve
+from shared.kit.web import make_app
+
+serve.END_SECONDS = 1.0
+
+async def deaf():
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+@asynccontextmanager
+async def lifespan(app):
+    task = asyncio.create_task(deaf(), name="the deaf one")
+    yield
+    task.cancel()
+    await task
+
+told = SimpleNamespace(log_level="info", host="127.0.0.1", port=int(sys.argv[1]))
+serve.serve("deaf", lambda: make_app("deaf", lifespan=lifespan), told)
+"""
+
+
+def test_a_process_ends_that_was_told_to() -> None:
+    """Whatever it waits for; the log says what that was."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", DEAF, str(port)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        until_now(lambda: answers(port) or process.poll() is not None, 20)
+        process.send_signal(signal.SIGTERM)
+        printed, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 1, printed
+    found = [json.loads(line) for line in printed.splitlines() if "by_force" in line]
+    assert "the deaf one at sleep" in str(found[0]["waits_for"])

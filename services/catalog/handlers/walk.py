@@ -298,18 +298,22 @@ def _wanted(parsed: Sequence[Any]) -> list[placeholders.Placeholder]:
 
 async def ahead(walk: AsyncIterator[Found], count: int) -> AsyncIterator[Found]:
     """The same, while up to `count` more are being read."""
-    queue: asyncio.Queue[Found | None] = asyncio.Queue(count)
+    # Never full, so that who reads can always say that there is no more.
+    queue: asyncio.Queue[Found | None] = asyncio.Queue()
+    room = asyncio.Semaphore(count)
 
     async def read() -> None:
         try:
             async for found in walk:
-                await queue.put(found)
+                await room.acquire()
+                queue.put_nowait(found)
         finally:
-            await queue.put(None)
+            queue.put_nowait(None)
 
     reading = asyncio.create_task(read())
     try:
         while (found := await queue.get()) is not None:
+            room.release()
             yield found
         await reading
     finally:

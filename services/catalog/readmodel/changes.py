@@ -71,7 +71,8 @@ class Revision:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((wanted, waiter))
         try:
-            await asyncio.wait_for(waiter, seconds)
+            async with asyncio.timeout(seconds):
+                await waiter
         except TimeoutError:
             return False
         return True

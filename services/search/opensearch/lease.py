@@ -13,6 +13,7 @@ from typing import Any
 
 from services.search.opensearch.client import Client, Collision, Missing
 from shared.contracts.errors import Unavailable
+from shared.kit import tasks
 
 SECONDS = 20.0
 DOCUMENT = "lease"
@@ -59,8 +60,7 @@ class Lease:
     async def drop(self) -> None:
         """Renew it no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await tasks.end(self._task)
             self._task = None
 
     async def _keep(self) -> None:

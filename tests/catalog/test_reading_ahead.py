@@ -1,0 +1,70 @@
+"""Reading ahead of who writes: so far, in order, and never longer than is asked for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.catalog.handlers.walk import ahead
+
+COUNT = 3
+
+
+class Walked:
+    """A walk of so many, which remembers how far it was read and that it was closed."""
+
+    def __init__(self, size: int, *, fails: bool = False) -> None:
+        self.size = size
+        self.fails = fails
+        self.read = 0
+
+    async def __call__(self) -> AsyncIterator[Any]:
+        for number in range(self.size):
+            await asyncio.sleep(0)
+            self.read += 1
+            yield number
+        if self.fails:
+            raise ValueError("the host is away")
+
+
+async def test_all_of_it_in_order() -> None:
+    found = [item async for item in ahead(Walked(20)(), COUNT)]
+    assert found == list(range(20))
+
+
+async def test_no_further_than_asked() -> None:
+    """What is found is kept in memory until somebody takes it."""
+    walk = Walked(20)
+    reading = ahead(walk(), COUNT)
+    assert await anext(reading) == 0
+    for _ in range(50):
+        await asyncio.sleep(0)
+    # Those that wait, the one that was taken, and the one that waits for room.
+    assert walk.read <= COUNT + 2
+
+
+async def test_a_failure_comes_after_what_was_found() -> None:
+    found = []
+
+    async def take() -> None:
+        async for item in ahead(Walked(20, fails=True)(), COUNT):
+            found.append(item)  # noqa: PERF401 - what came before the failure stays
+
+    with pytest.raises(ValueError, match="the host is away"):
+        await take()
+    assert found == list(range(20))
+
+
+async def test_it_can_be_given_up_while_it_waits_for_room() -> None:
+    """It once waited for ever for room to say that it had ended."""
+    walk = Walked(20)
+    reading = ahead(walk(), COUNT)
+    await anext(reading)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await reading.aclose()  # type: ignore[attr-defined]
+    before = walk.read
+    await asyncio.sleep(0.01)
+    assert walk.read == before

@@ -1,0 +1,84 @@
+"""Commands beside the loop: what they print, and that none outlives who asked."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from shared.kit import commands
+from tests.waiting import until
+
+ENV = {"PATH": os.environ["PATH"]}
+#: Starts another that lasts, says its number, and waits for it.
+PARENT = "sleep 60 & echo $! > child; wait"
+
+
+async def test_what_a_command_printed_and_how_it_ended(tmp_path: Path) -> None:
+    """Both outputs, the code, its folder and its input."""
+    script = "pwd; cat; echo no >&2; exit 3"
+    done = await commands.run(
+        ["sh", "-c", script], cwd=tmp_path, data=b"given", env=ENV, seconds=10
+    )
+    assert done == commands.Finished(3, f"{tmp_path}\ngiven".encode(), b"no\n")
+
+
+async def test_a_command_that_there_is_not() -> None:
+    with pytest.raises(FileNotFoundError):
+        await commands.run(["no-such-command"], env=ENV, seconds=10)
+
+
+async def test_a_late_command_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    """Nothing of it goes on in its folder."""
+    with pytest.raises(TimeoutError):
+        await commands.run(["sh", "-c", PARENT], cwd=tmp_path, env=ENV, seconds=0.5)
+    await until(lambda: not is_alive(child_of(tmp_path)), 5, "the child to end")
+
+
+async def test_a_cancelled_command_is_killed(tmp_path: Path) -> None:
+    """Before whoever waits for it hears that it was cancelled."""
+    running = commands.run(["sh", "-c", PARENT], cwd=tmp_path, env=ENV, seconds=60)
+    task = asyncio.create_task(running)
+    await until((tmp_path / "child").is_file, 5)
+    await until((tmp_path / "child").read_text, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: not is_alive(child_of(tmp_path)), 5, "the child to end")
+
+
+async def test_a_cancellation_is_never_lost() -> None:
+    """Also when it comes in the moment in which the command ends.
+
+    One that was lost kept a catalog from ending that was told to.
+    """
+    for number in range(60):
+        asked = commands.run(["true"], env=ENV, seconds=10)
+        task = asyncio.create_task(asked)
+        await asyncio.sleep(number / 20_000)
+        if not task.done():
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
+async def test_more_than_have_room_wait_for_their_turn() -> None:
+    every = [
+        commands.run(["echo", str(number)], env=ENV, seconds=30)
+        for number in range(3 * commands.MOST)
+    ]
+    found = await asyncio.gather(*every)
+    assert [int(done.out) for done in found] == list(range(3 * commands.MOST))
+
+
+def child_of(folder: Path) -> int:
+    return int((folder / "child").read_text())
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; one that only waits to be buried does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
