@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import itertools
 import json
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from services.gateway.webhooks.events import BusPushLog
 from services.gateway.webhooks.handlers import Delivery, receive
 from services.gateway.webhooks.payloads import pushes
 from services.gateway.webhooks.signatures import HookSecret, signing_hosts
@@ -17,6 +19,7 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Forbidden, Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
+from shared.kit.bus import MemoryBus, Message
 from tests.gateway.running import HOOK_SECRET
 from tests.waiting import until
 
@@ -277,6 +280,31 @@ async def test_other_events_are_ignored(database) -> None:
     assert not log.told
 
 
+async def test_a_log_that_hiccups_is_asked_again() -> None:
+    """Some hosts deliver once: a moment's trouble must not lose a push."""
+    (push,) = pushes("gitea", gitea(), "1")
+    bus = Hiccups(2)
+    await BusPushLog(bus).tell([push])
+    assert [topic for topic, _, _ in bus.sent] == ["git-push"]
+    bus = Hiccups(3)
+    with pytest.raises(Unavailable):
+        await BusPushLog(bus).tell([push])
+    assert not bus.sent
+
+
+class Hiccups(MemoryBus):
+    """Does not take anything the first few times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def publish_many(self, messages: Iterable[Message]) -> None:
+        self.times -= 1
+        self.away = self.times >= 0
+        await super().publish_many(messages)
+
+
 def hook_headers(body: bytes, number: str | None = None) -> dict[str, str]:
     return {
         "x-gitea-event": "push",
@@ -299,7 +327,8 @@ async def test_a_push_is_an_event(ask, kafka) -> None:
             answer = await ask.post(
                 "/api/webhooks/gitea", content=body, headers=headers
             )
-            assert (answer.status_code, answer.json()) == (202, {"status": status})
+            assert answer.status_code == 202, answer.text
+            assert answer.json() == {"status": status}
         found: list[Any] = []
 
         async def told() -> bool:
