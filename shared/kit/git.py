@@ -9,7 +9,6 @@ import asyncio
 import base64
 import io
 import re
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge
 from shared.kit.config import Integration, Integrations
 from shared.kit.gitcommand import FILE_LIMIT, run_git
+from shared.kit.gitmirror import update
 from shared.kit.giturls import GitTarget, parse_url
 
 NOBODY = "0" * 40
@@ -72,7 +72,8 @@ class RepositoryMirrors:
         mirror = self._mirror(target)
         if target.kind != "local":
             coalesced = self._fetches.setdefault(mirror, _Coalesced())
-            await coalesced.run(lambda: self._update(target, mirror))
+            extra = self._credentials(target)
+            await coalesced.run(lambda: update(mirror, target.clone_url, extra))
         elif not mirror.is_dir():
             raise NotFound(
                 f"There is no repository {target.repository} at {target.host}"
@@ -294,21 +295,6 @@ class RepositoryMirrors:
             "GIT_CONFIG_KEY_0": f"http.https://{target.host}/.extraHeader",
             "GIT_CONFIG_VALUE_0": header,
         }
-
-    async def _update(self, target: GitTarget, mirror: Path) -> None:
-        extra = self._credentials(target)
-        if not mirror.is_dir():
-            await asyncio.to_thread(mirror.parent.mkdir, parents=True, exist_ok=True)
-            parent = tempfile.mkdtemp(dir=mirror.parent)
-            try:
-                made = Path(parent) / "made.git"
-                arguments = ["clone", "--quiet", "--mirror", "--filter=blob:none"]
-                await run_git([*arguments, target.clone_url, str(made)], extra=extra)
-                await asyncio.to_thread(made.rename, mirror)
-            finally:
-                await asyncio.to_thread(shutil.rmtree, parent, ignore_errors=True)
-        else:
-            await run_git(["fetch", "--quiet", "--prune"], cwd=mirror, extra=extra)
 
 
 class _Coalesced:

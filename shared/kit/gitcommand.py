@@ -8,8 +8,14 @@ from pathlib import Path
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from shared.kit import commands
 
+#: What git says when another process is writing to the same repository.
+BUSY = ("cannot lock ref", ".lock': file exists")
 FILE_LIMIT = 10 * 1024 * 1024
 SECONDS = 60.0
+
+
+class Busy(Unavailable):
+    """Another process is writing to the same repository; it ends soon."""
 
 
 async def run_git(
@@ -70,6 +76,8 @@ def _failure(
     if conflict and conflict in text:
         return Conflict(line)
     lowered = text.lower()
+    if any(words in lowered for words in BUSY):
+        return Busy(f"The repository is being written to: {line}")
     if "could not resolve" in lowered or "unable to access" in lowered:
         return Unavailable(f"The Git host does not answer: {line}")
     if "not found" in lowered or "not a git repository" in lowered:
