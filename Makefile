@@ -12,8 +12,8 @@ BIN := $(ENV)/bin
 REQUIREMENTS := requirements/all.txt requirements/uv.txt requirements/assets.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev engines engines-down up down test check lint types layers rego unit fmt lock \
-	conform bench faults browser clean
+.PHONY: help setup setup-dev engines engines-down up down test static check fmt lock conform \
+	bench faults clean
 
 help: ## what can be asked
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -55,10 +55,12 @@ test: setup-dev ## every test but the slow ones (ENGINES=servers: on real server
 	@$(if $(filter servers,$(ENGINES)),$(BIN)/python -m deploy.engines fetch)
 	@CALLBOARD_ENGINES=$(ENGINES) $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not faults"
 
-check: setup-dev ## format, lint, types, layers, policies, unit and docs tests
+static: setup-dev ## format, lint, layers, types
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
+
+check: static ## the same, policies, unit and docs tests
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not faults and not browser" \
 		tests/shared tests/contracts tests/docs tests/gateway/test_policy.py
 

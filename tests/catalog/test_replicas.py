@@ -77,6 +77,46 @@ async def test_a_refresh_of_what_the_other_registered(both, data: Path) -> None:
     assert answer.status_code == 200
 
 
+async def test_what_was_read_first_never_overtakes(both, data: Path) -> None:
+    """A process that stood still since it read does not bring the old state back.
+
+    The fault driver found it with seed 1: a commit was there twice, and what came after
+    it was gone for a moment.
+    """
+    one, other = both
+    file = write(data / "files", "cart.yaml", described("first"))
+    made = await one.register(file)
+    assert (await after(other, CART, made.headers[REVISION])).status_code == 200
+    store, still, may_go = other.work.store, asyncio.Event(), asyncio.Event()
+    whole = store.write
+
+    async def stands_still(changes: Any) -> Any:
+        still.set()
+        await may_go.wait()
+        return await whole(changes)
+
+    store.write = stands_still
+    write(data / "files", "cart.yaml", described("second"))
+    question = other.ask("POST", "/refresh", {"entityRef": "component:cart"})
+    late = asyncio.create_task(question)
+    await still.wait()
+    write(data / "files", "cart.yaml", described("third"), builders.component("new"))
+    refreshed = await one.ask("POST", "/refresh", {"entityRef": "component:cart"})
+    assert refreshed.status_code == 200
+    may_go.set()
+    assert (await late).status_code == 200
+    told = [item["revision"] for item in await one.history("component:default/cart")]
+    assert sorted(told) == [1, 2]
+    for catalog in both:
+        answer = await after(catalog, CART, refreshed.headers[REVISION])
+        assert answer.json()["metadata"]["description"] == "third"
+        assert "component:new" in await catalog.refs()
+
+
+def described(text: str) -> dict[str, Any]:
+    return builders.component("cart", {"description": text})
+
+
 async def test_what_a_dead_process_wrote_is_there(database: Any, data: Path) -> None:
     """Its revisions stay good: whoever comes after it holds what it stored."""
     file = write(data / "files", "cart.yaml", builders.component("cart"))

@@ -22,13 +22,22 @@ TRIES = 5
 CHUNK = 250
 
 
+class Overtaken(Exception):
+    """An entity was changed since its source was read: the source must be read anew."""
+
+
 class Applier:
-    """Writes candidates and shows what was written."""
+    """Writes candidates and shows what was written.
+
+    What the candidates were made of was read after this was made.
+    """
 
     def __init__(self, store: EntityStore, known: Known, actor: str) -> None:
         self._store = store
         self._known = known
         self._actor = actor
+        self._began = known.clock
+        self._mark = object()
 
     async def upsert(
         self,
@@ -40,6 +49,10 @@ class Applier:
         """Store what differs; the candidates that belong to another location.
 
         `adopt` tells of such an entity whether its owner has just let it go.
+
+        Raises:
+            Overtaken: if others changed an entity meanwhile: they may have read a
+                newer source, which must not be undone.
         """
         waiting = list(candidates)
         foreign: list[Candidate] = []
@@ -54,6 +67,7 @@ class Applier:
                 cause = cause_of(candidate)
                 after = after_of(held, candidate, cause)
                 if after is not None:
+                    self.check_not_overtaken(candidate.ref)
                     own.append(candidate)
                     changes.append(
                         Change(candidate.ref, held, after, self._actor, cause)
@@ -64,12 +78,18 @@ class Applier:
                 return foreign
         raise _contended(waiting[0].ref)
 
+    def check_not_overtaken(self, *refs: str) -> None:
+        """Raise Overtaken if others changed one of these since this was made."""
+        for ref in refs:
+            if self._known.overtaken(ref, self._began, self._mark):
+                raise Overtaken(ref)
+
     async def write(self, changes: Sequence[Change]) -> Sequence[str]:
         """Write changes, show them, and learn what the lost ones met."""
         if not changes:
             return ()
         written = await self._store.write(changes)
-        await self._known.show(written)
+        await self._known.show(written, self._mark)
         if written.lost:
             await learn(self._store, self._known, written.lost)
         return written.lost

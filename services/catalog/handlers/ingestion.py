@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from services.catalog.handlers.applying import Applier, conflict_item
+from services.catalog.handlers.applying import Applier, Overtaken, conflict_item
 from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.removal import Edge, falling
 from services.catalog.handlers.walk import Found, Key, Target, Walk, ahead
@@ -57,8 +57,12 @@ async def ingest(
     async with catalog.lock(root):
         for _ in range(TRIES):
             current = catalog.known.roots.get(root.name, root)
+            stored = None
             try:
                 stored = await _Ingestion(catalog, current, order).run(only, force)
+            except Overtaken:
+                # What was read may be older than what is there now.
+                pass
             finally:
                 catalog.written()
             if stored is not None:
@@ -203,6 +207,7 @@ class _Ingestion:
         if self._too_many(doomed):
             self._hold_back(doomed)
             return
+        self._applier.check_not_overtaken(*doomed, *fall.kept)
         cause = self._cause
         if cause.commit is None and (doomed or fall.kept):
             cause = await self._reading.described(self._root.location, cause)

@@ -22,6 +22,9 @@ class Link:
     revision: int
     parents: tuple[str, ...]
     location: str
+    #: When it was shown, by `Known.clock`, and whose writing showed it.
+    at: int
+    by: object
 
 
 class Known:
@@ -34,6 +37,8 @@ class Known:
         self._links: dict[str, Link] = {}
         self._by_id: dict[str, str] = {}
         self._by_repository: dict[str, set[str]] = {}
+        #: Counts what was taken over: whoever reads a source notes where it stood.
+        self.clock = 0
 
     def __len__(self) -> int:
         return len(self._links)
@@ -51,27 +56,28 @@ class Known:
         found = self._emitted.get(parent, {}).values()
         return frozenset(ref for refs in found for ref in refs)
 
-    async def show(self, written: Written) -> None:
-        """Take over what was written, in slices that do not hold the loop up."""
+    async def show(self, written: Written, by: object) -> None:
+        """Take over what `by` wrote, in slices that do not hold the loop up."""
         for count, ref in enumerate(written.deleted, 1):
             self.drop(ref)
             if count % CHUNK == 0:
                 await asyncio.sleep(0)
-        await self.show_all(written.stored)
+        await self.show_all(written.stored, by)
 
-    async def show_all(self, states: Sequence[StoredEntity]) -> None:
+    async def show_all(self, states: Sequence[StoredEntity], by: object = None) -> None:
         """Take over states, in slices."""
         for start in range(0, len(states), CHUNK):
-            self.put_many(states[start : start + CHUNK])
+            self.put_many(states[start : start + CHUNK], by)
             await asyncio.sleep(0)
 
-    def put_many(self, states: Sequence[StoredEntity]) -> None:
+    def put_many(self, states: Sequence[StoredEntity], by: object = None) -> None:
         """Take over states, unless newer ones are known."""
+        self.clock += 1
         newer: dict[str, StoredEntity] = {}
         for stored in states:
             if self.revision(stored.ref) < stored.revision:
                 self._unlink(stored.ref)
-                self._link(stored)
+                self._link(stored, by)
                 newer[stored.ref] = stored
         self.entities.put_many(newer.values())
 
@@ -81,8 +87,8 @@ class Known:
             self._unlink(ref)
             self.entities.drop(ref)
 
-    def _link(self, stored: StoredEntity) -> None:
-        link = Link(stored.revision, stored.parents, stored.location)
+    def _link(self, stored: StoredEntity, by: object) -> None:
+        link = Link(stored.revision, stored.parents, stored.location, self.clock, by)
         self._links[stored.ref] = link
         for parent in link.parents:
             at = self._emitted.setdefault(parent, {})
@@ -144,6 +150,11 @@ class Known:
         """The revision that is shown of an entity; 0: it is not shown."""
         link = self._links.get(ref)
         return link.revision if link else 0
+
+    def overtaken(self, ref: str, since: int, by: object) -> bool:
+        """Whether another than `by` has changed an entity since the clock stood so."""
+        link = self._links.get(ref)
+        return link is not None and link.at > since and link.by is not by
 
     def parents(self, ref: str) -> tuple[str, ...] | None:
         """The Location entities that emit an entity; None: it is not shown."""
