@@ -149,7 +149,8 @@ def _hear(running: _Running, told: dict[str, Any]) -> None:
 
 
 async def _start() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+    # Once in the life of this process, which is small then.
+    return await asyncio.create_subprocess_exec(  # noqa: TID251
         sys.executable,
         # Nothing of a site's own folder may be imported.
         "-P",
