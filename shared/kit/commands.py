@@ -91,6 +91,7 @@ class _Running:
     def kill(self) -> None:
         with self._starting:
             self._is_killed = True
-        if self._process is not None and self._process.poll() is None:
+        # Also when it has ended itself: what it started may hold its output open.
+        if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

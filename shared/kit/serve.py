@@ -79,12 +79,14 @@ class _Server(uvicorn.Server):
             self._overdue.start()
 
     def _end(self) -> None:
-        tasks = asyncio.all_tasks(self._loop) if self._loop is not None else ()
-        waits = [_place(task) for task in tasks]
-        logs.get_logger(self._name).error("ended_by_force", waits_for=waits)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(1)
+        try:
+            tasks = asyncio.all_tasks(self._loop) if self._loop is not None else ()
+            waits = [_place(task) for task in tasks]
+            logs.get_logger(self._name).error("ended_by_force", waits_for=waits)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(1)
 
 
 def _place(task: asyncio.Task[object]) -> str:

@@ -35,6 +35,14 @@ async def test_a_late_command_is_killed_with_what_it_started(tmp_path: Path) -> 
     await until(lambda: not is_alive(child_of(tmp_path)), 5, "the child to end")
 
 
+async def test_what_a_command_left_behind_is_killed_too(tmp_path: Path) -> None:
+    """It ended, and what it started holds its output open: nobody waits for that."""
+    script = "sleep 60 & echo $! > child"
+    with pytest.raises(TimeoutError):
+        await commands.run(["sh", "-c", script], cwd=tmp_path, env=ENV, seconds=0.5)
+    await until(lambda: not is_alive(child_of(tmp_path)), 5, "the child to end")
+
+
 async def test_a_cancelled_command_is_killed(tmp_path: Path) -> None:
     """Before whoever waits for it hears that it was cancelled."""
     running = commands.run(["sh", "-c", PARENT], cwd=tmp_path, env=ENV, seconds=60)
