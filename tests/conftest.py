@@ -20,6 +20,7 @@ from deploy.engines.security import Guard, guard
 from shared.kit import mongo, topics
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
 from shared.kit.servers import Server
+from tests.disk import CannotMount, SmallDisk
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 #: Folders whose tests share one running portal.
@@ -32,6 +33,19 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk at `tmp_path / "disk"` that is filled easily."""
+    try:
+        disk = SmallDisk(tmp_path / "disk", megabytes=16)
+    except CannotMount as error:
+        pytest.skip(str(error))
+    try:
+        yield disk
+    finally:
+        disk.close()
 
 
 @pytest.fixture(scope="session")

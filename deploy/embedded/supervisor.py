@@ -7,6 +7,7 @@ are bound here and survive them, so a restart refuses nobody. Run as
 """
 
 import argparse
+import contextlib
 import gc
 import importlib
 import json
@@ -76,6 +77,7 @@ class Supervisor:
         self._due: dict[str, float] = {}
         self._born: dict[str, float] = {}
         self._restarts: dict[str, int] = {}
+        self._is_told = False
 
     def run(self) -> None:
         """Start everything, restart what dies, stop when told."""
@@ -91,6 +93,8 @@ class Supervisor:
             while not self._stopping:
                 self._reap()
                 self._revive()
+                if not self._is_told:
+                    self._tell()
                 time.sleep(POLL_SECONDS)
         finally:
             self._end()
@@ -207,6 +211,18 @@ class Supervisor:
             self._begin(service)
 
     def _tell(self) -> None:
+        """Write down who runs where; where that fails, the next round tries again."""
+        was_told = self._is_told
+        try:
+            self._data.write_run(self._told())
+        except OSError as error:
+            self._is_told = False
+            if was_told:
+                _say("run_file_not_written", error=str(error))
+        else:
+            self._is_told = True
+
+    def _told(self) -> dict[str, object]:
         pids = {
             "supervisor": os.getpid(),
             **{name: engine.process.pid for name, engine in self._engines.items()},
@@ -217,16 +233,14 @@ class Supervisor:
             for name, found in self._sockets.items()
         }
         addresses |= self._backing.addresses(self._engines)
-        self._data.write_run(
-            {
-                "url": addresses["gateway"],
-                "pids": pids,
-                "addresses": addresses,
-                "config": str(self._config),
-                "engines": dict(self._backing.forms),
-                "restarts": self._restarts,
-            }
-        )
+        return {
+            "url": addresses["gateway"],
+            "pids": pids,
+            "addresses": addresses,
+            "config": str(self._config),
+            "engines": dict(self._backing.forms),
+            "restarts": self._restarts,
+        }
 
     def _end(self) -> None:
         _terminate_all(self._pids.values(), STOP_SECONDS)
@@ -280,7 +294,11 @@ def _terminate(pid: int, seconds: float) -> None:
 
 
 def _say(event: str, **values: object) -> None:
-    print(json.dumps({"event": event, "service": "supervisor", **values}), flush=True)
+    # The disk of the log may be full: no reason to leave the processes alone.
+    with contextlib.suppress(OSError):
+        print(
+            json.dumps({"event": event, "service": "supervisor", **values}), flush=True
+        )
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from services.scaffolder.model import (
     now,
 )
 from services.scaffolder.stepping import EARLIER_FAILURE, RunScene, StepRun
+from shared.contracts import room
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError
 from shared.contracts.scaffolder import (
@@ -74,6 +75,7 @@ class Run:
 
         Raises:
             TakenOver: if another process has the task: then it is not ours.
+            NoRoom: if the disk has none for the workspace: somebody looks again.
             CancelledError: if it is told to stop; `cancelled` ends the task then.
         """
         steps = self._task.spec["steps"]
@@ -83,7 +85,8 @@ class Run:
         else:
             self._journal.log(f"Starting up task with {len(steps)} steps")
         self._say(RunStarted)
-        await asyncio.to_thread(self._scene.workspace.prepare)
+        with room.needed():
+            await asyncio.to_thread(self._scene.workspace.prepare)
         for step, record in zip(steps, self._task.steps, strict=True):
             if record.status not in STEP_ENDED:
                 await self._step(step, record)

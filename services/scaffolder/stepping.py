@@ -16,6 +16,7 @@ from services.scaffolder.model import StepRecord, Task
 from services.scaffolder.redaction import Redactor, derived
 from services.scaffolder.registry import Registry
 from services.scaffolder.workspace import Workspace
+from shared.contracts import room
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
 from shared.contracts.scaffolder import StepStatus
 
@@ -246,7 +247,8 @@ async def _performed(action: Action, context: ActionContext) -> None:
             await asyncio.wait({work})
     if work.cancelled():
         raise CallboardError(f"The action {action.id} stopped by itself")
-    work.result()
+    with room.needed():
+        work.result()
 
 
 def _rounds(iterated: Any) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shared.contracts import room
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from shared.kit import commands
 
@@ -35,7 +36,7 @@ async def run_git(
     `conflict` is the word in its complaint that means somebody was first.
 
     Raises:
-        CallboardError: by what git complained of.
+        CallboardError: by what git complained of; NoRoom if the disk is full.
         TooLarge: if it printed more than `limit` bytes.
     """
     try:
@@ -51,7 +52,10 @@ async def run_git(
     if len(done.out) > limit:
         raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
     if done.code and done.code not in allow:
-        raise _failure(done.err.decode(errors="replace"), conflict)
+        told = done.err.decode(errors="replace")
+        if room.says_full(told):
+            raise room.NoRoom
+        raise _failure(told, conflict)
     return done.out
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.contracts import room
 from shared.kit.gitcommand import SECONDS, Busy, run_git
 
 #: How long to wait, again and again, for another process that fetches.
@@ -20,22 +21,26 @@ async def update(mirror: Path, clone_url: str, extra: Mapping[str, str]) -> None
 
     Raises:
         Busy: if other processes write to the mirror and do not end.
+        NoRoom: if the disk is full.
         CallboardError: by what git complained of.
     """
-    if not mirror.is_dir():
-        await asyncio.to_thread(mirror.parent.mkdir, parents=True, exist_ok=True)
-        parent = tempfile.mkdtemp(dir=mirror.parent)
-        try:
-            made = Path(parent) / "made.git"
-            arguments = ["clone", "--quiet", "--mirror", "--filter=blob:none"]
-            await run_git([*arguments, clone_url, str(made)], extra=extra)
-            is_first = await asyncio.to_thread(_put, made, mirror)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, parent, ignore_errors=True)
-        if is_first:
-            return
-    # Another process may have begun its own before this one was asked for.
-    await _fetch(mirror, extra)
+    with room.needed():
+        if mirror.is_dir() or not await _clone(mirror, clone_url, extra):
+            # Another process may have begun its own before this one was asked for.
+            await _fetch(mirror, extra)
+
+
+async def _clone(mirror: Path, clone_url: str, extra: Mapping[str, str]) -> bool:
+    """Make the mirror; False if another process was first."""
+    await asyncio.to_thread(mirror.parent.mkdir, parents=True, exist_ok=True)
+    parent = tempfile.mkdtemp(dir=mirror.parent)
+    try:
+        made = Path(parent) / "made.git"
+        arguments = ["clone", "--quiet", "--mirror", "--filter=blob:none"]
+        await run_git([*arguments, clone_url, str(made)], extra=extra)
+        return await asyncio.to_thread(_put, made, mirror)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, parent, ignore_errors=True)
 
 
 def _put(made: Path, mirror: Path) -> bool:

@@ -8,9 +8,9 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -96,7 +96,23 @@ def configure(service: str, level: str = "info") -> None:
 def _stderr() -> Any:
     import sys  # noqa: PLC0415 - read when configured: a forked process has its own
 
-    return sys.stderr
+    return _Enduring(sys.stderr)
+
+
+class _Enduring:
+    """Standard error, on a disk that may be full: then lines are lost, not work."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _JsonFormatter(logging.Formatter):

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.contracts import room
 from shared.contracts.errors import (
     CallboardError,
     Invalid,
@@ -136,6 +137,8 @@ def error_body(name: str, message: str, method: str, url: str, status: int) -> b
 def error_response(request: Request, error: Exception) -> Response:
     """The answer to a failed request; what nobody foresaw tells no details."""
     headers: dict[str, str] = {}
+    if room.is_full(error):
+        error = room.NoRoom()
     if isinstance(error, CallboardError):
         name, message, status = error.name, error.message, error.status
     elif isinstance(error, HTTPException):

@@ -3,10 +3,8 @@
 On a small file system in memory; where one may not be mounted the test is skipped.
 """
 
-import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -14,12 +12,13 @@ import pytest
 import yaml
 
 from tests.builders import component
+from tests.disk import CHUNK, CannotMount, SmallDisk
 from tests.e2e.running import BY_NAME, HOST, SERVICE
 from tests.e2e.system import free_port
 from tests.faults.driver.host import GitHost
 from tests.faults.driver.ledger import Ledger
 from tests.faults.driver.small import SmallPortal
-from tests.faults.victims import agreed, well
+from tests.faults.victims import agreed, kill, well
 from tests.waiting import until_now
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
@@ -28,55 +27,31 @@ MEGABYTES = 160
 LOCATIONS = "/api/catalog/locations"
 BACK_SECONDS = 90.0
 WRITES = 12
+KILLED = ("scaffolder", "search")
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A small file system of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = f"size={MEGABYTES}m"
-    command = ["mount", "-t", "tmpfs", "-o", options, "callboard-test", str(folder)]
     try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("needs the right to mount a file system (tmpfs)")
+        disk = SmallDisk(tmp_path / "disk", megabytes=MEGABYTES)
+    except CannotMount as error:
+        pytest.skip(f"{error} (tmpfs)")
     try:
-        yield folder
+        yield disk
     finally:
-        until_now(lambda: _unmounted(folder), 60, "the disk to be let go")
-
-
-def _unmounted(folder: Path) -> bool:
-    """Processes that are about to end still hold it for a moment."""
-    done = subprocess.run(["umount", str(folder)], check=False, capture_output=True)
-    return done.returncode == 0
+        disk.close()
 
 
 @pytest.fixture
-def portal(disk: Path) -> Iterator[SmallPortal]:
-    """A portal whose state lies there; its Git repositories and logs do not."""
-    portal = SmallPortal(disk / "data", free_port(), disk.parent / "elsewhere")
+def portal(disk: SmallDisk, tmp_path: Path) -> Iterator[SmallPortal]:
+    """A portal whose state and logs lie there; its Git repositories do not."""
+    portal = SmallPortal(disk.folder / "data", free_port(), tmp_path / "elsewhere")
     try:
         portal.up()
         yield portal
     finally:
         portal.end()
-
-
-@contextmanager
-def full(disk: Path) -> Iterator[None]:
-    """Leave no byte free."""
-    ballast = disk / "ballast"
-    with suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 65536)
-    free = os.statvfs(disk)
-    assert free.f_bavail * free.f_bsize < 65536
-    try:
-        yield
-    finally:
-        ballast.unlink()
 
 
 def location(host: GitHost, name: str) -> dict[str, str]:
@@ -87,7 +62,7 @@ def location(host: GitHost, name: str) -> dict[str, str]:
     return {"type": "url", "target": f"{HOST}/{name}/blob/main/all.yaml"}
 
 
-def test_a_full_disk_loses_nothing(portal: SmallPortal, disk: Path) -> None:
+def test_a_full_disk_loses_nothing(portal: SmallPortal, disk: SmallDisk) -> None:
     """Reads go on; a write is refused or kept; with room again all is as it must be."""
     host = GitHost(portal.data, portal.url, Ledger())
     try:
@@ -109,11 +84,36 @@ def test_a_full_disk_loses_nothing(portal: SmallPortal, disk: Path) -> None:
         host.close()
 
 
-def attempted(portal: SmallPortal, host: GitHost, disk: Path) -> list[str]:
+def test_a_service_that_dies_meanwhile_comes_back(
+    portal: SmallPortal, disk: SmallDisk
+) -> None:
+    """The supervisor stays, though it can write down nothing."""
+    before = dict(portal.run["pids"])
+    # A process that dies may leave it a little room: this takes that, too.
+    in_the_way = portal.data / "run.new"
+    in_the_way.mkdir()
+    with disk.filled():
+        assert disk.free < CHUNK
+        for name in KILLED:
+            kill(portal, name)
+        until_now(lambda: well(portal), BACK_SECONDS, portal.logs())
+        assert portal.run["pids"] == before
+    in_the_way.rmdir()
+
+    def is_told() -> bool:
+        pids = portal.run["pids"]
+        return all(pids[name] != before[name] for name in KILLED)
+
+    until_now(is_told, BACK_SECONDS, "the new processes to be told of")
+    assert portal.run["pids"]["supervisor"] == before["supervisor"]
+
+
+def attempted(portal: SmallPortal, host: GitHost, disk: SmallDisk) -> list[str]:
     """Register while nothing can be written; what was acknowledged all the same."""
     bodies = {f"full-{n}": location(host, f"full-{n}") for n in range(WRITES)}
     client, taken, statuses = portal.as_(SERVICE), [], set()
-    with full(disk):
+    with disk.filled():
+        assert disk.free < CHUNK
         for name, body in bodies.items():
             with suppress(httpx.HTTPError):
                 answer = client.post(LOCATIONS, json=body, timeout=20)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.contracts.room import NoRoom
 from shared.kit.config import Integration, Integrations
 from shared.kit.git import RepositoryMirrors
+from tests.disk import SmallDisk
 
 HOST = "git.elsewhere.example"
 ROUNDS, BRANCHES = 8, 12
@@ -75,6 +77,24 @@ async def test_a_lock_that_a_killed_git_left(tmp_path: Path, host: Path) -> None
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.touch()
         os.utime(lock, (0, 0))
+
+
+async def test_a_full_disk_is_nobodys_mistake(
+    tmp_path: Path, host: Path, small_disk: SmallDisk
+) -> None:
+    """A clone and a fetch without room are told as such, and work with some."""
+    copy = tmp_path / "copy"
+    git("clone", "-q", str(host / "team" / "shop.git"), str(copy))
+    process = mirrors(small_disk.folder / "mirrors")
+    for number in range(2):
+        (copy / "catalog-info.yaml").write_text(f"round: {number}\n" + "wordy " * 9000)
+        git("add", ".", folder=copy)
+        git("commit", "-qm", f"Round {number}", folder=copy)
+        git("push", "-q", "origin", "HEAD:main", folder=copy)
+        with small_disk.filled(), pytest.raises(NoRoom):
+            await read(process)
+        _, text = await read(process)
+        assert text.startswith(f"round: {number}\n".encode())
 
 
 def mirror_of(folder: Path) -> Path:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from services.techdocs.generator import confinement
 from services.techdocs.generator.build import build
-from services.techdocs.generator.job import REFUSED, REFUSED_FILE, Job
+from services.techdocs.generator.job import NO_ROOM, REFUSED, REFUSED_FILE, Job
 from services.techdocs.generator.recorder import CompiledTemplates
+from shared.contracts import room
 from shared.contracts.errors import CallboardError
 
 FAILED = 1
@@ -39,6 +40,8 @@ def run(path: Path, templates: CompiledTemplates) -> int:
     try:
         build(job, templates)
     except (CallboardError, OSError, RecursionError) as error:
+        if room.is_full(error):
+            return NO_ROOM
         (Path(job.record) / REFUSED_FILE).write_text(_reason(error))
         return REFUSED
     return 0

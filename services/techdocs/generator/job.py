@@ -8,6 +8,8 @@ from typing import Self
 #: Part of every site's hash: raise it when the same sources give other pages.
 GENERATOR_VERSION = "1"
 REFUSED = 2
+#: The exit status of a build that had no room on the disk.
+NO_ROOM = 3
 REFUSED_FILE = "refused.txt"
 SITE_FILE = "site.json"
 SECTIONS_FILE = "sections.json"

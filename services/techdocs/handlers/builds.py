@@ -26,6 +26,7 @@ from services.techdocs.ports import Generator, Records, Say, SiteStore, Sources
 from services.techdocs.stages.generate import STOPPED
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.stages.publish import publish
+from shared.contracts import room
 from shared.contracts.errors import CallboardError, Unavailable
 
 LOG_LINES = 200
@@ -49,7 +50,8 @@ async def build(record: Documented, shop: Workshop, say: Say) -> Outcome:
     Whatever goes wrong with the docs is an outcome, also what nobody foresaw.
 
     Raises:
-        Unavailable: if the source does not answer: nothing is wrong with the docs.
+        Unavailable: if the source does not answer, or the disk is full: nothing is
+            wrong with the docs.
     """
     began = time.monotonic()
     work = asyncio.create_task(_build(record, shop, say))
@@ -64,6 +66,8 @@ async def build(record: Documented, shop: Workshop, say: Say) -> Outcome:
         return work.result()
     if isinstance(error, Unavailable):
         raise error
+    if room.is_full(error):
+        raise room.NoRoom from error
     LOG.error("build_failed_unforeseen", exc_info=error)
     reason = f"The build failed for a reason of our own: {type(error).__name__}"
     return _failed(record, None, CallboardError(reason), [], began, None)
@@ -93,6 +97,8 @@ async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
     except Unavailable:
         raise
     except (CallboardError, OSError) as error:
+        if room.is_full(error):
+            raise
         tell(f"error: Failed to build the docs page for entity {record.ref}: {error}")
         return _failed(record, prepared, error, log, began, looked)
     finally:

@@ -11,9 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from services.techdocs.generator.job import REFUSED, REFUSED_FILE, SITE_FILE, Job
+from services.techdocs.generator.job import (
+    NO_ROOM,
+    REFUSED,
+    REFUSED_FILE,
+    SITE_FILE,
+    Job,
+)
 from services.techdocs.model import Generated
 from services.techdocs.ports import Say
+from shared.contracts import room
 from shared.contracts.errors import Invalid, Unavailable
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -76,7 +83,7 @@ class ProcessGenerator:
 
         Raises:
             Invalid: with the reason, if there is no site at the end.
-            Unavailable: if the process that runs the jobs died.
+            Unavailable: if the process that runs the jobs died, or the disk is full.
         """
         path = Path(job.source).parent / JOB_FILE
         await asyncio.to_thread(job.write, path)
@@ -96,6 +103,8 @@ class ProcessGenerator:
         finally:
             del self._running[str(path)]
             _kill(running.pid)
+        if status == NO_ROOM:
+            raise room.NoRoom
         if status:
             reason = await asyncio.to_thread(_reason, job, status, running.tail)
             raise Invalid(reason, code=STOPPED if status < 0 else None)

@@ -27,10 +27,12 @@ WEIGHTS = {
     "cut connections": 14,
     "slow connections": 10,
     "replica joins and leaves": 5,
+    "full disk": 6,
 }
 FROZEN_SECONDS = (0.2, 3.0)
 CUT_SECONDS = (0.2, 3.0)
 SLOW_SECONDS = (1.0, 4.0)
+FULL_SECONDS = (1.0, 5.0)
 JOINED_SECONDS = (3.0, 8.0)
 #: A second process needs time to start, and all that it needs may be ill just then.
 JOINING_SECONDS = 60.0
@@ -57,6 +59,7 @@ class Faults:
             "cut connections": self._cut,
             "slow connections": self._slow,
             "replica joins and leaves": self._join,
+            "full disk": self._fill,
         }
 
     def strike(self) -> None:
@@ -88,6 +91,7 @@ class Faults:
             "cut connections": self._house.proxied,
             "slow connections": self._house.proxied,
             "replica joins and leaves": JOINING,
+            "full disk": self._house.disks,
         }
         kinds = [kind for kind, found in targets.items() if found]
         weights = [WEIGHTS[kind] for kind in kinds]
@@ -130,6 +134,10 @@ class Faults:
     def _slow(self, fault: Fault, share: float) -> None:
         with self._house.slowed(fault.target, milliseconds=int(50 + 250 * share)):
             time.sleep(_of(SLOW_SECONDS, share))
+
+    def _fill(self, fault: Fault, share: float) -> None:
+        with self._house.filled(fault.target):
+            time.sleep(_of(FULL_SECONDS, share))
 
     def _join(self, fault: Fault, share: float) -> None:
         """A second process of a service takes part of the work, and leaves it."""

@@ -26,6 +26,9 @@ class House(Protocol):
     @property
     def proxied(self) -> tuple[str, ...]: ...
 
+    @property
+    def disks(self) -> tuple[str, ...]: ...
+
     def event_log(self) -> str: ...
 
     def up(self) -> None: ...
@@ -46,11 +49,14 @@ class House(Protocol):
         self, name: str, *, milliseconds: int
     ) -> AbstractContextManager[None]: ...
 
+    def filled(self, name: str) -> AbstractContextManager[None]: ...
+
 
 class EmbeddedHouse:
     """`callboard up` on embedded engines."""
 
     proxied: tuple[str, ...] = ()
+    disks: tuple[str, ...] = ()
     engines = ("documents", "broker")
 
     def __init__(self, folder: Path) -> None:
@@ -91,6 +97,9 @@ class EmbeddedHouse:
 
     def slowed(self, name: str, *, milliseconds: int) -> AbstractContextManager[None]:
         raise LookupError(f"no proxy stands before {name}: {milliseconds} ms")
+
+    def filled(self, name: str) -> AbstractContextManager[None]:
+        raise LookupError(f"no disk {name} of its own")
 
 
 def sent(pid: int, number: signal.Signals) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,14 @@ from deploy.engines import documents, kafka, opa, opensearch
 from deploy.engines.processes import quiet_port
 from shared.kit import topics
 from shared.kit.servers import Server
-from tests.e2e.running import Portal
+from tests.disk import CannotMount, SmallDisk
 from tests.e2e.system import free_port
 from tests.faults.driver.proxies import Proxies
+from tests.faults.driver.small import SmallPortal
 
+#: The services' own disk; the engines have theirs elsewhere.
+DISK = "disk"
+DISK_MEGABYTES = 256
 Start = Callable[[], Engine]
 VARIABLES = {
     "kafka": "CALLBOARD_KAFKA",
@@ -34,7 +39,13 @@ class ServersHouse:
     proxied = tuple(VARIABLES)
 
     def __init__(self, folder: Path) -> None:
-        self.portal = Portal(folder / "data", free_port())
+        self._kept = folder / "logs-of-services"
+        try:
+            self._disk = SmallDisk(folder / "disk", megabytes=DISK_MEGABYTES)
+        except CannotMount:
+            self._disk = None
+        data = (self._disk.folder if self._disk else folder) / "data"
+        self.portal = SmallPortal(data, free_port(), folder / "elsewhere")
         self._folder = folder / "engines"
         self._log = folder / "logs"
         self._kafka_front = quiet_port()
@@ -69,10 +80,14 @@ class ServersHouse:
             self.portal.down()
         for variable in VARIABLES.values():
             os.environ.pop(variable, None)
+        self.portal.end()
         for engine in self._running.values():
             engine.stop()
         if self._proxies is not None:
             self._proxies.close()
+        if self._disk is not None:
+            shutil.copytree(self.portal.data / "logs", self._kept, dirs_exist_ok=True)
+            self._disk.close()
 
     def event_log(self) -> str:
         return self._addresses["kafka"]
@@ -102,6 +117,15 @@ class ServersHouse:
 
     def slowed(self, name: str, *, milliseconds: int) -> AbstractContextManager[None]:
         return self._standing.slowed(name, milliseconds=milliseconds)
+
+    @property
+    def disks(self) -> tuple[str, ...]:
+        return (DISK,) if self._disk else ()
+
+    def filled(self, name: str) -> AbstractContextManager[None]:
+        if self._disk is None:
+            raise LookupError(f"no disk {name} of its own")
+        return self._disk.filled()
 
     @property
     def _standing(self) -> Proxies:

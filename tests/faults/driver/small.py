@@ -1,6 +1,6 @@
 """A portal whose data folder lies on a disk that may be full.
 
-What a host elsewhere would hold (Git repositories, logs) lies elsewhere here, too.
+What a host elsewhere would hold (Git repositories) lies elsewhere here, too.
 """
 
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 from tests.e2e.running import Portal
 from tests.waiting import until_now
 
-APART = ("git", "workshop", "logs")
+APART = ("git", "workshop")
 
 
 class SmallPortal(Portal):
-    """A `Portal` on embedded engines; `elsewhere` takes what is not its state."""
+    """A `Portal`; `elsewhere` takes what is not its state."""
 
     def __init__(self, data: Path, port: int, elsewhere: Path) -> None:
         super().__init__(data, port)

@@ -16,6 +16,7 @@ CHECKS = {
     "documents": {"documents"},
     "opensearch": {"index"},
     "opa": {"policy"},
+    "disk": {"catalog", "scaffolder", "techdocs"},
 }
 
 

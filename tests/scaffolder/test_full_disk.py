@@ -1,0 +1,38 @@
+"""No room on the disk: a run waits for it as for anything else that is away."""
+
+from typing import Any
+
+import pytest
+
+from tests.builders import component, template
+from tests.disk import SmallDisk
+from tests.scaffolder.calls import create, messages, reached, step
+from tests.waiting import until
+
+
+async def test_a_step_waits_for_room(
+    start: Any,
+    catalog: Any,
+    ann: Any,
+    small_disk: SmallDisk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log says what is missing; with room the run goes on by itself."""
+    monkeypatch.setattr("services.scaffolder.stepping.FIRST_WAIT_SECONDS", 0.05)
+    entity = component("web", {"description": "wordy " * 9000})
+    steps = [
+        step("debug:wait", milliseconds=200),
+        step("catalog:write", entity=entity),
+    ]
+    catalog.add(template("t", steps=steps))
+    async with start(data="disk/data") as client:
+        task_id = await create(client, ann, "t")
+        with small_disk.filled():
+
+            async def waits() -> bool:
+                told = await messages(client, ann, task_id)
+                return any("The disk is full" in message for message in told)
+
+            await until(waits, what="the step to wait")
+        found = await reached(client, ann, task_id)
+    assert found["status"] == "completed"

@@ -1,0 +1,28 @@
+"""What becomes of log lines that cannot be written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FULL = Path("/dev/full")
+PROGRAM = """
+import logging
+from shared.kit import logs
+logs.configure("test")
+logs.get_logger("test").info("a_line")
+logging.getLogger("other").warning("another")
+print("goes on")
+"""
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+def test_a_full_disk_of_the_log_stops_nobody() -> None:
+    """Lines are lost; whoever wrote them goes on."""
+    command = [sys.executable, "-c", PROGRAM]
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, stderr=full, text=True
+        )
+    assert done.stdout == "goes on\n"
