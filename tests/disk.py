@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tests.waiting import until_now
 
-CHUNK = 65536
 GONE_SECONDS = 60.0
 
 
@@ -25,6 +24,7 @@ class SmallDisk:
 
     def __init__(self, folder: Path, *, megabytes: int) -> None:
         self.folder = folder
+        self._bytes = megabytes * 1024 * 1024
         folder.mkdir(parents=True)
         options = f"size={megabytes}m"
         command = ["mount", "-t", "tmpfs", "-o", options, "callboard-test", str(folder)]
@@ -39,21 +39,33 @@ class SmallDisk:
 
     @contextmanager
     def filled(self) -> Iterator[None]:
-        """Leave no byte free."""
-        ballast = self.folder / "ballast"
-        with suppress(OSError), ballast.open("wb", buffering=0) as file:
-            while True:
-                file.write(b"x" * CHUNK)
+        """Leave no byte free: it is made as small as what it holds."""
+        until_now(self._shrunk, GONE_SECONDS, "the disk to be full")
         try:
             yield
         finally:
-            ballast.unlink()
+            self._resize(self._bytes)
 
     @property
     def free(self) -> int:
         """Bytes that can still be written."""
         found = os.statvfs(self.folder)
         return found.f_bavail * found.f_bsize
+
+    def _shrunk(self) -> bool:
+        """Refused where something was written meanwhile."""
+        found = os.statvfs(self.folder)
+        used = (found.f_blocks - found.f_bfree) * found.f_bsize
+        with suppress(subprocess.CalledProcessError):
+            # Nothing at all would be no limit.
+            self._resize(max(used, found.f_bsize))
+            return True
+        return False
+
+    def _resize(self, size: int) -> None:
+        options = f"remount,size={size}"
+        command = ["mount", "-o", options, str(self.folder)]
+        subprocess.run(command, check=True, capture_output=True)
 
     def _unmounted(self) -> bool:
         command = ["umount", str(self.folder)]

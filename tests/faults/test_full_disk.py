@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.builders import component
-from tests.disk import CHUNK, CannotMount, SmallDisk
+from tests.disk import CannotMount, SmallDisk
 from tests.e2e.running import BY_NAME, HOST, SERVICE
 from tests.e2e.system import free_port
 from tests.faults.driver.host import GitHost
@@ -27,6 +27,7 @@ MEGABYTES = 160
 LOCATIONS = "/api/catalog/locations"
 BACK_SECONDS = 90.0
 WRITES = 12
+LITTLE = 65536
 KILLED = ("scaffolder", "search")
 
 
@@ -93,7 +94,7 @@ def test_a_service_that_dies_meanwhile_comes_back(
     in_the_way = portal.data / "run.new"
     in_the_way.mkdir()
     with disk.filled():
-        assert disk.free < CHUNK
+        assert disk.free < LITTLE
         for name in KILLED:
             kill(portal, name)
         until_now(lambda: well(portal), BACK_SECONDS, portal.logs())
@@ -113,7 +114,7 @@ def attempted(portal: SmallPortal, host: GitHost, disk: SmallDisk) -> list[str]:
     bodies = {f"full-{n}": location(host, f"full-{n}") for n in range(WRITES)}
     client, taken, statuses = portal.as_(SERVICE), [], set()
     with disk.filled():
-        assert disk.free < CHUNK
+        assert disk.free < LITTLE
         for name, body in bodies.items():
             with suppress(httpx.HTTPError):
                 answer = client.post(LOCATIONS, json=body, timeout=20)

@@ -22,7 +22,8 @@ from tests.faults.driver.small import SmallPortal
 
 #: The services' own disk; the engines have theirs elsewhere.
 DISK = "disk"
-DISK_MEGABYTES = 256
+#: Sites are kept for a while: 2.7 MB each, some hundreds in ten minutes.
+DISK_MEGABYTES = 2048
 Start = Callable[[], Engine]
 VARIABLES = {
     "kafka": "CALLBOARD_KAFKA",
