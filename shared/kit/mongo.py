@@ -7,7 +7,7 @@ it understands that there is nobody to elect and no write to repeat (ADR 0013).
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +66,8 @@ REFUSED_CONCERN = frozenset({2, 79, 93, 100})
 PASSING = frozenset({6, 7, 8, 24, 50, 64, 89, 91, 112, 189, 262, 9001, 10058, 14031})
 PASSING |= frozenset({10107, 11600, 11602, 13388, 13435, 13436})
 DUPLICATE = 11000
+#: What is counted for an operator's eyes is counted up to here.
+COUNTED = 10_000
 
 
 class Presence(TopologyListener):
@@ -235,6 +237,18 @@ def only_duplicates(error: BulkWriteError) -> frozenset[int]:
     if any(failure["code"] != DUPLICATE for failure in failures):
         raise error
     return frozenset(int(failure["index"]) for failure in failures)
+
+
+async def counted(
+    collection: AsyncIOMotorCollection[Document], filters: Mapping[str, Any]
+) -> int:
+    """How many documents fit, by an index on what `filters` asks; `COUNTED` at most.
+
+    A server's own count may look at all documents: the embedded one takes four seconds
+    for 100,000, where the search by the index takes one millisecond.
+    """
+    found = collection.find(filters, {"_id": 1}).limit(COUNTED)
+    return len(await found.to_list(COUNTED))
 
 
 async def ensure_indexes(

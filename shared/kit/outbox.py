@@ -1,29 +1,34 @@
 """The relay between a document and the event log: nothing stored stays unsaid.
 
 A state document carries its pending events (`pending`, each with `id`, `topic`, `key`
-and the envelope as `value`) and `unsent: 1` while it has any, so that one atomic write
-of one document holds both the change and its telling (ADR 0002). The relay publishes
-in order and removes what the log has taken; a crash in between says a thing twice,
-never not at all.
+and the envelope as `value`) and a mark (`unsent`) while it has any, so that one atomic
+write of one document holds both the change and its telling (ADR 0002). Every write that
+adds an event gives a new mark, larger than those before: the relay publishes in order
+and clears the documents whose marks it has seen, a batch at once. What was written
+meanwhile has another mark and stays; a crash in between says a thing twice, never not
+at all.
 """
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import orjson
 from motor.motor_asyncio import AsyncIOMotorCollection
-from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 
 from shared.contracts.envelope import Envelope, to_bytes
 from shared.contracts.errors import CallboardError
 from shared.kit import logs, measures, tasks
 from shared.kit.bus import Bus
+from shared.kit.mongo import counted
 
 Document = Mapping[str, Any]
 BATCH = 500
+#: Documents with something unsaid. A range, for which every server has an index.
+UNSENT: Mapping[str, Any] = {"unsent": {"$gt": ""}}
 SWEEP_SECONDS = 2.0
 #: A broker that is away refuses at once, so asking again soon costs little.
 LONGEST_WAIT_SECONDS = 3.0
@@ -37,6 +42,32 @@ def pending_event(topic: str, key: str, envelope: Envelope) -> dict[str, Any]:
         "key": key,
         "value": to_bytes(envelope.document()).decode(),
     }
+
+
+def waiting(events: Sequence[Mapping[str, Any] | str]) -> dict[str, Any]:
+    """The fields of a document that hold its pending events, the newest last.
+
+    Events are as `pending_event` makes them, or that as JSON text.
+    """
+    return {"pending": list(events), "unsent": mark(events)}
+
+
+def mark(events: Sequence[Mapping[str, Any] | str]) -> str:
+    """What `unsent` must be set to when these are added to a document's events.
+
+    It ends with the last event's id, which tells whether both were read as they were
+    written together.
+    """
+    return f"{time.time_ns():016x}-{_last(events)}"
+
+
+async def mark_anew(collection: AsyncIOMotorCollection[dict[str, Any]]) -> None:
+    """Give a mark to documents of before there were marks (`unsent: 1`), or none."""
+    async for document in collection.find({"unsent": 1}, {"pending": 1}):
+        change: dict[str, Any] = {"$unset": {"unsent": ""}}
+        if document.get("pending"):
+            change = {"$set": {"unsent": mark(document["pending"])}}
+        await collection.update_one({"_id": document["_id"], "unsent": 1}, change)
 
 
 class Relay:
@@ -75,10 +106,10 @@ class Relay:
         self._wake.set()
 
     async def depth(self) -> int:
-        """How many documents have something unsaid."""
-        found = int(await self._collection.count_documents({"unsent": 1}))
-        self._depth.set(found)
-        return found
+        """How many documents have something unsaid, as `mongo.counted` counts."""
+        depth = await counted(self._collection, UNSENT)
+        self._depth.set(depth)
+        return depth
 
     async def _measure(self) -> None:
         # Where the documents are away too, the last known depth stays.
@@ -94,7 +125,9 @@ class Relay:
         return total
 
     async def _next(self) -> list[dict[str, Any]]:
-        return await self._collection.find({"unsent": 1}).limit(BATCH).to_list(BATCH)
+        found = await self._collection.find(UNSENT).limit(BATCH).to_list(BATCH)
+        # Not every server shows a document as it was before or after a write of it.
+        return [document for document in found if _is_whole(document)]
 
     async def _publish(self, documents: Sequence[dict[str, Any]]) -> int:
         if self._before is not None:
@@ -103,9 +136,12 @@ class Relay:
         await self._bus.publish_many(
             (event["topic"], event["key"], _wire(event["value"])) for event in events
         )
-        await self._collection.bulk_write(
-            [_cleared(document) for document in documents], ordered=False
-        )
+        seen = {
+            "_id": {"$in": [document["_id"] for document in documents]},
+            "unsent": {"$in": [document["unsent"] for document in documents]},
+        }
+        nothing = {"$set": {"pending": []}, "$unset": {"unsent": ""}}
+        await self._collection.update_many(seen, nothing)
         return len(events)
 
     async def _run(self) -> None:
@@ -130,6 +166,16 @@ class Relay:
             self._wake.clear()
 
 
+def _is_whole(document: Document) -> bool:
+    """Whether the mark is of the events that were read with it."""
+    pending, marked = document.get("pending") or (), document.get("unsent", "")
+    return bool(pending) and marked.endswith(f"-{_last(pending)}")
+
+
+def _last(events: Sequence[Mapping[str, Any] | str]) -> str:
+    return str(_event(events[-1])["id"])
+
+
 def _event(waiting: Any) -> Mapping[str, Any]:
     """A pending event; the embedded store makes text of what is `$push`ed."""
     found: Mapping[str, Any] = (
@@ -140,20 +186,3 @@ def _event(waiting: Any) -> Mapping[str, Any]:
 
 def _wire(value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else to_bytes(value)
-
-
-def _cleared(document: Document) -> UpdateOne:
-    """Remove what was published, unless the document was written meanwhile.
-
-    A newer write has one event more, or others: the size and the last id tell. Then
-    the next round publishes what it holds (again, in part: at least once).
-    """
-    pending = document.get("pending", ())
-    filters: dict[str, Any] = {"_id": document["_id"]}
-    held: list[dict[str, Any]] = [{"pending": {"$size": len(pending)}}]
-    if pending:
-        last = pending[-1]
-        is_text = isinstance(last, str)
-        held.append({"pending": last} if is_text else {"pending.id": last["id"]})
-    filters["$and"] = held
-    return UpdateOne(filters, {"$set": {"pending": []}, "$unset": {"unsent": ""}})

@@ -19,7 +19,7 @@ from services.techdocs.store.records import MongoRecords
 from shared.kit import mongo
 from shared.kit.bus import MemoryBus
 from shared.kit.mongo import Unfit
-from shared.kit.outbox import Relay
+from shared.kit.outbox import UNSENT, Relay
 from tests.catalog.test_store import change, state
 from tests.shared import documents
 from tests.techdocs.test_records import record
@@ -110,7 +110,7 @@ async def test_what_was_saved_comes_back(engine: Engine, run: Commands) -> None:
     await store.prepare()
     assert await everything(store) == before
     assert await store.history("component:default/c7", limit=10) == history
-    assert len(await store.collection.find({"unsent": 1}).to_list(None)) == 101
+    assert len(await store.collection.find(UNSENT).to_list(None)) == 101
     assert (site / "index.html").read_text() == "<p>Docs"
     found = await client["callboard_gateway"]["preferences"].find_one({})
     assert found["value"] == {"a": [1, 2.5, None, "é"]}

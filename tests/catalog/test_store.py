@@ -21,7 +21,7 @@ from services.catalog.store.roots import MongoRootStore
 from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted, EntityUpdated
 from shared.contracts.events import payload_of
 from shared.kit.bus import MemoryBus
-from shared.kit.outbox import Relay
+from shared.kit.outbox import UNSENT, Relay
 from tests import builders
 
 CAUSE = Cause(kind="refresh", location="url:https://x.example/a.yaml")
@@ -140,7 +140,7 @@ async def test_a_deleted_entity_may_come_back_and_counts_on(
 async def test_telling_twice_keeps_one_entry(store: MongoEntityStore) -> None:
     """A crash between the entry and the event repeats the entry without harm."""
     await store.write([change(None, state())])
-    held = await store.collection.find({"unsent": 1}).to_list(None)
+    held = await store.collection.find(UNSENT).to_list(None)
     await store.keep_revisions(held)
     await told(store)
     history, _ = await store.history("component:default/web", limit=10)

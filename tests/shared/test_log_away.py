@@ -14,7 +14,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Unavailable
 from shared.kit import topics
 from shared.kit.bus import KafkaBus, LiveReader, Record
-from shared.kit.outbox import Relay, pending_event
+from shared.kit.outbox import Relay, mark, pending_event
 from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
 from tests.shared.test_workers import event
@@ -66,7 +66,10 @@ class State:
             pending = pending_event(TOPIC, told.subject, told)
             await self.table.update_one(
                 {"_id": name},
-                {"$push": {"pending": {"$each": [pending]}}, "$set": {"unsent": 1}},
+                {
+                    "$push": {"pending": {"$each": [pending]}},
+                    "$set": {"unsent": mark([pending])},
+                },
                 upsert=True,
             )
             self.said.setdefault(told.subject, []).append(told.id)

@@ -1,19 +1,32 @@
 """The outbox on the real document store: everything stored is said, in order."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from shared.contracts.errors import Unavailable
 from shared.kit.bus import MemoryBus
-from shared.kit.outbox import Relay, pending_event
+from shared.kit.outbox import (
+    UNSENT,
+    Relay,
+    mark,
+    mark_anew,
+    pending_event,
+    waiting,
+)
 from tests.shared.test_workers import event
 from tests.waiting import until
 
 
 def document(name: str, *events: str) -> dict[str, Any]:
     pending = [pending_event("t", name, event(e)) for e in events]
-    return {"_id": name, "pending": pending, "unsent": 1}
+    return {"_id": name, **waiting(pending)}
+
+
+def pushing(more: list[dict[str, Any]]) -> dict[str, Any]:
+    """An update that adds events to those that wait already."""
+    return {"$push": {"pending": {"$each": more}}, "$set": {"unsent": mark(more)}}
 
 
 async def test_pending_events_are_published_and_removed(database: Any) -> None:
@@ -53,12 +66,11 @@ async def test_a_write_in_between_keeps_its_event(database: Any) -> None:
         newer = document("a", "a1", "a2")
         await database.states.replace_one({"_id": "a"}, newer)
 
-    await Relay(database.states, bus, before_publish=meanwhile)._publish(
-        await database.states.find({"unsent": 1}).to_list(10)
-    )
+    relay = Relay(database.states, bus, before_publish=meanwhile)
+    await relay._publish(await database.states.find(UNSENT).to_list(10))
     left = await database.states.find_one({"_id": "a"})
     assert len(left["pending"]) == 2
-    assert left["unsent"] == 1
+    assert await relay.depth() == 1
 
 
 async def test_the_relay_wakes_when_told(database: Any) -> None:
@@ -77,9 +89,7 @@ async def test_events_that_were_pushed_onto_others_are_published_once(
     bus = MemoryBus()
     await database.states.insert_one(document("a", "a1"))
     more = document("a", "a2")["pending"]
-    await database.states.update_one(
-        {"_id": "a"}, {"$push": {"pending": {"$each": more}}}
-    )
+    await database.states.update_one({"_id": "a"}, pushing(more))
     relay = Relay(database.states, bus)
     assert await relay.drain() == 2
     assert [envelope.subject[-2:] for envelope in bus.envelopes()] == ["a1", "a2"]
@@ -89,17 +99,68 @@ async def test_events_that_were_pushed_onto_others_are_published_once(
 async def test_what_is_pushed_in_between_is_kept(database: Any) -> None:
     """An event that joins the others while they are published is not removed."""
     bus = MemoryBus()
-    push = {"$push": {"pending": {"$each": document("a", "a2")["pending"]}}}
+    push = pushing(document("a", "a2")["pending"])
     await database.states.insert_one(document("a", "a1"))
     await database.states.update_one({"_id": "a"}, push)
 
     async def meanwhile(_documents: Any) -> None:
-        more = {"$each": document("a", "a3")["pending"]}
-        await database.states.update_one({"_id": "a"}, {"$push": {"pending": more}})
+        more = pushing(document("a", "a3")["pending"])
+        await database.states.update_one({"_id": "a"}, more)
 
-    await Relay(database.states, bus, before_publish=meanwhile)._publish(
-        await database.states.find({"unsent": 1}).to_list(10)
-    )
+    relay = Relay(database.states, bus, before_publish=meanwhile)
+    await relay._publish(await database.states.find(UNSENT).to_list(10))
     left = await database.states.find_one({"_id": "a"})
     assert len(left["pending"]) == 3
-    assert left["unsent"] == 1
+    assert await relay.depth() == 1
+
+
+async def test_nothing_is_lost_between_writers_and_relays(database: Any) -> None:
+    """Two processes relay while others write the same documents: all is said."""
+    names, rounds, bus = [f"d{n}" for n in range(20)], 15, MemoryBus()
+    states = database.states
+    await states.insert_many([{**document(n, f"{n}-0"), "revision": 0} for n in names])
+    relays = [Relay(states, bus) for _ in range(2)]
+    ended = asyncio.Event()
+
+    async def relay(one: Relay) -> None:
+        while not ended.is_set():
+            await one.drain()
+            await asyncio.sleep(0)
+        await one.drain()
+
+    async def write(name: str) -> None:
+        for number in range(1, rounds):
+            while True:
+                held = await states.find_one({"_id": name})
+                [event_] = document(name, f"{name}-{number}")["pending"]
+                newer = {"revision": number, **waiting([*held["pending"], event_])}
+                same = {"_id": name, "revision": number - 1}
+                if (await states.replace_one(same, newer)).matched_count:
+                    break
+
+    relaying = [asyncio.create_task(relay(one)) for one in relays]
+    await asyncio.gather(*(write(name) for name in names))
+    ended.set()
+    await asyncio.gather(*relaying)
+    said = {envelope.subject for envelope in bus.envelopes()}
+    assert len(said) == len(names) * rounds
+    assert await relays[0].depth() == 0
+    kept = await states.find({}).to_list(None)
+    assert {held["revision"] for held in kept} == {rounds - 1}
+    assert all(held["pending"] == [] and "unsent" not in held for held in kept)
+
+
+async def test_documents_of_before_there_were_marks(database: Any) -> None:
+    """They get one, once; a document that has nothing to say gets none."""
+    old = {**document("a", "a1"), "unsent": 1}
+    await database.states.insert_many(
+        [old, document("b", "b1"), {"_id": "c", "pending": [], "unsent": 1}]
+    )
+    before = await database.states.find_one({"_id": "b"})
+    await mark_anew(database.states)
+    await mark_anew(database.states)
+    assert await database.states.find_one({"_id": "b"}) == before
+    assert "unsent" not in await database.states.find_one({"_id": "c"})
+    bus = MemoryBus()
+    assert await Relay(database.states, bus).drain() == 2
+    assert await database.states.find(UNSENT).to_list(None) == []

@@ -17,6 +17,7 @@ from services.techdocs.store.records import MongoRecords
 from shared.contracts.topics import DOCS_BUILT
 from shared.kit import mongo
 from shared.kit.bus import LiveReader, Record
+from shared.kit.outbox import UNSENT
 from tests.builders import component
 from tests.techdocs.fakes import HOST
 from tests.techdocs.installation import SITE, Installation
@@ -84,7 +85,7 @@ async def test_a_killed_build_is_done_once(
 
     async def told() -> bool:
         # What a second telling would leave behind, were there one.
-        return len(said) == 1 and await table.count_documents({"unsent": 1}) == 0
+        return len(said) == 1 and await table.count_documents(UNSENT) == 0
 
     async def building() -> bool:
         found = await table.find_one({"_id": REF})

@@ -19,7 +19,7 @@ from services.catalog.model import Change, Revision, StoredEntity
 from services.catalog.ports import Written
 from services.catalog.store import documents, kept
 from services.catalog.store.pending import pending_event
-from shared.kit import logs, migrations
+from shared.kit import logs, migrations, outbox
 from shared.kit.mongo import away_seconds, only_duplicates, unavailable_as_error
 
 BATCH = 1000
@@ -239,10 +239,5 @@ def _step(
         else documents.tombstone(change.ref, revision, now)
     )
     waiting = list(held.get("pending", ())) if held else []
-    document = {
-        **state,
-        "event": event["id"],
-        "pending": [*waiting, event],
-        "unsent": 1,
-    }
+    document = {**state, "event": event["id"], **outbox.waiting([*waiting, event])}
     return _Step(change, document, stored, expected)

@@ -2,9 +2,15 @@
 
 from shared.kit.migrations import Kept
 from shared.kit.mongo import Index
+from shared.kit.outbox import mark_anew
 
 #: By the outbox, and by when they were written: what other processes changed.
-ENTITIES = Kept("entities", indexes=(Index.on("unsent"), Index.on("updated")))
+ENTITIES = Kept(
+    "entities",
+    shape=2,
+    indexes=(Index.on("unsent"), Index.on("updated")),
+    steps={2: mark_anew},
+)
 #: Found by their ids alone, which are made of ref and revision.
 REVISIONS = Kept("revisions")
 LOCATIONS = Kept("locations")

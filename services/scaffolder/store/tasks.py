@@ -19,10 +19,9 @@ from services.scaffolder.ports import Vault
 from services.scaffolder.store import documents
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.topics import TEMPLATE_RUN
-from shared.kit import logs
+from shared.kit import logs, outbox
 from shared.kit.migrations import Kept, prepare
 from shared.kit.mongo import Index, only_duplicates, unavailable_as_error
-from shared.kit.outbox import pending_event
 
 SOURCE = "/scaffolder"
 LEASE_MS = 15_000
@@ -32,6 +31,8 @@ SOON_SECONDS = 0.02
 _LISTED = 1000
 TASKS = Kept(
     "tasks",
+    shape=2,
+    steps={2: outbox.mark_anew},
     indexes=tuple(
         Index.on(field) for field in ("status", "created_by", "arrival", "unsent")
     ),
@@ -63,8 +64,7 @@ class MongoTaskStore:
 
     async def create(self, task: Task, said: Payload) -> None:
         document = documents.written(task, self._vault)
-        document["pending"] = _pending(task, [said])
-        document["unsent"] = 1
+        document |= outbox.waiting(_pending(task, [said]))
         with unavailable_as_error(self._tasks):
             await self._tasks.insert_one(document)
         self._nudge()
@@ -145,8 +145,9 @@ class MongoTaskStore:
         }
         update: Document = {"$set": change}
         if said:
-            change["unsent"] = 1
-            update["$push"] = {"pending": {"$each": _pending(task, said)}}
+            waiting = _pending(task, said)
+            change["unsent"] = outbox.mark(waiting)
+            update["$push"] = {"pending": {"$each": waiting}}
         await self._update_held(task, update)
         if said:
             self._nudge()
@@ -245,9 +246,10 @@ class MongoTaskStore:
     async def _update_if(
         self, status: Any, task: Task, change: Document, said: Payload
     ) -> bool:
+        waiting = _pending(task, [said])
         update = {
-            "$set": {**change, "unsent": 1},
-            "$push": {"pending": {"$each": _pending(task, [said])}},
+            "$set": {**change, "unsent": outbox.mark(waiting)},
+            "$push": {"pending": {"$each": waiting}},
         }
         with unavailable_as_error(self._tasks):
             found = await self._tasks.find_one_and_update(
@@ -278,8 +280,8 @@ def _pending(task: Task, said: Iterable[Payload]) -> list[str]:
         Envelope.of(payload, source=SOURCE, subject=task.id, traceparent=trace)
         for payload in said
     )
-    waiting = (pending_event(TEMPLATE_RUN, task.id, found) for found in envelopes)
-    return [orjson.dumps(event).decode() for event in waiting]
+    events = (outbox.pending_event(TEMPLATE_RUN, task.id, found) for found in envelopes)
+    return [orjson.dumps(event).decode() for event in events]
 
 
 def _is_over(document: Document, moment: datetime) -> bool:

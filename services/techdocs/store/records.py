@@ -32,14 +32,16 @@ from services.techdocs.store.documents import (
     site_fields,
 )
 from shared.contracts.errors import Unavailable
-from shared.kit import logs
+from shared.kit import logs, outbox
 from shared.kit.migrations import Kept, prepare
-from shared.kit.mongo import Index, unavailable_as_error
+from shared.kit.mongo import Index, counted, unavailable_as_error
 
 LEASE_SECONDS = 60.0
 ATTEMPTS = 10
 SITES = Kept(
     "sites",
+    shape=2,
+    steps={2: outbox.mark_anew},
     indexes=tuple(
         Index.on(field, sparse=True)
         for field in ("due", "unsent", "repository", "built_at", "looked_at")
@@ -127,7 +129,7 @@ class MongoRecords:
         fields |= {"history": [], "looked": None}
         if found.get("current"):
             event = withdrawal(documented(found))
-            fields |= {"pending": [*found["pending"], event], "unsent": 1}
+            fields |= outbox.waiting([*found["pending"], event])
         update = {"$set": fields, "$unset": {"built_at": "", "site": ""}}
         return bool((await self._all.update_one(same, update)).matched_count)
 
@@ -229,7 +231,7 @@ class MongoRecords:
                         # Else asked again meanwhile: the look stays due.
                         fields |= {"due": 0, "tries": 0}
                     if event is not None:
-                        fields |= {"pending": [*found["pending"], event], "unsent": 1}
+                        fields |= outbox.waiting([*found["pending"], event])
                     update = {"$set": fields}
                     done = await self._all.update_one(_unchanged(found), update)
                     if done.matched_count:
@@ -301,9 +303,9 @@ class MongoRecords:
             await self._all.delete_many({"gone": True, "unsent": {"$exists": False}})
 
     async def waiting(self) -> int:
-        """How many entities are due for a look."""
+        """How many entities are due for a look, as `mongo.counted` counts."""
         with unavailable_as_error(self._all):
-            return int(await self._all.count_documents({"due": {"$gt": 0}}))
+            return await counted(self._all, {"due": {"$gt": 0}})
 
 
 def _unchanged(found: Mapping[str, Any]) -> dict[str, Any]:

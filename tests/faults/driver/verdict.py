@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from pymongo import MongoClient
 
+from shared.kit.outbox import UNSENT
 from tests.e2e.running import SERVICE, Portal
 from tests.faults.driver.host import GitHost
 from tests.faults.driver.ledger import Ledger, Registered
@@ -104,9 +105,7 @@ class Verdict:
     def _unsent(self) -> list[str]:
         with self._stores() as client:
             found = {
-                service: client[f"callboard_{service}"][name].count_documents(
-                    {"unsent": 1}
-                )
+                service: client[f"callboard_{service}"][name].count_documents(UNSENT)
                 for service, name in OUTBOXES.items()
             }
         return [f"{n} documents of the {name}" for name, n in found.items() if n]
