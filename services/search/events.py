@@ -88,8 +88,9 @@ class Looks:
         while True:
             try:
                 await self._look(settled=first or not self._hears())
-            except (CallboardError, KeyError, TypeError, ValueError) as error:
-                # An owner that is away or answers nonsense must not end the looks.
+            except (CallboardError, OSError, KeyError, TypeError, ValueError) as error:
+                # Neither an owner that is away or answers nonsense nor a full disk may
+                # end the looks.
                 self._log.warning("owners_not_compared", error=str(error))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)

@@ -133,8 +133,9 @@ class Looks:
         while True:
             try:
                 await self._look(gap=gap)
-            except (CallboardError, KeyError, TypeError, ValueError) as error:
-                # A catalog that is away or answers nonsense must not end the looks.
+            except (CallboardError, OSError, KeyError, TypeError, ValueError) as error:
+                # Neither a catalog that is away or answers nonsense nor a full disk
+                # may end the looks.
                 self._log.warning("catalog_not_compared", error=str(error))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
