@@ -140,9 +140,17 @@ def _secured(guard: Guard) -> dict[str, object]:
     }
 
 
+def new_cluster_id() -> str:
+    """A random one as Kafka writes them; no `-` in front, which begins an option."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
+
+
 def _format(java: list[str], folder: Path, log: Path, secure: Guard | None) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    words = ["format", "-t", cluster, "-c", str(folder / "server.properties")]
+    properties = str(folder / "server.properties")
+    words = ["format", "-t", new_cluster_id(), "-c", properties]
     arguments = [*java, "kafka.tools.StorageTool"]
     if secure:
         # In a file: what stands in a process's arguments, everybody can read.

@@ -9,6 +9,7 @@ from tests.e2e.running import BY_NAME, SERVICE, Portal, seen
 
 def test_down_and_up_again_find_all_state(system: Portal) -> None:
     """Entities with their history, runs, docs, search and the token are as before."""
+    seen(lambda: not under_way(system), "the runs of the journeys before to end")
     before = state(system)
     pids = set(system.run["pids"].values())
     system.hang_up()
@@ -20,6 +21,12 @@ def test_down_and_up_again_find_all_state(system: Portal) -> None:
     after = state(system)
     for what, value in before.items():
         assert after[what] == value, what
+
+
+def under_way(system: Portal) -> list[str]:
+    """The runs that have not ended yet."""
+    tasks = system.get("/api/scaffolder/v2/tasks")["tasks"]
+    return [task["id"] for task in tasks if task["status"] in ("open", "processing")]
 
 
 def is_alive(pid: int) -> bool:
