@@ -54,7 +54,7 @@ async def test_reads_go_on_marked_stale_and_writes_are_refused(
                 begun = time.monotonic()
                 for _ in range(20):
                     await stale(catalog)
-                assert time.monotonic() - begun < 1
+                assert time.monotonic() - begun < 5
                 ready = await catalog.http.get("/readyz")
                 assert ready.status_code == 503
                 assert "answer" in ready.json()["checks"]["documents"]

@@ -235,7 +235,7 @@ def test_the_rest_goes_on_while_one_stands_still(portal: Portal) -> None:
     with frozen(portal, "search"):
         begun = time.monotonic()
         assert portal.known(PAYMENTS) is not None
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
         assert portal.as_(ANN).get("/catalog").status_code in {200, 303}
         assert not well(portal)
     until_now(lambda: well(portal), BACK_SECONDS, "search to move again")

@@ -129,13 +129,13 @@ async def test_frozen(
         begun = time.monotonic()
         answer = await http.get("/query?term=service", headers=headers)
         assert answer.status_code == 503
-        assert time.monotonic() - begun < 8
+        assert time.monotonic() - begun < 15
         begun = time.monotonic()
         for _ in range(20):
             answer = await http.get("/query?term=service", headers=headers)
             assert answer.status_code == 503
             assert "OpenSearch" in answer.json()["error"]["message"]
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
     finally:
         engine.signal(signal.SIGCONT)
     late = entity_put(component("thawed", {"description": "after the frost"}))

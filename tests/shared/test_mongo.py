@@ -97,7 +97,7 @@ async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
             for _ in range(40):
                 with pytest.raises(Unavailable):
                     await ping(client)
-            assert time.monotonic() - begun < 1, "known to be away: nobody waits"
+            assert time.monotonic() - begun < 5, "known to be away: nobody waits"
         await until(lambda: client.presence.away_seconds == 0)
         await ping(client)
         engine.process.kill()
