@@ -77,7 +77,8 @@ class Supervisor:
         self._due: dict[str, float] = {}
         self._born: dict[str, float] = {}
         self._restarts: dict[str, int] = {}
-        self._is_told = False
+        #: False while what run.json says is not so any more.
+        self._is_told = True
 
     def run(self) -> None:
         """Start everything, restart what dies, stop when told."""
