@@ -251,7 +251,7 @@ class TestEndedSessions:
         store = MongoEndedSessions(client["gateway"]["ended"])
         began = time.monotonic()
         assert not await store.ended("one")
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 10
         client.close()
 
 

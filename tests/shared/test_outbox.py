@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.errors import Unavailable
+from shared.kit import outbox
 from shared.kit.bus import MemoryBus
 from shared.kit.outbox import (
     UNSENT,
@@ -73,13 +74,16 @@ async def test_a_write_in_between_keeps_its_event(database: Any) -> None:
     assert await relay.depth() == 1
 
 
-async def test_the_relay_wakes_when_told(database: Any) -> None:
+async def test_the_relay_wakes_when_told(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A nudge publishes at once instead of at the next sweep."""
+    monkeypatch.setattr(outbox, "SWEEP_SECONDS", 600)
     bus = MemoryBus()
     async with Relay(database.states, bus) as relay:
         await database.states.insert_one(document("a", "a1"))
         relay.nudge()
-        await until(lambda: bus.sent, seconds=1.5)
+        await until(lambda: bus.sent, 30)
 
 
 async def test_events_that_were_pushed_onto_others_are_published_once(

@@ -93,9 +93,10 @@ class Running:
         return found_state
 
     def told(self, ref: str) -> list[Envelope]:
-        """The events about one entity."""
+        """The events about one entity; said twice, they count once."""
         assert isinstance(self.bus, MemoryBus)
-        return [e for e in self.bus.envelopes(DOCS_BUILT) if e.subject == ref]
+        said = {e.id: e for e in self.bus.envelopes(DOCS_BUILT) if e.subject == ref}
+        return list(said.values())
 
 
 class Installation:
