@@ -69,10 +69,9 @@ async def test_poison_is_put_back_once(
             await bus.publish(GIT_PUSH, "the/key", poison.to_bytes())
             await bus.publish(GIT_PUSH, "the/key", good.to_bytes())
             await until(lambda: good.subject in seen, 20)
-            await until(lambda: any(r.topic == dead(GIT_PUSH) for r in told))
-            letters = [Letter.parse(r.value) for r in told if r.topic == dead(GIT_PUSH)]
+            await until(lambda: _letters(told, poison))
+            letters = _letters(told, poison)
             assert [letter.key for letter in letters] == ["the/key"]
-            assert letters[0].value == poison.to_bytes()
 
             shown = await _command(GIT_PUSH, "--dry-run", "--json")
             assert shown["putBack"] is False
@@ -88,6 +87,12 @@ async def test_poison_is_put_back_once(
     assert letters[0].id not in [letter.id for letter in left]
     with pytest.raises(Invalid, match="no dead letter"):
         replay.chosen(left, [letters[0].id])
+
+
+def _letters(told: Sequence[Record], about: Envelope) -> list[Letter]:
+    """The letters that hold this event: a new group finds older poison too."""
+    found = [Letter.parse(r.value) for r in told if r.topic == dead(GIT_PUSH)]
+    return [letter for letter in found if letter.value == about.to_bytes()]
 
 
 async def _command(*arguments: str) -> dict:
