@@ -32,6 +32,8 @@ BODY_LIMIT = 10 * 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 3.0
 CORRELATION = re.compile(r"[\w.:-]{1,80}")
+#: The driver's words on a lost server repeat all that it knows of it.
+LONGEST_CAUSE = 300
 #: On an answer 503: nothing of the request was begun, it may be asked elsewhere.
 UNTOUCHED = "callboard-untouched"
 STATUS_NAMES = {405: "MethodNotAllowedError", 413: "PayloadTooLargeError"}
@@ -53,6 +55,10 @@ def make_app(
     async def failed(request: Request, error: Exception) -> Response:
         if not isinstance(error, CallboardError | HTTPException):
             log.error("request_failed", path=request.url.path, exc_info=error)
+        elif isinstance(error, Unavailable) and error.__cause__ is not None:
+            # Whoever asked is told what is away; who runs it needs to know why.
+            why = f"{type(error.__cause__).__name__}: {error.__cause__}"
+            log.warning("unavailable", path=request.url.path, cause=why[:LONGEST_CAUSE])
         return error_response(request, error)
 
     async def malformed(request: Request, error: Exception) -> Response:

@@ -179,9 +179,10 @@ def test_a_push_while_kafka_is_away(
 
 
 def test_without_mongodb(house: ServersHouse, portal: Portal, host: GitHost) -> None:
-    """Reads come from the read model and say that they may be old; writes are 503."""
+    """Reads come from the read model, marked as old; writes are 503, pushes wait."""
     ask = Quick(portal.as_(SERVICE))
     body = registered(host, "without-store")
+    host.create("pushed-early")
     assert "callboard-stale" not in ask("GET", PAYMENTS).headers
     with house.cut("documents"):
         until_now(
@@ -194,6 +195,9 @@ def test_without_mongodb(house: ServersHouse, portal: Portal, host: GitHost) -> 
         assert found.status_code == 200
         assert "callboard-stale" in found.headers
         refused(ask("POST", LOCATIONS, json=body))
+        text = yaml.safe_dump(component("pushed-early"))
+        host.push("pushed-early", {"catalog-info.yaml": text}, "Begin")
+        until_now(host.settled, 30, "the delivery to be taken")
         page = Quick(portal.as_(ANN))("GET", "/catalog", follow_redirects=True)
         assert page.status_code == 200
         assert "catalog documents" in states(portal)
@@ -209,6 +213,8 @@ def test_without_mongodb(house: ServersHouse, portal: Portal, host: GitHost) -> 
     )
     assert body_again
     assert portal.known("component:default/without-store") is not None
+    ref = "component:default/pushed-early"
+    until_now(lambda: portal.known(ref), BACK_SECONDS, "the push in the catalog")
 
 
 def test_without_opa(house: ServersHouse, portal: Portal) -> None:

@@ -19,6 +19,7 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Forbidden, Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
+from shared.kit import mongo
 from shared.kit.bus import MemoryBus, Message
 from tests.gateway.running import HOOK_SECRET
 from tests.waiting import until
@@ -262,6 +263,15 @@ async def test_a_failed_delivery_is_told_when_it_comes_again(database) -> None:
     assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
     assert await receive(delivery(), SECRETS, log, deliveries) == "duplicate"
     assert len(log.told) == 1
+
+
+async def test_a_push_does_not_need_the_documents() -> None:
+    """A store that is away cannot say whether it is new; a host may send it once."""
+    client = mongo.connect("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200")
+    log, deliveries = Log(), MongoDeliveries(client["gateway"]["deliveries"])
+    assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
+    assert len(log.told) == 1
+    client.close()
 
 
 async def test_a_host_may_not_speak_for_another(database) -> None:

@@ -30,6 +30,8 @@ def app(tokens: PrincipalTokens) -> FastAPI:
             "away": Unavailable("the store is away", retry_after=7),
             "bug": KeyError("a secret detail"),
         }
+        if how == "lost":
+            raise Unavailable("the store is away") from ConnectionError("reset by 7")
         raise errors[how]
 
     @app.post("/echo")
@@ -56,6 +58,16 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         yield client
+
+
+async def test_why_something_is_away_is_in_the_log(client: httpx.AsyncClient) -> None:
+    """The answer names what is away; the reason is for who runs it."""
+    with structlog.testing.capture_logs() as said:
+        answer = await client.get("/fails/lost")
+    assert "reset" not in answer.text
+    (line,) = said
+    assert (line["event"], line["path"]) == ("unavailable", "/fails/lost")
+    assert line["cause"] == "ConnectionError: reset by 7"
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 Published first, remembered afterwards: a delivery that could not be told is refused
 with 503, so that its host sends it again, and one that was told twice is harmless.
+So it is taken also while nobody can tell whether it is new: some hosts send once only.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qs
@@ -15,7 +17,7 @@ import orjson
 from services.gateway.ports import Deliveries, PushLog
 from services.gateway.webhooks.payloads import pushes
 from services.gateway.webhooks.signatures import HookSecret, Provider, signing_hosts
-from shared.contracts.errors import Forbidden, Invalid
+from shared.contracts.errors import Forbidden, Invalid, Unavailable
 
 Outcome = Literal["accepted", "ignored", "duplicate"]
 
@@ -72,10 +74,12 @@ async def receive(
         if push.host not in hosts:
             raise Forbidden(f"The delivery is about {push.host}, which did not sign it")
     key = f"{delivery.provider}:{number}"
-    if await deliveries.told(key):
-        return "duplicate"
+    with suppress(Unavailable):
+        if await deliveries.told(key):
+            return "duplicate"
     await log.tell(found)
-    await deliveries.mark(key)
+    with suppress(Unavailable):
+        await deliveries.mark(key)
     return "accepted"
 
 
