@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from starlette.types import Receive, Scope, Send
 
 from services.gateway.portal.frame import Frame
@@ -158,8 +159,8 @@ def test_a_template_is_filled_in_and_run(opened: Open) -> None:
     page = opened(FORM)
     page.get_by_label("Name").fill("Not Good")
     page.get_by_role("button", name="Next").click()
-    assert page.locator("#f-name-error").inner_text().startswith("This does not have")
-    assert page.evaluate("document.activeElement.id") == "f-name"
+    expect(page.locator("#f-name-error")).to_contain_text("This does not have")
+    expect(page.locator("#f-name")).to_be_focused()
     page.get_by_label("Name").fill("seat-finder")
     page.get_by_label("Owner").select_option(label="Stage")
     page.get_by_role("button", name="Next").click()
@@ -167,7 +168,7 @@ def test_a_template_is_filled_in_and_run(opened: Open) -> None:
     page.get_by_label("1 year").check()
     page.get_by_role("button", name="Review").click()
     page.get_by_role("heading", name="Secrets").wait_for()
-    assert page.get_by_text("1 year").is_visible()
+    expect(page.get_by_text("1 year")).to_be_visible()
     page.get_by_role("button", name="Create").click()
     page.wait_for_url(f"**/create/tasks/{TASK}")
 
@@ -182,9 +183,9 @@ def test_a_form_works_without_scripts(opened: Open, house: Any) -> None:
     page.get_by_role("button", name="Show what follows").click()
     page.get_by_label("30 days").check()
     page.get_by_role("button", name="Back").click()
-    assert page.get_by_label("Name").input_value() == "seat-finder"
+    expect(page.get_by_label("Name")).to_have_value("seat-finder")
     page.get_by_role("button", name="Next").click()
-    assert page.get_by_label("30 days").is_checked()
+    expect(page.get_by_label("30 days")).to_be_checked()
     page.get_by_role("button", name="Review").click()
     page.get_by_role("button", name="Create").click()
     page.wait_for_url(f"**/create/tasks/{TASK}")
@@ -195,18 +196,18 @@ def test_a_run_is_followed_to_its_end(opened: Open, house: Any) -> None:
     """Lines and steps appear as they happen; at the end the results, and no stream."""
     told = events()
     house.api.runs["live"] = (task("processing", id="live"), told[:2])
-    before = house.stream.readers
+    until_now(lambda: not house.stream.readers, what="earlier pages have left")
     page = opened("/create/tasks/live")
-    until_now(lambda: house.stream.readers > before, what="the page listens")
+    until_now(lambda: house.stream.readers, what="the page listens")
     house.api.runs["live"] = (task("processing", id="live"), told[:4])
     house.stream.tell("log", {})
     page.locator(".is-completed").wait_for()
-    assert page.locator("#run-log li").count() == 4
+    expect(page.locator("#run-log li")).to_have_count(4)
     house.api.runs["live"] = (task("completed", id="live"), told)
     house.stream.tell("completion", {})
     page.get_by_role("link", name="Open in the catalog").wait_for()
-    assert page.get_by_role("button", name="Cancel").count() == 0
-    until_now(lambda: house.stream.readers == before, what="the page stops listening")
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    until_now(lambda: not house.stream.readers, what="the page stops listening")
 
 
 def test_an_open_page_of_docs_shows_what_was_built(opened: Open, house: Any) -> None:
@@ -219,7 +220,7 @@ def test_an_open_page_of_docs_shows_what_was_built(opened: Open, house: Any) -> 
     data = {"entity_ref": "component:default/booking", "site": "abc"}
     house.stream.tell("docs-built", data)
     page.get_by_text("Ten minutes now.").wait_for()
-    assert "Updated just now" in page.locator("[data-live-note]").inner_text()
+    expect(page.locator("[data-live-note]")).to_contain_text("Updated just now")
     page.locator(".docs-copy").wait_for(state="attached")
     del house.api.articles[key]
 
@@ -233,7 +234,7 @@ def test_a_build_that_fails_is_said_on_the_open_page(opened: Open, house: Any) -
     house.api.sites[key] = {**before, "status": "failed", "error": "no such page: x.md"}
     house.stream.tell("docs-built", {"entity_ref": "component:default/booking"})
     page.get_by_text("no such page: x.md").wait_for()
-    assert page.get_by_text("is this seat still free?").is_visible()
+    expect(page.get_by_text("is this seat still free?")).to_be_visible()
     house.api.sites[key] = before
 
 
@@ -244,12 +245,12 @@ def test_words_are_found_while_typing(opened: Open) -> None:
     box.click()
     page.keyboard.type("seat", delay=15)
     page.wait_for_url("**/search?query=seat")
-    assert page.locator("mark").first.is_visible()
-    assert box.evaluate("box => box === document.activeElement")
+    expect(page.locator("mark").first).to_be_visible()
+    expect(box).to_be_focused()
     page.goto(page.url.partition("/search")[0] + f"{BOOKING}/")
     page.get_by_label("Search in Booking").fill("seat")
     page.locator(".docs-results mark").first.wait_for()
-    assert page.locator("#docs-nav").is_visible()
+    expect(page.locator("#docs-nav")).to_be_visible()
 
 
 def test_suggestions_come_from_the_search(opened: Open) -> None:
@@ -268,4 +269,4 @@ def test_a_type_of_an_api_leads_to_its_entry(opened: Open) -> None:
     page = opened("/catalog/default/api/graphql/api")
     page.locator("#queries-performance > summary").click()
     page.locator("#queries-performance a[href='#type-performance']").click()
-    assert page.locator("#type-performance .api-body").is_visible()
+    expect(page.locator("#type-performance .api-body")).to_be_visible()

@@ -61,7 +61,10 @@ if (box) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       if (list.hidden) return void suggest();
       event.preventDefault();
-      choose(chosen + (event.key === "ArrowDown" ? 1 : chosen < 0 ? -1 : -1));
+      // Who walks the list keeps it: an answer that is under way does not change it.
+      clearTimeout(timer);
+      asked?.abort();
+      choose(chosen + (event.key === "ArrowDown" ? 1 : -1));
     } else if (event.key === "Enter" && chosen >= 0) {
       event.preventDefault();
       location.assign(options()[chosen].href);
