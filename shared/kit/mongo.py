@@ -34,6 +34,7 @@ from pymongo.monitoring import (
     TopologyListener,
     TopologyOpenedEvent,
 )
+from pymongo.topology_description import TopologyDescription
 
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
 from shared.kit.servers import Server
@@ -71,16 +72,11 @@ COUNTED = 10_000
 
 
 class Presence(TopologyListener):
-    """Knows for how long no server was to be found; the driver's monitor tells it."""
+    """Knows since when there was no server; the driver tells it, a second late."""
 
     def __init__(self) -> None:
-        self._since: float | None = None
-
-    @property
-    def away_seconds(self) -> float:
-        """0 while there is a server, and before anybody looked for one."""
-        since = self._since
-        return 0.0 if since is None else time.monotonic() - since
+        #: By the monotonic clock. None: there is one, or nobody has looked for one yet.
+        self.since: float | None = None
 
     def opened(self, event: TopologyOpenedEvent) -> None:
         """A client begins."""
@@ -90,10 +86,16 @@ class Presence(TopologyListener):
 
     def description_changed(self, event: TopologyDescriptionChangedEvent) -> None:
         """The driver found a server, or lost one."""
-        if event.new_description.has_readable_server():
-            self._since = None
-        elif self._since is None:
-            self._since = time.monotonic()
+        found = event.new_description
+        if found.has_readable_server():
+            self.since = None
+        elif self.since is None and _is_lost(found):
+            self.since = time.monotonic()
+
+
+def _is_lost(found: TopologyDescription) -> bool:
+    """Whether somebody looked in vain: at first no server is known, nor any error."""
+    return any(server.error for server in found.server_descriptions().values())
 
 
 class Client(AsyncIOMotorClient[Document]):
@@ -105,14 +107,26 @@ class Client(AsyncIOMotorClient[Document]):
         listeners = [self.presence]
         super().__init__(address, event_listeners=listeners, **options)
 
+    @property
+    def away_seconds(self) -> float:
+        """For how long no server was to be found; 0 while there is one.
+
+        That there is one again is asked for: calls must not be refused for a second
+        after others have succeeded.
+        """
+        since = self.presence.since
+        now: Any = self.topology_description
+        if since is None or now.has_readable_server():
+            return 0.0
+        return time.monotonic() - since
+
 
 def away_seconds(
     place: AsyncIOMotorCollection[Document] | AsyncIOMotorDatabase[Document],
 ) -> float:
     """For how long the server of a database or collection was not to be found."""
     owner = place.database if isinstance(place, AsyncIOMotorCollection) else place
-    presence = getattr(owner.client, "presence", None)
-    return presence.away_seconds if isinstance(presence, Presence) else 0.0
+    return owner.client.away_seconds if isinstance(owner.client, Client) else 0.0
 
 
 class Unfit(CallboardError):

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo.errors import BulkWriteError, OperationFailure, WTimeoutError
+from pymongo.errors import (
+    BulkWriteError,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
 
 from shared.contracts.errors import Invalid, Unavailable
 from shared.kit import mongo
@@ -76,6 +81,41 @@ async def test_a_server_that_is_away_is_unavailable() -> None:
     client.close()
 
 
+async def test_a_client_that_was_not_used_yet_is_not_away(
+    mongodb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has looked for the server: the first call does, however late it comes."""
+    monkeypatch.setattr(mongo, "PATIENCE_SECONDS", 0.0)
+    client = mongo.connect(mongodb)
+    # The driver tells what it knows of its servers about a second later.
+    await asyncio.sleep(2)
+    assert client.away_seconds == 0
+    await ping(client)
+    client.close()
+
+
+async def test_a_server_that_is_back_is_asked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the driver tells of its return a second later keeps nobody out."""
+    monkeypatch.setattr(mongo, "PATIENCE_SECONDS", 0.0)
+    with documents.started(tmp_path) as engine:
+        client = mongo.connect(engine.server)
+        await ping(client)
+        port = int(engine.address.rpartition(":")[2])
+        engine.process.kill()
+        engine.process.wait()
+        with pytest.raises(PyMongoError):
+            await client["test"]["t"].find_one({})
+        await until(lambda: client.away_seconds > 0, 20)
+        again = await asyncio.to_thread(documents.start, tmp_path, port)
+        # Without a look at how long it was away: this one finds it again.
+        await client["test"]["t"].find_one({})
+        await ping(client)
+        client.close()
+        again.stop()
+
+
 async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
     tmp_path: Path,
 ) -> None:
@@ -90,15 +130,13 @@ async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
             )
             assert time.monotonic() - begun < SOON
             assert {type(error) for error in found} == {Unavailable}
-            await until(
-                lambda: client.presence.away_seconds > mongo.PATIENCE_SECONDS, 20
-            )
+            await until(lambda: client.away_seconds > mongo.PATIENCE_SECONDS, 20)
             begun = time.monotonic()
             for _ in range(40):
                 with pytest.raises(Unavailable):
                     await ping(client)
             assert time.monotonic() - begun < 5, "known to be away: nobody waits"
-        await until(lambda: client.presence.away_seconds == 0)
+        await until(lambda: client.away_seconds == 0)
         await ping(client)
         engine.process.kill()
         engine.process.wait()
@@ -106,7 +144,7 @@ async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
             await ping(client)
         port = int(engine.address.rpartition(":")[2])
         again = await asyncio.to_thread(documents.start, tmp_path, port)
-        await until(lambda: client.presence.away_seconds == 0)
+        await until(lambda: client.away_seconds == 0)
         await ping(client)
         kept = await client["test"]["t"].find_one({"_id": 1})
         # Who was told "unavailable" does not know: it may have been written.
