@@ -115,10 +115,10 @@ class Client(AsyncIOMotorClient[Document]):
         after others have succeeded.
         """
         since = self.presence.since
-        now: Any = self.topology_description
-        if since is None or now.has_readable_server():
+        if since is None:
             return 0.0
-        return time.monotonic() - since
+        now: Any = self.topology_description
+        return 0.0 if now.has_readable_server() else time.monotonic() - since
 
 
 def away_seconds(

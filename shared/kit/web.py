@@ -57,8 +57,7 @@ def make_app(
             log.error("request_failed", path=request.url.path, exc_info=error)
         elif isinstance(error, Unavailable) and error.__cause__ is not None:
             # Whoever asked is told what is away; who runs it needs to know why.
-            why = f"{type(error.__cause__).__name__}: {error.__cause__}"
-            log.warning("unavailable", path=request.url.path, cause=why[:LONGEST_CAUSE])
+            log.warning("unavailable", path=request.url.path, cause=_why(error))
         return error_response(request, error)
 
     async def malformed(request: Request, error: Exception) -> Response:
@@ -74,6 +73,13 @@ def make_app(
     app.add_middleware(_Edge, limit=body_limit)
     _health(app)
     return app
+
+
+def _why(error: Exception) -> str:
+    """What lies behind an error; not in its words where they may repeat a document."""
+    cause, name = error.__cause__, type(error.__cause__).__name__
+    known = name if isinstance(cause, ValueError) else f"{name}: {cause}"
+    return known[:LONGEST_CAUSE]
 
 
 def _health(app: FastAPI) -> None:

@@ -4,14 +4,12 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from services.gateway.webhooks.events import BusPushLog
 from services.gateway.webhooks.handlers import Delivery, receive
 from services.gateway.webhooks.payloads import pushes
 from services.gateway.webhooks.signatures import HookSecret, signing_hosts
@@ -19,8 +17,6 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Forbidden, Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
-from shared.kit import mongo
-from shared.kit.bus import MemoryBus, Message
 from tests.gateway.running import HOOK_SECRET
 from tests.waiting import until
 
@@ -265,15 +261,6 @@ async def test_a_failed_delivery_is_told_when_it_comes_again(database) -> None:
     assert len(log.told) == 1
 
 
-async def test_a_push_does_not_need_the_documents() -> None:
-    """A store that is away cannot say whether it is new; a host may send it once."""
-    client = mongo.connect("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200")
-    log, deliveries = Log(), MongoDeliveries(client["gateway"]["deliveries"])
-    assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
-    assert len(log.told) == 1
-    client.close()
-
-
 async def test_a_host_may_not_speak_for_another(database) -> None:
     """The secret of one host signs nothing about a second."""
     secrets = [HookSecret("gitea", "other.example", HOOK_SECRET)]
@@ -288,31 +275,6 @@ async def test_other_events_are_ignored(database) -> None:
     ping = delivery(**{"x-gitea-event": "ping"})
     assert await receive(ping, SECRETS, log, deliveries) == "ignored"
     assert not log.told
-
-
-async def test_a_log_that_hiccups_is_asked_again() -> None:
-    """Some hosts deliver once: a moment's trouble must not lose a push."""
-    (push,) = pushes("gitea", gitea(), "1")
-    bus = Hiccups(2)
-    await BusPushLog(bus).tell([push])
-    assert [topic for topic, _, _ in bus.sent] == ["git-push"]
-    bus = Hiccups(3)
-    with pytest.raises(Unavailable):
-        await BusPushLog(bus).tell([push])
-    assert not bus.sent
-
-
-class Hiccups(MemoryBus):
-    """Does not take anything the first few times."""
-
-    def __init__(self, times: int) -> None:
-        super().__init__()
-        self.times = times
-
-    async def publish_many(self, messages: Iterable[Message]) -> None:
-        self.times -= 1
-        self.away = self.times >= 0
-        await super().publish_many(messages)
 
 
 def hook_headers(body: bytes, number: str | None = None) -> dict[str, str]:

@@ -86,9 +86,16 @@ async def test_a_client_that_was_not_used_yet_is_not_away(
 ) -> None:
     """Nobody has looked for the server: the first call does, however late it comes."""
     monkeypatch.setattr(mongo, "PATIENCE_SECONDS", 0.0)
+    told: list[Any] = []
+    original = mongo.Presence.description_changed
+
+    def noted(presence: mongo.Presence, event: Any) -> None:
+        original(presence, event)
+        told.append(event)
+
+    monkeypatch.setattr(mongo.Presence, "description_changed", noted)
     client = mongo.connect(mongodb)
-    # The driver tells what it knows of its servers about a second later.
-    await asyncio.sleep(2)
+    await until(lambda: told, what="the driver's first word on its servers")
     assert client.away_seconds == 0
     await ping(client)
     client.close()

@@ -1,0 +1,48 @@
+"""What becomes of a push while something that its way needs is away."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from services.gateway.webhooks.events import BusPushLog
+from services.gateway.webhooks.handlers import receive
+from services.gateway.webhooks.payloads import pushes
+from services.gateway.webhooks.store import MongoDeliveries
+from shared.contracts.errors import Unavailable
+from shared.kit import mongo
+from shared.kit.bus import MemoryBus, Message
+from tests.gateway.test_webhooks import SECRETS, Log, delivery, gitea
+
+
+async def test_a_push_does_not_need_the_documents() -> None:
+    """A store that is away cannot say whether it is new; a host may send it once."""
+    client = mongo.connect("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200")
+    log, deliveries = Log(), MongoDeliveries(client["gateway"]["deliveries"])
+    assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
+    assert len(log.told) == 1
+    client.close()
+
+
+async def test_a_log_that_hiccups_is_asked_again() -> None:
+    """Some hosts deliver once: a moment's trouble must not lose a push."""
+    (push,) = pushes("gitea", gitea(), "1")
+    bus = Hiccups(2)
+    await BusPushLog(bus).tell([push])
+    assert [topic for topic, _, _ in bus.sent] == ["git-push"]
+    bus = Hiccups(3)
+    with pytest.raises(Unavailable):
+        await BusPushLog(bus).tell([push])
+    assert not bus.sent
+
+
+class Hiccups(MemoryBus):
+    """Does not take anything the first few times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def publish_many(self, messages: Iterable[Message]) -> None:
+        self.times -= 1
+        self.away = self.times >= 0
+        await super().publish_many(messages)
