@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.catalog.descriptor import documents, envelope, kinds
+from services.catalog.descriptor import envelope, kinds
 from services.catalog.ingest import placeholders
 from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.yaml_text import load_documents
 
 LIMIT = 10 * 1024 * 1024
 #: What stands for a file that is elsewhere.
@@ -50,7 +51,7 @@ def _check_file(file: Path) -> Iterator[Finding]:
         if file.stat().st_size > LIMIT:
             yield Finding(file, None, f"over the limit of {LIMIT} bytes")
             return
-        found = documents.documents(file.read_bytes())
+        found = load_documents(file.read_bytes())
     except OSError as error:
         yield Finding(file, None, f"cannot be read: {error.strerror}")
         return

@@ -22,6 +22,7 @@ from shared.contracts.errors import (
     Invalid,
     NotFound,
 )
+from shared.guards.yaml_text import load_documents
 from shared.kit.config import Integration, Integrations
 from shared.kit.git import RepositoryMirrors
 from shared.kit.urls import UrlReader
@@ -240,6 +241,27 @@ async def test_a_descriptor_names_its_template(bench: Bench) -> None:
         "backstage.io/source-template": "template:default/t"
     }
     assert made["spec"] == component("new")["spec"]
+
+
+async def test_a_written_descriptor_is_valid_in_the_catalog(bench: Bench) -> None:
+    """Cost centres, commits and dates stay texts, in the catalog and in old readers."""
+    entity = component("written")
+    labels = {
+        "acme.example/cost-centre": "0071",
+        "acme.example/commit": "4417e12",
+        "acme.example/mode": "0o644",
+        "acme.example/opened": "2023-02-30",
+        "acme.example/at": "7:45",
+        "acme.example/answer": "no",
+        "acme.example/x": "=",
+    }
+    entity["metadata"]["annotations"] = labels
+    await bench.run("catalog:write", entity=entity)
+    written = (bench.workspace.root / "catalog-info.yaml").read_bytes()
+    [read] = load_documents(written)
+    envelope = read["metadata"]["annotations"]
+    assert {key: envelope[key] for key in labels} == labels
+    assert yaml.safe_load(written) == read
 
 
 async def test_entities_are_fetched(bench: Bench) -> None:

@@ -4,13 +4,13 @@ import asyncio
 import re
 from typing import Any
 
-from services.catalog.descriptor.documents import documents
 from services.catalog.descriptor.envelope import identify
 from services.catalog.handlers.catalog import Catalog
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import checked
 from services.catalog.model import LocationRef
 from shared.contracts.errors import CallboardError
+from shared.guards.yaml_text import load_documents
 
 FILENAME = "catalog-info.yaml"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
@@ -53,7 +53,7 @@ async def analyse(
                 "isRegistered": registered,
                 "entity": entity,
             }
-            for entity in await asyncio.to_thread(documents, fetched.body)
+            for entity in await asyncio.to_thread(load_documents, fetched.body)
         ]
     return {
         "existingEntityFiles": found,

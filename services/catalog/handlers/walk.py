@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
-from services.catalog.descriptor.documents import documents
 from services.catalog.handlers.known import Known
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
@@ -26,6 +25,7 @@ from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, FileState, LocationRef, Place, Root
 from services.catalog.ports import Fetched, Reading
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
+from shared.guards.yaml_text import load_documents
 
 AT_ONCE = 4
 TARGET_LIMIT = 20_000
@@ -223,7 +223,7 @@ class Walk:
 
     async def _parsed(self, target: Target, fetched: Fetched) -> list[Any]:
         try:
-            return await self._compute(documents, fetched.body)
+            return await self._compute(load_documents, fetched.body)
         except Invalid as error:
             raise Invalid(f"{target.location}: {error.message}") from error
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from services.catalog.descriptor.documents import documents
 from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.yaml_text import load_documents
 
 Placeholder = tuple[str, str]
 
@@ -30,7 +30,7 @@ def _as_json(body: bytes) -> Any:
 
 
 def _as_yaml(body: bytes) -> Any:
-    found = documents(body)
+    found = load_documents(body)
     if len(found) != 1:
         raise Invalid(f"the file has {len(found)} YAML documents, exactly 1 is needed")
     return found[0]

@@ -11,10 +11,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.catalog.descriptor.documents import SIZE_LIMIT
 from services.catalog.model import LocationRef
 from services.catalog.ports import Fetched
 from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge
+from shared.guards.yaml_text import DESCRIPTOR
 
 
 class FileReader:
@@ -54,12 +54,12 @@ class FileReader:
                 current = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
                 if etag == current:
                     return Fetched(b"", "", etag, unchanged=True)
-                body = file.read(SIZE_LIMIT + 1)
+                body = file.read(DESCRIPTOR.size + 1)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"There is no file {target}") from error
         except OSError as error:
             raise Invalid(f"{target} cannot be read: {error.strerror}") from error
-        if len(body) > SIZE_LIMIT:
-            raise TooLarge(f"{target}: over the limit of {SIZE_LIMIT} bytes")
+        if len(body) > DESCRIPTOR.size:
+            raise TooLarge(f"{target}: over the limit of {DESCRIPTOR.size} bytes")
         digest = hashlib.blake2b(body, digest_size=16).hexdigest()
         return Fetched(body, digest, current)

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import yaml
-
 from services.scaffolder.action import Action, ActionContext, members, step, text
+from shared.guards.yaml_text import dump_yaml
 
 _SOURCE_TEMPLATE = "backstage.io/source-template"
 
@@ -27,8 +26,7 @@ def _descriptor(context: ActionContext) -> bytes:
             _SOURCE_TEMPLATE: ref,
         }
         entity["metadata"] = metadata
-    text_ = yaml.safe_dump(entity, sort_keys=False, allow_unicode=True, width=1000)
-    return text_.encode()
+    return dump_yaml(entity, width=1000, label="entity").encode()
 
 
 ACTION = Action(

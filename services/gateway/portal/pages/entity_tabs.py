@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
-import yaml
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -28,6 +26,7 @@ from services.gateway.portal.pages.entity import (
     ref_from,
 )
 from services.gateway.portal.visit import Visiting, together, with_query
+from shared.guards.yaml_text import dump_yaml
 
 ACTIVITY_PAGE = 20
 LISTS = (
@@ -167,7 +166,7 @@ async def raw(namespace: str, kind: str, name: str, visit: Visiting) -> Response
         entity,
         "raw",
         **head,
-        text=await asyncio.to_thread(_yaml, entity),
+        text=await asyncio.to_thread(dump_yaml, entity),
         provenance=[
             (label, annotation(entity, key))
             for key, label in PROVENANCE
@@ -175,24 +174,3 @@ async def raw(namespace: str, kind: str, name: str, visit: Visiting) -> Response
         ],
         json_href=api_path(ref),
     )
-
-
-def _yaml(entity: Any) -> str:
-    return yaml.dump(
-        entity, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
-    )
-
-
-class _Dumper(yaml.CSafeDumper):
-    """Writes texts of several lines as blocks, as people do."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
-
-
-def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.Node:
-    style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)

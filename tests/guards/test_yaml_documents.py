@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from services.catalog.descriptor.documents import SIZE_LIMIT, documents
 from shared.contracts.errors import Invalid, TooLarge
+from shared.guards.yaml_text import DESCRIPTOR, load_documents
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from shared.contracts.errors import Invalid, TooLarge
 )
 def test_a_scalar_means_what_yaml_1_2_says(text: str, value: object) -> None:
     """Words, numbers and times have the values of YAML 1.2's core schema."""
-    assert documents(f"key: {text}".encode()) == [{"key": value}]
+    assert load_documents(f"key: {text}".encode()) == [{"key": value}]
 
 
 def test_the_old_rules_hold_where_a_file_asks_for_them() -> None:
@@ -50,7 +50,7 @@ def test_the_old_rules_hold_where_a_file_asks_for_them() -> None:
         b"  o: 0123\n  t: 12:30:45\n  u: 1_000\n  b: 0b11\n"
         b"...\n---\nw: on\n"
     )
-    old, new = documents(text)
+    old, new = load_documents(text)
     assert old["all"] == {"x": 1, "w": True, "o": 83, "t": 45045, "u": 1000, "b": 3}
     assert new == {"w": "on"}
 
@@ -73,7 +73,7 @@ def test_the_old_rules_hold_where_a_file_asks_for_them() -> None:
 )
 def test_documents_and_keys(text: str, found: object) -> None:
     """Empty documents are skipped, marks, BOM and line ends do not matter."""
-    assert documents(text.encode()) == found
+    assert load_documents(text.encode()) == found
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_what_breaks_the_dialect_is_told_with_its_place(
 ) -> None:
     """Errors name the rule, and where there is one, line and column."""
     with pytest.raises(Invalid) as told:
-        documents(text)
+        load_documents(text)
     assert all(word in told.value.message for word in words), told.value.message
 
 
 def test_a_hundred_uses_of_an_anchor_are_fine() -> None:
     """The limit on aliases leaves honest files alone."""
-    [found] = documents(b"a: &x [1]\nb: [" + b"*x, " * 100 + b"]")
+    [found] = load_documents(b"a: &x [1]\nb: [" + b"*x, " * 100 + b"]")
     assert found["b"] == [[1]] * 100
 
 
@@ -117,7 +117,7 @@ def test_a_bomb_of_aliases_costs_nothing() -> None:
         lines.append(f"a{level}: &a{level} [{refs}]")
     start = time.perf_counter()
     with pytest.raises(Invalid, match="too many aliases"):
-        documents("\n".join(lines).encode())
+        load_documents("\n".join(lines).encode())
     assert time.perf_counter() - start < 10
 
 
@@ -126,10 +126,10 @@ def test_wide_anchors_cannot_make_a_small_file_huge() -> None:
     wide = ", ".join(["x"] * 3000)
     text = f"a: &a [{wide}]\nb: [" + ", ".join(["*a"] * 90) + "]"
     with pytest.raises(Invalid, match="too many aliases"):
-        documents(text.encode())
+        load_documents(text.encode())
 
 
 def test_a_file_over_the_limit_is_not_parsed() -> None:
     """10 MB are the most; the message names the limit."""
-    with pytest.raises(TooLarge, match=str(SIZE_LIMIT)):
-        documents(b" " * (SIZE_LIMIT + 1))
+    with pytest.raises(TooLarge, match=str(DESCRIPTOR.size)):
+        load_documents(b" " * (DESCRIPTOR.size + 1))

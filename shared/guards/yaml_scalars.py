@@ -79,16 +79,22 @@ def _whole_old(text: str) -> int | float | None:
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-")
     if ":" in digits:
-        value = 0
-        for part in digits.split(":"):
-            value = value * 60 + int(part)
-        return sign * value
+        return _base_sixty(sign, digits)
     for prefix, radix in (("0b", 2), ("0x", 16), ("0", 8)):
         rest = digits.removeprefix(prefix)
         if digits.startswith(prefix) and rest:
             found = _whole(rest, radix)
             return None if found is None else sign * found
     return _whole(text, 10)
+
+
+def _base_sixty(sign: int, digits: str) -> int | float | None:
+    if len(digits) > 64:
+        return None
+    value = 0
+    for part in digits.split(":"):
+        value = value * 60 + int(part)
+    return sign * value if value < _LONGEST else float(sign * value)
 
 
 def _number(text: str) -> int | float | None:
@@ -120,7 +126,7 @@ def _real(text: str) -> Scalar:
     return value
 
 
-def _binary(text: str) -> Scalar:
+def read_binary(text: str) -> Scalar:
     """Bytes as Node's Buffer serialises them: that is what Backstage answers."""
     try:
         data = base64.b64decode(text, validate=False)
@@ -130,11 +136,26 @@ def _binary(text: str) -> Scalar:
 
 
 _PREFIX = "tag:yaml.org,2002:"
+#: Tags that change nothing in JSON: what they stand before is read as it is written.
+CORE_KINDS = frozenset(
+    f"{_PREFIX}{kind}"
+    for kind in (
+        "str",
+        "map",
+        "seq",
+        "set",
+        "omap",
+        "pairs",
+        "timestamp",
+        "value",
+        "merge",
+    )
+) | {"!"}
 TAGGED: dict[str, Resolver] = {
     f"{_PREFIX}str": _text,
     f"{_PREFIX}int": _strictly(int, resolve),
     f"{_PREFIX}bool": _strictly(bool, resolve),
     f"{_PREFIX}null": lambda _: None,
     f"{_PREFIX}float": _real,
-    f"{_PREFIX}binary": _binary,
+    f"{_PREFIX}binary": read_binary,
 }

@@ -1,8 +1,8 @@
-"""YAML text to plain JSON values, safely: the dialect of catalog descriptors.
+"""Composes plain JSON values from libyaml's events, within limits.
 
-YAML 1.2 core on libyaml's event stream, with a composer of our own: it does not
-recurse, so depth is a number and not a crash; it counts what aliases expand to; and
-`<<` is a key like any other. Built for files of thousands of documents.
+It does not recurse, so depth is a number and not a crash; it counts what aliases expand
+to; and in YAML 1.2 `<<` is a key like any other. Built for files of thousands of
+documents.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,18 +21,38 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from services.catalog.descriptor.scalars import TAGGED, Scalar, resolve, resolve_old
-from shared.contracts.errors import Invalid, TooLarge
+from shared.contracts.errors import Invalid
+from shared.guards.yaml_scalars import (
+    CORE_KINDS,
+    TAGGED,
+    Resolver,
+    read_binary,
+    resolve,
+    resolve_old,
+)
 
-SIZE_LIMIT = 10 * 1024 * 1024
-DEPTH_LIMIT = 100
-#: How often one anchor may be used, weighed by the aliases inside of it: the rule (and
-#: the number) of the `yaml` package that Backstage reads descriptors with.
-ALIAS_LIMIT = 100
-#: How many nodes all aliases of a file may stand for.
-EXPANSION_LIMIT = 100_000
+#: Takes a tag and the value that it stands before; ValueError says what is wrong.
+TagReader = Callable[[str, Any], Any]
 _NO_KEY: Any = object()
 _MERGE = "<<"
+#: So many characters of a text that is repeated by aliases weigh as one element more.
+_TEXT_WEIGHT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class YamlLimits:
+    """How large a text may be, and what it holds.
+
+    `aliases`: how often one anchor may be used, weighed by the aliases inside of it:
+    the rule (and number) of the `yaml` package that Backstage reads descriptors with.
+    `expansion`: how many elements all aliases of a text may stand for.
+    """
+
+    size: int = 10 * 1024 * 1024
+    depth: int = 100
+    nodes: int = 1_000_000
+    aliases: int = 100
+    expansion: int = 100_000
 
 
 @dataclass(slots=True)
@@ -49,36 +69,15 @@ class _Frame:
 
     value: Any
     anchor: str | None
+    tag: str | None = None
     key: Any = _NO_KEY
     size: int = 1
     nested: int = 1
     merges: list[Any] = field(default_factory=list)
 
 
-def documents(body: bytes) -> list[Any]:
-    """The documents in `body` that hold something, in order.
-
-    Raises:
-        Invalid: with line and column, if any part of it breaks the dialect.
-        TooLarge: if it is over `SIZE_LIMIT` bytes.
-    """
-    if len(body) > SIZE_LIMIT:
-        raise TooLarge(f"descriptor: {len(body)} bytes, at most {SIZE_LIMIT}")
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Invalid(f"YAML error: byte {error.start} is not UTF-8") from error
-    composer = _Composer()
-    try:
-        found = list(composer.documents(text))
-    except yaml.MarkedYAMLError as error:
-        raise _invalid(error.problem or "syntax error", error.problem_mark) from error
-    except yaml.reader.ReaderError as error:
-        raise Invalid(f"YAML error: {error.reason} {_place(text, error)}") from error
-    return [document for document in found if document is not None]
-
-
-def _invalid(problem: str, mark: Any) -> Invalid:
+def syntax_error(problem: str, mark: Any) -> Invalid:
+    """What is wrong, with line and column where they are known."""
     if mark is None:
         return Invalid(f"YAML error: {problem}")
     return Invalid(
@@ -86,25 +85,38 @@ def _invalid(problem: str, mark: Any) -> Invalid:
     )
 
 
-def _place(text: str, error: yaml.reader.ReaderError) -> str:
-    """Where the unreadable character stands; libyaml counts in bytes."""
-    before = text.encode()[: error.position].decode(errors="ignore")
-    column = len(before) - (before.rfind("\n") + 1)
-    return f"at line {before.count(chr(10)) + 1}, column {column + 1}"
+class Composer:
+    """Composes one stream of events; counts belong to the whole text.
 
+    `old`: plain scalars and `<<` mean what YAML 1.1 says. `read_tag` makes a value of
+    each one that has a tag of its own; without it such tags are passed over.
+    """
 
-class _Composer:
-    """Composes one stream of events; counts belong to the whole file."""
-
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        limits: YamlLimits,
+        *,
+        old: bool = False,
+        read_tag: TagReader | None = None,
+    ) -> None:
+        self._limits = limits
+        self._default: Resolver = resolve_old if old else resolve
+        self._read_tag = read_tag
         self._stack: list[_Frame] = []
         self._anchors: dict[str, _Anchor] = {}
         self._open: set[str] = set()
         self._expanded = 0
-        self._resolve: Callable[[str], Scalar] = resolve
+        self._nodes_left = limits.nodes
+        self._resolve: Resolver = self._default
         self._document: Any = None
 
     def documents(self, text: str) -> Iterator[Any]:
+        """Each document in order, empty ones as None.
+
+        Raises:
+            Invalid: with line and column, if a limit or a rule is broken.
+            yaml.YAMLError: if the syntax is broken.
+        """
         steps: dict[type, Callable[[Any], None]] = {
             ScalarEvent: self._scalar,
             AliasEvent: self._alias,
@@ -124,7 +136,7 @@ class _Composer:
     def _begin_document(self, event: Any) -> None:
         self._document = None
         self._anchors.clear()
-        self._resolve = resolve_old if event.version == (1, 1) else resolve
+        self._resolve = resolve_old if event.version == (1, 1) else self._default
 
     def _scalar(self, event: Any) -> None:
         if event.tag is None:
@@ -132,24 +144,35 @@ class _Composer:
         elif event.tag == "!":
             value = event.value
         else:
-            try:
-                value = TAGGED.get(event.tag, str)(event.value)
-            except ValueError as error:
-                raise _invalid(str(error), event.start_mark) from error
+            value = self._tagged(event.tag, event.value, event.start_mark)
+        size = 1 + len(event.value) // _TEXT_WEIGHT
         if event.anchor is not None:
-            self._anchors[event.anchor] = _Anchor(value, 1, 1)
-        self._take(value, 1, event)
+            self._anchors[event.anchor] = _Anchor(value, size, 1)
+        self._take(value, size, event)
+
+    def _tagged(self, tag: str, value: Any, mark: Any) -> Any:
+        try:
+            known = TAGGED.get(tag) if isinstance(value, str) else None
+            if known is not None:
+                if known is read_binary:
+                    self._pay_nodes(len(value) * 3 // 4, mark)
+                return known(value)
+            if self._read_tag is not None and tag not in CORE_KINDS:
+                return self._read_tag(tag, value)
+        except ValueError as error:
+            raise syntax_error(str(error), mark) from error
+        return value
 
     def _alias(self, event: Any) -> None:
         anchor = self._anchors.get(event.anchor)
         if anchor is None:
             why = "inside of itself" if event.anchor in self._open else "not defined"
-            raise _invalid(f"alias *{event.anchor} is {why}", event.start_mark)
+            raise syntax_error(f"alias *{event.anchor} is {why}", event.start_mark)
         anchor.uses += 1
         weight = anchor.uses * anchor.nested
         self._expanded += anchor.size
-        if weight > ALIAS_LIMIT or self._expanded > EXPANSION_LIMIT:
-            raise _invalid(
+        if weight > self._limits.aliases or self._expanded > self._limits.expansion:
+            raise syntax_error(
                 "too many aliases (a resource exhaustion attack?)", event.start_mark
             )
         if self._stack:
@@ -163,18 +186,21 @@ class _Composer:
         self._begin([], event)
 
     def _begin(self, value: Any, event: Any) -> None:
-        if len(self._stack) >= DEPTH_LIMIT:
-            raise _invalid(f"nested deeper than {DEPTH_LIMIT}", event.start_mark)
+        depth = self._limits.depth
+        if len(self._stack) >= depth:
+            raise syntax_error(f"nested deeper than {depth}", event.start_mark)
         if event.anchor is not None:
             self._anchors.pop(event.anchor, None)
             self._open.add(event.anchor)
-        self._stack.append(_Frame(value, event.anchor))
+        self._stack.append(_Frame(value, event.anchor, event.tag))
 
     def _end(self, event: Any) -> None:
         frame = self._stack.pop()
         for merged in frame.merges:
             for key, value in merged.items():
                 frame.value.setdefault(key, value)
+        if frame.tag is not None:
+            frame.value = self._tagged(frame.tag, frame.value, event.start_mark)
         if frame.anchor is not None:
             self._open.discard(frame.anchor)
             self._anchors[frame.anchor] = _Anchor(frame.value, frame.size, frame.nested)
@@ -182,8 +208,16 @@ class _Composer:
             self._stack[-1].nested = max(self._stack[-1].nested, frame.nested)
         self._take(frame.value, frame.size, event)
 
+    def _pay_nodes(self, count: int, mark: Any) -> None:
+        self._nodes_left -= count
+        if self._nodes_left < 0:
+            raise syntax_error(f"more than {self._limits.nodes} elements", mark)
+
     def _take(self, value: Any, size: int, event: Any) -> None:
         """Hand a finished value to what it stands in."""
+        self._nodes_left -= 1
+        if self._nodes_left < 0:
+            self._pay_nodes(0, event.start_mark)
         if not self._stack:
             self._document = value
             return
@@ -204,13 +238,14 @@ class _Composer:
         if value.__class__ is not str:
             value = _key_text(value, event)
         if value in frame.value:
-            raise _invalid(f"map keys must be unique: {value!r}", event.start_mark)
-        return _MERGE if value == _MERGE else value
+            raise syntax_error(f"map keys must be unique: {value!r}", event.start_mark)
+        is_plain = event.__class__ is ScalarEvent and event.implicit[0]
+        return _MERGE if value == _MERGE and is_plain else value
 
     def _mergeable(self, value: Any, event: Any) -> list[Any]:
         found = value if isinstance(value, list) else [value]
         if not all(isinstance(item, dict) for item in found):
-            raise _invalid("<< needs a mapping or a list of them", event.start_mark)
+            raise syntax_error("<< needs a mapping or a list of them", event.start_mark)
         return found
 
 
@@ -222,4 +257,4 @@ def _key_text(value: Any, event: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise _invalid("a key must be a scalar", event.start_mark)
+    raise syntax_error("a key must be a scalar", event.start_mark)

@@ -1,0 +1,71 @@
+"""A budget: how much work one piece of foreign input may cause.
+
+A walk pays as it goes, so that work stops at the limit and not after it.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from shared.contracts.errors import Invalid
+
+#: How many payments pass between two looks at the clock.
+_CLOCK_EVERY = 256
+
+
+class BudgetExceeded(Invalid):
+    """The input asks for more work than it is allowed; nothing is wrong otherwise."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left of each allowance; None is unlimited.
+
+    `label` names the input in errors, for people.
+    """
+
+    label: str
+    seconds: float | None = None
+    nodes: int | None = None
+    bytes: int | None = None
+    depth: int | None = None
+    _end: float | None = field(default=None, init=False)
+    _payments: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None:
+            self._end = time.monotonic() + self.seconds
+
+    def pay_nodes(self, count: int = 1) -> None:
+        """Take `count` steps from the budget.
+
+        Raises:
+            BudgetExceeded: if there are not as many left, or the time is over.
+        """
+        if self.nodes is not None:
+            self.nodes -= count
+            if self.nodes < 0:
+                raise BudgetExceeded(f"{self.label}: too many elements")
+        self._payments += 1
+        if self._payments % _CLOCK_EVERY == 0:
+            self.check_time()
+
+    def pay_bytes(self, count: int) -> None:
+        """Take `count` bytes of input or output from the budget.
+
+        Raises:
+            BudgetExceeded: if there are not as many left.
+        """
+        if self.bytes is not None:
+            self.bytes -= count
+            if self.bytes < 0:
+                raise BudgetExceeded(f"{self.label}: too large")
+
+    def check_depth(self, depth: int) -> None:
+        """Raise BudgetExceeded if `depth` is over the limit."""
+        if self.depth is not None and depth > self.depth:
+            raise BudgetExceeded(f"{self.label}: nested deeper than {self.depth}")
+
+    def check_time(self) -> None:
+        """Raise BudgetExceeded if the time is over."""
+        if self._end is not None and time.monotonic() > self._end:
+            raise BudgetExceeded(f"{self.label}: takes longer than {self.seconds:g} s")

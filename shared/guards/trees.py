@@ -1,0 +1,70 @@
+"""Bounds on JSON-like values: how deep, how many, how much text.
+
+Counts what a value is as JSON: an object that two places share counts twice.
+"""
+
+from typing import Any
+
+from shared.contracts.errors import Invalid
+
+NODES = 200_000
+DEPTH = 100
+
+
+def check_tree(
+    value: Any,
+    *,
+    label: str,
+    nodes: int = NODES,
+    depth: int = DEPTH,
+    text: int | None = None,
+) -> None:
+    """Refuse a value that is too deep or too large to be walked.
+
+    Args:
+        value: Made of dict, list and scalars; may share or contain itself.
+        label: Names the value in errors, for people.
+        nodes: How many values it may consist of.
+        depth: How many levels of lists and objects it may have.
+        text: How many characters its texts and keys may have together.
+
+    Raises:
+        Invalid: naming the limit.
+    """
+    level = [value]
+    nodes_left, text_left, levels = nodes, text, 0
+    while level:
+        nodes_left -= len(level)
+        if nodes_left < 0:
+            raise Invalid(f"{label}: more than {nodes} elements")
+        if text_left is not None:
+            text_left -= _text_size(level)
+            if text_left < 0:
+                raise Invalid(f"{label}: more than {text} characters of text")
+        level = _children(level, nodes_left)
+        levels += bool(level)
+        if levels > depth:
+            raise Invalid(f"{label}: nested deeper than {depth}")
+
+
+def _children(level: list[Any], most: int) -> list[Any]:
+    """What the lists and objects of a level hold; stops soon after `most`."""
+    children: list[Any] = []
+    for item in level:
+        if isinstance(item, dict):
+            children.extend(item.values())
+        elif isinstance(item, list | tuple):
+            children.extend(item)
+        if len(children) > most:
+            break
+    return children
+
+
+def _text_size(level: list[Any]) -> int:
+    size = 0
+    for item in level:
+        if isinstance(item, str):
+            size += len(item)
+        elif isinstance(item, dict):
+            size += sum(len(key) for key in item if isinstance(key, str))
+    return size

@@ -1,0 +1,89 @@
+"""Writes plain values as YAML that every reader understands alike.
+
+A text that a reader of YAML 1.1 or of 1.2 would take for a number, a date, a truth
+value or nothing is quoted. Nothing is written as an alias.
+"""
+
+import math
+import re
+from typing import Any
+
+import yaml
+
+from shared.contracts.errors import Invalid
+from shared.guards.trees import DEPTH, NODES, check_tree
+from shared.guards.yaml_scalars import resolve, resolve_old
+
+#: What begins like a number and has no other signs than numbers and times of the many
+#: dialects: `0o17`, `-0x1f`, `1e3`, `1_000`, `1:30`, `5319e7`.
+_NUMERIC = re.compile(r"[-+]?\.?[0-9][0-9a-fA-FoOxX_.:+-]*")
+_TEXT_TAG = "tag:yaml.org,2002:str"
+#: libyaml writes these as they are, and reads them as line ends or not at all.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def dump_yaml(
+    value: Any, *, width: int = 100, blocks: bool = True, label: str = "YAML"
+) -> str:
+    """`value` as one YAML document, keys in their own order.
+
+    Args:
+        value: Made of dict, list and JSON's scalars.
+        width: Where long plain texts may be folded.
+        blocks: Whether texts of several lines are written as blocks (`|`).
+        label: Names the value in errors, for people.
+
+    Raises:
+        Invalid: if the value is too deep or too large, or holds what JSON cannot say.
+    """
+    check_tree(value, label=label, nodes=NODES, depth=DEPTH)
+    dumper = _BlockDumper if blocks else _Dumper
+    try:
+        text = yaml.dump(
+            value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=width
+        )
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise Invalid(f"{label}: cannot be written as YAML: {error}") from error
+    return str(text)
+
+
+def _is_ambiguous(text: str) -> bool:
+    return (
+        resolve(text) is not text
+        or resolve_old(text) is not text
+        or _NUMERIC.fullmatch(text) is not None
+    )
+
+
+class _Dumper(yaml.CSafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+class _BlockDumper(_Dumper):
+    """Writes texts of several lines as blocks, as people do."""
+
+
+def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.Node:
+    style = "'" if _is_ambiguous(text) else None
+    if _UNSAFE.search(text):
+        style = '"'
+    return dumper.represent_scalar(_TEXT_TAG, text, style=style)
+
+
+def _represent_block(dumper: yaml.CSafeDumper, text: str) -> yaml.Node:
+    if "\n" in text and not _UNSAFE.search(text):
+        return dumper.represent_scalar(_TEXT_TAG, text, style="|")
+    return _represent_text(dumper, text)
+
+
+def _represent_float(dumper: yaml.CSafeDumper, number: float) -> yaml.Node:
+    if not math.isfinite(number):
+        return dumper.represent_none(None)
+    return dumper.represent_float(number)
+
+
+for _kind in (_Dumper, _BlockDumper):
+    _kind.add_representer(float, _represent_float)
+_Dumper.add_representer(str, _represent_text)
+_BlockDumper.add_representer(str, _represent_block)

@@ -1,0 +1,111 @@
+"""Bounds on JSON texts and on values made of JSON."""
+
+import contextlib
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.errors import CallboardError, Invalid, TooLarge
+from shared.guards.budgets import Budget, BudgetExceeded
+from shared.guards.json_text import JsonLimits, load_json
+from shared.guards.trees import check_tree
+
+LIMITS = JsonLimits(size=1000, depth=5, nodes=50)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b'{"a":[1,2.5,null,true]}', {"a": [1, 2.5, None, True]}),
+        ('{"a":1,"a":2}', {"a": 2}),
+        (b"[[[[[1]]]]]", [[[[[1]]]]]),
+        (b'"[[[[[[[["', "[[[[[[[["),
+        (b"1" * 30, float("1" * 30)),
+    ],
+)
+def test_json_is_read(text: bytes | str, value: object) -> None:
+    """As JavaScript reads it: the last of equal keys, large numbers as floats."""
+    assert load_json(text, label="x", limits=LIMITS) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"[[[[[[1]]]]]]", "body: nested deeper than 5"),
+        (b"[" * 900, "body: not JSON"),
+        (b"[" + b"1," * 60 + b"1]", "body: more than 50 elements"),
+        (b"NaN", "body: not JSON"),
+        (b"[Infinity]", "body: not JSON"),
+        (b'"\\ud800"', "body: not JSON"),
+        (b"\xff", "body: not JSON"),
+        ("\ud800", "body: not JSON"),
+        (b"", "body: not JSON"),
+    ],
+)
+def test_what_is_no_json_is_refused(text: bytes | str, words: str) -> None:
+    """The error names the text and the rule."""
+    with pytest.raises(Invalid, match=words):
+        load_json(text, label="body", limits=LIMITS)
+
+
+def test_a_large_text_is_not_read() -> None:
+    """Its size is known before its content."""
+    with pytest.raises(TooLarge, match="body: 1001 bytes, at most 1000"):
+        load_json(b" " * 1001, label="body", limits=LIMITS)
+
+
+def test_a_bomb_of_brackets_costs_little() -> None:
+    """Half a million levels, and as many elements."""
+    for text in (b"[" * 500_000, b'{"a":' * 200_000, b"[" + b"[]," * 300_000 + b"0]"):
+        start = time.perf_counter()
+        with pytest.raises(Invalid):
+            load_json(text, label="body")
+        assert time.perf_counter() - start < 10
+
+
+@given(st.text() | st.binary())
+def test_any_text_is_a_value_or_an_error(text: str | bytes) -> None:
+    """No other exception leaves the reader."""
+    with contextlib.suppress(CallboardError):
+        load_json(text, label="x", limits=LIMITS)
+
+
+def test_a_tree_is_measured_as_json() -> None:
+    """What is shared counts as often as it is written; loops end."""
+    shared: list[object] = ["x"]
+    for _ in range(40):
+        shared = [shared, shared]
+    with pytest.raises(Invalid, match="t: more than 1000 elements"):
+        check_tree(shared, label="t", nodes=1000)
+    loop: dict[str, object] = {}
+    loop["a"] = loop
+    with pytest.raises(Invalid, match="t: nested deeper than 10"):
+        check_tree(loop, label="t", depth=10)
+    with pytest.raises(Invalid, match="t: more than 5 characters"):
+        check_tree({"abc": ["def"]}, label="t", text=5)
+    check_tree({"abc": ["de"]}, label="t", text=5, nodes=3, depth=2)
+
+
+def pay_often(budget: Budget) -> None:
+    for _ in range(1000):
+        budget.pay_nodes()
+
+
+def test_a_budget_stops_where_it_is_spent() -> None:
+    """Each allowance names the input that asked for too much."""
+    with pytest.raises(BudgetExceeded, match="page: too many elements"):
+        Budget("page", nodes=2).pay_nodes(3)
+    with pytest.raises(BudgetExceeded, match="page: too large"):
+        Budget("page", bytes=2).pay_bytes(3)
+    with pytest.raises(BudgetExceeded, match="page: nested deeper than 2"):
+        Budget("page", depth=2).check_depth(3)
+    late = Budget("page", seconds=0)
+    with pytest.raises(BudgetExceeded, match="page: takes longer than 0 s"):
+        pay_often(late)
+    unlimited = Budget("page")
+    unlimited.pay_nodes(10**9)
+    unlimited.pay_bytes(10**9)
+    unlimited.check_depth(10**9)
+    unlimited.check_time()

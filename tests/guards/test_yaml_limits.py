@@ -1,0 +1,122 @@
+"""Bombs of YAML: refused within their limits, before they are large."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from shared.contracts.errors import CallboardError, Invalid, TooLarge
+from shared.guards.yaml_text import FIELD, YamlLimits, load_documents, load_yaml
+
+KB = 1024
+
+
+def _levels(count: int, width: int, merge: bool = False) -> str:
+    lines = ["l0: &l0 {k: [x, x]}"]
+    for level in range(1, count):
+        names = ",".join([f"*l{level - 1}"] * width)
+        body = f"{{<<: [{names}], k{level}: 1}}" if merge else f"{{k: [{names}]}}"
+        lines.append(f"l{level}: &l{level} {body}")
+    return "\n".join(lines)
+
+
+BOMBS: dict[str, Callable[[], str]] = {
+    "aliases": lambda: _levels(30, 9),
+    "merges": lambda: _levels(12, 50, merge=True),
+    "two by two": lambda: _levels(60, 2),
+    "a large text by its aliases": lambda: (
+        f"a: &a {'x' * 500 * KB}\nb: [{','.join(['*a'] * 90)}]"
+    ),
+    "depth of lists": lambda: "[" * 500_000,
+    "depth of mappings": lambda: "{a: " * 100_000,
+    "depth of blocks": lambda: "".join(f"{' ' * n}a:\n" for n in range(3000)),
+    "depth of keys": lambda: "? " * 20_000,
+    "elements": lambda: "[" + "a," * 1_200_000 + "]",
+    "bytes": lambda: "!!binary " + "A" * 8_000_000,
+}
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused(name: str, old: bool) -> None:
+    """In both versions of YAML, with an error that names the text."""
+    text = BOMBS[name]()
+    start = time.perf_counter()
+    with pytest.raises(Invalid, match=r"^report: YAML error: "):
+        load_yaml(text, label="report", old=old)
+    assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ":".join(["59"] * 500_000),
+        "9" * 3_000_000,
+        "0x" + "f" * 3_000_000,
+        "1e99999",
+        "0b" + "1" * 1_000_000,
+        "1:59:59:59:59:59:59:59:59:59:59:59:59",
+    ],
+)
+@pytest.mark.parametrize("old", [True, False])
+def test_numbers_cost_what_their_text_costs(text: str, old: bool) -> None:
+    """No number grows beyond what JSON can say, and none takes quadratic time."""
+    start = time.perf_counter()
+    value = load_yaml(text, label="number", old=old)
+    assert time.perf_counter() - start < 2
+    assert not isinstance(value, int) or abs(value) < 2**63
+
+
+def test_a_field_has_small_limits() -> None:
+    """What is typed into a form is a page of text at the most."""
+    with pytest.raises(TooLarge, match="answer: YAML of 20001 bytes, at most 20000"):
+        load_yaml("x" * 20_001, label="answer", limits=FIELD)
+    with pytest.raises(Invalid, match=r"answer: .*elements"):
+        load_yaml("[" + "a," * 2_001 + "]", label="answer", limits=FIELD)
+    with pytest.raises(Invalid, match="nested deeper than 20"):
+        load_yaml("[" * 21, label="answer", limits=FIELD)
+
+
+def test_one_document_is_one_value() -> None:
+    """Empty texts hold nothing; several documents are an error that counts them."""
+    assert load_yaml("", label="x") is None
+    assert load_yaml("---\n---\na: 1", label="x") == {"a": 1}
+    with pytest.raises(Invalid, match="settings: holds 2 YAML documents"):
+        load_yaml("a: 1\n---\nb: 1", label="settings")
+
+
+def test_dates_and_half_surrogates_are_texts_or_errors() -> None:
+    """Neither becomes a value that JSON cannot say."""
+    assert load_yaml("a: 2024-01-01", label="x", old=True) == {"a": "2024-01-01"}
+    with pytest.raises(CallboardError):
+        load_yaml("a: \ud800", label="x")
+    with pytest.raises(CallboardError):
+        load_yaml('a: "\\ud800"', label="x")
+
+
+def test_a_reader_of_tags_makes_values_of_them() -> None:
+    """Tags that are not YAML's own are the reader's business; it may refuse them."""
+
+    def read_tag(tag: str, value: object) -> object:
+        if tag != "!upper":
+            raise ValueError(f"the tag {tag} is not known here")
+        return [str(item).upper() for item in value]  # type: ignore[attr-defined]
+
+    text = "a: !upper [x, y]\nb: !!str 5\nc: !!map {d: 1}"
+    assert load_yaml(text, label="x", read_tag=read_tag) == {
+        "a": ["X", "Y"],
+        "b": "5",
+        "c": {"d": 1},
+    }
+    with pytest.raises(Invalid, match=r"x: .*!other is not known here at line 2"):
+        load_yaml("a: 1\nb: !other x", label="x", read_tag=read_tag)
+    with pytest.raises(Invalid, match=r"python/name:os\.system is not known"):
+        load_yaml("!!python/name:os.system x", label="x", read_tag=read_tag)
+
+
+def test_aliases_within_the_limits_are_read() -> None:
+    """A file that repeats a block a few times is an honest one."""
+    limits = YamlLimits(expansion=60)
+    text = "a: &a {x: 1}\nb: [" + "*a, " * 20 + "]"
+    [document] = load_documents(text, limits=limits)
+    assert document["b"] == [{"x": 1}] * 20
