@@ -101,15 +101,27 @@ class Catalog(_Section):
     default_location_conflict_strategy: Literal["reject", "refresh"] = "reject"
 
 
+class AzureCredential(_Section):
+    """A token for some organisations of Azure DevOps; without names: for the others."""
+
+    personal_access_token: SecretStr | None = None
+    organizations: list[str] = Field(default_factory=list)
+
+
 class Integration(_Section):
     """One Git host and how it is spoken to.
 
     `directory` (type `local` only) is a folder of bare repositories, `hook_template`
-    the Git template folder for new ones; `webhook_secret` signs its push webhooks.
+    the Git template folder for new ones; `webhook_secret` signs its push webhooks;
+    `ca_file` is the certificate of the authority that signed the host's own.
     """
 
     host: str
     token: SecretStr | None = None
+    password: SecretStr | None = None
+    app_password: SecretStr | None = None
+    credentials: list[AzureCredential] = Field(default_factory=list)
+    ca_file: Path | None = None
     api_base_url: str | None = None
     base_url: str | None = None
     directory: Path | None = None

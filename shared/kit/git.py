@@ -6,19 +6,19 @@ the number of files, and no host's REST quota. Repositories of an integration of
 """
 
 import asyncio
-import base64
 import io
 import re
 import tarfile
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge
 from shared.kit.config import Integration, Integrations
-from shared.kit.gitcommand import FILE_LIMIT, run_git
+from shared.kit.gitaccess import access_environment
+from shared.kit.gitcommand import FILE_LIMIT, OUTPUT_LIMIT, run_git
 from shared.kit.gitmirror import update
 from shared.kit.giturls import GitTarget, parse_url
 
@@ -72,7 +72,7 @@ class RepositoryMirrors:
         mirror = self._mirror(target)
         if target.kind != "local":
             coalesced = self._fetches.setdefault(mirror, _Coalesced())
-            extra = self._credentials(target)
+            extra = self._access(target)
             await coalesced.run(lambda: update(mirror, target.clone_url, extra))
         elif not mirror.is_dir():
             raise NotFound(
@@ -81,9 +81,9 @@ class RepositoryMirrors:
         ref = target.ref or "HEAD"
         if not REF.fullmatch(ref):
             raise Invalid(f"ref: {ref!r} is not a Git ref")
-        found = await run_git(
+        found = await self._git(
+            target,
             ["rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"],
-            cwd=mirror,
             allow=(1, 128),
         )
         if not found.strip():
@@ -98,15 +98,14 @@ class RepositoryMirrors:
             TooLarge: if it is over `FILE_LIMIT` bytes.
         """
         name = f"{commit}:{_clean(path)}"
-        mirror = self._mirror(target)
         asked = f"{name}\n".encode()
-        size = await run_git(["cat-file", "--batch-check"], cwd=mirror, data=asked)
+        size = await self._git(target, ["cat-file", "--batch-check"], data=asked)
         header = size.decode(errors="replace").split()
         if len(header) != 3 or header[1] != "blob":
             raise NotFound(f"{target.repository} has no file {path} at {commit[:8]}")
         if int(header[2]) > FILE_LIMIT:
             raise TooLarge(f"{path}: over the limit of {FILE_LIMIT} bytes")
-        return await run_git(["cat-file", "blob", header[0]], cwd=mirror)
+        return await self._git(target, ["cat-file", "blob", header[0]])
 
     async def list(
         self, target: GitTarget, commit: str, prefix: str = ""
@@ -115,16 +114,14 @@ class RepositoryMirrors:
         arguments = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit]
         if prefix:
             arguments += ["--", _clean(prefix)]
-        found = await run_git(arguments, cwd=self._mirror(target))
+        found = await self._git(target, arguments)
         return [part for part in found.decode(errors="replace").split("\0") if part]
 
     async def tree_hash(self, target: GitTarget, commit: str, prefix: str) -> str:
         """The id of a folder's content: equal exactly when the content is equal."""
         name = f"{commit}:{_clean(prefix)}" if _clean(prefix) else f"{commit}^{{tree}}"
-        found = await run_git(
-            ["rev-parse", "--verify", "--quiet", name],
-            cwd=self._mirror(target),
-            allow=(1, 128),
+        found = await self._git(
+            target, ["rev-parse", "--verify", "--quiet", name], allow=(1, 128)
         )
         if not found.strip():
             raise NotFound(f"{target.repository} has no folder {prefix or '/'}")
@@ -141,18 +138,15 @@ class RepositoryMirrors:
             TooLarge: if it is over `TREE_LIMIT` bytes.
         """
         tree = await self.tree_hash(target, commit, prefix)
-        archive = await run_git(
-            ["archive", "--format=tar", tree],
-            cwd=self._mirror(target),
-            limit=TREE_LIMIT,
+        archive = await self._git(
+            target, ["archive", "--format=tar", tree], limit=TREE_LIMIT
         )
         await asyncio.to_thread(_unpack, archive, folder)
 
     async def commit_info(self, target: GitTarget, commit: str) -> CommitInfo:
         """Who made a commit, when and why."""
-        found = await run_git(
-            ["show", "-s", "--format=%H%x00%s%x00%an%x00%ae%x00%aI", commit],
-            cwd=self._mirror(target),
+        found = await self._git(
+            target, ["show", "-s", "--format=%H%x00%s%x00%an%x00%ae%x00%aI", commit]
         )
         sha, subject, author, email, at = found.decode(errors="replace").split("\0")
         return CommitInfo(
@@ -165,9 +159,9 @@ class RepositoryMirrors:
         """The paths that differ between two commits; None if that cannot be told."""
         if NOBODY in (before, after):
             return None
-        found = await run_git(
+        found = await self._git(
+            target,
             ["diff", "--name-only", "-z", "--no-renames", before, after],
-            cwd=self._mirror(target),
             allow=(128,),
         )
         return [part for part in found.decode(errors="replace").split("\0") if part]
@@ -256,7 +250,7 @@ class RepositoryMirrors:
                     f"HEAD:refs/heads/{target.ref}",
                 ],
                 cwd=folder,
-                extra=self._credentials(target),
+                extra=self._access(target),
                 conflict="rejected",
             )
         return found.decode().strip()
@@ -282,19 +276,32 @@ class RepositoryMirrors:
             return str(self._mirror(target))
         return target.clone_url
 
-    def _credentials(self, target: GitTarget) -> Mapping[str, str]:
-        _, integration = self._integration(target.host)
-        if integration.token is None:
-            return {}
-        # Through the environment: an argument would show in the process list.
-        user = integration.username or "x-access-token"
-        raw = f"{user}:{integration.token.get_secret_value()}".encode()
-        header = f"Authorization: Basic {base64.b64encode(raw).decode()}"
-        return {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"http.https://{target.host}/.extraHeader",
-            "GIT_CONFIG_VALUE_0": header,
-        }
+    def _access(self, target: GitTarget) -> dict[str, str]:
+        kind, integration = self._integration(target.host)
+        return access_environment(kind, integration, target.repository)
+
+    async def _git(
+        self,
+        target: GitTarget,
+        arguments: Sequence[str | Path],
+        *,
+        data: bytes | None = None,
+        allow: Sequence[int] = (),
+        limit: int = OUTPUT_LIMIT,
+    ) -> bytes:
+        """Run `git` in the target's mirror.
+
+        Any command may have to ask the host: a mirror holds file contents only after
+        they were read once. So every command gets what the host wants to see.
+        """
+        return await run_git(
+            arguments,
+            cwd=self._mirror(target),
+            data=data,
+            extra=self._access(target),
+            allow=allow,
+            limit=limit,
+        )
 
 
 class _Coalesced:

@@ -8,10 +8,26 @@ from pathlib import Path
 from shared.contracts import room
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from shared.kit import commands
+from shared.kit.gitaccess import network_environment
 
 #: What git says when another process is writing to the same repository.
 BUSY = ("cannot lock ref", ".lock': file exists")
+#: What git says when a host does not show a repository with these credentials.
+DENIED = (
+    "could not read username",
+    "could not read password",
+    "authentication failed",
+    "returned error: 401",
+    "returned error: 403",
+)
+MISSING = (
+    "not found",
+    "not a git repository",
+    "bad object",
+    "not a valid object",
+)
 FILE_LIMIT = 10 * 1024 * 1024
+OUTPUT_LIMIT = 2 * FILE_LIMIT
 SECONDS = 60.0
 
 
@@ -26,7 +42,7 @@ async def run_git(
     data: bytes | None = None,
     extra: Mapping[str, str] | None = None,
     allow: Sequence[int] = (),
-    limit: int = FILE_LIMIT * 2,
+    limit: int = OUTPUT_LIMIT,
     conflict: str | None = None,
 ) -> bytes:
     """What `git ARGUMENTS` printed.
@@ -67,25 +83,35 @@ def _environment() -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
+        **network_environment(),
     }
 
 
 def _failure(
     text: str, conflict: str | None
 ) -> NotFound | Conflict | Unavailable | Invalid:
-    line = next(
-        (x for x in text.splitlines() if x.startswith(("fatal", "error"))), text
-    )
-    line = re.sub(r"//[^/@\s]+@", "//***@", line.strip())[:300]
+    line = _complaint(text)
     if conflict and conflict in text:
         return Conflict(line)
     lowered = text.lower()
     if any(words in lowered for words in BUSY):
         return Busy(f"The repository is being written to: {line}")
+    if any(words in lowered for words in DENIED):
+        return Invalid(
+            "The Git host does not show the repository without other credentials: give "
+            f"its entry of `integrations` a token that may read it ({line})"
+        )
     if "could not resolve" in lowered or "unable to access" in lowered:
         return Unavailable(f"The Git host does not answer: {line}")
-    if "not found" in lowered or "not a git repository" in lowered:
-        return NotFound(line)
-    if "bad object" in lowered or "not a valid object" in lowered:
+    if any(words in lowered for words in MISSING):
         return NotFound(line)
     return Invalid(f"git: {line}")
+
+
+def _complaint(text: str) -> str:
+    """The line that says what is wrong, without what is secret in it."""
+    line = next(
+        (x for x in text.splitlines() if x.startswith(("fatal", "error"))), text
+    )
+    line = re.sub(r"//[^/@\s]+@", "//***@", line.strip())
+    return re.sub(r"(?i)(authorization: *\w+) +\S+", r"\1 ***", line)[:300]

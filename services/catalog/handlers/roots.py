@@ -181,6 +181,16 @@ async def resume(catalog: Catalog, order: Order, report: Report) -> None:
     waiting = [root for root in catalog.known.roots.values() if not root.settled]
     for root in waiting:
         try:
-            await ingest(catalog, root, order)
+            stored = await ingest(catalog, root, order)
         except CallboardError as error:
             report(root.name, error.message)
+        else:
+            report_unreadable(stored, report)
+
+
+def report_unreadable(root: Root, report: Report) -> None:
+    """Report what is wrong with a root's own file: nobody may look at its entity."""
+    for state in root.files.values():
+        if state.parent == root.location.entity_ref:
+            for item in state.errors:
+                report(str(root.location), str(item["message"]))

@@ -15,7 +15,7 @@ from services.catalog.handlers.discovery import (
     retire,
 )
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.roots import Report, resume
+from services.catalog.handlers.roots import Report, report_unreadable, resume
 from services.catalog.model import LocationRef
 from shared.contracts.errors import CallboardError
 
@@ -47,9 +47,11 @@ async def scan(catalog: Catalog, wanted: Wanted, at_once: int, report: Report) -
             if root is None:
                 return
             try:
-                await ingest(catalog, root, order("scan"))
+                root = await ingest(catalog, root, order("scan"))
             except CallboardError as error:
                 report(name, error.message)
+            else:
+                report_unreadable(root, report)
 
     for provider in wanted.providers:
         try:

@@ -1,0 +1,195 @@
+"""Private repositories: every question to their host carries what the host wants."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from shared.contracts.errors import CallboardError, Invalid, Unavailable
+from shared.kit.config import AzureCredential, Integration, Integrations
+from shared.kit.git import RepositoryMirrors
+from shared.kit.gitaccess import AUTHORITIES, authorization, network_environment
+from tests.shared.githost import GitHost, git_host
+
+TOKEN = "a-token-that-nobody-may-see"
+NO_PROXY = "localhost,127.0.0.1"
+
+
+def basic(user: str, password: str = TOKEN) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHost]:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_PROXY", NO_PROXY)
+    for names in AUTHORITIES.items():
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+    with git_host(tmp_path / "host") as started:
+        started.expected = basic("x-access-token")
+        yield started
+
+
+def mirrors(host: GitHost, folder: Path, **settings: Any) -> RepositoryMirrors:
+    settings = {"token": TOKEN, "ca_file": host.authority, **settings}
+    integration = Integration(host=host.name, **settings)
+    return RepositoryMirrors(folder / "mirrors", Integrations(github=[integration]))
+
+
+async def test_a_private_repository_is_read_with_its_token(
+    host: GitHost, tmp_path: Path
+) -> None:
+    """Files, folders, lists and differences: what a mirror lacks is asked for."""
+    before = host.commit("team/shop", {"catalog-info.yaml": "kind: API\n"})
+    after = host.commit("team/shop", {"docs/a.md": "one", "docs/b/c.md": "two"})
+    reader = mirrors(host, tmp_path)
+    target = reader.locate(f"https://{host.name}/team/shop/blob/main/catalog-info.yaml")
+    assert target is not None
+    assert await reader.fetch(target) == after
+    assert await reader.read(target, after, target.path) == b"kind: API\n"
+    await reader.export(target, after, "docs", tmp_path / "out")
+    assert (tmp_path / "out" / "b" / "c.md").read_text() == "two"
+    assert list(await reader.list(target, after, "docs")) == [
+        "docs/a.md",
+        "docs/b/c.md",
+    ]
+    assert await reader.changed(target, before, after) == ["docs/a.md", "docs/b/c.md"]
+    assert (await reader.commit_info(target, after)).author == "Ann"
+    assert host.requests
+    assert {given for _, given in host.requests} == {host.expected}
+
+
+async def test_a_commit_that_came_later_is_read_with_its_token(
+    host: GitHost, tmp_path: Path
+) -> None:
+    """A second fetch brings no file contents either: they are asked for again."""
+    host.commit("team/shop", {"a.yaml": "one"})
+    reader = mirrors(host, tmp_path)
+    target = reader.target(host.name, "team/shop", "main")
+    await reader.fetch(target)
+    host.commit("team/shop", {"a.yaml": "two"})
+    commit = await reader.fetch(target)
+    assert await reader.read(target, commit, "a.yaml") == b"two"
+
+
+@pytest.mark.parametrize("token", [None, SecretStr("another-token")])
+async def test_a_refused_repository_says_what_to_do(
+    host: GitHost, tmp_path: Path, token: SecretStr | None
+) -> None:
+    """The error names the address and the setting, and holds no token."""
+    host.commit("team/shop", {"a.yaml": "one"})
+    reader = mirrors(host, tmp_path, token=token)
+    with pytest.raises(Invalid, match="`integrations`") as raised:
+        await reader.fetch(reader.target(host.name, "team/shop", "main"))
+    assert host.name in raised.value.message
+    assert "another-token" not in str(raised.value)
+
+
+async def test_a_token_that_was_withdrawn_is_named_when_a_file_is_read(
+    host: GitHost, tmp_path: Path
+) -> None:
+    """The mirror is there; the file's content is not, and the host refuses it."""
+    commit = host.commit("team/shop", {"a.yaml": "one"})
+    reader = mirrors(host, tmp_path)
+    target = reader.target(host.name, "team/shop", "main")
+    await reader.fetch(target)
+    host.expected = basic("x-access-token", "a-new-token")
+    with pytest.raises(CallboardError, match="`integrations`") as raised:
+        await reader.read(target, commit, "a.yaml")
+    assert TOKEN not in str(raised.value)
+    assert basic("x-access-token") not in str(raised.value)
+
+
+async def test_an_unknown_authority_is_refused(host: GitHost, tmp_path: Path) -> None:
+    """Without the authority's file nothing is sent to a host that cannot be proved."""
+    host.commit("team/shop", {"a.yaml": "one"})
+    reader = mirrors(host, tmp_path, ca_file=None)
+    with pytest.raises(Unavailable, match="certificate"):
+        await reader.fetch(reader.target(host.name, "team/shop", "main"))
+    assert host.requests == []
+
+
+@pytest.mark.parametrize("variable", ["GIT_SSL_CAINFO", "SSL_CERT_FILE"])
+async def test_the_machines_authorities_are_passed_on(
+    host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """The file that an operator names for every program is enough."""
+    monkeypatch.setenv(variable, str(host.authority))
+    commit = host.commit("team/shop", {"a.yaml": "one"})
+    reader = mirrors(host, tmp_path, ca_file=None)
+    target = reader.target(host.name, "team/shop", "main")
+    assert await reader.fetch(target) == commit
+
+
+async def test_gits_own_settings_come_before_the_machines(
+    host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An authority in the user's settings of Git is used, whatever variables say."""
+    settings = f"[http]\n\tsslCAInfo = {host.authority}\n"
+    (tmp_path / "home" / ".gitconfig").write_text(settings)
+    (tmp_path / "others.pem").touch()
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "others.pem"))
+    commit = host.commit("team/shop", {"a.yaml": "one"})
+    reader = mirrors(host, tmp_path, ca_file=None)
+    assert await reader.fetch(reader.target(host.name, "team/shop", "main")) == commit
+
+
+async def test_the_machines_proxy_is_asked(
+    host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that does not answer is the reason why the host does not."""
+    host.commit("team/shop", {"a.yaml": "one"})
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    reader = mirrors(host, tmp_path)
+    with pytest.raises(Unavailable, match="does not answer"):
+        await reader.fetch(reader.target(host.name, "team/shop", "main"))
+    assert host.requests == []
+
+
+def test_both_spellings_of_proxies_are_read() -> None:
+    """The lower case one comes first, as for other programs."""
+    given = {"HTTPS_PROXY": "http://a", "no_proxy": "b", "NO_PROXY": "c", "HOME": "/"}
+    assert network_environment(given) == {"https_proxy": "http://a", "no_proxy": "b"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "header"),
+    [
+        ("github", {"token": TOKEN}, basic("x-access-token")),
+        ("gitlab", {"token": TOKEN}, basic("oauth2")),
+        ("gitea", {"username": "bot", "password": TOKEN}, basic("bot")),
+        ("azure", {"token": TOKEN}, basic("")),
+        ("bitbucket_cloud", {"token": TOKEN}, basic("x-token-auth")),
+        ("bitbucket_cloud", {"username": "u", "appPassword": TOKEN}, basic("u")),
+        (
+            "bitbucket_cloud",
+            {"username": "bot@example.org", "token": TOKEN},
+            basic("x-bitbucket-api-token-auth"),
+        ),
+        ("bitbucket_server", {"token": TOKEN}, f"Bearer {TOKEN}"),
+        ("bitbucket_server", {"username": "u", "password": TOKEN}, basic("u")),
+        ("github", {}, None),
+    ],
+)
+def test_each_host_gets_the_user_name_that_it_wants(
+    kind: str, settings: dict[str, Any], header: str | None
+) -> None:
+    """A token's user name is the host's rule; a password has a user of its own."""
+    integration = Integration.model_validate({"host": "h.example", **settings})
+    assert authorization(kind, integration, "acme/shop") == header
+
+
+def test_an_organisation_of_azure_has_its_own_token() -> None:
+    """Backstage's `credentials`: by organisation, and one for all others."""
+    own = AzureCredential(personal_access_token="own", organizations=["Acme"])
+    other = AzureCredential(personal_access_token="other")
+    integration = Integration(host="dev.azure.com", credentials=[own, other])
+    for repository, secret in (("acme/p/_git/r", "own"), ("b/p/_git/r", "other")):
+        expected = basic("", secret)
+        assert authorization("azure", integration, repository) == expected
