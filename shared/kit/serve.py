@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 import sys
 import threading
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.errors import Unavailable
 from shared.kit import logs
+from shared.kit.connections import Bounds, ConnectionCensus, bounded_protocol
 from shared.kit.settings import ServiceSettings
 from shared.kit.web import error_body
 
@@ -22,6 +24,12 @@ GRACE_SECONDS = 5
 #: And the whole process, before it ends whatever it still waits for. All that it was
 #: doing is as safe as if it had been killed: somebody goes on with it.
 END_SECONDS = 14.0
+#: How long a connection may be open without a request.
+IDLE_SECONDS = 75
+#: Connections are bounded by the files that this process may open, less those that it
+#: needs for itself; and by this.
+MOST_CONNECTIONS = 8192
+OTHER_FILES = 256
 
 
 def serve(
@@ -39,12 +47,13 @@ def serve(
     while the process starts.
     """
     logs.configure(name, settings.log_level)
+    census = ConnectionCensus(connection_limit(), settings.connections_per_client)
     config = uvicorn.Config(
         Ending(create_app()),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=bounded_protocol(Bounds(), census),
         ws="none",
         log_config=None,
         access_log=False,
@@ -52,10 +61,22 @@ def serve(
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=75,
+        timeout_keep_alive=IDLE_SECONDS,
     )
     server = _Server(config, name)
     server.run(sockets=[listening] if listening is not None else None)
+
+
+def connection_limit() -> int:
+    """How many connections this process may have, after it may open what it can."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(min(MOST_CONNECTIONS, soft - OTHER_FILES), soft // 2)
 
 
 class _Server(uvicorn.Server):

@@ -48,6 +48,8 @@ class ServiceSettings(BaseSettings):
     search_url: str
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535)
+    #: How many connections one client address may have. A reverse proxy is one client.
+    connections_per_client: int = Field(default=1024, gt=0)
     log_level: str = "info"
 
     @property

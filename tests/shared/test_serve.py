@@ -89,7 +89,12 @@ async def lifespan(app):
     task.cancel()
     await task
 
-told = SimpleNamespace(log_level="info", host="127.0.0.1", port=int(sys.argv[1]))
+told = SimpleNamespace(
+    log_level="info",
+    host="127.0.0.1",
+    port=int(sys.argv[1]),
+    connections_per_client=10,
+)
 serve.serve("deaf", lambda: make_app("deaf", lifespan=lifespan), told)
 """
 
