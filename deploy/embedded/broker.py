@@ -19,6 +19,8 @@ from typing import Any
 
 import confluent_kafka
 
+from shared.kit.announcements import Relay
+
 TOPICS = ("entity-changed", "docs-built", "template-run", "git-push")
 PARTITIONS = 4
 #: How long a group waits for more members before it shares out its partitions.
@@ -73,12 +75,26 @@ def main(address_file: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     written = address_file.with_suffix(".new")
-    written.write_text(f"{start()}\n")
+    address = start()
+    relay = open_relay(address)
+    written.write_text(f"{address}\n")
     written.rename(address_file)
     parent = os.getppid()
     # An orphan would hold its port for ever: it ends with whoever started it.
-    while not stop.wait(1.0) and os.getppid() == parent:
-        pass
+    while not stop.is_set() and os.getppid() == parent:
+        if relay is None:
+            stop.wait(1.0)
+        else:
+            relay.serve(1.0)
+
+
+def open_relay(address: str) -> Relay | None:
+    """What announces new messages to consumers; None where the port is in use."""
+    try:
+        return Relay(address)
+    except OSError as error:
+        print(f"No announcements of messages, consumers poll: {error}", flush=True)
+        return None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed
@@ -22,6 +23,7 @@ from aiokafka.protocol.admin import (
 )
 
 from shared.contracts.errors import Unavailable
+from shared.kit.embedded_log import EmbeddedLogConsumer
 from shared.kit.servers import Server
 
 MECHANISM = "SCRAM-SHA-512"
@@ -73,6 +75,18 @@ def client_options(server: Server) -> dict[str, Any]:
             "sasl_plain_password": server.password,
         }
     return options
+
+
+def make_consumer(server: Server, able: Abilities, **options: Any) -> AIOKafkaConsumer:
+    """A consumer whose fetches suit the broker: long polls, or announcements.
+
+    Raises:
+        Unavailable: as `client_options` does.
+    """
+    options = {**client_options(server), **options}
+    if able.declares:
+        return AIOKafkaConsumer(**options, fetch_max_wait_ms=LONG_POLL_MS)
+    return EmbeddedLogConsumer(**options)
 
 
 def protocol(server: Server) -> str:

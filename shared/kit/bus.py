@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Unavailable
 from shared.kit import broker, logs, measures, tasks
+from shared.kit.announcements import Announcer
 from shared.kit.servers import Server
 from shared.kit.topics import LARGEST_EVENT, TopicsCheck
 
@@ -65,6 +66,8 @@ class KafkaBus:
     def __init__(self, server: Server | str) -> None:
         self._server = Server.of(server)
         self._producer: AIOKafkaProducer | None = None
+        #: For the embedded log, whose consumers wait for announcements.
+        self._announcer: Announcer | None = None
         self._starting = asyncio.Lock()
         self._topics = TopicsCheck(self._server)
 
@@ -73,6 +76,8 @@ class KafkaBus:
 
     async def __aexit__(self, *_: object) -> None:
         await self._give_up(self._producer)
+        if self._announcer is not None:
+            self._announcer.close()
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
@@ -88,9 +93,12 @@ class KafkaBus:
                 try:
                     async with asyncio.timeout(SEND_SECONDS):
                         await producer.start()
+                        able = await broker.Asking(producer.client).abilities()
                 except (KafkaError, OSError, TimeoutError) as error:
                     await _end(producer)
                     raise Unavailable("The event log is not reachable") from error
+                if not able.declares and self._announcer is None:
+                    self._announcer = Announcer(self._server.address)
                 self._producer = producer
             return self._producer
 
@@ -117,6 +125,8 @@ class KafkaBus:
                         for topic, key, value in messages
                     ]
                     await asyncio.gather(*sent)
+            if self._announcer is not None:
+                self._announcer.announce()
         except (KafkaError, TimeoutError, OSError) as error:
             await self._give_up(producer)
             reason = str(error) or type(error).__name__
@@ -247,13 +257,13 @@ class LiveReader:
 
     async def _follow_one(self, asked: broker.Asking) -> None:
         able = await asked.abilities()
-        consumer = AIOKafkaConsumer(
-            **broker.client_options(self._server),
+        consumer = broker.make_consumer(
+            self._server,
+            able,
             group_id=None,
             enable_auto_commit=False,
             # Never moved in silence: what to do then is decided here.
             auto_offset_reset="none",
-            fetch_max_wait_ms=able.fetch_wait_ms,
         )
         try:
             await consumer.start()

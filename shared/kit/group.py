@@ -19,7 +19,6 @@ from typing import Any, Protocol
 
 import faust
 import yarl
-from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import (
     StickyPartitionAssignor,
 )
@@ -29,6 +28,7 @@ from faust.contrib.asgi import bind_to_running_loop
 from faust.transport.drivers import aiokafka as driver
 
 from shared.kit import broker
+from shared.kit.embedded_log import EmbeddedLogConsumer
 from shared.kit.servers import Server
 
 #: How long a group waits for a member that was killed: Kafka's own least. Faust's 60 s
@@ -59,14 +59,14 @@ class _Thread(driver.AIOKafkaConsumerThread):
         # The assignor keeps what it knows on its class; each group has one of its own.
         sticky = type("Sticky", (StickyPartitionAssignor,), {})
         app: Any = self.app
-        return AIOKafkaConsumer(
-            **broker.client_options(app.server),
+        return broker.make_consumer(
+            app.server,
+            app.able,
             group_id=app.conf.id,
             client_id=app.conf.id,
             partition_assignment_strategy=[sticky],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=app.able.fetch_wait_ms,
             max_poll_interval_ms=int(app.conf.broker_max_poll_interval * 1000),
             session_timeout_ms=int(SESSION_SECONDS * 1000),
             heartbeat_interval_ms=int(HEARTBEAT_SECONDS * 1000),
@@ -105,6 +105,8 @@ class _Thread(driver.AIOKafkaConsumerThread):
                 saved = (await consumer.beginning_offsets([partition]))[partition]
             consumer.seek(partition, saved)
             found[partition] = saved
+        if isinstance(consumer, EmbeddedLogConsumer):
+            consumer.fetch_soon()
         return found
 
     def problem(self) -> Exception | None:
@@ -244,6 +246,16 @@ def _credentials(server: Server) -> Any:
             mechanism=broker.MECHANISM,
         )
     return faust.SSLCredentials(context) if context is not None else None
+
+
+async def unacknowledged(stream: Any) -> AsyncIterator[Any]:
+    """The events of a stream, none of which Faust counts as done.
+
+    It would do so whatever became of an event.
+    """
+    async for event in stream.events():
+        event.message.incref()
+        yield event
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """Runs one service's app in this process until it is told to stop."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import socket
@@ -30,6 +31,8 @@ IDLE_SECONDS = 75
 #: needs for itself; and by this.
 MOST_CONNECTIONS = 8192
 OTHER_FILES = 256
+#: The longest that the server waits before it looks whether it is to end.
+TICK_SECONDS = 1.0
 
 
 def serve(
@@ -87,13 +90,23 @@ class _Server(uvicorn.Server):
         self._name = name
         self._loop: asyncio.AbstractEventLoop | None = None
         self._overdue: threading.Timer | None = None
+        self._exit_requested = asyncio.Event()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
+    async def main_loop(self) -> None:
+        """Wait for the end; uvicorn's own loop would wake up ten times a second."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._exit_requested.wait()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._exit_requested.set)
         if self._overdue is None:
             self._overdue = threading.Timer(END_SECONDS, self._end)
             self._overdue.daemon = True

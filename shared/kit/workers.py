@@ -19,6 +19,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
 from shared.kit import broker, group, logs, measures, tasks
+from shared.kit.batching import batches
 from shared.kit.bus import Bus, KafkaBus
 from shared.kit.letters import Letter
 from shared.kit.servers import Server
@@ -29,7 +30,7 @@ Item = tuple[str, bytes]
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
 SAVE_EVERY_SECONDS = 0.5
-LAG_EVERY_SECONDS = 2.0
+LAG_EVERY_SECONDS = 5.0
 #: Longer than a group waits for its slowest member.
 JOIN_SECONDS = 40.0
 #: The longest that a hand-over waits for a handler; the group waits longer than this.
@@ -145,17 +146,15 @@ class SharedWork:
         source = app.topic(topic, key_serializer="raw", value_serializer="raw")
 
         async def take(stream: Any) -> None:
-            async for events in stream.take_events(self._batch, within=self._within):
-                await self._take(app, topic, handler, events)
+            events = group.unacknowledged(stream)
+            async for batch in batches(events, size=self._batch, seconds=self._within):
+                await self._take(app, topic, handler, batch)
 
         app.agent(source, name=f"{self._name}-{topic}")(take)
 
     async def _take(
         self, app: Any, topic: str, handler: Handler, events: Sequence[Any]
     ) -> None:
-        for event in events:
-            # Faust must never count it as done: it does so whatever became of it.
-            event.message.incref()
         generation = app.consumer_generation_id
         held = [
             event

@@ -10,6 +10,9 @@ from pathlib import Path
 from tests.bench.portal import BenchPortal
 
 RUNS = 5
+#: How long the processes are left alone before they count as at rest, and measured.
+SETTLE_SECONDS = 15.0
+IDLE_SECONDS = 30.0
 ENTITY = "/api/catalog/entities/by-name/system/default/payments"
 TEMPLATE = "template:default/python-service"
 
@@ -30,6 +33,7 @@ def measure(portal: BenchPortal) -> None:
     tell("push → search", times(RUNS, lambda: pushed(portal, "search")), "≤ 2 s")
     tell("push → docs", times(3, lambda: pushed(portal, "docs")), "≤ 3 s")
     memory(portal)
+    idle(portal)
 
 
 def times(runs: int, once: Callable[[], float]) -> list[float]:
@@ -51,6 +55,17 @@ def memory(portal: BenchPortal) -> None:
     resident, proportional = (sum(m[i] for m in found.values()) for i in (0, 1))
     print(
         f"memory of all: {resident:.0f} MB resident, {proportional:.0f} MB proportional"
+    )
+
+
+def idle(portal: BenchPortal) -> None:
+    """Print what the processes take of a core at rest."""
+    time.sleep(SETTLE_SECONDS)
+    shares = portal.idle(IDLE_SECONDS)
+    parts = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+    total = sum(shares.values())
+    print(
+        f"at rest: {total:.1f} % of a core ({parts})  aim ≤ 4 %, embedded", flush=True
     )
 
 

@@ -1,6 +1,7 @@
 """A portal that is measured: started and stopped by the command, asked over HTTP."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -77,6 +78,21 @@ class BenchPortal:
     def memory(self) -> dict[str, tuple[float, float]]:
         """Megabytes by process: resident, and proportional (shared pages divided)."""
         return {name: _memory(pid) for name, pid in self.pids.items()}
+
+    def idle(self, seconds: float) -> dict[str, float]:
+        """Per cent of one core that each process takes while nobody asks anything."""
+        before = {name: _cpu_seconds(pid) for name, pid in self.pids.items()}
+        time.sleep(seconds)
+        return {
+            name: (_cpu_seconds(pid) - before[name]) / seconds * 100
+            for name, pid in self.pids.items()
+        }
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Time on a core, in user and system mode (proc_pid_stat(5), fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(pid: int) -> tuple[float, float]:
