@@ -27,6 +27,8 @@ SERVICES = ("catalog", "scaffolder", "techdocs", "gateway")
 #: The entities first: see `_revisions`.
 FIRST = ("entities", "tasks", "sites")
 PAGE = 1000
+#: Of these a document may have megabytes.
+PAGES = {"definitions": 10}
 #: Of a restore's single write: the server takes 48 MB at most.
 WRITE_BYTES = 16 * 1024 * 1024
 Document = Mapping[str, Any]
@@ -104,7 +106,8 @@ def _ordered(names: Iterable[str]) -> list[str]:
 def _documents(collection: Collection[Any]) -> Iterator[Any]:
     """All documents by their ids, in pages: nothing twice, whoever writes meanwhile."""
     after: dict[str, Any] = {}
-    while page := list(collection.find(after).sort("_id", 1).limit(PAGE)):
+    most = PAGES.get(collection.name, PAGE)
+    while page := list(collection.find(after).sort("_id", 1).limit(most)):
         yield from page
         after = {"_id": {"$gt": page[-1]["_id"]}}
 

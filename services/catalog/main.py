@@ -126,6 +126,7 @@ async def _assemble(
     catalog = Catalog(
         store=store,
         roots=MongoRootStore(database),
+        definitions=store.definitions,
         sources=CatalogSources(urls, folders_of(wanted)),
         known=known,
         rules=rules_of(config, folder),
@@ -152,6 +153,7 @@ def _offer(app: FastAPI, work: Work, config: PortalConfig) -> None:
     """Give the routes and the health checks what they answer from."""
     section, model = config.catalog, app.state.readmodel
     app.state.work = work
+    app.state.definitions = work.store.definitions
     app.state.recent = work.recent.changes
     app.state.others = work.others
     app.state.writes = Writes(

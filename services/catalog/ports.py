@@ -113,6 +113,16 @@ class EntityStore(Protocol):
         """Revisions, newest first, below `before`; and how many there are in all."""
 
 
+class DefinitionStore(Protocol):
+    """Long API definitions by the hash of their text, each stored once."""
+
+    async def put(self, name: str, text: str) -> None:
+        """Store a text under its hash before an entity refers to it."""
+
+    async def texts(self, names: Sequence[str]) -> Mapping[str, str]:
+        """The texts with these hashes, without those that are not there."""
+
+
 class RevisionLog(Protocol):
     """The events of past changes."""
 

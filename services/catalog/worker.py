@@ -1,6 +1,7 @@
 """What runs beside the requests: loading, the outbox, listening, reading, scanning."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class Work:
                 at_once = self.settings.scan_at_once
                 await scan(self.catalog, self.wanted, at_once, report)
                 self.scans += 1
+                await self._sweep()
                 await asyncio.sleep(self.settings.scan_seconds)
 
     async def load(self) -> None:
@@ -92,6 +94,14 @@ class Work:
         handlers = {GIT_PUSH: Pushes(self.catalog, self.wanted.providers)}
         self.pushes = SharedWork(self.settings.group, log_server, handlers, kafka)
         await stack.enter_async_context(self.pushes)
+
+    async def _sweep(self) -> None:
+        """Remove definitions that no entity came to have, once nothing is pending."""
+        with contextlib.suppress(Unavailable):
+            unused = await self.store.definitions.unused()
+            # An event that is still pending may be the only one that names one of them.
+            if unused and not await self.relay.depth():
+                await self.store.definitions.remove(unused)
 
     async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Repeat a step until everything that it needs is there."""

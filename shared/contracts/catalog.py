@@ -49,6 +49,8 @@ class EntityChange(Payload):
     `entity` is the document after the change, with uid and etag and with the relations
     it declares itself; None once deleted, when `previous` is the last one. `changed`
     are dotted paths. `actor` is an entity ref or the name that a Git host gave.
+    `spec.definition` of an API is the object `{"$definition": hash, "bytes": n}` where
+    the text is longer than 16,384 bytes; the catalog's API answers with the text.
     """
 
     TOPIC: ClassVar[str] = ENTITY_CHANGED

@@ -117,6 +117,21 @@ async def test_what_was_saved_comes_back(engine: Engine, run: Commands) -> None:
     client.close()
 
 
+async def test_long_definitions_are_saved(engine: Engine, run: Commands) -> None:
+    """Thirty of a megabyte each, read in small portions, come back as they were."""
+    client = mongo.connect(engine.server)
+    store = await filled(client)
+    texts = {f"hash-{n:02}": f"{n}: {'é' * 500_000}" for n in range(30)}
+    for name, text in texts.items():
+        await store.definitions.put(name, text)
+    await store.definitions.keep(["hash-00"])
+    await asyncio.to_thread(run, "backup")
+    await client.drop_database("callboard_catalog")
+    assert "checksums equal" in await asyncio.to_thread(run, "restore", "--force")
+    assert await store.definitions.texts(list(texts)) == texts
+    client.close()
+
+
 async def test_nothing_is_overwritten_unasked(engine: Engine, run: Commands) -> None:
     """Documents that are there are named; --force replaces them, newer ones too."""
     client = mongo.connect(engine.server)

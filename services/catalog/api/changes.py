@@ -1,5 +1,7 @@
 """Changes to single entities, checks before one, and the history after."""
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -7,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.catalog.api.parameters import body_of, in_range
+from services.catalog.api.reading import reads_of
 from services.catalog.api.writing import (
     Writes,
     location_in,
@@ -16,8 +19,10 @@ from services.catalog.api.writing import (
     route,
     writes_of,
 )
+from services.catalog.descriptor.definitions import reference_in
 from services.catalog.handlers import analysis, refreshing
-from services.catalog.ingest.differences import differences
+from services.catalog.ingest.differences import Difference, differences
+from services.catalog.ingest.excerpts import excerpts
 from services.catalog.model import Revision, StoredEntity, parse_location
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.ref import parse_ref
@@ -128,7 +133,7 @@ async def history(request: Request) -> Response:
         raise NotFound(f"No such entity {ref}")
     older = [*found[1:], None]
     items = [
-        _item(revision, previous)
+        await _item(request, revision, previous)
         for revision, previous in zip(found, older, strict=True)
     ]
     page: dict[str, Any] = {}
@@ -160,7 +165,9 @@ async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
     return bool(states) and permits(principal, states[0])
 
 
-def _item(revision: Revision, previous: Revision | None) -> dict[str, Any]:
+async def _item(
+    request: Request, revision: Revision, previous: Revision | None
+) -> dict[str, Any]:
     before = previous.entity if previous is not None else None
     # A first state differs from nothing in everything: no news.
     found = differences(before, revision.entity) if before and revision.entity else []
@@ -173,10 +180,30 @@ def _item(revision: Revision, previous: Revision | None) -> dict[str, Any]:
         "cause": revision.cause.model_dump(mode="json", exclude_none=True),
         "changed": list(revision.changed),
         "deleted": revision.entity is None,
-        "diff": [
-            {"path": path, "before": old, "after": new} for path, old, new in shown
-        ],
+        "diff": [await _difference(request, item) for item in shown],
     }
+
+
+async def _difference(request: Request, difference: Difference) -> dict[str, Any]:
+    """A field before and after; of definitions the lines around what changed."""
+    path, before, after = difference
+    references = [
+        reference
+        for value in (before, after)
+        if (reference := reference_in(value)) is not None
+    ]
+    if references:
+        texts = await reads_of(request).definitions.texts(references)
+        old, new = (_text(value, texts) for value in (before, after))
+        before, after = await asyncio.to_thread(excerpts, old, new)
+    return {"path": path, "before": before, "after": after}
+
+
+def _text(value: Any, texts: Mapping[str, str]) -> str:
+    reference = reference_in(value)
+    if reference is not None:
+        return texts[reference.hash]
+    return value if isinstance(value, str) else ""
 
 
 router = APIRouter()

@@ -117,7 +117,7 @@ async def _preview(writes: Writes, location: LocationRef) -> dict[str, Any]:
         "entityRef": location.entity_ref,
     }
     exists = roots.registered(writes.catalog, location) is not None
-    entities = [item.entity for item in items]
+    entities = [item.whole for item in items]
     return {"exists": exists, "location": shown, "entities": entities}
 
 

@@ -42,7 +42,7 @@ async def by_query(request: Request) -> Sent:
     known = reads.answers.find(key)
     if known is not None:
         return reads.answer(known)
-    sent = _page(reads, _asked(Parameters(key[1])), scope)
+    sent = await _page(reads, _asked(Parameters(key[1])), scope)
     if isinstance(sent, Answer):
         reads.answers.keep(key, sent.body)
     return sent
@@ -52,7 +52,7 @@ async def by_query_body(request: Request) -> Sent:
     """POST `/entities/by-query`: the same, asked with a predicate."""
     reads, scope = await begin(request)
     body = await body_of(request)
-    return _page(reads, _asked_in_body(body), scope)
+    return await _page(reads, _asked_in_body(body), scope)
 
 
 async def entities(request: Request) -> Sent:
@@ -65,13 +65,13 @@ async def entities(request: Request) -> Sent:
     found = select(reads.model, parse_filters(asked.all("filter")), scope)
     ids = all_in_order(reads.model, found, orders, skip=offset)
     records = list(reads.model.existing(islice(ids, limit)))
-    sent = array(reads, records, fields, scope)
+    sent = await array(reads, records, fields, scope)
     if limit is not None and offset + limit < len(found):
         sent.headers.append((b"link", _link(query, limit, offset + limit)))
     return sent
 
 
-def _page(reads: Reads, listing: Listing, scope: Scope) -> Sent:
+async def _page(reads: Reads, listing: Listing, scope: Scope) -> Sent:
     page = page_of(reads.model, listing, scope)
     info = {}
     if page.next_cursor:
@@ -80,7 +80,9 @@ def _page(reads: Reads, listing: Listing, scope: Scope) -> Sent:
         info["prevCursor"] = page.previous_cursor
     end = b'],"totalItems":%d,"pageInfo":%b}' % (page.total, orjson.dumps(info))
     records = list(reads.model.existing(page.ids))
-    return array(reads, records, listing.fields, scope, around=(b'{"items":[', end))
+    return await array(
+        reads, records, listing.fields, scope, around=(b'{"items":[', end)
+    )
 
 
 def _asked(asked: Parameters) -> Listing:

@@ -5,14 +5,16 @@ Reads are the hot paths: plain Starlette endpoints and ready bytes, no models.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
+from services.catalog.api.definitions import Definitions
 from services.catalog.api.revisions import REVISION, reach
+from services.catalog.ports import DefinitionStore
 from services.catalog.query.conditions import parse_conditions
 from services.catalog.query.rendering import render_all
 from services.catalog.query.scopes import Scope, Scopes
@@ -64,7 +66,11 @@ class Pieces:
     """A body made while it is sent, with a pause between its pieces for others."""
 
     def __init__(
-        self, pieces: Iterable[bytes], revision: Revision, *, media: bytes = JSON
+        self,
+        pieces: Iterable[bytes] | AsyncIterator[bytes],
+        revision: Revision,
+        *,
+        media: bytes = JSON,
     ) -> None:
         self.pieces = pieces
         self.headers = [
@@ -75,10 +81,22 @@ class Pieces:
     async def __call__(self, _scope: Connection, _receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.headers}
         await send(start)
-        for piece in self.pieces:
+        async for piece in _each(self.pieces):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _each(
+    pieces: Iterable[bytes] | AsyncIterator[bytes],
+) -> AsyncIterator[bytes]:
+    if isinstance(pieces, AsyncIterator):
+        async for piece in pieces:
+            yield piece
+            await asyncio.sleep(0)
+    else:
+        for piece in pieces:
+            yield piece
+            await asyncio.sleep(0)
 
 
 Sent = Answer | Pieces
@@ -111,10 +129,11 @@ class Answers:
 class Reads:
     """The read model of one app, with what is remembered of answering from it."""
 
-    def __init__(self, model: ReadModel) -> None:
+    def __init__(self, model: ReadModel, definitions: DefinitionStore | None) -> None:
         self.model = model
         self.scopes = Scopes(model)
         self.answers = Answers(model)
+        self.definitions = Definitions(model, definitions)
 
     def scope(self, principal: Principal) -> Scope:
         """What a caller may see, by the decision that came with the request."""
@@ -140,7 +159,8 @@ def reads_of(request: Request) -> Reads:
     state = request.app.state
     reads: Reads | None = getattr(state, "reads", None)
     if reads is None or reads.model is not state.readmodel:
-        reads = state.reads = Reads(state.readmodel)
+        stored = getattr(state, "definitions", None)
+        reads = state.reads = Reads(state.readmodel, stored)
     return reads
 
 
@@ -162,7 +182,7 @@ def post(path: str, endpoint: Endpoint) -> Route:
     return Route(path, endpoint, methods=["POST"])
 
 
-def array(
+async def array(
     reads: Reads,
     records: Sequence[Record],
     fields: Sequence[str],
@@ -171,23 +191,26 @@ def array(
     around: tuple[bytes, bytes] = (b"[", b"]"),
 ) -> Sent:
     """Records as a JSON array between two texts; a long one is streamed."""
-    if len(records) <= CHUNK:
-        rendered = render_all(reads.model, records, fields, scope)
-        return reads.answer(around[0] + b",".join(rendered) + around[1])
-    pieces = _pieces(reads.model, records, fields, scope, around)
+
+    def rendered(part: Sequence[Record]) -> list[bytes]:
+        return render_all(reads.model, part, fields, scope)
+
+    if len(records) <= CHUNK and reads.definitions.are_few(records):
+        found = await reads.definitions.completed(rendered(records))
+        return reads.answer(around[0] + b",".join(found) + around[1])
+    pieces = _pieces(reads, records, rendered, around)
     return Pieces(pieces, reads.model.revision)
 
 
-def _pieces(
-    model: ReadModel,
+async def _pieces(
+    reads: Reads,
     records: Sequence[Record],
-    fields: Sequence[str],
-    scope: Scope,
+    rendered: Callable[[Sequence[Record]], list[bytes]],
     around: tuple[bytes, bytes],
-) -> Iterator[bytes]:
+) -> AsyncIterator[bytes]:
     before = around[0]
-    for start in range(0, len(records), CHUNK):
-        part = records[start : start + CHUNK]
-        yield before + b",".join(render_all(model, part, fields, scope))
+    for part in reads.definitions.portions(records, CHUNK):
+        found = await reads.definitions.completed(rendered(part))
+        yield before + b",".join(found)
         before = b","
     yield around[1]

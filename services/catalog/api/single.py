@@ -1,6 +1,6 @@
 """Entities that are asked for one by one: by name, uid or refs, and their origins."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import orjson
 from starlette.requests import Request
@@ -32,7 +32,7 @@ async def by_name(request: Request) -> Sent:
             f"No entity named '{at['name']}' found, with kind '{at['kind']}' "
             f"in namespace '{at['namespace']}'"
         )
-    return reads.answer(render(reads.model, record, scope))
+    return reads.answer(await _whole(reads, record, scope))
 
 
 async def by_uid(request: Request) -> Sent:
@@ -42,7 +42,7 @@ async def by_uid(request: Request) -> Sent:
     for entity in reads.model.index.equal("metadata.uid", uid.lower()):
         record = reads.model.records[entity]
         if record is not None and scope.holds(entity):
-            return reads.answer(render(reads.model, record, scope))
+            return reads.answer(await _whole(reads, record, scope))
     raise NotFound(f"No entity with uid {uid}")
 
 
@@ -64,7 +64,7 @@ async def by_refs(request: Request) -> Sent:
         if record is not None and narrowed is not None:
             record = record if record.entity in narrowed else None
         records.append(record)
-    return _items(reads, records, fields, scope)
+    return await _items(reads, records, fields, scope)
 
 
 async def by_name_ancestry(request: Request) -> Sent:
@@ -75,18 +75,26 @@ async def by_name_ancestry(request: Request) -> Sent:
     record = _visible(reads, ref, scope)
     if record is None:
         raise NotFound(f"No such entity {ref}")
-    items = b",".join(
+    items = [
         b'{"entity":%b,"parentEntityRefs":%b}'
-        % (render(reads.model, one, scope), orjson.dumps(parents))
+        % (await _whole(reads, one, scope), orjson.dumps(parents))
         for one, parents in ancestry(reads.model, record, scope)
+    ]
+    body = b'{"rootEntityRef":%b,"items":[%b]}' % (
+        orjson.dumps(ref),
+        b",".join(items),
     )
-    body = b'{"rootEntityRef":%b,"items":[%b]}' % (orjson.dumps(ref), items)
     return reads.answer(body)
 
 
 def _visible(reads: Reads, ref: str, scope: Scope) -> Record | None:
     record = reads.model.record(ref)
     return record if record is not None and scope.holds(record.entity) else None
+
+
+async def _whole(reads: Reads, record: Record, scope: Scope) -> bytes:
+    rendered = render(reads.model, record, scope)
+    return (await reads.definitions.completed([rendered]))[0]
 
 
 def _demanded(request: Request, body: dict[str, object]) -> Criterion:
@@ -98,29 +106,35 @@ def _demanded(request: Request, body: dict[str, object]) -> Criterion:
     return asked if filters == EVERYTHING else AllOf((filters, asked))
 
 
-def _items(
+async def _items(
     reads: Reads,
     records: list[Record | None],
     fields: tuple[str, ...],
     scope: Scope,
 ) -> Sent:
-    def rendered(part: list[Record | None]) -> bytes:
-        found = iter(
-            render_all(reads.model, filter(None, part), fields, scope),
-        )
-        return b",".join(b"null" if one is None else next(found) for one in part)
+    there = [record for record in records if record is not None]
 
-    if len(records) <= CHUNK:
-        return reads.answer(b'{"items":[' + rendered(records) + b"]}")
-    return Pieces(_item_pieces(records, rendered), reads.model.revision)
+    def rendered(part: Sequence[Record]) -> list[bytes]:
+        return render_all(reads.model, part, fields, scope)
+
+    if len(records) <= CHUNK and reads.definitions.are_few(there):
+        found = iter(await reads.definitions.completed(rendered(there)))
+        items = [b"null" if one is None else next(found) for one in records]
+        return reads.answer(b'{"items":[' + b",".join(items) + b"]}")
+    return Pieces(_item_pieces(reads, records, rendered), reads.model.revision)
 
 
-def _item_pieces(
-    records: list[Record | None], rendered: Callable[[list[Record | None]], bytes]
-) -> Iterator[bytes]:
+async def _item_pieces(
+    reads: Reads,
+    records: Sequence[Record | None],
+    rendered: Callable[[Sequence[Record]], list[bytes]],
+) -> AsyncIterator[bytes]:
     before = b'{"items":['
-    for start in range(0, len(records), CHUNK):
-        yield before + rendered(records[start : start + CHUNK])
+    for part in reads.definitions.portions(records, CHUNK):
+        there = [record for record in part if record is not None]
+        found = iter(await reads.definitions.completed(rendered(there)))
+        items = [b"null" if one is None else next(found) for one in part]
+        yield before + b",".join(items)
         before = b","
     yield b"]}"
 

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from services.catalog.handlers.known import Known
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Root
-from services.catalog.ports import EntityStore, RootStore, Sources
+from services.catalog.ports import (
+    DefinitionStore,
+    EntityStore,
+    RootStore,
+    Sources,
+)
 from shared.contracts.catalog import Cause, CauseKind
 
 ITSELF = "service:catalog"
@@ -32,6 +37,7 @@ class Catalog:
 
     store: EntityStore
     roots: RootStore
+    definitions: DefinitionStore
     sources: Sources
     known: Known
     rules: Rules

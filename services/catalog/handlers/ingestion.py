@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from services.catalog.descriptor.definitions import reference_of
 from services.catalog.handlers.applying import Applier, Overtaken, conflict_item
 from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.removal import Edge, falling
@@ -143,7 +144,7 @@ class _Ingestion:
         said = {c.ref for c in found.candidates} | {r.ref for r in found.refusals}
         missing = self._known.emitted(*key) - said
         self._lost.update((key[0], ref) for ref in missing)
-        for candidate in found.candidates:
+        for candidate in await self._apart(found.candidates):
             if candidate.entity["kind"] == "Location":
                 self._merge(self._locations, candidate)
             else:
@@ -151,6 +152,21 @@ class _Ingestion:
         await self._refuse(found)
         if len(self._waiting) >= BATCH:
             await self._flush()
+
+    async def _apart(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The candidates once their long definitions are stored.
+
+        Definitions come first: no entity ever refers to a text that is not there.
+        """
+        light = []
+        for candidate in candidates:
+            reference = reference_of(candidate.entity)
+            if candidate.definition is not None and reference is not None:
+                await self._catalog.definitions.put(
+                    reference.hash, candidate.definition
+                )
+            light.append(replace(candidate, definition=None))
+        return light
 
     async def _refuse(self, found: Found) -> None:
         """An entity that became invalid stays as it was last good, and says so."""

@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 
-from services.catalog.descriptor import envelope, kinds
+from services.catalog.descriptor import definitions, envelope, kinds
 from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, LocationRef, Relation
 from shared.contracts.errors import CallboardError, Forbidden, Invalid
 
+#: Bytes of an entity beside its definition: an event of it fits into a message.
 ENTITY_LIMIT = 900_000
 LOCATION = "backstage.io/managed-by-location"
 VISIBILITY = "callboard.dev/visibility"
@@ -36,7 +37,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a source says an entity is: complete but for uid, etag and revision."""
+    """What a source says an entity is: complete but for uid, etag and revision.
+
+    `definition` is the text that `entity` has a reference to, until it is stored.
+    """
 
     ref: str
     entity: Entity
@@ -46,6 +50,14 @@ class Candidate:
     parents: tuple[str, ...]
     etag: str
     errors: tuple[Mapping[str, Any], ...] = ()
+    definition: str | None = None
+
+    @property
+    def whole(self) -> Entity:
+        """The entity with the text of its definition."""
+        if self.definition is None:
+            return self.entity
+        return definitions.with_definition(self.entity, self.definition)
 
     def merged(self, other: "Candidate") -> "Candidate":
         """The same, emitted by those that emit `other` too."""
@@ -83,21 +95,54 @@ def etag_of(
 ) -> str:
     """A hash of everything a reader can see: equal exactly when nothing changed.
 
+    A definition that is stored apart counts by its hash.
+
     Raises:
-        Invalid: if the entity is over `ENTITY_LIMIT` bytes or no JSON.
+        Invalid: if the entity is no JSON.
     """
-    try:
-        body = orjson.dumps(entity, option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONEncodeError, RecursionError) as error:
-        raise Invalid(f"entity: cannot be JSON: {error}") from error
-    if len(body) > ENTITY_LIMIT:
-        raise Invalid(f"entity: {len(body)} bytes, at most {ENTITY_LIMIT} are kept")
+    body = _json(entity, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.sha1(body, usedforsecurity=False)
     for relation in relations:
         digest.update(f"\0{relation.type}\0{relation.target}".encode())
     if errors:
         digest.update(orjson.dumps(errors, option=orjson.OPT_SORT_KEYS))
     return digest.hexdigest()
+
+
+def _json(value: Any, option: int = 0) -> bytes:
+    try:
+        return orjson.dumps(value, option=option)
+    except (orjson.JSONEncodeError, RecursionError) as error:
+        raise Invalid(f"entity: cannot be JSON: {error}") from error
+
+
+def require_size(entity: Entity) -> None:
+    """Refuse an entity that is too big to be kept.
+
+    Raises:
+        Invalid: naming the field that takes the most, and the rule.
+    """
+    broken = definitions.problem(entity)
+    if broken is not None:
+        raise Invalid(broken)
+    apart = definitions.separated(entity)[0]
+    size = len(_json(apart))
+    if size > ENTITY_LIMIT:
+        field, most = _biggest(apart)
+        raise Invalid(
+            f"{field}: {most:,} bytes; an entity has {size:,} without its definition, "
+            f"at most {ENTITY_LIMIT:,} are kept"
+        )
+
+
+def _biggest(entity: Entity) -> tuple[str, int]:
+    """The field of metadata or spec that takes the most bytes."""
+    sizes = {
+        f"{part}.{name}": len(_json(value))
+        for part in ("metadata", "spec")
+        for name, value in (entity.get(part) or {}).items()
+    }
+    return max(sizes.items(), key=lambda item: item[1], default=("entity", 0))
 
 
 def annotated(entity: Entity, context: Context) -> dict[str, Any]:
@@ -125,6 +170,7 @@ def checked(
     ref = envelope.identify(document)
     try:
         entity = _complete(document, contents)
+        require_size(entity)
         return entity, relations_of(entity)
     except Invalid as error:
         raise Invalid(f"{ref}: {error.message}") from error
@@ -154,17 +200,19 @@ def candidate(
         entity, relations = checked(document, contents)
         entity = annotated(entity, context)
         _require_allowed(entity, ref, context)
-        etag = etag_of(entity, relations)
+        kept, definition = definitions.separated(entity)
+        etag = etag_of(kept, relations)
     except CallboardError as error:
         return Refusal(ref, error)
     return Candidate(
         ref=ref,
-        entity=entity,
+        entity=kept,
         relations=relations,
         location=str(context.location),
         origin=str(context.origin),
         parents=(context.parent,),
         etag=etag,
+        definition=definition,
     )
 
 

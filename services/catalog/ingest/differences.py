@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from services.catalog.descriptor.definitions import reference_in
 from services.catalog.model import Entity, Relation
 
 #: Differ with every change and say nothing about it.
@@ -40,14 +41,19 @@ def _walk(
         path = f"{prefix}{key}"
         if old == new:
             continue
-        if isinstance(old, Mapping) or isinstance(new, Mapping):
-            left = old if isinstance(old, Mapping) else {}
-            right = new if isinstance(new, Mapping) else {}
+        if _is_object(old) or _is_object(new):
+            left = old if _is_object(old) else {}
+            right = new if _is_object(new) else {}
             found = list(_walk(left, right, f"{path}."))
             if found:
                 yield from found
                 continue
         yield path, old, new
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a value has fields of its own; a reference stands for a text."""
+    return isinstance(value, Mapping) and reference_in(value) is None
 
 
 def relation_steps(

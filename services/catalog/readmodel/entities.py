@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from pyroaring import BitMap
 
+from services.catalog.descriptor.definitions import Reference, reference_of
 from services.catalog.model import Relation, StoredEntity
 from services.catalog.readmodel.adjacency import Adjacency
 from services.catalog.readmodel.changes import ChangeLog, Revision
@@ -41,6 +42,8 @@ class ReadModel:
         self.adjacency = Adjacency()
         self.revision = Revision(first_revision)
         self.projections = Projections()
+        #: Of the entities whose definition is stored apart, by id.
+        self.definitions: dict[int, Reference] = {}
         self._free: list[int] = []
         self._log = ChangeLog()
         self._orders: dict[str, Order] = {}
@@ -62,6 +65,7 @@ class ReadModel:
         self.index.change(entity, old, rows)
         known = before.stored.relations if before is not None else ()
         self._relate(entity, known, after.stored.relations)
+        self._refer(entity, reference_of(stored.entity))
         self._fingerprint ^= fingerprint(stored)
         if before is not None:
             self._fingerprint ^= fingerprint(before.stored)
@@ -81,6 +85,7 @@ class ReadModel:
         self.index.change(entity, rows_of(record.document()), None)
         self._relate(entity, record.stored.relations, ())
         self.records[entity] = None
+        self._refer(entity, None)
         self.live.discard(entity)
         self._free.append(entity)
         self._fingerprint ^= fingerprint(record.stored)
@@ -187,6 +192,12 @@ class ReadModel:
             if record is not None:
                 record.tail = None
                 self.projections.forget(record.entity)
+
+    def _refer(self, entity: int, reference: Reference | None) -> None:
+        if reference is not None:
+            self.definitions[entity] = reference
+        else:
+            self.definitions.pop(entity, None)
 
     def _changed(self, entity: int) -> None:
         self.projections.forget(entity)

@@ -8,6 +8,8 @@ array, `path.item` for each string in an array.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from services.catalog.descriptor.definitions import reference_in
+
 LONGEST = 200
 """Characters of a path or a value that is searched by; more is not a search term."""
 
@@ -58,6 +60,9 @@ def _visit(path: str, value: object, rows: list[Row], items: list[str]) -> None:
         if _kept(path):
             rows.append((path, value if len(value) <= LONGEST else None))
     elif isinstance(value, dict):
+        if reference_in(value) is not None:
+            rows.append((path, None))
+            return
         for key, inner in value.items():
             _visit(f"{path}.{key.lower()}", inner, rows, items)
     elif isinstance(value, list | tuple):

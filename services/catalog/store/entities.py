@@ -18,6 +18,7 @@ from pymongo.errors import BulkWriteError
 from services.catalog.model import Change, Revision, StoredEntity
 from services.catalog.ports import Written
 from services.catalog.store import documents, kept
+from services.catalog.store.definitions import MongoDefinitionStore
 from services.catalog.store.pending import pending_event
 from shared.kit import logs, migrations, outbox
 from shared.kit.mongo import away_seconds, only_duplicates, unavailable_as_error
@@ -43,6 +44,7 @@ class MongoEntityStore:
         self._database = database
         self.collection = database[kept.ENTITIES.name]
         self._revisions = database[kept.REVISIONS.name]
+        self.definitions = MongoDefinitionStore(database)
 
     async def prepare(self) -> None:
         """Bring what is kept to this version's shapes, and make the indexes."""
@@ -181,6 +183,10 @@ class MongoEntityStore:
         except BulkWriteError as error:
             # The entry was written before and its event not taken: once is enough.
             only_duplicates(error)
+        pending = (event for document in held for event in document.get("pending", ()))
+        await self.definitions.keep(
+            {str(event["definition"]) for event in pending if "definition" in event}
+        )
 
     async def history(
         self, ref: str, *, limit: int, before: int | None = None

@@ -14,4 +14,6 @@ ENTITIES = Kept(
 #: Found by their ids alone, which are made of ref and revision.
 REVISIONS = Kept("revisions")
 LOCATIONS = Kept("locations")
-COLLECTIONS = (ENTITIES, REVISIONS, LOCATIONS)
+#: By when they were put, as long as no revision refers to them.
+DEFINITIONS = Kept("definitions", indexes=(Index.on("touched"),))
+COLLECTIONS = (ENTITIES, REVISIONS, LOCATIONS, DEFINITIONS)

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from services.catalog.descriptor.definitions import reference_of
 from services.catalog.ingest.differences import changed_paths, relation_steps
 from services.catalog.model import Change, Relation, StoredEntity
 from shared.contracts.catalog import (
@@ -45,13 +46,17 @@ def pending_event(
     }
     if traceparent:
         envelope["traceparent"] = traceparent
-    return {
+    event = {
         "id": identity,
         "topic": ENTITY_CHANGED,
         "key": change.ref,
         "revision": revision,
         "value": orjson.dumps(envelope).decode(),
     }
+    reference = reference_of(after.entity) if after is not None else None
+    if reference is not None:
+        event["definition"] = reference.hash
+    return event
 
 
 def _data(change: Change, revision: int) -> dict[str, Any]:

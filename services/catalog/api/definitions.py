@@ -1,0 +1,118 @@
+"""Answers with the texts of definitions that are stored apart from their entities."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import orjson
+
+from services.catalog.descriptor.definitions import (
+    KEY,
+    Reference,
+    reference_in,
+    with_definition,
+)
+from services.catalog.ports import DefinitionStore
+from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.records import Record
+from shared.contracts.errors import Unavailable
+from shared.kit import logs
+
+#: Bytes of definitions that are in memory for one answer at a time.
+AT_ONCE_BYTES = 8_000_000
+#: Bytes of definitions that are remembered: those that people open one after another.
+REMEMBERED_BYTES = 8_000_000
+_MARK = b'"%b":' % KEY.encode()
+
+Item = TypeVar("Item", Record, Record | None)
+
+
+class Definitions:
+    """Puts definitions into rendered entities."""
+
+    def __init__(self, model: ReadModel, store: DefinitionStore | None) -> None:
+        self._model = model
+        self._store = store
+        self._recent: OrderedDict[str, str] = OrderedDict()
+        self._bytes = 0
+        self._log = logs.get_logger("catalog")
+
+    def are_few(self, records: Sequence[Record]) -> bool:
+        """Whether the definitions of all these may be in memory at once."""
+        if not self._model.definitions:
+            return True
+        return sum(map(self._size, records)) <= AT_ONCE_BYTES
+
+    def portions(self, records: Sequence[Item], most: int) -> Iterator[list[Item]]:
+        """The records in portions whose definitions may be in memory at once."""
+        portion: list[Item] = []
+        size = 0
+        for record in records:
+            more = self._size(record) if record is not None else 0
+            if portion and (len(portion) == most or size + more > AT_ONCE_BYTES):
+                yield portion
+                portion, size = [], 0
+            portion.append(record)
+            size += more
+        yield portion
+
+    async def completed(self, rendered: list[bytes]) -> list[bytes]:
+        """The rendered entities, each reference replaced by its text.
+
+        Raises:
+            Unavailable: if a text is needed and the store does not answer.
+        """
+        if not self._model.definitions:
+            return rendered
+        found, light = list(rendered), {}
+        references: dict[int, Reference] = {}
+        for number, body in enumerate(rendered):
+            if _MARK in body:
+                light[number] = orjson.loads(body)
+                reference = _reference(light[number])
+                if reference is not None:
+                    references[number] = reference
+        texts = await self.texts(list(references.values())) if references else {}
+        for number, reference in references.items():
+            entity = with_definition(light[number], texts[reference.hash])
+            found[number] = orjson.dumps(entity)
+        return found
+
+    async def texts(self, references: Sequence[Reference]) -> dict[str, str]:
+        """The texts of all these, by hash."""
+        names = {reference.hash for reference in references}
+        found = {name: self._recent[name] for name in names if name in self._recent}
+        missing = sorted(names - found.keys())
+        if missing:
+            if self._store is None:
+                raise Unavailable("The definitions are not there yet")
+            found |= await self._store.texts(missing)
+        for name in names:
+            if name not in found:
+                self._log.error("definition_missing", definition=name)
+                found[name] = ""
+            else:
+                self._remember(name, found[name])
+        return found
+
+    def _size(self, record: Record | None) -> int:
+        if record is None:
+            return 0
+        reference = self._model.definitions.get(record.entity)
+        return reference.bytes if reference is not None else 0
+
+    def _remember(self, name: str, text: str) -> None:
+        if name in self._recent:
+            self._recent.move_to_end(name)
+            return
+        self._recent[name] = text
+        self._bytes += len(text)
+        while self._bytes > REMEMBERED_BYTES:
+            _, dropped = self._recent.popitem(last=False)
+            self._bytes -= len(dropped)
+
+
+def _reference(entity: Any) -> Reference | None:
+    """The reference in an entity that may be cut down to some fields."""
+    spec = entity.get("spec")
+    return reference_in(spec.get("definition")) if isinstance(spec, dict) else None
