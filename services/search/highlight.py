@@ -1,22 +1,30 @@
 """Marks the matched words in a document's fields.
 
 The tags are Backstage's custom: an angle-bracketed id that no document contains, which
-clients replace by their own markup.
+clients replace by their own markup. Every text is somebody's input, and so is the term:
+the work grows with the length of the text alone, and a page has a budget of it.
 """
 
-import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from services.search.query import Step, Term, folded, slips
+from services.search.matching import (
+    HIGHLIGHTED,
+    Matcher,
+    beginnings,
+    compiled,
+    forgiven,
+    matcher_of,
+)
+from services.search.query import Step, Term, folded
 
-HIGHLIGHTED = ("title", "text", "entityTitle", "name")
-_WORD = re.compile(r"[^\W_]+")
-#: So many fields' characters are compared word by word with a misspelt one.
-LONGEST_FORGIVEN = 4000
+#: So many characters are looked through, of a field and of all fields of a page.
+LONGEST_MARKED = 50_000
+PAGE_MARKED = 400_000
+#: So many characters' folds are remembered: more than one page's scripts have.
+MOST_FOLDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,117 +49,84 @@ def marked(
     tags: Tags,
 ) -> list[dict[str, str]]:
     """The highlights of each document on a page that this step of asking found."""
-    pattern = pattern_of(term, stems)
-    if step != "exact" and pattern is not None:
-        pattern = compiled([*forgiven(term, documents), pattern.pattern])
-    return [highlights(document, pattern, tags) for document in documents]
-
-
-def highlights(
-    document: Mapping[str, Any], pattern: re.Pattern[str] | None, tags: Tags
-) -> dict[str, str]:
-    """The fields in which the pattern is found, with every match between the tags."""
-    if pattern is None:
-        return {}
-    found: dict[str, str] = {}
-    for name in HIGHLIGHTED:
-        text = document.get(name)
-        if isinstance(text, str) and text:
-            marked, count = _marked(text, pattern, tags)
-            if count:
-                found[name] = marked
+    matcher = matcher_of(term, stems)
+    if step != "exact":
+        meant = [*forgiven(term, documents), *beginnings(term, stems)]
+        matcher = Matcher(compiled(meant), matcher.wildcards)
+    found = []
+    left = PAGE_MARKED
+    for document in documents:
+        found.append(highlights(document, matcher, tags, left))
+        left -= sum(len(_field(document, name)) for name in HIGHLIGHTED)
     return found
 
 
-def _marked(text: str, pattern: re.Pattern[str], tags: Tags) -> tuple[str, int]:
-    if text.isascii():
-        pre, post = tags.pre, tags.post
-        return pattern.subn(lambda match: f"{pre}{match[0]}{post}", text)
+def highlights(
+    document: Mapping[str, Any], matcher: Matcher, tags: Tags, budget: int = PAGE_MARKED
+) -> dict[str, str]:
+    """The fields with a matched word, with every match between the tags.
+
+    Of `budget` characters; behind them nothing is marked.
+    """
+    found: dict[str, str] = {}
+    for name in HIGHLIGHTED:
+        text = _field(document, name)
+        looked = min(len(text), LONGEST_MARKED, max(budget, 0))
+        budget -= looked
+        text_marked, count = _marked(text[:looked], matcher, tags)
+        if count:
+            found[name] = text_marked + text[looked:]
+    return found
+
+
+def _field(document: Mapping[str, Any], name: str) -> str:
+    text = document.get(name)
+    return text if isinstance(text, str) else ""
+
+
+def _marked(text: str, matcher: Matcher, tags: Tags) -> tuple[str, int]:
     # Matched on the folded text, cut out of the written one.
-    plain, places = _folded_places(text)
+    plain, places = (text, None) if text.isascii() else _folded_places(text)
     parts: list[str] = []
     end = count = 0
-    for match in pattern.finditer(plain):
-        start, stop = places[match.start()], places[match.end()]
+    for first, last in matcher.spans(plain):
+        start, stop = (places[first], places[last]) if places else (first, last)
         parts += (text[end:start], tags.pre, text[start:stop], tags.post)
         end, count = stop, count + 1
     return "".join(parts) + text[end:], count
 
 
-def _folded_places(text: str) -> tuple[str, list[int]]:
-    plain: list[str] = []
+class _Folds(dict[int, str]):
+    """What each character is folded to, worked out once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: Those that are folded to none or to several.
+        self.uneven: set[str] = set()
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= MOST_FOLDS:
+            self.clear()
+        char = chr(code)
+        self[code] = plain = folded(char)
+        if len(plain) != 1:
+            self.uneven.add(char)
+        return plain
+
+
+_FOLDS = _Folds()
+
+
+def _folded_places(text: str) -> tuple[str, list[int] | None]:
+    """The folded text, and where each of its characters stands in the written one.
+
+    None in place of the list where every character stands at its own place.
+    """
+    plain = text.translate(_FOLDS)
+    if _FOLDS.uneven.isdisjoint(text):
+        return plain, None
     places: list[int] = []
     for index, char in enumerate(text):
-        for part in folded(char):
-            plain.append(part)
-            places.append(index)
+        places += [index] * len(_FOLDS[ord(char)])
     places.append(len(text))
-    return "".join(plain), places
-
-
-@lru_cache(maxsize=512)
-def pattern_of(
-    term: Term, stems: tuple[tuple[str, str], ...] = ()
-) -> re.Pattern[str] | None:
-    """What to mark: words that begin with a typed one, or with its stem."""
-    reduced = dict(stems)
-    found: list[str] = []
-    for word in term.words:
-        if word.kind == "pattern":
-            found.append(word.tokens[0].replace("*", r"[^\W_]*"))
-            continue
-        for token in word.tokens:
-            beginning = token
-            stem = reduced.get(token, token)
-            # A stem like "librari" is no beginning of "library".
-            if len(stem) > 3 and token.startswith(stem):
-                beginning = stem
-            whole = len(token) == 1
-            found.append(re.escape(beginning) + ("" if whole else r"[^\W_]*"))
-    return compiled(found)
-
-
-def compiled(parts: Iterable[str]) -> re.Pattern[str] | None:
-    """One pattern for whole words out of several; None out of none."""
-    joined = "|".join(sorted(set(parts), key=len, reverse=True))
-    if not joined:
-        return None
-    return re.compile(rf"(?<![^\W_])(?:{joined})(?![^\W_])", re.IGNORECASE)
-
-
-def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The words in these documents that a misspelt one may have meant."""
-    found: set[str] = set()
-    tokens = [word.tokens[0] for word in term.words if word.kind == "word"]
-    for document in documents:
-        text = " ".join(str(document.get(name) or "") for name in HIGHLIGHTED)
-        for written in set(_WORD.findall(folded(text[:LONGEST_FORGIVEN]))):
-            if any(_near(token, written) for token in tokens):
-                found.add(re.escape(written))
-    return sorted(found)
-
-
-@lru_cache(maxsize=4096)
-def _near(token: str, written: str) -> bool:
-    allowed = slips(token)
-    # A beginning that is nearly the typed one is what the index finds as well.
-    return allowed > 0 and distance(token, written, allowed) <= allowed
-
-
-def distance(one: str, other: str, limit: int) -> int:
-    """Slips between two words, swapped neighbours counting once; at most limit + 1."""
-    if abs(len(one) - len(other)) > limit:
-        return limit + 1
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, left in enumerate(one, 1):
-        now = [i]
-        for j, right in enumerate(other, 1):
-            cost = min(row[j] + 1, now[j - 1] + 1, row[j - 1] + (left != right))
-            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
-                cost = min(cost, before[j - 2] + 1)
-            now.append(cost)
-        if min(now) > limit:
-            return limit + 1
-        before, row = row, now
-    return row[-1]
+    return plain, places

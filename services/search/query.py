@@ -32,7 +32,12 @@ FORGIVEN = (4, 8)
 
 DEFAULT_LIMIT, LONGEST_PAGE = 25, 100
 LONGEST_TERM = 100
+#: Digits of a number: Python takes longer ones for an attack, and says so by an error.
+LONGEST_NUMBER = 12
 DEEPEST = 100_000
+#: What an engine spends on a term grows with its words, most with stars inside them.
+MOST_WORDS = 24
+MOST_WILDCARDS, MOST_STARS = 4, 8
 STOP_WORDS = frozenset(
     {"a", "an", "and", "are", "as", "at", "be", "by", "do", "for", "from", "how"}
     | {"in", "is", "it", "of", "on", "or", "the", "this", "to", "what", "where"}
@@ -97,7 +102,7 @@ def parse_term(text: str) -> Term:
     """The words in what somebody typed.
 
     Raises:
-        Invalid: if it is longer than a term may be.
+        Invalid: if it is longer than a term may be, or has too many words or stars.
     """
     if len(text) > LONGEST_TERM:
         raise Invalid(
@@ -114,7 +119,20 @@ def parse_term(text: str) -> Term:
             everything = everything or (not found and not chunk.strip("*"))
         else:
             words += [Word("word", (token,)) for token in _TOKEN.findall(chunk)]
-    return Term(_wanted(words), empty=everything and not words)
+    wanted = _wanted(words)
+    _check_effort(wanted)
+    return Term(wanted, empty=everything and not words)
+
+
+def _check_effort(words: tuple[Word, ...]) -> None:
+    tokens = [token for word in words for token in word.tokens]
+    if len(tokens) > MOST_WORDS:
+        raise Invalid(f"term: must have at most {MOST_WORDS} words")
+    starred = [word.tokens[0] for word in words if word.kind == "pattern"]
+    if len(starred) > MOST_WILDCARDS:
+        raise Invalid(f"term: at most {MOST_WILDCARDS} words may have * inside")
+    if any(token.count("*") > MOST_STARS for token in starred):
+        raise Invalid(f"term: a word may have at most {MOST_STARS} times *")
 
 
 def _phrase(text: str) -> list[Word]:
@@ -221,7 +239,7 @@ def page_size(text: str, longest: int, *, field: str = "pageLimit") -> int:
     Raises:
         Invalid: unless it is a whole number up to `longest`.
     """
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_NUMBER:
         raise Invalid(f"{field}: must be a whole number, not {text[:20]!r}")
     if int(text) > longest:
         raise Invalid(f'{field}: The page limit "{text}" is greater than "{longest}"')
@@ -245,7 +263,7 @@ def page_of(cursor: str, limit: int) -> int:
         text = base64.b64decode(cursor, validate=True).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise Invalid("pageCursor: is no cursor of this server") from error
-    if not text.isdigit():
+    if not text.isdigit() or len(text) > LONGEST_NUMBER:
         raise Invalid("pageCursor: is no cursor of this server")
     if int(text) * limit > DEEPEST:
         raise Invalid(

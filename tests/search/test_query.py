@@ -59,6 +59,21 @@ def test_too_long() -> None:
         parse_term("a" * 101)
 
 
+@pytest.mark.parametrize(
+    ("term", "rule"),
+    [
+        ("a*b c*d e*f g*h i*j", "4 words"),
+        ("*a*b*c*d*e*f*g*h*i*", "8 times"),
+        (" ".join(f"x{n}" for n in range(25)), "24 words"),
+        ('"' + "x " * 25 + '"', "24 words"),
+    ],
+)
+def test_an_expensive_term_is_refused(term: str, rule: str) -> None:
+    """Every word is looked up, and a star looks through all words."""
+    with pytest.raises(Invalid, match=rule):
+        parse_term(term)
+
+
 def test_lists_in_every_spelling() -> None:
     """Types and filters are read in each spelling that clients use."""
     question = parse_question(
@@ -79,14 +94,16 @@ def test_lists_in_every_spelling() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["", "-1", "ten", "1.5", "101", "²"])
+@pytest.mark.parametrize("text", ["", "-1", "ten", "1.5", "101", "²", "9" * 5000])
 def test_bad_page_limits(text: str) -> None:
     """A page size that is no number up to 100 is refused by name."""
     with pytest.raises(Invalid, match="pageLimit"):
         parse_question([("pageLimit", text)])
 
 
-@pytest.mark.parametrize("cursor", ["zzz", "LTE=", "MS41", "////", "OTk5OTk5OTk5OQ=="])
+@pytest.mark.parametrize(
+    "cursor", ["zzz", "LTE=", "MS41", "////", "OTk5OTk5OTk5OQ==", "OTk5" * 1500]
+)
 def test_bad_cursors(cursor: str) -> None:
     """A cursor that this server never gave is refused, not answered with nothing."""
     with pytest.raises(Invalid, match="pageCursor"):

@@ -1,0 +1,107 @@
+"""What is marked in a result, and what that costs whoever chose text and term."""
+
+import re
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.search import matching
+from services.search.highlight import PAGE_MARKED, Tags, highlights, marked
+from services.search.matching import Wildcard, matcher_of
+from services.search.query import folded, parse_term
+
+TAGS = Tags("<m>", "</m>")
+#: A regular expression in place of these takes hours; a slow machine takes a second.
+SECONDS = 5.0
+
+
+def shown(term: str, text: str) -> str | None:
+    """The title with its marks."""
+    return highlights({"title": text}, matcher_of(parse_term(term)), TAGS).get("title")
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "expected"),
+    [
+        ("*lith", "a monolith, no lithium", "a <m>monolith</m>, no lithium"),
+        ("m*l*h shop", "Monolith shops", "<m>Monolith</m> <m>shops</m>"),
+        ("ü*en", "Überweisungen Über", "<m>Überweisungen</m> Über"),
+        ("*ß*", "Straße, strasse", "<m>Straße</m>, strasse"),
+        ("x*y", "xx-xy_y", "xx-<m>xy</m>_y"),
+        ("*x", "x_ax", "<m>x</m>_<m>ax</m>"),
+        ("office", "the ofﬁce", "the <m>ofﬁce</m>"),
+        ("x*x", "x", None),
+    ],
+)
+def test_marks(term: str, text: str, expected: str | None) -> None:
+    """Stars are any letters of one word; what is marked is as it is written."""
+    assert shown(term, text) == expected
+
+
+@given(
+    pattern=st.text("ab*", min_size=1, max_size=8),
+    word=st.text("abc", min_size=1, max_size=10),
+)
+def test_a_wildcard_matches_what_its_expression_matches(
+    pattern: str, word: str
+) -> None:
+    """Piece by piece is the same as every way at once."""
+    expression = "[a-z]*".join(re.escape(part) for part in pattern.split("*"))
+    expected = re.fullmatch(expression, word) is not None
+    assert Wildcard(tuple(pattern.split("*"))).matches(word) == expected
+
+
+@given(text=st.text(max_size=200), word=st.text("abcäöüßΩ漢", min_size=2, max_size=3))
+def test_marks_take_nothing_away(text: str, word: str) -> None:
+    """Without its marks the field is the text, whatever its letters fold to."""
+    found = shown(f"{word} *{word[0]}*", f"{text} {word} {text}")
+    assert found is not None
+    assert found.replace("<m>", "").replace("</m>", "") == f"{text} {word} {text}"
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("a*a*a*a*a*a*a*a*b", "a" * 50_000),
+        ("*a*b*a*b*a*b*a*c", "ab" * 25_000),
+        ("a*a*b c*c*d e*e*f g*g*h", "aaaa cccc eeee gggg " * 2_500),
+        ("*é*é*é*x", "é" * 50_000),
+    ],
+)
+def test_stars_cost_no_more_than_the_text_is_long(term: str, text: str) -> None:
+    """One entity with a long word is enough for a bomb."""
+    begun = time.perf_counter()
+    shown(term, text)
+    assert time.perf_counter() - begun < SECONDS
+
+
+def test_words_that_are_nearly_meant_have_a_budget(monkeypatch) -> None:
+    """A page of words that are all nearly the typed ones: not all are compared."""
+    compared: list[tuple[str, str]] = []
+
+    def near(token: str, written: str) -> bool:
+        compared.append((token, written))
+        return True
+
+    monkeypatch.setattr(matching, "_near", near)
+    monkeypatch.setattr(matching, "MOST_COMPARED", 50)
+    words = [f"payments{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(600)]
+    document: dict[str, Any] = {"title": " ".join(words)}
+    term = parse_term("paymentsab paymentscd")
+    (found,) = marked([document], term, (), "forgiving", TAGS)
+    assert len(compared) == 50
+    assert found["title"].count("<m>") >= 25
+
+
+def test_a_page_has_a_budget() -> None:
+    """Behind it nothing is marked, and nothing is lost."""
+    text = "cart " * 10_000
+    documents = [{"title": "cart", "text": text} for _ in range(40)]
+    found = marked(documents, parse_term("cart"), (), "exact", TAGS)
+    assert found[0]["text"].count("<m>") == 10_000
+    assert sum(len(each) for each in found) < 40
+    assert 40 * len(text) > PAGE_MARKED
+    assert folded(found[0]["text"].replace("<m>", "").replace("</m>", "")) == text
