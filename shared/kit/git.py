@@ -6,24 +6,24 @@ the number of files, and no host's REST quota. Repositories of an integration of
 """
 
 import asyncio
-import io
 import re
-import tarfile
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge
+from shared.contracts.errors import Conflict, Invalid, NotFound
+from shared.guards.foreign_trees import TreeLimits
 from shared.kit.config import Integration, Integrations
 from shared.kit.gitaccess import access_environment
-from shared.kit.gitcommand import FILE_LIMIT, OUTPUT_LIMIT, run_git
+from shared.kit.gitcommand import OUTPUT_LIMIT, run_git
 from shared.kit.gitmirror import update
+from shared.kit.gitpush import push_folder
+from shared.kit.gittrees import ExportedTree, GitTrees
 from shared.kit.giturls import GitTarget, parse_url
 
 NOBODY = "0" * 40
-TREE_LIMIT = 200 * 1024 * 1024
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
 #: In names that are fit for addresses, but not for a folder `NAME.git` of a host.
 UNFIT = re.compile(r"/|\.\.|(\.git|\.lock|\.)$")
@@ -91,21 +91,20 @@ class RepositoryMirrors:
         return found.decode().strip()
 
     async def read(self, target: GitTarget, commit: str, path: str) -> bytes:
-        """One file at a commit.
+        """One file at a commit; links are followed as in a checkout.
 
         Raises:
+            Invalid: if a link leaves the repository or is part of a ring.
             NotFound: if there is no such file.
             TooLarge: if it is over `FILE_LIMIT` bytes.
         """
-        name = f"{commit}:{_clean(path)}"
-        asked = f"{name}\n".encode()
-        size = await self._git(target, ["cat-file", "--batch-check"], data=asked)
-        header = size.decode(errors="replace").split()
-        if len(header) != 3 or header[1] != "blob":
-            raise NotFound(f"{target.repository} has no file {path} at {commit[:8]}")
-        if int(header[2]) > FILE_LIMIT:
-            raise TooLarge(f"{path}: over the limit of {FILE_LIMIT} bytes")
-        return await self._git(target, ["cat-file", "blob", header[0]])
+        clean = _clean(path)
+        try:
+            return await self._trees(target).read(commit, clean)
+        except NotFound as error:
+            raise NotFound(
+                f"{target.repository}: {error.message} at {commit[:8]}"
+            ) from None
 
     async def list(
         self, target: GitTarget, commit: str, prefix: str = ""
@@ -117,31 +116,28 @@ class RepositoryMirrors:
         found = await self._git(target, arguments)
         return [part for part in found.decode(errors="replace").split("\0") if part]
 
-    async def tree_hash(self, target: GitTarget, commit: str, prefix: str) -> str:
-        """The id of a folder's content: equal exactly when the content is equal."""
-        name = f"{commit}:{_clean(prefix)}" if _clean(prefix) else f"{commit}^{{tree}}"
-        found = await self._git(
-            target, ["rev-parse", "--verify", "--quiet", name], allow=(1, 128)
-        )
-        if not found.strip():
-            raise NotFound(f"{target.repository} has no folder {prefix or '/'}")
-        return found.decode().strip()
-
     async def export(
-        self, target: GitTarget, commit: str, prefix: str, folder: Path
-    ) -> None:
+        self,
+        target: GitTarget,
+        commit: str,
+        prefix: str,
+        folder: Path,
+        *,
+        follows: bool = False,
+    ) -> ExportedTree:
         """Write the files below `prefix` into `folder`, relative to `prefix`.
+
+        `follows` puts files in the place of links; without it links are written as
+        they are.
 
         Raises:
             NotFound: if there is no such folder.
-            Invalid: if a link or a path would lead outside `folder`.
-            TooLarge: if it is over `TREE_LIMIT` bytes.
+            Invalid: if a path breaks a rule, or a link leaves the repository.
+            TooLarge: if it is over the limits of a tree.
         """
-        tree = await self.tree_hash(target, commit, prefix)
-        archive = await self._git(
-            target, ["archive", "--format=tar", tree], limit=TREE_LIMIT
+        return await self._trees(target).export(
+            commit, _clean(prefix), folder, limits=TreeLimits(), follows=follows
         )
-        await asyncio.to_thread(_unpack, archive, folder)
 
     async def commit_info(self, target: GitTarget, commit: str) -> CommitInfo:
         """Who made a commit, when and why."""
@@ -221,39 +217,23 @@ class RepositoryMirrors:
 
         Raises:
             Conflict: if the branch exists.
+            Invalid: naming the branch or a path that breaks a rule.
         """
-        name, email = author
-        identity = {
-            "GIT_AUTHOR_NAME": name,
-            "GIT_AUTHOR_EMAIL": email,
-            "GIT_COMMITTER_NAME": name,
-            "GIT_COMMITTER_EMAIL": email,
-        }
-        with tempfile.TemporaryDirectory() as parent:
-            index = Path(parent) / "work"
-            await run_git(["init", "--quiet", f"--initial-branch={target.ref}", index])
-            tree = [f"--git-dir={index / '.git'}", f"--work-tree={folder}"]
-            await run_git([*tree, "add", "--all", "--force", "."], cwd=folder)
-            await run_git(
-                [*tree, "commit", "--quiet", "--allow-empty", "-m", message],
-                cwd=folder,
-                extra=identity,
-            )
-            found = await run_git([*tree, "rev-parse", "HEAD"], cwd=folder)
-            destination = self._clone_url(target)
-            await run_git(
-                [
-                    *tree,
-                    "push",
-                    "--quiet",
-                    destination,
-                    f"HEAD:refs/heads/{target.ref}",
-                ],
-                cwd=folder,
-                extra=self._access(target),
-                conflict="rejected",
-            )
-        return found.decode().strip()
+        return await push_folder(
+            folder,
+            self._clone_url(target),
+            target.ref,
+            message=message,
+            author=author,
+            environment=self._access(target),
+        )
+
+    def _trees(self, target: GitTarget) -> GitTrees:
+        return GitTrees(
+            self._mirror(target),
+            self._access(target),
+            is_partial=target.kind != "local",
+        )
 
     def _integration(self, host: str) -> tuple[str, Integration]:
         found = self._by_host.get(host)
@@ -332,12 +312,3 @@ def _bare(directory: Path | None) -> list[Path]:
     if directory is None or not directory.is_dir():
         return []
     return [path for path in directory.glob("*.git") if (path / "HEAD").is_file()]
-
-
-def _unpack(archive: bytes, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
-    except tarfile.FilterError as error:
-        raise Invalid(f"path: {error}") from error

@@ -2,8 +2,10 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from shared.contracts import room
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
@@ -39,7 +41,7 @@ async def run_git(
     arguments: Sequence[str | Path],
     *,
     cwd: Path | None = None,
-    data: bytes | None = None,
+    data: bytes | IO[bytes] | None = None,
     extra: Mapping[str, str] | None = None,
     allow: Sequence[int] = (),
     limit: int = OUTPUT_LIMIT,
@@ -55,24 +57,58 @@ async def run_git(
         CallboardError: by what git complained of; NoRoom if the disk is full.
         TooLarge: if it printed more than `limit` bytes.
     """
-    try:
-        done = await commands.run(
-            ["git", "-c", "safe.directory=*", *map(str, arguments)],
-            cwd=cwd,
-            data=data or None,
-            env={**_environment(), **(extra or {})},
-            seconds=SECONDS,
-        )
-    except TimeoutError:
-        raise Unavailable(f"git {arguments[0]} took over {SECONDS:.0f} s") from None
-    if len(done.out) > limit:
-        raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
+    printed = b""
+
+    def read(output: IO[bytes]) -> None:
+        nonlocal printed
+        printed = output.read(limit + 1)
+        if len(printed) > limit:
+            # The rest is not waited for: a few trees may list paths without end.
+            raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
+
+    await stream_git(
+        arguments, read, cwd=cwd, data=data, extra=extra, allow=allow, conflict=conflict
+    )
+    return printed
+
+
+async def stream_git(
+    arguments: Sequence[str | Path],
+    consume: commands.Consumer,
+    *,
+    cwd: Path | None = None,
+    data: bytes | IO[bytes] | None = None,
+    extra: Mapping[str, str] | None = None,
+    allow: Sequence[int] = (),
+    conflict: str | None = None,
+) -> None:
+    """Run `git ARGUMENTS`, what it prints read by `consume` as it comes; see `run_git`.
+
+    `consume` runs in a thread, and may end or raise before git does.
+
+    Raises:
+        CallboardError: by what git complained of; NoRoom if the disk is full.
+    """
+    with tempfile.TemporaryFile() as source:
+        if isinstance(data, bytes):
+            source.write(data)
+            source.seek(0)
+        try:
+            done = await commands.stream(
+                ["git", "-c", "safe.directory=*", *map(str, arguments)],
+                consume,
+                cwd=cwd,
+                source=source if data is None or isinstance(data, bytes) else data,
+                env={**_environment(), **(extra or {})},
+                seconds=SECONDS,
+            )
+        except TimeoutError:
+            raise Unavailable(f"git {arguments[0]} took over {SECONDS:.0f} s") from None
     if done.code and done.code not in allow:
         told = done.err.decode(errors="replace")
         if room.says_full(told):
             raise room.NoRoom
         raise _failure(told, conflict)
-    return done.out
 
 
 def _environment() -> dict[str, str]:

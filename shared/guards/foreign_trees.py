@@ -1,0 +1,234 @@
+"""A tree of foreign files as it is listed: checked, and its links followed, on paper.
+
+Everything is bounded here before a single file is written. What is listed may come from
+Git, an archive or a folder; writing it is the business of `foreign_files`.
+"""
+
+import posixpath
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from shared.contracts.errors import Invalid, NotFound, TooLarge
+from shared.guards.foreign_paths import check_path, check_target, shown
+
+EntryKind = Literal["file", "link"]
+#: As many as the system follows.
+LINK_STEPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignEntry:
+    """One file or link of a tree; `content` says where its bytes are (a blob's id)."""
+
+    path: str
+    kind: EntryKind = "file"
+    size: int = 0
+    is_executable: bool = False
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLimits:
+    """The most that a tree may hold."""
+
+    files: int = 20_000
+    folders: int = 20_000
+    total_bytes: int = 200 * 1024 * 1024
+    file_bytes: int = 200 * 1024 * 1024
+
+
+def check_entries(
+    entries: Iterable[ForeignEntry],
+    limits: TreeLimits,
+    *,
+    folds_case: bool = False,
+) -> None:
+    """Check a whole tree before any of it is written.
+
+    `folds_case` is whether the disk takes names for equal that differ in case only.
+
+    Raises:
+        Invalid: naming a path that breaks a rule, is there twice or is also a folder.
+        TooLarge: naming the limit.
+    """
+    places: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    total = 0
+    for count, entry in enumerate(entries, 1):
+        if count > limits.files:
+            raise TooLarge(f"More than {limits.files} files")
+        total += entry.size
+        _check_size(entry, total, limits)
+        _place(entry.path, places, folders, folds_case=folds_case)
+        if len(folders) > limits.folders:
+            raise TooLarge(f"More than {limits.folders} folders")
+    for key in places.keys() & folders.keys():
+        raise Invalid(f"path: {shown(places[key])}: is a file and a folder at once")
+
+
+def _check_size(entry: ForeignEntry, total: int, limits: TreeLimits) -> None:
+    if entry.size > limits.file_bytes:
+        raise TooLarge(
+            f"{shown(entry.path)}: over the limit of {limits.file_bytes} bytes"
+        )
+    if total > limits.total_bytes:
+        raise TooLarge(f"Over the limit of {limits.total_bytes} bytes in all files")
+
+
+def _place(
+    path: str, places: dict[str, str], folders: dict[str, str], *, folds_case: bool
+) -> None:
+    parts = check_path(path)
+    key = _folded(path) if folds_case else path
+    if places.get(key) == path:
+        raise Invalid(f"path: {shown(path)}: is there twice")
+    if key in places:
+        raise _one_name(path, places[key])
+    places[key] = path
+    for end in range(len(parts) - 1, 0, -1):
+        folder = "/".join(parts[:end])
+        key = _folded(folder) if folds_case else folder
+        if folders.get(key) == folder:
+            # The folders above it are known as well.
+            return
+        if key in folders:
+            raise _one_name(folder, folders[key])
+        folders[key] = folder
+
+
+def _one_name(path: str, other: str) -> Invalid:
+    return Invalid(f"path: {shown(path)} and {shown(other)} are one name on this disk")
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+@dataclass(slots=True)
+class TreeIndex:
+    """The entries of a tree by path, and where its links lead.
+
+    `targets` has the target of every link among `entries`.
+    """
+
+    entries: Sequence[ForeignEntry]
+    targets: Mapping[str, str]
+    _paths: list[str] = field(init=False)
+    _by_path: dict[str, ForeignEntry] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_path = {entry.path: entry for entry in self.entries}
+        self._paths = sorted(self._by_path)
+
+    def entry(self, path: str) -> ForeignEntry | None:
+        """The file at a path that holds no link; None if it is a folder or nothing."""
+        return self._by_path.get(path)
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there are files below the path."""
+        return next(self.below(path), None) is not None
+
+    def below(self, folder: str) -> Iterator[ForeignEntry]:
+        """All entries below a folder, "" for the top; links are not followed."""
+        prefix = f"{folder}/" if folder else ""
+        start = bisect_left(self._paths, prefix)
+        for number in range(start, len(self._paths)):
+            path = self._paths[number]
+            if not path.startswith(prefix):
+                return
+            yield self._by_path[path]
+
+    def resolve(self, path: str) -> str:
+        """The path without links that `path` leads to, "" for the top.
+
+        Raises:
+            Invalid: if a link on the way leaves the tree or is part of a ring.
+        """
+        pending = list(reversed(path.split("/")))
+        real: list[str] = []
+        steps = 0
+        while pending:
+            part = pending.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if not real:
+                    raise Invalid(
+                        f"path: {shown(path)}: the link leads outside the repository"
+                    )
+                real.pop()
+                continue
+            here = "/".join([*real, part])
+            target = self.targets.get(here)
+            if target is None:
+                real.append(part)
+                continue
+            steps += 1
+            if steps > LINK_STEPS:
+                raise Invalid(f"path: {shown(path)}: the link is part of a ring")
+            check_target(here, target)
+            pending += reversed(target.split("/"))
+        return "/".join(real)
+
+
+@dataclass(slots=True)
+class FollowedTree:
+    """A tree without links: `files` are to be written, each with its new path.
+
+    `outside` are the places outside the root that links brought in, `dangling` the
+    links that lead to nothing.
+    """
+
+    files: list[ForeignEntry] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    dangling: list[str] = field(default_factory=list)
+
+
+def follow_links(index: TreeIndex, root: str, limits: TreeLimits) -> FollowedTree:
+    """What a reader of a checkout meets below `root`: files in the place of links.
+
+    Raises:
+        Invalid: naming a link that leaves the tree or leads to a folder that holds it.
+        NotFound: if `root` is no folder.
+        TooLarge: if there are too many files.
+    """
+    if not index.is_folder(root):
+        raise NotFound(f"There is no folder {root or '/'}")
+    tree, seen = FollowedTree(), 0
+    waiting: list[tuple[str, str, tuple[str, ...]]] = [(root, "", ())]
+    while waiting:
+        folder, place, chain = waiting.pop()
+        for entry in index.below(folder):
+            path = posixpath.join(place, entry.path[len(folder) :].lstrip("/"))
+            seen += 1
+            if seen > limits.files:
+                raise TooLarge(f"More than {limits.files} files")
+            if entry.kind != "link":
+                tree.files.append(replace(entry, path=path))
+                continue
+            real = index.resolve(entry.path)
+            file = index.entry(real)
+            is_file = file is not None and file.kind == "file"
+            if not is_file and not index.is_folder(real):
+                tree.dangling.append(entry.path)
+                continue
+            if not _is_below(real, root):
+                tree.outside.append(real)
+            if file is not None:
+                tree.files.append(replace(file, path=path))
+                continue
+            links = (*chain, entry.path)
+            if any(_is_below(link, real) for link in links):
+                raise Invalid(
+                    f"path: {shown(entry.path)}: the link is part of a ring: "
+                    "it leads to a folder that holds it"
+                )
+            waiting.append((real, path, links))
+    return tree
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return not folder or path == folder or path.startswith(f"{folder}/")

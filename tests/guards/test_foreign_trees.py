@@ -1,0 +1,175 @@
+"""A tree as it is listed: what is refused before a file is written, links followed."""
+
+import posixpath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.errors import CallboardError, Invalid, NotFound, TooLarge
+from shared.guards.foreign_paths import check_link, check_path
+from shared.guards.foreign_trees import (
+    ForeignEntry,
+    TreeIndex,
+    TreeLimits,
+    check_entries,
+    follow_links,
+)
+
+LIMITS = TreeLimits(files=50, folders=50, total_bytes=1000, file_bytes=600)
+
+
+def files(*paths: str, size: int = 1) -> list[ForeignEntry]:
+    return [ForeignEntry(path, size=size) for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["a", "a"], "'a': is there twice"),
+        (["z", "z/x"], "'z': is a file and a folder"),
+        (["z/x", "z"], "'z': is a file and a folder"),
+        (["../x"], "'../x'"),
+        (["a//b"], "'a//b'"),
+        (["/etc/x"], "'/etc/x'"),
+        (["a/./b"], "'a/./b'"),
+        (["a\0b"], "NUL"),
+        (["b" * 256], "255 bytes"),
+        (["ü" * 128], "255 bytes"),
+        (["/".join(["d"] * 65)], "deeper than 64"),
+        (["/".join(["d" * 200] * 11)], "2048 bytes"),
+        (["a/.git/hooks/post-checkout"], "Git's own"),
+        (["a/.GIT/config"], "Git's own"),
+        (["caf\udce9"], "not UTF-8"),
+    ],
+)
+def test_a_path_that_breaks_a_rule(paths: list[str], expected: str) -> None:
+    """The error names the path and the rule."""
+    with pytest.raises(Invalid, match="path: ") as refused:
+        check_entries(files(*paths), LIMITS)
+    assert expected in refused.value.message
+    assert len(refused.value.message) < 600
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (files(*(f"f{n}" for n in range(51))), "50 files"),
+        (files(*(f"d{n}/e/f" for n in range(26))), "50 folders"),
+        (files("big", size=601), "'big': over the limit of 600 bytes"),
+        (files("a", "b", size=501), "1000 bytes in all"),
+    ],
+)
+def test_limits(entries: list[ForeignEntry], expected: str) -> None:
+    """Counts and sizes are told before anything is written."""
+    with pytest.raises(TooLarge) as refused:
+        check_entries(entries, LIMITS)
+    assert expected in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("README.md", "readme.md"), ("A/x", "a/y"), ("caf\u00e9", "cafe\u0301")],
+)
+def test_names_that_differ_in_case(one: str, other: str) -> None:
+    """They are two files where the disk tells them apart, and an error elsewhere."""
+    check_entries(files(one, other), LIMITS)
+    with pytest.raises(Invalid, match="one name on this disk"):
+        check_entries(files(one, other), LIMITS, folds_case=True)
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../x", "", "a\0", "x" * 4096])
+def test_links_that_leave(target: str) -> None:
+    """An absolute or escaping target is refused by the link's path."""
+    with pytest.raises(Invalid, match="docs/l"):
+        check_link("docs/l", target)
+    check_link("docs/l", "../elsewhere")
+
+
+def index(files_: list[str], links: dict[str, str]) -> TreeIndex:
+    entries = [ForeignEntry(path, content=path) for path in files_]
+    entries += [ForeignEntry(path, "link") for path in links]
+    return TreeIndex(entries, links)
+
+
+def test_files_stand_in_the_place_of_links() -> None:
+    """Links to files and folders, also outside of the root, become their content."""
+    tree = index(
+        ["README.md", "docs/a.md", "docs/sub/b.md", "common/x/y.md"],
+        {
+            "docs/index.md": "../README.md",
+            "docs/same.md": "a.md",
+            "docs/copy": "sub",
+            "docs/more": "../common/x",
+            "docs/none.md": "gone.md",
+            "common/x/z.md": "../../docs/same.md",
+        },
+    )
+    followed = follow_links(tree, "docs", LIMITS)
+    assert {entry.path: entry.content for entry in followed.files} == {
+        "a.md": "docs/a.md",
+        "sub/b.md": "docs/sub/b.md",
+        "index.md": "README.md",
+        "same.md": "docs/a.md",
+        "copy/b.md": "docs/sub/b.md",
+        "more/y.md": "common/x/y.md",
+        "more/z.md": "docs/a.md",
+    }
+    assert sorted(followed.outside) == ["README.md", "common/x"]
+    assert followed.dangling == ["docs/none.md"]
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"docs/ring": "ring"},
+        {"docs/a": "b", "docs/b": "a"},
+        {"docs/self": "."},
+        {"docs/up": ".."},
+        {"docs/x/one": "../y", "docs/y/two": "../x"},
+        {"docs/out": "../../etc"},
+        {"docs/absolute": "/etc"},
+    ],
+)
+def test_rings_and_ways_out_are_named(links: dict[str, str]) -> None:
+    """A link that never ends or leaves the tree is an error that names a link."""
+    with pytest.raises(Invalid, match="docs/"):
+        follow_links(index(["docs/f.md"], links), "docs", LIMITS)
+
+
+def test_links_do_not_multiply_without_bound() -> None:
+    """Each level links twice to the next: the limit ends it before it is made."""
+    links = {}
+    for level in range(20):
+        links[f"l{level}/a"] = links[f"l{level}/b"] = f"../l{level + 1}"
+    with pytest.raises(TooLarge, match="50 files"):
+        follow_links(index(["l20/file"], links), "l0", LIMITS)
+    with pytest.raises(NotFound):
+        follow_links(index(["a/b"], {}), "none", LIMITS)
+
+
+NAME = st.sampled_from(["a", "b", "c", "..", ".", "d/e", ""])
+
+
+@given(
+    st.lists(st.lists(NAME, min_size=1, max_size=4).map("/".join), max_size=8),
+    st.dictionaries(
+        st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join),
+        st.lists(NAME, min_size=1, max_size=4).map("/".join),
+        max_size=5,
+    ),
+)
+def test_what_passes_is_plain(paths: list[str], links: dict[str, str]) -> None:
+    """An accepted tree has plain paths, each once, and no file is a folder."""
+    try:
+        followed = follow_links(index(paths, links), "", LIMITS)
+        check_entries(followed.files, LIMITS)
+    except CallboardError:
+        return
+    seen = [entry.path for entry in followed.files]
+    assert len(set(seen)) == len(seen)
+    for path in seen:
+        assert path == posixpath.normpath(path)
+        assert check_path(path)[0] != ".."
+        assert not any(other.startswith(f"{path}/") for other in seen)
+    assert not {entry.content for entry in followed.files} & links.keys()
