@@ -37,7 +37,9 @@ LONGEST_NUMBER = 12
 DEEPEST = 100_000
 #: What an engine spends on a term grows with its words, most with stars inside them.
 MOST_WORDS = 24
-MOST_WILDCARDS, MOST_STARS = 4, 8
+MOST_WILDCARDS, MOST_STARS = 2, 8
+#: Words that an engine looks up in a moment.
+FEW_WORDS = 4
 STOP_WORDS = frozenset(
     {"a", "an", "and", "are", "as", "at", "be", "by", "do", "for", "from", "how"}
     | {"in", "is", "it", "of", "on", "or", "the", "this", "to", "what", "where"}
@@ -169,6 +171,13 @@ def _wanted(words: list[Word]) -> tuple[Word, ...]:
         if word.kind != "word" or word.tokens[0] not in STOP_WORDS
     ]
     return tuple(dict.fromkeys(telling or words))
+
+
+def is_costly(term: Term) -> bool:
+    """Whether an engine may look through many words to answer this."""
+    return len(term.words) > FEW_WORDS or any(
+        word.kind in ("pattern", "prefix") for word in term.words
+    )
 
 
 def slips(token: str) -> int:

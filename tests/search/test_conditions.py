@@ -119,7 +119,7 @@ def test_index_and_rules_agree(index: TantivyIndex, found: dict[str, Any]) -> No
     assert [e for e in ENTITIES if holds(condition, frozenset(entity_marks(e)))] == (
         allowed
     )
-    shown = index._find(Question(readable=condition, limit=100))
+    shown = index._find(Question(readable=condition, limit=100), ("exact",))
     assert sorted(hit.document["title"] for hit in shown.hits) == sorted(
         entity["metadata"]["name"] for entity in allowed
     )

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import pytest
 from services.search.documents import entity_record, section_records
 from services.search.generation import LocalGeneration
 from services.search.highlight import Tags
+from services.search.index import embedded
 from services.search.index.embedded import TantivyIndex
-from services.search.model import Record, Section, group_of
+from services.search.model import Found, Record, Section, group_of
 from services.search.ports import RecordIndex
+from services.search.query import Question, Step
+from shared.contracts.errors import Unavailable
 from tests.builders import component
 from tests.search.fakes import asked, entity_put, titles
 from tests.search.test_index import HOUSE
@@ -66,6 +70,46 @@ async def test_kept_values_come_back(index: RecordIndex) -> None:
     ]
     assert found["entity|none"] == []
     assert await titles(index, "page") == []
+
+
+class Watched(TantivyIndex):
+    """Notes in which thread each question was answered."""
+
+    threads: list[str]
+
+    def _find(self, question: Question, wanted: Sequence[Step]) -> Found:
+        self.threads.append(threading.current_thread().name.partition("_")[0])
+        return super()._find(question, wanted)
+
+
+async def test_costly_questions_leave_the_event_loop(data: Path) -> None:
+    """Stars and slips look through all words; what is typed mostly does not."""
+    index = Watched.open(data / "index", TAGS)
+    assert isinstance(index, Watched)
+    await filled(index)
+    found: dict[str, list[str]] = {}
+    for term in ("monolith", "*lith", "mono*", "a b c d e f g", "monolhit"):
+        index.threads = found[term] = []
+        await titles(index, term)
+    main = threading.current_thread().name.partition("_")[0]
+    assert found.pop("monolith") == [main]
+    assert found.pop("monolhit") == [main, "search"]
+    assert set(map(tuple, found.values())) == {("search",)}
+    await index.close()
+
+
+async def test_costly_questions_do_not_pile_up(
+    index: RecordIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes when too many wait is told to come again."""
+    await filled(index)
+    monkeypatch.setattr(embedded, "WAITING", 3)
+    answers = await asyncio.gather(
+        *(index.find(asked(f"*{n}h")) for n in range(20)), return_exceptions=True
+    )
+    refused = [answer for answer in answers if isinstance(answer, Unavailable)]
+    assert len(refused) == 15
+    assert (await index.find(asked("*lith"))).total == 1
 
 
 async def test_survives_closing(data: Path) -> None:

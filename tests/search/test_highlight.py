@@ -67,7 +67,7 @@ def test_marks_take_nothing_away(text: str, word: str) -> None:
     [
         ("a*a*a*a*a*a*a*a*b", "a" * 50_000),
         ("*a*b*a*b*a*b*a*c", "ab" * 25_000),
-        ("a*a*b c*c*d e*e*f g*g*h", "aaaa cccc eeee gggg " * 2_500),
+        ("a*a*b c*c*d", "aaaa cccc eeee gggg " * 2_500),
         ("*é*é*é*x", "é" * 50_000),
     ],
 )

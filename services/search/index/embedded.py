@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from services.search.index.fields import Stemmer, register, schema, to_tantivy
 from services.search.index.translation import Translation
 from services.search.model import Document, Found, Hit, Record
 from services.search.ports import Kept
-from services.search.query import Question, Step, steps
+from services.search.query import Question, Step, is_costly, steps
 from shared.contracts.errors import Unavailable
 
 WRITER_BYTES = 20_000_000
 #: Above so many records a query may take milliseconds: it leaves the event loop.
 LARGE = 40_000
+#: Costly questions are answered by so many threads, and so many may wait for them.
+THREADS, WAITING = 2, 64
 
 
 class TantivyIndex:
@@ -36,6 +39,8 @@ class TantivyIndex:
         self._writing = asyncio.Lock()
         self._searcher = index.searcher()
         self._closed = False
+        self._threads = ThreadPoolExecutor(THREADS, "search")
+        self._costly = 0
 
     @classmethod
     def open(cls, directory: Path, tags: Tags) -> "TantivyIndex":
@@ -81,15 +86,32 @@ class TantivyIndex:
 
     async def find(self, question: Question) -> Found:
         self._usable()
-        if self._searcher.num_docs > LARGE:
-            return await asyncio.to_thread(self._find, question)
-        return self._find(question)
+        wanted = steps(question.term)
+        if self._searcher.num_docs <= LARGE and not is_costly(question.term):
+            found = self._find(question, wanted[:1])
+            wanted = wanted[1:]
+            if found.total or not wanted:
+                return found
+        return await self._find_beside(question, wanted)
 
-    def _find(self, question: Question) -> Found:
+    async def _find_beside(self, question: Question, wanted: Sequence[Step]) -> Found:
+        """Find in a thread: the engine may walk through all of its words."""
+        if self._costly >= THREADS + WAITING:
+            raise Unavailable("Too many costly searches at once; try again")
+        self._costly += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(
+                self._threads, self._find, question, wanted
+            )
+        finally:
+            self._costly -= 1
+
+    def _find(self, question: Question, wanted: Sequence[Step]) -> Found:
         term, searcher = question.term, self._searcher
         if not term.words and not term.empty:
             return Found(0, ())
-        for step in steps(term):
+        for step in wanted:
             total, documents = self._page(searcher, question, step)
             if total:
                 return Found(total, self._hits(question, step, documents))
@@ -178,6 +200,7 @@ class TantivyIndex:
         async with self._writing:
             if not self._closed:
                 self._closed = True
+                self._threads.shutdown(wait=False)
                 await asyncio.to_thread(self._writer.wait_merging_threads)
 
     def _usable(self) -> None:
