@@ -6,6 +6,7 @@ from services.catalog.handlers.discovery import Provider
 from services.catalog.handlers.scanning import Wanted
 from services.catalog.ingest import rules
 from services.catalog.model import LocationRef
+from shared.guards.globs import glob_base
 from shared.kit.config import ConfiguredLocation, KindRule, PortalConfig, Rule
 
 
@@ -27,7 +28,11 @@ def _location(item: ConfiguredLocation, folder: Path) -> LocationRef:
 
 def folders_of(wanted: Wanted) -> list[Path]:
     """The folders that configured file locations open for reading."""
-    return [Path(one.target).parent for one in wanted.locations if one.type == "file"]
+    return [
+        Path(glob_base(one.target) or "/")
+        for one in wanted.locations
+        if one.type == "file"
+    ]
 
 
 def rules_of(config: PortalConfig, folder: Path) -> rules.Rules:
@@ -51,6 +56,9 @@ def _rule(item: Rule, where: tuple[rules.Where, ...] | None) -> rules.Rule:
             rules.Where(at.get("type", "url"), at.get("exact"), at.get("pattern"))
             for at in item.locations
         )
+    for at in where or ():
+        if at.pattern is not None:
+            rules.rule_glob(at.pattern)
     return rules.Rule(kinds, where)
 
 

@@ -49,7 +49,7 @@ class Reading(Protocol):
         """The file at a location; NotFound, Forbidden, Invalid, TooLarge otherwise."""
 
     async def matching(self, location: LocationRef) -> Sequence[LocationRef]:
-        """The files that a target with `*` in it means; else the location itself."""
+        """The files that a pattern means; any other location is itself."""
 
     async def named(
         self, location: LocationRef, filename: str

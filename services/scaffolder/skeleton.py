@@ -1,6 +1,5 @@
 """Renders a folder of template files into a workspace: names and contents."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -9,7 +8,7 @@ from typing import Any
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.template import Dialect
 from services.scaffolder.workspace import Workspace, is_executable, tree
-from shared.contracts.errors import Invalid
+from shared.guards.globs import GlobList
 
 DEFAULT_EXTENSION = ".njk"
 _SNIFFED = 8_000
@@ -29,15 +28,15 @@ class SkeletonRules:
     extension: str | None = None
     replaces: bool = False
     cookiecutter: bool = False
-    matchers: Sequence[re.Pattern[str]] = field(init=False, default=())
+    globs: GlobList = field(init=False)
 
     def __post_init__(self) -> None:
-        matchers = tuple(_glob(pattern) for pattern in self.copied)
-        object.__setattr__(self, "matchers", matchers)
+        globs = GlobList(self.copied, dot=True, label="copyWithoutTemplating")
+        object.__setattr__(self, "globs", globs)
 
     def is_copied(self, path: str) -> bool:
         """Whether the file at this path is left as it is."""
-        return any(matcher.fullmatch(path) for matcher in self.matchers)
+        return self.globs.matches(path)
 
 
 def context_of(values: Mapping[str, Any], *, cookiecutter: bool) -> dict[str, Any]:
@@ -121,34 +120,3 @@ def _within(path: str, error: TemplateRenderError) -> TemplateRenderError:
     made.message = f"{error.message} (in {path})"
     made.args = (made.message,)
     return made
-
-
-_GLOB = re.compile(r"(?:\*\*/)+|\*\*|\*|\?|\{[^{}/]*\}|\[[^\[\]/]*\]|.", re.DOTALL)
-_DEEP_STARS = 3
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    """A glob as `fetch:template` reads it; one that names a folder means all in it.
-
-    Raises:
-        Invalid: if the pattern is too long or too ambiguous.
-    """
-    pieces = _GLOB.findall(pattern.removeprefix("./").rstrip("/"))
-    if len(pieces) > 1000 or sum("**" in piece for piece in pieces) > _DEEP_STARS:
-        raise Invalid(f"copyWithoutTemplating: {pattern[:80]!r} is too complex")
-    return re.compile("".join(map(_glob_piece, pieces)) + "(?:/.*)?", re.DOTALL)
-
-
-def _glob_piece(piece: str) -> str:
-    fixed = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
-    if piece in fixed:
-        return fixed[piece]
-    if piece.startswith("**/"):
-        return "(?:[^/]+/)*"
-    if piece.startswith("{"):
-        choices = "|".join(re.escape(choice) for choice in piece[1:-1].split(","))
-        return f"(?:{choices})"
-    if piece.startswith("[") and len(piece) > 2:
-        inner = re.escape(piece[1:-1]).replace(r"\-", "-").replace(r"\!", "!")
-        return "[" + ("^" + inner[1:] if inner.startswith("!") else inner) + "]"
-    return re.escape(piece)

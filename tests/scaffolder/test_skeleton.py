@@ -135,7 +135,26 @@ def test_a_link_in_a_skeleton_is_not_followed(tmp_path: Path, render: Any) -> No
     assert render({}) == {"a": b"x"}
 
 
-def test_an_ambiguous_glob_is_refused() -> None:
-    """A glob cannot be made to run for ever."""
-    with pytest.raises(Invalid, match="too complex"):
-        SkeletonRules(copied=["**/a" * 30])
+@pytest.mark.parametrize("pattern", ["{a,b}" * 30, "a" * 2000])
+def test_a_glob_that_means_too_much_is_refused(pattern: str) -> None:
+    """Before the first file is looked at, with the name of the field."""
+    with pytest.raises(Invalid, match="copyWithoutTemplating"):
+        SkeletonRules(copied=[pattern])
+
+
+@pytest.mark.parametrize(
+    ("copied", "expected"),
+    [
+        (["static"], {"static/.keep", "static/a.js", "static/b.min.js"}),
+        (["**/*.{js,md}"], {"static/a.js", "static/b.min.js", "docs/x.md"}),
+        (["static/**", "!**/*.min.js"], {"static/.keep", "static/a.js"}),
+        (["static/!(*.min).js"], {"static/a.js"}),
+        (["*/*.md"], {"docs/x.md"}),
+        ([".*"], set[str]()),
+    ],
+)
+def test_globs_of_copied_files(copied: list[str], expected: set[str]) -> None:
+    """Backstage's: hidden files match, a folder means all in it, `!` takes away."""
+    rules = SkeletonRules(copied=copied)
+    paths = ["top", "static/.keep", "static/a.js", "static/b.min.js", "docs/x.md"]
+    assert {path for path in paths if rules.is_copied(path)} == expected

@@ -20,7 +20,7 @@ GUARD_ABOVE = 3
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Finds `path` on `branch` of every repository of `host`."""
+    """Finds `path`, also a pattern, on `branch` of every repository of `host`."""
 
     name: str
     host: str
@@ -56,8 +56,12 @@ async def retire(catalog: Catalog, providers: Sequence[Provider], order: Order) 
 
 async def has_descriptor(catalog: Catalog, location: LocationRef) -> bool | None:
     """Whether there is a descriptor; None if that cannot be told now."""
+    reading = catalog.sources.reading(location)
     try:
-        await catalog.sources.reading(location).read(location)
+        matching = await reading.matching(location)
+        if matching != [location]:
+            return bool(matching)
+        await reading.read(location)
     except NotFound:
         return False
     except Unavailable:

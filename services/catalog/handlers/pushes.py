@@ -7,10 +7,11 @@ from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.discovery import Provider, look
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.walk import Key
-from services.catalog.ingest.candidates import targets_of
+from services.catalog.ingest.candidates import may_spread, targets_of
 from services.catalog.model import FileState, Place, Root
 from shared.contracts.catalog import Cause
 from shared.contracts.gateway import RepositoryPushed
+from shared.guards.globs import is_pattern
 
 BRANCH = "refs/heads/"
 NOTHING = "0" * 40
@@ -95,7 +96,7 @@ async def _looked(
     )
     root = catalog.known.roots.get(location.entity_name)
     known = root is not None and provider.bucket in root.buckets
-    if known and not push.touches(place):
+    if known and not is_pattern(place.path) and not push.touches(place):
         return None
     return await look(catalog, provider, push.repository, order)
 
@@ -109,10 +110,10 @@ def _touched(states: Iterable[FileState], push: Push) -> set[Key]:
 
 
 def _spreads(catalog: Catalog, root: Root) -> bool:
-    """Whether targets with `*` may match files now that were not there before."""
+    """Whether patterns may match files now that were not there before."""
     texts = [root.location.target]
     for parent, _ in root.files:
         held = catalog.known.get(parent)
         if held is not None:
             texts += targets_of(held.entity)[1]
-    return any("*" in text for text in texts)
+    return any(may_spread(text) for text in texts)

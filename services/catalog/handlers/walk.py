@@ -118,7 +118,7 @@ class Walk:
         return fresh
 
     async def _spread(self, target: Target) -> list[Target]:
-        """A target with `*` is as many as match it now."""
+        """A target that is a pattern is as many as match it now."""
         try:
             found = await self._reading.matching(target.location)
         except CallboardError as error:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 
@@ -13,6 +14,7 @@ from services.catalog.ingest import placeholders
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, LocationRef, Relation
 from shared.contracts.errors import CallboardError, Forbidden, Invalid
+from shared.guards.globs import is_pattern
 
 #: Bytes of an entity beside its definition: an event of it fits into a message.
 ENTITY_LIMIT = 900_000
@@ -262,3 +264,13 @@ def targets_of(entity: Entity) -> tuple[str | None, list[str], bool]:
     found += spec.get("targets") or []
     kind = spec.get("type")
     return kind, list(dict.fromkeys(found)), spec.get("presence") == "optional"
+
+
+def may_spread(target: str) -> bool:
+    """Whether a target's path is a pattern, which means several files."""
+    if not target.startswith(("http://", "https://")):
+        return is_pattern(target)
+    parts = urlsplit(target)
+    # Azure DevOps writes the path of a file as an argument.
+    paths = [unquote(parts.path), *parse_qs(parts.query).get("path", ())]
+    return any(is_pattern(path) for path in paths)

@@ -3,14 +3,25 @@
 A kind is allowed if any rule allows it; the default allows what Backstage's does.
 """
 
-import fnmatch
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.catalog.model import Entity, LocationRef
+from shared.guards.globs import Glob
 
 DEFAULT_KINDS = ("Component", "API", "Location")
+
+
+@lru_cache(1024)
+def rule_glob(pattern: str) -> Glob:
+    """A pattern of targets: hidden names match and case does not count.
+
+    Raises:
+        Invalid: if it is too long or its braces come to too many.
+    """
+    return Glob(pattern, dot=True, ignore_case=True, label="catalog.rules: pattern")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ class KindPattern:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Locations of a type, by their exact target or by a pattern with `*`."""
+    """Locations of a type, by their exact target or by a pattern (`rule_glob`)."""
 
     type: str
     exact: str | None = None
@@ -44,9 +55,7 @@ class Where:
             return False
         if self.exact is not None and origin.target != self.exact:
             return False
-        return self.pattern is None or fnmatch.fnmatch(
-            origin.target.lower(), self.pattern.lower()
-        )
+        return self.pattern is None or rule_glob(self.pattern).matches(origin.target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ for the rest of the machine, by `..` or by a link.
 """
 
 import asyncio
-import glob
 import hashlib
 import os
 from collections.abc import Sequence
@@ -14,7 +13,11 @@ from pathlib import Path
 from services.catalog.model import LocationRef
 from services.catalog.ports import Fetched
 from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge
+from shared.guards.globs import Glob, is_pattern
 from shared.guards.yaml_text import DESCRIPTOR
+
+#: How many files are looked at for one pattern.
+FILES_LIMIT = 100_000
 
 
 class FileReader:
@@ -28,11 +31,34 @@ class FileReader:
         return await asyncio.to_thread(self._read, location.target, etag)
 
     async def matching(self, location: LocationRef) -> list[LocationRef]:
-        """The files that a pattern means, by name."""
-        found = await asyncio.to_thread(
-            lambda: sorted(glob.glob(location.target, recursive=True))  # noqa: PTH207
-        )
-        return [LocationRef(location.type, path) for path in found]
+        """The files that a pattern means, by name; a path without signs is itself."""
+        target = location.target
+        if not is_pattern(target) or await asyncio.to_thread(Path(target).exists):
+            return [location]
+        paths = await asyncio.to_thread(self._select, Glob(target, label="target"))
+        return [LocationRef(location.type, path) for path in paths]
+
+    def _select(self, glob: Glob) -> list[str]:
+        base = Path(glob.base or "/")
+        self._require_inside(base, glob.pattern)
+        paths: list[str] = []
+        for folder, folders, names in os.walk(base):
+            # Hidden folders can be many and large (`.git`): only if one is named.
+            if "/." not in glob.pattern:
+                folders[:] = [name for name in folders if not name.startswith(".")]
+            paths += [os.path.join(folder, name) for name in names]  # noqa: PTH118
+            if len(paths) > FILES_LIMIT:
+                raise TooLarge(f"target: over {FILES_LIMIT} files below {base}")
+        return sorted(glob.select(paths))
+
+    def _require_inside(self, path: Path, target: str) -> Path:
+        real = Path(os.path.realpath(path))
+        if not any(real.is_relative_to(folder) for folder in self._folders):
+            raise Forbidden(
+                f"target: {target} is outside of the folders of the configured "
+                "file locations"
+            )
+        return real
 
     def resolve(self, base: LocationRef, target: str) -> LocationRef:
         """A path as seen from the file at `base`."""
@@ -42,12 +68,7 @@ class FileReader:
         return LocationRef("file", os.path.normpath(joined))
 
     def _read(self, target: str, etag: str | None) -> Fetched:
-        path = Path(os.path.realpath(target))
-        if not any(path.is_relative_to(folder) for folder in self._folders):
-            raise Forbidden(
-                f"target: {target} is outside of the folders of the configured "
-                "file locations"
-            )
+        path = self._require_inside(Path(target), target)
         try:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())

@@ -1,6 +1,6 @@
 """One look at all sources, in which a repository stays at one commit."""
 
-import fnmatch
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import Forbidden, Invalid, NotFound
+from shared.guards.globs import Glob, glob_base, is_pattern
 from shared.kit.git import CommitInfo
 from shared.kit.giturls import GitTarget
 from shared.kit.urls import UrlReader, resolve
@@ -56,20 +57,22 @@ class SourceReading:
         return self._commits[key]
 
     async def matching(self, location: LocationRef) -> Sequence[LocationRef]:
-        if "*" not in location.target:
-            return [location]
         if location.type == "file":
             return await self._files.matching(location)
-        target = self._mirrors.locate(location.target)
+        target = self._target(location)
         if target is None:
-            raise Invalid("target: patterns with * need a Git host")
+            if "*" in location.target:
+                raise Invalid("target: patterns with * need a Git host")
+            return [location]
+        if not is_pattern(target.path):
+            return [location]
+        glob = Glob(target.path, label="target")
         commit = await self._commit(target)
-        paths = await self._mirrors.list(target, commit)
-        return [
-            LocationRef("url", target.at(path).url())
-            for path in paths
-            if fnmatch.fnmatch(path, target.path)
-        ]
+        paths = await self._mirrors.list(target, commit, glob.base)
+        if target.path in paths:
+            return [location]
+        selected = await asyncio.to_thread(glob.select, paths)
+        return [LocationRef("url", target.at(path).url()) for path in selected]
 
     async def named(
         self, location: LocationRef, filename: str
@@ -163,7 +166,7 @@ class CatalogSources:
     def reading(self, origin: LocationRef | None = None) -> SourceReading:
         folders = list(self._folders)
         if origin is not None and origin.type == "file":
-            folders.append(Path(origin.target).parent)
+            folders.append(Path(glob_base(origin.target) or "/"))
         return SourceReading(self._urls, folders)
 
     async def repositories(self, host: str) -> Sequence[str] | None:

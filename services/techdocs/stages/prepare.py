@@ -5,7 +5,6 @@ site that takes snippets or follows links out of its pages gets the whole folder
 """
 
 import asyncio
-import fnmatch
 import os
 import posixpath
 import shutil
@@ -20,6 +19,7 @@ from services.techdocs.generator.job import GENERATOR_VERSION
 from services.techdocs.model import Limits, Place, Prepared
 from services.techdocs.ports import Say, Sources
 from shared.contracts.errors import Invalid, NotFound, TooLarge
+from shared.guards.globs import Glob, glob_base
 
 SNIPPET = b"--8<--"
 READMES = ("README.md", "readme.md")
@@ -111,9 +111,11 @@ async def _include(
     """Add another configuration and its pages (mkdocs' monorepo plugin)."""
     paths = [mkdocs_file.inside(statement.partition(" ")[2], "mkdocs.yml: nav")]
     if statement.startswith(mkdocs_file.WILDCARD_INCLUDE):
-        prefix = posixpath.dirname(paths[0].partition("*")[0])
-        listed = await sources.list(place, commit, prefix)
-        paths = sorted(fnmatch.filter(listed, paths[0]))
+        listed = await sources.list(place, commit, glob_base(paths[0]))
+        glob = Glob(paths[0], dot=True, label="mkdocs.yml: nav")
+        paths = sorted(await asyncio.to_thread(glob.select, listed))
+        if not paths:
+            raise Invalid(f"mkdocs.yml: nav: nothing matches {glob.pattern}")
     for path in paths:
         try:
             text = await sources.read(place, commit, path)

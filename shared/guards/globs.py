@@ -1,0 +1,241 @@
+"""Globs with Backstage's meaning: `*`, `**`, classes, braces, extglobs, hidden files.
+
+A path is matched folder by folder by an automaton of bits, never by a regular
+expression: the work is bounded by the pattern's length times the path's, and a budget
+ends what is bounded badly all the same. `**` is any number of folders, also none; names
+that begin with a dot match only when the pattern names the dot, or with `dot`.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import bracex
+
+from shared.contracts.errors import Invalid
+from shared.guards.glob_names import NameBudget, NamePattern, parse_name
+
+PATTERN_LIMIT = 1024
+PATH_LIMIT = 4096
+#: How many patterns the braces of one pattern may come to.
+EXPANSION_LIMIT = 256
+BRACE_DEPTH_LIMIT = 16
+#: Steps of one match, and of one selection among many paths (about two seconds).
+MATCH_STEPS = 100_000
+SELECT_STEPS = 4_000_000
+_ANY_FOLDERS = "**"
+_MAGIC = frozenset("*?[]{}()!+@")
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text means more than the one path that it spells."""
+    if not _MAGIC.intersection(text):
+        return False
+    return _fixed_name(text) is None
+
+
+class Glob:
+    """A pattern of paths, parsed once.
+
+    `label` names the field in errors. `base` is the folder before the first wildcard,
+    without a slash at its end: everything that matches lies below.
+
+    Raises:
+        Invalid: if the pattern is too long, or its braces come to too many.
+    """
+
+    def __init__(
+        self,
+        pattern: str,
+        *,
+        dot: bool = False,
+        ignore_case: bool = False,
+        label: str = "pattern",
+    ) -> None:
+        self.pattern = pattern
+        self.base = glob_base(pattern)
+        self._label = label
+        self._dot = dot
+        self._ignore_case = ignore_case
+        self._automaton = _Automaton(
+            [_names(text) for text in expand_braces(pattern, label=label)],
+            dot=dot,
+            ignore_case=ignore_case,
+        )
+
+    def matches(self, path: str) -> bool:
+        """Whether the whole path matches.
+
+        Raises:
+            Invalid: if that takes too many steps.
+        """
+        return self._automaton.accepts(path, self._budget(MATCH_STEPS), {})
+
+    def matches_parent(self, path: str) -> bool:
+        """Whether the path, or a folder above it, matches."""
+        budget, masks = self._budget(MATCH_STEPS), dict[str, int]()
+        return self._automaton.accepts(path, budget, masks, parents=True)
+
+    def select(self, paths: Iterable[str]) -> list[str]:
+        """The paths that match, in their order.
+
+        Raises:
+            Invalid: if that takes too many steps: seconds, however many paths.
+        """
+        budget, masks = self._budget(SELECT_STEPS), dict[str, int]()
+        accepts = self._automaton.accepts
+        return [path for path in paths if accepts(path, budget, masks)]
+
+    def _budget(self, steps: int) -> NameBudget:
+        return NameBudget(steps, f"{self._label}: {self.pattern[:80]!r} is too complex")
+
+
+class GlobList:
+    """Patterns of which any may match; `!pattern` takes away from those before it.
+
+    A pattern that matches a folder means everything in the folder.
+    """
+
+    def __init__(
+        self, patterns: Sequence[str], *, dot: bool = False, label: str = "patterns"
+    ) -> None:
+        self._globs: list[tuple[bool, Glob]] = []
+        for pattern in patterns:
+            is_negative = pattern.startswith("!") and not pattern.startswith("!(")
+            glob = Glob(pattern[is_negative:], dot=dot, label=label)
+            self._globs.append((is_negative, glob))
+
+    def matches(self, path: str) -> bool:
+        """Whether a pattern matches the path, and no later one takes it away."""
+        for is_negative, glob in reversed(self._globs):
+            if glob.matches_parent(path):
+                return not is_negative
+        return False
+
+
+def glob_base(pattern: str) -> str:
+    """The folder before a pattern's first wildcard; a path's own folder without one."""
+    folders, _, _ = pattern.rpartition("/")
+    base: list[str] = []
+    for name in folders.split("/"):
+        fixed = _fixed_name(name)
+        if fixed is None or "{" in name:
+            break
+        base.append(fixed)
+    return "/".join(base)
+
+
+def expand_braces(pattern: str, *, label: str = "pattern") -> list[str]:
+    """The patterns that `{a,b}` and `{1..3}` stand for.
+
+    Raises:
+        Invalid: if there are more than `EXPANSION_LIMIT`, or the pattern is too long.
+    """
+    if len(pattern) > PATTERN_LIMIT:
+        raise Invalid(f"{label}: is over the limit of {PATTERN_LIMIT} characters")
+    if "\0" in pattern:
+        raise Invalid(f"{label}: must not hold NUL")
+    if "{" not in pattern:
+        return [pattern]
+    if pattern.count("{") > BRACE_DEPTH_LIMIT * 2:
+        raise Invalid(f"{label}: holds over {BRACE_DEPTH_LIMIT * 2} braces")
+    try:
+        return bracex.expand(pattern, keep_escapes=True, limit=EXPANSION_LIMIT)
+    except (bracex.ExpansionLimitException, RecursionError) as error:
+        raise Invalid(
+            f"{label}: {pattern[:80]!r} means over {EXPANSION_LIMIT} patterns"
+        ) from error
+
+
+class _Automaton:
+    """All expansions of a pattern at once: one bit for each place in each of them."""
+
+    def __init__(
+        self, expansions: Sequence[Sequence[str]], *, dot: bool, ignore_case: bool
+    ) -> None:
+        self._dot = dot
+        self._ignore_case = ignore_case
+        self._starts = self._ends = self._folders = 0
+        places: dict[str, int] = {}
+        offset = 0
+        for names in expansions:
+            self._starts |= 1 << offset
+            for place, name in enumerate(names, offset):
+                if name == _ANY_FOLDERS:
+                    self._folders |= 1 << place
+                else:
+                    places[name] = places.get(name, 0) | 1 << place
+            offset += len(names) + 1
+            self._ends |= 1 << (offset - 1)
+        self._literals: dict[str, int] = {}
+        self._wild: list[tuple[NamePattern, int]] = []
+        for name, mask in places.items():
+            parsed = parse_name(name, dot=dot, ignore_case=ignore_case)
+            if parsed.literal is None:
+                self._wild.append((parsed, mask))
+            else:
+                known = self._literals.get(parsed.literal, 0)
+                self._literals[parsed.literal] = known | mask
+
+    def accepts(
+        self,
+        path: str,
+        budget: NameBudget,
+        masks: dict[str, int],
+        *,
+        parents: bool = False,
+    ) -> bool:
+        """Whether the path, or with `parents` a folder above it, is accepted."""
+        if len(path) > PATH_LIMIT:
+            return False
+        # Two `**` never follow each other: one shift passes them.
+        state = self._starts | (self._starts & self._folders) << 1
+        names = _split(path)
+        budget.spend(len(names))
+        for name in names:
+            if parents and state & self._ends:
+                break
+            mask = masks.get(name)
+            if mask is None:
+                mask = masks[name] = self._mask(name, budget)
+            deep = state & self._folders if self._dot or name[0] != "." else 0
+            state = (state & mask) << 1 | deep
+            state |= (state & self._folders) << 1
+            if not state:
+                break
+        return bool(state & self._ends)
+
+    def _mask(self, name: str, budget: NameBudget) -> int:
+        compared = name.lower() if self._ignore_case else name
+        found = self._literals.get(compared, 0)
+        for pattern, mask in self._wild:
+            if pattern.matches(compared, budget):
+                found |= mask
+        return found
+
+
+def _split(path: str) -> list[str]:
+    names = path.split("/")
+    if "" in names or "." in names:
+        return [name for name in names if name not in ("", ".")]
+    return names
+
+
+def _names(pattern: str) -> list[str]:
+    """The pattern's parts, without empty ones and without `**` after `**`."""
+    names: list[str] = []
+    for name in _split(pattern):
+        if name != _ANY_FOLDERS or names[-1:] != [_ANY_FOLDERS]:
+            names.append(name)
+    # `docs/**` is what lies in the folder, not the folder itself.
+    return [*names, "*"] if names[-1:] == [_ANY_FOLDERS] else names
+
+
+@lru_cache(256)
+def _fixed_name(text: str) -> str | None:
+    """The path that a text without wildcards spells; None if it has wildcards."""
+    if len(text) > PATTERN_LIMIT:
+        return None if _MAGIC.intersection(text) else text
+    if expand_braces(text) != [text]:
+        return None
+    fixed = [parse_name(name).literal for name in text.split("/")]
+    return None if None in fixed else "/".join(name or "" for name in fixed)

@@ -1,0 +1,168 @@
+"""Targets that are patterns: of repositories, of folders, of providers and rules."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.catalog.handlers.pushes import Push, pushed
+from services.catalog.ingest.rules import Where, rule_glob
+from services.catalog.model import LocationRef
+from services.catalog.readers.reading import CatalogSources
+from shared.contracts.errors import Invalid
+from shared.kit.config import Integration, Integrations
+from shared.kit.git import RepositoryMirrors
+from shared.kit.urls import UrlReader
+from tests import builders
+from tests.catalog.running import OPEN, Host, pointing, running, write
+
+FILE = "catalog-info.yaml"
+FILES = {
+    FILE: "top",
+    f"services/c/{FILE}": "c",
+    f"services/a/b/{FILE}": "deep",
+    "services/c/extra.yml": "extra",
+    ".backstage/hidden.yaml": "hidden",
+    f"apps/[id]/{FILE}": "bracket",
+}
+PATTERNS = [
+    (f"**/{FILE}", {"top", "c", "deep", "bracket"}),
+    (f"services/*/{FILE}", {"c"}),
+    (f"services/**/{FILE}", {"c", "deep"}),
+    ("services/c/*.{yaml,yml}", {"c", "extra"}),
+    ("services/c/{catalog-info,extra}.y*(a)ml", {"c", "extra"}),
+    ("**/*.yml", {"extra"}),
+    (".backstage/*.yaml", {"hidden"}),
+    (f"apps/[id]/{FILE}", {"bracket"}),
+    (f"{{services/c,apps/*}}/{FILE}", {"c", "bracket"}),
+]
+
+
+@pytest.fixture(scope="module")
+def mono(tmp_path_factory: pytest.TempPathFactory) -> tuple[Host, Path]:
+    """The same files in a repository and in a folder."""
+    data = tmp_path_factory.mktemp("mono")
+    host = Host(data)
+    host.commit(
+        "mono", {path: builders.component(name) for path, name in FILES.items()}
+    )
+    return host, host.copies / "mono"
+
+
+@pytest.mark.parametrize(("pattern", "expected"), PATTERNS)
+@pytest.mark.parametrize("kind", ["url", "file"])
+async def test_a_pattern_means_these_files(
+    mono: tuple[Host, Path], kind: str, pattern: str, expected: set[str]
+) -> None:
+    """`*` is one folder level, `**` any number, also none; hidden ones when named."""
+    host, folder = mono
+    hosts = Integrations(local=[Integration(host=host.name, directory=host.bare)])
+    mirrors = RepositoryMirrors(folder.parent / "mirrors", hosts)
+    root = str(folder) if kind == "file" else host.url("mono", "").rstrip("/")
+    location = LocationRef(kind, f"{root}/{pattern}")
+    reading = CatalogSources(UrlReader([], mirrors), []).reading(location)
+    matching = await reading.matching(location)
+    bodies = [(await reading.read(item)).body for item in matching]
+    assert {yaml.safe_load(body)["metadata"]["name"] for body in bodies} == expected
+
+
+async def test_patterns_of_the_configuration_are_read(
+    database: Any, data: Path
+) -> None:
+    """The folder before the first wildcard is what may be read."""
+    for path, name in FILES.items():
+        write(data / "org", path, builders.component(name))
+    pattern = f"{data}/org/**/{FILE}"
+    config = f"{OPEN}  locations:\n    - {{type: file, target: '{pattern}'}}\n"
+    async with running(database, data, config) as catalog:
+        names = {"top", "c", "deep", "bracket"}
+        assert await catalog.refs() == {f"component:{name}" for name in names}
+
+
+async def test_a_push_brings_what_matches_a_pattern_now(
+    database: Any, data: Path
+) -> None:
+    """Patterns in braces and classes are asked again, not those with `*` alone."""
+    host = Host(data)
+    host.commit("mono", {"a/x.yaml": builders.component("one")})
+    async with running(database, data, host.config()) as catalog:
+        await catalog.register(host.url("mono", "{a,b}/x.yaml"))
+        assert await catalog.refs() == {"component:one"}
+        host.commit("mono", {"b/x.yaml": builders.component("two")})
+        push = Push(host.name, "mono", "main", frozenset(["b/x.yaml"]), "ann")
+        await pushed(catalog.work.catalog, [], push)
+        assert await catalog.refs() == {"component:one", "component:two"}
+
+
+async def test_a_pattern_that_matches_nothing_is_named(
+    database: Any, data: Path
+) -> None:
+    """The answer, and the Location entity that leads to it, name the pattern."""
+    host = Host(data)
+    host.commit("mono", {FILE: pointing("more", "./services/*/none.yaml")})
+    async with running(database, data, host.config()) as catalog:
+        root = f"https://{host.name}/mono/blob/main"
+        answer = await catalog.register(f"{root}/{FILE}")
+        assert answer.status_code == 201
+        [problem] = await catalog.problems("more")
+        assert "services/*/none.yaml" in problem
+        answer = await catalog.register(f"{root}/**/none.yaml", "?dryRun=true")
+        assert "**/none.yaml" in answer.json()["error"]["message"]
+
+
+async def test_a_pattern_of_files_stays_in_the_configured_folders(
+    database: Any, data: Path
+) -> None:
+    """A Location entity in a file cannot list the rest of the machine."""
+    write(data / "secret", "a.yaml", builders.component("secret"))
+    main = pointing("more", "../secret/*.yaml", "/**/a.yaml", type="file")
+    target = write(data / "org", "all.yaml", main)
+    config = f"{OPEN}  locations:\n    - {{type: file, target: '{target}'}}\n"
+    async with running(database, data, config) as catalog:
+        assert await catalog.refs() == {"location:more"}
+        problems = await catalog.problems("more")
+        assert len(problems) == 2
+        assert all("outside of the folders" in problem for problem in problems)
+
+
+async def test_a_provider_looks_for_a_pattern(database: Any, data: Path) -> None:
+    """One root for each repository in which something matches."""
+    host = Host(data)
+    host.commit("one", {f"a/{FILE}": builders.component("one")})
+    host.commit("two", {f"b/c/{FILE}": builders.component("two")})
+    host.commit("none", {"readme.md": "# hi"})
+    config = host.discovering().replace(
+        f"host: {host.name}\n",
+        f"host: {host.name}\n        catalogPath: '**/{FILE}'\n",
+        1,
+    )
+    async with running(database, data, config) as catalog:
+        assert await catalog.refs() == {"component:one", "component:two"}
+        assert len(catalog.work.catalog.known.roots) == 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "target", "expected"),
+    [
+        ("https://github.com/acme/**", "https://github.com/Acme/x/blob/main/a.yaml", 1),
+        ("https://github.com/acme/*", "https://github.com/acme/x/blob/main/a.yaml", 0),
+        (
+            "https://github.com/{acme,b}/*/**/.github/*",
+            "https://github.com/b/x/.github/y",
+            1,
+        ),
+        ("https://github.com/!(acme)/**", "https://github.com/acme/x/y", 0),
+        ("https://*.example.org/**", "https://git.example.org/x/y", 1),
+    ],
+)
+def test_rules_match_as_backstages_do(pattern: str, target: str, expected: int) -> None:
+    """Case does not count, hidden names match, `*` stays in its part."""
+    where = Where("url", pattern=pattern)
+    assert where.covers(LocationRef("url", target)) == bool(expected)
+
+
+def test_a_rule_whose_pattern_means_too_much_is_refused() -> None:
+    """When the configuration is read, with the name of the key."""
+    with pytest.raises(Invalid, match=r"catalog\.rules"):
+        rule_glob("{a,b}" * 30)
