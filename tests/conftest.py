@@ -1,15 +1,18 @@
 """The real engines, once per session, and the small things every suite needs."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -19,8 +22,10 @@ from deploy.engines import kafka as event_log
 from deploy.engines import opa as opa_server
 from deploy.engines import opensearch as index_server
 from deploy.engines.security import Guard, guard
+from shared.contracts import permissions
+from shared.contracts.errors import Unauthenticated
 from shared.kit import mongo, topics
-from shared.kit.auth import HEADER, Principal, PrincipalTokens
+from shared.kit.auth import HEADER, Grant, Principal, PrincipalTokens
 from shared.kit.servers import Server
 from tests.disk import CannotMount, SmallDisk
 
@@ -32,6 +37,12 @@ SERVERS = os.environ.get("CALLBOARD_ENGINES", "embedded") == "servers"
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 * 1024**3
 _numbers = itertools.count(1)
+ABOUT_ENTITIES = frozenset({permissions.ENTITY_READ, permissions.SOURCE_READ})
+HIDDEN = {
+    "rule": "HAS_ANNOTATION",
+    "resourceType": "catalog-entity",
+    "params": {"annotation": "callboard.dev/visibility", "value": "restricted"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -201,6 +212,47 @@ def principal_headers(tokens: PrincipalTokens) -> Callable[..., dict[str, str]]:
         return {HEADER: tokens.sign(principal)}
 
     return headers
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _gateways_part() -> Iterator[None]:
+    """A principal without a permission gets that of the route, as the gateway signs it.
+
+    Of apps that are asked in process; whoever tests what a wrong one does names it.
+    """
+    plain = httpx.ASGITransport.handle_async_request
+
+    async def asked(self: httpx.ASGITransport, request: httpx.Request) -> Any:
+        name = getattr(getattr(self.app, "state", None), "name", "")
+        token = request.headers.get(HEADER)
+        if token and name in permissions.ROUTES:
+            with contextlib.suppress(Unauthenticated):
+                given = _completed(self.app.state.tokens, token, name, request)
+                request.headers[HEADER] = given
+        return await plain(self, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx.ASGITransport, "handle_async_request", asked)
+        yield
+
+
+def _completed(
+    tokens: PrincipalTokens, token: str, plugin: str, request: httpx.Request
+) -> str:
+    principal = tokens.verify(token)
+    if principal.permission is not None or principal.is_service:
+        return token
+    need = permissions.need_of(plugin, request.method, request.url.path)
+    given = {name: Grant("allow") for name in need.also}
+    if principal.conditions is not None:
+        given |= dict.fromkeys(given.keys() & ABOUT_ENTITIES, _reading(principal))
+    also = {**given, **principal.also}
+    return tokens.sign(replace(principal, permission=need.permission, also=also))
+
+
+def _reading(principal: Principal) -> Grant:
+    """Whoever may do something to some entities sees those, and what is open to all."""
+    return Grant("conditional", {"anyOf": [{"not": HIDDEN}, principal.conditions]})
 
 
 class _TogetherScheduling(LoadScopeScheduling):

@@ -142,7 +142,8 @@ class Root:
     `buckets` say who wants it: `registered`, `config`, `git:<provider>`; without any it
     is gone. `id` is the registration's uuid. `settled` is false until the first whole
     reading is stored: a crash before that is made good at the next start. `version`
-    counts writes, so that concurrent readers notice each other.
+    counts writes, so that concurrent readers notice each other. `registrant` is who
+    registered it, where somebody did.
     """
 
     location: LocationRef
@@ -153,6 +154,7 @@ class Root:
     settled: bool = False
     rules: str = ""
     version: int = 0
+    registrant: str = ""
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from services.gateway.model import (
     UserCard,
 )
 from shared.contracts.gateway import RepositoryPushed
+from shared.contracts.permissions import Need
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
@@ -153,8 +154,8 @@ class Guard(Protocol):
 class Routes(Protocol):
     """Which permission a request to a plugin needs."""
 
-    def permission(self, plugin: str, method: str, path: str) -> str:
-        """The permission's name; `path` is below the plugin's root."""
+    def need(self, plugin: str, method: str, path: str) -> Need:
+        """The permission and what it takes along; `path` is below the plugin's root."""
         ...
 
 

@@ -6,13 +6,13 @@ known to the services alone. User tokens, which leave the house, are the gateway
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import jwt
 import orjson
 
-from shared.contracts.errors import Unauthenticated
+from shared.contracts.errors import Forbidden, Unauthenticated
 
 HEADER = "callboard-principal"
 ON_BEHALF_OF = "callboard-on-behalf-of"
@@ -23,12 +23,25 @@ DecisionName = Literal["allow", "conditional"]
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """The policy's answer about one more permission; `conditions` of a conditional yes.
+
+    `reason` is for the person who was refused.
+    """
+
+    result: Literal["allow", "conditional", "deny"]
+    conditions: Mapping[str, Any] | None = field(default=None, hash=False)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """The caller, and what the policy decided for this one request.
 
     `subject` is an entity ref (`user:default/ann`) or `service:NAME`; `ownership` the
     refs that count as theirs. With `decision` "conditional", `conditions` (Backstage
-    criteria) say on which entities `permission` is granted.
+    criteria) say on which entities `permission` is granted. `also` are the policy's
+    answers about the further permissions that the route takes along.
     """
 
     subject: str
@@ -37,11 +50,32 @@ class Principal:
     permission: str | None = None
     decision: DecisionName = "allow"
     conditions: Mapping[str, Any] | None = field(default=None, hash=False)
+    also: Mapping[str, Grant] = field(default_factory=dict, hash=False)
 
     @property
     def is_service(self) -> bool:
         """Whether one of our own services asks for itself."""
         return self.kind == "service"
+
+    def granted(self, permission: str) -> "Principal":
+        """The same caller with the decision about a permission that was taken along.
+
+        Raises:
+            Forbidden: if the policy refuses it, or was not asked.
+        """
+        if self.is_service and self.permission is None:
+            return replace(self, permission=permission, also={})
+        grant = self.also.get(permission)
+        if grant is None or grant.result == "deny":
+            reason = grant.reason if grant is not None else ""
+            raise Forbidden(reason or f"Not allowed: {permission}")
+        return replace(
+            self,
+            permission=permission,
+            decision=grant.result,
+            conditions=grant.conditions,
+            also={},
+        )
 
 
 class PrincipalTokens:
@@ -100,6 +134,10 @@ class PrincipalTokens:
             permission=claims.get("prm"),
             decision=claims.get("dec", "allow"),
             conditions=claims.get("cnd"),
+            also={
+                name: Grant(result, conditions, reason)
+                for name, (result, conditions, reason) in claims.get("als", {}).items()
+            },
         )
         _remember(self._verified, token, (float(claims["exp"]), principal))
         return principal
@@ -113,6 +151,10 @@ def _claims(principal: Principal) -> dict[str, Any]:
         "prm": principal.permission,
         "dec": principal.decision,
         "cnd": principal.conditions,
+        "als": {
+            name: (grant.result, grant.conditions, grant.reason)
+            for name, grant in principal.also.items()
+        },
     }
 
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import orjson
 from fastapi import Depends, FastAPI
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.contracts import room
 from shared.contracts.errors import (
     CallboardError,
+    Forbidden,
     Invalid,
     NotFound,
     TooLarge,
@@ -24,6 +26,8 @@ from shared.contracts.errors import (
     Unauthenticated,
     Unavailable,
 )
+from shared.contracts.paths import checked_path
+from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of
 from shared.kit import logs, openapi
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
 
@@ -36,6 +40,8 @@ CORRELATION = re.compile(r"[\w.:-]{1,80}")
 LONGEST_CAUSE = 300
 #: On an answer 503: nothing of the request was begun, it may be asked elsewhere.
 UNTOUCHED = "callboard-untouched"
+#: Where a request that was let in carries who is asking.
+CALLER = "callboard.caller"
 STATUS_NAMES = {405: "MethodNotAllowedError", 413: "PayloadTooLargeError"}
 
 
@@ -70,6 +76,8 @@ def make_app(
     app.add_exception_handler(HTTPException, failed)
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(Exception, failed)
+    if name in ROUTES:
+        app.add_middleware(_PermittedOnly, state=app.state)
     app.add_middleware(_Edge, limit=body_limit)
     _health(app)
     return app
@@ -180,6 +188,9 @@ def caller_of(request: Request) -> Principal:
     Raises:
         Unauthenticated: if the gateway did not say.
     """
+    known = request.scope.get(CALLER)
+    if isinstance(known, Principal):
+        return known
     token = request.headers.get(HEADER)
     if not token:
         raise Unauthenticated("Missing credentials")
@@ -246,6 +257,46 @@ async def _with_heartbeat(
 
 async def _next(frames: AsyncIterator[bytes]) -> bytes:
     return await frames.__anext__()
+
+
+class _PermittedOnly:
+    """Lets in who was asked about the permission that this very route needs.
+
+    The path is read by the gateway's rules once more: a request that the gateway could
+    have judged as another never reaches the router.
+    """
+
+    def __init__(self, app: ASGIApp, state: Any) -> None:
+        self.app = app
+        self.state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            try:
+                scope[CALLER] = self._permitted(scope)
+            except CallboardError as error:
+                await error_response(Request(scope), error)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _permitted(self, scope: Scope) -> Principal:
+        raw = scope.get("raw_path") or quote(scope["path"]).encode()
+        path = checked_path(raw.decode("latin-1").partition("?")[0])
+        if path != scope["path"]:
+            raise Invalid("path: must be UTF-8")
+        principal = caller_of(Request(scope))
+        if principal.is_service and principal.permission is None:
+            # One of our services, for itself: no policy was asked.
+            return principal
+        need = need_of(self.state.name, scope["method"], path)
+        if principal.permission != need.permission:
+            raise Forbidden(
+                f"This needs {need.permission}; the policy was asked about "
+                f"{principal.permission or 'nothing'}"
+            )
+        if principal.decision == "conditional" and need.resource is None:
+            raise Forbidden(f"{need.permission} knows no conditions")
+        return principal
 
 
 class _Edge:

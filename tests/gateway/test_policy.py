@@ -12,9 +12,9 @@ from services.gateway.model import Decision, Identity, PolicyInput
 from services.gateway.policy.guard import PolicyGuard
 from services.gateway.policy.question import Questions, decision_of
 from services.gateway.policy.rego import RegoPolicy, interpreter, result_of
-from services.gateway.policy.routes import ROUTES, RouteTable
 from services.gateway.settings import POLICIES
 from shared.contracts.errors import Unavailable
+from shared.contracts.permissions import need_of, permissions
 
 ANN = PolicyInput(
     "user:default/ann", "user", ("user:default/ann", "group:default/a"), "x"
@@ -66,7 +66,7 @@ def test_there_are_rego_tests() -> None:
         ("catalog", "DELETE", "/entities/by-uid/1-2", "catalog.entity.delete"),
         ("catalog", "POST", "/refresh", "catalog.entity.refresh"),
         ("catalog", "POST", "/locations", "catalog.location.create"),
-        ("catalog", "PUT", "/locations/x", "catalog.location.create"),
+        ("catalog", "PUT", "/locations/x", "catalog.location.delete"),
         ("catalog", "DELETE", "/locations/x", "catalog.location.delete"),
         ("catalog", "GET", "/locations/by-entity/a/b/c", "catalog.entity.read"),
         ("catalog", "POST", "/validate-entity", "catalog.entity.validate"),
@@ -95,13 +95,13 @@ def test_there_are_rego_tests() -> None:
 )
 def test_what_a_route_needs(plugin, method, path, permission) -> None:
     """The table says which permission a request needs."""
-    assert RouteTable().permission(plugin, method, path) == permission
+    assert need_of(plugin, method, path).permission == permission
 
 
 async def test_the_policy_knows_every_permission_of_the_table() -> None:
     """A typing error in the table or in the policy would lock everybody out."""
     policy = rego("group:default/a")
-    for _, _, permission in (row for rows in ROUTES.values() for row in rows):
+    for permission in sorted(permissions()):
         decision = await policy.decide(
             PolicyInput(ANN.subject, "user", ANN.ownership, permission)
         )

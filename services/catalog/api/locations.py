@@ -23,6 +23,8 @@ from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, Root, parse_location
 from services.catalog.query.scopes import Scope
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
+from shared.contracts.permissions import LOCATION_CREATE
+from shared.kit.auth import Principal
 from shared.kit.web import caller_of, json_response
 
 PAGE = 1000
@@ -53,11 +55,21 @@ def _with_id(writes: Writes, identity: str) -> Root:
     return root
 
 
-async def _changeable(writes: Writes, identity: str) -> Root:
-    """The registration, also where another replica made it a moment ago."""
+async def _changeable(writes: Writes, principal: Principal, identity: str) -> Root:
+    """The registration, if the caller may change all that it brought.
+
+    Raises:
+        NotFound: if there is none, or none that the caller may know of.
+        Forbidden: if some of it is not theirs.
+    """
     if writes.catalog.known.root_with_id(identity) is None:
+        # Another replica may have made it a moment ago.
         await writes.others.catch_up()
-    return _with_id(writes, identity)
+    root = _with_id(writes, identity)
+    if writes.hides(principal, root):
+        raise NotFound(f"Found no location with ID {identity}")
+    writes.require_all(principal, root)
+    return root
 
 
 async def listing(request: Request) -> Response:
@@ -169,9 +181,10 @@ async def change(request: Request) -> Response:
     """PUT `/locations/{id}`: the same registration, another location."""
     principal, writes = caller_of(request), writes_of(request)
     location = _allowed(writes, location_in(await body_of(request)))
+    # Its new place is a registration like any other.
+    principal.granted(LOCATION_CREATE)
     writes.require_writable()
-    root = await _changeable(writes, request.path_params["id"])
-    writes.require_all(principal, root)
+    root = await _changeable(writes, principal, request.path_params["id"])
     order = order_of(principal, "registration")
     return json_response(
         _shown(await roots.move(writes.catalog, root, location, order))
@@ -182,8 +195,7 @@ async def remove(request: Request) -> Response:
     """DELETE `/locations/{id}`: the registration goes with what only it brought."""
     principal, writes = caller_of(request), writes_of(request)
     writes.require_writable()
-    root = await _changeable(writes, request.path_params["id"])
-    writes.require_all(principal, root)
+    root = await _changeable(writes, principal, request.path_params["id"])
     order = order_of(principal, "delete")
     await roots.unwant(writes.catalog, root, roots.REGISTERED, order)
     return nothing()

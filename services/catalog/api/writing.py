@@ -13,11 +13,11 @@ from starlette.routing import Route
 from services.catalog.api.revisions import REVISION, reach
 from services.catalog.handlers.catalog import Catalog, Order, order
 from services.catalog.handlers.others import Others
-from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import LocationRef, Root, StoredEntity
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
 from shared.contracts.errors import Forbidden, Invalid
+from shared.contracts.permissions import ENTITY_READ
 from shared.kit.auth import Principal
 from shared.kit.policy import permits
 from shared.kit.web import caller_of
@@ -57,12 +57,21 @@ class Writes:
         """
         if self.permitted(principal, held.ref):
             return True
-        if is_restricted(held.entity):
+        if not self.permitted(principal.granted(ENTITY_READ), held.ref):
             return False
         raise Forbidden(f"{principal.subject} may not do this to {held.ref}")
 
+    def hides(self, principal: Principal, root: Root) -> bool:
+        """Whether the caller may not know of a registration."""
+        ref = root.location.entity_ref
+        reader = principal.granted(ENTITY_READ)
+        return self.model.record(ref) is not None and not self.permitted(reader, ref)
+
     def require_all(self, principal: Principal, root: Root) -> None:
-        """Raise Forbidden unless the decision covers everything that a root brought."""
+        """Raise Forbidden unless the decision covers everything that a root brought.
+
+        One that brought nothing is theirs who registered it.
+        """
         if principal.decision == "allow":
             return
         known = self.catalog.known
@@ -72,7 +81,13 @@ class Writes:
                 if ref not in seen:
                     seen.add(ref)
                     waiting.append(ref)
-        for ref in sorted(seen - {root.location.entity_ref}):
+        brought = seen - {root.location.entity_ref}
+        if not brought and root.registrant != principal.subject:
+            raise Forbidden(
+                f"{root.location} has brought nothing: {principal.subject} did not "
+                "register it, and may not do this"
+            )
+        for ref in sorted(brought):
             if not self.permitted(principal, ref):
                 raise Forbidden(
                     f"{principal.subject} may not do this to all that {root.location} "

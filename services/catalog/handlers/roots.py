@@ -28,7 +28,12 @@ def registered(catalog: Catalog, location: LocationRef) -> Root | None:
 
 
 async def want(
-    catalog: Catalog, location: LocationRef, bucket: str, identity: str | None = None
+    catalog: Catalog,
+    location: LocationRef,
+    bucket: str,
+    identity: str | None = None,
+    *,
+    registrant: str = "",
 ) -> Root:
     """Make sure that there is a root for a location and that `bucket` wants it."""
     name = location.entity_name
@@ -38,7 +43,8 @@ async def want(
             return held
         fresh = held or Root(location, frozenset(), datetime.now(UTC))
         if bucket == REGISTERED:
-            fresh = replace(fresh, id=identity or str(uuid4()))
+            made = identity or str(uuid4())
+            fresh = replace(fresh, id=made, registrant=registrant)
         stored = await catalog.roots.put(
             replace(fresh, buckets=fresh.buckets | {bucket}, settled=False)
         )
@@ -71,7 +77,9 @@ async def register(
         begun = not there.settled and not catalog.lock(there).locked()
         if not begun:
             raise Conflict(f"Location {location} already exists")
-    root = there or await want(catalog, location, REGISTERED, identity)
+    root = there or await want(
+        catalog, location, REGISTERED, identity, registrant=order.actor
+    )
     return await ingest(catalog, root, order)
 
 

@@ -95,6 +95,7 @@ def root_document(root: Root) -> Document:
         "settled": root.settled,
         "rules": root.rules,
         "version": root.version,
+        "registrant": root.registrant,
     }
 
 
@@ -110,6 +111,8 @@ def stored_root(document: Mapping[str, Any]) -> Root:
         settled=document["settled"],
         rules=document["rules"],
         version=document["version"],
+        # Not kept by versions before it was.
+        registrant=document.get("registrant", ""),
     )
 
 

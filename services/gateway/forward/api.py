@@ -7,7 +7,7 @@ both ways; what a service answers is passed on as it is.
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -24,8 +24,15 @@ from shared.contracts.errors import (
     NotFound,
     Unauthenticated,
 )
+from shared.contracts.paths import checked_path
 from shared.kit import logs
-from shared.kit.auth import HEADER, ON_BEHALF_OF, Principal, PrincipalTokens
+from shared.kit.auth import (
+    HEADER,
+    ON_BEHALF_OF,
+    Grant,
+    Principal,
+    PrincipalTokens,
+)
 from shared.kit.web import BODY_LIMIT, CORRELATION, error_body
 
 #: After this long the gateway looks whether the client is still there.
@@ -95,10 +102,10 @@ class Forwarder:
         self, plugin: str, rest: str, scope: Scope, receive: Receive, reply: "_Reply"
     ) -> None:
         body = RequestBody(scope["headers"], receive, self._limit)
-        question = await self._admitted(plugin, rest, scope)
-        if unquote(question.path.partition("?")[0]) != rest:
-            # What was judged must be what the service gets: no hidden slashes.
+        if checked_path(_below(scope).partition("?")[0]) != rest:
+            # What is judged must be what the service gets: no hidden slashes.
             raise NotFound("There is nothing at this path")
+        question = await self._admitted(plugin, rest, scope)
         task = asyncio.current_task()
         watch = _ClientWatch(receive, body, task)
         try:
@@ -116,10 +123,12 @@ class Forwarder:
         given: hdr.Headers = scope["headers"]
         method: str = scope["method"]
         identity = await self._identity(scope, given, plugin, rest)
-        permission = self._routes.permission(plugin, method, rest)
+        need = self._routes.need(plugin, method, rest)
+        permission = need.permission
         decision = await self._guard.decision(identity, permission)
         if decision.result == "deny":
             raise Forbidden(decision.reason or f"Not allowed: {permission}")
+        also = {name: await self._guard.decision(identity, name) for name in need.also}
         trace = _trace(given)
         changes = method not in SAFE and not permission.endswith(".read")
         if changes:
@@ -132,7 +141,7 @@ class Forwarder:
                 path=f"/api/{plugin}{rest}",
                 correlation=trace[-1][1],
             )
-        principal = self._principal(identity, permission, decision)
+        principal = self._principal(identity, permission, decision, also)
         sent = [*hdr.to_service(given), (HEADER, principal), *trace]
         return Question(method, _below(scope), sent, identity.subject, changes=changes)
 
@@ -154,7 +163,11 @@ class Forwarder:
         return found
 
     def _principal(
-        self, identity: Identity, permission: str, decision: Decision
+        self,
+        identity: Identity,
+        permission: str,
+        decision: Decision,
+        also: Mapping[str, Decision],
     ) -> str:
         return self._tokens.sign(
             Principal(
@@ -164,6 +177,10 @@ class Forwarder:
                 permission=permission,
                 decision="allow" if decision.result == "allow" else "conditional",
                 conditions=decision.conditions,
+                also={
+                    name: Grant(each.result, each.conditions, each.reason)
+                    for name, each in also.items()
+                },
             )
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.gateway.model import PolicyInput
 from services.gateway.policy.question import Questions
-from services.gateway.policy.routes import ROUTES, UNLISTED
+from shared.contracts.permissions import UNLISTED, permissions
 
 #: Permissions that only `/authorize` asks about, and names that no rule knows.
 FURTHER = (
@@ -20,7 +20,7 @@ FURTHER = (
     "scaffolder.template.step.read",
     "nobody.knows.this",
 )
-PERMISSIONS = sorted({row[2] for rows in ROUTES.values() for row in rows} | {*FURTHER})
+PERMISSIONS = sorted(permissions() | {*FURTHER})
 KINDS = ("user", "guest", "service")
 PLATFORM = "group:default/platform"
 #: Strings that JSON, Rego or a careless comparison may treat in a way of their own.

@@ -64,11 +64,16 @@ open_to_readers := {
 # What a reader may see of the catalog, and of whatever hangs on an entity.
 about_readable_entities := {
 	"catalog.entity.read",
+	# A source is readable where an entity that comes from it is.
+	"callboard.source.read",
 	"scaffolder.template.parameter.read",
 	"scaffolder.template.step.read",
 }
 
 for_users := {
+	# Reading a source that nothing in the catalog comes from: to register it, or
+	# because a template of the catalog says so.
+	"callboard.source.explore",
 	"catalog.location.create",
 	"catalog.location.analyze",
 	"catalog.entity.create",

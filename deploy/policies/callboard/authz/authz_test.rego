@@ -63,6 +63,17 @@ test_template_form_is_read_as_its_entity if {
 	asks(ann, "scaffolder.template.parameter.read") == asks(ann, "catalog.entity.read")
 }
 
+test_source_is_read_as_the_entities_that_come_from_it if {
+	asks(ann, "callboard.source.read") == asks(ann, "catalog.entity.read")
+	result(keeper, "callboard.source.read") == "allow"
+	result(robot, "callboard.source.read") == "allow"
+}
+
+test_users_look_into_sources_that_nothing_comes_from if {
+	result(ann, "callboard.source.explore") == "allow"
+	result(visitor, "callboard.source.explore") == "deny"
+}
+
 test_user_registers_and_runs if {
 	every permission in {"catalog.location.create", "catalog.entity.validate", "scaffolder.task.create"} {
 		result(ann, permission) == "allow"

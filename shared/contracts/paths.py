@@ -1,0 +1,55 @@
+"""Paths of the public API: which ones there are, read alike by everybody.
+
+The gateway judges a request by its path and a service serves it by its path: both use
+`checked_path`, so that no spelling means one thing here and another there.
+"""
+
+import re
+from urllib.parse import unquote
+
+from shared.contracts.errors import Invalid
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ENCODED_SLASH = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
+_PARAMETER = re.compile(r"{(\w+)(:path)?}")
+
+
+def checked_path(raw: str) -> str:
+    """The decoded path of a request, if it can be read in one way only.
+
+    `raw` is the path as the client wrote it, percent-encoded, without a query.
+
+    Raises:
+        Invalid: if it has control characters, dot segments, empty segments, `;`
+            parameters, backslashes or encoded slashes.
+    """
+    if _ENCODED_SLASH.search(raw) or "\\" in raw:
+        raise Invalid("path: must have no backslash and no encoded slash")
+    if ";" in raw:
+        raise Invalid("path: must have no parameters after ';' (write %3B)")
+    path = unquote(raw)
+    if _CONTROLS.search(path):
+        raise Invalid("path: must have no control characters")
+    if not path.startswith("/"):
+        raise Invalid("path: must begin with a slash")
+    segments = path[1:].split("/")
+    if any(segment in {".", ".."} for segment in segments):
+        raise Invalid("path: must have no '.' or '..' segment")
+    # One slash at the end is a spelling that clients use.
+    if "" in segments[:-1]:
+        raise Invalid("path: must have no empty segment")
+    return path
+
+
+def path_pattern(template: str) -> str:
+    """A route's path (`/entities/by-uid/{uid}`) as a regular expression.
+
+    The meaning is that of the services' router: a parameter is one segment that is not
+    empty, one of type `path` is anything.
+    """
+    pattern, place = "", 0
+    for match in _PARAMETER.finditer(template):
+        pattern += re.escape(template[place : match.start()])
+        pattern += ".*" if match[2] else "[^/]+"
+        place = match.end()
+    return pattern + re.escape(template[place:])
