@@ -200,10 +200,10 @@ async def test_addresses_are_lower_case(built: Running) -> None:
     ],
 )
 async def test_nothing_outside_a_site_is_served(built: Running, path: str) -> None:
-    """Dots, backslashes and zero bytes in an address lead to 404."""
+    """Dots, backslashes and zero bytes in an address lead to nothing."""
     for route in ("static/docs", "assets"):
         answer = await built.get(f"/{route}/{TRIPLET}/{path}")
-        assert answer.status_code == 404, route
+        assert answer.status_code in {400, 404}, route
 
 
 async def test_pictures_are_shown_and_files_kept(built: Running) -> None:
