@@ -9,6 +9,8 @@ from services.scaffolder.dialect.calling import Operation
 from services.scaffolder.dialect.template import Dialect
 from services.scaffolder.model import Initiator
 from services.scaffolder.ports import Catalog, Repositories, Sources
+from services.scaffolder.redaction import Redactor
+from services.scaffolder.twins import LearningDialect
 from services.scaffolder.workspace import Workspace
 
 Schema = Mapping[str, Any]
@@ -68,6 +70,21 @@ class ActionContext:
     checkpoints: Mapping[str, Any] = field(default_factory=dict)
     remember: Checkpoint | None = None
     outputs: dict[str, Any] = field(default_factory=dict)
+    #: The input as people may see it: the same unless it holds secrets.
+    public_input: Mapping[str, Any] | None = None
+    redactor: Redactor | None = None
+
+    def learning(
+        self, dialect: Dialect, names: Callable[[Mapping[str, Any]], dict[str, Any]]
+    ) -> Dialect | LearningDialect:
+        """A dialect for files; what they make of the input's secrets stays secret.
+
+        `names` makes the context of the files out of an input.
+        """
+        shown = self.public_input
+        if shown is None or self.redactor is None or shown == self.input:
+            return dialect
+        return LearningDialect(dialect, names(shown), self.redactor)
 
     @property
     def base_url(self) -> str | None:

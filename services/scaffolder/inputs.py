@@ -4,6 +4,7 @@ An expression that cannot be rendered is left as its own text (Backstage does so
 templates rely on it); only exceeding a limit ends the run.
 """
 
+import re
 from collections.abc import Callable as Function
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +13,12 @@ from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRend
 from services.scaffolder.dialect.limits import Budget
 from services.scaffolder.dialect.template import Dialect
 from services.scaffolder.dialect.values import UNDEFINED, Callable
+from shared.contracts.errors import Invalid
 
 _SECONDS = 10.0
+_ROUNDS = 1000
+_EACH = re.compile(r"\beach\b")
+_STATUS = re.compile(r"\b(?:always|failure)\b")
 
 
 def rendered(
@@ -21,15 +26,18 @@ def rendered(
     value: Any,
     context: Mapping[str, Any],
     trace: list[str] | None = None,
+    *,
+    seed: int | None = None,
 ) -> Any:
     """A JSON value with its expressions replaced; undefined members are dropped.
 
-    `trace` is given the texts that expressions gave, in order.
+    `trace` is given the texts that expressions gave, in order. With a `seed`, what is
+    chosen at random is the same every time.
 
     Raises:
         TemplateLimitError: if it takes too much work.
     """
-    budget = Budget(seconds=_SECONDS)
+    budget = Budget(seconds=_SECONDS, seed=seed)
 
     def text(source: str) -> Any:
         try:
@@ -94,3 +102,30 @@ def condition_holds(value: Any) -> bool:
     if isinstance(value, dict):
         return True
     return bool(value)
+
+
+def is_per_round(condition: Any) -> bool:
+    """Whether an `if` depends on the round of `each`."""
+    return isinstance(condition, str) and _EACH.search(condition) is not None
+
+
+def asks_for_status(condition: Any) -> bool:
+    """Whether an `if` may let its step run in spite of an earlier failure."""
+    return isinstance(condition, str) and _STATUS.search(condition) is not None
+
+
+def rounds(iterated: Any) -> list[dict[str, Any]]:
+    """The rounds of an `each`: key and value of every item or member.
+
+    Raises:
+        Invalid: if it is neither an array nor an object, or has too many.
+    """
+    if isinstance(iterated, dict):
+        pairs = list(iterated.items())
+    elif isinstance(iterated, list):
+        pairs = [(str(number), value) for number, value in enumerate(iterated)]
+    else:
+        raise Invalid("each: it must be, or render to, an array or an object")
+    if len(pairs) > _ROUNDS:
+        raise Invalid(f"each: over the limit of {_ROUNDS} iterations")
+    return [{"key": key, "value": value} for key, value in pairs]

@@ -58,9 +58,11 @@ class Task:
     """One run of a template: a frozen copy of what to do, and how far it is.
 
     `secrets` are sealed; a run that had some is confidential for good, and its steps'
-    outputs are kept sealed. `checkpoints` hold what actions must not do twice, by step
-    and key. `epoch` counts how often a process took it; a write by an earlier holder
-    does not count any more.
+    outputs are kept sealed, with what was `learned` of texts made of secrets. `hidden`
+    are the answers as they were given, sealed, with the names of those that are
+    secrets: the spec shows stars in their place. `checkpoints` hold what actions must
+    not do twice, by step and key. `epoch` counts how often a process took it; a write
+    by an earlier holder does not count any more.
     """
 
     id: str
@@ -70,6 +72,8 @@ class Task:
     created_at: datetime = field(default_factory=now)
     last_heartbeat_at: datetime | None = None
     secrets: str | None = None
+    hidden: str | None = None
+    learned: dict[str, str] = field(default_factory=dict)
     steps: list[StepRecord] = field(default_factory=list)
     checkpoints: dict[str, Any] = field(default_factory=dict)
     output: dict[str, Any] = field(default_factory=dict)

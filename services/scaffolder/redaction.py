@@ -1,41 +1,96 @@
-"""Takes secrets out of text that people read: logs, errors, events, answers."""
+"""Takes secrets out of text that people read: logs, errors, events, answers.
+
+A run renders what hangs on secrets twice, once with stand-ins (`twins.py`); the
+redactor learns from the pair what is made of secrets, and what to show in its place.
+"""
 
 import base64
+import html
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
+
+from shared.contracts.errors import TooLarge
 
 MASK = "***"
 _SHORTEST = 2
 _SHORTEST_LINE = 8
+#: Shorter ones made of secrets are replaced only where they are the whole text.
+_SHORTEST_DERIVED = 4
+_MOST = 50_000
+_MOST_KEPT = 500_000
 
 
 class Redactor:
     """Knows the secret texts of one run, and the forms in which they may appear."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._known: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._parts: dict[str, str] = {}
+        self._wholes: dict[str, str] = {}
+        self._longest_first: tuple[tuple[str, str], ...] | None = None
+        self._learned: dict[str, str] = {}
+        self._learning = threading.Lock()
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Learn more secrets, such as values made from others."""
-        found = {form for secret in secrets for form in _forms(secret)} - self._known
-        if found:
-            self._known |= found
-            longest_first = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        """Learn more secrets: each of their forms is masked wherever it appears."""
+        for secret in secrets:
+            for form in _forms(secret):
+                self._parts.setdefault(form, MASK)
+        self._longest_first = None
+
+    def learn(self, real: Any, public: Any, derived: Iterable[str] = ()) -> None:
+        """Learn what a rendering made of secrets.
+
+        `public` is the same rendering with stand-ins for the secrets: what differs is
+        shown as it stands there. `derived` are texts that came of secrets on the way.
+
+        Raises:
+            TooLarge: if it is more than can be looked for in every line.
+        """
+        with self._learning:
+            for text in derived:
+                self._learn(text, MASK)
+            for text, shown in differences(real, public):
+                self._learn(text, shown)
+                for line, instead in _lines(text, shown):
+                    self._learn(line, instead)
+            if len(self._parts) > _MOST:
+                raise TooLarge(
+                    f"secrets: a run may make at most {_MOST} texts of its secrets"
+                )
+
+    def recall(self, learned: Mapping[str, str]) -> None:
+        """Learn again what an earlier process learned of the same run."""
+        with self._learning:
+            for text, shown in learned.items():
+                self._learn(text, shown)
+
+    @property
+    def learned(self) -> dict[str, str]:
+        """What is made of secrets, for the process that goes on with the run."""
+        room, kept = _MOST_KEPT, {}
+        for text, shown in list(self._learned.items()):
+            room -= len(text) + len(shown)
+            if room >= 0:
+                kept[text] = shown
+        return kept
 
     def text(self, text: str) -> str:
         """`text` with each secret as `***`."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        shown = self._wholes.get(text, text)
+        if self._longest_first is None:
+            ordered = sorted(self._parts.items(), key=_longest_first)
+            self._longest_first = tuple(ordered)
+        for known, instead in self._longest_first:
+            if known in shown:
+                shown = shown.replace(known, instead)
+        return shown
 
     def value(self, value: Any) -> Any:
         """The same for every text within a JSON value."""
-        if self._pattern is None:
-            return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -43,30 +98,108 @@ class Redactor:
         if isinstance(value, Mapping):
             return {self.text(key): self.value(item) for key, item in value.items()}
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return MASK if str(value) in self._known else value
+            text = str(value)
+            return MASK if text in self._parts or text in self._wholes else value
         return value
+
+    def _learn(self, text: str, shown: str) -> None:
+        if not text.strip():
+            return
+        self._learned.setdefault(text, shown)
+        self._wholes.setdefault(text, shown)
+        # Where no mask is in the twin, a condition hung on the secret: the text itself
+        # may be a common word.
+        if len(text) >= _SHORTEST_DERIVED and "*" in shown:
+            self._parts.setdefault(text, shown)
+            self._parts.setdefault(json.dumps(text)[1:-1], json.dumps(shown)[1:-1])
+            self._longest_first = None
+
+
+def _longest_first(item: tuple[str, str]) -> int:
+    return -len(item[0])
 
 
 def _forms(secret: str) -> set[str]:
     """A secret, its lines, and its usual encodings."""
     stripped = secret.strip()
-    if len(stripped) < _SHORTEST:
+    if len(stripped) < _SHORTEST or not stripped.strip("*"):
         return set()
-    raw = stripped.encode(errors="surrogatepass")
-    forms = {
-        secret,
-        stripped,
-        quote(stripped, safe="", errors="surrogatepass"),
-        json.dumps(stripped)[1:-1],
-        base64.b64encode(raw).decode(),
-        base64.urlsafe_b64encode(raw).decode(),
-    }
+    forms = {secret, stripped, *_encoded(stripped)}
     forms |= {
         line.strip()
         for line in stripped.splitlines()
         if len(line.strip()) >= _SHORTEST_LINE
     }
-    return forms
+    return {form for form in forms if len(form) >= _SHORTEST}
+
+
+def _encoded(text: str) -> Iterator[str]:
+    raw = text.encode(errors="surrogatepass")
+    yield quote(text, safe="", errors="surrogatepass")
+    yield quote_plus(text, errors="surrogatepass")
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield repr(text)[1:-1]
+    yield html.escape(text)
+    if len(text) >= _SHORTEST_LINE:
+        yield from (text.upper(), text.lower(), text[::-1], raw.hex())
+        yield from _inner_base64(raw)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        encoded = encode(raw).decode()
+        yield encoded
+        yield encoded.rstrip("=")
+
+
+def _inner_base64(raw: bytes) -> Iterator[str]:
+    """What is seen of `raw` in the base64 of a longer text, such as `name:password`."""
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + raw).decode()
+        # The letters at either end mix with the neighbours' bits.
+        first = -(-before * 8 // 6)
+        last = (before + len(raw)) * 8 // 6
+        yield encoded[first:last]
+        yield encoded[first:last].replace("+", "-").replace("/", "_")
+
+
+def differences(real: Any, public: Any) -> Iterator[tuple[str, str]]:
+    """The texts of `real` that `public` has not, each with what stands there instead.
+
+    Both are JSON values that one template gave.
+    """
+    if isinstance(real, str) and isinstance(public, str):
+        if real != public:
+            yield real, public
+    elif isinstance(real, Mapping) and isinstance(public, Mapping):
+        for key, item in real.items():
+            if key in public:
+                yield from differences(item, public[key])
+            else:
+                yield from ((text, MASK) for text in (key, *texts(item)))
+    elif _are_lists(real, public) and len(real) == len(public):
+        for one, other in zip(real, public, strict=True):
+            yield from differences(one, other)
+    elif real != public:
+        known = set(texts(public))
+        yield from ((text, MASK) for text in texts(real) if text not in known)
+
+
+def _are_lists(real: Any, public: Any) -> bool:
+    return isinstance(real, list) and isinstance(public, list)
+
+
+def _lines(real: str, public: str) -> Iterator[tuple[str, str]]:
+    """The lines of a text that differ, each with its twin if there is one."""
+    if "\n" not in real:
+        return
+    lines, twins = real.splitlines(), public.splitlines()
+    if len(lines) == len(twins):
+        pairs = list(zip(lines, twins, strict=True))
+    else:
+        known = set(twins)
+        pairs = [(line, MASK) for line in lines if line not in known]
+    for line, twin in pairs:
+        if line != twin and len(line.strip()) >= _SHORTEST_LINE:
+            yield line.strip(), twin.strip()
 
 
 def texts(value: Any) -> Iterable[str]:
@@ -83,7 +216,7 @@ def texts(value: Any) -> Iterable[str]:
         yield str(value)
 
 
-def derived(with_secrets: Sequence[str], without: Sequence[str]) -> Iterable[str]:
+def derived(with_secrets: list[str], without: list[str]) -> list[str]:
     """What expressions gave only because of the secrets: the texts that differ.
 
     Both are the texts that the expressions of one input gave, in order.

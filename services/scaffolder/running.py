@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from services.scaffolder import templates
 from services.scaffolder.inputs import condition_holds
 from services.scaffolder.journal import Journal, patiently
 from services.scaffolder.model import (
@@ -19,7 +20,8 @@ from services.scaffolder.model import (
     TaskEvent,
     now,
 )
-from services.scaffolder.stepping import EARLIER_FAILURE, RunScene, StepRun
+from services.scaffolder.run_context import RunScene
+from services.scaffolder.stepping import EARLIER_FAILURE, StepRun
 from shared.contracts import room
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError
@@ -61,6 +63,8 @@ class Run:
     async def save(self) -> None:
         """Keep the state, and say what happened since the last time."""
         said, self._said = self._said, []
+        if not self._task.has_ended or self._task.status == "failed":
+            self._task.learned = self._scene.redactor.learned
         flushed = patiently(self._journal.flush)
         recorded = patiently(lambda: self._keeper.record(self._task, said))
         if self._task.has_ended:
@@ -84,6 +88,8 @@ class Run:
             self._journal.log("Resuming the task where it was left", type="recovered")
         else:
             self._journal.log(f"Starting up task with {len(steps)} steps")
+            for step_id in templates.repeated_ids(steps):
+                self._journal.log(f"Warning: {templates.told_repeated(step_id)}")
         self._say(RunStarted)
         with room.needed():
             await asyncio.to_thread(self._scene.workspace.prepare)
@@ -168,6 +174,8 @@ class Run:
         task.secrets = None
         if failed is None:
             task.checkpoints.clear()
+            task.learned.clear()
+            task.hidden = None
             for record in task.steps:
                 record.output = {}
         self._complete(failed)
@@ -192,7 +200,8 @@ class Run:
     async def _output(self) -> dict[str, Any]:
         """The template's output, without links and texts whose `if` does not hold."""
         given = self._task.spec.get("output") or {}
-        made = await self._scene.rendered(given, self._scene.context())
+        rendered = await self._scene.rendered(given, self._scene.context())
+        made = rendered.public
         for group in ("links", "text"):
             if isinstance(made.get(group), list):
                 made[group] = [

@@ -8,13 +8,14 @@ from typing import Any
 from services.scaffolder.action import Tools
 from services.scaffolder.dialect.template import Dialect
 from services.scaffolder.folder_sources import FolderSources
+from services.scaffolder.hidden import secret_texts
 from services.scaffolder.journal import EventKeeper, Journal, Told
 from services.scaffolder.model import Task
 from services.scaffolder.ports import TaskStore, Vault
-from services.scaffolder.redaction import Redactor, texts
+from services.scaffolder.redaction import MASK, Redactor, texts
 from services.scaffolder.registry import Registry
+from services.scaffolder.run_context import RunScene
 from services.scaffolder.running import Run
-from services.scaffolder.stepping import RunScene
 from services.scaffolder.workspace import Workspace
 
 
@@ -44,12 +45,18 @@ class Scenes:
     async def run(self, task: Task, store: TaskStore, told: Told) -> Run:
         """The run of a claimed task."""
         secrets = self.vault.open(task.secrets) if task.secrets else {}
+        given = _Given(secrets, self.environment, task.spec["parameters"])
+        if task.hidden:
+            names, parameters = self.vault.open(task.hidden)
+            given = replace(given, parameters=parameters, names=frozenset(names))
         is_first_turn = task.epoch == 1 and task.sequence == 1
         last = 0 if is_first_turn else await store.last_number(task.id)
         workspace = self.workspace(task.id)
-        scene = self._scene(
-            task, secrets, store, workspace, self.tools, told=told, last=last
-        )
+        redactor = Redactor(given.hidden())
+        redactor.recall(task.learned)
+        journal = Journal(task.id, store, redactor, last=last, told=told)
+        scene = self._scene(task, given, journal, redactor, workspace)
+        task.is_confidential = task.is_confidential or scene.is_confidential
         return Run(store, scene)
 
     def dry(
@@ -60,35 +67,60 @@ class Scenes:
         workspace: Workspace,
         content: Path,
     ) -> RunScene:
-        """The scene of a dry run, whose template lies in the folder `content`."""
+        """The scene of a dry run, whose template lies in the folder `content`.
+
+        Whoever may try a template need not know the installation's secrets, nor see
+        their own: nothing but stand-ins enters it, so no secret can leave it.
+        """
+        environment = dict(self.environment)
+        environment["secrets"] = dict.fromkeys(environment.get("secrets") or {}, MASK)
+        masks = dict.fromkeys(secrets, MASK)
+        given = _Given(masks, environment, task.spec["parameters"])
+        redactor = Redactor(texts(dict(secrets)))
+        journal = Journal(task.id, keeper, redactor)
+        scene = self._scene(task, given, journal, redactor, workspace)
         sources = FolderSources(content, self.tools.sources)
-        tools = replace(self.tools, sources=sources)
-        scene = self._scene(task, secrets, keeper, workspace, tools)
+        scene.tools = replace(self.tools, sources=sources)
         scene.is_dry_run = True
         return scene
 
     def _scene(
         self,
         task: Task,
-        secrets: Mapping[str, str],
-        keeper: EventKeeper,
+        given: "_Given",
+        journal: Journal,
+        redactor: Redactor,
         workspace: Workspace,
-        tools: Tools,
-        *,
-        told: Told | None = None,
-        last: int = 0,
     ) -> RunScene:
-        hidden = [*texts(dict(secrets)), *texts(self.environment.get("secrets") or {})]
-        redactor = Redactor(hidden)
         return RunScene(
             task=task,
             registry=self.registry,
-            tools=tools,
+            tools=self.tools,
             dialect=self.dialect,
             workspace=workspace,
-            journal=Journal(task.id, keeper, redactor, last=last, told=told),
+            journal=journal,
             redactor=redactor,
             save=_unsaved,
-            secrets=secrets,
-            environment=self.environment,
+            secrets=given.secrets,
+            environment=given.environment,
+            parameters=given.parameters,
+            has_hidden_answers=bool(given.names),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a run was given; `names` are those of the answers that are secrets."""
+
+    secrets: Mapping[str, str]
+    environment: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    names: frozenset[str] = frozenset()
+
+    def hidden(self) -> list[str]:
+        """Every text that nobody may see."""
+        return [
+            *texts(dict(self.secrets)),
+            *texts(self.environment.get("secrets") or {}),
+            *secret_texts(self.parameters, self.names),
+        ]

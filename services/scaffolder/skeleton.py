@@ -7,10 +7,12 @@ from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.twins import LearningDialect
 from services.scaffolder.workspace import Workspace, is_executable, tree
 from shared.guards.globs import GlobList
 
 DEFAULT_EXTENSION = ".njk"
+FileDialect = Dialect | LearningDialect
 _SNIFFED = 8_000
 
 
@@ -50,7 +52,7 @@ def render_tree(
     workspace: Workspace,
     target: str,
     values: Mapping[str, Any],
-    dialect: Dialect,
+    dialect: FileDialect,
     rules: SkeletonRules,
 ) -> list[str]:
     """Write the rendered files of `source` below `target`; their paths.
@@ -88,7 +90,7 @@ def render_tree(
     return written
 
 
-def _named(dialect: Dialect, path: str, context: Mapping[str, Any]) -> str:
+def _named(dialect: FileDialect, path: str, context: Mapping[str, Any]) -> str:
     try:
         return dialect.text(path, context)
     except TemplateRenderError as error:
@@ -96,7 +98,7 @@ def _named(dialect: Dialect, path: str, context: Mapping[str, Any]) -> str:
 
 
 def render_content(
-    dialect: Dialect, content: bytes, context: Mapping[str, Any], path: str
+    dialect: FileDialect, content: bytes, context: Mapping[str, Any], path: str
 ) -> bytes:
     """A file's content rendered; a binary file as it is.
 

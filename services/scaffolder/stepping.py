@@ -3,82 +3,25 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-from services.scaffolder import inputs, validation
-from services.scaffolder.action import Action, ActionContext, Tools
+from services.scaffolder import inputs, twins, validation
+from services.scaffolder.action import Action, ActionContext
 from services.scaffolder.dialect import json_text
-from services.scaffolder.dialect.template import Dialect
-from services.scaffolder.journal import Journal
-from services.scaffolder.model import StepRecord, Task
-from services.scaffolder.redaction import Redactor, derived
-from services.scaffolder.registry import Registry
-from services.scaffolder.workspace import Workspace
+from services.scaffolder.model import StepRecord
+from services.scaffolder.run_context import RunScene
+from services.scaffolder.twins import Twins
 from shared.contracts import room
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
 from shared.contracts.scaffolder import StepStatus
 
 FALSE_CONDITION = "its if condition was false"
 EARLIER_FAILURE = "a previous step failed"
-_ITERATIONS = 1000
 #: How long a step waits for something that is away, and between its tries.
 PATIENCE_SECONDS = 120.0
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 10.0
-
-
-@dataclass(slots=True)
-class RunScene:
-    """Everything that the steps of one run share."""
-
-    task: Task
-    registry: Registry
-    tools: Tools
-    dialect: Dialect
-    workspace: Workspace
-    journal: Journal
-    redactor: Redactor
-    save: Callable[[], Awaitable[None]]
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, Any] = field(default_factory=dict)
-    is_dry_run: bool = False
-
-    def context(self, *, secret: bool = False) -> dict[str, Any]:
-        """What expressions know; secrets only where a step's input is rendered."""
-        environment: dict[str, Any] = {
-            "parameters": self.environment.get("parameters") or {},
-            "secrets": (self.environment.get("secrets") or {}) if secret else {},
-        }
-        made: dict[str, Any] = {
-            "parameters": self.task.spec["parameters"],
-            "steps": {
-                record.id: {"output": record.output}
-                for record in self.task.steps
-                if record.status == "completed" or record.output
-            },
-            "user": self.task.spec.get("user") or {},
-            "environment": environment,
-            "context": {"task": {"id": self.task.id}},
-        }
-        if secret:
-            made["secrets"] = dict(self.secrets)
-        return made
-
-    async def rendered(
-        self, value: Any, context: Mapping[str, Any], trace: list[str] | None = None
-    ) -> Any:
-        """`value` rendered, beside the event loop: a template may take its time."""
-        if not inputs.has_template(self.dialect, value):
-            return value
-        return await asyncio.to_thread(
-            inputs.rendered, self.dialect, value, context, trace
-        )
-
-    @property
-    def has_failed(self) -> bool:
-        return any(record.status == "failed" for record in self.task.steps)
 
 
 class StepRun:
@@ -103,18 +46,32 @@ class StepRun:
         Raises:
             CallboardError: if its condition takes too much work.
         """
-        has_failed = self._scene.has_failed
-        functions = inputs.StatusFunctions(has_failed=has_failed)
-        condition = self._step.get("if")
-        holds = True
-        if condition is not None:
-            context = {**self._scene.context(), **functions.context()}
-            holds = inputs.condition_holds(
-                await self._scene.rendered(condition, context)
-            )
-        if has_failed and not functions.was_asked:
+        has_failed, condition = self._scene.has_failed, self._step.get("if")
+        if self._is_chosen_per_round:
+            skips = has_failed and not inputs.asks_for_status(condition)
+            return EARLIER_FAILURE if skips else None
+        holds, was_asked = await self._condition(None)
+        if has_failed and not was_asked:
             return EARLIER_FAILURE
         return None if holds else FALSE_CONDITION
+
+    @property
+    def _is_chosen_per_round(self) -> bool:
+        """Whether each round of `each` decides for itself."""
+        has_rounds = self._step.get("each") is not None
+        return has_rounds and inputs.is_per_round(self._step.get("if"))
+
+    async def _condition(self, round_: Twins | None) -> tuple[bool, bool]:
+        """Whether the `if` holds, and whether it asked how the run stands."""
+        functions = inputs.StatusFunctions(has_failed=self._scene.has_failed)
+        condition = self._step.get("if")
+        if condition is None:
+            return True, False
+        context = {**self._scene.context().real, **functions.context()}
+        if round_ is not None:
+            context["each"] = round_.real
+        made = await self._scene.rendered(condition, Twins.of(context))
+        return inputs.condition_holds(made.real), functions.was_asked
 
     async def perform(self) -> StepStatus:
         """Do the step's work; how it ended if it did not fail.
@@ -132,8 +89,7 @@ class StepRun:
             self._record.output = _example(action.output or {})
             return "skipped"
         if self._step.get("each") is None:
-            outputs = await self._once(action, {}, key="")
-            self._record.output = outputs
+            self._record.output = await self._once(action, Twins.of({}), key="")
             return "completed"
         await self._each(action)
         return "completed"
@@ -142,32 +98,37 @@ class StepRun:
         iterated = await self._scene.rendered(
             self._step["each"], self._scene.context(secret=True)
         )
-        rounds = list(_rounds(iterated))
+        rounds = twins.rounds(iterated)
         for number, round_ in enumerate(rounds):
             if number < self._record.done:
                 continue
-            told = json.dumps(round_, ensure_ascii=False, separators=(",", ":"))
-            self._log(f"Running step each: {told}")
-            outputs = await self._once(action, {"each": round_}, key=f"{number}.")
-            for name, value in outputs.items():
-                self._record.output.setdefault(name, []).append(value)
+            await self._one_round(action, round_, number)
             self._record.done = number + 1
             if number + 1 < len(rounds):
                 await self._scene.save()
             self._is_resumed = False
 
-    async def _once(
-        self, action: Action, more: Mapping[str, Any], *, key: str
-    ) -> dict[str, Any]:
+    async def _one_round(self, action: Action, round_: Twins, number: int) -> None:
+        """A round's outputs, added to those of the rounds before it."""
+        shown = json.dumps(round_.public, ensure_ascii=False, separators=(",", ":"))
+        if self._is_chosen_per_round:
+            holds, was_asked = await self._condition(round_)
+            if not holds or (self._scene.has_failed and not was_asked):
+                self._log(f"Skipping step each: {shown}")
+                return
+        self._log(f"Running step each: {shown}")
+        outputs = await self._once(action, round_.under("each"), key=f"{number}.")
+        for name, value in outputs.items():
+            self._record.output.setdefault(name, []).append(value)
+
+    async def _once(self, action: Action, more: Twins, *, key: str) -> dict[str, Any]:
         given = await self._input(more)
-        validation.check_input(action.id, action.input, given)
+        validation.check_input(action.id, action.input, given.real)
         context = await self._patiently(action, given, key)
         made: dict[str, Any] = json_text.plain(context.outputs)
         return made
 
-    async def _patiently(
-        self, action: Action, given: dict[str, Any], key: str
-    ) -> ActionContext:
+    async def _patiently(self, action: Action, given: Twins, key: str) -> ActionContext:
         """Run the action again while something that it needs is away.
 
         Actions are idempotent; a catalog that restarts is no reason to lose a run.
@@ -188,24 +149,27 @@ class StepRun:
             else:
                 return context
 
-    async def _input(self, more: Mapping[str, Any]) -> dict[str, Any]:
+    async def _input(self, more: Twins) -> Twins:
         """The step's input; what secrets made of it is secret from now on."""
-        scene, given = self._scene, self._step.get("input") or {}
-        context = {**scene.context(secret=True), **more}
-        gave: list[str] = []
-        made = await scene.rendered(given, context, gave)
-        if scene.secrets or context["environment"]["secrets"]:
-            bare = {**scene.context(), **more, "secrets": {}}
-            gave_bare: list[str] = []
-            await scene.rendered(given, bare, gave_bare)
-            scene.redactor.add(derived(gave, gave_bare))
-        if not isinstance(made, dict):
+        given = self._step.get("input") or {}
+        context = self._scene.context(secret=True).with_names(more)
+        made = await self._scene.rendered(given, context)
+        if not isinstance(made.real, dict):
             raise Invalid(f"input: the input of step {self._record.id} is no object")
         return made
 
-    def _context(self, given: dict[str, Any], key: str) -> ActionContext:
+    @property
+    def _key(self) -> str:
+        """What the step's checkpoints are kept under; ids may come twice."""
+        steps = self._scene.task.steps
+        ids = [record.id for record in steps]
+        index = next(n for n, record in enumerate(steps) if record is self._record)
+        again = ids[:index].count(self._record.id)
+        return f"{self._record.id}#{again}" if again else self._record.id
+
+    def _context(self, given: Twins, key: str) -> ActionContext:
         scene, task = self._scene, self._scene.task
-        prefix = f"{self._record.id}.{key}"
+        prefix = f"{self._key}.{key}"
 
         async def remember(name: str, value: Any) -> None:
             task.checkpoints[prefix + name] = value
@@ -214,7 +178,9 @@ class StepRun:
         return ActionContext(
             task_id=task.id,
             step_id=self._record.id,
-            input=given,
+            input=given.real,
+            public_input=given.public,
+            redactor=scene.redactor,
             workspace=scene.workspace,
             initiator=task.created_by,
             user=task.spec.get("user") or {},
@@ -249,19 +215,6 @@ async def _performed(action: Action, context: ActionContext) -> None:
         raise CallboardError(f"The action {action.id} stopped by itself")
     with room.needed():
         work.result()
-
-
-def _rounds(iterated: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(iterated, dict):
-        pairs = list(iterated.items())
-    elif isinstance(iterated, list):
-        pairs = [(str(number), value) for number, value in enumerate(iterated)]
-    else:
-        raise Invalid("each: it must be, or render to, an array or an object")
-    if len(pairs) > _ITERATIONS:
-        raise Invalid(f"each: over the limit of {_ITERATIONS} iterations")
-    for key, value in pairs:
-        yield {"key": key, "value": value}
 
 
 def _example(schema: Mapping[str, Any]) -> Any:

@@ -4,7 +4,8 @@ Rules: `scaffolder.backstage.io/v1beta3` (facts 1.2.1).
 """
 
 import copy
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.scaffolder import validation
@@ -80,10 +81,20 @@ def check(template: Any) -> None:
         first = found[0]
         place = first["property"].removeprefix("instance").lstrip(".") or "template"
         raise Invalid(f"{place}: {first['message']}")
-    ids = [step["id"] for step in numbered_steps(template["spec"])]
-    twice = next((step_id for step_id in ids if ids.count(step_id) > 1), None)
-    if twice is not None:
-        raise Invalid(f"spec.steps: two steps have the id {twice!r}")
+
+
+def repeated_ids(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The ids that several steps have, in the order of the steps."""
+    counts = Counter(step["id"] for step in steps)
+    return [step_id for step_id, count in counts.items() if count > 1]
+
+
+def told_repeated(step_id: str) -> str:
+    """What an author should know about steps that share an id."""
+    return (
+        f"Several steps have the id {step_id!r}: expressions see the output of the "
+        "last of them that has run"
+    )
 
 
 def pages(template: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -34,7 +34,6 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("spec.output", {"x": 5}, "spec.output.x"),
         ("spec.parameters", "x", "spec.parameters"),
         ("spec.type", "", "spec.type"),
-        ("spec.steps", [{"id": "a", "action": "x"}] * 2, "two steps have the id 'a'"),
     ],
 )
 def test_an_invalid_template_is_told_its_field(

@@ -16,6 +16,7 @@ from services.scaffolder.actions.fetch_plain import TOKEN
 from services.scaffolder.skeleton import (
     DEFAULT_EXTENSION,
     SkeletonRules,
+    context_of,
     render_tree,
 )
 from shared.contracts.errors import Invalid
@@ -58,7 +59,13 @@ def _render(
         lstrip_blocks=bool(context.input.get("lstripBlocks")),
     )
     values = context.input.get("values", {})
-    return render_tree(source, context.workspace, target, values, dialect, rules)
+    learning = context.learning(
+        dialect,
+        lambda given: context_of(
+            given.get("values", {}), cookiecutter=rules.cookiecutter
+        ),
+    )
+    return render_tree(source, context.workspace, target, values, learning, rules)
 
 
 def rules_of(given: dict[str, Any]) -> SkeletonRules:

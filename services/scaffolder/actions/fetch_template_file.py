@@ -1,5 +1,8 @@
 """`fetch:template:file`: renders one file from a URL into the workspace."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from services.scaffolder.action import (
     Action,
     ActionContext,
@@ -36,8 +39,13 @@ def _render(context: ActionContext, target: str, content: bytes) -> None:
         trim_blocks=bool(context.input.get("trimBlocks")),
         lstrip_blocks=bool(context.input.get("lstripBlocks")),
     )
-    names = context_of(context.input.get("values", {}), cookiecutter=cookiecutter)
-    made = render_content(dialect, content, names, context.input["url"])
+
+    def names(given: Mapping[str, Any]) -> dict[str, Any]:
+        return context_of(given.get("values", {}), cookiecutter=cookiecutter)
+
+    learning = context.learning(dialect, names)
+    url = context.input["url"]
+    made = render_content(learning, content, names(context.input), url)
     context.workspace.write(target, made)
 
 

@@ -1,7 +1,6 @@
 """Nunjucks' filters on lists and objects."""
 
 import functools
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -174,7 +173,7 @@ def random(call: Call) -> Any:
     value = call.value
     if not isinstance(value, (list, str)) or not value:
         return UNDEFINED
-    return secrets.choice(value)
+    return call.budget.choose(value)
 
 
 def reverse(call: Call) -> Any:

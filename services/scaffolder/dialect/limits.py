@@ -1,6 +1,9 @@
 """What one rendering may use: work, text and time. Exceeding it ends the rendering."""
 
+import random
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateLimitError
 
@@ -17,14 +20,21 @@ class Budget:
 
     `work` are evaluated nodes and produced list items, `text` are characters made by
     any operation (so that doubling a string in a loop ends early), `seconds` is wall
-    time from construction.
+    time from construction. Renderings of one `seed` choose alike where they choose at
+    random.
     """
 
-    __slots__ = ("_checked", "deadline", "depth", "seconds", "text", "work")
+    __slots__ = ("_chance", "_checked", "deadline", "depth", "seconds", "text", "work")
 
     def __init__(
-        self, *, work: int = WORK, text: int = TEXT, seconds: float = SECONDS
+        self,
+        *,
+        work: int = WORK,
+        text: int = TEXT,
+        seconds: float = SECONDS,
+        seed: int | None = None,
     ) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - a filter's, not a key's
         self.work = work
         self.text = text
         self.seconds = seconds
@@ -59,6 +69,10 @@ class Budget:
             raise TemplateLimitError(
                 f"the output limit of {TEXT} characters is exceeded"
             )
+
+    def choose(self, items: Sequence[Any]) -> Any:
+        """Any of the items."""
+        return self._chance.choice(items)
 
     def enter(self) -> None:
         """Go one level deeper (call, loop, nested expression)."""

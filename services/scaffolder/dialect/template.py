@@ -105,8 +105,9 @@ class Dialect:
         context: Mapping[str, Any],
         *,
         budget: Budget | None = None,
+        trace: list[str] | None = None,
     ) -> str:
-        """The whole template as text.
+        """The whole template as text; `trace` as for `value`.
 
         Raises:
             TemplateRenderError: if it cannot be rendered, naming line and column.
@@ -114,7 +115,7 @@ class Dialect:
         if not self.is_template(source):
             return source
         body = self._parsed(source)
-        return self._rendered(source, body, context, Page(), budget)
+        return self._rendered(source, body, context, Page(), budget, trace)
 
     def value(
         self,

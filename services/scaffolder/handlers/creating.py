@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.scaffolder import templates
+from services.scaffolder import hidden, templates
 from services.scaffolder.model import Initiator, Task, fresh_steps, now
 from services.scaffolder.ports import Catalog, TaskStore, Vault
+from services.scaffolder.redaction import Redactor
 from services.scaffolder.validation import Problem
 from shared.contracts.errors import Invalid, NotFound
 from shared.contracts.ref import parse_ref
@@ -68,15 +69,19 @@ async def create_task(
     template = await load_template(catalog, wanted.template_ref, asker)
     check_parameters(template, wanted.values, wanted.secrets)
     user = await user_of(catalog, asker)
-    spec = templates.frozen_spec(template, wanted.values, user)
+    names = hidden.secret_names(templates.pages(template))
+    shown = hidden.masked(wanted.values, names)
+    has_hidden = shown != wanted.values
+    spec = templates.frozen_spec(template, shown, user)
     task = Task(
         id=str(uuid.uuid4()),
         spec=spec,
         created_by=asker,
         created_at=now(),
         secrets=sealed(vault, wanted.secrets),
+        hidden=vault.seal([sorted(names), wanted.values]) if has_hidden else None,
         steps=fresh_steps(spec),
-        is_confidential=bool(wanted.secrets),
+        is_confidential=bool(wanted.secrets) or has_hidden,
         traceparent=wanted.traceparent,
     )
     await store.create(task, said_created(task))
@@ -91,12 +96,22 @@ def check_parameters(
     """Check what was given against what the template asks for.
 
     Raises:
-        BadParameters: naming every broken rule.
+        BadParameters: naming every broken rule, and no secret.
     """
     found = templates.parameter_problems(template, values)
     found = found or templates.secret_problems(template, secrets)
     if found:
-        raise BadParameters(found)
+        names = hidden.secret_names(templates.pages(template))
+        redactor = Redactor([*secrets.values(), *hidden.secret_texts(values, names)])
+        raise BadParameters([_without(redactor, problem) for problem in found])
+
+
+def _without(redactor: Redactor, problem: Problem) -> Problem:
+    """A problem without secrets; the schema in it is the template's own text."""
+    return {
+        key: value if key == "schema" else redactor.value(value)
+        for key, value in problem.items()
+    }
 
 
 async def user_of(catalog: Catalog, asker: Initiator) -> dict[str, Any]:

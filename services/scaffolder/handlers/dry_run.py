@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.scaffolder import templates
+from services.scaffolder import hidden, templates
 from services.scaffolder.handlers.creating import check_parameters
 from services.scaffolder.model import Initiator, Task, TaskEvent, fresh_steps
 from services.scaffolder.running import Run
@@ -82,7 +82,9 @@ async def _tried(
 ) -> dict[str, Any]:
     content = root / "content"
     _unpack(trial.files, content)
-    spec = templates.frozen_spec(_named(trial.template), trial.values, user)
+    names = hidden.secret_names(templates.pages(trial.template))
+    values = hidden.masked(trial.values, names)
+    spec = templates.frozen_spec(_named(trial.template), values, user)
     spec["templateInfo"]["baseUrl"] = f"file://{content}/template.yaml"
     task = Task(str(uuid.uuid4()), spec, asker, steps=fresh_steps(spec))
     listening = _Listening()

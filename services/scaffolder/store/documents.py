@@ -30,7 +30,13 @@ def written(task: Task, vault: Vault) -> Document:
 def state(task: Task, vault: Vault) -> Document:
     """What a run's holder changes. A wish to cancel is not among it: it is others'."""
     steps = [_step(record) for record in task.steps]
-    progress: Any = {"steps": steps, "checkpoints": _pairs(task.checkpoints)}
+    progress: Any = {
+        "steps": steps,
+        "checkpoints": _pairs(task.checkpoints),
+        "learned": [list(pair) for pair in task.learned.items()],
+    }
+    if not task.is_confidential:
+        del progress["learned"]
     return {
         "status": task.status,
         "progress": vault.seal(progress) if task.is_confidential else progress,
@@ -38,6 +44,7 @@ def state(task: Task, vault: Vault) -> Document:
         "error": task.error,
         "sequence": task.sequence,
         "secrets": task.secrets,
+        "hidden": task.hidden,
         "last_heartbeat_at": stamp(task.last_heartbeat_at),
     }
 
@@ -45,6 +52,7 @@ def state(task: Task, vault: Vault) -> Document:
 def read(document: Mapping[str, Any], vault: Vault) -> Task:
     """The run of a document."""
     progress = document["progress"]
+    is_sealed = isinstance(progress, str)
     if isinstance(progress, str):
         progress = vault.open(progress)
     return Task(
@@ -55,6 +63,8 @@ def read(document: Mapping[str, Any], vault: Vault) -> Task:
         created_at=moment(document["created_at"]) or now(),
         last_heartbeat_at=moment(document.get("last_heartbeat_at")),
         secrets=document.get("secrets"),
+        hidden=document.get("hidden"),
+        learned=dict(progress.get("learned") or ()),
         steps=[_record(step) for step in progress["steps"]],
         checkpoints={key: _unsafe(value) for key, value in progress["checkpoints"]},
         output=_unsafe(document.get("output") or {}),
@@ -62,7 +72,7 @@ def read(document: Mapping[str, Any], vault: Vault) -> Task:
         sequence=document.get("sequence", 0),
         epoch=document.get("epoch", 0),
         is_cancelling=bool(document.get("is_cancelling")),
-        is_confidential=bool(document.get("is_confidential")),
+        is_confidential=is_sealed or bool(document.get("is_confidential")),
         traceparent=document.get("traceparent"),
     )
 

@@ -1,0 +1,92 @@
+"""Everything that the steps of one run share, and the names that expressions know."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.scaffolder import inputs, twins
+from services.scaffolder.action import Tools
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.journal import Journal
+from services.scaffolder.model import Task
+from services.scaffolder.redaction import MASK, Redactor
+from services.scaffolder.registry import Registry
+from services.scaffolder.twins import Twins
+from services.scaffolder.workspace import Workspace
+
+
+@dataclass(slots=True)
+class RunScene:
+    """Everything that the steps of one run share."""
+
+    task: Task
+    registry: Registry
+    tools: Tools
+    dialect: Dialect
+    workspace: Workspace
+    journal: Journal
+    redactor: Redactor
+    save: Callable[[], Awaitable[None]]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    #: The answers as they were given; the task's spec shows none that is a secret.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    has_hidden_answers: bool = False
+    is_dry_run: bool = False
+
+    def context(self, *, secret: bool = False) -> Twins:
+        """What expressions know; secrets only where a step's input is rendered."""
+        real = self._names(self.parameters, self._outputs(), secret=secret, mask=False)
+        if not self.is_confidential:
+            return Twins.of(real)
+        shown = self.redactor.value(self._outputs())
+        parameters = self.task.spec["parameters"]
+        return Twins(real, self._names(parameters, shown, secret=secret, mask=True))
+
+    def _names(
+        self, parameters: Any, outputs: Any, *, secret: bool, mask: bool
+    ) -> dict[str, Any]:
+        def secrets(given: Mapping[str, Any]) -> dict[str, Any]:
+            return dict.fromkeys(given, MASK) if mask else dict(given)
+
+        of_all = secrets(self.environment.get("secrets") or {}) if secret else {}
+        made: dict[str, Any] = {
+            "parameters": parameters,
+            "steps": outputs,
+            "user": self.task.spec.get("user") or {},
+            "environment": {
+                "parameters": self.environment.get("parameters") or {},
+                "secrets": of_all,
+            },
+            "context": {"task": {"id": self.task.id}},
+        }
+        if secret:
+            made["secrets"] = secrets(self.secrets)
+        return made
+
+    def _outputs(self) -> dict[str, Any]:
+        return {
+            record.id: {"output": record.output}
+            for record in self.task.steps
+            if record.status == "completed" or record.output
+        }
+
+    @property
+    def is_confidential(self) -> bool:
+        """Whether anything of the run has to be kept from who reads its log."""
+        return bool(
+            self.secrets or self.environment.get("secrets") or self.has_hidden_answers
+        )
+
+    async def rendered(self, value: Any, context: Twins) -> Twins:
+        """`value` rendered, beside the event loop: a template may take its time."""
+        if not inputs.has_template(self.dialect, value):
+            return Twins.of(value)
+        return await asyncio.to_thread(
+            twins.rendered, self.dialect, value, context, self.redactor
+        )
+
+    @property
+    def has_failed(self) -> bool:
+        return any(record.status == "failed" for record in self.task.steps)
