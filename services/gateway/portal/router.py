@@ -44,6 +44,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.portal.assets import FOREVER, Assets
+from services.gateway.portal.definitions import DefinitionReader
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.pages import (
     catalog,
@@ -110,7 +111,9 @@ def make_portal(
     development = sessions.ways().development
     frame = frame or Frame(organization, development=development)
     app = FastAPI(title="Callboard portal", openapi_url=None)
-    app.state.portal = PortalState(api, sessions, users, frame, People(api), position)
+    app.state.portal = PortalState(
+        api, sessions, users, frame, People(api), position, DefinitionReader()
+    )
     app.add_exception_handler(CallboardError, errors.failed)
     app.add_exception_handler(HTTPException, errors.failed)
     app.add_exception_handler(Exception, errors.failed)

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from services.gateway.model import ApiAnswer, Identity
+from services.gateway.portal.definitions import DefinitionReader
 from services.gateway.portal.entities import Summary, summarize
 from services.gateway.portal.frame import Crumb, Frame, Person
 from services.gateway.portal.people import People
@@ -70,6 +71,7 @@ class PortalState:
     frame: Frame
     people: People
     position: Callable[[], str]
+    definitions: DefinitionReader
 
 
 @dataclass(slots=True)

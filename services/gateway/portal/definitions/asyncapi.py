@@ -1,9 +1,10 @@
 """AsyncAPI 2 and 3: channels, who sends and who receives on them, and messages."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from services.gateway.portal.definitions.documents import follow, load
+from services.gateway.portal.definitions.documents import Document, load
 from services.gateway.portal.definitions.model import (
     Definition,
     Entry,
@@ -12,18 +13,23 @@ from services.gateway.portal.definitions.model import (
     Row,
     Unreadable,
     anchor,
+    budget_of,
     mapping,
     objects,
+    outside_notes,
     sequence,
     words,
 )
 from services.gateway.portal.definitions.schemas import Schemas, example
+from shared.guards.budgets import BudgetExceeded
 
 # In AsyncAPI 2 the verbs are the reader's: whoever may publish, the owner receives.
 OLD_VERBS = {"publish": "receive", "subscribe": "send"}
 TONES = {"send": "good", "receive": "info"}
 SAYS = {"send": "It sends here", "receive": "It listens here"}
-MOST_CHANNELS = 300
+MOST_CHANNELS = 2_000
+MOST_MESSAGES = 40
+MOST_FACTS = 30
 
 
 def read(text: str) -> Definition:
@@ -36,17 +42,19 @@ def read(text: str) -> Definition:
 
 
 class _Reader:
-    def __init__(self, document: Mapping[str, Any], release: str, text: str) -> None:
+    def __init__(self, document: Document, release: str, text: str) -> None:
         self._document = document
         self._release = release
         self._text = text
         components = mapping(document.get("components"))
         self._named = dict(objects(components.get("schemas")))
         known = {name: anchor("schema", name) for name in self._named}
-        self._schemas = Schemas(document, known)
+        self._schemas = Schemas(document, known, budget_of(text))
 
     def definition(self) -> Definition:
         info = mapping(self._document.get("info"))
+        groups = [*self._channels(), *self._schema_group()]
+        notes = outside_notes(list(self._document.outside))
         json_text = self._text.lstrip()[:1] == "{"
         return Definition(
             language=f"AsyncAPI {self._release}",
@@ -55,8 +63,9 @@ class _Reader:
             title=words(info.get("title")),
             version=words(info.get("version")),
             about=words(info.get("description")),
-            facts=list(self._servers()),
-            groups=[*self._channels(), *self._schema_group()],
+            facts=list(self._servers())[:MOST_FACTS],
+            groups=groups,
+            notes=notes,
         )
 
     def _servers(self) -> Iterator[tuple[str, str]]:
@@ -69,7 +78,7 @@ class _Reader:
         operations = self._operations_of_channels()
         entries = []
         for name, told in list(objects(self._document.get("channels")))[:MOST_CHANNELS]:
-            channel = follow(self._document, told)[0]
+            channel = self._document.follow(told)[0]
             acts = [*operations.get(name, []), *self._old_operations(channel)]
             entries.append(self._channel(name, channel, acts))
         if entries:
@@ -78,7 +87,7 @@ class _Reader:
     def _operations_of_channels(self) -> dict[str, list[tuple[str, str]]]:
         found: dict[str, list[tuple[str, str]]] = {}
         for _, told in objects(self._document.get("operations")):
-            operation = follow(self._document, told)[0]
+            operation = self._document.follow(told)[0]
             pointer = words(mapping(operation.get("channel")).get("$ref"))
             name = pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
             about = words(operation.get("summary") or operation.get("description"))
@@ -108,15 +117,12 @@ class _Reader:
         )
 
     def _parameters(self, channel: Mapping[str, Any]) -> Iterator[Part]:
-        rows = [
-            Row(
-                name,
-                self._schemas.type_of(follow(self._document, told)[0].get("schema")),
-                self._schemas.about(follow(self._document, told)[0]),
-                required=True,
-            )
-            for name, told in objects(channel.get("parameters"))
-        ]
+        rows = []
+        for name, value in islice(objects(channel.get("parameters")), MOST_MESSAGES):
+            parameter = self._document.follow(value)[0]
+            kind = self._schemas.type_of(parameter.get("schema"))
+            about = self._schemas.about(parameter)
+            rows.append(Row(name, kind, about, required=True))
         if rows:
             yield Part("In the address", rows)
 
@@ -126,9 +132,13 @@ class _Reader:
             message = mapping(channel.get(verb)).get("message")
             several = sequence(mapping(message).get("oneOf"))
             given += [("", each) for each in several or ([message] if message else [])]
-        for name, told in given:
-            message, ref = follow(self._document, told)
-            yield self._message(name or ref, message)
+        try:
+            for name, value in given[:MOST_MESSAGES]:
+                self._schemas.pay()
+                message, ref = self._document.follow(value)
+                yield self._message(name or ref, message)
+        except BudgetExceeded:
+            yield Part("…", about="Not shown; see the raw text.")
 
     def _message(self, name: str, message: Mapping[str, Any]) -> Part:
         shown = mapping(next(iter(sequence(message.get("examples"))), None)).get(

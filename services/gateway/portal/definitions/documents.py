@@ -1,93 +1,122 @@
 """Reads a definition's text as JSON or YAML, and follows references inside it."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
-
-import yaml
+from urllib.parse import unquote
 
 from services.gateway.portal.definitions.model import Unreadable, mapping
+from shared.contracts.errors import Invalid, TooLarge
+from shared.guards.json_text import JsonLimits, load_json
+from shared.guards.yaml_text import YamlLimits, load_yaml
 
-MOST_CHARACTERS = 2_000_000
+MOST_CHARACTERS = 5_000_000
 MOST_REFERENCES = 40
-DEEPEST = 150
+#: Names of references that lead out of the text, as many as a page lists.
+MOST_OUTSIDE = 200
+#: Generated definitions repeat an anchor by the hundred; what the aliases stand for in
+#: all is what a page may have to walk.
+YAML = YamlLimits(
+    size=MOST_CHARACTERS,
+    depth=150,
+    nodes=2_000_000,
+    aliases=5_000,
+    expansion=100_000,
+)
+JSON = JsonLimits(size=MOST_CHARACTERS, depth=150, nodes=2_000_000)
 
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+class Document:
+    """An object, the references inside it, and those that lead nowhere in it."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self.root = root
+        self.outside: dict[str, None] = {}
+
+    def get(self, name: str) -> Any:
+        """A field of the root."""
+        return self.root.get(name)
+
+    def follow(self, value: object) -> tuple[Mapping[str, Any], str]:
+        """The object that `value` is or refers to, and the reference's last name.
+
+        What stands beside a reference (OpenAPI 3.1) wins over what it leads to. Of a
+        reference that leads out of the text, or nowhere, the object says so.
+        """
+        name = ""
+        found = mapping(value)
+        beside: dict[str, Any] = {}
+        for _ in range(MOST_REFERENCES):
+            pointer = found.get("$ref")
+            if not isinstance(pointer, str):
+                return ({**found, **beside} if beside else found), name
+            name = _last_name(pointer)
+            siblings = {key: each for key, each in found.items() if key != "$ref"}
+            beside = {**siblings, **beside}
+            target = _at(self.root, pointer)
+            if not isinstance(target, Mapping):
+                return {**self._absent(pointer, name), **beside}, name
+            found = target
+        return {}, name
+
+    def _absent(self, pointer: str, name: str) -> dict[str, Any]:
+        if len(self.outside) < MOST_OUTSIDE:
+            self.outside[pointer] = None
+        where = "leads nowhere" if pointer.startswith("#") else "is in another file"
+        return {"name": name, "description": f"{pointer[:300]} {where}."}
 
 
-def load(text: str) -> Mapping[str, Any]:
+def load(text: str) -> Document:
     """The object that the text holds.
 
     Raises:
         Unreadable: saying where and why, if it holds none.
     """
     if len(text) > MOST_CHARACTERS:
-        raise Unreadable("The definition is longer than 2 MB; download it instead.")
-    if text.count("*") > 1000 and text.count("&") > 1000:
-        # A page follows aliases as often as they are named: an ocean from a thimble.
-        raise Unreadable("The definition uses too many YAML aliases to be shown.")
+        raise Unreadable("The definition is longer than 5 MB; download it instead.")
     try:
-        found = json.loads(text) if text.lstrip()[:1] == "{" else _yaml(text)
-    except (json.JSONDecodeError, RecursionError):
-        found = _yaml(text)
-    if not isinstance(found, dict):
+        root = _json(text) if text.lstrip()[:1] == "{" else _yaml(text)
+    except (Invalid, TooLarge) as error:
+        raise Unreadable(f"{error.message}.") from error
+    if not isinstance(root, dict):
         raise Unreadable("The definition holds no object at its root.")
-    return found
+    return Document(root)
+
+
+def _json(text: str) -> Any:
+    try:
+        return load_json(text, label="JSON", limits=JSON)
+    except Invalid:
+        # YAML may begin like JSON.
+        return _yaml(text)
 
 
 def _yaml(text: str) -> Any:
-    try:
-        _shallow(text)
-        return yaml.load(text, Loader)  # noqa: S506 - both loaders are safe ones
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise Unreadable(f"{error.problem or 'This is no YAML'}{where}.") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Unreadable(f"This is no YAML: {error}") from error
+    return load_yaml(text, label="", limits=YAML)
 
 
-def _shallow(text: str) -> None:
-    """Raises Unreadable for what is nested deeply.
-
-    libyaml composes by recursion, in C, and would take the whole process with it.
-    """
-    depth = 0
-    for event in yaml.parse(text, Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEEPEST:
-                raise Unreadable("The definition is nested too deeply to be shown.")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+def _last_name(pointer: str) -> str:
+    """What a reference is called: `Seat` of `#/components/schemas/Seat`."""
+    step = pointer.rpartition("/")[2]
+    return step.replace("~1", "/").replace("~0", "~")[:200]
 
 
-def follow(document: Mapping[str, Any], value: object) -> tuple[Mapping[str, Any], str]:
-    """The object that `value` is or refers to, and the reference's last name.
-
-    References out of the document and those that lead nowhere give an empty object.
-    """
-    name = ""
-    found = mapping(value)
-    for _ in range(MOST_REFERENCES):
-        pointer = found.get("$ref")
-        if not isinstance(pointer, str):
-            return found, name
-        name = pointer.rpartition("/")[2]
-        found = mapping(_at(document, pointer))
-    return {}, name
-
-
-def _at(document: Mapping[str, Any], pointer: str) -> object:
+def _at(root: Mapping[str, Any], pointer: str) -> object:
+    if pointer == "#":
+        return root
     if not pointer.startswith("#/"):
         return None
-    found: object = document
-    for step in pointer[2:].split("/"):
+    found: object = root
+    for step in pointer[2:].split("/", 40):
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(found, Mapping):
-            found = found.get(key)
-        elif isinstance(found, list) and key.isdigit() and int(key) < len(found):
-            found = found[int(key)]
+            found = found.get(key, found.get(_decoded(key)))
+        elif isinstance(found, list) and key.isdecimal() and len(key) < 9:
+            found = found[int(key)] if int(key) < len(found) else None
         else:
             return None
     return found
+
+
+def _decoded(key: str) -> str:
+    """A step of a reference may be percent-encoded, being part of a URI."""
+    return unquote(key) if "%" in key else key

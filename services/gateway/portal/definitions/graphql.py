@@ -11,13 +11,14 @@ from services.gateway.portal.definitions.model import (
     Group,
     Part,
     Row,
+    Unreadable,
     anchor,
 )
-from services.gateway.portal.definitions.tokens import Token, Tokens, tokenize
+from services.gateway.portal.definitions.tokens import CUT, Token, Tokens, tokenize
 
 PATTERN = re.compile(
-    r'(?P<block>"""(?:\\"""|[^"]|"(?!""))*""")'
-    r'|(?P<string>"(?:\\.|[^"\\\n])*")'
+    r'(?P<block>"""(?:\\"""|[^"]|"(?!""))*+""")'
+    r'|(?P<string>"(?:\\.|[^"\\\n])*+")'
     r"|(?P<space>[\s,\ufeff]+)|(?P<comment>\#[^\n]*)"
     r"|(?P<word>[_A-Za-z0-9.\-]+)|(?P<mark>\.\.\.|[!$&()\[\]{}:=@|])",
     re.DOTALL,
@@ -54,7 +55,8 @@ class _Type:
 
 def read(text: str) -> Definition:
     """Raises Unreadable if the text is no GraphQL schema."""
-    types, roots = _Parser(text).document()
+    parser = _Parser(text)
+    types, roots = parser.document()
     known = {each.name: anchor("type", each.name) for each in types.values()}
     groups = []
     for name, title in roots.items():
@@ -66,7 +68,8 @@ def read(text: str) -> Definition:
         entries = [_entry(each, known) for each in types.values() if each.kind == kind]
         if entries:
             groups.append(Group(anchor(title), title, "", entries))
-    return Definition("GraphQL", text, "schema.graphql", groups=groups)
+    notes = [CUT] if parser.is_cut else []
+    return Definition("GraphQL", text, "schema.graphql", groups=groups, notes=notes)
 
 
 def _bare(kind: str) -> str:
@@ -134,11 +137,25 @@ def _entry(each: _Type, known: dict[str, str]) -> Entry:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = Tokens(list(_tokens(text)))
+        self._tokens = Tokens(_tokens(text))
         self._types: dict[str, _Type] = {}
         self._roots = dict(ROOTS)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text goes on after what was read of it."""
+        return self._tokens.is_cut
+
     def document(self) -> tuple[dict[str, _Type], dict[str, str]]:
+        """The types by name, and the roots with their titles."""
+        try:
+            self._definitions()
+        except Unreadable:
+            if not self.is_cut:
+                raise
+        return self._types, self._roots
+
+    def _definitions(self) -> None:
         while not self._tokens.ended:
             about = self._about()
             self._tokens.take("extend")
@@ -149,7 +166,6 @@ class _Parser:
                 self._directive()
             else:
                 self._type(kind, about)
-        return self._types, self._roots
 
     def _about(self) -> str:
         token = self._tokens.peek()

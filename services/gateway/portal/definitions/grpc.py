@@ -13,11 +13,11 @@ from services.gateway.portal.definitions.model import (
     Unreadable,
     anchor,
 )
-from services.gateway.portal.definitions.tokens import Token, Tokens, tokenize
+from services.gateway.portal.definitions.tokens import CUT, Token, Tokens, tokenize
 
 PATTERN = re.compile(
     r"(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<space>[\s\ufeff]+)"
-    r"|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+    r"|(?P<string>\"(?:\\.|[^\"\\\n])*+\"|'(?:\\.|[^'\\\n])*+')"
     r"|(?P<word>[A-Za-z0-9_.+\-]+)|(?P<mark>[{}()\[\]<>=;,:/])",
     re.DOTALL,
 )
@@ -34,7 +34,8 @@ class _File:
 
 def read(text: str) -> Definition:
     """Raises Unreadable if the text is no protocol buffer file."""
-    found = _Parser(text).file()
+    parser = _Parser(text)
+    found = parser.file()
     if not (found.services or found.messages or found.enums):
         raise Unreadable("There is no service and no message in it.")
     known = {each.name: each.id for each in (*found.messages, *found.enums)}
@@ -50,6 +51,7 @@ def read(text: str) -> Definition:
         file_name="api.proto",
         facts=facts,
         groups=[_linked(group, known) for group in groups if group.entries],
+        notes=[CUT] if parser.is_cut else [],
     )
 
 
@@ -88,10 +90,24 @@ def _linked(group: Group, known: dict[str, str]) -> Group:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = Tokens(list(_tokens(text)))
+        self._tokens = Tokens(_tokens(text))
         self._found = _File()
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text goes on after what was read of it."""
+        return self._tokens.is_cut
+
     def file(self) -> _File:
+        """What the file declares."""
+        try:
+            self._statements()
+        except Unreadable:
+            if not self.is_cut:
+                raise
+        return self._found
+
+    def _statements(self) -> None:
         while not self._tokens.ended:
             token = self._tokens.next()
             match token.text:
@@ -119,7 +135,6 @@ class _Parser:
                     raise Unreadable(
                         f"`{other[:40]}`, line {token.line}, means nothing."
                     )
-        return self._found
 
     def _statement(self) -> None:
         """Passes over the rest of a statement that readers need not see."""

@@ -9,6 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.guards.budgets import Budget
+
+#: Steps of the walks through one definition, and seconds.
+LEAST_STEPS, MOST_STEPS = 20_000, 600_000
+MOST_SECONDS = 8.0
+OUTSIDE_SHOWN = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -66,7 +73,8 @@ class Group:
 class Definition:
     """A definition that was read, or the `problem` that kept it from being read.
 
-    `raw` is the text as it is in the catalog, `file_name` what it downloads as.
+    `raw` is the text as it is in the catalog, `file_name` what it downloads as. `notes`
+    say what of it is not shown, and why.
     """
 
     language: str
@@ -102,6 +110,11 @@ def words(value: object) -> str:
     return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
+def clipped(text: str, most: int) -> str:
+    """A text, or its beginning with an ellipsis where it is longer than `most`."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def objects(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Names and objects of an object of objects; anything else in it is passed over."""
     for name, item in mapping(value).items():
@@ -109,7 +122,28 @@ def objects(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield str(name), item
 
 
+def budget_of(text: str) -> Budget:
+    """What the walks through a definition may cost, by its length."""
+    nodes = min(MOST_STEPS, LEAST_STEPS + len(text))
+    return Budget("definition", seconds=MOST_SECONDS, nodes=nodes)
+
+
+def outside_notes(pointers: Sequence[str]) -> list[str]:
+    """What a page says of references that lead out of the text, or nowhere in it."""
+    if not pointers:
+        return []
+    shown = ", ".join(f"`{clipped(each, 200)}`" for each in pointers[:OUTSIDE_SHOWN])
+    more = len(pointers) - OUTSIDE_SHOWN
+    rest = f" and {more} more" if more > 0 else ""
+    elsewhere = any(not each.startswith("#") for each in pointers)
+    hint = " `$openapi` or `$asyncapi` in the descriptor bundles files."
+    return [
+        f"References that are not part of this text: {shown}{rest}."
+        + (hint if elsewhere else "")
+    ]
+
+
 def anchor(*parts: str) -> str:
     """An id for the page, made of names."""
-    joined = "-".join(parts).lower()
+    joined = "-".join(part[:200] for part in parts).lower()
     return re.sub(r"[^a-z0-9]+", "-", joined).strip("-") or "entry"

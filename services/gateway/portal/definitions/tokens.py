@@ -1,11 +1,15 @@
 """Words and marks of a definition language, with the comments before them."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from services.gateway.portal.definitions.model import Unreadable
 
-MOST_TOKENS = 200_000
+#: Tokens that are read; of a longer text the beginning is shown.
+MOST_TOKENS = 250_000
+CUT = "The text is long: only its beginning is listed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,11 @@ class Token:
 class Tokens:
     """Tokens to be taken one by one."""
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: Iterable[Token]) -> None:
+        self._tokens = list(islice(tokens, MOST_TOKENS + 1))
+        #: Whether the text goes on after what is read of it.
+        self.is_cut = len(self._tokens) > MOST_TOKENS
+        del self._tokens[MOST_TOKENS:]
         self._at = 0
 
     @property
@@ -68,13 +75,14 @@ class Tokens:
                 depth += (token.text == opening) - (token.text == closing)
 
 
-def tokenize(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str, int]]:
+def tokenize(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, int]]:
     """Kind, text and line of each token; `pattern` has one named group a kind.
+
+    Each alternative of `pattern` must decide in time linear to what it matches.
 
     Raises:
         Unreadable: for a character that belongs to no token, naming its line.
     """
-    found: list[tuple[str, str, int]] = []
     position, line = 0, 1
     while position < len(text):
         match = pattern.match(text, position)
@@ -82,9 +90,6 @@ def tokenize(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str, int]]:
             raise Unreadable(
                 f"Line {line} holds {text[position]!r}, which means nothing."
             )
-        found.append((match.lastgroup or "", match[0], line))
-        if len(found) > MOST_TOKENS:
-            raise Unreadable("The definition is too long to be shown; download it.")
+        yield match.lastgroup or "", match[0], line
         line += match[0].count("\n")
         position = match.end()
-    return found

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.gateway.portal.definitions import read_definition
+from services.gateway.portal.definitions import file_name_of
 from services.gateway.portal.entities import (
     Entity,
     Summary,
@@ -97,11 +97,14 @@ async def api(namespace: str, kind: str, name: str, visit: Visiting) -> Response
     entity, head = await opened(visit, ref, *SIDES)
     known, spec = head["known"], entity.get("spec") or {}
     definition = (
-        await read_definition(str(spec.get("type")), str(spec.get("definition") or ""))
+        await visit.state.definitions.read(
+            str(spec.get("type") or ""), str(spec.get("definition") or "")
+        )
         if entity["kind"] == "API"
         else None
     )
-    return entity_page(
+    return await asyncio.to_thread(
+        entity_page,
         visit,
         entity,
         "api",
@@ -122,8 +125,7 @@ async def raw_definition(
     entity = await visit.get(api_path(ref_from(namespace, kind, name)))
     spec = entity.get("spec") or {}
     text = str(spec.get("definition") or "")
-    definition = await read_definition(str(spec.get("type")), text)
-    file_name = quote(f"{name}-{definition.file_name}")
+    file_name = quote(f"{name}-{file_name_of(str(spec.get('type') or ''), text)}")
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{file_name}",
         "x-content-type-options": "nosniff",
