@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.gateway.catalog import OWN, CatalogClient
 from services.gateway.forward.api import Forwarder
+from services.gateway.forward.hosts import OwnHosts
 from services.gateway.forward.inprocess import InProcessApi
 from services.gateway.identity.credentials import Credentials
 from services.gateway.identity.handlers import SignIn
@@ -206,10 +206,13 @@ def hook_secrets(config: PortalConfig) -> list[HookSecret]:
     ]
 
 
-def own_origins(house: House, settings: Settings) -> list[str]:
-    """Origins of browsers that look at this portal."""
-    urls = (urlsplit(url) for url in (house.base_url, settings.gateway_url))
-    return [f"{url.scheme}://{url.netloc}" for url in urls]
+def own_hosts(house: House, settings: Settings, config: PortalConfig) -> OwnHosts:
+    """The names by which this portal is called."""
+    addresses = [
+        *(url.strip() for url in settings.gateway_url.split(",")),
+        *filter(None, (config.backend.base_url, config.app.base_url)),
+    ]
+    return OwnHosts(house.base_url, addresses, config.backend.allowed_hosts)
 
 
 def _verifier(tokens: PrincipalTokens) -> Any:

@@ -39,6 +39,7 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import TOPICS
 from shared.kit import logs, mongo
+from shared.kit.answers import SafeAnswers
 from shared.kit.bus import KafkaBus, LiveReader
 from shared.kit.config import PortalConfig, load_config
 from shared.kit.serve import serve
@@ -86,8 +87,9 @@ def create_app(
 
     app = make_app(NAME, lifespan=lifespan)
     app.add_middleware(
-        Front, owned=OWNED, own_origins=assembly.own_origins(house, settings)
+        Front, owned=OWNED, hosts=assembly.own_hosts(house, settings, config)
     )
+    app.add_middleware(SafeAnswers)
     app.add_exception_handler(CallboardError, failed_below_plugin)
     app.state.forwarder = house.forwarder
     app.state.authenticator = house.identity.credentials

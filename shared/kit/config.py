@@ -33,6 +33,12 @@ class Organization(_Section):
     name: str = "My Company"
 
 
+class App(_Section):
+    """Backstage's web app: only its address means something here."""
+
+    base_url: str | None = None
+
+
 class ReadingAllow(_Section):
     """One host that may be read over plain HTTP(S): `host[:port]`, `*.` in front."""
 
@@ -50,6 +56,8 @@ class Backend(_Section):
     """Where the API is, and what it may read."""
 
     base_url: str | None = None
+    #: Further names that the portal is called by; `*.` in front: all below.
+    allowed_hosts: list[str] = Field(default_factory=list)
     reading: Reading = Field(default_factory=Reading)
 
 
@@ -208,6 +216,7 @@ class PortalConfig(_Section):
 
     SILENT: ClassVar[frozenset[str]] = frozenset({"app"})
 
+    app: App = Field(default_factory=App)
     organization: Organization = Field(default_factory=Organization)
     backend: Backend = Field(default_factory=Backend)
     catalog: Catalog = Field(default_factory=Catalog)
@@ -220,7 +229,8 @@ class PortalConfig(_Section):
     @property
     def warnings(self) -> list[str]:
         """The dotted keys that were given and mean nothing here."""
-        return [key for key in _unknown(self, "") if key not in self.SILENT]
+        unknown = _unknown(self, "")
+        return [key for key in unknown if key.partition(".")[0] not in self.SILENT]
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> PortalConfig:

@@ -171,22 +171,3 @@ def test_own_headers_of_clients_are_kept_back() -> None:
         (b"connection", b"close"),
     ]
     assert hdr.to_service(given) == [("accept", "*/*"), ("callboard-at-least", "7")]
-
-
-@pytest.mark.parametrize(
-    ("headers", "own"),
-    [
-        ([(b"sec-fetch-site", b"same-origin")], True),
-        ([(b"sec-fetch-site", b"cross-site")], False),
-        ([(b"sec-fetch-site", b"same-site")], False),
-        ([(b"origin", b"http://a:1"), (b"host", b"a:1")], True),
-        ([(b"origin", b"http://b"), (b"host", b"a:1")], False),
-        ([(b"origin", b"null"), (b"host", b"a:1")], False),
-        ([(b"origin", b"https://callboard.example"), (b"host", b"a:1")], True),
-        ([], False),
-    ],
-)
-def test_only_pages_of_this_site_count_as_own(headers, own) -> None:
-    """Fetch Metadata first, then `Origin`; a request with neither is not a page's."""
-    site = frozenset({"https://callboard.example"})
-    assert hdr.from_own_site(headers, site) is own

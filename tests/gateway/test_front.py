@@ -62,6 +62,46 @@ async def test_other_sites_cannot_use_a_session(session, headers, status) -> Non
         assert answer.json()["error"]["name"] == "NotAllowedError"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/auth/development/refresh"),
+        ("POST", "/sign-in/as"),
+        ("GET", "/api/catalog/entities"),
+        ("GET", "/"),
+        ("GET", "/api/openapi.json"),
+    ],
+)
+async def test_a_rebound_name_is_not_this_portal(ask, sign_in, method, path) -> None:
+    """A page whose name points here is of one origin with it, for its browser."""
+    headers = {
+        **await sign_in("ann"),
+        "host": "rebound.example",
+        "origin": "http://rebound.example",
+        "sec-fetch-site": "same-origin",
+    }
+    answer = await ask.request(method, path, headers=headers)
+    assert answer.status_code == 421
+    assert "backend.allowedHosts" in answer.json()["error"]["message"]
+
+
+async def test_health_is_told_by_any_name(ask) -> None:
+    """An orchestrator asks a container by its address."""
+    for path in ("/healthz", "/metrics"):
+        answer = await ask.get(path, headers={"host": "10.0.0.7:8080"})
+        assert answer.status_code == 200
+
+
+async def test_answers_are_neither_kept_nor_guessed(ask, sign_in) -> None:
+    """Whatever of this house answers: the service, the gateway itself, a refusal."""
+    headers = await sign_in("ann")
+    for path in ("/api/catalog/entities", "/api/openapi.json", "/api/nothing"):
+        for given in (headers, {}):
+            answer = await ask.get(path, headers=given)
+            assert answer.headers["x-content-type-options"] == "nosniff", path
+            assert answer.headers["cache-control"] == "no-store", path
+
+
 async def test_other_sites_cannot_sign_somebody_in(ask) -> None:
     """Not even without a session."""
     answer = await ask.post("/sign-in/guest", headers={"origin": "http://evil.example"})
@@ -147,7 +187,9 @@ async def test_tokens_survive_a_restart(services, mongodb, kafka, data) -> None:
     tokens = ["the-operators-token"]
     for _ in range(2):
         with served(gateway_app(settings, config)) as address:
-            async with httpx.AsyncClient(base_url=address) as client:
+            async with httpx.AsyncClient(
+                base_url=address, headers={"host": "callboard.example"}
+            ) as client:
                 guest = (await client.get("/api/auth/guest/refresh")).json()
                 tokens.append(guest["backstageIdentity"]["token"])
                 for token in tokens:

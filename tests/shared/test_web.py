@@ -35,6 +35,10 @@ def app(tokens: PrincipalTokens) -> FastAPI:
             raise Unavailable("the store is away") from causes[how]
         raise errors[how]
 
+    @app.get("/tagged")
+    async def tagged() -> Response:
+        return Response("x", headers={"etag": '"1"'})
+
     @app.post("/echo")
     async def echo(request: Request, who: web.Caller) -> dict[str, Any]:
         return {"size": len(await request.body()), "who": who.subject}
@@ -106,6 +110,30 @@ async def test_an_unavailable_answer_says_when_to_come_back(
 ) -> None:
     """503 carries Retry-After."""
     assert (await client.get("/fails/away")).headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip", "zstd", "x"])
+async def test_a_packed_body_is_refused(
+    client: httpx.AsyncClient,
+    principal_headers: Callable[..., dict[str, str]],
+    coding: str,
+) -> None:
+    """What it unpacks to has no bound."""
+    headers = {**principal_headers(), "content-encoding": coding}
+    answer = await client.post("/echo", headers=headers, content=b"abc")
+    assert answer.status_code == 415
+    headers["content-encoding"] = "Identity"
+    answer = await client.post("/echo", headers=headers, content=b"abc")
+    assert answer.json()["size"] == 3
+
+
+async def test_answers_are_neither_kept_nor_guessed(client: httpx.AsyncClient) -> None:
+    """A refusal as well; an answer that says how long it is good is left alone."""
+    for path in ("/trace", "/fails/bug", "/nowhere", "/fails/conflict"):
+        answer = await client.get(path)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+    assert "cache-control" not in (await client.get("/tagged")).headers
 
 
 async def test_only_the_gateways_callers_come_in(

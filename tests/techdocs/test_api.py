@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 
+from services.techdocs.api.files import static_type
 from shared.kit.auth import HEADER
 from tests.builders import component
 from tests.techdocs.installation import SITE, Installation, Running
@@ -159,6 +161,7 @@ async def test_metadata_of_the_entity(built: Running) -> None:
         ("guide/", "text/plain; charset=utf-8"),
         ("img/b.svg", "text/plain; charset=utf-8"),
         ("sitemap.xml", "text/plain; charset=utf-8"),
+        ("search/main.js", "text/plain; charset=utf-8"),
         ("img/a.png", "image/png"),
         ("techdocs_metadata.json", "application/json; charset=utf-8"),
         ("search/search_index.json", "application/json; charset=utf-8"),
@@ -176,6 +179,27 @@ async def test_static_files(built: Running, path: str, media: str) -> None:
         headers={**built.headers(), "if-none-match": answer.headers["etag"]},
     )
     assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    "name", ["a.js", "a.MJS", "a.wasm", "a.xsl", "a.XHTML", "a.es"]
+)
+async def test_nothing_that_runs_has_a_type_that_runs(name: str) -> None:
+    """A script of the docs is no script of the portal."""
+    media = static_type(Path(name))
+    assert media.startswith("text/plain") or name == "a.es"
+    assert not any(word in media for word in ("script", "xml", "html", "wasm"))
+
+
+async def test_a_page_cannot_run_a_file_of_the_docs(built: Running) -> None:
+    """Whatever its name is; what shows pictures and styles goes on to do so."""
+    for route, path in (("static/docs", "search/main.js"), ("assets", "img/a.png")):
+        for wanted, status in (("script", 403), ("worker", 403), ("image", 200)):
+            answer = await built.client.get(
+                f"/{route}/{TRIPLET}/{path}",
+                headers={**built.headers(), "sec-fetch-dest": wanted},
+            )
+            assert answer.status_code == status, (route, wanted)
 
 
 async def test_addresses_are_lower_case(built: Running) -> None:

@@ -1,7 +1,7 @@
 """The first thing a request meets: forwarded, answered here, or nobody's.
 
-ASGI middleware around the gateway's own app; a browser's request that changes
-something must come from a page of this site.
+ASGI middleware around the gateway's own app; a request must be to a host that is this
+portal, and a browser's request that changes something from a page of this site.
 """
 
 from collections.abc import Collection
@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.gateway.callers import IN_PROCESS
 from services.gateway.forward import headers as hdr
 from services.gateway.forward.api import SAFE, SESSION, Forwarder
+from services.gateway.forward.hosts import OwnHosts
+from shared.contracts.errors import CallboardError, Forbidden
 from shared.kit.web import error_body
 
 API = "/api/"
@@ -22,29 +24,30 @@ CROSS_SITE = "A page of another site sent this request"
 class Front:
     """Sends each request where it belongs.
 
-    `owned` are the names after `/api/` that the gateway answers itself, `own_origins`
-    further origins that count as this site (the address behind a proxy). The forwarder
-    is looked up per request in `app.state`: it lives as long as the app runs.
+    `owned` are the names after `/api/` that the gateway answers itself, `hosts` the
+    names and origins of this site. The forwarder is looked up per request in
+    `app.state`: it lives as long as the app runs.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        owned: Collection[str],
-        own_origins: Collection[str] = (),
+        self, app: ASGIApp, *, owned: Collection[str], hosts: OwnHosts
     ) -> None:
         self._app = app
         self._owned = frozenset(owned)
-        self._own_origins = frozenset(own_origins)
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]
-        if scope["method"] not in SAFE and self._is_foreign(scope, path):
-            await _answer(send, 403, _forbidden(scope, path))
+        try:
+            self._check(scope, path)
+        except CallboardError as error:
+            body = error_body(
+                error.name, error.message, scope["method"], path, error.status
+            )
+            await _answer(send, error.status, body)
             return
         if not path.startswith(API):
             await self._app(scope, receive, send)
@@ -59,23 +62,26 @@ class Front:
         else:
             await _answer(send, 404, b"")
 
-    def _is_foreign(self, scope: Scope, path: str) -> bool:
+    def _check(self, scope: Scope, path: str) -> None:
+        """Refuse what is not for this portal, or is another site's doing."""
         if IN_PROCESS in scope:
-            return False
+            return
         headers: hdr.Headers = scope["headers"]
+        self._hosts.check(headers, path)
+        if scope["method"] not in SAFE and self._is_foreign(headers, path):
+            raise Forbidden(CROSS_SITE)
+
+    def _is_foreign(self, headers: hdr.Headers, path: str) -> bool:
         given = hdr.find(headers, b"authorization") or b""
         if given[:7].lower() == b"bearer ":
             return False
-        cookie = hdr.cookie(headers, SESSION) is not None
+        # Anywhere in the header: readers of cookies differ in what they take for one.
+        cookie = any(name == b"cookie" and SESSION in value for name, value in headers)
         told = any(name in (b"origin", b"sec-fetch-site") for name, _ in headers)
         # Signing in has no cookie yet, and must not be done by another site either.
         if not cookie and (path.startswith(API) or not told):
             return False
-        return not hdr.from_own_site(headers, self._own_origins)
-
-
-def _forbidden(scope: Scope, path: str) -> bytes:
-    return error_body("NotAllowedError", CROSS_SITE, scope["method"], path, 403)
+        return not self._hosts.sent(headers)
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:

@@ -4,7 +4,6 @@ Bytes in, bytes out: this runs for every request.
 """
 
 from collections.abc import Iterable, Sequence
-from urllib.parse import urlsplit
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -34,7 +33,6 @@ KEPT_BACK = HOP_BY_HOP | {
 OUR_OWN = b"callboard-"
 #: Questions that clients of the catalog may put in headers of ours.
 OURS_FROM_CLIENTS = frozenset({b"callboard-at-least"})
-SAME_SITE = frozenset({b"same-origin", b"none"})
 
 
 def to_service(headers: Headers) -> list[tuple[str, str]]:
@@ -95,18 +93,3 @@ def cookie(headers: Headers, name: bytes) -> str | None:
                 if stripped.startswith(wanted):
                     return stripped[len(wanted) :].decode("latin-1")
     return None
-
-
-def from_own_site(headers: Headers, own_origins: frozenset[str]) -> bool:
-    """Whether a browser says that its own page of this site sent the request.
-
-    Fetch Metadata where the browser sends it, else `Origin` against `Host`. A request
-    with neither is nobody's page: no browser of today sends a form without them.
-    """
-    site = find(headers, b"sec-fetch-site")
-    if site is not None:
-        return site in SAME_SITE
-    origin = text(headers, b"origin")
-    if origin is None:
-        return False
-    return origin in own_origins or urlsplit(origin).netloc == text(headers, b"host")

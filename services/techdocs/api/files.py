@@ -7,12 +7,13 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from shared.contracts.errors import Forbidden
+
 PLAIN = "text/plain; charset=utf-8"
 #: As Backstage names them; where Python's own table differs from machine to machine.
 TYPES: Mapping[str, str] = {
     ".css": "text/css; charset=utf-8",
     ".gz": "application/gzip",
-    ".js": "text/javascript; charset=utf-8",
     ".json": "application/json; charset=utf-8",
     ".map": "application/json; charset=utf-8",
     ".md": "text/markdown; charset=utf-8",
@@ -30,6 +31,13 @@ PICTURES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
 }
+#: Parts of media types that a browser renders or runs.
+ACTIVE = ("html", "xml", "script", "wasm")
+#: What a browser says it wants to run, in or beside a page of this origin.
+RUNS = frozenset(
+    {"script", "worker", "sharedworker", "serviceworker", "audioworklet"}
+    | {"paintworklet", "embed", "object", "xslt"}
+)
 STRICT: Mapping[str, str] = {
     "content-security-policy": (
         "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
@@ -43,14 +51,15 @@ STRICT: Mapping[str, str] = {
 def static_type(path: Path) -> str:
     """The media type that Backstage's publisher gives.
 
-    Whatever a browser would render is plain text: the reader fetches and cleans it,
-    and nobody is led to a page of somebody's making on this origin.
+    Whatever a browser would render or run is plain text: the reader fetches and cleans
+    it, and nobody is led to a page or a script of somebody's making on this origin.
     """
     suffix = path.suffix.lower()
     if any(word in suffix for word in ("htm", "xml", "svg")):
         return PLAIN
     known = {**PICTURES, **TYPES}.get(suffix)
-    return known or mimetypes.guess_type(path.name, strict=True)[0] or PLAIN
+    media = known or mimetypes.guess_type(path.name, strict=True)[0] or PLAIN
+    return PLAIN if any(word in media for word in ACTIVE) else media
 
 
 def static_answer(request: Request, site: str, path: Path) -> Response:
@@ -70,6 +79,9 @@ def asset_answer(request: Request, site: str, path: Path) -> Response:
 def _answer(
     request: Request, site: str, path: Path, media: str, more: Mapping[str, str]
 ) -> Response:
+    if request.headers.get("sec-fetch-dest") in RUNS:
+        # The media type says so already; browsers differ in what they make of it.
+        raise Forbidden("Files of documentation are not run")
     stat = path.stat()
     etag = f'W/"{site[:16]}-{stat.st_size:x}"'
     headers = {

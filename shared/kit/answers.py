@@ -1,0 +1,43 @@
+"""What every HTTP answer of a service carries: nothing is guessed, nothing is kept.
+
+An answer holds what one caller may see. A browser or a proxy must neither keep it for
+another one nor take it for a page or a script.
+"""
+
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+NO_STORE = (b"cache-control", b"no-store")
+#: An answer with one of these says itself how long it is good, or how to ask again.
+CACHE_HEADERS = frozenset({b"cache-control", b"etag", b"last-modified", b"expires"})
+
+
+class SafeAnswers:
+    """Adds the headers to what an app answers, where the app does not set its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = _completed(message.get("headers", ()))
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def _completed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    names = {name.lower() for name, _ in headers}
+    completed = list(headers)
+    if NOSNIFF[0] not in names:
+        completed.append(NOSNIFF)
+    if names.isdisjoint(CACHE_HEADERS):
+        completed.append(NO_STORE)
+    return completed

@@ -1,0 +1,115 @@
+"""By which names the portal answers, and which pages may send it a change."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.forward.hosts import Misdirected, OwnHosts, is_loopback
+from shared.contracts.errors import Invalid
+
+PUBLIC = OwnHosts(
+    "https://portal.example",
+    ["http://gateway:8080", "http://127.0.0.1:7007"],
+    ["old.example", "*.portal.example"],
+)
+LOCAL = OwnHosts("http://127.0.0.1:7007")
+
+
+def accepts(hosts: OwnHosts, *given: str, path: str = "/api/catalog/entities") -> bool:
+    try:
+        hosts.check([(b"host", host.encode()) for host in given], path)
+    except (Invalid, Misdirected):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("host", "public", "local"),
+    [
+        ("portal.example", True, False),
+        ("PORTAL.example.", True, False),
+        ("portal.example:8443", True, False),
+        ("gateway:8080", True, False),
+        ("old.example", True, False),
+        ("a.b.portal.example", True, False),
+        ("127.0.0.1:7007", True, True),
+        ("127.0.0.1:9", True, True),
+        ("127.8.9.1", False, True),
+        ("localhost:7007", False, True),
+        ("x.localhost", False, True),
+        ("[::1]:7007", False, True),
+        ("evil.example", False, False),
+        ("portal.example.evil.example", False, False),
+        ("xportal.example", False, False),
+        ("evil.example@portal.example", False, False),
+        ("127.0.0.1.evil.example", False, False),
+        ("localhost.evil.example", False, False),
+        ("10.1.2.3", False, False),
+        ("portal.example/x", False, False),
+        ("[", False, False),
+        ("", False, False),
+    ],
+)
+def test_only_names_that_are_configured(host: str, public: bool, local: bool) -> None:
+    """Loopback names count while the portal itself is at the loopback."""
+    assert accepts(PUBLIC, host) is public
+    assert accepts(LOCAL, host) is local
+    # The second time it is remembered, and the answer is the same.
+    assert accepts(PUBLIC, host) is public
+
+
+def test_a_host_is_given_once() -> None:
+    """Two of them are read differently by different readers."""
+    assert not accepts(PUBLIC, "portal.example", "portal.example")
+    assert not accepts(PUBLIC)
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/.backstage/health/v1/liveness"]
+)
+def test_health_is_told_at_any_address(path: str) -> None:
+    """An orchestrator asks a container by its address, a scraper by its own name."""
+    assert accepts(PUBLIC, "10.1.2.3:8080", path=path)
+    assert accepts(PUBLIC, path=path)
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_no_other_spelling_is_taken_for_a_name(text: str) -> None:
+    """Whatever stands around an own name, the whole is another name."""
+    for host in (
+        f"{text}.evil.example",
+        f"{text}@evil.example",
+        f"evil.example/{text}",
+    ):
+        assert not accepts(LOCAL, host.encode("utf-8", "ignore").decode("latin-1"))
+
+
+def test_loopback_names() -> None:
+    """Those that no resolver may point elsewhere."""
+    assert is_loopback("::1")
+    assert not is_loopback("128.0.0.1")
+    assert not is_loopback("nolocalhost")
+
+
+@pytest.mark.parametrize(
+    ("headers", "own"),
+    [
+        ([(b"sec-fetch-site", b"same-origin")], True),
+        ([(b"sec-fetch-site", b"none")], True),
+        ([(b"sec-fetch-site", b"cross-site")], False),
+        ([(b"sec-fetch-site", b"same-site")], False),
+        ([(b"origin", b"https://portal.example")], True),
+        ([(b"origin", b"http://gateway:8080")], True),
+        ([(b"origin", b"https://old.example"), (b"host", b"old.example")], True),
+        ([(b"origin", b"http://old.example"), (b"host", b"old.example")], False),
+        ([(b"origin", b"https://evil.example"), (b"host", b"old.example")], False),
+        ([(b"origin", b"https://portal.example:444")], False),
+        ([(b"origin", b"null"), (b"host", b"old.example")], False),
+        ([], False),
+    ],
+)
+def test_only_pages_of_this_portal_count_as_own(
+    headers: list[tuple[bytes, bytes]], own: bool
+) -> None:
+    """Fetch Metadata first, then `Origin`; a request with neither is not a page's."""
+    assert PUBLIC.sent(headers) is own
