@@ -1,12 +1,14 @@
 """Sources that lie in a folder of this machine: `file:` templates and dry runs."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from services.scaffolder.ports import Sources
-from services.scaffolder.workspace import FILE_LIMIT, Workspace, copy_tree, safe_path
-from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge
+from services.scaffolder.workspace import Workspace, copy_tree, tree
+from shared.contracts.errors import Forbidden, Invalid, NotFound
+from shared.guards.foreign_paths import check_link
 
 
 class FolderSources:
@@ -16,12 +18,12 @@ class FolderSources:
         self._folder = folder
         self._elsewhere = elsewhere
 
-    async def tree(self, url: str, base: str | None, folder: Path) -> None:
+    async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
         del base  # the folder is the base of everything relative
         if is_absolute(url):
-            await self._elsewhere.tree(url, None, folder)
-        else:
-            await copy_folder(self._folder, url, folder)
+            return await self._elsewhere.tree(url, None, folder)
+        await copy_folder(self._folder, url, folder)
+        return ()
 
     async def file(self, url: str, base: str | None) -> bytes:
         del base
@@ -46,21 +48,27 @@ def is_absolute(url: str) -> bool:
 
 
 async def copy_folder(root: Path, relative: str, folder: Path) -> None:
-    """Copy the files below `relative` to `folder`.
+    """Copy the files and links below `relative` to `folder`.
 
     Raises:
         Forbidden: if `relative` leads outside `root`.
+        Invalid: if a link does.
         NotFound: if there is no such folder.
     """
-    source = safe_path(root, relative)
+    await asyncio.to_thread(_copy, Workspace(root), relative, folder)
 
-    def copy() -> None:
-        if not source.is_dir():
-            raise NotFound(f"url: there is no folder {relative!r} beside the template")
-        folder.mkdir(parents=True, exist_ok=True)
-        copy_tree(source, Workspace(folder), ".")
 
-    await asyncio.to_thread(copy)
+def _copy(root: Workspace, relative: str, folder: Path) -> None:
+    start = root.folder(relative)
+    if start is None:
+        raise NotFound(f"url: there is no folder {relative!r} beside the template")
+    source = root.root / start
+    for entry in tree(source):
+        if entry.kind == "link":
+            path = f"{start}/{entry.path}" if start else entry.path
+            check_link(path, root.target(path))
+    folder.mkdir(parents=True, exist_ok=True)
+    copy_tree(source, Workspace(folder), ".")
 
 
 async def read_file(root: Path, relative: str) -> bytes:
@@ -68,18 +76,15 @@ async def read_file(root: Path, relative: str) -> bytes:
 
     Raises:
         Forbidden: if `relative` leads outside `root`.
+        Invalid: if a link does.
         NotFound: if there is no such file.
     """
-    path = safe_path(root, relative)
-
-    def read() -> bytes:
-        if not path.is_file():
-            raise NotFound(f"url: there is no file {relative!r} beside the template")
-        if path.stat().st_size > FILE_LIMIT:
-            raise TooLarge(f"url: {relative!r} is over the limit of {FILE_LIMIT} bytes")
-        return path.read_bytes()
-
-    return await asyncio.to_thread(read)
+    try:
+        return await asyncio.to_thread(Workspace(root).read, relative)
+    except NotFound:
+        raise NotFound(
+            f"url: there is no file {relative!r} beside the template"
+        ) from None
 
 
 def folder_of(base: str) -> Path:

@@ -33,8 +33,8 @@ class Catalog(Protocol):
 class Sources(Protocol):
     """Files to copy into a workspace, by URL; relative ones as seen from `base`."""
 
-    async def tree(self, url: str, base: str | None, folder: Path) -> None:
-        """Write the files below `url` into the empty `folder`."""
+    async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
+        """Write the files below `url` into the empty `folder`; notes for the log."""
         ...
 
     async def file(self, url: str, base: str | None) -> bytes:

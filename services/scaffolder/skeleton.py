@@ -8,7 +8,10 @@ from typing import Any
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.template import Dialect
 from services.scaffolder.twins import LearningDialect
-from services.scaffolder.workspace import Workspace, is_executable, tree
+from services.scaffolder.workspace import FILE_LIMIT, Workspace, tree
+from shared.guards.foreign_files import ForeignFolder
+from shared.guards.foreign_paths import check_link
+from shared.guards.foreign_trees import ForeignEntry
 from shared.guards.globs import GlobList
 
 DEFAULT_EXTENSION = ".njk"
@@ -40,6 +43,12 @@ class SkeletonRules:
         """Whether the file at this path is left as it is."""
         return self.globs.matches(path)
 
+    def is_template(self, path: str) -> bool:
+        """Whether the content of the file at this path is rendered."""
+        return not self.is_copied(path) and (
+            self.extension is None or path.endswith(self.extension)
+        )
+
 
 def context_of(values: Mapping[str, Any], *, cookiecutter: bool) -> dict[str, Any]:
     """The names that a skeleton's files know."""
@@ -58,36 +67,73 @@ def render_tree(
     """Write the rendered files of `source` below `target`; their paths.
 
     A file whose path has a part that renders to nothing is left out; a file that is
-    already there stays, unless the rules say that it is replaced.
+    already there stays, unless the rules say that it is replaced. A link stays a link:
+    its name and what it leads to are rendered like the names of files.
 
     Raises:
         TemplateRenderError: naming the file, line and column.
         Forbidden: if a rendered path leads outside the workspace.
     """
-    context = context_of(values, cookiecutter=rules.cookiecutter)
+    rendering = _Rendering(
+        workspace, target, context_of(values, cookiecutter=rules.cookiecutter), dialect
+    )
     written: list[str] = []
-    for path in tree(source):
-        relative = path.relative_to(source).as_posix()
-        copied = rules.is_copied(relative)
-        name = relative
-        if not copied or rules.renders_copied_names:
-            name = _named(dialect, relative, context)
-        is_template = not copied and (
-            rules.extension is None or relative.endswith(rules.extension)
-        )
-        if is_template and rules.extension:
+    entries = tree(source)
+    with ForeignFolder.open(source) as folder:
+        for entry in entries:
+            place = rendering.place(entry.path, rules)
+            if place is None:
+                continue
+            if not rules.replaces and workspace.status(place) is not None:
+                continue
+            if entry.kind == "link":
+                link = rendering.target(entry.path, folder.target(entry.path), rules)
+                workspace.link(place, link)
+            else:
+                content = folder.read(entry.path, limit=FILE_LIMIT)
+                rendering.write(place, entry, content, rules)
+            written.append(place)
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendering:
+    """What every file of one skeleton is rendered with."""
+
+    workspace: Workspace
+    folder: str
+    context: Mapping[str, Any]
+    dialect: FileDialect
+
+    def place(self, path: str, rules: SkeletonRules) -> str | None:
+        """Where the file goes; None if a part of its name renders to nothing."""
+        name = path
+        if not rules.is_copied(path) or rules.renders_copied_names:
+            name = _named(self.dialect, path, self.context)
+        if rules.is_template(path) and rules.extension:
             name = name.removesuffix(rules.extension)
         if not all(name.split("/")):
-            continue
-        place = (PurePosixPath(target) / name).as_posix()
-        if not rules.replaces and workspace.path(place).exists():
-            continue
-        content = path.read_bytes()
-        if is_template:
-            content = render_content(dialect, content, context, relative)
-        workspace.write(place, content, executable=is_executable(path))
-        written.append(place)
-    return written
+            return None
+        return (PurePosixPath(self.folder) / name).as_posix()
+
+    def target(self, path: str, target: str, rules: SkeletonRules) -> str:
+        """Where the link at `path` leads, when the files' names are rendered."""
+        if rules.is_copied(path) and not rules.renders_copied_names:
+            return target
+        rendered = _named(self.dialect, target, self.context)
+        if rules.extension:
+            rendered = rendered.removesuffix(rules.extension)
+        if rendered != target:
+            # As it is written, it was checked within its repository.
+            check_link(path, rendered)
+        return rendered
+
+    def write(
+        self, place: str, entry: ForeignEntry, content: bytes, rules: SkeletonRules
+    ) -> None:
+        if rules.is_template(entry.path):
+            content = render_content(self.dialect, content, self.context, entry.path)
+        self.workspace.write(place, content, executable=entry.is_executable)
 
 
 def _named(dialect: FileDialect, path: str, context: Mapping[str, Any]) -> str:

@@ -1,20 +1,28 @@
-"""A run's folder, and the only way from a path in a template to a path on the disk."""
+"""A run's folder, and the only way from a path in a template to a file on the disk."""
 
-import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from shared.contracts.errors import Forbidden, Invalid, TooLarge
+from shared.guards.foreign_files import ForeignFolder, PathStatus
+from shared.guards.foreign_paths import OUTSIDE, normalise, shown
+from shared.guards.foreign_trees import ForeignEntry, TreeLimits, check_entries
 
 FILE_LIMIT = 10 * 1024 * 1024
 TREE_LIMIT = 200 * 1024 * 1024
 FILES_LIMIT = 20_000
-_EXECUTABLE = 0o111
+LIMITS = TreeLimits(FILES_LIMIT, FILES_LIMIT, TREE_LIMIT, FILE_LIMIT)
 
 
 class Workspace:
-    """The folder that a run's actions read and write. Nothing in it leads outside."""
+    """The folder that a run's actions read and write. Nothing in it leads outside.
+
+    Links are files of the tree: kept, listed and published as they are. Reading follows
+    them inside the workspace alone; writing replaces them.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -43,31 +51,134 @@ class Workspace:
         """
         if len(content) > FILE_LIMIT:
             raise TooLarge(f"{relative}: over the limit of {FILE_LIMIT} bytes")
-        path = self.path(relative)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
-                Path(name).chmod(0o755 if executable else 0o644)
-                Path(name).replace(path)
-            except OSError:
-                Path(name).unlink(missing_ok=True)
-                raise
-        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise Invalid(f"{relative}: something else is in its place") from error
-        return path
+        with self._opened(relative) as (folder, place):
+            folder.write(place, content, executable=executable, replaces=True)
+        return self.root / place
+
+    def link(self, relative: str, target: str) -> None:
+        """Make a link that is kept and published as it is.
+
+        Raises:
+            Forbidden: if the path leads outside.
+            Invalid: if the target is absolute, or a folder is in the way.
+        """
+        with self._opened(relative) as (folder, place):
+            folder.link(place, target, replaces=True)
+
+    def read(self, relative: str) -> bytes:
+        """The content of a file; links are followed inside the workspace.
+
+        Raises:
+            Forbidden: if the path leads outside.
+            Invalid: if a link does.
+            NotFound: if there is no such file.
+            TooLarge: if it is over the limit of a file.
+        """
+        with self._opened(relative) as (folder, place):
+            return folder.read(place, limit=FILE_LIMIT)
+
+    def status(self, relative: str) -> PathStatus | None:
+        """What is at a path, a link itself not followed; None if nothing is."""
+        if not normalise(relative, allows_backslash=True):
+            return PathStatus("folder")
+        with self._opened(relative) as (folder, place):
+            return folder.status(place)
+
+    def folder(self, relative: str) -> str | None:
+        """The path of a folder, links followed; None if there is none.
+
+        Raises:
+            Forbidden: if the path leads outside.
+            Invalid: if a link does.
+        """
+        with ForeignFolder.open(self.root) as folder:
+            real = folder.real_path("/".join(normalise(relative)))
+            status = folder.status(real)
+        return real if status is not None and status.kind == "folder" else None
+
+    def walk(
+        self, start: str = "", *, recursive: bool = True
+    ) -> list[tuple[str, PathStatus]]:
+        """The files, links and folders in a folder, by path; links are not followed.
+
+        Raises:
+            TooLarge: if there are too many.
+        """
+        found: list[tuple[str, PathStatus]] = []
+        waiting = [start]
+        with ForeignFolder.open(self.root) as folder:
+            while waiting:
+                parent = waiting.pop()
+                for name, status in folder.listing(parent):
+                    path = f"{parent}/{name}" if parent else name
+                    found.append((path, status))
+                    if recursive and status.kind == "folder":
+                        waiting.append(path)
+                if len(found) > FILES_LIMIT:
+                    raise TooLarge(f"Over the limit of {FILES_LIMIT} files")
+        return sorted(found, key=lambda item: item[0])
+
+    def delete(self, relative: str) -> bool:
+        """Remove a file, a link or a whole folder; whether anything was there.
+
+        Raises:
+            Forbidden: if the path leads outside.
+        """
+        with self._opened(relative) as (folder, place):
+            return folder.remove(place)
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file, a link or a folder to a path where nothing is.
+
+        Raises:
+            Forbidden: if a path leads outside.
+            Invalid: if something is in the way.
+        """
+        with self._opened(target) as (folder, place):
+            before = _place(folder, source)
+            folder.rename(before, place)
+
+    def entries(self) -> list[ForeignEntry]:
+        """All files and links, in order.
+
+        Raises:
+            TooLarge: if there are too many.
+        """
+        with ForeignFolder.open(self.root) as folder:
+            found = list(folder.entries(most=2 * FILES_LIMIT))
+        if len(found) > FILES_LIMIT:
+            raise TooLarge(f"Over the limit of {FILES_LIMIT} files")
+        return sorted(found, key=lambda entry: entry.path)
+
+    def target(self, relative: str) -> str:
+        """What a link points to."""
+        with self._opened(relative) as (folder, place):
+            return folder.target(place)
 
     def files(self) -> list[str]:
-        """The paths of all files, relative, in order."""
-        return [path.relative_to(self.root).as_posix() for path in tree(self.root)]
+        """The paths of all files and links, relative, in order."""
+        return [entry.path for entry in self.entries()]
 
     def scratch(self) -> Path:
         """A new empty folder beside the workspace, for work in progress."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
         prefix = f"{self.root.name}-scratch-"
         return Path(tempfile.mkdtemp(dir=self.root.parent, prefix=prefix))
+
+    @contextmanager
+    def _opened(self, relative: str) -> Iterator[tuple[ForeignFolder, str]]:
+        """The workspace, opened, and the path in it without links as folders."""
+        with ForeignFolder.open(self.root, create=True) as folder:
+            yield folder, _place(folder, relative)
+
+
+def _place(folder: ForeignFolder, relative: str) -> str:
+    """The path that `relative` means, links among its folders followed."""
+    parts = normalise(relative, allows_backslash=True)
+    if not parts:
+        raise Invalid(f"path: {shown(relative)}: is the workspace itself")
+    parent = folder.real_path("/".join(parts[:-1]))
+    return f"{parent}/{parts[-1]}" if parent else parts[-1]
 
 
 def safe_path(root: Path, relative: str) -> Path:
@@ -76,16 +187,11 @@ def safe_path(root: Path, relative: str) -> Path:
     Raises:
         Forbidden: if that is not below `root`.
     """
-    outside = Forbidden(
-        "Relative path is not allowed to refer to a directory outside its parent"
-    )
-    if "\0" in relative or PurePosixPath(relative).is_absolute() or "\\" in relative:
-        raise outside
+    outside = Forbidden(OUTSIDE)
+    parts = normalise(relative)
     try:
         base = root.resolve()
-        plain = Path(os.path.normpath(base / relative))
-        if not plain.is_relative_to(base):
-            raise outside
+        plain = base.joinpath(*parts)
         # The last part may itself be a link: what matters is where it would lead.
         real = plain.resolve()
     except (OSError, RuntimeError, ValueError) as error:
@@ -95,43 +201,37 @@ def safe_path(root: Path, relative: str) -> Path:
     return plain
 
 
-def tree(root: Path) -> list[Path]:
-    """All files below `root` in order; links are not followed, nor are they files.
+def tree(root: Path) -> list[ForeignEntry]:
+    """All files and links below `root`, in order, within the limits of a tree.
 
     Raises:
-        TooLarge: if there are too many.
+        Invalid: if a name in it breaks a rule.
+        TooLarge: if there are too many, or they are too large.
     """
-    found: list[Path] = []
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        found += (
-            path for name in names if not (path := Path(folder, name)).is_symlink()
-        )
-        if len(found) > FILES_LIMIT:
-            raise TooLarge(f"Over the limit of {FILES_LIMIT} files")
-    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
-
-
-def is_executable(path: Path) -> bool:
-    """Whether anybody may execute the file."""
-    return bool(path.stat().st_mode & _EXECUTABLE)
+    with ForeignFolder.open(root) as folder:
+        found = list(folder.entries(most=2 * FILES_LIMIT, skips_git=True))
+    check_entries(found, LIMITS)
+    return sorted(found, key=lambda entry: entry.path)
 
 
 def copy_tree(source: Path, workspace: Workspace, target: str) -> int:
-    """Copy every file below `source` to `target`; how many there were.
+    """Copy every file and link below `source` to `target`; how many there were.
 
     Raises:
         Forbidden: if `target` leads outside.
         TooLarge: if it is over the limit of a tree.
     """
-    size = 0
-    paths = tree(source)
-    for path in paths:
-        size += path.stat().st_size
-        if size > TREE_LIMIT:
-            raise TooLarge(f"Over the limit of {TREE_LIMIT} bytes")
-        relative = (
-            PurePosixPath(target) / path.relative_to(source).as_posix()
-        ).as_posix()
-        workspace.write(relative, path.read_bytes(), executable=is_executable(path))
-    return len(paths)
+    entries = tree(source)
+    with (
+        ForeignFolder.open(source) as before,
+        ForeignFolder.open(workspace.root, create=True) as after,
+    ):
+        for entry in entries:
+            place = _place(after, (PurePosixPath(target) / entry.path).as_posix())
+            if entry.kind == "link":
+                after.link(place, before.target(entry.path), replaces=True)
+                continue
+            content = before.chunks(entry.path)
+            executable = entry.is_executable
+            after.write(place, content, executable=executable, replaces=True)
+    return len(entries)

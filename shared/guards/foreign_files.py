@@ -80,7 +80,7 @@ class ForeignFolder:
         Raises:
             Invalid: if the path breaks a rule or something else is in its place.
         """
-        parts = check_path(path)
+        parts = check_path(path, allows_git=True)
         with _refusing(path):
             folder = self._folder(parts[:-1], create=True)
             name = f".writing-{secrets.token_hex(8)}" if replaces else parts[-1]
@@ -102,7 +102,7 @@ class ForeignFolder:
         Raises:
             Invalid: if it is absolute or something else is in its place.
         """
-        parts = check_path(path)
+        parts = check_path(path, allows_git=True)
         check_target(path, target)
         with _refusing(path):
             folder = self._folder(parts[:-1], create=True)
@@ -118,7 +118,7 @@ class ForeignFolder:
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it, where they are not there yet."""
         with _refusing(path):
-            self._folder(check_path(path), create=True)
+            self._folder(check_path(path, allows_git=True), create=True)
 
     def real_path(self, path: str) -> str:
         """The path without links that `path` leads to; "" is the root.
@@ -184,7 +184,7 @@ class ForeignFolder:
 
     def target(self, path: str) -> str:
         """What the link at `path` points to; Invalid if it is no link."""
-        target = self._target(check_path(path))
+        target = self._target(check_path(path, allows_git=True))
         if target is None:
             raise Invalid(f"path: {shown(path)}: is no link")
         return target
@@ -242,7 +242,7 @@ class ForeignFolder:
 
     def remove(self, path: str) -> bool:
         """Remove a file, a link or a whole folder; whether anything was there."""
-        parts = check_path(path)
+        parts = check_path(path, allows_git=True)
         if self.status(path) is None:
             return False
         with _refusing(path):
@@ -255,7 +255,10 @@ class ForeignFolder:
         Raises:
             Invalid: if something is at `target`, or a folder would move into itself.
         """
-        before, after = check_path(source), check_path(target)
+        before, after = (
+            check_path(source, allows_git=True),
+            check_path(target, allows_git=True),
+        )
         with _refusing(target):
             if self.status(target) is not None:
                 raise FileExistsError(errno.EEXIST, "exists")

@@ -6,6 +6,7 @@ names (`normalise`) may hold dots as long as it stays below its root.
 
 import os
 import posixpath
+import re
 
 from shared.contracts.errors import Forbidden, Invalid
 
@@ -17,6 +18,7 @@ DEPTH = 64
 #: What the system takes as a link's target.
 TARGET_BYTES = 4095
 _SHOWN = 200
+_DRIVE = re.compile(r"[A-Za-z]:\\")
 #: Ignored by HFS+ when it compares names; the list is Git's own.
 _IGNORED = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
@@ -36,8 +38,10 @@ def is_git_folder(name: str) -> bool:
     return plain in {".git", "git~1"}
 
 
-def check_path(path: str) -> tuple[str, ...]:
+def check_path(path: str, *, allows_git: bool = False) -> tuple[str, ...]:
     """The parts of a tree's path, from the top.
+
+    With `allows_git` a folder may be called `.git`: a place where no Git looks.
 
     Raises:
         Invalid: naming the path and the rule that it breaks.
@@ -46,24 +50,31 @@ def check_path(path: str) -> tuple[str, ...]:
     _check_lengths(path, parts)
     for part in parts:
         reason = _reason(part)
+        if reason is None and not allows_git and is_git_folder(part):
+            reason = f"{part!r} is the name of Git's own folder"
         if reason is not None:
             raise Invalid(f"path: {shown(path)}: {reason}")
     return parts
 
 
-def normalise(relative: str) -> tuple[str, ...]:
+def normalise(relative: str, *, allows_backslash: bool = False) -> tuple[str, ...]:
     """The parts of a path that a template names, without dots; () for the root.
+
+    `allows_backslash` is for the names of files that are there already.
 
     Raises:
         Forbidden: if it leads outside its root.
         Invalid: if a name in it breaks a rule.
     """
-    if "\0" in relative or "\\" in relative or relative.startswith("/"):
+    # What leads outside with either separator is meant to, whatever this system says.
+    for text in (relative, relative.replace("\\", "/")):
+        plain = posixpath.normpath(text or ".")
+        if plain == ".." or plain.startswith(("../", "/")) or "\0" in text:
+            raise Forbidden(OUTSIDE)
+    if _DRIVE.match(relative) or ("\\" in relative and not allows_backslash):
         raise Forbidden(OUTSIDE)
     plain = posixpath.normpath(relative or ".")
-    if plain == ".." or plain.startswith("../"):
-        raise Forbidden(OUTSIDE)
-    return () if plain == "." else check_path(plain)
+    return () if plain == "." else check_path(plain, allows_git=True)
 
 
 def check_target(path: str, target: str) -> None:
@@ -117,6 +128,4 @@ def _reason(part: str) -> str | None:
         return "it holds a NUL character"
     if len(part.encode()) > PART_BYTES:
         return f"a name is over the limit of {PART_BYTES} bytes"
-    if is_git_folder(part):
-        return f"{part!r} is the name of Git's own folder"
     return None

@@ -75,7 +75,9 @@ def _describe(
     _data(stream, f"{message.replace(chr(0), '').strip()}\n".encode())
     limits = TreeLimits()
     with ForeignFolder.open(folder) as root:
-        entries = list(root.entries(most=limits.files + limits.folders))
+        # A repository is never part of another one.
+        most = limits.files + limits.folders
+        entries = list(root.entries(most=most, skips_git=True))
         check_entries(entries, limits)
         for entry in entries:
             _add(root, entry, stream)

@@ -212,15 +212,26 @@ def test_names_that_only_look_like_it(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "parts"), [("", ()), (".", ()), ("a/./b/../c", ("a", "c")), ("x/..", ())]
+    ("path", "parts"),
+    [
+        ("", ()),
+        (".", ()),
+        ("a/./b/../c", ("a", "c")),
+        ("x/..", ()),
+        ("by\\x2did", ("by\\x2did",)),
+    ],
 )
 def test_a_templates_path_may_hold_dots(path: str, parts: tuple[str, ...]) -> None:
     """Dots that stay inside are fine."""
-    assert normalise(path) == parts
+    assert normalise(path, allows_backslash=True) == parts
 
 
-@pytest.mark.parametrize("path", ["..", "a/../..", "/a", "a\\b", "a\0", "./../x"])
+@pytest.mark.parametrize(
+    "path", ["..", "a/../..", "/a", "a\\..\\..\\b", "\\x", "C:\\x", "a\0", "./../x"]
+)
 def test_a_templates_path_stays_below(path: str) -> None:
     """No spelling leads outside."""
     with pytest.raises(Forbidden):
-        normalise(path)
+        normalise(path, allows_backslash=True)
+    with pytest.raises(Forbidden):
+        normalise("a\\b")

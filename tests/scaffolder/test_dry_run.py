@@ -1,12 +1,16 @@
 """Dry runs: a template tried as it stands in an editor."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.builders import template
+from tests.rawtrees import FILE, FOLDER, LINK, RawRepository, escaping_tree
 from tests.scaffolder.calls import say, step
+
+HOST = "git.example.test"
 
 
 def encoded(text: str) -> str:
@@ -117,6 +121,43 @@ async def test_files_that_are_none_are_refused(dry: Any, contents: Any) -> None:
     answer = await dry(template("t"), directoryContents=contents)
     assert answer.status_code in {400, 403}
     assert answer.json()["error"]["message"]
+
+
+async def test_links_of_a_repository_are_shown(dry: Any, repositories: Path) -> None:
+    """A link that the run would publish is shown with what it leads to."""
+    raw = RawRepository(repositories / "linked.git")
+    link = raw.blob("../README.md")
+    inner = raw.tree([(LINK, b"README.md", link)])
+    top = raw.tree([(FILE, b"README.md", raw.blob("# R")), (FOLDER, b"docs", inner)])
+    raw.commit(top)
+    fetch = step("fetch:template", url=f"https://{HOST}/linked/tree/main/", values={})
+    answer = await dry(template("t", steps=[fetch]))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["directoryContents"] == [
+        {"path": "README.md", "executable": False, "base64Content": encoded("# R")},
+        {
+            "path": "docs/README.md",
+            "executable": False,
+            "base64Content": encoded("../README.md"),
+            "symlink": True,
+        },
+    ]
+
+
+async def test_a_repository_writes_nothing_outside(
+    dry: Any, repositories: Path, tmp_path: Path
+) -> None:
+    """A tree made to escape is refused by a path in it, and nothing is written."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    raw = RawRepository(repositories / "escape.git")
+    raw.commit(escaping_tree(raw, outside, "owned"))
+    for action in ("fetch:plain", "fetch:template"):
+        url = f"https://{HOST}/escape/tree/main/"
+        answer = await dry(template("t", steps=[step(action, url=url)]))
+        assert answer.status_code == 400
+        assert str(tmp_path) not in answer.text
+    assert list(outside.iterdir()) == []
 
 
 async def test_secrets_are_masked(dry: Any) -> None:

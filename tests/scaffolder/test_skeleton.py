@@ -36,9 +36,8 @@ def render(tmp_path: Path) -> Any:
         made = SkeletonRules(**rules)
         dialect = Dialect(cookiecutter=made.cookiecutter)
         render_tree(source, workspace, target, values or {}, dialect, made)
-        return {
-            path: (workspace.root / path).read_bytes() for path in workspace.files()
-        }
+        entries = workspace.entries()
+        return {x.path: workspace.read(x.path) for x in entries if x.kind == "file"}
 
     run.workspace = workspace  # type: ignore[attr-defined]
     return run
@@ -127,12 +126,39 @@ def test_a_rendered_name_cannot_leave_the_workspace(render: Any, name: str) -> N
         render({"${{ values.n }}": "x"}, {"n": name})
 
 
-def test_a_link_in_a_skeleton_is_not_followed(tmp_path: Path, render: Any) -> None:
-    """What a link points to is not part of the skeleton."""
+def test_a_link_in_a_skeleton_stays_a_link(tmp_path: Path, render: Any) -> None:
+    """Its name and its target are rendered; what it leads to is not copied."""
+    source = tree(tmp_path / "source", {"${{ values.n }}/a.md": "${{ values.n }}"})
+    (source / "${{ values.n }}.md").symlink_to("${{ values.n }}/a.md")
+    (source / "Makefile").symlink_to("../../common/Makefile")
+    (source / "static").mkdir()
+    (source / "static" / "raw").symlink_to("${{ values.n }}")
+    render({}, {"n": "x"}, renders_copied_names=False, copied=["static/**"])
+    workspace = render.workspace
+    assert workspace.files() == ["Makefile", "static/raw", "x.md", "x/a.md"]
+    assert workspace.target("x.md") == "x/a.md"
+    assert workspace.target("Makefile") == "../../common/Makefile"
+    assert workspace.target("static/raw") == "${{ values.n }}"
+    assert workspace.read("x.md") == b"x"
+
+
+@pytest.mark.parametrize("value", ["../../etc", "/etc/passwd", "a/../../b"])
+def test_a_rendered_link_leads_inside(tmp_path: Path, render: Any, value: str) -> None:
+    """Values in what links lead to are input too; the error names the link."""
     source = tree(tmp_path / "source", {"a": "x"})
-    (source / "passwd").symlink_to("/etc/passwd")
-    (source / "etc").symlink_to("/etc")
-    assert render({}) == {"a": b"x"}
+    (source / "sub").symlink_to("${{ values.n }}")
+    with pytest.raises(Invalid, match="'sub': the link leads"):
+        render({}, {"n": value})
+
+
+def test_a_link_that_is_there_stays_unless_replaced(
+    tmp_path: Path, render: Any
+) -> None:
+    """A link counts as a file that is there, also one that leads nowhere."""
+    render.workspace.link("a", "nowhere")
+    tree(tmp_path / "source", {"a": "theirs"})
+    assert render({}) == {}
+    assert render({}, replaces=True) == {"a": b"theirs"}
 
 
 @pytest.mark.parametrize("pattern", ["{a,b}" * 30, "a" * 2000])

@@ -57,13 +57,53 @@ def test_writing_leaves_no_half_files(workspace: Workspace) -> None:
     assert workspace.files() == ["a/b"]
 
 
-def test_a_tree_is_copied_without_its_links(
-    workspace: Workspace, tmp_path: Path
-) -> None:
-    """Links are neither copied nor followed."""
+def test_a_tree_is_copied_with_its_links(workspace: Workspace, tmp_path: Path) -> None:
+    """Links are copied as they are, and never followed; an absolute one is refused."""
     source = tmp_path / "source"
     source.mkdir()
     (source / "a").write_text("x")
-    (source / "b").symlink_to("/etc/passwd")
-    assert copy_tree(source, workspace, "into") == 1
-    assert workspace.files() == ["into/a"]
+    (source / "b").symlink_to("../../shared/b")
+    (source / "by\\x2did").write_text("x")
+    (source / ".git").mkdir()
+    (source / ".git" / "config").write_text("x")
+    assert copy_tree(source, workspace, "into") == 3
+    assert workspace.files() == ["into/a", "into/b", "into/by\\x2did"]
+    assert workspace.target("into/b") == "../../shared/b"
+    (source / "c").symlink_to("/etc/passwd")
+    with pytest.raises(Invalid, match="into/c"):
+        copy_tree(source, workspace, "into")
+
+
+def test_reading_follows_links_inside_alone(workspace: Workspace) -> None:
+    """An action reads what a link in the workspace leads to, and nothing else."""
+    workspace.write("docs/a", b"x")
+    workspace.link("same", "docs/a")
+    workspace.link("all", "docs")
+    workspace.link("up", "../../secret")
+    assert workspace.read("same") == workspace.read("all/a") == b"x"
+    with pytest.raises(Invalid, match="'up'"):
+        workspace.read("up")
+    assert workspace.folder("all") == "docs"
+    assert workspace.folder("same") is None
+
+
+def test_writing_replaces_a_link(workspace: Workspace, tmp_path: Path) -> None:
+    """What it leads to stays; a linked folder of the workspace is that folder."""
+    (tmp_path / "secret").write_text("mine")
+    workspace.link("file", "../secret")
+    workspace.link("out", "..")
+    workspace.write("docs/a", b"x")
+    workspace.link("all", "docs")
+    workspace.write("file", b"theirs")
+    workspace.write("all/b", b"y")
+    assert (tmp_path / "secret").read_text() == "mine"
+    assert workspace.files() == ["all", "docs/a", "docs/b", "file", "out"]
+    with pytest.raises(Invalid, match="outside"):
+        workspace.write("out/secret", b"theirs")
+    with pytest.raises(Invalid, match="outside"):
+        workspace.delete("out/secret")
+    with pytest.raises(Invalid, match="outside"):
+        workspace.rename("file", "out/secret")
+    assert workspace.delete("all")
+    assert workspace.files() == ["docs/a", "docs/b", "file", "out"]
+    assert (tmp_path / "secret").read_text() == "mine"

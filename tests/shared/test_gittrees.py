@@ -367,11 +367,13 @@ async def test_a_branch_is_a_branch(
 
 
 async def test_nothing_of_git_is_published(tmp_path: Path, raw: RawRepository) -> None:
-    """A `.git` folder in what is to be published is an error that names it."""
+    """A `.git` folder in what is to be published is left out, however it is spelled."""
     (tmp_path / "work" / "x" / ".GIT").mkdir(parents=True)
     (tmp_path / "work" / "x" / ".GIT" / "config").write_text("[core]\n")
-    with pytest.raises(Invalid, match=r"x/\.GIT/config"):
-        await push(tmp_path / "work", raw)
+    (tmp_path / "work" / "x" / ".gitignore").write_text("*\n")
+    await push(tmp_path / "work", raw)
+    listed = git("ls-tree", "-r", "--name-only", "main", folder=raw.folder)
+    assert listed == "x/.gitignore"
 
 
 async def test_contents_that_nobody_read_come_at_once(

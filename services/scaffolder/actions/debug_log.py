@@ -19,10 +19,14 @@ async def _run(context: ActionContext) -> None:
 
 def _listed(context: ActionContext, *, contents: bool) -> list[str]:
     lines: list[str] = []
-    for path in context.workspace.files():
-        lines.append(f"  - {path}")
+    workspace = context.workspace
+    for entry in workspace.entries():
+        if entry.kind == "link":
+            lines.append(f"  - {entry.path} -> {workspace.target(entry.path)}")
+            continue
+        lines.append(f"  - {entry.path}")
         if contents:
-            raw = context.workspace.path(path).read_bytes()[:_LARGEST]
+            raw = workspace.read(entry.path)[:_LARGEST]
             lines += ["", raw.decode("utf-8", "replace"), ""]
     return lines
 

@@ -15,7 +15,11 @@ async def _run(context: ActionContext) -> None:
     scratch = await context.in_thread(context.workspace.scratch)
     try:
         source = scratch / "tree"
-        await context.tools.sources.tree(context.input["url"], context.base_url, source)
+        notes = await context.tools.sources.tree(
+            context.input["url"], context.base_url, source
+        )
+        for note in notes:
+            context.log(note)
         await context.in_thread(lambda: copy_tree(source, context.workspace, target))
     finally:
         await context.in_thread(lambda: shutil.rmtree(scratch, ignore_errors=True))

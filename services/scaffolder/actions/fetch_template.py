@@ -41,7 +41,9 @@ async def _run(context: ActionContext) -> None:
     scratch = await context.in_thread(context.workspace.scratch)
     try:
         source = scratch / "tree"
-        await context.tools.sources.tree(given["url"], context.base_url, source)
+        notes = await context.tools.sources.tree(given["url"], context.base_url, source)
+        for note in notes:
+            context.log(note)
         written = await context.in_thread(
             lambda: _render(context, source, target, rules)
         )

@@ -23,8 +23,10 @@ from services.scaffolder.skeleton import context_of, render_content
 
 async def _run(context: ActionContext) -> None:
     target = context.input["targetPath"]
-    place = context.workspace.path(target)
-    if place.exists() and not context.input.get("replace"):
+    context.workspace.path(target)
+    if context.workspace.status(target) is not None and not context.input.get(
+        "replace"
+    ):
         context.log(f"File {target} is there already, it is kept")
         return
     context.log("Fetching template file content from remote URL")

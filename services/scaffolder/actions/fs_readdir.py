@@ -1,7 +1,6 @@
 """`fs:readdir`: says which files and folders there are."""
 
 import functools
-from pathlib import Path
 
 from services.scaffolder.action import (
     Action,
@@ -11,8 +10,8 @@ from services.scaffolder.action import (
     step,
     text,
 )
-from services.scaffolder.workspace import FILES_LIMIT, Workspace
-from shared.contracts.errors import NotFound, TooLarge
+from services.scaffolder.workspace import Workspace
+from shared.contracts.errors import NotFound
 
 Found = dict[str, str]
 
@@ -34,29 +33,18 @@ async def _run(context: ActionContext) -> None:
 def _read(
     workspace: Workspace, name: str, *, recursive: bool
 ) -> tuple[list[Found], list[Found]]:
-    start = workspace.path(name)
-    if not start.is_dir():
+    start = workspace.folder(name)
+    if start is None:
         raise NotFound(f"paths: there is no folder '{name}' in the workspace")
-    root = workspace.root.resolve()
-    files: list[Found] = []
-    folders: list[Found] = []
-    waiting: list[Path] = [start]
-    while waiting:
-        for entry in sorted(waiting.pop().iterdir()):
-            if entry.is_symlink():
-                continue
-            (folders if entry.is_dir() else files).append(_entry(entry, root))
-            if entry.is_dir() and recursive:
-                waiting.append(entry)
-        if len(files) + len(folders) > FILES_LIMIT:
-            raise TooLarge(f"paths: over the limit of {FILES_LIMIT} files")
+    found = workspace.walk(start, recursive=recursive)
+    files = [_entry(path) for path, status in found if status.kind == "file"]
+    folders = [_entry(path) for path, status in found if status.kind == "folder"]
     return files, folders
 
 
-def _entry(path: Path, root: Path) -> Found:
-    relative = path.relative_to(root)
-    parent = relative.parent.as_posix()
-    return {"name": path.name, "path": parent, "fullPath": relative.as_posix()}
+def _entry(path: str) -> Found:
+    parent, _, name = path.rpartition("/")
+    return {"name": name, "path": parent or ".", "fullPath": path}
 
 
 _ENTRIES = {

@@ -1,7 +1,6 @@
 """`fs:rename`: renames files and folders within the workspace."""
 
 import functools
-import shutil
 from typing import Any
 
 from services.scaffolder.action import (
@@ -13,6 +12,7 @@ from services.scaffolder.action import (
     text,
 )
 from shared.contracts.errors import Conflict, Invalid, NotFound
+from shared.guards.foreign_paths import normalise
 
 
 async def _run(context: ActionContext) -> None:
@@ -22,28 +22,25 @@ async def _run(context: ActionContext) -> None:
 
 def _rename(context: ActionContext, file: dict[str, Any]) -> None:
     workspace = context.workspace
-    source, target = workspace.path(file["from"]), workspace.path(file["to"])
-    root = workspace.root.resolve()
-    if root in (source.resolve(), target.resolve()):
+    source, target = file["from"], file["to"]
+    if not normalise(source) or not normalise(target):
         raise Invalid("files: the workspace itself cannot be renamed")
-    if not source.exists():
-        if context.is_resumed and target.exists():
+    is_taken = workspace.status(target) is not None
+    if workspace.status(source) is None:
+        if context.is_resumed and is_taken:
             # The process died after this one was renamed.
             return
-        raise NotFound(f"files: no such file or directory, '{file['from']}'")
-    if target.exists():
+        raise NotFound(f"files: no such file or directory, '{source}'")
+    if is_taken:
         if not file.get("overwrite"):
             raise Conflict(
-                f"files: dest already exists, '{file['to']}' (overwrite is not set)"
+                f"files: dest already exists, '{target}' (overwrite is not set)"
             )
-        shutil.rmtree(target) if target.is_dir() else target.unlink()
-    target.parent.mkdir(parents=True, exist_ok=True)
+        workspace.delete(target)
     try:
-        source.rename(target)
-    except OSError as error:
-        raise Invalid(
-            f"files: '{file['from']}' cannot become '{file['to']}'"
-        ) from error
+        workspace.rename(source, target)
+    except (Invalid, OSError) as error:
+        raise Invalid(f"files: '{source}' cannot become '{target}'") from error
     context.log(f"File {file['from']} renamed to {file['to']} successfully")
 
 

@@ -4,12 +4,10 @@ Nothing happens twice: what the action is about to create is remembered first, s
 run taken up after a crash goes on with its own repository and refuses everybody else's.
 """
 
-import shutil
 from pathlib import Path
 
 from services.scaffolder.action import Action, ActionContext, members, step, text
 from services.scaffolder.filters import RepositoryPlace, parse_place
-from services.scaffolder.workspace import Workspace, copy_tree
 from shared.contracts.errors import Conflict, NotFound
 
 _CLAIMED = "claimed"
@@ -19,9 +17,10 @@ _BRANCH = "main"
 async def _run(context: ActionContext) -> None:
     place = parse_place(context.input["repoUrl"])
     branch = context.input.get("defaultBranch") or _BRANCH
-    source = context.workspace.path(context.input.get("sourcePath") or ".")
-    if not source.is_dir():
+    folder = context.workspace.folder(context.input.get("sourcePath") or ".")
+    if folder is None:
         raise NotFound(f"sourcePath: no folder {context.input.get('sourcePath')!r}")
+    source = context.workspace.root / folder
     await _create(context, place, branch)
     commit = await _push(context, place, branch, source)
     remote, contents = context.tools.repositories.pages(place.host, place.slug, branch)
@@ -68,27 +67,14 @@ async def _push(
     if pushed is not None:
         return pushed
     message = context.input.get("gitCommitMessage") or context.tools.commit_message
-    scratch = await context.in_thread(context.workspace.scratch)
-    try:
-        # A copy: Git must not meet a `.git` folder that a skeleton brought along.
-        folder = scratch / "tree"
-        folder.mkdir()
-        await context.in_thread(lambda: _copied(source, folder))
-        return await repositories.push(
-            place.host,
-            place.slug,
-            branch,
-            folder,
-            message=message,
-            author=_author(context),
-        )
-    finally:
-        await context.in_thread(lambda: shutil.rmtree(scratch, ignore_errors=True))
-
-
-def _copied(source: Path, folder: Path) -> None:
-    copy_tree(source, Workspace(folder), ".")
-    shutil.rmtree(folder / ".git", ignore_errors=True)
+    return await repositories.push(
+        place.host,
+        place.slug,
+        branch,
+        source,
+        message=message,
+        author=_author(context),
+    )
 
 
 def _author(context: ActionContext) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 Nothing is kept and nothing is told; actions that would change the world are skipped.
 """
 
+import asyncio
 import base64
 import binascii
 import shutil
@@ -18,9 +19,10 @@ from services.scaffolder.handlers.creating import check_parameters
 from services.scaffolder.model import Initiator, Task, TaskEvent, fresh_steps
 from services.scaffolder.running import Run
 from services.scaffolder.scenes import Scenes
-from services.scaffolder.workspace import Workspace, is_executable, safe_path, tree
+from services.scaffolder.workspace import Workspace
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
+from shared.guards.foreign_trees import ForeignEntry
 
 _FILES = 2_000
 _BYTES = 50 * 1024 * 1024
@@ -81,7 +83,7 @@ async def _tried(
     root: Path,
 ) -> dict[str, Any]:
     content = root / "content"
-    _unpack(trial.files, content)
+    await asyncio.to_thread(_unpack, trial.files, content)
     names = hidden.secret_names(templates.pages(trial.template))
     values = hidden.masked(trial.values, names)
     spec = templates.frozen_spec(_named(trial.template), values, user)
@@ -98,9 +100,7 @@ async def _tried(
         raise Invalid(f"{type(run.failure).__name__}: {run.failure}")
     return {
         "log": [{"type": line.type, "body": line.body} for line in listening.log],
-        "directoryContents": [
-            _packed(path, workspace.root) for path in tree(workspace.root)
-        ],
+        "directoryContents": await asyncio.to_thread(_packed, workspace),
         "output": task.output,
         "steps": spec["steps"],
     }
@@ -112,7 +112,8 @@ def _named(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unpack(files: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    folder.mkdir()
+    content = Workspace(folder)
+    content.prepare()
     if len(files) > _FILES:
         raise TooLarge(f"directoryContents: over the limit of {_FILES} files")
     size = 0
@@ -122,23 +123,36 @@ def _unpack(files: Sequence[Mapping[str, Any]], folder: Path) -> None:
         if not isinstance(path, str) or not isinstance(encoded, str):
             raise Invalid(f"{where}: path and base64Content must be strings")
         try:
-            content = base64.b64decode(encoded, validate=True)
+            raw = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError) as error:
             raise Invalid(f"{where}.base64Content: it is not base64") from error
-        size += len(content)
+        size += len(raw)
         if size > _BYTES:
             raise TooLarge(f"directoryContents: over the limit of {_BYTES} bytes")
-        place = safe_path(folder, path)
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-        except OSError as error:
-            raise Invalid(f"{where}.path: {path!r} is no path of a file") from error
+            content.write(path, raw)
+        except Invalid as error:
+            raise Invalid(f"{where}.{error.message}") from error
 
 
-def _packed(path: Path, root: Path) -> dict[str, Any]:
-    return {
-        "path": path.relative_to(root).as_posix(),
-        "executable": is_executable(path),
-        "base64Content": base64.b64encode(path.read_bytes()).decode(),
+def _packed(workspace: Workspace) -> list[dict[str, Any]]:
+    """What lies in a workspace; of a link, what it leads to."""
+    entries = workspace.entries()
+    if sum(entry.size for entry in entries) > _BYTES:
+        raise TooLarge(f"The files that the run wrote are over {_BYTES} bytes")
+    return [_packed_file(workspace, entry) for entry in entries]
+
+
+def _packed_file(workspace: Workspace, entry: ForeignEntry) -> dict[str, Any]:
+    is_link = entry.kind == "link"
+    raw = (
+        workspace.target(entry.path).encode("utf-8", "surrogateescape")
+        if is_link
+        else workspace.read(entry.path)
+    )
+    packed = {
+        "path": entry.path,
+        "executable": entry.is_executable,
+        "base64Content": base64.b64encode(raw).decode(),
     }
+    return {**packed, "symlink": True} if is_link else packed

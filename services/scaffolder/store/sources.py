@@ -1,6 +1,6 @@
 """Sources by Git, by HTTP where it is allowed, and beside `file:` templates."""
 
-import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.scaffolder.folder_sources import (
@@ -20,8 +20,8 @@ class UrlSources:
     def __init__(self, reader: UrlReader) -> None:
         self._reader = reader
 
-    async def tree(self, url: str, base: str | None, folder: Path) -> None:
-        """Write the files below `url` into `folder`.
+    async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
+        """Write the files below `url` into `folder`; what was left out, in words.
 
         Raises:
             Invalid: if the URL is no place in a Git repository: a plain web server
@@ -29,7 +29,7 @@ class UrlSources:
         """
         if base is not None and base.startswith("file:") and not is_absolute(url):
             await copy_folder(folder_of(base), url, folder)
-            return
+            return ()
         address = self._address(url, base)
         target = self._reader.mirrors.locate(address)
         if target is None:
@@ -39,8 +39,13 @@ class UrlSources:
                 "and only those can be listed; see 'integrations'"
             )
         commit = await self._reader.mirrors.fetch(target)
-        await self._reader.mirrors.export(target, commit, target.path, folder)
-        await asyncio.to_thread(folder.mkdir, exist_ok=True)
+        exported = await self._reader.mirrors.export(
+            target, commit, target.path, folder
+        )
+        return [
+            f"{path} is another repository (a submodule); its files are left out"
+            for path in exported.submodules
+        ]
 
     async def file(self, url: str, base: str | None) -> bytes:
         if base is not None and base.startswith("file:") and not is_absolute(url):
