@@ -19,6 +19,8 @@ BIN = Path(sys.prefix) / "bin"
 VENDOR = ROOT / "services" / "gateway" / "portal" / "assets" / "vendor"
 #: What is taken from which installed package, and under which name it is served.
 ASSETS = {"django_htmx/static/django_htmx/htmx-2.min.js": "htmx.min.js"}
+#: Folders of modules that load each other: their scripts alone are taken.
+MODULES = {"nicegui/elements/mermaid/dist": "mermaid"}
 LAUNCHER = """#!{python}
 import sys
 
@@ -45,6 +47,12 @@ def install_assets() -> None:
             shutil.copyfile(Path(folder) / source, VENDOR / name)
             digest = hashlib.sha256((VENDOR / name).read_bytes()).hexdigest()
             print(f"Asset {name} {digest[:12]}", flush=True)
+        for source, name in MODULES.items():
+            shutil.rmtree(VENDOR / name, ignore_errors=True)
+            maps = shutil.ignore_patterns("*.map")
+            shutil.copytree(Path(folder) / source, VENDOR / name, ignore=maps)
+            count = len(list((VENDOR / name).iterdir()))
+            print(f"Asset {name} of {count} modules", flush=True)
 
 
 def install_launcher() -> None:

@@ -24,10 +24,12 @@ build is due) or `none`.
 
 `GET /pages/{namespace}/{kind}/{name}/{path}` -> `{path, title, html, toc: [{id, title,
 level}], previous, next: {path, title} or null, edit_url, commit, built_at, site,
-site_title, entity_ref}`. The first page's path is empty; `guide`, `guide/` and
-`guide/index.html` are one page. `html` is the article only, cleaned by a list of what
-is allowed; links to pages lead to `/docs/{namespace}/{kind}/{name}/{path}/`, pictures
-and files to `/api/techdocs/assets/{namespace}/{kind}/{name}/{file}`.
+site_title, entity_ref}`. Paths are decoded. The first page's path is empty; where no
+page has that path, the first page of the navigation is answered, with its own `path`.
+`guide`, `guide/` and `guide/index.html` are one page. `html` is the article only,
+cleaned by a list of what is allowed; links to pages lead to
+`/docs/{namespace}/{kind}/{name}/{path}/`, pictures and files to
+`/api/techdocs/assets/{namespace}/{kind}/{name}/{file}`.
 
 For search, services only: `GET /snapshot?ref=REF` (JSON lines `{ref, site, commit,
 title, sections: [{path, title, text}]}`), `GET /snapshot/checksum` -> `{count,

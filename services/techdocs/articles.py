@@ -9,33 +9,9 @@ from collections.abc import Container
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-import nh3
-
+from services.techdocs.generator.cleaning import INPUTS, clean
 from services.techdocs.generator.pages import page_key
 
-_ALLOWED = """
-    a abbr b blockquote br button caption center code col colgroup dd del details dfn
-    div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd label li
-    mark ol p picture pre q s samp small span strong sub summary sup table tbody td
-    tfoot th thead tr tt u ul var
-"""
-TAGS = set(_ALLOWED.split())
-ATTRIBUTES: dict[str, set[str]] = {
-    "*": {"class", "id", "title", "dir", "lang", "role", "aria-label", "aria-hidden"},
-    "a": {"href", "name"},
-    "col": {"span"},
-    "colgroup": {"span"},
-    "details": {"open"},
-    "img": {"src", "alt", "width", "height", "loading"},
-    "input": {"type", "checked", "disabled", "name"},
-    "label": {"for"},
-    "li": {"value"},
-    "ol": {"start", "type", "reversed"},
-    "td": {"colspan", "rowspan", "align", "headers"},
-    "th": {"colspan", "rowspan", "align", "scope", "headers"},
-}
-INPUTS = frozenset({"checkbox", "radio"})
-SCHEMES = {"http", "https", "mailto", "tel", "data"}
 PICTURES = ("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/svg+xml")
 
 
@@ -61,7 +37,7 @@ class Surroundings:
         key = page_key(path)
         root = self.files_root
         if key in self.pages:
-            root, path = self.pages_root, f"{key}/" if key else ""
+            root, path = self.pages_root, page_path(key)
         return urlunsplit(("", "", root + quote(path), parts.query, parts.fragment))
 
     def picture(self, value: str) -> str | None:
@@ -75,10 +51,15 @@ class Surroundings:
 
     def _joined(self, path: str) -> str:
         # The site's top is the end of every way up, as in a browser.
-        folder = posixpath.dirname("/" + self.url)
+        folder = posixpath.dirname("/" + unquote(self.url))
         joined = posixpath.normpath(posixpath.join(folder, unquote(path)))
         slash = "/" if path.endswith("/") and joined != "/" else ""
         return (joined + slash).lstrip("/")
+
+
+def page_path(key: str) -> str:
+    """A page's path below its site's root, decoded: pages' addresses end with `/`."""
+    return f"{key}/" if key else ""
 
 
 def safe_article(html: str, around: Surroundings) -> str:
@@ -93,11 +74,4 @@ def safe_article(html: str, around: Surroundings) -> str:
             return value if value in INPUTS else "checkbox"
         return value
 
-    return nh3.clean(
-        html,
-        tags=TAGS,
-        attributes=ATTRIBUTES,
-        attribute_filter=attribute,
-        url_schemes=SCHEMES,
-        clean_content_tags={"script", "style", "svg", "math", "template"},
-    )
+    return clean(html, attribute)

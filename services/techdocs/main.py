@@ -18,6 +18,7 @@ from services.techdocs.handlers.progress import Progress
 from services.techdocs.handlers.queue import BuildQueue
 from services.techdocs.handlers.reading import Reading
 from services.techdocs.handlers.syncing import Syncing
+from services.techdocs.mkdocs_rules import SAFE_PLUGINS
 from services.techdocs.model import Documented, Failed, Limits, Outcome
 from services.techdocs.ports import Catalog
 from services.techdocs.settings import Settings
@@ -169,6 +170,7 @@ def _workshop(
     limits = Limits(
         seconds=config.techdocs.build_seconds,
         memory_bytes=config.techdocs.build_megabytes * 1024**2,
+        plugins=_plugins(config),
     )
     return Workshop(
         records=records,
@@ -177,6 +179,14 @@ def _workshop(
         sites=DirectorySites(settings.sites_folder),
         limits=limits,
     )
+
+
+def _plugins(config: PortalConfig) -> tuple[str, ...]:
+    """The plugins that the operator allows, of those that are safe."""
+    rule = f"techdocs.allowPlugins may hold {', '.join(sorted(SAFE_PLUGINS))} only"
+    for name in sorted(set(config.techdocs.allow_plugins) - SAFE_PLUGINS):
+        logs.get_logger(NAME).warning("plugin_not_allowed", plugin=name, rule=rule)
+    return tuple(sorted(SAFE_PLUGINS & set(config.techdocs.allow_plugins)))
 
 
 def _finished(record: Documented, outcome: Outcome, seconds: float) -> None:

@@ -21,36 +21,109 @@ CONFIG_VALUES = 20_000
 INCLUDE = "!include "
 WILDCARD_INCLUDE = "*include "
 
+#: Functions that manuals of Material and of PyMdown name in their examples.
 PYTHON_NAMES = frozenset(
-    {
-        "material.extensions.emoji.to_svg",
-        "material.extensions.emoji.twemoji",
-        "materialx.emoji.to_svg",
-        "materialx.emoji.twemoji",
-        "pymdownx.superfences.fence_code_format",
-        "pymdownx.superfences.fence_div_format",
-    }
+    f"{module}.{name}"
+    for module, names in {
+        "markdown.extensions.toc": ("slugify", "slugify_unicode"),
+        "material.extensions.emoji": ("to_svg", "twemoji"),
+        "materialx.emoji": ("to_svg", "twemoji"),
+        "pymdownx.arithmatex": (
+            "fence_generic_format",
+            "fence_mathjax_format",
+            "inline_generic_format",
+            "inline_mathjax_format",
+        ),
+        "pymdownx.emoji": (
+            "emojione",
+            "gemoji",
+            "to_alt",
+            "to_png",
+            "to_svg",
+            "twemoji",
+        ),
+        "pymdownx.slugs": (
+            "gfm",
+            "gfm_encoded",
+            "uslugify",
+            "uslugify_cased",
+            "uslugify_cased_encoded",
+            "uslugify_encoded",
+        ),
+        "pymdownx.superfences": ("fence_code_format", "fence_div_format"),
+    }.items()
+    for name in names
 )
+#: The same functions under the names of packages that are not installed here.
+OTHER_NAMES: Mapping[str, str] = {
+    "mermaid2.fence_mermaid": "pymdownx.superfences.fence_code_format",
+    "mermaid2.fence_mermaid_custom": "pymdownx.superfences.fence_code_format",
+}
+#: Functions that make such a function, and the values that their keywords may have.
+PYTHON_MAKERS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
+    "pymdownx.arithmatex.arithmatex_fenced_format": {
+        "mode": ("generic", "mathjax"),
+        "tag": ("div", "pre", "span"),
+    },
+    "pymdownx.arithmatex.arithmatex_inline_format": {
+        "mode": ("generic", "mathjax"),
+        "tag": ("div", "span"),
+    },
+    "pymdownx.slugs.slugify": {
+        "case": ("none", "lower", "lower-ascii", "fold"),
+        "percent_encode": (True, False),
+        "normalize": ("NFC", "NFD", "NFKC", "NFKD"),
+    },
+}
+_STANDARD_TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True, slots=True)
 class PythonName:
-    """A function that a tag `!!python/name:` names; only allowed ones are made."""
+    """A function that a tag names, or makes with keywords; only allowed ones exist."""
 
     name: str
+    keywords: tuple[tuple[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignTag:
+    """A value whose YAML tag is not allowed; it is left out with a warning."""
+
+    tag: str
+    line: int
 
 
 class _Loader(yaml.CSafeLoader):
     """YAML's plain types and the few tags that mkdocs' users need."""
 
 
-def _python_name(_loader: Any, suffix: str, node: yaml.Node) -> PythonName:
-    if suffix not in PYTHON_NAMES:
-        raise Invalid(
-            f"mkdocs.yml line {node.start_mark.line + 1}: the Python function "
-            f"{suffix!r} is not allowed"
-        )
-    return PythonName(suffix)
+def _python_name(_loader: Any, suffix: str, node: yaml.Node) -> Any:
+    name = OTHER_NAMES.get(suffix, suffix)
+    return PythonName(name) if name in PYTHON_NAMES else _foreign(node)
+
+
+def _python_maker(loader: Any, suffix: str, node: yaml.Node) -> Any:
+    """`!!python/object/apply:` with keywords, for the makers whose keywords fit."""
+    allowed = PYTHON_MAKERS.get(suffix)
+    if allowed is None or not isinstance(node, yaml.MappingNode):
+        return _foreign(node)
+    given = loader.construct_mapping(node, deep=True)
+    keywords = given.get("kwds") or {}
+    if given.keys() - {"kwds", "args"} or given.get("args"):
+        return _foreign(node)
+    if not isinstance(keywords, dict) or any(
+        value not in allowed.get(key, ()) for key, value in keywords.items()
+    ):
+        return _foreign(node)
+    return PythonName(suffix, tuple(sorted(keywords.items())))
+
+
+def _foreign(node: yaml.Node) -> ForeignTag:
+    tag = str(node.tag)
+    if tag.startswith(_STANDARD_TAG):
+        tag = "!!" + tag.removeprefix(_STANDARD_TAG)
+    return ForeignTag(tag[:100], node.start_mark.line + 1)
 
 
 def _environment(loader: Any, node: yaml.Node) -> Any:
@@ -66,14 +139,12 @@ def _relative(loader: Any, node: yaml.Node) -> str:
     return str(loader.construct_scalar(node)).rpartition("$config_dir/")[2] or "."
 
 
-def _unknown(_loader: Any, _suffix: str, node: yaml.Node) -> None:
-    raise Invalid(
-        f"mkdocs.yml line {node.start_mark.line + 1}: the YAML tag {node.tag!r} is "
-        "not allowed"
-    )
+def _unknown(_loader: Any, _suffix: str, node: yaml.Node) -> ForeignTag:
+    return _foreign(node)
 
 
-_Loader.add_multi_constructor("tag:yaml.org,2002:python/name:", _python_name)
+_Loader.add_multi_constructor(f"{_STANDARD_TAG}python/name:", _python_name)
+_Loader.add_multi_constructor(f"{_STANDARD_TAG}python/object/apply:", _python_maker)
 _Loader.add_constructor("!ENV", _environment)
 _Loader.add_constructor("!relative", _relative)
 _Loader.add_multi_constructor("", _unknown)
@@ -83,7 +154,7 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
     """The configuration in `text`, as it was written.
 
     Raises:
-        Invalid: if it is no YAML mapping, is nested too deeply or has a foreign tag.
+        Invalid: if it is no YAML mapping or is nested too deeply.
         TooLarge: if it is over `CONFIG_BYTES`.
     """
     if len(text) > CONFIG_BYTES:
@@ -118,6 +189,21 @@ def _check_structure(text: bytes, name: str) -> None:
             raise Invalid(f"{name}: has more than {CONFIG_ALIASES} aliases")
     if values > CONFIG_VALUES:
         raise Invalid(f"{name}: has more than {CONFIG_VALUES} values")
+
+
+def known_values(value: Any, warnings: list[str], name: str = "mkdocs.yml") -> Any:
+    """`value` without values of foreign tags; a warning names each one's line."""
+    if isinstance(value, dict):
+        pairs = [(key, known_values(value[key], warnings, name)) for key in value]
+        return {key: item for key, item in pairs if not isinstance(item, ForeignTag)}
+    if isinstance(value, list):
+        items = [known_values(item, warnings, name) for item in value]
+        return [item for item in items if not isinstance(item, ForeignTag)]
+    if isinstance(value, ForeignTag):
+        warnings.append(
+            f"{name} line {value.line}: {value.tag} is not allowed and was left out"
+        )
+    return value
 
 
 def inside(path: str, what: str) -> str:

@@ -4,11 +4,12 @@ The lists are those of Backstage's generator (facts 1.3); extensions are listed 
 because naming one imports a module. It does not build anything.
 """
 
-from collections.abc import Iterator, Mapping
+import string
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.techdocs.mkdocs_file import docs_dir, inside
+from services.techdocs.mkdocs_file import docs_dir, inside, known_values
 from shared.contracts.errors import Invalid
 
 
@@ -28,6 +29,12 @@ SILENT_KEYS = _words(
 )
 THEME_KEYS = _words("name font icon logo favicon language direction palette features")
 PLUGINS = _words("techdocs-core search material/search redirects group material/group")
+#: techdocs-core brings these by itself: naming them means nothing.
+BROUGHT = _words("monorepo gh-admonitions")
+#: Read the pages and nothing else: `techdocs.allowPlugins` may allow these, no others.
+SAFE_PLUGINS = _words(
+    "awesome-pages literate-nav material/meta material/tags meta section-index tags"
+)
 _MARKDOWN = _words(
     """abbr admonition attr_list codehilite def_list extra fenced_code footnotes
     legacy_attrs legacy_em md_in_html meta nl2br sane_lists smarty tables toc
@@ -70,14 +77,23 @@ class Allowed:
     warnings: list[str] = field(default_factory=list)
 
 
-def allowed(config: Mapping[str, Any]) -> Allowed:
-    """`config` without what a site may not have; the rest is as it was written."""
-    kept = Allowed({key: config[key] for key in config if key in KEYS})
+def allowed(
+    config: Mapping[str, Any], more_plugins: Collection[str] = frozenset()
+) -> Allowed:
+    """`config` without what a site may not have; the rest is as it was written.
+
+    `more_plugins` are those of `SAFE_PLUGINS` that the operator allows.
+    """
+    warnings: list[str] = []
+    config = known_values(dict(config), warnings)
+    kept = Allowed({key: config[key] for key in config if key in KEYS}, warnings)
     for key in sorted(config.keys() - KEYS - SILENT_KEYS):
         kept.warnings.append(f"mkdocs.yml: {key} is not allowed and was left out")
     kept.values["docs_dir"] = docs_dir(config)
     kept.values["theme"] = _theme(config.get("theme"), kept.warnings)
-    kept.values["plugins"] = _plugins(config.get("plugins"), kept.warnings)
+    plugins = PLUGINS | (SAFE_PLUGINS & set(more_plugins))
+    kept.values["plugins"] = _plugins(config.get("plugins"), plugins, kept.warnings)
+    _check_edit_template(kept.values, kept.warnings)
     if "techdocs-core" not in [next(iter(item)) for item in kept.values["plugins"]]:
         kept.values["plugins"].append({"techdocs-core": {}})
     kept.values["markdown_extensions"] = _extensions(
@@ -118,14 +134,37 @@ def _named(items: Any, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield str(name), dict(options or {})
 
 
-def _plugins(items: Any, warnings: list[str]) -> list[dict[str, Any]]:
+def _check_edit_template(values: dict[str, Any], warnings: list[str]) -> None:
+    """A template that names more than the page's path reaches into Python."""
+    template = values.get("edit_uri_template")
+    if template is None or not isinstance(template, str):
+        return
+    try:
+        fields = [part[1:] for part in string.Formatter().parse(template) if part[1]]
+    except ValueError:
+        fields = [(template, "", "")]
+    for name, form, conversion in fields:
+        if name not in ("path", "path_noext") or form or conversion not in (None, "q"):
+            warnings.append(
+                "mkdocs.yml: edit_uri_template may only name {path} and {path_noext}; "
+                "it was left out"
+            )
+            del values["edit_uri_template"]
+            return
+
+
+def _plugins(
+    items: Any, plugins: Collection[str], warnings: list[str]
+) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = []
     for name, options in _named(items, "plugins"):
-        if name not in PLUGINS:
+        if name in BROUGHT:
+            continue
+        if name not in plugins:
             warnings.append(f"mkdocs.yml: plugin {name} is not allowed, was left out")
             continue
         if "plugins" in options:
-            options["plugins"] = _plugins(options["plugins"], warnings)
+            options["plugins"] = _plugins(options["plugins"], plugins, warnings)
         kept.append({name: _redirects(options) if name == "redirects" else options})
     return kept
 
@@ -152,8 +191,23 @@ def _extensions(items: Any, warnings: list[str]) -> list[dict[str, Any]]:
             del options[option]
         if name == "pymdownx.snippets":
             options["base_path"] = _base_paths(options.get("base_path"))
+        if name == "pymdownx.emoji":
+            _drop_foreign_icons(options, warnings)
         kept.append({name: options})
     return kept
+
+
+def _drop_foreign_icons(options: dict[str, Any], warnings: list[str]) -> None:
+    """Icons come from the documentation's folder, or from the theme."""
+    icons = options.get("options")
+    if isinstance(icons, dict) and "custom_icons" in icons:
+        what, given = "mkdocs.yml: pymdownx.emoji.custom_icons", icons["custom_icons"]
+        try:
+            paths = [inside(str(path), what) for path in given or ()]
+        except (Invalid, TypeError):
+            warnings.append(f"{what}: leaves the documentation's folder, was left out")
+            paths = []
+        options["options"] = {**icons, "custom_icons": paths}
 
 
 def _base_paths(given: Any) -> list[str]:

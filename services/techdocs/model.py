@@ -146,7 +146,8 @@ class Prepared:
     """Sources in a private folder, ready to generate.
 
     `content` is the hash of everything that the site is made of, `config` the name of
-    the configuration among them, `watched` the paths they came from.
+    the configuration among them, `watched` the paths they came from. The links are
+    addresses in the repository with `{path}` in them; `readme` became the first page.
     """
 
     folder: str
@@ -155,17 +156,20 @@ class Prepared:
     commit: str | None
     watched: tuple[str, ...]
     repository_url: str | None = None
-    edit_base: str | None = None
+    edit_link: str | None = None
+    source_link: str | None = None
+    readme: str | None = None
 
 
 @dataclass(slots=True)
 class Limits:
-    """What one build may use: seconds of time and of processor, bytes, files."""
+    """What one build may use: seconds, bytes, files, plugins beside the usual ones."""
 
     seconds: float = 120.0
     memory_bytes: int = 1024 * 1024 * 1024
     files: int = 10_000
     total_bytes: int = 200 * 1024 * 1024
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

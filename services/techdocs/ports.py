@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from services.techdocs.generator.job import Job
 from services.techdocs.model import Documented, Generated, Outcome, Place, Source
@@ -42,8 +42,8 @@ class Sources(Protocol):
         """Copy the files below `prefix` into `folder`; NotFound if there is none."""
         ...
 
-    def edit_base(self, place: Place) -> str | None:
-        """The address under which the place's files are edited, ending with `/`."""
+    def link(self, place: Place, kind: Literal["edit", "blob"]) -> str | None:
+        """The address of a file of the place's repository, `{path}` for its path."""
         ...
 
     def repository_url(self, place: Place) -> str | None:

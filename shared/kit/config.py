@@ -194,7 +194,11 @@ class Permission(_Section):
 
 
 class Techdocs(_Section):
-    """Limits of documentation builds."""
+    """Limits of documentation builds.
+
+    `allow_plugins` names plugins of mkdocs beside the usual ones; only those count that
+    techdocs knows to read the pages and nothing else (`mkdocs_rules.SAFE_PLUGINS`).
+    """
 
     build_seconds: int = Field(default=120, gt=0)
     build_megabytes: int = Field(default=1024, gt=0)

@@ -65,9 +65,6 @@ def _options(extension: object) -> object:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"a: !!python/object/apply:os.system [ls]", "not allowed"),
-        (b"a: !!python/name:os.system", "'os.system' is not allowed"),
-        (b"a: !custom 1", "not allowed"),
         (b"- a", "must be a mapping"),
         (b"a: [", "not valid YAML"),
         (b"a: " + b"[" * 60 + b"]" * 60, "deeper than"),
@@ -92,6 +89,86 @@ def test_known_python_names_pass_as_names() -> None:
     text = b"a: !!python/name:material.extensions.emoji.twemoji\n"
     found = file.read_config(text)
     assert found == {"a": file.PythonName("material.extensions.emoji.twemoji")}
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "!!python/name:os.system",
+        "!!python/object/apply:os.system [ls]",
+        "!!python/object/apply:pymdownx.slugs.slugify [x]",
+        "!!python/object/apply:pymdownx.slugs.slugify {kwds: {case: [lower]}}",
+        "!!python/object/apply:pymdownx.slugs.slugify {kwds: {sep: x}}",
+        "!!python/object/new:os.system [ls]",
+        "!!python/module:os",
+        "!custom 1",
+    ],
+)
+def test_a_foreign_tag_is_left_out_with_its_line(tag: str) -> None:
+    """The rest of the configuration counts; the writer is told the line and the tag."""
+    text = f"site_name: A\nextra:\n  here: {tag}\n  b: [{tag}, 1]\nsite_author: {tag}\n"
+    found = rules.allowed(file.read_config(text.encode()))
+    assert found.values["extra"] == {"b": [1]}
+    assert "site_author" not in found.values
+    lines = [line for line in found.warnings if "is not allowed" in line]
+    assert len(lines) == 3
+    assert lines[0].startswith(f"mkdocs.yml line 3: {tag.split(maxsplit=1)[0]}")
+
+
+def test_functions_of_manuals_are_made_with_their_keywords() -> None:
+    """Slugs as Material's manual sets them, in both spellings."""
+    text = (
+        b"a: !!python/object/apply:pymdownx.slugs.slugify\n  kwds:\n    case: lower\n"
+        b"b: !!python/name:pymdownx.slugs.uslugify\n"
+        b"c: !!python/name:mermaid2.fence_mermaid\n"
+    )
+    assert file.read_config(text) == {
+        "a": file.PythonName("pymdownx.slugs.slugify", (("case", "lower"),)),
+        "b": file.PythonName("pymdownx.slugs.uslugify"),
+        "c": file.PythonName("pymdownx.superfences.fence_code_format"),
+    }
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{path.__class__}",
+        "{path:99999999}",
+        "{path!r}",
+        "{0}",
+        "{config}",
+        "{",
+        "{path",
+    ],
+)
+def test_an_edit_template_names_the_path_alone(template: str) -> None:
+    """Attributes and widths of Python's formatting are left out with a warning."""
+    found = rules.allowed({"edit_uri_template": template})
+    assert "edit_uri_template" not in found.values
+    assert "edit_uri_template" in found.warnings[0]
+    good = rules.allowed({"edit_uri_template": "e/{path}?x={path_noext!q}"})
+    assert good.values["edit_uri_template"] == "e/{path}?x={path_noext!q}"
+
+
+def test_an_operator_allows_safe_plugins_only() -> None:
+    """`allowPlugins` opens the list of harmless ones; what runs code stays out."""
+    config = {"plugins": ["tags", "macros", "monorepo"]}
+    found = rules.allowed(config, ["tags", "macros"])
+    assert [next(iter(item)) for item in found.values["plugins"]] == [
+        "tags",
+        "techdocs-core",
+    ]
+    assert found.warnings == ["mkdocs.yml: plugin macros is not allowed, was left out"]
+    assert "plugin tags" in rules.allowed(config).warnings[0]
+
+
+def test_icons_stay_inside() -> None:
+    """Folders of icons outside the documentation are left out."""
+    options = {"options": {"custom_icons": ["/usr"]}}
+    found = rules.allowed({"markdown_extensions": [{"pymdownx.emoji": options}]})
+    [emoji] = found.values["markdown_extensions"]
+    assert emoji["pymdownx.emoji"]["options"]["custom_icons"] == []
+    assert "custom_icons" in found.warnings[0]
 
 
 def test_the_environment_shows_nothing() -> None:

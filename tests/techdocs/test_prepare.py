@@ -75,7 +75,7 @@ async def test_only_the_docs_are_fetched(bench: Bench, host: GitHost) -> None:
     assert found.commit == push.after
     assert "docs" in found.watched
     assert "src" not in found.watched
-    assert found.edit_base == f"https://{HOST}/box/edit/main/"
+    assert found.edit_link == f"https://{HOST}/box/edit/main/{{path}}"
 
 
 async def test_the_hash_is_of_what_the_site_is_made_of(
@@ -188,7 +188,7 @@ async def test_docs_in_a_folder_of_this_machine(bench: Bench, tmp_path: Path) ->
     (folder / ".git").mkdir()
     found = await bench.prepare(Source("dir", str(folder)))
     assert files(found) == {"docs/index.md"}
-    assert (found.commit, found.edit_base, found.watched) == (None, None, ())
+    assert (found.commit, found.edit_link, found.watched) == (None, None, ())
     (folder / "docs" / "evil.md").symlink_to("/etc/passwd")
     with pytest.raises(Invalid, match=r"evil.md: the link leaves"):
         await bench.prepare(Source("dir", str(folder)))

@@ -245,3 +245,62 @@ async def test_docs_in_a_folder_are_built(techdocs: Running, tmp_path: Path) -> 
     await techdocs.document("local", **place)
     state = await techdocs.built("local")
     assert (state["commit"], state["title"]) == (None, "local")
+
+
+async def test_a_site_without_an_index_begins_with_its_first_page(
+    techdocs: Running,
+) -> None:
+    """The empty path answers the first page of the navigation, under its own name."""
+    files = {
+        "mkdocs.yml": "site_name: B\nnav: [{Begin: be gin.md}, {A: a.md}]\n",
+        "docs/be gin.md": "# Begin\n\n[a](a.md) [f](x%201.csv) [g](be%20gin.md#x)\n",
+        "docs/a.md": "# A\n",
+        "docs/x 1.csv": "1",
+    }
+    techdocs.host.commit("box", files)
+    await techdocs.document(NAME)
+    state = await techdocs.built(NAME)
+    assert [item["path"] for item in state["nav"]] == ["be gin", "a"]
+    page = (await techdocs.get(f"/pages/default/component/{NAME}")).json()
+    assert (page["path"], page["title"]) == ("be gin", "Begin")
+    root = f"default/component/{NAME}"
+    assert f'href="/docs/{root}/a/"' in page["html"]
+    assert f'href="/api/techdocs/assets/{root}/x%201.csv"' in page["html"]
+    again = await techdocs.get(f"/pages/{root}/be%20gin/")
+    assert again.json()["html"] == page["html"]
+    static = await techdocs.get(f"/static/docs/{root}/be%20gin")
+    assert static.headers["location"].endswith(f"/{root}/be%20gin/")
+    index = await techdocs.get(f"/static/docs/{root}/index.html")
+    assert 'url=be%20gin/"' in index.text
+
+
+async def test_the_readme_brings_its_pictures(techdocs: Running) -> None:
+    """A picture beside the pages that the README shows is part of the site."""
+    picture = "<svg xmlns='http://www.w3.org/2000/svg'/>"
+    files = {
+        "README.md": "# R\n\n![a](art/a%201.svg) [l](LICENSE)\n",
+        "art/a 1.svg": picture,
+        "LICENSE": "MIT",
+    }
+    techdocs.host.commit("box", files)
+    await techdocs.document(NAME)
+    await techdocs.built(NAME)
+    page = (await techdocs.get(f"/pages/default/component/{NAME}")).json()
+    place = f"/assets/default/component/{NAME}/_readme/art/a%201.svg"
+    assert f'src="/api/techdocs{place}"' in page["html"]
+    assert (await techdocs.get(place)).text == picture
+    assert "/box/blob/main/LICENSE" in page["html"]
+    assert page["edit_url"].endswith("/box/edit/main/README.md")
+
+
+async def test_a_failed_build_tells_no_path_of_this_machine(
+    techdocs: Running, installation: Installation
+) -> None:
+    """Headline, log and event name the page and the cause alone."""
+    bad = "<div>" * 300
+    techdocs.host.commit("box", {**SITE, "docs/guide.md": bad})
+    await techdocs.document(NAME)
+    state = await techdocs.built(NAME, status="failed")
+    assert state["error"] == "guide.md: elements are nested deeper than 200 levels"
+    assert str(installation.folder) not in json.dumps(state)
+    assert "Traceback" not in "\n".join(state["log"])

@@ -5,6 +5,7 @@ What a tab shows is fetched by its page in `pages/`; this only says what there i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from services.gateway.portal.entities import (
     Entity,
@@ -17,6 +18,7 @@ from services.gateway.portal.entities import (
 
 DOCS = "backstage.io/techdocs-ref"
 DOCS_ELSEWHERE = "backstage.io/techdocs-entity"
+DOCS_PATH = "backstage.io/techdocs-entity-path"
 API_RELATIONS = ("providesApi", "consumesApi")
 
 
@@ -43,8 +45,19 @@ def docs_of(entity: Entity) -> str:
     """Where an entity's documentation is read, "" if it has none."""
     elsewhere = annotation(entity, DOCS_ELSEWHERE).lower()
     if elsewhere.count(":") == 1 and elsewhere.count("/") == 1:
-        return docs_href(elsewhere)
-    return docs_href(canonical(entity)) if annotation(entity, DOCS) else ""
+        return docs_href(elsewhere) + _page_path(entity)
+    if not annotation(entity, DOCS):
+        return ""
+    return docs_href(canonical(entity)) + _page_path(entity)
+
+
+def _page_path(entity: Entity) -> str:
+    """The page of the site at which this entity's part of it begins."""
+    path, hash_sign, section = annotation(entity, DOCS_PATH).partition("#")
+    steps = [step for step in path.split("/") if step not in ("", ".", "..")]
+    if not steps:
+        return ""
+    return f"/{'/'.join(map(quote, steps))}/{hash_sign}{quote(section)}"
 
 
 def _always(_: Entity) -> bool:

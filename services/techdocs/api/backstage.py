@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -95,11 +96,11 @@ async def static_file(
     ref = ref_in(namespace, kind, name)
     here = f"{PUBLIC_ROOT}/static/docs/{triplet.lower()}/"
     if triplet != triplet.lower():
-        return RedirectResponse(here + path, 301)
+        return RedirectResponse(here + quote(path), 301)
     site, found = await rooms.reading.file(ref, path, sees(caller))
     if found.is_dir():
         if not request.url.path.endswith("/"):
-            return RedirectResponse(f"{here}{path}/".replace("//", "/"), 301)
+            return RedirectResponse(f"{here}{quote(path.strip('/'))}/", 301)
         site, found = await rooms.reading.file(ref, f"{path}/index.html", sees(caller))
     if not found.is_file():
         raise NotFound(f"The docs of '{ref}' have no file '{path}'")

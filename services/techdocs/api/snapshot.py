@@ -55,9 +55,8 @@ async def _line(rooms: Rooms, record: Documented, site: Site) -> bytes | None:
         "site": site.site,
         "commit": site.commit,
         "title": site.title,
-        "sections": sections,
     }
-    return orjson.dumps(line) + b"\n"
+    return orjson.dumps(line)[:-1] + b',"sections":' + sections + b"}\n"
 
 
 @router.get("/snapshot/checksum")

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,19 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, MkDocsException
 
+from services.techdocs.generator.article import TITLE_CHARACTERS
 from services.techdocs.generator.configuration import configuration
-from services.techdocs.generator.job import SECTIONS_FILE, SITE_FILE, Job
+from services.techdocs.generator.job import PAGE_FILE, SECTIONS_FILE, SITE_FILE, Job
 from services.techdocs.generator.recorder import CompiledTemplates, Recorder
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import CallboardError, Invalid
 
 METADATA = "techdocs_metadata.json"
+DESCRIPTION_CHARACTERS = 2000
+WARNINGS = 200
+WARNING_CHARACTERS = 500
+#: What search takes of one section, and of one site.
+SECTION_CHARACTERS = 50_000
+SECTIONS_BYTES = 16 * 1024 * 1024
 
 
 class _Warnings(logging.Handler):
@@ -37,32 +45,71 @@ def build(job: Job, templates: CompiledTemplates) -> None:
     Raises:
         Invalid: with the reason, if the sources cannot become a site.
     """
-    record = Path(job.record)
-    kept = configuration(job)
-    for line in kept.warnings:
-        print(f"WARNING -  {line}")  # noqa: T201 - the log of this process
+    configured = configuration(job)
+    for line in configured.warnings:
+        _warn(line)
     warnings = _Warnings()
-    recorder = Recorder(record, templates)
+    recorder = Recorder(job, configured.places, templates)
     logger = logging.getLogger("mkdocs")
     logger.addHandler(warnings)
     try:
-        config = _run(job, kept.values, recorder, warnings)
+        config = _run(job, configured.values, recorder, warnings)
     finally:
         logger.removeHandler(warnings)
-    description = str(config.site_description or "")
+    docs_dir = configured.values["docs_dir"]
     if not recorder.pages:
-        raise Invalid(f"{kept.values['docs_dir']}: there is no page (no .md file)")
-    sections = _sections(Path(job.out))
+        raise Invalid(f"{docs_dir}: there is no page (no .md file)")
+    for line in recorder.all_warnings():
+        _warn(line)
+    lines = [*configured.warnings, *recorder.all_warnings(), *warnings.lines]
+    _finish(job, config, recorder, lines)
+
+
+def _warn(line: str) -> None:
+    print(f"WARNING -  {line}", flush=True)  # noqa: T201 - the log of this process
+
+
+def _finish(
+    job: Job, config: MkDocsConfig, recorder: Recorder, warnings: list[str]
+) -> None:
+    """Write what the service reads of the site, and complete the public files."""
+    out, record = Path(job.out), Path(job.record)
+    sections, pages = _sections(out), _in_order(recorder)
+    if sections.left_out:
+        warnings.append(
+            f"search knows the first {SECTIONS_BYTES // 1024**2} MB of the pages; "
+            f"{sections.left_out} sections are left out"
+        )
     summary = {
-        "title": str(config.site_name),
-        "description": description,
-        "pages": _in_order(recorder),
+        "title": str(config.site_name)[:TITLE_CHARACTERS],
+        "description": str(config.site_description or "")[:DESCRIPTION_CHARACTERS],
+        "pages": pages,
         "nav": recorder.navigation(),
-        "warnings": [*kept.warnings, *warnings.lines],
+        "warnings": _first(warnings),
     }
-    (record / SECTIONS_FILE).write_text(json.dumps(sections))
+    (record / SECTIONS_FILE).write_text(json.dumps(sections.entries))
     (record / SITE_FILE).write_text(json.dumps(summary))
-    _tell_files(Path(job.out), job.etag)
+    (record / PAGE_FILE).unlink(missing_ok=True)
+    _lead_to_first_page(out, str(pages[0]["url"]))
+    _tell_files(out, job.etag)
+
+
+def _first(warnings: list[str]) -> list[str]:
+    """The first of many warnings; the last line says how many there are more."""
+    lines = [line[:WARNING_CHARACTERS] for line in dict.fromkeys(warnings)]
+    more = len(lines) - WARNINGS
+    return lines if more <= 0 else [*lines[:WARNINGS], f"… and {more} more warnings"]
+
+
+def _lead_to_first_page(out: Path, url: str) -> None:
+    """A site whose navigation begins elsewhere has a first page that leads there."""
+    index = out / "index.html"
+    if not index.exists():
+        address = html.escape(url)
+        index.write_text(
+            f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">'
+            f'<link rel="canonical" href="{address}"><a href="{address}">{address}</a>'
+        )
 
 
 def _run(
@@ -81,12 +128,13 @@ def _run(
     config.plugins.on_startup(command="build", dirty=False)
     try:
         mkdocs_build(config)
-    except Abort as error:
+    except (Abort, SystemExit) as error:
         raise Invalid(_abort_reason(warnings, error)) from error
-    except MkDocsException as error:
-        raise Invalid(f"mkdocs: {error}") from error
-    except SystemExit as error:
-        raise Invalid(_abort_reason(warnings, error)) from error
+    except (CallboardError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        # Extensions raise anything: the page and the cause are what a writer needs.
+        raise Invalid(_reason(recorder.page, error)) from error
     finally:
         config.plugins.on_shutdown()
     return config
@@ -97,20 +145,42 @@ def _abort_reason(warnings: _Warnings, error: BaseException) -> str:
     return " - ".join(["mkdocs stopped", *said, *warnings.lines[-3:]])
 
 
-def _sections(out: Path) -> list[dict[str, str]]:
+def _reason(page: str, error: Exception) -> str:
+    """What could not be built, and why."""
+    cause = " ".join(str(error).split()) or "no reason was given"
+    if isinstance(error, RecursionError):
+        cause = "it is nested too deeply"
+    elif not isinstance(error, MkDocsException):
+        cause = f"{type(error).__name__}: {cause}"
+    return f"{page or 'mkdocs'}: {cause}"
+
+
+@dataclass(slots=True)
+class _Sections:
+    """Search entries up to a limit, and how many are over it."""
+
+    entries: list[dict[str, str]] = field(default_factory=list)
+    left_out: int = 0
+
+
+def _sections(out: Path) -> _Sections:
     """The search entries that mkdocs wrote, one per page and per heading."""
     path = out / "search" / "search_index.json"
+    found, size = _Sections(), 0
     if not path.is_file():
-        return []
-    found = json.loads(path.read_bytes())
-    return [
-        {
+        return found
+    for entry in json.loads(path.read_bytes()).get("docs", ()):
+        section = {
             "path": str(entry["location"]),
-            "title": html.unescape(str(entry["title"])),
-            "text": html.unescape(str(entry["text"])),
+            "title": html.unescape(str(entry["title"]))[:TITLE_CHARACTERS],
+            "text": html.unescape(str(entry["text"]))[:SECTION_CHARACTERS],
         }
-        for entry in found.get("docs", ())
-    ]
+        size += sum(map(len, section.values()))
+        if size > SECTIONS_BYTES:
+            found.left_out += 1
+        else:
+            found.entries.append(section)
+    return found
 
 
 def _in_order(recorder: Recorder) -> list[dict[str, Any]]:

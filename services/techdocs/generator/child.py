@@ -8,7 +8,13 @@ from pathlib import Path
 
 from services.techdocs.generator import confinement
 from services.techdocs.generator.build import build
-from services.techdocs.generator.job import NO_ROOM, REFUSED, REFUSED_FILE, Job
+from services.techdocs.generator.job import (
+    NO_ROOM,
+    PAGE_FILE,
+    REFUSED,
+    REFUSED_FILE,
+    Job,
+)
 from services.techdocs.generator.recorder import CompiledTemplates
 from shared.contracts import room
 from shared.contracts.errors import CallboardError
@@ -39,16 +45,29 @@ def run(path: Path, templates: CompiledTemplates) -> int:
         logging.getLogger("mkdocs").info("this kernel has no Landlock")
     try:
         build(job, templates)
+    except MemoryError:
+        # The traceback would need memory too; who waits knows the limit.
+        print("MemoryError", flush=True)  # noqa: T201 - the log of this process
+        return FAILED
     except (CallboardError, OSError, RecursionError) as error:
         if room.is_full(error):
             return NO_ROOM
-        (Path(job.record) / REFUSED_FILE).write_text(_reason(error))
+        (Path(job.record) / REFUSED_FILE).write_text(_reason(job, error))
         return REFUSED
     return 0
 
 
-def _reason(error: Exception) -> str:
+def _reason(job: Job, error: Exception) -> str:
+    """Why there is no site, beginning with the page that the build was at."""
+    if isinstance(error, CallboardError):
+        return error.message
     if isinstance(error, PermissionError):
-        name = Path(str(error.filename)).name
-        return f"{name}: files outside the documentation's folder may not be read"
-    return str(error)
+        cause = "files outside the documentation's folder may not be read"
+        cause = f"{Path(str(error.filename)).name}: {cause}"
+    elif isinstance(error, OSError):
+        name = Path(str(error.filename)).name if error.filename else ""
+        cause = ": ".join(filter(None, [name, error.strerror or str(error)]))
+    else:
+        cause = "it is nested too deeply"
+    page = Path(job.record) / PAGE_FILE
+    return f"{page.read_text()}: {cause}" if page.is_file() else cause

@@ -2,6 +2,8 @@
 
 import importlib
 from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,23 @@ import yaml
 
 from services.techdocs import mkdocs_file, mkdocs_rules
 from services.techdocs.generator.job import Job
+from services.techdocs.generator.places import Places
 from shared.contracts.errors import Invalid
 
 INCLUDED_KEYS = frozenset({"site_name", "docs_dir", "nav", "repo_url", "edit_uri"})
+EDIT_KEYS = frozenset({"edit_uri", "edit_uri_template"})
 
 
-def configuration(job: Job) -> mkdocs_rules.Allowed:
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What mkdocs is told, what was left out and why, and where the sources are."""
+
+    values: dict[str, Any]
+    warnings: list[str]
+    places: Places
+
+
+def configuration(job: Job) -> Configured:
     """What mkdocs is told; the configurations that it includes are reduced in place.
 
     Raises:
@@ -24,21 +37,28 @@ def configuration(job: Job) -> mkdocs_rules.Allowed:
     given: dict[str, Any] = {"site_name": job.title}
     if job.config is not None:
         given = mkdocs_file.read_config((source / job.config).read_bytes(), job.config)
-        given.setdefault("site_name", job.title)
-    kept = mkdocs_rules.allowed(given)
-    _included(given, source, kept.warnings)
+    installed = {entry.name for entry in entry_points(group="mkdocs.plugins")}
+    kept = mkdocs_rules.allowed(given, installed.intersection(job.plugins))
     values = kept.values
+    values.setdefault("site_name", job.title)
+    places = Places(
+        [(values["docs_dir"], "")],
+        readme=job.readme,
+        folder=job.folder,
+        # What the site says itself of where it is edited counts.
+        edit_link=None if values.keys() & EDIT_KEYS else job.edit_link,
+        source_link=job.source_link,
+        own_edit_links=_included(given, source, kept.warnings),
+    )
     if job.repository_url:
         values.setdefault("repo_url", job.repository_url)
-    if job.edit_base and not values.get("edit_uri_template"):
-        values.setdefault("edit_uri", f"{job.edit_base}{values['docs_dir']}/")
     values["markdown_extensions"] = _resolved(values["markdown_extensions"])
     if not any("pymdownx.snippets" in item for item in values["markdown_extensions"]):
         values["markdown_extensions"].append(
             {"pymdownx.snippets": {"base_path": ["."]}}
         )
     _absolute_base_paths(values["markdown_extensions"], source, values["docs_dir"])
-    return kept
+    return Configured(values, kept.warnings, places)
 
 
 def _absolute_base_paths(items: Iterable[Any], source: Path, docs: str) -> None:
@@ -55,7 +75,8 @@ def _resolved(value: Any) -> Any:
     """The functions that allowed tags name, in place of their names."""
     if isinstance(value, mkdocs_file.PythonName):
         module, _, name = value.name.rpartition(".")
-        return getattr(importlib.import_module(module), name)
+        function = getattr(importlib.import_module(module), name)
+        return function if value.keywords is None else function(**dict(value.keywords))
     if isinstance(value, dict):
         return {key: _resolved(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -63,14 +84,19 @@ def _resolved(value: Any) -> Any:
     return value
 
 
-def _included(config: dict[str, Any], source: Path, warnings: list[str]) -> None:
-    """Reduce the configurations that the monorepo plugin will read by itself."""
+def _included(config: dict[str, Any], source: Path, warnings: list[str]) -> list[str]:
+    """Reduce the configurations that the monorepo plugin will read by itself.
+
+    Returns the folders of the pages whose configuration says where they are edited.
+    """
+    own: list[str] = []
     for statement in mkdocs_file.includes(config):
         for path in included_files(statement, source):
             name = path.relative_to(source).as_posix()
-            found = mkdocs_file.read_config(path.read_bytes(), name)
+            read = mkdocs_file.read_config(path.read_bytes(), name)
+            found = mkdocs_file.known_values(read, warnings, name)
             folder = path.relative_to(source).parent.as_posix()
-            mkdocs_file.inside(
+            pages = mkdocs_file.inside(
                 f"{folder}/{mkdocs_file.docs_dir(found, name)}", f"{name}: docs_dir"
             )
             dropped = (
@@ -82,6 +108,9 @@ def _included(config: dict[str, Any], source: Path, warnings: list[str]) -> None
             warnings += [f"{name}: {key} is not allowed" for key in sorted(dropped)]
             kept = {key: found[key] for key in found if key in INCLUDED_KEYS}
             path.write_text(yaml.safe_dump(kept, sort_keys=False))
+            if found.keys() & {"edit_uri", "repo_url"}:
+                own.append(pages)
+    return own
 
 
 def included_files(statement: str, source: Path) -> list[Path]:

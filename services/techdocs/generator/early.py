@@ -20,6 +20,7 @@ EARLY = (
     "material.plugins.search.plugin",
     "material.templates",
     "mdx_truly_sane_lists",
+    "nh3",
     "pygments.lexers.python",
     "pygments.lexers.shell",
     "pygments.lexers.special",

@@ -147,10 +147,18 @@ class Forge:
                 (source / "docs" / name).write_text(SAMPLE)
             job = Job(str(source), str(out), str(record), title="Sample")
             build(job, self._templates)
+            _remove_temporary_folders()
         self._warm = True
         gc.collect()
         # Pages that the collector does not touch stay shared with the forks.
         gc.freeze()
+
+
+def _remove_temporary_folders() -> None:
+    """Remove what the sample left, and with it the finalizers that forks would run."""
+    for each in gc.get_objects():
+        if isinstance(each, tempfile.TemporaryDirectory):
+            each.cleanup()
 
 
 def _kill(pid: int) -> None:

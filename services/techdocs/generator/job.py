@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 #: Part of every site's hash: raise it when the same sources give other pages.
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 REFUSED = 2
 #: The exit status of a build that had no room on the disk.
 NO_ROOM = 3
@@ -14,6 +14,8 @@ REFUSED_FILE = "refused.txt"
 SITE_FILE = "site.json"
 SECTIONS_FILE = "sections.json"
 PAGES_FOLDER = "pages"
+#: Names the page that a build is at, for whoever ends it.
+PAGE_FILE = "page.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,11 @@ class Job:
 
     `source` holds the prepared files and may be written to, `out` gets the public
     files, `record` what Callboard keeps about them. `config` is the name of the
-    site's configuration, None to make one with `title`. `edit_base` is the address
-    under which the pages' sources are edited, ending with a slash. `etag` is told in
-    `techdocs_metadata.json`. Limits in seconds and bytes.
+    site's configuration, None to make one with `title`; `readme` the README that stands
+    in for a first page. `edit_link` and `source_link` are addresses in the repository
+    with `{path}` in them, `folder` is where in it the docs are. `plugins` are allowed
+    beside the usual ones. `etag` is told in `techdocs_metadata.json`. Limits in
+    seconds, bytes and pages.
     """
 
     source: str
@@ -33,11 +37,17 @@ class Job:
     title: str
     config: str | None = None
     repository_url: str | None = None
-    edit_base: str | None = None
+    edit_link: str | None = None
+    source_link: str | None = None
+    folder: str = ""
+    readme: str | None = None
+    plugins: tuple[str, ...] = ()
     etag: str | None = None
     cpu_seconds: int = 60
     memory_bytes: int = 1024 * 1024 * 1024
     file_bytes: int = 100 * 1024 * 1024
+    output_bytes: int = 500 * 1024 * 1024
+    pages: int = 5000
 
     def write(self, path: Path) -> None:
         """Keep the job as a file."""

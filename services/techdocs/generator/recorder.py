@@ -1,23 +1,37 @@
 """A mkdocs plugin that keeps what the portal shows: navigation and pages' articles."""
 
 import json
-import re
+import os
+import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 from mkdocs.config.base import Config
+from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import BasePlugin
+from mkdocs.structure.files import Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
-from services.techdocs.generator.job import PAGES_FOLDER
-from services.techdocs.generator.pages import page_file, page_key
+from services.techdocs.generator.article import TITLE_CHARACTERS, finished
+from services.techdocs.generator.job import PAGE_FILE, PAGES_FOLDER, Job
+from services.techdocs.generator.markup import (
+    PACKAGES,
+    PROGRAMS,
+    SiteMarkup,
+    absent_programs,
+)
+from services.techdocs.generator.pages import key_of_url, page_file
+from services.techdocs.generator.places import Places
+from shared.contracts.errors import TooLarge
 
-#: techdocs-core draws emoji as pictures of a foreign server; the character will do.
-_EMOJI = re.compile(r'<img alt="([^"<>]{1,8})" class="emojione"[^>]*>')
+ENTRIES = 2000
+Summary = dict[str, Any]
 
 
 class CompiledTemplates(BytecodeCache):
@@ -43,14 +57,47 @@ class RecorderConfig(Config):  # type: ignore[no-untyped-call]
 
 
 class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
-    """Collects while mkdocs builds; `summary` tells once it is done."""
+    """Collects while mkdocs builds; what it kept is read once the build is done.
 
-    def __init__(self, record: Path, templates: CompiledTemplates) -> None:
+    `page` is the source that is being read, for whoever must say where a build failed.
+    """
+
+    def __init__(self, job: Job, places: Places, templates: CompiledTemplates) -> None:
         super().__init__()
+        self._job = job
+        self._places = places
         self._templates = templates
-        self._folder = record / PAGES_FOLDER
+        self._record = Path(job.record)
         self._nav: Navigation | None = None
-        self.pages: list[dict[str, Any]] = []
+        self._files: Files | None = None
+        self._current: Page | None = None
+        self._output_bytes = 0
+        self._sources: dict[str, set[str]] = {}
+        self.page = ""
+        self.pages: list[Summary] = []
+        self.warnings: list[str] = []
+
+    def on_config(self, config: MkDocsConfig, **_: Any) -> MkDocsConfig:
+        absent = absent_programs()
+        unusable = {name for name, program in PROGRAMS.items() if program in absent}
+        markup = SiteMarkup(self._resolved, self._resolved_raw, absent, self._on_source)
+        extensions: list[Any] = config.markdown_extensions
+        extensions[:] = [name for name in extensions if name not in unusable]
+        extensions.append(markup)
+        return config
+
+    def on_files(self, files: Files, *, config: MkDocsConfig, **_: Any) -> Files:
+        count = len(files.documentation_pages())
+        if count > self._job.pages:
+            raise TooLarge(
+                f"docs: {count} pages are over the limit of {self._job.pages}"
+            )
+        self._files = files
+        monorepo = config.plugins.get("monorepo")
+        for alias, found in getattr(monorepo, "aliases", {}).items():
+            folder = os.path.relpath(found["docs_dir"], self._job.source)
+            self._places.roots = [*self._places.roots, (folder, alias)]
+        return files
 
     def on_env(self, env: Environment, **_: Any) -> Environment:
         env.bytecode_cache = self._templates
@@ -60,51 +107,119 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._nav = nav
         return nav
 
+    def on_page_read_source(self, *, page: Page, **_: Any) -> None:
+        self._begin(page)
+
+    def on_page_markdown(self, markdown: str, *, page: Page, **_: Any) -> str:
+        self._current = page
+        edit_url = self._places.edit_url(self._source(page))
+        if edit_url is not None:
+            page.edit_url = edit_url
+        return markdown
+
     def on_page_content(self, html: str, *, page: Page, **_: Any) -> str:
-        key = page_key(page.url)
+        key = key_of_url(page.url)
+        article, warnings = finished(html, page.file.src_uri)
+        self.warnings += warnings
         summary = {
             "path": key,
             "url": "" if page.url == "./" else page.url,
-            "title": str(page.title),
+            "title": _short(page.title),
             "source": page.file.src_uri,
             "edit_url": page.edit_url,
         }
         self.pages.append(summary)
-        toc = [entry for item in page.toc.items for entry in _toc(item)]
-        article = _EMOJI.sub(r"\1", html)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / page_file(key)).write_text(
+        toc = [entry for item in page.toc.items for entry in _toc(item)][:ENTRIES]
+        folder = self._record / PAGES_FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / page_file(key)).write_text(
             json.dumps({**summary, "html": article, "toc": toc})
         )
         return html
 
-    def navigation(self) -> list[dict[str, Any]]:
+    def on_page_context(self, context: Any, *, page: Page, **_: Any) -> Any:
+        self._begin(page)
+        return context
+
+    def on_post_page(self, output: str, **_: Any) -> str:
+        self._output_bytes += len(output)
+        if self._output_bytes > self._job.output_bytes:
+            limit = self._job.output_bytes // 1024**2
+            raise TooLarge(f"the site is larger than {limit} MB")
+        return output
+
+    def all_warnings(self) -> list[str]:
+        """What it has to say of the pages, once they are all read."""
+        drawn = [
+            f"{PACKAGES[program]} is not installed where docs are built: diagrams are "
+            f"shown as their source on {', '.join(sorted(pages)[:5])}"
+            + (f" and {len(pages) - 5} more pages" if len(pages) > 5 else "")
+            for program, pages in sorted(self._sources.items())
+        ]
+        return [*self.warnings, *drawn]
+
+    def navigation(self) -> list[Summary]:
         """The tree that the site's `nav` gives, titles as the pages have them."""
         return [_item(item) for item in (self._nav.items if self._nav else ())]
 
     def order(self) -> list[str]:
-        """The pages' paths in reading order."""
-        return [page_key(page.url) for page in (self._nav.pages if self._nav else ())]
+        """The pages' keys in reading order."""
+        return [key_of_url(page.url) for page in (self._nav.pages if self._nav else ())]
+
+    def _begin(self, page: Page) -> None:
+        # Kept as a file: who ends this process wants to say which page it was at.
+        self.page = page.file.src_uri
+        (self._record / PAGE_FILE).write_text(self.page)
+
+    def _on_source(self, program: str) -> None:
+        self._sources.setdefault(program, set()).add(self.page)
+
+    def _source(self, page: Page) -> str:
+        """The page's source, relative to the place that the docs are of."""
+        path = os.path.relpath(page.file.abs_src_path or "", self._job.source)
+        first = posixpath.normpath(f"{self._places.roots[0][0]}/index.md")
+        return self._places.readme or path if path == first else path
+
+    def _resolved(self, link: str) -> str:
+        page, files = self._current, self._files
+        if page is None or files is None:
+            return link
+        return self._places.target(
+            link,
+            page=page.file.src_uri,
+            source=self._source(page),
+            has=lambda uri: files.get_file_from_path(uri) is not None,
+        )
+
+    def _resolved_raw(self, link: str) -> str:
+        """The same for raw HTML of the README, which mkdocs leaves as it is."""
+        page, files = self._current, self._files
+        if page is None or self._source(page) != self._places.readme:
+            return link
+        parts = urlsplit(self._resolved(link))
+        path = unquote(parts.path)
+        found = files.get_file_from_path(path) if files and path else None
+        if found is None:
+            return urlunsplit(parts)
+        url = get_relative_url(found.url, page.file.url)
+        return urlunsplit(("", "", url, parts.query, parts.fragment))
 
 
-def _toc(item: Any) -> Iterable[dict[str, Any]]:
-    yield {"id": item.id, "title": item.title, "level": item.level}
+def _short(text: object) -> str:
+    return str(text)[:TITLE_CHARACTERS]
+
+
+def _toc(item: Any) -> Iterable[Summary]:
+    yield {"id": item.id, "title": _short(item.title), "level": item.level}
     for child in item.children:
         yield from _toc(child)
 
 
-def _item(item: Any) -> dict[str, Any]:
+def _item(item: Any) -> Summary:
+    title = _short(item.title)
     if isinstance(item, Section):
-        return {
-            "title": str(item.title),
-            "path": None,
-            "children": [_item(child) for child in item.children],
-        }
+        children = [_item(child) for child in item.children]
+        return {"title": title, "path": None, "children": children}
     if isinstance(item, Link):
-        return {
-            "title": str(item.title),
-            "path": None,
-            "href": item.url,
-            "children": [],
-        }
-    return {"title": str(item.title), "path": page_key(item.url), "children": []}
+        return {"title": title, "path": None, "href": item.url, "children": []}
+    return {"title": title, "path": key_of_url(item.url), "children": []}

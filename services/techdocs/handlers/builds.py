@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from services.techdocs.build_log import BuildLog, without_paths
 from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
 from services.techdocs.model import (
     Built,
@@ -29,7 +30,7 @@ from services.techdocs.stages.publish import publish
 from shared.contracts import room
 from shared.contracts.errors import CallboardError, Unavailable
 
-LOG_LINES = 200
+FIRST_LINES, LAST_LINES = 100, 200
 LOG = logging.getLogger("techdocs")
 
 
@@ -70,17 +71,17 @@ async def build(record: Documented, shop: Workshop, say: Say) -> Outcome:
         raise room.NoRoom from error
     LOG.error("build_failed_unforeseen", exc_info=error)
     reason = f"The build failed for a reason of our own: {type(error).__name__}"
-    return _failed(record, None, CallboardError(reason), [], began, None)
+    failure = _failure(None, reason, [], final=True)
+    return _failed(record, None, failure, began, None)
 
 
 async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
     began = time.monotonic()
-    log: list[str] = []
+    log = _StoredLog()
 
     def tell(line: str) -> None:
         say(line)
-        log.append(line)
-        del log[:-LOG_LINES]
+        log.log.add(line)
 
     prepared, looked = None, None
     workspace = await asyncio.to_thread(shop.sites.workspace)
@@ -99,10 +100,25 @@ async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
     except (CallboardError, OSError) as error:
         if room.is_full(error):
             raise
-        tell(f"error: Failed to build the docs page for entity {record.ref}: {error}")
-        return _failed(record, prepared, error, log, began, looked)
+        reason = without_paths(workspace)(str(error))
+        tell(f"error: Failed to build the docs page for entity {record.ref}: {reason}")
+        final = isinstance(error, CallboardError) and error.code != STOPPED
+        failure = _failure(prepared, reason, log.end(), final=final)
+        return _failed(record, prepared, failure, began, looked if final else None)
     finally:
         await asyncio.to_thread(shop.sites.discard, workspace)
+
+
+class _StoredLog:
+    """What a failure keeps of its build's log."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self.log = BuildLog(self._lines.append, FIRST_LINES, LAST_LINES)
+
+    def end(self) -> list[str]:
+        self.log.end()
+        return self._lines
 
 
 def _source_state(record: Documented, place: Place, commit: str | None) -> str | None:
@@ -190,7 +206,11 @@ async def _make(
         title=record.title,
         config=prepared.config,
         repository_url=prepared.repository_url,
-        edit_base=prepared.edit_base,
+        edit_link=prepared.edit_link,
+        source_link=prepared.source_link,
+        folder=place.folder if place.host else "",
+        readme=prepared.readme,
+        plugins=shop.limits.plugins,
         # A folder on this machine has no version of its own to tell.
         etag=prepared.content if prepared.commit else None,
         cpu_seconds=int(shop.limits.seconds),
@@ -215,27 +235,30 @@ def _again(prepared: Prepared, place: Place, sites: SiteStore, began: float) -> 
         commit=prepared.commit,
         repository=place.repository_key,
         repository_url=prepared.repository_url,
-        warnings=tuple(found["warnings"][:50]),
+        warnings=tuple(found["warnings"]),
+    )
+
+
+def _failure(
+    prepared: Prepared | None, reason: str, log: list[str], *, final: bool
+) -> Failure:
+    # What was stopped, or met a full disk, is tried again at the next look.
+    return Failure(
+        error=reason,
+        at=datetime.now(UTC),
+        commit=prepared.commit if prepared else None,
+        content=prepared.content if prepared and final else None,
+        log=tuple(log),
     )
 
 
 def _failed(
     record: Documented,
     prepared: Prepared | None,
-    error: Exception,
-    log: list[str],
+    failure: Failure,
     began: float,
     looked: str | None,
 ) -> Failed:
-    # What was stopped, or met a full disk, is tried again at the next look.
-    final = isinstance(error, CallboardError) and error.code != STOPPED
-    failure = Failure(
-        error=str(error),
-        at=datetime.now(UTC),
-        commit=prepared.commit if prepared else None,
-        content=prepared.content if prepared and final else None,
-        log=tuple(log),
-    )
     watched = prepared.watched if prepared else record.watched
     elapsed = int((time.monotonic() - began) * 1000)
-    return Failed(failure, elapsed, watched, looked if final else None)
+    return Failed(failure, elapsed, watched, looked)

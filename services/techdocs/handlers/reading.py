@@ -115,6 +115,9 @@ class Reading:
     ) -> dict[str, Any]:
         site, ref, path = key
         known = {page["path"]: page for page in summary["pages"]}
+        if not path and known:
+            # A site without an index begins with the first page of its navigation.
+            path = path if path in known else next(iter(known))
         if path not in known:
             raise NotFound(f"The docs of '{ref}' have no page '{path}'")
         name = f"{PAGES_FOLDER}/{page_file(path)}"
@@ -145,11 +148,9 @@ class Reading:
             raise NotFound(f"The docs of '{ref}' have no file '{path}'")
         return record.current, found
 
-    async def sections(self, site: str) -> list[dict[str, Any]]:
-        """What search indexes of a site."""
-        raw = await asyncio.to_thread(self.sites.record, site, SECTIONS_FILE)
-        found: list[dict[str, Any]] = await asyncio.to_thread(json.loads, raw)
-        return found
+    async def sections(self, site: str) -> bytes:
+        """What search indexes of a site, as JSON: nobody here reads megabytes of it."""
+        return await asyncio.to_thread(self.sites.record, site, SECTIONS_FILE)
 
     async def _summary(self, site: str) -> dict[str, Any]:
         found: dict[str, Any] | None = self._summaries.get(site)

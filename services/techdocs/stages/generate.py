@@ -7,12 +7,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from services.techdocs.build_log import BuildLog, without_paths
 from services.techdocs.generator.job import (
     NO_ROOM,
+    PAGE_FILE,
     REFUSED,
     REFUSED_FILE,
     SITE_FILE,
@@ -25,7 +28,9 @@ from shared.contracts.errors import Invalid, Unavailable
 
 ROOT = Path(__file__).resolve().parents[3]
 LINE_BYTES = 64 * 1024
-LINES = 2000
+TAIL = 20
+SUMMARY_BYTES = 16 * 1024 * 1024
+REASON_CHARACTERS = 2000
 JOB_FILE = "job.json"
 END_SECONDS = 2.0
 #: The code of a failure that may not happen the next time.
@@ -36,10 +41,10 @@ STOPPED = "stopped"
 class _Running:
     """A job that was handed over: who hears its log, and how it ended."""
 
-    say: Say
+    log: BuildLog
+    shortened: Callable[[str], str]
     ended: asyncio.Future[int]
     pid: int | None = None
-    lines: int = 0
     tail: list[str] = field(default_factory=list)
 
 
@@ -85,28 +90,31 @@ class ProcessGenerator:
             Invalid: with the reason, if there is no site at the end.
             Unavailable: if the process that runs the jobs died, or the disk is full.
         """
-        path = Path(job.source).parent / JOB_FILE
+        workspace = Path(job.source).parent
+        path = workspace / JOB_FILE
         await asyncio.to_thread(job.write, path)
         await self.warm_up()
         began = time.monotonic()
         ended = asyncio.get_running_loop().create_future()
-        running = self._running[str(path)] = _Running(say, ended)
+        log, shortened = BuildLog(say), without_paths(workspace)
+        running = self._running[str(path)] = _Running(log, shortened, ended)
         try:
             async with asyncio.timeout(self._seconds):
                 await self._hand_over(path)
                 status = await running.ended
         except TimeoutError:
-            raise Invalid(
-                f"mkdocs was stopped: it took longer than {self._seconds:.0f} s",
-                code=STOPPED,
-            ) from None
+            late = f"it took longer than {self._seconds:g} s"
+            reason = await asyncio.to_thread(_stopped, job, late)
+            raise Invalid(reason, code=STOPPED) from None
         finally:
             del self._running[str(path)]
             _kill(running.pid)
+            running.log.end()
         if status == NO_ROOM:
             raise room.NoRoom
         if status:
             reason = await asyncio.to_thread(_reason, job, status, running.tail)
+            reason = shortened(reason)[:REASON_CHARACTERS]
             raise Invalid(reason, code=STOPPED if status < 0 else None)
         say(f"info: Generated in {time.monotonic() - began:.2f} s")
         return await asyncio.to_thread(_generated, job)
@@ -145,11 +153,11 @@ class ProcessGenerator:
 def _hear(running: _Running, told: dict[str, Any]) -> None:
     running.pid = told.get("pid", running.pid)
     line = str(told.get("line", "")).rstrip()
-    if line and running.lines < LINES:
-        running.lines += 1
-        running.say(line)
+    if line:
+        line = running.shortened(line)
+        running.log.add(line)
         running.tail.append(line)
-        del running.tail[:-20]
+        del running.tail[:-TAIL]
     if "status" in told:
         # The process is gone: its number may be somebody else's by now.
         running.pid = None
@@ -194,26 +202,36 @@ def _kill(pid: int | None) -> None:
 
 def _reason(job: Job, status: int, tail: list[str]) -> str:
     if status == REFUSED:
-        return _own(job, REFUSED_FILE).decode(errors="replace")[:2000]
+        return _own(job, REFUSED_FILE).decode(errors="replace")
     if status == -signal.SIGXCPU:
-        return f"mkdocs was stopped: it used {job.cpu_seconds} s of processor time"
+        return _stopped(job, f"it used {job.cpu_seconds} s of processor time")
     if status < 0:
-        return f"mkdocs was stopped by signal {-status}"
+        return _stopped(job, f"by signal {-status}")
     if any("MemoryError" in line for line in tail):
-        return f"mkdocs needed more than {job.memory_bytes // 1024**2} MB of memory"
-    return f"mkdocs failed: {tail[-1] if tail else f'status {status}'}"[:2000]
+        limit = job.memory_bytes // 1024**2
+        return _stopped(job, f"it needed more than {limit} MB of memory")
+    return f"mkdocs failed: {tail[-1] if tail else f'status {status}'}"
 
 
-def _own(job: Job, name: str) -> bytes:
+def _stopped(job: Job, why: str) -> str:
+    """Why a build was ended, and the page that it was at."""
+    try:
+        page = _own(job, PAGE_FILE).decode(errors="replace")
+    except OSError:
+        return f"mkdocs was stopped: {why}"
+    return f"{page}: mkdocs was stopped at this page: {why}"
+
+
+def _own(job: Job, name: str, most: int = 1024 * 1024) -> bytes:
     """A file that the process wrote; a link would be somebody else's file."""
     opened = os.open(Path(job.record) / name, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(opened, "rb") as file:
-        return file.read()
+        return file.read(most)
 
 
 def _generated(job: Job) -> Generated:
     try:
-        found: dict[str, Any] = json.loads(_own(job, SITE_FILE))
+        found: dict[str, Any] = json.loads(_own(job, SITE_FILE, SUMMARY_BYTES))
     except (OSError, ValueError) as error:
         raise Invalid("mkdocs ended without a site") from error
     return Generated(
@@ -221,5 +239,5 @@ def _generated(job: Job) -> Generated:
         record=job.record,
         title=found["title"],
         pages=len(found["pages"]),
-        warnings=tuple(found["warnings"][:50]),
+        warnings=tuple(found["warnings"]),
     )

@@ -5,6 +5,7 @@ site that takes snippets or follows links out of its pages gets the whole folder
 """
 
 import asyncio
+import contextlib
 import os
 import posixpath
 import shutil
@@ -16,13 +17,16 @@ from typing import Any
 
 from services.techdocs import mkdocs_file
 from services.techdocs.generator.job import GENERATOR_VERSION
+from services.techdocs.generator.places import README_FILES, pictures_of
 from services.techdocs.model import Limits, Place, Prepared
 from services.techdocs.ports import Say, Sources
 from shared.contracts.errors import Invalid, NotFound, TooLarge
+from shared.guards.foreign_files import ForeignFolder
 from shared.guards.globs import Glob, glob_base
 
 SNIPPET = b"--8<--"
 READMES = ("README.md", "readme.md")
+README_PICTURE_BYTES = 20 * 1024 * 1024
 CHUNK = 1024 * 1024
 
 
@@ -69,10 +73,13 @@ async def prepare(
         say("info: The pages use files beside them; fetching the whole folder")
         await asyncio.to_thread(_emptied, folder)
         await sources.export(place, commit, "", folder)
-    await _index(plan, place, sources, commit, folder, say)
-    base, url = sources.edit_base(place), sources.repository_url(place)
+    readme = await _index(plan, place, sources, commit, folder, say)
+    links = [sources.link(place, "edit"), sources.link(place, "blob")]
+    url = sources.repository_url(place)
+    within = place.folder if place.host else ""
+    context = [title if not plan.config else "", *links, url, readme, within]
     content = await asyncio.to_thread(
-        _content_hash, folder, limits, [title if not plan.config else "", base, url]
+        _content_hash, folder, limits, [*context, *limits.plugins]
     )
     watched = [""] if whole else plan.watched()
     return Prepared(
@@ -82,7 +89,9 @@ async def prepare(
         commit=commit,
         watched=tuple(_in_repository(place, watched)) if place.host else (),
         repository_url=url,
-        edit_base=base,
+        edit_link=links[0],
+        source_link=links[1],
+        readme=readme,
     )
 
 
@@ -134,7 +143,7 @@ async def _fetch(
 ) -> bool:
     """Fetch what the plan says; False if a link leads out of the pages."""
     for path, text in plan.files.items():
-        await asyncio.to_thread(_write, folder / path, text)
+        await asyncio.to_thread(_write, folder, path, text)
     for name in dict.fromkeys([plan.docs, *plan.folders]):
         prefix = "" if name == "." else name
         try:
@@ -149,9 +158,9 @@ async def _fetch(
     return True
 
 
-def _write(path: Path, text: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text)
+def _write(root: Path, path: str, content: bytes) -> None:
+    with ForeignFolder.open(root, create=True) as folder:
+        folder.write(path, content, replaces=True)
 
 
 def _emptied(folder: Path) -> None:
@@ -175,24 +184,51 @@ async def _index(
     commit: str | None,
     folder: Path,
     say: Say,
-) -> None:
-    """A site without a first page gets the README (techdocs-node does the same)."""
+) -> str | None:
+    """A site without a first page gets the README (techdocs-node does the same).
+
+    Returns the README's name if it became the first page.
+    """
     docs = folder / plan.docs
     if any((docs / name).is_file() for name in ("index.md", *READMES)):
-        return
+        return None
     for name in READMES:
         try:
             text = await sources.read(place, commit, name)
         except NotFound:
             continue
         say(f"warn: {plan.docs}/index.md not found; {name} becomes the first page")
-        await asyncio.to_thread(_write, docs / "index.md", text)
-        return
+        await asyncio.to_thread(_write, docs, "index.md", text)
+        await _pictures(plan, text, place, sources, commit, docs / README_FILES)
+        return name
     if not docs.is_dir():
         where = place.folder or "the repository's top folder"
         raise Invalid(
             f"docs_dir: there is no folder {plan.docs!r} in {where}, nor a README.md"
         )
+    return None
+
+
+async def _pictures(
+    plan: _Plan,
+    readme: bytes,
+    place: Place,
+    sources: Sources,
+    commit: str | None,
+    folder: Path,
+) -> None:
+    """Fetch what the README shows from beside the pages; what is not there stays so."""
+    size = 0
+    for path in pictures_of(readme.decode(errors="replace")):
+        if path.startswith(f"{plan.docs}/"):
+            continue
+        plan.files[path] = b""
+        with contextlib.suppress(NotFound, Invalid, TooLarge):
+            picture = await sources.read(place, commit, path)
+            size += len(picture)
+            if size > README_PICTURE_BYTES:
+                return
+            await asyncio.to_thread(_write, folder, path, picture)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -6,6 +6,8 @@ import posixpath
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 from services.techdocs.model import Place, Source
 from services.techdocs.ports import Sources
@@ -14,6 +16,7 @@ from shared.kit.git import RepositoryMirrors
 from shared.kit.giturls import GitTarget
 
 FILES = 20_000
+PATH = "{path}"
 FILE_BYTES = 10 * 1024 * 1024
 
 
@@ -83,10 +86,10 @@ class GitAndFolders(Sources):
         target = self._target(place, prefix)
         await self._mirrors.export(target, commit, target.path, folder)
 
-    def edit_base(self, place: Place) -> str | None:
+    def link(self, place: Place, kind: Literal["edit", "blob"]) -> str | None:
         if place.host is None:
             return None
-        return self._target(place).url("edit").rstrip("/") + "/"
+        return self._target(place).at(PATH).url(kind).replace(quote(PATH), PATH)
 
     def repository_url(self, place: Place) -> str | None:
         if place.host is None:

@@ -1,6 +1,7 @@
 """The fake public API's other services: search, docs, runs of templates, status."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -37,6 +38,7 @@ class FakeServices(FakeApi):
         self.steps = STEPS
         self.registered: set[str] = set()
         self.articles: dict[str, str] = {}
+        self.pages: dict[str, dict[str, Any]] = {}
         self.started: list[Any] = []
         self.refused: list[dict[str, Any]] = []
         self.status: dict[str, Any] = status()
@@ -109,12 +111,15 @@ class FakeServices(FakeApi):
         if path == "/api/techdocs/sites":
             return ok({"items": list(self.sites.values())})
         _, _, _, what, *rest = path.split("/")
-        place, page = "/".join(rest[:3]), "/".join(rest[3:])
+        place, page = "/".join(rest[:3]), unquote("/".join(rest[3:]))
         found = self.sites.get(place)
         if found is None:
             return missing("There are no docs")
         if what == "sites":
             return ok(found)
+        own = self.pages.get(f"{place}/{page}".rstrip("/"))
+        if own is not None:
+            return ok(own)
         if not found["built_at"] or page not in {"", "rules", "decisions/one"}:
             return missing("No such page")
         told = article(page)

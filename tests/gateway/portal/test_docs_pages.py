@@ -3,8 +3,10 @@
 import pytest
 
 from services.gateway.portal.docs_site import article_of
+from services.gateway.portal.tabs import docs_of
 from tests.gateway.portal.answers import article, site
 from tests.gateway.portal.conftest import Client
+from tests.gateway.portal.house import entity
 from tests.gateway.portal.services import FakeServices
 
 BOOKING = "/docs/default/component/booking"
@@ -72,6 +74,69 @@ async def test_addresses_lead_on(client: Client, path: str, target: str) -> None
     answer = await client().get(path)
     assert answer.status_code in {307, 308}
     assert answer.headers["location"] == target
+
+
+async def test_a_page_whose_name_has_a_dot_is_a_page(
+    client: Client, api: FakeServices
+) -> None:
+    """`2.1 notes` is read at its own address, with or without the slash at its end."""
+    api.pages[f"{KEY}/2.1 notes"] = article("2.1 notes")
+    answer = await client().get(f"{BOOKING}/2.1%20notes")
+    assert answer.headers["location"] == f"{BOOKING}/2.1%20notes/"
+    assert (await client().get(f"{BOOKING}/2.1%20notes/")).status_code == 200
+
+
+async def test_a_name_is_encoded_once(client: Client, api: FakeServices) -> None:
+    """`#`, `%` and umlauts stand in addresses as browsers send them back."""
+    for name, address in (("F#", "F%23"), ("50%25", "50%2525"), ("Maß", "Ma%C3%9F")):
+        api.pages[f"{KEY}/{name}"] = article(name)
+        nav = [{"title": name, "path": name, "children": []}]
+        api.sites[KEY] = site(nav=nav)
+        page = await client().get(f"{BOOKING}/{address}/")
+        assert page.status_code == 200, name
+        assert f'href="{BOOKING}/{address}/" aria-current="page"' in page.text
+
+
+async def test_a_site_without_an_index_leads_to_its_first_page(
+    client: Client, api: FakeServices
+) -> None:
+    """The root sends on; a search at the root stays there."""
+    api.pages[KEY] = {**article(""), "path": "be gin"}
+    answer = await client().get(f"{BOOKING}/")
+    assert answer.headers["location"] == f"{BOOKING}/be%20gin/"
+    assert (await client().get(f"{BOOKING}/?find=seat")).status_code == 200
+
+
+async def test_warnings_can_be_read(client: Client, api: FakeServices) -> None:
+    """Not how many only: what each says, escaped."""
+    api.sites[KEY] = site(warnings=["mkdocs.yml: <hooks> was left out", "two"])
+    page = (await client().get(f"{BOOKING}/")).text
+    assert "2 warnings in the build" in page
+    assert "mkdocs.yml: &lt;hooks&gt; was left out" in page
+
+
+@pytest.mark.parametrize(
+    ("annotations", "href"),
+    [
+        ({"techdocs-entity": "component:default/a"}, "/docs/default/component/a"),
+        (
+            {"techdocs-entity": "component:default/a", "techdocs-entity-path": "/x y/"},
+            "/docs/default/component/a/x%20y/",
+        ),
+        (
+            {"techdocs-ref": "dir:.", "techdocs-entity-path": "g/../h#two"},
+            "/docs/default/component/own/g/h/#two",
+        ),
+        ({"techdocs-entity-path": "/x"}, ""),
+    ],
+)
+def test_an_entity_names_the_page_that_is_its_own(
+    annotations: dict[str, str], href: str
+) -> None:
+    """`techdocs-entity-path` is where the tab and the links of an entity lead."""
+    given = {f"backstage.io/{key}": value for key, value in annotations.items()}
+    one = entity("Component", "own", {"type": "service"}, annotations=given)
+    assert docs_of(one) == href
 
 
 async def test_a_missing_page_keeps_its_site(client: Client) -> None:

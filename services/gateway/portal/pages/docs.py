@@ -14,7 +14,12 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from services.gateway.model import ApiAnswer
-from services.gateway.portal.docs_site import Site, article_of, site_of
+from services.gateway.portal.docs_site import (
+    Site,
+    article_of,
+    page_href,
+    site_of,
+)
 from services.gateway.portal.entities import Summary, docs_href, split_ref
 from services.gateway.portal.pages.search import QUERY, Result, result_of
 from services.gateway.portal.visit import Visit, Visiting, together, told
@@ -102,11 +107,6 @@ async def page(
 ) -> Response:
     """One page of a site, or what was found in the site."""
     triplet = "/".join(quote(part) for part in (namespace, kind, name))
-    last = path.rpartition("/")[2]
-    if "." in last and not last.endswith(".html"):
-        return RedirectResponse(f"/api/techdocs/assets/{triplet}/{quote(path)}")
-    if path and not path.endswith(("/", ".html")):
-        return RedirectResponse(f"/docs/{triplet}/{quote(path)}/")
     key = path.removesuffix("index.html").strip("/")
     ref = f"{kind}:{namespace}/{name}".lower()
     state, answer, names = await together(
@@ -120,10 +120,28 @@ async def page(
     base = f"/docs/{triplet}"
     if not state.ok:
         return _without_docs(visit, entity, state)
+    elsewhere = _elsewhere(triplet, path, answer)
+    if elsewhere and not find.strip():
+        return RedirectResponse(elsewhere)
     site = site_of(state.json(), base, key)
     if find.strip():
         return await _found(visit, entity, site, find.strip()[:LONGEST])
     return _page(visit, entity, site, answer)
+
+
+def _elsewhere(triplet: str, path: str, answer: ApiAnswer) -> str:
+    """Where a page or a file is really read, "" if it is here.
+
+    A page's name may have dots: only what is no page may be a file.
+    """
+    if answer.ok and not path:
+        first = str(answer.json().get("path") or "")
+        return page_href(f"/docs/{triplet}", first) if first else ""
+    if not path or path.endswith(("/", ".html")):
+        return ""
+    if not answer.ok and "." in path.rpartition("/")[2]:
+        return f"/api/techdocs/assets/{triplet}/{quote(path)}"
+    return page_href(f"/docs/{triplet}", path)
 
 
 def _without_docs(visit: Visit, entity: Summary, state: ApiAnswer) -> Response:

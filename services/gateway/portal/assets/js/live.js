@@ -58,10 +58,14 @@ async function renew() {
 
 const name = (who) => (who ?? "").replace(/^user:(default\/)?/i, "").replace(/\s*<[^>]*>$/, "");
 
+// Of a build the page knows best how it ended: events may come close upon each other.
+const outcome = () =>
+  document.querySelector("[data-live-outcome]")?.dataset.liveOutcome ?? "documentation built";
+
 function tell(note, data) {
   const cause = data?.cause ?? {};
   const who = name(cause.author || data?.actor);
-  const why = cause.subject || (data?.site !== undefined ? "documentation built" : "");
+  const why = cause.subject || (data?.site !== undefined ? outcome() : "");
   const when = document.createElement("time");
   when.dateTime = new Date().toISOString();
   when.textContent = "just now";

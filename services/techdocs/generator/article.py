@@ -1,0 +1,93 @@
+"""A page's article as the portal keeps it: pictures inside, of bounded size and depth.
+
+Runs in the confined process: what is costly about a stranger's HTML ends with the build
+that it belongs to. The service cleans the article again before a reader gets it.
+"""
+
+import base64
+import re
+from collections.abc import Iterator
+
+from services.techdocs.generator.cleaning import clean
+from shared.contracts.errors import Invalid
+
+#: Emoji extensions draw pictures of a foreign server; the character is shown instead.
+_EMOJI = re.compile(r'<img\b[^<>]*\bclass="(?:emojione|twemoji|gemoji)"[^<>]*>')
+_EMOJI_ALT = re.compile(r'\balt="([^"<>]{1,16})"')
+_EMOJI_CODE = re.compile(r"/([0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,9})\.(?:svg|png)\"")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+#: Elements that end by themselves, or hold nothing: they do not nest.
+_FLAT = frozenset({"area", "base", "br", "col", "colgroup", "dd", "dt", "embed", "hr"})
+_FLAT |= {"img", "input", "li", "link", "meta", "option", "p", "source", "tbody", "td"}
+_FLAT |= {"tfoot", "th", "thead", "tr", "track", "wbr"}
+DEPTH = 200
+CHARACTERS = 2_000_000
+DRAWINGS = 200
+DRAWING_CHARACTERS = 500_000
+TITLE_CHARACTERS = 300
+
+
+def finished(html: str, page: str) -> tuple[str, list[str]]:
+    """The article of `page`, and warnings of what it lost.
+
+    Raises:
+        Invalid: if its elements nest deeper than `DEPTH` levels.
+    """
+    warnings: list[str] = []
+    if len(html) > CHARACTERS:
+        html = html[:CHARACTERS].rpartition("<")[0]
+        warnings.append(
+            f"{page}: is longer than {CHARACTERS:,} characters of HTML; "
+            "only its beginning is shown"
+        )
+    if deepest(html) > DEPTH:
+        raise Invalid(f"{page}: elements are nested deeper than {DEPTH} levels")
+    html = _EMOJI.sub(_character, html)
+    return clean("".join(_drawings_as_pictures(html))), warnings
+
+
+def deepest(html: str) -> int:
+    """How deep elements nest, at most; counted without building a tree."""
+    depth = most = 0
+    for match in _TAG.finditer(html):
+        if match[2].lower() not in _FLAT:
+            depth = max(0, depth + (-1 if match[1] else 1))
+            most = max(most, depth)
+    return most
+
+
+def _character(match: re.Match[str]) -> str:
+    alt = _EMOJI_ALT.search(match[0])
+    if alt is not None and not alt[1].startswith(":"):
+        return alt[1]
+    code = _EMOJI_CODE.search(match[0])
+    if code is None:
+        return alt[1] if alt is not None else ""
+    try:
+        return "".join(chr(int(part, 16)) for part in code[1].split("-"))
+    except ValueError:
+        return ""
+
+
+def _drawings_as_pictures(html: str) -> Iterator[str]:
+    """Inline SVG may act; the same drawing as a picture cannot."""
+    start, count = 0, 0
+    while (opened := html.find("<svg", start)) >= 0 and count < DRAWINGS:
+        closed = html.find("</svg>", opened)
+        if closed < 0:
+            break
+        end = closed + len("</svg>")
+        yield html[start:opened]
+        yield _picture(html[opened:end])
+        start, count = end, count + 1
+    yield html[start:]
+
+
+def _picture(drawing: str) -> str:
+    if len(drawing) > DRAWING_CHARACTERS:
+        return ""
+    head, mark, rest = drawing.partition(">")
+    if "xmlns=" not in head:
+        drawing = f'{head} xmlns="http://www.w3.org/2000/svg"{mark}{rest}'
+    data = base64.b64encode(drawing.encode()).decode()
+    return f'<img class="drawing" alt="" src="data:image/svg+xml;base64,{data}">'

@@ -1,0 +1,46 @@
+"""What of other people's HTML may stand in a page of the portal: lists, no exceptions.
+
+What is not on the lists is removed. Scripts, styles, frames, forms and SVG never pass.
+"""
+
+from collections.abc import Callable
+
+import nh3
+
+_ALLOWED = """
+    a abbr b blockquote br button caption center code col colgroup dd del details dfn
+    div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img input ins kbd label li
+    mark ol p picture pre q s samp small span strong sub summary sup table tbody td
+    tfoot th thead tr tt u ul var
+"""
+TAGS = set(_ALLOWED.split())
+ATTRIBUTES: dict[str, set[str]] = {
+    "*": {"class", "id", "title", "dir", "lang", "role", "aria-label", "aria-hidden"},
+    "a": {"href", "name"},
+    "col": {"span"},
+    "colgroup": {"span"},
+    "details": {"open"},
+    "img": {"src", "alt", "width", "height", "loading"},
+    "input": {"type", "checked", "disabled", "name"},
+    "label": {"for"},
+    "li": {"value"},
+    "ol": {"start", "type", "reversed"},
+    "td": {"colspan", "rowspan", "align", "headers"},
+    "th": {"colspan", "rowspan", "align", "scope", "headers"},
+}
+INPUTS = frozenset({"checkbox", "radio"})
+SCHEMES = {"http", "https", "mailto", "tel", "data"}
+
+
+def clean(
+    html: str, attribute: Callable[[str, str, str], str | None] | None = None
+) -> str:
+    """`html` without what is not on the lists; `attribute` may change what is."""
+    return nh3.clean(
+        html,
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        attribute_filter=attribute,
+        url_schemes=SCHEMES,
+        clean_content_tags={"script", "style", "svg", "math", "template"},
+    )

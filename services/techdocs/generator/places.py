@@ -1,0 +1,110 @@
+"""Where the files of a site come from, and where links that mean them lead.
+
+A page is written in its repository and read in its site: a link of the README to
+`docs/adr.md` means the page `adr.md`, one to `LICENSE` the file in the repository.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+#: Where pictures beside the pages that the README shows are put, below the pages.
+README_FILES = "_readme"
+README_PICTURES = 50
+_PICTURE = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif")
+_BETWEEN_LINKS = re.compile(r"[\s()<>\"'\[\]]+")
+
+
+@dataclass(slots=True)
+class Places:
+    """The folders of a site; paths are relative to the place that the docs are of.
+
+    `roots` are folders of pages, each with the path that its pages have in the site;
+    `readme` is the name of the README that is the first page; the links are addresses
+    in the repository with `{path}` in them; `folder` is the place in the repository.
+    """
+
+    roots: Sequence[tuple[str, str]]
+    readme: str | None = None
+    folder: str = ""
+    edit_link: str | None = None
+    source_link: str | None = None
+    own_edit_links: Sequence[str] = field(default=())
+
+    def edit_url(self, path: str) -> str | None:
+        """Where a source is edited; None if its own configuration says where."""
+        if self.edit_link is None or self._is_below(path, self.own_edit_links):
+            return None
+        return self._filled(self.edit_link, path)
+
+    def target(
+        self, link: str, *, page: str, source: str, has: Callable[[str], bool]
+    ) -> str:
+        """The link as the page `page`, written in `source`, must have it in the site.
+
+        `has` says whether the site has a file.
+        """
+        parts = urlsplit(link)
+        path = unquote(parts.path)
+        is_readme = source == self.readme
+        if parts.scheme or parts.netloc or not path:
+            return link
+        if not is_readme and (
+            path.startswith("/") or has(_joined(posixpath.dirname(page), path))
+        ):
+            return link
+        below = _joined(posixpath.dirname(source), path.lstrip("/"))
+        found = next((uri for uri in self._in_site(below) if has(uri)), None)
+        if found is not None:
+            way = posixpath.relpath(found, posixpath.dirname(page) or ".")
+            return urlunsplit(("", "", quote(way), parts.query, parts.fragment))
+        # A missing page of this site is a mistake to tell, not a file elsewhere.
+        inside = self._is_below(below, [folder for folder, _ in self.roots])
+        outside = None if inside and not is_readme else self._source_url(below)
+        fragment = f"#{parts.fragment}" if parts.fragment else ""
+        return link if outside is None else outside + fragment
+
+    def _source_url(self, path: str) -> str | None:
+        return self._filled(self.source_link, path) if self.source_link else None
+
+    def _in_site(self, path: str) -> list[str]:
+        """What a file may be called in the site, the likeliest first."""
+        found = ["index.md"] if path == self.readme else []
+        for folder, alias in self.roots:
+            prefix = "" if folder in ("", ".") else f"{folder}/"
+            if path.startswith(prefix):
+                found.append(posixpath.join(alias, path.removeprefix(prefix)))
+        return [*found, posixpath.join(README_FILES, path)]
+
+    def _filled(self, link: str, path: str) -> str | None:
+        whole = _joined(self.folder, path)
+        if whole == ".." or whole.startswith(("../", "/")):
+            return None
+        return link.replace("{path}", quote("" if whole == "." else whole))
+
+    @staticmethod
+    def _is_below(path: str, folders: Sequence[str]) -> bool:
+        return any(
+            folder in ("", ".") or path.startswith(f"{folder}/") for folder in folders
+        )
+
+
+def pictures_of(readme: str) -> list[str]:
+    """The paths of pictures in the repository that a README may show."""
+    found: dict[str, None] = {}
+    for word in _BETWEEN_LINKS.split(readme):
+        path = unquote(word.partition("#")[0].partition("?")[0]).lstrip("/")
+        if not path.lower().endswith(_PICTURE) or "://" in path or "\0" in path:
+            continue
+        normal = posixpath.normpath(path)
+        if not normal.startswith(".."):
+            found[normal] = None
+        if len(found) == README_PICTURES:
+            break
+    return list(found)
+
+
+def _joined(folder: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, path))

@@ -1,0 +1,56 @@
+"""An article before it is kept: characters for emoji, pictures for drawings, bounds."""
+
+import time
+
+import pytest
+
+from services.techdocs.generator.article import CHARACTERS, DEPTH, deepest, finished
+from shared.contracts.errors import Invalid
+
+
+@pytest.mark.parametrize(
+    ("picture", "shown"),
+    [
+        ('alt="😄" class="twemoji" src="https://c.example/1f604.svg"', "😄"),
+        ('alt=":x:" class="gemoji" src="https://c.example/1f1e9-1f1ea.png"', "🇩🇪"),
+        ('class="emojione" src="https://c.example/none.svg"', ""),
+    ],
+)
+def test_emoji_are_characters(picture: str, shown: str) -> None:
+    """No picture of a foreign server is needed to see a smile."""
+    html = f'<p><img {picture} title=":x:"></p>'
+    assert finished(html, "a.md")[0] == f"<p>{shown}</p>"
+
+
+def test_drawings_are_pictures() -> None:
+    """An inline drawing is shown, and what would act in it cannot."""
+    html = (
+        '<span><svg viewBox="0 0 1 1"><script>x()</script><path d="M0 0"/></svg></span>'
+    )
+    found, _ = finished(html, "a.md")
+    assert 'class="drawing"' in found
+    assert 'src="data:image/svg+xml;base64,' in found
+    assert "<svg" not in found
+
+
+def test_an_article_that_is_too_long_is_cut_and_told() -> None:
+    """The beginning is shown; the warning names the page."""
+    found, warnings = finished("<p>word</p>" * (CHARACTERS // 8), "big.md")
+    assert len(found) <= CHARACTERS
+    assert warnings[0].startswith("big.md: is longer than")
+
+
+@pytest.mark.parametrize("tag", ["div", "ul", "b", "blockquote", "table", "svg"])
+def test_depth_is_refused_before_it_costs(tag: str) -> None:
+    """A tower of elements takes minutes to clean: it is counted first."""
+    html = f"<{tag}>" * 300_000
+    began = time.monotonic()
+    with pytest.raises(Invalid, match=r"deep\.md: elements are nested deeper than 200"):
+        finished(html[:CHARACTERS], "deep.md")
+    assert time.monotonic() - began < 5
+
+
+def test_what_ends_by_itself_does_not_nest() -> None:
+    """Unclosed paragraphs, items and rows are how people write HTML."""
+    assert deepest("<ul>" + "<li><p>a<br>" * 1000 + "</ul>") == 1
+    assert deepest("<div>" * DEPTH + "</div>" * DEPTH) == DEPTH

@@ -1,0 +1,225 @@
+"""Pages as people name and link them: built by the real mkdocs, read by its record."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.techdocs.generator.job import Job
+from services.techdocs.generator.pages import page_file
+from services.techdocs.model import Generated
+from services.techdocs.stages.generate import ProcessGenerator
+from shared.contracts.errors import CallboardError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+Make = Callable[..., Any]
+CONFIG = "site_name: Docs\nplugins: [techdocs-core]\n"
+LINKS = {
+    "edit_link": "https://git.example/r/edit/main/{path}",
+    "source_link": "https://git.example/r/blob/main/{path}",
+    "repository_url": "https://git.example/r",
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def generator() -> AsyncIterator[ProcessGenerator]:
+    async with ProcessGenerator(60) as made:
+        yield made
+
+
+@pytest.fixture
+def generate(tmp_path: Path, generator: ProcessGenerator) -> Make:
+    async def make(
+        files: Mapping[str, str], **job: Any
+    ) -> tuple[Generated, dict[str, Any], list[str]]:
+        folders = {name: tmp_path / name for name in ("source", "out", "record")}
+        for folder in folders.values():
+            folder.mkdir()
+        for name, text in files.items():
+            path = folders["source"] / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        config = "mkdocs.yml" if "mkdocs.yml" in files else None
+        paths = {name: str(folder) for name, folder in folders.items()}
+        log: list[str] = []
+        made = await generator.generate(
+            Job(**{"title": "Web", "config": config, **paths, **job}), log.append
+        )
+        return made, json.loads((folders["record"] / "site.json").read_text()), log
+
+    return make
+
+
+def article(made: Generated, key: str) -> dict[str, Any]:
+    path = Path(made.record) / "pages" / page_file(key)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+async def test_a_name_is_one_key_everywhere(generate: Make) -> None:
+    """Spaces, umlauts, parentheses, `#`, dots and `%` stand in keys plainly."""
+    names = ["Hand book (v3)", "Straße", "F#", "50%25", "2.1 notes", "a+b&c"]
+    files = {f"docs/{name}.md": f"# {name}\n\n## Part\n" for name in names}
+    made, site, _ = await generate({"docs/index.md": "# Hi\n", **files})
+    keys = {page["path"] for page in site["pages"]}
+    assert keys == {"", *names}
+    assert {item["path"] for item in site["nav"]} == keys
+    for key in keys:
+        assert article(made, key)["path"] == key
+    sections = json.loads((Path(made.record) / "sections.json").read_text())
+    assert {s["path"] for s in sections} >= {"F%23/#part", "50%2525/#part"}
+
+
+async def test_the_readme_as_first_page_links_where_it_meant(generate: Make) -> None:
+    """Pages, anchors and pictures of the site; the rest is the repository's."""
+    readme = (
+        "# Read\n\n[one](docs/adr.md) [two](./docs/adr.md#why) ![p](docs/d.svg)"
+        " ![logo](art/logo.png) [mit](LICENSE) [top](/docs/adr.md) [dir](src/)"
+        '\n\n<p><img src="docs/d.svg"> <a href=\'x\'>q</a> <a href="docs/adr.md">r</a>'
+        '</p>\n\n`<img src="docs/d.svg">`\n'
+    )
+    made, site, _ = await generate(
+        {
+            "docs/index.md": readme,
+            "docs/adr.md": "# A\n\n## Why\n\n[b](../README.md) [c](../src/a.py)\n",
+            "docs/d.svg": "<svg/>",
+            "docs/_readme/art/logo.png": "x",
+        },
+        readme="README.md",
+        **LINKS,
+    )
+    html = article(made, "")["html"]
+    assert 'href="adr/"' in html
+    assert 'href="adr/#why"' in html
+    assert html.count('href="adr/"') == 3
+    assert html.count('src="d.svg"') == 2
+    assert 'src="_readme/art/logo.png"' in html
+    assert 'href="https://git.example/r/blob/main/LICENSE"' in html
+    assert 'href="https://git.example/r/blob/main/src"' in html
+    assert '<code>&lt;img src="docs/d.svg"&gt;</code>' in html
+    adr = article(made, "adr")["html"]
+    assert 'href="../"' in adr
+    assert 'href="https://git.example/r/blob/main/src/a.py"' in adr
+    edits = {page["path"]: page["edit_url"] for page in site["pages"]}
+    assert edits[""] == "https://git.example/r/edit/main/README.md"
+    assert edits["adr"] == "https://git.example/r/edit/main/docs/adr.md"
+    assert site["warnings"] == []
+
+
+async def test_included_sites_are_edited_where_they_are(generate: Make) -> None:
+    """Each page's own file, also where folders are called alike or have spaces."""
+    made, site, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG
+            + "nav: [{Home: index.md}, {Api: '!include docs api/m.yml'},"
+            " {Own: '!include own/mkdocs.yml'}]\n",
+            "docs/index.md": "# Hi\n\n[there](../docs%20api/docs/er%20rors.md)\n",
+            "docs api/m.yml": "site_name: docs-api\n",
+            "docs api/docs/index.md": "# Api\n",
+            "docs api/docs/er rors.md": "# Errors\n",
+            "own/mkdocs.yml": "site_name: own\nnav: [{I: index.md}]\n"
+            "repo_url: https://else.example/x\nedit_uri: e/\n",
+            "own/docs/index.md": "# Own\n",
+        },
+        folder="team",
+        **LINKS,
+    )
+    edits = {page["path"]: page["edit_url"] for page in site["pages"]}
+    root = "https://git.example/r/edit/main/team"
+    assert edits[""] == f"{root}/docs/index.md"
+    assert edits["docs-api"] == f"{root}/docs%20api/docs/index.md"
+    assert edits["docs-api/er rors"] == f"{root}/docs%20api/docs/er%20rors.md"
+    assert edits["own"] == "https://else.example/x/e/index.md"
+    assert 'href="docs-api/er%20rors/"' in article(made, "")["html"]
+
+
+async def test_what_the_site_says_of_editing_counts(generate: Make) -> None:
+    """`edit_uri: ""` means no edit links."""
+    config = CONFIG + 'edit_uri: ""\n'
+    _, site, _ = await generate({"mkdocs.yml": config, "docs/index.md": "#"}, **LINKS)
+    assert site["pages"][0]["edit_url"] is None
+
+
+async def test_a_site_that_begins_elsewhere_leads_there(generate: Make) -> None:
+    """Without an index, the first page of the navigation is where readers begin."""
+    made, site, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG + "nav: [{Begin: be gin.md}, {A: a.md}]\n",
+            "docs/be gin.md": "# B\n",
+            "docs/a.md": "# A\n",
+        }
+    )
+    assert site["pages"][0]["path"] == "be gin"
+    assert 'url=be%20gin/"' in (Path(made.out) / "index.html").read_text()
+    metadata = json.loads((Path(made.out) / "techdocs_metadata.json").read_text())
+    assert "index.html" in metadata["files"]
+
+
+async def test_diagrams_without_their_program_show_their_source(generate: Make) -> None:
+    """The page is built; one warning says what to install, and where it is missed."""
+    page = (
+        '# D\n\n```plantuml format="svg"\n@startuml\nann -> bob\n@enduml\n```\n\n'
+        "::uml::\ncyd -> dan\n::end-uml::\n\n"
+        "{% dot x.svg\ndigraph { eve -> fay }\n%}\n\n"
+        "````text\n::uml::\nas text\n::end-uml::\n````\n"
+    )
+    made, site, _ = await generate({"docs/index.md": page, "docs/b.md": page})
+    html = article(made, "")["html"]
+    for word in ("ann -", "cyd -", "eve -", "as text", "::end-uml::"):
+        assert word in html
+    plantuml = [line for line in site["warnings"] if line.startswith("plantuml")]
+    graphviz = [line for line in site["warnings"] if line.startswith("graphviz")]
+    assert len(plantuml) == len(graphviz) == 1
+    assert "not installed" in plantuml[0]
+    assert "b.md, index.md" in graphviz[0]
+
+
+async def test_the_log_holds_the_build(generate: Make) -> None:
+    """Every warning of many, the end, no traceback, and no path of this machine."""
+    links = "".join(f"- [{n}](none-{n}.md)\n" for n in range(80))
+    _, site, log = await generate({"docs/index.md": "# L\n" + links})
+    assert sum("none-" in line for line in log) == 80
+    assert len(site["warnings"]) == 80
+    assert any("Documentation built" in line for line in log)
+    text = "\n".join(log)
+    assert "Traceback" not in text
+    assert "Exception ignored" not in text
+    assert "/tmp/" not in text
+    assert len(log) < 100
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ("<div>" * 300, r"^bad\.md: elements are nested"),
+        ("> " * 2000 + "x\n", r"^bad\.md: "),
+        ("x\n\n---8<---", None),
+    ],
+)
+async def test_a_failed_build_names_page_and_cause(
+    generate: Make, page: str, reason: str | None
+) -> None:
+    """The headline is the page and the reason; no line of a stack, no server path."""
+    files = {"docs/index.md": "# Hi\n", "docs/bad.md": page}
+    if reason is None:
+        await generate(files)
+        return
+    with pytest.raises(CallboardError, match=reason) as raised:
+        await generate(files)
+    assert "/" not in raised.value.message
+
+
+async def test_too_many_pages_and_too_much_output_are_refused(
+    generate: Make, tmp_path: Path
+) -> None:
+    """What a small source can grow to is bounded while it grows."""
+    files = {f"docs/p{n}.md": "# P\n" for n in range(20)}
+    with pytest.raises(CallboardError, match="20 pages are over the limit of 10"):
+        await generate(files, pages=10)
+    for name in ("source", "out", "record"):
+        (tmp_path / name).rename(tmp_path / f"{name}-1")
+    with pytest.raises(CallboardError, match="the site is larger than 0 MB"):
+        await generate(files, output_bytes=100_000)
