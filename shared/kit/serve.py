@@ -18,6 +18,7 @@ from shared.contracts.errors import Unavailable
 from shared.kit import logs
 from shared.kit.connections import Bounds, ConnectionCensus, bounded_protocol
 from shared.kit.settings import ServiceSettings
+from shared.kit.watchdog import Watchdog
 from shared.kit.web import error_body
 
 #: How long open requests may take once the process was told to stop.
@@ -66,7 +67,9 @@ def serve(
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=IDLE_SECONDS,
     )
-    server = _Server(config, name)
+    watchdog = Watchdog(name, settings.data / "watchdog", settings.port)
+    watchdog.report()
+    server = _Server(config, name, watchdog)
     server.run(sockets=[listening] if listening is not None else None)
 
 
@@ -85,9 +88,10 @@ def connection_limit() -> int:
 class _Server(uvicorn.Server):
     """One that cannot be kept from ending: a task may swallow its cancellation."""
 
-    def __init__(self, config: uvicorn.Config, name: str) -> None:
+    def __init__(self, config: uvicorn.Config, name: str, watchdog: Watchdog) -> None:
         super().__init__(config)
         self._name = name
+        self._watchdog = watchdog
         self._loop: asyncio.AbstractEventLoop | None = None
         self._overdue: threading.Timer | None = None
         self._exit_requested = asyncio.Event()
@@ -102,6 +106,15 @@ class _Server(uvicorn.Server):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._exit_requested.wait()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._watchdog.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._watchdog.stop()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -71,6 +72,7 @@ async def test_an_answer_that_has_begun_breaks_off() -> None:
 DEAF = """
 import asyncio, contextlib, sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from shared.kit import serve
 from shared.kit.web import make_app
@@ -94,16 +96,17 @@ told = SimpleNamespace(
     host="127.0.0.1",
     port=int(sys.argv[1]),
     connections_per_client=10,
+    data=Path(sys.argv[2]),
 )
 serve.serve("deaf", lambda: make_app("deaf", lifespan=lifespan), told)
 """
 
 
-def test_a_process_ends_that_was_told_to() -> None:
+def test_a_process_ends_that_was_told_to(tmp_path: Path) -> None:
     """Whatever it waits for; the log says what that was."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-c", DEAF, str(port)],
+        [sys.executable, "-c", DEAF, str(port), str(tmp_path)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
