@@ -6,10 +6,10 @@ from typing import Any
 
 from services.catalog.descriptor.envelope import identify
 from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import checked
 from services.catalog.model import LocationRef
-from shared.contracts.errors import CallboardError
 from shared.guards.yaml_text import load_documents
 
 FILENAME = "catalog-info.yaml"
@@ -24,14 +24,8 @@ async def validate(catalog: Catalog, entity: Any, location: LocationRef) -> None
     """
     identify(entity)
     reading = catalog.sources.reading()
-    contents: dict[placeholders.Placeholder, Any] = {}
-    for name, target in placeholders.find(entity):
-        try:
-            file = await reading.read(reading.included(location, target))
-            contents[name, target] = placeholders.content(name, file.body)
-        except CallboardError as error:
-            contents[name, target] = error
-    await asyncio.to_thread(checked, entity, contents)
+    included = await include(placeholders.find(entity), location, reading)
+    await asyncio.to_thread(checked, entity, included.contents)
 
 
 async def analyse(

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
+from services.catalog.handlers.including import Included, include
 from services.catalog.handlers.known import Known
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
@@ -24,7 +25,7 @@ from services.catalog.ingest.candidates import (
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, FileState, LocationRef, Place, Root
 from services.catalog.ports import Fetched, Reading
-from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
+from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.yaml_text import load_documents
 
 AT_ONCE = 4
@@ -202,7 +203,11 @@ class Walk:
         parsed = await self._parsed(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
         if composed:
-            contents, includes, digest = await self._included(target, parsed, fetched)
+            included = await include(
+                _wanted(parsed), target.location, self._reading, compute=self._compute
+            )
+            contents, includes = included.contents, tuple(included.places)
+            digest = _digest_of(fetched, included)
             # The file's etag says nothing of what it includes: read it every time.
             etag = None
             if state is not None and digest == state.digest:
@@ -260,29 +265,11 @@ class Walk:
             items.append(item)
         return items
 
-    async def _included(
-        self, target: Target, parsed: Sequence[Any], fetched: Fetched
-    ) -> tuple[dict[placeholders.Placeholder, Any], tuple[Place, ...], str]:
-        """What the placeholders of a file stand for; a failed one is its error."""
-        contents: dict[placeholders.Placeholder, Any] = {}
-        places: list[Place] = []
-        digest = hashlib.blake2b(fetched.digest.encode(), digest_size=16)
-        for name, text in _wanted(parsed):
-            try:
-                location = self._reading.included(target.location, text)
-                place = self._reading.place(location)
-                if place is not None:
-                    places.append(place)
-                file = await self._reading.read(location)
-                digest.update(file.digest.encode())
-                contents[name, text] = await self._compute(
-                    placeholders.content, name, file.body
-                )
-            except Unavailable:
-                raise
-            except CallboardError as error:
-                contents[name, text] = error
-        return contents, tuple(places), digest.hexdigest()
+
+def _digest_of(fetched: Fetched, included: Included) -> str:
+    """Covers the descriptor and everything that its placeholders stand for."""
+    both = f"{fetched.digest} {included.digest.hexdigest()}"
+    return hashlib.blake2b(both.encode(), digest_size=16).hexdigest()
 
 
 def _wanted(parsed: Sequence[Any]) -> list[placeholders.Placeholder]:

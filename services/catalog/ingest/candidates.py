@@ -15,6 +15,7 @@ from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, LocationRef, Relation
 from shared.contracts.errors import CallboardError, Forbidden, Invalid
 from shared.guards.globs import is_pattern
+from shared.guards.trees import check_tree
 
 #: Bytes of an entity beside its definition: an event of it fits into a message.
 ENTITY_LIMIT = 900_000
@@ -127,14 +128,27 @@ def require_size(entity: Entity) -> None:
     broken = definitions.problem(entity)
     if broken is not None:
         raise Invalid(broken)
+    for part in ("metadata", "spec"):
+        for name, value in (entity.get(part) or {}).items():
+            # A text of a placeholder that is named often is there once, until written.
+            text = definitions.DEFINITION_LIMIT + ENTITY_LIMIT
+            label = f"{part}.{name}"
+            check_tree(value, label=label, nodes=ENTITY_LIMIT, text=text)
     apart = definitions.separated(entity)[0]
-    size = len(_json(apart))
-    if size > ENTITY_LIMIT:
+    if not _is_kept(apart):
         field, most = _biggest(apart)
         raise Invalid(
-            f"{field}: {most:,} bytes; an entity has {size:,} without its definition, "
-            f"at most {ENTITY_LIMIT:,} are kept"
+            f"{field}: {most:,} bytes; an entity without its definition has at most "
+            f"{ENTITY_LIMIT:,}"
         )
+
+
+def _is_kept(entity: Entity) -> bool:
+    try:
+        check_tree(entity, label="entity", nodes=ENTITY_LIMIT, text=ENTITY_LIMIT)
+    except Invalid:
+        return False
+    return len(_json(entity)) <= ENTITY_LIMIT
 
 
 def _biggest(entity: Entity) -> tuple[str, int]:
@@ -186,8 +200,18 @@ def _complete(
     entity = envelope.completed(document)
     found = envelope.problems(entity) or kinds.problems(entity)
     if found:
-        raise Invalid("; ".join(found))
+        raise Invalid("; ".join([*found, *_misnamed(entity, found)]))
     return {**entity, "spec": kinds.in_order(entity)}
+
+
+def _misnamed(entity: Entity, broken: Sequence[str]) -> list[str]:
+    """A hint for each broken field that holds a placeholder of an unknown name."""
+    known = ", ".join(placeholders.KNOWN)
+    return [
+        f"{name} is no placeholder, {known} are"
+        for place, name in placeholders.unknown(entity)
+        if any(problem.startswith(f"{place}:") for problem in broken)
+    ]
 
 
 def candidate(

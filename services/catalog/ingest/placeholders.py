@@ -1,18 +1,19 @@
 """Placeholders: `$text`, `$json` and `$yaml` stand for another file's content.
 
-An object is one if it has exactly one key and that is a known name (facts: 1.1.5); any
+`$openapi` and `$asyncapi` stand for a definition of several files (`bundling`). An
+object is one if it has exactly one key and that is a known name (facts: 1.1.5); any
 other key with a dollar is data.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.yaml_text import load_documents
 
 Placeholder = tuple[str, str]
+JSON = JsonLimits(size=10 * 1024 * 1024, nodes=500_000)
 
 
 def _as_text(body: bytes) -> Any:
@@ -23,10 +24,7 @@ def _as_text(body: bytes) -> Any:
 
 
 def _as_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"the file is not JSON: {error}") from error
+    return load_json(body, label="the file", limits=JSON)
 
 
 def _as_yaml(body: bytes) -> Any:
@@ -41,7 +39,9 @@ RESOLVERS: Mapping[str, Callable[[bytes], Any]] = {
     "$json": _as_json,
     "$yaml": _as_yaml,
 }
-_MARKS = tuple(name.encode() for name in RESOLVERS)
+BUNDLES = frozenset({"$openapi", "$asyncapi"})
+KNOWN = (*RESOLVERS, *sorted(BUNDLES))
+_MARKS = tuple(name.encode() for name in KNOWN)
 
 
 def may_hold(body: bytes) -> bool:
@@ -53,7 +53,7 @@ def _placeholder(value: Mapping[str, Any]) -> Placeholder | None:
     if len(value) != 1:
         return None
     ((name, target),) = value.items()
-    if name not in RESOLVERS:
+    if name not in KNOWN:
         return None
     if not isinstance(target, str) or not target:
         raise Invalid(f"{name}: needs the path or URL of a file")
@@ -76,6 +76,16 @@ def find(value: Any) -> Iterator[Placeholder]:
     elif isinstance(value, list):
         for item in value:
             yield from find(item)
+
+
+def unknown(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Where an object looks like a placeholder and has a name that none has."""
+    if isinstance(value, Mapping):
+        name = next(iter(value), "")
+        if len(value) == 1 and str(name).startswith("$") and name not in KNOWN:
+            yield place, str(name)
+        for key, item in value.items():
+            yield from unknown(item, f"{place}.{key}" if place else str(key))
 
 
 def filled(value: Any, contents: Mapping[Placeholder, Any]) -> Any:

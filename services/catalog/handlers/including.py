@@ -1,0 +1,150 @@
+"""Reads what the placeholders of a descriptor stand for, within one limit for them all.
+
+The catalog, its checks and `callboard validate` all include files by these rules.
+"""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.catalog.ingest import bundling, placeholders
+from services.catalog.model import LocationRef, Place
+from services.catalog.ports import Reading
+from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
+
+#: Bytes and files that the placeholders of one descriptor bring together.
+MOST_BYTES = 20_000_000
+MOST_FILES = 300
+
+#: Called before a file is read; raises the error of who may not.
+Admit = Callable[[LocationRef], Awaitable[None]]
+Compute = Callable[..., Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Included:
+    """What placeholders stand for; a failed one is its error.
+
+    `places` are those in Git that all of it came from, `digest` covers their contents.
+    """
+
+    contents: dict[placeholders.Placeholder, Any] = field(default_factory=dict)
+    places: dict[Place, None] = field(default_factory=dict)
+    digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+
+
+async def include(
+    wanted: Iterable[placeholders.Placeholder],
+    base: LocationRef,
+    reading: Reading,
+    *,
+    admit: Admit | None = None,
+    compute: Compute = asyncio.to_thread,
+) -> Included:
+    """What these placeholders in the file at `base` stand for.
+
+    Raises:
+        Unavailable: if a source does not answer.
+    """
+    including = _Including(base, reading, admit, compute)
+    for placeholder in wanted:
+        try:
+            content = await including.content(*placeholder)
+        except Unavailable:
+            raise
+        except CallboardError as error:
+            content = error
+        including.found.contents[placeholder] = content
+    return including.found
+
+
+class _Including:
+    """One descriptor's files, each read once."""
+
+    def __init__(
+        self,
+        base: LocationRef,
+        reading: Reading,
+        admit: Admit | None,
+        compute: Compute,
+    ) -> None:
+        self.found = Included()
+        self._base = base
+        self._reading = reading
+        self._admit = admit
+        self._compute = compute
+        self._bodies: dict[str, bytes] = {}
+        self._bytes = 0
+
+    async def content(self, name: str, target: str) -> Any:
+        """What one placeholder stands for."""
+        location = self._reading.included(self._base, target)
+        if name in placeholders.BUNDLES:
+            return await self._bundle(name, location)
+        body = await self._read(location)
+        return await self._compute(placeholders.content, name, body)
+
+    async def _read(self, location: LocationRef) -> bytes:
+        key = str(location)
+        if key in self._bodies:
+            return self._bodies[key]
+        place = self._reading.place(location)
+        if place is not None:
+            self.found.places[place] = None
+        if self._admit is not None:
+            await self._admit(location)
+        if len(self._bodies) >= MOST_FILES:
+            raise TooLarge(f"placeholders: over {MOST_FILES} files in one descriptor")
+        if self._bytes > MOST_BYTES:
+            raise TooLarge(f"placeholders: over {MOST_BYTES:,} bytes in one descriptor")
+        fetched = await self._reading.read(location)
+        self._bytes += len(fetched.body)
+        self.found.digest.update(fetched.digest.encode())
+        self._bodies[key] = fetched.body
+        return fetched.body
+
+    async def _bundle(self, name: str, start: LocationRef) -> str:
+        """The files that a definition leads to, as one."""
+        files: dict[str, Any] = {}
+        links: dict[tuple[str, str], str] = {}
+        waiting = deque([start])
+        while waiting:
+            location = waiting.popleft()
+            if str(location) in files:
+                continue
+            body = await self._read(location)
+            label = location.target.rpartition("/")[2]
+            document = await self._compute(bundling.read_part, body, label)
+            files[str(location)] = document
+            for target in await self._compute(bundling.outer_files, document):
+                other = await self._linked(location, target)
+                if other is not None:
+                    links[str(location), target] = str(other)
+                    waiting.append(other)
+        bundle: str = await self._compute(
+            bundling.bundled, name, str(start), files, links
+        )
+        return bundle
+
+    async def _linked(self, location: LocationRef, target: str) -> LocationRef | None:
+        """The file that a reference names; None for an address that is not read.
+
+        Such a reference stays as it is: whoever shows the definition names it.
+
+        Raises:
+            Invalid: naming both files, if one beside it cannot be read.
+        """
+        try:
+            other = self._reading.included(location, target)
+            await self._read(other)
+        except Unavailable:
+            raise
+        except CallboardError as error:
+            if target.startswith(("http://", "https://")):
+                return None
+            name = location.target.rpartition("/")[2]
+            raise Invalid(f"{name} refers to {target}: {error.message}") from error
+        return other

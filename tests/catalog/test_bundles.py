@@ -1,0 +1,307 @@
+"""`$openapi` and `$asyncapi`: a definition of several files becomes one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.catalog.handlers.including import MOST_FILES
+from services.catalog.ingest.bundling import bundled, outer_files
+from shared.contracts.errors import Invalid
+from shared.guards.yaml_text import load_yaml
+from tests import builders
+from tests.catalog.running import Host, Running, running, write
+
+ROOT = """
+openapi: 3.0.3
+info: {title: Tickets, version: 1.0.0}
+paths:
+  /tickets: {$ref: './paths/tickets.yaml'}
+  /seats:
+    get:
+      parameters: [{$ref: 'shared/common.yml#/components/parameters/Page'}]
+      responses:
+        '200':
+          description: All
+          content:
+            application/json:
+              schema:
+                type: array
+                items: {$ref: 'shared/common.yml#/components/schemas/Seat'}
+        '404': {$ref: '#/components/responses/Missing'}
+components:
+  responses: {Missing: {description: None of that name}}
+  schemas: {Seat: {type: string, description: Its own}}
+"""
+TICKETS = """
+get:
+  responses:
+    '200':
+      description: One
+      content:
+        application/json:
+          schema: {$ref: '../shared/common.yml#/components/schemas/Ticket'}
+    '404': {$ref: '../api.yaml#/components/responses/Missing'}
+"""
+COMMON = """
+components:
+  parameters: {Page: {name: page, in: query, schema: {type: integer}}}
+  schemas:
+    Ticket:
+      type: object
+      properties:
+        seat: {$ref: '#/components/schemas/Seat'}
+        next: {$ref: '#/components/schemas/Ticket'}
+        buyer: {$ref: 'people.json#/Person~1One', description: Who pays}
+        kind: {oneOf: [{$ref: people.json#/Adult}], discriminator:
+          {propertyName: k, mapping: {adult: 'people.json#/Adult', x: Plain}}}
+      example: {$ref: 'is data'}
+    Seat: {type: object, properties: {$ref: {type: string}, row: {type: integer}}}
+"""
+PEOPLE = """{"Person/One": {"type": "object", "properties":
+  {"friend": {"$ref": "#/Person~1One"}, "home": {"$ref": "places/home.yaml"}}},
+  "Adult": {"type": "string", "enum": ["yes", "no"]}}"""
+FILES = {
+    "api.yaml": ROOT,
+    "paths/tickets.yaml": TICKETS,
+    "shared/common.yml": COMMON,
+    "shared/people.json": PEOPLE,
+    "shared/places/home.yaml": "type: object\nproperties: {street: {type: string}}\n",
+}
+
+
+def lay(data: Path, files: dict[str, str], named: dict[str, str]) -> Path:
+    """A descriptor of an API beside the files of its definition."""
+    for name, text in files.items():
+        write(data, name, text)
+    kind = next(iter(named)).removeprefix("$").replace("text", "openapi")
+    return write(data, "catalog-info.yaml", builders.api(type=kind, definition=named))
+
+
+async def definition(catalog: Running, file: Path | str) -> Any:
+    answer = await catalog.register(file)
+    assert answer.status_code == 201, answer.text
+    entity = await catalog.entity("api:default/orders")
+    assert entity is not None
+    return load_yaml(entity["spec"]["definition"], label="definition")
+
+
+async def test_openapi_of_many_files_is_one(database: Any, data: Path) -> None:
+    """Each reference leads inside; names that meet stay apart; circles are circles."""
+    file = lay(data, FILES, {"$openapi": "./api.yaml"})
+    async with running(database, data) as catalog:
+        found = await definition(catalog, file)
+    schemas = found["components"]["schemas"]
+    get = found["paths"]["/seats"]["get"]
+    assert get["parameters"] == [{"$ref": "#/components/parameters/Page"}]
+    ok, missing = get["responses"]["200"], get["responses"]["404"]
+    seats = ok["content"]["application/json"]["schema"]["items"]
+    assert seats == {"$ref": "#/components/schemas/Seat_2"}
+    assert missing == {"$ref": "#/components/responses/Missing"}
+    assert schemas["Seat"]["description"] == "Its own"
+    assert schemas["Seat_2"]["properties"]["row"] == {"type": "integer"}
+    ticket = found["paths"]["/tickets"]["get"]["responses"]
+    inside = ticket["200"]["content"]["application/json"]["schema"]
+    assert inside == {"$ref": "#/components/schemas/Ticket"}
+    assert ticket["404"] == {"$ref": "#/components/responses/Missing"}
+    fields = schemas["Ticket"]["properties"]
+    assert fields["seat"] == {"$ref": "#/components/schemas/Seat_2"}
+    assert fields["next"] == {"$ref": "#/components/schemas/Ticket"}
+    person = {"$ref": "#/components/schemas/Person-One", "description": "Who pays"}
+    assert fields["buyer"] == person
+    assert fields["kind"]["discriminator"]["mapping"] == {
+        "adult": "#/components/schemas/Adult",
+        "x": "Plain",
+    }
+    assert schemas["Ticket"]["example"] == {"$ref": "is data"}
+    friend = schemas["Person-One"]["properties"]
+    assert friend["friend"] == {"$ref": "#/components/schemas/Person-One"}
+    assert friend["home"] == {"$ref": "#/components/schemas/home"}
+    assert schemas["home"]["properties"]["street"] == {"type": "string"}
+    assert schemas["Adult"]["enum"] == ["yes", "no"]
+
+
+ASYNC = {
+    "events.yaml": (
+        "asyncapi: 3.0.0\ninfo: {title: E, version: '1'}\nchannels:\n  sold:\n"
+        "    address: tickets.sold\n    messages: {sold: {$ref: 'm.yaml#/Sold'}}\n"
+        "operations:\n  onSold:\n    action: receive\n"
+        "    channel: {$ref: '#/channels/sold'}\n"
+        "    messages: [{$ref: '#/channels/sold/messages/sold'}]\n"
+        "  other: {$ref: ops.yaml}\n"
+    ),
+    "m.yaml": "Sold: {payload: {$ref: './p.yaml'}}\n",
+    "p.yaml": "type: object\nproperties: {number: {type: integer}}\n",
+    "ops.yaml": "action: send\nchannel: {$ref: '#/channels/sold'}\n",
+}
+
+
+async def test_asyncapi_3_keeps_its_channels(database: Any, data: Path) -> None:
+    """References to channels stay, also where another file speaks of the whole."""
+    file = lay(data, ASYNC, {"$asyncapi": "events.yaml"})
+    async with running(database, data) as catalog:
+        found = await definition(catalog, file)
+    message = found["channels"]["sold"]["messages"]["sold"]
+    assert message == {"$ref": "#/components/messages/Sold"}
+    operation = found["operations"]["onSold"]
+    assert operation["channel"] == {"$ref": "#/channels/sold"}
+    assert operation["messages"] == [{"$ref": "#/channels/sold/messages/sold"}]
+    parts = found["components"]
+    assert parts["messages"]["Sold"]["payload"] == {"$ref": "#/components/schemas/p"}
+    assert parts["operations"]["ops"]["channel"] == {"$ref": "#/channels/sold"}
+
+
+async def test_swagger_gets_definitions(database: Any, data: Path) -> None:
+    """Swagger 2 has no components."""
+    text = (
+        "swagger: '2.0'\npaths: {/a: {get: {responses: {'200': {description: d, "
+        "schema: {$ref: 'd.yaml#/definitions/A'}}}}}}\n"
+    )
+    files = {"s.yaml": text, "d.yaml": "definitions: {A: {type: string}}\n"}
+    file = lay(data, files, {"$openapi": "s.yaml"})
+    async with running(database, data) as catalog:
+        found = await definition(catalog, file)
+    answer = found["paths"]["/a"]["get"]["responses"]["200"]
+    assert answer["schema"] == {"$ref": "#/definitions/A"}
+    assert found["definitions"] == {"A": {"type": "string"}}
+
+
+async def test_a_push_of_any_file_changes_the_bundle(database: Any, data: Path) -> None:
+    """A file three references away is watched as the descriptor is."""
+    host = Host(data)
+    entity = builders.api(definition={"$openapi": "./api.yaml"})
+    async with running(database, data, host.config()) as catalog:
+        host.commit("tickets", {"catalog-info.yaml": entity, **FILES})
+        found = await definition(catalog, host.url("tickets"))
+        assert "street" in found["components"]["schemas"]["home"]["properties"]
+        [root] = [
+            root
+            for root in catalog.work.catalog.known.roots.values()
+            if root.location.target == host.url("tickets")
+        ]
+        [state] = root.files.values()
+        assert {place.path for place in state.includes} == FILES.keys()
+        home = "type: object\nproperties: {town: {type: string}}\n"
+        host.commit("tickets", {"shared/places/home.yaml": home})
+        await catalog.ask("POST", "/refresh", {"entityRef": "api:orders"})
+        changed = await catalog.entity("api:default/orders")
+    assert changed is not None
+    assert "town" in changed["spec"]["definition"]
+
+
+@pytest.mark.parametrize(
+    ("files", "named", "says"),
+    [
+        ({}, {"$openapi": "no.yaml"}, "There is no file"),
+        (
+            {"a.yaml": "openapi: 3.0.0\nx: {$ref: 'gone.yaml#/A'}\n"},
+            {"$openapi": "a.yaml"},
+            "a.yaml refers to gone.yaml: There is no file",
+        ),
+        (
+            {
+                "a.yaml": "openapi: 3.0.0\nx: {$ref: 'b.yaml#/A'}\n",
+                "b.yaml": "B: {}\n",
+            },
+            {"$openapi": "a.yaml"},
+            "#/A: leads nowhere",
+        ),
+        ({"a.yaml": "info: {}\n"}, {"$openapi": "a.yaml"}, "no `openapi` or `swagger`"),
+        ({"a.yaml": "a: [\n"}, {"$openapi": "a.yaml"}, "a.yaml: YAML error"),
+        ({"a.yaml": "openapi: 3\n"}, {"$asyncapi": "a.yaml"}, "no `asyncapi`"),
+        (
+            {
+                "a.yaml": "openapi: 3.0.0\npaths: {/a: {$ref: b.yaml}}\n",
+                "b.yaml": "$ref: c.yaml\n",
+                "c.yaml": "$ref: b.yaml\n",
+            },
+            {"$openapi": "a.yaml"},
+            "leads to itself",
+        ),
+        ({}, {"$openApi": "a.yaml"}, "$openApi is no placeholder, $text, $json"),
+    ],
+)
+async def test_a_refusal_names_entity_file_and_rule(
+    database: Any, data: Path, files: Any, named: Any, says: str
+) -> None:
+    """What cannot be bundled is refused in words that lead to it."""
+    file = lay(data, files, named)
+    async with running(database, data) as catalog:
+        answer = await catalog.register(file, "?dryRun=true")
+    message = answer.json()["error"]["message"]
+    assert answer.status_code == 400
+    assert "api:default/orders: " in message
+    assert says in message
+
+
+async def test_an_address_that_may_not_be_read_stays(database: Any, data: Path) -> None:
+    """A reference to a host that is not allowed is left for its page to name."""
+    text = "openapi: 3.0.0\npaths: {/a: {$ref: 'https://no.example/p.yaml#/a'}}\n"
+    file = lay(data, {"a.yaml": text}, {"$openapi": "a.yaml"})
+    async with running(database, data) as catalog:
+        found = await definition(catalog, file)
+    assert found["paths"]["/a"] == {"$ref": "https://no.example/p.yaml#/a"}
+
+
+async def test_the_files_of_one_descriptor_are_bounded(
+    database: Any, data: Path
+) -> None:
+    """Neither many files nor one large text a hundred times fills the memory."""
+    files = {
+        f"f{n}.yaml": f"openapi: 3.0.0\nx: {{$ref: f{n + 1}.yaml}}\n"
+        for n in range(MOST_FILES + 5)
+    }
+    file = lay(data, files, {"$openapi": "f0.yaml"})
+    (data / "big.txt").write_text("x" * 4_000_000)
+    again = {f"x{n}": {"$text": "big.txt"} for n in range(300)}
+    often = write(data, "often.yaml", builders.component("often", **again))
+    for number in range(12):
+        (data / f"n{number}.txt").write_text("x" * 4_000_000)
+    each = {f"x{n}": {"$text": f"n{n}.txt"} for n in range(12)}
+    several = write(data, "several.yaml", builders.component("several", **each))
+    async with running(database, data) as catalog:
+        for target, says in (
+            (file, f"over {MOST_FILES} files"),
+            (often, "component:default/often: spec.x0: 4,000,002 bytes"),
+            (several, "over 20,000,000 bytes"),
+        ):
+            answer = await catalog.register(target, "?dryRun=true")
+            assert answer.status_code == 400
+            assert says in answer.json()["error"]["message"]
+
+
+def test_what_repeats_in_its_place_is_bounded() -> None:
+    """A path of another file that a thousand paths name is not written so often."""
+    paths = {f"/{n}": {"$ref": "p.yaml"} for n in range(3_000)}
+    item = {"get": {"description": "x" * 3_000}}
+    root = {"openapi": "3.0.0", "paths": paths}
+    links = {("r.yaml", "p.yaml"): "p.yaml"}
+    with pytest.raises(Invalid, match="too large"):
+        bundled("$openapi", "r.yaml", {"r.yaml": root, "p.yaml": item}, links)
+
+
+NAMES = ("a.yaml", "b.yaml")
+REFS = st.sampled_from(["a.yaml#/x", "b.yaml#/x", "#/x", "#/x/x", "b.yaml", "a.yaml"])
+PARTS = st.recursive(
+    st.just({"type": "string"}) | st.builds(lambda to: {"$ref": to}, REFS),
+    lambda inner: st.dictionaries(
+        st.sampled_from(["x", "schema", "properties", "paths", "items"]), inner
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(one=PARTS, other=PARTS)
+def test_a_bundle_needs_no_other_file(one: Any, other: Any) -> None:
+    """Whatever refers to whatever: all references of a bundle are its own."""
+    root = {"openapi": "3.0.0", "x": one}
+    files = {"a.yaml": root, "b.yaml": {"x": other}}
+    links = {(at, to): to for at in NAMES for to in NAMES}
+    try:
+        text = bundled("$openapi", "a.yaml", files, links)
+    except Invalid:
+        return  # What leads nowhere, or to itself, is refused.
+    assert outer_files(load_yaml(text, label="")) == []
