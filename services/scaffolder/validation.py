@@ -1,162 +1,141 @@
 """JSON Schema: of parameters, secrets and action inputs, with messages for people.
 
 Draft 7, as templates are written for. Messages follow npm's `jsonschema`, whose answers
-clients of the scaffolder read. Patterns are JavaScript's and cannot run away.
+clients of the scaffolder read. Anybody may have written a schema: it is checked within
+the limits of `shared.guards.schemas`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
-from jsonschema.validators import extend
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
-from services.scaffolder.dialect import patterns
-from services.scaffolder.dialect.failure import TemplateLimitError, ValueFailure
-from services.scaffolder.dialect.values import Pattern
 from shared.contracts.errors import Invalid
+from shared.guards.schemas import Violation, find_violations
 
 Problem = dict[str, Any]
 _MOST = 100
-#: What the validator raises for a schema that is none, depending on what is wrong.
-_BROKEN = (SchemaError, UnknownType, Unresolvable, TypeError, AttributeError)
-
-
-def _pattern(
-    _validator: Any, pattern: str, instance: Any, _schema: Any
-) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not _matches(pattern, instance):
-        yield ValidationError(f"does not match pattern {pattern!r}")
-
-
-def _pattern_properties(
-    validator: Any, members: Mapping[str, Any], instance: Any, _schema: Any
-) -> Iterator[ValidationError]:
-    if not isinstance(instance, dict):
-        return
-    for pattern, schema in members.items():
-        for key, value in instance.items():
-            if _matches(pattern, key):
-                yield from validator.descend(value, schema, path=key)
-
-
-def _matches(pattern: str, text: str) -> bool:
-    try:
-        return bool(patterns.spans(Pattern(pattern, "u"), text, 1)[0])
-    except (ValueFailure, TemplateLimitError) as error:
-        raise Invalid(f"pattern: {pattern!r} cannot be used: {error}") from error
-
-
-_Validator = extend(
-    Draft7Validator, {"pattern": _pattern, "patternProperties": _pattern_properties}
-)
+_LONGEST_VALUE = 1_000
 
 
 def problems(schema: Mapping[str, Any], instance: Any) -> list[Problem]:
     """What is wrong with `instance`, one entry for each broken rule.
 
     Raises:
-        Invalid: if the schema itself is none.
+        Invalid: if the schema itself is none, or asks for too much work.
     """
-    try:
-        validator = _Validator(schema, registry=Registry())
-        found = sorted(
-            validator.iter_errors(instance),
-            key=lambda error: list(map(str, error.path)),
-        )
-    except _BROKEN as error:
-        raise Invalid(f"schema: it is no JSON Schema: {error}") from error
-    except RecursionError as error:
-        raise Invalid("schema: it refers to itself without an end") from error
-    return [_problem(error) for error in found[:_MOST]]
-
-
-def _problem(error: ValidationError) -> Problem:
-    keyword = str(error.validator)
-    place = "instance" + "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.path
+    violations = sorted(
+        find_violations(schema, instance), key=lambda each: list(map(str, each.path))
     )
-    message = _message(error)
+    return [_problem(violation) for violation in violations[:_MOST]]
+
+
+def _problem(violation: Violation) -> Problem:
+    place = "instance" + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in violation.path
+    )
+    message = _message(violation)
     return {
-        "path": list(error.path),
+        "path": list(violation.path),
         "property": place,
         "message": message,
-        "schema": error.schema,
-        "instance": error.instance,
-        "name": keyword,
-        "argument": _argument(error),
+        "schema": violation.schema,
+        "instance": violation.instance,
+        "name": violation.keyword,
+        "argument": _argument(violation),
         "stack": f"{place} {message}",
     }
 
 
-def _missing(error: ValidationError) -> str:
-    names: Iterable[str] = error.validator_value
-    missing = [name for name in names if name not in error.instance]
-    # One error for each missing name, and the message alone tells which.
-    return next((name for name in missing if repr(name) in error.message), "")
-
-
-def _extra(error: ValidationError) -> list[str]:
-    known = error.schema.get("properties", {})
-    return [name for name in error.instance if name not in known]
-
-
-def _argument(error: ValidationError) -> Any:
-    if error.validator == "required":
-        return _missing(error)
-    if error.validator == "additionalProperties":
-        return next(iter(_extra(error)), None)
-    if error.validator == "type":
-        value = error.validator_value
+def _argument(violation: Violation) -> Any:
+    if violation.keyword == "required":
+        return violation.detail
+    if violation.keyword == "additionalProperties":
+        return violation.detail[0]
+    if violation.keyword == "type":
+        value = violation.argument
         return value if isinstance(value, list) else [value]
-    return error.validator_value
+    return violation.argument
 
 
-def _message(error: ValidationError) -> str:
-    make = _MESSAGES.get(str(error.validator))
-    return make(error) if make else error.message
+def _message(violation: Violation) -> str:
+    make = _MESSAGES.get(violation.keyword)
+    return make(violation) if make else "is not allowed"
 
 
-def _types(error: ValidationError) -> str:
-    value = error.validator_value
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "…"
+
+
+def _types(violation: Violation) -> str:
+    value = violation.argument
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
-def _listed(error: ValidationError) -> str:
-    return ",".join(str(value) for value in error.validator_value)
+def _listed(violation: Violation) -> str:
+    text = ",".join(str(value) for value in violation.argument)
+    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "…"
 
 
-_MESSAGES: dict[str, Callable[[ValidationError], str]] = {
-    "required": lambda error: f'requires property "{_missing(error)}"',
-    "type": lambda error: f"is not of a type(s) {_types(error)}",
-    "enum": lambda error: f"is not one of enum values: {_listed(error)}",
-    "const": lambda error: f"does not exactly match {error.validator_value!r}",
-    "pattern": lambda error: f'does not match pattern "{error.validator_value}"',
-    "minLength": lambda error: (
-        f"does not meet minimum length of {error.validator_value}"
-    ),
-    "maxLength": lambda error: (
-        f"does not meet maximum length of {error.validator_value}"
-    ),
-    "minimum": lambda error: (
-        f"must be greater than or equal to {error.validator_value}"
-    ),
-    "maximum": lambda error: f"must be less than or equal to {error.validator_value}",
-    "minItems": lambda error: (
-        f"does not meet minimum length of {error.validator_value}"
-    ),
-    "maxItems": lambda error: (
-        f"does not meet maximum length of {error.validator_value}"
-    ),
-    "additionalProperties": lambda error: (
-        ", ".join(
-            f'is not allowed to have the additional property "{name}"'
-            for name in _extra(error)
+def _alternatives(violation: Violation) -> str:
+    """How npm's package names the schemas of a list."""
+    names = []
+    for number, schema in enumerate(violation.argument):
+        title = schema.get("title") if isinstance(schema, Mapping) else None
+        ref = schema.get("$ref") if isinstance(schema, Mapping) else None
+        names.append(
+            _json(title) if title else f"<{ref}>" if ref else f"[subschema {number}]"
         )
-        or error.message
+    return ",".join(names)
+
+
+def _needed(violation: Violation) -> str:
+    missing, present = violation.detail
+    return f"property {missing} not found, required by {present}"
+
+
+def _unexpected(violation: Violation) -> str:
+    return ", ".join(
+        f'is not allowed to have the additional property "{name}"'
+        for name in violation.detail[:_MOST]
+    )
+
+
+def _with(text: str) -> Callable[[Violation], str]:
+    """A message that ends with what the schema says."""
+    return lambda violation: f"{text} {violation.argument}"
+
+
+_MESSAGES: dict[str, Callable[[Violation], str]] = {
+    "required": lambda violation: f'requires property "{violation.detail}"',
+    "type": lambda violation: f"is not of a type(s) {_types(violation)}",
+    "enum": lambda violation: f"is not one of enum values: {_listed(violation)}",
+    "const": lambda violation: (
+        f"does not exactly match expected constant: {_json(violation.argument)}"
     ),
+    "pattern": lambda violation: f'does not match pattern "{violation.argument}"',
+    "format": lambda violation: (
+        f"does not conform to the {_json(violation.argument)} format"
+    ),
+    "minLength": _with("does not meet minimum length of"),
+    "maxLength": _with("does not meet maximum length of"),
+    "minimum": _with("must be greater than or equal to"),
+    "maximum": _with("must be less than or equal to"),
+    "exclusiveMinimum": _with("must be strictly greater than"),
+    "exclusiveMaximum": _with("must be strictly less than"),
+    "multipleOf": _with("is not a multiple of (divisible by)"),
+    "minItems": _with("does not meet minimum length of"),
+    "maxItems": _with("does not meet maximum length of"),
+    "minProperties": _with("does not meet minimum property length of"),
+    "maxProperties": _with("does not meet maximum property length of"),
+    "uniqueItems": lambda _: "contains duplicate item",
+    "contains": lambda _: "must contain an item matching given schema",
+    "additionalItems": lambda _: "contains additional items",
+    "additionalProperties": _unexpected,
+    "dependencies": _needed,
+    "anyOf": lambda violation: f"is not any of {_alternatives(violation)}",
+    "oneOf": lambda violation: f"is not exactly one from {_alternatives(violation)}",
+    "not": lambda _: "is of prohibited type",
 }
 
 

@@ -188,7 +188,7 @@ def _to_string(call: Call) -> str:
 
 
 def _test(call: Call) -> bool:
-    return bool(patterns.spans(call.value, text(call.arg(0)), 1)[0])
+    return patterns.is_match(call.value, text(call.arg(0)))
 
 
 TEXT: dict[str, Operation] = {

@@ -1,0 +1,148 @@
+"""One check of a value by a JSON Schema: the walk, its budget and its references."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from shared.contracts.errors import Invalid
+from shared.guards.budgets import Budget
+from shared.guards.patterns import NotAPattern, compile_pattern
+
+#: Where a value stands in the instance.
+Path = tuple[str | int, ...]
+_DEEPEST = 200
+_PATTERN_SECONDS = 0.1
+#: So many characters of a text count as one step of matching it.
+_STEP_CHARACTERS = 200
+
+
+class NotASchema(Invalid):
+    """A JSON Schema that is none, or that leads out of its own document."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"schema: it is no JSON Schema: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule that a value breaks.
+
+    `keyword` is the rule and `argument` what the schema says with it; `detail` is the
+    name or the index that it is about, where there is one. `keyword` is empty if the
+    schema accepts no value at all.
+    """
+
+    path: Path
+    keyword: str
+    argument: Any
+    instance: Any
+    schema: Any
+    detail: Any = None
+
+
+#: Checks one keyword: run, its value, the instance, the schema, where the instance is.
+Keyword = Callable[["Run", Any, Any, Mapping[str, Any], Path], Iterator[Violation]]
+
+
+@dataclass(slots=True)
+class Run:
+    """What the keywords share."""
+
+    root: Any
+    budget: Budget
+    keywords: Mapping[str, Keyword]
+    checks_formats: bool = False
+    _depth: int = 0
+    _anchors: dict[str, Any] | None = field(default=None)
+
+    def check(self, schema: Any, instance: Any, path: Path) -> Iterator[Violation]:
+        """Every rule of `schema` that `instance` breaks."""
+        self.budget.pay_nodes()
+        if schema is True:
+            return
+        if schema is False:
+            yield Violation(path, "", False, instance, schema)
+            return
+        if not isinstance(schema, Mapping):
+            raise NotASchema("a schema must be an object")
+        self._depth += 1
+        try:
+            if self._depth > _DEEPEST:
+                raise NotASchema("it refers to itself without an end")
+            if "$ref" in schema:
+                # In draft 7 everything beside a reference is passed over.
+                yield from self.check(self.target(schema["$ref"]), instance, path)
+                return
+            for name, argument in schema.items():
+                keyword = self.keywords.get(name)
+                if keyword is not None:
+                    self.budget.pay_nodes()
+                    yield from keyword(self, argument, instance, schema, path)
+        finally:
+            self._depth -= 1
+
+    def accepts(self, schema: Any, instance: Any) -> bool:
+        """Whether `instance` breaks no rule."""
+        return next(self.check(schema, instance, ()), None) is None
+
+    def matches(self, pattern: Any, text: str) -> bool:
+        """Whether a JavaScript pattern matches anywhere in `text`."""
+        if not isinstance(pattern, str):
+            raise NotASchema("a pattern must be a text")
+        self.budget.pay_nodes(1 + len(text) // _STEP_CHARACTERS)
+        try:
+            is_match = compile_pattern(pattern).matches(text, seconds=_PATTERN_SECONDS)
+        except NotAPattern as error:
+            raise NotASchema(f"pattern: {error.message}") from error
+        self.budget.check_time()
+        return is_match
+
+    def target(self, reference: Any) -> Any:
+        """The schema that `$ref` leads to.
+
+        Raises:
+            NotASchema: if it is not in the document.
+        """
+        if not isinstance(reference, str):
+            raise NotASchema("$ref must be a text")
+        if not reference.startswith("#"):
+            raise NotASchema(
+                f"$ref {reference[:200]!r} leads to another document; only references "
+                "into the schema itself (#/…) are followed"
+            )
+        pointer = unquote(reference[1:])
+        found = (
+            self._pointed(pointer)
+            if pointer[:1] in {"", "/"}
+            else self._anchored(pointer)
+        )
+        if found is None:
+            raise NotASchema(f"$ref {reference[:200]!r} leads nowhere")
+        return found
+
+    def _pointed(self, pointer: str) -> Any:
+        value = self.root
+        for part in pointer.split("/")[1:]:
+            self.budget.pay_nodes()
+            name = part.replace("~1", "/").replace("~0", "~")
+            if isinstance(value, list) and name.isdecimal() and len(name) < 10:
+                value = value[int(name)] if int(name) < len(value) else None
+            else:
+                value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+
+    def _anchored(self, name: str) -> Any:
+        """What has the `$id` of `#name`."""
+        if self._anchors is None:
+            self._anchors = {}
+            waiting = [self.root]
+            while waiting:
+                self.budget.pay_nodes()
+                value = waiting.pop()
+                if isinstance(value, Mapping):
+                    self._anchors.setdefault(str(value.get("$id")), value)
+                    waiting.extend(value.values())
+                elif isinstance(value, list):
+                    waiting.extend(value)
+        return self._anchors.get(f"#{name}")
