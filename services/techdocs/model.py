@@ -142,6 +142,18 @@ Outcome = Built | Unchanged | Failed
 
 
 @dataclass(frozen=True, slots=True)
+class Exported:
+    """What is to be known of a folder that was copied.
+
+    `outside` are the repository's paths that links brought in from outside the folder,
+    `warnings` are lines for the log about what was left out.
+    """
+
+    outside: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """Sources in a private folder, ready to generate.
 

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from services.techdocs.generator.job import Job
-from services.techdocs.model import Documented, Generated, Outcome, Place, Source
+from services.techdocs.model import (
+    Documented,
+    Exported,
+    Generated,
+    Outcome,
+    Place,
+    Source,
+)
 
 Say = Callable[[str], None]
 
@@ -30,6 +37,15 @@ class Sources(Protocol):
         """One file below the place; NotFound if it is not there."""
         ...
 
+    async def trail(
+        self, place: Place, commit: str | None, paths: Sequence[str]
+    ) -> Sequence[str]:
+        """The repository's paths of the links that these files are read through.
+
+        With them are the files behind the links; files without links add nothing.
+        """
+        ...
+
     async def list(
         self, place: Place, commit: str | None, prefix: str
     ) -> Sequence[str]:
@@ -38,8 +54,12 @@ class Sources(Protocol):
 
     async def export(
         self, place: Place, commit: str | None, prefix: str, folder: Path
-    ) -> None:
-        """Copy the files below `prefix` into `folder`; NotFound if there is none."""
+    ) -> Exported:
+        """Copy the files below `prefix` into `folder`; NotFound if there is none.
+
+        Links are followed: files stand in their place. Invalid names one that leaves
+        the repository, or the place's folder where there is no repository.
+        """
         ...
 
     def link(self, place: Place, kind: Literal["edit", "blob"]) -> str | None:

@@ -147,9 +147,17 @@ class TreeIndex:
         Raises:
             Invalid: if a link on the way leaves the tree or is part of a ring.
         """
+        return self.trail(path)[-1]
+
+    def trail(self, path: str) -> list[str]:
+        """The links on the way of `path`, and at the end the path without links.
+
+        Raises:
+            Invalid: if a link on the way leaves the tree or is part of a ring.
+        """
         pending = list(reversed(path.split("/")))
         real: list[str] = []
-        steps = 0
+        links: list[str] = []
         while pending:
             part = pending.pop()
             if part in ("", "."):
@@ -166,12 +174,12 @@ class TreeIndex:
             if target is None:
                 real.append(part)
                 continue
-            steps += 1
-            if steps > LINK_STEPS:
+            links.append(here)
+            if len(links) > LINK_STEPS:
                 raise Invalid(f"path: {shown(path)}: the link is part of a ring")
             check_target(here, target)
             pending += reversed(target.split("/"))
-        return "/".join(real)
+        return [*links, "/".join(real)]
 
 
 @dataclass(slots=True)
@@ -179,19 +187,20 @@ class FollowedTree:
     """A tree without links: `files` are to be written, each with its new path.
 
     `outside` are the places outside the root that links brought in, `dangling` the
-    links that lead to nothing.
+    links that lead to nothing, `rings` those to a folder that holds the link itself.
     """
 
     files: list[ForeignEntry] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     dangling: list[str] = field(default_factory=list)
+    rings: list[str] = field(default_factory=list)
 
 
 def follow_links(index: TreeIndex, root: str, limits: TreeLimits) -> FollowedTree:
     """What a reader of a checkout meets below `root`: files in the place of links.
 
     Raises:
-        Invalid: naming a link that leaves the tree or leads to a folder that holds it.
+        Invalid: naming a link that leaves the tree or leads to itself.
         NotFound: if `root` is no folder.
         TooLarge: if there are too many files.
     """
@@ -211,22 +220,19 @@ def follow_links(index: TreeIndex, root: str, limits: TreeLimits) -> FollowedTre
                 continue
             real = index.resolve(entry.path)
             file = index.entry(real)
-            is_file = file is not None and file.kind == "file"
-            if not is_file and not index.is_folder(real):
+            links = (*chain, entry.path)
+            if file is not None and file.kind == "file":
+                tree.files.append(replace(file, path=path))
+            elif not index.is_folder(real):
                 tree.dangling.append(entry.path)
                 continue
+            elif any(_is_below(link, real) for link in links):
+                tree.rings.append(entry.path)
+                continue
+            else:
+                waiting.append((real, path, links))
             if not _is_below(real, root):
                 tree.outside.append(real)
-            if file is not None:
-                tree.files.append(replace(file, path=path))
-                continue
-            links = (*chain, entry.path)
-            if any(_is_below(link, real) for link in links):
-                raise Invalid(
-                    f"path: {shown(entry.path)}: the link is part of a ring: "
-                    "it leads to a folder that holds it"
-                )
-            waiting.append((real, path, links))
     return tree
 
 

@@ -43,14 +43,17 @@ class ExportedTree:
     """What became of a folder's tree.
 
     `files` is how many files and links were written, `submodules` the paths that hold
-    other repositories, which are left out; `outside` are the repository's paths that
-    links brought in from outside the folder, `dangling` the links that lead nowhere.
+    other repositories, which are left out. `outside` are the repository's paths that
+    links brought in from outside the folder, or that it was found through. `dangling`
+    are the links that lead nowhere and `rings` those to a folder that holds the link
+    itself: both are left out where links are followed.
     """
 
     files: int
     submodules: Sequence[str] = ()
     outside: Sequence[str] = ()
     dangling: Sequence[str] = ()
+    rings: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -102,6 +105,25 @@ class GitTrees:
             raise answer
         return answer
 
+    async def trail(self, commit: str, path: str) -> list[str]:
+        """The links that a file is read through, and where it lies; [] without links.
+
+        Raises:
+            Invalid: if a link leaves the repository or is part of a ring.
+        """
+        listing = _Listing()
+
+        def consume(output: IO[bytes]) -> None:
+            for record in _records(output):
+                _add(record, listing)
+
+        await self._stream(
+            ["ls-tree", "-z", "--full-tree", commit, "--", path], consume
+        )
+        if any(entry.kind == "file" for entry in listing.entries):
+            return []
+        return (await self._index(commit)).trail(path)
+
     async def export(
         self,
         commit: str,
@@ -122,9 +144,10 @@ class GitTrees:
             NotFound: if there is no such folder.
             TooLarge: if it is over the limits.
         """
-        tree = await self._tree_id(commit, prefix)
+        tree, trail = await self._tree_id(commit, prefix), [prefix]
         if tree is None:
-            prefix = await self._real_folder(commit, prefix)
+            trail = (await self._index(commit)).trail(prefix)
+            prefix = trail[-1]
             tree = await self._tree_id(commit, prefix)
         if tree is None:
             raise NotFound(f"There is no folder {shown(prefix)} at {commit[:8]}")
@@ -140,7 +163,11 @@ class GitTrees:
         await to_thread(check_entries, entries, limits, folds_case=folds)
         await self._write(entries, folder)
         return ExportedTree(
-            len(entries), listing.submodules, followed.outside, followed.dangling
+            len(entries),
+            listing.submodules,
+            [*(trail if len(trail) > 1 else ()), *followed.outside],
+            followed.dangling,
+            followed.rings,
         )
 
     async def _tree_id(self, commit: str, path: str) -> str | None:
@@ -153,13 +180,6 @@ class GitTrees:
         )
         kind, _, name = found.decode(errors="replace").partition(" ")
         return name.strip() if kind == "tree" else None
-
-    async def _real_folder(self, commit: str, path: str) -> str:
-        index = await self._index(commit)
-        real = index.resolve(path)
-        if not index.is_folder(real):
-            raise NotFound(f"There is no folder {shown(path)} at {commit[:8]}")
-        return real
 
     async def _index(self, commit: str) -> TreeIndex:
         listing = await self._list(commit, most=REPOSITORY_FILES)
@@ -259,8 +279,9 @@ class GitTrees:
         def consume(output: IO[bytes]) -> None:
             nonlocal written
             with ForeignFolder.open(folder, create=True) as root:
+                replaces = bool(root.listing(""))
                 for entry, size in _contents(output, entries):
-                    _write_one(root, entry, output, size)
+                    _write_one(root, entry, output, size, replaces=replaces)
                     written += 1
 
         await self._stream(["cat-file", "--batch"], consume, data=_ids(entries))
@@ -344,13 +365,20 @@ def _contents(
 
 
 def _write_one(
-    root: ForeignFolder, entry: ForeignEntry, output: IO[bytes], size: int
+    root: ForeignFolder,
+    entry: ForeignEntry,
+    output: IO[bytes],
+    size: int,
+    *,
+    replaces: bool,
 ) -> None:
     if entry.kind == "link":
         target = output.read(size).decode("utf-8", "surrogateescape")
-        root.link(entry.path, target)
+        root.link(entry.path, target, replaces=replaces)
         return
-    root.write(entry.path, _chunks(output, size), executable=entry.is_executable)
+    content = _chunks(output, size)
+    executable = entry.is_executable
+    root.write(entry.path, content, executable=executable, replaces=replaces)
 
 
 def _chunks(output: IO[bytes], size: int) -> Iterator[bytes]:

@@ -124,9 +124,6 @@ def test_files_stand_in_the_place_of_links() -> None:
     [
         {"docs/ring": "ring"},
         {"docs/a": "b", "docs/b": "a"},
-        {"docs/self": "."},
-        {"docs/up": ".."},
-        {"docs/x/one": "../y", "docs/y/two": "../x"},
         {"docs/out": "../../etc"},
         {"docs/absolute": "/etc"},
     ],
@@ -135,6 +132,22 @@ def test_rings_and_ways_out_are_named(links: dict[str, str]) -> None:
     """A link that never ends or leaves the tree is an error that names a link."""
     with pytest.raises(Invalid, match="docs/"):
         follow_links(index(["docs/f.md"], links), "docs", LIMITS)
+
+
+def test_a_folder_that_holds_its_link_is_left_out() -> None:
+    """A ring of folders ends where it begins, and is told."""
+    links = {"docs/self": ".", "docs/x/one": "../y", "docs/y/two": "../x"}
+    tree = index(["docs/f.md", "docs/x/a.md", "docs/y/b.md"], {**links, "up": "."})
+    followed = follow_links(tree, "docs", LIMITS)
+    assert sorted(entry.path for entry in followed.files) == [
+        "f.md",
+        "x/a.md",
+        "x/one/b.md",
+        "y/b.md",
+        "y/two/a.md",
+    ]
+    assert {"docs/self", "docs/x/one", "docs/y/two"} == set(followed.rings)
+    assert follow_links(tree, "", LIMITS).rings.count("up") == 1
 
 
 def test_links_do_not_multiply_without_bound() -> None:

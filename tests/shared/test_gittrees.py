@@ -224,7 +224,7 @@ async def test_links_are_followed(raw: RawRepository, tmp_path: Path) -> None:
         "service/README.md": "# Kit\n",
         "service/build.mk": "all:\n",
     }
-    assert exported.outside == ["shared/build.mk"]
+    assert exported.outside == ["way", "kit", "shared/build.mk"]
     assert exported.dangling == ["kit/gone"]
 
 

@@ -134,7 +134,47 @@ async def test_links_inside_the_repository_are_followed(
     host.link("box", "docs/index.md", "../GUIDE.md")
     found = await bench.git()
     assert (Path(found.folder) / "docs/index.md").read_text() == "# Guide\n"
-    assert found.watched == ("",)
+    assert "GUIDE.md" in found.watched
+    assert "" not in found.watched
+
+
+async def test_links_of_a_place_lead_to_the_whole_repository(
+    bench: Bench, host: GitHost
+) -> None:
+    """Configuration, pages and folders may be links; what they lead to is watched."""
+    host.commit(
+        "box",
+        {
+            "HISTORY.md": "# History\n",
+            "common/intro.md": "# Intro\n",
+            "web/base.yml": "site_name: Web\ndocs_dir: pages\n",
+            "web/text/index.md": "# Web\n",
+        },
+    )
+    host.link("box", "web/mkdocs.yml", "other.yml")
+    host.link("box", "web/other.yml", "base.yml")
+    host.link("box", "web/pages", "text")
+    host.link("box", "web/text/history.md", "../../HISTORY.md")
+    host.link("box", "web/text/common", "../../common")
+    host.link("box", "web/text/gone.md", "nowhere.md")
+    found = await bench.git("web")
+    assert files(found) == {
+        "mkdocs.yml",
+        "pages/index.md",
+        "pages/history.md",
+        "pages/common/intro.md",
+    }
+    assert not any(path.is_symlink() for path in Path(found.folder).rglob("*"))
+    configured = ("web/base.yml", "web/other.yml", "web/pages", "web/text")
+    for path in ("HISTORY.md", "common", *configured):
+        assert path in found.watched
+    assert any("web/text/gone.md: the link leads to nothing" in x for x in bench.log)
+
+
+async def test_attributes_leave_no_page_out(bench: Bench, host: GitHost) -> None:
+    """A repository that leaves its docs out of archives has them all the same."""
+    host.commit("box", {**SITE, ".gitattributes": "/docs export-ignore\n"})
+    assert files(await bench.git()) == {"mkdocs.yml", "docs/index.md"}
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../../../../etc/passwd"])
@@ -190,8 +230,15 @@ async def test_docs_in_a_folder_of_this_machine(bench: Bench, tmp_path: Path) ->
     assert files(found) == {"docs/index.md"}
     assert (found.commit, found.edit_link, found.watched) == (None, None, ())
     (folder / "docs" / "evil.md").symlink_to("/etc/passwd")
-    with pytest.raises(Invalid, match=r"evil.md: the link leaves"):
+    with pytest.raises(Invalid, match=r"docs/evil.md': the link leads") as refused:
         await bench.prepare(Source("dir", str(folder)))
+    assert str(folder) not in refused.value.message
+    (folder / "docs" / "evil.md").unlink()
+    (folder / "docs" / "same.md").symlink_to("index.md")
+    (folder / "docs" / "all").symlink_to("../docs")
+    copied = await bench.prepare(Source("dir", str(folder)))
+    assert files(copied) == {"docs/index.md", "docs/same.md"}
+    assert any("docs/all: the link leads to a folder that" in x for x in bench.log)
 
 
 async def test_a_place_that_is_not_there_is_named(bench: Bench, host: GitHost) -> None:

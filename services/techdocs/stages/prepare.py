@@ -1,7 +1,7 @@
 """Stage one: everything that a site is made of, in a private folder, and its hash.
 
 Only what the site needs is fetched: its configuration, its pages, what it includes. A
-site that takes snippets or follows links out of its pages gets the whole folder.
+site that takes snippets gets the whole folder. Files stand in the place of links.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Any
 from services.techdocs import mkdocs_file
 from services.techdocs.generator.job import GENERATOR_VERSION
 from services.techdocs.generator.places import README_FILES, pictures_of
-from services.techdocs.model import Limits, Place, Prepared
+from services.techdocs.model import Exported, Limits, Place, Prepared
 from services.techdocs.ports import Say, Sources
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.guards.foreign_files import ForeignFolder
@@ -67,12 +67,15 @@ async def prepare(
         Unavailable: if their host does not answer.
     """
     plan = await _plan(place, sources, commit)
-    whole = not await _fetch(plan, place, sources, commit, folder)
-    whole = whole or await asyncio.to_thread(_needs_whole, folder)
+    exported = await _fetch(plan, place, sources, commit, folder)
+    whole = await asyncio.to_thread(_needs_whole, folder)
     if whole:
         say("info: The pages use files beside them; fetching the whole folder")
         await asyncio.to_thread(_emptied, folder)
-        await sources.export(place, commit, "", folder)
+        exported = [await sources.export(place, commit, "", folder)]
+    for warning in dict.fromkeys(line for one in exported for line in one.warnings):
+        say(f"warn: {warning}")
+    elsewhere = [path for one in exported for path in one.outside]
     readme = await _index(plan, place, sources, commit, folder, say)
     links = [sources.link(place, "edit"), sources.link(place, "blob")]
     url = sources.repository_url(place)
@@ -81,13 +84,14 @@ async def prepare(
     content = await asyncio.to_thread(
         _content_hash, folder, limits, [*context, *limits.plugins]
     )
+    elsewhere += await sources.trail(place, commit, list(plan.files))
     watched = [""] if whole else plan.watched()
     return Prepared(
         folder=str(folder),
         content=content,
         config=plan.config,
         commit=commit,
-        watched=tuple(_in_repository(place, watched)) if place.host else (),
+        watched=_in_repository(place, watched, elsewhere) if place.host else (),
         repository_url=url,
         edit_link=links[0],
         source_link=links[1],
@@ -95,9 +99,13 @@ async def prepare(
     )
 
 
-def _in_repository(place: Place, paths: Sequence[str]) -> list[str]:
+def _in_repository(
+    place: Place, paths: Sequence[str], elsewhere: Sequence[str]
+) -> tuple[str, ...]:
+    """Paths below the place and, `elsewhere`, of its repository: each one once."""
     joined = [posixpath.normpath(posixpath.join(place.folder, p)) for p in paths]
-    return list(dict.fromkeys("" if path == "." else path for path in joined))
+    below = ("" if path == "." else path for path in joined)
+    return tuple(dict.fromkeys([*below, *elsewhere]))
 
 
 async def _plan(place: Place, sources: Sources, commit: str | None) -> _Plan:
@@ -140,22 +148,19 @@ async def _include(
 
 async def _fetch(
     plan: _Plan, place: Place, sources: Sources, commit: str | None, folder: Path
-) -> bool:
-    """Fetch what the plan says; False if a link leads out of the pages."""
+) -> list[Exported]:
+    """Fetch what the plan says."""
+    exported: list[Exported] = []
     for path, text in plan.files.items():
         await asyncio.to_thread(_write, folder, path, text)
     for name in dict.fromkeys([plan.docs, *plan.folders]):
         prefix = "" if name == "." else name
         try:
-            await sources.export(place, commit, prefix, folder / name)
+            exported.append(await sources.export(place, commit, prefix, folder / name))
         except NotFound:
             # Without pages of its own, a README may still become the only page.
             continue
-        except Invalid:
-            if not prefix:
-                raise
-            return False
-    return True
+    return exported
 
 
 def _write(root: Path, path: str, content: bytes) -> None:
@@ -170,8 +175,6 @@ def _emptied(folder: Path) -> None:
 
 def _needs_whole(folder: Path) -> bool:
     for path in _files(folder):
-        if path.is_symlink() and not path.exists():
-            return True
         if path.suffix == ".md" and path.is_file() and SNIPPET in path.read_bytes():
             return True
     return False
@@ -232,12 +235,11 @@ async def _pictures(
 
 
 def _files(folder: Path) -> list[Path]:
+    """All files; links are none of them: the sources put files in their place."""
     found = [
-        Path(parent, name)
-        for parent, folders, names in os.walk(folder)
-        for name in [*names, *folders]
+        Path(parent, name) for parent, _, names in os.walk(folder) for name in names
     ]
-    return sorted(path for path in found if path.is_symlink() or path.is_file())
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
 def _content_hash(folder: Path, limits: Limits, context: Sequence[str | None]) -> str:
@@ -247,13 +249,8 @@ def _content_hash(folder: Path, limits: Limits, context: Sequence[str | None]) -
         raise TooLarge(f"docs: more than {limits.files} files")
     digest = blake2b(digest_size=16)
     digest.update(repr((GENERATOR_VERSION, *context)).encode())
-    root, total = folder.resolve(), 0
+    total = 0
     for path in files:
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            name = path.relative_to(folder).as_posix()
-            raise Invalid(f"{name}: the link leaves the documentation's folder")
-        if path.is_dir():
-            continue
         total += path.stat().st_size
         if total > limits.total_bytes:
             raise TooLarge(f"docs: over the limit of {limits.total_bytes} bytes")

@@ -1,21 +1,29 @@
 """Docs from Git mirrors and from folders of this machine."""
 
 import asyncio
-import os
 import posixpath
-import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from services.techdocs.model import Place, Source
+from services.techdocs.model import Exported, Place, Source
 from services.techdocs.ports import Sources
-from shared.contracts.errors import CallboardError, Invalid, NotFound, TooLarge
+from shared.contracts.errors import Invalid, NotFound, TooLarge
+from shared.guards.foreign_files import ForeignFolder
+from shared.guards.foreign_trees import (
+    TreeIndex,
+    TreeLimits,
+    check_entries,
+    follow_links,
+)
 from shared.kit.git import RepositoryMirrors
 from shared.kit.giturls import GitTarget
 
 FILES = 20_000
+#: Of a whole folder of this machine, where its docs are a part of it.
+ENTRIES = 300_000
 PATH = "{path}"
 FILE_BYTES = 10 * 1024 * 1024
 
@@ -67,6 +75,17 @@ class GitAndFolders(Sources):
         target = self._target(place, path)
         return await self._mirrors.read(target, commit, target.path)
 
+    async def trail(
+        self, place: Place, commit: str | None, paths: Sequence[str]
+    ) -> Sequence[str]:
+        if place.host is None or commit is None:
+            return ()
+        targets = [self._target(place, path) for path in paths]
+        trails = [
+            await self._mirrors.trail(target, commit, target.path) for target in targets
+        ]
+        return [path for trail in trails for path in trail]
+
     async def list(
         self, place: Place, commit: str | None, prefix: str
     ) -> Sequence[str]:
@@ -79,12 +98,16 @@ class GitAndFolders(Sources):
 
     async def export(
         self, place: Place, commit: str | None, prefix: str, folder: Path
-    ) -> None:
+    ) -> Exported:
         if place.host is None or commit is None:
-            await asyncio.to_thread(_copy, Path(place.folder), prefix, folder)
-            return
+            return await asyncio.to_thread(_copy, Path(place.folder), prefix, folder)
         target = self._target(place, prefix)
-        await self._mirrors.export(target, commit, target.path, folder)
+        exported = await self._mirrors.export(
+            target, commit, target.path, folder, follows=True
+        )
+        modules = [f"{path}: a submodule is left out" for path in exported.submodules]
+        warnings = [*modules, *_left_out(exported.dangling, exported.rings)]
+        return Exported(tuple(exported.outside), tuple(warnings))
 
     def link(self, place: Place, kind: Literal["edit", "blob"]) -> str | None:
         if place.host is None:
@@ -97,44 +120,53 @@ class GitAndFolders(Sources):
         return self._target(place).repository_url
 
 
-def _inside(root: Path, path: str) -> Path:
-    found = root / path
-    if not found.resolve().is_relative_to(root.resolve()):
-        raise Invalid(f"{path}: leads outside the documentation's folder")
-    return found
+def _left_out(dangling: Sequence[str], rings: Sequence[str]) -> list[str]:
+    return [
+        *(f"{path}: the link leads to nothing and is left out" for path in dangling),
+        *(
+            f"{path}: the link leads to a folder that holds it and is left out"
+            for path in rings
+        ),
+    ]
 
 
 def _read(root: Path, path: str) -> bytes:
-    found = _inside(root, path)
-    if not found.is_file():
-        raise NotFound(f"There is no file {path}")
-    if found.stat().st_size > FILE_BYTES:
-        raise TooLarge(f"{path}: over the limit of {FILE_BYTES} bytes")
-    return found.read_bytes()
+    with ForeignFolder.open(root) as folder:
+        return folder.read(path, limit=FILE_BYTES)
 
 
 def _list(root: Path, prefix: str) -> list[str]:
-    found: list[str] = []
-    for parent, folders, names in os.walk(_inside(root, prefix)):
-        folders[:] = sorted(name for name in folders if name != ".git")
-        found += [Path(parent, name).relative_to(root).as_posix() for name in names]
-        if len(found) > FILES:
-            raise TooLarge(f"docs: more than {FILES} files below {prefix or '.'}")
-    return found
+    with ForeignFolder.open(root) as folder:
+        start = folder.real_path(prefix)
+        try:
+            entries = list(folder.entries(start, most=2 * FILES, skips_git=True))
+        except NotFound:
+            return []
+    if len(entries) > FILES:
+        raise TooLarge(f"docs: more than {FILES} files below {prefix or '.'}")
+    return [entry.path for entry in entries]
 
 
-def _copy(root: Path, prefix: str, folder: Path) -> None:
-    source = _inside(root, prefix)
-    if not source.is_dir():
-        raise NotFound(f"There is no folder {prefix}")
-    _list(root, prefix)
-    try:
-        shutil.copytree(
-            source,
-            folder,
-            symlinks=True,
-            ignore=shutil.ignore_patterns(".git"),
-            dirs_exist_ok=True,
-        )
-    except shutil.Error as error:
-        raise CallboardError(f"docs: {error.args[0][0][2]}") from error
+def _copy(root: Path, prefix: str, folder: Path) -> Exported:
+    limits = TreeLimits(FILES)
+    with ForeignFolder.open(root) as source:
+        status = source.status(start := source.real_path(prefix))
+        if status is None or status.kind != "folder":
+            raise NotFound(f"There is no folder {prefix}")
+        entries = [
+            replace(entry, content=entry.path)
+            for entry in source.entries(most=ENTRIES, skips_git=True)
+        ]
+        links = [entry.path for entry in entries if entry.kind == "link"]
+        targets = {path: source.target(path) for path in links}
+        followed = follow_links(TreeIndex(entries, targets), start, limits)
+        check_entries(followed.files, limits)
+        with ForeignFolder.open(folder, create=True) as copy:
+            for file in followed.files:
+                copy.write(
+                    file.path,
+                    source.chunks(file.content),
+                    executable=file.is_executable,
+                    replaces=True,
+                )
+    return Exported(warnings=tuple(_left_out(followed.dangling, followed.rings)))
