@@ -25,6 +25,10 @@ class Sources(Protocol):
         """The folder that is meant; Invalid if no integration knows its host."""
         ...
 
+    async def settle(self, source: Source) -> Place:
+        """The same, where the host was asked if its address does not say the ref."""
+        ...
+
     def url(self, source: Source) -> str:
         """The address of the folder that is meant, on its host."""
         ...

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from shared.contracts.errors import Conflict, Invalid, NotFound
+from shared.guards.addresses import normal_netloc
 from shared.guards.foreign_trees import TreeLimits
 from shared.kit.config import Integration, Integrations
 from shared.kit.gitaccess import access_environment
@@ -21,13 +23,15 @@ from shared.kit.gitcommand import OUTPUT_LIMIT, run_git
 from shared.kit.gitmirror import update
 from shared.kit.gitpush import push_folder
 from shared.kit.gittrees import ExportedTree, GitTrees
-from shared.kit.giturls import GitTarget, parse_url
+from shared.kit.giturls import GitTarget, are_names, parse_url
 
 NOBODY = "0" * 40
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
+NAME = re.compile(r"[A-Za-z0-9._][\w.-]*")
 #: In names that are fit for addresses, but not for a folder `NAME.git` of a host.
 UNFIT = re.compile(r"/|\.\.|(\.git|\.lock|\.)$")
-REF = re.compile(r"(?!-)[\w][\w./+@-]*")
+#: What no name of a ref holds (git-check-ref-format).
+NO_REF = re.compile(r"^[-/]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|(/|\.|\.lock)$")
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,26 @@ class RepositoryMirrors:
 
     def __init__(self, root: Path, integrations: Integrations) -> None:
         self._root = root
-        self._by_host = {item.host: (kind, item) for kind, item in integrations.each()}
+        self._by_host = {
+            normal_netloc(item.host): (kind, item) for kind, item in integrations.each()
+        }
+        self._kinds = {host: kind for host, (kind, _) in self._by_host.items()}
         self._fetches: dict[Path, _Coalesced] = {}
+        #: Refs that addresses were about, by repository: where such a ref's name ends.
+        self._refs: dict[tuple[str, str], set[str]] = {}
 
     def locate(self, url: str) -> GitTarget | None:
-        """What a web address means; None if its host is no integration."""
-        return parse_url(url, {h: kind for h, (kind, _) in self._by_host.items()})
+        """What a web address means; None if its host is no integration.
+
+        Raises:
+            Invalid: if the address is no place in a repository of its host.
+        """
+        target = parse_url(url, self._kinds)
+        if target is None or not target.is_open:
+            return target
+        refs = self._refs.get((target.host, target.repository), ())
+        known = next((ref for ref, _ in target.readings() if ref in refs), None)
+        return target if known is None else target.with_ref(known)
 
     def target(self, host: str, repository: str, ref: str, path: str = "") -> GitTarget:
         """A place in a repository of a configured host.
@@ -60,7 +78,7 @@ class RepositoryMirrors:
             NotFound: if the host is no integration.
         """
         kind, _ = self._integration(host)
-        return GitTarget(kind, host, repository, ref, path)
+        return GitTarget(kind, normal_netloc(host), repository, ref, path)
 
     async def fetch(self, target: GitTarget) -> str:
         """Bring the mirror up to date; the commit id that the target's ref has now.
@@ -69,6 +87,37 @@ class RepositoryMirrors:
             NotFound: if the repository or the ref does not exist.
             Unavailable: if the host does not answer.
         """
+        _, commit = await self.resolve(target)
+        return commit
+
+    async def resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
+        """Fetch, and decide what an open target's ref is: the longest that exists.
+
+        The target, and the commit id that its ref has now.
+
+        Raises:
+            NotFound: if the repository or the ref does not exist.
+            Unavailable: if the host does not answer.
+        """
+        await self._update(target)
+        names = {ref: _ref_names(ref) for ref, _ in target.readings()}
+        questions = [f"{name}^{{commit}}" for some in names.values() for name in some]
+        answer = await self._git(
+            target,
+            ["cat-file", "--batch-check=%(objectname) %(objecttype)"],
+            data="".join(f"{question}\n" for question in questions).encode(),
+            allow=(128,),
+        )
+        answers = iter(answer.decode(errors="replace").splitlines())
+        for ref, some in names.items():
+            for words in [next(answers, "").split(" ") for _ in some]:
+                if words[-1] == "commit":
+                    key = (target.host, target.repository)
+                    self._refs.setdefault(key, set()).add(ref)
+                    return target.with_ref(ref), words[0]
+        raise NotFound(_no_ref(target))
+
+    async def _update(self, target: GitTarget) -> None:
         mirror = self._mirror(target)
         if target.kind != "local":
             coalesced = self._fetches.setdefault(mirror, _Coalesced())
@@ -78,17 +127,6 @@ class RepositoryMirrors:
             raise NotFound(
                 f"There is no repository {target.repository} at {target.host}"
             )
-        ref = target.ref or "HEAD"
-        if not REF.fullmatch(ref):
-            raise Invalid(f"ref: {ref!r} is not a Git ref")
-        found = await self._git(
-            target,
-            ["rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"],
-            allow=(1, 128),
-        )
-        if not found.strip():
-            raise NotFound(f"{target.repository} at {target.host} has no ref {ref}")
-        return found.decode().strip()
 
     async def read(self, target: GitTarget, commit: str, path: str) -> bytes:
         """One file at a commit; links are followed as in a checkout.
@@ -244,20 +282,31 @@ class RepositoryMirrors:
         )
 
     def _integration(self, host: str) -> tuple[str, Integration]:
-        found = self._by_host.get(host)
+        found = self._by_host.get(host) or self._by_host.get(normal_netloc(host))
         if found is None:
             raise NotFound(f"No integration is configured for the host {host}")
         return found
 
     def _mirror(self, target: GitTarget) -> Path:
+        """Where the repository's mirror lies; that of a local one: itself.
+
+        Raises:
+            Invalid: if a part of the repository's name cannot be a folder's.
+        """
         kind, integration = self._integration(target.host)
-        if not NAME.fullmatch(target.repository) or ".." in target.repository:
+        if not are_names(target.repository):
             raise Invalid(
                 f"repository: {target.repository!r} is not a repository's name"
             )
         if kind == "local" and integration.directory is not None:
+            if not NAME.fullmatch(target.repository):
+                raise NotFound(
+                    f"There is no repository {target.repository} at {target.host}"
+                )
             return integration.directory / f"{target.repository}.git"
-        return self._root / target.host.replace(":", "_") / f"{target.repository}.git"
+        host = target.host.replace(":", "_")
+        # Names of other hosts hold spaces and more; ordinary ones stay as they are.
+        return self._root / host / f"{quote(target.repository, safe='/~')}.git"
 
     def _clone_url(self, target: GitTarget) -> str:
         if target.kind == "local":
@@ -266,7 +315,9 @@ class RepositoryMirrors:
 
     def _access(self, target: GitTarget) -> dict[str, str]:
         kind, integration = self._integration(target.host)
-        return access_environment(kind, integration, target.repository)
+        return access_environment(
+            kind, integration, host=target.host, repository=target.repository
+        )
 
     async def _git(
         self,
@@ -307,6 +358,30 @@ class _Coalesced:
                 return
             self._started += 1
             await work()
+
+
+def _ref_names(ref: str) -> list[str]:
+    """What Git may call a ref of this name; nothing if it can be no ref."""
+    if not ref:
+        return ["HEAD"]
+    if NO_REF.search(ref):
+        return []
+    if ref.startswith("refs/"):
+        return [ref]
+    names = [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/{ref}"]
+    return [*names, ref] if COMMIT.fullmatch(ref) else names
+
+
+def _no_ref(target: GitTarget) -> str:
+    where = f"{target.repository} at {target.host}"
+    if target.is_open:
+        return (
+            f"{where} has no ref {target.ref}, and no branch or tag with a longer name "
+            f"that {target.ref}/{target.path} begins with"
+        )
+    if not target.ref:
+        return f"{where} has no commit on its default branch"
+    return f"{where} has no ref {target.ref}"
 
 
 def _clean(path: str) -> str:

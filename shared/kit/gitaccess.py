@@ -61,9 +61,9 @@ def _names_authorities(settings: Path) -> bool:
 
 
 def access_environment(
-    kind: str, integration: Integration, repository: str
+    kind: str, integration: Integration, *, host: str, repository: str
 ) -> dict[str, str]:
-    """What a `git` command needs besides, to talk to one host about one repository."""
+    """What a `git` command needs besides, to talk to a host about one repository."""
     environment = {}
     if integration.ca_file is not None:
         environment["GIT_SSL_CAINFO"] = str(integration.ca_file)
@@ -71,7 +71,7 @@ def access_environment(
     if header is not None:
         environment |= {
             "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"http.https://{integration.host}/.extraHeader",
+            "GIT_CONFIG_KEY_0": f"http.https://{host}/.extraHeader",
             "GIT_CONFIG_VALUE_0": f"Authorization: {header}",
         }
     return environment

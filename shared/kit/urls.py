@@ -1,21 +1,24 @@
 """Reads what a URL points to: by Git for known hosts, else by HTTP if allowed."""
 
 import asyncio
-import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
+from yarl import URL
 
 from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge, Unavailable
+from shared.guards.addresses import Address, AddressRule, parse_address
 from shared.kit.config import ReadingAllow
 from shared.kit.git import RepositoryMirrors
-from shared.kit.giturls import GitTarget
+from shared.kit.giturls import GitTarget, resolve
 
 LIMIT = 10 * 1024 * 1024
 SECONDS = 20.0
+REDIRECTS = 5
+FOLLOWED = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,10 @@ class UrlReader:
     def __init__(
         self, allow: Sequence[ReadingAllow], mirrors: RepositoryMirrors
     ) -> None:
-        self._allow = tuple(allow)
+        try:
+            self._allow = [AddressRule(rule.host, rule.paths) for rule in allow]
+        except Invalid as error:
+            raise Invalid(f"backend.reading.allow: {error.message}") from error
         self.mirrors = mirrors
         self._session: aiohttp.ClientSession | None = None
 
@@ -57,64 +63,75 @@ class UrlReader:
         """
         target = self.mirrors.locate(url)
         if target is not None:
-            commit = await self.mirrors.fetch(target)
+            target, commit = await self.mirrors.resolve(target)
             if etag == commit:
                 return UrlContent(b"", etag, commit, target, unchanged=True)
             body = await self.mirrors.read(target, commit, target.path)
             return UrlContent(body, commit, commit, target)
-        self.require_allowed(url)
         return await self._get(url, etag)
 
-    def require_allowed(self, url: str) -> None:
-        """Raise Forbidden unless `backend.reading.allow` has the host and path."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise Invalid(f"url: {url!r} is not an http(s) address")
-        for rule in self._allow:
-            host_fits = fnmatch.fnmatch(parts.netloc.lower(), rule.host.lower())
-            if host_fits and (
-                not rule.paths or any(parts.path.startswith(p) for p in rule.paths)
-            ):
-                return
-        raise Forbidden(
-            f"Reading from '{url}' is not allowed. You may need to configure an "
-            "integration for the target host, or add it to the configured list of "
-            "allowed hosts at 'backend.reading.allow'"
-        )
+    def require_allowed(self, url: str) -> Address:
+        """The normal form of `url`, to be asked for as it is.
+
+        Raises:
+            Invalid: if it is no address, or one that can be read in two ways.
+            Forbidden: unless `backend.reading.allow` has its host and path.
+        """
+        address = parse_address(url)
+        if not any(rule.covers(address) for rule in self._allow):
+            raise Forbidden(
+                f"Reading from '{url}' is not allowed. You may need to configure an "
+                "integration for the target host, or add it to the configured list of "
+                "allowed hosts at 'backend.reading.allow'"
+            )
+        return address
+
+    def resolve(self, base: str, relative: str) -> str:
+        """`relative` as seen from the file at `base`; an absolute URL stays itself."""
+        return resolve(base, self.mirrors.locate(base), relative)
 
     async def _get(self, url: str, etag: str | None) -> UrlContent:
+        address = self.require_allowed(url)
+        for _ in range(REDIRECTS + 1):
+            answer = await self._ask(address, etag)
+            if isinstance(answer, UrlContent):
+                return answer
+            following = self.require_allowed(urljoin(address.url, answer))
+            if address.scheme == "https" and following.scheme == "http":
+                raise Invalid(f"url: {url} redirects to an address without TLS")
+            address = following
+        raise Invalid(f"url: {url} redirects more than {REDIRECTS} times")
+
+    async def _ask(self, address: Address, etag: str | None) -> UrlContent | str:
+        """What is there, or the address to which it redirects."""
+        url = address.url
         if self._session is None:
+            # The machine's proxies are asked, as by `git`.
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=SECONDS)
+                timeout=aiohttp.ClientTimeout(total=SECONDS), trust_env=True
             )
         headers = {"If-None-Match": etag} if etag else {}
         try:
-            # Redirects could lead to a host that is not allowed: they are refused.
+            # Each redirect is compared with what is allowed before it is followed.
             async with self._session.get(
-                url, headers=headers, allow_redirects=False
+                URL(url, encoded=True), headers=headers, allow_redirects=False
             ) as answer:
                 if answer.status == 304:
                     return UrlContent(b"", etag, unchanged=True)
+                if answer.status in FOLLOWED and "Location" in answer.headers:
+                    return answer.headers["Location"]
                 _raise_for(answer, url)
                 body = await _limited(answer, url)
                 return UrlContent(body, answer.headers.get("ETag"))
         except (aiohttp.ClientError, TimeoutError) as error:
-            host = urlsplit(url).netloc
             raise Unavailable(
-                f"Unable to read {url}: {host} does not answer"
+                f"Unable to read {url}: {address.netloc} does not answer"
             ) from error
-
-
-def resolve(base: str, relative: str) -> str:
-    """`relative` as seen from the file at `base`; an absolute URL stays itself."""
-    return urljoin(base, relative)
 
 
 def _raise_for(answer: aiohttp.ClientResponse, url: str) -> None:
     if answer.status == 404:
         raise NotFound(f"Unable to read url, no such file: {url}")
-    if 300 <= answer.status < 400:
-        raise Invalid(f"url: {url} redirects, which is not followed")
     if answer.status >= 500:
         raise Unavailable(f"Unable to read {url}: it answered {answer.status}")
     if answer.status != 200:

@@ -17,6 +17,7 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Forbidden, Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
+from shared.kit.giturls import parse_url
 from tests.gateway.running import HOOK_SECRET
 from tests.waiting import until
 
@@ -143,6 +144,10 @@ def test_bitbucket_server_speaks_otherwise() -> None:
     (found,) = pushes("bitbucket", bitbucket_server(), "7")
     assert (found.ref, found.after) == ("refs/heads/x", ZEROS)
     assert found.url == "https://bitbucket.org/projects/ACME/repos/shop"
+    # The catalog's places name it so.
+    target = parse_url(found.url, {"bitbucket.org": "bitbucket_server"})
+    assert target is not None
+    assert found.repository == target.repository
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 from shared.contracts.errors import Conflict, Invalid, NotFound
 from shared.kit.config import Integration, Integrations
 from shared.kit.git import RepositoryMirrors
-from shared.kit.giturls import parse_url
 
 HOST = "git.example.org"
 AUTHOR = ("Ann Example", "ann@example.org")
@@ -136,49 +135,94 @@ async def test_changed_paths_lie_between_two_commits(
     assert await mirrors.changed(target, "0" * 40, after) is None
 
 
-HOSTS = {
-    "github.com": "github",
-    "gitlab.com": "gitlab",
-    "gitea.example.org": "gitea",
-    "bitbucket.org": "bitbucket_cloud",
-    "bb.example.org": "bitbucket_server",
-    "dev.azure.com": "azure",
-    HOST: "local",
-}
+async def test_a_branch_with_slashes_is_found_in_both_writings(
+    mirrors: RepositoryMirrors, tmp_path: Path
+) -> None:
+    """The longest branch or tag that exists; afterwards it is known without asking."""
+    work = written(tmp_path / "work", {"a/x.yaml": "one", "x.yaml": "top"})
+    sha = await pushed(mirrors, work)
+    bare = tmp_path / "host" / "payments.git"
+    for name in ("heads/release/v3", "heads/fix/#1", "tags/v1", "heads/main2"):
+        command = ["git", "update-ref", f"refs/{name}", sha]
+        subprocess.run(command, cwd=bare, check=True)
+    root = f"https://{HOST}/payments/blob"
+    for address, ref, path in (
+        (f"{root}/release/v3/a/x.yaml", "release/v3", "a/x.yaml"),
+        (f"{root}/release%2Fv3/x.yaml", "release/v3", "x.yaml"),
+        (f"{root}/fix/%231/x.yaml", "fix/#1", "x.yaml"),
+        (f"{root}/v1/a/x.yaml", "v1", "a/x.yaml"),
+        (f"{root}/main/a/x.yaml", "main", "a/x.yaml"),
+        (f"{root}/main2/x.yaml", "main2", "x.yaml"),
+        (f"{root}/HEAD/x.yaml", "", "x.yaml"),
+        (f"{root}/{sha}/x.yaml", sha, "x.yaml"),
+        (f"{root}/refs%2Fheads%2Fmain/x.yaml", "main", "x.yaml"),
+    ):
+        target = mirrors.locate(address)
+        assert target is not None
+        resolved, commit = await mirrors.resolve(target)
+        assert (resolved.ref, resolved.path, commit) == (ref, path, sha)
+        assert mirrors.locate(address) == resolved
+        assert mirrors.locate(resolved.url()) == resolved
 
 
 @pytest.mark.parametrize(
-    ("url", "repository", "ref", "path"),
+    ("address", "reason"),
     [
-        ("https://github.com/o/r/blob/main/a/b.yaml", "o/r", "main", "a/b.yaml"),
-        ("https://github.com/o/r", "o/r", "", ""),
-        ("https://gitlab.com/g/s/r/-/blob/v1/x.yaml", "g/s/r", "v1", "x.yaml"),
-        ("https://gitea.example.org/o/r/src/branch/main/x", "o/r", "main", "x"),
-        ("https://bitbucket.org/w/r/src/main/x.yaml", "w/r", "main", "x.yaml"),
         (
-            "https://bb.example.org/projects/P/repos/r/browse/x.yaml?at=main",
-            "P/repos/r",
-            "main",
-            "x.yaml",
+            "release/v4/x.yaml",
+            "no ref release, and no branch or tag with a longer name",
         ),
-        (
-            "https://dev.azure.com/o/p/_git/r?path=/x.yaml&version=GBmain",
-            "o/p/_git/r",
-            "main",
-            "x.yaml",
-        ),
-        (f"https://{HOST}/payments/tree/main/", "payments", "main", ""),
+        ("nothing/", "has no ref nothing"),
+        ("--upload-pack=x/a", "no ref --upload-pack=x"),
+        ("main:refs/a", "no ref main:refs"),
+        ("main~1/a", "no ref main~1"),
+        ("main^{commit}/a", "no ref main"),
     ],
 )
-def test_web_addresses_are_understood(
-    url: str, repository: str, ref: str, path: str
+async def test_an_address_without_a_ref_that_exists_says_so(
+    mirrors: RepositoryMirrors, tmp_path: Path, address: str, reason: str
 ) -> None:
-    """Each host's own way of writing a file's place is translated."""
-    target = parse_url(url, HOSTS)
+    """It names what was looked for, also where no ref can have such a name."""
+    await pushed(mirrors, written(tmp_path / "work", {"x.yaml": "one"}))
+    target = mirrors.locate(f"https://{HOST}/payments/blob/{address}")
     assert target is not None
-    assert (target.repository, target.ref, target.path) == (repository, ref, path)
+    with pytest.raises(NotFound) as raised:
+        await mirrors.resolve(target)
+    assert reason in raised.value.message
 
 
-def test_other_hosts_are_not_git() -> None:
-    """A host without an integration is read over HTTP, or not at all."""
-    assert parse_url("https://elsewhere.example.org/a/b/blob/main/c", HOSTS) is None
+async def test_names_of_other_hosts_have_mirrors_of_their_own(tmp_path: Path) -> None:
+    """Spaces, dots and tildes; the folder stays below the mirrors' root."""
+    hosts = Integrations.model_validate(
+        {
+            "azure": [{"host": "dev.azure.com"}],
+            "github": [{"host": "GitHub.com"}],
+            "bitbucketServer": [{"host": "bb.example.org"}],
+        }
+    )
+    mirrors = RepositoryMirrors(tmp_path, hosts)
+    places = {
+        mirrors._mirror(mirrors.target(host, repository, ""))
+        for host, repository in (
+            ("dev.azure.com", "o/My Team/_git/r"),
+            ("dev.azure.com", "o/My%20Team/_git/r"),
+            ("github.com", "o/.github"),
+            ("github.com", "o/github"),
+            ("bb.example.org", "~jane/repos/r"),
+        )
+    }
+    assert len(places) == 5
+    assert all(place.is_relative_to(tmp_path) for place in places)
+    for name in (
+        "../x",
+        "o/..",
+        "o/.",
+        "o//r",
+        "-o/r",
+        "o/a\\b",
+        "o/\0",
+        "a.git/b",
+        "",
+    ):
+        with pytest.raises(Invalid):
+            mirrors._mirror(mirrors.target("github.com", name, ""))

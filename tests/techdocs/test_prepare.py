@@ -1,5 +1,6 @@
 """Stage one: what is fetched, from where, and when it counts as changed."""
 
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def files(prepared: Prepared) -> set[str]:
 
 
 SITE = {"mkdocs.yml": "site_name: Box\n", "docs/index.md": "# Hi\n", "src/a.py": "x"}
+
+
+async def test_an_address_on_a_branch_with_slashes_is_settled(
+    bench: Bench, host: GitHost
+) -> None:
+    """Where the address leaves the ref open, the host is asked."""
+    host.commit("box", {"guide/index.md": "# Hi"})
+    bare = host.directory / "box.git"
+    command = ["git", "update-ref", "refs/heads/release/v3", "refs/heads/main"]
+    subprocess.run(command, cwd=bare, check=True)
+    base = f"https://{HOST}/box/tree/release/v3/guide/"
+    source = Source("url", base)
+    place = await bench.sources.settle(source)
+    assert place == Place("guide", host=HOST, repository="box", ref="release/v3")
+    assert bench.sources.url(source) == f"https://{HOST}/box/tree/release%2Fv3/guide/"
 
 
 async def test_only_the_docs_are_fetched(bench: Bench, host: GitHost) -> None:

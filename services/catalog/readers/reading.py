@@ -14,7 +14,7 @@ from shared.contracts.errors import Forbidden, Invalid, NotFound
 from shared.guards.globs import Glob, glob_base, is_pattern
 from shared.kit.git import CommitInfo
 from shared.kit.giturls import GitTarget
-from shared.kit.urls import UrlReader, resolve
+from shared.kit.urls import UrlReader
 
 
 class SourceReading:
@@ -24,7 +24,8 @@ class SourceReading:
         self._urls = urls
         self._mirrors = urls.mirrors
         self._files = FileReader(folders)
-        self._commits: dict[tuple[str, str, str], str] = {}
+        #: By host, repository and ref of an address: its whole ref, and the commit.
+        self._commits: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._infos: dict[str, CommitInfo] = {}
 
     async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
@@ -39,22 +40,28 @@ class SourceReading:
             return Fetched(b"", "", etag, unchanged=True)
         return Fetched(content.body, _digest(content.body), content.etag)
 
-    async def _read_git(self, target: GitTarget, etag: str | None) -> Fetched:
-        commit, place = await self._commit(target), _place(target)
+    async def _read_git(self, address: GitTarget, etag: str | None) -> Fetched:
+        target, commit = await self._resolve(address)
+        place = _place(target)
         if etag == commit:
             return Fetched(b"", "", etag, place, unchanged=True)
         body = await self._mirrors.read(target, commit, target.path)
         return Fetched(body, _digest(body), commit, place)
 
-    async def _commit(self, target: GitTarget) -> str:
+    async def _resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
+        """The target with its whole ref, and the one commit of this reading."""
         key = (target.host, target.repository, target.ref)
         if key not in self._commits:
             try:
-                self._commits[key] = await self._mirrors.fetch(target)
+                resolved, commit = await self._mirrors.resolve(target)
             except NotFound as error:
                 # A host says so of what a token may not see, too: no reason to delete.
                 raise Invalid(error.message) from error
-        return self._commits[key]
+            key = (target.host, target.repository, resolved.ref)
+            _, commit = self._commits.setdefault(key, (resolved.ref, commit))
+            return resolved, commit
+        ref, commit = self._commits[key]
+        return target.with_ref(ref), commit
 
     async def matching(self, location: LocationRef) -> Sequence[LocationRef]:
         if location.type == "file":
@@ -66,8 +73,8 @@ class SourceReading:
             return [location]
         if not is_pattern(target.path):
             return [location]
+        target, commit = await self._resolve(target)
         glob = Glob(target.path, label="target")
-        commit = await self._commit(target)
         paths = await self._mirrors.list(target, commit, glob.base)
         if target.path in paths:
             return [location]
@@ -80,7 +87,7 @@ class SourceReading:
         target = self._target(location)
         if target is None:
             return []
-        commit = await self._commit(target)
+        target, commit = await self._resolve(target)
         return [
             LocationRef("url", target.at(path).url())
             for path in await self._mirrors.list(target, commit)
@@ -91,7 +98,7 @@ class SourceReading:
         target = self._target(location)
         if target is None:
             return cause.model_copy(update={"location": str(location)})
-        commit = await self._commit(target)
+        target, commit = await self._resolve(target)
         if commit not in self._infos:
             self._infos[commit] = await self._mirrors.commit_info(target, commit)
         info = self._infos[commit]
@@ -107,13 +114,13 @@ class SourceReading:
         )
 
     def place(self, location: LocationRef) -> Place | None:
-        target = self._target(location)
+        target = self._known_target(location)
         return None if target is None else _place(target)
 
     def links(self, location: LocationRef) -> Mapping[str, str]:
         if location.type != "url":
             return {}
-        target = self._target(location)
+        target = self._known_target(location)
         if target is None:
             return {VIEW: location.target}
         folder = target.path.rpartition("/")[0]
@@ -134,7 +141,9 @@ class SourceReading:
             if base.type != "file":
                 raise Forbidden(f"target: {base} may not point to files")
             return self._files.resolve(base, target)
-        absolute = target if base.type == "file" else resolve(base.target, target)
+        absolute = target
+        if base.type != "file":
+            absolute = self._urls.resolve(base.target, target)
         found = LocationRef("url", absolute)
         _require_url(found)
         return found
@@ -151,6 +160,13 @@ class SourceReading:
                 f"placeholder: {found.target} must be in the repository of {base}"
             )
         return found
+
+    def _known_target(self, location: LocationRef) -> GitTarget | None:
+        """The place in Git; None also for an address whose reading is an error."""
+        try:
+            return self._target(location)
+        except Invalid:
+            return None
 
     def _target(self, location: LocationRef) -> GitTarget | None:
         return self._mirrors.locate(location.target) if location.type == "url" else None
@@ -186,7 +202,7 @@ class CatalogSources:
 def _require_url(location: LocationRef) -> None:
     if location.type != "url":
         raise Invalid(f"location: {location.type!r} is no type of location")
-    if not location.target.startswith(("http://", "https://")):
+    if not location.target.lower().startswith(("http://", "https://")):
         raise Invalid(f"target: {location.target!r} must be an http(s) URL")
 
 

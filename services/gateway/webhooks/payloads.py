@@ -4,6 +4,7 @@ Each host's own documentation of its push event is the source; only what is read
 must be there.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -130,6 +131,10 @@ def _bitbucket_server(payload: Payload, delivery: str) -> list[RepositoryPushed]
     if not isinstance(href, str):
         raise Invalid("repository.links.self: must hold the repository's page")
     place = _place(href.removesuffix("/browse"))
+    # As the catalog names it: the page of a user's project has another word in front.
+    place["repository"] = re.sub(
+        r"^users/", "~", place["repository"].removeprefix("projects/")
+    )
     return [
         RepositoryPushed(
             provider="bitbucket",

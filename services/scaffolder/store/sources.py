@@ -11,7 +11,7 @@ from services.scaffolder.folder_sources import (
 )
 from shared.contracts.errors import Invalid
 from shared.kit.giturls import GitTarget
-from shared.kit.urls import UrlReader, resolve
+from shared.kit.urls import UrlReader
 
 
 class UrlSources:
@@ -38,7 +38,7 @@ class UrlSources:
                 f"url: {address} is a folder of no known Git host, "
                 "and only those can be listed; see 'integrations'"
             )
-        commit = await self._reader.mirrors.fetch(target)
+        target, commit = await self._reader.mirrors.resolve(target)
         exported = await self._reader.mirrors.export(
             target, commit, target.path, folder
         )
@@ -61,7 +61,7 @@ class UrlSources:
             )
         target = self._reader.mirrors.locate(base)
         if target is None:
-            return resolve(base, url)
+            return self._reader.resolve(base, url)
         folder = target.path if base.endswith("/") else target.path.rpartition("/")[0]
         return _beside(target, folder, url).url()
 

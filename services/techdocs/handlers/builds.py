@@ -163,7 +163,10 @@ async def _place(record: Documented, shop: Workshop) -> Place:
     place = shop.sources.locate(record.source)
     # Kept before anything is read: a push that comes while this builds finds it.
     await shop.records.located(record.ref, place)
-    return place
+    settled = await shop.sources.settle(record.source)
+    if settled != place:
+        await shop.records.located(record.ref, settled)
+    return settled
 
 
 async def _outcome(

@@ -52,6 +52,14 @@ class GitAndFolders(Sources):
             ref=found.ref,
         )
 
+    async def settle(self, source: Source) -> Place:
+        if source.kind == "dir":
+            return self.locate(source)
+        target = self._mirrors.locate(source.base)
+        if target is not None and target.is_open:
+            await self._mirrors.resolve(target)
+        return self.locate(source)
+
     def url(self, source: Source) -> str:
         place = self.locate(source)
         return self._target(place).url("tree").rstrip("/") + "/"

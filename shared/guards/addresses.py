@@ -1,0 +1,186 @@
+"""Web addresses in one form, and rules about which of them may be read.
+
+An address is compared after it is made normal, as the server that gets it may do:
+escapes, dot segments, the host's case, port and script. What two programs could read in
+two ways is refused.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from shared.contracts.errors import Invalid
+
+ADDRESS_LIMIT = 4096
+PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+_HOST = re.compile(
+    r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*"
+)
+_DOT = re.compile(r"%2e", re.IGNORECASE)
+#: What is escaped twice: whoever unescapes twice sees another path.
+_TWICE = re.compile(r"%(2e|2f|5c|25)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An http(s) address in normal form.
+
+    `netloc` is the host, with its port if that is not the scheme's own; `raw_path` has
+    its escapes, and no dot segments.
+    """
+
+    scheme: str
+    netloc: str
+    raw_path: str
+    query: str
+
+    def readings(self) -> Iterator[list[str]]:
+        """The folders and the file of the path, in each way that a server sees them.
+
+        One unescapes a slash only in a name, another before it looks for names; one
+        takes a backslash for a slash; one drops empty names before it follows `..`.
+        """
+        yield _names(self.raw_path)
+        text = unquote(self.raw_path)
+        for path in {text, text.replace("\\", "/")}:
+            names = path.split("/")
+            yield _resolved([name for name in names if name])
+            yield [name for name in _resolved(names) if name]
+
+    @property
+    def is_escaped_once(self) -> bool:
+        """Whether no separator comes out when the path is unescaped a second time."""
+        return _TWICE.search(unquote(self.raw_path)) is None
+
+    @property
+    def url(self) -> str:
+        """The address, to be asked for as it is."""
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.scheme}://{self.netloc}{self.raw_path}{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRule:
+    """Addresses of a host (`*.` in front: of all hosts below it) and of some paths.
+
+    No paths: of all. A path covers itself and what lies below it.
+
+    Raises:
+        Invalid: if the host is none.
+    """
+
+    host: str
+    paths: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        suffix = self.host.removeprefix("*.")
+        if not suffix or re.search(r"[/?#*]", suffix):
+            raise Invalid(
+                f"host: {self.host!r} must be a host's name or *. and a domain"
+            )
+        parse_address(f"http://{suffix}/")
+
+    def covers(self, address: Address) -> bool:
+        """Whether the rule is about this address, however a server reads its path."""
+        if not self._covers_host(address):
+            return False
+        if not self.paths:
+            return True
+        readings = list(address.readings())
+        return address.is_escaped_once and any(
+            all(reading[: len(names)] == names for reading in readings)
+            for names in map(_names, self.paths)
+        )
+
+    def _covers_host(self, address: Address) -> bool:
+        suffix = self.host.removeprefix("*.")
+        # The rule's port, if it has one, is compared as the address' scheme has it.
+        expected = parse_address(f"{address.scheme}://{suffix}/").netloc
+        if suffix == self.host:
+            return address.netloc == expected
+        return address.netloc.endswith(f".{expected}")
+
+
+def parse_address(url: str, *, users: bool = False) -> Address:
+    """The normal form of an http(s) address.
+
+    `users`: a user's name before the host is left out instead of refused.
+
+    Raises:
+        Invalid: if it is none, or programs could disagree about what it means.
+    """
+    if len(url) > ADDRESS_LIMIT:
+        raise Invalid(f"url: is over the limit of {ADDRESS_LIMIT} characters")
+    if _UNSAFE.search(url.partition("?")[0].partition("#")[0].replace(" ", "")):
+        raise Invalid(
+            f"url: {_shown(url)} must not hold control characters or backslashes"
+        )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise Invalid(f"url: {_shown(url)} is not an http(s) address") from error
+    if parts.scheme not in PORTS or not host:
+        raise Invalid(f"url: {_shown(url)} is not an http(s) address")
+    if "@" in parts.netloc and (not users or parts.password is not None):
+        raise Invalid("url: must not hold a user or a password before its host")
+    netloc = _normal_host(host)
+    if port is not None and port != PORTS[parts.scheme]:
+        netloc = f"{netloc}:{port}"
+    raw_path = quote(_DOT.sub(".", parts.path), safe="/%:@!$&'()*+,;=~[]{}|^")
+    return Address(parts.scheme, netloc, _without_dots(raw_path), parts.query)
+
+
+def normal_netloc(host: str) -> str:
+    """A configured `host` or `host:port` as addresses have it over https.
+
+    Raises:
+        Invalid: if it is no host.
+    """
+    return parse_address(f"https://{host}/").netloc
+
+
+def _normal_host(host: str) -> str:
+    if ":" in host:
+        try:
+            return f"[{ipaddress.IPv6Address(host).compressed}]"
+        except ValueError as error:
+            raise Invalid(f"url: {host!r} is not a host") from error
+    try:
+        # The name as resolvers get it: other scripts, full stops and widths become one.
+        name = host.encode("idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise Invalid(f"url: {host!r} is not a host") from error
+    name = name.removesuffix(".")
+    if not _HOST.fullmatch(name) or len(name) > 253:
+        raise Invalid(f"url: {host!r} is not a host")
+    return name
+
+
+def _without_dots(path: str) -> str:
+    """A path as clients send it: without `.` and `..`."""
+    names = path.removeprefix("/").split("/")
+    folder = names[-1:] if names[-1] in (".", "..") else []
+    return "/" + "/".join(_resolved(names) + [""] * len(folder))
+
+
+def _names(path: str) -> list[str]:
+    return [unquote(name) for name in path.split("/") if name]
+
+
+def _resolved(names: Sequence[str]) -> list[str]:
+    """Names of folders, of which `..` takes the one before it away."""
+    left: list[str] = []
+    for name in names:
+        if name == "..":
+            del left[-1:]
+        elif name != ".":
+            left.append(name)
+    return left
+
+
+def _shown(url: str) -> str:
+    return repr(re.sub(r"//[^/]*@", "//***@", url[:200]))

@@ -1,0 +1,86 @@
+"""Branches whose names have slashes: registered, discovered, pushed to."""
+
+from pathlib import Path
+from typing import Any
+
+from services.catalog.handlers.pushes import Push, pushed
+from tests import builders
+from tests.catalog.running import Host, pointing, run, running
+
+FILE = "catalog-info.yaml"
+BRANCH = "release/v3"
+
+
+def branched(data: Path, files: dict[str, Any]) -> Host:
+    """A host with a repository that has the files on a branch alone."""
+    host = Host(data)
+    host.commit("web", {"readme.md": "# hi"})
+    commit(host, files)
+    return host
+
+
+def commit(host: Host, files: dict[str, Any]) -> None:
+    copy = host.copies / "web"
+    run("git", "checkout", "-q", "-B", BRANCH, cwd=copy)
+    host.commit("web", files)
+    run("git", "push", "-q", "origin", f"HEAD:{BRANCH}", cwd=copy)
+
+
+async def test_a_branch_with_a_slash_is_registered_in_both_writings(
+    database: Any, data: Path
+) -> None:
+    """Targets and placeholders beside the file are on the same branch."""
+    described = builders.component("web", {"description": {"$text": "./note.txt"}})
+    files = {
+        FILE: pointing("all", "./a/*.yaml"),
+        "a/web.yaml": described,
+        "a/note.txt": "on a branch",
+    }
+    host = branched(data, files)
+    root = f"https://{host.name}/web/blob"
+    async with running(database, data, host.config()) as catalog:
+        for branch in (BRANCH, "release%2Fv3"):
+            answer = await catalog.register(f"{root}/{branch}/{FILE}", "?dryRun=true")
+            assert answer.status_code == 201, answer.text
+        await catalog.register(f"{root}/{BRANCH}/{FILE}")
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
+        assert entity["metadata"]["description"] == "on a branch"
+        annotations = entity["metadata"]["annotations"]
+        expected = f"{root}/release%2Fv3/a/web.yaml"
+        assert annotations["backstage.io/view-url"] == expected
+
+
+async def test_a_push_to_such_a_branch_is_noticed(database: Any, data: Path) -> None:
+    """The file's place is kept with its whole branch."""
+    host = branched(data, {FILE: builders.component("web")})
+    async with running(database, data, host.config()) as catalog:
+        await catalog.register(f"https://{host.name}/web/blob/{BRANCH}/{FILE}")
+        commit(host, {FILE: builders.component("web", owner="others")})
+        push = Push(host.name, "web", BRANCH, frozenset([FILE]), "ann")
+        await pushed(catalog.work.catalog, [], push)
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
+        assert entity["spec"]["owner"] == "others"
+
+
+async def test_a_provider_looks_at_such_a_branch(database: Any, data: Path) -> None:
+    """What the product writes it reads back."""
+    host = branched(data, {FILE: builders.component("web")})
+    config = host.discovering().replace(
+        f"host: {host.name}\n", f"host: {host.name}\n        branch: {BRANCH}\n", 1
+    )
+    async with running(database, data, config) as catalog:
+        assert await catalog.refs() == {"component:web"}
+
+
+async def test_an_address_that_is_no_file_says_so(database: Any, data: Path) -> None:
+    """The answer names the address and what one looks like, not the allow list."""
+    host = branched(data, {FILE: builders.component("web")})
+    async with running(database, data, host.config()) as catalog:
+        url = f"https://{host.name}/web/pulls/3"
+        answer = await catalog.register(url, "?dryRun=true")
+        assert answer.status_code == 400
+        message = answer.json()["error"]["message"]
+        assert url in message
+        assert "/NAME/blob/BRANCH/PATH" in message

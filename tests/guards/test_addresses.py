@@ -1,0 +1,182 @@
+"""Which addresses `backend.reading.allow` lets through: one table for every reader."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.contracts.errors import Invalid
+from shared.guards.addresses import AddressRule, normal_netloc, parse_address
+
+RULES = [
+    AddressRule("files.example", ["/public", "/a b/"]),
+    AddressRule("127.0.0.1:8081", ["/public/"]),
+    AddressRule("*.docs.example"),
+    AddressRule("plain.example"),
+    AddressRule("bücher.example"),
+    AddressRule("[::1]:8081"),
+]
+ALLOWED = [
+    "https://files.example/public",
+    "https://files.example/public/",
+    "https://files.example/public/a.yaml",
+    "http://files.example:80/public/a.yaml",
+    "https://files.example:443/public/a.yaml",
+    "https://FILES.Example/public/a.yaml",
+    "https://files.example./public/a.yaml",
+    "HTTPS://files.example/public/a.yaml",
+    "https://files.example/public/a.yaml?x=/../../y#z",
+    "https://files.example/x/../public/a.yaml",
+    "https://files.example/public/./b/../a.yaml",
+    "https://files.example/%70ublic/a.yaml",
+    "https://files.example/public/ü.yaml",
+    "https://files.example/public/a%20b%2Bc.yaml",
+    "https://files.example/a%20b/c.yaml",
+    "https://files.example/a b/c.yaml",
+    "https://files.example//public/a.yaml",
+    "http://127.0.0.1:8081/public/a.yaml",
+    "https://a.docs.example/x",
+    "https://a.b.docs.example/../x",
+    "https://plain.example",
+    "https://plain.example/any/where%2f..%2fx",
+    "https://bücher.example/x",
+    "https://xn--bcher-kva.example/x",
+    "https://BÜCHER.example/x",
+    "http://[::1]:8081/x",
+    "http://[0:0:0:0:0:0:0:1]:8081/x",
+]
+REFUSED = [
+    "https://files.example/",
+    "https://files.example/secret",
+    "https://files.example/publicity/a.yaml",
+    "https://files.example/public-other/a.yaml",
+    "https://files.example/publicsecret.yaml",
+    "https://files.example/public.yaml",
+    "https://files.example/Public/a.yaml",
+    "https://files.example/public/../secret.yaml",
+    "https://files.example/public/%2e%2e/secret.yaml",
+    "https://files.example/public/%2E./secret.yaml",
+    "https://files.example/public/..%2fsecret.yaml",
+    "https://files.example/public/%2e%2e%2fsecret.yaml",
+    "https://files.example/public/%2e%2e%5csecret.yaml",
+    "https://files.example/public/..%5csecret.yaml",
+    "https://files.example/public/%252e%252e/secret.yaml",
+    "https://files.example/public/..%252fsecret.yaml",
+    "https://files.example/public/%25252e%25252e/secret.yaml",
+    "https://files.example/public\\..\\secret.yaml",
+    "https://files.example/public/..\\secret.yaml",
+    "https://files.example//public/../secret",
+    "https://files.example/public//../../secret",
+    "https://files.example/public//..%2f..%2fsecret",
+    "https://files.example/public/./../x/../../secret.yaml",
+    "https://files.example/public/x/../../secret",
+    "https://files.example/public%2f..%2f..%2fsecret",
+    "https://files.example/a%20bc/c.yaml",
+    "https://files.example:8443/public/a.yaml",
+    "https://user@files.example/public/a.yaml",
+    "https://user:word@files.example/public/a.yaml",
+    "https://@files.example/public/a.yaml",
+    "https://files.example@other.example/public/a.yaml",
+    "https://files.example:80@other.example/public/a.yaml",
+    "https://other.example/public/a.yaml",
+    "https://files.example.other.example/public/a.yaml",
+    "https://xfiles.example/public/a.yaml",
+    "https://a.files.example/public/a.yaml",
+    "http://127.0.0.1/public/a.yaml",
+    "http://127.0.0.1:8082/public/a.yaml",
+    "http://127.1:8081/public/a.yaml",
+    "http://2130706433:8081/public/a.yaml",
+    "http://0x7f.1:8081/public/a.yaml",
+    "http://0177.0.0.1:8081/public/a.yaml",
+    "http://[::ffff:127.0.0.1]:8081/public/a.yaml",
+    "http://[::1%25lo]:8081/x",
+    "http://0:8081/public/a.yaml",
+    "https://docs.example/x",
+    "https://xdocs.example/x",
+    "https://docs.example.other/x",
+    "http://127.0.0.1:9#.docs.example/",
+    "http://127.0.0.1:9\\.docs.example/x",
+    "http://127.0.0.1:9?.docs.example",
+    "http://127.0.0.1:9%2f.docs.example/",
+    "http://127.0.0.1:9%23.docs.example/",
+    "http://127.0.0.1%00.docs.example/",
+    "http://127.0.0.1:9\t.docs.example/",
+    "http://127.0.0.1\n.docs.example/",
+    "http://a@127.0.0.1:9/.docs.example",
+    "https://a b.docs.example/x",
+    "https://-a.docs.example/x",
+    "https://..docs.example/x",
+    "https://plain.example:0x50/",
+    "https://plain.example:99999/",
+    "file:///etc/passwd",
+    "ftp://plain.example/x",
+    "gopher://plain.example:70/_x",
+    "http:///etc/passwd",
+    "//plain.example/x",
+    "plain.example/x",
+    "javascript:alert(1)",
+    "data:text/plain,x",
+    "",
+    "https://plain.example/" + "x" * 5000,
+]
+
+
+def is_allowed(url: str) -> bool:
+    try:
+        address = parse_address(url)
+    except Invalid:
+        return False
+    return any(rule.covers(address) for rule in RULES)
+
+
+@pytest.mark.parametrize("url", ALLOWED)
+def test_an_address_that_is_meant_is_allowed(url: str) -> None:
+    """However its host, port and escapes are written."""
+    assert is_allowed(url)
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_an_address_that_is_not_meant_is_refused(url: str) -> None:
+    """Also where only some programs would read it as another."""
+    assert not is_allowed(url)
+
+
+PIECES = st.sampled_from(
+    ["public", "..", ".", "", "x", "%2e%2e", "%2e", "..%2f", "%2fpublic", "\\", "%5c"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=7))
+def test_no_writing_of_a_path_leads_out_of_an_allowed_one(pieces: list[str]) -> None:
+    """What is allowed begins with the path, in every order of unescaping."""
+    url = "https://files.example/" + "/".join(pieces)
+    if is_allowed(url):
+        address = parse_address(url)
+        assert address.url.startswith("https://files.example/")
+        readings = list(address.readings())
+        assert all(
+            reading[0] == "public" and ".." not in reading for reading in readings
+        )
+
+
+@pytest.mark.parametrize(
+    "host", ["*", "*.", "a.*.example", "**.x", "a/b", "u@h", "", "x y"]
+)
+def test_a_rule_names_a_host_or_a_domain(host: str) -> None:
+    """Anything else is an error of the configuration, not a rule that never fits."""
+    with pytest.raises(Invalid, match="host"):
+        AddressRule(host)
+
+
+def test_configured_hosts_are_made_normal() -> None:
+    """As addresses over https have them."""
+    assert normal_netloc("GitHub.com:443") == "github.com"
+    assert normal_netloc("git.example.org.:8443") == "git.example.org:8443"
+
+
+def test_a_password_is_not_repeated() -> None:
+    """Not in the message about the address, whatever else is wrong with it."""
+    for url in ("https://u:hidden@h.example/x", "https://u:hidden@h.example:x/\\"):
+        with pytest.raises(Invalid) as raised:
+            parse_address(url)
+        assert "hidden" not in raised.value.message
