@@ -205,3 +205,129 @@ def test_no_address_is_an_error() -> None:
     """It says what must be given."""
     with pytest.raises(Invalid, match="must be an address"):
         Replicas(" , ")
+
+
+class Poisoned:
+    """A replica that answers, but for one question: at that it stops or breaks off."""
+
+    def __init__(self, how: str) -> None:
+        self.asked: list[str] = []
+        self._how = how
+        self._stopped = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/healthz":
+            return web.Response(text="ok")
+        self.asked.append(request.path)
+        if request.path == "/poison" and self._how == "stops":
+            await self._stopped.wait()
+        if request.path == "/poison" and self._how == "breaks off":
+            # Not at once: a kept connection that breaks off at once was a stale one.
+            await asyncio.sleep(0.1)
+            assert request.transport is not None
+            request.transport.close()
+        return web.Response(text="fine")
+
+
+class Front:
+    """One upstream, to put several questions to."""
+
+    def __init__(self, addresses: str, first: str) -> None:
+        self.upstream = Upstream("catalog", addresses)
+        self._caller = caller_of(addresses, first)
+
+    async def ask(self, path: str) -> int:
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        question = Question("GET", path, [], self._caller, changes=False)
+        heard = Heard()
+        await self.upstream.ask(question, RequestBody([], receive, 1000), heard)  # type: ignore[arg-type]
+        return heard.status
+
+
+@asynccontextmanager
+async def front(*replicas: Poisoned) -> AsyncIterator[Front]:
+    """An upstream with these replicas; the first is asked first, and is well."""
+    async with AsyncExitStack() as stack:
+        found = [await stack.enter_async_context(replica(r.answer)) for r in replicas]
+        asked = Front(",".join(found), found[0])
+        await asked.upstream.open()
+        stack.push_async_callback(asked.upstream.close)
+        assert await asked.ask("/good") == 200
+        yield asked
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway waits for a moment, and takes nothing for a stale connection."""
+    monkeypatch.setattr(upstreams, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(upstreams, "LAST_PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr(upstreams, "STALE_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("how", ["stops", "breaks off"])
+@pytest.mark.parametrize("others", [0, 1])
+async def test_what_ended_one_is_not_asked_of_the_next(how: str, others: int) -> None:
+    """Nor of the same one, once it is back: one question must not end them all."""
+    first = Poisoned(how)
+    more = [Poisoned(how) for _ in range(others)]
+    async with front(first, *more) as asked:
+        with pytest.raises(Unavailable):
+            await asked.ask("/poison")
+        assert first.asked.count("/poison") == 1
+        assert [each.asked for each in more] == [[]] * others
+        # Others go on being asked, and this one's replica too.
+        assert await asked.ask("/good") == 200
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_who_waited_behind_it_is_answered_elsewhere() -> None:
+    """Only the oldest question is taken for the reason."""
+    first, second = Poisoned("stops"), Poisoned("never")
+    async with front(first, second) as asked:
+        poison = asyncio.create_task(asked.ask("/poison"))
+        while "/poison" not in first.asked:
+            await asyncio.sleep(0)
+        # It stands still for everybody from now on.
+        waiting = asyncio.create_task(asked.ask("/poison?other"))
+        assert await waiting == 200
+        with pytest.raises(Unavailable):
+            await poison
+    assert second.asked == ["/poison"]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_question_that_ended_several_is_refused() -> None:
+    """For a while; nobody is asked meanwhile, and others are."""
+    first = Poisoned("breaks off")
+    async with front(first) as asked:
+        for _ in range(5):
+            with pytest.raises(Unavailable) as raised:
+                await asked.ask("/poison")
+            assert await asked.ask("/good") == 200
+        assert first.asked.count("/poison") == 2
+        assert raised.value.retry_after > 1
+
+
+async def test_a_kept_connection_that_was_being_closed_is_made_anew() -> None:
+    """The service closes idle ones, and the question meets that on its way."""
+    closing: set[object] = set()
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        asked.append(request.path)
+        if request.transport in closing:
+            request.transport.close()
+        closing.add(request.transport)
+        return web.Response(text="fine")
+
+    async with replica(answer) as address:
+        upstream = Front(address, address)
+        await upstream.upstream.open()
+        assert await upstream.ask("/one") == 200
+        assert await upstream.ask("/two") == 200
+        await upstream.upstream.close()
+    assert asked == ["/one", "/two", "/two"]

@@ -1,18 +1,22 @@
 """One service behind the gateway, of which there may be several replicas.
 
-A question that changes nothing is asked again elsewhere when a replica does not answer;
-a change only where it is certain that nothing of it has begun.
+A question that changes nothing is asked again elsewhere when a replica does not answer,
+unless it may be why; a change only where it is certain that nothing of it has begun.
 """
 
 import asyncio
+import time
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
 
 from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import RequestBody
+from services.gateway.forward.suspects import ReplicaWatch, Strikes
 from shared.contracts.errors import Unavailable
 from shared.kit.replicas import Replicas
 from shared.kit.web import UNTOUCHED
@@ -28,8 +32,15 @@ PATIENCE_SECONDS = 3.0
 LAST_PATIENCE_SECONDS = 60.0
 #: How long a change may take: a registration reads thousands of files.
 CHANGE_SECONDS = 600.0
+#: A connection that was kept and breaks off so soon was being closed already.
+STALE_SECONDS = 0.25
+#: How often several replicas are asked whether they are well, to know who was.
+LOOK_SECONDS = 2.0
 AWAY = (aiohttp.ClientError, TimeoutError, ConnectionError, OSError)
 NOT_BEGUN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+BROKEN_OFF = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+#: Whether the request of this task made its connection, or took one that was kept.
+_is_fresh: ContextVar[bool] = ContextVar("is_fresh", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +70,11 @@ class Upstream:
     def __init__(self, plugin: str, addresses: str) -> None:
         self._plugin = plugin
         self._replicas = Replicas(addresses)
+        self._watches = {each: ReplicaWatch() for each in self._replicas.addresses}
+        self._strikes = Strikes()
         self._questions: aiohttp.ClientSession | None = None
         self._changes: aiohttp.ClientSession | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Make the connections' pools."""
@@ -68,36 +82,81 @@ class Upstream:
         # A change goes over a connection of its own: one that its service is just
         # closing, as at a restart, would leave open whether it was done.
         self._changes = _session(keep=False)
+        if len(self._watches) > 1:
+            name = f"look-{self._plugin}"
+            self._looking = asyncio.create_task(self._look(self._questions), name=name)
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         for session in (self._questions, self._changes):
             if session is not None:
                 await session.close()
+
+    async def _look(self, session: aiohttp.ClientSession) -> None:
+        """Notice which replicas are well, also while nobody asks them anything."""
+
+        async def look(address: str) -> None:
+            with suppress(*AWAY):
+                async with (
+                    asyncio.timeout(LOOK_SECONDS),
+                    session.get(f"{address}/healthz") as answer,
+                ):
+                    await answer.read()
+                self._watches[address].answer()
+
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.gather(*map(look, self._watches))
 
     async def ask(self, question: Question, body: RequestBody, reply: Reply) -> None:
         """Ask one replica after the other until one answers, and pass that on.
 
         Raises:
-            Unavailable: if none does.
+            Unavailable: if none does, or the question is why they do not.
         """
         data = await body.data()
+        name = (question.method, question.path, data if data is None else hash(data))
+        self._strikes.check(name)
         order = self._replicas.order(question.caller)
         again = data is None or isinstance(data, bytes)
         for left, address in zip(range(len(order) - 1, -1, -1), order, strict=True):
             attempt = _Attempt(self._plugin, address, left if again else 0)
             try:
-                if await attempt.go(self._session(question), question, data, reply):
+                if await self._put(attempt, question, data, reply, again=again):
                     return
             except AWAY as error:
                 if body.failure is not None:
                     raise body.failure from error
                 if len(order) > 1:
                     self._replicas.away(address)
+                if attempt.is_suspect:
+                    self._strikes.add(name)
                 if reply.started or not attempt.may_go_on(question, error):
                     raise self._away() from error
             else:
                 self._replicas.away(address)
+
+    async def _put(
+        self,
+        attempt: "_Attempt",
+        question: Question,
+        data: object,
+        reply: Reply,
+        *,
+        again: bool,
+    ) -> bool:
+        """Put a question to one replica, twice if its connection was a stale one."""
+        session, watch = self._session(question), self._watches[attempt.address]
+        try:
+            return await attempt.go(session, question, data, reply, watch)
+        except BROKEN_OFF:
+            may_repeat = again and not question.changes and not reply.started
+            if not (may_repeat and attempt.is_stale) or self._changes is None:
+                raise
+        return await attempt.go(self._changes, question, data, reply, watch)
 
     def _session(self, question: Question) -> aiohttp.ClientSession:
         session = self._changes if question.changes else self._questions
@@ -114,12 +173,16 @@ class _Attempt:
 
     def __init__(self, plugin: str, address: str, left: int) -> None:
         self._plugin = plugin
-        self._address = address
+        self.address = address
         self._left = left
+        #: The connection was kept from before, and broke off at once.
+        self.is_stale = False
+        #: The question may be why the replica does not answer.
+        self.is_suspect = False
 
     def may_go_on(self, question: Question, error: Exception) -> bool:
         """Whether the next one may be asked after this failure."""
-        if not self._left:
+        if not self._left or self.is_suspect:
             return False
         return not question.changes or isinstance(error, NOT_BEGUN)
 
@@ -129,23 +192,42 @@ class _Attempt:
         question: Question,
         data: object,
         to: Reply,
+        watch: ReplicaWatch,
     ) -> bool:
         """Pass the answer on; False: it is no answer while there are others to ask."""
-        url = URL(self._address + question.path, encoded=True)
-        async with asyncio.timeout(self._patience(question)) as patience:
-            answering = await session.request(
+        token, began = watch.send(), time.monotonic()
+        _is_fresh.set(False)
+        try:
+            answering = await self._answering(session, question, data)
+            watch.answer(token)
+        except NOT_BEGUN:
+            watch.withdraw(token)
+            raise
+        except AWAY:
+            took = time.monotonic() - began
+            self.is_stale = took < STALE_SECONDS and not _is_fresh.get()
+            self.is_suspect = not self.is_stale and watch.is_suspect(token)
+            raise
+        finally:
+            watch.end(token)
+        async with answering as answer:
+            if self._left and self._is_unready(answer, question):
+                return False
+            await self._pass_on(answer, question.method, to)
+            return True
+
+    async def _answering(
+        self, session: aiohttp.ClientSession, question: Question, data: object
+    ) -> aiohttp.ClientResponse:
+        url = URL(self.address + question.path, encoded=True)
+        async with asyncio.timeout(self._patience(question)):
+            return await session.request(
                 question.method,
                 url,
                 headers=question.headers,
                 data=data,
                 allow_redirects=False,
             )
-            patience.reschedule(None)
-        async with answering as answer:
-            if self._left and self._is_unready(answer, question):
-                return False
-            await self._pass_on(answer, question.method, to)
-            return True
 
     def _patience(self, question: Question) -> float:
         if question.changes:
@@ -162,7 +244,7 @@ class _Attempt:
         self, answer: aiohttp.ClientResponse, method: str, reply: Reply
     ) -> None:
         """Headers, then the body: whole when it is small, else as it comes."""
-        headers = hdr.to_client(answer.raw_headers, self._plugin, self._address)
+        headers = hdr.to_client(answer.raw_headers, self._plugin, self.address)
         length = answer.content_length
         if method == "HEAD" or (length is not None and length <= WHOLE):
             body = b"" if method == "HEAD" else await answer.read()
@@ -175,14 +257,22 @@ class _Attempt:
         await reply.body(b"", more=False)
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Notes for its task that a connection is a new one."""
+
+    async def _create_connection(self, *args: Any) -> Any:
+        _is_fresh.set(True)
+        return await super()._create_connection(*args)
+
+
 def _session(*, keep: bool) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
+    connector = _Connector(
         limit=0,
         keepalive_timeout=KEEPALIVE_SECONDS if keep else None,
         force_close=not keep,
         use_dns_cache=True,
     )
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -190,3 +280,6 @@ def _session(*, keep: bool) -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         read_bufsize=256 * 1024,
     )
+    # By itself it asks again whenever a connection breaks off, whatever the reason.
+    session._retry_connection = False  # noqa: SLF001
+    return session
