@@ -14,6 +14,7 @@ from services.catalog.model import (
     StoredEntity,
 )
 from shared.contracts.catalog import Cause
+from shared.contracts.errors import CallboardError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,15 @@ class Sources(Protocol):
 
     def reading(self, origin: LocationRef | None = None) -> Reading:
         """A fresh look; files may lie below the folder of `origin`."""
+
+    def source(self, location: LocationRef) -> Place:
+        """Where a location lies, whatever it is: its `key` names the source.
+
+        Different spellings of one place are equal. Outside Git the host is the source.
+        """
+
+    async def missing(self, location: LocationRef) -> CallboardError:
+        """The error of a source that is not there, and it takes about as long."""
 
     async def repositories(self, host: str) -> Sequence[str] | None:
         """A Git host's repositories; None if it cannot be asked for them."""
@@ -159,3 +169,6 @@ class Entities(Protocol):
 
     def drop(self, ref: str) -> None:
         """Show it no longer."""
+
+    def has_value(self, ref: str, path: str, value: str) -> bool:
+        """Whether an entity has a value at a path, both in lower case."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from services.scaffolder.ports import Sources
 from services.scaffolder.workspace import Workspace, copy_tree, tree
-from shared.contracts.errors import Forbidden, Invalid, NotFound
+from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.foreign_paths import check_link
 
 
@@ -17,6 +17,16 @@ class FolderSources:
     def __init__(self, folder: Path, elsewhere: Sources) -> None:
         self._folder = folder
         self._elsewhere = elsewhere
+
+    def location(self, url: str, base: str | None) -> str:
+        """The location that is meant."""
+        if is_absolute(url):
+            return self._elsewhere.location(url, None)
+        return self._elsewhere.location(url, base)
+
+    async def missing(self, url: str, base: str | None) -> CallboardError:
+        """What is told of a source that is not there."""
+        return await self._elsewhere.missing(url, base)
 
     async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
         del base  # the folder is the base of everything relative

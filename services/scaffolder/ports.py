@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from services.scaffolder.model import Initiator, Task, TaskEvent, TaskQuery
 from shared.contracts.envelope import Payload
+from shared.contracts.errors import CallboardError
 
 Entity = Mapping[str, Any]
 
@@ -29,9 +30,21 @@ class Catalog(Protocol):
         """Make `url` a location; the entities found there. Conflict if it is one."""
         ...
 
+    async def is_readable(self, location: str, asker: Initiator) -> bool:
+        """Whether files at a location may be read on behalf of the asker."""
+        ...
+
 
 class Sources(Protocol):
     """Files to copy into a workspace, by URL; relative ones as seen from `base`."""
+
+    def location(self, url: str, base: str | None) -> str:
+        """The location that is meant: `url:https://…` or `file:/…`."""
+        ...
+
+    async def missing(self, url: str, base: str | None) -> CallboardError:
+        """The error of a source that is not there, and it takes about as long."""
+        ...
 
     async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
         """Write the files below `url` into the empty `folder`; notes for the log."""

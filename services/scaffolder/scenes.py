@@ -16,6 +16,7 @@ from services.scaffolder.redaction import MASK, Redactor, texts
 from services.scaffolder.registry import Registry
 from services.scaffolder.run_context import RunScene
 from services.scaffolder.running import Run
+from services.scaffolder.source_rights import ReadableSources
 from services.scaffolder.workspace import Workspace
 
 
@@ -79,8 +80,8 @@ class Scenes:
         redactor = Redactor(texts(dict(secrets)))
         journal = Journal(task.id, keeper, redactor)
         scene = self._scene(task, given, journal, redactor, workspace)
-        sources = FolderSources(content, self.tools.sources)
-        scene.tools = replace(self.tools, sources=sources)
+        sources = FolderSources(content, scene.tools.sources)
+        scene.tools = replace(scene.tools, sources=sources)
         scene.is_dry_run = True
         return scene
 
@@ -92,10 +93,13 @@ class Scenes:
         redactor: Redactor,
         workspace: Workspace,
     ) -> RunScene:
+        tools = self.tools
+        # What may be read on behalf of whom the run acts for.
+        sources = ReadableSources(tools.sources, tools.catalog, task.created_by)
         return RunScene(
             task=task,
             registry=self.registry,
-            tools=self.tools,
+            tools=replace(tools, sources=sources),
             dialect=self.dialect,
             workspace=workspace,
             journal=journal,

@@ -56,7 +56,8 @@ class Route:
 
 
 _READS = Need(ENTITY_READ, "catalog-entity")
-_SOURCES = (SOURCE_READ, SOURCE_EXPLORE)
+#: What is read for somebody before it is in the catalog, is judged entity by entity.
+_SOURCES = (SOURCE_READ, SOURCE_EXPLORE, ENTITY_READ)
 _BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
 _DOCS = "{namespace}/{kind}/{name}"
 _PERMISSIONS = "/.well-known/backstage/permissions"
@@ -123,13 +124,18 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
             Need(
                 "catalog.location.delete",
                 "catalog-entity",
-                also=(LOCATION_CREATE, ENTITY_READ, *_SOURCES),
+                also=(LOCATION_CREATE, *_SOURCES),
             ),
         ),
         Route(
             "DELETE",
             "/locations/{id}",
             Need("catalog.location.delete", "catalog-entity", also=(ENTITY_READ,)),
+        ),
+        Route(
+            "POST",
+            "/sources/readable",
+            Need(SOURCE_READ, "catalog-entity", also=(SOURCE_EXPLORE,)),
         ),
         Route("GET", f"{_PERMISSIONS}/metadata", _READS),
         Route("POST", f"{_PERMISSIONS}/apply-conditions", _READS),

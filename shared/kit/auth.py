@@ -63,6 +63,8 @@ class Principal:
         Raises:
             Forbidden: if the policy refuses it, or was not asked.
         """
+        if permission == self.permission:
+            return self
         if self.is_service and self.permission is None:
             return replace(self, permission=permission, also={})
         grant = self.also.get(permission)

@@ -20,6 +20,13 @@ class DictCatalog:
         self.registered: list[str] = []
         self.asked_by: list[Initiator] = []
         self.away = False
+        #: The beginnings of locations that nobody may read.
+        self.restricted: set[str] = set()
+        self.read: list[tuple[str, Initiator]] = []
+
+    async def is_readable(self, location: str, asker: Initiator) -> bool:
+        self.read.append((location, asker))
+        return not any(location.startswith(each) for each in self.restricted)
 
     def add(self, *entities: Entity) -> None:
         for entity in entities:

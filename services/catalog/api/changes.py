@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from services.catalog.api.parameters import body_of, in_range
 from services.catalog.api.reading import reads_of
+from services.catalog.api.sources import may_see, source_reader
 from services.catalog.api.writing import (
     Writes,
     location_in,
@@ -75,7 +76,7 @@ async def delete(request: Request) -> Response:
 
 async def validate(request: Request) -> Response:
     """POST `/validate-entity`: 200, or 400 with what is wrong."""
-    caller_of(request)
+    principal = caller_of(request)
     body = await body_of(request)
     if not isinstance(body.get("entity"), dict):
         has = "entity" in body
@@ -87,7 +88,9 @@ async def validate(request: Request) -> Response:
     location = required_text(body, "location")
     try:
         at = parse_location(location)
-        await analysis.validate(writes_of(request).catalog, body["entity"], at)
+        reader = source_reader(request, principal)
+        catalog = writes_of(request).catalog
+        await analysis.validate(catalog, body["entity"], at, reader)
     except Unavailable:
         raise
     except CallboardError as error:
@@ -98,7 +101,7 @@ async def validate(request: Request) -> Response:
 
 async def analyse(request: Request) -> Response:
     """POST `/analyze-location`: what could be registered there."""
-    caller_of(request)
+    principal = caller_of(request)
     body = await body_of(request)
     if not isinstance(body.get("location"), dict):
         has = "location" in body
@@ -114,7 +117,14 @@ async def analyse(request: Request) -> Response:
     if location.type != "url":
         raise Invalid("request/body/location/type must be url")
     writes = writes_of(request)
-    return json_response(await analysis.analyse(writes.catalog, location, filename))
+    found = await analysis.analyse(
+        writes.catalog,
+        location,
+        filename,
+        source_reader(request, principal),
+        lambda entity: may_see(principal, entity),
+    )
+    return json_response(found)
 
 
 async def history(request: Request) -> Response:

@@ -193,6 +193,18 @@ LOCATIONS = (
     ),
 )
 
+SOURCES = (
+    Operation(
+        "POST",
+        "/sources/readable",
+        "Which locations may be read on the caller's behalf",
+        "items of {location, readable}",
+        body={
+            "locations": "array of locations: url:https://…",
+        },
+    ),
+)
+
 FRAMEWORK = (
     Operation(
         "GET",
@@ -209,4 +221,4 @@ FRAMEWORK = (
     ),
 )
 
-OPERATIONS = (*ENTITIES, *LOCATIONS, *FRAMEWORK)
+OPERATIONS = (*ENTITIES, *LOCATIONS, *SOURCES, *FRAMEWORK)

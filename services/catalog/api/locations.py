@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from services.catalog.api.parameters import body_of, in_range, whole_number
 from services.catalog.api.reading import begin
+from services.catalog.api.sources import may_see, source_reader
 from services.catalog.api.writing import (
     Writes,
     location_in,
@@ -84,13 +85,15 @@ async def create(request: Request) -> Response:
     principal, writes = caller_of(request), writes_of(request)
     location = _allowed(writes, location_in(await body_of(request)))
     if _flag(request, "dryRun"):
-        return json_response(await _preview(writes, location), status=201)
+        return json_response(await _preview(request, location), status=201)
     writes.require_writable()
     wanted = request.query_params.get("onConflict")
     if wanted is not None and wanted not in CONFLICTS:
         raise Invalid("request/query/onConflict must be refresh or reject")
     refresh = writes.refresh_duplicates if wanted is None else CONFLICTS[wanted]
-    order = order_of(principal, "registration")
+    reader = source_reader(request, principal)
+    await roots.require_readable(writes.catalog, location, reader)
+    order = order_of(principal, "registration", reader)
     root = await roots.register(writes.catalog, location, order, refresh=refresh)
     # As Backstage: entities are read from /entities, where they are by now.
     return json_response({"location": _shown(root), "entities": []}, status=201)
@@ -115,9 +118,11 @@ def _flag(request: Request, name: str) -> bool:
     return value in {"true", "1"}
 
 
-async def _preview(writes: Writes, location: LocationRef) -> dict[str, Any]:
+async def _preview(request: Request, location: LocationRef) -> dict[str, Any]:
+    principal, writes = caller_of(request), writes_of(request)
+    reader = source_reader(request, principal)
     try:
-        items = await roots.preview(writes.catalog, location)
+        items = await roots.preview(writes.catalog, location, reader)
     except Unavailable:
         raise
     except CallboardError as error:
@@ -129,7 +134,7 @@ async def _preview(writes: Writes, location: LocationRef) -> dict[str, Any]:
         "entityRef": location.entity_ref,
     }
     exists = roots.registered(writes.catalog, location) is not None
-    entities = [item.whole for item in items]
+    entities = [item.whole for item in items if may_see(principal, item.entity)]
     return {"exists": exists, "location": shown, "entities": entities}
 
 
@@ -185,7 +190,9 @@ async def change(request: Request) -> Response:
     principal.granted(LOCATION_CREATE)
     writes.require_writable()
     root = await _changeable(writes, principal, request.path_params["id"])
-    order = order_of(principal, "registration")
+    reader = source_reader(request, principal)
+    await roots.require_readable(writes.catalog, location, reader)
+    order = order_of(principal, "registration", reader)
     return json_response(
         _shown(await roots.move(writes.catalog, root, location, order))
     )

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from services.catalog.api.revisions import REVISION, reach
 from services.catalog.handlers.catalog import Catalog, Order, order
 from services.catalog.handlers.others import Others
+from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.model import LocationRef, Root, StoredEntity
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
@@ -106,9 +107,11 @@ def writes_of(request: Request) -> Writes:
     return found
 
 
-def order_of(principal: Principal, kind: CauseKind) -> Order:
+def order_of(
+    principal: Principal, kind: CauseKind, reader: SourceReader | None = None
+) -> Order:
     """What a caller wants, by their own name."""
-    return order(kind, principal.subject)
+    return order(kind, principal.subject, reader)
 
 
 def required_text(body: dict[str, Any], name: str, where: str = "request/body") -> str:

@@ -2,52 +2,80 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any
 
 from services.catalog.descriptor.envelope import identify
 from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.including import include
+from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest import placeholders
-from services.catalog.ingest.candidates import checked
-from services.catalog.model import LocationRef
+from services.catalog.ingest.candidates import Candidate, Context, candidate, checked
+from services.catalog.model import Entity, LocationRef
+from services.catalog.ports import Reading
+from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.yaml_text import load_documents
 
 FILENAME = "catalog-info.yaml"
+_DESCRIPTOR = re.compile(r"[\w.-]{1,200}\.(?:ya?ml|json)", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
 
 
-async def validate(catalog: Catalog, entity: Any, location: LocationRef) -> None:
+async def validate(
+    catalog: Catalog, entity: Any, location: LocationRef, reader: SourceReader
+) -> None:
     """Check an entity as if it stood in a file at `location`.
+
+    Placeholders are read on behalf of the reader: an error may repeat some of it.
 
     Raises:
         CallboardError: naming the field and the rule.
     """
     identify(entity)
     reading = catalog.sources.reading()
-    included = await include(placeholders.find(entity), location, reading)
+
+    async def admit(included: LocationRef) -> None:
+        await catalog.rights.require(included, reader, raw=True)
+
+    wanted = placeholders.find(entity)
+    included = await include(wanted, location, reading, admit=admit)
     await asyncio.to_thread(checked, entity, included.contents)
 
 
 async def analyse(
-    catalog: Catalog, location: LocationRef, filename: str
+    catalog: Catalog,
+    location: LocationRef,
+    filename: str,
+    reader: SourceReader,
+    is_shown: Callable[[Entity], bool],
 ) -> dict[str, Any]:
-    """The descriptors that a repository has, or a first one for it."""
+    """The descriptors that a repository has, or a first one for it.
+
+    Only entities are told, of kinds that may be registered, and only those that
+    `is_shown` to whoever asks: other YAML of that name is as good as absent.
+
+    Raises:
+        Invalid: if `filename` is no name of a descriptor.
+    """
+    if not _DESCRIPTOR.fullmatch(filename):
+        raise Invalid(
+            "request/body/catalogFilename must be the name of a YAML or JSON file"
+        )
+    await catalog.rights.require_some(location, reader)
     reading = catalog.sources.reading()
     found: list[dict[str, Any]] = []
     for file in await reading.named(location, filename):
-        fetched = await reading.read(file)
-        registered = any(
-            state.location == str(file)
-            for root in catalog.known.roots.values()
-            for state in root.files.values()
-        )
+        if not await catalog.rights.is_readable(file, reader, raw=False):
+            continue
+        entities = await _entities(catalog, reading, file, filename)
         found += [
             {
                 "location": {"type": file.type, "target": file.target},
-                "isRegistered": registered,
+                "isRegistered": _is_registered(catalog, reading, file),
                 "entity": entity,
             }
-            for entity in await asyncio.to_thread(load_documents, fetched.body)
+            for entity in entities
+            if is_shown(entity)
         ]
     return {
         "existingEntityFiles": found,
@@ -55,6 +83,43 @@ async def analyse(
         if found
         else [_generated(reading.place(location), location)],
     }
+
+
+async def _entities(
+    catalog: Catalog, reading: Reading, file: LocationRef, filename: str
+) -> list[Entity]:
+    """The entities in a file that may be registered from there."""
+    fetched = await reading.read(file)
+    try:
+        parsed = await asyncio.to_thread(load_documents, fetched.body)
+    except CallboardError:
+        # What is wrong with a file that need not be a descriptor is nobody's business.
+        if filename not in {FILENAME, FILENAME.replace(".yaml", ".yml")}:
+            return []
+        raise
+    context = Context(file, file, file.entity_ref, catalog.rules)
+    return [
+        document
+        for document in parsed
+        if await asyncio.to_thread(_is_entity, document, context)
+    ]
+
+
+def _is_entity(document: Any, context: Context) -> bool:
+    try:
+        contents = dict.fromkeys(placeholders.find(document), "included")
+    except (Invalid, RecursionError):
+        return False
+    return isinstance(candidate(document, context, contents), Candidate)
+
+
+def _is_registered(catalog: Catalog, reading: Reading, file: LocationRef) -> bool:
+    place = reading.place(file)
+    return place is not None and any(
+        state.location == str(file)
+        for root in catalog.known.roots_of(place.key)
+        for state in root.files.values()
+    )
 
 
 def _generated(place: Any, location: LocationRef) -> dict[str, Any]:

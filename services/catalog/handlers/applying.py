@@ -11,7 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.catalog.handlers.known import Known
-from services.catalog.ingest.candidates import ORIGIN, Candidate, etag_of, status_item
+from services.catalog.ingest.candidates import (
+    ORIGIN,
+    Candidate,
+    etag_of,
+    is_restricted,
+    status_item,
+)
 from services.catalog.model import Change, Entity, StoredEntity
 from services.catalog.ports import EntityStore
 from shared.contracts.catalog import Cause
@@ -166,7 +172,9 @@ def _contended(ref: str) -> CallboardError:
 
 def foreign_error(candidate: Candidate, held: StoredEntity | None) -> CallboardError:
     """What a location is told whose entity belongs to another."""
-    owner = held.location_key if held else "another location"
+    # Where something restricted comes from is not for everybody who wants its name.
+    named = held is not None and not is_restricted(held.entity)
+    owner = held.location_key if held is not None and named else "another location"
     return Conflict(
         f"{candidate.ref}: is already provided by {owner}; first registrant wins"
     )

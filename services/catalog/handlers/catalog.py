@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.catalog.handlers.known import Known
+from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Root
 from services.catalog.ports import (
@@ -20,15 +21,21 @@ ITSELF = "service:catalog"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who wants something, and why; a reading completes the cause with the commit."""
+    """Who wants something, and why; a reading completes the cause with the commit.
+
+    `reader`: on whose behalf sources are read for it; None: on nobody's.
+    """
 
     actor: str
     cause: Cause
+    reader: SourceReader | None = None
 
 
-def order(kind: CauseKind, actor: str = ITSELF) -> Order:
+def order(
+    kind: CauseKind, actor: str = ITSELF, reader: SourceReader | None = None
+) -> Order:
     """An order that has no more to say than who and what."""
-    return Order(actor, Cause(kind=kind))
+    return Order(actor, Cause(kind=kind), reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,10 @@ class Catalog:
     locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     #: Called after every write: the outbox has something to say.
     written: Callable[[], None] = lambda: None
+    rights: SourceRights = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rights", SourceRights(self.known, self.sources))
 
     def lock(self, root: Root) -> asyncio.Lock:
         """One reading of a root at a time in this process."""

@@ -14,6 +14,7 @@ from services.catalog.descriptor.definitions import reference_of
 from services.catalog.handlers.applying import Applier, Overtaken, conflict_item
 from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.removal import Edge, falling
+from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.walk import Found, Key, Target, Walk, ahead
 from services.catalog.ingest.candidates import (
     RESTRICTED,
@@ -24,7 +25,7 @@ from services.catalog.ingest.candidates import (
     status_item,
     targets_of,
 )
-from services.catalog.model import FileState, LocationRef, Root
+from services.catalog.model import FileState, LocationRef, Root, parse_location
 from services.catalog.ports import Reading
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import Conflict, Unavailable
@@ -84,7 +85,8 @@ class _Ingestion:
         self._root = root
         self._order = order
         self._reading: Reading = catalog.sources.reading(root.location)
-        self._walk = Walk(root, self._reading, catalog.rules, catalog.known)
+        admission = Admission(catalog.rights, root, order.reader)
+        self._walk = Walk(root, self._reading, catalog.rules, catalog.known, admission)
         self._applier = Applier(catalog.store, catalog.known, order.actor)
         self._states: dict[Key, FileState] = {}
         self._waiting: list[Candidate] = []
@@ -121,7 +123,11 @@ class _Ingestion:
             held = self._known.get(parent)
             optional = held is not None and targets_of(held.entity)[2]
             kind, _, target = text.partition(":")
-            targets.append(Target(parent, LocationRef(kind, target), optional))
+            location = LocationRef(kind, target)
+            named_in = None
+            if held is not None and parent != self._root.location.entity_ref:
+                named_in = parse_location(held.location)
+            targets.append(Target(parent, location, optional, origin=named_in))
         return targets
 
     def _cause_of(self, candidate: Candidate) -> Cause:

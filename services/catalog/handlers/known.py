@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.model import Root, StoredEntity
 from services.catalog.ports import Entities, Written
 
@@ -37,6 +38,8 @@ class Known:
         self._links: dict[str, Link] = {}
         self._by_id: dict[str, str] = {}
         self._by_repository: dict[str, set[str]] = {}
+        #: What of the entities' provenance is to be kept current besides.
+        self.sources: SourceIndex | None = None
         #: Counts what was taken over: whoever reads a source notes where it stood.
         self.clock = 0
 
@@ -93,11 +96,15 @@ class Known:
         for parent in link.parents:
             at = self._emitted.setdefault(parent, {})
             at.setdefault(link.location, set()).add(stored.ref)
+        if self.sources is not None and link.parents:
+            self.sources.add(stored.ref, link.location)
 
     def _unlink(self, ref: str) -> None:
         link = self._links.pop(ref, None)
         if link is None:
             return
+        if self.sources is not None and link.parents:
+            self.sources.discard(ref, link.location)
         for parent in link.parents:
             at = self._emitted.get(parent, {})
             refs = at.get(link.location, set())
@@ -141,6 +148,15 @@ class Known:
     def in_bucket(self, bucket: str) -> Iterable[Root]:
         """The roots that a bucket wants."""
         return [root for root in self.roots.values() if bucket in root.buckets]
+
+    def provider(self, ref: str) -> str | None:
+        """The location of a shown entity; None if no location emits it."""
+        link = self._links.get(ref)
+        return link.location if link is not None and link.parents else None
+
+    def emitting(self, parent: str) -> list[str]:
+        """The locations that a Location entity has entities from."""
+        return list(self._emitted.get(parent, ()))
 
     def refs(self) -> Iterable[str]:
         """The refs of everything that is shown."""

@@ -1,5 +1,6 @@
 """Roots: what is registered, configured or discovered comes, changes and goes."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,10 +10,12 @@ from services.catalog.handlers.applying import Applier
 from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.removal import falling
+from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.model import LocationRef, Root
-from shared.contracts.errors import CallboardError, Conflict, Invalid
+from shared.contracts.catalog import Cause
+from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
 
 REGISTERED = "registered"
 CONFIG = "config"
@@ -83,6 +86,23 @@ async def register(
     return await ingest(catalog, root, order)
 
 
+async def require_readable(
+    catalog: Catalog, location: LocationRef, reader: SourceReader
+) -> None:
+    """Check that there is something at a location, and that the reader may read it.
+
+    One answer for both, so that nobody learns which it is. A host that does not answer
+    now is read later.
+
+    Raises:
+        Invalid: if there is no such repository for them.
+    """
+    await catalog.rights.require(location, reader, raw=False)
+    reading = catalog.sources.reading(location)
+    with contextlib.suppress(Unavailable):
+        await reading.described(location, Cause(kind="registration"))
+
+
 async def unwant(catalog: Catalog, root: Root, bucket: str, order: Order) -> None:
     """A bucket wants a root no longer; without any it goes, with what it brought."""
     for _ in range(TRIES):
@@ -146,18 +166,23 @@ async def dismiss(catalog: Catalog, root: Root, order: Order) -> None:
         catalog.written()
 
 
-async def preview(catalog: Catalog, location: LocationRef) -> list[Candidate]:
+async def preview(
+    catalog: Catalog, location: LocationRef, reader: SourceReader
+) -> list[Candidate]:
     """What a location would bring, without storing anything: its own entity first.
 
     Raises:
         CallboardError: the first problem anywhere in it.
     """
+    await catalog.rights.require(location, reader, raw=False)
     root = Root(location, frozenset(), datetime.now(UTC))
     reading = catalog.sources.reading(location)
     own = location_entity(location, reading.links(location))
     seen = {own.ref: own.location}
     emitted: dict[str, list[Candidate]] = {}
-    async for found in Walk(root, reading, catalog.rules, None).whole():
+    admission = Admission(catalog.rights, root, reader)
+    walk = Walk(root, reading, catalog.rules, None, admission)
+    async for found in walk.whole():
         problems: list[CallboardError] = [item.error for item in found.refusals]
         if found.error is not None:
             problems.append(found.error)

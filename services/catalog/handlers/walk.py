@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from services.catalog.handlers.including import Included, include
 from services.catalog.handlers.known import Known
+from services.catalog.handlers.source_rights import Admission
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
     Candidate,
@@ -43,6 +44,8 @@ class Target:
     location: LocationRef
     optional: bool = False
     error: CallboardError | None = None
+    #: The file that names it; None: it is the root's own target.
+    origin: LocationRef | None = None
 
     @property
     def key(self) -> Key:
@@ -71,12 +74,18 @@ class Walk:
     """One reading of a root: all of it, or some targets and what is below them."""
 
     def __init__(
-        self, root: Root, reading: Reading, rules: Rules, known: Known | None
+        self,
+        root: Root,
+        reading: Reading,
+        rules: Rules,
+        known: Known | None,
+        admission: Admission,
     ) -> None:
         self._root = root
         self._reading = reading
         self._rules = rules
         self._known = known
+        self._admission = admission
         self._seen: set[Key] = set()
         # Threads that compute take the interpreter from the loop: one at a time.
         self._computing = asyncio.Lock()
@@ -121,6 +130,7 @@ class Walk:
     async def _spread(self, target: Target) -> list[Target]:
         """A target that is a pattern is as many as match it now."""
         try:
+            await self._require_admitted(target)
             found = await self._reading.matching(target.location)
         except CallboardError as error:
             self.uncertain.add(target.parent)
@@ -158,7 +168,9 @@ class Walk:
                 broken = LocationRef(kind or found.target.location.type, text)
                 targets.append(Target(ref, broken, optional, error))
             else:
-                targets += await self._spread(Target(ref, location, optional))
+                origin = found.target.location
+                target = Target(ref, location, optional, origin=origin)
+                targets += await self._spread(target)
         self.named[ref] = {target.key for target in targets}
         return targets
 
@@ -168,9 +180,19 @@ class Walk:
         try:
             if target.error is not None:
                 raise target.error
+            await self._require_admitted(target)
+            if self._known is None and not await self._admission.is_shown(
+                target.location
+            ):
+                # Of a look at what there is, what the reader may not see is no part.
+                state = FileState(target.parent, str(target.location), digest=None)
+                return Found(target, state)
             return await self._read(target, trusted)
         except CallboardError as error:
             return self._failed(target, state, error)
+
+    async def _require_admitted(self, target: Target) -> None:
+        await self._admission.require(target.location, target.parent, target.origin)
 
     def _failed(
         self, target: Target, state: FileState | None, error: CallboardError
@@ -203,9 +225,7 @@ class Walk:
         parsed = await self._parsed(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
         if composed:
-            included = await include(
-                _wanted(parsed), target.location, self._reading, compute=self._compute
-            )
+            included = await self._included(target.location, parsed)
             contents, includes = included.contents, tuple(included.places)
             digest = _digest_of(fetched, included)
             # The file's etag says nothing of what it includes: read it every time.
@@ -264,6 +284,14 @@ class Walk:
             seen.add(item.ref or "")
             items.append(item)
         return items
+
+    async def _included(self, base: LocationRef, parsed: Sequence[Any]) -> Included:
+        async def admit(location: LocationRef) -> None:
+            await self._admission.require_included(location, base)
+
+        return await include(
+            _wanted(parsed), base, self._reading, admit=admit, compute=self._compute
+        )
 
 
 def _digest_of(fetched: Fetched, included: Included) -> str:

@@ -253,7 +253,8 @@ def _require_allowed(entity: Entity, ref: str, context: Context) -> None:
 def is_restricted(entity: Entity) -> bool:
     """Whether the entity is there for its owners and the platform team alone."""
     annotations = entity["metadata"].get("annotations") or {}
-    return bool(annotations.get(VISIBILITY) == RESTRICTED)
+    # Case is folded as the policy's conditions fold it.
+    return str(annotations.get(VISIBILITY)).lower() == RESTRICTED
 
 
 def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidate:

@@ -1,20 +1,26 @@
 """One look at all sources, in which a repository stays at one commit."""
 
 import asyncio
+import contextlib
 import hashlib
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from services.catalog.ingest.candidates import EDIT, SOURCE, VIEW
 from services.catalog.model import LocationRef, Place
 from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
 from shared.contracts.catalog import Cause
-from shared.contracts.errors import Forbidden, Invalid, NotFound
+from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.globs import Glob, glob_base, is_pattern
 from shared.kit.git import CommitInfo
 from shared.kit.giturls import GitTarget
 from shared.kit.urls import UrlReader
+
+#: What is not there and what a reader may not read are told in the same words.
+OR_HIDDEN = ", or it is not readable for you"
 
 
 class SourceReading:
@@ -56,7 +62,10 @@ class SourceReading:
                 resolved, commit = await self._mirrors.resolve(target)
             except NotFound as error:
                 # A host says so of what a token may not see, too: no reason to delete.
-                raise Invalid(error.message) from error
+                message = error.message
+                if target.kind == "local" and message == _no_repository(target):
+                    message = f"{message}{OR_HIDDEN}"
+                raise Invalid(message) from error
             key = (target.host, target.repository, resolved.ref)
             _, commit = self._commits.setdefault(key, (resolved.ref, commit))
             return resolved, commit
@@ -185,6 +194,30 @@ class CatalogSources:
             folders.append(Path(glob_base(origin.target) or "/"))
         return SourceReading(self._urls, folders)
 
+    def source(self, location: LocationRef) -> Place:
+        if location.type == "file":
+            return Place("", "", "", _normal(location.target))
+        target = self._urls.mirrors.locate(location.target)
+        if target is not None:
+            branch = "" if target.ref == "HEAD" else target.ref
+            repository = _normal(target.repository.lower())
+            return Place(target.host.lower(), repository, branch, _normal(target.path))
+        parts = urlsplit(location.target)
+        host = parts.netloc.rpartition("@")[2].lower()
+        return Place(host, "", "", _normal(unquote(parts.path)))
+
+    async def missing(self, location: LocationRef) -> CallboardError:
+        if location.type == "file":
+            return NotFound(f"There is no file {location.target}")
+        target = self._urls.mirrors.locate(location.target)
+        if target is None:
+            return NotFound(f"Unable to read url, no such file: {location.target}")
+        if target.kind != "local":
+            # What is not there costs a question to the host as well.
+            with contextlib.suppress(CallboardError):
+                await self._urls.mirrors.fetch(target)
+        return Invalid(f"{_no_repository(target)}{OR_HIDDEN}")
+
     async def repositories(self, host: str) -> Sequence[str] | None:
         try:
             return await self._urls.mirrors.repositories(host)
@@ -197,6 +230,15 @@ class CatalogSources:
     ) -> LocationRef:
         target = self._urls.mirrors.target(host, repository, branch, path.strip("/"))
         return LocationRef("url", target.url())
+
+
+def _no_repository(target: GitTarget) -> str:
+    return f"There is no repository {target.repository} at {target.host}"
+
+
+def _normal(path: str) -> str:
+    """A path without dots, doubled slashes and slashes around it."""
+    return posixpath.normpath(f"/{path}").strip("/")
 
 
 def _require_url(location: LocationRef) -> None:

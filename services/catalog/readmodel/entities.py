@@ -104,6 +104,11 @@ class ReadModel:
         entity = self.ids.get(ref)
         return None if entity is None else self.records[entity]
 
+    def has_value(self, ref: str, path: str, value: str) -> bool:
+        """Whether an entity has a value at a path, both in lower case."""
+        entity = self.ids.get(ref)
+        return entity is not None and entity in self.index.equal(path, value)
+
     def entity_bytes(self, ref: str) -> bytes | None:
         """An entity's JSON with relations and status, by its canonical ref."""
         record = self.record(ref)

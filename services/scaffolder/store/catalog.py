@@ -49,6 +49,13 @@ class CatalogOverHttp:
         found = await self._ask(asker, "POST", path, given, for_a_program=True)
         return list(found.get("entities") or ())
 
+    async def is_readable(self, location: str, asker: Initiator) -> bool:
+        if not asker.is_user:
+            return True
+        given = {"locations": [location]}
+        found = await self._ask(asker, "POST", "/sources/readable", given)
+        return found["items"][0]["readable"] is True
+
     async def _ask(
         self,
         asker: Initiator,

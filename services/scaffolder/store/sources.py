@@ -1,5 +1,7 @@
 """Sources by Git, by HTTP where it is allowed, and beside `file:` templates."""
 
+import contextlib
+import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +11,12 @@ from services.scaffolder.folder_sources import (
     is_absolute,
     read_file,
 )
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.kit.giturls import GitTarget
 from shared.kit.urls import UrlReader
+
+#: What is not there and what a run may not read are told in the same words.
+OR_HIDDEN = ", or it is not readable for who started this"
 
 
 class UrlSources:
@@ -19,6 +24,30 @@ class UrlSources:
 
     def __init__(self, reader: UrlReader) -> None:
         self._reader = reader
+
+    def location(self, url: str, base: str | None) -> str:
+        if base is not None and base.startswith("file:") and not is_absolute(url):
+            return f"file:{posixpath.normpath(folder_of(base) / url)}"
+        return f"url:{self._address(url, base)}"
+
+    async def missing(self, url: str, base: str | None) -> CallboardError:
+        kind, _, address = self.location(url, base).partition(":")
+        target = self._reader.mirrors.locate(address) if kind == "url" else None
+        if target is None:
+            return NotFound(f"url: there is nothing at {url!r}{OR_HIDDEN}")
+        if target.kind != "local":
+            # What is not there costs a question to the host as well.
+            with contextlib.suppress(CallboardError):
+                await self._reader.mirrors.fetch(target)
+        return NotFound(f"{_no_repository(target)}{OR_HIDDEN}")
+
+    async def _resolved(self, target: GitTarget) -> tuple[GitTarget, str]:
+        try:
+            return await self._reader.mirrors.resolve(target)
+        except NotFound as error:
+            if error.message != _no_repository(target):
+                raise
+            raise NotFound(f"{error.message}{OR_HIDDEN}") from error
 
     async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
         """Write the files below `url` into `folder`; what was left out, in words.
@@ -38,7 +67,7 @@ class UrlSources:
                 f"url: {address} is a folder of no known Git host, "
                 "and only those can be listed; see 'integrations'"
             )
-        target, commit = await self._reader.mirrors.resolve(target)
+        target, commit = await self._resolved(target)
         exported = await self._reader.mirrors.export(
             target, commit, target.path, folder
         )
@@ -50,7 +79,11 @@ class UrlSources:
     async def file(self, url: str, base: str | None) -> bytes:
         if base is not None and base.startswith("file:") and not is_absolute(url):
             return await read_file(folder_of(base), url)
-        return (await self._reader.read(self._address(url, base))).body
+        address = self._address(url, base)
+        target = self._reader.mirrors.locate(address)
+        if target is not None:
+            await self._resolved(target)
+        return (await self._reader.read(address)).body
 
     def _address(self, url: str, base: str | None) -> str:
         if is_absolute(url):
@@ -64,6 +97,10 @@ class UrlSources:
             return self._reader.resolve(base, url)
         folder = target.path if base.endswith("/") else target.path.rpartition("/")[0]
         return _beside(target, folder, url).url()
+
+
+def _no_repository(target: GitTarget) -> str:
+    return f"There is no repository {target.repository} at {target.host}"
 
 
 def _beside(target: GitTarget, folder: str, relative: str) -> GitTarget:

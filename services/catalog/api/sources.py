@@ -1,0 +1,83 @@
+"""Sources read on behalf of somebody: who asks, and `POST /sources/readable`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.catalog.api.parameters import body_of, strings
+from services.catalog.api.reading import reads_of
+from services.catalog.api.writing import route, writes_of
+from services.catalog.handlers.source_rights import SourceReader
+from services.catalog.model import parse_location
+from shared.contracts.errors import Forbidden, Invalid
+from shared.contracts.permissions import ENTITY_READ, SOURCE_EXPLORE, SOURCE_READ
+from shared.kit.auth import Principal
+from shared.kit.policy import permits
+from shared.kit.web import caller_of, json_response
+
+MOST_LOCATIONS = 100
+
+
+def source_reader(request: Request, principal: Principal) -> SourceReader:
+    """The caller as a reader of sources."""
+    explores = _is_allowed(principal, SOURCE_EXPLORE)
+    try:
+        reader = principal.granted(SOURCE_READ)
+    except Forbidden:
+        return SourceReader(lambda _: False, explores)
+    if reader.decision == "allow":
+        return SourceReader(None, explores)
+    reads = reads_of(request)
+
+    def sees(ref: str) -> bool:
+        record = reads.model.record(ref)
+        return record is not None and reads.scope(reader).holds(record.entity)
+
+    return SourceReader(sees, explores)
+
+
+def may_see(principal: Principal, entity: Mapping[str, Any]) -> bool:
+    """Whether the caller could see an entity that is not in the catalog yet."""
+    try:
+        return permits(principal.granted(ENTITY_READ), entity)
+    except Forbidden:
+        return False
+
+
+def _is_allowed(principal: Principal, permission: str) -> bool:
+    try:
+        return principal.granted(permission).decision == "allow"
+    except Forbidden:
+        return False
+
+
+async def readable(request: Request) -> Response:
+    """POST `/sources/readable`: which locations may be read on the caller's behalf.
+
+    For services that read files for somebody.
+    """
+    principal, writes = caller_of(request), writes_of(request)
+    body = await body_of(request)
+    locations = strings(body, "locations", required=True)
+    if len(locations) > MOST_LOCATIONS:
+        raise Invalid(
+            f"request/body/locations must have at most {MOST_LOCATIONS} items"
+        )
+    reader = source_reader(request, principal)
+    items = [
+        {
+            "location": text,
+            "readable": await writes.catalog.rights.is_readable(
+                parse_location(text), reader, raw=True
+            ),
+        }
+        for text in locations
+    ]
+    return json_response({"items": items})
+
+
+router = APIRouter()
+router.routes.append(route("POST", "/sources/readable", readable))

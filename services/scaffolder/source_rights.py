@@ -1,0 +1,48 @@
+"""Sources as one run may read them: the catalog is asked on behalf of whom it acts for.
+
+The portal's credentials open every repository; a run gets what its starter may read
+(ADR 18). Wraps what all actions, also those of plugins, read with.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.scaffolder.model import Initiator
+from services.scaffolder.ports import Catalog, Sources
+from shared.contracts.errors import CallboardError
+
+
+class ReadableSources:
+    """`Sources` that asks before it reads."""
+
+    def __init__(self, sources: Sources, catalog: Catalog, asker: Initiator) -> None:
+        self._sources = sources
+        self._catalog = catalog
+        self._asker = asker
+
+    def location(self, url: str, base: str | None) -> str:
+        """The location that is meant."""
+        return self._sources.location(url, base)
+
+    async def missing(self, url: str, base: str | None) -> CallboardError:
+        """What is told of a source that is not there."""
+        return await self._sources.missing(url, base)
+
+    async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
+        """Write the files below `url` into `folder`; notes for the log.
+
+        Raises:
+            NotFound: if there is no such source that the run may read.
+        """
+        await self._require(url, base)
+        return await self._sources.tree(url, base, folder)
+
+    async def file(self, url: str, base: str | None) -> bytes:
+        """The content of one file; NotFound as for `tree`."""
+        await self._require(url, base)
+        return await self._sources.file(url, base)
+
+    async def _require(self, url: str, base: str | None) -> None:
+        location = self._sources.location(url, base)
+        if not await self._catalog.is_readable(location, self._asker):
+            raise await self._sources.missing(url, base)

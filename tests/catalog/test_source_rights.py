@@ -1,0 +1,299 @@
+"""What the portal reads with its own rights, it reads only for who may see it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.kit.auth import Grant, Principal
+from tests.builders import component
+from tests.catalog.running import Host, Running, generated, pointing, running
+
+HIDDEN = {
+    "rule": "HAS_ANNOTATION",
+    "resourceType": "catalog-entity",
+    "params": {"annotation": "callboard.dev/visibility", "value": "restricted"},
+}
+READING = {
+    "anyOf": [
+        {"not": HIDDEN},
+        {
+            "rule": "IS_ENTITY_OWNER",
+            "resourceType": "catalog-entity",
+            "params": {"claims": ["group:default/web"]},
+        },
+    ]
+}
+SEES = Grant("conditional", READING)
+MARK = "fifteen-nights-only"
+
+
+def somebody(*, explores: bool = True) -> Principal:
+    """A user of another team: asked about what a route takes along, as by policy."""
+    return Principal(
+        "user:default/bo",
+        "user",
+        also={
+            "callboard.source.read": SEES,
+            "catalog.entity.read": SEES,
+            "callboard.source.explore": Grant("allow" if explores else "deny"),
+        },
+    )
+
+
+BO = somebody()
+
+
+def entity(name: str, *, restricted: bool = False, **more: Any) -> dict[str, Any]:
+    made = component(name, **more)
+    made["spec"] = {**made["spec"], "owner": "group:default/vault"}
+    if restricted:
+        marks = {"callboard.dev/visibility": "Restricted"}
+        made["metadata"] = {
+            **made["metadata"],
+            "annotations": marks,
+            "description": MARK,
+        }
+    return made
+
+
+@pytest.fixture
+def host(data: Path) -> Host:
+    return Host(data)
+
+
+@pytest.fixture
+async def catalog(database: Any, data: Path, host: Host) -> AsyncIterator[Running]:
+    """Repositories: all restricted, all open, both, and one that nothing comes from."""
+    host.commit(
+        "vault",
+        {
+            "catalog-info.yaml": entity("vault", restricted=True),
+            "other.yaml": entity("plain-name"),
+            "docs/index.md": f"# {MARK}\n",
+            "values.yaml": f"password: {MARK}\n",
+        },
+    )
+    host.commit("open", {"catalog-info.yaml": entity("open"), "notes.md": "notes\n"})
+    host.commit(
+        "mixed",
+        {
+            "catalog-info.yaml": pointing("all", "./a/info.yaml", "./b/info.yaml"),
+            "a/info.yaml": entity("mixed-a"),
+            "a/skeleton/x": "x\n",
+            "b/info.yaml": entity("mixed-b", restricted=True),
+            "b/skeleton/x": f"{MARK}\n",
+        },
+    )
+    async with running(database, data, host.discovering()) as started:
+        assert await started.refs() >= {"component:vault", "component:mixed-b"}
+        host.commit("fresh", {"catalog-info.yaml": entity("fresh"), "mkdocs.yml": "a"})
+        yield started
+
+
+async def readable(catalog: Running, url: str, who: Principal = BO) -> bool:
+    also = {"callboard.source.explore": who.also["callboard.source.explore"]}
+    asked = Principal(
+        who.subject,
+        "user",
+        permission="callboard.source.read",
+        decision="conditional",
+        conditions=READING,
+        also=also,
+    )
+    body = {"locations": [f"url:{url}"]}
+    answer = await catalog.ask("POST", "/sources/readable", body, asked)
+    assert answer.status_code == 200, answer.text
+    return bool(answer.json()["items"][0]["readable"])
+
+
+async def dry(catalog: Running, url: str, who: Any = BO) -> Any:
+    body = {"type": "url", "target": url}
+    return await catalog.ask("POST", "/locations?dryRun=true", body, who)
+
+
+async def test_a_source_of_restricted_entities_is_closed(catalog, host) -> None:
+    """At every path, ref and spelling; its descriptors are none of it."""
+    root = f"https://{host.name}"
+    for url in (
+        host.url("vault"),
+        host.url("vault", "other.yaml"),
+        f"{root}/vault",
+        f"{root}/vault.git",
+        f"{root}/Vault/tree/main/docs",
+        f"{root}/vault/blob/elsewhere/x.yaml",
+        f"{root}/vault/tree/HEAD/",
+        f"https://me@{host.name}/vault/blob/main/catalog-info.yaml",
+    ):
+        assert not await readable(catalog, url), url
+    assert await readable(catalog, host.url("open", "notes.md"))
+    assert await readable(catalog, f"{root}/open/tree/any-branch/")
+
+
+async def test_a_source_of_nothing_is_for_explorers(catalog, host) -> None:
+    """Registering what is new goes on; an organisation may forbid it."""
+    assert await readable(catalog, host.url("fresh"))
+    assert not await readable(catalog, host.url("fresh"), somebody(explores=False))
+    answer = await dry(catalog, host.url("fresh"))
+    assert answer.status_code == 201, answer.text
+    assert "fresh" in answer.text
+
+
+async def test_of_a_mixed_source_what_lies_around_visible_entities(
+    catalog, host
+) -> None:
+    """Skeletons beside an open template stay usable; the others' do not show."""
+    root = f"https://{host.name}/mixed"
+    for path in ("tree/main/a/skeleton", "blob/main/a/info.yaml", "tree/main/shared"):
+        assert await readable(catalog, f"{root}/{path}"), path
+    for path in (
+        "tree/main/b/skeleton",
+        "blob/main/b/info.yaml",
+        "tree/main/a/../b",
+        "tree/main/",
+        "tree/other/a/skeleton",
+    ):
+        assert not await readable(catalog, f"{root}/{path}"), path
+
+
+async def test_a_closed_source_answers_as_one_that_is_not_there(catalog, host) -> None:
+    """In the same words, whoever asks in which way."""
+    nowhere = host.url("nowhere")
+    for path in ("/locations?dryRun=true", "/locations"):
+        for url in (host.url("vault"), host.url("vault", "other.yaml")):
+            closed = await catalog.ask("POST", path, {"type": "url", "target": url}, BO)
+            absent = await catalog.ask(
+                "POST", path, {"type": "url", "target": nowhere}, BO
+            )
+            assert closed.status_code == absent.status_code == 400
+            same = closed.json()["error"]["message"].replace("vault", "nowhere")
+            assert same == absent.json()["error"]["message"]
+    assert "component:plain-name" not in await catalog.refs()
+
+
+async def test_who_owns_a_restricted_entity_reads_its_source(catalog, host) -> None:
+    """The rule is the policy's, not a mark of the repository."""
+    mine = {"anyOf": [READING["anyOf"][0], {**READING["anyOf"][1]}]}
+    mine["anyOf"][1] = {
+        **READING["anyOf"][1],
+        "params": {"claims": ["group:default/vault"]},
+    }
+    grant = Grant("conditional", mine)
+    owner = Principal(
+        "user:default/vera",
+        "user",
+        also={"callboard.source.read": grant, "catalog.entity.read": grant},
+    )
+    answer = await dry(catalog, host.url("vault"), owner)
+    assert answer.status_code == 201, answer.text
+    assert MARK in answer.text
+
+
+async def test_a_dry_run_shows_no_restricted_entity(catalog, host) -> None:
+    """Neither of a mixed source nor of one that nothing comes from yet."""
+    host.commit("fresh", {"secret.yaml": entity("later", restricted=True)})
+    for url in (host.url("mixed"), host.url("fresh", "secret.yaml")):
+        answer = await dry(catalog, url)
+        assert answer.status_code == 201, answer.text
+        assert MARK not in answer.text
+    assert "mixed-a" in (await dry(catalog, host.url("mixed"))).text
+
+
+async def analysed(catalog: Running, host: Host, repository: str, **more: Any) -> Any:
+    place = {"type": "url", "target": f"https://{host.name}/{repository}"}
+    return await catalog.ask(
+        "POST", "/analyze-location", {"location": place, **more}, BO
+    )
+
+
+async def test_analysis_tells_entities_and_nothing_else(catalog, host) -> None:
+    """Whatever file name is asked for; other YAML is as good as absent."""
+    closed = await analysed(catalog, host, "vault")
+    absent = await analysed(catalog, host, "nowhere")
+    assert closed.status_code == absent.status_code == 400
+    assert closed.text.replace("vault", "nowhere") == absent.text
+    host.commit(
+        "fresh",
+        {
+            "values.yaml": f"password: {MARK}\n",
+            "broken.yaml": f"{{ {MARK}: [\n",
+            "secret.yaml": f"apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\n"
+            f"data: {{a: {MARK}}}\n",
+        },
+    )
+    for name in ("values.yaml", "broken.yaml", "secret.yaml", "mkdocs.yml"):
+        answer = await analysed(catalog, host, "fresh", catalogFilename=name)
+        assert answer.status_code == 200, name
+        assert MARK not in answer.text
+        assert answer.json()["existingEntityFiles"] == []
+    refused = await analysed(catalog, host, "fresh", catalogFilename="id_rsa")
+    assert refused.status_code == 400
+    mixed = await analysed(catalog, host, "mixed", catalogFilename="info.yaml")
+    found = mixed.json()["existingEntityFiles"]
+    assert [one["entity"]["metadata"]["name"] for one in found] == ["mixed-a"]
+
+
+async def test_validation_includes_nothing_of_a_closed_source(catalog, host) -> None:
+    """A placeholder is read as its asker; an error repeats what it read."""
+    for name, kind in (("$text", "docs/index.md"), ("$yaml", "values.yaml")):
+        asked = entity("probe")
+        asked["spec"]["lifecycle"] = {name: f"./{kind}"}
+        asked["metadata"]["name"] = {name: f"./{kind}"}
+        answer = await catalog.ask(
+            "POST",
+            "/validate-entity",
+            {"entity": asked, "location": f"url:{host.url('vault', 'x.yaml')}"},
+            BO,
+        )
+        assert answer.status_code == 400
+        assert MARK not in answer.text
+
+
+async def test_a_location_opens_no_other_source(catalog, host) -> None:
+    """Neither in its registrant's dry run, nor when it is read for nobody later."""
+    aim = host.url("vault", "other.yaml")
+    host.commit("thief", {"catalog-info.yaml": pointing("thief", aim)})
+    looked = await dry(catalog, host.url("thief"))
+    assert looked.status_code == 400, looked.text
+    assert "There is no repository vault" in looked.text
+    for _ in range(2):
+        await catalog.ask(
+            "POST",
+            "/locations",
+            {"type": "url", "target": host.url("thief")},
+            BO,
+        )
+        assert "component:plain-name" not in await catalog.refs()
+        body = {"entityRef": f"location:default/{generated(host.url('thief'), 'url')}"}
+        await catalog.ask("POST", "/refresh", body)
+    assert "component:plain-name" not in await catalog.refs()
+    assert any(
+        "no repository vault" in item for item in await catalog.problems("thief")
+    )
+
+
+async def test_a_location_keeps_what_it_brought_from_elsewhere(catalog, host) -> None:
+    """Also when all of that becomes restricted: its own Location led there first."""
+    host.commit("far", {"catalog-info.yaml": "", "far.yaml": entity("far")})
+    host.commit("list", {"all.yaml": pointing("listed", host.url("far", "far.yaml"))})
+    answer = await catalog.register(host.url("list", "all.yaml"))
+    assert answer.status_code == 201, answer.text
+    assert "component:far" in await catalog.refs()
+    host.commit("far", {"far.yaml": entity("far", restricted=True)})
+    for _ in range(2):
+        await catalog.ask("POST", "/refresh", {"entityRef": "component:default/far"})
+    far = await catalog.entity("component:default/far")
+    assert far is not None
+    assert far["metadata"]["description"] == MARK
+
+
+async def test_a_name_that_is_taken_tells_nobody_by_whom(catalog, host) -> None:
+    """Where a restricted entity comes from is part of it."""
+    host.commit("clash", {"catalog-info.yaml": entity("vault")})
+    await catalog.ask(
+        "POST", "/locations", {"type": "url", "target": host.url("clash")}, BO
+    )
+    problems = await catalog.problems(generated(host.url("clash"), "url"))
+    assert any("another location" in item for item in problems)
+    assert not any("vault/blob" in item for item in problems)

@@ -1,0 +1,84 @@
+"""A run reads with the portal's credentials what its starter may read, and no more."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import template
+from tests.scaffolder.calls import create, messages, reached, step
+
+ROOT = "https://git.example.test"
+MARK = "fifteen-nights-only"
+
+
+@pytest.fixture
+def vault(repositories: Path, tmp_path: Path) -> str:
+    """A repository that nobody may read, and its address."""
+    bare, copy = repositories / "vault.git", tmp_path / "vault"
+    run = lambda *words, **more: subprocess.run(words, check=True, **more)  # noqa: E731
+    run("git", "init", "-q", "--bare", "--initial-branch=main", str(bare))
+    run("git", "clone", "-q", str(bare), str(copy))
+    (copy / "notes.md").write_text(MARK)
+    author = ("-c", "user.name=Bo", "-c", "user.email=bo@example.org")
+    run("git", "add", "-A", cwd=copy)
+    run("git", *author, "commit", "-qm", "x", cwd=copy)
+    run("git", "push", "-q", "origin", "HEAD:main", cwd=copy)
+    return f"{ROOT}/vault"
+
+
+def steps_at(root: str) -> list[Any]:
+    """Every action that reads a source, at an address of it."""
+    file = f"{root}/blob/main/notes.md"
+    return [
+        step("fetch:plain", "s", url=f"{root}/tree/main/"),
+        step("fetch:template", "s", url=f"{root}/tree/main/", values={}),
+        step("fetch:plain:file", "s", url=file, targetPath="out"),
+        step("fetch:template:file", "s", url=file, targetPath="out", values={}),
+    ]
+
+
+@pytest.mark.parametrize("number", range(4))
+async def test_a_dry_run_reads_no_closed_source(
+    start, ann, catalog, vault, number
+) -> None:
+    """It says what it says of a repository that is not there."""
+    catalog.restricted.add(f"url:{vault}")
+    said = []
+    async with start() as client:
+        for root in (vault, f"{ROOT}/nowhere"):
+            made = template("t", steps=[steps_at(root)[number]])
+            body = {"template": made, "values": {}, "directoryContents": []}
+            answer = await client.post("/v2/dry-run", json=body, headers=ann)
+            assert answer.status_code == 404, answer.text
+            assert MARK not in answer.text
+            said.append(answer.json()["error"]["message"].replace("nowhere", "vault"))
+    assert said[0] == said[1]
+
+
+async def test_a_dry_run_reads_what_is_open(start, ann, vault) -> None:
+    """The rule closes nothing else."""
+    async with start() as client:
+        for one in steps_at(vault):
+            made = template("t", steps=[one])
+            body = {"template": made, "values": {}, "directoryContents": []}
+            answer = await client.post("/v2/dry-run", json=body, headers=ann)
+            assert answer.status_code == 200, answer.text
+
+
+async def test_a_run_asks_on_behalf_of_who_started_it(
+    start, ann, catalog, vault
+) -> None:
+    """The same actions in a run that is kept, by the name that is kept with it."""
+    catalog.restricted.add(f"url:{vault}")
+    async with start() as client:
+        for number, one in enumerate(steps_at(vault)):
+            catalog.add(template(f"t{number}", steps=[one]))
+            task_id = await create(client, ann, f"t{number}")
+            ended = await reached(client, ann, task_id)
+            assert ended["status"] == "failed"
+            told = " ".join(await messages(client, ann, task_id))
+            assert "There is no repository vault" in told
+    assert {asker.ref for _, asker in catalog.read} == {"user:default/ann"}
+    assert all(location.startswith(f"url:{vault}") for location, _ in catalog.read)
