@@ -26,18 +26,18 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from deploy.cli import dumps
+from deploy.cli.printing import console, plain
 from deploy.embedded import backing, engines
 from deploy.embedded.rundata import RunData
 from shared.contracts.errors import CallboardError
 from shared.kit import mongo
 from shared.kit.servers import Server
 
-out = Console()
-err = Console(stderr=True)
+out = console()
+err = console(stderr=True)
 SITES = "sites.tar.gz"
 DEFAULT_DATA = Path(".callboard")
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.")]
@@ -85,7 +85,7 @@ def backup(
         now = datetime.now(UTC).isoformat(timespec="seconds")
         dumps.write_manifest(folder, done, {"made_at": now, "sites": sites})
     count = sum(found.documents for found in done)
-    out.print(f"Saved {count} documents of {len(done)} collections to {folder}")
+    out.print(f"Saved {count} documents of {len(done)} collections to {plain(folder)}")
 
 
 def restore(
@@ -116,7 +116,9 @@ def restore(
                 _unpack(folder / SITES, sites)
             dumps.restore(client, folder, dumped, progress)
     count = sum(one.documents for one in dumped)
-    out.print(f"Restored {count} documents of {manifest['made_at']}, checksums equal")
+    out.print(
+        f"Restored {count} documents of {plain(manifest['made_at'])}, checksums equal"
+    )
 
 
 def _pack(sites: Path, target: Path) -> str | None:
@@ -193,14 +195,18 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (Refused, dumps.BadBackup, engines.EngineFailed, CallboardError) as error:
-        err.print(f"[red]{error}[/]", soft_wrap=True)
+        err.print(f"[red]{plain(error)}[/]", soft_wrap=True)
     except backing.WrongEngines as error:
-        err.print(f"[red]{error}[/]", soft_wrap=True)
+        err.print(f"[red]{plain(error)}[/]", soft_wrap=True)
     except OSError as error:
-        err.print(f"[red]{error.filename}: {error.strerror}[/]", soft_wrap=True)
+        err.print(
+            f"[red]{plain(error.filename)}: {plain(error.strerror)}[/]", soft_wrap=True
+        )
     except PyMongoError as error:
         # The driver's text may be pages long; its first words say it.
-        err.print(f"[red]The document store: {str(error)[:200]}[/]", soft_wrap=True)
+        err.print(
+            f"[red]The document store: {plain(str(error)[:200])}[/]", soft_wrap=True
+        )
     else:
         return
     raise typer.Exit(1)

@@ -1,94 +1,208 @@
-"""`callboard validate`: the catalog's own rules, applied to files without a portal."""
+"""`callboard validate`: the catalog's own checks, applied to files without a portal.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+What lies at an address only a portal can read, by its integrations: a placeholder of
+an address is taken as it should be, a Location's target there is not followed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.catalog.descriptor import envelope, kinds
+from deploy.cli import descriptors
+from services.catalog.descriptor import envelope
+from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
-from shared.contracts.errors import CallboardError, Invalid
-from shared.guards.yaml_text import load_documents
+from services.catalog.ingest.candidates import checked, targets_of
+from services.catalog.model import LocationRef, Place
+from services.catalog.ports import Fetched
+from services.catalog.readers.files import FileReader
+from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 
-LIMIT = 10 * 1024 * 1024
 #: What stands for a file that is elsewhere.
-ABSENT: dict[str, Any] = {"$text": "elsewhere", "$json": {}, "$yaml": {}}
-SUFFIXES = (".yaml", ".yml", ".json")
-#: In a folder only files of these names are taken for descriptors.
-NAMES = ("catalog-info", "all", "entities", "org", "template", "users", "groups")
+ABSENT: dict[str, Any] = {
+    "$text": "elsewhere",
+    "$json": {},
+    "$yaml": {},
+    "$openapi": "elsewhere",
+    "$asyncapi": "elsewhere",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One document of one file, and the first rule it breaks."""
+    """One document of one file, and the rules it breaks; or why a file is left out."""
 
     file: Path
-    ref: str | None
-    error: str | None
+    ref: str | None = None
+    error: str | None = None
+    left_out: str | None = None
+
+    @property
+    def mark(self) -> str:
+        """What it comes to, in a word."""
+        if self.left_out is not None:
+            return "left out"
+        return "ok" if self.error is None else "error"
+
+    @property
+    def line(self) -> str:
+        """The finding as one line of a report."""
+        told = self.error or self.left_out or ""
+        # The catalog's message begins with the entity's ref.
+        if self.ref is not None and not told.startswith(f"{self.ref}:"):
+            told = f"{self.ref}: {told}" if told else self.ref
+        return " ".join(f"{self.mark} {self.file}: {told}".split())
 
     def as_json(self) -> dict[str, Any]:
-        return {"file": str(self.file), "ref": self.ref, "error": self.error}
+        """The finding for scripts."""
+        return {
+            "file": str(self.file),
+            "ref": self.ref,
+            "error": self.error,
+            "left_out": self.left_out,
+        }
 
 
 def check_path(path: Path) -> list[Finding]:
-    """Every descriptor at `path`, checked."""
-    if path.is_dir():
-        files = sorted(_descriptors(path))
-        if not files:
-            return [Finding(path, None, "holds no catalog-info.yaml")]
-        return [finding for file in files for finding in _check_file(file)]
-    return list(_check_file(path))
+    """Every descriptor at `path`, checked, and what of a folder is left out.
+
+    Raises:
+        NotFound: if there is nothing to be checked.
+    """
+    if not path.exists():
+        raise NotFound(f"There is no {path}")
+    return asyncio.run(_Checks(path).run())
 
 
-def _descriptors(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        if file.suffix in SUFFIXES and file.stem.startswith(NAMES) and file.is_file():
-            yield file
+class LocalReading:
+    """The files beside a descriptor: as far as its repository goes, else its folder."""
 
+    def __init__(self, path: Path) -> None:
+        folder = (path if path.is_dir() else path.parent).resolve()
+        above = (folder, *folder.parents)
+        repository = next((each for each in above if (each / ".git").exists()), folder)
+        self._files = FileReader([repository])
 
-def _check_file(file: Path) -> Iterator[Finding]:
-    try:
-        if file.stat().st_size > LIMIT:
-            yield Finding(file, None, f"over the limit of {LIMIT} bytes")
-            return
-        found = load_documents(file.read_bytes())
-    except OSError as error:
-        yield Finding(file, None, f"cannot be read: {error.strerror}")
-        return
-    except CallboardError as error:
-        yield Finding(file, None, error.message)
-        return
-    for document in found:
-        yield _check(file, document)
+    async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
+        """A file's content."""
+        return await self._files.read(location, etag)
 
+    async def matching(self, location: LocationRef) -> list[LocationRef]:
+        """The files that a pattern means."""
+        return await self._files.matching(location)
 
-def _check(file: Path, document: Any) -> Finding:
-    try:
-        ref = str(envelope.identify(document))
-    except CallboardError as error:
-        return Finding(file, None, error.message)
-    try:
-        document = placeholders.filled(document, _included(file, document))
-    except CallboardError as error:
-        return Finding(file, ref, error.message)
-    entity = envelope.completed(document)
-    broken = [*envelope.problems(entity), *kinds.problems(entity)]
-    return Finding(file, ref, broken[0] if broken else None)
-
-
-def _included(file: Path, document: Any) -> dict[placeholders.Placeholder, Any]:
-    """What the placeholders of a document stand for, read from beside its file."""
-    found: dict[placeholders.Placeholder, Any] = {}
-    for name, target in placeholders.find(document):
+    def included(self, base: LocationRef, target: str) -> LocationRef:
+        """The file that a target in the file at `base` means."""
         if "://" in target:
-            # Only a portal can read it, by its integrations: taken as it should be.
-            found[name, target] = ABSENT[name]
-            continue
+            raise Forbidden(f"{target} can only be read by a portal")
+        return self._files.resolve(base, target)
+
+    def place(self, location: LocationRef) -> Place | None:  # noqa: ARG002
+        """Where in Git a location lies: that matters to a portal only."""
+        return None
+
+
+@dataclass
+class _Checks:
+    path: Path
+    findings: list[Finding] = field(default_factory=list)
+    _seen: set[Path] = field(default_factory=set)
+    _waiting: deque[tuple[Path, list[Any]]] = field(default_factory=deque)
+
+    async def run(self) -> list[Finding]:
+        self._reading = LocalReading(self.path)
+        if self.path.is_dir():
+            self._take_folder()
+        else:
+            self._take(self.path)
+        while self._waiting:
+            file, documents = self._waiting.popleft()
+            await self._file(file, documents)
+        self.findings.sort(key=lambda finding: str(finding.file))
+        return self.findings
+
+    def _take_folder(self) -> None:
+        selection = descriptors.select(self.path)
+        for file, reason in selection.left_out.items():
+            self._seen.add(file.resolve())
+            self.findings.append(Finding(file, left_out=reason))
+        for file, problem in selection.problems.items():
+            self._seen.add(file.resolve())
+            self.findings.append(Finding(file, error=problem))
+        for file, documents in selection.documents.items():
+            self._seen.add(file.resolve())
+            self._waiting.append((file, documents))
+        if not self._waiting and not selection.problems:
+            names = ", ".join(descriptors.NAMES)
+            raise NotFound(f"{self.path}: holds no descriptor (a file named {names} …)")
+
+    def _take(self, file: Path) -> None:
+        self._seen.add(file.resolve())
         try:
-            body = (file.parent / target).read_bytes()
-            found[name, target] = placeholders.content(name, body)
+            self._waiting.append((file, descriptors.read(file)))
         except OSError as error:
-            found[name, target] = Invalid(f"cannot be read: {error.strerror}")
+            problem = f"cannot be read: {error.strerror}"
+            self.findings.append(Finding(file, error=problem))
         except CallboardError as error:
-            found[name, target] = error
-    return found
+            self.findings.append(Finding(file, error=error.message))
+
+    async def _file(self, file: Path, documents: Sequence[Any]) -> None:
+        refs: set[str] = set()
+        for document in documents:
+            finding = await self._document(file, document)
+            if finding.ref in refs:
+                problem = f"{finding.ref}: is declared twice"
+                finding = Finding(file, finding.ref, problem)
+            refs.add(finding.ref or "")
+            self.findings.append(finding)
+
+    async def _document(self, file: Path, document: Any) -> Finding:
+        ref = None
+        at = LocationRef("file", str(file.resolve()))
+        try:
+            ref = str(envelope.identify(document))
+            contents = await self._included(at, document)
+            entity, _ = await asyncio.to_thread(checked, document, contents)
+            if entity["kind"] == "Location":
+                await self._follow(file, at, entity)
+        except CallboardError as error:
+            return Finding(file, ref, error.message)
+        return Finding(file, ref)
+
+    async def _included(
+        self, at: LocationRef, document: Any
+    ) -> dict[placeholders.Placeholder, Any]:
+        wanted = list(placeholders.find(document))
+        local = [each for each in wanted if "://" not in each[1]]
+        elsewhere = {each: ABSENT[each[0]] for each in wanted if each not in local}
+        # Only these three methods of a reading are needed here.
+        included = await include(local, at, self._reading)  # type: ignore[arg-type]
+        return {**included.contents, **elsewhere}
+
+    async def _follow(self, file: Path, at: LocationRef, entity: Any) -> None:
+        """Check what a Location brings, where that is a file."""
+        kind, targets, optional = targets_of(entity)
+        if kind not in {None, "file"}:
+            return
+        for target in targets:
+            if "://" in target:
+                continue
+            pattern = self._reading.included(at, target)
+            found = await self._reading.matching(pattern)
+            missing = [each for each in found if not Path(each.target).is_file()]
+            if (not found or missing) and not optional:
+                raise Invalid(f"spec.targets: there is no file {target}")
+            for each in found:
+                other = Path(each.target)
+                if other not in self._seen and other.is_file():
+                    self._take(_beside(file, other))
+
+
+def _beside(file: Path, other: Path) -> Path:
+    """A file by a path like that of the descriptor that names it."""
+    if file.is_absolute() or not other.is_relative_to(Path.cwd()):
+        return other
+    return other.relative_to(Path.cwd())

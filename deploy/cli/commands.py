@@ -5,18 +5,20 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from deploy.cli import starting
-from deploy.cli.checking import check_path
+from deploy.cli.checking import Finding, check_path
 from deploy.cli.portal import Portal, PortalError
+from deploy.cli.printing import console, plain
 from deploy.embedded.rundata import RunData
+from shared.contracts.errors import NotFound
 
 app = typer.Typer(
     name="callboard",
@@ -31,14 +33,15 @@ OPERATORS = {
     "deploy.cli.backup": ("backup", "restore"),
     "deploy.cli.topics": ("topics", "replay"),
 }
-out = Console()
-err = Console(stderr=True)
+out = console()
+err = console(stderr=True)
 
 Data = Annotated[
     Path, typer.Option("--data", help="Folder that holds all state.", show_default=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DEFAULT_DATA = Path(".callboard")
+COLOURS = {"ok": "green", "error": "red", "left out": "yellow"}
 
 
 @app.command()
@@ -67,14 +70,14 @@ def up(
     """Start the portal, load the example, and print where it is."""
     running = RunData(data.resolve()).running()
     if running is not None:
-        out.print(f"Already running at [bold]{running['url']}[/]")
+        out.print(f"Already running at [bold]{plain(running['url'])}[/]")
         return
     try:
         form = starting.engines_form(data.resolve(), engines)
         wanted = starting.Wanted(data.resolve(), port, example, config, form)
         process = _start(wanted)
     except starting.CannotStart as error:
-        err.print(f"[red]Cannot start:[/] {error}")
+        err.print(f"[red]Cannot start:[/] {plain(error)}")
         raise typer.Exit(1) from error
     if detach:
         out.print("It runs in the background: `callboard status`, `callboard down`.")
@@ -88,14 +91,16 @@ def up(
         starting.stop(RunData(wanted.data))
         process.wait()
         return
-    err.print(f"[red]The supervisor ended with {code};[/] see {wanted.data / 'logs'}")
+    err.print(
+        f"[red]The supervisor ended with {code};[/] see {plain(wanted.data / 'logs')}"
+    )
     raise typer.Exit(1)
 
 
 def _start(wanted: starting.Wanted) -> Any:
     configured = starting.read_config(wanted)
     for key in configured.warnings:
-        err.print(f"[yellow]Configuration:[/] {key} means nothing here")
+        err.print(f"[yellow]Configuration:[/] {plain(key)} means nothing here")
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -126,18 +131,18 @@ def _expected() -> int:
 
 
 def _welcome(wanted: starting.Wanted, portal: Portal, *, playhouse: bool) -> None:
-    out.print(f"Callboard is ready: [bold]{portal.url}[/]")
+    out.print(f"Callboard is ready: [bold]{plain(portal.url)}[/]")
     if playhouse:
         workshop = wanted.data / "workshop"
         out.print("Sign in there as a guest, or as any user of the example.")
-        out.print(f"Working copies of the example's repositories: {workshop}")
+        out.print(f"Working copies of the example's repositories: {plain(workshop)}")
         out.print(
             "Try: open the entity page of [bold]payments[/], edit "
-            f"{workshop / 'payments' / 'catalog-info.yaml'}, commit and `git push`; "
-            "the page changes by itself."
+            f"{plain(workshop / 'payments' / 'catalog-info.yaml')}, commit and "
+            "`git push`; the page changes by itself."
         )
     else:
-        out.print(f"The API's token is in {wanted.data / 'token'}")
+        out.print(f"The API's token is in {plain(wanted.data / 'token')}")
 
 
 @app.command()
@@ -146,7 +151,7 @@ def down(data: Data = DEFAULT_DATA) -> None:
     try:
         stopped = starting.stop(RunData(data.resolve()))
     except starting.CannotStart as error:
-        err.print(f"[red]{error}[/]")
+        err.print(f"[red]{plain(error)}[/]")
         raise typer.Exit(1) from error
     out.print("Stopped." if stopped else "Nothing was running.")
 
@@ -155,7 +160,9 @@ def _portal(data: Path) -> Portal:
     found = RunData(data.resolve())
     running = found.running()
     if running is None:
-        err.print(f"[red]Nothing runs in {data}.[/] Start it with `callboard up`.")
+        err.print(
+            f"[red]Nothing runs in {plain(data)}.[/] Start it with `callboard up`."
+        )
         raise typer.Exit(3)
     return Portal(str(running["url"]), found.token())
 
@@ -174,7 +181,9 @@ def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
                 service.get("checks") or {"-": service["status"]}
             ).items():
                 colour = "green" if state == "ok" else "red"
-                table.add_row(service["name"], name, f"[{colour}]{state}[/]")
+                table.add_row(
+                    plain(service["name"]), plain(name), f"[{colour}]{plain(state)}[/]"
+                )
         out.print(table)
     raise typer.Exit(0 if found["status"] == "ok" else 1)
 
@@ -184,17 +193,35 @@ def validate(
     path: Annotated[Path, typer.Argument(help="A descriptor, or a folder of them.")],
     as_json: Json = False,
 ) -> None:
-    """Check descriptors without a portal; exit code 1 if one breaks a rule."""
-    findings = check_path(path)
+    """Check descriptors without a portal, by the catalog's own rules.
+
+    A folder is searched for descriptors; skeletons of templates and files of other
+    tools are left out, and named. Exit code 0: all are valid; 1: one breaks a rule or
+    cannot be read; 2: there is nothing to check.
+    """
+    try:
+        findings = check_path(path)
+    except NotFound as error:
+        err.print(f"[red]{plain(error.message)}[/]")
+        raise typer.Exit(2) from error
     if as_json:
         typer.echo(json.dumps([finding.as_json() for finding in findings]))
     else:
         for finding in findings:
-            mark = "[green]ok[/]" if finding.error is None else "[red]error[/]"
-            out.print(
-                f"{mark} {finding.file} {finding.ref or ''} {finding.error or ''}"
-            )
+            rest = finding.line.removeprefix(finding.mark)
+            mark = typer.style(finding.mark, fg=COLOURS[finding.mark])
+            typer.echo(f"{mark}{rest}")
+        typer.echo(_summary(findings), err=True)
     raise typer.Exit(1 if any(finding.error for finding in findings) else 0)
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    left_out = sum(finding.mark == "left out" for finding in findings)
+    files = {finding.file for finding in findings if finding.mark != "left out"}
+    errors = sum(finding.mark == "error" for finding in findings)
+    read = f"{len(files)} file{'s' if len(files) != 1 else ''} read"
+    broken = f"{errors} error{'s' if errors != 1 else ''}"
+    return f"{read}, {left_out} left out, {broken}"
 
 
 @app.command()
@@ -214,11 +241,12 @@ def events(
             else:
                 found = json.loads(body)
                 when = str(found.get("time", ""))[11:19]
-                out.print(f"{when} {name} [bold]{found.get('subject', '')}[/]")
+                subject = plain(found.get("subject", ""))
+                out.print(f"{plain(when)} {plain(name)} [bold]{subject}[/]")
     except KeyboardInterrupt:
         return
     except PortalError as error:
-        err.print(f"[red]{error}[/]")
+        err.print(f"[red]{plain(error)}[/]")
         raise typer.Exit(1) from error
 
 
@@ -230,14 +258,14 @@ def rebuild_search(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(found))
     else:
-        out.print(f"Rebuilt: {found}")
+        out.print(f"Rebuilt: {plain(found)}")
 
 
 def _asked(portal: Portal, method: str, path: str) -> Any:
     try:
         return portal.ask(method, path)
     except PortalError as error:
-        err.print(f"[red]{error}[/]")
+        err.print(f"[red]{plain(error)}[/]")
         raise typer.Exit(1) from error
 
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from rich.console import Console
 from rich.table import Table
 
+from deploy.cli.printing import console, plain
 from deploy.embedded.rundata import RunData
 from shared.contracts import topics as names
 from shared.contracts.errors import CallboardError
@@ -26,8 +26,8 @@ from shared.kit.letters import Letter
 from shared.kit.servers import Server
 
 T = TypeVar("T")
-out = Console()
-err = Console(stderr=True)
+out = console()
+err = console(stderr=True)
 DEFAULT_DATA = Path(".callboard")
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -78,11 +78,11 @@ def topics(
         out.print("This event log makes topics by itself: nothing to declare.")
     else:
         for name in report.made:
-            out.print(f"[green]made[/] {name}")
+            out.print(f"[green]made[/] {plain(name)}")
         for name in report.fitting:
-            out.print(f"[green]ok[/] {name}")
+            out.print(f"[green]ok[/] {plain(name)}")
         for wrong in report.wrong:
-            out.print(f"[red]wrong[/] {wrong}", highlight=False, soft_wrap=True)
+            out.print(f"[red]wrong[/] {plain(wrong)}", highlight=False, soft_wrap=True)
     raise typer.Exit(1 if report.wrong else 0)
 
 
@@ -99,7 +99,9 @@ def replay(
 ) -> None:
     """Put dead letters back into their topic, each of them once."""
     if topic not in names.TOPICS:
-        err.print(f"[red]TOPIC: {topic!r} is none of {', '.join(names.TOPICS)}[/]")
+        err.print(
+            f"[red]TOPIC: {plain(repr(topic))} is none of {', '.join(names.TOPICS)}[/]"
+        )
         raise typer.Exit(2)
     server = _server(data)
 
@@ -118,7 +120,8 @@ def replay(
     table = Table("id", "key", "consumer", "why")
     for letter in found:
         why = f"{letter.error}: {letter.message}"
-        table.add_row(letter.id, letter.key, letter.consumer, why)
+        cells = (letter.id, letter.key, letter.consumer, why)
+        table.add_row(*map(plain, cells))
     out.print(table)
     said = "would be put back" if dry_run else "put back"
     out.print(f"{len(found)} {said} into {topic}.")
@@ -130,7 +133,9 @@ def _server(data: Path) -> Server:
         return named
     running = RunData(data.resolve()).running()
     if running is None:
-        err.print(f"[red]CALLBOARD_KAFKA is not set, and nothing runs in {data}.[/]")
+        err.print(
+            f"[red]CALLBOARD_KAFKA is not set, and nothing runs in {plain(data)}.[/]"
+        )
         raise typer.Exit(3)
     return Server(str(running["addresses"]["broker"]))
 
@@ -139,5 +144,5 @@ def _run(doing: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(doing)
     except CallboardError as error:
-        err.print(f"[red]{error.message}[/]", highlight=False, soft_wrap=True)
+        err.print(f"[red]{plain(error.message)}[/]", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

@@ -1,0 +1,214 @@
+"""`callboard validate`: what the catalog says, for the right files, in plain lines."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.cli.checking import check_path
+from deploy.cli.commands import app
+from tests import builders
+from tests.catalog.running import pointing, running, write
+
+
+def validate(*words: Any) -> Result:
+    return CliRunner().invoke(app, ["validate", *map(str, words)])
+
+
+def lines(done: Result) -> list[str]:
+    """What the command says on standard output."""
+    return done.stdout.splitlines()
+
+
+def broken(tmp_path: Path) -> Path:
+    """A descriptor that quotes brackets of all kinds, one of them closing."""
+    return write(
+        tmp_path,
+        "catalog-info.yaml",
+        builders.component("web [v2]"),
+        builders.component("cart", {"tags": ["[/red]", "[bold]"]}),
+        builders.component("calm"),
+    )
+
+
+def test_a_report_quotes_what_it_found(tmp_path: Path) -> None:
+    """Rule and value keep their brackets; one line an entity, all rules in it."""
+    done = validate(broken(tmp_path))
+    assert done.exit_code == 1
+    one, two, three = lines(done)
+    assert "component:default/web [v2]: metadata.name: must be sequences of" in one
+    assert "[a-zA-Z0-9] separated by [-_.]" in one
+    assert one.endswith("found 'web [v2]'")
+    assert "found '[/red]'; metadata.tags.1: " in two
+    assert two.endswith("found '[bold]'")
+    assert three == f"ok {tmp_path}/catalog-info.yaml: component:default/calm"
+    assert "1 file read, 0 left out, 2 errors" in done.stderr
+
+
+def test_piped_lines_are_not_wrapped(tmp_path: Path) -> None:
+    """As a process writing to a pipe, below a path of 300 characters."""
+    deep = tmp_path / ("a" * 150) / ("b" * 150)
+    broken(deep)
+    command = [sys.executable, "-m", "deploy.cli", "validate", str(deep)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert len(done.stdout.splitlines()) == 3
+    assert all(str(deep) in line for line in done.stdout.splitlines())
+
+
+TEMPLATE = {
+    **builders.template("service"),
+    "spec": {
+        "type": "service",
+        "owner": "team-a",
+        "steps": [
+            {"action": "fetch:template", "input": {"url": "./content"}},
+            {
+                "action": "fetch:template",
+                "input": {"url": "./kinds/${{ parameters.k }}"},
+            },
+            {"action": "fetch:plain", "input": {"url": "https://git.example/x"}},
+        ],
+    },
+}
+POD = "apiVersion: v1\nkind: Template\nmetadata: {name: pod}\n"
+
+
+def repository(tmp_path: Path) -> Path:
+    """Templates with skeletons of all kinds, beside files of other tools."""
+    write(tmp_path, "template.yaml", "AWSTemplateFormatVersion: '2010'\nX: !Ref Y\n")
+    write(tmp_path, "charts/template.yaml", POD)
+    write(tmp_path, "charts/all.yaml", "{{- if .Values.x }}\na: {{ .Values.y }}\n")
+    write(tmp_path, "node_modules/a/catalog-info.yaml", "kind: [")
+    write(tmp_path, "one/template.yaml", TEMPLATE)
+    write(tmp_path, "one/content/catalog-info.yaml", builders.component("not ok"))
+    write(tmp_path, "one/kinds/a/catalog-info.yaml", "kind: [\n")
+    filled = builders.component("${{ values.name }}")
+    write(tmp_path, "two/skeleton/catalog-info.yaml", filled)
+    text = "a: 1\n{% if values.x %}\nb: {{ 1 }}\n{%- endif %}\n"
+    write(tmp_path, "two/skeleton/all.yml", text)
+    write(tmp_path, "users.json", '{"rows": []}')
+    write(tmp_path, "catalog-info.yaml", builders.component("web"))
+    return tmp_path
+
+
+def test_skeletons_and_foreign_files_are_left_out(tmp_path: Path) -> None:
+    """A repository of templates is valid; the report names what was not read."""
+    folder = repository(tmp_path)
+    done = validate(folder)
+    assert done.exit_code == 0, done.output
+    found = {
+        finding.file.relative_to(folder).as_posix(): finding
+        for finding in check_path(folder)
+    }
+    reasons = {name: finding.left_out for name, finding in found.items()}
+    template = "belongs to the skeleton of template.yaml"
+    filled_in = "holds ${{ … }}: a template fills it in"
+    assert reasons.pop("one/content/catalog-info.yaml") == template
+    assert reasons.pop("one/kinds/a/catalog-info.yaml") == template
+    assert reasons.pop("two/skeleton/catalog-info.yaml") == filled_in
+    assert reasons.pop("two/skeleton/all.yml") == filled_in
+    for name in (
+        "template.yaml",
+        "charts/template.yaml",
+        "charts/all.yaml",
+        "users.json",
+    ):
+        assert "another tool's file" in (reasons.pop(name) or "")
+    assert reasons == {"catalog-info.yaml": None, "one/template.yaml": None}
+    assert "left out" in done.stdout
+
+
+def test_a_broken_descriptor_is_an_error(tmp_path: Path) -> None:
+    """A `catalog-info` that is no YAML, or lacks a kind, is not another tool's file."""
+    write(tmp_path, "a/catalog-info.yaml", "kind: [\n")
+    write(tmp_path, "b/catalog-info.yaml", "apiVersion: v1\n")
+    write(tmp_path, "c/all.yaml", {**builders.component(), "metadata": {}})
+    done = validate(tmp_path)
+    assert done.exit_code == 1
+    first, second, third = lines(done)
+    assert "YAML error" in first
+    assert "kind: is required" in second
+    assert "metadata.name: is required" in third
+
+
+def test_nothing_to_check_is_told_apart(tmp_path: Path) -> None:
+    """No such path, and a folder without descriptors: exit code 2."""
+    for path in (tmp_path / "no", tmp_path):
+        done = validate(path)
+        assert done.exit_code == 2
+        assert str(path) in done.stderr
+
+
+def test_json_has_every_file(tmp_path: Path) -> None:
+    """For scripts: one object a document or left out file."""
+    found = json.loads(validate(repository(tmp_path), "--json").stdout)
+    assert {tuple(item) for item in found} == {("file", "ref", "error", "left_out")}
+    assert sum(item["left_out"] is not None for item in found) == 8
+    refs = {item["ref"] for item in found} - {None}
+    assert refs == {"component:default/web", "template:default/service"}
+
+
+def test_targets_of_locations_are_checked(tmp_path: Path) -> None:
+    """Files that a Location names, by name or pattern; a missing one is its error."""
+    write(tmp_path, "parts/odd.yaml", builders.component("not ok"))
+    write(tmp_path, "parts/more/fine.yaml", builders.component("fine"))
+    write(
+        tmp_path,
+        "catalog-info.yaml",
+        pointing(
+            "some", "./parts/odd.yaml", "./parts/**/f*.yaml", "https://x.example/a"
+        ),
+        pointing("gone", "./no.yaml"),
+        pointing("calm", "./no.yaml", presence="optional"),
+    )
+    found = {finding.ref: finding.error for finding in check_path(tmp_path)}
+    assert "metadata.name" in (found.pop("component:default/not ok") or "")
+    assert "spec.targets" in (found.pop("location:default/gone") or "")
+    assert found == {
+        "component:default/fine": None,
+        "location:default/some": None,
+        "location:default/calm": None,
+    }
+
+
+SAME = {
+    "a long definition": builders.api(definition="x" * 5_000_001),
+    "a large entity": builders.component("big", {"description": "x" * 950_000}),
+    "a missing file": builders.api(definition={"$text": "./no.yaml"}),
+    "two broken rules": builders.component("a b", {"tags": ["A"]}),
+    "an unknown placeholder": builders.api(definition={"$file": "./a.yaml"}),
+    "no definition": builders.api(definition={"$openapi": "./half.yaml"}),
+    "a bundle": builders.api(definition={"$openapi": "./whole.yaml"}),
+    "a valid one": builders.component("fine"),
+}
+
+
+@pytest.mark.parametrize("entity", SAME.values(), ids=SAME.keys())
+async def test_it_says_what_the_catalog_says(
+    database: Any, data: Path, entity: Any
+) -> None:
+    """Word by word: limits, placeholders, all broken rules, by entity."""
+    write(data, "half.yaml", "info: {}\n")
+    write(data, "whole.yaml", "openapi: 3.0.0\nx: {$ref: 'part.yaml#/a'}\n")
+    write(data, "part.yaml", "a: {type: string}\n")
+    file = write(data, "catalog-info.yaml", entity)
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "validate", "--json", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    [finding] = json.loads(done.stdout)
+    async with running(database, data) as catalog:
+        answer = await catalog.register(file, "?dryRun=true")
+    if answer.status_code == 201:
+        assert (finding["error"], done.returncode) == (None, 0)
+    else:
+        message = answer.json()["error"]["message"]
+        assert message.removeprefix("InputError: ") == finding["error"]
+        assert done.returncode == 1
