@@ -68,9 +68,10 @@ def is_valid(
 
 def _start(schema: Any, root: Any, checks_formats: bool, budget: Budget | None) -> Run:
     root = schema if root is None else root
-    for document in (schema, root) if root is not schema else (schema,):
-        _check_size(document)
-    budget = budget or Budget("schema", seconds=_SECONDS, nodes=_STEPS)
+    if budget is None:
+        # Who brings a budget has looked at the size of the whole.
+        _check_size(root)
+        budget = Budget("schema", seconds=_SECONDS, nodes=_STEPS)
     return Run(root, budget, KEYWORDS, checks_formats=checks_formats)
 
 

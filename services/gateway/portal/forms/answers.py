@@ -6,14 +6,15 @@ apart.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import yaml
-
 from services.gateway.portal.forms.fields import key_of, type_of
 from services.gateway.portal.forms.model import Field
+from shared.contracts.errors import CallboardError
+from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
 
 LONGEST_TEXT = 20_000
 MISSING = object()
@@ -101,19 +102,27 @@ def _typed(text: str, kind: str) -> Any:
         return {"true": True, "false": False}.get(text.strip().lower(), text)
     try:
         if kind == "integer":
-            return int(text.strip())
+            return _within_json(int(text.strip()), text)
         if kind == "number":
             number = float(text.strip())
-            return int(number) if number.is_integer() and "." not in text else number
+            is_whole = number.is_integer() and "." not in text
+            return _within_json(int(number) if is_whole else number, text)
     except (ValueError, OverflowError):
         return text
     return text.replace("\r\n", "\n")
 
 
+def _within_json(number: float, text: str) -> Any:
+    """The number; its text if JSON, which goes to other services, cannot say it."""
+    is_too_large = isinstance(number, int) and abs(number) >= 2**63
+    return text if is_too_large or not math.isfinite(number) else number
+
+
 def _structured(text: str) -> Any:
+    """The value that the text says in YAML; what is none stays a text."""
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):
+        return load_yaml(text, label="answer", limits=FIELD)
+    except CallboardError:
         return text
 
 
@@ -148,7 +157,7 @@ def shown(field: Field, values: Mapping[str, Any]) -> Any:
     if field.kind == "lines" and isinstance(value, list):
         return "\n".join(key_of(each) for each in value)
     if isinstance(value, dict | list):
-        return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+        return dump_yaml(value, blocks=False)
     return key_of(value)
 
 

@@ -1,13 +1,12 @@
 """What is wrong with the answers, said at the field in words."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jsonschema import Draft7Validator, FormatChecker
-from jsonschema.exceptions import SchemaError, ValidationError
-
 from services.gateway.portal.forms.model import Field, Path
+from shared.contracts.errors import Invalid
+from shared.guards.budgets import Budget
+from shared.guards.schemas import Violation, find_violations
 
 NEEDED = "This is needed."
 TYPES = {
@@ -22,25 +21,30 @@ MOST_ERRORS = 100
 
 
 def errors_in(
-    schema: Mapping[str, Any], fields: list[Field], values: Mapping[str, Any]
+    schema: Mapping[str, Any],
+    fields: list[Field],
+    values: Mapping[str, Any],
+    budget: Budget,
 ) -> dict[Path, str]:
     """The first thing that is wrong with each field, by the field's path."""
     secrets = {field.path for field in fields if field.kind == "secret"}
     limits = {field.path: field.schema for field in fields}
-    found: dict[Path, str] = {}
+    plain = _plain(schema, limits)
     try:
-        errors = Draft7Validator(
-            _plain(schema, limits), format_checker=FormatChecker()
-        ).iter_errors(values)
-        for number, error in enumerate(errors):
-            path = _place(error)
-            if path not in secrets:
-                found.setdefault(path, said(error))
-            if number == MOST_ERRORS:
-                break
-    except (SchemaError, re.error, RecursionError, TypeError, ValueError) as problem:
-        found[()] = f"The template's own form cannot be checked: {problem}"
+        violations = find_violations(plain, values, checks_formats=True, budget=budget)
+    except Invalid as error:
+        return {(): cannot_check(error.message)}
+    found: dict[Path, str] = {}
+    for violation in violations[:MOST_ERRORS]:
+        path = _place(violation)
+        if path not in secrets:
+            found.setdefault(path, said(violation))
     return found
+
+
+def cannot_check(reason: str) -> str:
+    """What is wrong with the template, for the person who fills its form."""
+    return f"The template's own form cannot be checked: {reason}"
 
 
 def _plain(
@@ -56,32 +60,31 @@ def _plain(
     return plain
 
 
-def _place(error: ValidationError) -> Path:
-    path = tuple(str(part) for part in error.absolute_path if not isinstance(part, int))
-    if error.validator == "required":
-        match = re.match(r"'(.+)' is a required property", error.message)
-        return (*path, match[1]) if match else path
+def _place(violation: Violation) -> Path:
+    path = tuple(str(part) for part in violation.path if not isinstance(part, int))
+    if violation.keyword == "required":
+        return (*path, str(violation.detail))
     return path
 
 
-def said(error: ValidationError) -> str:
+def said(violation: Violation) -> str:
     """The rule that was broken, for the person who typed."""
-    limit = error.validator_value
-    if error.validator == "required":
-        return NEEDED
-    if error.validator == "type":
+    limit = violation.argument
+    if violation.keyword == "type":
         kinds = limit if isinstance(limit, list) else [limit]
         named = [TYPES.get(str(each), str(each)) for each in kinds if each != "null"]
         return f"This must be {' or '.join(named)}."
-    worded = SAID.get(str(error.validator))
-    return worded(limit) if worded else error.message
+    return SAID[violation.keyword](limit) if violation.keyword in SAID else REFUSED
 
 
 def _length(limit: Any) -> str:
     return NEEDED if limit == 1 else f"At least {limit} characters, please."
 
 
+REFUSED = "This is not one of the forms that the template accepts."
+
 SAID: Mapping[str, Callable[[Any], str]] = {
+    "required": lambda _: NEEDED,
     "minLength": _length,
     "maxLength": lambda limit: f"At most {limit} characters, please.",
     "pattern": lambda limit: f"This does not have the form that is asked for: {limit}",
@@ -94,6 +97,9 @@ SAID: Mapping[str, Callable[[Any], str]] = {
     "multipleOf": lambda limit: f"This must be a multiple of {limit}.",
     "minItems": lambda limit: f"Choose at least {limit}.",
     "maxItems": lambda limit: f"Choose at most {limit}.",
+    "minProperties": lambda limit: f"This needs at least {limit} entries.",
+    "maxProperties": lambda limit: f"This takes at most {limit} entries.",
+    "additionalProperties": lambda _: "This has an entry that is not asked for.",
     "uniqueItems": lambda _: "Something stands here twice.",
     "format": lambda limit: f"This is no {limit}.",
 }

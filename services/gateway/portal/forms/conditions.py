@@ -4,14 +4,13 @@
 names, which is all that a form can show.
 """
 
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import SchemaError
-
 from services.gateway.portal.forms.model import Values
+from shared.guards.budgets import Budget
+from shared.guards.schemas import NotASchema, is_valid
 
 DEEPEST = 12
 CONDITIONS = frozenset(
@@ -20,29 +19,45 @@ CONDITIONS = frozenset(
 )
 
 
+@dataclass(slots=True)
+class Deciding:
+    """What the parts of one schema share while its conditions are decided.
+
+    `root` is the whole schema, `budget` what deciding may cost. `faults` are the
+    conditions that are no schemas, by what is wrong with them.
+    """
+
+    root: Mapping[str, Any]
+    budget: Budget
+    faults: list[str] = field(default_factory=list)
+
+
 def decided(
-    schema: Mapping[str, Any],
-    values: Values,
-    root: Mapping[str, Any] | None = None,
-    depth: int = 0,
+    schema: Mapping[str, Any], values: Values, deciding: Deciding, depth: int = 0
 ) -> dict[str, Any]:
-    """The schema without conditions, for these values."""
-    root = schema if root is None else root
-    schema = _followed(schema, root)
+    """The schema without conditions, for these values.
+
+    Raises:
+        BudgetExceeded: if the schema asks for too much work.
+    """
+    schema = _followed(schema, deciding)
     found: dict[str, Any] = {k: v for k, v in schema.items() if k not in CONDITIONS}
     found["properties"] = dict(_mapping(schema.get("properties")))
     found["required"] = [str(each) for each in _list(schema.get("required"))]
+    deciding.budget.pay_nodes(1 + len(found["properties"]) + len(found["required"]))
     if depth > DEEPEST:
         return found
-    for after, part in _parts(schema, values, root):
-        _merge(found, decided(part, values, root, depth + 1), after)
+    for after, part in _parts(schema, values, deciding):
+        more = decided(part, values, deciding, depth + 1)
+        deciding.budget.pay_nodes(len(found["properties"]) + len(found["required"]))
+        _merge(found, more, after)
     for name, each in found["properties"].items():
-        inner = _followed(_mapping(each), root)
+        inner = _followed(_mapping(each), deciding)
         if is_object(inner):
             below = _mapping(values.get(name))
-            found["properties"][name] = decided(inner, below, root, depth + 1)
+            found["properties"][name] = decided(inner, below, deciding, depth + 1)
         else:
-            found["properties"][name] = dict(_checkable(inner))
+            found["properties"][name] = dict(inner)
     return found
 
 
@@ -75,32 +90,32 @@ def controllers(schema: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
 
 
 def _parts(
-    schema: Mapping[str, Any], values: Values, root: Mapping[str, Any]
+    schema: Mapping[str, Any], values: Values, deciding: Deciding
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What belongs to the schema now, each with the question that brought it."""
     yield from (("", _mapping(each)) for each in _list(schema.get("allOf")))
     if "if" in schema:
-        branch = "then" if accepts(_mapping(schema["if"]), values, root) else "else"
+        branch = "then" if accepts(_mapping(schema["if"]), values, deciding) else "else"
         yield "", _mapping(schema.get(branch))
     for key in ("dependencies", "dependentSchemas", "dependentRequired"):
         for name, needs in _mapping(schema.get(key)).items():
             if name in values:
-                for part in _needed(str(name), needs, values, root):
+                for part in _needed(str(name), needs, values, deciding):
                     yield str(name), part
     for key in ("oneOf", "anyOf"):
         branches = [_mapping(each) for each in _list(schema.get(key))]
         if any("properties" in each or "required" in each for each in branches):
-            yield "", _first_accepting(branches, values, root)
+            yield "", _first_accepting(branches, values, deciding)
 
 
 def _needed(
-    name: str, needs: object, values: Values, root: Mapping[str, Any]
+    name: str, needs: object, values: Values, deciding: Deciding
 ) -> Iterator[Mapping[str, Any]]:
     """What an answered question brings with it."""
     if isinstance(needs, list):
         yield {"required": needs}
         return
-    schema = _followed(_mapping(needs), root)
+    schema = _followed(_mapping(needs), deciding)
     branches = [_mapping(each) for each in _list(schema.get("oneOf"))]
     if not branches:
         yield schema
@@ -109,7 +124,7 @@ def _needed(
     # The branch is chosen by the answer itself, as Backstage's form does.
     for branch in branches:
         own = _mapping(_mapping(branch.get("properties")).get(name))
-        if accepts(own, values[name], root):
+        if accepts(own, values[name], deciding):
             rest = {
                 k: v for k, v in _mapping(branch.get("properties")).items() if k != name
             }
@@ -118,20 +133,21 @@ def _needed(
 
 
 def _first_accepting(
-    branches: list[Mapping[str, Any]], values: Values, root: Mapping[str, Any]
+    branches: list[Mapping[str, Any]], values: Values, deciding: Deciding
 ) -> Mapping[str, Any]:
     for branch in branches:
-        if accepts({**branch, "required": []}, values, root):
+        if accepts({**branch, "required": []}, values, deciding):
             return branch
     return branches[0]
 
 
-def accepts(schema: Mapping[str, Any], value: object, root: Mapping[str, Any]) -> bool:
+def accepts(schema: Mapping[str, Any], value: object, deciding: Deciding) -> bool:
     """Whether a schema takes a value; one that is itself wrong takes nothing."""
-    whole = {**schema, "definitions": root.get("definitions", {})}
     try:
-        return bool(Draft7Validator(whole).is_valid(value))
-    except (SchemaError, re.error, RecursionError, TypeError, ValueError):
+        return is_valid(schema, value, root=deciding.root, budget=deciding.budget)
+    except NotASchema as error:
+        if error.message not in deciding.faults:
+            deciding.faults.append(error.message)
         return False
 
 
@@ -145,35 +161,23 @@ def _merge(found: dict[str, Any], part: Mapping[str, Any], after: str) -> None:
             fresh = [new for new in added if new not in found["properties"]]
             properties |= {new: added.pop(new) for new in fresh}
     found["properties"] = {**properties, **added}
-    found["required"] += [
-        each for each in part["required"] if each not in found["required"]
-    ]
+    found["required"] = list(dict.fromkeys([*found["required"], *part["required"]]))
     for key, value in part.items():
         if key == "ui:order" or key not in found:
             found[key] = value
 
 
-def _followed(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+def _followed(schema: Mapping[str, Any], deciding: Deciding) -> Mapping[str, Any]:
     for _ in range(DEEPEST):
         pointer = schema.get("$ref")
         if not isinstance(pointer, str) or not pointer.startswith("#/"):
             return schema
-        target: object = root
+        target: object = deciding.root
         for step in pointer[2:].split("/"):
             target = _mapping(target).get(step.replace("~1", "/").replace("~0", "~"))
+        deciding.budget.pay_nodes(1 + len(schema) + len(_mapping(target)))
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         schema = {**_mapping(target), **rest}
-    return schema
-
-
-def _checkable(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without a pattern that Python cannot read: the scaffolder has the last word."""
-    pattern = schema.get("pattern")
-    if isinstance(pattern, str):
-        try:
-            re.compile(pattern)
-        except re.error:
-            return {key: value for key, value in schema.items() if key != "pattern"}
     return schema
 
 

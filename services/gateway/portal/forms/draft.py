@@ -14,13 +14,21 @@ from services.gateway.portal.forms.answers import (
     shown,
     values_of,
 )
-from services.gateway.portal.forms.checks import NEEDED, errors_in
-from services.gateway.portal.forms.conditions import controllers, decided
+from services.gateway.portal.forms.checks import NEEDED, cannot_check, errors_in
+from services.gateway.portal.forms.conditions import Deciding, controllers, decided
 from services.gateway.portal.forms.fields import fields_of
 from services.gateway.portal.forms.model import Field, Page, Path
+from shared.contracts.errors import Invalid
+from shared.guards.budgets import Budget
+from shared.guards.trees import check_tree
 
 # An answer may bring a question whose default brings another one.
 ROUNDS = 4
+#: What one page's schema may hold, and what deciding and checking it may cost.
+MOST_ELEMENTS = 20_000
+MOST_FIELDS = 500
+STEPS = 200_000
+SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +105,34 @@ def draft_of(
 
 
 def _filled(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+    try:
+        check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
+        return _answered(page, given, prefilled)
+    except Invalid as error:
+        return Filled(page, [], {}, {(): cannot_check(error.message)})
+
+
+def _answered(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+    """The page with its answers.
+
+    Raises:
+        Invalid: if its schema asks for too much work.
+    """
     values: dict[str, Any] = {}
     controls = controllers(page.schema)
+    budget = Budget("the form", seconds=SECONDS, nodes=STEPS)
+    deciding = Deciding(page.schema, budget)
     for _ in range(ROUNDS):
-        schema = decided(page.schema, values)
+        schema = decided(page.schema, values, deciding)
         fields = fields_of(schema, controls)
+        if len(fields) > MOST_FIELDS:
+            raise Invalid(f"the form: more than {MOST_FIELDS} questions")
         found = values_of(fields, given, prefilled)
         if found == values:
             break
         values = found
-    errors = errors_in(schema, fields, values)
+    errors = errors_in(schema, fields, values, budget)
+    if deciding.faults:
+        errors[()] = cannot_check(deciding.faults[0])
     shown_fields = [replace(field, value=shown(field, values)) for field in fields]
     return Filled(page, shown_fields, values, errors)

@@ -50,10 +50,10 @@ def fields_of(
 
 
 def _ordered(schema: Mapping[str, Any]) -> list[str]:
-    names = [str(name) for name in schema["properties"]]
-    wanted = [str(name) for name in schema.get("ui:order") or ()]
+    names = dict.fromkeys(str(name) for name in schema["properties"])
+    wanted = dict.fromkeys(str(name) for name in schema.get("ui:order") or ())
     if not wanted:
-        return names
+        return list(names)
     rest = [name for name in names if name not in wanted]
     found: list[str] = []
     for name in wanted:

@@ -5,7 +5,7 @@ back in; secrets are asked on the last page only and are posted, never in an add
 Works without scripts.
 """
 
-import json
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -21,8 +21,15 @@ from services.gateway.portal.forms.draft import Draft, Filled, draft_of
 from services.gateway.portal.forms.model import Field, Page, pages_of
 from services.gateway.portal.pages.pickers import offered
 from services.gateway.portal.visit import Visit, Visiting, together, told
+from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.json_text import JsonLimits, load_json
+from shared.guards.workers import run_beside
 
 SCAFFOLDER = "/api/scaffolder/v2"
+#: What a link to a form may bring with it.
+PREFILLED = JsonLimits(size=64 * 1024, depth=20, nodes=5_000)
+#: The longest address that browsers and proxies agree on, with room to spare.
+LONGEST_ADDRESS = 32_000
 BUTTONS = {"back": "Back", "review": "Review", "create": "Create"}
 
 router = APIRouter()
@@ -54,7 +61,7 @@ async def form(visit: Visiting, namespace: str, name: str) -> Response:
     """The page that is asked for, or the next one if all is well on this one."""
     query = visit.request.query_params
     asked = await _asked(visit, namespace, name)
-    draft = _draft(asked, query.multi_items(), query.get("formData", ""))
+    draft = await _draft(asked, query.multi_items(), query.get("formData", ""))
     go, current = query.get("go", ""), _number(query.get("page", "0"), asked)
     if go == "next" and current < len(asked.pages):
         if draft.pages[current].errors:
@@ -73,7 +80,7 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
     form = await visit.request.form()
     pairs = [(key, str(value)) for key, value in form.multi_items()]
     asked = await _asked(visit, namespace, name)
-    draft = _draft(asked, pairs)
+    draft = await _draft(asked, pairs)
     wrong = draft.first_wrong()
     if wrong is not None:
         return await _page(visit, asked, draft, wrong, complain=True)
@@ -112,13 +119,18 @@ async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
     )
 
 
-def _draft(
+async def _draft(
     asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str = ""
 ) -> Draft:
-    try:
-        values = json.loads(prefilled) if prefilled else {}
-    except json.JSONDecodeError:
-        values = {}
+    """The form for these answers; a template's author may make it costly."""
+    return await run_beside(_fill, asked, pairs, prefilled)
+
+
+def _fill(asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str) -> Draft:
+    values: Any = {}
+    if prefilled:
+        with contextlib.suppress(CallboardError):
+            values = load_json(prefilled, label="formData", limits=PREFILLED)
     given = gathered(pairs)
     return draft_of(asked.pages, given, values if isinstance(values, dict) else {})
 
@@ -135,6 +147,11 @@ def _address(asked: Asked, draft: Draft, number: int, **more: str) -> str:
 
 def _on_to(asked: Asked, draft: Draft, number: int, **more: str) -> Response:
     address = _address(asked, draft, number, **more)
+    if len(address) > LONGEST_ADDRESS:
+        raise Invalid(
+            f"The answers are too long together: {len(address)} characters in an "
+            f"address, at most {LONGEST_ADDRESS}; shorten the longest of them"
+        )
     return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 
@@ -143,7 +160,9 @@ async def _page(
 ) -> Response:
     """One page of questions; `complain` shows what is wrong with the answers."""
     filled = draft.pages[number]
-    errors = dict(filled.errors) if complain else {}
+    # What is wrong with the template itself is said at once.
+    faults = {path: text for path, text in filled.errors.items() if not path}
+    errors = dict(filled.errors) if complain else faults
     if complain:
         filled = filled.with_errors()
     fields = await offered(visit, [f for f in filled.fields if f.kind != "secret"])
@@ -153,7 +172,9 @@ async def _page(
         title=asked.title,
         nav="create",
         crumbs=[("Templates", "/create")],
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY
+        if errors and complain
+        else HTTPStatus.OK,
         block="questions" if visit.partial == "questions" else None,
         asked=asked,
         number=number,

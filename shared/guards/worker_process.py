@@ -1,0 +1,84 @@
+"""The process of `workers.run_bounded`: calls one function after another.
+
+A request and its answer are frames: eight bytes of length, then a pickle. It ends when
+its parent does, and when nothing is asked for a while.
+"""
+
+import math
+import os
+import pickle
+import resource
+import select
+import signal
+import struct
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+from shared.contracts.errors import CallboardError
+
+IDLE_SECONDS = 30.0
+_LENGTH = struct.Struct(">Q")
+
+
+def pack(
+    function: Callable[..., Any], arguments: Any, seconds: float, memory: int
+) -> bytes:
+    """A request."""
+    return pickle.dumps((function, arguments, seconds, memory), 5)
+
+
+def write_frame(stream: IO[bytes], data: bytes) -> None:
+    """Send one frame."""
+    stream.write(_LENGTH.pack(len(data)))
+    stream.write(data)
+    stream.flush()
+
+
+def read_frame(stream: IO[bytes]) -> bytes:
+    """The next frame; empty if the other side has ended."""
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return b""
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    return data if len(data) == length else b""
+
+
+def main() -> None:
+    """Answer requests on standard input until there are none."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source, target = os.fdopen(0, "rb"), os.fdopen(os.dup(1), "wb")
+    # Whatever prints must not print into an answer.
+    os.dup2(2, 1)
+    while select.select([0], [], [], IDLE_SECONDS)[0]:
+        request = read_frame(source)
+        if not request:
+            break
+        write_frame(target, _answer(request))
+
+
+def _answer(request: bytes) -> bytes:
+    try:
+        function, arguments, seconds, memory = pickle.loads(request)  # noqa: S301
+        del request
+        _limit(seconds, memory)
+        value = function(*arguments)
+        if isinstance(value, list):
+            return pickle.dumps(("list", *(pickle.dumps(item, 5) for item in value)), 5)
+        return pickle.dumps(("value", pickle.dumps(value, 5)), 5)
+    except MemoryError:
+        return pickle.dumps(("memory",))
+    except CallboardError as error:
+        return pickle.dumps(("refused", type(error), error.message))
+    except Exception as error:  # noqa: BLE001 - the other side raises it
+        return pickle.dumps(("failed", repr(error)[:500]))
+
+
+def _limit(seconds: float, memory: int) -> None:
+    """Set what the next call may take: the kernel ends the process where it is over."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    end = math.ceil(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (end, hard))

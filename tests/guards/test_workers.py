@@ -1,0 +1,148 @@
+"""Work beside the loop: bounded in time and memory, ended when nobody waits."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from shared.contracts.errors import Invalid, NotFound
+from shared.guards import workers
+from shared.guards.budgets import BudgetExceeded
+from shared.guards.schemas import NotASchema
+from shared.guards.workers import run_beside, run_bounded
+
+
+def add(one: int, other: int) -> int:
+    return one + other
+
+
+def process_id(*_: object) -> int:
+    return os.getpid()
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def hoard() -> int:
+    return len([bytes(1_000_000) for _ in range(10_000)])
+
+
+def refuse(message: str) -> None:
+    raise NotFound(message)
+
+
+def break_schema() -> None:
+    raise NotASchema("5 is none")
+
+
+def crash() -> None:
+    os.abort()
+
+
+def fail() -> None:
+    raise KeyError("x")
+
+
+def numbers(count: int) -> list[int]:
+    print("not an answer")
+    return list(range(count))
+
+
+async def test_a_function_answers_from_another_process() -> None:
+    """Values and lists come back; one process serves one call after another."""
+    assert await run_bounded(add, 2, 3) == 5
+    assert await run_bounded(numbers, 5) == [0, 1, 2, 3, 4]
+    first = await run_bounded(process_id)
+    assert first != os.getpid()
+    assert await run_bounded(process_id, b"x" * 5_000_000) == first
+
+
+async def test_errors_come_back() -> None:
+    """Refusals as they are, with their words; what is unexpected with its name."""
+    with pytest.raises(NotFound, match=r"^no such page$"):
+        await run_bounded(refuse, "no such page")
+    with pytest.raises(NotASchema, match=r"^schema: it is no JSON Schema: 5 is none$"):
+        await run_bounded(break_schema)
+    with pytest.raises(RuntimeError, match="page: KeyError"):
+        await run_bounded(fail, label="page")
+
+
+@pytest.mark.parametrize("function", [spin, hoard, crash])
+async def test_what_takes_too_much_is_ended(function: object) -> None:
+    """Time, memory, a crash: the caller gets an error, the next one a new process."""
+    limits = {"seconds": 1.0, "memory": 400 * 1024 * 1024}
+    with pytest.raises(BudgetExceeded, match="page: takes too"):
+        await run_bounded(function, **limits, label="page")  # type: ignore[arg-type]
+    assert await run_bounded(add, 1, 1) == 2
+
+
+async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
+    """Its process is ended at once; what waited for its turn never begins."""
+    process = await run_bounded(process_id)
+    running = asyncio.ensure_future(run_bounded(spin, seconds=60))
+    waiting = asyncio.ensure_future(run_bounded(spin, seconds=60))
+    await asyncio.sleep(0.2)
+    begun = time.monotonic()
+    for task in (waiting, running):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert time.monotonic() - begun < 10
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert await run_bounded(add, 1, 2) == 3
+
+
+async def test_an_idle_process_ends_and_another_is_started() -> None:
+    """Nothing stays in memory for long, and nobody notices that it was gone."""
+    first = await run_bounded(process_id)
+    # As if it had waited for its half minute.
+    process = workers._process._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait()
+    assert process.returncode == 0
+    assert await run_bounded(process_id) != first
+
+
+def test_a_process_ends_when_nothing_is_asked() -> None:
+    """Its own clock ends it: no timer of the parent's is needed."""
+    code = (
+        "from shared.guards import worker_process; "
+        "worker_process.IDLE_SECONDS = 0.01; worker_process.main(); raise SystemExit(7)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    assert process.wait(60) == 7
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+async def test_the_loop_goes_on_beside_work() -> None:
+    """While both ways of working are busy, the loop is never late."""
+    late = 0.0
+
+    async def watch() -> None:
+        nonlocal late
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(0.01)
+            late = max(late, time.monotonic() - begun)
+
+    watching = asyncio.ensure_future(watch())
+    with pytest.raises(BudgetExceeded):
+        await run_bounded(spin, seconds=1.0)
+    assert await run_beside(add, 1, other=2) == 3
+    with pytest.raises(Invalid):
+        await run_beside(_raise)
+    watching.cancel()
+    assert late < 1.0
+
+
+def _raise() -> None:
+    raise Invalid("no")
