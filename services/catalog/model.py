@@ -108,8 +108,8 @@ class Place:
 
     @property
     def key(self) -> str:
-        """What pushes are matched by."""
-        return f"{self.host}/{self.repository}"
+        """What pushes are matched by: hosts do not tell names apart by case."""
+        return f"{self.host}/{self.repository}".lower()
 
 
 @dataclass(frozen=True, slots=True)

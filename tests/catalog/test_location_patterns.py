@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from services.catalog.handlers.pushes import Push, pushed
+from services.catalog.ingest.candidates import may_spread
 from services.catalog.ingest.rules import Where, rule_glob
-from services.catalog.model import LocationRef
+from services.catalog.model import LocationRef, Place
 from services.catalog.readers.reading import CatalogSources
 from shared.contracts.errors import Invalid
 from shared.kit.config import Integration, Integrations
@@ -166,3 +167,54 @@ def test_a_rule_whose_pattern_means_too_much_is_refused() -> None:
     """When the configuration is read, with the name of the key."""
     with pytest.raises(Invalid, match=r"catalog\.rules"):
         rule_glob("{a,b}" * 30)
+
+
+async def test_a_push_to_a_location_with_many_targets_is_cheap(
+    database: Any, data: Path
+) -> None:
+    """Targets are looked at once each, not once for every file that was read."""
+    host = Host(data)
+    count = 400
+    files = {f"e/{n}.yaml": builders.component(f"c{n}") for n in range(count)}
+    targets = [f"./{path}" for path in files]
+    host.commit("mono", {**files, FILE: pointing("all", *targets)})
+    async with running(database, data, host.config()) as catalog:
+        await catalog.register(host.url("mono"))
+        looks = 0
+        known = catalog.work.catalog.known
+        get = known.get
+
+        def counted(ref: str) -> Any:
+            nonlocal looks
+            looks += 1
+            return get(ref)
+
+        known.get = counted
+        push = Push(host.name, "MONO", "main", frozenset(["other.txt"]), "ann")
+        await pushed(catalog.work.catalog, [], push)
+        assert looks < count
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("https://h.example/o/r/blob/main/*/x.yaml", True),
+        ("https://h.example/o/r/blob/main/%2A%2A/x.yaml", True),
+        ("https://h.example/o/r/blob/main/{a,b}.yaml", True),
+        ("https://h.example/o/_git/r?path=/a/*.yaml&version=GBmain", True),
+        ("https://h.example/o/_git/r?path=/a.yaml&version=GBmain", False),
+        ("https://h.example/o/r/blob/main/a%20b.yaml?plain=1", False),
+        ("./a/[bc].yaml", True),
+        ("./a/b.yaml", False),
+    ],
+)
+def test_which_targets_may_mean_several_files(target: str, expected: bool) -> None:
+    """Those are asked again at every push."""
+    assert may_spread(target) == expected
+
+
+def test_pushes_match_places_whatever_their_case() -> None:
+    """People write `acme/shop` where the host writes `Acme/Shop`."""
+    push = Push("git.example.org", "Acme/Shop", "main", frozenset(["x"]), "ann")
+    assert push.touches(Place("git.example.org", "acme/shop", "main", "x"))
+    assert not push.touches(Place("git.example.org", "acme/shop2", "main", "x"))

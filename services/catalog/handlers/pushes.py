@@ -29,8 +29,8 @@ class Push:
 
     @property
     def key(self) -> str:
-        """The repository as places name it."""
-        return f"{self.host}/{self.repository}"
+        """The repository as places are matched by it."""
+        return Place(self.host, self.repository, "", "").key
 
     def touches(self, place: Place) -> bool:
         """Whether a place may differ now; a place without branch is on the default."""
@@ -68,7 +68,9 @@ def _both(
 
 async def pushed(catalog: Catalog, providers: Sequence[Provider], push: Push) -> None:
     """Bring the catalog up to a push."""
-    order = Order(push.actor, Cause(kind="push", repository=push.key))
+    order = Order(
+        push.actor, Cause(kind="push", repository=f"{push.host}/{push.repository}")
+    )
     fresh = {
         root.name
         for provider in providers
@@ -112,7 +114,7 @@ def _touched(states: Iterable[FileState], push: Push) -> set[Key]:
 def _spreads(catalog: Catalog, root: Root) -> bool:
     """Whether patterns may match files now that were not there before."""
     texts = [root.location.target]
-    for parent, _ in root.files:
+    for parent in {parent for parent, _ in root.files}:
         held = catalog.known.get(parent)
         if held is not None:
             texts += targets_of(held.entity)[1]

@@ -1,6 +1,7 @@
 """One document of a source to a candidate for the catalog, or why it is none."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,8 @@ from shared.guards.globs import is_pattern
 from shared.guards.trees import check_tree
 
 #: Bytes of an entity beside its definition: an event of it fits into a message.
+#: What every pattern holds, written or escaped.
+_MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
 ENTITY_LIMIT = 900_000
 LOCATION = "backstage.io/managed-by-location"
 VISIBILITY = "callboard.dev/visibility"
@@ -293,6 +296,8 @@ def targets_of(entity: Entity) -> tuple[str | None, list[str], bool]:
 
 def may_spread(target: str) -> bool:
     """Whether a target's path is a pattern, which means several files."""
+    if not _MAY_BE_PATTERN.search(target):
+        return False
     if not target.startswith(("http://", "https://")):
         return is_pattern(target)
     parts = urlsplit(target)
