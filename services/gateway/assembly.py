@@ -12,6 +12,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.gateway.catalog import OWN, CatalogClient
 from services.gateway.forward.api import Forwarder
+from services.gateway.forward.attempts import Attempts
 from services.gateway.forward.hosts import OwnHosts
 from services.gateway.forward.inprocess import InProcessApi
 from services.gateway.identity.credentials import Credentials
@@ -22,6 +23,7 @@ from services.gateway.identity.sessions import SESSION_SECONDS, BrowserSessions
 from services.gateway.identity.store import MongoEndedSessions
 from services.gateway.identity.tokens import UserTokens
 from services.gateway.model import SignInRules
+from services.gateway.open_requests import OpenRequests
 from services.gateway.policy.guard import PolicyGuard
 from services.gateway.policy.question import Questions
 from services.gateway.policy.rego import RegoPolicy
@@ -72,6 +74,7 @@ class House:
     guard: PolicyGuard
     hub: LiveHub
     forwarder: Forwarder
+    open_requests: OpenRequests
 
     @property
     def secure(self) -> bool:
@@ -106,14 +109,18 @@ def build(
         conditions.matches,
         life_seconds=settings.stream_seconds,
     )
+    open_requests = OpenRequests(settings.requests_per_user)
     forwarder = Forwarder(
         {name: settings.urls()[name] for name in PLUGINS},
         authenticator=floor.credentials,
         guard=guard,
         routes=RouteTable(),
         tokens=service_tokens,
+        open_requests=open_requests,
     )
-    return House(base_url, api, catalog, floor, asked, guard, hub, forwarder)
+    return House(
+        base_url, api, catalog, floor, asked, guard, hub, forwarder, open_requests
+    )
 
 
 def _policy(settings: Settings, config: PortalConfig) -> Policy:
@@ -213,6 +220,19 @@ def own_hosts(house: House, settings: Settings, config: PortalConfig) -> OwnHost
         *filter(None, (config.backend.base_url, config.app.base_url)),
     ]
     return OwnHosts(house.base_url, addresses, config.backend.allowed_hosts)
+
+
+def attempts(settings: Settings) -> Attempts:
+    """Who failed to prove themselves, by their address behind the trusted proxies.
+
+    Raises:
+        Invalid: if a trusted proxy is no address and no network.
+    """
+    listed = [text.strip() for text in settings.trusted_proxies.split(",")]
+    try:
+        return Attempts([text for text in listed if text])
+    except ValueError as error:
+        raise Invalid(f"CALLBOARD_GATEWAY_TRUSTED_PROXIES: {error}") from error
 
 
 def _verifier(tokens: PrincipalTokens) -> Any:

@@ -87,7 +87,10 @@ def create_app(
 
     app = make_app(NAME, lifespan=lifespan)
     app.add_middleware(
-        Front, owned=OWNED, hosts=assembly.own_hosts(house, settings, config)
+        Front,
+        owned=OWNED,
+        hosts=assembly.own_hosts(house, settings, config),
+        attempts=assembly.attempts(settings),
     )
     app.add_middleware(SafeAnswers)
     app.add_exception_handler(CallboardError, failed_below_plugin)
@@ -153,7 +156,7 @@ def _routers(
             MongoDeliveries(database["deliveries"]),
             last,
         ),
-        stream_router(house.hub),
+        stream_router(house.hub, house.open_requests),
         documents_router(
             app,
             {"events": settings.kafka},

@@ -40,3 +40,11 @@ class Settings(ServiceSettings):
     stream_seconds: float = Field(
         default=1800.0, gt=0, validation_alias="CALLBOARD_GATEWAY_STREAM_SECONDS"
     )
+    #: Addresses and networks of reverse proxies whose `X-Forwarded-For` is believed.
+    trusted_proxies: str = Field(
+        default="", validation_alias="CALLBOARD_GATEWAY_TRUSTED_PROXIES"
+    )
+    #: How many requests one person may have open at a time, live streams among them.
+    requests_per_user: int = Field(
+        default=128, gt=0, validation_alias="CALLBOARD_GATEWAY_REQUESTS_PER_USER"
+    )

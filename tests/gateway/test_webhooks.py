@@ -282,6 +282,15 @@ async def test_other_events_are_ignored(database) -> None:
     assert not log.told
 
 
+async def test_a_number_is_not_what_makes_a_delivery_new(database) -> None:
+    """It is not signed: who captured a delivery may give it any other number."""
+    log, deliveries = Log(), MongoDeliveries(database["deliveries"])
+    assert await receive(delivery("1"), SECRETS, log, deliveries) == "accepted"
+    for again in (delivery("2"), delivery("3", **{"x-gitea-event": "repo:push"})):
+        assert await receive(again, SECRETS, log, deliveries) == "duplicate"
+    assert len(log.told) == 1
+
+
 def hook_headers(body: bytes, number: str | None = None) -> dict[str, str]:
     return {
         "x-gitea-event": "push",

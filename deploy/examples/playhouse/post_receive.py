@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import uuid
+from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -105,6 +106,8 @@ def payload(settings, name, before, after, ref):
             "html_url": url,
             "clone_url": f"{url}.git",
             "default_branch": git("symbolic-ref", "--short", "HEAD").strip(),
+            # The same commits may be pushed again later: that is another delivery.
+            "updated_at": datetime.now(timezone.utc).isoformat(),
         },
         "pusher": pusher,
         "sender": pusher,

@@ -6,6 +6,7 @@ both ways; what a service answers is passed on as it is.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from services.gateway.forward.bodies import ClientGone, RequestBody
 from services.gateway.forward.measures import PluginMeasures
 from services.gateway.forward.upstreams import Question, Reply, Upstream
 from services.gateway.model import SESSION_COOKIE, Decision, Identity
+from services.gateway.open_requests import OpenRequests
 from services.gateway.ports import Authenticator, Guard, Routes
 from shared.contracts.errors import (
     CallboardError,
@@ -59,6 +61,7 @@ class Forwarder:
         guard: Guard,
         routes: Routes,
         tokens: PrincipalTokens,
+        open_requests: OpenRequests,
         limit: int = BODY_LIMIT,
     ) -> None:
         self._upstreams = {
@@ -68,6 +71,7 @@ class Forwarder:
         self._guard = guard
         self._routes = routes
         self._tokens = tokens
+        self._open = open_requests
         self._limit = limit
         self._measured = {name: PluginMeasures(name) for name in upstreams}
         self._log = logs.get_logger("gateway")
@@ -105,11 +109,15 @@ class Forwarder:
         if checked_path(_below(scope).partition("?")[0]) != rest:
             # What is judged must be what the service gets: no hidden slashes.
             raise NotFound("There is nothing at this path")
-        question = await self._admitted(plugin, rest, scope)
+        identity, question = await self._admitted(plugin, rest, scope)
+        # What the portal asks for a page is part of the page's own request.
+        inside = IN_PROCESS in scope
+        held = nullcontext() if inside else self._open.hold(identity)
         task = asyncio.current_task()
         watch = _ClientWatch(receive, body, task)
         try:
-            await self._upstreams[plugin].ask(question, body, reply)
+            with held:
+                await self._upstreams[plugin].ask(question, body, reply)
         except asyncio.CancelledError:
             if not watch.gone or task is None:
                 raise
@@ -118,8 +126,10 @@ class Forwarder:
         finally:
             watch.stop()
 
-    async def _admitted(self, plugin: str, rest: str, scope: Scope) -> Question:
-        """What the service gets to see; raises if the caller may not ask it."""
+    async def _admitted(
+        self, plugin: str, rest: str, scope: Scope
+    ) -> tuple[Identity, Question]:
+        """Who asks, and what the service gets to see; raises if they may not ask it."""
         given: hdr.Headers = scope["headers"]
         method: str = scope["method"]
         identity = await self._identity(scope, given, plugin, rest)
@@ -143,7 +153,10 @@ class Forwarder:
             )
         principal = self._principal(identity, permission, decision, also)
         sent = [*hdr.to_service(given), (HEADER, principal), *trace]
-        return Question(method, _below(scope), sent, identity.subject, changes=changes)
+        question = Question(
+            method, _below(scope), sent, identity.subject, changes=changes
+        )
+        return identity, question
 
     async def _identity(
         self, scope: Scope, given: hdr.Headers, plugin: str, rest: str

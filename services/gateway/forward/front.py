@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.gateway.callers import IN_PROCESS
 from services.gateway.forward import headers as hdr
 from services.gateway.forward.api import SAFE, SESSION, Forwarder
+from services.gateway.forward.attempts import Attempts
 from services.gateway.forward.hosts import OwnHosts
 from shared.contracts.errors import CallboardError, Forbidden
 from shared.kit.web import error_body
@@ -25,14 +26,20 @@ class Front:
     """Sends each request where it belongs.
 
     `owned` are the names after `/api/` that the gateway answers itself, `hosts` the
-    names and origins of this site. The forwarder is looked up per request in
-    `app.state`: it lives as long as the app runs.
+    names and origins of this site; `attempts` counts who fails to prove themselves.
+    The forwarder is looked up per request in `app.state`: it lives as long as the app.
     """
 
     def __init__(
-        self, app: ASGIApp, *, owned: Collection[str], hosts: OwnHosts
+        self,
+        app: ASGIApp,
+        *,
+        owned: Collection[str],
+        hosts: OwnHosts,
+        attempts: Attempts,
     ) -> None:
         self._app = app
+        self._attempts = attempts
         self._owned = frozenset(owned)
         self._hosts = hosts
 
@@ -49,6 +56,8 @@ class Front:
             )
             await _answer(send, error.status, body)
             return
+        if IN_PROCESS not in scope:
+            send = self._attempts.watched(scope, send)
         if not path.startswith(API):
             await self._app(scope, receive, send)
             return

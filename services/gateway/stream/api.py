@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from services.gateway.callers import asker
 from services.gateway.model import Identity
+from services.gateway.open_requests import OpenRequests
 from services.gateway.ports import LiveEvents
-from shared.contracts.errors import Invalid, Unavailable
+from shared.contracts.errors import Invalid, TooMany, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.contracts.topics import TOPICS
 from shared.kit.openapi import EVENTS
@@ -20,7 +21,7 @@ from shared.kit.web import sse, sse_frame
 RETRY_MS = 1000
 
 
-def make_router(live: LiveEvents) -> APIRouter:
+def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
     """The stream's route."""
     router = APIRouter(prefix="/api/events", tags=["events"])
 
@@ -43,9 +44,23 @@ def make_router(live: LiveEvents) -> APIRouter:
                 known = ", ".join(TOPICS)
                 raise Invalid(f"topic: {name!r} is none of {known}")
         ref = str(parse_ref(entity)) if entity else None
-        return sse(_frames(live, identity, topics, ref, last_event_id or after))
+        # Before the answer begins; it is counted from when it does until it ends.
+        open_requests.check(identity)
+        frames = _frames(live, identity, topics, ref, last_event_id or after)
+        return sse(_held(open_requests, identity, frames))
 
     return router
+
+
+async def _held(
+    open_requests: OpenRequests, identity: Identity, frames: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """The frames of a stream that counts as open while they are handed over."""
+    # Whoever came at the same moment as the last one that may: the stream ends.
+    with contextlib.suppress(TooMany), open_requests.hold(identity):
+        async with contextlib.aclosing(frames) as handed:  # type: ignore[type-var]
+            async for frame in handed:
+                yield frame
 
 
 async def _frames(

@@ -6,7 +6,7 @@ So it is taken also while nobody can tell whether it is new: some hosts send onc
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -73,7 +73,7 @@ async def receive(
     for push in found:
         if push.host not in hosts:
             raise Forbidden(f"The delivery is about {push.host}, which did not sign it")
-    key = f"{delivery.provider}:{number}"
+    key = _fingerprint(delivery, hosts)
     with suppress(Unavailable):
         if await deliveries.told(key):
             return "duplicate"
@@ -81,6 +81,12 @@ async def receive(
     with suppress(Unavailable):
         await deliveries.mark(key)
     return "accepted"
+
+
+def _fingerprint(delivery: Delivery, hosts: Iterable[str]) -> str:
+    """What of a delivery is signed: its number is not, nor any other header."""
+    body = hashlib.sha256(delivery.body).hexdigest()
+    return f"{delivery.provider}:{','.join(sorted(hosts))}:{body}"
 
 
 def _number(delivery: Delivery) -> str:

@@ -1,4 +1,4 @@
-"""Keeps the numbers of published deliveries for a while (MongoDB)."""
+"""Keeps the fingerprints of published deliveries for a while (MongoDB)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ DELIVERIES = Kept(
 
 
 class MongoDeliveries:
-    """`Deliveries`: the number is the document's id, so it is unique."""
+    """`Deliveries`: the fingerprint is the document's id, so it is unique."""
 
     def __init__(self, collection: AsyncIOMotorCollection[Document]) -> None:
         self._collection = collection

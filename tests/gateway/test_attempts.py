@@ -1,0 +1,129 @@
+"""Who fails to prove themselves too often is told to wait; who succeeds never is."""
+
+import hashlib
+import hmac
+import json
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+
+from services.gateway.forward import attempts
+from services.gateway.forward.attempts import Attempts
+from services.gateway.model import Identity
+from services.gateway.open_requests import OpenRequests
+from shared.contracts.errors import TooMany
+from tests.gateway.running import HOOK_SECRET
+
+
+def scope(address: str, forwarded: str | None = None) -> dict[str, Any]:
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    return {"client": (address, 1), "headers": headers}
+
+
+def test_failures_are_allowed_again_with_time() -> None:
+    """A burst, then one a second; each kind and each client by itself."""
+    now = [0.0]
+    counted = Attempts(clock=lambda: now[0])
+    waits = [counted.fail("sign-in", "a") for _ in range(62)]
+    assert waits == [0] * 60 + [1, 1]
+    assert counted.fail("token", "a") == counted.fail("sign-in", "b") == 0
+    now[0] = 3.5
+    assert [counted.fail("sign-in", "a") for _ in range(4)] == [0, 0, 0, 1]
+
+
+def test_clients_are_forgotten_oldest_first(monkeypatch) -> None:
+    """The table of clients is bounded, whoever makes up addresses."""
+    monkeypatch.setattr(attempts, "MOST_CLIENTS", 3)
+    counted = Attempts()
+    for number in range(10):
+        counted.fail("token", str(number))
+    assert len(counted._buckets) == 3
+
+
+@pytest.mark.parametrize(
+    ("address", "forwarded", "client"),
+    [
+        ("9.9.9.9", "1.2.3.4", "9.9.9.9"),
+        ("10.0.0.1", "1.2.3.4", "1.2.3.4"),
+        ("10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.7", "1.2.3.4"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.1"),
+        ("10.0.0.1", "rubbish", "rubbish"),
+        ("2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::/64"),
+    ],
+)
+def test_who_the_client_is(address: str, forwarded: str | None, client: str) -> None:
+    """What a trusted proxy added last; a client's own word counts nothing."""
+    assert Attempts(["10.0.0.0/8"]).client(scope(address, forwarded)) == client
+
+
+async def test_wrong_tokens(ask: httpx.AsyncClient, sign_in) -> None:
+    """429 with Retry-After in place of 401; the right token goes on working."""
+    known = await sign_in("ann")
+    seen: list[int] = []
+    for number in range(140):
+        headers = {"authorization": f"Bearer wrong{number}"}
+        answer = await ask.get("/api/catalog/entities", headers=headers)
+        seen.append(answer.status_code)
+    assert seen[0] == 401
+    assert seen[-1] == 429
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.json()["error"]["name"] == "TooManyRequestsError"
+    good = await ask.get("/api/catalog/entities", headers=known)
+    assert good.status_code == 200
+
+
+async def test_wrong_sign_ins(ask: httpx.AsyncClient, gateway: str) -> None:
+    """By the portal's form and by the API alike."""
+    seen = []
+    for number in range(40):
+        form = await ask.post(
+            "/sign-in/as",
+            data={"user": f"user:default/nobody{number}"},
+            headers={"origin": gateway},
+        )
+        body = {"userEntityRef": f"user:default/nobody{number}"}
+        api = await ask.post("/api/auth/development/refresh", json=body)
+        seen += [form.status_code, api.status_code]
+    assert 404 in seen
+    assert seen[-2:] == [429, 429]
+    answer = await ask.post(
+        "/api/auth/development/refresh", json={"userEntityRef": "user:default/ann"}
+    )
+    assert answer.status_code == 200
+
+
+async def test_forged_deliveries(ask: httpx.AsyncClient) -> None:
+    """A signed one is taken all the same."""
+    event = {"x-gitea-event": "issues", "x-gitea-delivery": "1"}
+    seen = []
+    for number in range(70):
+        headers = {**event, "x-gitea-signature": f"{number:064x}"}
+        answer = await ask.post("/api/webhooks/gitea", content=b"{}", headers=headers)
+        seen.append(answer.status_code)
+    assert (seen[0], seen[-1]) == (403, 429)
+    body = json.dumps({}).encode()
+    signature = hmac.new(HOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {**event, "x-gitea-signature": signature}
+    answer = await ask.post("/api/webhooks/gitea", content=body, headers=headers)
+    assert answer.status_code == 202
+
+
+def test_open_requests_are_counted_by_person() -> None:
+    """Others are not shut out; a closed one makes room; guests are many people."""
+    counted = OpenRequests(2)
+    ann, bob = (Identity(f"user:default/{name}", "user") for name in ("ann", "bob"))
+    guest = Identity("user:default/guest", "guest")
+    with counted.hold(ann), counted.hold(ann):
+        with pytest.raises(TooMany, match="2 requests open"):
+            counted.check(ann)
+        for other in (bob, guest):
+            counted.check(other)
+    counted.check(ann)
+    with ExitStack() as stack:
+        for _ in range(16):
+            stack.enter_context(counted.hold(guest))
+        with pytest.raises(TooMany):
+            counted.check(guest)
