@@ -21,6 +21,7 @@ from shared.contracts.errors import CallboardError
 class Fetched:
     """A file as it was read; `digest` is that of its bytes, `place` None outside Git.
 
+    `links` are the places of the links that it was read through, and where it lies.
     With `unchanged` the source says that the etag given still holds: no body then.
     """
 
@@ -29,6 +30,7 @@ class Fetched:
     etag: str | None = None
     place: Place | None = None
     unchanged: bool = False
+    links: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ class Host:
     def commit(
         self, repository: str, files: Mapping[str, Any], message: str = "Change"
     ) -> str:
-        """Write files (None: delete), commit and push; the new commit's id."""
+        """Write files (None: delete, a path: a link), commit and push; the commit."""
         copy, bare = self.copies / repository, self.bare / f"{repository}.git"
         if not bare.exists():
             run("git", "init", "-q", "--bare", "--initial-branch=main", bare)
@@ -172,6 +172,10 @@ class Host:
         for name, content in files.items():
             if content is None:
                 (copy / name).unlink()
+            elif isinstance(content, Path):
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                (copy / name).unlink(missing_ok=True)
+                (copy / name).symlink_to(content)
             else:
                 documents = content if isinstance(content, list) else [content]
                 write(copy, name, *documents)

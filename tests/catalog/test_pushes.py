@@ -14,7 +14,7 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH, dead
 from shared.kit.bus import KafkaBus, LiveReader, Record
 from tests import builders
-from tests.catalog.running import Host, Running, pointing, running, write
+from tests.catalog.running import Host, Running, generated, pointing, running, write
 from tests.waiting import until
 
 FILE = "catalog-info.yaml"
@@ -137,6 +137,62 @@ async def test_a_repository_comes_and_goes_with_its_descriptor(
         await until(gone, what="the entity is gone")
         roots = catalog.work.catalog.known.roots
         await until(lambda: not roots, what="the root is gone")
+
+
+async def test_files_behind_links_are_read_and_watched(
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
+) -> None:
+    """Descriptors and definitions may be links; a push to what they lead to counts."""
+    api = builders.api("orders", definition={"$text": "./openapi.yaml"})
+    files = {
+        ".portal/catalog.yaml": [api, builders.component("web")],
+        FILE: Path("middle.yaml"),
+        "middle.yaml": Path(".portal/catalog.yaml"),
+        "openapi.yaml": Path("specs/v1.yaml"),
+        "specs/v1.yaml": "one",
+        "specs/v2.yaml": "two",
+    }
+    host.commit("web", files)
+    async with running(database, data, host.discovering(), kafka=kafka) as catalog:
+        await hearing(catalog)
+
+        async def definition() -> Any:
+            found = await catalog.entity("api:default/orders")
+            return found and found["spec"]["definition"]
+
+        async def is_changed(expected: str) -> bool:
+            return bool(await definition() == expected)
+
+        assert await definition() == "one"
+        host.commit("web", {"specs/v1.yaml": "one more"})
+        await push("web", "specs/v1.yaml")
+        await until(lambda: is_changed("one more"), what="the file behind the link")
+        host.commit("web", {"openapi.yaml": Path("specs/v2.yaml")})
+        await push("web", "openapi.yaml")
+        await until(lambda: is_changed("two"), what="where the link leads now")
+        others = [api, builders.component("shop")]
+        host.commit("web", {".portal/catalog.yaml": others})
+        await push("web", ".portal/catalog.yaml")
+        await until(lambda: owner(catalog, "shop"), what="the descriptor's file")
+        host.commit("web", {"new.yaml": builders.component("new")})
+        host.commit("web", {"middle.yaml": Path("new.yaml")})
+        await push("web", "middle.yaml")
+        await until(lambda: owner(catalog, "new"), what="the link in between")
+
+
+async def test_a_link_out_of_the_repository_is_the_locations_error(
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
+) -> None:
+    """The error names the link, and nothing of the server is read."""
+    host.commit("web", {FILE: Path("/etc/hostname")})
+    url = host.url("web")
+    async with running(database, data, host.config(), kafka=kafka) as catalog:
+        body = {"type": "url", "target": url}
+        await catalog.ask("POST", "/locations", body)
+        location = await catalog.entity(f"location:default/{generated(url, 'url')}")
+        assert location is not None
+        [item] = location["status"]["items"]
+        assert f"{FILE}: the link leads outside the repository" in item["message"]
 
 
 async def test_included_and_named_files_are_watched_too(

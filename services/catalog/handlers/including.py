@@ -101,6 +101,7 @@ class _Including:
         if self._bytes > MOST_BYTES:
             raise TooLarge(f"placeholders: over {MOST_BYTES:,} bytes in one descriptor")
         fetched = await self._reading.read(location)
+        self.found.places.update(dict.fromkeys(fetched.links))
         self._bytes += len(fetched.body)
         self.found.digest.update(fetched.digest.encode())
         self._bodies[key] = fetched.body

@@ -24,7 +24,7 @@ from services.catalog.ingest.candidates import (
     targets_of,
 )
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import Entity, FileState, LocationRef, Place, Root
+from services.catalog.model import Entity, FileState, LocationRef, Root
 from services.catalog.ports import Fetched, Reading
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.yaml_text import load_documents
@@ -219,14 +219,16 @@ class Walk:
             return Found(target, state, unchanged=True)
         composed = placeholders.may_hold(fetched.body)
         digest, etag = fetched.digest, fetched.etag
-        includes: tuple[Place, ...] = ()
+        includes = fetched.links
         if state is not None and not composed and digest == state.digest:
-            return Found(target, replace(state, etag=etag), unchanged=True)
+            same = replace(state, etag=etag, includes=includes)
+            return Found(target, same, unchanged=True)
         parsed = await self._parsed(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
         if composed:
             included = await self._included(target.location, parsed)
-            contents, includes = included.contents, tuple(included.places)
+            contents = included.contents
+            includes = (*fetched.links, *included.places)
             digest = _digest_of(fetched, included)
             # The file's etag says nothing of what it includes: read it every time.
             etag = None

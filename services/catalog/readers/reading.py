@@ -52,7 +52,9 @@ class SourceReading:
         if etag == commit:
             return Fetched(b"", "", etag, place, unchanged=True)
         body = await self._mirrors.read(target, commit, target.path)
-        return Fetched(body, _digest(body), commit, place)
+        trail = await self._mirrors.trail(target, commit, target.path)
+        links = tuple(_place(target.at(path)) for path in trail)
+        return Fetched(body, _digest(body), commit, place, links=links)
 
     async def _resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
         """The target with its whole ref, and the one commit of this reading."""
