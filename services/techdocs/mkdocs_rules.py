@@ -29,8 +29,8 @@ SILENT_KEYS = _words(
 )
 THEME_KEYS = _words("name font icon logo favicon language direction palette features")
 PLUGINS = _words("techdocs-core search material/search redirects group material/group")
-#: techdocs-core brings these by itself: naming them means nothing.
-BROUGHT = _words("monorepo gh-admonitions")
+#: techdocs-core and the portal do by themselves what these do: naming them is harmless.
+BROUGHT = _words("monorepo gh-admonitions mermaid2")
 #: Read the pages and nothing else: `techdocs.allowPlugins` may allow these, no others.
 SAFE_PLUGINS = _words(
     "awesome-pages literate-nav material/meta material/tags meta section-index tags"

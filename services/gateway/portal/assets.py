@@ -1,4 +1,4 @@
-"""The browser's files: read once, compressed once, addressed by their content.
+"""The browser's files: read and compressed when first asked for, addressed by content.
 
 All of them stand under one digest, so that modules import each other by relative path
 and everything may be cached for ever. Third-party files lie in `assets/vendor/`, put
@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "assets"
@@ -23,28 +24,36 @@ MEDIA_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asset:
     """One file as it is sent; `integrity` is for `<script integrity>` (SRI)."""
 
-    body: bytes
-    packed: bytes
+    path: Path
     media_type: str
     integrity: str
+
+    @cached_property
+    def body(self) -> bytes:
+        """The file itself."""
+        return self.path.read_bytes()
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The file compressed; megabytes of modules are only when somebody asks."""
+        return gzip.compress(self.body, 9, mtime=0)
 
 
 class Assets:
     """The files of the assets folder by their path in it."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._files = {
-            path.relative_to(folder).as_posix(): _asset(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.suffix in MEDIA_TYPES
-        }
+        self._files: dict[str, Asset] = {}
         digest = hashlib.sha256()
-        for name, asset in self._files.items():
-            digest.update(name.encode() + asset.body)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix in MEDIA_TYPES:
+                name, body = path.relative_to(folder).as_posix(), path.read_bytes()
+                self._files[name] = _asset(path, body)
+                digest.update(name.encode() + body)
         self.digest = digest.hexdigest()[:12]
 
     def __contains__(self, name: str) -> bool:
@@ -65,8 +74,6 @@ class Assets:
         return self._files[name].integrity
 
 
-def _asset(path: Path) -> Asset:
-    body = path.read_bytes()
+def _asset(path: Path, body: bytes) -> Asset:
     digest = base64.b64encode(hashlib.sha384(body).digest()).decode()
-    packed = gzip.compress(body, 9, mtime=0)
-    return Asset(body, packed, MEDIA_TYPES[path.suffix], f"sha384-{digest}")
+    return Asset(path, MEDIA_TYPES[path.suffix], f"sha384-{digest}")

@@ -33,6 +33,8 @@ The search box asks `GET /search/suggest?term=…` for the HTML that the macro
 An entity page's tab is a `Tab` in `tabs.py`.
 """
 
+import asyncio
+import functools
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -50,6 +52,7 @@ from services.gateway.portal.pages import (
     catalog,
     catalog_export,
     create,
+    diagrams,
     docs,
     entity,
     entity_actions,
@@ -84,6 +87,7 @@ PAGES: tuple[APIRouter, ...] = (
     graph.router,
     styleguide.router,
     docs.router,
+    diagrams.router,
     create.router,
     template_form.router,
     runs.router,
@@ -164,11 +168,15 @@ def _assets(assets: Assets) -> APIRouter:
             "cache-control": FOREVER if digest == assets.digest else "no-cache",
             "vary": "Accept-Encoding",
             "x-content-type-options": "nosniff",
+            # The frame that draws diagrams has no origin, so its modules are foreign.
+            "access-control-allow-origin": "*",
         }
-        body = found.body
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        packs = "gzip" in request.headers.get("accept-encoding", "")
+        if packs:
             headers["content-encoding"] = "gzip"
-            body = found.packed
+        # The first time it is read and compressed, which may take a while.
+        read = functools.partial(getattr, found, "packed" if packs else "body")
+        body = await asyncio.to_thread(read)
         return Response(body, 200, headers, found.media_type)
 
     return router

@@ -17,6 +17,7 @@ from mkdocs.structure.files import Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
+from pymdownx.superfences import fence_code_format
 
 from services.techdocs.generator.article import TITLE_CHARACTERS, finished
 from services.techdocs.generator.job import PAGE_FILE, PAGES_FOLDER, Job
@@ -84,6 +85,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         extensions: list[Any] = config.markdown_extensions
         extensions[:] = [name for name in extensions if name not in unusable]
         extensions.append(markup)
+        _keep_mermaid(config.mdx_configs)
         return config
 
     def on_files(self, files: Files, *, config: MkDocsConfig, **_: Any) -> Files:
@@ -203,6 +205,18 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             return urlunsplit(parts)
         url = get_relative_url(found.url, page.file.url)
         return urlunsplit(("", "", url, parts.query, parts.fragment))
+
+
+def _keep_mermaid(options: dict[str, Any]) -> None:
+    """Fences of Mermaid keep their name: the portal draws them, other readers may."""
+    extra = options.setdefault("pymdownx.extra", {})
+    fences = extra.setdefault("pymdownx.superfences", {})
+    custom = fences.get("custom_fences")
+    if not isinstance(custom, list):
+        custom = fences["custom_fences"] = []
+    if not any(isinstance(f, dict) and f.get("name") == "mermaid" for f in custom):
+        mermaid = {"name": "mermaid", "class": "mermaid", "format": fence_code_format}
+        custom.append(mermaid)
 
 
 def _short(text: object) -> str:

@@ -107,6 +107,19 @@ async def test_a_site_without_an_index_leads_to_its_first_page(
     assert (await client().get(f"{BOOKING}/?find=seat")).status_code == 200
 
 
+async def test_the_frame_of_diagrams_has_no_origin(client: Client) -> None:
+    """Its own header shuts it in, wherever it is opened; its scripts may be loaded."""
+    answer = await client(None).get("/diagrams/frame")
+    policy = answer.headers["content-security-policy"]
+    assert "sandbox allow-scripts;" in policy
+    assert "allow-same-origin" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    script = answer.text.partition('src="')[2].partition('"')[0]
+    module = await client(None).get(script)
+    assert module.headers["access-control-allow-origin"] == "*"
+
+
 async def test_warnings_can_be_read(client: Client, api: FakeServices) -> None:
     """Not how many only: what each says, escaped."""
     api.sites[KEY] = site(warnings=["mkdocs.yml: <hooks> was left out", "two"])

@@ -232,9 +232,14 @@ def test_a_build_that_fails_is_said_on_the_open_page(opened: Open, house: Any) -
     page = opened(f"{BOOKING}/")
     until_now(lambda: house.stream.readers, what="the page listens")
     house.api.sites[key] = {**before, "status": "failed", "error": "no such page: x.md"}
-    house.stream.tell("docs-built", {"entity_ref": "component:default/booking"})
+    # Two events close upon each other: what the page shows decides what the note says.
+    data = {"entity_ref": "component:default/booking", "site": "abc"}
+    house.stream.tell("docs-built", data)
     page.get_by_text("no such page: x.md").wait_for()
     expect(page.get_by_text("is this seat still free?")).to_be_visible()
+    note = page.locator("[data-live-note]")
+    expect(note).to_contain_text("the build of the documentation failed")
+    expect(note).not_to_contain_text("documentation built")
     house.api.sites[key] = before
 
 

@@ -4,6 +4,7 @@ A page is asked of techdocs as an article; files (pictures, downloads) come from
 API's own address for them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from services.gateway.portal.docs_site import (
     site_of,
 )
 from services.gateway.portal.entities import Summary, docs_href, split_ref
+from services.gateway.portal.pages.diagrams import frame_address
 from services.gateway.portal.pages.search import QUERY, Result, result_of
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import NotFound
@@ -29,6 +31,8 @@ LISTED = "/api/techdocs/sites"
 MOST_LISTED = 500
 FOUND = 20
 LONGEST = 100
+#: What fences of Mermaid become, with and without an extension of their own.
+MERMAID = re.compile(r'class="[^"]*\b(?:language-)?mermaid\b')
 
 router = APIRouter()
 
@@ -168,7 +172,8 @@ def _page(visit: Visit, entity: Summary, site: Site, answer: ApiAnswer) -> Respo
     if article is not None and article.title != site.title:
         crumbs.append((site.title or entity.title, f"{site.base}/"))
         title = article.title
-    return visit.page(
+    draws = article is not None and MERMAID.search(article.html) is not None
+    page = visit.page(
         "docs/page.html",
         title=title,
         nav="docs",
@@ -178,10 +183,14 @@ def _page(visit: Visit, entity: Summary, site: Site, answer: ApiAnswer) -> Respo
         entity=entity,
         site=site,
         article=article,
+        diagram_frame=frame_address(visit.state.frame) if draws else "",
         find="",
         results=None,
         total=0,
     )
+    if draws:
+        page.headers["content-security-policy"] += "; frame-src 'self'"
+    return page
 
 
 async def _found(visit: Visit, entity: Summary, site: Site, text: str) -> Response:
@@ -204,6 +213,7 @@ async def _found(visit: Visit, entity: Summary, site: Site, text: str) -> Respon
         entity=entity,
         site=site,
         article=None,
+        diagram_frame="",
         find=text,
         results=results,
         total=int(answer.get("numberOfResults") or 0),

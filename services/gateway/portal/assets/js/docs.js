@@ -2,7 +2,7 @@
 // list of pages closed on small screens. The pages work without.
 function copiers(root) {
   for (const block of root.querySelectorAll(".docs-article pre")) {
-    if (block.closest(".linenos")) continue;
+    if (block.closest(".linenos") || block.closest(MERMAID)) continue;
     if (block.parentElement.querySelector(":scope > .docs-copy")) continue;
     const button = document.createElement("button");
     button.type = "button";
@@ -47,7 +47,14 @@ function contents() {
   }
 }
 
+// Loaded where there is something to draw, and nowhere else.
+const MERMAID = ".docs-article :is(.mermaid, .language-mermaid)";
+async function drawings() {
+  if (document.querySelector(MERMAID)) (await import("./diagrams.js")).scan();
+}
+
 function ready() {
+  drawings();
   copiers(document);
   scrollers(document);
   contents();
