@@ -5,7 +5,6 @@ No path of this machine is in it: what stands in a log is read by people elsewhe
 
 import re
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -48,7 +47,7 @@ def without_paths(workspace: Path) -> Callable[[str], str]:
     own = re.escape(str(workspace))
     inside = rf"{own}/(?:source/|tmp/docs_\w+/|(?=out\b|record\b))"
     root = str(Path(__file__).resolve().parents[2])
-    below = [str(workspace), sys.prefix, sys.base_prefix, root, tempfile.gettempdir()]
+    below = [str(workspace), sys.prefix, sys.base_prefix, root]
     others = "|".join(re.escape(path) for path in _longest_first(below))
     pattern = re.compile(rf"{inside}|(?<![\w.:/])(?:{others})(?:/|\b)")
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from shared.contracts.errors import Invalid, TooLarge
+from shared.guards.trees import check_tree
 
 CONFIG_NAMES = ("mkdocs.yaml", "mkdocs.yml")
 DEFAULT_DOCS_DIR = "docs"
@@ -18,6 +19,7 @@ CONFIG_BYTES = 256 * 1024
 CONFIG_DEPTH = 40
 CONFIG_ALIASES = 100
 CONFIG_VALUES = 20_000
+CONFIG_TEXT = 4 * CONFIG_BYTES
 INCLUDE = "!include "
 WILDCARD_INCLUDE = "*include "
 
@@ -167,6 +169,10 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
         raise Invalid(f"{name}: is not valid YAML: {reason}") from error
     if found is None:
         return {}
+    # An alias is one value that stands in many places: what is walked is counted.
+    check_tree(
+        found, label=name, nodes=CONFIG_VALUES, depth=CONFIG_DEPTH, text=CONFIG_TEXT
+    )
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise Invalid(f"{name}: must be a mapping of settings")
     return found

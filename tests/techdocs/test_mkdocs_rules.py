@@ -62,6 +62,12 @@ def _options(extension: object) -> object:
     return next(iter(extension.values())) if isinstance(extension, dict) else {}
 
 
+#: Nine levels of nine references each: 80 aliases that mean 400 million values.
+ALIASES = b"a0: &a0 [x]\n" + b"".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n".encode() for n in range(1, 10)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -69,6 +75,8 @@ def _options(extension: object) -> object:
         (b"a: [", "not valid YAML"),
         (b"a: " + b"[" * 60 + b"]" * 60, "deeper than"),
         (b"a: &a 1\nb: [" + b"*a, " * 120 + b"1]", "aliases"),
+        (ALIASES, "more than 20000 elements"),
+        (b"a: &a " + b"x" * 20_000 + b"\nb: [" + b"*a, " * 90 + b"]", "of text"),
         (b"\xff\xfe\x00", "not valid YAML"),
     ],
 )
