@@ -11,6 +11,7 @@ from shared.contracts.ref import parse_ref, ref_of
 REF = "backstage.io/techdocs-ref"
 ALIAS = "backstage.io/techdocs-entity"
 SOURCE_LOCATION = "backstage.io/source-location"
+VISIBILITY = "callboard.dev/visibility"
 MANAGED_BY = "backstage.io/managed-by-location"
 
 
@@ -58,6 +59,16 @@ def source_of(entity: Entity) -> Source:
     if kind != "dir":
         raise Invalid(f"{REF}: the type {kind!r} is not known; use dir: or url:")
     return _relative(entity, target)
+
+
+def own_source(entity: Entity) -> Source | None:
+    """Where the entity itself was read from, on a Git host; None if elsewhere.
+
+    By the catalog's word: an author's annotation says where docs are, not whose.
+    """
+    kind, _, target = str(annotations(entity).get(MANAGED_BY) or "").partition(":")
+    is_address = kind == "url" and bool(target)
+    return Source("url", target, base_is_folder=False) if is_address else None
 
 
 def _relative(entity: Entity, relative: str) -> Source:

@@ -10,9 +10,10 @@ from services.techdocs.handlers.documented import (
     Resync,
     entities_changed,
     repository_pushed,
+    visibility_changed,
 )
 from services.techdocs.model import CHECK
-from services.techdocs.ports import Records, SiteStore
+from services.techdocs.ports import Records, SiteStore, Sources
 from shared.contracts.catalog import EntityChange
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import CallboardError, Invalid
@@ -33,12 +34,15 @@ COLLECT_SECONDS = 600.0
 UNUSED_SECONDS = 3600.0
 
 
-def handlers(records: Records, nudge: Callable[[], None]) -> dict[str, Handler]:
+def handlers(
+    records: Records, sources: Sources, nudge: Callable[[], None]
+) -> dict[str, Handler]:
     """What is done with the events of each topic; `nudge` wakes the builders."""
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
         changes = [_payload(envelope, EntityChange) for envelope in envelopes]
-        if await entities_changed(changes, records):
+        asked = await entities_changed(changes, records)
+        if await visibility_changed(changes, records, sources) or asked:
             nudge()
 
     async def pushes(envelopes: Sequence[Envelope]) -> None:

@@ -103,7 +103,7 @@ async def _open(
     records = await _records(settings, owner, table, relay)
     generator = ProcessGenerator(config.techdocs.build_seconds)
     await stack.enter_async_context(generator)
-    shop = _workshop(settings, config, records, generator)
+    shop = _workshop(settings, config, records, generator, catalog)
     progress = Progress()
     queue = BuildQueue(
         shop,
@@ -112,7 +112,9 @@ async def _open(
         finished=_finished,
     )
     await stack.enter_async_context(queue)
-    work = shared_work(settings.event_log, bus, handlers(records, queue.nudge))
+    work = shared_work(
+        settings.event_log, bus, handlers(records, shop.sources, queue.nudge)
+    )
     await stack.enter_async_context(work)
     looks = Looks(
         Resync(catalog, records),
@@ -165,6 +167,7 @@ def _workshop(
     config: PortalConfig,
     records: MongoRecords,
     generator: ProcessGenerator,
+    catalog: Catalog,
 ) -> Workshop:
     mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
     limits = Limits(
@@ -178,6 +181,7 @@ def _workshop(
         generator=generator,
         sites=DirectorySites(settings.sites_folder),
         limits=limits,
+        catalog=catalog,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from shared.contracts.errors import Forbidden
 from shared.contracts.ref import EntityRef, parse_ref
 
 Entity = Mapping[str, Any]
@@ -136,6 +137,12 @@ class Failed:
     duration_ms: int = 0
     watched: tuple[str, ...] | None = None
     looked: str | None = None
+    #: Not even the last good site may be shown any more.
+    withdraws: bool = False
+
+
+class SourceClosed(Forbidden):
+    """The docs' source is not for everybody who may see their entity."""
 
 
 Outcome = Built | Unchanged | Failed

@@ -196,6 +196,10 @@ class Catalog(Protocol):
         """The entity as it is now, relations both ways; None if there is none."""
         ...
 
+    async def is_open(self, location: str, ref: str) -> bool:
+        """Whether everybody who may see an entity may read at a location."""
+        ...
+
     async def checksum(self) -> str:
         """What changes whenever any entity does."""
         ...

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount
 VERSION = "1"
 JSON = "application/json"
 #: For services alone: no part of what is public.
-INTERNAL = ("/snapshot",)
+INTERNAL = ("/snapshot", "/sources/open")
 ERROR = "#/components/responses/Error"
 #: The one shape of every error (facts: what Backstage's clients read).
 ERROR_SCHEMA: Mapping[str, Any] = {

@@ -297,3 +297,26 @@ async def test_a_name_that_is_taken_tells_nobody_by_whom(catalog, host) -> None:
     problems = await catalog.problems(generated(host.url("clash"), "url"))
     assert any("another location" in item for item in problems)
     assert not any("vault/blob" in item for item in problems)
+
+
+async def test_readers_of_an_entity_and_a_source(catalog, host) -> None:
+    """Docs from elsewhere are for all who see the entity: its owners, or everybody."""
+    service = Principal("service:techdocs", "service")
+    host.commit("safe", {"catalog-info.yaml": entity("safe", restricted=True)})
+    await catalog.register(host.url("safe"))
+
+    async def is_open(name: str, repository: str) -> bool:
+        query = f"location=url:https://{host.name}/{repository}/tree/main/"
+        path = f"/sources/open?{query}&entityRef=component:default/{name}"
+        answer = await catalog.ask("GET", path, principal=service)
+        return bool(answer.json()["open"])
+
+    assert not await is_open("open", "vault")
+    assert not await is_open("nobody", "vault")
+    assert await is_open("safe", "vault")
+    assert await is_open("open", "fresh")
+    assert await is_open("mixed-b", "open")
+    refused = await catalog.ask(
+        "GET", "/sources/open?location=url:https://x&entityRef=a"
+    )
+    assert refused.status_code == 403

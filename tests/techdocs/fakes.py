@@ -22,6 +22,8 @@ class MemoryCatalog:
     def __init__(self) -> None:
         self.entities: dict[str, tuple[int, dict[str, Any]]] = {}
         self.away = False
+        #: The beginnings of addresses that not all readers may read.
+        self.closed: set[str] = set()
         self.snapshots = 0
 
     def put(self, entity: Mapping[str, Any], **annotations: str) -> EntityChange:
@@ -50,6 +52,11 @@ class MemoryCatalog:
         self._answers()
         found = self.entities.get(ref)
         return found[1] if found else None
+
+    async def is_open(self, location: str, ref: str) -> bool:
+        self._answers()
+        assert ref in self.entities
+        return not any(location.startswith(f"url:{each}") for each in self.closed)
 
     async def checksum(self) -> str:
         self._answers()

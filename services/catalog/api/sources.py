@@ -14,6 +14,7 @@ from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.model import parse_location
 from shared.contracts.errors import Forbidden, Invalid
 from shared.contracts.permissions import ENTITY_READ, SOURCE_EXPLORE, SOURCE_READ
+from shared.contracts.ref import parse_ref
 from shared.kit.auth import Principal
 from shared.kit.policy import permits
 from shared.kit.web import caller_of, json_response
@@ -79,5 +80,27 @@ async def readable(request: Request) -> Response:
     return json_response({"items": items})
 
 
+async def open_to_readers(request: Request) -> Response:
+    """GET `/sources/open`: whether all readers of an entity may read a location.
+
+    For services that show an entity's readers files from elsewhere, when nobody in
+    particular asks.
+    """
+    if not caller_of(request).is_service:
+        raise Forbidden("Only services may ask for this")
+    given = request.query_params
+    rights = writes_of(request).catalog.rights
+    readers = rights.readers_of(str(parse_ref(given.get("entityRef", ""))))
+    location = parse_location(given.get("location", ""))
+    return json_response(
+        {"open": await rights.is_readable(location, readers, raw=True)}
+    )
+
+
 router = APIRouter()
-router.routes.append(route("POST", "/sources/readable", readable))
+router.routes.extend(
+    [
+        route("POST", "/sources/readable", readable),
+        route("GET", "/sources/open", open_to_readers),
+    ]
+)

@@ -103,6 +103,28 @@ class SourceRights:
         """
         return SourceReader(self._is_open, explores=True)
 
+    def readers_of(self, ref: str) -> SourceReader:
+        """Everybody who may see an entity, as one reader: what all of them may read.
+
+        Of a restricted one those are its owners.
+        """
+        if self._is_open(ref):
+            return self.nobody()
+        owners = self._owners(ref)
+
+        def see(other: str) -> bool:
+            return self._is_open(other) or bool(
+                owners and owners <= self._owners(other)
+            )
+
+        return SourceReader(see, explores=True)
+
+    def _owners(self, ref: str) -> frozenset[str]:
+        stored = self._known.get(ref)
+        if stored is None:
+            return frozenset()
+        return frozenset(r.target for r in stored.relations if r.type == "ownedBy")
+
     def _is_open(self, ref: str) -> bool:
         return not self._known.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
 

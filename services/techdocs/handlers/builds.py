@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from services.techdocs.annotations import REF
 from services.techdocs.build_log import BuildLog, without_paths
 from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
+from services.techdocs.handlers.documented import repository_of
 from services.techdocs.model import (
     Built,
     Documented,
@@ -21,9 +23,10 @@ from services.techdocs.model import (
     Place,
     Prepared,
     Site,
+    SourceClosed,
     Unchanged,
 )
-from services.techdocs.ports import Generator, Records, Say, SiteStore, Sources
+from services.techdocs.ports import Catalog, Generator, Records, Say, SiteStore, Sources
 from services.techdocs.stages.generate import STOPPED
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.stages.publish import publish
@@ -43,6 +46,7 @@ class Workshop:
     generator: Generator
     sites: SiteStore
     limits: Limits
+    catalog: Catalog
 
 
 async def build(record: Documented, shop: Workshop, say: Say) -> Outcome:
@@ -87,6 +91,7 @@ async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
     workspace = await asyncio.to_thread(shop.sites.workspace)
     try:
         place = await _place(record, shop)
+        await _require_open(record, place, shop)
         commit = await shop.sources.commit(place)
         looked = _source_state(record, place, commit)
         if looked is not None and looked == record.looked:
@@ -104,7 +109,8 @@ async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
         tell(f"error: Failed to build the docs page for entity {record.ref}: {reason}")
         final = isinstance(error, CallboardError) and error.code != STOPPED
         failure = _failure(prepared, reason, log.end(), final=final)
-        return _failed(record, prepared, failure, began, looked if final else None)
+        failed = _failed(record, prepared, failure, began, looked if final else None)
+        return replace(failed, withdraws=isinstance(error, SourceClosed))
     finally:
         await asyncio.to_thread(shop.sites.discard, workspace)
 
@@ -167,6 +173,24 @@ async def _place(record: Documented, shop: Workshop) -> Place:
     if settled != place:
         await shop.records.located(record.ref, settled)
     return settled
+
+
+async def _require_open(record: Documented, place: Place, shop: Workshop) -> None:
+    """Check that docs from another repository are for all readers of their entity.
+
+    Nobody in particular asks for a build: it reads with the portal's own rights, and
+    shows what it read to whoever sees the entity (ADR 18).
+    """
+    if place.host is None or record.source is None:
+        return
+    if repository_of(record.entity, shop.sources) == place.repository_key:
+        return
+    location = f"url:{shop.sources.url(record.source)}"
+    if not await shop.catalog.is_open(location, record.ref):
+        raise SourceClosed(
+            f"{REF}: there is no repository {place.repository} at {place.host}, or it "
+            f"is not for everybody who may see {record.ref}"
+        )
 
 
 async def _outcome(

@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.techdocs.annotations import alias_of, is_documented, source_of
+from services.techdocs.annotations import (
+    VISIBILITY,
+    alias_of,
+    annotations,
+    is_documented,
+    own_source,
+    source_of,
+)
 from services.techdocs.model import (
     CHANGED,
     CHECK,
@@ -11,7 +18,7 @@ from services.techdocs.model import (
     kept,
     touches,
 )
-from services.techdocs.ports import Catalog, Records
+from services.techdocs.ports import Catalog, Records, Sources
 from shared.contracts.catalog import EntityChange
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import RepositoryPushed
@@ -71,6 +78,43 @@ def _must_look(former: Documented | None, record: Documented) -> bool:
         or former.error != record.error
         or former.title != record.title
     )
+
+
+async def visibility_changed(
+    changes: Sequence[EntityChange], records: Records, sources: Sources
+) -> int:
+    """Look at the docs that others have from where these entities come from.
+
+    Of those whose visibility may have changed: it decides who may read their source.
+    """
+    asked: set[str] = set()
+    for key in {_source_changed(change, sources) for change in changes} - {None}:
+        for record, _, _ in await records.of_repository(str(key)):
+            if repository_of(record.entity, sources) != key:
+                asked.add(record.ref)
+    if asked:
+        await records.ask(sorted(asked), CHANGED)
+    return len(asked)
+
+
+def _source_changed(change: EntityChange, sources: Sources) -> str | None:
+    """The repository whose readers a change may have changed."""
+    entity = change.entity or change.previous or {}
+    is_marked = VISIBILITY in annotations(entity)
+    came_or_went = change.entity is None or change.revision == 1
+    named = any(VISIBILITY in path for path in change.changed)
+    if not named and not (is_marked and came_or_went):
+        return None
+    return repository_of(entity, sources)
+
+
+def repository_of(entity: Mapping[str, Any], sources: Sources) -> str | None:
+    """The repository that an entity was read from, `host/repository`."""
+    own = own_source(entity)
+    try:
+        return sources.locate(own).repository_key if own else None
+    except Invalid:
+        return None
 
 
 async def repository_pushed(push: RepositoryPushed, records: Records) -> int:

@@ -29,6 +29,8 @@ def announcement(record: Documented, outcome: Outcome) -> dict[str, Any] | None:
                     built_at=site.built_at,
                 ),
             )
+        case Failed(withdraws=True) if record.current is not None:
+            return withdrawal(record)
         case Failed(failure=failure, duration_ms=took):
             former, current = record.failure, record.current
             if former is not None and former.error == failure.error:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 
@@ -32,6 +32,11 @@ class CatalogOverHttp:
         except NotFound:
             return None
         return found
+
+    async def is_open(self, location: str, ref: str) -> bool:
+        query = urlencode({"location": location, "entityRef": ref})
+        found = await self._calls.get_json("catalog", f"/sources/open?{query}")
+        return found["open"] is True
 
     async def checksum(self) -> str:
         found = await self._calls.get_json("catalog", "/snapshot/checksum")

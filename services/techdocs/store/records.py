@@ -232,7 +232,9 @@ class MongoRecords:
                         fields |= {"due": 0, "tries": 0}
                     if event is not None:
                         fields |= outbox.waiting([*found["pending"], event])
-                    update = {"$set": fields}
+                    update: dict[str, Any] = {"$set": fields}
+                    if isinstance(outcome, Failed) and outcome.withdraws:
+                        update["$unset"] = {"built_at": "", "site": ""}
                     done = await self._all.update_one(_unchanged(found), update)
                     if done.matched_count:
                         self._nudge()
@@ -253,8 +255,10 @@ class MongoRecords:
                 # Beside it, to be read for thousands without the rest of the record.
                 fields["site"] = site.site
                 fields |= {"failure": None, "history": self._history(record, site.site)}
-            case Failed(failure=failure):
+            case Failed(failure=failure, withdraws=withdraws):
                 fields["failure"] = failure_fields(failure)
+                if withdraws:
+                    fields |= {"current": None, "history": [], "looked": None}
         return fields
 
     def _history(self, record: Documented, site: str) -> list[dict[str, Any]]:

@@ -1,0 +1,83 @@
+"""Docs from another repository are shown only where all their readers may read it."""
+
+from typing import Any
+
+import pytest
+
+from services.techdocs.annotations import VISIBILITY
+from shared.contracts.techdocs import SiteBuilt
+from tests.builders import component
+from tests.techdocs.installation import HOST, SITE, Running
+from tests.waiting import until
+
+MARK = "fifteen-nights-only"
+DOCS = {"mkdocs.yml": "site_name: x\n", "docs/index.md": f"# {MARK}\n"}
+VAULT = f"https://{HOST}/vault"
+
+
+async def borrow(techdocs: Running, reference: str, **more: str) -> str:
+    """A visible component of repository `box` whose docs are somewhere else."""
+    return await techdocs.document(
+        "borrower", **{"backstage.io/techdocs-ref": reference, **more}
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "more"),
+    [
+        (f"url:{VAULT}/tree/main/", {}),
+        (f"url:{VAULT}/tree/main/catalog-info.yaml/..", {}),
+        ("dir:.", {"backstage.io/source-location": f"url:{VAULT}/tree/main/"}),
+    ],
+)
+async def test_a_closed_source_makes_no_site(
+    techdocs: Running, reference: str, more: Any
+) -> None:
+    """However the annotations lead there; the reason tells nothing of it."""
+    techdocs.host.commit("vault", DOCS)
+    techdocs.host.commit("box", SITE)
+    techdocs.catalog.closed.add(VAULT)
+    await borrow(techdocs, reference, **more)
+    state = await techdocs.built("borrower", status="failed")
+    assert "or it is not for everybody who may see" in state["error"]
+    page = await techdocs.get("/pages/default/component/borrower")
+    assert page.status_code == 404
+    assert MARK not in page.text + str(state)
+
+
+async def test_a_source_that_closes_takes_its_site_along(techdocs: Running) -> None:
+    """At once, also out of search; and brings it back when it opens again."""
+    techdocs.host.commit("vault", DOCS)
+    techdocs.host.commit("box", SITE)
+    ref = await borrow(techdocs, f"url:{VAULT}/tree/main/")
+    await techdocs.built("borrower")
+    managed = {"backstage.io/managed-by-location": f"url:{VAULT}/blob/main/c.yaml"}
+
+    async def owner(**marks: str) -> None:
+        change = techdocs.catalog.put(component("vault"), **managed, **marks)
+        change = change.model_copy(
+            update={"changed": [f"metadata.annotations.{VISIBILITY}"]}
+        )
+        await techdocs.tell(change, change.entity_ref)
+
+    techdocs.catalog.closed.add(VAULT)
+    await owner(**{VISIBILITY: "restricted"})
+    await techdocs.built("borrower", status="failed")
+    assert (await techdocs.get("/pages/default/component/borrower")).status_code == 404
+    last = await until(lambda: techdocs.told(ref)[-1], what="a withdrawal")
+    assert (last.type, last.data["site"]) == (SiteBuilt.TYPE, None)
+    service = {"subject": "service:search", "kind": "service"}
+    assert MARK not in (await techdocs.get("/snapshot", **service)).text
+    techdocs.catalog.closed.clear()
+    await owner()
+    await techdocs.built("borrower")
+    page = await techdocs.get("/pages/default/component/borrower")
+    assert MARK in page.text
+
+
+async def test_a_repository_of_ones_own_is_not_asked_about(techdocs: Running) -> None:
+    """A restricted entity has docs for those who see it."""
+    techdocs.host.commit("box", SITE)
+    techdocs.catalog.closed.add(f"https://{HOST}/box")
+    await techdocs.document("box-office")
+    await techdocs.built("box-office")
