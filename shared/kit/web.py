@@ -37,6 +37,7 @@ BODY_LIMIT = 10 * 1024 * 1024
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 3.0
 CORRELATION = re.compile(r"[\w.:-]{1,80}")
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
 #: The driver's words on a lost server repeat all that it knows of it.
 LONGEST_CAUSE = 300
 #: On an answer 503: nothing of the request was begun, it may be asked elsewhere.
@@ -215,12 +216,18 @@ def sse_frame(
     event: str | None = None,
     id: str | None = None,  # noqa: A002
 ) -> bytes:
-    """One server-sent event (WHATWG HTML, section 9.2); newlines split `data`."""
+    """One server-sent event (WHATWG HTML, section 9.2); newlines split `data`.
+
+    Raises:
+        ValueError: if `event` or `id` would begin a line of their own.
+    """
     text = data.decode() if isinstance(data, bytes) else data
+    if _LINE_ENDS.search(f"{id or ''}{event or ''}"):
+        raise ValueError("event, id: must not have several lines")
     lines = [f"id: {id}"] if id is not None else []
     if event is not None:
         lines.append(f"event: {event}")
-    lines += [f"data: {line}" for line in text.split("\n")]
+    lines += [f"data: {line}" for line in _LINE_ENDS.split(text)]
     return ("\n".join(lines) + "\n\n").encode()
 
 

@@ -289,7 +289,7 @@ def test_the_huge_is_not_kept_for_having_been() -> None:
     """Of a deleted entity beyond the limit nobody but those allowed all hears."""
     change = change_of(_event(number=1, gone=True, description="x" * 70_000))
     assert change.deleted
-    assert change.last is None
+    assert change.state is None
 
 
 def test_what_is_no_change_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from services.gateway.model import Decision, Identity, LiveEvent
 from services.gateway.stream import hub as hub_module
+from services.gateway.stream.api import _frames
 from services.gateway.stream.events import LiveFeed
 from services.gateway.stream.hub import LiveHub
 from shared.contracts.catalog import Cause, EntityUpdated, RelationTarget
@@ -19,6 +20,7 @@ from shared.contracts.scaffolder import RunStarted
 from shared.contracts.techdocs import SiteBuilt
 from shared.kit.bus import Record
 from shared.kit.policy import matches
+from shared.kit.web import sse_frame
 from tests.builders import component
 
 ANN = Identity("user:default/ann", "user", ("user:default/ann",))
@@ -324,3 +326,38 @@ async def test_a_site_of_an_unknown_entity_is_for_services(hub) -> None:
     async with hub.subscribe(ROBOT) as stream:
         await feed.take([record(built("component:d/web"), "component:d/web")])
         assert (await taken(stream, 1))[0].entity is None
+
+
+async def test_what_is_restricted_since_is_not_told_again(hub) -> None:
+    """Who resumes gets no state of before, even if that was open to all."""
+    ref = "component:default/x"
+    hub.publish(changed("component:default/first"))
+    start = hub.position()
+    hub.publish(changed(ref, component("x")))
+    hub.publish(changed(ref, component("x", RESTRICTED)))
+    hub.publish(changed("component:default/last"))
+    async with hub.subscribe(ANN, after=start) as stream:
+        assert [e.subject[-4:] for e in await taken(stream, 1)] == ["last"]
+    async with hub.subscribe(ROBOT, after=start) as stream:
+        assert len(await taken(stream, 3)) == 3
+
+
+@pytest.mark.parametrize(
+    "after", ["x\n\ndata: forged", "0123456789ab-1\nid: 2", "-1", "é"]
+)
+async def test_a_position_makes_no_lines_of_its_own(hub, after) -> None:
+    """The first block repeats a position, and nothing else that a caller wrote."""
+    frames = _frames(hub, ANN, [], None, after)
+    first = await anext(frames)
+    assert first.decode().splitlines() == ["retry: 1000", f"id: {hub.position()}", ""]
+    await frames.aclose()
+
+
+def test_a_frame_has_no_lines_but_its_own() -> None:
+    """Neither by its name nor by a line end of another kind in its data."""
+    with pytest.raises(ValueError, match="several lines"):
+        sse_frame(data="x", event="a\rdata: b")
+    assert (
+        sse_frame(data="a\rid: 7\r\nb\nc")
+        == b"data: a\ndata: id: 7\ndata: b\ndata: c\n\n"
+    )

@@ -1,7 +1,8 @@
 """Changes to single entities, checks before one, and the history after."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -24,7 +25,7 @@ from services.catalog.descriptor.definitions import reference_in
 from services.catalog.handlers import analysis, refreshing
 from services.catalog.ingest.differences import Difference, differences
 from services.catalog.ingest.excerpts import excerpts
-from services.catalog.model import Revision, StoredEntity, parse_location
+from services.catalog.model import Entity, Revision, StoredEntity, parse_location
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.kit.auth import Principal
@@ -32,6 +33,8 @@ from shared.kit.policy import permits
 from shared.kit.web import caller_of, json_response
 
 PAGE, MOST = 20, 100
+#: No entity's ref.
+NOBODY = ""
 BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
 
 
@@ -40,12 +43,13 @@ async def refresh(request: Request) -> Response:
     principal, writes = caller_of(request), writes_of(request)
     text = required_text(await body_of(request), "entityRef")
     held = _entity(writes, text)
-    if held is None:
-        # Another replica may have made it a moment ago.
+    if held is None or not writes.require(principal, held):
+        # Another replica may have made it, or opened it, a moment ago. What is hidden
+        # takes the same time as what is not there.
         await writes.others.catch_up()
         held = _entity(writes, text)
-    if held is None or not writes.require(principal, held):
-        raise NotFound(f"Entity {text} not found")
+        if held is None or not writes.require(principal, held):
+            raise NotFound(f"Entity {text} not found")
     order = order_of(principal, "refresh")
     await refreshing.refresh(writes.catalog, held, order)
     return Response(status_code=200)
@@ -135,23 +139,58 @@ async def history(request: Request) -> Response:
     limit = in_range(_number(request, "limit", PAGE), "request/query/limit", 1)
     before = _number(request, "cursor", 0) or None
     limit = min(limit, MOST)
-    # One more than asked for: the oldest on the page is shown against it.
+    is_readable = await _readable(writes, principal, ref)
+    # One more than asked for: the oldest on the page is shown against it. What is
+    # hidden costs the question that what is not there costs.
     found, total = await writes.catalog.store.history(
-        ref, limit=limit + 1, before=before
+        ref if is_readable else NOBODY, limit=limit + 1, before=before
     )
-    if not found or not await _readable(writes, principal, ref):
+    if not found:
         raise NotFound(f"No such entity {ref}")
-    older = [*found[1:], None]
+    shown = _shown(found, principal)
     items = [
         await _item(request, revision, previous)
-        for revision, previous in zip(found, older, strict=True)
+        for revision, previous in shown
+        if len(found) <= limit or revision.revision > found[limit].revision
     ]
+    hidden = len(found) - len(shown)
     page: dict[str, Any] = {}
     if len(found) > limit:
         page["nextCursor"] = str(found[limit - 1].revision)
     return json_response(
-        {"items": items[:limit], "totalItems": total, "pageInfo": page}
+        {"items": items, "totalItems": total - hidden, "pageInfo": page}
     )
+
+
+def _shown(
+    found: Sequence[Revision], principal: Principal
+) -> list[tuple[Revision, Revision | None]]:
+    """The revisions that the caller may see, each with the one before if that, too.
+
+    An entity may have been restricted before it was opened, or somebody else's.
+    """
+    older = [*found[1:], None]
+    states = [
+        revision.entity or (previous.entity if previous is not None else None)
+        for revision, previous in zip(found, older, strict=True)
+    ]
+    seen = [_may_see(principal, state) for state in states]
+    shown: list[tuple[Revision, Revision | None]] = []
+    for number, revision in enumerate(found):
+        if not seen[number]:
+            continue
+        if older[number] is not None and not seen[number + 1]:
+            # What it was before is not for the reader, nor what changed in it.
+            shown.append((replace(revision, changed=()), None))
+        else:
+            shown.append((revision, older[number]))
+    return shown
+
+
+def _may_see(principal: Principal, state: Entity | None) -> bool:
+    if principal.decision == "allow":
+        return True
+    return state is not None and permits(principal, state)
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -168,9 +207,11 @@ async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
     if principal.decision == "allow":
         return True
     entity = writes.entity(ref)
-    if entity is not None:
-        return permits(principal, entity)
-    last, _ = await writes.catalog.store.history(ref, limit=2)
+    if entity is not None and permits(principal, entity):
+        return True
+    # The store is asked in any case: time would tell what is hidden from what is not.
+    asked = ref if entity is None else NOBODY
+    last, _ = await writes.catalog.store.history(asked, limit=2)
     states = [revision.entity for revision in last if revision.entity is not None]
     return bool(states) and permits(principal, states[0])
 

@@ -65,11 +65,16 @@ def _visible(
         elif change.revision > record.stored.revision:
             # Told before it is shown here: who may see the new state is not known yet.
             return False
-        if gone is None or not before_end:
-            return True
-        return gone.last is not None and permits(principal, gone.last)
+        if before_end and (gone is None or not _may_see(principal, gone)):
+            return False
+        # It may have been restricted then, and be open now.
+        return _may_see(principal, change)
 
     return visible
+
+
+def _may_see(principal: Principal, change: RecentChange) -> bool:
+    return change.state is not None and permits(principal, change.state)
 
 
 def _item(change: RecentChange) -> dict[str, Any]:

@@ -20,8 +20,11 @@ KEPT = 500
 MOST_PATHS = 100
 """Changed paths told of one change; its history tells them all."""
 
-LARGEST_LAST = 64 * 1024
-"""Of a deleted entity beyond this size the last state is not kept."""
+LARGEST_VALUE = 2 * 1024
+"""Bytes of a field of `spec` beyond which only its name is kept."""
+
+LARGEST_STATE = 64 * 1024
+"""Bytes of a state beyond which it is not kept, and its change shown to few."""
 
 Place = tuple[str, str, int]
 """Where a change stands: when (ISO 8601, UTC), whose, which revision."""
@@ -29,7 +32,11 @@ Place = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class RecentChange:
-    """One revision; `last` is what a deleted entity was, as its readers saw it."""
+    """One revision; `state` is what the policy judges it by.
+
+    That is the entity as it was then, or was last where it was deleted, without large
+    values; None: too large to be kept.
+    """
 
     at: str
     ref: str
@@ -40,7 +47,7 @@ class RecentChange:
     cause: Mapping[str, Any]
     changed: tuple[str, ...]
     deleted: bool
-    last: Entity | None = None
+    state: Entity | None = None
 
     @property
     def place(self) -> Place:
@@ -68,10 +75,25 @@ def change_of(event: str | bytes) -> RecentChange:
             cause=dict(data["cause"]),
             changed=tuple(data["changed"][:MOST_PATHS]),
             deleted=deleted,
-            last=entity if deleted and len(event) <= LARGEST_LAST else None,
+            state=_judged(entity),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Invalid(f"data: not a change of an entity ({error})") from error
+
+
+def _judged(entity: Mapping[str, Any]) -> Entity | None:
+    """What conditions can ask of an entity; of a large value only that it is there."""
+    spec = {
+        key: value if len(orjson.dumps(value)) <= LARGEST_VALUE else ""
+        for key, value in (entity.get("spec") or {}).items()
+    }
+    kept = {
+        "kind": entity["kind"],
+        "metadata": entity["metadata"],
+        "spec": spec,
+        "relations": entity.get("relations") or [],
+    }
+    return kept if len(orjson.dumps(kept)) <= LARGEST_STATE else None
 
 
 def _title(entity: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The HTTP face of the live stream: `GET /api/events/stream`."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from shared.kit.web import sse, sse_frame
 
 #: After how long a browser connects again.
 RETRY_MS = 1000
+POSITION = re.compile(r"[0-9a-f]{12}-[0-9]{1,18}")
 
 
 def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
@@ -73,8 +75,10 @@ async def _frames(
     async with live.subscribe(
         identity, topics=topics, entity=entity, after=after
     ) as events:
-        # The position in front lets a reader resume that never got an event.
-        yield f"retry: {RETRY_MS}\nid: {after or live.position()}\n\n".encode()
+        # The position in front lets a reader resume that never got an event. Only what
+        # can be one is repeated: anything else would be lines of the caller's making.
+        start = after if after and POSITION.fullmatch(after) else live.position()
+        yield f"retry: {RETRY_MS}\nid: {start}\n\n".encode()
         # While the policy is away nobody can say what the reader may see: the stream
         # ends, and resumes after the last event that was sent.
         with contextlib.suppress(Unavailable):

@@ -82,6 +82,7 @@ class LiveHub:
         self._readers: set[_Reader] = set()
         self._ring: deque[LiveEvent] = deque()
         self._ring_bytes = 0
+        self._newest: dict[str, LiveEvent] = {}
         self._begin()
 
     @property
@@ -92,6 +93,7 @@ class LiveHub:
     def _begin(self) -> None:
         self._epoch = uuid.uuid4().hex[:12]
         self._last = 0
+        self._newest.clear()
         self._ring.clear()
         self._ring_bytes = 0
 
@@ -105,10 +107,15 @@ class LiveHub:
         event = replace(event, position=self.position())
         self._ring.append(event)
         self._ring_bytes += len(event.document)
+        if event.topic == ENTITY_CHANGED:
+            self._newest[event.subject] = event
         while (
             len(self._ring) > REMEMBERED_EVENTS or self._ring_bytes > REMEMBERED_BYTES
         ):
-            self._ring_bytes -= len(self._ring.popleft().document)
+            oldest = self._ring.popleft()
+            self._ring_bytes -= len(oldest.document)
+            if self._newest.get(oldest.subject) is oldest:
+                del self._newest[oldest.subject]
         slow = [r for r in self._readers if r.wants(event) and not r.put(event)]
         self._readers.difference_update(slow)
 
@@ -184,7 +191,15 @@ class LiveHub:
         entity = event.entity
         if event.topic == ENTITY_CHANGED:
             entity = self._entity_in(event.document)
-        return entity is not None and self._matches(decision.conditions or {}, entity)
+        states = [entity]
+        # Of one that was restricted since, nothing is told again.
+        newest = self._newest.get(event.subject)
+        if newest is not None and newest.position != event.position:
+            states.append(self._entity_in(newest.document))
+        conditions = decision.conditions or {}
+        return all(
+            state is not None and self._matches(conditions, state) for state in states
+        )
 
 
 def entity_in(document: bytes) -> Mapping[str, Any] | None:
