@@ -134,6 +134,12 @@ class DefinitionStore(Protocol):
     async def texts(self, names: Sequence[str]) -> Mapping[str, str]:
         """The texts with these hashes, without those that are not there."""
 
+    async def operations(self, name: str, kind: str) -> str | None:
+        """The words of a text's operations, if they were extracted before."""
+
+    async def remember_operations(self, name: str, kind: str, words: str) -> None:
+        """Keep the words of a text's operations beside it."""
+
 
 class RevisionLog(Protocol):
     """The events of past changes."""

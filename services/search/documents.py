@@ -61,7 +61,7 @@ def entity_record(change: EntityPut) -> Record:
         document=document,
         marks=(*facts.marks, *_filter_marks(document, change.ref, metadata, spec)),
         keywords=_keywords(name, document["title"], metadata, spec),
-        about=_about(document, spec),
+        about=" ".join(filter(None, (_about(document, spec), change.operations))),
         weight=facts.weight,
         kept=_kept(change.version, facts),
     )

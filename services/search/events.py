@@ -36,7 +36,7 @@ def shared_work(
     """The consumer group `search`: one commit of the index per batch of events."""
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
-        news = await take_entities(alias, envelopes)
+        news = await take_entities(alias, owners, envelopes)
         _measure(ENTITY_CHANGED, envelopes, news)
 
     async def sites(envelopes: Sequence[Envelope]) -> None:

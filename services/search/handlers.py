@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from services.search.described_apis import with_operations
 from services.search.model import (
     Change,
     EntityGone,
@@ -21,14 +22,15 @@ from shared.contracts.events import payload_of
 from shared.contracts.techdocs import SiteBuilt, SiteChange
 
 
-async def take_entities(alias: Alias, batch: Sequence[Envelope]) -> int:
+async def take_entities(alias: Alias, owners: Owners, batch: Sequence[Envelope]) -> int:
     """Show what the catalog told; how much of it was news.
 
     Raises:
         Invalid: if an event is none of the catalog's, or breaks its model.
+        Unavailable: if the catalog does not tell the operations of an API.
     """
     changes = await asyncio.to_thread(lambda: [entity_change(each) for each in batch])
-    return await alias.apply(changes)
+    return await alias.apply(await with_operations(owners, changes))
 
 
 def entity_change(envelope: Envelope) -> EntityPut | EntityGone:

@@ -88,12 +88,14 @@ class EntityPut:
     """The entity is in this state.
 
     `replaces`: its owner says so of the state we had, even if this is an older one.
+    `operations` are the words of an API's operations, by which it is found too.
     """
 
     ref: str
     version: Version
     entity: Entity
     replaces: Version | None = None
+    operations: str = ""
 
 
 @dataclass(frozen=True, slots=True)

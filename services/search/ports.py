@@ -149,6 +149,9 @@ class Owners(Protocol):
     def entities(self) -> AsyncIterator[EntityPut]:
         """Every entity as it is now."""
 
+    async def operations(self, specs: Sequence[Mapping[str, object]]) -> Sequence[str]:
+        """The words of the operations of each definition: `{type, definition}`."""
+
     async def site_sum(self) -> Sum:
         """Count and checksum over the published sites."""
 

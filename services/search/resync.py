@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
+from services.search.described_apis import with_operations
 from services.search.model import (
     Change,
     EntityGone,
@@ -76,10 +77,10 @@ async def repair(
         if isinstance(change, SitePut):
             size += sum(len(section.text) for section in change.sections)
         if len(batch) >= BATCH or size >= BATCH_TEXT:
-            yield await generation.apply(batch)
+            yield await generation.apply(await with_operations(owners, batch))
             batch, size = [], 0
     if batch:
-        yield await generation.apply(batch)
+        yield await generation.apply(await with_operations(owners, batch))
 
 
 async def _entity_changes(

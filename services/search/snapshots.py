@@ -1,6 +1,6 @@
 """The owners over HTTP: snapshots and checksums of catalog and techdocs."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +17,14 @@ class SnapshotOwners:
 
     async def entity_sum(self) -> Sum:
         return await self._sum("catalog")
+
+    async def operations(self, specs: Sequence[Mapping[str, object]]) -> Sequence[str]:
+        body = {"definitions": list(specs)}
+        answer = await self._calls.post_json("catalog", "/snapshot/operations", body)
+        found = answer.get("items") if isinstance(answer, Mapping) else None
+        if not isinstance(found, list) or len(found) != len(specs):
+            raise Unavailable("The catalog answered no operations")
+        return [str(each) for each in found]
 
     async def site_sum(self) -> Sum:
         return await self._sum("techdocs")

@@ -84,6 +84,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
     "catalog": (
         *_about_itself("/snapshot", "/snapshot/checksum"),
         Route("GET", "/sources/open", Need(SNAPSHOT_READ)),
+        Route("POST", "/snapshot/operations", Need(SNAPSHOT_READ)),
         Route("GET", "/entities", _READS),
         Route("GET", "/entities/by-query", _READS),
         Route("POST", "/entities/by-query", _READS),

@@ -1,6 +1,6 @@
 """Twins of search's ports: owners in memory, and what tests say to an index."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from services.search.ledger import digest
@@ -42,6 +42,10 @@ class MemoryOwners:
         self._answers()
         parts = {ref: put.version.revision for ref, put in self.held.items()}
         return sum_of(parts)
+
+    async def operations(self, specs: Sequence[Mapping[str, object]]) -> Sequence[str]:
+        self._answers()
+        return [str(spec["definition"]) for spec in specs]
 
     async def site_sum(self) -> Sum:
         self._answers()

@@ -2,7 +2,14 @@
 
 from fastapi import APIRouter
 
-from services.catalog.api import facets, pages, permissions, single, snapshot
+from services.catalog.api import (
+    facets,
+    operations,
+    pages,
+    permissions,
+    single,
+    snapshot,
+)
 
 router = APIRouter()
 router.routes.extend(
@@ -12,6 +19,7 @@ router.routes.extend(
         *facets.routes,
         *permissions.routes,
         *snapshot.routes,
+        *operations.routes,
     ]
 )
 routers = (router,)

@@ -16,7 +16,7 @@ NDJSON = b"application/x-ndjson"
 
 async def snapshot(request: Request) -> Sent:
     """GET `/snapshot`: a line of JSON for each entity, by ref, as of one moment."""
-    reads = _for_services(request)
+    reads = for_services(request)
     ids = in_order(reads.model, reads.model.live, ())
     records = list(reads.model.existing(ids))
     refs_only = b"refs_only=1" in request.scope["query_string"]
@@ -26,12 +26,13 @@ async def snapshot(request: Request) -> Sent:
 
 async def checksum(request: Request) -> Sent:
     """GET `/snapshot/checksum`: equal where the same revisions are held."""
-    reads = _for_services(request)
+    reads = for_services(request)
     found = {"count": len(reads.model), "checksum": reads.model.checksum()}
     return reads.answer(orjson.dumps(found))
 
 
-def _for_services(request: Request) -> Reads:
+def for_services(request: Request) -> Reads:
+    """The reads of a service that asks for itself; raises Forbidden for others."""
     principal = caller_of(request)
     if not principal.is_service or principal.decision != "allow":
         raise Forbidden("Only services may read the snapshot")

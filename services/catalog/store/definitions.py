@@ -22,6 +22,8 @@ UNUSED_AFTER = timedelta(days=7)
 #: A mark that is younger is left as it is: it saves a write.
 YOUNG = timedelta(days=1)
 TRIES = 5
+#: With the language behind it: the field of the words of a text's operations.
+OPERATIONS = "operations"
 
 
 class MongoDefinitionStore:
@@ -62,6 +64,20 @@ class MongoDefinitionStore:
                 {"_id": {"$in": list(names)}}, {"text": 1}
             ).to_list(None)
         return {document["_id"]: document["text"] for document in documents}
+
+    async def operations(self, name: str, kind: str) -> str | None:
+        with unavailable_as_error(self._collection):
+            document = await self._collection.find_one(
+                {"_id": name}, {f"{OPERATIONS}_{kind}": 1}
+            )
+        found = (document or {}).get(f"{OPERATIONS}_{kind}")
+        return found if isinstance(found, str) else None
+
+    async def remember_operations(self, name: str, kind: str, words: str) -> None:
+        with unavailable_as_error(self._collection):
+            await self._collection.update_one(
+                {"_id": name}, {"$set": {f"{OPERATIONS}_{kind}": words}}
+            )
 
     async def keep(self, names: Collection[str]) -> None:
         """Keep these for good: a stored revision refers to them."""

@@ -192,7 +192,8 @@ def _apis() -> list[Entity]:
                 "lifecycle": "production",
                 "owner": owner,
                 "system": system,
-                "definition": "openapi: 3.1.0\ninfo: {title: Booking, version: '1'}\n",
+                "definition": "openapi: 3.1.0\ninfo: {title: Booking, version: '1'}\n"
+                "paths: {/bookings: {post: {summary: Book seats}}}\n",
             },
             title=title,
         )

@@ -137,6 +137,18 @@ async def test_groups_show_what_they_own(client: Client) -> None:
     assert "Dmitri Volkov" in text
 
 
+async def test_what_a_search_found_is_opened(client: Client) -> None:
+    """All words of the term in one operation: it is linked above, and open."""
+    path = "/catalog/default/api/booking-api/api"
+    page = (await client().get(f"{path}?find=post+SEATS")).text
+    assert "Matches for “post SEATS”" in page
+    first = page.partition('class="api-matches"')[2].partition('href="#')[2]
+    identity = first.partition('"')[0]
+    assert f'id="{identity}" open>' in page
+    nothing = (await client().get(f"{path}?find=<nowhere>")).text
+    assert "Nothing listed here matches “&lt;nowhere&gt;”" in nothing
+
+
 async def test_an_api_shows_its_definition(client: Client) -> None:
     """And its text can be had as a file."""
     page = await client().get("/catalog/default/api/booking-api/api")

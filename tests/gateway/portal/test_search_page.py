@@ -3,6 +3,7 @@
 import pytest
 
 from services.gateway.portal.marks import marked, snippet
+from services.gateway.portal.pages.search import result_of
 from services.gateway.portal.pages.status import engine_line, service_line
 from tests.gateway.portal.conftest import GUEST, Client
 from tests.gateway.portal.services import FakeServices
@@ -138,3 +139,15 @@ async def test_settings_show_choices_and_who_one_is(client: Client) -> None:
     assert "Box Office" in page
     assert "user:default/ann" in page
     assert "needs a person" in (await client(GUEST).get("/settings")).text
+
+
+def test_an_api_found_by_its_operations_leads_to_them() -> None:
+    """Where its own words are marked the result leads to its page as ever."""
+    document = {"kind": "API", "title": "Seats", "location": "/catalog/default/api/s"}
+    marks = {"preTag": "<1>", "postTag": "</1>"}
+    found = {"type": "software-catalog", "document": document, "highlight": marks}
+    by_operation = result_of(found, "free a seat")
+    assert by_operation.href == "/catalog/default/api/s/api?find=free%20a%20seat"
+    own = {**found, "highlight": {**marks, "fields": {"title": "<1>Seats</1>"}}}
+    assert result_of(own, "seats").href == "/catalog/default/api/s"
+    assert result_of(found).href == "/catalog/default/api/s"

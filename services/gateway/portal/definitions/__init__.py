@@ -4,8 +4,15 @@ Reading never fails: what cannot be read comes back with its `problem` and its r
 Nothing outside the text is ever fetched.
 """
 
+from services.gateway.portal.definitions.finding import matching
 from services.gateway.portal.definitions.languages import definition_of, file_name_of
 from services.gateway.portal.definitions.model import Definition
 from services.gateway.portal.definitions.reading import DefinitionReader
 
-__all__ = ["Definition", "DefinitionReader", "definition_of", "file_name_of"]
+__all__ = [
+    "Definition",
+    "DefinitionReader",
+    "definition_of",
+    "file_name_of",
+    "matching",
+]

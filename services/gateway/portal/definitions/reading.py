@@ -1,15 +1,25 @@
-"""Reads definitions for pages, off the event loop, each once for all who wait."""
+"""Reads definitions for pages, off the event loop, each once for all who wait.
+
+A long text is read in a process of its own, which is ended when it is late.
+"""
 
 import asyncio
 import hashlib
 from collections import OrderedDict
 from dataclasses import replace
 
-from services.gateway.portal.definitions.languages import without_text
+from services.gateway.portal.definitions.languages import unread, without_text
 from services.gateway.portal.definitions.model import Definition
+from shared.contracts.errors import CallboardError
+from shared.guards.workers import run_bounded
 
+#: Up to here the budget of a text is some hundredths of a second: a thread will do.
+SHORT = 4_000
+SECONDS = 15.0
+MEMORY = 768 * 1024 * 1024
 #: Definitions that are remembered: those that people open one after another.
 REMEMBERED = 8
+LATE = "It takes too long to be read, so only its text is shown."
 
 Key = tuple[str, bytes]
 
@@ -43,4 +53,11 @@ class DefinitionReader:
 
 
 async def _read(kind: str, text: str) -> Definition:
-    return await asyncio.to_thread(without_text, kind, text)
+    if len(text) <= SHORT:
+        return await asyncio.to_thread(without_text, kind, text)
+    try:
+        return await run_bounded(
+            without_text, kind, text, seconds=SECONDS, memory=MEMORY, label="definition"
+        )
+    except CallboardError:
+        return replace(unread(kind, text, LATE), raw="")

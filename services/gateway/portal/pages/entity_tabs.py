@@ -7,7 +7,8 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.gateway.portal.definitions import file_name_of
+from services.gateway.portal.definitions import file_name_of, matching
+from services.gateway.portal.definitions.finding import LONGEST_TERM
 from services.gateway.portal.entities import (
     Entity,
     Summary,
@@ -91,8 +92,10 @@ def _picture(entity: Entity, ref: str, known: Mapping[str, Summary]) -> Picture 
 
 
 @router.get("/catalog/{namespace}/{kind}/{name}/api")
-async def api(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
-    """An API's definition made readable; a component's APIs."""
+async def api(
+    namespace: str, kind: str, name: str, visit: Visiting, find: str = ""
+) -> Response:
+    """An API's definition made readable, with what `find` means; a component's APIs."""
     ref = ref_from(namespace, kind, name)
     entity, head = await opened(visit, ref, *SIDES)
     known, spec = head["known"], entity.get("spec") or {}
@@ -110,6 +113,8 @@ async def api(namespace: str, kind: str, name: str, visit: Visiting) -> Response
         "api",
         **head,
         definition=definition,
+        matches=matching(definition, find),
+        term=find[:LONGEST_TERM].strip(),
         sides={
             side: [known[other] for other in related(entity, side) if other in known]
             for side in SIDES

@@ -17,7 +17,7 @@ from services.gateway.portal.formats import safe_url
 from services.gateway.portal.frame import SECURITY_HEADERS
 from services.gateway.portal.marks import marked, snippet
 from services.gateway.portal.tables import Choice, Facet, Paging
-from services.gateway.portal.visit import Visit, Visiting, together
+from services.gateway.portal.visit import Visit, Visiting, together, with_query
 
 QUERY = "/api/search/query"
 SUGGEST = "/api/search/suggest"
@@ -112,7 +112,7 @@ async def search(visit: Visiting) -> Response:
         asked=asked,
         types=types,
         facets=facets,
-        results=[result_of(each) for each in answer["results"]],
+        results=[result_of(each, asked.text) for each in answer["results"]],
         paging=_paging(asked, answer),
     )
     response.headers["hx-push-url"] = asked.address()
@@ -199,8 +199,12 @@ def _choices(
     )
 
 
-def result_of(found: Mapping[str, Any]) -> Result:
-    """A result of the search API as a line of the page."""
+def result_of(found: Mapping[str, Any], term: str = "") -> Result:
+    """A result of the search API as a line of the page.
+
+    An API in whose words nothing is marked was found by its operations: the result
+    leads to those that match `term`.
+    """
     document = found.get("document") or {}
     highlight = found.get("highlight") or {}
     fields = highlight.get("fields") or {}
@@ -208,8 +212,12 @@ def result_of(found: Mapping[str, Any]) -> Result:
     docs = found.get("type") == "techdocs"
     kind = str(document.get("kind") or "").lower()
     text = fields.get("text") or document.get("text") or ""
+    href = safe_url(document.get("location")) or "/search"
+    is_marked = bool(pre) and any(pre in str(field) for field in fields.values())
+    if kind == "api" and not docs and term.strip() and not is_marked:
+        href = with_query(f"{href}/api", {"find": term.strip()})
     return Result(
-        href=safe_url(document.get("location")) or "/search",
+        href=href,
         title=marked(
             str(fields.get("title") or document.get("title") or ""), pre, post
         ),

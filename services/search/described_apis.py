@@ -1,0 +1,43 @@
+"""APIs with the words of their operations, which the catalog has the texts for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from services.search.model import Change, EntityPut
+from services.search.ports import Owners
+
+#: Definitions of one question to the catalog.
+AT_ONCE = 20
+
+
+async def with_operations(owners: Owners, changes: Sequence[Change]) -> list[Change]:
+    """The changes, those of APIs with their operations.
+
+    Raises:
+        Unavailable: if the catalog does not answer.
+    """
+    found = list(changes)
+    specs = {
+        number: spec
+        for number, change in enumerate(found)
+        if isinstance(change, EntityPut) and (spec := _defined(change)) is not None
+    }
+    numbers = list(specs)
+    for start in range(0, len(numbers), AT_ONCE):
+        part = numbers[start : start + AT_ONCE]
+        words = await owners.operations([specs[number] for number in part])
+        for number, text in zip(part, words, strict=True):
+            change = found[number]
+            if isinstance(change, EntityPut):
+                found[number] = replace(change, operations=text)
+    return found
+
+
+def _defined(change: EntityPut) -> Mapping[str, object] | None:
+    """The type and definition of an API; None for what has none."""
+    spec = change.entity.get("spec")
+    if str(change.entity.get("kind")).lower() != "api" or not isinstance(spec, Mapping):
+        return None
+    if not spec.get("definition"):
+        return None
+    return {"type": spec.get("type"), "definition": spec["definition"]}

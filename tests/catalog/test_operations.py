@@ -1,0 +1,113 @@
+"""The words of an API's operations: for search, of every language, bounded."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.catalog.ingest.operations import MOST_CHARACTERS, operation_text
+from shared.kit.auth import Principal
+from tests import builders
+from tests.catalog.running import running, write
+
+SEARCH = Principal("service:search", "service")
+OPENAPI = """
+openapi: 3.1.0
+paths:
+  /tickets/{number}/refunds:
+    post: {operationId: refundTicket, summary: Give the money back, tags: [Box office]}
+    x-note: {summary: not an operation}
+webhooks: {seatFreed: {post: {summary: Someone left}}}
+components: {schemas: {Hidden: {description: not searched}}}
+"""
+ASYNCAPI = """
+asyncapi: 3.0.0
+channels:
+  sold: {address: tickets.sold, messages: {TicketSold: {summary: One went}}}
+operations: {onSold: {action: receive, summary: Counts them}}
+"""
+OLD_ASYNCAPI = """
+asyncapi: 2.6.0
+channels: {doors/opened: {subscribe: {operationId: doorsOpened, summary: It begins}}}
+"""
+GRAPHQL = """
+type Query {
+  showsOf(theatre: ID!): [Show!]
+  halls: [Hall]
+}
+type Show { title: String, secretField: Int }
+extend type Mutation {
+  bookSeat(seat: ID!): Ticket
+}
+"""
+PROTO = """
+service SeatMap { // serves rpc nothing
+  rpc WatchMaps (Request) returns (stream Map);
+  rpc Hold(Request) returns (Answer) {}
+}
+message Request { string field = 1; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "there", "absent"),
+    [
+        (
+            "openapi",
+            OPENAPI,
+            "/tickets/{number}/refunds refundTicket refund Ticket Give the money back",
+            "Hidden not an operation searched",
+        ),
+        (
+            "asyncapi",
+            ASYNCAPI,
+            "sold tickets.sold TicketSold One went onSold",
+            "receive",
+        ),
+        ("asyncapi", OLD_ASYNCAPI, "doors/opened doorsOpened It begins", "2.6.0"),
+        ("graphql", GRAPHQL, "showsOf shows Of halls bookSeat", "title secretField"),
+        ("grpc", PROTO, "SeatMap WatchMaps Watch Maps Hold", "Request field"),
+        ("openapi", "a: [", "", "a"),
+        ("openapi", "paths: [a]", "", "a"),
+        ("trpc", "anything", "", "anything"),
+    ],
+)
+def test_words_of_each_language(kind: str, text: str, there: str, absent: str) -> None:
+    """Names, their parts, paths, summaries, tags; nothing of schemas."""
+    words = operation_text(kind, text).split()
+    assert set(there.split()) <= set(words)
+    assert not set(absent.split()) & set(words)
+
+
+def test_the_words_are_bounded() -> None:
+    """Of ten thousand operations with long words the first are taken."""
+    paths = "".join(
+        f"  /p{n}: {{get: {{summary: {'w' * 500}{n}}}}}\n" for n in range(10_000)
+    )
+    begun = time.monotonic()
+    words = operation_text("openapi", f"openapi: 3.0.0\npaths:\n{paths}")
+    assert time.monotonic() - begun < 30
+    assert len(words) <= MOST_CHARACTERS
+    assert "/p100" in words
+
+
+async def test_search_asks_for_words_by_content(database: Any, data: Path) -> None:
+    """Of a text in the question or of a stored one; twice the same; for services."""
+    long = OPENAPI + "x-pad: |\n" + "  line\n" * 4_000
+    file = write(data, "a.yaml", builders.api(definition=long))
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        await catalog.work.relay.drain()
+        [event] = [e for e in catalog.bus.envelopes() if e.subject.startswith("api:")]
+        spec = event.data["entity"]["spec"]
+        short = {"type": "OpenAPI", "definition": OPENAPI}
+        body = {"definitions": [spec, short, {"type": "odd"}, 5]}
+        for _ in range(2):
+            path = "/snapshot/operations"
+            answer = await catalog.ask("POST", path, body, SEARCH)
+            first, second, *others = answer.json()["items"]
+            assert first == second == operation_text("openapi", OPENAPI)
+            assert others == ["", ""]
+        refused = await catalog.ask("POST", "/snapshot/operations", body)
+        assert refused.status_code == 403
