@@ -29,13 +29,14 @@ class Address:
     """An http(s) address in normal form.
 
     `netloc` is the host, with its port if that is not the scheme's own; `raw_path` has
-    its escapes, and no dot segments.
+    its escapes, and no dot segments; `written_path` still has them.
     """
 
     scheme: str
     netloc: str
     raw_path: str
     query: str
+    written_path: str = ""
 
     def readings(self) -> Iterator[list[str]]:
         """The folders and the file of the path, in each way that a server sees them.
@@ -130,8 +131,8 @@ def parse_address(url: str, *, users: bool = False) -> Address:
     netloc = _normal_host(host)
     if port is not None and port != PORTS[parts.scheme]:
         netloc = f"{netloc}:{port}"
-    raw_path = quote(_DOT.sub(".", parts.path), safe="/%:@!$&'()*+,;=~[]{}|^")
-    return Address(parts.scheme, netloc, _without_dots(raw_path), parts.query)
+    written = quote(_DOT.sub(".", parts.path), safe="/%:@!$&'()*+,;=~[]{}|^")
+    return Address(parts.scheme, netloc, _without_dots(written), parts.query, written)
 
 
 def normal_netloc(host: str) -> str:

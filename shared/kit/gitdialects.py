@@ -38,8 +38,8 @@ class AddressParts:
         return cls(raw, [unquote(part) for part in raw], arguments)
 
     def path(self, start: int) -> str:
-        """The path that begins with a part."""
-        return "/".join(self.names[start:]).strip("/")
+        """The path that begins with a part; `..` in front of it leads out of it."""
+        return clean_path("/".join(self.names[start:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,17 @@ class Dialect:
     write: Callable[[Written, LinkKind], str]
     clone_path: Callable[[str], str] = "{}.git".format
     page_path: Callable[[str], str] = "{}".format
+
+
+def clean_path(path: str) -> str:
+    """A path without empty names, `.` and `..`, but for those that lead out of it."""
+    names: list[str] = []
+    for name in path.split("/"):
+        if name == ".." and names and names[-1] != "..":
+            names.pop()
+        elif name not in ("", "."):
+            names.append(name)
+    return "/".join(names)
 
 
 def _repository(names: Sequence[str]) -> str:
@@ -219,7 +230,7 @@ def _read_azure(parts: AddressParts) -> PlaceParts | None:
     version = parts.query.get("version", "")
     prefix = _VERSIONS.get(version[:2])
     ref = version if prefix is None else prefix + version[2:]
-    return PlaceParts(_repository(names), ref, parts.query.get("path", "").strip("/"))
+    return PlaceParts(_repository(names), ref, clean_path(parts.query.get("path", "")))
 
 
 def _write_azure(place: Written, _: LinkKind) -> str:

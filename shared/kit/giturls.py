@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import Forbidden, Invalid
 from shared.guards.addresses import parse_address
 from shared.kit.gitdialects import DIALECTS, AddressParts, LinkKind, Written
 
@@ -18,6 +18,10 @@ REF_PARTS = 12
 AZURE, VISUAL_STUDIO = "dev.azure.com", ".visualstudio.com"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class NoPlace(Forbidden):
+    """An address at a Git host that is no place in a repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ def parse_url(url: str, hosts: Mapping[str, str]) -> GitTarget | None:
     """What `url` means; None if its host is none of `hosts` (host -> kind).
 
     Raises:
-        Invalid: if the host is known, but the address is no place in a repository.
+        NoPlace: if the host is known, but the address is no place in a repository.
+        Invalid: if it leads outside the repository.
     """
     if not url.lower().startswith(("http://", "https://")):
         return None
@@ -99,13 +104,16 @@ def parse_url(url: str, hosts: Mapping[str, str]) -> GitTarget | None:
     if kind is None:
         return None
     dialect = DIALECTS[kind]
-    parts = AddressParts.of(prefix + address.raw_path.strip("/"), address.query)
+    parts = AddressParts.of(prefix + address.written_path.strip("/"), address.query)
     place = dialect.read(parts)
     if place is None or not are_names(place.repository):
-        raise Invalid(
+        raise NoPlace(
             f"{url} is no file or folder of a repository at {host}: such an address "
-            f"reads https://{host}/{dialect.example}"
+            f"reads https://{host}/{dialect.example}. Other pages of the host are not "
+            "allowed to be read: see 'backend.reading.allow'"
         )
+    if ".." in place.path.split("/"):
+        raise Invalid(f"url: {url} leads outside the repository")
     return GitTarget(
         kind, host, place.repository, place.ref, place.path, is_open=place.is_open
     )

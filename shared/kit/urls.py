@@ -13,7 +13,7 @@ from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge, Unav
 from shared.guards.addresses import Address, AddressRule, parse_address
 from shared.kit.config import ReadingAllow
 from shared.kit.git import RepositoryMirrors
-from shared.kit.giturls import GitTarget, resolve
+from shared.kit.giturls import GitTarget, NoPlace, resolve
 
 LIMIT = 10 * 1024 * 1024
 SECONDS = 20.0
@@ -61,7 +61,7 @@ class UrlReader:
             TooLarge: if it is over `LIMIT` bytes.
             Unavailable: if the host does not answer.
         """
-        target = self.mirrors.locate(url)
+        target = self.locate(url)
         if target is not None:
             target, commit = await self.mirrors.resolve(target)
             if etag == commit:
@@ -69,6 +69,22 @@ class UrlReader:
             body = await self.mirrors.read(target, commit, target.path)
             return UrlContent(body, commit, commit, target)
         return await self._get(url, etag)
+
+    def locate(self, url: str) -> GitTarget | None:
+        """What a web address means in Git; None if it is to be read over HTTP.
+
+        Raises:
+            NoPlace: if it is no place in a repository of its host, nor allowed.
+            Invalid: if it leads outside the repository.
+        """
+        try:
+            return self.mirrors.locate(url)
+        except NoPlace:
+            # Releases and other pages of a Git host may be allowed as any address.
+            address = parse_address(url, users=True)
+            if not any(rule.covers(address) for rule in self._allow):
+                raise
+            return None
 
     def require_allowed(self, url: str) -> Address:
         """The normal form of `url`, to be asked for as it is.
@@ -88,7 +104,7 @@ class UrlReader:
 
     def resolve(self, base: str, relative: str) -> str:
         """`relative` as seen from the file at `base`; an absolute URL stays itself."""
-        return resolve(base, self.mirrors.locate(base), relative)
+        return resolve(base, self.locate(base), relative)
 
     async def _get(self, url: str, etag: str | None) -> UrlContent:
         address = self.require_allowed(url)

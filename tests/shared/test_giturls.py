@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.errors import Invalid
-from shared.kit.giturls import GitTarget, LinkKind, parse_url, resolve
+from shared.kit.giturls import GitTarget, LinkKind, NoPlace, parse_url, resolve
 
 HOSTS = {
     "github.com": "github",
@@ -35,6 +35,7 @@ ADDRESSES = [
     ("https://github.com/o/r/blob/main/ü b.yaml", "o/r", "main", "ü b.yaml"),
     ("https://github.com/o/r/blob/release%2Fv3/x.yaml", "o/r", "release/v3", "x.yaml"),
     ("https://github.com/o/r/tree/HEAD/docs/", "o/r", "", "docs"),
+    ("https://github.com/o/r/blob/main/a/../b//./c", "o/r", "main", "b/c"),
     ("https://github.com/o/r/edit/main/a?plain=1#L3", "o/r", "main", "a"),
     ("https://github.com/o/r/blob/main/a?b.yaml", "o/r", "main", "a?b.yaml"),
     ("https://GITHUB.com:443/o/r/blob/main/x", "o/r", "main", "x"),
@@ -149,7 +150,7 @@ def test_git_is_given_the_hosts_own_address(url: str, clone: str) -> None:
         "https://github.com/",
         "https://github.com/acme",
         "https://github.com/acme/r/pull/3",
-        "https://github.com/acme/../x",
+        "https://github.com/acme/../x/y/z",
         "https://github.com/acme/..%2f..%2fetc/blob/main/x",
         "https://github.com/acme/a.git/b/blob/main/x",
         "https://gitlab.com/g/a.git/b/-/blob/main/x",
@@ -164,7 +165,23 @@ def test_git_is_given_the_hosts_own_address(url: str, clone: str) -> None:
 )
 def test_an_address_that_is_no_place_says_what_one_looks_like(url: str) -> None:
     """The message holds the address and the host's form of one."""
-    with pytest.raises(Invalid, match="such an address reads https://"):
+    with pytest.raises(NoPlace, match="such an address reads https://"):
+        parse_url(url, HOSTS)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/o/r/blob/main/../../../x",
+        "https://github.com/o/r/blob/main/a/%2e%2e/%2e%2e/x",
+        "https://github.com/o/r/blob/main/..%2fx",
+        "https://bb.example.org/projects/P/repos/r/browse/../x",
+        "https://dev.azure.com/o/p/_git/r?path=/../x",
+    ],
+)
+def test_a_path_that_climbs_is_named_as_such(url: str) -> None:
+    """It never becomes another repository's."""
+    with pytest.raises(Invalid, match="leads outside the repository"):
         parse_url(url, HOSTS)
 
 

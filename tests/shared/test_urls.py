@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Forbidden, Invalid
-from shared.kit.config import Integrations, ReadingAllow
+from shared.kit.config import Integration, Integrations, ReadingAllow
 from shared.kit.git import RepositoryMirrors
 from shared.kit.urls import UrlReader
 
@@ -108,3 +108,20 @@ async def test_only_what_was_compared_is_asked_for(
             with pytest.raises(Forbidden):
                 await urls.read(f"http://{site.host}{path}")
     assert site.paths == []
+
+
+async def test_pages_of_a_git_host_are_read_where_they_are_allowed(
+    tmp_path: Path, sites: tuple[Site, Site]
+) -> None:
+    """Those that are no place in a repository; the others are read by Git."""
+    site, _ = sites
+    hosts = Integrations(github=[Integration(host=site.host)])
+    mirrors = RepositoryMirrors(tmp_path, hosts)
+    async with UrlReader([], mirrors) as urls:
+        with pytest.raises(Forbidden, match=r"no file or folder.*reading\.allow"):
+            await urls.read(f"http://{site.host}/o/r/releases/x.yaml")
+    allow = [ReadingAllow(host=site.host, paths=["/o/r/releases"])]
+    async with UrlReader(allow, mirrors) as urls:
+        content = await urls.read(f"http://{site.host}/o/r/releases/x.yaml")
+        assert urls.locate(f"http://{site.host}/o/r/blob/main/x.yaml") is not None
+    assert content.body == b"body"

@@ -38,7 +38,7 @@ class SourceReading:
         if location.type == "file":
             return await self._files.read(location, etag)
         _require_url(location)
-        target = self._mirrors.locate(location.target)
+        target = self._urls.locate(location.target)
         if target is not None:
             return await self._read_git(target, etag)
         content = await self._urls.read(location.target, etag=etag)
@@ -176,11 +176,11 @@ class SourceReading:
         """The place in Git; None also for an address whose reading is an error."""
         try:
             return self._target(location)
-        except Invalid:
+        except CallboardError:
             return None
 
     def _target(self, location: LocationRef) -> GitTarget | None:
-        return self._mirrors.locate(location.target) if location.type == "url" else None
+        return self._urls.locate(location.target) if location.type == "url" else None
 
 
 class CatalogSources:
@@ -199,7 +199,7 @@ class CatalogSources:
     def source(self, location: LocationRef) -> Place:
         if location.type == "file":
             return Place("", "", "", _normal(location.target))
-        target = self._urls.mirrors.locate(location.target)
+        target = self._urls.locate(location.target)
         if target is not None:
             branch = "" if target.ref == "HEAD" else target.ref
             repository = _normal(target.repository.lower())
@@ -211,7 +211,7 @@ class CatalogSources:
     async def missing(self, location: LocationRef) -> CallboardError:
         if location.type == "file":
             return NotFound(f"There is no file {location.target}")
-        target = self._urls.mirrors.locate(location.target)
+        target = self._urls.locate(location.target)
         if target is None:
             return NotFound(f"Unable to read url, no such file: {location.target}")
         if target.kind != "local":

@@ -32,7 +32,7 @@ class UrlSources:
 
     async def missing(self, url: str, base: str | None) -> CallboardError:
         kind, _, address = self.location(url, base).partition(":")
-        target = self._reader.mirrors.locate(address) if kind == "url" else None
+        target = self._reader.locate(address) if kind == "url" else None
         if target is None:
             return NotFound(f"url: there is nothing at {url!r}{OR_HIDDEN}")
         if target.kind != "local":
@@ -60,7 +60,7 @@ class UrlSources:
             await copy_folder(folder_of(base), url, folder)
             return ()
         address = self._address(url, base)
-        target = self._reader.mirrors.locate(address)
+        target = self._reader.locate(address)
         if target is None:
             self._reader.require_allowed(address)
             raise Invalid(
@@ -80,7 +80,7 @@ class UrlSources:
         if base is not None and base.startswith("file:") and not is_absolute(url):
             return await read_file(folder_of(base), url)
         address = self._address(url, base)
-        target = self._reader.mirrors.locate(address)
+        target = self._reader.locate(address)
         if target is not None:
             await self._resolved(target)
         return (await self._reader.read(address)).body
@@ -92,7 +92,7 @@ class UrlSources:
             raise Invalid(
                 f"url: {url!r} is relative, and the template has no place of its own"
             )
-        target = self._reader.mirrors.locate(base)
+        target = self._reader.locate(base)
         if target is None:
             return self._reader.resolve(base, url)
         folder = target.path if base.endswith("/") else target.path.rpartition("/")[0]
