@@ -15,6 +15,7 @@ from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
 
 _DRAFT = {"$schema": "http://json-schema.org/draft-07/schema#"}
+_LONGEST = 2_000
 _PARTS = ("owner", "organization", "project", "workspace")
 
 
@@ -69,8 +70,8 @@ def _slug(call: Call) -> str:
 
 
 def _place(call: Call) -> RepositoryPlace:
-    if not isinstance(call.value, str):
-        raise ValueFailure("a repository URL is a string")
+    if not isinstance(call.value, str) or len(call.value) > _LONGEST:
+        raise ValueFailure(f"a repository URL is a string of up to {_LONGEST} letters")
     try:
         return parse_place(call.value)
     except Invalid as error:
@@ -82,6 +83,8 @@ def _ref(call: Call) -> dict[str, str]:
     given = call.value
     if not isinstance(context, dict) or not isinstance(given, (str, dict)):
         raise ValueFailure("an entity ref is a string")
+    if len(given) > _LONGEST:
+        raise ValueFailure(f"an entity ref has up to {_LONGEST} letters")
     kind = context.get("defaultKind")
     namespace = context.get("defaultNamespace") or "default"
     if isinstance(given, dict):

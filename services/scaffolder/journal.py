@@ -56,9 +56,7 @@ class Journal:
         **more: Any,
     ) -> None:
         """Add a line; it is kept within a moment, or by `flush`. From any thread."""
-        shown = self._redactor.text(message)
-        if len(shown) > LONGEST_MESSAGE:
-            shown = f"{shown[:LONGEST_MESSAGE]}… ({len(shown)} characters)"
+        shown = self._redactor.beginning(message, LONGEST_MESSAGE)
         body: dict[str, Any] = {"message": shown}
         if step_id is not None:
             body["stepId"] = step_id

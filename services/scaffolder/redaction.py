@@ -89,6 +89,17 @@ class Redactor:
                 shown = shown.replace(known, instead)
         return shown
 
+    def beginning(self, text: str, longest: int) -> str:
+        """The same of a text that may be long: no more of it than so many letters."""
+        shown = self._wholes.get(text, text)
+        size = len(shown)
+        if size <= longest:
+            return self.text(shown)
+        # Whatever begins before the end of what is shown must be seen whole.
+        margin = max(map(len, self._parts), default=0)
+        shown = self.text(shown[: longest + margin])
+        return f"{shown[:longest]}… ({size} characters)"
+
     def value(self, value: Any) -> Any:
         """The same for every text within a JSON value."""
         if isinstance(value, str):

@@ -74,3 +74,19 @@ def test_only_the_secret_part_of_a_message_is_masked() -> None:
     made = rendered(Dialect(), given, {"secrets": {"key": "hunter2"}}, trace)
     assert made == {"a": "key HUNTER2 of x"}
     assert trace == ["HUNTER2"]
+
+
+def test_a_long_text_is_cut_after_its_secrets_are_masked() -> None:
+    """A secret on the edge of what is shown is not shown by half."""
+    redactor = Redactor(["hunter2hunter2"])
+    shown = redactor.beginning("a" * 95 + "hunter2hunter2" + "b" * 1000, 100)
+    assert shown == "a" * 95 + "***bb… (1109 characters)"
+
+
+def test_a_secret_within_base64_of_more_is_masked() -> None:
+    """The password of a basic authorization header, whoever it is of."""
+    for name in ("a", "bo", "cyd", "dora"):
+        encoded = base64.b64encode(f"{name}:hunter2hunter2 etc".encode()).decode()
+        shown = Redactor(["hunter2hunter2"]).text(f"Basic {encoded}")
+        assert "***" in shown
+        assert len(shown) < len(f"Basic {encoded}") - 10

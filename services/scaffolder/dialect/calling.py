@@ -37,15 +37,49 @@ class Call:
             raise ValueFailure("Filter input must be a string")
         return self.value
 
-    def made(self, text: str) -> str:
-        """`text`, paid for."""
-        self.budget.write(len(text))
-        return text
+    def afford(self, size: int) -> None:
+        """Check that a text of this size can be paid for, before it is made.
 
-    def listed(self, items: list[Any]) -> list[Any]:
-        """`items`, paid for."""
-        self.budget.spend(len(items))
-        return items
+        Raises:
+            TemplateLimitError: if it cannot.
+        """
+        self.budget.afford(size)
+
+    def afford_items(self, count: int) -> None:
+        """Pay for so many items of a list that is about to be made.
+
+        Raises:
+            TemplateLimitError: if they are too many.
+        """
+        self.budget.spend(count)
 
 
 Operation = Function[[Call], Any]
+#: Operations that look at one item of a list, however long it is.
+_QUICK = frozenset(
+    ("at", "d", "default", "first", "last", "length", "pick", "pop", "push", "get")
+)
+
+
+def performed(name: str, operation: Operation, call: Call) -> Any:
+    """The result of an operation, paid for: what it reads, and what it makes.
+
+    Before it starts, the value and the arguments are paid for by their length. A result
+    that is longer than what it is made of is checked by the operation itself, before
+    it is made (`afford`).
+
+    Raises:
+        TemplateLimitError: if it costs more than the budget allows.
+    """
+    budget = call.budget
+    for value in (call.value, *call.args):
+        if isinstance(value, str):
+            budget.read(len(value))
+        elif isinstance(value, (list, dict)) and name not in _QUICK:
+            budget.spend(len(value))
+    made = operation(call)
+    if isinstance(made, str):
+        budget.write(len(made))
+    elif isinstance(made, (list, dict)) and made is not call.value:
+        budget.spend(len(made))
+    return made

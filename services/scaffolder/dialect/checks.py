@@ -45,10 +45,10 @@ def _less(call: Call) -> bool:
     return less(call.value, call.arg(0))
 
 
-def _cased(value: Any, made: str) -> bool:
+def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueFailure("Test input must be a string")
-    return value == made
+    return value
 
 
 CHECKS: dict[str, Operation] = {
@@ -66,7 +66,7 @@ CHECKS: dict[str, Operation] = {
     "iterable": lambda call: isinstance(call.value, (list, str)),
     "le": lambda call: less_or_equal(call.value, call.arg(0)),
     "lessthan": _less,
-    "lower": lambda call: _cased(call.value, str(call.value).lower()),
+    "lower": lambda call: _text(call.value) == call.value.lower(),
     "lt": _less,
     "mapping": lambda call: isinstance(call.value, dict),
     "ne": _not_equal,
@@ -78,5 +78,5 @@ CHECKS: dict[str, Operation] = {
     "string": lambda call: isinstance(call.value, str),
     "truthy": lambda call: truthy(call.value),
     "undefined": lambda call: call.value is UNDEFINED,
-    "upper": lambda call: _cased(call.value, str(call.value).upper()),
+    "upper": lambda call: _text(call.value) == call.value.upper(),
 }

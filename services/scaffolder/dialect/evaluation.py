@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import nodes
 
 from services.scaffolder.dialect import arithmetic
-from services.scaffolder.dialect.calling import Call, Operation
+from services.scaffolder.dialect.calling import Call, Operation, performed
 from services.scaffolder.dialect.checks import passes
 from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailure
 from services.scaffolder.dialect.limits import Budget
@@ -65,6 +65,7 @@ class Evaluation:
         self.detached = detached
         self.scope = Scope(is_top=True)
         self.shared: dict[str, Any] = {}
+        self.owned: dict[str, Any] = {}
         self.globals: dict[str, Any] = {
             "range": Callable("range", self._range),
             "cycler": Callable("cycler", lambda call: Cycler(list(call.args))),
@@ -95,10 +96,17 @@ class Evaluation:
         value = self.scope.get(name)
         if value is not UNDEFINED:
             return value
-        for names in (self.shared, self.context, self.globals):
-            if name in names:
-                return names[name]
-        return UNDEFINED
+        if name in self.shared:
+            return self.shared[name]
+        if name in self.context:
+            return self._own(name) if self.detached else self.context[name]
+        return self.globals.get(name, UNDEFINED)
+
+    def _own(self, name: str) -> Any:
+        """A copy of what the template was given, which it may change."""
+        if name not in self.owned:
+            self.owned[name] = _copied(self.context[name], self.budget)
+        return self.owned[name]
 
     def lookup(self, subject: Any, key: Any) -> Any:
         """A member of a value: an item, a length, or a method bound to it."""
@@ -118,7 +126,7 @@ class Evaluation:
             return UNDEFINED
         if isinstance(subject, list) and key in MUTATORS and not self.detached:
             raise ValueFailure(f'"{key}" must be written out where it is called')
-        return Callable(key, _bound(operation, subject))
+        return Callable(key, _bound(key, operation, subject))
 
     def call(self, function: Any, call: Call, name: str) -> Any:
         """The result of calling a value.
@@ -155,7 +163,7 @@ class Evaluation:
             raise ValueFailure(f'Unknown template filter "{node.name}"')
         call = Call(value, self.arguments(node), self.budget)
         try:
-            return operation(call)
+            return performed(node.name, operation, call)
         except ValueFailure as failure:
             raise ValueFailure(
                 f'Filter "{node.name}" failed for {kind(value)} input: {failure}'
@@ -171,8 +179,22 @@ class Evaluation:
         return list(numbers)
 
 
-def _bound(operation: Operation, subject: Any) -> Operation:
-    return lambda call: operation(Call(subject, call.args, call.budget))
+def _bound(name: str, operation: Operation, subject: Any) -> Operation:
+    def called(call: Call) -> Any:
+        return performed(name, operation, Call(subject, call.args, call.budget))
+
+    return called
+
+
+def _copied(value: Any, budget: Budget) -> Any:
+    """A JSON value whose lists are new ones, paid for by their members."""
+    if isinstance(value, list):
+        budget.spend(len(value) + 1)
+        return [_copied(item, budget) for item in value]
+    if isinstance(value, dict):
+        budget.spend(len(value) + 1)
+        return {key: _copied(item, budget) for key, item in value.items()}
+    return value
 
 
 def _cycler_member(cycler: Cycler, key: str) -> Any:
@@ -220,10 +242,7 @@ def _or(self: Evaluation, node: nodes.Or) -> Any:
 
 
 def _add(self: Evaluation, node: nodes.Add) -> Any:
-    made = add(self.evaluate(node.left), self.evaluate(node.right))
-    if isinstance(made, str):
-        self.budget.write(len(made))
-    return made
+    return add(self.evaluate(node.left), self.evaluate(node.right))
 
 
 def _concat(self: Evaluation, node: nodes.Concat) -> str:
@@ -235,6 +254,11 @@ def _concat(self: Evaluation, node: nodes.Concat) -> str:
 def _compare(self: Evaluation, node: nodes.Compare) -> bool:
     operand = node.ops[0]
     left, right = self.evaluate(node.expr), self.evaluate(operand.expr)
+    for side in (left, right):
+        if isinstance(side, str):
+            self.budget.read(len(side))
+        elif isinstance(side, (list, dict)):
+            self.budget.spend(len(side))
     return _COMPARISONS[operand.op](left, right)
 
 
@@ -251,7 +275,7 @@ def _contains(needle: Any, container: Any) -> bool:
 def _dict(self: Evaluation, node: nodes.Dict) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for pair in node.items:
-        key = self.evaluate(pair.key)
+        key = text(self.evaluate(pair.key))
         if key in _RESERVED:
             raise ValueFailure(f'Template name "{key}" is reserved')
         made[key] = self.evaluate(pair.value)
@@ -274,8 +298,10 @@ def _sliced(self: Evaluation, subject: Any, node: nodes.Slice) -> list[Any]:
     if step == 0:
         raise ValueFailure("Slice step must have finite non-zero numeric coercion")
     ends = [None if empty(end) else arithmetic.integer(end) for end in bounds[:2]]
-    items = list(subject) if isinstance(subject, (str, list)) else []
-    self.budget.spend(len(items))
+    if not isinstance(subject, (str, list)):
+        return []
+    self.budget.spend(len(subject))
+    items = list(subject)
     return items[slice(ends[0], ends[1], step)]
 
 
@@ -287,7 +313,8 @@ def _binary(operation: Function[[Any, Any], Any]) -> Function[[Evaluation, Any],
 
 def _test(self: Evaluation, node: nodes.Test) -> bool:
     args = [self.evaluate(arg) for arg in node.args or ()]
-    return passes(node.name, Call(self.evaluate(node.node), args, self.budget))
+    call = Call(self.evaluate(node.node), args, self.budget)
+    return bool(performed(node.name, lambda given: passes(node.name, given), call))
 
 
 _COMPARISONS: dict[str, Function[[Any, Any], bool]] = {

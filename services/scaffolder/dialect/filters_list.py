@@ -23,13 +23,21 @@ from services.scaffolder.dialect.values import (
     truthy,
 )
 
+_LONGEST_PATH = 1_000
+_LONGEST_INDEX = 15
+#: What an item costs that is looked at, compared or put into a group.
+_ITEM = 6
+
 
 def attribute(value: Any, path: Any) -> Any:
     """The value at a dotted path, undefined where there is none."""
-    for key in text(path).split("."):
+    name = text(path)
+    if len(name) > _LONGEST_PATH:
+        raise ValueFailure(f"an attribute's path is over {_LONGEST_PATH} characters")
+    for key in name.split("."):
         if isinstance(value, dict):
             value = value.get(key, UNDEFINED)
-        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
+        elif isinstance(value, list) and _is_index(key) and int(key) < len(value):
             value = value[int(key)]
         else:
             return UNDEFINED
@@ -43,9 +51,13 @@ def _items(call: Call) -> list[Any]:
         ValueFailure: for anything else.
     """
     if isinstance(call.value, list):
+        call.afford_items(_ITEM * len(call.value))
         return call.value
-    if isinstance(call.value, (str, dict)):
-        return list(call.value) if isinstance(call.value, str) else []
+    if isinstance(call.value, str):
+        call.afford_items(_ITEM * len(call.value))
+        return list(call.value)
+    if isinstance(call.value, dict):
+        return []
     raise ValueFailure("a sequence is required")
 
 
@@ -53,7 +65,7 @@ def _positive(call: Call, what: str) -> int:
     size = to_number(call.arg(0, 0))
     if size != size or size < 1 or size != int(size):  # noqa: PLR0124 - NaN
         raise ValueFailure(f"{what} must be a positive integer")
-    call.budget.spend(int(size))
+    call.afford_items(int(size))
     return int(size)
 
 
@@ -123,14 +135,14 @@ def groupby(call: Call) -> dict[str, Any]:
     for item in _items(call):
         key = text(attribute(item, call.arg(0)))
         groups.setdefault(key, []).append(item)
-    call.budget.spend(len(groups))
     numbers = sorted((key for key in groups if _is_index(key)), key=int)
     others = [key for key in groups if not _is_index(key)]
     return {key: groups[key] for key in (*numbers, *others)}
 
 
 def _is_index(key: str) -> bool:
-    return key.isascii() and key.isdigit() and str(int(key)) == key
+    is_short = len(key) <= _LONGEST_INDEX
+    return is_short and key.isascii() and key.isdigit() and str(int(key)) == key
 
 
 def join(call: Call) -> str:
@@ -142,7 +154,7 @@ def join(call: Call) -> str:
         items = [attribute(item, key) for item in items]
     glue = shown(call.arg(0, ""))
     parts = [shown(item) for item in items]
-    call.budget.write(sum(map(len, parts)) + len(glue) * len(parts))
+    call.afford(sum(map(len, parts)) + len(glue) * len(parts))
     return glue.join(parts)
 
 
@@ -160,9 +172,10 @@ def listed(call: Call) -> list[Any]:
     """A list of characters, items, or key and value of members."""
     value = call.value
     if isinstance(value, str):
-        return call.listed(list(value))
+        call.afford_items(len(value))
+        return list(value)
     if isinstance(value, dict):
-        return call.listed([{"key": key, "value": item} for key, item in value.items()])
+        return [{"key": key, "value": item} for key, item in value.items()]
     if isinstance(value, list):
         return value
     raise ValueFailure("list requires an iterable value")
@@ -187,7 +200,6 @@ def _selection(wanted: bool) -> Operation:
     def chosen(call: Call) -> list[Any]:
         name = text(call.arg(0, "truthy"))
         items = _items(call)
-        call.budget.spend(len(items))
         return [
             item
             for item in items
@@ -201,6 +213,7 @@ def _selection_by_attribute(wanted: bool) -> Operation:
     def chosen(call: Call) -> list[Any]:
         if not isinstance(call.value, list):
             raise ValueFailure("an array is required")
+        call.afford_items(_ITEM * len(call.value))
         return [
             item
             for item in call.value
@@ -234,16 +247,26 @@ def _sorted(
     exact: bool,
     back: bool = False,
 ) -> list[Any]:
-    call.budget.spend(len(items))
+    call.afford_items(2 * len(items) * max(1, len(items).bit_length()))
+    keys = [_sort_key(call, pick(item), exact=exact) for item in items]
 
-    def compare(left: Any, right: Any) -> int:
-        a, b = pick(left), pick(right)
-        if not exact and isinstance(a, str) and isinstance(b, str):
-            a, b = a.lower(), b.lower()
+    def compare(left: int, right: int) -> int:
+        a, b = keys[left], keys[right]
         order = -1 if less(a, b) else 1 if less(b, a) else 0
         return -order if back else order
 
-    return sorted(items, key=functools.cmp_to_key(compare))
+    order = sorted(range(len(items)), key=functools.cmp_to_key(compare))
+    return [items[at] for at in order]
+
+
+def _sort_key(call: Call, value: Any, *, exact: bool) -> Any:
+    """What an item is compared by; made once, as it may be long."""
+    if isinstance(value, (list, dict)):
+        return text(value)
+    if exact or not isinstance(value, str):
+        return value
+    call.budget.write(len(value))
+    return value.lower()
 
 
 def total(call: Call) -> Any:
@@ -252,7 +275,6 @@ def total(call: Call) -> Any:
     found: Any = 0
     for item in items:
         found = add(found, attribute(item, key) if truthy(key) else item)
-        call.budget.write(len(found) if isinstance(found, str) else 1)
     return add(call.arg(1, 0), found)
 
 

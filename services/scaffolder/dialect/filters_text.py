@@ -21,7 +21,8 @@ from services.scaffolder.dialect.values import (
     truthy,
 )
 
-_TAGS = re.compile(r"</?[a-z][a-z0-9]*\b[^>]*>|<!--[\s\S]*?-->", re.IGNORECASE)
+_TAG_HEAD = re.compile(r"</?[a-z][a-z0-9]*\b", re.IGNORECASE)
+_WORDS = re.compile(r"\s+|\S+")
 _WORD = re.compile(r"\w+", re.ASCII)
 _AROUND_WORD = re.compile(r"(?:\(|<|&lt;)?(.*?)(?:\.|,|\)|\n|&gt;)?", re.DOTALL)
 _MAIL = re.compile(
@@ -30,12 +31,15 @@ _MAIL = re.compile(
 _DOMAIN = re.compile(r"\.(?:org|net|com)(?::|/|$)")
 _UNRESERVED = "-_.!~*'()"
 _WIDEST = 1_000_000
+_WIDEST_PAIR = 100
+#: Long texts are quoted piece by piece, so that other threads get their turn.
+_PIECE = 50_000
 
 
 def capitalize(call: Call) -> str:
     """The first letter large, the others small."""
     given = call.text().lower()
-    return call.made(given[:1].upper() + given[1:])
+    return given[:1].upper() + given[1:]
 
 
 def center(call: Call) -> str:
@@ -44,8 +48,9 @@ def center(call: Call) -> str:
     missing = width - len(given)
     if missing <= 0:
         return given
+    call.afford(width)
     before = max(0, math.ceil(missing / 2 - missing % 2))
-    return call.made(" " * before + given + " " * math.ceil(missing / 2))
+    return " " * before + given + " " * math.ceil(missing / 2)
 
 
 def _width(value: Any) -> int:
@@ -59,12 +64,18 @@ def escape(call: Call) -> SafeText:
     """For HTML, unless it is safe already."""
     if isinstance(call.value, SafeText):
         return call.value
-    return SafeText(call.made(escaped(shown(call.value))))
+    return SafeText(_escaped(call))
 
 
 def forceescape(call: Call) -> SafeText:
     """For HTML, even if it is safe already."""
-    return SafeText(call.made(escaped(shown(call.value))))
+    return SafeText(_escaped(call))
+
+
+def _escaped(call: Call) -> str:
+    given = shown(call.value)
+    call.afford(len(given) + 5 * sum(map(given.count, "&<>\"'\\")))
+    return escaped(given)
 
 
 def escaped(given: str) -> str:
@@ -77,8 +88,8 @@ def indent(call: Call) -> str:
     """Each line moved right; the first one only if asked."""
     given = call.text()
     margin = " " * _width(call.arg(0, 4))
+    call.afford(len(given) + (given.count("\n") + 1) * len(margin))
     lines = given.split("\n") if given else []
-    call.budget.write(len(given) + len(lines) * len(margin))
     first = truthy(call.arg(1, False))
     return "\n".join(
         margin + line if index or first else line for index, line in enumerate(lines)
@@ -88,7 +99,8 @@ def indent(call: Call) -> str:
 def nl2br(call: Call) -> str:
     """A `<br />` at each line end."""
     given = "" if empty(call.value) else text(call.value)
-    return call.made(re.sub(r"\r\n|\n", "<br />\n", given))
+    call.afford(len(given) + 6 * given.count("\n"))
+    return given.replace("\r\n", "\n").replace("\n", "<br />\n")
 
 
 def replace(call: Call) -> Any:
@@ -97,14 +109,14 @@ def replace(call: Call) -> Any:
     if isinstance(old, Pattern):
         if not isinstance(given, str):
             raise ValueFailure("replace with a pattern requires a string")
-        return patterns.replace(old, given, text(new), call.budget.write)
+        return patterns.replace(old, given, text(new), call.budget)
     limit = integer(call.arg(2, -1))
     old = text(old) if is_number(old) else old
     given = text(given) if is_number(given) else given
     if not isinstance(old, str) or not isinstance(given, str):
         return given
     made = text(new)
-    call.budget.write(given.count(old) * len(made) + len(given))
+    call.afford(given.count(old) * len(made) + len(given))
     return given.replace(old, made, limit)
 
 
@@ -117,27 +129,50 @@ def string(call: Call) -> str:
     """As text."""
     if empty(call.value):
         raise ValueFailure("string requires a value")
-    return call.made(text(call.value))
+    return text(call.value)
 
 
 def striptags(call: Call) -> str:
     """Without HTML tags; spaces folded unless they are to be kept."""
     given = call.text()
-    while (stripped := _TAGS.sub("", given)) != given:
-        call.budget.spend(10)
+    while (stripped := _without_tags(call, given)) != given:
         given = stripped
     given = given.strip()
     if not truthy(call.arg(0, False)):
         return re.sub(r"\s+", " ", given)
-    given = re.sub(r"^ +| +$", "", given, flags=re.MULTILINE)
-    given = re.sub(r" +", " ", given).replace("\r\n", "\n")
-    return re.sub(r"\n\n\n+", "\n\n", given)
+    call.afford_items(given.count("\n") + 1)
+    lines = [re.sub(r" +", " ", line.strip(" ")) for line in given.split("\n")]
+    made = "\n".join(lines).replace("\r\n", "\n")
+    return re.sub(r"\n\n\n+", "\n\n", made)
+
+
+def _without_tags(call: Call, given: str) -> str:
+    """One pass over the text: each tag and comment that has an end is left out."""
+    call.budget.write(len(given))
+    parts: list[str] = []
+    last_end, last_comment_end = given.rfind(">"), given.rfind("-->")
+    done = 0
+    at = given.find("<")
+    while 0 <= at < last_end:
+        call.budget.spend()
+        end = -1
+        if given.startswith("<!--", at) and at + 4 <= last_comment_end:
+            end = given.find("-->", at + 4) + 3
+        elif head := _TAG_HEAD.match(given, at):
+            end = given.find(">", head.end()) + 1
+        if end > 0:
+            parts.append(given[done:at])
+            done = end
+        at = given.find("<", max(end, at + 1))
+    return "".join((*parts, given[done:]))
 
 
 def title(call: Call) -> str:
     """Each word with a large first letter."""
-    words = call.text().lower().split(" ")
-    return call.made(" ".join(word[:1].upper() + word[1:] for word in words))
+    given = call.text()
+    call.afford_items(given.count(" ") + 1)
+    words = given.lower().split(" ")
+    return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
 def _trim(call: Call) -> str:
@@ -155,29 +190,34 @@ def truncate(call: Call) -> str:
         space = given.rfind(" ", 0, longest + 1)
         longest = longest if space < 0 else space
     ending = call.arg(2, None)
-    return call.made(
-        given[: max(0, longest)] + ("..." if empty(ending) else text(ending))
-    )
+    return given[: max(0, longest)] + ("..." if empty(ending) else text(ending))
 
 
 def urlencode(call: Call) -> str:
     """For a URL; of pairs or an object, a query."""
     value = call.value
     if isinstance(value, str):
-        return call.made(_quoted(value))
+        return _quoted(call, value)
     pairs = list(value.items()) if isinstance(value, dict) else value
     if not isinstance(pairs, list):
         return ""
     made = [
-        "=".join(_quoted(text(part)) for part in (*pair, UNDEFINED)[:2])
+        "=".join(_quoted(call, text(part)) for part in (*pair, UNDEFINED)[:2])
         for pair in pairs
-        if isinstance(pair, (list, tuple))
+        if isinstance(pair, (list, tuple)) and len(pair) <= _WIDEST_PAIR
     ]
-    return call.made("&".join(made))
+    call.afford(sum(map(len, made)) + len(made))
+    return "&".join(made)
 
 
-def _quoted(given: str) -> str:
-    return quote(given, safe=_UNRESERVED, errors="surrogatepass")
+def _quoted(call: Call, given: str) -> str:
+    call.afford(len(given))
+    size = len(given.encode("utf-8", "surrogatepass"))
+    call.budget.write(3 * size)
+    pieces = (given[at : at + _PIECE] for at in range(0, len(given), _PIECE))
+    return "".join(
+        quote(piece, safe=_UNRESERVED, errors="surrogatepass") for piece in pieces
+    )
 
 
 def urlize(call: Call) -> str:
@@ -185,9 +225,14 @@ def urlize(call: Call) -> str:
     longest = call.arg(0, math.inf)
     size = integer(longest) if is_number(longest) else _WIDEST
     follow = ' rel="nofollow"' if call.arg(1) is True else ""
-    words = [word for word in re.split(r"(\s+)", call.text()) if word]
-    call.budget.spend(len(words))
-    return call.made("".join(_linked(word, size, follow) for word in words))
+    given = call.text()
+    call.afford(2 * len(given))
+    made: list[str] = []
+    for word in _WORDS.finditer(given):
+        call.budget.spend(5)
+        made.append(_linked(word[0], size, follow))
+        call.budget.write(len(made[-1]))
+    return "".join(made)
 
 
 def _linked(word: str, size: int, follow: str) -> str:
@@ -206,7 +251,11 @@ def _linked(word: str, size: int, follow: str) -> str:
 
 def wordcount(call: Call) -> int | None:
     """How many words there are; null for none."""
-    return len(_WORD.findall(call.text())) or None
+    count = 0
+    for _ in _WORD.finditer(call.text()):
+        call.budget.spend(2)
+        count += 1
+    return count or None
 
 
 FILTERS: dict[str, Operation] = {
@@ -216,7 +265,7 @@ FILTERS: dict[str, Operation] = {
     "escape": escape,
     "forceescape": forceescape,
     "indent": indent,
-    "lower": lambda call: call.made(call.text().lower()),
+    "lower": lambda call: call.text().lower(),
     "nl2br": nl2br,
     "replace": replace,
     "safe": safe,
@@ -225,7 +274,7 @@ FILTERS: dict[str, Operation] = {
     "title": title,
     "trim": _trim,
     "truncate": truncate,
-    "upper": lambda call: call.made(call.text().upper()),
+    "upper": lambda call: call.text().upper(),
     "urlencode": urlencode,
     "urlize": urlize,
     "wordcount": wordcount,

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from services.scaffolder.dialect.failure import ValueFailure
-from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.limits import Budget, in_force
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Callable,
@@ -16,17 +16,37 @@ from services.scaffolder.dialect.values import (
     number_text,
 )
 
+#: What a list or object costs beside its members, as it takes more room than they do.
+_CONTAINER = 4
 
-def plain(value: Any) -> Any:
+
+def plain(value: Any, budget: Budget | None = None) -> Any:
     """`value` as JSON keeps it: NaN is null, undefined is dropped or null in a list.
+
+    What appears several times in it is paid for each time: it is written out as often.
 
     Raises:
         ValueFailure: if something callable is in it.
+        TemplateLimitError: if it is more than the budget allows.
     """
+    return _plain(value, budget or in_force())
+
+
+def _plain(value: Any, budget: Budget) -> Any:
     if isinstance(value, list):
-        return [None if item is UNDEFINED else plain(item) for item in value]
+        budget.spend(_CONTAINER + len(value))
+        return [None if item is UNDEFINED else _plain(item, budget) for item in value]
     if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items() if v is not UNDEFINED}
+        budget.spend(_CONTAINER + len(value))
+        budget.write(sum(len(str(key)) for key in value))
+        return {k: _plain(v, budget) for k, v in value.items() if v is not UNDEFINED}
+    if isinstance(value, str):
+        budget.write(len(value))
+        return str(value)
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
     if isinstance(value, (Callable, Cycler)):
         raise ValueFailure("Callable values cannot be coerced")
     if isinstance(value, Pattern):
@@ -37,45 +57,57 @@ def plain(value: Any) -> Any:
         whole = number(value)
         exact = isinstance(whole, float) and whole.is_integer() and abs(whole) < 1e21
         return int(number_text(whole)) if exact else whole
-    return str(value) if isinstance(value, str) else value
+    return value
 
 
 def written(value: Any, indent: str = "", budget: Budget | None = None) -> str:
-    """JavaScript's `JSON.stringify(value, null, indent)` of a plain value."""
-    return _written(plain(value), indent, "\n", budget or Budget())
+    """JavaScript's `JSON.stringify(value, null, indent)` of a plain value.
+
+    Raises:
+        TemplateLimitError: if it is longer than the budget allows.
+    """
+    budget = budget or in_force()
+    return _written(plain(value, budget), indent, "\n", budget)
 
 
 def _written(value: Any, indent: str, newline: str, budget: Budget) -> str:
     budget.spend()
     if isinstance(value, str):
-        made = json.dumps(value, ensure_ascii=False)
-        budget.write(len(made))
-        return made
+        return _quoted(value, budget)
     if is_number(value):
         return number_text(value)
     if isinstance(value, dict):
         colon = ": " if indent else ":"
         inner = newline + indent
         items = [
-            f"{json.dumps(str(key), ensure_ascii=False)}{colon}"
-            f"{_written(item, indent, inner, budget)}"
+            f"{_quoted(str(key), budget)}{colon}{_written(item, indent, inner, budget)}"
             for key, item in value.items()
         ]
-        return _bracketed("{", "}", items, indent, newline)
+        return _bracketed("{}", items, indent, newline, budget)
     if isinstance(value, list):
         items = [_written(item, indent, newline + indent, budget) for item in value]
-        return _bracketed("[", "]", items, indent, newline)
+        return _bracketed("[]", items, indent, newline, budget)
     return {None: "null", True: "true", False: "false"}[value]
 
 
+def _quoted(value: str, budget: Budget) -> str:
+    budget.write(len(value))
+    made = json.dumps(value, ensure_ascii=False)
+    budget.write(len(made) - len(value))
+    return made
+
+
 def _bracketed(
-    opening: str, closing: str, items: list[str], indent: str, newline: str
+    brackets: str, items: list[str], indent: str, newline: str, budget: Budget
 ) -> str:
+    opening, closing = brackets[0], brackets[1]
+    inner = newline + indent
+    size = sum(map(len, items))
+    budget.write(size + (len(items) + 1) * (1 + (len(inner) if indent else 0)))
     if not items:
         return opening + closing
     if not indent:
         return opening + ",".join(items) + closing
-    inner = newline + indent
     return opening + inner + f",{inner}".join(items) + newline + closing
 
 

@@ -2,29 +2,44 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateLimitError
 
 WORK = 1_000_000
 TEXT = 20_000_000
+#: Characters that operations look at: all that a few seconds are enough for.
+READ = 400_000_000
 SECONDS = 5.0
 DEPTH = 120
 SOURCE = 2_000_000
 _TICK = 512
+_TEXT_TICK = 100_000
 
 
 class Budget:
     """Counts down the allowance of one rendering.
 
     `work` are evaluated nodes and produced list items, `text` are characters made by
-    any operation (so that doubling a string in a loop ends early), `seconds` is wall
-    time from construction. Renderings of one `seed` choose alike where they choose at
-    random.
+    any operation (so that doubling a string in a loop ends early), `unread` those that
+    operations may still look at, `seconds` is wall time from construction. Renderings
+    of one `seed` choose alike where they choose at random.
     """
 
-    __slots__ = ("_chance", "_checked", "deadline", "depth", "seconds", "text", "work")
+    __slots__ = (
+        "_chance",
+        "_checked",
+        "_unread_checked",
+        "deadline",
+        "depth",
+        "seconds",
+        "text",
+        "unread",
+        "work",
+    )
 
     def __init__(
         self,
@@ -37,6 +52,7 @@ class Budget:
         self._chance = random.Random(seed)  # noqa: S311 - a filter's, not a key's
         self.work = work
         self.text = text
+        self.unread = self._unread_checked = READ
         self.seconds = seconds
         self.deadline = time.monotonic() + seconds
         self.depth = 0
@@ -53,10 +69,37 @@ class Budget:
             raise TemplateLimitError(f"the work limit of {WORK} units is exceeded")
         if self._checked - self.work >= _TICK:
             self._checked = self.work
-            if time.monotonic() > self.deadline:
-                raise TemplateLimitError(
-                    f"the time limit of {self.seconds:g} s is exceeded"
-                )
+            self._check_time()
+
+    def read(self, amount: int) -> None:
+        """Pay for looking at `amount` characters.
+
+        Raises:
+            TemplateLimitError: if the allowance or the time is used up.
+        """
+        self.unread -= amount
+        if self.unread < 0:
+            raise TemplateLimitError(f"more than {READ} characters are looked at")
+        if self._unread_checked - self.unread >= _TEXT_TICK:
+            self._unread_checked = self.unread
+            self._check_time()
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise TemplateLimitError(
+                f"the time limit of {self.seconds:g} s is exceeded"
+            )
+
+    def afford(self, amount: int) -> None:
+        """Check that `amount` characters can be paid for, before they are made.
+
+        Raises:
+            TemplateLimitError: if they cannot.
+        """
+        if amount > self.text:
+            raise TemplateLimitError(
+                f"the output limit of {TEXT} characters is exceeded"
+            )
 
     def write(self, amount: int) -> None:
         """Pay for `amount` characters before they are made.
@@ -64,11 +107,9 @@ class Budget:
         Raises:
             TemplateLimitError: if the text is used up.
         """
+        self.afford(amount)
         self.text -= amount
-        if self.text < 0:
-            raise TemplateLimitError(
-                f"the output limit of {TEXT} characters is exceeded"
-            )
+        self.read(amount)
 
     def choose(self, items: Sequence[Any]) -> Any:
         """Any of the items."""
@@ -82,3 +123,20 @@ class Budget:
 
     def leave(self) -> None:
         self.depth -= 1
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Makes this the budget that conversions are paid from."""
+        token = _IN_FORCE.set(self)
+        try:
+            yield
+        finally:
+            _IN_FORCE.reset(token)
+
+
+_IN_FORCE: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+def in_force() -> Budget:
+    """The budget of the rendering under way; a fresh one outside of any."""
+    return _IN_FORCE.get() or Budget()

@@ -48,7 +48,9 @@ def _char_code_at(call: Call) -> Any:
 
 
 def _concat(call: Call) -> str:
-    return call.made(call.value + "".join(map(text, call.args)))
+    parts = [call.value, *map(text, call.args)]
+    call.afford(sum(map(len, parts)))
+    return "".join(parts)
 
 
 def _sought(call: Call) -> str:
@@ -91,9 +93,10 @@ def _replace(call: Call) -> str:
         if at < 0:
             return str(call.value)
         span = [(at, at + len(old))]
+        call.afford(len(call.value) + patterns.expanded_size(new, call.value, span))
         new = patterns.expanded(new, call.value, span, {})
-        return call.made(call.value[:at] + new + call.value[at + len(old) :])
-    return patterns.replace(old, call.value, new, call.budget.write)
+        return str(call.value[:at] + new + call.value[at + len(old) :])
+    return patterns.replace(old, call.value, new, call.budget)
 
 
 def _slice(call: Call) -> str:
@@ -104,17 +107,19 @@ def _slice(call: Call) -> str:
 
 def _split(call: Call) -> list[Any]:
     by = call.arg(0)
+    call.budget.write(len(call.value))
     if by is UNDEFINED:
         parts: list[Any] = [call.value]
     elif isinstance(by, Pattern):
         parts = patterns.split(by, call.value)
     else:
         by = text(by)
+        call.afford_items(call.value.count(by) + 1)
         parts = call.value.split(by) if by else list(call.value)
     limit = call.arg(1)
     if limit is not UNDEFINED and integer(limit) >= 0:
         parts = parts[: integer(limit)]
-    return call.listed(parts)
+    return parts
 
 
 def _substring(call: Call) -> str:
@@ -204,8 +209,8 @@ TEXT: dict[str, Operation] = {
     "split": _split,
     "startsWith": _starts_with,
     "substring": _substring,
-    "toLowerCase": lambda call: call.made(call.value.lower()),
-    "toUpperCase": lambda call: call.made(call.value.upper()),
+    "toLowerCase": lambda call: call.value.lower(),
+    "toUpperCase": lambda call: call.value.upper(),
     "trim": lambda call: call.value.strip(),
     "trimEnd": lambda call: call.value.rstrip(),
     "trimStart": lambda call: call.value.lstrip(),
@@ -220,9 +225,9 @@ PATTERN: dict[str, Operation] = {"test": _test}
 # Cookiecutter's templates are written for Python's objects.
 OBJECT: dict[str, Operation] = {
     "get": lambda call: call.value.get(text(call.arg(0)), call.arg(1, None)),
-    "items": lambda call: call.listed([[k, v] for k, v in call.value.items()]),
-    "keys": lambda call: call.listed(list(call.value)),
-    "values": lambda call: call.listed(list(call.value.values())),
+    "items": lambda call: [[k, v] for k, v in call.value.items()],
+    "keys": lambda call: list(call.value),
+    "values": lambda call: list(call.value.values()),
 }
 
 _NONE: dict[str, Operation] = {}

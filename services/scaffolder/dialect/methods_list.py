@@ -4,7 +4,6 @@ Those that change a list change a copy of what the template was given: `MUTATORS
 the evaluator when it must make one.
 """
 
-import functools
 import re
 from typing import Any
 
@@ -33,25 +32,27 @@ def _at(call: Call) -> Any:
 def _concat(call: Call) -> list[Any]:
     made = list(call.value)
     for part in call.args:
+        if isinstance(part, list):
+            call.afford_items(len(part))
         made += part if isinstance(part, list) else [part]
-    return call.listed(made)
+    return made
 
 
-def _copy_within(call: Call) -> list[Any]:
+def _copy_within(call: Call) -> Any:
     size = len(call.value)
     to, start = (_index(call.arg(n), size, 0) for n in (0, 1))
     part = call.value[start : _index(call.arg(2), size, size)]
     part = part[: size - to]
     call.value[to : to + len(part)] = part
-    return call.listed(call.value)
+    return call.value
 
 
-def _fill(call: Call) -> list[Any]:
+def _fill(call: Call) -> Any:
     size = len(call.value)
     start, end = _index(call.arg(1), size, 0), _index(call.arg(2), size, size)
     for at in range(start, end):
         call.value[at] = call.arg(0)
-    return call.listed(call.value)
+    return call.value
 
 
 def _flat(call: Call) -> list[Any]:
@@ -60,7 +61,8 @@ def _flat(call: Call) -> list[Any]:
 
 def _flattened(call: Call, items: list[Any], depth: int) -> list[Any]:
     made: list[Any] = []
-    for item in call.listed(items):
+    call.afford_items(len(items))
+    for item in items:
         if isinstance(item, list) and depth > 0:
             made += _flattened(call, item, depth - 1)
         else:
@@ -75,19 +77,19 @@ def _same(left: Any, right: Any) -> bool:
 
 def _includes(call: Call) -> bool:
     items = call.value[_index(call.arg(1), len(call.value), 0) :]
-    return any(_same(item, call.arg(0)) for item in call.listed(items))
+    return any(_same(item, call.arg(0)) for item in items)
 
 
 def _index_of(call: Call) -> int:
     start = _index(call.arg(1), len(call.value), 0)
-    for at in range(start, len(call.listed(call.value))):
+    for at in range(start, len(call.value)):
         if strict_equal(call.value[at], call.arg(0)):
             return at
     return -1
 
 
 def _last_index_of(call: Call) -> int:
-    for at in reversed(range(len(call.listed(call.value)))):
+    for at in reversed(range(len(call.value))):
         if strict_equal(call.value[at], call.arg(0)):
             return at
     return -1
@@ -95,7 +97,7 @@ def _last_index_of(call: Call) -> int:
 
 def _join(call: Call) -> str:
     glue, parts = text(call.arg(0, ",")), [shown(item) for item in call.value]
-    call.budget.write(sum(map(len, parts)) + len(glue) * len(parts))
+    call.afford(sum(map(len, parts)) + len(glue) * len(parts))
     return glue.join(parts)
 
 
@@ -104,49 +106,46 @@ def _pop(call: Call) -> Any:
 
 
 def _push(call: Call) -> int:
-    call.value.extend(call.listed(call.args))
+    call.value.extend(call.args)
     return len(call.value)
 
 
-def _reverse(call: Call) -> list[Any]:
+def _reverse(call: Call) -> Any:
     call.value.reverse()
-    return call.listed(call.value)
+    return call.value
 
 
 def _shift(call: Call) -> Any:
     return call.value.pop(0) if call.value else UNDEFINED
 
 
-def _slice(call: Call) -> list[Any]:
+def _slice(call: Call) -> Any:
     size = len(call.value)
     start, end = _index(call.arg(0), size, 0), _index(call.arg(1), size, size)
-    return call.listed(call.value[start:end])
+    return call.value[start:end]
 
 
-def _sort(call: Call) -> list[Any]:
+def _sort(call: Call) -> Any:
     if call.arg(0) is not UNDEFINED:
         raise ValueFailure("sort accepts no callback")
 
-    def compare(left: Any, right: Any) -> int:
-        a, b = text(left), text(right)
-        return (a > b) - (a < b)
-
-    call.value.sort(key=functools.cmp_to_key(compare))
-    return call.listed(call.value)
+    call.afford_items(2 * len(call.value) * max(1, len(call.value).bit_length()))
+    call.value.sort(key=text)
+    return call.value
 
 
-def _splice(call: Call) -> list[Any]:
+def _splice(call: Call) -> Any:
     size = len(call.value)
     start = _index(call.arg(0), size, 0)
     count = integer(call.arg(1)) if len(call.args) > 1 else size
     end = min(size, start + max(0, count))
     removed = list(call.value[start:end])
-    call.value[start:end] = call.listed(call.args[2:])
+    call.value[start:end] = call.args[2:]
     return removed
 
 
 def _unshift(call: Call) -> int:
-    call.value[:0] = call.listed(call.args)
+    call.value[:0] = call.args
     return len(call.value)
 
 
@@ -155,7 +154,7 @@ def _append(call: Call) -> Any:
 
 
 def _count(call: Call) -> int:
-    return sum(strict_equal(item, call.arg(0)) for item in call.listed(call.value))
+    return sum(strict_equal(item, call.arg(0)) for item in call.value)
 
 
 LIST: dict[str, Operation] = {

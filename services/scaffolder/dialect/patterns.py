@@ -4,15 +4,18 @@ Anybody may write one: they are matched within the limits of `shared.guards.patt
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateLimitError, ValueFailure
+from services.scaffolder.dialect.limits import Budget, in_force
 from services.scaffolder.dialect.values import Pattern
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.patterns import NotAPattern, Spans, compile_pattern
 
 _SECONDS = 2.0
+_MOST = 100_000
+#: What a match costs: its places are lists of pairs.
+_MATCH = 12
 _DOLLAR = re.compile(r"\$(?:([$&`'])|(\d{1,2})|<([^>]*)>)")
 
 
@@ -27,11 +30,15 @@ def spans(
     """
     try:
         compiled = compile_pattern(pattern.source, pattern.flags)
-        return compiled.spans(text, count, seconds=_SECONDS), compiled.names
+        found = compiled.spans(text, count or _MOST + 1, seconds=_SECONDS)
     except NotAPattern as error:
         raise ValueFailure(f"Invalid regular expression: {error.message}") from error
     except BudgetExceeded as error:
         raise TemplateLimitError(f"a regular expression: {error.message}") from error
+    if len(found) > _MOST:
+        raise TemplateLimitError(f"a regular expression matches over {_MOST} times")
+    in_force().spend(_MATCH * len(found))
+    return found, compiled.names
 
 
 def is_match(pattern: Pattern, text: str) -> bool:
@@ -43,7 +50,7 @@ def replace(
     pattern: Pattern,
     text: str,
     replacement: str,
-    pay: Callable[[int], None],
+    budget: Budget,
 ) -> str:
     """JavaScript's `text.replace(pattern, replacement)` with `$1`, `$&`, `$<name>`."""
     found, names = spans(pattern, text, 0 if "g" in pattern.flags else 1)
@@ -51,8 +58,8 @@ def replace(
     at = 0
     for groups in found:
         start, end = groups[0]
+        budget.write(start - at + expanded_size(replacement, text, groups))
         piece = expanded(replacement, text, groups, names)
-        pay(start - at + len(piece))
         parts += (text[at:start], piece)
         at = end
     parts.append(text[at:])
@@ -86,6 +93,16 @@ def expanded(
         return str(match[0])
 
     return _DOLLAR.sub(one, replacement) if "$" in replacement else replacement
+
+
+def expanded_size(replacement: str, text: str, groups: list[tuple[int, int]]) -> int:
+    """No less than the length of the expanded replacement, told without making it."""
+    if "$" not in replacement:
+        return len(replacement)
+    longest = max(end - start for start, end in groups)
+    around = {"`": groups[0][0], "'": len(text) - groups[0][1]}
+    signs = (match[1] for match in _DOLLAR.finditer(replacement))
+    return len(replacement) + sum(around.get(sign, longest) for sign in signs)
 
 
 def split(pattern: Pattern, text: str) -> list[Any]:

@@ -10,6 +10,7 @@ from services.scaffolder.dialect import json_text
 from services.scaffolder.dialect.calling import Call
 from services.scaffolder.dialect.evaluation import Evaluation
 from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailure
+from services.scaffolder.dialect.limits import Budget
 from services.scaffolder.dialect.scope import Scope
 from services.scaffolder.dialect.values import (
     UNDEFINED,
@@ -24,21 +25,28 @@ from services.scaffolder.dialect.values import (
 class Page:
     """The text written so far; `encoded` is the same with interpolations as JSON."""
 
-    __slots__ = ("encoded", "parts")
+    __slots__ = ("encoded", "parts", "size")
 
     def __init__(self, *, encoding: bool = False) -> None:
         self.parts: list[str] = []
+        self.size = 0
         self.encoded: list[str] | None = [] if encoding else None
 
     def write(self, text: str) -> None:
         self.parts.append(text)
+        self.size += len(text)
         if self.encoded is not None:
             self.encoded.append(text)
 
-    def interpolate(self, value: Any) -> None:
-        self.parts.append(shown(value))
+    def interpolate(self, value: Any, budget: Budget) -> str:
+        """Add a value's text, paid for; it is answered too."""
+        made = shown(value)
+        budget.write(len(made))
+        self.parts.append(made)
+        self.size += len(made)
         if self.encoded is not None and value is not UNDEFINED:
-            self.encoded.append(json_text.written(value))
+            self.encoded.append(json_text.written(value, budget=budget))
+        return made
 
     def text(self) -> str:
         return "".join(self.parts)
@@ -53,9 +61,7 @@ class Rendering(Evaluation):
 
     def interpolate(self, value: Any) -> None:
         """Write a value to the page."""
-        self.page.interpolate(value)
-        made = self.page.parts[-1]
-        self.budget.write(len(made))
+        made = self.page.interpolate(value, self.budget)
         if self.trace is not None:
             self.trace.append(made)
 
@@ -86,6 +92,7 @@ class Rendering(Evaluation):
         self.budget.enter()
         try:
             self.write(body)
+            self.budget.write(self.page.size)
             return self.page.text()
         finally:
             self.budget.leave()
@@ -124,6 +131,8 @@ def _if(self: Rendering, node: nodes.If) -> None:
 def _for(self: Rendering, node: nodes.For) -> None:
     names = [part.name for part in node.target.items]  # type: ignore[attr-defined]
     iterated = self.evaluate(node.iter)
+    if isinstance(iterated, (list, str, dict)):
+        self.budget.spend(len(iterated))
     rows = _rows(iterated, len(names))
     self.budget.enter()
     outer, self.scope = self.scope, Scope(self.scope)
@@ -148,7 +157,7 @@ def _rows(iterated: Any, width: int) -> list[list[Any]]:
     if isinstance(iterated, list):
         rows: list[list[Any]] = []
         for item in iterated:
-            row = list(item) if isinstance(item, (list, str)) else []
+            row = list(item[:width]) if isinstance(item, (list, str)) else []
             rows.append((row + [UNDEFINED] * width)[:width])
         return rows
     if isinstance(iterated, dict):

@@ -1,6 +1,5 @@
 """The dialect as the rest of the scaffolder uses it: text in, value or text out."""
 
-import copy
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -31,7 +30,9 @@ from services.scaffolder.dialect.rendering import Page, Rendering
 from services.scaffolder.dialect.statements import TemplateParser
 from services.scaffolder.dialect.values import UNDEFINED, is_number, text
 
-_CACHED = 2_000
+_CACHED = 256
+#: Longer templates are parsed each time: a parsed one takes a hundred times the room.
+_LONGEST_CACHED = 2_000
 BUILT_IN: dict[str, Operation] = {
     **filters_text.FILTERS,
     **filters_list.FILTERS,
@@ -114,7 +115,7 @@ class Dialect:
         """
         if not self.is_template(source):
             return source
-        body = self._parsed(source)
+        body = self._body(source)
         return self._rendered(source, body, context, Page(), budget, trace)
 
     def value(
@@ -136,7 +137,7 @@ class Dialect:
         """
         if not self.is_template(source):
             return source
-        body = self._parsed(source)
+        body = self._body(source)
         parts = [
             part
             for node in body
@@ -157,6 +158,10 @@ class Dialect:
         except (ValueError, RecursionError):
             return made
 
+    def _body(self, source: str) -> list[nodes.Node]:
+        parse = self._parsed if len(source) <= _LONGEST_CACHED else self._parse
+        return parse(source)
+
     def _alone(
         self,
         source: str,
@@ -167,7 +172,8 @@ class Dialect:
     ) -> Any:
         rendering = self._rendering(source, context, budget)
         try:
-            value = json_text.plain(rendering.evaluate(expression))
+            with rendering.budget.in_force():
+                value = json_text.plain(rendering.evaluate(expression))
         except ValueFailure as failure:
             raise TemplateRenderError(str(failure)) from failure
         except RecursionError as error:
@@ -188,7 +194,8 @@ class Dialect:
         rendering = self._rendering(source, context, budget)
         rendering.trace = trace
         try:
-            return rendering.render(body, page)
+            with rendering.budget.in_force():
+                return rendering.render(body, page)
         except RecursionError as error:
             raise TemplateLimitError("the template nests too deeply") from error
 
@@ -197,8 +204,6 @@ class Dialect:
     ) -> Rendering:
         # Methods such as `push` change a list: then of a copy, made only when needed.
         detached = MUTATES.search(source) is not None
-        if detached:
-            context = copy.deepcopy(dict(context))
         return Rendering(context, self._library, budget or Budget(), detached=detached)
 
     def _parse(self, source: str) -> list[nodes.Node]:

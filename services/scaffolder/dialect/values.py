@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.scaffolder.dialect.failure import ValueFailure
+from services.scaffolder.dialect.limits import Budget, in_force
 
 _SAFE_INTEGER = 2**53
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)")
@@ -168,21 +169,40 @@ def _placed(digits: str, point: int) -> str:
 def text(value: Any) -> str:
     """JavaScript's `String(value)`: `a,b` for a list, `[object Object]` for an object.
 
+    A list's text is paid for from the budget in force before it is made.
+
     Raises:
         ValueFailure: if it is something callable, which has no text.
+        TemplateLimitError: if it is longer than the budget allows.
     """
     if isinstance(value, str):
         return value
     if is_number(value):
         return number_text(value)
     if isinstance(value, list):
-        return ",".join("" if empty(item) else text(item) for item in value)
+        parts: list[str] = []
+        _collect(value, parts, in_force())
+        return "".join(parts)
     if isinstance(value, Pattern):
         return f"/{value.source}/{value.flags}"
     if isinstance(value, Callable):
         raise ValueFailure("Callable values cannot be coerced")
     words = {None: "null", True: "true", False: "false", UNDEFINED: "undefined"}
     return "[object Object]" if isinstance(value, (dict, Cycler)) else words[value]
+
+
+def _collect(items: list[Any], parts: list[str], budget: Budget) -> None:
+    """The pieces of a list's text, which may name one thing many times."""
+    budget.spend(len(items) + 1)
+    for index, item in enumerate(items):
+        if index:
+            parts.append(",")
+        if isinstance(item, list):
+            _collect(item, parts, budget)
+        elif not empty(item):
+            piece = text(item)
+            budget.write(len(piece) + 1)
+            parts.append(piece)
 
 
 def empty(value: Any) -> bool:
@@ -199,6 +219,7 @@ def length(value: str) -> int:
     """The length of a text in UTF-16 code units, as JavaScript counts."""
     if value.isascii():
         return len(value)
+    in_force().write(len(value))
     return len(value) + sum(1 for character in value if ord(character) > 0xFFFF)
 
 
@@ -225,6 +246,9 @@ def strict_equal(left: Any, right: Any) -> bool:
     if is_number(left) and is_number(right):
         return bool(left == right)
     if isinstance(left, str) and isinstance(right, str):
+        if len(left) != len(right):
+            return False
+        in_force().read(len(left))
         return str(left) == str(right)
     return left is right
 
@@ -264,7 +288,9 @@ def add(left: Any, right: Any) -> Any:
     """JavaScript's `+`: joins when either side is text, adds otherwise."""
     left, right = _primitive(left), _primitive(right)
     if isinstance(left, str) or isinstance(right, str):
-        return text(left) + text(right)
+        first, second = text(left), text(right)
+        in_force().write(len(first) + len(second))
+        return first + second
     return number(to_number(left) + to_number(right))
 
 

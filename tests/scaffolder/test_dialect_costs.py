@@ -1,0 +1,260 @@
+"""What a template makes is paid for before it is made: every operation, no exception.
+
+The tables are compared with what is registered, so an operation that nobody measured
+fails here.
+"""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.scaffolder.dialect import evaluation, rendering
+from services.scaffolder.dialect.checks import CHECKS
+from services.scaffolder.dialect.evaluation import Evaluation, Library
+from services.scaffolder.dialect.failure import TemplateRenderError
+from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.methods import NUMBER, OBJECT, PATTERN, TEXT
+from services.scaffolder.dialect.methods_list import LIST
+from services.scaffolder.dialect.template import BUILT_IN, Dialect
+from services.scaffolder.filters import template_filters
+from services.scaffolder.inputs import rendered
+
+SECONDS = 1.0
+MEGABYTES = 150
+OWN = {found.name: found.run for found in template_filters()}
+DIALECT = Dialect(OWN)
+COOKIECUTTER = Dialect(OWN, cookiecutter=True)
+
+TEXT_GIVEN = "<&a b.com\n" * 50_000
+NESTED: Any = "x" * 100_000
+for _ in range(8):
+    NESTED = [NESTED] * 10
+CONTEXT: dict[str, Any] = {
+    "s": TEXT_GIVEN,
+    "spaces": "x" + " " * 400_000 + "x",
+    "open": "<a" * 400_000,
+    "comments": "<!--" * 200_000 + "<b>" * 100_000,
+    "wide": "ø\U0001f600" * 300_000,
+    "digits": "9" * 500_000,
+    "l": list(range(200_000)),
+    "rows": [{"a": TEXT_GIVEN}] * 2_000,
+    "texts": [TEXT_GIVEN] * 2_000,
+    "d": {f"k{number}": TEXT_GIVEN for number in range(50_000)},
+    "n": NESTED,
+    "dollars": "$`$'" * 200,
+    "deep": "a." * 400_000 + "a",
+    "query": "h?" + "a=b&" * 300_000,
+}
+SUBJECTS = ("s", "spaces", "wide", "digits", "l", "rows", "d", "n")
+
+#: The arguments that make the most of each filter; several are tried in turn.
+FILTERS: dict[str, list[str]] = {
+    "abs": [""], "batch": ["(1)", "(1000000, s)", "(1000000000)"], "capitalize": [""],
+    "center": ["(1000000)", "(999999999)"], "d": ["(s)"], "default": ["(n, true)"],
+    "dictsort": ["", "(true, 'value')"], "dump": ["", "(10)", "('xxxxxxxxxx')"],
+    "e": [""], "escape": [""], "first": [""], "float": [""], "forceescape": [""],
+    "groupby": ["('a')", "(deep)", "(n)"],
+    "indent": ["(1000000)", "(1000000, true)", "(n)"], "int": ["", "(0, 36)"],
+    "join": ["", "(s)", "(s, 'a')", "(',', deep)", "(n)"], "last": [""], "length": [""],
+    "list": [""], "lower": [""], "nl2br": [""], "parseEntityRef": ["", "(d)"],
+    "parseRepoUrl": [""], "pick": ["(s)", "(n)"], "projectSlug": [""], "random": [""],
+    "reject": ["", "('eq', n)"], "rejectattr": ["(deep)", "('a')"],
+    "replace": ["('', s)", "('a', s)", "(r/a/g, s)", "(r/./g, dollars)", "('a', n)",
+                "(r/(a|<)*b/g, s)"],
+    "reverse": [""], "round": [""], "safe": [""],
+    "select": ["", "('eq', s)"], "selectattr": ["('a')", "(deep)"],
+    "slice": ["(1)", "(1000000)", "(3, s)"], "sort": ["", "(true, true)",
+              "(false, false, 'a')"],
+    "string": [""], "striptags": ["", "(true)"], "sum": ["", "('a')", "('a', s)"],
+    "title": [""], "trim": [""], "truncate": ["(9999999)", "(5, true, s)"],
+    "upper": [""], "urlencode": [""], "urlize": ["", "(5, true)"], "wordcount": [""],
+}  # fmt: skip
+METHODS: dict[str, list[str]] = {
+    "append": ["(s)"], "at": ["(0)"], "charAt": ["(n)"], "charCodeAt": ["(5)"],
+    "concat": ["(s)", "(n)", "(l, l, l)", "(s, s, s, s, s)"], "copyWithin": ["(1, 0)"],
+    "count": ["(s)"], "endsWith": ["(s)"], "fill": ["(s)"], "flat": ["()", "(100)"],
+    "get": ["(s)", "(n)"], "includes": ["(s)", "(n)"], "indexOf": ["(s)", "('zz')"],
+    "items": ["()"], "join": ["()", "(s)", "(n)"], "keys": ["()"],
+    "lastIndexOf": ["(s)", "('zz')"], "pop": ["()"], "push": ["(s, s)"],
+    "replace": ["('a', dollars)", "(r/a/g, s)", "(r/b/, dollars)", "('a', n)",
+                "(r/x*x*x*y/, 'z')"],
+    "reverse": ["()"], "shift": ["()"], "slice": ["(1)"], "sort": ["()"],
+    "splice": ["(0, 5, s)"], "split": ["('')", "()", "('a')", "(r/a/)", "(r/(.)/)"],
+    "startsWith": ["(s)"], "substring": ["(1)"], "test": ["(s)", "(n)"],
+    "toExponential": ["(100)"], "toFixed": ["(100)"], "toLowerCase": ["()"],
+    "toPrecision": ["(100)"], "toString": ["(2)"], "toUpperCase": ["()"],
+    "trim": ["()"], "trimEnd": ["()"], "trimStart": ["()"], "unshift": ["(s)"],
+    "values": ["()"],
+}  # fmt: skip
+OPERATORS: dict[str, str] = {
+    "Add": "s + s", "And": "s and n", "Call": "range(999999)", "Compare": "n == s",
+    "Concat": "s ~ s ~ n", "CondExpr": "n if n else s", "Const": "'x'",
+    "Dict": "{a: s, b: n}", "Div": "n / n", "Filter": "n | string",
+    "FloorDiv": "n // n", "Getattr": "d.k1", "Getitem": "d[s]", "List": "[n, n]",
+    "Mod": "n % 2", "Mul": "n * n", "Name": "n", "Neg": "-n", "Not": "not n",
+    "Or": "n or s", "Pos": "+n", "Pow": "9 ** 9 ** 9 ** n", "Sub": "n - n",
+    "Test": "s is lower",
+}  # fmt: skip
+GLOBALS = {
+    "range(999999999)": "range",
+    "range(0, 9e15)": "range",
+    "cycler(s, n).next()": "cycler",
+    "joiner(n)()": "joiner",
+}
+STATEMENTS: dict[str, str] = {
+    "Assign": "{% set a = n %}{% set a = [a, a, a] %}${{ a }}",
+    "AssignBlock": "{% set a %}${{ s }}{% endset %}${{ a }}${{ a }}",
+    "Block": "{% block b %}${{ n }}{% endblock %}",
+    "CallBlock": (
+        "{% macro m() %}${{ caller() }}${{ caller() }}{% endmacro %}"
+        "{% call m() %}${{ s }}${{ n }}{% endcall %}"
+    ),
+    "FilterBlock": "{% filter upper %}${{ s }}${{ n }}{% endfilter %}",
+    "For": "{% for c in s %}${{ s }}{% endfor %}{% for a, b in texts %}x{% endfor %}",
+    "If": "{% if n == s %}${{ n }}{% else %}${{ n }}{% endif %}",
+    "Macro": "{% macro m(a) %}${{ a }}${{ m(a ~ a) }}{% endmacro %}${{ m(s) }}",
+    "Output": "${{ s }}${{ n }}",
+    "With": "{% switch n %}{% case s %}${{ n }}{% default %}${{ n }}{% endswitch %}",
+}
+
+
+def memory() -> int:
+    """The most that was in memory since it was last asked, in megabytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            peak = int(line.split()[1]) // 1024
+    Path("/proc/self/clear_refs").write_text("5")
+    return peak
+
+
+def check(source: str, dialect: Dialect = DIALECT) -> None:
+    """Whatever it gives, or however it is refused: it is quick and takes no room."""
+    memory()
+    before, began = memory(), time.process_time()
+    with contextlib.suppress(TemplateRenderError):
+        rendered(dialect, {"m": source}, CONTEXT)
+    took, grew = time.process_time() - began, memory() - before
+    assert took < SECONDS, (source, took)
+    assert grew < MEGABYTES, (source, grew)
+
+
+def repeated(expression: str) -> str:
+    """What an expression gives, made and kept a thousand times."""
+    return (
+        "{% set all = [] %}{% for i in range(1000) %}"
+        f"{{% set kept = all.push({expression}) %}}"
+        "{% endfor %}${{ all | length }}"
+    )
+
+
+def test_every_operation_has_its_measure() -> None:
+    """What is registered and what is measured here are the same."""
+    assert set(FILTERS) == set(BUILT_IN) | set(OWN)
+    assert set(METHODS) == {*TEXT, *LIST, *NUMBER, *PATTERN, *OBJECT}
+    assert set(OPERATORS) == {node.__name__ for node in evaluation._EXPRESSIONS}
+    assert set(STATEMENTS) == {node.__name__ for node in rendering._STATEMENTS}
+    assert set(GLOBALS.values()) == set(Evaluation({}, Library({}), Budget()).globals)
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_filters_are_paid_for(name: str) -> None:
+    """Long, wide and nested values, what comes out kept many times over."""
+    for number, arguments in enumerate(FILTERS[name]):
+        for subject in SUBJECTS if number == 0 else ("s", "rows", "n"):
+            check(f"${{{{ {subject} | {name}{arguments} }}}}")
+        for subject in ("s", "l"):
+            check(repeated(f"{subject} | {name}{arguments}"))
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_methods_are_paid_for(name: str) -> None:
+    """The same for what is called with a dot, on whatever has it."""
+    subjects = ["s", "wide", "digits", "l", "texts", "n", "d", "(1.5)", "r/(a+)+$/"]
+    for number, arguments in enumerate(METHODS[name]):
+        for subject in subjects if number == 0 else ("s", "n"):
+            check(f"${{{{ {subject}.{name}{arguments} }}}}")
+        check(f"{{{{ d.{name}{arguments} }}}}", COOKIECUTTER)
+        for subject in ("s", "l"):
+            check(repeated(f"{subject}.{name}{arguments}"))
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_tests_are_paid_for(name: str) -> None:
+    """What follows `is`, with long and nested values on both sides."""
+    for subject in SUBJECTS:
+        check(f"${{{{ {subject} is {name}(n) }}}}")
+        check(f"${{{{ {subject} is {name} }}}}")
+    check(repeated(f"s is {name}(s)"))
+
+
+@pytest.mark.parametrize("name", [*OPERATORS, *evaluation._COMPARISONS])
+def test_operators_are_paid_for(name: str) -> None:
+    """Also in text, and repeated."""
+    expression = OPERATORS.get(name, f"(n {name} s) or (l {name} n) or (s {name} n)")
+    check(f"${{{{ {expression} }}}}")
+    check(f"in text ${{{{ {expression} }}}}")
+    check(repeated(expression))
+
+
+@pytest.mark.parametrize("source", [*STATEMENTS.values(), *GLOBALS])
+def test_statements_and_globals_are_paid_for(source: str) -> None:
+    """Blocks, macros and loops around long and nested values."""
+    check(source if "{" in source else f"${{{{ {source} }}}}")
+
+
+@pytest.mark.parametrize("alias", ["[a, a, a, a, a, a, a, a]", "{x: a, y: a, z: a}"])
+def test_what_is_named_many_times_is_paid_for_as_often(alias: str) -> None:
+    """A value is handed on as JSON: each appearance counts."""
+    source = f"{{% set a = s %}}{f'{{% set a = {alias} %}}' * 12}"
+    check(source + "${{ a }}")
+    check(source + "${{ a | dump(4) }}")
+    check(source + "in text ${{ a }}")
+
+
+def test_a_template_that_changes_a_list_pays_for_its_copy() -> None:
+    """Many small expressions with a method that changes lists share one budget."""
+    sources = ["${{ rows.push(1) }}" for _ in range(2_000)]
+    memory()
+    before, began = memory(), time.process_time()
+    with pytest.raises(TemplateRenderError):
+        rendered(DIALECT, sources, CONTEXT)
+    assert time.process_time() - began < 5 * SECONDS
+    assert memory() - before < MEGABYTES
+
+
+def test_long_templates_are_not_kept_parsed() -> None:
+    """A parsed template takes a hundred times the room of its text."""
+    dialect = Dialect()
+    memory()
+    before = memory()
+    for number in range(20):
+        dialect.text(f"${{{{ {number} }}}}" * 2_000, {})
+    assert memory() - before < MEGABYTES / 2
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{[1]: 2}",
+        "('9' * 1) | groupby('x')",
+        "[{a: digits}] | groupby('a')",
+        "[[1]] | selectattr('²')",
+        "digits | int",
+        "range(0, 9e18) | length",
+        "wide | urlencode | length",
+    ],
+)
+def test_odd_values_are_refused_or_answered(expression: str) -> None:
+    """Nothing that a template writes is an error of the program."""
+    with contextlib.suppress(TemplateRenderError):
+        DIALECT.value(f"${{{{ {expression} }}}}", CONTEXT)
+
+
+@pytest.mark.parametrize("subject", ["open", "comments"])
+@pytest.mark.parametrize("name", ["striptags", "urlize", "escape", "striptags(true)"])
+def test_unfinished_markup_is_read_once(subject: str, name: str) -> None:
+    """A tag or comment without an end is not looked for again and again."""
+    check(f"${{{{ {subject} | {name} }}}}")
