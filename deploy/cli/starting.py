@@ -24,6 +24,9 @@ READY_SECONDS = 60.0
 SERVERS_READY_SECONDS = 180.0
 LOADED_SECONDS = 90.0
 STOP_SECONDS = 25.0
+STEP_SECONDS = 0.05
+#: What a service says that reads its state: how far it is changes while it does.
+LOADING = "being loaded"
 Progress = Callable[[str, float], None]
 
 
@@ -148,23 +151,43 @@ def wait_ready(
 ) -> Portal:
     """The portal once its gateway is ready; CannotStart if it does not get there."""
     portal = Portal(f"http://127.0.0.1:{wanted.port}", data.token())
-    waiting: dict[str, str] = {"gateway": "no answer"}
-
-    def ready() -> bool:
+    servers = wanted.engines == backing.SERVERS
+    patience = Patience(SERVERS_READY_SECONDS if servers else READY_SECONDS)
+    while True:
         if process.poll() is not None:
             raise CannotStart(_why_ended(data))
-        engines = data.starting()
-        awaited = ", ".join(engines) if engines else "services"
-        progress(f"Starting {awaited}", 0.5 if engines else 0.9)
-        waiting.clear()
-        waiting.update(not_ready(portal))
-        return not waiting
+        engines, waiting = data.starting(), not_ready(portal)
+        if not waiting:
+            return portal
+        loading = next((w for w in waiting.values() if LOADING in w), None)
+        awaited = ", ".join(engines) if engines else loading or "services"
+        progress(f"Starting: {awaited}", 0.5 if engines else 0.9)
+        if patience.is_over((tuple(engines), tuple(sorted(waiting.items())))):
+            process.send_signal(signal.SIGTERM)
+            raise CannotStart(
+                f"Nothing has moved for {patience.seconds:.0f} s: {waiting}; "
+                f"see {data.logs}"
+            )
+        time.sleep(STEP_SECONDS)
 
-    servers = wanted.engines == backing.SERVERS
-    if not wait_until(ready, SERVERS_READY_SECONDS if servers else READY_SECONDS):
-        process.send_signal(signal.SIGTERM)
-        raise CannotStart(f"Not ready in time: {waiting}; see {data.logs}")
-    return portal
+
+class Patience:
+    """Waits as long as something moves: a large catalog takes its time to load."""
+
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._seen: set[object] = set()
+        self._since = clock()
+
+    def is_over(self, state: object) -> bool:
+        """Whether there was no new state for too long; going back and forth is none."""
+        if state not in self._seen:
+            self._seen.add(state)
+            self._since = self._clock()
+        return self._clock() - self._since > self.seconds
 
 
 def not_ready(portal: Portal) -> dict[str, str]:

@@ -28,7 +28,8 @@ from deploy.embedded.rundata import SERVICES, AlreadyRunning, RunData
 from deploy.engines.cache import CannotFetch
 from shared.contracts.errors import CallboardError
 
-STOP_SECONDS = 8.0
+#: A little longer than a service's own limit (`shared.kit.serve.END_SECONDS`).
+STOP_SECONDS = 15.0
 #: For services whose event log is gone: they cannot say goodbye to it.
 ORPHAN_SECONDS = 1.5
 POLL_SECONDS = 0.1

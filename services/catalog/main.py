@@ -23,12 +23,14 @@ from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.known import Known
 from services.catalog.handlers.others import Others
 from services.catalog.handlers.recent import Recent
+from services.catalog.loading import ReadModelLoader
 from services.catalog.readers.reading import CatalogSources
 from services.catalog.readmodel import ReadModel
 from services.catalog.settings import Settings
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.revisions import MongoRevisionLog
 from services.catalog.store.roots import MongoRootStore
+from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from services.catalog.worker import NAME, Work
 from shared.contracts.errors import Unavailable
 from shared.kit import mongo, tasks
@@ -63,14 +65,16 @@ def create_app(
         _share_the_interpreter()
         async with AsyncExitStack() as stack:
             config = await asyncio.to_thread(load_config, settings.config, os.environ)
-            known = Known(app.state.readmodel)
-            work = await _assemble(settings, config, stack, known, database, bus)
+            model = app.state.readmodel
+            work = await _assemble(settings, config, stack, model, database, bus)
             _offer(app, work, config)
             task = asyncio.create_task(work.run(), name="catalog-work")
             try:
                 yield
             finally:
                 await tasks.end(task, again=LEAVE_SECONDS)
+                if work.loaded:
+                    await work.loader.keep()
 
     app = make_app(NAME, lifespan=lifespan)
     app.state.readmodel = ReadModel()
@@ -103,7 +107,7 @@ async def _assemble(
     settings: Settings,
     config: PortalConfig,
     stack: AsyncExitStack,
-    known: Known,
+    model: ReadModel,
     database: AsyncIOMotorDatabase[dict[str, Any]] | None,
     bus: Bus | None,
 ) -> Work:
@@ -128,12 +132,18 @@ async def _assemble(
         roots=MongoRootStore(database),
         definitions=store.definitions,
         sources=CatalogSources(urls, folders_of(wanted)),
-        known=known,
+        known=Known(model),
         rules=rules_of(config, folder),
         written=relay.nudge,
     )
     others = Others(catalog)
-    return Work(settings, catalog, wanted, store, relay, recently, others, kafka)
+    secret = settings.service_secret.get_secret_value()
+    file = SnapshotFile(settings.snapshot_file, secret)
+    marks = SnapshotMarks(database)
+    loader = ReadModelLoader(model, catalog, store, others, recently, file, marks)
+    return Work(
+        settings, catalog, wanted, store, relay, recently, others, kafka, loader
+    )
 
 
 def _keeping(

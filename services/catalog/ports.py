@@ -172,10 +172,10 @@ class Entities(Protocol):
     def get(self, ref: str) -> StoredEntity | None:
         """The entity with this canonical ref."""
 
-    def put_many(self, entities: Iterable[StoredEntity]) -> None:
+    def put_many(self, entities: Iterable[StoredEntity]) -> object:
         """Show these states from now on."""
 
-    def drop(self, ref: str) -> None:
+    def drop(self, ref: str) -> object:
         """Show it no longer."""
 
     def has_value(self, ref: str, path: str, value: str) -> bool:

@@ -19,6 +19,11 @@ class Settings(ServiceSettings):
         default=4, gt=0, validation_alias="CALLBOARD_CATALOG_SCAN_AT_ONCE"
     )
 
+    #: How often the read model is kept on disk for the next start, in seconds.
+    snapshot_seconds: float = Field(
+        default=600.0, gt=0, validation_alias="CALLBOARD_CATALOG_SNAPSHOT_SECONDS"
+    )
+
     #: The consumer group that shares the work of pushes among processes.
     group: str = Field(default="catalog", validation_alias="CALLBOARD_CATALOG_GROUP")
 
@@ -26,3 +31,8 @@ class Settings(ServiceSettings):
     def mirrors_folder(self) -> Path:
         """Where this service keeps its mirrors of repositories."""
         return self.data / "mirrors" / "catalog"
+
+    @property
+    def snapshot_file(self) -> Path:
+        """Where the read model is kept while this service is stopped."""
+        return self.data / "catalog" / "read-model.snapshot"

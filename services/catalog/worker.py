@@ -11,14 +11,14 @@ from prometheus_client import Gauge
 from services.catalog.events import Following, Pushes
 from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.others import Others
-from services.catalog.handlers.recent import Recent, newest_of
+from services.catalog.handlers.recent import Recent
 from services.catalog.handlers.scanning import Wanted, begin, scan
-from services.catalog.model import StoredEntity
+from services.catalog.loading import ReadModelLoader
 from services.catalog.settings import Settings
 from services.catalog.store.entities import MongoEntityStore
 from shared.contracts.errors import CallboardError, Unavailable
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
-from shared.kit import logs
+from shared.kit import logs, tasks
 from shared.kit.bus import KafkaBus, LiveReader
 from shared.kit.outbox import Relay
 from shared.kit.workers import SharedWork
@@ -41,6 +41,7 @@ class Work:
     recent: Recent
     others: Others
     kafka: KafkaBus | None
+    loader: ReadModelLoader
     loaded: bool = False
     #: What a step of the start waits for, to be told.
     _waits: str = ""
@@ -54,13 +55,19 @@ class Work:
     async def run(self) -> None:
         """Everything, in the order in which it can be relied on; never returns."""
         async with AsyncExitStack() as stack:
-            await self._persist(self.load)
+            await self._persist(self.loader.load)
             self.loaded = True
             await stack.enter_async_context(self.relay)
             if self.kafka is not None:
                 await self._listen(stack, self.kafka)
             await self._persist(self._begin)
             self.begun = True
+            if self.loader.is_restored:
+                # A snapshot and the changes by time: now every revision is compared.
+                await self._persist(self._compare)
+            keeping = self.loader.keep_current(self.settings.snapshot_seconds)
+            task = asyncio.create_task(keeping, name="snapshot")
+            stack.push_async_callback(tasks.end, task)
             while True:
                 # At once too: what was pushed while nobody listened is found here.
                 at_once = self.settings.scan_at_once
@@ -68,19 +75,6 @@ class Work:
                 self.scans += 1
                 await self._sweep()
                 await asyncio.sleep(self.settings.scan_seconds)
-
-    async def load(self) -> None:
-        """Show what the store holds."""
-        await self.store.prepare()
-        known = self.catalog.known
-        for root in await self.catalog.roots.every():
-            known.put_root(root)
-        newest: list[StoredEntity] = []
-        async for batch in self.store.every():
-            await known.show_all(batch)
-            newest = newest_of([*newest, *batch])
-        await self.recent.fill(newest)
-        log.info("catalog_loaded", entities=len(known), roots=len(known.roots))
 
     async def _listen(self, stack: AsyncExitStack, kafka: KafkaBus) -> None:
         log_server = self.settings.event_log
@@ -116,13 +110,20 @@ class Work:
                 self._waits = ""
                 return
 
+    async def _compare(self) -> None:
+        differing = await self.others.compare()
+        if differing:
+            log.warning("snapshot_differed", entities=len(differing))
+
     async def _begin(self) -> None:
         await begin(self.catalog, self.wanted, report)
 
     async def check_loaded(self) -> None:
         """Raise Unavailable until the read model is complete."""
         if not self.loaded:
-            raise Unavailable(f"The catalog is being loaded{self._waits}")
+            count = len(self.catalog.known)
+            sofar = f", {count:,} entities so far" if count else ""
+            raise Unavailable(f"The catalog is being loaded{sofar}{self._waits}")
 
     async def check_documents(self) -> None:
         """Raise Unavailable unless the documents' engine answers."""

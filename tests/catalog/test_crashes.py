@@ -55,6 +55,8 @@ async def doomed(
             except Killed:
                 killed = True
             assert killed, "it was to die, and did not"
+        # Who is killed keeps no snapshot.
+    (data / "catalog" / "read-model.snapshot").unlink(missing_ok=True)
 
 
 #: Enough for several files, few enough for a second.

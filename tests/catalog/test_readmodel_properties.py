@@ -102,13 +102,10 @@ def check(model: ReadModel, held: dict[str, StoredEntity]) -> None:
             assert set(refs(model, found)) == wanted
 
 
-@settings(max_examples=60, deadline=None)
-@given(STEPS)
-def test_the_index_agrees_with_a_scan_after_any_history(
-    steps: list[StoredEntity | str],
+def taken(
+    model: ReadModel, held: dict[str, StoredEntity], steps: list[StoredEntity | str]
 ) -> None:
-    """Filters, facets and relations equal what a scan over the entities finds."""
-    model, held = ReadModel(), {}
+    """Take every step, in the model and in the plain dictionary beside it."""
     for step in steps:
         if isinstance(step, str):
             model.drop(step)
@@ -116,6 +113,16 @@ def test_the_index_agrees_with_a_scan_after_any_history(
         else:
             model.put(step)
             held[step.ref] = step
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_the_index_agrees_with_a_scan_after_any_history(
+    steps: list[StoredEntity | str],
+) -> None:
+    """Filters, facets and relations equal what a scan over the entities finds."""
+    model, held = ReadModel(), {}
+    taken(model, held, steps)
     check(model, held)
 
 

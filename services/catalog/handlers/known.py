@@ -14,6 +14,8 @@ from services.catalog.ports import Entities, Written
 
 #: So many entities are shown before others get their turn: some milliseconds.
 CHUNK = 50
+#: The same for entities that are linked only.
+LINKS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,14 @@ class Known:
                 self._link(stored, by)
                 newer[stored.ref] = stored
         self.entities.put_many(newer.values())
+
+    async def link_all(self, states: Sequence[StoredEntity]) -> None:
+        """Take over states that the read model has been restored with, in slices."""
+        self.clock += 1
+        for count, stored in enumerate(states, 1):
+            self._link(stored, None)
+            if count % LINKS == 0:
+                await asyncio.sleep(0)
 
     def drop(self, ref: str) -> None:
         """An entity is gone."""
@@ -161,6 +171,10 @@ class Known:
     def refs(self) -> Iterable[str]:
         """The refs of everything that is shown."""
         return list(self._links)
+
+    def revisions(self) -> dict[str, int]:
+        """The revision that is shown of every entity, by its ref."""
+        return {ref: link.revision for ref, link in self._links.items()}
 
     def revision(self, ref: str) -> int:
         """The revision that is shown of an entity; 0: it is not shown."""

@@ -4,7 +4,7 @@ They tell of it by events; whoever cannot wait for those has the store asked ins
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.catalog.handlers.applying import learn
@@ -27,6 +27,15 @@ class Others:
         #: Everything stamped before is known: the catalog is loaded after this.
         self._through = datetime.now(UTC) - MARGIN
         self._again: set[str] = set()
+
+    @property
+    def through(self) -> datetime:
+        """Everything that was stored before this moment is known."""
+        return self._through
+
+    def resume(self, through: datetime) -> None:
+        """What is known was complete at this moment, and is to be caught up from it."""
+        self._through = through
 
     async def learn(self, refs: Sequence[str]) -> None:
         """Take over what the store holds of these entities, and of their roots."""
@@ -62,12 +71,8 @@ class Others:
     async def compare(self) -> list[str]:
         """Hold all revisions against the store's; the refs that differed."""
         there = await self._catalog.store.versions()
-        known = self._catalog.known
-        differing = [
-            ref
-            for ref in sorted({*there, *known.refs()})
-            if there.get(ref, 0) != known.revision(ref)
-        ]
+        shown = self._catalog.known.revisions()
+        differing = await asyncio.to_thread(_differing, there, shown)
         await self.learn(differing)
         return differing
 
@@ -96,3 +101,8 @@ class Others:
             await self.look_again()
             self._through = now - MARGIN
             return newer
+
+
+def _differing(there: Mapping[str, int], shown: Mapping[str, int]) -> list[str]:
+    refs = sorted({*there, *shown})
+    return [ref for ref in refs if there.get(ref, 0) != shown.get(ref, 0)]

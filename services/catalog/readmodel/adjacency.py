@@ -1,7 +1,7 @@
 """Who points to whom: each declared relation once, found from both of its ends."""
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
 
 from pyroaring import BitMap
 
@@ -25,6 +25,22 @@ class Adjacency:
     def __init__(self) -> None:
         self._edges: dict[Pair, dict[str, Posting]] = {}
         self._sources: dict[Pair, BitMap] = {}
+
+    def tables(self) -> dict[str, Any]:
+        """All that `of_tables` needs, in tables that can be divided."""
+        tables: dict[str, Any] = {"sources": dict(self._sources)}
+        for pair, targets in self._edges.items():
+            tables[f"{pair.type} {pair.inverse}"] = targets
+        return tables
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, Any]) -> Self:
+        """The adjacency that had these tables."""
+        adjacency = cls()
+        for pair, sources in tables["sources"].items():
+            adjacency._sources[pair] = sources
+            adjacency._edges[pair] = tables[f"{pair.type} {pair.inverse}"]
+        return adjacency
 
     def change(
         self, entity: int, before: Iterable[Relation], after: Iterable[Relation]

@@ -5,7 +5,8 @@ One event loop writes and reads it; nothing here waits, so a reader sees whole c
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from pyroaring import BitMap
 
@@ -13,7 +14,7 @@ from services.catalog.descriptor.definitions import Reference, reference_of
 from services.catalog.model import Relation, StoredEntity
 from services.catalog.readmodel.adjacency import Adjacency
 from services.catalog.readmodel.changes import ChangeLog, Revision
-from services.catalog.readmodel.inverted import InvertedIndex
+from services.catalog.readmodel.inverted import Field, InvertedIndex
 from services.catalog.readmodel.orders import LAST, Order, SortKey
 from services.catalog.readmodel.postings import members
 from services.catalog.readmodel.projections import Projections
@@ -23,6 +24,9 @@ from services.catalog.readmodel.terms import Terms
 
 BY_REF = ""
 """The name of the order that every entity is in."""
+
+PREPARED = (BY_REF, "metadata.name")
+"""The orders that most lists ask for."""
 
 MOST_ORDERS = 32
 """Fields whose order is kept at a time; each costs some 15 MB per 100,000 entities."""
@@ -140,7 +144,7 @@ class ReadModel:
 
     def prepare(self) -> None:
         """Sorts what most lists are sorted by, before the first reader waits for it."""
-        for path in (BY_REF, "metadata.name"):
+        for path in PREPARED:
             self.order(path)
 
     def order(self, path: str) -> Order:
@@ -173,6 +177,38 @@ class ReadModel:
         return self._terms.find(
             path, text, prefix=prefix, changed=changed, end=self._log.end
         )
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """All that a snapshot holds of this model, but for its records."""
+        rest = {
+            "live": self.live,
+            "free": self._free,
+            "fingerprint": self._fingerprint,
+            "items": self.index.items,
+            "definitions": self.definitions,
+        }
+        fields = {f"field {p}": f.tables() for p, f in self.index.fields.items()}
+        return {"rest": rest, "adjacency": self.adjacency.tables(), **fields}
+
+    def take_over(
+        self, tables: Mapping[str, Mapping[str, Any]], records: list[Record | None]
+    ) -> None:
+        """Hold the tables and the records of a snapshot, and nothing else."""
+        self.records = records
+        self.ids = {r.ref: r.entity for r in records if r is not None}
+        rest = tables["rest"]
+        self.live, self._free = rest["live"], rest["free"]
+        self._fingerprint, self.definitions = rest["fingerprint"], rest["definitions"]
+        fields = {
+            name.removeprefix("field "): Field.of_tables(table)
+            for name, table in tables.items()
+            if name.startswith("field ")
+        }
+        self.index = InvertedIndex(fields, rest["items"])
+        self.adjacency = Adjacency.of_tables(tables["adjacency"])
+        self.projections, self._log, self._orders = Projections(), ChangeLog(), {}
+        self._terms = Terms(self.index.fields, self._values_of)
+        self.revision.advance()
 
     def _place(self, record: Record, before: Record | None) -> int:
         """Gives a record its predecessor's id, one that is free, or a new one."""

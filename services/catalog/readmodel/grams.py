@@ -1,6 +1,7 @@
 """Finding a piece of text among a hundred thousand values without reading them all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 from pyroaring import BitMap
 
@@ -23,6 +24,23 @@ class Grams:
         self._numbers: dict[str, int] = {}
         self._free: list[int] = []
         self._postings: dict[str, Posting] = {}
+
+    def tables(self) -> dict[str, Any]:
+        """All that `of_tables` needs, in tables that can be divided."""
+        values = {number: value for value, number in self._numbers.items()}
+        return {"values": values, "free": self._free, "postings": self._postings}
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, Any]) -> Self:
+        """The grams that had these tables."""
+        grams = cls()
+        grams._values = [""] * (len(tables["values"]) + len(tables["free"]))
+        for number, value in tables["values"].items():
+            grams._values[number] = value
+            grams._numbers[value] = number
+        grams._free = tables["free"]
+        grams._postings = tables["postings"]
+        return grams
 
     def add(self, value: str) -> None:
         """Takes in a value that was not there."""

@@ -1,6 +1,7 @@
 """The inverted index: from a path and a value to the entities that have it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 from pyroaring import BitMap
 
@@ -37,6 +38,28 @@ class Field:
         self.values: dict[str, Posting] = {}
         self._spellings: dict[str, Spellings] = {}
         self._grams = Grams() if searched else None
+
+    def tables(self) -> dict[str, Any]:
+        """All that `of_tables` needs, in tables that can be divided."""
+        tables: dict[str, Any] = {
+            "present": self.present,
+            "values": self.values,
+            "spellings": self._spellings,
+        }
+        if self._grams is not None:
+            tables |= {f"grams.{k}": v for k, v in self._grams.tables().items()}
+        return tables
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, Any]) -> Self:
+        """The field that had these tables."""
+        field = cls()
+        field.present, field.values = tables["present"], tables["values"]
+        field._spellings = tables["spellings"]
+        grams = {k[6:]: v for k, v in tables.items() if k.startswith("grams.")}
+        if grams:
+            field._grams = Grams.of_tables(grams)
+        return field
 
     def add(self, entity: int, value: str | None) -> None:
         self.present.add(entity)
@@ -117,9 +140,13 @@ class Field:
 class InvertedIndex:
     """Every field's values, and the members of every array (`metadata.tags.java`)."""
 
-    def __init__(self) -> None:
-        self.fields: dict[str, Field] = {}
-        self.items: dict[str, Posting] = {}
+    def __init__(
+        self,
+        fields: dict[str, Field] | None = None,
+        items: dict[str, Posting] | None = None,
+    ) -> None:
+        self.fields = fields or {}
+        self.items = items or {}
 
     def change(self, entity: int, before: Rows | None, after: Rows | None) -> None:
         """Moves an entity from its old rows to its new ones; costs the difference."""

@@ -16,4 +16,6 @@ REVISIONS = Kept("revisions")
 LOCATIONS = Kept("locations")
 #: By when they were put, as long as no revision refers to them.
 DEFINITIONS = Kept("definitions", indexes=(Index.on("touched"),))
-COLLECTIONS = (ENTITIES, REVISIONS, LOCATIONS, DEFINITIONS)
+#: Marks of snapshots of the read model, a small document each.
+SNAPSHOTS = Kept("snapshots", indexes=(Index.on("put"),))
+COLLECTIONS = (ENTITIES, REVISIONS, LOCATIONS, DEFINITIONS, SNAPSHOTS)

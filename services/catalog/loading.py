@@ -1,0 +1,128 @@
+"""How the read model comes to be at a start, and is kept at an end (ADR 22).
+
+From a snapshot and what was written since, or else from the store, entity by entity.
+Either way the store alone is the truth: a snapshot that does not fit is passed over.
+"""
+
+import asyncio
+import heapq
+import time
+from dataclasses import dataclass
+
+from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.others import Others
+from services.catalog.handlers.recent import Recent, newest_of
+from services.catalog.model import StoredEntity
+from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.recent import KEPT
+from services.catalog.store.entities import MongoEntityStore
+from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
+from shared.contracts.errors import CallboardError, Invalid
+from shared.kit import logs
+
+#: How long catching up with the store may take at an end; the process is awaited.
+CATCH_UP_SECONDS = 3.0
+#: Between two slices of a snapshot that is written beside the requests.
+PAUSE_SECONDS = 0.02
+log = logs.get_logger("catalog")
+
+
+@dataclass(slots=True)
+class ReadModelLoader:
+    """Fills the read model of one process, and keeps it for the next."""
+
+    model: ReadModel
+    catalog: Catalog
+    store: MongoEntityStore
+    others: Others
+    recent: Recent
+    file: SnapshotFile
+    marks: SnapshotMarks
+    #: Whether the read model came from a snapshot.
+    is_restored: bool = False
+    _revision: int = -1
+
+    async def load(self) -> None:
+        """Show what the store holds.
+
+        Raises:
+            Unavailable: if the store does not answer.
+        """
+        started = time.monotonic()
+        await self.store.prepare()
+        known = self.catalog.known
+        for root in await self.catalog.roots.every():
+            known.put_root(root)
+        self.is_restored = await self._restore()
+        if not self.is_restored:
+            await self._read()
+        log.info(
+            "catalog_loaded",
+            entities=len(known),
+            roots=len(known.roots),
+            restored=self.is_restored,
+            seconds=round(time.monotonic() - started, 2),
+        )
+
+    async def _read(self) -> None:
+        newest: list[StoredEntity] = []
+        async for batch in self.store.every():
+            await self.catalog.known.show_all(batch)
+            newest = newest_of([*newest, *batch])
+        await self.recent.fill(newest)
+        await asyncio.to_thread(self.model.prepare)
+
+    async def _restore(self) -> bool:
+        """Restore a snapshot and catch up with the store; False if none fits."""
+        if len(self.model):
+            # A start that failed half-way has shown entities already.
+            return False
+        try:
+            header = await asyncio.to_thread(self.file.header)
+            await self.marks.require(header.mark)
+            contents = await asyncio.to_thread(self.file.read)
+        except Invalid as error:
+            log.info("snapshot_not_used", reason=error.message)
+            return False
+        self.model.take_over(contents.tables, contents.records)
+        await asyncio.to_thread(self.model.prepare)
+        states = [record.stored for record in self.model.existing(self.model.live)]
+        await self.catalog.known.link_all(states)
+        self.others.resume(header.through)
+        before = str(self.model.revision)
+        await self.others.catch_up()
+        newest = heapq.nlargest(KEPT, states, key=lambda stored: stored.updated)
+        await self.recent.fill(newest)
+        if str(self.model.revision) == before:
+            self._revision = self.model.revision.value
+        return True
+
+    async def keep(self, *, pause: float = 0.0) -> None:
+        """Write a snapshot, unless the last one still holds or changes interrupt it.
+
+        The store is caught up with first: what other processes wrote may not have been
+        heard yet.
+        """
+        if self.model.revision.value == self._revision:
+            return
+        try:
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                await self.others.catch_up()
+            revision, through = self.model.revision.value, self.others.through
+            mark = await self.marks.put()
+            if await self.file.write(self.model, mark, through, pause=pause):
+                self._revision = revision
+                log.info("snapshot_kept", entities=len(self.model))
+        except (CallboardError, TimeoutError, OSError) as error:
+            # The next start reads more of the store, or all of it.
+            log.warning("snapshot_not_kept", reason=str(error) or type(error).__name__)
+
+    async def keep_current(self, seconds: float) -> None:
+        """Write a snapshot now and then, for who is killed keeps none; never returns.
+
+        In an hour that brings a change every few seconds none gets done: the one of
+        before, and what was written since, make the next start longer.
+        """
+        while True:
+            await self.keep(pause=PAUSE_SECONDS)
+            await asyncio.sleep(seconds)
