@@ -33,12 +33,14 @@ from deploy.cli.printing import console, plain
 from deploy.embedded import backing, engines
 from deploy.embedded.rundata import RunData
 from shared.contracts.errors import CallboardError
+from shared.guards.foreign_files import ForeignFolder
 from shared.kit import mongo
 from shared.kit.servers import Server
 
 out = console()
 err = console(stderr=True)
 SITES = "sites.tar.gz"
+CHUNK = 1024 * 1024
 DEFAULT_DATA = Path(".callboard")
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.")]
 
@@ -135,11 +137,26 @@ def _pack(sites: Path, target: Path) -> str | None:
 def _unpack(source: Path, sites: Path) -> None:
     new = sites.with_name("sites.new")
     shutil.rmtree(new, ignore_errors=True)
-    with tarfile.open(source, "r:gz") as archive:
-        archive.extractall(new, filter="data")
+    with (
+        tarfile.open(source, "r:gz") as archive,
+        ForeignFolder.open(new, create=True) as folder,
+    ):
+        for member in archive:
+            _restore_file(archive, member, folder)
     if sites.exists():
         shutil.rmtree(sites)
     new.rename(sites)
+
+
+def _restore_file(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, folder: ForeignFolder
+) -> None:
+    if member.isdir():
+        return
+    content = archive.extractfile(member) if member.isfile() else None
+    if content is None:
+        raise dumps.BadBackup(f"{SITES}: {member.name!r} is neither file nor folder")
+    folder.write(member.name, iter(lambda: content.read(CHUNK), b""))
 
 
 @contextmanager

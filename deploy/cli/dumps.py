@@ -8,6 +8,7 @@ matters: revisions that the entities had not reached yet are left out.
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from pymongo.database import Database
 from shared.kit.migrations import LEASE, META, RESTORING
 
 SERVICES = ("catalog", "scaffolder", "techdocs", "gateway")
+COLLECTION = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)*")
 #: The entities first: see `_revisions`.
 FIRST = ("entities", "tasks", "sites")
 PAGE = 1000
@@ -166,7 +168,7 @@ def read_manifest(folder: Path) -> tuple[list[Dumped], Document]:
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        dumped = [Dumped(**found) for found in manifest["collections"]]
+        dumped = [_dumped(found) for found in manifest["collections"]]
     except FileNotFoundError as error:
         raise BadBackup(f"{folder}: no manifest.json, so no whole backup") from error
     except (ValueError, TypeError, KeyError) as error:
@@ -182,6 +184,15 @@ def read_manifest(folder: Path) -> tuple[list[Dumped], Document]:
         if sha256(folder / name) != expected:
             raise BadBackup(f"{folder / name}: is not as it was written")
     return dumped, manifest
+
+
+def _dumped(found: Any) -> Dumped:
+    """One collection of a manifest, under a name that a service gave it."""
+    dumped = Dumped(**found)
+    service = dumped.database.removeprefix("callboard_")
+    if service not in SERVICES or not COLLECTION.fullmatch(dumped.collection):
+        raise ValueError(f"{dumped.file} belongs to no service")
+    return dumped
 
 
 def held(client: MongoClient[Any]) -> list[str]:

@@ -107,12 +107,13 @@ def _folders(parent: Path) -> Iterator[Path]:
 
 def _settle(folder: Path) -> None:
     """Write everything below to the disk, files before the folders that name them."""
-    for parent, _, names in os.walk(folder, topdown=False):
-        for name in names:
+    for parent, folders, names in os.walk(folder, topdown=False):
+        for name in [*folders, *names]:
             path = Path(parent, name)
-            if path.is_symlink() or not path.is_file():
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
                 raise Invalid(f"{name}: a site holds files and folders only")
-            _sync(path)
+        for name in names:
+            _sync(Path(parent, name))
         _sync(Path(parent))
 
 

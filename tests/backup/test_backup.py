@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import itertools
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli import dumps
+from deploy.cli import backup, dumps
 from deploy.cli.commands import whole
 from deploy.embedded.engines import Engine
 from services.catalog.model import StoredEntity
 from services.catalog.store.entities import MongoEntityStore
 from services.techdocs.store.records import MongoRecords
+from shared.contracts.errors import Invalid
 from shared.kit import mongo
 from shared.kit.bus import MemoryBus
 from shared.kit.mongo import Unfit
@@ -169,6 +171,43 @@ async def test_a_damaged_backup_is_refused_before_anything_is_touched(
     assert "no whole backup" in text
     assert await everything(store) == before
     client.close()
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/{outside}", "objects/../../x"])
+def test_an_archive_of_sites_writes_below_them(tmp_path: Path, name: str) -> None:
+    """Names that lead elsewhere and links are refused; nothing is written outside."""
+    archive, data = tmp_path / "sites.tar.gz", tmp_path / "data"
+    data.mkdir()
+    outside = tmp_path / "outside"
+    for link in (None, str(outside)):
+        with tarfile.open(archive, "w:gz") as packed:
+            member = tarfile.TarInfo(name.format(outside=str(outside).lstrip("/")))
+            if link is not None:
+                member = tarfile.TarInfo("objects/abc")
+                member.type, member.linkname = tarfile.SYMTYPE, link
+            packed.addfile(member)
+        with pytest.raises((Invalid, dumps.BadBackup), match=r"path|neither"):
+            backup._unpack(archive, data / "sites")
+    assert not outside.exists()
+    assert not (data / "sites").exists()
+
+
+@pytest.mark.parametrize(
+    ("database", "collection"),
+    [
+        ("../../callboard_catalog", "entities"),
+        ("callboard_catalog", "../x"),
+        ("a", "b"),
+    ],
+)
+def test_a_manifest_names_collections_of_services(
+    tmp_path: Path, database: str, collection: str
+) -> None:
+    """Another name is refused before a file of it is opened."""
+    dumped = dumps.Dumped(database, collection, 0, "", "")
+    dumps.write_manifest(tmp_path, [dumped], {})
+    with pytest.raises(dumps.BadBackup, match="cannot be read"):
+        dumps.read_manifest(tmp_path)
 
 
 async def test_services_do_not_start_on_half_a_backup(
