@@ -73,7 +73,8 @@ def read_config(wanted: Wanted) -> PortalConfig:
     """The configuration, its variables filled; CannotStart names what is wrong."""
     data = RunData(wanted.data)
     data.prepare()
-    os.environ.update(data.environment())
+    # Not in the environment of this process: all that it starts would inherit it.
+    environ = {**os.environ, **data.environment()}
     if wanted.example == "golden" and wanted.config is None:
         golden = Path(os.environ.get("CALLBOARD_GOLDEN", ROOT.parent / "shared/golden"))
         if not (golden / "inputs").is_dir():
@@ -82,8 +83,9 @@ def read_config(wanted: Wanted) -> PortalConfig:
                 "folder that holds inputs/"
             )
         os.environ["CALLBOARD_GOLDEN"] = str(golden.resolve())
+        environ["CALLBOARD_GOLDEN"] = os.environ["CALLBOARD_GOLDEN"]
     try:
-        return load_config(config_file(wanted), os.environ)
+        return load_config(config_file(wanted), environ)
     except CallboardError as error:
         raise CannotStart(error.message) from error
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.kit.config import WITHHELD
+from shared.kit.privacy import make_private
+
 SERVICES = ("catalog", "scaffolder", "techdocs", "search", "gateway")
 
 
@@ -50,7 +53,11 @@ class RunData:
     def prepare(self) -> None:
         """Make the folders, the API's token and the services' secret, once."""
         for folder in (self.root, self.logs, self.engines, self.root / "keys"):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
+        # Those that an earlier version made for everybody to read.
+        for folder in self.root.iterdir():
+            if folder.is_dir() and not folder.is_symlink():
+                make_private(folder)
         self.secret()
         _kept_secret(self.token_file)
 
@@ -68,6 +75,14 @@ class RunData:
             "CALLBOARD_DATA": str(self.root),
             "CALLBOARD_WEBHOOK_SECRET": self.webhook_secret(),
         }
+
+    def environment_of(self, service: str) -> dict[str, str]:
+        """The same for one service: the others' secrets are withheld from it."""
+        found = self.environment()
+        if service != "gateway":
+            del found["CALLBOARD_WEBHOOK_SECRET"]
+            found[WITHHELD] = "CALLBOARD_WEBHOOK_SECRET"
+        return found
 
     def webhook_secret(self) -> str:
         """What the local Git host signs its webhooks with."""

@@ -136,8 +136,8 @@ class Supervisor:
         return {
             **urls,
             **self._backing.environment(self._engines),
+            **self._data.environment_of(name),
             "CALLBOARD_CONFIG": str(self._config),
-            "CALLBOARD_DATA": str(self._data.root),
             "CALLBOARD_SERVICE_SECRET": self._data.secret(),
             "CALLBOARD_PORT": str(_port(self._sockets[name])),
         }
@@ -313,7 +313,10 @@ def main() -> int:
     given = parser.parse_args()
     data = RunData(given.data)
     data.prepare()
-    os.environ.update(data.environment())
+    # What is made from here on is for this user alone; secrets go to who needs them.
+    os.umask(0o077)
+    os.environ["CALLBOARD_DATA"] = str(data.root)
+    os.environ.pop("CALLBOARD_WEBHOOK_SECRET", None)
     try:
         with data.locked():
             backing = Backing.of(data, given.engines, os.environ)

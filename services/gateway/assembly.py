@@ -209,7 +209,9 @@ def hook_secrets(config: PortalConfig) -> list[HookSecret]:
     return [
         HookSecret(HOOKS[kind], found.host, found.webhook_secret.get_secret_value())
         for kind, found in config.integrations.each()
-        if kind in HOOKS and found.webhook_secret is not None
+        if kind in HOOKS
+        and found.webhook_secret is not None
+        and found.webhook_secret.get_secret_value()
     ]
 
 
@@ -228,7 +230,7 @@ def attempts(settings: Settings) -> Attempts:
     Raises:
         Invalid: if a trusted proxy is no address and no network.
     """
-    listed = [text.strip() for text in settings.trusted_proxies.split(",")]
+    listed = [text.strip() for text in (settings.trusted_proxies or "").split(",")]
     try:
         return Attempts([text for text in listed if text])
     except ValueError as error:

@@ -41,8 +41,8 @@ class Settings(ServiceSettings):
         default=1800.0, gt=0, validation_alias="CALLBOARD_GATEWAY_STREAM_SECONDS"
     )
     #: Addresses and networks of reverse proxies whose `X-Forwarded-For` is believed.
-    trusted_proxies: str = Field(
-        default="", validation_alias="CALLBOARD_GATEWAY_TRUSTED_PROXIES"
+    trusted_proxies: str | None = Field(
+        default=None, validation_alias="CALLBOARD_GATEWAY_TRUSTED_PROXIES"
     )
     #: How many requests one person may have open at a time, live streams among them.
     requests_per_user: int = Field(

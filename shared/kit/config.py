@@ -16,6 +16,9 @@ from pydantic.alias_generators import to_camel
 
 from shared.contracts.errors import Invalid
 
+#: The variable that lists, with commas, others that this process is not given because
+#: it does not need them. They count as empty.
+WITHHELD = "CALLBOARD_WITHHELD"
 VARIABLE = re.compile(r"\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -278,7 +281,9 @@ def _fill_text(text: str, environ: Mapping[str, str], where: str) -> str:
         escaped, name, default = match.groups()
         if escaped:
             return match[0][1:]
-        found = environ.get(name, default)
+        found: str | None = environ.get(name, default)
+        if found is None and name in environ.get(WITHHELD, "").split(","):
+            return ""
         if found is None:
             raise Invalid(f"{where}: the environment has no variable {name}")
         return found

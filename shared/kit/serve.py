@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.contracts.errors import Unavailable
 from shared.kit import logs
 from shared.kit.connections import Bounds, ConnectionCensus, bounded_protocol
+from shared.kit.privacy import forget_secrets, make_private
 from shared.kit.settings import ServiceSettings
 from shared.kit.watchdog import Watchdog
 from shared.kit.web import error_body
@@ -67,6 +68,8 @@ def serve(
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=IDLE_SECONDS,
     )
+    os.umask(0o077)
+    make_private(settings.data)
     watchdog = Watchdog(name, settings.data / "watchdog", settings.port)
     watchdog.report()
     server = _Server(config, name, watchdog)
@@ -110,6 +113,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # Everything has read them; what this process starts needs none.
+            forget_secrets(os.environ)
             self._watchdog.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

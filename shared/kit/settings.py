@@ -38,6 +38,8 @@ class ServiceSettings(BaseSettings):
     opa_token: SecretStr | None = None
     opa_ca: Path | None = None
     config: Path
+    #: Variables of the configuration that this service is not given (`load_config`).
+    withheld: str | None = None
     data: Path
     #: Signs what the services say to each other.
     service_secret: SecretStr = Field(min_length=32)

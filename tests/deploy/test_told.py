@@ -108,13 +108,26 @@ def test_the_settings_are_complete(service: str, settings: ServiceSettings) -> N
 def test_the_configuration_is_where_the_service_looks(
     service: str, settings: ServiceSettings
 ) -> None:
-    """The folder is mounted, and each of its variables is told."""
+    """The folder is mounted, and each of its variables is told or withheld."""
     if not loads_configuration(service):
         assert not configured() & set(environment(service))
         return
     assert volumes(service)[str(settings.config.parent)].endswith(":ro")
     assert settings.config.name == CONFIG.name
-    assert configured() <= set(environment(service))
+    told = environment(service)
+    withheld = set(told["CALLBOARD_WITHHELD"].split(","))
+    assert configured() <= set(told) | withheld
+    assert not withheld & set(told)
+
+
+def test_secrets_are_told_to_those_who_need_them() -> None:
+    """The front door has what people are known by, readers have the Git token."""
+    front = {"CALLBOARD_API_TOKEN", "CALLBOARD_WEBHOOK_SECRET"}
+    for name in SERVICES:
+        told = set(environment(name))
+        assert told & front == (front if name == "gateway" else set())
+        reads = name in ("catalog", "scaffolder", "techdocs")
+        assert ("CALLBOARD_GIT_TOKEN" in told) is reads
 
 
 def test_ports_are_right(service: str, settings: ServiceSettings) -> None:

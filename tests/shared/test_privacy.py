@@ -1,0 +1,75 @@
+"""What a process keeps to itself: its folders and its secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.rundata import RunData
+from shared.contracts.errors import Invalid
+from shared.kit.config import load_config
+from shared.kit.privacy import forget_secrets, make_private
+
+
+def mode(folder: Path) -> int:
+    return folder.stat().st_mode & 0o7777
+
+
+def test_folders_are_for_their_owner(tmp_path: Path) -> None:
+    """New ones, and those that an earlier version made for everybody."""
+    new, old = tmp_path / "a" / "new", tmp_path / "old"
+    old.mkdir(mode=0o755)
+    old.chmod(0o755)
+    for folder in (new, old):
+        make_private(folder)
+        assert mode(folder) == 0o700
+
+
+def test_a_folder_that_is_everybodys_stays_so(tmp_path: Path) -> None:
+    """Somebody may keep the data in /tmp itself."""
+    tmp_path.chmod(0o1777)
+    make_private(tmp_path)
+    assert mode(tmp_path) == 0o1777
+
+
+def test_a_portals_folders_are_mended(tmp_path: Path) -> None:
+    """Every one of them, whatever made it."""
+    for name in ("", "logs", "keys", "sites", "scaffolder"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name).chmod(0o755)
+    RunData(tmp_path).prepare()
+    assert {
+        mode(each) for each in (tmp_path, *tmp_path.iterdir()) if each.is_dir()
+    } == {0o700}
+
+
+def test_secrets_are_forgotten() -> None:
+    """Child processes inherit the rest."""
+    environ = {
+        "PATH": "/bin",
+        "CALLBOARD_SERVICE_SECRET": "x",
+        "CALLBOARD_MONGODB_PASSWORD": "x",
+        "CALLBOARD_API_TOKEN": "x",
+        "CALLBOARD_DATA": "/data",
+        "HTTPS_PROXY": "http://proxy",
+    }
+    forget_secrets(environ)
+    assert environ.keys() == {"PATH", "CALLBOARD_DATA", "HTTPS_PROXY"}
+
+
+def test_each_service_is_given_its_own_secrets(tmp_path: Path) -> None:
+    """A configuration that names another's is read, with nothing in its place."""
+    file = tmp_path / "app-config.yaml"
+    file.write_text(
+        "integrations:\n  local:\n    - host: git.example\n"
+        "      webhookSecret: ${CALLBOARD_WEBHOOK_SECRET}\n"
+    )
+    data = RunData(tmp_path / "data")
+    data.prepare()
+    for service in ("gateway", "catalog"):
+        config = load_config(file, data.environment_of(service))
+        secret = config.integrations.local[0].webhook_secret
+        assert secret is not None
+        own = data.webhook_secret() if service == "gateway" else ""
+        assert secret.get_secret_value() == own
+    with pytest.raises(Invalid, match="CALLBOARD_WEBHOOK_SECRET"):
+        load_config(file, {"CALLBOARD_WITHHELD": "CALLBOARD_OTHER"})
