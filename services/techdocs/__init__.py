@@ -9,7 +9,8 @@ Routes for the portal, stable (all want the reader's principal; what the reader 
 see is 404; paths are below `/api/techdocs`):
 
 `GET /sites?limit=100` -> `{items: [state + entity_title, description, owner, type]}`,
-the latest built first, then those whose first build failed or is due.
+the latest built first, then those whose first build failed or is due; of warnings the
+first five.
 
 `GET /sites/{namespace}/{kind}/{name}` -> a state, and `docs_of` (the ref asked for;
 `entity_ref` differs when `backstage.io/techdocs-entity` points elsewhere), then

@@ -52,7 +52,7 @@ def without_paths(workspace: Path) -> Callable[[str], str]:
     pattern = re.compile(rf"{inside}|(?<![\w.:/])(?:{others})(?:/|\b)")
 
     def shortened(line: str) -> str:
-        return pattern.sub("", line)[:LINE_CHARACTERS]
+        return pattern.sub("", line[:LINE_CHARACTERS])
 
     return shortened
 

@@ -191,6 +191,37 @@ async def test_the_log_holds_the_build(generate: Make) -> None:
     assert len(log) < 100
 
 
+async def test_a_flood_keeps_the_beginning_and_the_end(generate: Make) -> None:
+    """Of thousands of lines a bounded part is passed on, and the end is in it."""
+    links = "".join(f"- [{n}](none-{n}.md)\n" for n in range(3000))
+    _, site, log = await generate({"docs/index.md": "# L\n" + links})
+    assert len(log) < 1100
+    assert any("none-1.md" in line for line in log)
+    assert any("lines left out" in line for line in log)
+    assert any("Documentation built" in line for line in log)
+    assert site["warnings"][-1] == "… and 2800 more warnings"
+
+
+async def test_a_page_that_takes_too_long_is_named(tmp_path: Path) -> None:
+    """A text that keeps regular expressions busy ends with its page and the limit."""
+    folders = {name: tmp_path / name for name in ("source/docs", "out", "record")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    (tmp_path / "source/docs/index.md").write_text("# Hi\n")
+    slow = "![a](" * 5000 + "\n\n" + "[" * 30_000 + "\n\n" + "*" * 30_000 + "a\n"
+    (tmp_path / "source/docs/slow.md").write_text(slow)
+    paths = {name: str(tmp_path / name) for name in ("source", "out", "record")}
+    async with ProcessGenerator(60) as generator:
+        with pytest.raises(CallboardError) as raised:
+            await generator.generate(
+                Job(**paths, title="Web", cpu_seconds=2), [].append
+            )
+    assert raised.value.message == (
+        "slow.md: mkdocs was stopped at this page: it used 2 s of processor time"
+    )
+    assert raised.value.code == "stopped"
+
+
 @pytest.mark.parametrize(
     ("page", "reason"),
     [

@@ -25,7 +25,7 @@ WARNINGS = 200
 WARNING_CHARACTERS = 500
 #: What search takes of one section, and of one site.
 SECTION_CHARACTERS = 50_000
-SECTIONS_BYTES = 16 * 1024 * 1024
+SECTIONS_BYTES = 8 * 1024 * 1024
 
 
 class _Warnings(logging.Handler):
@@ -87,7 +87,8 @@ def _finish(
         "nav": recorder.navigation(),
         "warnings": _first(warnings),
     }
-    (record / SECTIONS_FILE).write_text(json.dumps(sections.entries))
+    sections_text = json.dumps(sections.entries, ensure_ascii=False)
+    (record / SECTIONS_FILE).write_text(sections_text, errors="replace")
     (record / SITE_FILE).write_text(json.dumps(summary))
     (record / PAGE_FILE).unlink(missing_ok=True)
     _lead_to_first_page(out, str(pages[0]["url"]))

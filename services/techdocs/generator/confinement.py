@@ -28,22 +28,25 @@ _BIND_AND_CONNECT = 0b11
 _SOCKETS_AND_SIGNALS = 0b11
 _TRUNCATE, _CONTROL_DEVICE = 1 << 14, 1 << 15
 _FOR_FILES = _READ_FILE | _WRITE_FILE | _EXECUTE | _TRUNCATE | _CONTROL_DEVICE
+CPU_GRACE_SECONDS = 5
 
 
 def limit(*, cpu_seconds: int, memory_bytes: int, file_bytes: int) -> None:
     """Limits of this process and of what it starts."""
-    _lower(resource.RLIMIT_CPU, cpu_seconds)
+    # The first limit says what it is (SIGXCPU), the second only kills.
+    _lower(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + CPU_GRACE_SECONDS)
     _lower(resource.RLIMIT_AS, memory_bytes)
     _lower(resource.RLIMIT_FSIZE, file_bytes)
     _lower(resource.RLIMIT_NOFILE, 512)
     _lower(resource.RLIMIT_CORE, 0)
 
 
-def _lower(what: int, value: int) -> None:
+def _lower(what: int, soft: int, most: int | None = None) -> None:
     _, hard = resource.getrlimit(what)
+    most = soft if most is None else most
     if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(what, (value, value))
+        soft, most = min(soft, hard), min(most, hard)
+    resource.setrlimit(what, (soft, most))
 
 
 def needed_to_run() -> list[Path]:

@@ -15,10 +15,12 @@ import signal
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from services.techdocs.build_log import BuildLog, without_paths
 from services.techdocs.generator.build import build
 from services.techdocs.generator.child import FAILED, run
 from services.techdocs.generator.job import Job
@@ -47,11 +49,13 @@ print("hello")
 
 @dataclass(slots=True)
 class _Child:
-    """A running job: its process, the pipe of its log, and a begun line."""
+    """A running job: its process, the pipe of its log, the log, and a begun line."""
 
     job: str
     pid: int
     pipe: int
+    log: BuildLog
+    shortened: Callable[[str], str]
     rest: bytes = b""
 
 
@@ -94,7 +98,10 @@ class Forge:
         if pid == 0:
             self._be_child(job, theirs)
         os.close(theirs)
-        self._children[ours] = _Child(job, pid, ours)
+        # However much a build writes, who waits for it hears a bounded part.
+        log = BuildLog(lambda line: _tell(job=job, line=line))
+        shortened = without_paths(Path(job).parent)
+        self._children[ours] = _Child(job, pid, ours, log, shortened)
         self._selector.register(ours, selectors.EVENT_READ)
         _tell(job=job, pid=pid)
 
@@ -121,7 +128,7 @@ class Forge:
         # A line without an end is cut: a build cannot fill this process' memory.
         child.rest = child.rest[-LINE_CHARACTERS:]
         for line in lines:
-            _tell(job=child.job, line=line.decode(errors="replace")[:LINE_CHARACTERS])
+            child.log.add(child.shortened(line.decode(errors="replace")))
         if not read:
             self._bury(child)
 
@@ -131,6 +138,7 @@ class Forge:
         del self._children[child.pipe]
         _kill(child.pid)
         _, status = os.waitpid(child.pid, 0)
+        child.log.end()
         _tell(job=child.job, status=os.waitstatus_to_exitcode(status))
 
     def _end(self) -> None:

@@ -135,7 +135,8 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         folder = self._record / PAGES_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         (folder / page_file(key)).write_text(
-            json.dumps({**summary, "html": article, "toc": toc})
+            json.dumps({**summary, "html": article, "toc": toc}, ensure_ascii=False),
+            errors="replace",
         )
         return html
 

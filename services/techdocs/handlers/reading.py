@@ -20,6 +20,7 @@ from shared.contracts.ref import parse_ref
 
 Sees = Callable[[Mapping[str, Any]], bool]
 CACHED = 512
+LISTED_WARNINGS = 5
 PAGES_ROOT = "/docs"
 FILES_ROOT = "/api/techdocs/assets"
 
@@ -87,7 +88,10 @@ class Reading:
                     "owner": spec.get("owner"),
                     "type": spec.get("type"),
                 }
-                found.append({**_state(record), **entity})
+                state = _state(record)
+                # Hundreds of sites: each one's page has all of its warnings.
+                state["warnings"] = state["warnings"][:LISTED_WARNINGS]
+                found.append({**state, **entity})
             if len(found) == limit:
                 break
         return found

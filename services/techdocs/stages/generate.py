@@ -7,12 +7,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from services.techdocs.build_log import BuildLog, without_paths
+from services.techdocs.build_log import without_paths
 from services.techdocs.generator.job import (
     NO_ROOM,
     PAGE_FILE,
@@ -41,8 +40,7 @@ STOPPED = "stopped"
 class _Running:
     """A job that was handed over: who hears its log, and how it ended."""
 
-    log: BuildLog
-    shortened: Callable[[str], str]
+    say: Say
     ended: asyncio.Future[int]
     pid: int | None = None
     tail: list[str] = field(default_factory=list)
@@ -96,25 +94,26 @@ class ProcessGenerator:
         await self.warm_up()
         began = time.monotonic()
         ended = asyncio.get_running_loop().create_future()
-        log, shortened = BuildLog(say), without_paths(workspace)
-        running = self._running[str(path)] = _Running(log, shortened, ended)
+        running = self._running[str(path)] = _Running(say, ended)
         try:
             async with asyncio.timeout(self._seconds):
                 await self._hand_over(path)
                 status = await running.ended
         except TimeoutError:
+            # With its end comes the end of its log.
+            _kill(running.pid)
+            await asyncio.wait({ended}, timeout=END_SECONDS)
             late = f"it took longer than {self._seconds:g} s"
             reason = await asyncio.to_thread(_stopped, job, late)
             raise Invalid(reason, code=STOPPED) from None
         finally:
             del self._running[str(path)]
             _kill(running.pid)
-            running.log.end()
         if status == NO_ROOM:
             raise room.NoRoom
         if status:
             reason = await asyncio.to_thread(_reason, job, status, running.tail)
-            reason = shortened(reason)[:REASON_CHARACTERS]
+            reason = without_paths(workspace)(reason)[:REASON_CHARACTERS]
             raise Invalid(reason, code=STOPPED if status < 0 else None)
         say(f"info: Generated in {time.monotonic() - began:.2f} s")
         return await asyncio.to_thread(_generated, job)
@@ -154,8 +153,7 @@ def _hear(running: _Running, told: dict[str, Any]) -> None:
     running.pid = told.get("pid", running.pid)
     line = str(told.get("line", "")).rstrip()
     if line:
-        line = running.shortened(line)
-        running.log.add(line)
+        running.say(line)
         running.tail.append(line)
         del running.tail[:-TAIL]
     if "status" in told:

@@ -222,7 +222,8 @@ async def _pictures(
 ) -> None:
     """Fetch what the README shows from beside the pages; what is not there stays so."""
     size = 0
-    for path in pictures_of(readme.decode(errors="replace")):
+    text = readme.decode(errors="replace")
+    for path in await asyncio.to_thread(pictures_of, text):
         if path.startswith(f"{plan.docs}/"):
             continue
         plan.files[path] = b""

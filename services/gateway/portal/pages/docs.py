@@ -4,6 +4,7 @@ A page is asked of techdocs as an article; files (pictures, downloads) come from
 API's own address for them.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,10 +128,11 @@ async def page(
     elsewhere = _elsewhere(triplet, path, answer)
     if elsewhere and not find.strip():
         return RedirectResponse(elsewhere)
-    site = site_of(state.json(), base, key)
+    # A navigation of thousands of pages takes a while to make, and to render.
+    site = await asyncio.to_thread(site_of, state.json(), base, key)
     if find.strip():
         return await _found(visit, entity, site, find.strip()[:LONGEST])
-    return _page(visit, entity, site, answer)
+    return await asyncio.to_thread(_page, visit, entity, site, answer)
 
 
 def _elsewhere(triplet: str, path: str, answer: ApiAnswer) -> str:
