@@ -239,6 +239,33 @@ async def test_options_that_exclude_each_other_are_refused(bench: Bench) -> None
         )
 
 
+@pytest.mark.parametrize(
+    ("root", "url"),
+    [
+        ("https://g/o/r/tree/main/", "https://g/o/r/tree/main/catalog-info.yaml"),
+        (
+            "https://b/projects/P/repos/r/browse?at=refs%2Fheads%2Fdev",
+            "https://b/projects/P/repos/r/browse/catalog-info.yaml?at=refs%2Fheads%2Fdev",
+        ),
+        (
+            "https://dev.azure.com/o/p/_git/r?path=/&version=GBa%2Fb",
+            "https://dev.azure.com/o/p/_git/r?path=/catalog-info.yaml&version=GBa/b",
+        ),
+        (
+            "https://dev.azure.com/o/My%20P/_git/r?path=/apps/x",
+            "https://dev.azure.com/o/My%20P/_git/r?path=/apps/x/catalog-info.yaml",
+        ),
+    ],
+)
+async def test_a_file_of_a_published_repository_keeps_its_branch(
+    bench: Bench, root: str, url: str
+) -> None:
+    """Where a host writes the branch or the path as an argument."""
+    given = {"repoContentsUrl": root, "optional": True}
+    outputs = await bench.run("catalog:register", **given)
+    assert outputs["catalogInfoUrl"] == url
+
+
 HELM = ("base/helm_dev.yaml", "base/helm_prod.yaml")
 
 

@@ -303,4 +303,7 @@ def may_spread(target: str) -> bool:
     parts = urlsplit(target)
     # Azure DevOps writes the path of a file as an argument.
     paths = [unquote(parts.path), *parse_qs(parts.query).get("path", ())]
+    if parts.query and "=" not in parts.query:
+        # No arguments, but a sign in a path.
+        paths.append(f"?{unquote(parts.query)}")
     return any(is_pattern(path) for path in paths)

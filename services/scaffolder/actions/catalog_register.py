@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 from services.scaffolder.action import (
     Action,
@@ -50,7 +51,22 @@ def _url(given: Mapping[str, Any]) -> str:
     path = str(given.get("catalogInfoPath") or _PATH)
     if ".." in path.split("/"):
         raise Invalid(f"catalogInfoPath: {path!r} leads outside the repository")
-    return f"{root}/{path.lstrip('/')}"
+    return _below(root, path.lstrip("/"))
+
+
+def _below(root: str, path: str) -> str:
+    """The address of a file below a page of files; what says its ref stays."""
+    parts = urlsplit(root)
+    if "/_git/" in parts.path:
+        # Azure DevOps: the path is an argument.
+        given = parse_qs(parts.query)
+        folder = given.pop("path", [""])[0].strip("/")
+        whole = f"/{folder}/{path}" if folder else f"/{path}"
+        rest = [f"{name}={quote(values[0])}" for name, values in given.items()]
+        query = "&".join([f"path={quote(whole)}", *rest])
+        return parts._replace(query=query, fragment="").geturl()
+    place = f"{parts.path.rstrip('/')}/{path}"
+    return parts._replace(path=place, fragment="").geturl()
 
 
 def _chosen(entities: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
