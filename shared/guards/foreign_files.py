@@ -24,7 +24,7 @@ from shared.guards.foreign_paths import (
     is_git_folder,
     shown,
 )
-from shared.guards.foreign_trees import LINK_STEPS, ForeignEntry
+from shared.guards.foreign_trees import LINK_STEPS, ForeignEntry, check_way
 
 Parts = Sequence[str]
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -128,9 +128,10 @@ class ForeignFolder:
         """
         pending = list(reversed(path.split("/")))
         real: list[str] = []
-        steps = 0
+        steps = count = 0
         while pending:
-            part = pending.pop()
+            part, count = pending.pop(), count + 1
+            check_way(path, count, real)
             if part in ("", "."):
                 continue
             if part == "..":

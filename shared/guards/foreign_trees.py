@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from shared.contracts.errors import Invalid, NotFound, TooLarge
-from shared.guards.foreign_paths import check_path, check_target, shown
+from shared.guards.foreign_paths import DEPTH, check_path, check_target, shown
 
 EntryKind = Literal["file", "link"]
 #: As many as the system follows.
 LINK_STEPS = 40
+#: Of a path and of what the links on it lead to, so that no link is long to follow.
+LINK_PARTS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,16 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
+def check_way(path: str, count: int, real: Sequence[str]) -> None:
+    """Check how much of the way of `path` through links was gone.
+
+    Raises:
+        Invalid: if it has more than `LINK_PARTS` parts or leads too deep.
+    """
+    if count > LINK_PARTS or len(real) > DEPTH:
+        raise Invalid(f"path: {shown(path)}: its links lead through too many folders")
+
+
 @dataclass(slots=True)
 class TreeIndex:
     """The entries of a tree by path, and where its links lead.
@@ -158,8 +170,10 @@ class TreeIndex:
         pending = list(reversed(path.split("/")))
         real: list[str] = []
         links: list[str] = []
+        count = 0
         while pending:
-            part = pending.pop()
+            part, count = pending.pop(), count + 1
+            check_way(path, count, real)
             if part in ("", "."):
                 continue
             if part == "..":

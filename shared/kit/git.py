@@ -160,7 +160,7 @@ class RepositoryMirrors:
         if prefix:
             arguments += ["--", _clean(prefix)]
         found = await self._git(target, arguments)
-        return [part for part in found.decode(errors="replace").split("\0") if part]
+        return await asyncio.to_thread(_split, found)
 
     async def export(
         self,
@@ -341,6 +341,11 @@ class RepositoryMirrors:
             allow=allow,
             limit=limit,
         )
+
+
+def _split(printed: bytes) -> list[str]:
+    """The paths that git printed, each with a NUL behind it."""
+    return [part for part in printed.decode(errors="replace").split("\0") if part]
 
 
 class _Coalesced:

@@ -6,8 +6,8 @@ the listing before the first file is written (ADR 17).
 """
 
 from asyncio import to_thread
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -29,13 +29,21 @@ from shared.guards.foreign_trees import (
     follow_links,
 )
 from shared.kit.commands import Consumer
-from shared.kit.gitcommand import FILE_LIMIT, run_git, stream_git
+from shared.kit.gitcommand import run_git, stream_git
+from shared.kit.gitoutput import (
+    HEADER_BYTES,
+    Listing,
+    add_record,
+    content_ids,
+    contents,
+    file_size,
+    records,
+    with_sizes,
+    write_entry,
+)
 
 #: Of a whole repository, where a link leads out of the folder that is exported.
 REPOSITORY_FILES = 300_000
-CHUNK = 256 * 1024
-_HEADER_BYTES = 16 * 1024
-_LINK, _SUBMODULE = b"120000", b"160000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +62,6 @@ class ExportedTree:
     outside: Sequence[str] = ()
     dangling: Sequence[str] = ()
     rings: Sequence[str] = ()
-
-
-@dataclass(slots=True)
-class _Listing:
-    """The entries of a tree, links and files, and the paths of its submodules."""
-
-    entries: list[ForeignEntry] = field(default_factory=list)
-    submodules: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class GitTrees:
         def consume(output: IO[bytes]) -> None:
             nonlocal answer
             try:
-                size = _size_of(output.readline(_HEADER_BYTES), output, path)
+                size = file_size(output.readline(HEADER_BYTES), output, path)
                 answer = output.read(size)
                 output.read(1)
             except CallboardError as error:
@@ -111,11 +111,11 @@ class GitTrees:
         Raises:
             Invalid: if a link leaves the repository or is part of a ring.
         """
-        listing = _Listing()
+        listing = Listing()
 
         def consume(output: IO[bytes]) -> None:
-            for record in _records(output):
-                _add(record, listing)
+            for record in records(output):
+                add_record(record, listing)
 
         await self._stream(
             ["ls-tree", "-z", "--full-tree", commit, "--", path], consume
@@ -190,7 +190,7 @@ class GitTrees:
         self,
         commit: str,
         prefix: str,
-        listing: _Listing,
+        listing: Listing,
         targets: Mapping[str, str],
         limits: TreeLimits,
     ) -> FollowedTree:
@@ -202,12 +202,12 @@ class GitTrees:
             index = await self._index(commit)
             return await to_thread(follow_links, index, prefix, limits)
 
-    async def _list(self, treeish: str, *, most: int) -> _Listing:
-        listing = _Listing()
+    async def _list(self, treeish: str, *, most: int) -> Listing:
+        listing = Listing()
 
         def consume(output: IO[bytes]) -> None:
-            for record in _records(output):
-                _add(record, listing)
+            for record in records(output):
+                add_record(record, listing)
                 if len(listing.entries) > most:
                     raise TooLarge(f"More than {most} files")
 
@@ -226,11 +226,11 @@ class GitTrees:
         targets: dict[str, str] = {}
 
         def consume(output: IO[bytes]) -> None:
-            for entry, size in _contents(output, sane):
+            for entry, size in contents(output, sane):
                 raw = output.read(size)
                 targets[entry.path] = raw.decode("utf-8", "surrogateescape")
 
-        await self._stream(["cat-file", "--batch"], consume, data=_ids(sane))
+        await self._stream(["cat-file", "--batch"], consume, data=content_ids(sane))
         return targets
 
     async def _sized(
@@ -244,10 +244,10 @@ class GitTrees:
         out = await run_git(
             ["cat-file", "--batch-check=%(objecttype) %(objectsize)"],
             cwd=self.mirror,
-            data=_ids(entries),
+            data=content_ids(entries),
             extra=self.environment,
         )
-        return await to_thread(_with_sizes, entries, out)
+        return await to_thread(with_sizes, entries, out)
 
     async def _fetch_missing(self, commit: str, ids: set[str]) -> None:
         """Fetch the contents that are not in the mirror at once, not one by one."""
@@ -280,11 +280,11 @@ class GitTrees:
             nonlocal written
             with ForeignFolder.open(folder, create=True) as root:
                 replaces = bool(root.listing(""))
-                for entry, size in _contents(output, entries):
-                    _write_one(root, entry, output, size, replaces=replaces)
+                for entry, size in contents(output, entries):
+                    write_entry(root, entry, output, size, replaces=replaces)
                     written += 1
 
-        await self._stream(["cat-file", "--batch"], consume, data=_ids(entries))
+        await self._stream(["cat-file", "--batch"], consume, data=content_ids(entries))
         if written < len(entries):
             raise Unavailable("git cat-file ended early")
 
@@ -300,111 +300,6 @@ class GitTrees:
         )
 
 
-def _records(output: IO[bytes]) -> Iterator[bytes]:
-    """What is between NULs."""
-    rest = b""
-    while chunk := output.read(CHUNK):
-        *records, rest = (rest + chunk).split(b"\0")
-        yield from records
-
-
-def _add(record: bytes, listing: _Listing) -> None:
-    head, _, raw = record.partition(b"\t")
-    mode, _, content = head.split()
-    path = raw.decode("utf-8", "surrogateescape")
-    if mode == _SUBMODULE:
-        listing.submodules.append(path)
-        return
-    listing.entries.append(
-        ForeignEntry(
-            path,
-            "link" if mode == _LINK else "file",
-            is_executable=mode != _LINK and bool(int(mode, 8) & 0o111),
-            content=content.decode(),
-        )
-    )
-
-
-def _ids(entries: Sequence[ForeignEntry]) -> bytes:
-    return "".join(f"{entry.content}\n" for entry in entries).encode()
-
-
 def _check_links(prefix: str, targets: Mapping[str, str]) -> None:
     for path, target in targets.items():
         check_link(f"{prefix}/{path}" if prefix else path, target)
-
-
-def _with_sizes(entries: Sequence[ForeignEntry], printed: bytes) -> list[ForeignEntry]:
-    lines = printed.decode(errors="replace").splitlines()
-    if len(lines) != len(entries):
-        raise Unavailable("git cat-file ended early")
-    return [
-        replace(entry, size=_blob_size(entry, line))
-        for entry, line in zip(entries, lines, strict=True)
-    ]
-
-
-def _blob_size(entry: ForeignEntry, line: str) -> int:
-    kind, _, size = line.partition(" ")
-    if kind != "blob":
-        raise Invalid(f"path: {shown(entry.path)}: its content is not a file")
-    return int(size)
-
-
-def _contents(
-    output: IO[bytes], entries: Sequence[ForeignEntry]
-) -> Iterator[tuple[ForeignEntry, int]]:
-    """Each entry with its size, when its content is next in `cat-file`'s output."""
-    for entry in entries:
-        words = output.readline(_HEADER_BYTES).split()
-        if len(words) != 3 or words[1] != b"blob" or int(words[2]) != entry.size:
-            # git's exit code says why.
-            return
-        yield entry, entry.size
-        output.read(1)
-
-
-def _write_one(
-    root: ForeignFolder,
-    entry: ForeignEntry,
-    output: IO[bytes],
-    size: int,
-    *,
-    replaces: bool,
-) -> None:
-    if entry.kind == "link":
-        target = output.read(size).decode("utf-8", "surrogateescape")
-        root.link(entry.path, target, replaces=replaces)
-        return
-    content = _chunks(output, size)
-    executable = entry.is_executable
-    root.write(entry.path, content, executable=executable, replaces=replaces)
-
-
-def _chunks(output: IO[bytes], size: int) -> Iterator[bytes]:
-    while size:
-        chunk = output.read(min(size, CHUNK))
-        if not chunk:
-            raise Unavailable("git cat-file ended early")
-        size -= len(chunk)
-        yield chunk
-
-
-def _size_of(header: bytes, output: IO[bytes], path: str) -> int:
-    """The size of the file that `cat-file` is about to print."""
-    words = header.split()
-    if len(words) == 3 and words[1] == b"blob":
-        if int(words[2]) > FILE_LIMIT:
-            raise TooLarge(f"{path}: over the limit of {FILE_LIMIT} bytes")
-        return int(words[2])
-    if len(words) == 2 and words[0] == b"symlink":
-        target = output.read(min(int(words[1]), TARGET_BYTES))
-        raise Invalid(
-            f"{path}: the link leads outside the repository, "
-            f"to {shown(target.decode(errors='replace'))}"
-        )
-    if len(words) == 2 and words[0] == b"loop":
-        raise Invalid(f"{path}: the link is part of a ring")
-    if len(words) == 2 and words[0] == b"dangling":
-        raise NotFound(f"there is no file behind the link {path}")
-    raise NotFound(f"there is no file {path}")

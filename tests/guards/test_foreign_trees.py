@@ -150,6 +150,17 @@ def test_a_folder_that_holds_its_link_is_left_out() -> None:
     assert follow_links(tree, "", LIMITS).rings.count("up") == 1
 
 
+def test_a_way_through_links_is_bounded() -> None:
+    """Links with long targets one after the other cost no more than a short path."""
+    way = "x/../" * 50
+    links = {f"docs/l{n}": f"{way}l{n + 1}" for n in range(30)}
+    with pytest.raises(Invalid, match="too many folders"):
+        follow_links(index(["docs/x/f", "docs/l30"], links), "docs", LIMITS)
+    deep = {"docs/deep": "/".join(["d"] * 200)}
+    with pytest.raises(Invalid, match="too many folders"):
+        follow_links(index(["docs/f"], deep), "docs", LIMITS)
+
+
 def test_links_do_not_multiply_without_bound() -> None:
     """Each level links twice to the next: the limit ends it before it is made."""
     links = {}

@@ -282,6 +282,16 @@ async def test_trees_are_bounded_before_they_are_written(
     assert not out.exists()
 
 
+async def test_names_are_bounded_before_they_are_kept(
+    raw: RawRepository, tmp_path: Path
+) -> None:
+    """A name of a megabyte is refused as it is listed, and shown in part."""
+    raw.commit(raw.tree([(FILE, b"n" * 1_000_000, raw.blob("x"))]))
+    with pytest.raises(Invalid, match=r"'nnn.*2048 bytes") as refused:
+        await export(raw, tmp_path / "out")
+    assert len(refused.value.message) < 400
+
+
 async def test_what_is_not_a_file_is_refused(
     raw: RawRepository, tmp_path: Path
 ) -> None:
