@@ -28,6 +28,7 @@ COLOURS = {
 COLOURS |= {"34": "info", "36": "info", "94": "info", "96": "info", "90": "faint"}
 LIVE = frozenset({"open", "processing"})
 CAN_RETRY = frozenset({"failed", "cancelled"})
+ENDED = CAN_RETRY | {"completed"}
 MOST_LINES = 4000
 ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+")
 

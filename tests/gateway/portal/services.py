@@ -36,6 +36,7 @@ class FakeServices(FakeApi):
         }
         self.sites: dict[str, dict[str, Any]] = {"default/component/booking": site()}
         self.steps = STEPS
+        self.actions = ["fetch:template", "publish:git", "debug:log"]
         self.registered: set[str] = set()
         self.articles: dict[str, str] = {}
         self.pages: dict[str, dict[str, Any]] = {}
@@ -68,6 +69,8 @@ class FakeServices(FakeApi):
             known = tail[2] == TEMPLATE
             found = {**about, "steps": self.steps}
             return ok(found) if known else missing("Template not found")
+        if what == "actions":
+            return ok([{"id": name} for name in self.actions])
         if not tail:
             self.started.append(json) if method == "POST" else None
             return self._tasks(method, many)

@@ -24,6 +24,15 @@ HINTED: Mapping[str, Kind] = {
     "textarea": "textarea",
     "MultilineInput": "textarea",
 }
+#: What may follow `ui:field`; anything else is asked for as its type says.
+KNOWN_FIELDS = ENTITY_PICKERS | {
+    "EntityTagsPicker",
+    "EntityNamePicker",
+    "RepoUrlPicker",
+    "RepoBranchPicker",
+    "MultilineInput",
+    "Secret",
+}
 NAME_PATTERN = "^([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$"
 
 

@@ -16,6 +16,10 @@ from services.gateway.portal.entities import (
     title_of,
 )
 from services.gateway.portal.runs import Run, run_of
+from services.gateway.portal.template_warnings import (
+    installed_actions,
+    missing_actions,
+)
 from services.gateway.portal.visit import Visit, Visiting, together
 
 BY_QUERY = "/api/catalog/entities/by-query"
@@ -37,6 +41,7 @@ class Offer:
     type: str
     tags: tuple[str, ...]
     owner: Summary | None
+    missing: tuple[str, ...] = ()
 
 
 @router.get("/create")
@@ -44,10 +49,12 @@ async def create(visit: Visiting, text: str = "") -> Response:
     """All templates that the reader may see, and the reader's own latest runs."""
     params = [("filter", "kind=template"), ("limit", str(MOST))]
     params += [("orderField", "metadata.name,asc")]
-    answer, runs = await together(visit.get(BY_QUERY, params), _own_runs(visit))
+    answer, runs, installed = await together(
+        visit.get(BY_QUERY, params), _own_runs(visit), installed_actions(visit)
+    )
     found = [each for each in answer["items"] if _holds(each, text.strip().lower())]
     owners = await visit.summaries(ref for each in found for ref in _owners(each))
-    offers = [_offer(each, owners) for each in found]
+    offers = [_offer(each, owners, missing_actions(each, installed)) for each in found]
     return visit.page(
         "create/index.html",
         title="Start something",
@@ -79,7 +86,9 @@ def _owners(template: Entity) -> list[str]:
     return related(template, "ownedBy")[:1]
 
 
-def _offer(template: Entity, owners: Mapping[str, Summary]) -> Offer:
+def _offer(
+    template: Entity, owners: Mapping[str, Summary], missing: list[str]
+) -> Offer:
     _, namespace, name = split_ref(canonical(template))
     metadata, spec = template["metadata"], template.get("spec") or {}
     owner = _owners(template)
@@ -90,4 +99,5 @@ def _offer(template: Entity, owners: Mapping[str, Summary]) -> Offer:
         type=str(spec.get("type") or ""),
         tags=tuple(str(tag) for tag in metadata.get("tags") or ()),
         owner=owners.get(owner[0]) if owner else None,
+        missing=tuple(missing),
     )

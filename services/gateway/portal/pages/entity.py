@@ -33,6 +33,7 @@ from services.gateway.portal.history import Moment, actor_refs, moment_of
 from services.gateway.portal.pages.entity_actions import allowed_actions
 from services.gateway.portal.stars import starred
 from services.gateway.portal.tabs import docs_of, tabs_of
+from services.gateway.portal.template_warnings import installed_actions, warnings_of
 from services.gateway.portal.visit import Visit, Visiting, together
 
 MENTIONED = 400  # relations of which names are looked up; the rest is counted
@@ -66,8 +67,10 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
     )
     owner = next(iter(related(entity, "ownedBy")), "")
     mentioned = [str(each["targetRef"]) for each in entity.get("relations") or ()]
-    known, contact = await together(
-        visit.summaries(mentioned[:MENTIONED]), _contact(visit, owner)
+    known, contact, warnings = await together(
+        visit.summaries(mentioned[:MENTIONED]),
+        _contact(visit, owner),
+        _warnings(visit, entity),
     )
     return entity_page(
         visit,
@@ -82,7 +85,15 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
         groups=_groups(entity, known),
         links=_links(entity),
         docs=docs_of(entity),
+        warnings=warnings,
     )
+
+
+async def _warnings(visit: Visit, entity: Entity) -> list[str]:
+    """What should be known about a template before it is run."""
+    if str(entity["kind"]) != "Template":
+        return []
+    return warnings_of(entity, await installed_actions(visit))
 
 
 def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Response:

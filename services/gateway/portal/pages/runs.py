@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.gateway.portal.entities import Summary
-from services.gateway.portal.runs import CAN_RETRY, Run, progress_of, run_of
+from services.gateway.portal.pages.start_again import form_address
+from services.gateway.portal.runs import CAN_RETRY, ENDED, Run, progress_of, run_of
 from services.gateway.portal.tables import Paging, columns
 from services.gateway.portal.visit import Visit, Visiting, together, with_query
 
@@ -84,6 +85,7 @@ async def run(visit: Visiting, task: str) -> Response:
         by=_seen(names, state.created_by),
         can_retry=state.status in CAN_RETRY,
         parameters=_parameters(found),
+        again=form_address(found) if state.status in ENDED else "",
     )
 
 

@@ -20,12 +20,14 @@ from services.gateway.portal.forms.answers import gathered, repo_parts
 from services.gateway.portal.forms.draft import Draft, Filled, draft_of
 from services.gateway.portal.forms.model import Field, Page, pages_of
 from services.gateway.portal.pages.pickers import offered
+from services.gateway.portal.template_warnings import installed_actions, warnings_of
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.workers import run_beside
 
 SCAFFOLDER = "/api/scaffolder/v2"
+BY_NAME = "/api/catalog/entities/by-name"
 #: What a link to a form may bring with it.
 PREFILLED = JsonLimits(size=64 * 1024, depth=20, nodes=5_000)
 #: The longest address that browsers and proxies agree on, with room to spare.
@@ -45,6 +47,7 @@ class Asked:
     about: str
     pages: Sequence[Page]
     buttons: Mapping[str, str]
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,12 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
 
 async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
     place = f"{quote(namespace)}/template/{quote(name)}"
-    found = await visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema")
+    found, entity, installed = await together(
+        visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema"),
+        visit.ask("GET", f"{BY_NAME}/template/{quote(namespace)}/{quote(name)}"),
+        installed_actions(visit),
+    )
+    template = (entity.json() or {}) if entity.ok else {}
     labels = (found.get("presentation") or {}).get("buttonLabels") or {}
     return Asked(
         ref=f"template:{namespace}/{name}".lower(),
@@ -116,6 +124,7 @@ async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
             name: str(labels.get(f"{name}ButtonText") or word)
             for name, word in BUTTONS.items()
         },
+        warnings=warnings_of(template, installed),
     )
 
 
@@ -284,16 +293,23 @@ async def _allowed(visit: Visit) -> bool:
 
 
 def _with_masks(draft: Draft) -> dict[str, Any]:
-    """The values; a secret's own place in them holds as many stars as it is long."""
+    """The values; a secret's own place in them holds as many stars as it is long.
+
+    A password that the template reads among its parameters stands there as it was
+    typed, as in Backstage: the scaffolder keeps it as the secret that it is.
+    """
     values = draft.values
     typed = draft.secrets()
     for page in draft.pages:
         for field in page.secrets:
-            if field.path[-1] in typed:
-                place = values
-                for part in field.path[:-1]:
-                    place = place.setdefault(part, {})
-                place[field.path[-1]] = "*" * len(typed[field.path[-1]])
+            text = typed.get(field.path[-1])
+            if text is None:
+                continue
+            place = values
+            for part in field.path[:-1]:
+                place = place.setdefault(part, {})
+            is_secret = field.schema.get("ui:field") == "Secret"
+            place[field.path[-1]] = "*" * len(text) if is_secret else text
     return values
 
 

@@ -1,0 +1,91 @@
+"""What an author and a user of a template should know before it is run.
+
+Told on its card, its page and its form; none of it keeps anybody from running it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.gateway.portal.entities import Entity
+from services.gateway.portal.forms.fields import KNOWN_FIELDS
+from services.gateway.portal.visit import Visit
+
+ACTIONS = "/api/scaffolder/v2/actions"
+_DEPTH = 40
+_MOST = 20
+
+
+async def installed_actions(visit: Visit) -> frozenset[str] | None:
+    """The ids of the actions that runs may use; None if that cannot be told."""
+    answer = await visit.ask("GET", ACTIONS)
+    found = answer.json() if answer.ok else None
+    if not isinstance(found, list):
+        return None
+    return frozenset(str(each.get("id")) for each in found if isinstance(each, Mapping))
+
+
+def missing_actions(template: Entity, installed: frozenset[str] | None) -> list[str]:
+    """The actions of a template's steps that are not installed, in their order."""
+    if installed is None:
+        return []
+    used = dict.fromkeys(str(step.get("action") or "") for step in _steps(template))
+    return [
+        name for name in used if name and "${{" not in name and name not in installed
+    ]
+
+
+def warnings_of(template: Entity, installed: frozenset[str] | None) -> list[str]:
+    """All that should be known about a template, as sentences."""
+    missing = missing_actions(template, installed)
+    told = [
+        f"The action {name} is not installed here: a run fails at its step."
+        for name in missing
+    ]
+    told += [
+        f"Several steps have the id {step_id}: later steps see the output of the "
+        "last of them that has run."
+        for step_id in _repeated(template)
+    ]
+    told += [
+        f"The form asks for {name} as plain text: its field {field} is not known here."
+        for name, field in _unknown_fields(template)
+    ]
+    return told[:_MOST]
+
+
+def _steps(template: Entity) -> list[Mapping[str, Any]]:
+    spec = template.get("spec")
+    steps = spec.get("steps") if isinstance(spec, Mapping) else None
+    found = steps if isinstance(steps, list) else []
+    return [step for step in found if isinstance(step, Mapping)]
+
+
+def _repeated(template: Entity) -> list[str]:
+    ids = Counter(str(step["id"]) for step in _steps(template) if step.get("id"))
+    return [step_id for step_id, count in ids.items() if count > 1]
+
+
+def _unknown_fields(template: Entity) -> list[tuple[str, str]]:
+    spec = template.get("spec")
+    given = spec.get("parameters") if isinstance(spec, Mapping) else None
+    return list(dict.fromkeys(_fields(given, "", 0)))
+
+
+def _fields(schema: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > _DEPTH:
+        return
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _fields(each, name, depth + 1)
+    if not isinstance(schema, Mapping):
+        return
+    field = schema.get("ui:field")
+    if isinstance(field, str) and field not in KNOWN_FIELDS:
+        yield name or "an answer", field
+    for key, part in schema.items():
+        if key == "properties" and isinstance(part, Mapping):
+            for own, each in part.items():
+                yield from _fields(each, str(own), depth + 1)
+        elif key != "ui:field":
+            yield from _fields(part, name, depth + 1)
