@@ -4,7 +4,8 @@ Reads what the scaffolder answers; asks for nothing itself.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,28 +135,45 @@ def progress_of(
 
 
 def _steps(
-    declared: Iterable[Any], events: Sequence[Mapping[str, Any]], *, live: bool
+    declared: Sequence[Any], events: Sequence[Mapping[str, Any]], *, live: bool
 ) -> Iterator[Step]:
-    states: dict[str, str] = {}
-    began: dict[str, str] = {}
-    ended: dict[str, str] = {}
+    names = _step_names(declared)
+    counts = Counter(names)
+    turns: Counter[str] = Counter()
+    states: dict[tuple[str, int], str] = {}
+    began: dict[tuple[str, int], str] = {}
+    ended: dict[tuple[str, int], str] = {}
     for event in events:
         body, at = _mapping(event.get("body")), str(event.get("createdAt") or "")
         step, status = str(body.get("stepId") or ""), str(body.get("status") or "")
-        if step and status:
-            states[step] = status
-            (began if status == "processing" else ended)[step] = at
-    for number, each in enumerate(declared, 1):
-        told = _mapping(each)
-        name = str(told.get("id") or f"step-{number}")
-        status = states.get(name, "open")
+        if not step or not status:
+            continue
+        is_next = states.get((step, turns[step]), "processing") != "processing"
+        if is_next and turns[step] + 1 < counts[step]:
+            # Several steps may share an id: they run in the order of the template.
+            turns[step] += 1
+        key = (step, turns[step])
+        states[key] = status
+        (began if status == "processing" else ended)[key] = at
+    shown: Counter[str] = Counter()
+    for name, each in zip(names, declared, strict=True):
+        told, key = _mapping(each), (name, shown[name])
+        shown[name] += 1
+        status = states.get(key, "open")
         yield Step(
             id=name,
             name=str(told.get("name") or told.get("action") or name),
             action=str(told.get("action") or ""),
             status=status if live or status != "processing" else "cancelled",
-            took=_between(began.get(name), ended.get(name)),
+            took=_between(began.get(key), ended.get(key)),
         )
+
+
+def _step_names(declared: Sequence[Any]) -> list[str]:
+    return [
+        str(_mapping(each).get("id") or f"step-{number}")
+        for number, each in enumerate(declared, 1)
+    ]
 
 
 def _between(began: str | None, ended: str | None) -> int | None:

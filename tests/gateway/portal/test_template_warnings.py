@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.gateway.portal.pages.start_again import form_address
+from services.gateway.portal.runs import progress_of
 from tests.gateway.portal.answers import TASK, task
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.services import FakeServices
@@ -98,3 +99,15 @@ def test_answers_too_long_for_an_address_are_left_out() -> None:
     address = form_address(given)
     assert address == "/create/templates/default/t?formData=%7B%22short%22%3A%22x%22%7D"
     assert form_address({"spec": {}}) == ""
+
+
+def test_steps_that_share_an_id_are_shown_each_with_its_own_state() -> None:
+    """In the order of the template, whichever of them failed."""
+    steps = [{"id": "a", "action": "x"}, {"id": "a", "action": "y"}, {"id": "a"}]
+    told = ["processing", "completed", "processing", "failed", "skipped"]
+    events = [
+        {"id": number, "type": "log", "body": {"stepId": "a", "status": status}}
+        for number, status in enumerate(told, 1)
+    ]
+    found = progress_of({"spec": {"steps": steps}, "status": "failed"}, events)
+    assert [step.status for step in found.steps] == ["completed", "failed", "skipped"]
