@@ -12,6 +12,7 @@ import yaml
 
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.trees import check_tree
+from shared.guards.yaml_text import YamlLimits, load_yaml
 
 CONFIG_NAMES = ("mkdocs.yaml", "mkdocs.yml")
 DEFAULT_DOCS_DIR = "docs"
@@ -195,6 +196,17 @@ def _check_structure(text: bytes, name: str) -> None:
             raise Invalid(f"{name}: has more than {CONFIG_ALIASES} aliases")
     if values > CONFIG_VALUES:
         raise Invalid(f"{name}: has more than {CONFIG_VALUES} values")
+    # What aliases and merges stand for is counted before anything follows them.
+    limits = YamlLimits(
+        size=CONFIG_BYTES, nodes=2 * CONFIG_VALUES, expansion=CONFIG_VALUES
+    )
+    load_yaml(
+        text, label=name, limits=limits, old=True, read_tag=_keep, unique_keys=False
+    )
+
+
+def _keep(_tag: str, value: Any) -> Any:
+    return value
 
 
 def known_values(value: Any, warnings: list[str], name: str = "mkdocs.yml") -> Any:

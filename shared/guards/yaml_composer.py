@@ -98,8 +98,10 @@ class Composer:
         *,
         old: bool = False,
         read_tag: TagReader | None = None,
+        unique_keys: bool = True,
     ) -> None:
         self._limits = limits
+        self._unique_keys = unique_keys
         self._default: Resolver = resolve_old if old else resolve
         self._read_tag = read_tag
         self._stack: list[_Frame] = []
@@ -237,7 +239,7 @@ class Composer:
     def _key(self, frame: _Frame, value: Any, event: Any) -> str:
         if value.__class__ is not str:
             value = _key_text(value, event)
-        if value in frame.value:
+        if self._unique_keys and value in frame.value:
             raise syntax_error(f"map keys must be unique: {value!r}", event.start_mark)
         is_plain = event.__class__ is ScalarEvent and event.implicit[0]
         return _MERGE if value == _MERGE and is_plain else value

@@ -46,6 +46,7 @@ def load_yaml(
     limits: YamlLimits = DESCRIPTOR,
     old: bool = False,
     read_tag: TagReader | None = None,
+    unique_keys: bool = True,
 ) -> Any:
     """The value of a text that holds one document; None if it is empty.
 
@@ -55,12 +56,13 @@ def load_yaml(
         limits: What the text may ask for.
         old: Whether words and numbers mean what YAML 1.1 says.
         read_tag: Makes a value of what has a tag of its own.
+        unique_keys: Whether a key that comes twice is an error, or the last one holds.
 
     Raises:
         Invalid: with line and column, if any part of it breaks the dialect.
         TooLarge: if it is over `limits.size` bytes.
     """
-    composer = Composer(limits, old=old, read_tag=read_tag)
+    composer = Composer(limits, old=old, read_tag=read_tag, unique_keys=unique_keys)
     documents = _documents(text, label, composer, limits.size)
     if len(documents) > 1:
         raise Invalid(f"{label}: holds {len(documents)} YAML documents, not one")

@@ -25,6 +25,7 @@ from services.catalog.model import LocationRef, Root, parse_location
 from services.catalog.query.scopes import Scope
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.permissions import LOCATION_CREATE
+from shared.guards.json_text import load_json
 from shared.kit.auth import Principal
 from shared.kit.web import caller_of, json_response
 
@@ -164,8 +165,8 @@ async def by_query(request: Request) -> Response:
 
 def _cursor(text: str) -> dict[str, Any]:
     try:
-        found = orjson.loads(base64.b64decode(text, validate=True))
-    except ValueError as error:
+        found = load_json(base64.b64decode(text, validate=True), label="cursor")
+    except (ValueError, CallboardError) as error:
         raise Invalid("request/body/cursor: malformed cursor") from error
     if not isinstance(found, dict) or not isinstance(found.get("afterId"), str):
         raise Invalid("request/body/cursor: malformed cursor")

@@ -1,7 +1,6 @@
 """Lists of entities: `/entities` and `/entities/by-query`."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
@@ -29,7 +28,8 @@ from services.catalog.query.listing import DEFAULT_LIMIT, Listing, page_of
 from services.catalog.query.ordering import OrderField, all_in_order
 from services.catalog.query.scopes import Scope
 from services.catalog.query.selection import select
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.json_text import load_json
 
 DEFAULT_ENTITIES_LIMIT = 20
 COUNTING = {None: True, "include": True, "exclude": False}
@@ -164,9 +164,10 @@ def _window(asked: Parameters) -> tuple[int | None, int]:
 
 def _after(given: str) -> tuple[int, int]:
     try:
-        told = orjson.loads(base64.b64decode(given + "=" * (-len(given) % 4)))
+        data = base64.b64decode(given + "=" * (-len(given) % 4))
+        told = load_json(data, label="after")
         limit, offset = told["limit"], told["offset"]
-    except (binascii.Error, ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, CallboardError) as error:
         raise Invalid("Malformed after cursor, could not be parsed") from error
     if not isinstance(limit, int) or not isinstance(offset, int):
         raise Invalid("Malformed after cursor, limit and offset must be numbers")

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from starlette.requests import Request
 
 from services.catalog.query.criteria import EVERYTHING, Criterion
@@ -12,6 +11,7 @@ from services.catalog.query.fields import parse_fields
 from services.catalog.query.ordering import OrderField
 from services.catalog.query.predicates import parse_predicate
 from shared.contracts.errors import Invalid
+from shared.kit.bodies import json_of
 
 KNOWN = frozenset(
     {
@@ -112,10 +112,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     Raises:
         Invalid: if it is no JSON, or no object.
     """
-    try:
-        body = orjson.loads(await request.body())
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"request/body must be JSON: {error}") from error
+    body = await json_of(request)
     if not isinstance(body, dict):
         raise Invalid("request/body must be object")
     return body

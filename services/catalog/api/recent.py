@@ -1,7 +1,6 @@
 """`/changes`: what changed lately in the whole catalog, for whoever may see it."""
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,8 @@ from services.catalog.api.parameters import Parameters
 from services.catalog.api.reading import Reads, Sent, begin, get
 from services.catalog.query.scopes import Scope
 from services.catalog.readmodel.recent import Place, RecentChange, RecentChanges
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.json_text import load_json
 from shared.kit.auth import Principal
 from shared.kit.policy import permits
 from shared.kit.web import caller_of
@@ -97,9 +97,9 @@ def _cursor(place: Place) -> str:
 
 def _place(text: str) -> Place:
     try:
-        told = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        at, ref, revision = told
-    except (binascii.Error, ValueError, TypeError) as error:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        at, ref, revision = load_json(data, label="after")
+    except (ValueError, TypeError, CallboardError) as error:
         raise Invalid("request/query/after: malformed cursor") from error
     if not (isinstance(at, str) and isinstance(ref, str) and isinstance(revision, int)):
         raise Invalid("request/query/after: malformed cursor")

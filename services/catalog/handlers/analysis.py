@@ -8,6 +8,7 @@ from typing import Any
 from services.catalog.descriptor.envelope import identify
 from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.including import include
+from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import Candidate, Context, candidate, checked
@@ -91,7 +92,7 @@ async def _entities(
     """The entities in a file that may be registered from there."""
     fetched = await reading.read(file)
     try:
-        parsed = await asyncio.to_thread(load_documents, fetched.body)
+        parsed = await compute(load_documents, fetched.body)
     except CallboardError:
         # What is wrong with a file that need not be a descriptor is nobody's business.
         if filename not in {FILENAME, FILENAME.replace(".yaml", ".yml")}:

@@ -3,13 +3,13 @@
 The catalog, its checks and `callboard validate` all include files by these rules.
 """
 
-import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.catalog.handlers.parsing import compute
 from services.catalog.ingest import bundling, placeholders
 from services.catalog.model import LocationRef, Place
 from services.catalog.ports import Reading
@@ -42,7 +42,7 @@ async def include(
     reading: Reading,
     *,
     admit: Admit | None = None,
-    compute: Compute = asyncio.to_thread,
+    compute: Compute = compute,
 ) -> Included:
     """What these placeholders in the file at `base` stand for.
 

@@ -9,10 +9,11 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from services.catalog.handlers.including import Included, include
 from services.catalog.handlers.known import Known
+from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
@@ -32,7 +33,6 @@ from shared.guards.yaml_text import load_documents
 AT_ONCE = 4
 TARGET_LIMIT = 20_000
 Key = tuple[str, str]
-P = ParamSpec("P")
 Result = TypeVar("Result")
 
 
@@ -254,11 +254,9 @@ class Walk:
         except Invalid as error:
             raise Invalid(f"{target.location}: {error.message}") from error
 
-    async def _compute(
-        self, work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
-    ) -> Result:
+    async def _compute(self, work: Callable[..., Result], *arguments: Any) -> Result:
         async with self._computing:
-            return await asyncio.to_thread(work, *args, **kwargs)
+            return await compute(work, *arguments)
 
     def _candidates(
         self,

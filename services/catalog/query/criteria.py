@@ -8,6 +8,10 @@ from dataclasses import dataclass
 RELATIONS = "relations."
 DEEPEST = 32
 """Nesting of predicates and conditions; deeper ones are refused, not followed."""
+MOST_PARTS = 2_000
+"""How many conditions one question may be made of."""
+VALUES_A_PART = 20
+"""So many values of one condition weigh as much as a condition."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from services.catalog.query.ordering import OrderField, Place
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.json_text import load_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,12 @@ def decode_cursor(text: str) -> Cursor:
         Invalid: if it is not one of ours.
     """
     try:
-        told = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4)))
-        return _read(told)
-    except (binascii.Error, ValueError, TypeError, KeyError, AttributeError) as error:
+        data = base64.b64decode(text + "=" * (-len(text) % 4))
+        return _read(load_json(data, label="cursor"))
+    except (
+        *(binascii.Error, ValueError, TypeError, KeyError, AttributeError),
+        CallboardError,
+    ) as error:
         raise Invalid("Malformed cursor") from error
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.catalog.query.criteria import (
     EVERYTHING,
+    MOST_PARTS,
     AllOf,
     AnyOf,
     Criterion,
@@ -19,6 +20,8 @@ def parse_filters(given: Sequence[str]) -> Criterion:
     Raises:
         Invalid: if a statement has no key.
     """
+    if sum(text.count(",") + 1 for text in given) > MOST_PARTS:
+        raise Invalid(f"Invalid filter, more than {MOST_PARTS} statements")
     sets = [found for text in given if (found := _parse_set(text)) is not None]
     if not sets:
         return EVERYTHING

@@ -5,6 +5,8 @@ from typing import Any
 
 from services.catalog.query.criteria import (
     DEEPEST,
+    MOST_PARTS,
+    VALUES_A_PART,
     AllOf,
     AnyOf,
     Criterion,
@@ -25,7 +27,27 @@ def parse_predicate(given: object) -> Criterion:
     """
     if not isinstance(given, dict):
         raise Invalid("request/body/query must be object")
+    _check_breadth(given)
     return _expression(given, "query", DEEPEST)
+
+
+def _check_breadth(given: object) -> None:
+    """Refuse a query of so many parts that answering it would hold up everybody.
+
+    Raises:
+        Invalid: naming the limit.
+    """
+    parts, waiting = 0, [given]
+    while waiting:
+        value = waiting.pop()
+        if not isinstance(value, dict | list):
+            continue
+        # A value among others is looked up; an object is a part that is worked out.
+        is_object = isinstance(value, dict)
+        parts += len(value) if is_object else len(value) // VALUES_A_PART
+        if parts > MOST_PARTS:
+            raise _invalid("query", f"must not have more than {MOST_PARTS} parts")
+        waiting.extend(value.values() if isinstance(value, dict) else value)
 
 
 def _expression(given: object, where: str, depth: int) -> Criterion:

@@ -16,6 +16,7 @@ from services.gateway.identity.keys import KeyRing
 from services.gateway.identity.sessions import set_cookie
 from services.gateway.model import Identity
 from shared.contracts.errors import Forbidden, NotFound, Unauthenticated, Unsupported
+from shared.kit.bodies import BoundedRoute
 from shared.kit.web import json_response
 
 DOCS_COOKIE = "backstage-auth"
@@ -41,7 +42,7 @@ def make_routers(
 
 
 def _providers(sign_in: SignIn) -> APIRouter:
-    router = APIRouter(prefix="/api/auth", tags=["auth"])
+    router = APIRouter(prefix="/api/auth", tags=["auth"], route_class=BoundedRoute)
 
     @router.get("/{provider}/refresh")
     @router.post("/{provider}/refresh")
@@ -65,7 +66,7 @@ def _providers(sign_in: SignIn) -> APIRouter:
 
 
 def _well_known(keys: KeyRing, issuer: str) -> APIRouter:
-    router = APIRouter(prefix="/api/auth", tags=["auth"])
+    router = APIRouter(prefix="/api/auth", tags=["auth"], route_class=BoundedRoute)
 
     @router.get("/.well-known/jwks.json")
     async def jwks() -> Response:
@@ -91,7 +92,7 @@ def _well_known(keys: KeyRing, issuer: str) -> APIRouter:
 
 
 def _below_plugins(sign_in: SignIn, keys: KeyRing, *, secure: bool) -> APIRouter:
-    router = APIRouter(prefix=BELOW, tags=["auth"])
+    router = APIRouter(prefix=BELOW, tags=["auth"], route_class=BoundedRoute)
 
     @router.get("/jwks.json")
     async def plugin_jwks() -> Response:

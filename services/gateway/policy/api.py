@@ -9,12 +9,15 @@ from services.gateway.callers import asker
 from services.gateway.model import Identity
 from services.gateway.policy.handlers import AskedBatch, authorize
 from services.gateway.ports import Guard, Resources
+from shared.kit.bodies import BoundedRoute
 from shared.kit.web import json_response
 
 
 def make_router(guard: Guard, resources: Resources) -> APIRouter:
     """Routes below `/api/permission`."""
-    router = APIRouter(prefix="/api/permission", tags=["permission"])
+    router = APIRouter(
+        prefix="/api/permission", tags=["permission"], route_class=BoundedRoute
+    )
 
     @router.post("/authorize")
     async def ask(

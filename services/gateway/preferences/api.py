@@ -11,6 +11,7 @@ from services.gateway.callers import person
 from services.gateway.model import Identity
 from services.gateway.ports import Preferences
 from shared.contracts.errors import Invalid, NotFound
+from shared.kit.bodies import BoundedRoute
 from shared.kit.web import json_response
 
 VALUE_LIMIT = 256 * 1024
@@ -39,7 +40,9 @@ class WantedBatch(BaseModel):
 
 def make_router(preferences: Preferences) -> APIRouter:
     """Routes below `/api/user-settings`."""
-    router = APIRouter(prefix="/api/user-settings", tags=["user-settings"])
+    router = APIRouter(
+        prefix="/api/user-settings", tags=["user-settings"], route_class=BoundedRoute
+    )
 
     @router.get("/buckets/{bucket}/keys/{key}")
     async def get(bucket: Name, key: Name, who: Person) -> Response:

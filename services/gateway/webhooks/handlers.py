@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
-import orjson
-
 from services.gateway.ports import Deliveries, PushLog
 from services.gateway.webhooks.payloads import pushes
 from services.gateway.webhooks.signatures import HookSecret, Provider, signing_hosts
 from shared.contracts.errors import Forbidden, Invalid, Unavailable
+from shared.guards.json_text import JsonLimits, load_json
+
+#: The size is the limit of the body; a push of thousands of commits is an honest one.
+JSON = JsonLimits(size=5 * 1024 * 1024, nodes=500_000)
 
 Outcome = Literal["accepted", "ignored", "duplicate"]
 
@@ -107,10 +109,7 @@ def _payload(delivery: Delivery) -> Mapping[str, Any]:
         body = (
             parse_qs(body.decode("utf-8", "replace")).get("payload", [""])[0].encode()
         )
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"body: is not JSON: {error}") from error
+    found = load_json(body, label="body", limits=JSON)
     if not isinstance(found, dict):
         raise Invalid("body: must be a JSON object")
     return found

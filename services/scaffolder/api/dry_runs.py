@@ -13,9 +13,10 @@ from services.scaffolder.handlers.creating import BadParameters
 from services.scaffolder.handlers.dry_run import Trial, dry_run
 from services.scaffolder.model import Initiator
 from shared.contracts.errors import Unavailable
+from shared.kit.bodies import BoundedRoute
 from shared.kit.web import Caller, json_response
 
-router = APIRouter()
+router = APIRouter(route_class=BoundedRoute)
 
 
 class DryRun(BaseModel):

@@ -15,9 +15,10 @@ from shared.contracts.errors import Invalid
 from shared.contracts.scaffolder import RunStatus
 from shared.kit import logs
 from shared.kit.auth import Principal
+from shared.kit.bodies import BoundedRoute
 from shared.kit.web import Caller, json_response
 
-router = APIRouter()
+router = APIRouter(route_class=BoundedRoute)
 OrderField = Literal["created_at", "status", "created_by"]
 _FIELDS = get_args(OrderField)
 _STATUSES = get_args(RunStatus)

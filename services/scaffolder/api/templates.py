@@ -10,9 +10,10 @@ from services.scaffolder.api.rooms import Open, initiator
 from services.scaffolder.filters import template_filters
 from services.scaffolder.handlers.creating import load_template
 from shared.contracts.errors import Invalid
+from shared.kit.bodies import BoundedRoute
 from shared.kit.web import Caller, json_response
 
-router = APIRouter()
+router = APIRouter(route_class=BoundedRoute)
 
 
 @router.get("/v2/templates/{namespace}/{kind}/{name}/parameter-schema")

@@ -1,0 +1,59 @@
+"""JSON bodies of requests, within limits, for every service alike."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.guards.json_text import JsonLimits, load_json
+from shared.guards.workers import run_beside
+
+#: The size is the service's own limit, which is counted as the body comes in.
+LIMITS = JsonLimits(size=64 * 1024 * 1024, depth=100, nodes=500_000)
+#: Longer bodies are read in a thread.
+_LONG = 64 * 1024
+
+
+async def json_of(request: Request, limits: JsonLimits = LIMITS) -> Any:
+    """The JSON value in a request's body.
+
+    Raises:
+        Invalid: if it is no JSON, or too deep or too large to be walked.
+    """
+    body = await request.body()
+    if len(body) > _LONG:
+        return await run_beside(load_json, body, label="request/body", limits=limits)
+    return load_json(body, label="request/body", limits=limits)
+
+
+class BoundedRoute(APIRoute):
+    """A route whose JSON body is read within limits before FastAPI looks at it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            bounded_request = _BoundedRequest(request.scope, request.receive)
+            if self.body_field is not None and _is_json(request):
+                await bounded_request.json()
+            return await handle(bounded_request)
+
+        return bounded
+
+
+class _BoundedRequest(Request):
+    _value: Any = None
+    _is_read = False
+
+    async def json(self) -> Any:
+        if not self._is_read and await self.body():
+            self._value, self._is_read = await json_of(self), True
+        return self._value
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0]
+    kind = kind.strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
