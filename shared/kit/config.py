@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
 from shared.contracts.errors import Invalid
+from shared.guards.yaml_text import load_yaml
 
 #: The variable that lists, with commas, others that this process is not given because
 #: it does not need them. They count as empty.
@@ -247,11 +247,11 @@ def load_config(path: Path, environ: Mapping[str, str]) -> PortalConfig:
         Invalid: naming the file or the key, and the rule.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        body = path.read_bytes()
     except OSError as error:
         raise Invalid(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path}: is not YAML: {error}") from error
+    # Operators know `on` and `yes`, and merge sections by `<<`.
+    raw = load_yaml(body, label=str(path), old=True)
     if raw is None:
         raw = {}
     if not isinstance(raw, dict):

@@ -289,6 +289,39 @@ async def test_conditions_are_resolved_for_given_resources(ask, sign_in) -> None
     assert answer.json()["items"] == [{"id": "0", "result": "ALLOW"}]
 
 
+async def test_thousands_of_questions_are_few_for_the_catalog(ask, sign_in) -> None:
+    """It is asked once a permission, for a thousand resources at a time."""
+    refs = ["component:default/tickets", "component:default/merger"]
+    items = [
+        {"permission": entity_permission("read"), "resourceRef": refs[n % 2]}
+        for n in range(3000)
+    ]
+    begun = time.process_time()
+    answer = await authorize(ask, await sign_in("bob"), *items)
+    assert time.process_time() - begun < 3
+    results = [item["result"] for item in answer.json()["items"]]
+    assert results == ["ALLOW", "DENY"] * 1500
+    too_many = {"permission": entity_permission("read"), "resourceRef": refs * 10_001}
+    answer = await authorize(ask, await sign_in("bob"), too_many)
+    assert answer.status_code == 400
+    assert "items.resourceRef: more than 20000" in answer.json()["error"]["message"]
+
+
+async def test_bodies_are_bounded_before_they_are_read(ask, sign_in) -> None:
+    """Depth, elements and what is no JSON: 400 that names the rule."""
+    path, headers = "/api/permission/authorize", await sign_in("ann")
+    headers = {**headers, "content-type": "application/json"}
+    for body, words in (
+        (b'{"items":' + b"[" * 200 + b"]" * 200 + b"}", "nested deeper than 100"),
+        (b'{"items":[' + b"1," * 500_001 + b"1]}", "more than 500000 elements"),
+        (b'{"items":' + b"[" * 100_000, "not JSON"),
+        (b'{"items":NaN}', "not JSON"),
+    ):
+        answer = await ask.post(path, content=body, headers=headers)
+        assert answer.status_code == 400
+        assert words in answer.json()["error"]["message"]
+
+
 async def test_people_ask_about_given_resources_only(ask, sign_in, robot) -> None:
     """400 in Backstage's words; services may ask in general."""
     item = {"permission": entity_permission("read")}

@@ -66,6 +66,11 @@ def _options(extension: object) -> object:
 ALIASES = b"a0: &a0 [x]\n" + b"".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n".encode() for n in range(1, 10)
 )
+#: Each mapping merges the one before ten times: PyYAML alone would write them all out.
+MERGES = "m0: &m0 {k: 1}\n" + "".join(
+    f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}], k{n}: 1}}\n"
+    for n in range(1, 9)
+)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +80,13 @@ ALIASES = b"a0: &a0 [x]\n" + b"".join(
         (b"a: [", "not valid YAML"),
         (b"a: " + b"[" * 60 + b"]" * 60, "deeper than"),
         (b"a: &a 1\nb: [" + b"*a, " * 120 + b"1]", "aliases"),
-        (ALIASES, "more than 20000 elements"),
-        (b"a: &a " + b"x" * 20_000 + b"\nb: [" + b"*a, " * 90 + b"]", "of text"),
+        (ALIASES, "too many aliases"),
+        (
+            b"a: &a " + b"x" * 20_000 + b"\nb: [" + b"*a, " * 90 + b"]",
+            "too many aliases",
+        ),
         (b"\xff\xfe\x00", "not valid YAML"),
+        (MERGES.encode(), "too many aliases"),
     ],
 )
 def test_bad_yaml_is_refused_with_the_reason(text: bytes, message: str) -> None:

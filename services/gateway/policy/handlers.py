@@ -4,7 +4,8 @@ Backstage's contract (permission-backend): people ask about given resources only
 conditional answer about a resource is resolved before it leaves the house.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +21,12 @@ RESOURCE_OWNER = {
     "scaffolder-template": "scaffolder",
     "scaffolder-action": "scaffolder",
 }
+CATALOG_ENTITY = "catalog-entity"
+#: Refs of one batch, and of one question to the catalog.
+MOST_REFS = 20_000
+REFS_AT_ONCE = 1_000
+#: Permissions and the refs that they are given for.
+Met = AbstractSet[tuple[str, str]]
 REF_NEEDED = (
     "Resource permissions require a resourceRef to be set. Direct user requests "
     "without a resourceRef are not allowed."
@@ -63,9 +70,16 @@ async def authorize(
     """
     for item in batch.items:
         _check(item, identity)
+    if sum(len(_refs(item)) for item in batch.items) > MOST_REFS:
+        raise Invalid(f"items.resourceRef: more than {MOST_REFS} in all")
+    decisions = {
+        name: await guard.decision(identity, name)
+        for name in dict.fromkeys(item.permission.name for item in batch.items)
+    }
+    met = await _met(batch.items, decisions, resources)
     return {
         "items": [
-            await _answer(item, identity, guard, resources) for item in batch.items
+            _answer(item, decisions[item.permission.name], met) for item in batch.items
         ]
     }
 
@@ -80,10 +94,7 @@ def _check(item: Asked, identity: Identity) -> None:
         raise Invalid(REF_NEEDED)
 
 
-async def _answer(
-    item: Asked, identity: Identity, guard: Guard, resources: Resources
-) -> dict[str, Any]:
-    decision = await guard.decision(identity, item.permission.name)
+def _answer(item: Asked, decision: Decision, met: Met) -> dict[str, Any]:
     refs = item.resourceRef
     if item.permission.type == "basic":
         # Of a yes that depends on a resource, "yes" would promise too much.
@@ -94,19 +105,43 @@ async def _answer(
         return {"id": item.id, "result": result}
     if refs is None:
         return {"id": item.id, **_conditional(item, decision)}
-    asked = [refs] if isinstance(refs, str) else refs
-    met = await _met(item, decision, asked, resources)
-    results = [ALLOW if yes else DENY for yes in met]
+    name = item.permission.name
+    # Only the catalog tests conditions on request; the others do when they act.
+    can_be_met = item.permission.resourceType == CATALOG_ENTITY
+    results = [
+        ALLOW if can_be_met and (name, ref) in met else DENY for ref in _refs(item)
+    ]
     return {"id": item.id, "result": results[0] if isinstance(refs, str) else results}
 
 
 async def _met(
-    item: Asked, decision: Decision, refs: Sequence[str], resources: Resources
-) -> list[bool]:
-    if item.permission.resourceType != "catalog-entity":
-        # Only the catalog tests conditions on request; the others do when they act.
-        return [False] * len(refs)
-    return await resources.apply_conditions(decision.conditions or {}, refs)
+    items: Sequence[Asked], decisions: Mapping[str, Decision], resources: Resources
+) -> Met:
+    """The pairs of permission and ref that a conditional answer holds for.
+
+    The catalog is asked once for each permission, however many questions there are.
+    """
+    wanted: dict[str, dict[str, None]] = {}
+    for item in items:
+        permission = item.permission
+        is_conditional = decisions[permission.name].result == "conditional"
+        if is_conditional and permission.resourceType == CATALOG_ENTITY:
+            wanted.setdefault(permission.name, {}).update(dict.fromkeys(_refs(item)))
+    met: set[tuple[str, str]] = set()
+    for name, unique in wanted.items():
+        refs, conditions = list(unique), decisions[name].conditions or {}
+        for start in range(0, len(refs), REFS_AT_ONCE):
+            part = refs[start : start + REFS_AT_ONCE]
+            answers = await resources.apply_conditions(conditions, part)
+            met.update(
+                (name, ref) for ref, yes in zip(part, answers, strict=True) if yes
+            )
+    return met
+
+
+def _refs(item: Asked) -> list[str]:
+    refs = item.resourceRef
+    return [] if refs is None else [refs] if isinstance(refs, str) else refs
 
 
 def _plain(decision: Decision) -> str:

@@ -1,0 +1,68 @@
+"""What strangers send to the catalog: bounded before it is worked out."""
+
+import time
+from typing import Any
+
+import pytest
+
+from services.catalog.handlers.parsing import SHORT, compute
+from services.catalog.query.cursors import decode_cursor
+from services.catalog.query.filters import parse_filters
+from services.catalog.query.predicates import parse_predicate
+from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.yaml_text import load_documents
+
+
+async def test_a_long_descriptor_is_composed_elsewhere() -> None:
+    """This process, whose loop answers people, computes next to nothing for it."""
+    one = b"kind: Component\nmetadata:\n  name: a\n  tags: [b, c, d, e, f]\n---\n"
+    body = one * 30_000
+    begun = time.process_time()
+    documents = await compute(load_documents, body)
+    taken = time.process_time() - begun
+    assert len(documents) == 30_000
+    assert documents[7] == documents[0] == load_documents(one)[0]
+    begun = time.process_time()
+    load_documents(body)
+    assert taken < (time.process_time() - begun) / 2
+
+
+async def test_what_is_wrong_with_a_long_descriptor_is_told() -> None:
+    """As with a short one: the rule, line and column."""
+    body = b"a: 1\n" + b"#" * SHORT + b"\na: 2\n"
+    with pytest.raises(Invalid, match=r"unique: 'a' at line 3, column 1"):
+        await compute(load_documents, body)
+    short = b"a: 1\na: 2\n"
+    with pytest.raises(Invalid, match=r"unique: 'a' at line 2, column 1"):
+        await compute(load_documents, short)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"$any": [{"kind": f"c{n}"} for n in range(2001)]},
+        {f"metadata.labels.l{n}": "x" for n in range(2001)},
+        {"kind": {"$in": [str(n) for n in range(50_000)]}},
+        {"$all": [{"$any": [{"kind": "a"}] * 100}] * 100},
+    ],
+)
+def test_a_question_of_thousands_of_parts_is_refused(query: dict[str, Any]) -> None:
+    """It would hold up everybody else's; long lists of values are looked up."""
+    with pytest.raises(Invalid, match="query must not have more than 2000 parts"):
+        parse_predicate(query)
+    parse_predicate({"kind": {"$in": [str(n) for n in range(20_000)]}})
+
+
+def test_filters_have_a_limit_together() -> None:
+    """However they are divided among parameters and commas."""
+    for given in (["kind=a"] * 2001, [",".join(["kind=a"] * 2001)]):
+        with pytest.raises(Invalid, match="more than 2000 statements"):
+            parse_filters(given)
+    parse_filters(["kind=a"] * 2000)
+
+
+@pytest.mark.parametrize("text", ["AAAA", "A" * 50_000, "W1tb", "bnVsbA==", "MQ=="])
+def test_a_foreign_cursor_is_an_error(text: str) -> None:
+    """Whatever it holds once it is unpacked."""
+    with pytest.raises(CallboardError, match="Malformed cursor"):
+        decode_cursor(text)

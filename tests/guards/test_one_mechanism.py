@@ -1,0 +1,198 @@
+"""Foreign input is read, matched and checked by the guards: a new way would be found.
+
+Each exception says why it may be one. Whoever adds to the lists below says so, too.
+"""
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLACES = ("services", "shared", "deploy/cli", "deploy/embedded")
+
+#: Modules that only the guards import, and who else does for a reason.
+GUARDED = {
+    "yaml": {
+        "services/techdocs/mkdocs_file.py": "tags of mkdocs; the guards read it first",
+        "services/techdocs/generator/configuration.py": "writes for mkdocs itself",
+    },
+    "jsonschema": {},
+    "referencing": {},
+    "re2": {},
+    "regex": {},
+    "wcmatch": {},
+    "fnmatch": {},
+    "glob": {},
+    "urllib.request": {},
+    "pickle": {"services/catalog/readmodel/snapshot.py": "its own, by a checksum"},
+    "marshal": {},
+    "shelve": {},
+    "xml": {},
+    "tomllib": {},
+    "configparser": {},
+}
+#: Functions of `re` whose first argument is a pattern.
+MATCHERS = frozenset(
+    {"compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall"}
+    | {"finditer"}
+)
+#: Files whose patterns are put together from parts of our own or from escaped texts.
+COMPOSED = {
+    "services/gateway/portal/marks.py": "marks of our own around words, escaped",
+    "services/scaffolder/dialect/template.py": "signs of our own, escaped",
+    "services/scaffolder/dialect/lexing.py": "signs and words of our own, escaped",
+    "services/scaffolder/dialect/methods_list.py": "names of our own",
+    "services/scaffolder/dialect/filters_number.py": "digits of a base of our own",
+    "services/scaffolder/redaction.py": "secrets, escaped: no part repeats",
+    "services/search/matching.py": "words of a question, escaped: no part repeats",
+    "services/techdocs/build_log.py": "paths of our own, escaped",
+    "shared/contracts/permissions.py": "paths of our own table of routes",
+    "services/search/opensearch/alias.py": "a name of our own, escaped",
+    "shared/guards/globs.py": "written by the guard from a glob that it has bounded",
+}
+#: Who reads JSON that is not foreign: ours, or an engine's.
+OWN_JSON = {
+    "deploy": "files and answers of this installation",
+    "services/catalog/api/definitions.py": "answers of our own, to be made lighter",
+    "services/catalog/api/writing.py": "documents of the store",
+    "services/catalog/query/rendering.py": "records of our own read model",
+    "services/catalog/readmodel": "records and events of our own",
+    "services/catalog/store": "documents of the store",
+    "services/gateway/model.py": "answers of services, and events of our own",
+    "services/gateway/stream": "events of our own",
+    "services/search/api.py": "conditions that we have just written",
+    "services/search/index": "records of our own index",
+    "services/search/opensearch": "answers of the engine",
+    "services/techdocs/generator": "files of the builder's own, in its process",
+    "services/techdocs/handlers": "records of sites that we have written",
+    "services/techdocs/stages/generate.py": "what the builder's process tells",
+    "services/scaffolder/vault.py": "secrets that we have sealed",
+    "services/scaffolder/dialect/json_text.py": "texts of templates, within a budget",
+    "shared/kit/calls.py": "answers of services",
+    "shared/kit/letters.py": "letters of our own topics",
+    "shared/kit/outbox.py": "events of our own",
+}
+#: Routers of pages: they take forms, no JSON, or read bodies by hand within limits.
+FORM_ROUTERS = {
+    "services/gateway/portal": "forms of pages",
+    "services/gateway/webhooks/api.py": "raw bodies, signed, read by `load_json`",
+    "services/catalog/api": "bodies read by `json_of`",
+    "services/gateway/identity": "forms of sign-in",
+}
+
+
+def files() -> list[Path]:
+    found = [path for place in PLACES for path in (ROOT / place).rglob("*.py")]
+    return [path for path in found if "vendor" not in path.parts]
+
+
+FILES = files()
+assert len(FILES) > 300
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def is_listed(name: str, listed: dict[str, str]) -> bool:
+    return any(name == each or name.startswith(f"{each}/") for each in listed)
+
+
+def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
+    """Each call of `module.function` or `object.method`, with its written name."""
+    for node in nodes(path):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node, ast.unparse(node.func)
+
+
+@functools.cache
+def nodes(path: Path) -> list[ast.AST]:
+    """The calls and imports of a file."""
+    tree = ast.walk(ast.parse(path.read_text("utf-8")))
+    kinds = (ast.Call, ast.Import, ast.ImportFrom)
+    return [node for node in tree if isinstance(node, kinds)]
+
+
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
+    """The modules, and the names in them, that a file imports."""
+    found: set[str] = set()
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {str(node.module)}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
+
+
+def is_fixed(pattern: ast.expr) -> bool:
+    """Whether a pattern is written out where it is used."""
+    if isinstance(pattern, ast.Constant):
+        return True
+    if isinstance(pattern, ast.BinOp):
+        return is_fixed(pattern.left) and is_fixed(pattern.right)
+    return isinstance(pattern, ast.JoinedStr) and all(
+        isinstance(part, ast.Constant) for part in pattern.values
+    )
+
+
+@pytest.mark.parametrize("module", GUARDED)
+def test_only_the_guards_import_it(module: str) -> None:
+    """Libraries that do what a stranger says are used behind a limit."""
+    outside = {
+        name_of(path)
+        for path in FILES
+        if any(
+            each == module or each.startswith(f"{module}.") for each in imports(path)
+        )
+    }
+    outside = {name for name in outside if not name.startswith("shared/guards/")}
+    assert outside == set(GUARDED[module])
+
+
+def test_patterns_of_strangers_go_to_the_guards() -> None:
+    """Python's own matcher gets patterns that stand in the source, and no others."""
+    foreign = {
+        f"{name_of(path)}:{call.lineno}: {written}"
+        for path in FILES
+        for call, written in calls(path)
+        if written in {f"re.{name}" for name in MATCHERS}
+        and not is_fixed(call.args[0])
+        and not is_listed(name_of(path), COMPOSED)
+    }
+    assert foreign == set()
+
+
+def test_texts_of_strangers_are_read_by_the_guards() -> None:
+    """`loads` of any JSON library is for what this installation wrote itself."""
+    foreign = {
+        f"{name_of(path)}:{call.lineno}: {written}"
+        for path in FILES
+        for call, written in calls(path)
+        if written in {"json.loads", "json.load", "orjson.loads"}
+        and not name_of(path).startswith("shared/guards/")
+        and not is_listed(name_of(path), OWN_JSON)
+    }
+    assert foreign == set()
+
+
+def test_routes_with_bodies_read_them_within_limits() -> None:
+    """A router that takes JSON has the route class that bounds it."""
+    unbounded = set()
+    for path in FILES:
+        text = path.read_text("utf-8")
+        takes = any(f"router.{verb}(" in text for verb in ("post", "put", "patch"))
+        if takes and "route_class=BoundedRoute" not in text:
+            unbounded.add(name_of(path))
+    assert {name for name in unbounded if not is_listed(name, FORM_ROUTERS)} == set()
+
+
+def test_every_exception_is_still_one() -> None:
+    """What is listed exists: the lists do not outlive their reasons."""
+    listed = [*COMPOSED, *OWN_JSON, *FORM_ROUTERS]
+    listed += [name for names in GUARDED.values() for name in names]
+    assert [name for name in listed if not (ROOT / name).exists()] == []
