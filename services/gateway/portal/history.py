@@ -22,7 +22,12 @@ CAUSES = {
     "config": "Named in the configuration",
 }
 LONGEST_VALUE = 20_000
+#: Lines of each side that are compared: the comparison takes the product of both.
+LINES_COMPARED = 200
+LONGEST_LINE = 1_000
 LINES_SHOWN = 60
+#: Fields of one change that are shown with their lines.
+CHANGES_SHOWN = 20
 LINES_AROUND = 2
 SECOND = len("2026-01-01T00:00:00")
 
@@ -94,6 +99,13 @@ def moment_of(
     )
 
 
+def moments_of(
+    items: Sequence[Mapping[str, Any]], people: Mapping[str, Summary]
+) -> list[Moment]:
+    """Revisions in words; comparing their texts is work for a thread."""
+    return [moment_of(item, people) for item in items]
+
+
 def changed_entity(item: Mapping[str, Any]) -> Summary:
     """Whom a change of the catalog's list is about; what is gone leads nowhere."""
     ref = str(item["entityRef"])
@@ -130,15 +142,23 @@ def _second(at: str) -> float:
 
 def changes_of(diff: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
     """The API's `[{path, before, after}]` with the lines that differ."""
-    return tuple(
+    shown = [
         Change(str(each["path"]), lines_of(each.get("before"), each.get("after")))
-        for each in diff
-    )
+        for each in diff[:CHANGES_SHOWN]
+    ]
+    if len(diff) > CHANGES_SHOWN:
+        rest = f"and {len(diff) - CHANGES_SHOWN} fields more"
+        shown.append(Change("…", (Line("same", rest),)))
+    return tuple(shown)
 
 
 def lines_of(before: object, after: object) -> tuple[Line, ...]:
-    """The lines that went and came; of long texts only those around a change."""
-    old, new = _lines(before), _lines(after)
+    """The lines that went and came; of long texts only those around a change.
+
+    Equal lines at both ends are passed over first. Of what is left, so many lines are
+    compared as a page can show.
+    """
+    old, new = _differing(_lines(before), _lines(after))
     if len(old) <= 1 and len(new) <= 1:
         return tuple([Line("before", x) for x in old] + [Line("after", x) for x in new])
     kinds = {"-": "before", "+": "after", " ": "same"}
@@ -153,6 +173,22 @@ def lines_of(before: object, after: object) -> tuple[Line, ...]:
     return tuple(found)
 
 
+def _differing(old: list[str], new: list[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Both without what is equal at the beginning and at the end, but for a few."""
+    shorter = min(len(old), len(new))
+    start = 0
+    while start < shorter and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and old[-end - 1] == new[-end - 1]:
+        end += 1
+    first, last = max(start - LINES_AROUND, 0), max(end - LINES_AROUND, 0)
+    return (
+        old[first : len(old) - last][:LINES_COMPARED],
+        new[first : len(new) - last][:LINES_COMPARED],
+    )
+
+
 def _lines(value: object) -> list[str]:
     if value is None:
         return []
@@ -161,7 +197,8 @@ def _lines(value: object) -> list[str]:
         if isinstance(value, str)
         else json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
     )
-    return text[:LONGEST_VALUE].splitlines() or [""]
+    lines = text[: LONGEST_VALUE * 5].splitlines() or [""]
+    return [line[:LONGEST_LINE] for line in lines]
 
 
 def _plain_actor(actor: str) -> str:

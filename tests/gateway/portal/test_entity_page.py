@@ -1,9 +1,18 @@
 """The entity page: head, tabs, relations, activity, errors and actions."""
 
+import time
+
 import pytest
 
 from services.gateway.portal.entities import entity_href, spec_ref, summarize
-from services.gateway.portal.history import by_commit, changes_of, lines_of, moment_of
+from services.gateway.portal.history import (
+    CHANGES_SHOWN,
+    LINES_SHOWN,
+    by_commit,
+    changes_of,
+    lines_of,
+    moment_of,
+)
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
 from tests.gateway.portal.house import history
@@ -190,6 +199,33 @@ def test_values_that_are_no_text_are_shown_as_json() -> None:
         '  "a",',
         '  "b"',
     ]
+
+
+def test_long_texts_are_compared_in_no_time() -> None:
+    """All lines differ, many times over: what is compared is bounded, and shown so."""
+    before = "\n".join(f"old {n % 7}" for n in range(50_000))
+    after = "\n".join(f"new {n % 7}" for n in range(50_000))
+    diff = [{"path": f"spec.x{n}", "before": before, "after": after} for n in range(90)]
+    begun = time.monotonic()
+    changes = changes_of(diff)
+    assert time.monotonic() - begun < 10
+    assert all(len(change.lines) <= LINES_SHOWN + 1 for change in changes)
+    assert changes[-1].lines[0].text == f"and {90 - CHANGES_SHOWN} fields more"
+
+
+async def test_a_long_definition_is_cut_on_the_raw_page(
+    client: Client, api: FakeApi
+) -> None:
+    """The page says so; the download has everything."""
+    text = "openapi: 3.1.0\n" + "".join(f"x-{n}: line\n" for n in range(90_000))
+    api.entities["api:default/booking-api"]["spec"]["definition"] = text
+    path = "/catalog/default/api/booking-api"
+    page = (await client().get(f"{path}/raw")).text
+    assert "x-5000: line" in page
+    assert f"{len(text):,} characters" in page
+    assert "Not all of it is shown" in page
+    assert len(page) < 250_000
+    assert (await client().get(f"{path}/api/definition")).text == text
 
 
 def test_changes_of_one_commit_are_one_moment() -> None:

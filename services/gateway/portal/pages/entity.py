@@ -29,12 +29,13 @@ from services.gateway.portal.formats import safe_url
 from services.gateway.portal.graph.clusters import nearest
 from services.gateway.portal.graph.layout import Picture, draw
 from services.gateway.portal.graph.model import RELATIONS, edges_of, node_of
-from services.gateway.portal.history import Moment, actor_refs, moment_of
+from services.gateway.portal.history import Moment, actor_refs, moments_of
 from services.gateway.portal.pages.entity_actions import allowed_actions
 from services.gateway.portal.stars import starred
 from services.gateway.portal.tabs import docs_of, tabs_of
 from services.gateway.portal.template_warnings import installed_actions, warnings_of
 from services.gateway.portal.visit import Visit, Visiting, together
+from shared.guards.workers import run_beside
 
 MENTIONED = 400  # relations of which names are looked up; the rest is counted
 LATEST = 3
@@ -136,7 +137,7 @@ async def latest(visit: Visit, ref: str, limit: int) -> list[Moment]:
     )
     items = answer.json()["items"] if answer.ok else []
     people = await visit.summaries(actor_refs(items))
-    return [moment_of(item, people) for item in items]
+    return await run_beside(moments_of, items, people)
 
 
 async def opened(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -19,7 +20,7 @@ from services.gateway.portal.entities import (
 from services.gateway.portal.graph.clusters import nearest
 from services.gateway.portal.graph.layout import Picture, draw
 from services.gateway.portal.graph.model import RELATIONS, edges_of, node_of
-from services.gateway.portal.history import actor_refs, moment_of
+from services.gateway.portal.history import actor_refs, moments_of
 from services.gateway.portal.pages.entity import (
     api_path,
     entity_page,
@@ -27,9 +28,12 @@ from services.gateway.portal.pages.entity import (
     ref_from,
 )
 from services.gateway.portal.visit import Visiting, together, with_query
+from shared.guards.workers import run_beside
 from shared.guards.yaml_text import dump_yaml
 
 ACTIVITY_PAGE = 20
+#: Of a definition on the page of the raw entity; the whole may have twice as many.
+RAW_CHARACTERS = 100_000
 LISTS = (
     ("dependsOn", "Depends on", "What this needs to work"),
     ("consumesApi", "Uses APIs", "APIs of others that this calls"),
@@ -156,11 +160,28 @@ async def activity(
         entity,
         "activity",
         **head,
-        moments=[moment_of(item, people) for item in answer["items"]],
+        moments=await run_beside(moments_of, answer["items"], people),
         total=answer.get("totalItems"),
         older=with_query(address, {"before": older}) if older else "",
         newest=address if before else "",
     )
+
+
+def _raw_text(entity: Entity) -> tuple[str, bool]:
+    """The entity as YAML, of a long definition or entity its beginning; if it is cut.
+
+    Writing megabytes as YAML takes seconds, and a page of them helps nobody.
+    """
+    spec: Mapping[str, Any] = entity.get("spec") or {}
+    definition = spec.get("definition")
+    is_cut = False
+    if isinstance(definition, str) and len(definition) > RAW_CHARACTERS:
+        is_cut = True
+        note = f"… {len(definition):,} characters; the API tab has all of them"
+        beginning = definition[:RAW_CHARACTERS].rpartition("\n")[0]
+        entity = {**entity, "spec": {**spec, "definition": f"{beginning}\n{note}\n"}}
+    text = dump_yaml(entity)
+    return text[: RAW_CHARACTERS * 2], is_cut or len(text) > RAW_CHARACTERS * 2
 
 
 @router.get("/catalog/{namespace}/{kind}/{name}/raw")
@@ -168,12 +189,14 @@ async def raw(namespace: str, kind: str, name: str, visit: Visiting) -> Response
     """The entity as YAML, and where it comes from."""
     ref = ref_from(namespace, kind, name)
     entity, head = await opened(visit, ref)
+    text, is_cut = await run_beside(_raw_text, entity)
     return entity_page(
         visit,
         entity,
         "raw",
         **head,
-        text=await asyncio.to_thread(dump_yaml, entity),
+        text=text,
+        is_cut=is_cut,
         provenance=[
             (label, annotation(entity, key))
             for key, label in PROVENANCE
