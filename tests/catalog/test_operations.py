@@ -85,9 +85,9 @@ def test_the_words_are_bounded() -> None:
     paths = "".join(
         f"  /p{n}: {{get: {{summary: {'w' * 500}{n}}}}}\n" for n in range(10_000)
     )
-    begun = time.monotonic()
+    begun = time.process_time()
     words = operation_text("openapi", f"openapi: 3.0.0\npaths:\n{paths}")
-    assert time.monotonic() - begun < 30
+    assert time.process_time() - begun < 30
     assert len(words) <= MOST_CHARACTERS
     assert "/p100" in words
 

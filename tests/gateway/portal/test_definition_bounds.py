@@ -16,8 +16,8 @@ from services.gateway.portal.definitions.fitting import (
 )
 from services.gateway.portal.definitions.model import Definition
 
-#: Alone each takes a fraction of this; the machine may be busy.
-SECONDS = 20.0
+#: Of the processor; the clock says little on a busy machine.
+SECONDS = 8.0
 
 
 def schemas(named: dict[str, Any], paths: Any = None, **more: Any) -> str:
@@ -168,9 +168,9 @@ def size_of(definition: Definition) -> tuple[int, int, int]:
 )
 def test_no_definition_takes_long_or_makes_a_huge_page(kind: str, text: str) -> None:
     """Time, entries, rows and characters are bounded; the raw text stays."""
-    begun = time.monotonic()
+    begun = time.process_time()
     found = definition_of(kind, text)
-    assert time.monotonic() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
     entries, rows, characters = size_of(found)
     assert entries <= MOST_ENTRIES
     assert rows <= MOST_ROWS
@@ -184,7 +184,7 @@ def test_the_page_says_what_is_left_out() -> None:
     """What is beyond the limits is counted, and stays in the list by its name."""
     found = definition_of("openapi", BOMBS["shared path"])
     assert "are left out" in " ".join(found.notes)
-    assert "2,000 operations" in " ".join(found.notes)
+    assert "The first 2,000" in " ".join(found.notes)
     assert found.groups[0].entries[1_500].name == "/1500"
     table = definition_of("graphql", GRAPHQL["huge type"]).groups[0].entries[0]
     assert table.parts[0].rows[-1].about.startswith("More than is shown")

@@ -206,9 +206,9 @@ def test_long_texts_are_compared_in_no_time() -> None:
     before = "\n".join(f"old {n % 7}" for n in range(50_000))
     after = "\n".join(f"new {n % 7}" for n in range(50_000))
     diff = [{"path": f"spec.x{n}", "before": before, "after": after} for n in range(90)]
-    begun = time.monotonic()
+    begun = time.process_time()
     changes = changes_of(diff)
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10
     assert all(len(change.lines) <= LINES_SHOWN + 1 for change in changes)
     assert changes[-1].lines[0].text == f"and {90 - CHANGES_SHOWN} fields more"
 

@@ -2,11 +2,21 @@
 
 import itertools
 import random
+import time
 
 from services.gateway.portal.entities import summarize
-from services.gateway.portal.graph.clusters import clustered, nearest
+from services.gateway.portal.graph.clusters import (
+    clustered,
+    nearest,
+    without_repeats,
+)
 from services.gateway.portal.graph.layers import acyclic, layered
-from services.gateway.portal.graph.layout import draw, spread
+from services.gateway.portal.graph.layout import (
+    MOST_ARROWS,
+    MOST_BOXES,
+    draw,
+    spread,
+)
 from services.gateway.portal.graph.model import Edge, Node, edges_of, node_of
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
@@ -47,6 +57,19 @@ def test_boxes_never_overlap() -> None:
         assert all(box.x >= 0 and box.y >= 0 for box in picture.boxes)
         assert all(box.x + box.width <= picture.width for box in picture.boxes)
         assert all(box.y + box.height <= picture.height for box in picture.boxes)
+
+
+def test_a_graph_of_any_size_is_drawn_in_time() -> None:
+    """Two thousand nodes, each before the others: some are drawn, and the focus."""
+    names = [f"n{number}" for number in range(2_000)]
+    pairs = itertools.islice(itertools.combinations(names, 2), 200_000)
+    edges = [Edge(*pair, "hasPart") for pair in pairs]
+    begun = time.process_time()
+    picture = draw([node(name) for name in names], without_repeats(edges), "n1999")
+    assert time.process_time() - begun < 20
+    assert len(picture.boxes) == MOST_BOXES
+    assert len(picture.arrows) <= MOST_ARROWS
+    assert sum(box.focus for box in picture.boxes) == 1
 
 
 def test_the_same_graph_gives_the_same_picture() -> None:

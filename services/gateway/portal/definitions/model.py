@@ -12,7 +12,7 @@ from typing import Any
 from shared.guards.budgets import Budget
 
 #: Steps of the walks through one definition, and seconds.
-LEAST_STEPS, MOST_STEPS = 20_000, 600_000
+LEAST_STEPS, MOST_STEPS = 20_000, 250_000
 MOST_SECONDS = 8.0
 OUTSIDE_SHOWN = 8
 
@@ -124,7 +124,7 @@ def objects(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def budget_of(text: str) -> Budget:
     """What the walks through a definition may cost, by its length."""
-    nodes = min(MOST_STEPS, LEAST_STEPS + len(text))
+    nodes = min(MOST_STEPS, LEAST_STEPS + len(text) // 2)
     return Budget("definition", seconds=MOST_SECONDS, nodes=nodes)
 
 

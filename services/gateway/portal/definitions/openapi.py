@@ -18,7 +18,7 @@ from services.gateway.portal.definitions.model import (
     sequence,
     words,
 )
-from services.gateway.portal.definitions.operations import Operations
+from services.gateway.portal.definitions.operations import METHODS, Operations
 from services.gateway.portal.definitions.schemas import Schemas
 
 #: So many operations and schemas are read; the page says how many are left out.
@@ -55,8 +55,10 @@ class _Reader:
         groups = [*self._tags(), *self._webhooks(), *self._schema_group()]
         notes = outside_notes(list(self._document.outside))
         if self._has_more:
+            all_of_them = max(self._count(), len(self._named))
+            of = f" of {all_of_them:,}" if all_of_them > MOST_OPERATIONS else ""
             notes.append(
-                f"The first {MOST_OPERATIONS:,} operations and schemas are listed."
+                f"The first {MOST_OPERATIONS:,}{of} operations or schemas are listed."
             )
         return Definition(
             language=f"OpenAPI {self._release}",
@@ -119,6 +121,11 @@ class _Reader:
         if shown:
             about = "Requests that this API sends to an address that its user names."
             yield Group("webhooks", "Webhooks", about, shown)
+
+    def _count(self) -> int:
+        """How many operations stand in the text itself."""
+        paths = mapping(self._document.get("paths")).values()
+        return sum(len(mapping(item).keys() & set(METHODS)) for item in paths)
 
     def _few(self, entries: Iterator[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
         """The first of these."""

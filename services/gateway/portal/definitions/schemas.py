@@ -164,7 +164,7 @@ class Schemas:
             yield from self._field("any other name", rest, False, depth, seen)
         if schema.get("items") and depth == 0:
             found, name = self._document.follow(schema["items"])
-            yield from self._fields(found, depth + 1, (*seen, name))
+            yield from self._fields(found, depth, (*seen, name))
         for key in ("oneOf", "anyOf"):
             for number, part in enumerate(sequence(schema.get(key)), 1):
                 yield from self._variant(number, part, depth, seen)

@@ -24,6 +24,9 @@ LAYER_GAP = 92.0
 MARGIN = 12.0
 ROUNDS = 8
 LABELS_SHOWN = 26  # with more arrows, words on each would hide them
+#: More boxes and arrows than these nobody can read, and placing them takes seconds.
+MOST_BOXES = 300
+MOST_ARROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,15 @@ class Picture:
 
 
 def draw(nodes: Sequence[Node], edges: Sequence[Edge], focus: str = "") -> Picture:
-    """The layered drawing of these nodes; edges to others are left out."""
+    """The layered drawing of these nodes; edges to others are left out.
+
+    Of more than can be drawn the first are, the focus always.
+    """
+    if len(nodes) > MOST_BOXES:
+        nodes = sorted(nodes, key=lambda node: node.ref != focus)[:MOST_BOXES]
     by_ref = {node.ref: node for node in nodes}
     kept = [edge for edge in edges if edge.source in by_ref and edge.target in by_ref]
+    kept = kept[:MOST_ARROWS]
     pairs = acyclic(list(by_ref), [(edge.source, edge.target) for edge in kept])
     layer = layered(list(by_ref), pairs)
     layers, ways = with_waypoints(layer, pairs)
