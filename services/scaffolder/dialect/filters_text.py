@@ -22,6 +22,8 @@ from services.scaffolder.dialect.values import (
 )
 
 _TAG_HEAD = re.compile(r"</?[a-z][a-z0-9]*\b", re.IGNORECASE)
+_SPACE = re.compile(r"\s+")
+_BLANKS = re.compile(r" +")
 _WORDS = re.compile(r"\s+|\S+")
 _WORD = re.compile(r"\w+", re.ASCII)
 _AROUND_WORD = re.compile(r"(?:\(|<|&lt;)?(.*?)(?:\.|,|\)|\n|&gt;)?", re.DOTALL)
@@ -139,11 +141,21 @@ def striptags(call: Call) -> str:
         given = stripped
     given = given.strip()
     if not truthy(call.arg(0, False)):
-        return re.sub(r"\s+", " ", given)
+        return _folded(call, _SPACE, given)
     call.afford_items(given.count("\n") + 1)
-    lines = [re.sub(r" +", " ", line.strip(" ")) for line in given.split("\n")]
+    lines = [_folded(call, _BLANKS, line.strip(" ")) for line in given.split("\n")]
     made = "\n".join(lines).replace("\r\n", "\n")
     return re.sub(r"\n\n\n+", "\n\n", made)
+
+
+def _folded(call: Call, spaces: re.Pattern[str], given: str) -> str:
+    """Runs of spaces as one; a function in between lets other threads have a turn."""
+
+    def one(_: re.Match[str]) -> str:
+        call.budget.spend()
+        return " "
+
+    return spaces.sub(one, given)
 
 
 def _without_tags(call: Call, given: str) -> str:
