@@ -25,7 +25,7 @@ from services.catalog.query.cursors import Cursor, decode_cursor
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.listing import DEFAULT_LIMIT, Listing, page_of
-from services.catalog.query.ordering import OrderField, all_in_order
+from services.catalog.query.ordering import OrderField, all_in_order, check_orders
 from services.catalog.query.scopes import Scope
 from services.catalog.query.selection import select
 from shared.contracts.errors import CallboardError, Invalid
@@ -62,6 +62,7 @@ async def entities(request: Request) -> Sent:
     asked = Parameters(query)
     limit, offset = _window(asked)
     orders, fields = parse_orders(asked.all("order")), asked.fields()
+    check_orders(orders)
     found = select(reads.model, parse_filters(asked.all("filter")), scope)
     ids = all_in_order(reads.model, found, orders, skip=offset)
     records = list(reads.model.existing(islice(ids, limit)))

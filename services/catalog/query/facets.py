@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from services.catalog.query.criteria import EVERYTHING, RELATIONS, Criterion
+from services.catalog.query.effort import check_facets
 from services.catalog.query.relating import relation_buckets
 from services.catalog.query.scopes import Scope
 from services.catalog.query.selection import select
@@ -15,6 +16,8 @@ def count_facets(
     model: ReadModel, names: Sequence[str], criterion: Criterion, scope: Scope
 ) -> dict[str, Facet]:
     """For each name its values, as they were written, with their counts."""
+    names = tuple(dict.fromkeys(names))
+    check_facets(names)
     whole = criterion == EVERYTHING and scope.visible is None
     within = None if whole else select(model, criterion, scope)
     found: dict[str, Facet] = {}

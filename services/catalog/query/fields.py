@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.catalog.query.effort import check_paths
 from shared.contracts.errors import Invalid
 
 DERIVED = frozenset({"relations", "status"})
@@ -13,7 +14,7 @@ def parse_fields(given: Sequence[str]) -> tuple[str, ...]:
     """The dotted paths in `fields` parameters; none means the whole entity.
 
     Raises:
-        Invalid: if a path reaches into an array.
+        Invalid: if a path reaches into an array, or there are too many.
     """
     pieces = (piece.strip() for text in given for piece in text.split(","))
     fields = tuple(piece for piece in pieces if piece)
@@ -22,6 +23,7 @@ def parse_fields(given: Sequence[str]) -> tuple[str, ...]:
             raise Invalid(
                 f"invalid field {field!r}, array type fields are not supported"
             )
+    check_paths(fields, "fields")
     return fields
 
 
@@ -45,8 +47,10 @@ def _follow(value: Any, parts: Sequence[str], path: list[str]) -> Any:
     """The value at a path whose keys may hold dots themselves: shortest key first."""
     start = 0
     for end in range(1, len(parts) + 1):
+        if not isinstance(value, Mapping):
+            return None
         key = ".".join(parts[start:end])
-        if isinstance(value, Mapping) and key in value:
+        if key in value:
             path.append(key)
             value, start = value[key], end
     return value if start == len(parts) else None

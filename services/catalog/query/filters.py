@@ -11,6 +11,7 @@ from services.catalog.query.criteria import (
     Exists,
     OneOf,
 )
+from services.catalog.query.effort import check_criterion
 from shared.contracts.errors import Invalid
 
 
@@ -18,14 +19,16 @@ def parse_filters(given: Sequence[str]) -> Criterion:
     """What repeated `filter` parameters demand: one of them; none demand nothing.
 
     Raises:
-        Invalid: if a statement has no key.
+        Invalid: if a statement has no key, or there are too many.
     """
     if sum(text.count(",") + 1 for text in given) > MOST_PARTS:
         raise Invalid(f"Invalid filter, more than {MOST_PARTS} statements")
     sets = [found for text in given if (found := _parse_set(text)) is not None]
     if not sets:
         return EVERYTHING
-    return sets[0] if len(sets) == 1 else AnyOf(tuple(sets))
+    whole = sets[0] if len(sets) == 1 else AnyOf(tuple(sets))
+    check_criterion(whole, "filter")
+    return whole
 
 
 def _parse_set(text: str) -> Criterion | None:

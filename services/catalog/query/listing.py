@@ -9,9 +9,11 @@ from pyroaring import BitMap
 
 from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion, Mentions
 from services.catalog.query.cursors import Cursor
+from services.catalog.query.effort import check_criterion
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.ordering import (
     OrderField,
+    check_orders,
     having_first,
     in_order,
     place_of,
@@ -20,12 +22,9 @@ from services.catalog.query.predicates import parse_predicate
 from services.catalog.query.scopes import Scope
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
-from shared.contracts.errors import Invalid
 
 DEFAULT_LIMIT = 200
 """Entities of a page when no limit is given (catalog-backend's code, not its docs)."""
-
-MOST_ORDERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,7 @@ class Page:
 def page_of(model: ReadModel, listing: Listing, scope: Scope) -> Page:
     """The page that a listing asks for."""
     start = listing.cursor or _beginning(listing)
-    if len(start.orders) > MOST_ORDERS:
-        raise Invalid(f"orderField: at most {MOST_ORDERS} fields")
+    check_orders(start.orders)
     within = _entities(model, start, scope)
     total = len(within) if listing.counted else 0
     if not listing.limit:
@@ -111,7 +109,9 @@ def _criterion(start: Cursor) -> Criterion:
     if start.query is not None:
         parts.append(parse_predicate(start.query))
     if start.term:
-        parts.append(Mentions(_searched(start), start.term.lower()))
+        mentioning = Mentions(_searched(start), start.term.lower())
+        check_criterion(mentioning, "fullTextFilterFields")
+        parts.append(mentioning)
     if not parts:
         return EVERYTHING
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))

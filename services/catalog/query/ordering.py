@@ -8,6 +8,7 @@ from pyroaring import BitMap
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.entities import BY_REF
 from services.catalog.readmodel.orders import LAST, Order
+from shared.contracts.errors import Invalid
 
 Value = str | None
 
@@ -22,6 +23,19 @@ class OrderField:
     @property
     def path(self) -> str:
         return self.field.lower()
+
+
+MOST_ORDERS = 8
+
+
+def check_orders(fields: Sequence[OrderField]) -> None:
+    """Refuse an order by too many fields: each is sorted, and they are nested.
+
+    Raises:
+        Invalid: naming the bound.
+    """
+    if len(fields) > MOST_ORDERS:
+        raise Invalid(f"orderField: at most {MOST_ORDERS} fields")
 
 
 Place = tuple[Sequence[Value], str]

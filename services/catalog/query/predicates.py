@@ -15,6 +15,7 @@ from services.catalog.query.criteria import (
     OneOf,
     StartsWith,
 )
+from services.catalog.query.effort import check_criterion
 from services.catalog.readmodel.rows import text_of
 from shared.contracts.errors import Invalid
 
@@ -28,7 +29,9 @@ def parse_predicate(given: object) -> Criterion:
     if not isinstance(given, dict):
         raise Invalid("request/body/query must be object")
     _check_breadth(given)
-    return _expression(given, "query", DEEPEST)
+    criterion = _expression(given, "query", DEEPEST)
+    check_criterion(criterion, "query")
+    return criterion
 
 
 def _check_breadth(given: object) -> None:

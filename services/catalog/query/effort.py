@@ -1,0 +1,71 @@
+"""How much work a question may ask for; more is refused before any of it is done."""
+
+from collections.abc import Sequence
+
+from services.catalog.query.criteria import (
+    AllOf,
+    AnyOf,
+    Criterion,
+    Mentions,
+    Not,
+    OneOf,
+    StartsWith,
+)
+from shared.contracts.errors import Invalid
+
+#: Values that are looked up, and texts for which all values of a field are.
+MOST_VALUES, MOST_TEXTS = 10_000, 50
+#: Names between the dots of one path, and of all paths that entities are cut down to.
+DEEPEST_PATH, MOST_NAMES = 64, 500
+MOST_FACETS = 100
+
+
+def check_criterion(criterion: Criterion, where: str) -> None:
+    """Refuse a criterion with too many leaves.
+
+    Raises:
+        Invalid: naming the bound.
+    """
+    values = texts = 0
+    waiting = [criterion]
+    while waiting:
+        match waiting.pop():
+            case AllOf(parts) | AnyOf(parts):
+                waiting += parts
+            case Not(part):
+                waiting.append(part)
+            case OneOf(_, wanted):
+                values += max(len(wanted), 1)
+            case StartsWith():
+                texts += 1
+            case Mentions(paths, _):
+                texts += len(paths)
+            case _:
+                values += 1
+    if values > MOST_VALUES:
+        raise Invalid(f"{where}: at most {MOST_VALUES} conditions and values")
+    if texts > MOST_TEXTS:
+        raise Invalid(f"{where}: at most {MOST_TEXTS} fields to look for a text in")
+
+
+def check_paths(paths: Sequence[str], where: str) -> None:
+    """Refuse paths with too many names.
+
+    Raises:
+        Invalid: naming the bound.
+    """
+    names = [path.count(".") + 1 for path in paths]
+    if names and max(names) > DEEPEST_PATH:
+        raise Invalid(f"{where}: a path may have at most {DEEPEST_PATH} names")
+    if sum(names) > MOST_NAMES:
+        raise Invalid(f"{where}: all paths together may have {MOST_NAMES} names")
+
+
+def check_facets(names: Sequence[str]) -> None:
+    """Refuse too many facets: each is counted over all entities.
+
+    Raises:
+        Invalid: naming the bound.
+    """
+    if len(names) > MOST_FACETS:
+        raise Invalid(f"facets: at most {MOST_FACETS}")
