@@ -170,6 +170,9 @@ def _store(data: RunData) -> Iterator[MongoClient[Any]]:
     running = data.running()
     if server is None and running is not None:
         server = Server(str(running["addresses"]["documents"]))
+        if running["engines"]["documents"] == backing.EMBEDDED:
+            password = data.documents_password_file().read_text().strip()
+            server = Server(server.address, engines.DOCUMENTS_USER, password)
     if server is None:
         form = backing.form_of(data) or backing.EMBEDDED
         data.logs.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,9 @@ class Backing:
         if self.forms[name] == EMBEDDED:
             if name == "broker":
                 return engines.start_broker(self.data.engines, log)
-            return engines.start_documents(self.data.engines / name, log, port)
+            secret = self.data.documents_password_file()
+            place = self.data.engines / name
+            return engines.start_documents(place, log, port, password_file=secret)
         if name == "opa":
             given = self.environ.get(POLICIES)
             policies = Path(given) if given else _driver("opa").POLICIES
@@ -107,7 +109,11 @@ class Backing:
         """What the services are told of the engines that were started for them."""
         told = {VARIABLES[name]: engine.address for name, engine in started.items()}
         if self.forms["documents"] == EMBEDDED:
-            told[VARIABLES["documents"]] += engines.UNSYNCED
+            variable = VARIABLES["documents"]
+            told[variable] += engines.UNSYNCED
+            server = started["documents"].server
+            told[f"{variable}_USER"] = server.user or ""
+            told[f"{variable}_PASSWORD"] = server.password or ""
         return told
 
     def addresses(self, started: Mapping[str, Engine]) -> dict[str, str]:

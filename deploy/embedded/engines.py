@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,10 @@ POLL_SECONDS = 0.02
 #: To the address of the embedded documents: on one machine a write need not wait for
 #: the disk. It outlives the end of any process so, if not a power cut.
 UNSYNCED = "/?journal=false"
+#: By what name the embedded documents know everybody (`deploy.embedded.login`), and the
+#: variable by which their process is told where the password is.
+DOCUMENTS_USER = "callboard"
+PASSWORD_FILE = "CALLBOARD_DOCUMENTS_PASSWORD_FILE"
 
 
 class EngineFailed(RuntimeError):
@@ -78,8 +82,17 @@ def start_broker(folder: Path, log: Path) -> Engine:
     return Engine("broker", process, address_file.read_text().strip())
 
 
-def start_documents(folder: Path, log: Path, port: int | None = None) -> Engine:
-    """The document store: MongoDB's wire protocol over SQLite files in `folder`."""
+def start_documents(
+    folder: Path,
+    log: Path,
+    port: int | None = None,
+    *,
+    password_file: Path | None = None,
+) -> Engine:
+    """The document store: MongoDB's wire protocol over SQLite files in `folder`.
+
+    It asks for the password in `password_file`; without one it asks for nothing.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     command = [
@@ -95,9 +108,14 @@ def start_documents(folder: Path, log: Path, port: int | None = None) -> Engine:
         "--pid-file",
         str(folder / "pid"),
     ]
-    process = _start(command, log)
+    more = {PASSWORD_FILE: str(password_file)} if password_file else {}
+    process = _start(command, log, more)
     _wait(process, lambda: answers(port), "The embedded document store", log)
-    return Engine("documents", process, f"mongodb://127.0.0.1:{port}")
+    address = f"mongodb://127.0.0.1:{port}"
+    secured = None
+    if password_file is not None:
+        secured = Server(address, DOCUMENTS_USER, password_file.read_text().strip())
+    return Engine("documents", process, address, secured)
 
 
 def answers(port: int) -> bool:
@@ -107,7 +125,9 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+def _start(
+    command: list[str], log: Path, more: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
@@ -116,7 +136,7 @@ def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
             stdout=out,
             stderr=out,
             cwd=Path(__file__).resolve().parents[2],
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(more or {})},
             # Ctrl-C in the terminal is the supervisor's to answer, in its own order.
             start_new_session=True,
         )

@@ -69,6 +69,12 @@ class RunData:
         """The static service token that the API accepts."""
         return _kept_secret(self.token_file)
 
+    def documents_password_file(self) -> Path:
+        """The file with what the embedded documents ask for."""
+        path = self.root / "keys" / "documents.secret"
+        _kept_secret(path)
+        return path
+
     def environment(self) -> dict[str, str]:
         """What a configuration file may refer to as `${…}`."""
         return {

@@ -15,6 +15,7 @@ import pytest
 from deploy.embedded import child
 from deploy.embedded.rundata import SERVICES, RunData
 from tests.e2e.running import Portal
+from tests.faults.driver.house import documents_of
 from tests.faults.victims import BACK_SECONDS, agreed, back, kill, well
 from tests.waiting import until_now
 
@@ -34,7 +35,7 @@ def environment(portal: Portal, port: int) -> dict[str, str]:
         **urls,
         **data.environment(),
         "CALLBOARD_KAFKA": run["addresses"]["broker"],
-        "CALLBOARD_MONGODB": run["addresses"]["documents"],
+        "CALLBOARD_MONGODB": documents_of(portal),
         "CALLBOARD_CONFIG": run["config"],
         "CALLBOARD_DATA": str(portal.data),
         "CALLBOARD_SERVICE_SECRET": data.secret(),

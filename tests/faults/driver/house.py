@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from deploy.embedded.engines import DOCUMENTS_USER
+from deploy.embedded.rundata import RunData
 from tests.e2e.running import Portal
 from tests.e2e.system import free_port
 
@@ -81,8 +83,8 @@ class EmbeddedHouse:
         """The supervisor does it."""
 
     def documents(self) -> str:
-        """Where the documents are."""
-        return str(self.portal.run["addresses"]["documents"])
+        """Where the documents are, with what they ask for."""
+        return documents_of(self.portal)
 
     def environment(self) -> dict[str, str]:
         """What one more process of a service must be told of its engines."""
@@ -100,6 +102,13 @@ class EmbeddedHouse:
 
     def filled(self, name: str) -> AbstractContextManager[None]:
         raise LookupError(f"no disk {name} of its own")
+
+
+def documents_of(portal: Portal) -> str:
+    """The address of an embedded document store, with its user and password."""
+    address = str(portal.run["addresses"]["documents"])
+    password = RunData(portal.data).documents_password_file().read_text().strip()
+    return address.replace("//", f"//{DOCUMENTS_USER}:{password}@", 1)
 
 
 def sent(pid: int, number: signal.Signals) -> bool:
