@@ -11,7 +11,6 @@ from services.catalog.query.criteria import (
     Exists,
     OneOf,
 )
-from services.catalog.query.effort import check_criterion
 from shared.contracts.errors import Invalid
 
 
@@ -26,9 +25,7 @@ def parse_filters(given: Sequence[str]) -> Criterion:
     sets = [found for text in given if (found := _parse_set(text)) is not None]
     if not sets:
         return EVERYTHING
-    whole = sets[0] if len(sets) == 1 else AnyOf(tuple(sets))
-    check_criterion(whole, "filter")
-    return whole
+    return sets[0] if len(sets) == 1 else AnyOf(tuple(sets))
 
 
 def _parse_set(text: str) -> Criterion | None:

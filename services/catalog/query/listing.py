@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion, Mentions
 from services.catalog.query.cursors import Cursor
-from services.catalog.query.effort import check_criterion
+from services.catalog.query.effort import check_texts
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.ordering import (
     OrderField,
@@ -110,7 +110,7 @@ def _criterion(start: Cursor) -> Criterion:
         parts.append(parse_predicate(start.query))
     if start.term:
         mentioning = Mentions(_searched(start), start.term.lower())
-        check_criterion(mentioning, "fullTextFilterFields")
+        check_texts(mentioning, "fullTextFilterFields")
         parts.append(mentioning)
     if not parts:
         return EVERYTHING

@@ -15,7 +15,7 @@ from services.catalog.query.criteria import (
     OneOf,
     StartsWith,
 )
-from services.catalog.query.effort import check_criterion
+from services.catalog.query.effort import check_texts
 from services.catalog.readmodel.rows import text_of
 from shared.contracts.errors import Invalid
 
@@ -30,7 +30,7 @@ def parse_predicate(given: object) -> Criterion:
         raise Invalid("request/body/query must be object")
     _check_breadth(given)
     criterion = _expression(given, "query", DEEPEST)
-    check_criterion(criterion, "query")
+    check_texts(criterion, "query")
     return criterion
 
 
