@@ -8,7 +8,7 @@ import pytest
 
 from shared.kit.auth import Grant, Principal
 from tests.builders import component
-from tests.catalog.running import Host, Running, generated, pointing, running
+from tests.catalog.running import Host, Running, generated, pointing, running, write
 
 HIDDEN = {
     "rule": "HAS_ANNOTATION",
@@ -320,3 +320,28 @@ async def test_readers_of_an_entity_and_a_source(catalog, host) -> None:
         "GET", "/sources/open?location=url:https://x&entityRef=a"
     )
     assert refused.status_code == 403
+
+
+async def test_outside_git_the_nearest_descriptor_decides(
+    database: Any, data: Path
+) -> None:
+    """One restricted file closes its folder, and neither the machine nor the host."""
+    write(data, "files/open/a.yaml", entity("file-a"))
+    write(data, "files/closed/b.yaml", entity("file-b", restricted=True))
+    write(data, "files/new/c.yaml", entity("file-c"))
+    async with running(database, data) as catalog:
+        for name in ("open/a", "closed/b"):
+            await catalog.register(data / "files" / f"{name}.yaml")
+
+        async def looked(name: str) -> Any:
+            place = {"type": "file", "target": str(data / "files" / name)}
+            return await catalog.ask("POST", "/locations?dryRun=true", place, BO)
+
+        closed = await looked("closed/b.yaml")
+        absent = await looked("closed/never.yaml")
+        assert closed.status_code == absent.status_code == 400
+        assert MARK not in closed.text
+        assert closed.text.replace("b.yaml", "never.yaml") == absent.text
+        assert (await looked("new/c.yaml")).status_code == 201
+        assert (await looked("open/a.yaml")).status_code == 201
+        assert await readable(catalog, "https://files.example.org/x/y.yaml")

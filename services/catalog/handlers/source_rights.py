@@ -34,9 +34,10 @@ class SourceReader:
 class SourceRights:
     """Answers from the index of sources.
 
-    A source that only entities come from which the reader may not see is not readable,
-    at any path and ref of it. One from which they see all is, at every path and ref.
-    Of a mixed one, what lies around the entities that they see.
+    A repository that only entities come from which the reader may not see is not
+    readable, at any path and ref of it. One from which they see all is, at every path
+    and ref. Of a mixed one, what lies around the entities that they see, on the default
+    branch and the refs that those come from.
     """
 
     def __init__(self, known: Known, sources: Sources) -> None:
@@ -54,9 +55,27 @@ class SourceRights:
         judged by itself.
         """
         place, visible, hidden = await self._sides(location, reader)
-        if not visible or not hidden:
-            return not hidden
-        return _lies_around(place, self._places(visible), self._places(hidden), raw=raw)
+        if not hidden:
+            return True
+        if not place.repository:
+            # A web server or this machine: as much of it as its descriptors are about.
+            verdict = self._belongs(place, visible, hidden, raw=raw)
+            return reader.explores if verdict is None else verdict
+        if place.branch not in {"", *(each.branch for each in self._places(visible))}:
+            return False
+        return bool(visible and self._belongs(place, visible, hidden, raw=raw))
+
+    def _belongs(
+        self,
+        place: Place,
+        visible: Collection[str],
+        hidden: Collection[str],
+        *,
+        raw: bool,
+    ) -> bool | None:
+        visible_paths = {each.path for each in self._places(visible)}
+        hidden_paths = {each.path for each in self._places(hidden)}
+        return _lies_around(place.path, visible_paths, hidden_paths, raw=raw)
 
     async def _sides(
         self, location: LocationRef, reader: SourceReader
@@ -84,8 +103,8 @@ class SourceRights:
 
     async def require_some(self, location: LocationRef, reader: SourceReader) -> None:
         """The same, unless something of the location's source is readable."""
-        _, visible, hidden = await self._sides(location, reader)
-        if hidden and not visible:
+        place, visible, hidden = await self._sides(location, reader)
+        if hidden and not visible and place.repository:
             raise await self._sources.missing(location)
 
     def source(self, location: str) -> str:
@@ -188,29 +207,25 @@ class Admission:
 
 
 def _lies_around(
-    place: Place, visible: Collection[Place], hidden: Collection[Place], *, raw: bool
-) -> bool:
-    """Whether a place in a mixed source belongs to the entities that are visible.
+    path: str, visible: Collection[str], hidden: Collection[str], *, raw: bool
+) -> bool | None:
+    """Whether a path belongs to the entities whose descriptors are `visible` paths.
 
-    The nearest folder above it with a descriptor decides, on the default branch and
-    the refs that visible entities come from; never files that hidden ones come from.
+    The nearest folder above it with a descriptor decides; None if there is none. Never
+    files that hidden ones come from.
     """
-    if place.branch not in {"", *(other.branch for other in visible)}:
+    if raw and any(_is_below(other, path) for other in hidden):
         return False
-    hidden_paths = {other.path for other in hidden}
-    if raw and any(_is_below(path, place.path) for path in hidden_paths):
+    if path in hidden and path not in visible:
         return False
-    visible_paths = {other.path for other in visible}
-    if place.path in hidden_paths - visible_paths:
-        return False
-    own = {posixpath.dirname(path) for path in visible_paths}
-    foreign = {posixpath.dirname(path) for path in hidden_paths}
-    for folder in _folders(place.path):
+    own = {posixpath.dirname(other) for other in visible}
+    foreign = {posixpath.dirname(other) for other in hidden}
+    for folder in _folders(path):
         if folder in own:
             return True
         if folder in foreign:
             return False
-    return False
+    return None
 
 
 def _is_below(path: str, folder: str) -> bool:
