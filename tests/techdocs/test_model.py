@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.techdocs.annotations import alias_of, source_of
+from services.techdocs.handlers.reading import _known_path
 from services.techdocs.model import (
     Documented,
     Source,
@@ -126,3 +127,19 @@ def test_earlier_sites_are_kept_for_a_while() -> None:
     history = [(str(days), now - timedelta(days=days)) for days in (1, 2, 3, 9)]
     assert [name for name, _ in retained(history, now, last=2, days=7)] == ["1", "2"]
     assert len(retained(history, now, last=9, days=7)) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("", "b"),
+        ("b", "b"),
+        ("a b", "a%20b"),
+        ("c%23", "c#"),
+        ("c#", "c#"),
+        ("no", None),
+    ],
+)
+def test_a_page_is_known_by_what_readers_ask_for(path: str, page: str | None) -> None:
+    """Sites of earlier versions are read until they are built again."""
+    assert _known_path(path, {"b": {}, "a%20b": {}, "c#": {}}) == page

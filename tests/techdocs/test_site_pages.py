@@ -254,3 +254,33 @@ async def test_too_many_pages_and_too_much_output_are_refused(
         (tmp_path / name).rename(tmp_path / f"{name}-1")
     with pytest.raises(CallboardError, match="the site is larger than 0 MB"):
         await generate(files, output_bytes=100_000)
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("docs/", "./"),
+        ("docs", "./"),
+        ("docs/how", "how/"),
+        ("how/../docs/how/index.md#x", "how/#x"),
+        ("<docs/my page.md>", "my%20page/"),
+        ("../other/x.md", "https://git.example/r/blob/main/other/x.md"),
+        ("../../up.md", "../../up.md"),
+        ("#here", "#here"),
+        ("mailto:a@b.example", "mailto:a@b.example"),
+        ("//else.example/docs/how", "//else.example/docs/how"),
+    ],
+)
+async def test_links_of_a_readme(generate: Make, link: str, target: str) -> None:
+    """A folder is its first page; what is above the repository is nobody's."""
+    made, _, _ = await generate(
+        {
+            "docs/index.md": f"# R\n\n[l]({link})\n",
+            "docs/how/index.md": "# How\n",
+            "docs/my page.md": "# My\n",
+        },
+        readme="README.md",
+        folder="team",
+        **LINKS,
+    )
+    assert f'href="{target}"' in article(made, "")["html"]

@@ -13,6 +13,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 #: Where pictures beside the pages that the README shows are put, below the pages.
 README_FILES = "_readme"
 README_PICTURES = 50
+#: The page that a folder means.
+FIRST_PAGES = ("index.md", "README.md")
 _PICTURE = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif")
 _BETWEEN_LINKS = re.compile(r"[\s()<>\"'\[\]]+")
 
@@ -74,8 +76,9 @@ class Places:
         found = ["index.md"] if path == self.readme else []
         for folder, alias in self.roots:
             prefix = "" if folder in ("", ".") else f"{folder}/"
-            if path.startswith(prefix):
-                found.append(posixpath.join(alias, path.removeprefix(prefix)))
+            if f"{path}/".startswith(prefix):
+                uri = posixpath.join(alias, path[len(prefix) :])
+                found += [uri, *(posixpath.join(uri, name) for name in FIRST_PAGES)]
         return [*found, posixpath.join(README_FILES, path)]
 
     def _filled(self, link: str, path: str) -> str | None:

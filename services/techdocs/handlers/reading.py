@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from services.techdocs.articles import Surroundings, safe_article
 from services.techdocs.generator.job import PAGES_FOLDER, SECTIONS_FILE, SITE_FILE
@@ -119,11 +120,10 @@ class Reading:
     ) -> dict[str, Any]:
         site, ref, path = key
         known = {page["path"]: page for page in summary["pages"]}
-        if not path and known:
-            # A site without an index begins with the first page of its navigation.
-            path = path if path in known else next(iter(known))
-        if path not in known:
+        known_path = _known_path(path, known)
+        if known_path is None:
             raise NotFound(f"The docs of '{ref}' have no page '{path}'")
+        path = known_path
         name = f"{PAGES_FOLDER}/{page_file(path)}"
         found = json.loads(self.sites.record(site, name))
         around = Surroundings(
@@ -164,6 +164,18 @@ class Reading:
             _remember(self._summaries, site, found)
         assert found is not None  # noqa: S101 - narrows
         return found
+
+
+def _known_path(path: str, known: Mapping[str, Any]) -> str | None:
+    """The page that is meant, None if there is none.
+
+    A site without an index begins with the first page of its navigation. Sites of
+    earlier versions have encoded paths, and links to them are encoded twice.
+    """
+    if not path and known:
+        return path if path in known else str(next(iter(known)))
+    spellings = (path, quote(path), unquote(path))
+    return next((each for each in spellings if each in known), None)
 
 
 def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:

@@ -112,7 +112,7 @@ async def page(
 ) -> Response:
     """One page of a site, or what was found in the site."""
     triplet = "/".join(quote(part) for part in (namespace, kind, name))
-    key = path.removesuffix("index.html").strip("/")
+    key = _key(path)
     ref = f"{kind}:{namespace}/{name}".lower()
     state, answer, names = await together(
         visit.ask("GET", f"/api/techdocs/sites/{triplet}"),
@@ -135,14 +135,19 @@ async def page(
     return await asyncio.to_thread(_page, visit, entity, site, answer)
 
 
+def _key(path: str) -> str:
+    return path.removesuffix("index.html").strip("/")
+
+
 def _elsewhere(triplet: str, path: str, answer: ApiAnswer) -> str:
     """Where a page or a file is really read, "" if it is here.
 
     A page's name may have dots: only what is no page may be a file.
     """
-    if answer.ok and not path:
-        first = str(answer.json().get("path") or "")
-        return page_href(f"/docs/{triplet}", first) if first else ""
+    if answer.ok:
+        own = str(answer.json().get("path") or "")
+        if own != _key(path):
+            return page_href(f"/docs/{triplet}", own)
     if not path or path.endswith(("/", ".html")):
         return ""
     if not answer.ok and "." in path.rpartition("/")[2]:
