@@ -55,7 +55,7 @@ class RunData:
         for folder in (self.root, self.logs, self.engines, self.root / "keys"):
             make_private(folder)
         # Those that an earlier version made for everybody to read.
-        for folder in self.root.iterdir():
+        for folder in (*self.root.iterdir(), *self.engines.iterdir()):
             if folder.is_dir() and not folder.is_symlink():
                 make_private(folder)
         self.secret()

@@ -24,10 +24,9 @@ REFUSED = Counter(
     "Connections that were closed because a client went over a bound",
     ["reason"],
 )
-#: Request line, headers and trailers as the client writes them.
+#: What is answered before the connection is closed.
 ERRORS = {
     400: ("InputError", "The request is not HTTP/1.1"),
-    408: ("RequestTimeoutError", "The request was not complete in time"),
     414: ("InputError", "The request line is too long"),
     431: ("InputError", "The headers are too large or too many"),
     503: ("ServiceUnavailableError", "Too many connections; try again later"),
@@ -36,6 +35,9 @@ ERRORS = {
 #: client that is still writing would otherwise never read why it was refused.
 LINGER_BYTES = 1024 * 1024
 LINGER_SECONDS = 2.0
+
+#: The reason in the metric; nothing is answered.
+LATE = 408
 
 Phase = Literal["idle", "head", "body"]
 
@@ -241,7 +243,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         left = self._seconds_left(now)
         if left <= 0:
-            self._refuse(408)
+            self._refuse(LATE)
             left = self.bounds.check_seconds
         wait = max(min(left, self.bounds.check_seconds), 0.01)
         self._timer = self.loop.call_later(wait, self._check)
@@ -278,7 +280,8 @@ class BoundedProtocol(HttpToolsProtocol):
             # An earlier request is being answered: its response is the last one.
             cycle.keep_alive = False
             return
-        is_silent = status == 408 and self.scope is None
+        # Who is late may have left, or take a response for that of its next request.
+        is_silent = status == LATE
         if is_answering:
             is_silent = is_silent or cycle.response_started
             cycle.disconnected = True

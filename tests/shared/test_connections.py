@@ -174,9 +174,9 @@ def test_trailers_are_no_headers(port: int) -> None:
     [
         (b"", 0),
         (b"\r\n\r\n", 0),
-        (b"GET /echo HT", 408),
-        (GET + b"X: ", 408),
-        (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", 408),
+        (b"GET /echo HT", 0),
+        (GET + b"X: ", 0),
+        (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", 0),
         (b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", 200),
     ],
     ids=["nothing", "empty lines", "line", "header", "body", "body after the answer"],
@@ -184,7 +184,7 @@ def test_trailers_are_no_headers(port: int) -> None:
 def test_an_unfinished_request_is_closed(
     port: int, first: bytes, expected: int
 ) -> None:
-    """Whatever part of it is missing; exactly one response is sent."""
+    """Whatever part of it is missing; a response is only sent to what was asked."""
     answered = said(port, first)
     assert status(answered) == expected
     assert answered.count(b"HTTP/1.1 ") == bool(expected)
@@ -197,13 +197,18 @@ def test_a_drip_does_not_keep_a_connection(port: int) -> None:
         with connected(port) as client:
             client.sendall(first)
             client.settimeout(0.05)
-            answered = b""
-            for _ in range(100):
-                with contextlib.suppress(TimeoutError):
-                    if answered := client.recv(65536):
-                        break
-                client.sendall(b"a")
-        assert status(answered) == 408
+            until_now(lambda: is_ended(client), 5, "the server closes")
+
+
+def is_ended(client: socket.socket) -> bool:
+    """Whether the other side has closed, after one more byte for it."""
+    try:
+        client.sendall(b"a")
+        return client.recv(65536) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
 
 
 def test_a_body_may_take_as_long_as_it_moves() -> None:

@@ -33,10 +33,11 @@ def test_a_folder_that_is_everybodys_stays_so(tmp_path: Path) -> None:
 
 def test_a_portals_folders_are_mended(tmp_path: Path) -> None:
     """Every one of them, whatever made it."""
-    for name in ("", "logs", "keys", "sites", "scaffolder"):
+    for name in ("", "logs", "keys", "sites", "engines", "engines/documents"):
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name).chmod(0o755)
     RunData(tmp_path).prepare()
+    assert mode(tmp_path / "engines" / "documents") == 0o700
     assert {
         mode(each) for each in (tmp_path, *tmp_path.iterdir()) if each.is_dir()
     } == {0o700}

@@ -105,6 +105,15 @@ async def test_what_nobody_foresaw_tells_no_details(client: httpx.AsyncClient) -
     assert "secret" not in (await client.get("/fails/bug")).text
 
 
+async def test_what_stands_in_a_query_is_not_logged(client: httpx.AsyncClient) -> None:
+    """Some put a token there; an error's line has the path alone."""
+    with structlog.testing.capture_logs() as said:
+        for how in ("bug", "lost", "away"):
+            await client.get(f"/fails/{how}?access_token=very-secret")
+    assert [line["path"] for line in said] == ["/fails/bug", "/fails/lost"]
+    assert "very-secret" not in repr(said)
+
+
 async def test_an_unavailable_answer_says_when_to_come_back(
     client: httpx.AsyncClient,
 ) -> None:
