@@ -15,6 +15,7 @@ from services.scaffolder.twins import Twins
 from shared.contracts import room
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
 from shared.contracts.scaffolder import StepStatus
+from shared.guards.workers import run_beside
 
 FALSE_CONDITION = "its if condition was false"
 EARLIER_FAILURE = "a previous step failed"
@@ -123,7 +124,7 @@ class StepRun:
 
     async def _once(self, action: Action, more: Twins, *, key: str) -> dict[str, Any]:
         given = await self._input(more)
-        validation.check_input(action.id, action.input, given.real)
+        await run_beside(validation.check_input, action.id, action.input, given.real)
         context = await self._patiently(action, given, key)
         made: dict[str, Any] = json_text.plain(context.outputs)
         return made

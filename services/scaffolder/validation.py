@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.contracts.errors import Invalid
 from shared.guards.schemas import Violation, find_violations
+from shared.guards.trees import check_tree
 
 Problem = dict[str, Any]
 _MOST = 100
@@ -38,12 +39,21 @@ def _problem(violation: Violation) -> Problem:
         "path": list(violation.path),
         "property": place,
         "message": message,
-        "schema": violation.schema,
-        "instance": violation.instance,
+        "schema": _repeated(violation.schema),
+        "instance": _repeated(violation.instance),
         "name": violation.keyword,
         "argument": _argument(violation),
         "stack": f"{place} {message}",
     }
+
+
+def _repeated(value: Any) -> Any:
+    """What an error repeats of what it is about; None if that is large."""
+    try:
+        check_tree(value, label="value", nodes=1_000, text=10_000)
+    except Invalid:
+        return None
+    return value
 
 
 def _argument(violation: Violation) -> Any:

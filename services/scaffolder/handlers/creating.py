@@ -13,6 +13,7 @@ from services.scaffolder.validation import Problem
 from shared.contracts.errors import Invalid, NotFound
 from shared.contracts.ref import parse_ref
 from shared.contracts.scaffolder import RunCreated
+from shared.guards.workers import run_beside
 
 _SECRETS_LIMIT = 256 * 1024
 
@@ -48,7 +49,7 @@ async def load_template(
     found = await catalog.entity(canonical, asker)
     if found is None or str(found.get("kind", "")).lower() != "template":
         raise NotFound(f"Template {canonical} not found")
-    templates.check(found)
+    await run_beside(templates.check, found)
     return found
 
 
@@ -67,12 +68,10 @@ async def create_task(
         NotFound: if there is no such template for the asker.
     """
     template = await load_template(catalog, wanted.template_ref, asker)
-    check_parameters(template, wanted.values, wanted.secrets)
+    await run_beside(check_parameters, template, wanted.values, wanted.secrets)
     user = await user_of(catalog, asker)
-    names = hidden.secret_names(templates.pages(template))
-    shown = hidden.masked(wanted.values, names)
-    has_hidden = shown != wanted.values
-    spec = templates.frozen_spec(template, shown, user)
+    spec, names = await run_beside(spec_of, template, wanted.values, user)
+    has_hidden = spec["parameters"] != wanted.values
     task = Task(
         id=str(uuid.uuid4()),
         spec=spec,
@@ -86,6 +85,14 @@ async def create_task(
     )
     await store.create(task, said_created(task))
     return task
+
+
+def spec_of(
+    template: Mapping[str, Any], values: Mapping[str, Any], user: Mapping[str, Any]
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """The spec of a run, without secret values, and the names that they have."""
+    names = hidden.secret_names(templates.pages(template))
+    return templates.frozen_spec(template, hidden.masked(values, names), user), names
 
 
 def check_parameters(

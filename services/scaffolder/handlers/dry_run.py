@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.scaffolder import hidden, templates
-from services.scaffolder.handlers.creating import check_parameters
+from services.scaffolder import templates
+from services.scaffolder.handlers.creating import check_parameters, spec_of
 from services.scaffolder.model import Initiator, Task, TaskEvent, fresh_steps
 from services.scaffolder.running import Run
 from services.scaffolder.scenes import Scenes
@@ -23,6 +23,7 @@ from services.scaffolder.workspace import Workspace
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
 from shared.guards.foreign_trees import ForeignEntry
+from shared.guards.workers import run_beside
 
 _FILES = 2_000
 _BYTES = 50 * 1024 * 1024
@@ -65,8 +66,8 @@ async def dry_run(
         BadParameters: if the values break the template's rules.
         CallboardError: what made a step fail.
     """
-    templates.check(trial.template)
-    check_parameters(trial.template, trial.values, trial.secrets)
+    await run_beside(templates.check, trial.template)
+    await run_beside(check_parameters, trial.template, trial.values, trial.secrets)
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=folder, prefix="dry-run-"))
     try:
@@ -84,9 +85,8 @@ async def _tried(
 ) -> dict[str, Any]:
     content = root / "content"
     await asyncio.to_thread(_unpack, trial.files, content)
-    names = hidden.secret_names(templates.pages(trial.template))
-    values = hidden.masked(trial.values, names)
-    spec = templates.frozen_spec(_named(trial.template), values, user)
+    template = _named(trial.template)
+    spec, _ = await run_beside(spec_of, template, trial.values, user)
     spec["templateInfo"]["baseUrl"] = f"file://{content}/template.yaml"
     task = Task(str(uuid.uuid4()), spec, asker, steps=fresh_steps(spec))
     listening = _Listening()
