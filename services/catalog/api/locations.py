@@ -1,6 +1,7 @@
 """Locations: what is registered, and registering, which is done when it answers."""
 
 import base64
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -20,12 +21,14 @@ from services.catalog.api.writing import (
     writes_of,
 )
 from services.catalog.handlers import roots
+from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, Root, parse_location
 from services.catalog.query.scopes import Scope
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.permissions import LOCATION_CREATE
 from shared.guards.json_text import load_json
+from shared.guards.workers import run_beside
 from shared.kit.auth import Principal
 from shared.kit.web import caller_of, json_response
 
@@ -119,7 +122,7 @@ def _flag(request: Request, name: str) -> bool:
     return value in {"true", "1"}
 
 
-async def _preview(request: Request, location: LocationRef) -> dict[str, Any]:
+async def _preview(request: Request, location: LocationRef) -> bytes:
     principal, writes = caller_of(request), writes_of(request)
     reader = source_reader(request, principal)
     try:
@@ -135,8 +138,16 @@ async def _preview(request: Request, location: LocationRef) -> dict[str, Any]:
         "entityRef": location.entity_ref,
     }
     exists = roots.registered(writes.catalog, location) is not None
+    head = {"exists": exists, "location": shown}
+    # Thousands of entities take longer than others should wait.
+    return await run_beside(_previewed, head, items, principal)
+
+
+def _previewed(
+    head: Mapping[str, Any], items: Sequence[Candidate], principal: Principal
+) -> bytes:
     entities = [item.whole for item in items if may_see(principal, item.entity)]
-    return {"exists": exists, "location": shown, "entities": entities}
+    return orjson.dumps({**head, "entities": entities})
 
 
 async def by_query(request: Request) -> Response:

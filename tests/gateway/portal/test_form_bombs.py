@@ -127,3 +127,14 @@ def test_a_number_that_json_cannot_say_is_refused(text: str, kind: str) -> None:
     form = draft(asking(type=kind), it=text)
     assert form.values == {"it": text}
     assert ("it",) in form.pages[0].errors
+
+
+def test_thousands_of_choices_are_typed() -> None:
+    """A list that nobody looks through is a text field, with the same rule."""
+    schema = asking(type="string", enum=[f"v{n}" for n in range(3000)])
+    page = draft(schema, it="v2999").pages[0]
+    assert page.fields[0].kind == "text"
+    assert page.errors == {}
+    assert ("it",) in draft(schema, it="v3000").pages[0].errors
+    several = {"properties": {f"q{n}": {"enum": list(range(900))} for n in range(5)}}
+    assert "more than 4000 choices" in draft(several).pages[0].errors[()]

@@ -27,6 +27,7 @@ ROUNDS = 4
 #: What one page's schema may hold, and what deciding and checking it may cost.
 MOST_ELEMENTS = 20_000
 MOST_FIELDS = 500
+MOST_OPTIONS = 4_000
 STEPS = 200_000
 SECONDS = 0.5
 
@@ -127,6 +128,8 @@ def _answered(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
         fields = fields_of(schema, controls)
         if len(fields) > MOST_FIELDS:
             raise Invalid(f"the form: more than {MOST_FIELDS} questions")
+        if sum(len(field.options) for field in fields) > MOST_OPTIONS:
+            raise Invalid(f"the form: more than {MOST_OPTIONS} choices on one page")
         found = values_of(fields, given, prefilled)
         if found == values:
             break

@@ -1,6 +1,7 @@
 """Fields from a decided schema: which control asks for which property."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from services.gateway.portal.forms.conditions import is_object
@@ -16,6 +17,7 @@ ENTITY_PICKERS = frozenset(
     }
 )
 MANY_CHOICES = 5
+MOST_CHOICES = 1_000
 HINTED: Mapping[str, Kind] = {
     "Secret": "secret",
     "password": "secret",
@@ -97,7 +99,10 @@ def _field(
     *,
     controls: bool,
 ) -> Field:
-    options = tuple(_options(schema))
+    options = tuple(islice(_options(schema), MOST_CHOICES + 1))
+    if len(options) > MOST_CHOICES:
+        # Nobody looks through so many: it is typed, and checked as before.
+        options = ()
     kind, picker = _kind(schema, options)
     limits = schema
     if (
