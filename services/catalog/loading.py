@@ -20,8 +20,9 @@ from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from shared.contracts.errors import CallboardError, Invalid
 from shared.kit import logs
 
-#: How long catching up with the store may take at an end; the process is awaited.
-CATCH_UP_SECONDS = 3.0
+#: How long catching up with the store may take: at an end the process is awaited.
+LAST_CATCH_UP_SECONDS = 3.0
+CATCH_UP_SECONDS = 60.0
 #: Between two slices of a snapshot that is written beside the requests.
 PAUSE_SECONDS = 0.02
 log = logs.get_logger("catalog")
@@ -97,7 +98,9 @@ class ReadModelLoader:
             self._revision = self.model.revision.value
         return True
 
-    async def keep(self, *, pause: float = 0.0) -> None:
+    async def keep(
+        self, *, pause: float = 0.0, patience: float = LAST_CATCH_UP_SECONDS
+    ) -> None:
         """Write a snapshot, unless the last one still holds or changes interrupt it.
 
         The store is caught up with first: what other processes wrote may not have been
@@ -106,7 +109,7 @@ class ReadModelLoader:
         if self.model.revision.value == self._revision:
             return
         try:
-            async with asyncio.timeout(CATCH_UP_SECONDS):
+            async with asyncio.timeout(patience):
                 await self.others.catch_up()
             revision, through = self.model.revision.value, self.others.through
             mark = await self.marks.put()
@@ -124,5 +127,5 @@ class ReadModelLoader:
         before, and what was written since, make the next start longer.
         """
         while True:
-            await self.keep(pause=PAUSE_SECONDS)
+            await self.keep(pause=PAUSE_SECONDS, patience=CATCH_UP_SECONDS)
             await asyncio.sleep(seconds)

@@ -110,8 +110,12 @@ class EntityStore(Protocol):
     async def load(self, refs: Sequence[str]) -> Mapping[str, StoredEntity]:
         """The entities with these refs, without those that are not there."""
 
-    async def versions(self) -> Mapping[str, int]:
-        """Every entity's revision by ref, without deleted ones."""
+    async def versions(self, moments: Sequence[datetime] = ()) -> Mapping[str, int]:
+        """Every entity's revision by ref, without deleted ones.
+
+        Asked in parts that were written between these moments, which ascend: a question
+        for everything would keep others waiting.
+        """
 
     async def changed_since(self, moment: datetime) -> Mapping[str, int]:
         """What was stamped since: revision by ref, 0 for what is deleted."""

@@ -74,7 +74,8 @@ async def test_what_is_written_is_read_back(store: MongoEntityStore) -> None:
     found = await store.load([stored.ref, "component:default/never"])
     assert found == {stored.ref: stored}
     assert [batch async for batch in store.every()] == [[stored]]
-    assert await store.versions() == {stored.ref: 1}
+    for moments in ([], [stored.updated], [NOW, stored.updated, stored.updated]):
+        assert await store.versions(moments) == {stored.ref: 1}
 
 
 async def test_each_step_is_told_once_in_order(store: MongoEntityStore) -> None:

@@ -7,6 +7,7 @@ is the truth. Everything here is a lookup, no matter how many entities there are
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.model import Root, StoredEntity
@@ -28,6 +29,8 @@ class Link:
     #: When it was shown, by `Known.clock`, and whose writing showed it.
     at: int
     by: object
+    #: When it was written.
+    updated: datetime
 
 
 class Known:
@@ -101,7 +104,14 @@ class Known:
             self.entities.drop(ref)
 
     def _link(self, stored: StoredEntity, by: object) -> None:
-        link = Link(stored.revision, stored.parents, stored.location, self.clock, by)
+        link = Link(
+            stored.revision,
+            stored.parents,
+            stored.location,
+            self.clock,
+            by,
+            stored.updated,
+        )
         self._links[stored.ref] = link
         for parent in link.parents:
             at = self._emitted.setdefault(parent, {})
@@ -175,6 +185,10 @@ class Known:
     def revisions(self) -> dict[str, int]:
         """The revision that is shown of every entity, by its ref."""
         return {ref: link.revision for ref, link in self._links.items()}
+
+    def moments(self) -> list[datetime]:
+        """When each entity that is shown was written, in no order."""
+        return [link.updated for link in self._links.values()]
 
     def revision(self, ref: str) -> int:
         """The revision that is shown of an entity; 0: it is not shown."""

@@ -70,8 +70,11 @@ class Others:
 
     async def compare(self) -> list[str]:
         """Hold all revisions against the store's; the refs that differed."""
-        there = await self._catalog.store.versions()
-        shown = self._catalog.known.revisions()
+        known = self._catalog.known
+        # Between two of these at most so many of the known entities were written.
+        moments = (await asyncio.to_thread(sorted, known.moments()))[LOAD::LOAD]
+        there = await self._catalog.store.versions(moments)
+        shown = known.revisions()
         differing = await asyncio.to_thread(_differing, there, shown)
         await self.learn(differing)
         return differing

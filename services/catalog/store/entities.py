@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -24,6 +25,8 @@ from shared.kit import logs, migrations, outbox
 from shared.kit.mongo import away_seconds, only_duplicates, unavailable_as_error
 
 BATCH = 1000
+#: Sorts behind every moment.
+ENDLESS = "~"
 Document = dict[str, Any]
 
 
@@ -77,12 +80,20 @@ class MongoEntityStore:
             ).to_list(None)
         return {stored.ref: stored for stored in _parsed(found)}
 
-    async def versions(self) -> Mapping[str, int]:
+    async def versions(self, moments: Sequence[datetime] = ()) -> Mapping[str, int]:
+        versions: dict[str, int] = {}
+        edges = ["", *(documents.stamp(moment) for moment in moments), ENDLESS]
         with unavailable_as_error(self.collection):
-            found = await self.collection.find(
-                {"deleted": False}, {"revision": 1}
-            ).to_list(None)
-        return {document["_id"]: document["revision"] for document in found}
+            for start, end in pairwise(dict.fromkeys(edges)):
+                written = {"updated": {"$gte": start, "$lt": end}}
+                part = await self.collection.find(
+                    written, {"revision": 1, "deleted": 1}
+                ).to_list(None)
+                # What is written meanwhile moves to a later part, and counts there.
+                versions |= {
+                    d["_id"]: 0 if d["deleted"] else d["revision"] for d in part
+                }
+        return {ref: revision for ref, revision in versions.items() if revision}
 
     async def changed_since(self, moment: datetime) -> Mapping[str, int]:
         with unavailable_as_error(self.collection):
