@@ -187,10 +187,12 @@ def test_a_webhook_that_is_not_signed_is_refused(system: Portal) -> None:
         ):
             answer = host.post(HOOK, content=content, headers=given)
             assert problem(answer) == (403, "NotAllowedError", words)
-        marker, marked = delivery(system, ref="refs/heads/marker")
+        marker, marked = delivery(system, ref="refs/heads/another-marker")
         host.post(HOOK, content=marker, headers=marked).raise_for_status()
         seen(lambda: heard, "the marker is heard")
-        assert [event["data"]["ref"] for event in heard] == ["refs/heads/marker"]
+        assert [event["data"]["ref"] for event in heard] == [
+            "refs/heads/another-marker"
+        ]
 
 
 def test_a_webhook_speaks_for_its_own_host_alone(system: Portal) -> None:

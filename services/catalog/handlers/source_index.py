@@ -11,8 +11,8 @@ from services.catalog.model import LocationRef, Place, parse_location
 from shared.contracts.errors import Invalid
 
 #: So many entities are looked at before others get their turn: some milliseconds.
-CHUNK = 500
-REMEMBERED_PLACES = 50_000
+CHUNK = 100
+REMEMBERED_PLACES = 5_000
 
 
 class SourceIndex:
