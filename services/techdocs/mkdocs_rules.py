@@ -78,11 +78,14 @@ class Allowed:
 
 
 def allowed(
-    config: Mapping[str, Any], more_plugins: Collection[str] = frozenset()
+    config: Mapping[str, Any],
+    more_plugins: Collection[str] = frozenset(),
+    absent_plugins: Collection[str] = frozenset(),
 ) -> Allowed:
     """`config` without what a site may not have; the rest is as it was written.
 
-    `more_plugins` are those of `SAFE_PLUGINS` that the operator allows.
+    `more_plugins` are those of `SAFE_PLUGINS` that the operator allows; those of them
+    that are not installed are `absent_plugins`.
     """
     warnings: list[str] = []
     config = known_values(dict(config), warnings)
@@ -92,7 +95,8 @@ def allowed(
     kept.values["docs_dir"] = docs_dir(config)
     kept.values["theme"] = _theme(config.get("theme"), kept.warnings)
     plugins = PLUGINS | (SAFE_PLUGINS & set(more_plugins))
-    kept.values["plugins"] = _plugins(config.get("plugins"), plugins, kept.warnings)
+    known = {name: name not in absent_plugins for name in plugins}
+    kept.values["plugins"] = _plugins(config.get("plugins"), known, kept.warnings)
     _check_edit_template(kept.values, kept.warnings)
     if "techdocs-core" not in [next(iter(item)) for item in kept.values["plugins"]]:
         kept.values["plugins"].append({"techdocs-core": {}})
@@ -154,14 +158,15 @@ def _check_edit_template(values: dict[str, Any], warnings: list[str]) -> None:
 
 
 def _plugins(
-    items: Any, plugins: Collection[str], warnings: list[str]
+    items: Any, plugins: Mapping[str, bool], warnings: list[str]
 ) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = []
     for name, options in _named(items, "plugins"):
         if name in BROUGHT:
             continue
-        if name not in plugins:
-            warnings.append(f"mkdocs.yml: plugin {name} is not allowed, was left out")
+        if not plugins.get(name):
+            rule = "installed" if name in plugins else "allowed"
+            warnings.append(f"mkdocs.yml: plugin {name} is not {rule}, was left out")
             continue
         if "plugins" in options:
             options["plugins"] = _plugins(options["plugins"], plugins, warnings)

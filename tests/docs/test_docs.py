@@ -149,6 +149,7 @@ DISTRIBUTIONS = {
     "opa_client": "opa-python-client",
     "opensearchpy": "opensearch-py",
     "prometheus_client": "prometheus-client",
+    "pymdownx": "pymdown-extensions",
     "pydantic_settings": "pydantic-settings",
     "yaml": "pyyaml",
 }

@@ -304,3 +304,23 @@ async def test_a_failed_build_tells_no_path_of_this_machine(
     assert state["error"] == "guide.md: elements are nested deeper than 200 levels"
     assert str(installation.folder) not in json.dumps(state)
     assert "Traceback" not in "\n".join(state["log"])
+
+
+async def test_plugins_that_the_operator_allows(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """`techdocs.allowPlugins` is read, and opens no more than the safe list."""
+    config = tmp_path / "app-config.yaml"
+    text = config.read_text()
+    plugins = "[tags, meta, macros, literate-nav]"
+    config.write_text(text.replace("{", f"{{allowPlugins: {plugins}, ", 1))
+    page = "---\ntags: [Seats]\n---\n# Box office\n"
+    site = "site_name: B\nplugins: [tags, meta, macros, literate-nav, techdocs-core]\n"
+    installation.host.commit("box", {"mkdocs.yml": site, "docs/index.md": page})
+    async with installation.start() as techdocs:
+        await techdocs.document(NAME)
+        state = await techdocs.built(NAME)
+    assert state["warnings"] == [
+        "mkdocs.yml: plugin macros is not allowed, was left out",
+        "mkdocs.yml: plugin literate-nav is not installed, was left out",
+    ]

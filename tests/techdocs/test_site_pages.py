@@ -227,6 +227,7 @@ async def test_a_page_that_takes_too_long_is_named(tmp_path: Path) -> None:
     [
         ("<div>" * 300, r"^bad\.md: elements are nested"),
         ("> " * 2000 + "x\n", r"^bad\.md: "),
+        ("---\ntemplate: ../up.md\n---\n# x\n", r"^bad\.md: the theme has no template"),
         ("x\n\n---8<---", None),
     ],
 )
@@ -240,7 +241,7 @@ async def test_a_failed_build_names_page_and_cause(
         return
     with pytest.raises(CallboardError, match=reason) as raised:
         await generate(files)
-    assert "/" not in raised.value.message
+    assert "/source" not in raised.value.message
 
 
 async def test_too_many_pages_and_too_much_output_are_refused(

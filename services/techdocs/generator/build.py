@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateNotFound
 from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, MkDocsException
@@ -131,6 +132,9 @@ def _run(
         mkdocs_build(config)
     except (Abort, SystemExit) as error:
         raise Invalid(_abort_reason(warnings, error)) from error
+    except TemplateNotFound as error:
+        reason = f"{recorder.page}: the theme has no template {error.name!r}"
+        raise Invalid(reason) from error
     except (CallboardError, OSError, MemoryError):
         raise
     except Exception as error:

@@ -37,8 +37,7 @@ def configuration(job: Job) -> Configured:
     given: dict[str, Any] = {"site_name": job.title}
     if job.config is not None:
         given = mkdocs_file.read_config((source / job.config).read_bytes(), job.config)
-    installed = {entry.name for entry in entry_points(group="mkdocs.plugins")}
-    kept = mkdocs_rules.allowed(given, installed.intersection(job.plugins))
+    kept = mkdocs_rules.allowed(given, job.plugins, _absent(job.plugins))
     values = kept.values
     values.setdefault("site_name", job.title)
     places = Places(
@@ -59,6 +58,12 @@ def configuration(job: Job) -> Configured:
         )
     _absolute_base_paths(values["markdown_extensions"], source, values["docs_dir"])
     return Configured(values, kept.warnings, places)
+
+
+def _absent(plugins: Iterable[str]) -> set[str]:
+    """Those of `plugins` that are not installed; the theme's have its name before."""
+    names = {entry.name for entry in entry_points(group="mkdocs.plugins")}
+    return {name for name in plugins if not {name, f"material/{name}"} & names}
 
 
 def _absolute_base_paths(items: Iterable[Any], source: Path, docs: str) -> None:
