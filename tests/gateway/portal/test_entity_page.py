@@ -226,6 +226,8 @@ async def test_a_long_definition_is_cut_on_the_raw_page(
     assert "Not all of it is shown" in page
     assert len(page) < 250_000
     assert (await client().get(f"{path}/api/definition")).text == text
+    api.entities["api:default/booking-api"]["spec"]["definition"] = "{y}" * 90_000
+    assert "{y}{y}" in (await client().get(f"{path}/raw")).text
 
 
 def test_changes_of_one_commit_are_one_moment() -> None:

@@ -178,7 +178,8 @@ def _raw_text(entity: Entity) -> tuple[str, bool]:
     if isinstance(definition, str) and len(definition) > RAW_CHARACTERS:
         is_cut = True
         note = f"… {len(definition):,} characters; the API tab has all of them"
-        beginning = definition[:RAW_CHARACTERS].rpartition("\n")[0]
+        cut = definition[:RAW_CHARACTERS]
+        beginning = cut.rpartition("\n")[0] or cut
         entity = {**entity, "spec": {**spec, "definition": f"{beginning}\n{note}\n"}}
     text = dump_yaml(entity)
     return text[: RAW_CHARACTERS * 2], is_cut or len(text) > RAW_CHARACTERS * 2
