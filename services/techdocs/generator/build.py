@@ -4,6 +4,7 @@ import html
 import json
 import logging
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from services.techdocs.generator.recorder import CompiledTemplates, Recorder
 from shared.contracts.errors import CallboardError, Invalid
 
 METADATA = "techdocs_metadata.json"
+_PAGE_ERROR = re.compile(r"Error (?:reading|building) page '([^']{1,500})'")
 DESCRIPTION_CHARACTERS = 2000
 WARNINGS = 200
 WARNING_CHARACTERS = 500
@@ -133,16 +135,23 @@ def _run(
     except (Abort, SystemExit) as error:
         raise Invalid(_abort_reason(warnings, error)) from error
     except TemplateNotFound as error:
-        reason = f"{recorder.page}: the theme has no template {error.name!r}"
+        page = _page_at(warnings, recorder)
+        reason = f"{page}: the theme has no template {error.name!r}"
         raise Invalid(reason) from error
     except (CallboardError, OSError, MemoryError):
         raise
     except Exception as error:
         # Extensions raise anything: the page and the cause are what a writer needs.
-        raise Invalid(_reason(recorder.page, error)) from error
+        raise Invalid(_reason(_page_at(warnings, recorder), error)) from error
     finally:
         config.plugins.on_shutdown()
     return config
+
+
+def _page_at(warnings: _Warnings, recorder: Recorder) -> str:
+    """The page that mkdocs names in its error, else the last that was read."""
+    last = _PAGE_ERROR.match(warnings.lines[-1]) if warnings.lines else None
+    return last[1] if last is not None else recorder.page
 
 
 def _abort_reason(warnings: _Warnings, error: BaseException) -> str:
