@@ -7,6 +7,7 @@ with the first work and ends when it has had none for a while.
 """
 
 import asyncio
+import atexit
 import contextlib
 import os
 import pickle
@@ -128,6 +129,8 @@ class _Process:
 
 
 _process = _Process()
+# It would end by itself; this leaves nothing behind that is still ending.
+atexit.register(_process.end)
 
 
 class _Job:

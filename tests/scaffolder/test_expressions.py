@@ -344,6 +344,16 @@ def test_a_runaway_pattern_is_stopped() -> None:
     assert time.process_time() - begun < 10
 
 
+@pytest.mark.parametrize("text", ["1" * 200_000 + "x", "1" * 200_000 + ".1e", "-."])
+def test_a_text_of_digits_is_no_number_in_no_time(text: str) -> None:
+    """What only looks like a number is read once, from its beginning to its end."""
+    begun = time.process_time()
+    context = {"p": {"text": text}}
+    assert DIALECT.value("${{ p.text == 1 }}", context) is False
+    DIALECT.value("${{ p.text | float(0) }}", context)
+    assert time.process_time() - begun < 2
+
+
 def test_a_nested_pattern_that_behaves_is_used() -> None:
     """A pattern with repeats in repeats works as long as it is quick."""
     assert value("${{ 'a-bc-d' | replace(r/(-[a-z]+)+$/, '!') }}") == "a!"

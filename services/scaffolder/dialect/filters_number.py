@@ -10,7 +10,7 @@ from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.filters_list import dump_indent
 from services.scaffolder.dialect.values import UNDEFINED, empty, number, text, to_number
 
-_FLOAT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+_FLOAT = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LARGEST_BASE = 36
 _LONGEST = 400
