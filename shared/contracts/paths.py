@@ -7,7 +7,7 @@ The gateway judges a request by its path and a service serves it by its path: bo
 import re
 from urllib.parse import unquote
 
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import NotFound
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ENCODED_SLASH = re.compile(r"%(?:2f|5c)", re.IGNORECASE)
@@ -20,24 +20,24 @@ def checked_path(raw: str) -> str:
     `raw` is the path as the client wrote it, percent-encoded, without a query.
 
     Raises:
-        Invalid: if it has control characters, dot segments, empty segments, `;`
+        NotFound: if it has control characters, dot segments, empty segments, `;`
             parameters, backslashes or encoded slashes.
     """
     if _ENCODED_SLASH.search(raw) or "\\" in raw:
-        raise Invalid("path: must have no backslash and no encoded slash")
+        raise NotFound("path: must have no backslash and no encoded slash")
     if ";" in raw:
-        raise Invalid("path: must have no parameters after ';' (write %3B)")
+        raise NotFound("path: must have no parameters after ';' (write %3B)")
     path = unquote(raw)
     if _CONTROLS.search(path):
-        raise Invalid("path: must have no control characters")
+        raise NotFound("path: must have no control characters")
     if not path.startswith("/"):
-        raise Invalid("path: must begin with a slash")
+        raise NotFound("path: must begin with a slash")
     segments = path[1:].split("/")
     if any(segment in {".", ".."} for segment in segments):
-        raise Invalid("path: must have no '.' or '..' segment")
+        raise NotFound("path: must have no '.' or '..' segment")
     # One slash at the end is a spelling that clients use.
     if "" in segments[:-1]:
-        raise Invalid("path: must have no empty segment")
+        raise NotFound("path: must have no empty segment")
     return path
 
 

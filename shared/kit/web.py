@@ -293,7 +293,7 @@ class _PermittedOnly:
         raw = scope.get("raw_path") or quote(scope["path"]).encode()
         path = checked_path(raw.decode("latin-1").partition("?")[0])
         if path != scope["path"]:
-            raise Invalid("path: must be UTF-8")
+            raise NotFound("path: must be UTF-8")
         principal = caller_of(Request(scope))
         if principal.is_service and principal.permission is None:
             # One of our services, for itself: no policy was asked.

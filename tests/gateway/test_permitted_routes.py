@@ -20,7 +20,7 @@ from services.search.main import create_app as search_app
 from services.search.settings import Settings as SearchSettings
 from services.techdocs.main import create_app as techdocs_app
 from services.techdocs.settings import Settings as TechdocsSettings
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import NotFound
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, Route, need_of
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
@@ -114,7 +114,7 @@ def agree(apps: dict[str, FastAPI]) -> Any:
     def judge(plugin: str, method: str, raw: str) -> str:
         try:
             path = checked_path(raw)
-        except Invalid:
+        except NotFound:
             return ""
         assert path == unquote(raw)
         need = need_of(plugin, method, path)
@@ -167,7 +167,7 @@ def test_any_path_is_judged_as_it_is_served(agree, plugin, parts) -> None:
 )  # fmt: skip
 def test_what_can_be_read_in_two_ways_is_refused(raw: str) -> None:
     """Neither of them is chosen."""
-    with pytest.raises(Invalid, match=r"^path: "):
+    with pytest.raises(NotFound, match=r"^path: "):
         checked_path(raw)
 
 

@@ -9,6 +9,7 @@ read model is then built from the store.
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import hmac
 import json
@@ -113,7 +114,8 @@ class SnapshotFile:
     ) -> bool:
         """Write a read model in slices of some 20 ms, with a pause after each.
 
-        False, and nothing written, if the model changed meanwhile.
+        False, and nothing written, if the model changed meanwhile, or another process
+        is writing the file.
 
         Raises:
             OSError: if it cannot be written; the file of before is kept.
@@ -123,17 +125,24 @@ class SnapshotFile:
         new = self._path.with_suffix(".new")
         try:
             new.parent.mkdir(parents=True, exist_ok=True)
-            with new.open("wb") as file:
+            with new.open("ab") as file:
+                # Another process on this folder may be at it.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                file.truncate(0)
                 os.fchmod(file.fileno(), 0o600)
                 writer = _Writer(file, self._key)
                 writer.put(json.dumps(header).encode())
                 if not await _dumped(model, writer, pause):
+                    new.unlink(missing_ok=True)
                     return False
                 await asyncio.to_thread(writer.finish)
-            new.replace(self._path)
-        finally:
+                new.replace(self._path)
+        except BlockingIOError:
+            return False
+        except BaseException:
             with contextlib.suppress(OSError):
                 new.unlink(missing_ok=True)
+            raise
         return True
 
     @contextlib.contextmanager
