@@ -136,16 +136,21 @@ class PrincipalTokens:
             permission=claims.get("prm"),
             decision=claims.get("dec", "allow"),
             conditions=claims.get("cnd"),
-            also={
-                name: Grant(result, conditions, reason)
-                for name, (result, conditions, reason) in claims.get("als", {}).items()
-            },
+            also=_grants(claims),
         )
         _remember(self._verified, token, (float(claims["exp"]), principal))
         return principal
 
 
 def _claims(principal: Principal) -> dict[str, Any]:
+    # Conditions list all groups of the caller, and are the same for most permissions.
+    several: list[Mapping[str, Any] | None] = []
+    also = {}
+    for name, grant in principal.also.items():
+        if grant.conditions not in several:
+            several.append(grant.conditions)
+        place = several.index(grant.conditions)
+        also[name] = (grant.result, place, grant.reason)
     return {
         "sub": principal.subject,
         "typ": principal.kind,
@@ -153,10 +158,16 @@ def _claims(principal: Principal) -> dict[str, Any]:
         "prm": principal.permission,
         "dec": principal.decision,
         "cnd": principal.conditions,
-        "als": {
-            name: (grant.result, grant.conditions, grant.reason)
-            for name, grant in principal.also.items()
-        },
+        "als": also,
+        "cds": several,
+    }
+
+
+def _grants(claims: Mapping[str, Any]) -> dict[str, Grant]:
+    several = claims.get("cds") or ()
+    return {
+        name: Grant(result, several[place], reason)
+        for name, (result, place, reason) in (claims.get("als") or {}).items()
     }
 
 

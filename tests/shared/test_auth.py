@@ -5,8 +5,8 @@ import time
 import jwt
 import pytest
 
-from shared.contracts.errors import Unauthenticated
-from shared.kit.auth import AUDIENCE, Principal, PrincipalTokens
+from shared.contracts.errors import Forbidden, Unauthenticated
+from shared.kit.auth import AUDIENCE, Grant, Principal, PrincipalTokens
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 ANN = Principal(
@@ -49,3 +49,27 @@ def test_a_remembered_token_still_expires(monkeypatch: pytest.MonkeyPatch) -> No
     later = time.time() + 31
     monkeypatch.setattr(time, "time", lambda: later)
     assert ours._verified[token][0] <= later
+
+
+GROUPS = tuple(f"group:default/team-of-people-{number:03d}" for number in range(200))
+
+
+def test_further_decisions_travel_along_and_share_their_conditions() -> None:
+    """Each as the policy gave it; a long list of groups stands there twice at most."""
+    conditions = {"rule": "IS_ENTITY_OWNER", "params": {"claims": list(GROUPS)}}
+    names = ("a.read", "b.read", "c.read")
+    also = {name: Grant("conditional", conditions) for name in names}
+    also |= {"d": Grant("allow"), "e": Grant("deny", reason="Not today")}
+    given = Principal("user:default/ann", "user", GROUPS, "x", also=also)
+    tokens = PrincipalTokens("a-secret-for-tests-only-0123456789abcdef")
+    token = tokens.sign(given)
+    found = PrincipalTokens("a-secret-for-tests-only-0123456789abcdef").verify(token)
+    assert found.also == also
+    assert found.granted("b.read").conditions == conditions
+    assert found.granted("d").decision == "allow"
+    assert found.granted("x") is found
+    for name in ("e", "never.asked"):
+        with pytest.raises(Forbidden):
+            found.granted(name)
+    bare = tokens.sign(Principal("user:default/ann", "user", GROUPS, "x"))
+    assert len(token) < 2.5 * len(bare)
