@@ -101,8 +101,14 @@ ENTITIES = (
         "GET",
         "/entity-facets",
         "How often the values of fields occur",
-        "facets: by field an array of {value, count}",
-        (Asked("facet", "A field's path", many=True, required=True), FILTER),
+        "facets: by field an array of {value, count}; with valueText or valueLimit "
+        "also totals: by field how many values there are",
+        (
+            Asked("facet", "A field's path", many=True, required=True),
+            FILTER,
+            Asked("valueText", "Only values that contain it, or name such a title"),
+            Asked("valueLimit", "Only so many, the most frequent"),
+        ),
     ),
     Operation(
         "POST",

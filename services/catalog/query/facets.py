@@ -1,6 +1,8 @@
 """Facets: how often each value of a field occurs among what a reader may see."""
 
+import heapq
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from services.catalog.query.criteria import EVERYTHING, RELATIONS, Criterion
 from services.catalog.query.effort import check_facets
@@ -8,25 +10,93 @@ from services.catalog.query.relating import relation_buckets
 from services.catalog.query.scopes import Scope
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.inverted import Bucket
+
+TITLES = ("metadata.title", "spec.profile.displayname")
 
 Facet = list[dict[str, str | int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Which values of a facet are wanted: the `limit` most frequent with `text`.
+
+    A value of a relation is also found by the title of the entity that it names.
+    """
+
+    text: str = ""
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Values with their counts by field, and how many values each field has in all."""
+
+    values: dict[str, Facet]
+    totals: dict[str, int]
 
 
 def count_facets(
     model: ReadModel, names: Sequence[str], criterion: Criterion, scope: Scope
 ) -> dict[str, Facet]:
     """For each name its values, as they were written, with their counts."""
+    return narrow_facets(model, names, criterion, scope, narrowing=Narrowing()).values
+
+
+def narrow_facets(
+    model: ReadModel,
+    names: Sequence[str],
+    criterion: Criterion,
+    scope: Scope,
+    *,
+    narrowing: Narrowing,
+) -> Facets:
+    """As `count_facets`, of each name only the wanted values."""
     names = tuple(dict.fromkeys(names))
     check_facets(names)
     whole = criterion == EVERYTHING and scope.visible is None
     within = None if whole else select(model, criterion, scope)
     found: dict[str, Facet] = {}
+    totals: dict[str, int] = {}
     for name in names:
         path = name.lower()
         if path.startswith(RELATIONS):
             kind = path[len(RELATIONS) :]
             buckets = relation_buckets(model, kind, within, scope)
+            titled = _titled(model, scope, narrowing.text)
         else:
             buckets = model.index.buckets(path, within)
-        found[name] = [{"value": value, "count": count} for value, count in buckets]
-    return found
+            titled = frozenset()
+        if narrowing.text:
+            buckets = _mentioning(buckets, narrowing.text.lower(), titled)
+        totals[name] = len(buckets)
+        found[name] = [
+            {"value": value, "count": count}
+            for value, count in _most_frequent(buckets, narrowing.limit)
+        ]
+    return Facets(found, totals)
+
+
+def _titled(model: ReadModel, scope: Scope, text: str) -> frozenset[str]:
+    """The refs of the visible entities whose title contains a text."""
+    if not text:
+        return frozenset()
+    found = model.containing(TITLES[0], text.lower()).union(
+        *(model.containing(path, text.lower()) for path in TITLES[1:])
+    )
+    if scope.visible is not None:
+        found = found & scope.visible
+    return frozenset(record.ref for record in model.existing(found))
+
+
+def _mentioning(
+    buckets: Sequence[Bucket], text: str, titled: frozenset[str]
+) -> list[Bucket]:
+    return [each for each in buckets if text in each[0].lower() or each[0] in titled]
+
+
+def _most_frequent(buckets: Sequence[Bucket], limit: int | None) -> Sequence[Bucket]:
+    """Of too many values those that occur most often, by value again."""
+    if limit is None or len(buckets) <= limit:
+        return buckets
+    return sorted(heapq.nlargest(limit, buckets, key=lambda bucket: bucket[1]))

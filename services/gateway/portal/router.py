@@ -51,6 +51,7 @@ from services.gateway.portal.frame import Frame
 from services.gateway.portal.pages import (
     catalog,
     catalog_export,
+    choices,
     create,
     diagrams,
     docs,
@@ -81,6 +82,7 @@ PAGES: tuple[APIRouter, ...] = (
     preferences.router,
     catalog.router,
     catalog_export.router,
+    choices.router,
     entity.router,
     entity_tabs.router,
     entity_actions.router,

@@ -68,7 +68,7 @@ class FakeApi:
     ) -> ApiAnswer:
         answers: dict[str, Callable[[], Any]] = {
             f"{CATALOG}/entities/by-query": lambda: self._by_query(many),
-            f"{CATALOG}/entity-facets": lambda: {"facets": self._facets(many)},
+            f"{CATALOG}/entity-facets": lambda: self._facets(many),
             f"{CATALOG}/entities/by-refs": lambda: {
                 "items": [self._seen(ref) for ref in json["entityRefs"]]
             },
@@ -145,19 +145,30 @@ class FakeApi:
 
     def _facets(self, many: dict[str, list[str]]) -> Any:
         found = self._filtered(many)
-        return {
-            facet: [
+        text = many.get("valueText", [""])[0].lower()
+        limit = int(many.get("valueLimit", ["1000000"])[0])
+        facets: dict[str, list[Any]] = {}
+        totals: dict[str, int] = {}
+        for facet in many["facet"]:
+            counts = Counter(
+                value
+                for each in found
+                for value in _values(each, facet, case=True)
+                if text in value.lower() or text in self._title(value).lower()
+            )
+            totals[facet] = len(counts)
+            facets[facet] = [
                 {"value": value, "count": count}
-                for value, count in sorted(
-                    Counter(
-                        value
-                        for each in found
-                        for value in _values(each, facet, case=True)
-                    ).items()
-                )
+                for value, count in sorted(counts.most_common(limit))
             ]
-            for facet in many["facet"]
-        }
+        return {"facets": facets, "totals": totals}
+
+    def _title(self, ref: str) -> str:
+        """What an entity is called; "" where the value names none."""
+        named = self.entities.get(ref, {})
+        profile = named.get("spec", {}).get("profile") or {}
+        title = named.get("metadata", {}).get("title") or profile.get("displayName")
+        return str(title or "")
 
     def _filtered(self, many: dict[str, list[str]]) -> list[Entity]:
         sets = [_statements(text) for text in many.get("filter", [])]

@@ -43,11 +43,12 @@ async def test_templates_narrow_to_words(client: Client) -> None:
 
 
 async def test_the_first_page_asks_with_what_the_catalog_has(client: Client) -> None:
-    """A label, help and the groups to choose from."""
+    """A label, help, and a field whose choices the catalog is asked for."""
     page = (await client().get(FORM)).text
     assert '<label class="field-label" for="f-name">Name</label>' in page
     assert "In lower case and dashes" in page
-    assert '<option value="group:default/stage-team">Stage</option>' in page
+    source = "/choices?what=entities&amp;filter=kind=Group"
+    assert f'data-combobox="{source}' in page
     assert "This is needed" not in page
 
 

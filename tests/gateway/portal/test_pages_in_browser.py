@@ -154,6 +154,15 @@ def test_pages_are_for_everybody(
     looking.goto("about:blank")  # or it would listen on
 
 
+def choose(page: Any, field: str, typed: str, label: str) -> None:
+    """Types into a combobox and takes one of its choices."""
+    box = page.get_by_role("combobox", name=field)
+    box.click()
+    box.press_sequentially(typed)
+    page.get_by_role("option", name=label).first.click()
+    expect(box).to_have_value(label)
+
+
 def test_a_template_is_filled_in_and_run(opened: Open) -> None:
     """Errors at the field, a question that an answer brings, review, and the run."""
     page = opened(FORM)
@@ -162,7 +171,7 @@ def test_a_template_is_filled_in_and_run(opened: Open) -> None:
     expect(page.locator("#f-name-error")).to_contain_text("This does not have")
     expect(page.locator("#f-name")).to_be_focused()
     page.get_by_label("Name").fill("seat-finder")
-    page.get_by_label("Owner").select_option(label="Stage")
+    choose(page, "Owner", "stage", "Stage")
     page.get_by_role("button", name="Next").click()
     page.get_by_label("It keeps something").check()
     page.get_by_label("1 year").check()
@@ -177,7 +186,7 @@ def test_a_form_works_without_scripts(opened: Open, house: Any) -> None:
     """The same questions with buttons of their own; Back loses nothing."""
     page = opened(FORM, scripts=False)
     page.get_by_label("Name").fill("seat-finder")
-    page.get_by_label("Owner").select_option(label="Stage")
+    page.get_by_label("Owner").fill("stage-team")
     page.get_by_role("button", name="Next").click()
     page.get_by_label("It keeps something").check()
     page.get_by_role("button", name="Show what follows").click()

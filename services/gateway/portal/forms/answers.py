@@ -7,6 +7,7 @@ apart.
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -80,6 +81,8 @@ def _lines(field: Field, texts: Sequence[str]) -> list[Any] | None:
 def _single(field: Field, text: str) -> Any:
     if field.kind == "yaml":
         return _structured(text)
+    if field.picker is not None:
+        return field.picker.completed(text)
     for option in field.options:
         if option.key == text:
             return option.value
@@ -88,10 +91,10 @@ def _single(field: Field, text: str) -> Any:
 
 def _chosen(field: Field, texts: list[str]) -> list[Any] | None:
     known = {option.key: option.value for option in field.options}
-    if field.picker is not None and field.picker.what == "tags":
-        texts = [
-            tag.strip() for text in texts for tag in text.replace(",", "\n").split("\n")
-        ]
+    if field.picker is not None:
+        # Without scripts all of them stand in one text.
+        pieces = [piece for text in texts for piece in re.split(r"[,\n]", text)]
+        texts = [field.picker.completed(piece) for piece in pieces if piece.strip()]
     values = [known.get(text, text) for text in dict.fromkeys(texts) if text]
     return values or None
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.gateway.portal.forms.conditions import is_object
 from services.gateway.portal.forms.model import Field, Kind, Option, Path, Picker
+from shared.contracts.ref import DEFAULT_NAMESPACE
 
 ENTITY_PICKERS = frozenset(
     {
@@ -221,8 +222,16 @@ def _picker(schema: Mapping[str, Any], special: str) -> Picker:
     if not filters and special == "OwnerPicker":
         filters = ("kind=group,kind=user",)
     if special == "MyGroupsPicker":
-        return Picker("groups", own=True)
-    return Picker("entities", filters, own=special == "OwnedEntityPicker")
+        return Picker("groups", free=False, default_kind="group")
+    usual = "group" if special == "OwnerPicker" else ""
+    return Picker(
+        "entities",
+        filters,
+        own=special == "OwnedEntityPicker",
+        free=_ui(schema, "allowArbitraryValues") is not False,
+        default_kind=str(_ui(schema, "defaultKind") or usual),
+        default_namespace=str(_ui(schema, "defaultNamespace") or DEFAULT_NAMESPACE),
+    )
 
 
 def _statement(filters: Mapping[str, Any]) -> str:

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from services.gateway.portal.choices.question import ChoiceQuestion
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
+
 Path = tuple[str, ...]
 Values = Mapping[str, Any]
 Kind = Literal[
@@ -37,13 +41,36 @@ class Picker:
     """Which entities a field offers.
 
     `filters` are Backstage's `catalogFilter` as statements of the catalog's filter
-    language; `own` narrows to what is the reader's; `what` is "entities" or "tags".
+    language; `own` narrows to what is the reader's; `free`: an answer may be one that
+    is not offered. A short answer is completed by the default kind and namespace.
     """
 
     what: Literal["entities", "groups", "tags"] = "entities"
     filters: tuple[str, ...] = ()
     own: bool = False
     free: bool = True
+    default_kind: str = ""
+    default_namespace: str = DEFAULT_NAMESPACE
+
+    @property
+    def source(self) -> str:
+        """The address that offers the choices."""
+        question = ChoiceQuestion(self.what, self.filters, owned=self.own)
+        return question.address()
+
+    def completed(self, text: str) -> str:
+        """The whole ref that a text means; a text that means none, as it is."""
+        if self.what == "tags":
+            return text.strip()
+        try:
+            ref = parse_ref(
+                text.strip(),
+                default_kind=self.default_kind or None,
+                default_namespace=self.default_namespace,
+            )
+        except Invalid:
+            return text.strip()
+        return str(ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +106,11 @@ class Field:
         return "p." + ".".join(
             part.replace("~", "~0").replace(".", "~1") for part in self.path
         )
+
+    @property
+    def chosen(self) -> list[tuple[str, str]]:
+        """What was chosen, each with its label."""
+        return [(option.key, option.label) for option in self.options]
 
     @property
     def id(self) -> str:

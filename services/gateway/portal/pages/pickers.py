@@ -1,74 +1,72 @@
-"""What fields offer to choose from: entities, groups and tags that the reader sees."""
+"""Fields that offer entities, groups or tags: the names of what was chosen in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from services.gateway.portal.entities import (
-    canonical,
-    kind_word,
-    split_ref,
-    title_of,
-)
-from services.gateway.portal.forms.model import Field, Option, Picker
+from services.gateway.portal.choices.answers import BY_QUERY
+from services.gateway.portal.entities import Summary, canonical, split_ref
+from services.gateway.portal.forms.draft import Draft, Filled
+from services.gateway.portal.forms.model import Field, Option, Path, Picker
 from services.gateway.portal.visit import Visit, together
 
-BY_QUERY = "/api/catalog/entities/by-query"
-MOST_OFFERED = 500
-FIELDS = "kind,metadata.name,metadata.namespace,metadata.title,spec.profile"
+NOT_OFFERED = "This is not among the choices; choose from the list."
+MOST_NAMESAKES = 50
 
 
-async def offered(visit: Visit, fields: Sequence[Field]) -> list[Field]:
-    """The fields, those with a picker with what it offers; what was chosen stays."""
-    return list(await together(*(_with_options(visit, field) for field in fields)))
+async def named(visit: Visit, fields: Sequence[Field]) -> list[Field]:
+    """The fields, those with a picker with the names of what was chosen."""
+    refs = [ref for field in fields if field.picker for ref in chosen_in(field)]
+    known = await visit.summaries(ref for ref in refs if "/" in ref)
+    return [_named(field, known) for field in fields]
 
 
-async def _with_options(visit: Visit, field: Field) -> Field:
+def chosen_in(field: Field) -> list[str]:
+    """The texts that a field holds, none of them empty."""
+    values = field.value if isinstance(field.value, list) else [field.value]
+    return [str(value) for value in values if value]
+
+
+def _named(field: Field, known: Mapping[str, Summary]) -> Field:
     if field.picker is None:
         return field
-    options = await _options(visit, field.picker)
-    known = {option.key for option in options}
-    chosen = field.value if isinstance(field.value, list) else [field.value]
-    kept = [Option(text, text, text) for text in chosen if text and text not in known]
-    return replace(field, options=(*options, *kept))
-
-
-async def _options(visit: Visit, picker: Picker) -> list[Option]:
-    if picker.what == "tags":
-        answer = await visit.get(
-            "/api/catalog/entity-facets", {"facet": "metadata.tags"}
-        )
-        tags = answer["facets"].get("metadata.tags", ())
-        return [Option(str(t["value"]), str(t["value"]), t["value"]) for t in tags]
-    if picker.what == "groups":
-        groups = [ref for ref in visit.identity.ownership if ref.startswith("group:")]
-        names = await visit.summaries(groups)
-        return [Option(ref, names[ref].title, ref) for ref in names]
-    answer = await visit.get(BY_QUERY, _params(visit, picker))
-    return _entities(answer["items"])
-
-
-def _params(visit: Visit, picker: Picker) -> list[tuple[str, str]]:
-    filters = list(picker.filters)
-    if picker.own:
-        owned = ",".join(f"relations.ownedBy={ref}" for ref in visit.identity.ownership)
-        filters = [f"{each},{owned}" for each in filters] or [owned]
-    return [
-        *(("filter", each) for each in filters),
-        ("fields", FIELDS),
-        ("limit", str(MOST_OFFERED)),
-        ("orderField", "metadata.name,asc"),
+    options = [
+        Option(text, summary.title if summary and not summary.missing else text, text)
+        for text in chosen_in(field)
+        for summary in [known.get(text.lower())]
     ]
+    return replace(field, options=tuple(options))
 
 
-def _entities(items: Sequence[Any]) -> list[Option]:
-    """Options by name; where several kinds are offered, each says its own."""
-    several = len({str(item["kind"]).lower() for item in items}) > 1
-    options = []
-    for item in items:
-        ref = canonical(item)
-        kind = split_ref(ref)[0]
-        title = title_of(item)
-        label = f"{title} ({kind_word(kind).lower()})" if several else title
-        options.append(Option(ref, label, ref))
-    return sorted(options, key=lambda option: option.label.lower())
+async def with_choices_checked(visit: Visit, draft: Draft) -> Draft:
+    """The form, with an error where an answer must be one of the choices and is not."""
+    pages = await together(*(_checked(visit, page) for page in draft.pages))
+    return replace(draft, pages=pages)
+
+
+async def _checked(visit: Visit, page: Filled) -> Filled:
+    errors: dict[Path, str] = {}
+    for field in page.fields:
+        if field.picker is None or field.picker.free or field.picker.what == "tags":
+            continue
+        for ref in chosen_in(field):
+            if not await _is_offered(visit, field.picker, ref):
+                errors[field.path] = NOT_OFFERED
+    return replace(page, errors={**errors, **page.errors}) if errors else page
+
+
+async def _is_offered(visit: Visit, picker: Picker, ref: str) -> bool:
+    if picker.what == "groups":
+        return ref in visit.identity.ownership
+    name = split_ref(ref)[2]
+    if not name or "," in name or "=" in name:
+        return False
+    owned = [f"relations.ownedBy={own}" for own in visit.identity.ownership]
+    more = ",".join([f"metadata.name={name}", *(owned if picker.own else ())])
+    params = [
+        *(("filter", f"{each},{more}") for each in picker.filters),
+        *([] if picker.filters else [("filter", more)]),
+        ("fields", "kind,metadata.name,metadata.namespace"),
+        ("limit", str(MOST_NAMESAKES)),
+    ]
+    answer = await visit.get(BY_QUERY, params)
+    return any(canonical(item) == ref for item in answer["items"] if item)

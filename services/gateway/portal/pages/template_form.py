@@ -19,7 +19,7 @@ from services.gateway.portal.entities import Summary, ref_title
 from services.gateway.portal.forms.answers import gathered, repo_parts
 from services.gateway.portal.forms.draft import Draft, Filled, draft_of
 from services.gateway.portal.forms.model import Field, Page, pages_of
-from services.gateway.portal.pages.pickers import offered
+from services.gateway.portal.pages.pickers import chosen_in, named, with_choices_checked
 from services.gateway.portal.template_warnings import installed_actions, warnings_of
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import CallboardError, Invalid
@@ -64,7 +64,7 @@ async def form(visit: Visiting, namespace: str, name: str) -> Response:
     """The page that is asked for, or the next one if all is well on this one."""
     query = visit.request.query_params
     asked = await _asked(visit, namespace, name)
-    draft = await _draft(asked, query.multi_items(), query.get("formData", ""))
+    draft = await _draft(visit, asked, query.multi_items(), query.get("formData", ""))
     go, current = query.get("go", ""), _number(query.get("page", "0"), asked)
     if go == "next" and current < len(asked.pages):
         if draft.pages[current].errors:
@@ -83,7 +83,7 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
     form = await visit.request.form()
     pairs = [(key, str(value)) for key, value in form.multi_items()]
     asked = await _asked(visit, namespace, name)
-    draft = await _draft(asked, pairs)
+    draft = await _draft(visit, asked, pairs)
     wrong = draft.first_wrong()
     if wrong is not None:
         return await _page(visit, asked, draft, wrong, complain=True)
@@ -129,10 +129,11 @@ async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
 
 
 async def _draft(
-    asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str = ""
+    visit: Visit, asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str = ""
 ) -> Draft:
     """The form for these answers; a template's author may make it costly."""
-    return await run_beside(_fill, asked, pairs, prefilled)
+    draft = await run_beside(_fill, asked, pairs, prefilled)
+    return await with_choices_checked(visit, draft)
 
 
 def _fill(asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str) -> Draft:
@@ -174,7 +175,7 @@ async def _page(
     errors = dict(filled.errors) if complain else faults
     if complain:
         filled = filled.with_errors()
-    fields = await offered(visit, [f for f in filled.fields if f.kind != "secret"])
+    fields = await named(visit, [f for f in filled.fields if f.kind != "secret"])
     known = {field.path for field in fields}
     return visit.page(
         "create/form.html",
@@ -241,10 +242,12 @@ async def _answers(
 ) -> list[tuple[Page, list[Answer]]]:
     """What was answered, refs as the names of what they lead to."""
     refs = {
-        str(field.value)
+        ref
         for page in pages
         for field in page.fields
-        if field.picker and isinstance(field.value, str) and "/" in field.value
+        if field.picker
+        for ref in chosen_in(field)
+        if "/" in ref
     }
     names = await visit.summaries(refs)
     return [
@@ -266,13 +269,18 @@ def _answer(field: Field, names: Mapping[str, Summary]) -> Answer | None:
         return Answer(label, str(review["mask"]))
     texts = field.value if isinstance(field.value, list) else [field.value]
     known = {option.key: option.label for option in field.options}
-    words = [
-        known.get(text, ref_title(text) if field.picker else text) for text in texts
-    ]
+    words = [known.get(text) or _name_of(field, text, names) for text in texts]
     if field.kind == "check":
         words = ["Yes" if field.value == "true" else "No"]
     summary = names.get(str(field.value).lower()) if field.picker else None
     return Answer(label, ", ".join(words), summary)
+
+
+def _name_of(field: Field, text: str, names: Mapping[str, Summary]) -> str:
+    if field.picker is None:
+        return text
+    summary = names.get(text.lower())
+    return summary.title if summary else ref_title(text)
 
 
 async def _allowed(visit: Visit) -> bool:

@@ -3,6 +3,7 @@ import "./menus.js";
 import "./keys.js";
 import "./search-box.js";
 import "./parts.js";
+import "./combobox.js";
 import "./confirm.js";
 import "./preferences.js";
 import "./prefetch.js";

@@ -1,0 +1,76 @@
+"""Facets with thousands of values: the most frequent, or those with a text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.catalog.query.criteria import EVERYTHING
+from services.catalog.query.facets import Narrowing, count_facets, narrow_facets
+from services.catalog.query.scopes import Scope, everything
+from services.catalog.readmodel import ReadModel
+from tests import builders
+from tests.catalog.readmodels import model_of, stored
+
+OWNED = "relations.ownedBy"
+
+
+@pytest.fixture
+def model() -> ReadModel:
+    """Thirty teams; the fifth owns most, and is called Harbour."""
+    teams = [
+        stored(builders.group(f"team-{n:02}", {"title": "Harbour"} if n == 5 else {}))
+        for n in range(30)
+    ]
+    parts = [
+        stored(
+            builders.component(f"c-{n}-{k}"), ("ownedBy", f"group:default/team-{n:02}")
+        )
+        for n in range(30)
+        for k in range(9 if n == 5 else 1)
+    ]
+    return model_of(*teams, *parts)
+
+
+def test_the_most_frequent_values_come_with_the_number_of_all(model: ReadModel) -> None:
+    """In the order of the values, as without a limit."""
+    found = narrow_facets(
+        model, [OWNED], EVERYTHING, everything(model), narrowing=Narrowing(limit=3)
+    )
+    values = [each["value"] for each in found.values[OWNED]]
+    assert len(values) == 3
+    assert "group:default/team-05" in values
+    assert values == sorted(values)
+    assert found.totals == {OWNED: 30}
+
+
+def test_a_value_is_found_by_the_title_of_what_it_names(model: ReadModel) -> None:
+    """Whatever the case; nothing is found by the title of what is hidden."""
+    narrowing = Narrowing("hARb", 20)
+    found = narrow_facets(
+        model, [OWNED], EVERYTHING, everything(model), narrowing=narrowing
+    )
+    assert found.values[OWNED] == [{"value": "group:default/team-05", "count": 9}]
+    visible = model.live - model.index.equal("metadata.title", "harbour")
+    scope = Scope(model, visible, b"others")
+    hidden = narrow_facets(model, [OWNED], EVERYTHING, scope, narrowing=narrowing)
+    assert hidden.values == {OWNED: []}
+
+
+@given(text=st.text("team-0123 ", max_size=4), limit=st.integers(0, 40))
+def test_a_narrowed_facet_is_a_part_of_the_whole(text: str, limit: int) -> None:
+    """Every value and count is as without narrowing; the total counts all that fit."""
+    model = model_of(
+        *(
+            stored(builders.component(f"c-{n}", {"tags": [f"team-{n % 13}"]}))
+            for n in range(40)
+        )
+    )
+    name, scope = "metadata.tags", everything(model)
+    whole = count_facets(model, [name], EVERYTHING, scope)[name]
+    fitting = [each for each in whole if text in str(each["value"])]
+    found = narrow_facets(
+        model, [name], EVERYTHING, scope, narrowing=Narrowing(text, limit)
+    )
+    assert found.totals[name] == len(fitting)
+    assert len(found.values[name]) == min(limit, len(fitting))
+    assert all(each in fitting for each in found.values[name])
