@@ -1,9 +1,13 @@
 """By which names the portal answers, and which pages may send it a change."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.forward.attempts import Attempts
+from services.gateway.forward.front import Front
 from services.gateway.forward.hosts import Misdirected, OwnHosts, is_loopback
 from shared.contracts.errors import Invalid
 
@@ -113,3 +117,33 @@ def test_only_pages_of_this_portal_count_as_own(
 ) -> None:
     """Fetch Metadata first, then `Origin`; a request with neither is not a page's."""
     assert PUBLIC.sent(headers) is own
+
+
+@pytest.mark.parametrize(("ends", "answers"), [(True, 1), (False, 0)])
+async def test_a_refusal_waits_for_the_body(ends: bool, answers: int) -> None:
+    """Who is still writing would not read it; who never ends is not answered."""
+    given = [b"user=", b"ann"]
+    answered: list[int] = []
+
+    async def receive() -> Any:
+        if not given:
+            return {"type": "http.disconnect"}
+        body = given.pop(0)
+        return {"type": "http.request", "body": body, "more_body": given or not ends}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answered.append(message["status"])
+
+    async def app(*_: object) -> None:
+        raise AssertionError("it is not for this portal")
+
+    front = Front(app, owned=(), hosts=LOCAL, attempts=Attempts())
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/sign-in/as",
+        "headers": [(b"host", b"evil.example")],
+    }
+    await front(scope, receive, send)
+    assert answered == [421] * answers

@@ -14,7 +14,7 @@ from services.gateway.forward.api import SAFE, SESSION, Forwarder
 from services.gateway.forward.attempts import Attempts
 from services.gateway.forward.hosts import OwnHosts
 from shared.contracts.errors import CallboardError, Forbidden
-from shared.kit.web import error_body
+from shared.kit.web import BODY_LIMIT, error_body
 
 API = "/api/"
 #: Below any plugin: answered by the gateway, which alone knows keys and cookies.
@@ -54,7 +54,8 @@ class Front:
             body = error_body(
                 error.name, error.message, scope["method"], path, error.status
             )
-            await _answer(send, error.status, body)
+            if await _is_read(receive):
+                await _answer(send, error.status, body)
             return
         if IN_PROCESS not in scope:
             send = self._attempts.watched(scope, send)
@@ -91,6 +92,19 @@ class Front:
         if not cookie and (path.startswith(API) or not told):
             return False
         return not self._hosts.sent(headers)
+
+
+async def _is_read(receive: Receive) -> bool:
+    """Drop the body: who is still writing would not read why they were refused."""
+    size = 0
+    while size <= BODY_LIMIT:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return False
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            break
+    return True
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:
