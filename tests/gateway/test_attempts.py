@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,7 +15,24 @@ from services.gateway.forward.attempts import Attempts
 from services.gateway.model import Identity
 from services.gateway.open_requests import OpenRequests
 from shared.contracts.errors import TooMany
-from tests.gateway.running import HOOK_SECRET
+from tests.gateway.running import (
+    HOOK_SECRET,
+    configuration,
+    gateway_app,
+    served,
+    settings_for,
+)
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    services: str, mongodb: str, kafka: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A gateway of this module's own: other tests' failures are not to be too many."""
+    data = tmp_path_factory.mktemp("attempts")
+    settings = settings_for(services, mongodb=mongodb, kafka=kafka, data=data)
+    with served(gateway_app(settings, configuration())) as address:
+        yield address
 
 
 def scope(address: str, forwarded: str | None = None) -> dict[str, Any]:
@@ -59,6 +77,13 @@ def test_who_the_client_is(address: str, forwarded: str | None, client: str) -> 
     assert Attempts(["10.0.0.0/8"]).client(scope(address, forwarded)) == client
 
 
+@pytest.fixture
+def unforgiving(monkeypatch) -> None:
+    """However slow this machine is, no failure is allowed again meanwhile."""
+    monkeypatch.setattr(attempts, "PER_SECOND", 0.001)
+
+
+@pytest.mark.usefixtures("unforgiving")
 async def test_wrong_tokens(ask: httpx.AsyncClient, sign_in) -> None:
     """429 with Retry-After in place of 401; the right token goes on working."""
     known = await sign_in("ann")
@@ -75,6 +100,7 @@ async def test_wrong_tokens(ask: httpx.AsyncClient, sign_in) -> None:
     assert good.status_code == 200
 
 
+@pytest.mark.usefixtures("unforgiving")
 async def test_wrong_sign_ins(ask: httpx.AsyncClient, gateway: str) -> None:
     """By the portal's form and by the API alike."""
     seen = []
@@ -95,6 +121,7 @@ async def test_wrong_sign_ins(ask: httpx.AsyncClient, gateway: str) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.usefixtures("unforgiving")
 async def test_forged_deliveries(ask: httpx.AsyncClient) -> None:
     """A signed one is taken all the same."""
     event = {"x-gitea-event": "issues", "x-gitea-delivery": "1"}
