@@ -145,7 +145,11 @@ def _identity(
 ) -> IdentityFloor:
     rules = sign_in_rules(config)
     service_tokens = PrincipalTokens(settings.service_secret.get_secret_value())
-    memberships = CatalogMemberships(catalog, kept_seconds=settings.membership_seconds)
+    memberships = CatalogMemberships(
+        catalog,
+        kept_seconds=settings.membership_seconds,
+        parent_groups=config.auth.parent_groups,
+    )
     keys = KeyRing(settings.data / "keys", keep_seconds=SESSION_SECONDS)
     tokens = UserTokens(keys, f"{base_url}/api/auth")
     ended = MongoEndedSessions(database["ended_sessions"])

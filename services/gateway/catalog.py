@@ -13,6 +13,7 @@ from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.ref import parse_ref, ref_of
 
 OWN = Identity("service:gateway", "service")
+BY_REFS = "/api/catalog/entities/by-refs"
 APPLY = "/api/catalog/.well-known/backstage/permissions/apply-conditions"
 USER_FIELDS = "kind,metadata,spec.profile,relations"
 
@@ -40,6 +41,13 @@ class CatalogClient:
             return None
         found = _good(answer)
         return found if isinstance(found, dict) else None
+
+    async def relations(self, refs: Sequence[str]) -> list[Sequence[Mapping[str, Any]]]:
+        """The relations of each entity; raises Unavailable if the catalog is away."""
+        body = {"entityRefs": list(refs), "fields": ["relations"]}
+        answer = await self._api.call(OWN, "POST", BY_REFS, json=body)
+        items = _good(answer)["items"]
+        return [(item or {}).get("relations") or () for item in items]
 
     async def apply_conditions(
         self, conditions: Mapping[str, Any], refs: Sequence[str]

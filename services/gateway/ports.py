@@ -90,7 +90,7 @@ class Memberships(Protocol):
     """Which refs count as a user's own."""
 
     async def ownership(self, user_ref: str) -> tuple[str, ...]:
-        """The user's own ref and those of the groups they are a member of."""
+        """The user's own ref, their groups' and those of the groups above."""
         ...
 
     def forget(self, entity_ref: str) -> None:
@@ -170,6 +170,12 @@ class Resources(Protocol):
 
     async def entity(self, ref: str) -> Mapping[str, Any] | None:
         """The entity, or None if there is none."""
+        ...
+
+    async def relations(
+        self, refs: Sequence[str]
+    ) -> Sequence[Sequence[Mapping[str, Any]]]:
+        """The relations of each entity; none of one that is not there."""
         ...
 
 

@@ -186,6 +186,8 @@ class Auth(_Section):
     providers: AuthProviders = Field(default_factory=AuthProviders)
     #: Sign-in as any user of the catalog without a password: development only.
     development_sign_in: bool = False
+    #: Whether members of a group own what the groups above it own.
+    parent_groups: bool = True
     static_tokens: list[StaticToken] = Field(default_factory=list)
 
 

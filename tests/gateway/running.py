@@ -76,6 +76,7 @@ class StandIn:
             routes=[
                 Route("/entities/by-name/{kind}/{namespace}/{name}", self.entity),
                 Route("/entities/by-query", self.users),
+                Route("/entities/by-refs", self.by_refs, methods=["POST"]),
                 Route(
                     "/.well-known/backstage/permissions/apply-conditions",
                     self.conditions,
@@ -107,6 +108,10 @@ class StandIn:
                 }
                 for name in entity["spec"].get("memberOf", ())
             ]
+            parent = entity["spec"].get("parent")
+            if parent:
+                ref = str(parse_ref(parent, default_kind="group"))
+                relations.append({"type": "childOf", "targetRef": ref})
             owner = entity["spec"].get("owner")
             if owner:
                 ref = str(parse_ref(owner, default_kind="group"))
@@ -119,6 +124,10 @@ class StandIn:
         self.asked.append(ref)
         found = self.entities.get(ref)
         return JSONResponse(found or {}, 200 if found else 404)
+
+    async def by_refs(self, request: Request) -> Response:
+        refs = (await request.json())["entityRefs"]
+        return JSONResponse({"items": [self.entities.get(ref) for ref in refs]})
 
     async def users(self, request: Request) -> Response:
         text = request.query_params.get("fullTextFilterTerm", "")

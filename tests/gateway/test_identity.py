@@ -1,6 +1,7 @@
 """Sign-in, tokens, sessions, and who one is."""
 
 import asyncio
+import itertools
 import os
 import stat
 import time
@@ -11,7 +12,12 @@ import pytest
 
 from services.gateway.assembly import sign_in_rules
 from services.gateway.identity.keys import KeyRing
-from services.gateway.identity.memberships import CatalogMemberships
+from services.gateway.identity.memberships import (
+    OWNERSHIP_LENGTH,
+    OWNERSHIP_REFS,
+    PARENT_LEVELS,
+    CatalogMemberships,
+)
 from services.gateway.identity.sessions import set_cookie
 from services.gateway.identity.store import LOOK_SECONDS, MongoEndedSessions
 from services.gateway.identity.tokens import API, DOCS, SESSION, UserTokens
@@ -140,6 +146,7 @@ class Groups:
 
     def __init__(self) -> None:
         self.groups: list[str] = ["group:default/a"]
+        self.above: dict[str, list[str]] = {}
         self.asked = 0
         self.away = False
 
@@ -151,15 +158,75 @@ class Groups:
         relations = [{"type": "memberOf", "targetRef": name} for name in self.groups]
         return {"relations": [*relations, {"type": "ownerOf", "targetRef": "x:y/z"}]}
 
+    async def relations(self, refs: Any) -> Any:
+        return [
+            [{"type": "childOf", "targetRef": up} for up in self.above.get(ref, ())]
+            for ref in refs
+        ]
+
     async def apply_conditions(self, *_: Any) -> list[bool]:
         return []
 
 
 class TestMemberships:
     async def test_own_is_oneself_and_ones_groups(self) -> None:
-        """The direct `memberOf` relations, nothing else."""
+        """The `memberOf` relations, nothing else."""
         found = await CatalogMemberships(Groups()).ownership("user:default/ann")
         assert found == ("user:default/ann", "group:default/a")
+
+    async def test_groups_above_are_ones_own(self) -> None:
+        """The nearest first, each once, and never the same ring twice."""
+        groups = Groups()
+        groups.above = {
+            "group:default/a": ["group:default/tribe", "group:default/guild"],
+            "group:default/tribe": ["group:default/all"],
+            "group:default/guild": ["group:default/all", "system:default/x"],
+            "group:default/all": ["group:default/a", "group:default/all"],
+        }
+        found = await CatalogMemberships(groups).ownership("user:d/a")
+        names = [ref.rpartition("/")[2] for ref in found]
+        assert names == ["a", "a", "guild", "tribe", "all"]
+
+    async def test_groups_above_count_only_where_the_configuration_says_so(
+        self,
+    ) -> None:
+        """Backstage's rule is there for who wants it."""
+        groups = Groups()
+        groups.above = {"group:default/a": ["group:default/tribe"]}
+        memberships = CatalogMemberships(groups, parent_groups=False)
+        found = await memberships.ownership("user:d/a")
+        assert found == ("user:d/a", "group:default/a")
+
+    async def test_a_tower_of_groups_is_climbed_so_far(self) -> None:
+        """One question to the catalog for each level, and so many levels."""
+        groups = Groups()
+        names = ["a", *(f"g{n}" for n in range(50))]
+        refs = [f"group:default/{name}" for name in names]
+        groups.above = {low: [high] for low, high in itertools.pairwise(refs)}
+        found = await CatalogMemberships(groups).ownership("user:d/a")
+        assert found == ("user:d/a", *refs[: PARENT_LEVELS + 1])
+
+    @pytest.mark.parametrize("length", [1, 60])
+    async def test_however_many_groups_are_above_a_token_stays_small(
+        self, length: int
+    ) -> None:
+        """In number and in characters; one's direct groups all stay."""
+        groups = Groups()
+        above = [f"group:default/{'x' * length}{n}" for n in range(3000)]
+        groups.above = {"group:default/a": above}
+        found = await CatalogMemberships(groups).ownership("user:d/a")
+        assert found[:2] == ("user:d/a", "group:default/a")
+        assert 20 < len(found) <= OWNERSHIP_REFS
+        assert sum(map(len, found)) <= OWNERSHIP_LENGTH
+
+    async def test_a_changed_parent_is_seen_at_once(self) -> None:
+        """It is a group's change like any other."""
+        groups = Groups()
+        memberships = CatalogMemberships(groups)
+        await memberships.ownership("user:d/a")
+        groups.above = {"group:default/a": ["group:default/tribe"]}
+        memberships.forget("group:default/a")
+        assert "group:default/tribe" in await memberships.ownership("user:d/a")
 
     async def test_many_at_once_ask_once(self) -> None:
         """A busy page costs the catalog one question."""

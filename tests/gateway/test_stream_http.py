@@ -10,7 +10,7 @@ import pytest
 from shared.contracts.catalog import Cause, EntityUpdated
 from shared.contracts.envelope import Envelope
 from shared.kit.bus import KafkaBus
-from tests.builders import component, user
+from tests.builders import component, group, user
 from tests.waiting import until
 
 RESTRICTED = {"annotations": {"callboard.dev/visibility": "restricted"}}
@@ -118,6 +118,25 @@ async def test_groups_change_while_a_stream_is_open(
         await say(updated("component:default/opera", {**entity, "note": "seen"}))
         seen = json.loads((await anext(stream))["data"])
         assert seen["data"]["entity"].get("note") == "seen"
+
+
+async def test_a_group_that_moves_below_another_gives_its_members_what_that_owns(
+    ask, stand_in, sign_in, kafka
+) -> None:
+    """The gateway hears of the group's change and asks for what is above it now."""
+    stand_in.put(user("joy", memberOf=["choir"]), group("choir"))
+    headers = await sign_in("joy")
+    stand_in.put(group("choir", parent="opera-house"), group("opera-house"))
+    async with KafkaBus(kafka) as bus:
+        payload = updated("group:default/choir", group("choir"))
+        envelope = Envelope.of(payload, source="/catalog", subject=payload.entity_ref)
+        await bus.publish("entity-changed", payload.entity_ref, envelope.to_bytes())
+
+        async def owns_what_is_above() -> bool:
+            answer = await ask.get("/api/auth/v1/userinfo", headers=headers)
+            return "group:default/opera-house" in answer.json()["claims"]["ent"]
+
+        await until(owns_what_is_above, 5, "the gateway to know of the parent group")
 
 
 @pytest.mark.parametrize(
