@@ -23,6 +23,7 @@ from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.known import Known
 from services.catalog.handlers.others import Others
 from services.catalog.handlers.recent import Recent
+from services.catalog.handlers.takeovers import Takeovers
 from services.catalog.loading import ReadModelLoader
 from services.catalog.readers.reading import CatalogSources
 from services.catalog.readmodel import ReadModel
@@ -31,7 +32,7 @@ from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.revisions import MongoRevisionLog
 from services.catalog.store.roots import MongoRootStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
-from services.catalog.worker import NAME, Work
+from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
 from shared.kit import mongo, tasks
 from shared.kit.auth import PrincipalTokens
@@ -141,8 +142,18 @@ async def _assemble(
     file = SnapshotFile(settings.snapshot_file, secret)
     marks = SnapshotMarks(database)
     loader = ReadModelLoader(model, catalog, store, others, recently, file, marks)
+    takeovers = Takeovers(catalog, others, report)
     return Work(
-        settings, catalog, wanted, store, relay, recently, others, kafka, loader
+        settings,
+        catalog,
+        wanted,
+        store,
+        relay,
+        recently,
+        others,
+        kafka,
+        loader,
+        takeovers,
     )
 
 

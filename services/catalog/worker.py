@@ -13,6 +13,7 @@ from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.others import Others
 from services.catalog.handlers.recent import Recent
 from services.catalog.handlers.scanning import Wanted, begin, scan
+from services.catalog.handlers.takeovers import Takeovers
 from services.catalog.loading import ReadModelLoader
 from services.catalog.settings import Settings
 from services.catalog.store.entities import MongoEntityStore
@@ -42,6 +43,7 @@ class Work:
     others: Others
     kafka: KafkaBus | None
     loader: ReadModelLoader
+    takeovers: Takeovers
     loaded: bool = False
     #: What a step of the start waits for, to be told.
     _waits: str = ""
@@ -57,11 +59,16 @@ class Work:
         async with AsyncExitStack() as stack:
             await self._persist(self.loader.load)
             self.loaded = True
+            self.catalog.known.refused.activate(self._is_free)
+            task = asyncio.create_task(self.takeovers.run(), name="takeovers")
+            stack.push_async_callback(tasks.end, task)
             await stack.enter_async_context(self.relay)
             if self.kafka is not None:
                 await self._listen(stack, self.kafka)
             await self._persist(self._begin)
             self.begun = True
+            # Before the scan, which reads several locations at a time: the oldest wins.
+            await self.takeovers.settle()
             if self.loader.is_restored:
                 # A snapshot and the changes by time: now every revision is compared.
                 await self._persist(self._compare)
@@ -109,6 +116,9 @@ class Work:
             else:
                 self._waits = ""
                 return
+
+    def _is_free(self, ref: str) -> bool:
+        return self.catalog.known.parents(ref) is None
 
     async def _compare(self) -> None:
         differing = await self.others.compare()

@@ -17,6 +17,7 @@ from services.catalog.ingest.candidates import (
     etag_of,
     is_restricted,
     status_item,
+    taken_error,
 )
 from services.catalog.model import Change, Entity, StoredEntity
 from services.catalog.ports import EntityStore
@@ -175,9 +176,7 @@ def foreign_error(candidate: Candidate, held: StoredEntity | None) -> CallboardE
     # Where something restricted comes from is not for everybody who wants its name.
     named = held is not None and not is_restricted(held.entity)
     owner = held.location_key if held is not None and named else "another location"
-    return Conflict(
-        f"{candidate.ref}: is already provided by {owner}; first registrant wins"
-    )
+    return taken_error(candidate.ref, owner)
 
 
 def after_of(

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.catalog.handlers.refused_names import RefusedNames
 from services.catalog.handlers.source_index import SourceIndex
+from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import Root, StoredEntity
 from services.catalog.ports import Entities, Written
 
@@ -45,6 +47,7 @@ class Known:
         self._by_repository: dict[str, set[str]] = {}
         #: What of the entities' provenance is to be kept current besides.
         self.sources: SourceIndex | None = None
+        self.refused = RefusedNames()
         #: Counts what was taken over: whoever reads a source notes where it stood.
         self.clock = 0
 
@@ -67,7 +70,7 @@ class Known:
     async def show(self, written: Written, by: object) -> None:
         """Take over what `by` wrote, in slices that do not hold the loop up."""
         for count, ref in enumerate(written.deleted, 1):
-            self.drop(ref)
+            self.drop(ref, by)
             if count % CHUNK == 0:
                 await asyncio.sleep(0)
         await self.show_all(written.stored, by)
@@ -84,6 +87,7 @@ class Known:
         newer: dict[str, StoredEntity] = {}
         for stored in states:
             if self.revision(stored.ref) < stored.revision:
+                self._note_owner(stored, by)
                 self._unlink(stored.ref)
                 self._link(stored, by)
                 newer[stored.ref] = stored
@@ -97,11 +101,24 @@ class Known:
             if count % LINKS == 0:
                 await asyncio.sleep(0)
 
-    def drop(self, ref: str) -> None:
+    def drop(self, ref: str, by: object = None) -> None:
         """An entity is gone."""
         if ref in self._links:
             self._unlink(ref)
             self.entities.drop(ref)
+            self.refused.release(ref, is_own=by is not None)
+
+    def _note_owner(self, stored: StoredEntity, by: object) -> None:
+        """Note that a refused name belongs to another, or that its owner is hidden."""
+        if stored.ref not in self.refused:
+            return
+        before = self.entities.get(stored.ref)
+        if (
+            before is None
+            or before.location_key != stored.location_key
+            or is_restricted(before.entity) != is_restricted(stored.entity)
+        ):
+            self.refused.release(stored.ref, is_own=by is not None)
 
     def _link(self, stored: StoredEntity, by: object) -> None:
         link = Link(
@@ -136,18 +153,22 @@ class Known:
 
     def put_root(self, root: Root) -> None:
         """Take over a root's state."""
-        self.drop_root(root.name)
+        before = self.drop_root(root.name)
         self.roots[root.name] = root
+        for ref in self.refused.add(root):
+            # Its owner may have gone while this root was being read.
+            if ref not in before and ref not in self._links:
+                self.refused.release(ref, is_own=True)
         if root.id is not None:
             self._by_id[root.id] = root.name
         for key in root.keys:
             self._by_repository.setdefault(key, set()).add(root.name)
 
-    def drop_root(self, name: str) -> None:
-        """A root is gone."""
+    def drop_root(self, name: str) -> set[str]:
+        """A root is gone; the names that it was refused."""
         root = self.roots.pop(name, None)
         if root is None:
-            return
+            return set()
         if root.id is not None and self._by_id.get(root.id) == name:
             del self._by_id[root.id]
         for key in root.keys:
@@ -155,6 +176,7 @@ class Known:
             names.discard(name)
             if not names:
                 self._by_repository.pop(key, None)
+        return self.refused.discard(root)
 
     def root_with_id(self, identity: str) -> Root | None:
         """The registered root with this id."""

@@ -43,10 +43,12 @@ async def refresh(catalog: Catalog, held: StoredEntity, order: Order) -> None:
 async def delete(catalog: Catalog, held: StoredEntity, order: Order) -> None:
     """Delete an entity; if its source still has it, it comes back as a new one."""
     files = files_of(catalog.known, held.ref)
-    applier = Applier(catalog.store, catalog.known, order.actor)
-    await applier.delete([held.ref], order.cause)
-    catalog.written()
-    for name, keys in files.items():
-        own = {key for key in keys if key[1] == held.location and key[0] != held.ref}
-        only = own if held.parents else None
-        await ingest(catalog, catalog.known.roots[name], order, only=only, force=True)
+    with catalog.known.refused.withhold(held.ref):
+        applier = Applier(catalog.store, catalog.known, order.actor)
+        await applier.delete([held.ref], order.cause)
+        catalog.written()
+        for name, keys in files.items():
+            own = {k for k in keys if k[1] == held.location and k[0] != held.ref}
+            only = own if held.parents else None
+            root = catalog.known.roots[name]
+            await ingest(catalog, root, order, only=only, force=True)

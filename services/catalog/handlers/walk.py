@@ -7,7 +7,7 @@ existing entity or another root says to it is the business of `ingestion`.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from services.catalog.ingest.candidates import (
     Context,
     Refusal,
     candidate,
+    refused_ref,
     status_item,
     targets_of,
 )
@@ -200,16 +201,20 @@ class Walk:
         missing = isinstance(error, NotFound)
         forgiven = missing and target.optional
         place = self._reading.place(target.location)
+        # Only Git can tell for certain that there is no file: it read the commit.
+        certain = forgiven or (missing and place is not None)
+        errors: list[Mapping[str, Any]] = [] if forgiven else [status_item(error)]
+        if state is not None and not certain:
+            # The names that it was refused are still to be asked for.
+            errors += [item for item in state.errors if refused_ref(item)]
         failed = FileState(
             target.parent,
             str(target.location),
             digest=None,
             place=place,
             includes=state.includes if state else (),
-            errors=() if forgiven else (status_item(error),),
+            errors=tuple(errors),
         )
-        # Only Git can tell for certain that there is no file: it read the commit.
-        certain = forgiven or (missing and place is not None)
         return Found(target, failed, error=None if forgiven else error, gone=certain)
 
     async def _read(self, target: Target, state: FileState | None) -> Found:

@@ -14,7 +14,7 @@ from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, LocationRef, Relation
-from shared.contracts.errors import CallboardError, Forbidden, Invalid
+from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
 from shared.guards.globs import is_pattern
 from shared.guards.trees import check_tree
 
@@ -22,6 +22,7 @@ from shared.guards.trees import check_tree
 #: What every pattern holds, written or escaped.
 _MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
 ENTITY_LIMIT = 900_000
+_TAKEN = ": is already provided by "
 LOCATION = "backstage.io/managed-by-location"
 VISIBILITY = "callboard.dev/visibility"
 RESTRICTED = "restricted"
@@ -92,6 +93,20 @@ def status_item(error: CallboardError) -> dict[str, Any]:
         "message": f"{error.name}: {error.message}",
         "error": {"name": error.name, "message": error.message},
     }
+
+
+def taken_error(ref: str, owner: str) -> Conflict:
+    """What a location is told whose entity belongs to another."""
+    return Conflict(f"{ref}{_TAKEN}{owner}; first registrant wins")
+
+
+def refused_ref(item: Mapping[str, Any]) -> str | None:
+    """The ref of an entity that belongs to another, if a status item says so."""
+    error = item.get("error") or {}
+    if error.get("name") != Conflict.name:
+        return None
+    ref, taken, _ = str(error.get("message")).partition(_TAKEN)
+    return ref if taken else None
 
 
 def etag_of(

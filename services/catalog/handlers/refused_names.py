@@ -1,0 +1,139 @@
+"""Which locations were refused which names, and which of those names changed hands.
+
+A location is refused a name (an entity's ref) that another one provides. Kept with the
+roots, so that it costs a lookup to learn who waits for a name that becomes free.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+from services.catalog.ingest.candidates import refused_ref
+from services.catalog.model import Root
+
+Key = tuple[str, str]
+#: What another process freed is asked for by that process, unless it has died.
+FOREIGN_SECONDS = 1.0
+#: After a failure it is tried again, less and less often.
+RETRY_SECONDS = 5.0
+RETRY_LIMIT = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A refused name that is free, or that another location provides now.
+
+    `due` is when the refused ones are asked, by the loop's clock; `is_own` says that
+    this process wrote the change, `tries` how often asking came to nothing.
+    """
+
+    ref: str
+    due: float
+    is_own: bool
+    tries: int = 0
+
+
+class RefusedNames:
+    """Refused targets by name and root, and the releases that are not settled yet."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, dict[str, set[Key]]] = {}
+        self._releases: dict[str, Release] = {}
+        self._withheld: Counter[str] = Counter()
+        self._changed = asyncio.Event()
+        self._is_active = False
+
+    def __contains__(self, ref: str) -> bool:
+        return ref in self._keys
+
+    def activate(self, is_free: Callable[[str], bool]) -> None:
+        """Note releases from now on, and at once the names that are free already."""
+        self._is_active = True
+        for ref in self._keys:
+            if is_free(ref):
+                self.release(ref, is_own=True)
+
+    def add(self, root: Root) -> list[str]:
+        """A root's state counts now; the names that it is refused."""
+        names = [(ref, key) for key, ref in _refusals(root)]
+        for ref, key in names:
+            self._keys.setdefault(ref, {}).setdefault(root.name, set()).add(key)
+        return [ref for ref, _ in names]
+
+    def discard(self, root: Root) -> set[str]:
+        """It counts no longer; the names that it was refused."""
+        names = {ref for _, ref in _refusals(root)}
+        for ref in names:
+            roots = self._keys.get(ref, {})
+            roots.pop(root.name, None)
+            if not roots:
+                self._keys.pop(ref, None)
+        return names
+
+    def targets(self, ref: str) -> Mapping[str, frozenset[Key]]:
+        """By root, the targets that were refused a name."""
+        return {name: frozenset(keys) for name, keys in self._keys.get(ref, {}).items()}
+
+    def release(self, ref: str, *, is_own: bool) -> None:
+        """A name changed hands: nobody provides it, or another location does."""
+        if not self._is_active or ref not in self._keys:
+            return
+        before = self._releases.get(ref)
+        is_own = is_own or (before is not None and before.is_own)
+        due = _now() + (0.0 if is_own else FOREIGN_SECONDS)
+        self._releases[ref] = Release(ref, due, is_own)
+        self._changed.set()
+
+    @contextmanager
+    def withhold(self, ref: str) -> Iterator[None]:
+        """Ask nobody for a name before its owner had the chance to bring it again."""
+        self._withheld[ref] += 1
+        try:
+            yield
+        finally:
+            self._withheld -= Counter({ref: 1})
+            self._changed.set()
+
+    def retry(self, release: Release) -> None:
+        """Asking came to nothing: try again later, unless there is news by then."""
+        wait = min(RETRY_SECONDS * 2**release.tries, RETRY_LIMIT)
+        again = replace(release, due=_now() + wait, tries=release.tries + 1)
+        if release.ref in self._keys:
+            self._releases.setdefault(release.ref, again)
+            self._changed.set()
+
+    def take(self) -> list[Release]:
+        """The releases that are due; they count as settled."""
+        due = [each for each in self._pending() if each.due <= _now()]
+        for each in due:
+            del self._releases[each.ref]
+        return due
+
+    def _pending(self) -> list[Release]:
+        releases = self._releases.values()
+        return [each for each in releases if each.ref not in self._withheld]
+
+    async def wait(self) -> None:
+        """Return once a release is due."""
+        while True:
+            self._changed.clear()
+            first = min((each.due for each in self._pending()), default=None)
+            if first is not None and first <= _now():
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(first):
+                    await self._changed.wait()
+
+
+def _refusals(root: Root) -> Iterator[tuple[Key, str]]:
+    for key, state in root.files.items():
+        for item in state.errors:
+            ref = refused_ref(item)
+            if ref is not None:
+                yield key, ref
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

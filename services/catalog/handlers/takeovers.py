@@ -1,0 +1,78 @@
+"""Takeovers: whoever was refused a name is asked again as soon as the name is free.
+
+First registrant wins: of several refused locations the oldest is asked first, and the
+others are told who provides the name now.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from services.catalog.handlers.catalog import Catalog, order
+from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.others import Others
+from services.catalog.handlers.refused_names import Key, Release
+from services.catalog.handlers.roots import Report
+from shared.contracts.errors import CallboardError
+
+
+class Takeovers:
+    """Asks the refused locations of one process' catalog."""
+
+    def __init__(self, catalog: Catalog, others: Others, report: Report) -> None:
+        self._catalog = catalog
+        self._others = others
+        self._report = report
+        self._names = catalog.known.refused
+        self._settling = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Settle every release when it is due; never returns."""
+        while True:
+            await self._names.wait()
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Ask for the names that changed hands until now."""
+        async with self._settling:
+            while releases := self._names.take():
+                await self._ask(releases)
+
+    async def _ask(self, releases: Sequence[Release]) -> None:
+        try:
+            await self._learn(releases)
+            for name, keys in self._by_age(releases):
+                await self._read(name, keys)
+        finally:
+            for release in releases:
+                if self._is_free(release.ref):
+                    self._names.retry(release)
+
+    async def _learn(self, releases: Sequence[Release]) -> None:
+        """Learn what became of names that other processes wrote."""
+        foreign = [each.ref for each in releases if not each.is_own]
+        names = {name for ref in foreign for name in self._names.targets(ref)}
+        try:
+            await self._others.learn_roots(names)
+        except CallboardError as error:
+            self._report("takeover", error.message)
+
+    def _by_age(self, releases: Sequence[Release]) -> list[tuple[str, set[Key]]]:
+        """The refused targets by root, the oldest root first."""
+        targets: dict[str, set[Key]] = {}
+        for release in releases:
+            for name, keys in self._names.targets(release.ref).items():
+                targets.setdefault(name, set()).update(keys)
+        roots = self._catalog.known.roots
+        return sorted(targets.items(), key=lambda item: (roots[item[0]].created, item))
+
+    async def _read(self, name: str, keys: Collection[Key]) -> None:
+        root = self._catalog.known.roots.get(name)
+        if root is None:
+            return
+        try:
+            await ingest(self._catalog, root, order("scan"), only=keys)
+        except CallboardError as error:
+            self._report(name, error.message)
+
+    def _is_free(self, ref: str) -> bool:
+        return self._catalog.known.parents(ref) is None

@@ -1,0 +1,218 @@
+"""A name that becomes free goes to who was refused it: at once, the oldest first."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.catalog.handlers.ingestion import ingest
+from services.catalog.store.entities import MongoEntityStore
+from tests import builders
+from tests.catalog.running import Host, Running, generated, running, write
+from tests.catalog.test_crashes import doomed
+from tests.waiting import until
+
+WEB = "component:default/web"
+#: What somebody waits for who moves a descriptor; the scan comes every 900 s.
+SOON = 1.0
+
+
+@pytest.fixture
+def host(data: Path) -> Host:
+    return Host(data)
+
+
+@pytest.fixture
+async def catalog(database: Any, data: Path, host: Host) -> AsyncIterator[Running]:
+    async with running(database, data, host.config()) as started:
+        yield started
+
+
+def web(title: str) -> dict[str, Any]:
+    return builders.component("web", {"title": title})
+
+
+async def register(catalog: Running, host: Host, *repositories: str) -> list[str]:
+    """Repositories that all say `web`, in this order; their registrations' ids."""
+    ids = []
+    for name in repositories:
+        host.commit(name, {"catalog-info.yaml": web(name)})
+        answer = await catalog.register(host.url(name))
+        ids.append(answer.json()["location"]["id"])
+    return ids
+
+
+async def owned_by(catalog: Running, name: str, ref: str = WEB) -> None:
+    """Wait until an entity comes from the repository that is its title."""
+
+    async def is_owner() -> bool:
+        entity = await catalog.entity(ref)
+        return entity is not None and entity["metadata"].get("title") == name
+
+    await until(is_owner, SOON * 5, f"{ref} to be {name}'s")
+
+
+async def no_problems(catalog: Running, target: str) -> None:
+    async def is_fine() -> bool:
+        return not await catalog.problems(generated(target, "url"))
+
+    await until(is_fine, SOON * 5, f"{target} to have no problem")
+
+
+async def test_the_second_takes_over_when_the_first_is_unregistered(
+    catalog: Running, host: Host
+) -> None:
+    """In less than a second, and its location complains no longer."""
+    first, _ = await register(catalog, host, "old", "new")
+    assert await catalog.problems(generated(host.url("new"), "url"))
+    began = asyncio.get_running_loop().time()
+    await catalog.ask("DELETE", f"/locations/{first}")
+    await owned_by(catalog, "new")
+    assert asyncio.get_running_loop().time() - began < SOON
+    await no_problems(catalog, host.url("new"))
+
+
+@pytest.mark.parametrize("content", [builders.component("other"), None])
+async def test_the_second_takes_over_when_the_first_says_it_no_longer(
+    catalog: Running, host: Host, content: Any
+) -> None:
+    """Another name in its descriptor, or no descriptor."""
+    await register(catalog, host, "old", "new")
+    host.commit("old", {"catalog-info.yaml": content})
+    await catalog.register(host.url("old"), "?onConflict=refresh")
+    await owned_by(catalog, "new")
+    await no_problems(catalog, host.url("new"))
+
+
+async def test_a_deleted_entity_stays_with_the_location_that_still_says_it(
+    catalog: Running, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleting by hand is no giving up: its source brings it back at once."""
+    await register(catalog, host, "old", "new")
+    entity = await catalog.entity(WEB)
+    assert entity is not None
+    uid = entity["metadata"]["uid"]
+
+    async def reading_late(*args: Any, **kwargs: Any) -> Any:
+        # As late as whoever was refused the name needs to take it.
+        await catalog.work.takeovers.settle()
+        return await ingest(*args, **kwargs)
+
+    module = "services.catalog.handlers.refreshing.ingest"
+    monkeypatch.setattr(module, reading_late)
+    await catalog.ask("DELETE", f"/entities/by-uid/{uid}")
+    await catalog.app.state.work.takeovers.settle()
+    await owned_by(catalog, "old")
+    [problem] = await catalog.problems(generated(host.url("new"), "url"))
+    assert host.url("old") in problem
+
+
+async def test_the_oldest_of_several_wins_and_the_others_learn_of_it(
+    catalog: Running, host: Host
+) -> None:
+    """Their errors name who provides it now; then it is the next one's turn."""
+    first, second, _ = await register(catalog, host, "one", "two", "three")
+    await catalog.ask("DELETE", f"/locations/{first}")
+    await owned_by(catalog, "two")
+
+    async def names_the_new_owner() -> bool:
+        problems = await catalog.problems(generated(host.url("three"), "url"))
+        return [host.url("two") in each for each in problems] == [True]
+
+    await until(names_the_new_owner, SOON * 5, "the error to name the new owner")
+    await catalog.ask("DELETE", f"/locations/{second}")
+    await owned_by(catalog, "three")
+    await no_problems(catalog, host.url("three"))
+
+
+async def test_a_chain_of_takeovers_goes_to_its_end(
+    catalog: Running, host: Host
+) -> None:
+    """Who takes over one name gives up another one that somebody waits for."""
+    host.commit("a", {"catalog-info.yaml": web("a")})
+    api = builders.api("orders", {"title": "b"})
+    host.commit("b", {"catalog-info.yaml": [api, web("b")]})
+    host.commit("c", {"catalog-info.yaml": builders.api("orders", {"title": "c"})})
+    for name in ("a", "b", "c"):
+        await catalog.register(host.url(name))
+    host.commit("b", {"catalog-info.yaml": web("b")})
+    host.commit("a", {"catalog-info.yaml": builders.component("other")})
+    await catalog.register(host.url("a"), "?onConflict=refresh")
+    await owned_by(catalog, "b")
+    await owned_by(catalog, "c", "api:default/orders")
+    for name in ("a", "b", "c"):
+        await no_problems(catalog, host.url(name))
+
+
+async def test_a_refused_location_that_is_gone_asks_for_nothing(
+    catalog: Running, host: Host
+) -> None:
+    """A free name of which only a removed location wanted anything stays free."""
+    first, second = await register(catalog, host, "old", "new")
+    await catalog.ask("DELETE", f"/locations/{second}")
+    await catalog.ask("DELETE", f"/locations/{first}")
+    await catalog.app.state.work.takeovers.settle()
+    assert await catalog.refs() == set()
+    assert WEB not in catalog.work.catalog.known.refused
+
+
+async def test_a_name_that_another_process_freed_is_asked_for_here(
+    database: Any,
+    data: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where that process died before it could."""
+    files = [write(data, f"{name}.yaml", web(name)) for name in ("old", "new")]
+    async with running(database, data) as one:
+        first = (await one.register(files[0])).json()["location"]["id"]
+        await one.register(files[1])
+        folder = tmp_path_factory.mktemp("second")
+        async with running(database, folder) as other:
+            one.work.catalog.known.refused.release = lambda *_, **__: None
+            gone = await one.ask("DELETE", f"/locations/{first}")
+            assert gone.status_code == 204
+            assert await one.entity(WEB) is None
+            await other.work.others.catch_up()
+            await owned_by(other, "new")
+
+
+async def test_a_name_that_was_freed_before_a_crash_is_taken_over_at_the_start(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deletion was written, and nobody was asked."""
+    files = [write(data, f"{name}.yaml", web(name)) for name in ("old", "new")]
+    async with running(database, data) as catalog:
+        answer = await catalog.register(files[0])
+        first = answer.json()["location"]["id"]
+        await catalog.register(files[1])
+    death = (MongoEntityStore, "write", 1, True)
+    async with doomed(database, data, monkeypatch, death) as catalog:
+        await catalog.ask("DELETE", f"/locations/{first}")
+    files[0].unlink()
+
+    async def no_scan(*_: Any) -> None:
+        return
+
+    monkeypatch.setattr("services.catalog.worker.scan", no_scan)
+    async with running(database, data) as catalog:
+        await owned_by(catalog, "new")
+        assert await catalog.problems(generated(files[1])) == []
+
+
+async def test_a_source_that_is_away_when_its_name_becomes_free_is_asked_again(
+    catalog: Running, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal is not forgotten with the failure."""
+    monkeypatch.setattr("services.catalog.handlers.refused_names.RETRY_SECONDS", 0.2)
+    first, _ = await register(catalog, host, "old", "new")
+    bare = host.bare / "new.git"
+    bare.rename(host.bare / "away.git")
+    await catalog.ask("DELETE", f"/locations/{first}")
+    await catalog.app.state.work.takeovers.settle()
+    assert await catalog.entity(WEB) is None
+    (host.bare / "away.git").rename(bare)
+    await owned_by(catalog, "new")
+    await no_problems(catalog, host.url("new"))
