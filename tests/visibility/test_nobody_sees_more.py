@@ -77,6 +77,8 @@ ASKED: dict[tuple[str, str, str], tuple[Any, ...]] = {
     ("catalog", "POST", "/analyze-location"): (),
     ("catalog", "POST", "/sources/readable"): (),
     ("catalog", "GET", "/sources/open"): (),
+    # For services alone.
+    ("catalog", "POST", "/snapshot/operations"): (),
     ("catalog", "GET", "/.well-known/backstage/permissions/metadata"): (),
     ("catalog", "POST", "/.well-known/backstage/permissions/apply-conditions"): (),
     ("catalog", "POST", "/refresh"): (),
@@ -148,6 +150,13 @@ PAGES_ASKED: dict[str, tuple[str, ...]] = {
     "/create/tasks": (),
     "/create/tasks/{task}": (),
     "/create/register": (),
+    "/choices": (
+        "/choices?what=entities",
+        "/choices?what=entities&term=zq",
+        "/choices?what=entities&filter=kind%3Dcomponent&term={name}",
+        "/choices?what=groups",
+        "/choices?what=tags&term=zq",
+    ),
     "/search": ("/search?query=common", "/search?query={name}"),
     "/search/suggest": ("/search/suggest?term=zq", "/search/suggest?term={name}"),
     "/settings": (),
@@ -345,7 +354,9 @@ async def test_relations_are_whole_for_who_sees_both_ends(house, company) -> Non
 async def test_no_page_names_what_is_hidden(house, company, number) -> None:
     """The portal is a client of the API; each of its pages, for some readers."""
     who = company.users[number]
-    words = company.hidden_words(who)
+    # What they are a member of is known to everybody who signs in.
+    own = {ref.rpartition("/")[2] for ref in who.ownership}
+    words = company.hidden_words(who) - own
     portal = make_portal(
         house, Sessions(company), NoUsers(), frame=Frame("P", development=False)
     )
