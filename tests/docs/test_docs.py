@@ -159,7 +159,7 @@ COMES_WITH = {
     "markupsafe": "jinja2",
     "mode": "faust",
     "pymongo": "motor",
-    "referencing": "jsonschema",
+    "re2": "google-re2",
     "starlette": "fastapi",
 }
 
