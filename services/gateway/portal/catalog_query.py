@@ -21,7 +21,7 @@ NOBODY = "group:default/-"  # no name may be "-", so this matches nothing
 FACETS = {
     "type": ("spec.type", "Type"),
     "owner": ("relations.ownedBy", "Owner"),
-    "system": ("relations.partOf", "Part of"),
+    "system": ("relations.partOf", "System"),
     "lifecycle": ("spec.lifecycle", "Lifecycle"),
     "tag": ("metadata.tags", "Tag"),
 }
@@ -33,6 +33,7 @@ SORTS = {
     "type": "spec.type",
     "lifecycle": "spec.lifecycle",
 }
+LONGEST_TEXT = 100
 TEXT_FIELDS = "metadata.name,metadata.title,metadata.description"
 
 
@@ -75,7 +76,7 @@ class CatalogQuery:
             ),
             own="own" in many or many.get("user") == ["owned"],
             starred="starred" in many or many.get("user") == ["starred"],
-            text=" ".join(many.get("text", []))[:100],
+            text=" ".join(many.get("text", []))[:LONGEST_TEXT],
             sort=sort if sort.removeprefix("-") in SORTS else "name",
             page=int(page) if page.isdigit() and len(page) < 7 and int(page) else 1,
         )
@@ -92,8 +93,9 @@ class CatalogQuery:
         return replace(self, chosen=pairs, page=1)
 
     def of_kind(self, kind: str) -> Self:
-        """The same for another kind, whose types are others."""
-        chosen = tuple(pair for pair in self.chosen if pair[0] != "type")
+        """The same for another kind, whose types are others; all kinds keep them."""
+        keeps = kind in {self.kind, ALL_KINDS}
+        chosen = tuple(pair for pair in self.chosen if keeps or pair[0] != "type")
         return replace(self, kind=kind, chosen=chosen, sort="name", page=1)
 
     def sorted_by(self, name: str) -> Self:
@@ -177,10 +179,16 @@ def facet_of(
     values: Iterable[Mapping[str, Any]],
     query: CatalogQuery,
     known: Mapping[str, Summary],
+    *,
+    total: int,
+    find: str,
+    text: str,
 ) -> Facet:
     """One facet as it is shown: the values with the most entities, by label.
 
     Counts are left out while a text narrows the list: the API counts without it.
+    `total` says how many values there are, `find` is the address that searches them,
+    `text` what they are searched for.
     """
     chosen = query.values(name)
     counts = {str(each["value"]): int(each["count"]) for each in values}
@@ -190,13 +198,20 @@ def facet_of(
         Choice(
             value,
             ref_label(value, known) if name in REF_FACETS else value,
-            None if query.text else counts.get(value, 0),
+            None if query.text else counts.get(value),
             chosen=value in chosen,
         )
         for value in shown
     ]
     choices.sort(key=lambda choice: choice.label.lower())
-    return Facet(name, FACETS[name][1], tuple(choices))
+    return Facet(
+        name,
+        FACETS[name][1],
+        tuple(choices),
+        total=max(total, len(choices)),
+        find=find,
+        text=text,
+    )
 
 
 def ref_label(ref: str, known: Mapping[str, Summary]) -> str:

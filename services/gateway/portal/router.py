@@ -51,6 +51,7 @@ from services.gateway.portal.frame import Frame
 from services.gateway.portal.pages import (
     catalog,
     catalog_export,
+    catalog_facets,
     choices,
     create,
     diagrams,
@@ -82,6 +83,7 @@ PAGES: tuple[APIRouter, ...] = (
     preferences.router,
     catalog.router,
     catalog_export.router,
+    catalog_facets.router,
     choices.router,
     entity.router,
     entity_tabs.router,

@@ -36,11 +36,18 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A group of values that narrow a list; `name` is the parameter in the address."""
+    """A group of values that narrow a list; `name` is the parameter in the address.
+
+    Of many values the server searches: `find` is the address that answers, `text` what
+    is searched for, `total` how many fit.
+    """
 
     name: str
     label: str
     choices: tuple[Choice, ...]
+    total: int = 0
+    find: str = ""
+    text: str = ""
 
 
 def columns(*labels: str) -> tuple[Column, ...]:

@@ -5,21 +5,16 @@ Without scripts it is a form with a button; with htmx each change swaps the part
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.gateway.portal.catalog_query import (
     ALL_KINDS,
-    CHOICES_SHOWN,
-    FACETS,
     PAGE_SIZE,
-    REF_FACETS,
     SORTS,
     CatalogQuery,
     Reader,
-    facet_of,
 )
 from services.gateway.portal.entities import (
     KINDS,
@@ -31,12 +26,18 @@ from services.gateway.portal.entities import (
     spec_ref,
     summarize,
 )
-from services.gateway.portal.stars import starred
+from services.gateway.portal.pages.catalog_facets import (
+    FACETS_PATH,
+    counted,
+    facet_shown,
+    offered_refs,
+    reader_of,
+    searched,
+)
 from services.gateway.portal.tables import Column, Facet, Paging
 from services.gateway.portal.visit import Visit, Visiting, together
 
 BY_QUERY = "/api/catalog/entities/by-query"
-FACETS_PATH = "/api/catalog/entity-facets"
 ROW_FIELDS = (
     "kind,metadata.name,metadata.namespace,metadata.title,metadata.description,"
     "metadata.tags,spec.type,spec.lifecycle,spec.owner,spec.system,spec.profile,status"
@@ -44,12 +45,10 @@ ROW_FIELDS = (
 HEADS = {
     "name": "Name",
     "owner": "Owner",
-    "system": "Part of",
+    "system": "System",
     "type": "Type",
     "lifecycle": "Lifecycle",
 }
-
-Counts = Sequence[Mapping[str, Any]]
 
 router = APIRouter()
 
@@ -80,16 +79,19 @@ class KindTab:
 async def catalog(visit: Visiting) -> Response:
     """The list; of htmx only the part that changes."""
     query = CatalogQuery.of(visit.request.query_params.multi_items())
-    reader = await reader_of(visit, query)
+    reader, texts = await reader_of(visit, query), searched(visit)
     answer, kinds, found, in_all = await together(
         visit.get(BY_QUERY, list_params(query, reader)),
         _kinds(visit, query, reader),
-        _counted(visit, query, reader),
+        counted(visit, query, reader, texts),
         _count(visit, query, reader),
     )
     items = [item for item in answer["items"] if item]
-    known = await visit.summaries([*_mentioned(items), *_offered(found)])
-    facets = [facet_of(name, values, query, known) for name, values in found.items()]
+    known = await visit.summaries([*_mentioned(items), *offered_refs(found, query)])
+    facets = [
+        facet_shown(name, values, query, known, texts[name])
+        for name, values in found.items()
+    ]
     response = visit.page(
         "catalog.html",
         title="Catalog",
@@ -106,12 +108,6 @@ async def catalog(visit: Visiting) -> Response:
     )
     response.headers["hx-push-url"] = query.address()
     return response
-
-
-async def reader_of(visit: Visit, query: CatalogQuery) -> Reader:
-    """Whose list it is; stars are looked up only where they matter."""
-    stars = await starred(visit) if query.starred else ()
-    return Reader(visit.identity.ownership, stars)
 
 
 def list_params(
@@ -140,16 +136,16 @@ async def _count(visit: Visit, query: CatalogQuery, reader: Reader) -> int:
 
 
 async def _kinds(visit: Visit, query: CatalogQuery, reader: Reader) -> list[KindTab]:
-    statements = query.statements(reader, leave_out=("kind", "type"))
-    answer = await visit.get(FACETS_PATH, [*statements, ("facet", "kind")])
-    counts = {
-        str(each["value"]).lower(): int(each["count"])
-        for each in answer["facets"]["kind"]
-    }
-    counts.setdefault(query.kind, 0)
-    counts[ALL_KINDS] = sum(
-        count for kind, count in counts.items() if kind != ALL_KINDS
+    """The tabs, each with what its list holds: another kind's begins without types."""
+    free, typed = await together(
+        _by_kind(visit, query.statements(reader, leave_out=("kind", "type"))),
+        _by_kind(visit, query.statements(reader, leave_out=("kind",)))
+        if query.values("type")
+        else _nothing(),
     )
+    narrowed = typed if query.values("type") else free
+    counts = {**free, query.kind: narrowed.get(query.kind, 0)}
+    counts[ALL_KINDS] = sum(narrowed.values())
     ranks = {kind: rank for rank, kind in enumerate((ALL_KINDS, *KINDS))}
     return [
         KindTab(
@@ -163,21 +159,18 @@ async def _kinds(visit: Visit, query: CatalogQuery, reader: Reader) -> list[Kind
     ]
 
 
-async def _counted(
-    visit: Visit, query: CatalogQuery, reader: Reader
-) -> dict[str, Counts]:
-    """All facets: those with ticks counted as if without them, so that one can add."""
-    quiet = [name for name in FACETS if not query.values(name)]
-    groups = [quiet, *([name] for name in FACETS if query.values(name))]
+async def _by_kind(
+    visit: Visit, statements: Sequence[tuple[str, str]]
+) -> dict[str, int]:
+    answer = await visit.get(FACETS_PATH, [*statements, ("facet", "kind")])
+    return {
+        str(each["value"]).lower(): int(each["count"])
+        for each in answer["facets"]["kind"]
+    }
 
-    async def counted(names: list[str]) -> Any:
-        statements = query.statements(reader, leave_out=names)
-        asked = [("facet", FACETS[name][0]) for name in names]
-        return (await visit.get(FACETS_PATH, [*statements, *asked]))["facets"]
 
-    answers = await together(*(counted(names) for names in groups if names))
-    found = {field: counts for answer in answers for field, counts in answer.items()}
-    return {name: found.get(FACETS[name][0], ()) for name in FACETS}
+async def _nothing() -> dict[str, int]:
+    return {}
 
 
 def _mentioned(items: Sequence[Entity]) -> list[str]:
@@ -191,15 +184,6 @@ def _mentioned(items: Sequence[Entity]) -> list[str]:
         )
     ]
     return [ref for ref in refs if ref]
-
-
-def _offered(found: Mapping[str, Counts]) -> list[str]:
-    """Owners and wholes that the facets offer."""
-    return [
-        str(each["value"])
-        for name in REF_FACETS
-        for each in found[name][:CHOICES_SHOWN]
-    ]
 
 
 def _rows(items: Iterable[Entity], known: Mapping[str, Summary]) -> list[Row]:

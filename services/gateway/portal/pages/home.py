@@ -27,7 +27,8 @@ from services.gateway.portal.history import (
     changed_entity,
     moment_of,
 )
-from services.gateway.portal.pages.catalog import BY_QUERY, FACETS_PATH, ROW_FIELDS
+from services.gateway.portal.pages.catalog import BY_QUERY, ROW_FIELDS
+from services.gateway.portal.pages.catalog_facets import FACETS_PATH
 from services.gateway.portal.stars import starred
 from services.gateway.portal.visit import Visit, Visiting, together
 

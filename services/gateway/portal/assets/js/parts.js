@@ -1,24 +1,6 @@
-// Parts that htmx swaps: mark them busy at once, keep focus, and bind what is new in them.
-function narrowers(root) {
-  for (const facet of root.querySelectorAll("[data-facet]")) {
-    const box = facet.querySelector("[data-narrow]");
-    if (!box || !box.hidden) continue;
-    box.hidden = false;
-    box.addEventListener("input", (event) => {
-      event.stopPropagation(); // narrowing a list is no change of the filter
-      const text = box.value.trim().toLowerCase();
-      for (const row of facet.querySelectorAll("li")) {
-        row.hidden = Boolean(text) && !row.textContent.toLowerCase().includes(text);
-      }
-    });
-    box.addEventListener("change", (event) => event.stopPropagation());
-  }
-}
-
+// Parts that htmx swaps: mark them busy at once.
 // A box that was told of by its "input" events need not be told of again when it is left.
-for (const box of document.querySelectorAll("[data-typed]")) {
-  box.addEventListener("change", (event) => event.stopPropagation());
-}
+document.addEventListener("change", (event) => event.target.matches?.("[data-typed]") && event.stopPropagation(), true);
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   event.detail.target?.setAttribute?.("aria-busy", "true");
@@ -26,7 +8,6 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   event.detail.target?.removeAttribute?.("aria-busy");
 });
-document.addEventListener("htmx:load", (event) => narrowers(event.target));
 for (const kind of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
   document.addEventListener(kind, () => say("That did not arrive. Check the connection and try again."));
 }
@@ -52,4 +33,3 @@ for (const box of document.querySelectorAll(".picture:not([data-zoom])")) {
 for (const button of document.querySelectorAll("[data-without-script]")) {
   if (window.htmx || document.querySelector('script[src*="htmx"]')) button.hidden = true;
 }
-narrowers(document);
