@@ -8,7 +8,6 @@ from services.gateway.portal.entities import summarize
 from services.gateway.portal.graph.clusters import (
     clustered,
     nearest,
-    without_repeats,
 )
 from services.gateway.portal.graph.layers import acyclic, layered
 from services.gateway.portal.graph.layout import (
@@ -65,7 +64,7 @@ def test_a_graph_of_any_size_is_drawn_in_time() -> None:
     pairs = itertools.islice(itertools.combinations(names, 2), 200_000)
     edges = [Edge(*pair, "hasPart") for pair in pairs]
     begun = time.process_time()
-    picture = draw([node(name) for name in names], without_repeats(edges), "n1999")
+    picture = draw([node(name) for name in names], edges, "n1999")
     assert time.process_time() - begun < 20
     assert len(picture.boxes) == MOST_BOXES
     assert len(picture.arrows) <= MOST_ARROWS
@@ -127,19 +126,66 @@ def test_what_is_missing_leads_nowhere() -> None:
     assert node_of(summarize("component:default/gone")).href == ""
 
 
-async def test_the_whole_house_is_the_first_page(client: Client) -> None:
-    """Domains, systems and what they are made of; people are left out."""
+async def test_the_first_page_shows_systems_with_their_sizes(client: Client) -> None:
+    """Domains and systems as boxes that lead on, and a field for any entity."""
     text = (await client().get("/graph")).text
-    assert "How everything hangs together" in text
-    assert "/graph?entity=system:default/sales" in text
-    assert "Ann Becker (User)" not in text
+    assert 'data-combobox="/choices?what=entities"' in text
+    assert "Sales</span><small>7 entities" in text
+    assert 'href="/graph?entity=system%3Adefault/sales"' in text
+    assert 'href="/graph?entity=domain%3Adefault/theatre"' in text
+    assert "Booking" not in text
+
+
+async def test_the_first_page_costs_the_same_whatever_the_catalog_holds(
+    client: Client, api: FakeApi
+) -> None:
+    """The largest systems and a count of the others: no question asks for more."""
+    await client().get("/graph")
+    few = len(api.calls)
+    api.calls.clear()
+    for number in range(3000):
+        system = f"s{number % 1000:04}"
+        ref = f"system:default/{system}"
+        api.entities.setdefault(ref, entity("System", system, {}))
+        made = entity("Component", f"c{number}", {"system": system})
+        made["relations"] = [{"type": "partOf", "targetRef": ref}]
+        api.entities[f"component:default/c{number}"] = made
+    text = (await client().get("/graph")).text
+    assert "The 30 largest of 1\u202f003" in text
+    assert "Sales</span><small>7 entities" in text
+    assert len(text) < 60_000
+    assert len(api.calls) <= few + 1
+    limits = [
+        dict(each).get("limit", "0")
+        for _, path, each in api.calls
+        if "by-query" in path
+    ]
+    assert all(int(limit) <= 30 for limit in limits)
+
+
+async def test_without_systems_teams_are_the_boxes(
+    client: Client, api: FakeApi
+) -> None:
+    """And without either, the page says what would be here."""
+    api.hidden = {ref for ref in api.entities if ref.startswith("system:")}
+    text = (await client().get("/graph")).text
+    assert "Payments</span>" in text
+    api.hidden |= set(api.entities)
+    assert "No systems and no teams yet" in (await client().get("/graph")).text
+
+
+async def test_a_short_name_is_a_component(client: Client) -> None:
+    """What is typed without scripts need not be a whole ref."""
+    text = (await client().get("/graph?entity=booking")).text
+    assert "<h1>Booking</h1>" in text
+    assert 'value="component:default/booking"' in text
 
 
 async def test_what_breaks_goes_through_apis(client: Client) -> None:
     """Who uses an API breaks with the component that provides it; owners are named."""
     path = "/graph?entity=component:default/ledger&show=impact"
     text = (await client().get(path)).text
-    impact = text[text.index("Whom to tell") : text.index("The same as a table")]
+    impact = text[text.index("Owners to notify") : text.index("View as table")]
     assert "Refunds" in impact
     assert "Checkout" in impact
     assert "Payments" in impact
@@ -156,25 +202,31 @@ async def test_depth_and_direction_are_in_the_address(client: Client) -> None:
     assert 'href="/graph?entity=component:default/booking&amp;depth=2' in far
 
 
-async def test_a_large_house_is_grouped_and_says_so(
+async def test_a_large_neighbourhood_is_grouped_and_says_so(
     client: Client, api: FakeApi
 ) -> None:
     """Above a hundred and fifty boxes, systems stand for their parts."""
+    owns = api.entities["group:default/stage-team"]["relations"]
     for number in range(200):
         made = entity("Component", f"c{number}", {"system": "sales"})
-        part = {"type": "partOf", "targetRef": "system:default/sales"}
-        made["relations"] = [part]
+        made["relations"] = [{"type": "partOf", "targetRef": "system:default/sales"}]
         api.entities[f"component:default/c{number}"] = made
-    text = (await client().get("/graph")).text
+        owns.append({"type": "ownerOf", "targetRef": f"component:default/c{number}"})
+    text = (await client().get("/graph?entity=group:default/stage-team")).text
     assert "grouped by system" in text
-    assert "In sales (System): 207 entities" in text
+    assert "In sales (System): 200 entities" in text
 
 
-async def test_the_whole_house_leaves_repeating_arrows_to_the_table(
-    client: Client,
+async def test_a_hub_of_thousands_is_cut_and_says_so(
+    client: Client, api: FakeApi
 ) -> None:
-    """A system holds the API of its component: the way through it is drawn."""
-    text = (await client().get("/graph")).text
-    drawn = text.count('class="edge"')
-    rows = text[text.index('id="table"') :].count("<tr>") - 1
-    assert 0 < drawn < rows
+    """A team that owns five thousand things costs no more than one that owns 400."""
+    owns = api.entities["group:default/stage-team"]["relations"]
+    for number in range(5000):
+        ref = f"component:default/c{number}"
+        api.entities[ref] = entity("Component", f"c{number}", {"system": "sales"})
+        owns.append({"type": "ownerOf", "targetRef": ref})
+    text = (await client().get("/graph?entity=group:default/stage-team")).text
+    assert "Not everything is shown" in text
+    asked = [each["entityRefs"] for _, path, each in api.calls if "by-refs" in path]
+    assert max(map(len, asked)) <= 400

@@ -32,6 +32,7 @@ PAGES = {
     "raw": f"{BOOKING}/raw",
     "unregister": f"{BOOKING}/unregister",
     "graph": "/graph",
+    "graph-focus": "/graph?entity=component:default/ledger",
     "impact": "/graph?entity=component:default/ledger&show=impact",
     "styleguide": "/styleguide",
     "not-found": "/nothing",
@@ -134,7 +135,7 @@ def test_the_sign_in_page_works_by_keyboard(opened: Open) -> None:
     page.get_by_label("Find a person").press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/graph")
-    expect(page.locator("h1")).to_have_text("How everything hangs together")
+    expect(page.locator("h1")).to_have_text("Relations")
 
 
 def test_typing_narrows_the_catalog_and_keeps_the_box(opened: Open) -> None:
@@ -325,7 +326,7 @@ def test_a_late_answer_does_not_change_what_is_chosen(
 
 def test_the_graph_zooms_and_leads_on(opened: Open) -> None:
     """Buttons and keys make it larger; a box asks about its entity."""
-    page = opened("/graph")
+    page = opened("/graph?entity=component:default/booking")
     svg = page.locator("svg.graph")
     before = svg.bounding_box()["width"]
     page.get_by_role("button", name="Larger").click()
@@ -333,8 +334,8 @@ def test_the_graph_zooms_and_leads_on(opened: Open) -> None:
     page.locator("[data-zoom]").focus()
     page.keyboard.press("0")
     until_now(lambda: svg.bounding_box()["width"] <= before * 1.01)
-    page.locator("svg.graph a", has_text="Checkout").first.click()
-    page.wait_for_url("**/graph?entity=component:default/checkout*")
+    page.locator("svg.graph a", has_text="Seat map").first.click()
+    page.wait_for_url("**/graph?entity=component:default/seat-map*")
 
 
 def test_a_guest_on_a_phone_reaches_everything(opened: Open) -> None:

@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from services.gateway.portal.graph.model import Edge, Node
-from shared.guards.budgets import Budget, BudgetExceeded
 
 MOST_NODES = 150
-CONTAINS = frozenset({"hasPart", "ownerOf"})
 SORT_SHOWN = 6  # neighbours of one relation on an overview
 #: Steps that looking for repetitions may take; what is not looked at is drawn.
 MOST_STEPS = 200_000
@@ -58,40 +56,6 @@ def nearest(
             ends = (focus, ref) if outward else (ref, focus)
             kept.append(Edge(*ends, relation))
     return list(shown.values()), kept
-
-
-def without_repeats(edges: Sequence[Edge]) -> list[Edge]:
-    """Without the arrows of containment that only repeat a longer way.
-
-    A system contains the API that its component provides: the picture shows the way
-    through the component, a table beside it has both.
-    """
-    after: dict[str, set[str]] = {}
-    for edge in edges:
-        after.setdefault(edge.source, set()).add(edge.target)
-    budget = Budget("graph", nodes=MOST_STEPS)
-    kept: list[Edge] = []
-    for number, edge in enumerate(edges):
-        try:
-            if edge.relation not in CONTAINS or not _longer_way(edge, after, budget):
-                kept.append(edge)
-        except BudgetExceeded:
-            return [*kept, *edges[number:]]
-    return kept
-
-
-def _longer_way(edge: Edge, after: Mapping[str, set[str]], budget: Budget) -> bool:
-    waiting = list(after[edge.source] - {edge.target, edge.source})
-    seen = {edge.source, *waiting}
-    while waiting:
-        for other in after.get(waiting.pop(), ()):
-            budget.pay_nodes()
-            if other == edge.target:
-                return True
-            if other not in seen:
-                seen.add(other)
-                waiting.append(other)
-    return False
 
 
 def _renamed(edges: Sequence[Edge], names: Mapping[str, str]) -> list[Edge]:

@@ -12,7 +12,7 @@ from services.gateway.portal.graph.model import Edge, Node, edges_of, node_of
 
 Fetch = Callable[[Sequence[str]], Awaitable[Sequence[Entity | None]]]
 
-MOST_FETCHED = 1500
+MOST_FETCHED = 400
 BOTH, LEFT, RIGHT = "both", "needs-it", "it-needs"
 
 

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 from services.gateway.portal.graph.model import NEEDS, RELATIONS
 from services.gateway.portal.graph.neighbourhood import BOTH, LEFT, RIGHT
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import parse_ref
 
 DEEPEST = 6
 IMPACT_DEPTH = 4
@@ -18,9 +20,17 @@ DIRECTIONS = {
 USUAL = tuple(name for name in RELATIONS if name != "hasMember")
 
 
+def _whole_ref(text: str) -> str:
+    """The canonical ref that a text means: a short one names a component."""
+    try:
+        return str(parse_ref(text, default_kind="component"))
+    except Invalid:
+        return text.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class GraphQuestion:
-    """Around which entity ("" for the whole house), how far, which way, by what."""
+    """Around which entity ("" for the overview), how far, which way, by what."""
 
     entity: str = ""
     depth: int = 1
@@ -29,11 +39,11 @@ class GraphQuestion:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """The question in an address; `show=impact` is short for what breaks."""
+        """The question in an address; `show=impact` is short for the impact."""
         many: dict[str, list[str]] = {}
         for name, value in pairs:
             many.setdefault(name, []).append(value)
-        entity = many.get("entity", [""])[-1].strip().lower()
+        entity = _whole_ref(many.get("entity", [""])[-1].strip())
         if many.get("show") == ["impact"]:
             return cls(entity, IMPACT_DEPTH, LEFT, (*NEEDS, "providesApi"))
         depth = many.get("depth", ["1"])[-1]

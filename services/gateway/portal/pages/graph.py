@@ -1,4 +1,4 @@
-"""The graph: around one entity, or the whole house, as a picture and as a table."""
+"""The graph: around one entity, or systems as boxes, as a picture and as a table."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -7,30 +7,28 @@ from dataclasses import dataclass, replace
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.choices.question import ChoiceQuestion
 from services.gateway.portal.entities import (
     Entity,
     Summary,
-    canonical,
     entity_href,
     kind_plural,
     kind_word,
     ref_title,
     related,
+    spec_ref,
     split_ref,
     summarize,
 )
 from services.gateway.portal.graph.clusters import (
     MOST_NODES,
     clustered,
-    without_repeats,
 )
-from services.gateway.portal.graph.layout import Picture, draw
+from services.gateway.portal.graph.layout import draw
 from services.gateway.portal.graph.model import (
     RELATIONS,
     Edge,
     Node,
-    edges_of,
-    node_of,
 )
 from services.gateway.portal.graph.neighbourhood import (
     LEFT,
@@ -38,12 +36,15 @@ from services.gateway.portal.graph.neighbourhood import (
     neighbourhood,
 )
 from services.gateway.portal.graph.question import DIRECTIONS, GraphQuestion
+from services.gateway.portal.pages.graph_overview import overview
 from services.gateway.portal.visit import SUMMARY_FIELDS, Visit, Visiting
 from shared.contracts.errors import Invalid, NotFound
 
 FIELDS = [*SUMMARY_FIELDS, "relations"]
-WHOLE_HOUSE = ("domain", "system", "component", "api", "resource")
-HOUSE_RELATIONS = ("hasPart", "dependsOn", "consumesApi", "providesApi")
+CHOICES = ChoiceQuestion().address()
+#: Of up to so many entities of one step also the relations among them are looked up.
+MOST_RELATED = 150
+HEADS = ("spec.system", "spec.owner")
 
 router = APIRouter()
 
@@ -62,21 +63,30 @@ async def graph(visit: Visiting) -> Response:
     """The picture that the address asks for, with its table."""
     question = GraphQuestion.of(visit.request.query_params.multi_items())
     if question.entity:
-        found = await _around(visit, question)
-        title = found.nodes[question.entity].title
-    else:
-        found, title = await _house(visit), "How everything hangs together"
-        question = replace(question, relations=HOUSE_RELATIONS)
+        return await _focused(visit, question)
+    return visit.page(
+        "graph-overview.html",
+        title="Relations",
+        nav="graph",
+        choices=CHOICES,
+        found=await overview(visit),
+    )
+
+
+async def _focused(visit: Visit, question: GraphQuestion) -> Response:
+    found = await _around(visit, question)
+    title = found.nodes[question.entity].title
     nodes, edges, note = _few(found, question.entity)
     picture = await asyncio.to_thread(
-        _drawn, _focusable(nodes, question), edges, question.entity
+        draw, _focusable(nodes, question), edges, question.entity
     )
     return visit.page(
         "graph.html",
         title=title,
         nav="graph",
-        crumbs=[("Graph", "/graph")] if question.entity else [],
+        crumbs=[("Graph", "/graph")],
         question=question,
+        choices=CHOICES,
         directions=DIRECTIONS,
         relations=[(name, words) for name, (_, words) in RELATIONS.items()],
         picture=picture,
@@ -84,12 +94,8 @@ async def graph(visit: Visiting) -> Response:
         cut=found.cut,
         rows=_table(found),
         impact=await _impact(visit, found, question),
-        entity_href=entity_href(question.entity) if question.entity else "",
+        entity_href=entity_href(question.entity),
     )
-
-
-def _drawn(nodes: Sequence[Node], edges: Sequence[Edge], focus: str) -> Picture:
-    return draw(nodes, edges if focus else without_repeats(edges), focus)
 
 
 async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
@@ -98,7 +104,9 @@ async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
         raise Invalid("entity: must be a full ref such as component:default/booking")
 
     async def fetch(refs: Sequence[str]) -> Sequence[Entity | None]:
-        body = {"entityRefs": list(refs), "fields": FIELDS}
+        # Of many at the edge only their names: their relations may be very many.
+        fields = FIELDS if len(refs) <= MOST_RELATED else [*SUMMARY_FIELDS, *HEADS]
+        body = {"entityRefs": list(refs), "fields": fields}
         answer = await visit.post("/api/catalog/entities/by-refs", body)
         items: Sequence[Entity | None] = answer["items"]
         return items
@@ -113,27 +121,6 @@ async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
     if question.entity not in found.entities:
         raise NotFound(f"No entity named '{question.entity}'")
     return found
-
-
-async def _house(visit: Visit) -> Neighbourhood:
-    """Domains, systems and what they are made of."""
-    params = [
-        ("filter", ",".join(f"kind={kind}" for kind in WHOLE_HOUSE)),
-        ("fields", ",".join(FIELDS)),
-        ("limit", "1500"),
-        ("orderField", "metadata.name,asc"),
-    ]
-    answer = await visit.get("/api/catalog/entities/by-query", params)
-    entities = {canonical(one): one for one in answer["items"] if one}
-    nodes = {ref: node_of(summarize(ref, one)) for ref, one in entities.items()}
-    edges = dict.fromkeys(
-        edge
-        for ref, one in entities.items()
-        for edge in edges_of(ref, one.get("relations") or (), HOUSE_RELATIONS)
-        if edge.source in nodes and edge.target in nodes
-    )
-    cut = max(0, int(answer["totalItems"]) - len(nodes))
-    return Neighbourhood(nodes, list(edges), entities, cut)
 
 
 def _few(found: Neighbourhood, focus: str) -> tuple[list[Node], list[Edge], str]:
@@ -163,7 +150,7 @@ def _boxes(
         if not relation:
             title, ref = kind_plural(node.kind_key), f"kind:{node.kind_key}"
             return Node(ref, title, "All", node.kind_key, "")
-        whole = next(iter(related(entity, relation)), "")
+        whole = _whole(entity, relation)
         if node.kind_key in {"system", "domain", "group"} or not whole:
             return None
         kind = kind_word(split_ref(whole)[0])
@@ -171,6 +158,12 @@ def _boxes(
         return Node(f"box:{whole}", f"In {ref_title(whole)}", kind, "system", href)
 
     return box
+
+
+def _whole(entity: Entity, relation: str) -> str:
+    """The system or owner of an entity, "" if it has none."""
+    field = {"partOf": ("system", "system"), "ownedBy": ("owner", "group")}[relation]
+    return next(iter(related(entity, relation)), "") or spec_ref(entity, *field)
 
 
 def _focusable(nodes: Sequence[Node], question: GraphQuestion) -> list[Node]:
@@ -198,7 +191,7 @@ async def _impact(
     if question.direction != LEFT:
         return []
     owners = {
-        ref: next(iter(related(entity, "ownedBy")), "")
+        ref: _whole(entity, "ownedBy")
         for ref, entity in found.entities.items()
         if ref != question.entity
     }
