@@ -188,3 +188,14 @@ def imported_by(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.split(".")[0])
     return names
+
+
+def test_what_the_paper_on_security_names_exists() -> None:
+    """Every test, module and decision in the tables of docs/security.md is there."""
+    text = (ROOT / "docs" / "security.md").read_text()
+    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    named = set(re.findall(r"`(?:tests/[\w/]*/)?(test_\w+)`", text))
+    assert named - tests == set()
+    for path in re.findall(r"`((?:shared|services|deploy|tests)/[\w/]+)`", text):
+        place = ROOT / path
+        assert place.is_dir() or place.with_suffix(".py").is_file(), path
