@@ -16,6 +16,7 @@ __all__ = [
     "DESCRIPTOR",
     "FIELD",
     "YamlLimits",
+    "document_lines",
     "dump_yaml",
     "load_documents",
     "load_yaml",
@@ -37,6 +38,27 @@ def load_documents(
         TooLarge: if it is over `limits.size` bytes.
     """
     return _documents(body, label, Composer(limits), limits.size)
+
+
+def document_lines(body: bytes | str, *, limits: YamlLimits = DESCRIPTOR) -> list[int]:
+    """The lines in which the documents of `load_documents` begin, from 1.
+
+    Raises:
+        Invalid: as `load_documents` does.
+    """
+    text = _decode(body)
+    lines: list[int] = []
+    is_first = False
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.DocumentStartEvent):
+            is_first = True
+        elif is_first:
+            mark = event.start_mark
+            lines.append(1 if mark is None else mark.line + 1)
+            is_first = False
+    documents = Composer(limits).documents(text)
+    pairs = zip(lines, documents, strict=True)
+    return [line for line, document in pairs if document is not None]
 
 
 def load_yaml(

@@ -4,8 +4,9 @@ First registrant wins: an entity may be changed by the location that brought it,
 that location lets it go. Writers that meet on one entity find each other by revision.
 """
 
+import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -115,6 +116,7 @@ class Applier:
                     break
             if waiting:
                 raise _contended(waiting[0])
+            await asyncio.sleep(0)
 
     async def refuse(self, ref: str, errors: Sequence[Any], cause: Cause) -> None:
         """Show problems in an entity's status; the rest stays as it last was good."""
@@ -126,6 +128,21 @@ class Applier:
             return Change(ref, held, after, self._actor, cause)
 
         await self.settle([ref], step)
+
+    async def report(
+        self, items: Mapping[str, Sequence[Any]], location: str, cause: Cause
+    ) -> None:
+        """Show problems of one location in the statuses of what it provides."""
+
+        def step(held: StoredEntity) -> Change | None:
+            if held.location_key != location:
+                return None
+            after = with_errors(held, tuple(items[held.ref]), cause)
+            if after is None:
+                return None
+            return Change(held.ref, held, after, self._actor, cause)
+
+        await self.settle(list(items), step)
 
     async def delete(self, refs: Sequence[str], cause: Cause) -> None:
         """Remove entities."""

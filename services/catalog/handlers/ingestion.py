@@ -6,13 +6,14 @@ a root whose files look changed, so that the next reading makes the rest good.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
-from typing import Any
 
 from services.catalog.descriptor.definitions import reference_of
 from services.catalog.handlers.applying import Applier, Overtaken, conflict_item
 from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.problem_reports import ProblemReports
 from services.catalog.handlers.removal import Edge, falling
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.walk import Found, Key, Target, Walk, ahead
@@ -28,7 +29,7 @@ from services.catalog.ingest.candidates import (
 from services.catalog.model import FileState, LocationRef, Root, parse_location
 from services.catalog.ports import Reading
 from shared.contracts.catalog import Cause
-from shared.contracts.errors import Conflict, Unavailable
+from shared.contracts.errors import CallboardError, Conflict, Unavailable
 
 BATCH = 1000
 #: So many targets are read while the ones before them are being stored.
@@ -92,6 +93,7 @@ class _Ingestion:
         self._waiting: list[Candidate] = []
         self._locations: dict[str, Candidate] = {}
         self._foreign: list[Candidate] = []
+        self._problems = ProblemReports(catalog.known, self._applier)
         self._lost: set[Edge] = set()
         self._cause = order.cause.model_copy(update={"location": str(root.location)})
         self._causes: dict[str, Cause] = {}
@@ -142,22 +144,31 @@ class _Ingestion:
         if found.gone:
             gone = self._known.emitted(*key)
             self._lost.update((key[0], ref) for ref in gone)
-        if found.unchanged or found.error is not None or found.gone:
+        if found.unchanged or found.gone:
+            return
+        if found.error is not None:
+            await self._report_failure(found)
             return
         location = found.target.location
         self._cause = await self._reading.described(location, self._order.cause)
         self._causes[str(location)] = self._cause
-        said = {c.ref for c in found.candidates} | {r.ref for r in found.refusals}
-        missing = self._known.emitted(*key) - said
+        missing = self._problems.missing(found)
         self._lost.update((key[0], ref) for ref in missing)
         for candidate in await self._apart(found.candidates):
             if candidate.entity["kind"] == "Location":
                 self._merge(self._locations, candidate)
             else:
                 self._waiting.append(candidate)
-        await self._refuse(found)
+        await self._problems.report_refusals(found, self._cause)
         if len(self._waiting) >= BATCH:
             await self._flush()
+
+    async def _report_failure(self, found: Found) -> None:
+        cause = self._cause
+        with suppress(CallboardError):
+            location = found.target.location
+            cause = await self._reading.described(location, self._order.cause)
+        await self._problems.report_failure(found, cause)
 
     async def _apart(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The candidates once their long definitions are stored.
@@ -173,14 +184,6 @@ class _Ingestion:
                 )
             light.append(replace(candidate, definition=None))
         return light
-
-    async def _refuse(self, found: Found) -> None:
-        """An entity that became invalid stays as it was last good, and says so."""
-        for refusal in found.refusals:
-            held = self._known.get(refusal.ref) if refusal.ref else None
-            if held is not None and held.location_key == str(found.target.location):
-                item = status_item(refusal.error)
-                await self._applier.refuse(held.ref, [item], self._cause)
 
     async def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -292,15 +295,15 @@ class _Ingestion:
         self._veil()
         for candidate in self._foreign:
             self._complain(candidate)
-        errors = self._errors()
+        errors = self._problems.of_locations(self._merged())
         own = [
             candidate.with_items(errors.get(ref, ()))
             for ref, candidate in self._locations.items()
         ]
         for foreign in await self._applier.upsert(own, self._cause_of):
             self._complain(foreign)
-            errors = self._errors()
-        parents = {parent for parent, _ in self._states}
+            errors = self._problems.of_locations(self._merged())
+        parents = {parent for parent, _ in self._states} | self._problems.locations
         for ref in sorted(parents - self._locations.keys()):
             await self._applier.refuse(ref, errors.get(ref, ()), self._cause)
 
@@ -315,12 +318,6 @@ class _Ingestion:
             self._states[key] = replace(
                 state, digest=None, errors=(*state.errors, item)
             )
-
-    def _errors(self) -> dict[str, tuple[Any, ...]]:
-        found: dict[str, tuple[Any, ...]] = {}
-        for key, state in self._merged().items():
-            found[key[0]] = (*found.get(key[0], ()), *state.errors)
-        return found
 
     def _merged(self) -> dict[Key, FileState]:
         """The root's states after this reading: those of targets that still count."""

@@ -9,6 +9,7 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from services.catalog.handlers.including import Included, include
@@ -20,16 +21,21 @@ from services.catalog.ingest.candidates import (
     Candidate,
     Context,
     Refusal,
+    asks_to_be_restricted,
     candidate,
-    refused_ref,
-    status_item,
     targets_of,
+)
+from services.catalog.ingest.problems import (
+    BrokenFile,
+    failure_item,
+    refusal_item,
+    remaining,
 )
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, FileState, LocationRef, Root
 from services.catalog.ports import Fetched, Reading
 from shared.contracts.errors import CallboardError, Invalid, NotFound
-from shared.guards.yaml_text import load_documents
+from shared.guards.yaml_text import document_lines, load_documents
 
 AT_ONCE = 4
 TARGET_LIMIT = 20_000
@@ -203,10 +209,12 @@ class Walk:
         place = self._reading.place(target.location)
         # Only Git can tell for certain that there is no file: it read the commit.
         certain = forgiven or (missing and place is not None)
-        errors: list[Mapping[str, Any]] = [] if forgiven else [status_item(error)]
+        errors: list[Mapping[str, Any]] = []
+        if not forgiven:
+            before = state.errors if state else ()
+            errors.append(failure_item(error, before, datetime.now(UTC)))
         if state is not None and not certain:
-            # The names that it was refused are still to be asked for.
-            errors += [item for item in state.errors if refused_ref(item)]
+            errors += remaining(state)
         failed = FileState(
             target.parent,
             str(target.location),
@@ -240,6 +248,9 @@ class Walk:
             if state is not None and digest == state.digest:
                 return Found(target, state, unchanged=True)
         items = await self._compute(self._candidates, target, parsed, contents)
+        if any(isinstance(item, Refusal) for item in items):
+            lines = await self._compute(document_lines, fetched.body)
+            items = list(map(_located, items, lines, parsed))
         refusals = [item for item in items if isinstance(item, Refusal)]
         fresh = FileState(
             target.parent,
@@ -248,7 +259,7 @@ class Walk:
             etag=etag,
             place=fetched.place,
             includes=includes,
-            errors=tuple(status_item(item.error) for item in refusals),
+            errors=tuple(refusal_item(item) for item in refusals),
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
         return Found(target, fresh, candidates, refusals)
@@ -257,7 +268,7 @@ class Walk:
         try:
             return await self._compute(load_documents, fetched.body)
         except Invalid as error:
-            raise Invalid(f"{target.location}: {error.message}") from error
+            raise BrokenFile(f"{target.location}: {error.message}") from error
 
     async def _compute(self, work: Callable[..., Result], *arguments: Any) -> Result:
         async with self._computing:
@@ -297,6 +308,15 @@ class Walk:
         return await include(
             _wanted(parsed), base, self._reading, admit=admit, compute=self._compute
         )
+
+
+def _located(
+    item: Candidate | Refusal, line: int, document: Any
+) -> Candidate | Refusal:
+    if not isinstance(item, Refusal):
+        return item
+    restricted = asks_to_be_restricted(document)
+    return replace(item, line=line, is_restricted=restricted)
 
 
 def _digest_of(fetched: Fetched, included: Included) -> str:

@@ -79,10 +79,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A document that cannot be an entity; `ref` None if it has not even a name."""
+    """A document that cannot be an entity; `ref` None if it has not even a name.
+
+    `line` is where it begins in its file, `is_restricted` whether it asks to be hidden.
+    """
 
     ref: str | None
     error: CallboardError
+    line: int | None = None
+    is_restricted: bool = False
 
 
 def status_item(error: CallboardError) -> dict[str, Any]:
@@ -266,6 +271,15 @@ def _require_allowed(entity: Entity, ref: str, context: Context) -> None:
             f"{ref}: the kind {entity['kind']} is not allowed from {context.origin}; "
             "see catalog.rules"
         )
+
+
+def asks_to_be_restricted(document: Any) -> bool:
+    """Whether a document that may be invalid asks to be hidden."""
+    metadata = document.get("metadata") if isinstance(document, Mapping) else None
+    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    return isinstance(annotations, Mapping) and is_restricted(
+        {"metadata": {"annotations": annotations}}
+    )
 
 
 def is_restricted(entity: Entity) -> bool:

@@ -19,7 +19,7 @@ from services.catalog.readmodel.orders import LAST, Order, SortKey
 from services.catalog.readmodel.postings import members
 from services.catalog.readmodel.projections import Projections
 from services.catalog.readmodel.records import Record, fingerprint, record_of, tail_of
-from services.catalog.readmodel.rows import rows_of
+from services.catalog.readmodel.rows import Rows, rows_of
 from services.catalog.readmodel.terms import Terms
 
 BY_REF = ""
@@ -63,8 +63,8 @@ class ReadModel:
         if before is not None and _is_newer(before.stored, stored):
             return False
         # Whatever can fail does so before anything is changed.
-        after, rows = record_of(stored), rows_of(stored.entity)
-        old = None if before is None else rows_of(before.document())
+        after, rows = record_of(stored), rows_of(stored.entity, stored.errors)
+        old = None if before is None else _rows(before)
         entity = self._place(after, before)
         self.index.change(entity, old, rows)
         known = before.stored.relations if before is not None else ()
@@ -86,7 +86,7 @@ class ReadModel:
         record = None if entity is None else self.records[entity]
         if entity is None or record is None:
             return False
-        self.index.change(entity, rows_of(record.document()), None)
+        self.index.change(entity, _rows(record), None)
         self._relate(entity, record.stored.relations, ())
         self.records[entity] = None
         self._refer(entity, None)
@@ -264,7 +264,7 @@ class ReadModel:
             return None
         if path == BY_REF:
             return record.ref, ""
-        values = rows_of(record.document())
+        values = _rows(record)
         if found := values.at(path):
             return min(found), record.ref
         has = any(where == path for where, _ in values.values)
@@ -272,7 +272,11 @@ class ReadModel:
 
     def _values_of(self, entity: int, path: str) -> list[str]:
         record = self.records[entity]
-        return [] if record is None else rows_of(record.document()).at(path)
+        return [] if record is None else _rows(record).at(path)
+
+
+def _rows(record: Record) -> Rows:
+    return rows_of(record.document(), record.stored.errors)
 
 
 def _is_newer(known: StoredEntity, offered: StoredEntity) -> bool:

@@ -5,7 +5,7 @@ same here: dotted lower-cased paths, scalars only, arrays visited with the path 
 array, `path.item` for each string in an array.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.catalog.descriptor.definitions import reference_in
@@ -25,6 +25,9 @@ Row = tuple[str, str | None]
 """A path and one value; None marks presence of something that is not a term."""
 
 
+HAS_ERRORS: Row = ("status.items.level", "error")
+
+
 class Rows(NamedTuple):
     """An entity's rows without repetitions: values by path, and the array items."""
 
@@ -40,13 +43,18 @@ class Rows(NamedTuple):
         ]
 
 
-def rows_of(entity: Mapping[str, Any]) -> Rows:
-    """The rows of an entity as it is stored (without relations and status)."""
+def rows_of(entity: Mapping[str, Any], errors: Sequence[Any] = ()) -> Rows:
+    """The rows of an entity as it is stored, without relations.
+
+    Of its status there is one row, by which what has errors is found.
+    """
     values: list[Row] = []
     items: list[str] = []
     for key, value in entity.items():
         if key not in SKIPPED:
             _visit(key.lower(), value, values, items)
+    if errors:
+        values.append(HAS_ERRORS)
     metadata = entity.get("metadata") or {}
     values.append(("metadata.name", str(metadata.get("name", ""))))
     values.append(("metadata.namespace", metadata.get("namespace") or "default"))

@@ -210,6 +210,9 @@ def _values(each: Entity, path: str, *, case: bool = False) -> list[str]:
         ]
     if path.startswith("metadata.annotations."):
         value: Any = each["metadata"]["annotations"].get(path.split(".", 2)[2])
+    elif path == "status.items.level":
+        items = (each.get("status") or {}).get("items") or ()
+        value = [item["level"] for item in items]
     else:
         value = each
         for part in path.split("."):

@@ -24,6 +24,19 @@ async def test_errors_in_own_descriptors_come_first(client: Client) -> None:
     assert "spec.system: must be a string" in text
 
 
+async def test_one_broken_file_is_one_line(client: Client, api: FakeApi) -> None:
+    """Whatever it brought: the first with the error, and how many share it."""
+    message = "InputError: url:https://x/y: YAML error at line 3, column 9"
+    items = [{"level": "error", "message": message, "error": {}}]
+    mine = api.entities["component:default/basket"]["spec"]["owner"]
+    owned = [one for one in api.entities.values() if one["spec"].get("owner") == mine]
+    for one in owned:
+        one["status"] = {"items": items}
+    text = (await client().get("/")).text
+    assert text.count("YAML error at line 3, column 9") == 1
+    assert f"and {len(owned) - 1} more with the same error" in text
+
+
 async def test_a_newcomer_gets_a_tour(client: Client) -> None:
     """Who owns nothing sees what there is and where to begin."""
     text = (await client(GUEST).get("/")).text

@@ -5,6 +5,7 @@ import pytest
 from services.gateway.portal.marks import marked, snippet
 from services.gateway.portal.pages.search import result_of
 from services.gateway.portal.pages.status import engine_line, service_line
+from tests.builders import entity
 from tests.gateway.portal.conftest import GUEST, Client
 from tests.gateway.portal.services import FakeServices
 
@@ -107,6 +108,28 @@ async def test_status_says_what_is_away_and_why(client: Client) -> None:
     assert "mongodb: does not answer" in page
     assert "Events not yet told" in page
     assert "git.playhouse.example" in page
+
+
+async def test_status_lists_sources_with_errors(
+    client: Client, api: FakeServices
+) -> None:
+    """By their address, with what is wrong and a way to their page."""
+    assert "Sources with errors" not in (await client().get("/status")).text
+    target = "https://git.playhouse.example/shop/blob/main/catalog-info.yaml"
+    location = entity("Location", "generated-1", {"type": "url", "target": target})
+    message = "InputError: YAML error at line 3, column 9 <b>"
+    items = [{"level": "error", "message": message}] * 5
+    api.entities["location:default/generated-1"] = {
+        **location,
+        "relations": [],
+        "status": {"items": items},
+    }
+    page = (await client().get("/status")).text
+    assert "Sources with errors" in page
+    assert target in page
+    assert 'href="/catalog/default/location/generated-1"' in page
+    assert page.count("line 3, column 9 &lt;b&gt;") == 3
+    assert "and 2 more" in page
 
 
 async def test_status_renews_its_part(client: Client, api: FakeServices) -> None:

@@ -42,6 +42,8 @@ ROW_FIELDS = (
     "kind,metadata.name,metadata.namespace,metadata.title,metadata.description,"
     "metadata.tags,spec.type,spec.lifecycle,spec.owner,spec.system,spec.profile,status"
 )
+#: Narrows a list of entities to those with errors in their status.
+HAS_ERRORS = "status.items.level=error"
 HEADS = {
     "name": "Name",
     "owner": "Owner",

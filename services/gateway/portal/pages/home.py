@@ -27,13 +27,14 @@ from services.gateway.portal.history import (
     changed_entity,
     moment_of,
 )
-from services.gateway.portal.pages.catalog import BY_QUERY, ROW_FIELDS
+from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS, ROW_FIELDS
 from services.gateway.portal.pages.catalog_facets import FACETS_PATH
 from services.gateway.portal.stars import starred
 from services.gateway.portal.visit import Visit, Visiting, together
 
 OWN_READ = 200
 OWN_SHOWN = 12
+ATTENTION_SHOWN = 30
 CHANGES_SHOWN = 6
 CHANGES_ASKED = 100  # one commit may have changed many entities
 CHANGES_PATH = "/api/catalog/changes"
@@ -48,10 +49,11 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that waits for the reader, and why."""
+    """Something that waits for the reader, and why; `others` wait for the same."""
 
     summary: Summary
     why: str
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,9 @@ class KindCount:
 async def home(visit: Visiting) -> Response:
     """The reader's own page; a newcomer's is a tour."""
     owned = _own_filter(visit)
-    own, kinds, docs, templates, stars, changes = await together(
+    own, broken, kinds, docs, templates, stars, changes = await together(
         _list(visit, owned, OWN_READ) if owned else _nothing(),
+        _list(visit, f"{owned},{HAS_ERRORS}", OWN_READ) if owned else _nothing(),
         _kind_counts(visit, owned),
         _list(visit, DOCS_FILTER, OWN_READ),
         _list(visit, "kind=template", TEMPLATES_SHOWN),
@@ -88,7 +91,7 @@ async def home(visit: Visiting) -> Response:
         own=summaries[:OWN_SHOWN],
         stars=stars,
         own_total=own["totalItems"],
-        attention=await _attention(visit, entities),
+        attention=await _attention(visit, entities, broken["items"]),
         changes=changes,
         docs=[
             (summary, docs_href(summary.ref))
@@ -152,15 +155,13 @@ async def _changes(visit: Visit) -> list[Moment]:
     return by_commit(moments)[:CHANGES_SHOWN]
 
 
-async def _attention(visit: Visit, entities: Sequence[Entity]) -> list[Attention]:
+async def _attention(
+    visit: Visit, entities: Sequence[Entity], broken: Sequence[Entity]
+) -> list[Attention]:
     """Own descriptors with errors, and those whose system is not in the catalog."""
     wholes = {canonical(one): spec_ref(one, "system", "system") for one in entities}
     known = await visit.summaries(ref for ref in wholes.values() if ref)
-    found = [
-        Attention(summarize(canonical(one), one), str(error.get("message") or ""))
-        for one in entities
-        for error in errors_of(one)[:1]
-    ]
+    found = _with_errors(broken)
     found += [
         Attention(summarize(ref, one), f"Its system {system} is not in the catalog.")
         for one in entities
@@ -168,7 +169,19 @@ async def _attention(visit: Visit, entities: Sequence[Entity]) -> list[Attention
         for system in [wholes[ref]]
         if system and known[system].missing
     ]
-    return found
+    return found[:ATTENTION_SHOWN]
+
+
+def _with_errors(broken: Iterable[Entity]) -> list[Attention]:
+    """One for each error: a file that cannot be read may have brought hundreds."""
+    groups: dict[str, list[Entity]] = {}
+    for one in broken:
+        for error in errors_of(one)[:1]:
+            groups.setdefault(str(error.get("message") or ""), []).append(one)
+    return [
+        Attention(summarize(canonical(first), first), why, len(more))
+        for why, (first, *more) in groups.items()
+    ]
 
 
 def _own_first(items: Iterable[Entity | None], own: set[str]) -> list[Summary]:

@@ -10,7 +10,15 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.gateway.portal.visit import Visiting
+from services.gateway.portal.entities import (
+    Entity,
+    canonical,
+    entity_href,
+    errors_of,
+    summarize,
+)
+from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS
+from services.gateway.portal.visit import Visit, Visiting
 
 ROLES = {
     "gateway": "The front door: identity, policy, this portal",
@@ -28,6 +36,10 @@ FIGURES = {
     "waiting": "Sites to look at",
 }
 
+SOURCES_SHOWN = 20
+ERRORS_SHOWN = 3
+SOURCE_FIELDS = "kind,metadata.name,metadata.namespace,metadata.title,spec,status"
+
 router = APIRouter()
 
 
@@ -42,10 +54,21 @@ class Line:
     figures: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A location with errors: what it names, the first errors, how many more."""
+
+    name: str
+    href: str
+    errors: tuple[str, ...]
+    more: int = 0
+
+
 @router.get("/status")
 async def status(visit: Visiting) -> Response:
     """The report as tables; of htmx only the part that changes."""
     report = await visit.get("/api/status")
+    sources, total = await _sources(visit)
     services = [service_line(each) for each in report.get("services", ())]
     engines = [engine_line(each) for each in report.get("engines", ())]
     away = [line.name for line in (*services, *engines) if not line.ready]
@@ -58,8 +81,38 @@ async def status(visit: Visiting) -> Response:
         away=away,
         services=services,
         engines=engines,
+        sources=sources,
+        sources_total=total,
         webhooks=list(webhook_lines(_mapping(report.get("webhooks")))),
     )
+
+
+async def _sources(visit: Visit) -> tuple[list[Source], int]:
+    """The locations with errors, as far as the reader may see them.
+
+    None while the catalog does not answer: the page says so of the catalog itself.
+    """
+    params = [
+        ("filter", f"kind=location,{HAS_ERRORS}"),
+        ("fields", SOURCE_FIELDS),
+        ("orderField", "metadata.name,asc"),
+        ("limit", str(SOURCES_SHOWN)),
+    ]
+    answer = await visit.ask("GET", BY_QUERY, params=params)
+    if not answer.ok:
+        return [], 0
+    body = answer.json()
+    return [_source(item) for item in body["items"] if item], int(body["totalItems"])
+
+
+def _source(location: Entity) -> Source:
+    ref = canonical(location)
+    errors = [str(item.get("message") or "") for item in errors_of(location)]
+    target = _mapping(location.get("spec")).get("target")
+    generated = str(location["metadata"]["name"]).startswith("generated-")
+    name = str(target) if generated and target else summarize(ref, location).title
+    shown = tuple(errors[:ERRORS_SHOWN])
+    return Source(name, entity_href(ref), shown, len(errors) - len(shown))
 
 
 def service_line(service: Mapping[str, Any]) -> Line:

@@ -1,0 +1,112 @@
+"""What is wrong with a source, as items of the `status` of what came from it.
+
+A file that cannot be read or parsed concerns everything that it brought; a document
+that is invalid concerns its own entity. Items of the same problem are equal, however
+often it is met: `error.since` is when it was met first.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.catalog.ingest.candidates import Refusal, refused_ref, status_item
+from services.catalog.model import FileState
+from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
+
+Item = Mapping[str, Any]
+#: A host that does not answer for so long is a problem of its entities as well.
+UNAVAILABLE_GRACE = timedelta(hours=1)
+_LINE = re.compile(r" at line (\d+), column (\d+)$")
+_SINCE = "%Y-%m-%d %H:%M UTC"
+
+
+class BrokenFile(Invalid):
+    """A file that was read and holds no documents that can be told apart."""
+
+
+def failure_item(error: CallboardError, before: Sequence[Item], now: datetime) -> Item:
+    """The item of a file that cannot be read; the one of before if it says the same."""
+    item = status_item(error)
+    for old in before:
+        known = old["error"]
+        if "since" in known and _same(known, item["error"]):
+            return old
+    shown = f"{item['message']} (since {now.strftime(_SINCE)}). {_advice(error)}"
+    since = {"since": now.isoformat(timespec="seconds"), **_place_of(error)}
+    return {**item, "message": shown, "error": {**item["error"], **since}}
+
+
+def refusal_item(refusal: Refusal) -> Item:
+    """The item of a document that is no valid entity, with where it begins."""
+    item = status_item(refusal.error)
+    if refusal.line is not None:
+        item["message"] += f" (in the document at line {refusal.line})"
+    marks: dict[str, Any] = {}
+    if refusal.ref is not None:
+        marks["entityRef"] = refusal.ref
+    if refusal.line is not None:
+        marks["line"] = refusal.line
+    if refusal.is_restricted:
+        marks["restricted"] = True
+    return {**item, "error": {**item["error"], **marks}}
+
+
+def items_of_entity(ref: str, state: FileState) -> tuple[Item, ...]:
+    """Of a file's items those that concern one entity that it brought."""
+    return tuple(
+        item
+        for item in state.errors
+        if "since" in item["error"] or item["error"].get("entityRef") == ref
+    )
+
+
+def remaining(state: FileState) -> list[Item]:
+    """Of a file's items those that hold on while it cannot be read: refused names."""
+    return [item for item in state.errors if refused_ref(item)]
+
+
+def is_lasting(item: Item, now: datetime) -> bool:
+    """Whether a file's problem concerns its entities: not a host that is away a while.
+
+    An error of the source, or of the file, does so from the first moment.
+    """
+    if item["error"]["name"] != Unavailable.name:
+        return True
+    return now - datetime.fromisoformat(item["error"]["since"]) >= UNAVAILABLE_GRACE
+
+
+def in_general(item: Item, location: str) -> Item:
+    """The item without words of a file that restricted entities come from, too."""
+    error = item["error"]
+    where = "line" in error and "column" in error
+    place = f" at line {error['line']}, column {error['column']}" if where else ""
+    if "since" not in error:
+        told = "an entity that not everybody may see is invalid; see its own page"
+    else:
+        told = f"it cannot be read, because of an error{place}"
+    message = f"{error['name']}: {location}: {told}"
+    kept = {name: error[name] for name in ("name", "since") if name in error}
+    return {**item, "message": message, "error": {**kept, "message": told}}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return (one["name"], one["message"]) == (other["name"], other["message"])
+
+
+def _place_of(error: CallboardError) -> dict[str, int]:
+    place = _LINE.search(error.message) if isinstance(error, BrokenFile) else None
+    return {"line": int(place[1]), "column": int(place[2])} if place else {}
+
+
+def _advice(error: CallboardError) -> str:
+    if isinstance(error, BrokenFile):
+        return "Correct the file there; what it brought stays as it was until then"
+    if isinstance(error, Unavailable):
+        return "It is tried again; see whether its host answers"
+    if isinstance(error, Forbidden):
+        return "Allow it, or unregister the location"
+    return (
+        "See whether it is still there and the portal's token may read it, or "
+        "unregister the location"
+    )

@@ -1,0 +1,229 @@
+"""What is wrong with a source shows on what it brought, for as long as it is wrong."""
+
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.catalog.handlers.scanning import scan
+from services.catalog.ingest import problems
+from services.catalog.worker import report
+from shared.contracts.errors import Invalid, Unavailable
+from shared.guards.yaml_text import document_lines, dump_yaml, load_documents
+from tests import builders
+from tests.catalog.running import Host, Running, generated, pointing, running
+
+FILE = "catalog-info.yaml"
+RESTRICTED = {"annotations": {"callboard.dev/visibility": "restricted"}}
+
+
+@pytest.fixture
+def host(data: Path) -> Host:
+    return Host(data)
+
+
+@pytest.fixture
+async def catalog(database: Any, data: Path, host: Host) -> AsyncIterator[Running]:
+    async with running(database, data, host.config()) as started:
+        yield started
+
+
+async def push(catalog: Running, host: Host, *documents: Any) -> None:
+    """Push a descriptor and have it read."""
+    host.commit("shop", {FILE: list(documents)})
+    await catalog.register(host.url("shop"), "?onConflict=refresh")
+
+
+async def errors_of(catalog: Running, name: str) -> list[dict[str, Any]]:
+    entity = await catalog.entity(name)
+    assert entity is not None, f"{name} is gone"
+    items: list[dict[str, Any]] = entity.get("status", {}).get("items", [])
+    assert {item["level"] for item in items} <= {"error"}
+    return items
+
+
+WEB, API = "component:default/web", "api:default/orders"
+
+
+async def test_a_file_that_cannot_be_parsed_shows_on_all_that_it_brought(
+    catalog: Running, host: Host
+) -> None:
+    """With line and column and what to do; mended, the errors go."""
+    good = [builders.component("web"), builders.api("orders")]
+    await push(catalog, host, *good)
+    await push(catalog, host, "kind: Component\nmetadata:\n  name: [web\nspec: {}\n")
+    for name in (WEB, API):
+        [item] = await errors_of(catalog, name)
+        assert item["type"] == "backstage.io/catalog-processing"
+        assert "YAML error" in item["message"]
+        assert "Correct the file there" in item["message"]
+        assert item["error"]["line"] == 4
+        assert item["error"]["column"] >= 1
+    listed = await catalog.ask("GET", "/entities?filter=status.items.level=error")
+    names = {entity["metadata"]["name"] for entity in listed.json()}
+    assert names == {"web", "orders", generated(host.url("shop"), "url")}
+    await push(catalog, host, *good)
+    assert await errors_of(catalog, WEB) == await errors_of(catalog, API) == []
+    listed = await catalog.ask("GET", "/entities?filter=status.items.level=error")
+    assert listed.json() == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["a: [", "- a list\n", "just a text\n", "apiVersion: x\nkind: Component\n"],
+)
+async def test_the_same_failure_again_makes_no_new_revision(
+    catalog: Running, host: Host, broken: str
+) -> None:
+    """However often it is read: neither of the entity nor of its location."""
+    await push(catalog, host, builders.component("web"))
+    location = f"location:default/{generated(host.url('shop'), 'url')}"
+    await push(catalog, host, broken)
+    assert len(await errors_of(catalog, WEB)) == 1
+    before = [len(await catalog.history(ref)) for ref in (WEB, location)]
+    for _ in range(3):
+        await catalog.register(host.url("shop"), "?onConflict=refresh")
+        await catalog.ask("POST", "/refresh", {"entityRef": WEB})
+    after = [len(await catalog.history(ref)) for ref in (WEB, location)]
+    assert after == before == [2, 2]
+
+
+async def test_a_document_that_is_invalid_concerns_its_own_entity(
+    catalog: Running, host: Host
+) -> None:
+    """The others of its file change on, and it stays as it last was good."""
+    await push(catalog, host, builders.component("web"), builders.api("orders"))
+    title = {"title": "Orders"}
+    broken = builders.component("web", owner=5)
+    await push(catalog, host, broken, builders.api("orders", title))
+    [item] = await errors_of(catalog, WEB)
+    assert "spec.owner" in item["message"]
+    assert item["error"]["line"] == 1
+    entity = await catalog.entity(API)
+    assert entity is not None
+    assert entity["metadata"]["title"] == "Orders"
+    assert await errors_of(catalog, API) == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"apiVersion": "backstage.io/v1alpha1", "kind": "Component", "metadata": {}},
+        {**builders.component("web"), "kind": "Componnt"},
+        ["no", "object"],
+    ],
+)
+async def test_a_document_that_lost_its_name_deletes_nothing(
+    catalog: Running, host: Host, broken: Any
+) -> None:
+    """It may be the entity that the file says no longer, which then has the error."""
+    orders = builders.api("orders")
+    await push(catalog, host, orders, builders.component("web"))
+    await push(catalog, host, orders, dump_yaml(broken))
+    [item] = await errors_of(catalog, WEB)
+    assert "in the document at line" in item["message"]
+    assert await errors_of(catalog, API) == []
+    await push(catalog, host, orders)
+    assert await catalog.entity(WEB) is None
+
+
+async def test_a_placeholder_that_fails_shows_on_its_entity(
+    catalog: Running, host: Host
+) -> None:
+    """And not on the others."""
+    await push(catalog, host, builders.component("web"), builders.api("orders"))
+    text = {"description": {"$text": "./gone.md"}}
+    await push(catalog, host, builders.component("web", text), builders.api("orders"))
+    [item] = await errors_of(catalog, WEB)
+    assert "$text ./gone.md" in item["message"]
+    assert await errors_of(catalog, API) == []
+
+
+async def test_a_repository_that_is_gone_shows_since_when(
+    catalog: Running, host: Host
+) -> None:
+    """Nothing is deleted, nothing is said twice, and the error goes when it is back."""
+    await push(catalog, host, builders.component("web"))
+    bare, away = host.bare / "shop.git", host.bare / "elsewhere"
+    shutil.move(bare, away)
+    work = catalog.work
+    for _ in range(3):
+        await scan(work.catalog, work.wanted, 2, report)
+    [item] = await errors_of(catalog, WEB)
+    assert "(since 2" in item["message"]
+    assert "unregister the location" in item["message"]
+    assert item["error"]["since"]
+    assert str(host.bare) not in item["message"]
+    assert len(await catalog.history(WEB)) == 2
+    shutil.move(away, bare)
+    await scan(work.catalog, work.wanted, 2, report)
+    assert await errors_of(catalog, WEB) == []
+
+
+async def test_a_location_in_a_broken_file_has_the_error_once(
+    catalog: Running, host: Host
+) -> None:
+    """Its own targets are read on, and what they complain of stands beside it."""
+    host.commit("shop", {"web.yaml": builders.component("web")})
+    await push(catalog, host, pointing("more", "./web.yaml", "./gone.yaml"))
+    assert len(await errors_of(catalog, "location:default/more")) == 1
+    await push(catalog, host, "a: [")
+    for _ in range(2):
+        work = catalog.work
+        await scan(work.catalog, work.wanted, 2, report)
+        items = await errors_of(catalog, "location:default/more")
+        assert ["YAML error" in item["message"] for item in items] == [True, False]
+    assert len(await catalog.history("location:default/more")) == 2
+    assert await errors_of(catalog, WEB) == []
+
+
+async def test_errors_tell_nothing_of_what_is_restricted(
+    catalog: Running, host: Host
+) -> None:
+    """Others of the file, and its location, learn where; the owners learn what."""
+    secret = builders.component("secret", RESTRICTED)
+    await push(catalog, host, builders.component("web"), secret)
+    broken = builders.component("secret", {**RESTRICTED, "wormhole": {1: 2}}, owner=5)
+    await push(catalog, host, builders.component("web"), broken)
+    [item] = await errors_of(catalog, "component:default/secret")
+    assert "spec.owner" in item["message"]
+    assert await errors_of(catalog, WEB) == []
+    [told] = await catalog.problems(generated(host.url("shop"), "url"))
+    assert "secret" not in told
+    assert "spec.owner" not in told
+    await push(catalog, host, "wormhole: 1\nwormhole: 2\n")
+    [item] = await errors_of(catalog, "component:default/secret")
+    assert "wormhole" in item["message"]
+    [item] = await errors_of(catalog, WEB)
+    assert "wormhole" not in str(item)
+    assert "at line 2, column 1" in item["message"]
+    [told] = await catalog.problems(generated(host.url("shop"), "url"))
+    assert "wormhole" not in told
+
+
+def test_a_failure_of_a_moment_is_no_failure_of_the_entities() -> None:
+    """A host that does not answer concerns them once it has lasted an hour."""
+    now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    first = problems.failure_item(Unavailable("does not answer"), (), now)
+    later = now + problems.UNAVAILABLE_GRACE
+    again = problems.failure_item(Unavailable("does not answer"), [first], later)
+    assert again == first
+    assert not problems.is_lasting(first, later - timedelta(seconds=1))
+    assert problems.is_lasting(first, later)
+    assert problems.is_lasting(problems.failure_item(Invalid("x"), (), now), now)
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(), st.lists(st.text(max_size=3)))))
+def test_every_document_has_its_line(values: list[Any]) -> None:
+    """As many lines as documents that hold something, each where that begins."""
+    text = "".join(f"---\n# note\n{dump_yaml(value)}" for value in values)
+    lines = document_lines(text)
+    assert len(lines) == len(load_documents(text))
+    assert lines == sorted(set(lines))
+    for line in lines:
+        assert not text.splitlines()[line - 1].startswith(("---", "#"))
