@@ -361,6 +361,31 @@ def test_deleting_needs_an_owner(system: Portal, secret: Secret) -> None:
     assert system.known(ref) is None
 
 
+def test_moving_a_registration_needs_an_owner(system: Portal) -> None:
+    """Nobody replaces what another's location brought by something of their own."""
+    refs, targets = [], []
+    for owner in ("money", "booking"):
+        name = f"moving-{secrets.token_hex(3)}"
+        text = (
+            "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n"
+            f"  name: {name}\nspec:\n  type: service\n  lifecycle: production\n"
+            f"  owner: {owner}\n"
+        )
+        system.repository(name, {"one.yaml": text})
+        refs.append(f"component:default/{name}")
+        targets.append({"type": "url", "target": f"{HOST}/{name}/blob/main/one.yaml"})
+    made = system.as_(BEN).post(f"{CATALOG}/locations", json=targets[0])
+    location = f"{CATALOG}/locations/{made.raise_for_status().json()['location']['id']}"
+    for who in (GUEST, ANN):
+        assert problem(system.as_(who).put(location, json=targets[1]))[0] == 403
+    assert system.known(refs[0])
+    assert system.known(refs[1]) is None
+    assert system.get(location)["target"] == targets[0]["target"]
+    assert system.as_(BEN).put(location, json=targets[1]).status_code == 200
+    seen(lambda: system.known(refs[0]) is None, "it is moved")
+    assert system.known(refs[1])
+
+
 def test_runs_belong_to_who_began_them(system: Portal) -> None:
     """Others neither see a run nor its log; the platform team does."""
     name = f"private-{secrets.token_hex(3)}"
