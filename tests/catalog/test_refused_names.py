@@ -1,0 +1,92 @@
+"""The index of refused names is what the roots say, whatever comes and goes."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.catalog.handlers.known import Known
+from services.catalog.ingest.candidates import refused_ref, status_item, taken_error
+from services.catalog.model import FileState, LocationRef, Root
+from services.catalog.readmodel import ReadModel
+from shared.contracts.errors import Conflict, Invalid
+
+NAMES = [f"component:default/{name}" for name in "abc"]
+FILES = ["one", "two"]
+BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def root_of(number: int, refused: dict[str, list[str]]) -> Root:
+    """A root with files that were refused names; each has another error as well."""
+    location = LocationRef("url", f"https://host/{number}")
+    files = {}
+    for name, refs in refused.items():
+        errors = [Invalid("x"), *(taken_error(ref, "another") for ref in refs)]
+        items = tuple(map(status_item, errors))
+        parent = location.entity_ref
+        files[parent, name] = FileState(parent, name, None, errors=items)
+    created = BEGIN + timedelta(days=number)
+    return Root(location, frozenset({"registered"}), created, files=files)
+
+
+refusals = st.dictionaries(
+    st.sampled_from(FILES), st.lists(st.sampled_from(NAMES), unique=True)
+)
+steps = st.lists(st.tuples(st.integers(0, 3), st.none() | refusals), max_size=20)
+
+
+@given(steps)
+def test_the_index_is_what_all_roots_say(
+    steps: list[tuple[int, dict[str, list[str]] | None]],
+) -> None:
+    """Roots are put, put again and dropped in any order."""
+    known = Known(ReadModel())
+    roots: dict[str, dict[str, list[str]]] = {}
+    for number, refused in steps:
+        root = root_of(number, refused or {})
+        if refused is None:
+            known.drop_root(root.name)
+            roots.pop(root.name, None)
+        else:
+            known.put_root(root)
+            roots[root.name] = refused
+    for ref in NAMES:
+        expected = {
+            name: {file for file, refs in refused.items() if ref in refs}
+            for name, refused in roots.items()
+        }
+        targets = known.refused.targets(ref)
+        shown = {name: {file for _, file in keys} for name, keys in targets.items()}
+        assert shown == {name: files for name, files in expected.items() if files}
+        assert (ref in known.refused) == bool(shown)
+
+
+@pytest.mark.parametrize(
+    ("error", "ref"),
+    [
+        (taken_error("component:default/a", "url:https://host/x"), NAMES[0]),
+        (taken_error("component:default/a", "another location"), NAMES[0]),
+        (Conflict("component:default/a: changed by others"), None),
+        (Invalid("component:default/a: is already provided by x"), None),
+    ],
+)
+def test_a_refusal_is_known_by_its_item(error: Conflict | Invalid, ref: str) -> None:
+    """Also one that an earlier version stored: the item says which name it was."""
+    assert refused_ref(status_item(error)) == ref
+
+
+async def test_only_a_release_of_a_refused_name_wakes_anybody() -> None:
+    """Nothing is noted before the start is over, then what is free already."""
+    known = Known(ReadModel())
+    known.put_root(root_of(1, {"one": [NAMES[0]]}))
+    known.refused.release(NAMES[0], is_own=True)
+    assert known.refused.take() == []
+    known.refused.activate(lambda ref: ref == NAMES[0])
+    assert [each.ref for each in known.refused.take()] == [NAMES[0]]
+    known.refused.release(NAMES[1], is_own=True)
+    assert known.refused.take() == []
+    with known.refused.withhold(NAMES[0]):
+        known.refused.release(NAMES[0], is_own=True)
+        assert known.refused.take() == []
+    assert [each.ref for each in known.refused.take()] == [NAMES[0]]
