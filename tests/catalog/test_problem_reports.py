@@ -227,3 +227,29 @@ def test_every_document_has_its_line(values: list[Any]) -> None:
     assert lines == sorted(set(lines))
     for line in lines:
         assert not text.splitlines()[line - 1].startswith(("---", "#"))
+
+
+async def test_thousands_of_errors_stay_few(catalog: Running, host: Host) -> None:
+    """In the status of the location and of what may be concerned; long ones are cut."""
+    await push(catalog, host, builders.component("web"), builders.api("orders"))
+    count, api = 3000, builders.api("orders")
+    nameless = dump_yaml({"apiVersion": "v1", "kind": "Component", "metadata": {}})
+    long = builders.component("x" * 50_000)
+    await push(catalog, host, api, *[nameless] * count, long)
+    assert len(await errors_of(catalog, WEB)) == problems.ENTITY_ITEMS
+    items = await catalog.problems(generated(host.url("shop"), "url"))
+    assert len(items) == problems.FILE_ITEMS + 1
+    assert f"and {count + 1 - problems.FILE_ITEMS:,} more errors" in items[-1]
+    await push(catalog, host, api, long)
+    [item] = await errors_of(catalog, WEB)
+    assert len(item["message"]) < 2500
+
+
+def test_a_host_that_fails_in_another_way_is_still_away() -> None:
+    """It is away since the first failure, whatever it says to the next question."""
+    now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    first = problems.failure_item(Unavailable("took over 60 s"), (), now)
+    later = now + timedelta(hours=2)
+    assert problems.failure_item(Unavailable("answered 502"), [first], later) == first
+    other = problems.failure_item(Invalid("There is none"), [first], later)
+    assert other["error"]["since"] == later.isoformat()

@@ -26,6 +26,7 @@ from services.catalog.ingest.candidates import (
     status_item,
     targets_of,
 )
+from services.catalog.ingest.problems import FILE_ITEMS, REFUSED_NAMES
 from services.catalog.model import FileState, LocationRef, Root, parse_location
 from services.catalog.ports import Reading
 from shared.contracts.catalog import Cause
@@ -312,7 +313,7 @@ class _Ingestion:
         for parent in candidate.parents:
             key = (parent, candidate.location)
             state = self._states.get(key)
-            if state is None:
+            if state is None or len(state.errors) > FILE_ITEMS + REFUSED_NAMES:
                 continue
             item = conflict_item(candidate, self._known.get(candidate.ref))
             self._states[key] = replace(

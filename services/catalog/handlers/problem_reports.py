@@ -13,10 +13,13 @@ from services.catalog.handlers.source_rights import VISIBILITY_PATH
 from services.catalog.handlers.walk import Found, Key
 from services.catalog.ingest.candidates import RESTRICTED
 from services.catalog.ingest.problems import (
+    ENTITY_ITEMS,
+    LOCATION_ITEMS,
     Item,
     in_general,
     is_lasting,
     items_of_entity,
+    limited,
     refusal_item,
 )
 from services.catalog.model import FileState
@@ -54,7 +57,9 @@ class ProblemReports:
             ref = refusal.ref if refusal.ref in brought else None
             items[ref].append(refusal_item(refusal))
         invalid = brought - {candidate.ref for candidate in found.candidates}
-        told = {ref: items[ref] or items[None] for ref in sorted(invalid)}
+        told = {
+            ref: items[ref] or items[None][:ENTITY_ITEMS] for ref in sorted(invalid)
+        }
         if found.refusals:
             await self._report(told, found.target.key, cause)
 
@@ -97,7 +102,7 @@ class ProblemReports:
                 if key in states:
                     own = self._told(ref, key, items_of_entity(ref, states[key]))
                     problems[ref] = (*own, *problems.get(ref, ()))
-        return problems
+        return {ref: limited(items, LOCATION_ITEMS) for ref, items in problems.items()}
 
     def _files_of(self, ref: str) -> list[Key]:
         location = self._known.provider(ref) or ""

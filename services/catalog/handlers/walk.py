@@ -26,8 +26,10 @@ from services.catalog.ingest.candidates import (
     targets_of,
 )
 from services.catalog.ingest.problems import (
+    FILE_ITEMS,
     BrokenFile,
     failure_item,
+    limited,
     refusal_item,
     remaining,
 )
@@ -259,7 +261,7 @@ class Walk:
             etag=etag,
             place=fetched.place,
             includes=includes,
-            errors=tuple(refusal_item(item) for item in refusals),
+            errors=limited([refusal_item(item) for item in refusals], FILE_ITEMS),
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
         return Found(target, fresh, candidates, refusals)

@@ -22,6 +22,8 @@ from shared.guards.trees import check_tree
 #: What every pattern holds, written or escaped.
 _MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
 ENTITY_LIMIT = 900_000
+#: Characters of an error's message in a status.
+MESSAGE_LENGTH = 2_000
 _TAKEN = ": is already provided by "
 LOCATION = "backstage.io/managed-by-location"
 VISIBILITY = "callboard.dev/visibility"
@@ -92,11 +94,14 @@ class Refusal:
 
 def status_item(error: CallboardError) -> dict[str, Any]:
     """A problem as it stands in an entity's `status.items`."""
+    message = error.message
+    if len(message) > MESSAGE_LENGTH:
+        message = f"{message[:MESSAGE_LENGTH]}…"
     return {
         "type": "backstage.io/catalog-processing",
         "level": "error",
-        "message": f"{error.name}: {error.message}",
-        "error": {"name": error.name, "message": error.message},
+        "message": f"{error.name}: {message}",
+        "error": {"name": error.name, "message": message},
     }
 
 

@@ -17,6 +17,14 @@ from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavaila
 Item = Mapping[str, Any]
 #: A host that does not answer for so long is a problem of its entities as well.
 UNAVAILABLE_GRACE = timedelta(hours=1)
+#: Items of one file's invalid documents, and of one Location entity.
+FILE_ITEMS = 100
+LOCATION_ITEMS = 200
+#: Names that one file is refused and that are asked for as soon as they are free; the
+#: scan finds the others.
+REFUSED_NAMES = 1000
+#: Items of one entity for documents that may be its own.
+ENTITY_ITEMS = 3
 _LINE = re.compile(r" at line (\d+), column (\d+)$")
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
@@ -50,6 +58,14 @@ def refusal_item(refusal: Refusal) -> Item:
     if refusal.is_restricted:
         marks["restricted"] = True
     return {**item, "error": {**item["error"], **marks}}
+
+
+def limited(items: Sequence[Item], most: int) -> tuple[Item, ...]:
+    """The first items, and one that says how many more there are."""
+    if len(items) <= most:
+        return tuple(items)
+    more = status_item(Invalid(f"and {len(items) - most:,} more errors"))
+    return (*items[:most], more)
 
 
 def items_of_entity(ref: str, state: FileState) -> tuple[Item, ...]:
@@ -91,7 +107,10 @@ def in_general(item: Item, location: str) -> Item:
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return (one["name"], one["message"]) == (other["name"], other["message"])
+    if one["name"] != other["name"]:
+        return False
+    # In how many ways a host does not answer is no news.
+    return one["name"] == Unavailable.name or bool(one["message"] == other["message"])
 
 
 def _place_of(error: CallboardError) -> dict[str, int]:
