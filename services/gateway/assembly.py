@@ -160,11 +160,13 @@ def _identity(
         verify_service=_verifier(service_tokens),
         guest_ref=rules.guest_ref,
         ended=ended.ended,
+        operators=rules.token,
     )
     sessions = BrowserSessions(
         tokens,
         memberships,
         authenticator=credentials,
+        operator=credentials.operator,
         resources=catalog,
         ended=ended,
         rules=rules,
@@ -186,14 +188,14 @@ def sign_in_rules(config: PortalConfig) -> SignInRules:
         raise Invalid("auth.developmentSignIn: needs auth.environment: development")
     guest = auth.providers.guest
     if guest is None:
-        return SignInRules(None, auth.development_sign_in)
+        return SignInRules(None, auth.development_sign_in, token=developing)
     if not developing and not guest.dangerously_allow_outside_development:
         raise Invalid(
             "auth.providers.guest: needs auth.environment: development, or "
             "dangerouslyAllowOutsideDevelopment: true"
         )
     ref = str(parse_ref(guest.user_entity_ref, default_kind="user"))
-    return SignInRules(ref, auth.development_sign_in)
+    return SignInRules(ref, auth.development_sign_in, token=developing)
 
 
 def static_tokens(settings: Settings, config: PortalConfig) -> dict[str, str]:

@@ -113,18 +113,26 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SignInWays:
-    """How one may sign in here; `development` is for trying out, never for people."""
+    """How one may sign in here; `development` is for trying out, never for people.
+
+    `token`: with a service token of the installation, from the machine itself alone.
+    """
 
     guest: bool
     development: bool
+    token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SignInRules:
-    """Who may sign in without a password; `guest_ref` None: no guests."""
+    """Who may sign in without a password; `guest_ref` None: no guests.
+
+    `token`: whether a browser may sign in with a service token of the installation.
+    """
 
     guest_ref: str | None
     development: bool
+    token: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,14 @@ class Sessions(Protocol):
         """
         ...
 
+    async def sign_in_token(self, token: str) -> SignedIn:
+        """A session as the service that a token of the installation belongs to.
+
+        Raises Forbidden unless the configuration allows it, and Unauthenticated if
+        it is no such token.
+        """
+        ...
+
     async def sign_out(self, headers: Mapping[str, str]) -> str:
         """Ends the session; the `Set-Cookie` header that removes the cookie."""
         ...

@@ -52,7 +52,7 @@ def found(system: Portal, text: str) -> Any:
 def test_a_guest_looks_around(opened: Open, pictures: Path) -> None:
     """Signs in, filters, opens an entity, reads its docs, finds by searching."""
     page = opened("/catalog", None)
-    page.get_by_role("button", name="Go in as a guest").click()
+    page.get_by_role("button", name="Continue as a guest").click()
     page.wait_for_url("**/catalog")
     page.locator("input[name=type][value=batch]").check()
     page.wait_for_url("**/catalog?type=batch")
@@ -227,7 +227,7 @@ def test_the_keyboard_reaches_everything(opened: Open) -> None:
 def test_reading_needs_no_scripts(opened: Open, pictures: Path) -> None:
     """Filters, entity, docs and search are forms and links."""
     page = opened("/catalog", None, java_script_enabled=False)
-    page.get_by_role("button", name="Go in as a guest").click()
+    page.get_by_role("button", name="Continue as a guest").click()
     page.get_by_label("Narrow by name or description").fill("settlement")
     page.get_by_role("button", name="Apply").click()
     page.get_by_role("link", name="Settlement runner").click()

@@ -25,7 +25,7 @@ from services.gateway.model import SESSION_COOKIE
 from shared.contracts.errors import Invalid, Unauthenticated, Unavailable
 from shared.kit import mongo
 from shared.kit.auth import Principal, PrincipalTokens
-from tests.gateway.running import SECRET, configuration
+from tests.gateway.running import SECRET, STATIC, configuration
 
 ISSUER = "http://portal/api/auth"
 
@@ -462,3 +462,47 @@ def test_sign_in_without_a_password_is_for_development() -> None:
     rules = sign_in_rules(configuration(auth={"providers": allowed}))
     assert (rules.guest_ref, rules.development) == ("user:development/guest", False)
     assert sign_in_rules(configuration(auth={})).guest_ref is None
+
+
+async def test_a_token_of_the_installation_signs_a_browser_in(ask) -> None:
+    """For who sets a portal up: a short session of that service, for pages alone."""
+    answer = await ask.post("/sign-in/token", data={"token": STATIC})
+    assert answer.status_code == 303
+    assert "Max-Age=3600" in answer.headers["set-cookie"]
+    session = answer.cookies[SESSION_COOKIE]
+    headers = {"cookie": f"{SESSION_COOKIE}={session}"}
+    page = await ask.get("/settings", headers=headers)
+    assert page.status_code == 200
+    assert "robot" in page.text
+    told = await ask.get("/api/auth/v1/userinfo", headers=headers)
+    assert told.status_code == 401
+    bearer = {"authorization": f"Bearer {session}"}
+    assert (await ask.get("/api/auth/v1/userinfo", headers=bearer)).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", "guess", SECRET, "a.b.c"])
+async def test_no_other_token_signs_a_browser_in(ask, token) -> None:
+    """Nothing but a static token counts, whatever else it may prove."""
+    answer = await ask.post("/sign-in/token", data={"token": token})
+    assert SESSION_COOKIE not in answer.cookies
+
+
+async def test_an_inner_service_token_signs_no_browser_in(ask) -> None:
+    """What services prove themselves to each other with stays among them."""
+    token = PrincipalTokens(SECRET).sign(Principal("service:catalog", "service"))
+    answer = await ask.post("/sign-in/token", data={"token": token})
+    assert answer.headers["location"].endswith("wrong=token")
+
+
+async def test_the_token_is_not_taken_through_a_proxy(ask) -> None:
+    """The last address is the proxy's: the browser may be anywhere."""
+    headers = {"x-forwarded-for": "192.0.2.7"}
+    answer = await ask.post("/sign-in/token", data={"token": STATIC}, headers=headers)
+    assert answer.status_code == 403
+
+
+def test_sign_in_by_token_is_for_development() -> None:
+    """Elsewhere even the right token signs no browser in, and old sessions end."""
+    assert sign_in_rules(configuration()).token
+    production = configuration(auth={"environment": "production"})
+    assert not sign_in_rules(production).token

@@ -29,7 +29,7 @@ class Credentials:
     """`Authenticator`: finds out who sent a request.
 
     `static_tokens` maps a token to the name of whoever uses it; `guest_ref` is the
-    user that guests are.
+    user that guests are; `operators`: whether a browser's session may be a service's.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Credentials:
         verify_service: VerifyService,
         guest_ref: str | None,
         ended: Ended,
+        operators: bool = False,
     ) -> None:
         self._tokens = tokens
         self._memberships = memberships
@@ -52,6 +53,11 @@ class Credentials:
         self._verify_service = verify_service
         self._guest_ref = guest_ref
         self._ended = ended
+        self._operators = operators
+
+    def operator(self, token: str) -> Identity | None:
+        """The service that a token of the installation belongs to."""
+        return self._static.get(digest(token))
 
     async def authenticate(
         self,
@@ -111,6 +117,10 @@ class Credentials:
             return None
         if await self._ended(claims.token_id):
             return None
+        if claims.kind == "service":
+            # Granted while the configuration allowed it: it may have changed since.
+            found = Identity(claims.subject, "service", by_cookie=True)
+            return found if self._operators else None
         return await self._user(claims, by_cookie=True)
 
     async def _user(self, claims: Claims, *, by_cookie: bool) -> Identity:

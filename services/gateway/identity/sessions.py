@@ -3,7 +3,8 @@
 `SameSite=Lax` keeps other sites' forms from carrying it; `forward` checks once more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
 from services.gateway.identity.tokens import SESSION, UserTokens
@@ -20,6 +21,11 @@ from shared.contracts.errors import Forbidden, Invalid, NotFound, Unauthenticate
 from shared.contracts.ref import parse_ref
 
 SESSION_SECONDS = 12 * 3600
+#: Of whoever signed in with a token of the installation: enough to set it up.
+OPERATOR_SECONDS = 3600
+
+#: The service that a token belongs to; None: it is no token of the installation.
+FindOperator = Callable[[str], Identity | None]
 
 
 class BrowserSessions:
@@ -34,6 +40,7 @@ class BrowserSessions:
         memberships: Memberships,
         *,
         authenticator: Authenticator,
+        operator: FindOperator,
         resources: Resources,
         ended: EndedSessions,
         rules: SignInRules,
@@ -42,6 +49,7 @@ class BrowserSessions:
         self._tokens = tokens
         self._memberships = memberships
         self._authenticator = authenticator
+        self._operator = operator
         self._resources = resources
         self._ended = ended
         self._rules = rules
@@ -55,7 +63,8 @@ class BrowserSessions:
 
     def ways(self) -> SignInWays:
         """What the configuration allows."""
-        return SignInWays(self._rules.guest_ref is not None, self._rules.development)
+        rules = self._rules
+        return SignInWays(rules.guest_ref is not None, rules.development, rules.token)
 
     async def sign_in_guest(self) -> SignedIn:
         """A guest's session. Raises Forbidden where guests are not allowed."""
@@ -66,6 +75,15 @@ class BrowserSessions:
     async def sign_in_as(self, user_ref: str) -> SignedIn:
         """A session as any user; see the port."""
         return await self._begin(await self.known_user(user_ref), "user")
+
+    async def sign_in_token(self, token: str) -> SignedIn:
+        """A session as a service of the installation; see the port."""
+        if not self._rules.token:
+            raise Forbidden("This installation has no sign-in by token")
+        found = self._operator(token)
+        if found is None:
+            raise Unauthenticated("This is not a token of this installation")
+        return self._session(replace(found, by_cookie=True), OPERATOR_SECONDS)
 
     async def known_user(self, user_ref: str) -> str:
         """The canonical ref of a user whom the development sign-in may become.
@@ -97,10 +115,13 @@ class BrowserSessions:
         return self._set("", 0)
 
     async def _begin(self, subject: str, kind: IdentityKind) -> SignedIn:
-        token = self._tokens.issue(subject, kind, SESSION, SESSION_SECONDS)
         ownership = await self._memberships.ownership(subject)
         identity = Identity(subject, kind, ownership, by_cookie=True)
-        return SignedIn(identity, self._set(token, SESSION_SECONDS))
+        return self._session(identity, SESSION_SECONDS)
+
+    def _session(self, identity: Identity, seconds: int) -> SignedIn:
+        token = self._tokens.issue(identity.subject, identity.kind, SESSION, seconds)
+        return SignedIn(identity, self._set(token, seconds))
 
     def _set(self, value: str, seconds: int) -> str:
         return set_cookie(SESSION_COOKIE, value, seconds, secure=self._secure)

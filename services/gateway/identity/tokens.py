@@ -88,6 +88,8 @@ class UserTokens:
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthenticated("Invalid token") from error
         kind: IdentityKind = "guest" if claims.get("kind") == "guest" else "user"
+        if claims.get("kind") == "service" and audience == SESSION:
+            kind = "service"
         return Claims(claims["sub"], kind, float(claims["exp"]), claims["jti"])
 
     def _decode(self, token: str, audience: Audience) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from services.gateway.model import (
     UserCard,
 )
 from services.gateway.ports import Params
-from shared.contracts.errors import NotFound
+from shared.contracts.errors import NotFound, Unauthenticated
 from tests.gateway.portal.house import Entity, changes_of, company, history
 
 CATALOG = "/api/catalog"
@@ -233,8 +233,10 @@ def _error(status: int, name: str, message: str) -> ApiAnswer:
 class FakeSessions:
     """Sessions as the cookie's plain text: `callboard_session=user:default/ann`."""
 
-    def __init__(self, *, guest: bool = True, development: bool = True) -> None:
-        self._ways = SignInWays(guest=guest, development=development)
+    def __init__(
+        self, *, guest: bool = True, development: bool = True, token: bool = True
+    ) -> None:
+        self._ways = SignInWays(guest=guest, development=development, token=token)
 
     async def identity(self, headers: Mapping[str, str]) -> Identity | None:
         cookies = dict(
@@ -256,6 +258,11 @@ class FakeSessions:
             raise NotFound(f"No user {user_ref}")
         return _signed_in(user_ref)
 
+    async def sign_in_token(self, token: str) -> SignedIn:
+        if token != "the-token":
+            raise Unauthenticated("This is not a token of this installation")
+        return _signed_in("service:operator")
+
     async def sign_out(self, headers: Mapping[str, str]) -> str:  # noqa: ARG002
         return "callboard_session=; Path=/; Max-Age=0"
 
@@ -263,6 +270,8 @@ class FakeSessions:
 def _identity(subject: str) -> Identity:
     if subject == "user:development/guest":
         return Identity(subject, "guest", (subject,), by_cookie=True)
+    if subject.startswith("service:"):
+        return Identity(subject, "service", (), by_cookie=True)
     user = company().get(subject)
     groups = [
         each["targetRef"]

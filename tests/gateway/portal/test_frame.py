@@ -136,7 +136,7 @@ async def test_other_sites_forms_are_refused(
     [
         ("/catalog/default/component/nope", 404, "There is nothing here"),
         ("/no-such-page", 404, "There is nothing here"),
-        ("/graph?entity=nonsense", 400, "must be a full ref"),
+        ("/graph?entity=component:default/", 400, "must be a full ref"),
     ],
 )
 async def test_errors_say_what_to_do(

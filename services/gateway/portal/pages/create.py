@@ -15,6 +15,8 @@ from services.gateway.portal.entities import (
     split_ref,
     title_of,
 )
+from services.gateway.portal.pages.first_steps import REGISTER
+from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.runs import Run, run_of
 from services.gateway.portal.template_warnings import (
     installed_actions,
@@ -49,21 +51,26 @@ async def create(visit: Visiting, text: str = "") -> Response:
     """All templates that the reader may see, and the reader's own latest runs."""
     params = [("filter", "kind=template"), ("limit", str(MOST))]
     params += [("orderField", "metadata.name,asc")]
-    answer, runs, installed = await together(
-        visit.get(BY_QUERY, params), _own_runs(visit), installed_actions(visit)
+    answer, runs, installed, may = await together(
+        visit.get(BY_QUERY, params),
+        _own_runs(visit),
+        installed_actions(visit),
+        allowed(visit, [REGISTER]),
     )
     found = [each for each in answer["items"] if _holds(each, text.strip().lower())]
     owners = await visit.summaries(ref for each in found for ref in _owners(each))
     offers = [_offer(each, owners, missing_actions(each, installed)) for each in found]
     return visit.page(
         "create/index.html",
-        title="Start something",
+        title="Create",
         nav="create",
         block="part" if visit.partial == "offers" else None,
         text=text,
         offers=sorted(offers, key=lambda offer: FIRST_TAG not in offer.tags),
         total=len(answer["items"]),
         runs=runs,
+        may_register=REGISTER in may,
+        why_not=why_not(visit),
     )
 
 

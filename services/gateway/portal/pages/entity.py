@@ -31,6 +31,7 @@ from services.gateway.portal.graph.layout import Picture, draw
 from services.gateway.portal.graph.model import RELATIONS, edges_of, node_of
 from services.gateway.portal.history import Moment, actor_refs, moments_of
 from services.gateway.portal.pages.entity_actions import allowed_actions
+from services.gateway.portal.permissions import why_not
 from services.gateway.portal.stars import starred
 from services.gateway.portal.tabs import docs_of, tabs_of
 from services.gateway.portal.template_warnings import installed_actions, warnings_of
@@ -121,6 +122,7 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
         whole=_first(entity, known, "partOf"),
         tabs=tabs_of(entity, tab),
         starred=ref in stars,
+        why_not=why_not(visit),
         may_star=visit.identity.kind == "user",
         errors=errors_of(entity),
         edit_url=safe_url(annotation(entity, "backstage.io/edit-url")),

@@ -10,47 +10,35 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from services.gateway.portal.entities import (
+    Entity,
     annotation,
     canonical,
     entity_href,
     summarize,
     title_of,
 )
+from services.gateway.portal.formats import safe_url
+from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.stars import star
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import Invalid
 
 ORIGIN = "backstage.io/managed-by-origin-location"
 TOGETHER_SHOWN = 50
-# name on the page: (permission, Backstage's action)
+# name on the page: permission
 ACTIONS = {
-    "refresh": ("catalog.entity.refresh", "update"),
-    "unregister": ("catalog.entity.delete", "delete"),
+    "refresh": "catalog.entity.refresh",
+    "unregister": "catalog.entity.delete",
 }
+DELETES = ("catalog.location.delete", "catalog.entity.delete")
 
 router = APIRouter()
 
 
 async def allowed_actions(visit: Visit, ref: str) -> frozenset[str]:
     """Which of ACTIONS the policy allows the reader on this entity."""
-    items = [
-        {
-            "id": name,
-            "permission": {
-                "type": "resource",
-                "name": permission,
-                "attributes": {"action": action},
-                "resourceType": "catalog-entity",
-            },
-            "resourceRef": ref,
-        }
-        for name, (permission, action) in ACTIONS.items()
-    ]
-    answer = await visit.ask("POST", "/api/permission/authorize", json={"items": items})
-    decided = answer.json()["items"] if answer.ok else []
-    return frozenset(
-        str(item["id"]) for item in decided if item.get("result") == "ALLOW"
-    )
+    may = await allowed(visit, ACTIONS.values(), ref)
+    return frozenset(name for name, permission in ACTIONS.items() if permission in may)
 
 
 @router.post("/catalog/{namespace}/{kind}/{name}/refresh")
@@ -79,9 +67,10 @@ async def mark(
 async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
     """Asks first, and says what else would go."""
     ref = f"{kind}:{namespace}/{name}".lower()
-    entity, location = await together(
+    entity, location, may = await together(
         visit.get(_by_name(kind, namespace, name)),
         visit.ask("GET", _location_of(kind, namespace, name)),
+        allowed(visit, DELETES, ref),
     )
     origin = annotation(entity, ORIGIN)
     answer: Any = {"items": []}
@@ -103,6 +92,11 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         href=entity_href(ref),
         origin=origin,
         registered=location.ok,
+        returns=bool(origin) and not is_orphan(entity),
+        source=safe_url(origin.partition(":")[2]),
+        may_unregister="catalog.location.delete" in may,
+        may_delete="catalog.entity.delete" in may,
+        why_not=why_not(visit),
         others=[other for other in others if other.ref != ref],
     )
 
@@ -116,16 +110,43 @@ async def unregister(
     what: Annotated[str, Form()],
 ) -> Response:
     """Takes the registered location out with all it brought, or this entity alone."""
+    returns = False
     if what == "location":
         location = await visit.get(_location_of(kind, namespace, name))
         path = f"/api/catalog/locations/{quote(str(location['id']))}"
     elif what == "entity":
         entity = await visit.get(_by_name(kind, namespace, name))
+        returns = bool(annotation(entity, ORIGIN)) and not is_orphan(entity)
         path = f"/api/catalog/entities/by-uid/{quote(entity['metadata']['uid'])}"
     else:
         raise Invalid("what: must be location or entity")
     told(await visit.ask("DELETE", path))
-    return visit.go("/catalog")
+    address = f"{entity_href(f'{kind}:{namespace}/{name}'.lower())}/removed"
+    return visit.go(f"{address}?returns=1" if returns else address)
+
+
+@router.get("/catalog/{namespace}/{kind}/{name}/removed")
+async def removed(
+    namespace: str, kind: str, name: str, visit: Visiting, returns: bool = False
+) -> Response:
+    """Says that it is gone, and whether its source will bring it back."""
+    ref = f"{kind}:{namespace}/{name}".lower()
+    answer = await visit.ask("GET", _by_name(kind, namespace, name))
+    return visit.page(
+        "entity/removed.html",
+        title=f"{name} was removed",
+        nav="catalog",
+        crumbs=[("Catalog", "/catalog")],
+        ref=ref,
+        href=entity_href(ref),
+        is_back=answer.ok,
+        returns=returns,
+    )
+
+
+def is_orphan(entity: Entity) -> bool:
+    """Whether no source names the entity any more: nothing brings it back."""
+    return annotation(entity, "backstage.io/orphan") == "true"
 
 
 def _by_name(kind: str, namespace: str, name: str) -> str:

@@ -29,6 +29,7 @@ from services.gateway.portal.history import (
 )
 from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS, ROW_FIELDS
 from services.gateway.portal.pages.catalog_facets import FACETS_PATH
+from services.gateway.portal.pages.first_steps import first_steps
 from services.gateway.portal.stars import starred
 from services.gateway.portal.visit import Visit, Visiting, together
 
@@ -80,8 +81,10 @@ async def home(visit: Visiting) -> Response:
     )
     entities = [one for one in own["items"] if one]
     summaries = [summarize(canonical(one), one) for one in entities]
+    steps = None if owned else await first_steps(visit, kinds)
     return visit.page(
         "home.html",
+        steps=steps,
         title="Home",
         nav="home",
         greeting=_greeting(visit, now()),

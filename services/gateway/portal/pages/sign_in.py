@@ -1,5 +1,6 @@
 """Signing in and out: as a guest, or, while trying out, as anybody of the catalog."""
 
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import quote
 
@@ -9,9 +10,11 @@ from starlette.responses import RedirectResponse, Response
 from services.gateway.model import SignedIn
 from services.gateway.portal.preferences import Preferences
 from services.gateway.portal.visit import state_of
-from shared.contracts.errors import NotFound
+from shared.contracts.errors import Forbidden, NotFound, Unauthenticated
 
 PEOPLE_SHOWN = 60
+#: Who comes through a proxy may be anywhere, whatever the last address is.
+PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 router = APIRouter()
 
@@ -28,6 +31,7 @@ async def sign_in(
     request: Request,
     next: str = "/",  # noqa: A002 - the parameter's name in the address
     text: str = "",
+    wrong: str = "",
 ) -> Response:
     """Who do you want to be?"""
     state = state_of(request)
@@ -36,12 +40,16 @@ async def sign_in(
         await state.users.users(text, limit=PEOPLE_SHOWN) if ways.development else ()
     )
     part = request.headers.get("hx-target") == "people"
+    by_token = ways.token and is_from_here(request)
     html = state.frame.render(
         "sign-in.html",
         {
             "title": "Sign in",
             "ways": ways,
             "people": people,
+            "by_token": by_token,
+            "empty": ways.development and not people and not text,
+            "wrong_token": wrong == "token",
             "next": local_address(next),
             "text": text,
         },
@@ -75,6 +83,37 @@ async def as_user(
         wanted = quote(local_address(next), safe="")
         return RedirectResponse(f"/sign-in?next={wanted}&text={quote(user)}", 303)
     return _begin(signed_in, next)
+
+
+@router.post("/sign-in/token")
+async def with_token(
+    request: Request,
+    token: Annotated[str, Form(max_length=1000)],
+    next: Annotated[str, Form()] = "/",  # noqa: A002
+) -> Response:
+    """A session as a service of the installation, for who sets it up on its machine.
+
+    Raises:
+        Forbidden: if the browser runs elsewhere, or the configuration says no.
+    """
+    if not is_from_here(request):
+        raise Forbidden("Sign-in by token works on the portal's own machine only")
+    try:
+        signed_in = await state_of(request).sessions.sign_in_token(token.strip())
+    except Unauthenticated:
+        wanted = quote(local_address(next), safe="")
+        return RedirectResponse(f"/sign-in?next={wanted}&wrong=token", 303)
+    return _begin(signed_in, next)
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether the browser runs on the portal's machine, with no proxy in between."""
+    if any(name in request.headers for name in PROXY_HEADERS):
+        return False
+    try:
+        return ip_address(request.client.host if request.client else "").is_loopback
+    except ValueError:
+        return False
 
 
 @router.post("/sign-out")

@@ -158,8 +158,11 @@ class Combobox {
     });
     // Only a choice is a change: what the browser reports of the text may be half a word.
     input.addEventListener("change", (event) => event.isTrusted && event.stopImmediatePropagation(), true);
-    input.addEventListener("focus", () => input.select()); // typing begins a new choice
-    input.addEventListener("click", () => this.panel.hidden && this.open());
+    input.addEventListener("click", () => {
+      if (!this.panel.hidden) return;
+      if (input.value === this.text) input.select(); // typing begins a new choice
+      this.open();
+    });
     input.addEventListener("keydown", (event) => this.press(event));
     list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the field
     list.addEventListener("click", (event) => {

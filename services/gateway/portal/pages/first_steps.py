@@ -1,0 +1,32 @@
+"""What to do first where the catalog is empty: said on the home page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.gateway.portal.pages.sign_in import is_from_here
+from services.gateway.portal.permissions import allowed, why_not
+from services.gateway.portal.visit import Visit
+
+REGISTER = "catalog.location.create"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """Whether the reader may register something, why not, and how they could."""
+
+    may_register: bool
+    why_not: str
+    by_token: bool
+
+
+async def first_steps(visit: Visit, kinds: Sequence[object]) -> FirstSteps | None:
+    """The first steps; None where the reader sees any entity."""
+    if kinds:
+        return None
+    ways = visit.state.sessions.ways()
+    may = await allowed(visit, [REGISTER])
+    return FirstSteps(
+        may_register=REGISTER in may,
+        why_not=why_not(visit),
+        by_token=ways.token and is_from_here(visit.request),
+    )
