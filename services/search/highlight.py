@@ -6,25 +6,19 @@ the work grows with the length of the text alone, and a page has a budget of it.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.search.matching import (
-    HIGHLIGHTED,
-    Matcher,
-    beginnings,
-    compiled,
-    forgiven,
-    matcher_of,
-)
-from services.search.query import Step, Term, folded
+from services.search.matching import HIGHLIGHTED, Matcher, matcher_of, nearly
+from services.search.query import Step, Term
+from shared.text.folding import folded_places
 
 #: So many characters are looked through, of a field and of all fields of a page.
 LONGEST_MARKED = 50_000
 PAGE_MARKED = 400_000
-#: So many characters' folds are remembered: more than one page's scripts have.
-MOST_FOLDS = 20_000
+#: All of a document's other fields are names.
+TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +43,8 @@ def marked(
     tags: Tags,
 ) -> list[dict[str, str]]:
     """The highlights of each document on a page that this step of asking found."""
-    matcher = matcher_of(term, stems)
-    if step != "exact":
-        meant = [*forgiven(term, documents), *beginnings(term, stems)]
-        matcher = Matcher(compiled(meant), matcher.wildcards)
+    is_exact = step == "exact"
+    matcher = matcher_of(term, stems) if is_exact else nearly(term, stems, documents)
     found = []
     left = PAGE_MARKED
     for document in documents:
@@ -73,7 +65,9 @@ def highlights(
         text = _field(document, name)
         looked = min(len(text), LONGEST_MARKED, max(budget, 0))
         budget -= looked
-        text_marked, count = _marked(text[:looked], matcher, tags)
+        plain, places = folded_places(text[:looked])
+        spans = _written(matcher.spans(plain, is_name=name != TEXT), places)
+        text_marked, count = _marked(text[:looked], spans, tags)
         if count:
             found[name] = text_marked + text[looked:]
     return found
@@ -84,49 +78,25 @@ def _field(document: Mapping[str, Any], name: str) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _marked(text: str, matcher: Matcher, tags: Tags) -> tuple[str, int]:
-    # Matched on the folded text, cut out of the written one.
-    plain, places = (text, None) if text.isascii() else _folded_places(text)
+def _written(
+    spans: Iterable[tuple[int, int]], places: Sequence[tuple[int, int]] | None
+) -> Iterator[tuple[int, int]]:
+    """The spans in the written text: a letter that folds to two is marked whole."""
+    if places is None:
+        yield from spans
+        return
+    end = 0
+    for first, last in spans:
+        start, stop = max(end, places[first][0]), places[last - 1][1]
+        if start < stop:
+            yield start, stop
+            end = stop
+
+
+def _marked(text: str, spans: Iterable[tuple[int, int]], tags: Tags) -> tuple[str, int]:
     parts: list[str] = []
     end = count = 0
-    for first, last in matcher.spans(plain):
-        start, stop = (places[first], places[last]) if places else (first, last)
+    for start, stop in spans:
         parts += (text[end:start], tags.pre, text[start:stop], tags.post)
         end, count = stop, count + 1
     return "".join(parts) + text[end:], count
-
-
-class _Folds(dict[int, str]):
-    """What each character is folded to, worked out once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        #: Those that are folded to none or to several.
-        self.uneven: set[str] = set()
-
-    def __missing__(self, code: int) -> str:
-        if len(self) >= MOST_FOLDS:
-            self.clear()
-        char = chr(code)
-        self[code] = plain = folded(char)
-        if len(plain) != 1:
-            self.uneven.add(char)
-        return plain
-
-
-_FOLDS = _Folds()
-
-
-def _folded_places(text: str) -> tuple[str, list[int] | None]:
-    """The folded text, and where each of its characters stands in the written one.
-
-    None in place of the list where every character stands at its own place.
-    """
-    plain = text.translate(_FOLDS)
-    if _FOLDS.uneven.isdisjoint(text):
-        return plain, None
-    places: list[int] = []
-    for index, char in enumerate(text):
-        places += [index] * len(_FOLDS[ord(char)])
-    places.append(len(text))
-    return plain, places

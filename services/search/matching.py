@@ -1,7 +1,7 @@
-"""Which words of a text a term means, in time that grows with the text alone.
+"""Which words of a folded text a term means, in time that grows with the text alone.
 
-Words and beginnings of words are one regular expression that never goes back; words
-with stars are matched piece by piece; misspelt ones are compared within a budget.
+Words, beginnings of words and runs are one regular expression that never goes back;
+words with stars are matched piece by piece; misspelt ones are compared in a budget.
 """
 
 import re
@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from services.search.query import Term, folded, slips
+from services.search.query import Term, inner, slips
+from services.search.words import (
+    MARKS,
+    UNSPACED,
+    WORD,
+    inner_grams,
+    is_run,
+    pieces,
+    variants,
+)
+from shared.text.folding import folded
 
 #: The fields of a document that are looked at.
 HIGHLIGHTED = ("title", "text", "entityTitle", "name")
@@ -18,7 +28,9 @@ HIGHLIGHTED = ("title", "text", "entityTitle", "name")
 LONGEST_FORGIVEN = 4000
 #: So many words of a page are compared with misspelt ones, letter by letter.
 MOST_COMPARED = 2000
-_WORD = re.compile(r"[^\W_]+")
+#: What a word may go on with; before one that begins with a letter, before a digit.
+_REST = rf"(?:[^\W_{UNSPACED}]|[{MARKS}])"
+_NO_LETTER, _NO_DIGIT = rf"(?<![^\W\d_{UNSPACED}])", r"(?<!\d)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,62 +60,110 @@ class Wildcard:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """The words to mark: those of an expression without stars, and wildcards."""
+    """The words to mark: those of an expression without stars, and wildcards.
+
+    `names` is the expression for names, whose words are looked into.
+    """
 
     expression: re.Pattern[str] | None
+    names: re.Pattern[str] | None
     wildcards: tuple[Wildcard, ...] = ()
 
-    def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where the words begin and end, in their order."""
+    def spans(self, text: str, *, is_name: bool = False) -> Iterator[tuple[int, int]]:
+        """Where the words of a folded text begin and end, in their order."""
+        expression = self.names if is_name else self.expression
         if not self.wildcards:
-            if self.expression is not None:
-                yield from (match.span() for match in self.expression.finditer(text))
+            if expression is not None:
+                yield from (match.span() for match in expression.finditer(text))
             return
-        for match in _WORD.finditer(text):
-            word = match[0].lower()
-            if any(wildcard.matches(word) for wildcard in self.wildcards) or (
-                self.expression is not None and self.expression.fullmatch(word)
-            ):
+        # An underscore separates words, and is one of them for the expression.
+        for match in WORD.finditer(text.replace("_", " ")):
+            word = match[0]
+            if any(wildcard.matches(word) for wildcard in self.wildcards):
                 yield match.span()
+            elif expression is not None:
+                spans = expression.finditer(text, *match.span())
+                yield from (found.span() for found in spans)
 
 
 @lru_cache(maxsize=512)
 def matcher_of(term: Term, stems: tuple[tuple[str, str], ...] = ()) -> Matcher:
-    """What to mark: words that begin with a typed one, or with its stem."""
-    wildcards = tuple(
+    """What to mark: words that begin with a typed one, or with its stem; runs.
+
+    In names, pieces of longer words too.
+    """
+    found = beginnings(term, stems)
+    return Matcher(compiled(found), compiled([*found, *insides(term)]), wildcards(term))
+
+
+def nearly(
+    term: Term,
+    stems: tuple[tuple[str, str], ...],
+    documents: Sequence[Mapping[str, Any]],
+) -> Matcher:
+    """What to mark where nothing was found as it was typed."""
+    found = [*forgiven(term, documents), *beginnings(term, stems), *insides(term)]
+    expression = compiled([*found, *_loose_runs(term)])
+    return Matcher(expression, expression, wildcards(term))
+
+
+def wildcards(term: Term) -> tuple[Wildcard, ...]:
+    """The typed words with stars inside."""
+    return tuple(
         Wildcard(tuple(word.tokens[0].split("*")))
         for word in term.words
         if word.kind == "pattern"
     )
-    return Matcher(compiled(beginnings(term, stems)), wildcards)
 
 
 def beginnings(term: Term, stems: tuple[tuple[str, str], ...]) -> list[str]:
-    """The typed words without stars, as expressions for whole words."""
+    """The typed words without stars, as expressions for whole words; runs anywhere."""
     reduced = dict(stems)
     found: list[str] = []
     for word in term.words:
         for token in () if word.kind == "pattern" else word.tokens:
-            beginning = token
+            if is_run(token):
+                found += [re.escape(variant) for variant in variants(token)]
+                continue
             stem = reduced.get(token, token)
             # A stem like "librari" is no beginning of "library".
-            if len(stem) > 3 and token.startswith(stem):
-                beginning = stem
-            whole = len(token) == 1
-            found.append(re.escape(beginning) + ("" if whole else r"[^\W_]*"))
+            is_shorter = len(stem) > 3 and token.startswith(stem)
+            found.append(_word(stem if is_shorter else token, going_on=len(token) > 1))
     return found
 
 
+def _word(beginning: str, *, going_on: bool) -> str:
+    """A word by its beginning; where letters meet digits another one begins."""
+    is_number = beginning[0].isdigit()
+    rest = f"{_REST}*" if going_on else (r"(?!\d)" if is_number else f"(?!{_REST})")
+    return f"{_NO_DIGIT if is_number else _NO_LETTER}{re.escape(beginning)}{rest}"
+
+
+def insides(term: Term) -> list[str]:
+    """The typed words that are looked for inside of others."""
+    tokens = (inner(word) for word in term.words)
+    return [re.escape(token) for token in tokens if token is not None]
+
+
+def _loose_runs(term: Term) -> Iterator[str]:
+    """Stretches of letters that stand in a row in a typed run too."""
+    for word in term.words:
+        if word.kind == "run" and len(word.tokens[0]) > 1:
+            pairs = sorted(set(inner_grams(word.tokens[0])))
+            ahead = "|".join(
+                f"{re.escape(pair[0])}(?={re.escape(pair[1])})" for pair in pairs
+            )
+            yield f"(?:{ahead})+."
+
+
 def compiled(parts: Iterable[str]) -> re.Pattern[str] | None:
-    """One pattern for whole words out of several; None out of none.
+    """One pattern out of several, the first that fits; None out of none.
 
     Each part is a text, or one with a single run of letters behind it: nothing to go
     back for.
     """
-    joined = "|".join(sorted(set(parts), key=len, reverse=True))
-    if not joined:
-        return None
-    return re.compile(rf"(?<![^\W_])(?:{joined})(?![^\W_])", re.IGNORECASE)
+    joined = "|".join(dict.fromkeys(parts))
+    return re.compile(joined) if joined else None
 
 
 def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -121,11 +181,15 @@ def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> list[str]:
             if not allowed or len(own ^ letters) > 2 * allowed:
                 continue
             if not left:
-                return sorted(found)
+                return _whole_words(found)
             left -= 1
             if _near(token, written):
-                found.add(re.escape(written))
-    return sorted(found)
+                found.add(written)
+    return _whole_words(found)
+
+
+def _whole_words(words: Iterable[str]) -> list[str]:
+    return [_word(word, going_on=False) for word in sorted(words)]
 
 
 def _written(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -133,7 +197,7 @@ def _written(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     seen: set[str] = set()
     for document in documents:
         text = " ".join(str(document.get(name) or "") for name in HIGHLIGHTED)
-        words = dict.fromkeys(_WORD.findall(folded(text[:LONGEST_FORGIVEN])))
+        words = dict.fromkeys(pieces(folded(text[:LONGEST_FORGIVEN])))
         yield from (word for word in words if word not in seen)
         seen.update(words)
 

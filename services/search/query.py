@@ -1,21 +1,23 @@
 """The abstract query: what a person typed and chose, free of any engine's language.
 
-Typed words are all wanted; each matches as itself, as its stem, or as a beginning of
-a word. `*` stands for any letters, quotes keep words together; all other marks only
-separate words. Only if nothing matches so are typing errors forgiven.
+Typed words are all wanted; each matches as itself, as its stem, as a beginning of
+a word, or inside of a name. What is typed in a script without spaces matches wherever
+it is written. `*` stands for any letters, quotes keep words together; all other marks
+only separate words. Only if nothing matches so are typing errors forgiven.
 """
 
 import base64
 import binascii
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field as data_field
 from typing import Literal
 
 from services.search.conditions import Condition
+from services.search.words import MARKS, SHORTEST_INNER, inner_grams, is_run, pieces
 from shared.contracts.errors import Invalid
+from shared.text.folding import folded
 
 #: Where a word may be, and what it counts there. `stems` holds title and text reduced.
 BOOSTS = {"title": 6.0, "keywords": 4.0, "about": 1.0, "text": 1.5, "stems": 0.8}
@@ -24,7 +26,8 @@ PREFIX_BOOSTS = {"title": 2.0, "words": 0.3}
 #: The whole of what was typed is the whole title or name, or stands there in a row.
 WHOLE_BOOST = 20.0
 PHRASE_BOOST = 6.0
-#: Of a word that is not quite the one typed.
+#: Of a word that stands inside of a name, or is not quite the one typed.
+INNER_BOOST = 0.25
 FUZZY_BOOST = 0.2
 SHORTEST_PREFIX = 2
 #: Words this long are forgiven one slip, and two from the second length on.
@@ -32,6 +35,8 @@ FORGIVEN = (4, 8)
 
 DEFAULT_LIMIT, LONGEST_PAGE = 25, 100
 LONGEST_TERM = 100
+#: The same in letters that are compared: a ligature is several.
+LONGEST_FOLDED = 200
 #: Digits of a number: Python takes longer ones for an attack, and says so by an error.
 LONGEST_NUMBER = 12
 DEEPEST = 100_000
@@ -46,17 +51,20 @@ STOP_WORDS = frozenset(
     | {"which", "who", "why", "with"}
 )
 
-WordKind = Literal["word", "prefix", "pattern", "phrase"]
+WordKind = Literal["word", "run", "prefix", "pattern", "phrase"]
 Step = Literal["exact", "forgiving", "most"]
 
 _CHUNK = re.compile(r'"([^"]*)"|(\S+)')
-_TOKEN = re.compile(r"[^\W_]+")
-_PATTERN = re.compile(r"[^\W_*]+|\*+")
+_STARS = re.compile(r"\*+")
+_STARRED = re.compile(rf"[\w*{MARKS}]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One wanted word: `tokens` has several only in a phrase; `*` only in a pattern."""
+    """One wanted word: `tokens` has several only in a phrase; `*` only in a pattern.
+
+    A run is written without spaces, and may be one inside of a phrase too.
+    """
 
     kind: WordKind
     tokens: tuple[str, ...]
@@ -64,15 +72,25 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What was typed. `empty` asks for everything; no words, but not empty: nothing."""
+    """What was typed. `empty` asks for everything; no words, but not empty: nothing.
+
+    `typed` has all of it in words, with the little ones.
+    """
 
     words: tuple[Word, ...] = ()
     empty: bool = True
+    typed: tuple[str, ...] = ()
 
     @property
     def plain(self) -> tuple[str, ...]:
-        """The single words in their order, for whole titles and rows of words."""
-        return tuple(word.tokens[0] for word in self.words if word.kind == "word")
+        """The single words and runs in their order, for rows of words."""
+        return tuple(w.tokens[0] for w in self.words if w.kind in ("word", "run"))
+
+    @property
+    def wholes(self) -> tuple[str, ...]:
+        """Whole titles and names that this may be, as `whole` has them."""
+        found = {" ".join(self.plain), " ".join(self.typed)}
+        return tuple(sorted(found - {""}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +110,6 @@ class Question:
     within: Literal["all", "title"] = "all"
 
 
-def folded(text: str) -> str:
-    """Lower case without accents: how words are compared."""
-    if text.isascii():
-        return text.lower()
-    parts = unicodedata.normalize("NFKD", text.lower())
-    return "".join(part for part in parts if not unicodedata.combining(part))
-
-
 def parse_term(text: str) -> Term:
     """The words in what somebody typed.
 
@@ -111,8 +121,11 @@ def parse_term(text: str) -> Term:
             f'term: The term length "{len(text)}" is greater than "{LONGEST_TERM}"'
         )
     words: list[Word] = []
-    everything = not text.strip()
-    for phrase, chunk in _CHUNK.findall(folded(text)):
+    plain = folded(text)
+    if len(plain) > LONGEST_FOLDED:
+        raise Invalid("term: has too many ligatures and signs made of several letters")
+    everything = not plain.strip()
+    for phrase, chunk in _CHUNK.findall(plain):
         if phrase:
             words += _phrase(phrase)
         elif "*" in chunk:
@@ -120,10 +133,15 @@ def parse_term(text: str) -> Term:
             words += found
             everything = everything or (not found and not chunk.strip("*"))
         else:
-            words += [Word("word", (token,)) for token in _TOKEN.findall(chunk)]
+            words += [_single(piece) for piece in pieces(chunk)]
     wanted = _wanted(words)
     _check_effort(wanted)
-    return Term(wanted, empty=everything and not words)
+    typed = () if "*" in plain else tuple(pieces(plain))
+    return Term(wanted, empty=everything and not words, typed=typed)
+
+
+def _single(piece: str) -> Word:
+    return Word("run" if is_run(piece) else "word", (piece,))
 
 
 def _check_effort(words: tuple[Word, ...]) -> None:
@@ -138,29 +156,34 @@ def _check_effort(words: tuple[Word, ...]) -> None:
 
 
 def _phrase(text: str) -> list[Word]:
-    tokens = tuple(_TOKEN.findall(text))
-    if len(tokens) < 2:
-        return [Word("word", tokens)] if tokens else []
-    return [Word("phrase", tokens)]
+    found = tuple(pieces(text))
+    if len(found) < 2:
+        return [_single(piece) for piece in found]
+    return [Word("phrase", found)]
 
 
 def _patterns(chunk: str) -> list[Word]:
-    """`mono*` is a beginning; a star elsewhere is a pattern over one word."""
+    """`mono*` is a beginning; a star elsewhere is a pattern over one word.
+
+    Runs are found anywhere: stars beside them say nothing more.
+    """
     found: list[Word] = []
-    for part in re.split(r"[^\w*]+|_+", chunk):
-        if not part.strip("*"):
-            continue
+    for part in _starred(chunk):
         if "*" not in part:
-            found.append(Word("word", (part,)))
+            found.append(_single(part))
+        elif any(is_run(piece) for piece in pieces(part)):
+            found += [_single(piece) for piece in pieces(part)]
         elif "*" not in part.rstrip("*"):
             found.append(Word("prefix", (part.rstrip("*"),)))
         else:
-            pattern = "".join(
-                "*" if piece.startswith("*") else piece
-                for piece in _PATTERN.findall(part)
-            )
-            found.append(Word("pattern", (pattern,)))
+            found.append(Word("pattern", (_STARS.sub("*", part),)))
     return found
+
+
+def _starred(chunk: str) -> list[str]:
+    """The words of a chunk with the stars that touch them."""
+    found = _STARRED.findall(chunk.replace("_", " "))
+    return [part for part in found if part.strip("*")]
 
 
 def _wanted(words: list[Word]) -> tuple[Word, ...]:
@@ -176,8 +199,28 @@ def _wanted(words: list[Word]) -> tuple[Word, ...]:
 def is_costly(term: Term) -> bool:
     """Whether an engine may look through many words to answer this."""
     return len(term.words) > FEW_WORDS or any(
-        word.kind in ("pattern", "prefix") for word in term.words
+        word.kind in ("pattern", "prefix") or _is_single_letter(word)
+        for word in term.words
     )
+
+
+def _is_single_letter(word: Word) -> bool:
+    """Whether a run is found as all the pairs that begin with it."""
+    return word.kind == "run" and len(word.tokens[0]) == 1
+
+
+def inner(word: Word) -> str | None:
+    """What is looked for inside of longer words too, if this word is long enough."""
+    token = word.tokens[0]
+    if word.kind != "word" or len(token) < SHORTEST_INNER or token.isdigit():
+        return None
+    return token
+
+
+def loose_grams(run: str) -> tuple[tuple[str, ...], int]:
+    """A run's grams, and how many of them a text has at least that is nearly meant."""
+    found = tuple(dict.fromkeys(inner_grams(run)))
+    return found, max(min(2, len(found)), (len(found) + 1) // 2)
 
 
 def slips(token: str) -> int:
@@ -189,15 +232,19 @@ def slips(token: str) -> int:
 
 def steps(term: Term) -> tuple[Step, ...]:
     """How to ask, until something is found: as typed, forgiving, then with gaps."""
-    forgiving = any(
-        word.kind == "word" and slips(word.tokens[0]) for word in term.words
-    )
+    forgiving = any(_is_forgiven(word) for word in term.words)
     found: list[Step] = ["exact"]
     if forgiving:
         found.append("forgiving")
     if len(term.words) > 2:
         found.append("most")
     return tuple(found)
+
+
+def _is_forgiven(word: Word) -> bool:
+    if word.kind == "run":
+        return len(word.tokens[0]) > 2
+    return word.kind == "word" and slips(word.tokens[0]) > 0
 
 
 def parse_question(

@@ -215,6 +215,37 @@ def test_short_and_long_texts_are_found_in_names_and_other_fields() -> None:
     assert sorted(found) == ["component:default/ledger", "component:default/ledger-api"]
 
 
+@pytest.mark.parametrize("path", ["metadata.title", "metadata.description"])
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("sør", "Sørlie Åse"),
+        ("sor", "Sørlie Åse"),
+        ("so", "Sørlie Åse"),
+        ("åse", "Sørlie Åse"),
+        ("zazo", "Zażółć"),
+        ("żół", "Zażółć"),
+        ("masse", "Große Maße"),
+        ("maß", "Große Maße"),
+        ("管理", "顧客管理"),
+        ("客", "顧客管理"),
+    ],
+)
+def test_letters_are_found_however_they_are_typed(
+    path: str, text: str, title: str
+) -> None:
+    """Through the index of letters, past it, and in answers that are remembered."""
+    name = path.rpartition(".")[2]
+    model = model_of(stored(builders.component("other", {name: "Other"})))
+    assert refs(model, model.containing(path, text)) == []
+    model.put(stored(builders.component("meant", {name: title})))
+    fresh = model_of(stored(builders.component("meant", {name: title})))
+    for each in (model, fresh):
+        assert refs(each, each.containing(path, text)) == ["component:default/meant"]
+    model.drop("component:default/meant")
+    assert refs(model, model.containing(path, text)) == []
+
+
 def test_orders_are_ready_before_they_are_asked_for() -> None:
     """Preparing changes nothing that can be seen."""
     model = model_of(WEB, TEAM)

@@ -15,7 +15,7 @@ WORDS = tuple(
     metric alert deploy build release canary rollback cluster node database cache
     library libraries running runner service services monolith frontend backend
     mobile warehouse stock return refund voucher discount loyalty newsletter mail
-    Überweisung café naïve Straße data2 v2 http2 k8s
+    Überweisung café naïve Straße data2 v2 http2 k8s bookStore 認証サービス 用户管理
     """.split()  # noqa: SIM905 - a list of words reads as words
 )
 OWNERS = tuple(f"team-{letter}" for letter in "abcdefgh")

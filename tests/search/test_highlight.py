@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from services.search import matching
 from services.search.highlight import PAGE_MARKED, Tags, highlights, marked
 from services.search.matching import Wildcard, matcher_of
-from services.search.query import folded, parse_term
+from services.search.query import parse_term
+from shared.text.folding import folded
 
 TAGS = Tags("<m>", "</m>")
 #: A regular expression in place of these takes hours; a slow machine takes a second.
@@ -29,7 +30,24 @@ def shown(term: str, text: str) -> str | None:
         ("*lith", "a monolith, no lithium", "a <m>monolith</m>, no lithium"),
         ("m*l*h shop", "Monolith shops", "<m>Monolith</m> <m>shops</m>"),
         ("ü*en", "Überweisungen Über", "<m>Überweisungen</m> Über"),
-        ("*ß*", "Straße, strasse", "<m>Straße</m>, strasse"),
+        ("*ß*", "Straße, strasse", "<m>Straße</m>, <m>strasse</m>"),
+        ("stras", "Die Straße", "Die <m>Straße</m>"),
+        ("aero", "Ærø, ÆRØ!", "<m>Ærø</m>, <m>ÆRØ</m>!"),
+        ("oys", "Øystein", "<m>Øystein</m>"),
+        ("store", "The petstore", "The pet<m>store</m>"),
+        ("strasse", "Hauptstraßenfest", "Haupt<m>straße</m>nfest"),
+        ("gros", "Maßgroß", "Maß<m>groß</m>"),
+        (
+            "1.2.3",
+            "v1.2.30 v1.2.3",
+            "v<m>1</m>.<m>2</m>.30 v<m>1</m>.<m>2</m>.<m>3</m>",
+        ),
+        ("認証", "API認証サービス", "API<m>認証</m>サービス"),
+        ("api", "API認証サービス", "<m>API</m>認証サービス"),
+        ("ガイド", "ｶﾞｲﾄﾞの本", "<m>ｶﾞｲﾄﾞ</m>の本"),
+        ("が", "か\u3099く", "<m>か\u3099</m>く"),
+        ("서비스를", "인증서비스", "인증<m>서비스</m>"),
+        ("हिन्दी", "हिन्दी में", "<m>हिन्दी</m> में"),
         ("x*y", "xx-xy_y", "xx-<m>xy</m>_y"),
         ("*x", "x_ax", "<m>x</m>_<m>ax</m>"),
         ("office", "the ofﬁce", "the <m>ofﬁce</m>"),
@@ -39,6 +57,20 @@ def shown(term: str, text: str) -> str | None:
 def test_marks(term: str, text: str, expected: str | None) -> None:
     """Stars are any letters of one word; what is marked is as it is written."""
     assert shown(term, text) == expected
+
+
+def test_a_piece_of_a_word_is_marked_in_names_alone() -> None:
+    """In running text it would be noise."""
+    document = {"title": "petstore", "text": "restored"}
+    found = highlights(document, matcher_of(parse_term("store")), TAGS)
+    assert found == {"title": "pet<m>store</m>"}
+
+
+def test_a_run_that_is_nearly_meant_is_marked_where_it_agrees() -> None:
+    """Stretches of the typed run, not each pair of letters by itself."""
+    document = {"title": "顧客の契約情報を登録"}
+    (found,) = marked([document], parse_term("顧客情報の登録"), (), "forgiving", TAGS)
+    assert found["title"] == "<m>顧客</m>の契約<m>情報</m>を<m>登録</m>"
 
 
 @given(

@@ -14,6 +14,7 @@ from services.search.model import EntityGone, EntityPut, Section, SitePut, Versi
 from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.bulk import Write, bulk
 from services.search.opensearch.client import Client, Missing
+from services.search.opensearch.schema import SCHEMA
 from services.search.query import Question
 from services.search.resync import PARTS, Progress, Rebuilt, rebuild
 from shared.contracts.errors import Conflict, Invalid, Unavailable
@@ -68,7 +69,9 @@ async def total(alias: ServerAlias, term: str, **given: Any) -> int:
 
 
 async def indices(alias: ServerAlias) -> list[str]:
-    return [index.name.split("-v1-")[1][:6] for index in await alias._standing()]
+    return [
+        index.name.split(f"-v{SCHEMA}-")[1][:6] for index in await alias._standing()
+    ]
 
 
 async def test_several_open_one_index(replicas: Replicas) -> None:

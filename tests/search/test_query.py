@@ -15,7 +15,13 @@ def words(text: str) -> list[tuple[str, tuple[str, ...]]]:
     [
         ("Shop", [("word", ("shop",))]),
         ("shop-cart", [("word", ("shop",)), ("word", ("cart",))]),
-        ("Größe", [("word", ("große",))]),
+        ("Größe", [("word", ("grosse",))]),
+        ("Ｆｕｌｌ－ｗｉｄｔｈ", [("word", ("full",)), ("word", ("width",))]),
+        ("API認証", [("word", ("api",)), ("run", ("認証",))]),
+        ("*認証*", [("run", ("認証",))]),
+        ("“認証 サービス”", [("phrase", ("認証", "サービス"))]),
+        ("Łuk*", [("prefix", ("luk",))]),
+        ("*ße", [("pattern", ("*sse",))]),
         ("Überweisung", [("word", ("uberweisung",))]),
         ("mono*", [("prefix", ("mono",))]),
         ("*lith", [("pattern", ("*lith",))]),
@@ -38,6 +44,12 @@ def test_words(text: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
         assert all("(" not in token for _, tokens in found for token in tokens)
     else:
         assert found == expected
+
+
+def test_a_term_of_ligatures_is_as_long_as_its_letters() -> None:
+    """One sign may stand for eighteen letters, each of which is looked up."""
+    with pytest.raises(Invalid, match="ligatures"):
+        parse_term("\ufdfa" * 20)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "*", "**"])

@@ -7,6 +7,7 @@ import pytest
 
 from services.search import resync
 from services.search.alias import LocalAlias
+from services.search.index import fields
 from services.search.index.embedded import opener
 from services.search.model import Section
 from services.search.opensearch.alias import ServerAlias
@@ -204,4 +205,25 @@ async def test_a_corrupt_index_is_put_aside(data: Path, owners: MemoryOwners) ->
         _ = again.answering
     assert await catch_up(again, owners) == 3
     assert await total(again) == 3
+    await again.close()
+
+
+async def test_an_index_of_another_format_is_filled_anew(
+    data: Path, owners: MemoryOwners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an upgrade that makes other words of a text the owners' state is in it."""
+    monkeypatch.setattr(fields, "FORMAT", fields.FORMAT - 1)
+    alias = LocalAlias(data / "search", opener(TAGS))
+    await alias.open()
+    await catch_up(alias, owners)
+    await alias.close()
+    monkeypatch.undo()
+    again = LocalAlias(data / "search", opener(TAGS))
+    await again.open()
+    assert again.put_aside is not None
+    await catch_up(again, owners)
+    counted = await again.live.counted()
+    assert counted["entities"] == await owners.entity_sum()
+    assert counted["sites"] == await owners.site_sum()
+    assert await total(again, "xylophone") == 1
     await again.close()

@@ -1,4 +1,7 @@
-"""Finding a piece of text among a hundred thousand values without reading them all."""
+"""Finding a piece of text among a hundred thousand values without reading them all.
+
+Letters are compared folded: who types `bjo` or `Bjø` means Bjørn.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -6,6 +9,7 @@ from typing import Any, Self
 from pyroaring import BitMap
 
 from services.catalog.readmodel.postings import Posting, added, bitmap, removed
+from shared.text.folding import folded
 
 SIZE = 3
 
@@ -51,7 +55,7 @@ class Grams:
             self._values[number] = value
         self._numbers[value] = number
         postings = self._postings
-        for gram in _grams(value):
+        for gram in _grams(folded(value)):
             postings[gram] = added(postings.get(gram), number)
 
     def remove(self, value: str) -> None:
@@ -59,7 +63,7 @@ class Grams:
         number = self._numbers.pop(value)
         self._values[number] = ""
         self._free.append(number)
-        for gram in _grams(value):
+        for gram in _grams(folded(value)):
             rest = removed(self._postings.get(gram), number)
             if rest is None:
                 del self._postings[gram]
@@ -67,7 +71,7 @@ class Grams:
                 self._postings[gram] = rest
 
     def find(self, text: str) -> Iterator[str]:
-        """The values that contain a text of at least `SIZE` letters."""
+        """The values that contain a folded text of at least `SIZE` letters."""
         found: BitMap | None = None
         for gram in _grams(text):
             having = bitmap(self._postings.get(gram))
@@ -76,7 +80,7 @@ class Grams:
                 return
         for number in found or ():
             value = self._values[number]
-            if text in value:
+            if text in folded(value):
                 yield value
 
 

@@ -19,6 +19,7 @@ from services.catalog.readmodel.postings import (
     union,
 )
 from services.catalog.readmodel.rows import Row, Rows
+from shared.text import folding
 
 Bucket = tuple[str, int]
 Spellings = str | dict[str, Posting]
@@ -126,15 +127,22 @@ class Field:
         return found
 
     def containing(self, text: str) -> BitMap:
-        """The entities with a value that contains a lower-cased text."""
-        if self._grams is not None and len(text) >= grams.SIZE:
-            return union(self.values[value] for value in self._grams.find(text))
-        return union(found for value, found in self.values.items() if text in value)
+        """The entities with a value that contains a text, whatever its letters."""
+        plain = folding.folded(text)
+        if self._grams is not None and len(plain) >= grams.SIZE:
+            return union(self.values[value] for value in self._grams.find(plain))
+        values = self.values.items()
+        return union(found for value, found in values if plain in comparable(value))
 
     def starting(self, text: str) -> BitMap:
         """The entities with a value that starts with a lower-cased text."""
         values = self.values.items()
         return union(found for value, found in values if value.startswith(text))
+
+
+def comparable(value: str) -> str:
+    """A lower-cased value as texts are looked for in it; most are as they are."""
+    return value if value.isascii() else folding.folded(value)
 
 
 class InvertedIndex:

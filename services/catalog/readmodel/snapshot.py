@@ -27,6 +27,7 @@ from services.catalog.readmodel.entities import ReadModel
 from services.catalog.readmodel.records import NOTHING, Record
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import Invalid
+from shared.text import folding
 
 #: Entities in a frame, and lines of a table: some 20 ms.
 ROWS = 1000
@@ -50,7 +51,7 @@ def shape() -> str:
     """What a snapshot must have been made by so that this code can restore it."""
     digest = hashlib.blake2b(digest_size=16)
     sources = [*sorted(Path(__file__).parent.glob("*.py"))]
-    sources += [Path(module.__file__ or "") for module in (words, definitions)]
+    sources += [Path(module.__file__ or "") for module in (words, definitions, folding)]
     for source in sources:
         digest.update(source.read_bytes())
     digest.update(f"{platform.python_version()} {version('pyroaring')}".encode())

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-from services.catalog.readmodel.inverted import Field
+from services.catalog.readmodel.inverted import Field, comparable
+from shared.text.folding import folded
 
 REMEMBERED = 512
 MANY_CHANGES = 500
@@ -50,9 +51,10 @@ class Terms:
                 self._answers.popitem(last=False)
             return answer.entities
         self._answers.move_to_end(key)
+        plain = folded(text)
         for entity in changed:
             if any(
-                value.startswith(text) if prefix else text in value
+                value.startswith(text) if prefix else plain in comparable(value)
                 for value in self._values_of(entity, path)
             ):
                 answer.entities.add(entity)

@@ -2,24 +2,36 @@
 
 import hashlib
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from services.search.model import Record
-from services.search.query import folded
+from services.search.words import endings, is_run, parts, pieces, tokens
+from shared.text.folding import folded
+
+#: Another one whenever other words are made of the same text: an index of another
+#: format is not asked, and filled anew.
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """The fields of one record; every engine is given the same.
 
-    `factor` is what a hit's score is multiplied by. `sort` is the order of those who
-    asked for no words, and tells records of one group apart.
+    Texts are folded words with a space between them: engines only split them. `words`
+    has every word once, those inside of words too; `inner` has the endings of a name's
+    words, `stems` what an engine reduces. `factor` is what a hit's score is multiplied
+    by. `sort` is the order of those who asked for no words, and tells records of one
+    group apart.
     """
 
     title: str
     keywords: str
     about: str
     text: str
+    words: str
+    inner: str
+    stems: str
     whole: tuple[str, ...]
     sort: str
     weight: float
@@ -34,16 +46,44 @@ def entry_of(record: Record, number: int) -> Entry:
     """The entry of a shown record; `number` is its place in its group."""
     title = str(record.document.get("title", ""))
     name = record.ref.rpartition("/")[2] if record.role == "entity" else ""
+    written = (title, record.keywords, record.about, _text(record))
+    plain = [folded(text) for text in written]
+    fields = [tokens(text) for text in plain]
+    spaced = [" ".join(field) for field in fields]
     key = f"{record.type}|{record.ref}|{number}"
     return Entry(
-        title=title,
-        keywords=record.keywords,
-        about=record.about,
-        text=str(record.document.get("text", "")),
-        whole=tuple(sorted({folded(title).strip(), name} - {""})),
-        sort=f"{folded(title)[:40]}\0{key}",
+        title=spaced[0],
+        keywords=spaced[1],
+        about=spaced[2],
+        text=spaced[3],
+        words=" ".join(dict.fromkeys(_words(written, fields))),
+        inner=" ".join(sorted(endings({*fields[0], *fields[1]}))),
+        stems=" ".join(_reducible(plain[0], plain[1], plain[3])),
+        whole=tuple(sorted({_whole(title), _whole(name)} - {""})),
+        sort=f"{plain[0][:40]}\0{key}",
         weight=record.weight + _jitter(key),
     )
+
+
+def _text(record: Record) -> str:
+    return str(record.document.get("text", ""))
+
+
+def _words(written: Iterable[str], fields: Iterable[list[str]]) -> Iterator[str]:
+    for text, field in zip(written, fields, strict=True):
+        yield from field
+        yield from sorted(parts(text))
+
+
+def _reducible(*texts: str) -> Iterator[str]:
+    """The words of scripts that have words."""
+    for text in texts:
+        yield from (piece for piece in pieces(text) if not is_run(piece))
+
+
+def _whole(text: str) -> str:
+    """As a term's own words are put together, whatever stood between them."""
+    return " ".join(pieces(folded(text)))
 
 
 def _jitter(key: str) -> float:

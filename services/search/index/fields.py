@@ -5,41 +5,34 @@ from typing import Any
 import orjson
 import tantivy
 
-from services.search.index.entry import Entry, entry_of
+from services.search.index.entry import FORMAT, Entry, entry_of
 from services.search.model import Record, group_of
 from services.search.query import Term
 
-#: Longer words are no words: base64, hashes.
-LONGEST_WORD = 60
-
 
 def schema() -> tantivy.Schema:
-    """The fields; `words` holds every word once, for beginnings and slips."""
+    """The fields of an `Entry`; another schema than a folder's makes a new index."""
     builder = tantivy.SchemaBuilder()
     for name in ("group", "role", "shown", "type", "marks", "whole"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in ("title", "keywords", "text"):
-        builder.add_text_field(name, tokenizer_name="words", index_option="position")
-    builder.add_text_field("about", tokenizer_name="words", index_option="freq")
-    builder.add_text_field("words", tokenizer_name="words", index_option="basic")
+    for name in ("title", "keywords", "about", "text"):
+        builder.add_text_field(name, tokenizer_name="spaced", index_option="position")
+    for name in ("words", "inner"):
+        builder.add_text_field(name, tokenizer_name="spaced", index_option="basic")
     builder.add_text_field("stems", tokenizer_name="stems", index_option="freq")
     builder.add_text_field(
         "sort", tokenizer_name="raw", fast=True, index_option="basic"
     )
     builder.add_float_field("weight", fast=True)
-    for name in ("stored", "kept"):
+    # The last one is empty, and makes the schema of another format another schema.
+    for name in ("stored", "kept", f"format{FORMAT}"):
         builder.add_bytes_field(name, stored=True)
     return builder.build()
 
 
-def words_analyzer(*, stemming: bool = False) -> tantivy.TextAnalyzer:
-    """Letters and digits make words, in lower case without accents."""
-    builder = (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.remove_long(LONGEST_WORD))
-        .filter(tantivy.Filter.lowercase())
-        .filter(tantivy.Filter.ascii_fold())
-    )
+def spaced_analyzer(*, stemming: bool = False) -> tantivy.TextAnalyzer:
+    """Splits at spaces: the words are made already."""
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
     if stemming:
         builder = builder.filter(tantivy.Filter.stemmer("english"))
     return builder.build()
@@ -47,8 +40,8 @@ def words_analyzer(*, stemming: bool = False) -> tantivy.TextAnalyzer:
 
 def register(index: tantivy.Index) -> None:
     """Give an opened index its analyzers; they are not kept in its directory."""
-    index.register_tokenizer("words", words_analyzer())
-    index.register_tokenizer("stems", words_analyzer(stemming=True))
+    index.register_tokenizer("spaced", spaced_analyzer())
+    index.register_tokenizer("stems", spaced_analyzer(stemming=True))
 
 
 def to_tantivy(record: Record, number: int) -> tantivy.Document:
@@ -75,18 +68,15 @@ def to_tantivy(record: Record, number: int) -> tantivy.Document:
 def _add_words(document: tantivy.Document, entry: Entry) -> None:
     for whole in entry.whole:
         document.add_text("whole", whole)
-    words = (entry.title, entry.keywords, entry.about, entry.text)
-    for field, text in zip(("title", "keywords", "about", "text"), words, strict=True):
-        document.add_text(field, text)
-        document.add_text("words", text)
-    document.add_text("stems", f"{entry.title} {entry.keywords} {entry.text}")
+    for name in ("title", "keywords", "about", "text", "words", "inner", "stems"):
+        document.add_text(name, getattr(entry, name))
 
 
 class Stemmer:
     """Reduces a word as the field `stems` has it."""
 
     def __init__(self) -> None:
-        self._analyzer = words_analyzer(stemming=True)
+        self._analyzer = spaced_analyzer(stemming=True)
 
     def stem(self, token: str) -> str:
         """The word itself if there is nothing to reduce."""

@@ -10,6 +10,7 @@ from services.search.index.fields import Stemmer
 from services.search.query import (
     BOOSTS,
     FUZZY_BOOST,
+    INNER_BOOST,
     PHRASE_BOOST,
     PREFIX_BOOSTS,
     SHORTEST_PREFIX,
@@ -17,13 +18,17 @@ from services.search.query import (
     Question,
     Step,
     Word,
+    inner,
+    loose_grams,
     slips,
 )
+from services.search.words import in_a_row, inner_grams, variants
 
 Clause = tuple[Occur, Query]
 Clauses = list[Clause]
 TITLE_FIELDS = ("title", "keywords")
 ROW_FIELDS = ("title", "keywords", "text")
+RUN_FIELDS = ("title", "keywords", "about", "text")
 #: How much the other fields add to the best one.
 TIE = 0.1
 FEW = 40
@@ -71,6 +76,8 @@ class Translation:
         if word.kind == "phrase":
             return self._best(self._rows(word.tokens))
         token = word.tokens[0]
+        if word.kind == "run":
+            return self._best(self._run(token, step, title))
         if word.kind == "pattern":
             pattern = token.replace("*", ".*")
             return Query.regex_query(self._schema, "words", pattern)
@@ -78,11 +85,50 @@ class Translation:
         parts: list[Query] = []
         if word.kind == "word":
             parts += [self._exact(field, token) for field in fields]
+            parts += self._inside(word, step, title)
         if word.kind == "prefix" or len(token) >= SHORTEST_PREFIX or title:
             parts += self._beginnings(token, title)
         if word.kind == "word" and step != "exact":
             parts += self._slipped(token, title)
         return self._best(parts)
+
+    def _inside(self, word: Word, step: Step, title: bool) -> list[Query]:
+        """The word as a part of longer ones."""
+        token = inner(word)
+        if token is None:
+            if len(word.tokens[0]) >= SHORTEST_PREFIX or title:
+                return []
+            single = self._term("words", word.tokens[0])
+            return [Query.const_score_query(single, PREFIX_BOOSTS["words"])]
+        ending = Query.fuzzy_term_query(self._schema, "inner", token, 0, True, True)
+        found = [Query.boost_query(ending, INNER_BOOST)]
+        if step != "exact" and not title:
+            anywhere = Query.regex_query(self._schema, "words", f".*{token}.*")
+            found.append(Query.const_score_query(anywhere, FUZZY_BOOST))
+        return found
+
+    def _run(self, run: str, step: Step, title: bool) -> list[Query]:
+        """Where the run is written, whatever stands before and after it."""
+        if len(run) == 1:
+            return self._beginnings(run, title)
+        fields = TITLE_FIELDS if title else RUN_FIELDS
+        found = [
+            Query.boost_query(self._row(field, inner_grams(variant)), BOOSTS[field])
+            for variant in variants(run)
+            for field in fields
+        ]
+        if step != "exact" and not title:
+            grams, least = loose_grams(run)
+            parts = [(Occur.Should, self._term("words", gram)) for gram in grams]
+            loose = Query.boolean_query(parts, least)
+            found.append(Query.const_score_query(loose, FUZZY_BOOST))
+        return found
+
+    def _row(self, field: str, tokens: Sequence[str]) -> Query:
+        """These words in a row, or the only one of them."""
+        if len(tokens) == 1:
+            return Query.term_query(self._schema, field, tokens[0], "freq")
+        return Query.phrase_query(self._schema, field, list(tokens))
 
     def _exact(self, field: str, token: str) -> Query:
         text = self._stemmer.stem(token) if field == "stems" else token
@@ -117,17 +163,17 @@ class Translation:
         plain = question.term.plain
         if not plain:
             return []
-        wholes = {" ".join(plain), "-".join(plain), ".".join(plain), "_".join(plain)}
-        whole = self._any_of("whole", sorted(wholes))
+        whole = self._any_of("whole", question.term.wholes)
         found = [(Occur.Should, Query.const_score_query(whole, WHOLE_BOOST))]
         if len(plain) > 1:
             found.append((Occur.Should, self._best(self._rows(plain))))
         return found
 
-    def _rows(self, tokens: Sequence[str]) -> list[Query]:
+    def _rows(self, pieces: Sequence[str]) -> list[Query]:
+        tokens = list(in_a_row(pieces))
         return [
             Query.boost_query(
-                Query.phrase_query(self._schema, field, list(tokens)),
+                self._row(field, tokens),
                 PHRASE_BOOST * BOOSTS[field] / BOOSTS["title"],
             )
             for field in ROW_FIELDS

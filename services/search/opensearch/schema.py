@@ -1,20 +1,20 @@
 """How a record lies in OpenSearch: the mapping, its analyzers, and one document.
 
-Words are made as the embedded index makes them; a test holds the two together. Beside
-what is searched, an entity's and a site's document says which version it shows, and
-eight numbers by which checksums are counted in the index itself.
+Words come ready, the same as the embedded index has them: only stems are made here, and
+a test holds them together. Beside what is searched, an entity's and a site's document
+says which version it shows, and eight numbers by which checksums are counted in the
+index itself.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from services.search.index.entry import entry_of
-from services.search.index.fields import LONGEST_WORD
+from services.search.index.entry import FORMAT, entry_of
 from services.search.model import Record
 from services.search.query import DEEPEST, LONGEST_PAGE
 
 #: Part of every index's name: another schema is another set of indices.
-SCHEMA = 1
+SCHEMA = FORMAT
 #: Lucene refuses terms above 32,766 bytes.
 LONGEST_TERM = 8_000
 #: For so long the version of a deleted section stands against those that come late.
@@ -25,15 +25,12 @@ _VALUE = {"type": "keyword", "ignore_above": LONGEST_TERM}
 _KEPT = {"type": "object", "enabled": False}
 
 
-def _words(copies: tuple[str, ...], options: str = "positions") -> dict[str, Any]:
-    return {
-        "type": "text",
-        "analyzer": "words",
-        "index_options": options,
-        "copy_to": list(copies),
-    }
+def _words(options: str) -> dict[str, Any]:
+    return {"type": "text", "analyzer": "spaced", "index_options": options}
 
 
+#: What is searched and never read back.
+_SEARCHED = ("title", "keywords", "about", "text", "words", "inner", "stems")
 SETTINGS: Mapping[str, Any] = {
     # One shard of a million records answers in milliseconds, and scores in one shard
     # are everybody's scores.
@@ -42,30 +39,20 @@ SETTINGS: Mapping[str, Any] = {
     "max_result_window": DEEPEST + LONGEST_PAGE,
     "gc_deletes": REMEMBERED,
     "analysis": {
-        # Letters and digits make words, in lower case without accents.
-        "tokenizer": {
-            "letters": {"type": "pattern", "pattern": r"[^\p{IsAlphabetic}\p{N}]+"}
-        },
-        "filter": {
-            "short": {"type": "length", "max": LONGEST_WORD - 1},
-            "english": {"type": "stemmer", "language": "porter2"},
-        },
+        "filter": {"english": {"type": "stemmer", "language": "porter2"}},
         "analyzer": {
-            "words": {
-                "type": "custom",
-                "tokenizer": "letters",
-                "filter": ["short", "lowercase", "asciifolding"],
-            },
+            "spaced": {"type": "custom", "tokenizer": "whitespace"},
             "stems": {
                 "type": "custom",
-                "tokenizer": "letters",
-                "filter": ["short", "lowercase", "asciifolding", "english"],
+                "tokenizer": "whitespace",
+                "filter": ["english"],
             },
         },
     },
 }
 MAPPING: Mapping[str, Any] = {
     "dynamic": "strict",
+    "_source": {"excludes": list(_SEARCHED)},
     "properties": {
         "role": _EXACT,
         "ref": _VALUE,
@@ -73,16 +60,12 @@ MAPPING: Mapping[str, Any] = {
         "type": _EXACT,
         "marks": _EXACT,
         "whole": _EXACT,
-        "title": _words(("words", "stems")),
-        "keywords": _words(("words", "stems")),
-        "text": _words(("words", "stems")),
-        "about": _words(("words",), "freqs"),
-        "words": {
-            "type": "text",
-            "analyzer": "words",
-            "index_options": "docs",
-            "norms": False,
-        },
+        "title": _words("positions"),
+        "keywords": _words("positions"),
+        "about": _words("positions"),
+        "text": _words("positions"),
+        "words": {**_words("docs"), "norms": False},
+        "inner": {**_words("docs"), "norms": False},
         "stems": {"type": "text", "analyzer": "stems", "index_options": "freqs"},
         "sort": {"type": "keyword", "index": False},
         "factor": {"type": "double", "index": False},
@@ -121,10 +104,7 @@ def body_of(record: Record, number: int = 0) -> dict[str, Any]:
         "type": record.type,
         "marks": record.marks,
         "whole": entry.whole,
-        "title": entry.title,
-        "keywords": entry.keywords,
-        "text": entry.text,
-        "about": entry.about,
+        **{name: getattr(entry, name) for name in _SEARCHED},
         "sort": entry.sort,
         "factor": entry.factor,
     }

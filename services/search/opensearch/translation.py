@@ -11,6 +11,7 @@ from services.search.conditions import All, Condition, Has, Not, Some, filter_co
 from services.search.query import (
     BOOSTS,
     FUZZY_BOOST,
+    INNER_BOOST,
     PHRASE_BOOST,
     PREFIX_BOOSTS,
     SHORTEST_PREFIX,
@@ -18,12 +19,16 @@ from services.search.query import (
     Question,
     Step,
     Word,
+    inner,
+    loose_grams,
     slips,
 )
+from services.search.words import in_a_row, inner_grams, variants
 
 Clause = dict[str, Any]
 TITLE_FIELDS = ("title", "keywords")
 ROW_FIELDS = ("title", "keywords", "text")
+RUN_FIELDS = ("title", "keywords", "about", "text")
 TIE = 0.1
 #: k1 + 1 with k1 = 1.2.
 LUCENE = 2.2
@@ -92,17 +97,62 @@ def _word(word: Word, step: Step, title: bool) -> Clause:
     if word.kind == "phrase":
         return _best(_rows(word.tokens))
     token = word.tokens[0]
+    if word.kind == "run":
+        return _best(_run(token, step, title))
     if word.kind == "pattern":
         return {"wildcard": {"words": {"value": token, "rewrite": "constant_score"}}}
     parts: list[Clause] = []
     if word.kind == "word":
         fields = TITLE_FIELDS if title else tuple(BOOSTS)
         parts += [_exact(field, token) for field in fields]
+        parts += _inside(word, step, title)
     if word.kind == "prefix" or len(token) >= SHORTEST_PREFIX or title:
         parts += _beginnings(token, title)
     if word.kind == "word" and step != "exact":
         parts += _slipped(token, title)
     return _best(parts)
+
+
+def _inside(word: Word, step: Step, title: bool) -> list[Clause]:
+    """The word as a part of longer ones."""
+    token = inner(word)
+    if token is None:
+        if len(word.tokens[0]) >= SHORTEST_PREFIX or title:
+            return []
+        single = {"term": {"words": word.tokens[0]}}
+        return [_constant(single, PREFIX_BOOSTS["words"])]
+    found: list[Clause] = [
+        {"prefix": {"inner": {"value": token, "boost": INNER_BOOST}}}
+    ]
+    if step != "exact" and not title:
+        anywhere = {"value": f"*{token}*", "boost": FUZZY_BOOST}
+        found.append({"wildcard": {"words": {**anywhere, "rewrite": "constant_score"}}})
+    return found
+
+
+def _run(run: str, step: Step, title: bool) -> list[Clause]:
+    """Where the run is written, whatever stands before and after it."""
+    if len(run) == 1:
+        return _beginnings(run, title)
+    found = [
+        _row(field, inner_grams(variant), LUCENE * BOOSTS[field])
+        for variant in variants(run)
+        for field in (TITLE_FIELDS if title else RUN_FIELDS)
+    ]
+    if step != "exact" and not title:
+        grams, least = loose_grams(run)
+        loose = _some([{"term": {"words": gram}} for gram in grams], least)
+        found.append(_constant(loose, FUZZY_BOOST))
+    return found
+
+
+def _row(field: str, tokens: Sequence[str], boost: float) -> Clause:
+    """These words in a row, or the only one of them."""
+    return {"match_phrase": {field: {"query": " ".join(tokens), "boost": boost}}}
+
+
+def _constant(query: Clause, boost: float) -> Clause:
+    return {"constant_score": {"filter": query, "boost": boost}}
 
 
 def _exact(field: str, token: str) -> Clause:
@@ -143,24 +193,17 @@ def _bonuses(question: Question) -> list[Clause]:
     plain = question.term.plain
     if not plain:
         return []
-    wholes = {" ".join(plain), "-".join(plain), ".".join(plain), "_".join(plain)}
-    whole = _any_of("whole", sorted(wholes))
-    found: list[Clause] = [{"constant_score": {"filter": whole, "boost": WHOLE_BOOST}}]
+    whole = _any_of("whole", question.term.wholes)
+    found: list[Clause] = [_constant(whole, WHOLE_BOOST)]
     if len(plain) > 1:
         found.append(_best(_rows(plain)))
     return found
 
 
-def _rows(tokens: Sequence[str]) -> list[Clause]:
+def _rows(pieces: Sequence[str]) -> list[Clause]:
+    tokens = list(in_a_row(pieces))
     return [
-        {
-            "match_phrase": {
-                field: {
-                    "query": " ".join(tokens),
-                    "boost": LUCENE * PHRASE_BOOST * BOOSTS[field] / BOOSTS["title"],
-                }
-            }
-        }
+        _row(field, tokens, LUCENE * PHRASE_BOOST * BOOSTS[field] / BOOSTS["title"])
         for field in ROW_FIELDS
     ]
 

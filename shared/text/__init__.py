@@ -1,0 +1,1 @@
+"""Texts as people compare them, whatever they are written with."""

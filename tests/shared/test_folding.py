@@ -1,0 +1,66 @@
+"""One form of a text for comparing, and where its letters are written."""
+
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.text.folding import folded, folded_places
+
+#: Letters that become several, none, or one with their neighbours.
+ODD = "aßÆﬁœŁ\u0301\u0308\u3099かﾊﾞ가\u1112\u1161\u11ab\u00adéİΐ①㌀ทุ่ि"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Øystein Bjørnsen", "OYSTEIN BJORNSEN"),
+        ("Łukasz", "lukasz"),
+        ("Straße", "STRASSE"),
+        ("Ærø, Œuvre, Þór, Ðe", "aero, oeuvre, thor, de"),
+        ("ıI İi", "ii ii"),
+        ("Ελλάς", "ΕΛΛΑΣ"),
+        ("ﬁﬂ Ｆｕｌｌ", "fifl full"),
+        ("ﾊﾞｽ", "バス"),
+        ("ハ\u3099ス", "バス"),
+        ("\u1112\u1161\u11ab\u1100\u1173\u11af", "한글"),
+        ("٢٠٢٤", "2024"),
+        ("Ångström", "A\u030angstro\u0308m"),
+        ("soft\u00adhyphen", "softhyphen"),
+    ],
+)
+def test_the_same_for_comparing(one: str, other: str) -> None:
+    """What people take for one word has one form."""
+    assert folded(one) == folded(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("バス", "パス"), ("हि", "ह"), ("กา", "ก่า")]
+)
+def test_marks_that_are_part_of_a_letter_stay(one: str, other: str) -> None:
+    """Without them these would be other words."""
+    assert folded(one) != folded(other)
+
+
+def test_a_form_is_its_own_form() -> None:
+    """Every character there is: folded once or twice is the same."""
+    for code in range(0, sys.maxunicode + 1, 7):
+        char = chr(code)
+        if unicodedata.category(char) not in ("Cs", "Cn", "Co"):
+            assert folded(folded(char)) == folded(char)
+
+
+@given(st.text(max_size=40) | st.text(ODD, max_size=20))
+def test_places_lead_back_to_what_is_written(text: str) -> None:
+    """The same letters as `folded` has, each where it is written, in their order."""
+    plain, places = folded_places(text)
+    assert plain == folded(text)
+    assert folded(plain) == plain
+    if places is None:
+        assert len(plain) == len(text)
+        return
+    assert len(places) == len(plain)
+    assert all(0 <= first < last <= len(text) for first, last in places)
+    assert places == sorted(places)
