@@ -305,4 +305,5 @@ def test_a_body_that_is_no_json_is_told_where(system: Portal) -> None:
     )
     status, name, message = problem(answer)
     assert (status, name) == (400, "InputError")
-    assert message.startswith("request/body must be JSON: ")
+    assert message.startswith("request/body: not JSON: ")
+    assert "line 1 column 2" in message

@@ -118,7 +118,8 @@ async def test_services_that_start_before_their_store_wait(
         again = await asyncio.to_thread(documents.start, tmp_path, port)
 
         async def open_now() -> bool:
-            return (await client.get("/nothing")).status_code == 404
+            # Who says no more of themselves is refused, and that by an open service.
+            return (await client.get("/nothing")).status_code == 401
 
         await until(open_now, 20)
 
