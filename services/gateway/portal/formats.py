@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from services.gateway.portal.prose import prose
 
@@ -128,6 +128,11 @@ def host(value: object) -> str:
         return ""
 
 
+def mailto(value: object) -> str:
+    """The address that writes to somebody; what is no plain part of one is escaped."""
+    return f"mailto:{quote(str(value), safe='@+')}"
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "relative_time": relative_time,
     "exact_time": exact_time,
@@ -138,5 +143,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "initials": initials,
     "safe_url": safe_url,
     "host": host,
+    "mailto": mailto,
     "prose": prose,
 }

@@ -152,3 +152,20 @@ async def test_what_a_source_brings_back_is_said_before_and_after(
     assert "does not come back" in (await reader.get(f"{orphan}/unregister")).text
     gone = await reader.post(f"{orphan}/unregister", data={"what": "entity"})
     assert gone.headers["location"] == f"{orphan}/removed"
+
+
+async def test_a_page_that_is_not_there_keeps_the_readers_frame(
+    client: Client, api: FakeServices
+) -> None:
+    """No "Sign in" for who is signed in; the address's last word is searched for."""
+    page = await client(ANN).get("/nowhere/seat-map")
+    assert page.status_code == 404
+    assert "Ann Becker" in page.text
+    assert ">Sign in</a>" not in page.text
+    assert 'name="query" value="seat map"' in page.text
+    assert "Perhaps one of these" in page.text
+    api.away = True
+    assert (await client(ANN).get("/nowhere")).status_code == 404
+    stranger = await client(None).get("/nowhere")
+    assert stranger.status_code == 404
+    assert ">Sign in</a>" in stranger.text

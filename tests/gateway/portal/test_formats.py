@@ -9,6 +9,7 @@ from services.gateway.portal.formats import (
     exact_time,
     initials,
     iso_time,
+    mailto,
     number,
     relative_time,
     safe_url,
@@ -83,3 +84,9 @@ def test_initials_stand_for_names(name: str, letters: str) -> None:
 def test_only_harmless_addresses_are_links(address: object, safe: str) -> None:
     """Browsers ignore control characters in a scheme, so they are taken out first."""
     assert safe_url(address) == safe
+
+
+def test_an_address_to_write_to_is_as_people_write_it() -> None:
+    """The sign stays, and nobody adds a subject or another reader to it."""
+    assert mailto("team+on-call@house.example") == ("mailto:team+on-call@house.example")
+    assert mailto("a@b?cc=x&subject=y") == "mailto:a@b%3Fcc%3Dx%26subject%3Dy"

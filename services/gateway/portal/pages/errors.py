@@ -1,15 +1,20 @@
 """What a reader sees when a page cannot be shown: what happened and what to do."""
 
+import contextlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from http import HTTPStatus
+from urllib.parse import quote, unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.gateway.portal.frame import Crumb
+from services.gateway.portal.pages.search import LONGEST, suggestions
 from services.gateway.portal.preferences import Preferences
-from services.gateway.portal.visit import Visit, state_of
+from services.gateway.portal.visit import Visit, state_of, visiting
 from shared.contracts.errors import CallboardError, Unauthenticated
 from shared.kit import logs
 
@@ -64,6 +69,7 @@ ADVICE = {
         ("Try again in a few seconds.", "The status page says which part it is."),
     ),
 }
+MOST_FOUND = 5
 log = logs.get_logger("portal")
 
 
@@ -78,7 +84,19 @@ async def failed(request: Request, error: Exception) -> Response:
         status = error.status_code
     else:
         log.error("page_failed", path=request.url.path, exc_info=error)
-    return _page(request, status, message)
+    visit: Visit | None = getattr(request.state, "visit", None)
+    found: Sequence[dict[str, str]] = ()
+    if status == HTTPStatus.NOT_FOUND:
+        with contextlib.suppress(CallboardError):
+            visit = visit or await visiting(request)
+            found = await suggestions(visit, _last_word(request), limit=MOST_FOUND)
+    return _page(request, status, message, visit, found)
+
+
+def _last_word(request: Request) -> str:
+    """What the address seems to look for: its last part, as words."""
+    name = request.url.path.rstrip("/").rpartition("/")[2]
+    return " ".join(re.split(r"[-_.+\s]+", unquote(name)))[:LONGEST].strip()
 
 
 def _to_sign_in(request: Request) -> Response:
@@ -90,10 +108,15 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(target, 303)
 
 
-def _page(request: Request, status: int, message: str) -> Response:
+def _page(
+    request: Request,
+    status: int,
+    message: str,
+    visit: Visit | None,
+    found: Sequence[dict[str, str]],
+) -> Response:
     advice = ADVICE.get(status) or ADVICE[400 if status < 500 else 500]
     frame = state_of(request).frame
-    visit: Visit | None = getattr(request.state, "visit", None)
     html = frame.render(
         "error.html",
         {
@@ -102,6 +125,8 @@ def _page(request: Request, status: int, message: str) -> Response:
             "advice": advice,
             "status": status,
             "message": message,
+            "searched": _last_word(request) if status == HTTPStatus.NOT_FOUND else "",
+            "found": found,
             "number": logs.correlation.get(),
         },
         path=request.url.path,

@@ -122,18 +122,23 @@ async def search(visit: Visiting) -> Response:
 @router.get("/search/suggest")
 async def suggest(visit: Visiting, term: str = "") -> Response:
     """The lines under the search box; none if the search is away."""
-    items: list[dict[str, str]] = []
-    if term.strip():
-        given = {"term": term.strip()[:LONGEST], "limit": "8"}
-        answer = await visit.ask("GET", SUGGEST, params=given)
-        found = answer.json() if answer.ok else {}
-        items = [_suggestion(each) for each in found.get("suggestions", ())]
+    items = await suggestions(visit, term, limit=8)
     html = visit.state.frame.fragment("search/suggestions.html", items=items)
     headers = {
         **SECURITY_HEADERS,
         "cache-control": f"private, max-age={SUGGESTIONS_SECONDS}",
     }
     return HTMLResponse(html, 200, headers)
+
+
+async def suggestions(visit: Visit, term: str, *, limit: int) -> list[dict[str, str]]:
+    """What a few letters may mean; nothing if the search is away."""
+    if not term.strip():
+        return []
+    given = {"term": term.strip()[:LONGEST], "limit": str(limit)}
+    answer = await visit.ask("GET", SUGGEST, params=given)
+    found = (answer.json() or {}) if answer.ok else {}
+    return [_suggestion(each) for each in found.get("suggestions", ())]
 
 
 def _suggestion(each: Mapping[str, Any]) -> dict[str, str]:
