@@ -175,6 +175,8 @@ async def test_a_wrong_listing_is_refused(
         ({"query": [1]}, "query must be object"),
         ({"orderBy": {"field": "kind"}}, "orderBy must be array"),
         ({"orderBy": [{"field": "kind", "order": "up"}]}, "must be asc or desc"),
+        ({"orderBy": [{"field": "kind", "order": ["asc"]}]}, "must be asc or desc"),
+        ({"orderBy": [{"field": "kind", "order": {}}]}, "must be asc or desc"),
         ({"orderBy": ["kind"]}, "must have required property 'field'"),
         ({"fullTextFilter": "x"}, "fullTextFilter must be object"),
         ({"fullTextFilter": {"term": 1}}, "term must be string"),

@@ -1,5 +1,6 @@
 """The front door: sessions in browsers, other sites, health, contracts, settings."""
 
+import json
 import re
 
 import httpx
@@ -218,6 +219,35 @@ async def test_user_settings(ask, sign_in, robot) -> None:
     assert (await ask.get(path, headers=ann)).status_code == 404
     assert (await ask.get(path, headers=robot)).status_code == 403
     assert (await ask.get(path)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a\\u0000b":{"$set":1}}',
+        '{"$ref":"x","$id":2,"c.d":[null]}',
+        '{"":{"n":9223372036854775808}}',
+    ],
+)
+async def test_settings_keep_any_json(ask, sign_in, text) -> None:
+    """Keys that mean something to the store, and numbers beyond its own."""
+    bob = await sign_in("bob")
+    path = "/api/user-settings/buckets/odd/keys/k"
+    given = {**bob, "content-type": "application/json"}
+    answer = await ask.put(path, content=f'{{"value":{text}}}', headers=given)
+    assert answer.status_code == 200, answer.text
+    assert (await ask.get(path, headers=bob)).json()["value"] == json.loads(text)
+
+
+async def test_settings_are_bounded_together(ask, sign_in) -> None:
+    """One large value that is asked for many times is no large answer."""
+    bob = await sign_in("bob")
+    path = "/api/user-settings/buckets/large/keys/k"
+    await ask.put(path, json={"value": "x" * 200_000}, headers=bob)
+    asked = {"items": [{"bucket": "large", "key": "k"}] * 1000}
+    answer = await ask.post("/api/user-settings/multiget", json=asked, headers=bob)
+    assert answer.status_code == 400
+    assert "ask for fewer" in answer.json()["error"]["message"]
 
 
 def test_schemas_describe_real_events() -> None:

@@ -4,12 +4,15 @@ import contextlib
 import time
 from typing import Any
 
+import pytest
+
 from services.gateway.identity.store import MongoEndedSessions
 from services.gateway.kept import COLLECTIONS, KeptDocuments
+from services.gateway.preferences import store as settings
 from services.gateway.preferences.store import MongoPreferences
 from services.gateway.webhooks import store as webhooks
 from services.gateway.webhooks.store import MongoDeliveries
-from shared.contracts.errors import Unavailable
+from shared.contracts.errors import Conflict, Unavailable
 from shared.kit.migrations import prepare
 from tests.waiting import until
 
@@ -29,6 +32,34 @@ async def test_settings_are_each_persons_own(database: Any) -> None:
     await preferences.drop("user:default/ann", "b", "never")
     assert await preferences.get("user:default/ann", wanted) == {("b", "k2"): False}
     assert await preferences.get("user:default/bo", wanted) == {("b", "k"): "bo's"}
+
+
+async def test_settings_of_earlier_versions_are_read(database: Any) -> None:
+    """They were kept as the store's own values; changing one keeps it as text."""
+    held = database["preferences"]
+    old = {"_id": "user:default/ann\x1fb\x1fk", "person": "user:default/ann"}
+    await held.insert_one({**old, "value": {"a": None}})
+    preferences = MongoPreferences(held)
+    one = [("b", "k")]
+    assert await preferences.get("user:default/ann", one) == {one[0]: {"a": None}}
+    await preferences.put("user:default/ann", "b", "k", {"\0": 2.0**70})
+    assert await preferences.get("user:default/ann", one) == {one[0]: {"\0": 2.0**70}}
+
+
+async def test_one_person_keeps_so_many_settings(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A further one is refused; those that are there are changed, others' are free."""
+    monkeypatch.setattr(settings, "MOST_SETTINGS", 2)
+    preferences = MongoPreferences(database["preferences"])
+    for key in ("k", "k2"):
+        await preferences.put("user:default/ann", "b", key, 1)
+    with pytest.raises(Conflict, match="at most 2"):
+        await preferences.put("user:default/ann", "b", "k3", 1)
+    await preferences.put("user:default/ann", "b", "k2", 2)
+    await preferences.put("user:default/anna", "b", "k", 1)
+    await preferences.drop("user:default/ann", "b", "k")
+    await preferences.put("user:default/ann", "b", "k3", 1)
 
 
 async def test_deliveries_are_remembered_for_a_while(database: Any) -> None:

@@ -1,9 +1,11 @@
 """Push webhooks of Git hosts, from the raw request to the event."""
 
+import contextlib
 import hashlib
 import hmac
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -183,6 +185,43 @@ def test_malformed_payloads_name_the_field(provider, payload, field) -> None:
     """Whoever configures a webhook must be able to see what is wrong."""
     with pytest.raises(Invalid, match=field):
         pushes(provider, payload, "7")
+
+
+ODD = (None, True, 7, 1e300, "", "x", "https://[", "http://\u2100.example/a", [], [7])
+ODD += ({}, {"a": 1}, [{}], [[]], "https://git.example:99999999999/a")
+
+
+def changed(value: Any) -> Iterator[Any]:
+    """`value` with each of its parts replaced by each odd one."""
+    yield from ODD
+    parts: Any = ()
+    if isinstance(value, dict):
+        parts = list(value.items())
+    elif isinstance(value, list):
+        parts = list(enumerate(value))
+    for key, part in parts:
+        for odd in changed(part):
+            copy = value.copy()
+            copy[key] = odd
+            yield copy
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload"),
+    [
+        ("github", github()),
+        ("gitea", gitea()),
+        ("gitlab", gitlab()),
+        ("bitbucket", bitbucket()),
+        ("bitbucket", bitbucket_server()),
+    ],
+)
+def test_any_payload_is_a_push_or_refused(provider, payload) -> None:
+    """Whatever stands in any field: never an error of our own."""
+    for odd in changed(payload):
+        if isinstance(odd, dict):
+            with contextlib.suppress(Invalid):
+                assert isinstance(pushes(provider, odd, "7"), list)
 
 
 def signed(body: bytes, secret: str = HOOK_SECRET) -> str:
@@ -371,6 +410,16 @@ async def test_a_form_holds_the_payload_too(ask) -> None:
     headers["content-type"] = "application/x-www-form-urlencoded"
     answer = await ask.post("/api/webhooks/gitea", content=body, headers=headers)
     assert answer.json() == {"status": "accepted"}
+
+
+async def test_a_form_of_many_fields_is_refused(ask) -> None:
+    """Before they are taken apart: the host that signed it sends one."""
+    body = b"a=b&" * 100_000
+    headers = hook_headers(body)
+    headers["content-type"] = "application/x-www-form-urlencoded"
+    answer = await ask.post("/api/webhooks/gitea", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert "fields of a form" in answer.json()["error"]["message"]
 
 
 async def test_a_body_over_five_megabytes_is_refused(ask) -> None:

@@ -166,3 +166,12 @@ async def test_secrets_are_masked(dry: Any) -> None:
     answer = await dry(made, secrets={"key": "hunter2"})
     assert "hunter2" not in answer.text
     assert "with ***" in answer.text
+
+
+@pytest.mark.parametrize("number", ["${{ 2 ** 62 * 4 }}", "${{ parameters.n }}"])
+async def test_a_number_beyond_64_bits_is_shown(dry: Any, number: str) -> None:
+    """As JavaScript's number, wherever it comes from: no answer holds another."""
+    made = template("t", steps=[say("hello")], output={"n": number})
+    answer = await dry(made, values={"n": 2**64})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["output"]["n"] == 2.0**64

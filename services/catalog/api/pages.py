@@ -140,7 +140,7 @@ def _order_by(given: object) -> tuple[OrderField, ...]:
         if not isinstance(field, str) or not field:
             raise Invalid(f"{where} must have required property 'field'")
         order = item.get("order", "asc")
-        if order not in DIRECTIONS:
+        if not isinstance(order, str) or order not in DIRECTIONS:
             raise Invalid(f"{where}/order must be asc or desc")
         found.append(OrderField(field, DIRECTIONS[order]))
     return tuple(found)

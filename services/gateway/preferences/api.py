@@ -1,5 +1,6 @@
 """The HTTP face of user settings: `/api/user-settings` as Backstage answers it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -15,6 +16,8 @@ from shared.kit.bodies import BoundedRoute
 from shared.kit.web import json_response
 
 VALUE_LIMIT = 256 * 1024
+#: What one answer may hold: a question may name one large value many times.
+ANSWER_LIMIT = 8 * 1024 * 1024
 Name = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Person = Annotated[Identity, Depends(person)]
 
@@ -73,10 +76,28 @@ def make_router(preferences: Preferences) -> APIRouter:
         """Several settings in order; null where there is none."""
         pairs = [(item.bucket, item.key) for item in wanted.items]
         found = await preferences.get(who.subject, pairs)
-        items = [{"value": found[p]} if p in found else None for p in pairs]
-        return json_response({"items": items})
+        return json_response({"items": _items(pairs, found)})
 
     return router
+
+
+def _items(
+    pairs: Sequence[tuple[str, str]], found: Mapping[tuple[str, str], Any]
+) -> list[dict[str, orjson.Fragment] | None]:
+    """The values in the order of the question, each written out once.
+
+    Raises:
+        Invalid: if they are too large together.
+    """
+    written = {pair: orjson.dumps(value) for pair, value in found.items()}
+    if sum(len(written.get(pair, b"")) for pair in pairs) > ANSWER_LIMIT:
+        raise Invalid(
+            f"items: the values are over {ANSWER_LIMIT} bytes together; ask for fewer"
+        )
+    return [
+        {"value": orjson.Fragment(written[pair])} if pair in written else None
+        for pair in pairs
+    ]
 
 
 def _setting(bucket: str, key: str, value: Any) -> dict[str, Any]:

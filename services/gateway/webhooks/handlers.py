@@ -20,6 +20,8 @@ from shared.guards.json_text import JsonLimits, load_json
 
 #: The size is the limit of the body; a push of thousands of commits is an honest one.
 JSON = JsonLimits(size=5 * 1024 * 1024, nodes=500_000)
+#: Hosts that send forms send one field.
+MOST_FIELDS = 16
 
 Outcome = Literal["accepted", "ignored", "duplicate"]
 
@@ -106,10 +108,17 @@ def _payload(delivery: Delivery) -> Mapping[str, Any]:
     body = delivery.body
     kind = delivery.headers.get("content-type", "").partition(";")[0].strip()
     if kind == "application/x-www-form-urlencoded":
-        body = (
-            parse_qs(body.decode("utf-8", "replace")).get("payload", [""])[0].encode()
-        )
+        body = _field_of_form(body)
     found = load_json(body, label="body", limits=JSON)
     if not isinstance(found, dict):
         raise Invalid("body: must be a JSON object")
     return found
+
+
+def _field_of_form(body: bytes) -> bytes:
+    """The field `payload`; forms of many others are nobody's delivery."""
+    try:
+        form = parse_qs(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise Invalid(f"body: more than {MOST_FIELDS} fields of a form") from error
+    return form.get("payload", [""])[0].encode()

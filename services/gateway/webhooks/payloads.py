@@ -127,7 +127,7 @@ def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
 
 def _bitbucket_server(payload: Payload, delivery: str) -> list[RepositoryPushed]:
     links = _at(payload, "repository.links.self")
-    href = links[0].get("href") if isinstance(links, list) and links else None
+    href = _at(links[0], "href") if isinstance(links, list) and links else None
     if not isinstance(href, str):
         raise Invalid("repository.links.self: must hold the repository's page")
     place = _place(href.removesuffix("/browse"))
@@ -159,7 +159,10 @@ PARSERS: dict[str, Parser] = {
 
 
 def _place(page: str) -> dict[str, str]:
-    parts = urlsplit(page)
+    try:
+        parts = urlsplit(page)
+    except ValueError as error:
+        raise Invalid(f"repository: {page[:200]!r} is no address: {error}") from error
     repository = parts.path.strip("/").removesuffix(".git")
     if parts.scheme not in ("http", "https") or not parts.netloc or not repository:
         raise Invalid(f"repository: {page!r} is no address of a repository's page")
@@ -181,10 +184,24 @@ def _paths(commits: Iterable[Payload]) -> list[str]:
         path
         for commit in commits
         for name in ("added", "modified", "removed")
-        for path in commit.get(name) or ()
+        for path in _listed(commit, name)
         if isinstance(path, str)
     }
     return sorted(paths)
+
+
+def _listed(commit: Payload, name: str) -> list[Any]:
+    """A commit's list of files; none where the host left it out.
+
+    Raises:
+        Invalid: if it is something else.
+    """
+    found = commit.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise Invalid(f"commits.{name}: must be a list")
+    return found
 
 
 def _at(payload: Any, path: str) -> Any:

@@ -20,7 +20,9 @@ router = APIRouter()
 LONG_POLL_SECONDS = 30.0
 #: How often a log that another process writes is looked at.
 LOOK_SECONDS = 0.5
-After = Annotated[int, Query(ge=0)]
+#: Beyond any log, and well within what the store counts with.
+MOST_LINES = 10**9
+After = Annotated[int, Query(ge=0, le=MOST_LINES)]
 
 
 @router.get("/v2/tasks/{task_id}/events")

@@ -24,6 +24,10 @@ _FIELDS = get_args(OrderField)
 _STATUSES = get_args(RunStatus)
 
 
+#: Beyond any list, and well within what the store counts with.
+MOST_RUNS = 10**9
+
+
 class NewTask(BaseModel):
     """What to run, with which values."""
 
@@ -77,8 +81,8 @@ async def listed(
     created_by: Annotated[list[str] | None, Query(alias="createdBy")] = None,
     status: Annotated[list[str] | None, Query()] = None,
     order: Annotated[list[str] | None, Query()] = None,
-    limit: Annotated[int | None, Query(ge=0)] = None,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int | None, Query(ge=0, le=MOST_RUNS)] = None,
+    offset: Annotated[int, Query(ge=0, le=MOST_RUNS)] = 0,
 ) -> Response:
     """A page of the runs that the caller may see."""
     field, is_descending = _order((order or ["desc:created_at"])[0])

@@ -18,6 +18,8 @@ from services.scaffolder.dialect.values import (
 
 #: What a list or object costs beside its members, as it takes more room than they do.
 _CONTAINER = 4
+#: Above it no integer of 64 bits is the number, and no store or answer takes another.
+_WHOLE = 2**63
 
 
 def plain(value: Any, budget: Budget | None = None) -> Any:
@@ -51,11 +53,13 @@ def _scalar(value: Any) -> Any:
         raise ValueFailure("Callable values cannot be coerced")
     if isinstance(value, Pattern):
         return {}
+    if isinstance(value, int) and not -_WHOLE <= value < _WHOLE:
+        value = number(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
         whole = number(value)
-        exact = isinstance(whole, float) and whole.is_integer() and abs(whole) < 1e21
+        exact = isinstance(whole, float) and whole.is_integer() and abs(whole) < _WHOLE
         return int(number_text(whole)) if exact else whole
     return value
 

@@ -19,13 +19,16 @@ PAGE_SIZE = 20
 # The events are asked as clients wait for them: a run without any would keep us.
 NO_EVENTS_SECONDS = 0.4
 
+#: No list of runs is as long; further pages are as empty.
+LAST_PAGE = 1_000_000
+
 router = APIRouter()
 
 
 @router.get("/create/tasks")
 async def runs(visit: Visiting, page: int = 1, whose: str = "own") -> Response:
     """Runs, newest first: the reader's own, or all that the reader may see."""
-    page = max(1, page)
+    page = min(max(1, page), LAST_PAGE)
     params = [("limit", str(PAGE_SIZE)), ("offset", str((page - 1) * PAGE_SIZE))]
     params.append(("order", "desc:created_at"))
     if whose != "all":
