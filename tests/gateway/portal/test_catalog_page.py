@@ -19,7 +19,7 @@ def query(address: str) -> CatalogQuery:
 
 
 def names(html: str) -> list[str]:
-    return re.findall(r"<tr data-row>.*?<span>(.*?)</span>", html, re.DOTALL)
+    return re.findall(r"<tr data-row[^>]*>.*?<span>(.*?)</span>", html, re.DOTALL)
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,35 @@ def test_what_is_selected_is_not_swapped_away(opened: Open, live_house: Any) -> 
     live_house.api.entities[ref] = before
 
 
+def test_a_list_follows_the_catalog_and_moves_nothing(
+    opened: Open, live_house: Any
+) -> None:
+    """A changed row changes where it stands; new ones wait until they are asked for."""
+    entities = live_house.api.entities
+    before = deepcopy(entities["component:default/ledger"])
+    page = opened("/catalog?type=service")
+    until_now(lambda: live_house.stream.readers, what="the page listens")
+    row = page.locator("[data-row]", has_text="Ledger")
+    place = row.bounding_box()
+    entities["component:default/ledger"]["metadata"]["description"] = "Anew"
+    made = deepcopy(before)
+    made["metadata"] |= {"name": "aaa", "title": "Aaa"}
+    entities["component:default/aaa"] = made
+    live_house.stream.tell("entity-changed", {"entity_ref": "component:default/aaa"})
+    expect(row).to_contain_text("Anew")
+    expect(row).to_have_class(re.compile("fresh"))
+    button = page.get_by_role("button", name="1 new – show")
+    expect(button).to_be_visible()
+    assert row.bounding_box() == place
+    expect(page.locator("[data-row]", has_text="Aaa")).to_have_count(0)
+    button.click()
+    expect(page.locator("[data-row]", has_text="Aaa")).to_have_count(1)
+    expect(page.get_by_role("link", name="Aaa")).to_be_focused()
+    expect(button).to_be_hidden()
+    del entities["component:default/aaa"]
+    entities["component:default/ledger"] = before
+
+
 def test_suggestions_are_walked_by_keys(opened: Open, live_house: Any) -> None:
     """Arrow down chooses, Enter opens, Escape closes."""
     page = opened("/catalog")

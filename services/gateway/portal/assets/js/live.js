@@ -11,7 +11,7 @@ const TRIES = 5;
 const AGAIN_MS = 150;
 const root = document.querySelector("[data-live-entity], [data-live-topics]");
 
-const shape = (part) => {
+export const shape = (part) => {
   const copy = part.cloneNode(true);
   for (const time of copy.querySelectorAll("time")) time.textContent = time.dateTime;
   for (const box of copy.querySelectorAll("details[open]")) box.removeAttribute("open");
@@ -19,14 +19,14 @@ const shape = (part) => {
   return copy.innerHTML.replace(/\s+/g, " ");
 };
 
-const inUse = (part) => {
+export const inUse = (part) => {
   const active = document.activeElement;
   const picked = getSelection();
   const typed = active && part.contains(active) && active.matches("input, textarea, select");
   return typed || (picked && !picked.isCollapsed && picked.anchorNode && part.contains(picked.anchorNode));
 };
 
-function swap(part, fresh) {
+export function swap(part, fresh) {
   const opened = [...part.querySelectorAll("details[open]")].map((box) => box.querySelector("summary")?.textContent);
   const had = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   part.replaceChildren(...fresh.childNodes);
@@ -97,7 +97,10 @@ if (root) {
   const query = new URLSearchParams();
   if (root.dataset.liveEntity) query.set("entity", root.dataset.liveEntity);
   for (const topic of (root.dataset.liveTopics ?? "").split(",")) if (topic) query.append("topic", topic);
-  const next = (event) => (busy = busy.then(() => arrived(event)));
+  const isList = "liveList" in root.dataset;
+  const follow = () => document.dispatchEvent(new CustomEvent("callboard:list"));
+  const next = isList ? follow : (event) => (busy = busy.then(() => arrived(event)));
+  const again = isList ? follow : () => (busy = busy.then(renew));
   let source = null;
   let since = document.body.dataset.since ?? "";
   let lost = false;
@@ -109,11 +112,11 @@ if (root) {
     source = new EventSource(`/api/events/stream?${query}${since ? `&after=${since}` : ""}`);
     since = "";
     for (const kind of EVENTS) source.addEventListener(kind, next);
-    source.addEventListener("reset", () => (busy = busy.then(renew)));
+    source.addEventListener("reset", again);
     source.addEventListener("error", () => (lost = true));
     source.addEventListener("open", () => {
       document.documentElement.dataset.live = "open";
-      if (lost) busy = busy.then(renew);
+      if (lost) again();
       lost = false;
     });
   }

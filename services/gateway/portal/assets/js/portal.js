@@ -8,3 +8,4 @@ import "./confirm.js";
 import "./preferences.js";
 import "./prefetch.js";
 import "./live.js";
+import "./live-list.js";
