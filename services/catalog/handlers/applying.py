@@ -27,7 +27,9 @@ from shared.contracts.errors import CallboardError, Conflict
 
 TRIES = 5
 #: So many documents are unpacked and compared before others get their turn.
-CHUNK = 250
+CHUNK = 150
+#: The same where new documents are made of them.
+UPSERTS = 50
 
 
 class Overtaken(Exception):
@@ -67,7 +69,9 @@ class Applier:
         for _ in range(TRIES):
             changes: list[Change] = []
             own: list[Candidate] = []
-            for candidate in waiting:
+            for count, candidate in enumerate(waiting, 1):
+                if count % UPSERTS == 0:
+                    await asyncio.sleep(0)
                 held = self._known.get(candidate.ref)
                 if _is_foreign(held, candidate, adopt):
                     foreign.append(candidate)
