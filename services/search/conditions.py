@@ -15,6 +15,7 @@ import orjson
 from shared.contracts.errors import Forbidden
 
 LONGEST_PLAIN = 80
+WHOLE = 2.0**63
 ABSENT = object()
 
 
@@ -59,7 +60,8 @@ def mark(name: str, key: str, value: Any = ABSENT) -> str:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
+    # Beyond that JSON has no whole number that its writer takes: a float is as exact.
+    if isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
         value = int(value)
     text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     if len(text) <= LONGEST_PLAIN:

@@ -140,6 +140,15 @@ def test_unknown_rules_open_no_door(found: dict[str, Any]) -> None:
         criteria_condition(found)
 
 
+@pytest.mark.parametrize("number", [1e26, -1e26, 2.0**63, 1.7e308])
+def test_numbers_beyond_64_bits_have_marks(number: float) -> None:
+    """They are in descriptors: one of them must not keep an index from being built."""
+    record = entity_record(entity_put(component("n", size=number, sizes=[number])))
+    for key in ("size", "sizes"):
+        asked = {"rule": "HAS_SPEC", "params": {"key": key, "value": number}}
+        assert holds(criteria_condition(asked), frozenset(record.marks))
+
+
 def test_no_conditions_at_all_show_nothing(tmp_path: Path) -> None:
     """A conditional decision without conditions allows nothing."""
     assert not holds(criteria_condition(None), frozenset({"kind:component"}))
