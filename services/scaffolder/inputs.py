@@ -114,6 +114,14 @@ def asks_for_status(condition: Any) -> bool:
     return isinstance(condition, str) and _STATUS.search(condition) is not None
 
 
+def _described(value: Any) -> str:
+    if value is UNDEFINED or value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "a boolean"
+    return "a text" if isinstance(value, str) else "a number"
+
+
 def rounds(iterated: Any) -> list[dict[str, Any]]:
     """The rounds of an `each`: key and value of every item or member.
 
@@ -125,7 +133,10 @@ def rounds(iterated: Any) -> list[dict[str, Any]]:
     elif isinstance(iterated, list):
         pairs = [(str(number), value) for number, value in enumerate(iterated)]
     else:
-        raise Invalid("each: it must be, or render to, an array or an object")
+        raise Invalid(
+            "each: it must be, or render to, an array or an object, not "
+            f"{_described(iterated)}"
+        )
     if len(pairs) > _ROUNDS:
         raise Invalid(f"each: over the limit of {_ROUNDS} iterations")
     return [{"key": key, "value": value} for key, value in pairs]

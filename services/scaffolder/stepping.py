@@ -99,7 +99,10 @@ class StepRun:
         iterated = await self._scene.rendered(
             self._step["each"], self._scene.context(secret=True)
         )
-        rounds = twins.rounds(iterated)
+        try:
+            rounds = twins.rounds(iterated)
+        except Invalid as error:
+            raise Invalid(f"step '{self._record.id}': {error.message}") from error
         for number, round_ in enumerate(rounds):
             if number < self._record.done:
                 continue

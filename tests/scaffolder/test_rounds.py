@@ -105,7 +105,8 @@ async def test_a_text_is_nothing_to_go_through(
     steps = [say("never", "s", each="${{ parameters.text }}")]
     found, told = await ran(start, catalog, ann, steps, text="abc")
     assert found["status"] == "failed"
-    assert any("each: it must be, or render to, an array" in line for line in told)
+    rule = "step 's': each: it must be, or render to, an array or an object, not a text"
+    assert any(rule in line for line in told)
     assert "never" not in told
 
 
