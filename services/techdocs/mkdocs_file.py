@@ -166,8 +166,7 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
         _check_structure(text, name)
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise Invalid(f"{name}: is not valid YAML: {reason}") from error
+        raise Invalid(f"{name}: is not valid YAML: {_reason(error)}") from error
     if found is None:
         return {}
     # An alias is one value that stands in many places: what is walked is counted.
@@ -177,6 +176,16 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise Invalid(f"{name}: must be a mapping of settings")
     return found
+
+
+def _reason(error: Exception) -> str:
+    """The rule that a text breaks, with line and column where they are known."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem} at line {mark.line + 1}, column {mark.column + 1}"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"{error.reason} at byte {error.position}"
+    return " ".join(str(error).split())
 
 
 def _check_structure(text: bytes, name: str) -> None:

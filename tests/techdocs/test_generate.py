@@ -39,7 +39,7 @@ def generate(tmp_path: Path, generator: ProcessGenerator) -> Make:
         for name, text in files.items():
             path = folders["source"] / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, errors="surrogateescape")
         config = "mkdocs.yml" if "mkdocs.yml" in files else None
         paths = {name: str(folder) for name, folder in folders.items()}
         given = {"title": "Web", "config": config, **paths, **job}
@@ -133,6 +133,10 @@ async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
         ({"mkdocs.yml": "site_name: [", "docs/index.md": ""}, "not valid YAML"),
         ({"mkdocs.yml": CONFIG + "docs_dir: ../..\n"}, "leaves the documentation"),
         ({"mkdocs.yml": CONFIG, "docs/a.txt": ""}, "there is no page"),
+        (
+            {"mkdocs.yml": CONFIG, "docs/old.md": "# Gr\udcf6n"},
+            r"old.md: it is not UTF-8 text \(byte 5\)",
+        ),
         (
             {"mkdocs.yml": CONFIG + "strict: true\n", "docs/index.md": "[x](no.md)"},
             "no.md",

@@ -77,7 +77,7 @@ MERGES = "m0: &m0 {k: 1}\n" + "".join(
     ("text", "message"),
     [
         (b"- a", "must be a mapping"),
-        (b"a: [", "not valid YAML"),
+        (b"a: [", "not valid YAML: did not find expected node content at line 2"),
         (b"a: " + b"[" * 60 + b"]" * 60, "deeper than"),
         (b"a: &a 1\nb: [" + b"*a, " * 120 + b"1]", "aliases"),
         (ALIASES, "too many aliases"),

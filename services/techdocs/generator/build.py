@@ -164,6 +164,8 @@ def _reason(page: str, error: Exception) -> str:
     cause = " ".join(str(error).split()) or "no reason was given"
     if isinstance(error, RecursionError):
         cause = "it is nested too deeply"
+    elif isinstance(error, UnicodeDecodeError):
+        cause = f"it is not UTF-8 text (byte {error.start + 1})"
     elif not isinstance(error, MkDocsException):
         cause = f"{type(error).__name__}: {cause}"
     return f"{page or 'mkdocs'}: {cause}"
