@@ -141,15 +141,39 @@ class Integration(_Section):
     username: str | None = None
 
 
+class GithubIntegration(Integration):
+    """GitHub: the public one, unless a host is named."""
+
+    host: str = "github.com"
+
+
+class GitlabIntegration(Integration):
+    """GitLab: the public one, unless a host is named."""
+
+    host: str = "gitlab.com"
+
+
+class BitbucketCloudIntegration(Integration):
+    """Bitbucket Cloud has one host."""
+
+    host: str = "bitbucket.org"
+
+
+class AzureIntegration(Integration):
+    """Azure DevOps: the public one, unless a host is named."""
+
+    host: str = "dev.azure.com"
+
+
 class Integrations(_Section):
     """Git hosts by what they are."""
 
-    github: list[Integration] = Field(default_factory=list)
-    gitlab: list[Integration] = Field(default_factory=list)
+    github: list[GithubIntegration] = Field(default_factory=list)
+    gitlab: list[GitlabIntegration] = Field(default_factory=list)
     gitea: list[Integration] = Field(default_factory=list)
-    bitbucket_cloud: list[Integration] = Field(default_factory=list)
+    bitbucket_cloud: list[BitbucketCloudIntegration] = Field(default_factory=list)
     bitbucket_server: list[Integration] = Field(default_factory=list)
-    azure: list[Integration] = Field(default_factory=list)
+    azure: list[AzureIntegration] = Field(default_factory=list)
     local: list[Integration] = Field(default_factory=list)
 
     def each(self) -> Iterator[tuple[str, Integration]]:

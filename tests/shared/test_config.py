@@ -33,6 +33,26 @@ catalog:
     assert sorted(found.warnings) == ["backend.database", "catalog.processingInterval"]
 
 
+def test_public_hosts_need_no_name(tmp_path: Path) -> None:
+    """As Backstage's manual writes them: credentials alone."""
+    path = tmp_path / "app-config.yaml"
+    path.write_text(
+        "integrations:\n"
+        "  github: [{token: a}, {host: hub.example.org}]\n"
+        "  gitlab: [{token: b}]\n"
+        "  azure: [{credentials: [{personalAccessToken: c}]}]\n"
+        "  bitbucketCloud: [{username: d, appPassword: e}]\n"
+    )
+    hosts = [item.host for _, item in load_config(path, {}).integrations.each()]
+    assert hosts == [
+        "github.com",
+        "hub.example.org",
+        "gitlab.com",
+        "bitbucket.org",
+        "dev.azure.com",
+    ]
+
+
 def test_the_environment_fills_in(tmp_path: Path) -> None:
     """`${NAME}`, its default, and the escape."""
     text = "organization: {name: '${ORG}-${X:-y}-$${Z}'}"
