@@ -165,6 +165,23 @@ def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], told: str) -> No
     assert told in error.value.message
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (8, "must be a string, found a number: put it in quotes"),
+        (False, "must be a string, found a boolean: put it in quotes"),
+        (None, "must be a string, found nothing"),
+        (["a"], "must be a string, found a list"),
+        ({"a": 1}, "must be a string, found an object"),
+    ],
+)
+def test_what_is_no_string_is_named(value: Any, told: str) -> None:
+    """The refusal says what stands there instead, and how it becomes a string."""
+    with pytest.raises(Invalid) as error:
+        checked(builders.component(metadata={"annotations": {"a.example/b": value}}))
+    assert f"metadata.annotations.a.example/b: {told}" in error.value.message
+
+
 def test_a_list_at_the_root_is_no_entity() -> None:
     """What is no object at all is told so."""
     with pytest.raises(Invalid, match="must be an object at its root, found a list"):

@@ -24,7 +24,7 @@ def identify(document: Any) -> EntityRef:
         Invalid: if it is no object, or lacks what a ref needs.
     """
     if not isinstance(document, Mapping):
-        found = "a list" if isinstance(document, list) else type(document).__name__
+        found = fields.named(document)
         raise Invalid(f"document: must be an object at its root, found {found}")
     for name in ("apiVersion", "kind"):
         _require(document.get(name), name)
@@ -42,7 +42,7 @@ def _require(value: Any, where: str) -> str:
     if value is None:
         raise Invalid(f"{where}: is required")
     if not isinstance(value, str):
-        raise Invalid(f"{where}: must be a string, found {type(value).__name__}")
+        raise Invalid(f"{where}: {fields.no_string(value)}")
     if not value:
         raise Invalid(f"{where}: must not be empty")
     return value
@@ -81,7 +81,7 @@ def _metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
         if name in metadata:
             value = metadata[name]
             if not isinstance(value, str):
-                yield f"metadata.{name}: must be a string"
+                yield f"metadata.{name}: {fields.no_string(value)}"
             elif not value and name != "description":
                 yield f"metadata.{name}: must not be empty"
     yield from _pairs(metadata, "labels", fields.LABEL_VALUE)
@@ -100,7 +100,7 @@ def _pairs(
     for key, value in held.items():
         where = f"metadata.{name}.{key}"
         if not isinstance(value, str):
-            yield f"{where}: must be a string"
+            yield f"{where}: {fields.no_string(value)}"
             continue
         yield from _formatted(where, fields.KEY, key)
         if rule is not None:
@@ -115,7 +115,7 @@ def _tags(metadata: Mapping[str, Any]) -> Iterator[str]:
     for number, tag in enumerate(tags):
         where = f"metadata.tags.{number}"
         if not isinstance(tag, str):
-            yield f"{where}: must be a string"
+            yield f"{where}: {fields.no_string(tag)}"
         else:
             yield from _formatted(where, fields.TAG, tag)
 

@@ -37,6 +37,25 @@ class Format:
         return f"must be {self.wants}, found {_shown(value)}"
 
 
+def named(value: Any) -> str:
+    """What a value is, in a descriptor's own words."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def no_string(value: Any) -> str:
+    """The rule that a value which is no string breaks, and how to keep it."""
+    fix = ": put it in quotes" if isinstance(value, int | float) else ""
+    return f"must be a string, found {named(value)}{fix}"
+
+
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

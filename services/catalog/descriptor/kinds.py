@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.catalog.descriptor.fields import no_string
 from services.catalog.model import Entity
 
 Check = Callable[[Any, str], Iterator[str]]
@@ -49,7 +50,7 @@ class Kind:
 def text(value: Any, where: str) -> Iterator[str]:
     """A string that is not empty."""
     if not isinstance(value, str):
-        yield f"{where}: must be a string"
+        yield f"{where}: {no_string(value)}"
     elif not value:
         yield f"{where}: must not be empty"
 

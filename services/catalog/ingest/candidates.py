@@ -223,23 +223,27 @@ def checked(
 def _complete(
     document: Entity, contents: Mapping[placeholders.Placeholder, Any] | None
 ) -> dict[str, Any]:
-    if contents:
-        document = placeholders.filled(document, contents)
-    entity = envelope.completed(document)
+    whole = placeholders.filled(document, contents) if contents else document
+    entity = envelope.completed(whole)
     found = envelope.problems(entity) or kinds.problems(entity)
     if found:
-        raise Invalid("; ".join([*found, *_misnamed(entity, found)]))
+        raise Invalid("; ".join([*found, *_hints(document, found)]))
     return {**entity, "spec": kinds.in_order(entity)}
 
 
-def _misnamed(entity: Entity, broken: Sequence[str]) -> list[str]:
-    """A hint for each broken field that holds a placeholder of an unknown name."""
-    known = ", ".join(placeholders.KNOWN)
+def _hints(document: Entity, broken: Sequence[str]) -> list[str]:
+    """What to do about each broken field that a placeholder stands for."""
     return [
-        f"{name} is no placeholder, {known} are"
-        for place, name in placeholders.unknown(entity)
+        _hint(name)
+        for place, name in placeholders.marked(document)
         if any(problem.startswith(f"{place}:") for problem in broken)
     ]
+
+
+def _hint(name: str) -> str:
+    if name in placeholders.KNOWN:
+        return f"{name} gives what the file holds, $text gives its text"
+    return f"{name} is no placeholder, {', '.join(placeholders.KNOWN)} are"
 
 
 def candidate(

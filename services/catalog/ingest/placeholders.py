@@ -78,14 +78,14 @@ def find(value: Any) -> Iterator[Placeholder]:
             yield from find(item)
 
 
-def unknown(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """Where an object looks like a placeholder and has a name that none has."""
+def marked(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Where an object looks like a placeholder, with the name that it gives."""
     if isinstance(value, Mapping):
         name = next(iter(value), "")
-        if len(value) == 1 and str(name).startswith("$") and name not in KNOWN:
+        if len(value) == 1 and str(name).startswith("$"):
             yield place, str(name)
         for key, item in value.items():
-            yield from unknown(item, f"{place}.{key}" if place else str(key))
+            yield from marked(item, f"{place}.{key}" if place else str(key))
 
 
 def filled(value: Any, contents: Mapping[Placeholder, Any]) -> Any:
