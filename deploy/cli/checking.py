@@ -137,7 +137,10 @@ class _Checks:
             self._waiting.append((file, documents))
         if not self._waiting and not selection.problems:
             names = ", ".join(descriptors.NAMES)
-            raise NotFound(f"{self.path}: holds no descriptor (a file named {names} …)")
+            raise NotFound(
+                f"{self.path}: holds no descriptor: a file named {names} …, or one "
+                f"whose apiVersion begins with {' or '.join(descriptors.GROUPS)}"
+            )
 
     def _take(self, file: Path) -> None:
         self._seen.add(file.resolve())

@@ -11,7 +11,7 @@ from shared.contracts.errors import CallboardError
 from shared.guards.yaml_text import DESCRIPTOR, load_documents
 
 SUFFIXES = (".yaml", ".yml", ".json")
-#: In a folder only files of these names are taken for descriptors.
+#: In a folder files of these names are looked at, and others that say what they are.
 NAMES = ("catalog-info", "all", "entities", "org", "template", "users", "groups")
 #: A file of this name is a descriptor, whatever it holds.
 CERTAIN = "catalog-info"
@@ -20,6 +20,11 @@ GROUPS = ("backstage.io/", "scaffolder.backstage.io/", "callboard.dev/")
 FILLED_IN = "holds ${{ … }}: a template fills it in"
 FOREIGN = "holds no entity: another tool's file"
 _EXPRESSION = re.compile(r"\$\{\{|\{%")
+_DECLARATION = re.compile(
+    rb"""^(?:(?:\{ *)?apiVersion|\s*\{?\s*"apiVersion") *: *["']?(?:%s)"""
+    % b"|".join(re.escape(group.encode()) for group in GROUPS),
+    re.MULTILINE,
+)
 
 
 @dataclass(slots=True)
@@ -66,8 +71,23 @@ def _named(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if name not in NOT_ENTERED]
         for name in names:
             file = Path(at) / name
-            if file.suffix in SUFFIXES and file.stem.startswith(NAMES):
+            if file.suffix in SUFFIXES and (
+                file.stem.startswith(NAMES) or _declares(file)
+            ):
                 yield file
+
+
+def _declares(file: Path) -> bool:
+    """Whether a file says at the beginning of a line that it is for a catalog."""
+    try:
+        return _DECLARATION.search(_beginning(file)) is not None
+    except OSError:
+        return False
+
+
+def _beginning(file: Path) -> bytes:
+    with file.open("rb") as source:
+        return source.read(DESCRIPTOR.size)
 
 
 def _sort(file: Path, selection: Selection) -> None:
@@ -81,7 +101,7 @@ def _sort(file: Path, selection: Selection) -> None:
         # A skeleton need not be YAML before it is filled in.
         if _is_filled_in(file):
             selection.left_out[file] = FILLED_IN
-        elif certain:
+        elif certain or _declares(file):
             selection.problems[file] = error.message
         else:
             selection.left_out[file] = f"{FOREIGN} ({error.message})"
@@ -125,8 +145,7 @@ def _has_expression(value: Any) -> bool:
 
 
 def _is_filled_in(file: Path) -> bool:
-    with file.open("rb") as source:
-        text = source.read(DESCRIPTOR.size).decode(errors="replace")
+    text = _beginning(file).decode(errors="replace")
     return _EXPRESSION.search(text) is not None
 
 

@@ -136,6 +136,25 @@ def test_a_broken_descriptor_is_an_error(tmp_path: Path) -> None:
     assert "metadata.name: is required" in third
 
 
+def test_a_file_of_any_name_that_says_what_it_is_is_checked(tmp_path: Path) -> None:
+    """The apiVersion tells, in YAML and JSON; one that cannot be read is an error."""
+    write(tmp_path, "parts/cart.yaml", builders.component("cart"))
+    write(tmp_path, "parts/till.yml", builders.component("no name"))
+    indented = json.dumps(builders.component("shelf"), indent=2)
+    write(tmp_path, "parts/shelf.json", indented)
+    half = "kind: Template\napiVersion: scaffolder.backstage.io/v1beta3\nspec: [\n"
+    write(tmp_path, "template.yaml", half)
+    inside = "kind: ConfigMap\nof:\n  apiVersion: backstage.io/v1alpha1\n  x: [\n"
+    write(tmp_path, "charts/map.yaml", inside)
+    found = {
+        finding.file.relative_to(tmp_path).as_posix(): finding.error
+        for finding in check_path(tmp_path)
+    }
+    assert "metadata.name" in (found.pop("parts/till.yml") or "")
+    assert "YAML error" in (found.pop("template.yaml") or "")
+    assert found == {"parts/cart.yaml": None, "parts/shelf.json": None}
+
+
 def test_nothing_to_check_is_told_apart(tmp_path: Path) -> None:
     """No such path, and a folder without descriptors: exit code 2."""
     for path in (tmp_path / "no", tmp_path):
@@ -181,6 +200,7 @@ SAME = {
     "a large entity": builders.component("big", {"description": "x" * 950_000}),
     "a missing file": builders.api(definition={"$text": "./no.yaml"}),
     "two broken rules": builders.component("a b", {"tags": ["A"]}),
+    "an object for a text": builders.api(definition={"$yaml": "./whole.yaml"}),
     "an unknown placeholder": builders.api(definition={"$file": "./a.yaml"}),
     "no definition": builders.api(definition={"$openapi": "./half.yaml"}),
     "a bundle": builders.api(definition={"$openapi": "./whole.yaml"}),
