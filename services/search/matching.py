@@ -28,9 +28,10 @@ HIGHLIGHTED = ("title", "text", "entityTitle", "name")
 LONGEST_FORGIVEN = 4000
 #: So many words of a page are compared with misspelt ones, letter by letter.
 MOST_COMPARED = 2000
-#: What a word may go on with; before one that begins with a letter, before a digit.
-_REST = rf"(?:[^\W_{UNSPACED}]|[{MARKS}])"
-_NO_LETTER, _NO_DIGIT = rf"(?<![^\W\d_{UNSPACED}])", r"(?<!\d)"
+#: The rest of a word. It is no part of a term's expression, which is made for each
+#: term: all marks there are take milliseconds to compile.
+_REST = re.compile(rf"(?:[^\W_{UNSPACED}]|[{MARKS}])*")
+_LETTER = rf"[^\W\d_{UNSPACED}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Matcher:
         expression = self.names if is_name else self.expression
         if not self.wildcards:
             if expression is not None:
-                yield from (match.span() for match in expression.finditer(text))
+                yield from _found(expression, text, 0, len(text))
             return
         # An underscore separates words, and is one of them for the expression.
         for match in WORD.finditer(text.replace("_", " ")):
@@ -82,8 +83,18 @@ class Matcher:
             if any(wildcard.matches(word) for wildcard in self.wildcards):
                 yield match.span()
             elif expression is not None:
-                spans = expression.finditer(text, *match.span())
-                yield from (found.span() for found in spans)
+                yield from _found(expression, text, *match.span())
+
+
+def _found(
+    expression: re.Pattern[str], text: str, start: int, end: int
+) -> Iterator[tuple[int, int]]:
+    while match := expression.search(text, start, end):
+        start = match.end()
+        if match.lastindex is not None:
+            rest = _REST.match(text, start, end)
+            start = rest.end() if rest else start
+        yield match.start(), start
 
 
 @lru_cache(maxsize=512)
@@ -133,10 +144,13 @@ def beginnings(term: Term, stems: tuple[tuple[str, str], ...]) -> list[str]:
 
 
 def _word(beginning: str, *, going_on: bool) -> str:
-    """A word by its beginning; where letters meet digits another one begins."""
-    is_number = beginning[0].isdigit()
-    rest = f"{_REST}*" if going_on else (r"(?!\d)" if is_number else f"(?!{_REST})")
-    return f"{_NO_DIGIT if is_number else _NO_LETTER}{re.escape(beginning)}{rest}"
+    """A word by its beginning; where letters meet digits another one begins.
+
+    One that goes on is a group: the rest of the word belongs to the match.
+    """
+    same = r"\d" if beginning[0].isdigit() else _LETTER
+    text = re.escape(beginning)
+    return f"(?<!{same})" + (f"({text})" if going_on else f"{text}(?!{same})")
 
 
 def insides(term: Term) -> list[str]:

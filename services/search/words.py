@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import groupby
 
 from shared.text.folding import folded
 
@@ -37,12 +38,18 @@ UNSPACED = _ranges(
         *((0xAA80, 0xAADF), (0xAC00, 0xD7FB), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)),
     ]
 )
+
+
+def _marks() -> Iterator[tuple[int, int]]:
+    codes = range(0x0900, 0x11FFF)
+    marks = [code for code in codes if unicodedata.category(chr(code))[0] == "M"]
+    for _, row in groupby(enumerate(marks), lambda pair: pair[1] - pair[0]):
+        found = [code for _, code in row]
+        yield found[0], found[-1]
+
+
 #: Marks that belong to letters: accents are gone from folded texts.
-MARKS = _ranges(
-    (code, code)
-    for code in range(0x0900, 0x11FFF)
-    if unicodedata.category(chr(code))[0] == "M"
-)
+MARKS = _ranges(_marks())
 WORD = re.compile(rf"\w[\w{MARKS}]*")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _RUN = re.compile(f"[{UNSPACED}]+")
