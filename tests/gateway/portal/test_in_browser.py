@@ -36,6 +36,7 @@ PAGES = {
     "impact": "/graph?entity=component:default/ledger&show=impact",
     "styleguide": "/styleguide",
     "not-found": "/nothing",
+    "removed": f"{BOOKING}/removed?returns=1",
 }
 # Each page wide and light; narrow and dark those that differ most in shape.
 SHAPES = ("home", "catalog", "entity", "dependencies", "graph", "styleguide")

@@ -11,6 +11,8 @@ from services.gateway.portal.visit import Visit, together
 
 NOT_OFFERED = "This is not among the choices; choose from the list."
 MOST_NAMESAKES = 50
+#: Answers of one field that are looked up: each is a question to the catalog.
+MOST_CHECKED = 50
 
 
 async def named(visit: Visit, fields: Sequence[Field]) -> list[Field]:
@@ -48,9 +50,12 @@ async def _checked(visit: Visit, page: Filled) -> Filled:
     for field in page.fields:
         if field.picker is None or field.picker.free or field.picker.what == "tags":
             continue
-        for ref in chosen_in(field):
-            if not await _is_offered(visit, field.picker, ref):
-                errors[field.path] = NOT_OFFERED
+        refs = chosen_in(field)[:MOST_CHECKED]
+        offered = await together(
+            *(_is_offered(visit, field.picker, ref) for ref in refs)
+        )
+        if not all(offered):
+            errors[field.path] = NOT_OFFERED
     return replace(page, errors={**errors, **page.errors}) if errors else page
 
 
