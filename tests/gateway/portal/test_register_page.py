@@ -32,12 +32,13 @@ async def test_registering_leads_to_what_came(
 
 
 async def test_what_is_registered_is_said(client: Client, api: FakeServices) -> None:
-    """Once is enough."""
+    """Once is enough; what came of it is a click away."""
     api.registered.add(GOOD)
     page = (await client().get(PAGE, params={"target": GOOD})).text
     assert "registered already" in page
     assert "<button" in page
     assert ">Register</button>" not in page
+    assert 'href="/catalog/default/component/basket"' in page
 
 
 async def test_a_bad_address_is_said_at_its_field(client: Client) -> None:
