@@ -16,7 +16,11 @@ OPENAPI = """
 openapi: 3.1.0
 paths:
   /tickets/{number}/refunds:
-    post: {operationId: refundTicket, summary: Give the money back, tags: [Box office]}
+    post:
+      operationId: refundTicket
+      summary: Give the money back
+      tags: [Box office]
+      callbacks: {moneySent: {'{$request.body#/to}': {put: {summary: On its way}}}}
     x-note: {summary: not an operation}
 webhooks: {seatFreed: {post: {summary: Someone left}}}
 components: {schemas: {Hidden: {description: not searched}}}
@@ -56,7 +60,8 @@ message Request { string field = 1; }
         (
             "openapi",
             OPENAPI,
-            "/tickets/{number}/refunds refundTicket refund Ticket Give the money back",
+            "POST /tickets/{number}/refunds refundTicket refund Ticket Give the money "
+            "back PUT moneySent On its way",
             "Hidden not an operation searched",
         ),
         (

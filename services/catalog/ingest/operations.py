@@ -76,10 +76,19 @@ def _openapi(paths: Any) -> Iterator[str]:
         for method, operation in _mapping(item).items():
             if method not in METHODS or not isinstance(operation, Mapping):
                 continue
+            # As people name an operation: "GET /orders".
+            yield method.upper()
             yield from _name(operation.get("operationId"))
             yield _short(operation.get("summary"))
             tags = operation.get("tags")
             yield from map(_short, tags[:10] if isinstance(tags, list) else ())
+            yield from _callbacks(operation.get("callbacks"))
+
+
+def _callbacks(callbacks: Any) -> Iterator[str]:
+    for name, requests in islice(_mapping(callbacks).items(), 20):
+        yield from _name(name)
+        yield from _openapi(requests)
 
 
 def _asyncapi(document: Mapping[str, Any]) -> Iterator[str]:
