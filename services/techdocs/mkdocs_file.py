@@ -12,6 +12,7 @@ import yaml
 
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.trees import check_tree
+from shared.guards.yaml_hints import hint
 from shared.guards.yaml_text import YamlLimits, load_yaml
 
 CONFIG_NAMES = ("mkdocs.yaml", "mkdocs.yml")
@@ -166,7 +167,7 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
         _check_structure(text, name)
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError) as error:
-        raise Invalid(f"{name}: is not valid YAML: {_reason(error)}") from error
+        raise Invalid(f"{name}: is not valid YAML: {_reason(text, error)}") from error
     if found is None:
         return {}
     # An alias is one value that stands in many places: what is walked is counted.
@@ -178,11 +179,14 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
     return found
 
 
-def _reason(error: Exception) -> str:
-    """The rule that a text breaks, with line and column where they are known."""
+def _reason(text: bytes, error: Exception) -> str:
+    """The rule that a text breaks, where, and how it may be mended."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{error.problem} at line {mark.line + 1}, column {mark.column + 1}"
+        mark, problem = error.problem_mark, error.problem or "syntax error"
+        whole = text.decode(errors="replace")
+        advice = hint(whole, problem, line=mark.line, column=mark.column)
+        place = f"{problem} at line {mark.line + 1}, column {mark.column + 1}"
+        return f"{place}: {advice}" if advice else place
     if isinstance(error, yaml.reader.ReaderError):
         return f"{error.reason} at byte {error.position}"
     return " ".join(str(error).split())

@@ -10,6 +10,7 @@ import yaml
 
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.yaml_composer import Composer, TagReader, YamlLimits, syntax_error
+from shared.guards.yaml_hints import hint
 from shared.guards.yaml_writer import dump_yaml
 
 __all__ = [
@@ -117,13 +118,21 @@ def _compose(text: str, composer: Composer) -> list[Any]:
     try:
         documents = list(composer.documents(text))
     except yaml.MarkedYAMLError as error:
-        problem = error.problem or "syntax error"
-        raise syntax_error(problem, error.problem_mark) from error
+        raise _explained(text, error) from error
     except yaml.reader.ReaderError as error:
         raise Invalid(f"YAML error: {error.reason} {_place(text, error)}") from error
     except UnicodeEncodeError as error:
         raise Invalid("YAML error: half of a surrogate pair") from error
     return [document for document in documents if document is not None]
+
+
+def _explained(text: str, error: yaml.MarkedYAMLError) -> Invalid:
+    problem, mark = error.problem or "syntax error", error.problem_mark
+    broken = syntax_error(problem, mark)
+    if mark is None:
+        return broken
+    advice = hint(text, problem, line=mark.line, column=mark.column)
+    return Invalid(f"{broken.message}: {advice}") if advice else broken
 
 
 def _place(text: str, error: yaml.reader.ReaderError) -> str:

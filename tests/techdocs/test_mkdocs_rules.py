@@ -78,6 +78,7 @@ MERGES = "m0: &m0 {k: 1}\n" + "".join(
     [
         (b"- a", "must be a mapping"),
         (b"a: [", "not valid YAML: did not find expected node content at line 2"),
+        (b"a: b: c", r"at line 1, column 5: a text with ': ' in it needs quotes"),
         (b"a: " + b"[" * 60 + b"]" * 60, "deeper than"),
         (b"a: &a 1\nb: [" + b"*a, " * 120 + b"1]", "aliases"),
         (ALIASES, "too many aliases"),

@@ -1,0 +1,37 @@
+"""A text that is not YAML is refused with the way to mend it."""
+
+import pytest
+
+from shared.contracts.errors import Invalid
+from shared.guards.yaml_text import load_documents
+
+BROKEN = [
+    ("a: 1\n\tb: 2\n", "indent with spaces, not with tabs"),
+    ("a:\n\tb: 1\n", "indent with spaces, not with tabs"),
+    ("owner: @harbour\n", "a text that begins with @ needs quotes"),
+    ("say: `pier`\n", "a text that begins with ` needs quotes"),
+    ("say: Pier: three\n", "a text with ': ' in it needs quotes"),
+    ("a: pier\n   b: x\n", "indented too far"),
+    ("a: [pier, quay\nb: x\n", "a bracket is not closed"),
+    ("a: {pier: 1, quay: [2}\n", "a bracket is not closed"),
+    ("a: 'pier\n", "a quote is not closed"),
+    ("a:\n  b: 1\n c: 2\n", "is indented unlike the others"),
+    ("<<<<<<< ours\na: 1\n=======\na: 2\n>>>>>>> theirs\n", "a merge conflict is left"),
+]
+
+
+@pytest.mark.parametrize(("text", "advice"), BROKEN)
+def test_the_refusal_says_how_to_mend_it(text: str, advice: str) -> None:
+    """After the rule, the line and the column."""
+    with pytest.raises(Invalid) as raised:
+        load_documents(text)
+    rule, place, rest = raised.value.message.partition(" at line ")
+    assert rule.startswith("YAML error: ")
+    assert place
+    assert advice in rest
+
+
+def test_a_rule_without_advice_stands_alone() -> None:
+    """Line and column are the end of the message."""
+    with pytest.raises(Invalid, match=r"at line 1, column \d+$"):
+        load_documents("a: *nothing\n")
