@@ -60,8 +60,7 @@ message Request { string field = 1; }
         (
             "openapi",
             OPENAPI,
-            "POST /tickets/{number}/refunds refundTicket refund Ticket Give the money "
-            "back PUT moneySent On its way",
+            "POST /tickets/{number}/refunds refundTicket refund Ticket PUT moneySent",
             "Hidden not an operation searched",
         ),
         (
