@@ -10,6 +10,7 @@ import pytest
 from services.gateway.portal.forms.answers import gathered
 from services.gateway.portal.forms.draft import Draft, draft_of
 from services.gateway.portal.forms.model import Page
+from services.gateway.portal.pages.template_form import BUTTONS, button_words
 
 
 def draft(schema: dict[str, Any], **answers: str) -> Draft:
@@ -138,3 +139,12 @@ def test_thousands_of_choices_are_typed() -> None:
     assert ("it",) in draft(schema, it="v3000").pages[0].errors
     several = {"properties": {f"q{n}": {"enum": list(range(900))} for n in range(5)}}
     assert "more than 4000 choices" in draft(several).pages[0].errors[()]
+
+
+@pytest.mark.parametrize("odd", [True, 7, "x", [None], {"buttonLabels": ["x"]}, None])
+def test_words_of_buttons_of_any_shape(odd: Any) -> None:
+    """What is no object has no words; a word that is no text is not shown."""
+    assert button_words({"presentation": odd}) == BUTTONS
+    labels = {"createButtonText": "Go", "backButtonText": {"a": 1}}
+    given = button_words({"presentation": {"buttonLabels": labels}})
+    assert given == {**BUTTONS, "create": "Go"}

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from services.gateway.portal.definitions.model import mapping, words
 from services.gateway.portal.entities import Summary, ref_title
 from services.gateway.portal.forms.answers import gathered, repo_parts
 from services.gateway.portal.forms.draft import Draft, Filled, draft_of
@@ -113,19 +114,24 @@ async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
         installed_actions(visit),
     )
     template = (entity.json() or {}) if entity.ok else {}
-    labels = (found.get("presentation") or {}).get("buttonLabels") or {}
     return Asked(
         ref=f"template:{namespace}/{name}".lower(),
         href=f"/create/templates/{quote(namespace)}/{quote(name)}",
         title=str(found.get("title") or name),
         about=str(found.get("description") or ""),
         pages=pages_of(found),
-        buttons={
-            name: str(labels.get(f"{name}ButtonText") or word)
-            for name, word in BUTTONS.items()
-        },
+        buttons=button_words(found),
         warnings=warnings_of(template, installed),
     )
+
+
+def button_words(found: Mapping[str, Any]) -> dict[str, str]:
+    """What each button says: the template's author may have other words for it."""
+    labels = mapping(mapping(found.get("presentation")).get("buttonLabels"))
+    return {
+        name: words(labels.get(f"{name}ButtonText")) or word
+        for name, word in BUTTONS.items()
+    }
 
 
 async def _draft(
