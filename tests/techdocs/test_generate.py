@@ -149,6 +149,14 @@ async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
             "b.yml does not exist",
         ),
         ({"mkdocs.yml": CONFIG + "site_url: 7\n", "docs/index.md": ""}, "site_url"),
+        (
+            {
+                "mkdocs.yml": CONFIG
+                + "markdown_extensions: [{toc: {toc_depth: deep}}]\n",
+                "docs/index.md": "",
+            },
+            "^mkdocs.yml: markdown_extensions: .* 'toc'. ValueError: invalid literal",
+        ),
     ],
 )
 async def test_a_build_that_cannot_be_says_why(

@@ -22,6 +22,7 @@ from services.techdocs.generator.recorder import CompiledTemplates, Recorder
 from shared.contracts.errors import CallboardError, Invalid
 
 METADATA = "techdocs_metadata.json"
+_STACK = re.compile(r'\s*(?:Traceback |File ")')
 _PAGE_ERROR = re.compile(r"Error (?:reading|building) page '([^']{1,500})'")
 DESCRIPTION_CHARACTERS = 2000
 WARNINGS = 200
@@ -126,7 +127,7 @@ def _run(
     warnings.lines += [f"mkdocs.yml: {key}: {text}" for key, text in doubts]
     if errors:
         key, error = errors[0]
-        raise Invalid(f"mkdocs.yml: {key}: {error}")
+        raise Invalid(f"mkdocs.yml: {key}: {_untraced(str(error))}")
     # The name of a plugin is its place in the order; this one must see the last word.
     config.plugins["callboard-recorder"] = recorder
     config.plugins.on_startup(command="build", dirty=False)
@@ -159,9 +160,16 @@ def _abort_reason(warnings: _Warnings, error: BaseException) -> str:
     return " - ".join(["mkdocs stopped", *said, *warnings.lines[-3:]])
 
 
+def _untraced(text: str) -> str:
+    """One line of an error: of a stack in it only what was raised at its end."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    stack = next((n for n, line in enumerate(lines) if _STACK.match(line)), len(lines))
+    return " ".join(" ".join([*lines[:stack], *lines[stack:][-1:]]).split())
+
+
 def _reason(page: str, error: Exception) -> str:
     """What could not be built, and why."""
-    cause = " ".join(str(error).split()) or "no reason was given"
+    cause = _untraced(str(error)) or "no reason was given"
     if isinstance(error, RecursionError):
         cause = "it is nested too deeply"
     elif isinstance(error, UnicodeDecodeError):
