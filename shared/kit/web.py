@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -68,12 +68,17 @@ def make_app(
             log.warning("unavailable", path=request.url.path, cause=_why(error))
         return error_response(request, error)
 
+    async def left(request: Request, _: Exception) -> Response:
+        # Nobody reads it, and no fault of ours is worth a line of the log.
+        return error_response(request, Invalid("body: the client left in the middle"))
+
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "body")
         return error_response(request, Invalid(f"{where or 'body'}: {first['msg']}"))
 
+    app.add_exception_handler(ClientDisconnect, left)
     app.add_exception_handler(CallboardError, failed)
     app.add_exception_handler(HTTPException, failed)
     app.add_exception_handler(RequestValidationError, malformed)

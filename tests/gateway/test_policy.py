@@ -1,15 +1,18 @@
 """The policy: its Rego tests, the route table, decisions, `/authorize`."""
 
+import asyncio
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from regopy import Interpreter
 
 from services.gateway.model import Decision, Identity, PolicyInput
 from services.gateway.policy.guard import PolicyGuard
+from services.gateway.policy.handlers import AskedBatch
+from services.gateway.policy.handlers import authorize as answer_to
 from services.gateway.policy.question import Questions, decision_of
 from services.gateway.policy.rego import RegoPolicy, interpreter, result_of
 from services.gateway.settings import POLICIES
@@ -305,6 +308,40 @@ async def test_thousands_of_questions_are_few_for_the_catalog(ask, sign_in) -> N
     answer = await authorize(ask, await sign_in("bob"), too_many)
     assert answer.status_code == 400
     assert "items.resourceRef: more than 20000" in answer.json()["error"]["message"]
+
+
+async def test_a_batch_of_permissions_that_nobody_knows(ask, sign_in) -> None:
+    """More than there are is refused: the policy is asked about each."""
+    ann = await sign_in("ann")
+    items = [
+        {"permission": {"type": "basic", "name": f"odd.name.{n}", "attributes": {}}}
+        for n in range(101)
+    ]
+    answer = await authorize(ask, ann, *items)
+    assert answer.status_code == 400
+    assert "items.permission.name: more than 100" in answer.json()["error"]["message"]
+    answer = await authorize(ask, ann, *items[:100])
+    assert {item["result"] for item in answer.json()["items"]} == {"DENY"}
+
+
+async def test_others_have_their_turn_between_questions() -> None:
+    """A policy in this process waits for nothing; a batch of questions must."""
+    asked = [
+        {
+            "id": str(n),
+            "permission": {"type": "basic", "name": f"odd.{n}", "attributes": {}},
+        }
+        for n in range(100)
+    ]
+    batch = AskedBatch.model_validate({"items": asked})
+    ann = Identity(ANN.subject, "user", ANN.ownership)
+    guard = PolicyGuard(rego())
+    answering = asyncio.create_task(answer_to(batch, ann, guard, cast("Any", None)))
+    turns = 0
+    while not answering.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns >= 100
 
 
 async def test_bodies_are_bounded_before_they_are_read(ask, sign_in) -> None:

@@ -105,6 +105,29 @@ async def test_what_nobody_foresaw_tells_no_details(client: httpx.AsyncClient) -
     assert "secret" not in (await client.get("/fails/bug")).text
 
 
+async def test_a_client_that_leaves_is_no_failure(
+    app: FastAPI, principal_headers: Any
+) -> None:
+    """In the middle of a body: thousands of them must not fill the log."""
+    given = [(k.encode(), v.encode()) for k, v in principal_headers().items()]
+    scope = {"type": "http", "method": "POST", "path": "/echo", "headers": given}
+    scope |= {"raw_path": b"/echo", "query_string": b"", "app": app}
+    coming = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive() -> Any:
+        return coming.pop() if coming else {"type": "http.disconnect"}
+
+    statuses = []
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status"))
+
+    with structlog.testing.capture_logs() as said:
+        await app(scope, receive, send)
+    assert statuses[0] == 400
+    assert not said
+
+
 async def test_what_stands_in_a_query_is_not_logged(client: httpx.AsyncClient) -> None:
     """Some put a token there; an error's line has the path alone."""
     with structlog.testing.capture_logs() as said:
