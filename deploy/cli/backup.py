@@ -29,7 +29,7 @@ from pymongo.errors import PyMongoError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from deploy.cli import dumps
-from deploy.cli.printing import console, plain
+from deploy.cli.printing import DEFAULT_DATA, console, plain
 from deploy.embedded import backing, engines
 from deploy.embedded.rundata import RunData
 from shared.contracts.errors import CallboardError
@@ -41,7 +41,6 @@ out = console()
 err = console(stderr=True)
 SITES = "sites.tar.gz"
 CHUNK = 1024 * 1024
-DEFAULT_DATA = Path(".callboard")
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.")]
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from deploy.cli import starting
 from deploy.cli.checking import Finding, check_path
 from deploy.cli.portal import Portal, PortalError
-from deploy.cli.printing import console, plain
+from deploy.cli.printing import DEFAULT_DATA, command_line, console, plain
 from deploy.embedded.rundata import RunData
 from shared.contracts.errors import NotFound
 
@@ -40,7 +40,6 @@ Data = Annotated[
     Path, typer.Option("--data", help="Folder that holds all state.", show_default=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-DEFAULT_DATA = Path(".callboard")
 COLOURS = {"ok": "green", "error": "red", "left out": "yellow"}
 
 
@@ -80,7 +79,8 @@ def up(
         err.print(f"[red]Cannot start:[/] {plain(error)}")
         raise typer.Exit(1) from error
     if detach:
-        out.print("It runs in the background: `callboard status`, `callboard down`.")
+        look, stop = (plain(command_line(word, data)) for word in ("status", "down"))
+        out.print(f"It runs in the background: `{look}`, `{stop}`.", soft_wrap=True)
         return
     out.print("Ctrl-C stops it.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -161,7 +161,9 @@ def _portal(data: Path) -> Portal:
     running = found.running()
     if running is None:
         err.print(
-            f"[red]Nothing runs in {plain(data)}.[/] Start it with `callboard up`."
+            f"[red]Nothing runs in {plain(data)}.[/] "
+            f"Start it with `{plain(command_line('up', data))}`.",
+            soft_wrap=True,
         )
         raise typer.Exit(3)
     return Portal(str(running["url"]), found.token())

@@ -20,6 +20,7 @@ from shared.kit.config import PortalConfig, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "deploy" / "examples"
+EXAMPLE_NAMES = ("playhouse", "golden", "empty")
 READY_SECONDS = 60.0
 SERVERS_READY_SECONDS = 180.0
 LOADED_SECONDS = 90.0
@@ -65,7 +66,10 @@ def config_file(wanted: Wanted) -> Path:
         return wanted.config.resolve()
     found = EXAMPLES / wanted.example / "app-config.yaml"
     if not found.is_file():
-        raise CannotStart(f"There is no example {wanted.example!r}")
+        raise CannotStart(
+            f"There is no example {wanted.example!r}: --example is one of "
+            f"{', '.join(EXAMPLE_NAMES)}"
+        )
     return found
 
 

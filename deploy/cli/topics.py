@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.table import Table
 
-from deploy.cli.printing import console, plain
+from deploy.cli.printing import DEFAULT_DATA, console, plain
 from deploy.embedded.rundata import RunData
 from shared.contracts import topics as names
 from shared.contracts.errors import CallboardError
@@ -28,7 +28,6 @@ from shared.kit.servers import Server
 T = TypeVar("T")
 out = console()
 err = console(stderr=True)
-DEFAULT_DATA = Path(".callboard")
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 

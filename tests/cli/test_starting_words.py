@@ -1,0 +1,41 @@
+"""What the commands that start and stop say: what to type next, as it stands here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli.commands import app
+from deploy.cli.printing import DEFAULT_DATA, command_line
+
+
+@pytest.mark.parametrize(
+    ("program", "data", "line"),
+    [
+        (".venv/bin/callboard", DEFAULT_DATA, ".venv/bin/callboard down"),
+        ("/opt/x/callboard", Path("/srv/d"), "/opt/x/callboard down --data /srv/d"),
+        ("deploy/cli/__main__.py", Path("a b"), "callboard down --data 'a b'"),
+    ],
+)
+def test_a_command_can_be_typed_as_it_is_printed(
+    monkeypatch: Any, program: str, data: Path, line: str
+) -> None:
+    """With the program's own path, and the data folder where it is not the default."""
+    monkeypatch.setattr("sys.argv", [program])
+    assert command_line("down", data) == line
+
+
+def test_the_status_of_nothing_names_the_folder(tmp_path: Path) -> None:
+    """The way to start is for the same data."""
+    done = CliRunner().invoke(app, ["status", "--data", str(tmp_path)])
+    assert done.exit_code == 3
+    assert f"up --data {tmp_path}`" in done.stderr
+
+
+def test_an_unknown_example_names_those_there_are(tmp_path: Path) -> None:
+    """Before anything is started."""
+    words = ["up", "--data", str(tmp_path), "--example", "none", "--port", "0"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1
+    assert "one of playhouse, golden, empty" in done.stderr
