@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from services.search.conditions import entity_marks, filter_mark, full_ref
+from services.search.measures import UNREADABLE
 from services.search.model import (
     SOFTWARE_CATALOG,
     TECHDOCS,
@@ -33,7 +34,20 @@ HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def entity_record(change: EntityPut) -> Record:
-    """An entity's record: found by its words, hidden or shown by its marks."""
+    """An entity's record: found by its words, hidden or shown by its marks.
+
+    One that cannot be read is bookkeeping alone, which nobody is shown: the others
+    must be searchable, and the index agree with the catalog.
+    """
+    try:
+        return _entity_record(change)
+    except (TypeError, ValueError, RecursionError):
+        UNREADABLE.inc()
+        kept = {"version": _version(change.version)}
+        return _bookkeeping(change.ref, kept)
+
+
+def _entity_record(change: EntityPut) -> Record:
     ref, entity = parse_ref(change.ref), change.entity
     metadata, spec = _mapping(entity.get("metadata")), _mapping(entity.get("spec"))
     kind, namespace = _text(entity.get("kind")), ref.namespace
@@ -77,6 +91,11 @@ def _kept(version: Version, facts: Facts) -> dict[str, Any]:
 def gone_record(ref: str, version: Version) -> Record:
     """The tombstone: an event that comes late must not wake the dead."""
     kept = {"version": _version(version), "gone": True}
+    return _bookkeeping(ref, kept)
+
+
+def _bookkeeping(ref: str, kept: Mapping[str, Any]) -> Record:
+    """An entity's record that is found by nothing."""
     return Record("entity", ref, SOFTWARE_CATALOG, shown=False, document={}, kept=kept)
 
 

@@ -17,3 +17,7 @@ CHANGES = Counter(
     "callboard_search_changes", "Changes that were news to the index", ["source"]
 )
 RECORDS = Gauge("callboard_search_records", "Records in the index that answers")
+UNREADABLE = Counter(
+    "callboard_search_unreadable_entities",
+    "Entities that are not searchable because no record could be made of them",
+)

@@ -71,6 +71,16 @@ async def test_pages_follow(alias: Alias, owners: MemoryOwners) -> None:
     assert await total(alias) == 3
 
 
+async def test_what_cannot_be_read_keeps_nothing_else_away(
+    alias: Alias, owners: MemoryOwners
+) -> None:
+    """The index is built and agrees with its owners; the entity is not found."""
+    owners.put(component("odd", size=2**70, tags=["xylophone"]), revision=1)
+    assert await catch_up(alias, owners) == 4
+    assert await total(alias) == 3
+    assert await catch_up(alias, owners) == 0
+
+
 async def test_only_differences_are_written(alias: Alias, owners: MemoryOwners) -> None:
     """A second look writes what changed and deletes what went, or reads nothing."""
     await catch_up(alias, owners)
