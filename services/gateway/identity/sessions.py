@@ -26,6 +26,8 @@ OPERATOR_SECONDS = 3600
 
 #: The service that a token belongs to; None: it is no token of the installation.
 FindOperator = Callable[[str], Identity | None]
+#: Of any reference that the catalog could know.
+LONGEST_REF = 1000
 
 
 class BrowserSessions:
@@ -94,6 +96,8 @@ class BrowserSessions:
         """
         if not self._rules.development:
             raise Forbidden("This installation has no development sign-in")
+        if len(user_ref) > LONGEST_REF:
+            raise NotFound("No user has so long a reference")
         try:
             subject = parse_ref(user_ref, default_kind="user")
         except Invalid as error:

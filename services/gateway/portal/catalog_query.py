@@ -34,6 +34,9 @@ SORTS = {
     "lifecycle": "spec.lifecycle",
 }
 LONGEST_TEXT = 100
+#: Ticked values in all, and the longest: each link of the page repeats them.
+MOST_TICKED = 40
+LONGEST_VALUE = 300
 TEXT_FIELDS = "metadata.name,metadata.title,metadata.description"
 
 
@@ -63,17 +66,13 @@ class CatalogQuery:
         many: dict[str, list[str]] = {}
         for name, value in pairs:
             short = name.removeprefix("filters[").split("]")[0]
-            if value.strip() and "," not in value:
+            if value.strip() and "," not in value and len(value) <= LONGEST_VALUE:
                 many.setdefault(short, []).append(value.strip())
         page = many.get("page", ["1"])[-1]
         sort = many.get("sort", ["name"])[-1]
         return cls(
             kind=many.get("kind", ["component"])[-1].lower(),
-            chosen=tuple(
-                (name, tuple(dict.fromkeys(many[name])))
-                for name in FACETS
-                if name in many
-            ),
+            chosen=_ticked(many),
             own="own" in many or many.get("user") == ["owned"],
             starred="starred" in many or many.get("user") == ["starred"],
             text=" ".join(many.get("text", []))[:LONGEST_TEXT],
@@ -219,3 +218,15 @@ def ref_label(ref: str, known: Mapping[str, Summary]) -> str:
     summary = known.get(ref.lower())
     label = summary.title if summary else ref_title(ref)
     return f"{label} (person)" if split_ref(ref)[0] == "user" else label
+
+
+def _ticked(many: Mapping[str, list[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The values of each facet that an address ticks, up to the bound."""
+    found = []
+    left = MOST_TICKED
+    for name in FACETS:
+        values = tuple(dict.fromkeys(many.get(name, ())))[:left]
+        left -= len(values)
+        if values:
+            found.append((name, values))
+    return tuple(found)

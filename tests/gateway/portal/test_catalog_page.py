@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from services.gateway.portal.catalog_query import CatalogQuery, Reader
+from services.gateway.portal.catalog_query import MOST_TICKED, CatalogQuery, Reader
 from tests.gateway.portal.conftest import GUEST, Client
 from tests.gateway.portal.fakes import FakeApi
 
@@ -48,6 +48,14 @@ def test_backstage_addresses_are_understood() -> None:
 def test_nonsense_in_the_address_is_left_out(bad: str) -> None:
     """It is as if it were not there, never an error."""
     assert query(bad) == query("")
+
+
+def test_an_address_ticks_so_many_values_only() -> None:
+    """Each link of the page repeats them: the page would grow by their square."""
+    pairs = [(facet, f"v{n}") for facet in ("type", "tag") for n in range(500)]
+    query = CatalogQuery.of([*pairs, ("owner", "o" * 5000)])
+    assert sum(len(values) for _, values in query.chosen) == MOST_TICKED
+    assert len(query.address()) < 1000
 
 
 def test_a_tick_in_two_facets_narrows_and_in_one_widens() -> None:
