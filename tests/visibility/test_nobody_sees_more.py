@@ -126,6 +126,11 @@ PAGES_ASKED: dict[str, tuple[str, ...]] = {
         f"/catalog?kind={kind}&limit=1000"
         for kind in ("component", "api", "user", "group", "template", "location")
     ),
+    "/catalog/facets/{name}": (
+        "/catalog/facets/owner?kind=component",
+        "/catalog/facets/system?kind=component&find=zq",
+        "/catalog/facets/tag?kind=component",
+    ),
     "/catalog.csv": ("/catalog.csv?kind=component",),
     "/catalog.json": ("/catalog.json?kind=api",),
     "/catalog/{namespace}/{kind}/{name}": ("/catalog/{docs}",),
@@ -139,7 +144,8 @@ PAGES_ASKED: dict[str, tuple[str, ...]] = {
     "/catalog/{namespace}/{kind}/{name}/activity": ("/catalog/{docs}/activity",),
     "/catalog/{namespace}/{kind}/{name}/raw": ("/catalog/{docs}/raw",),
     "/catalog/{namespace}/{kind}/{name}/unregister": ("/catalog/{docs}/unregister",),
-    "/graph": ("/graph?entity={ref}",),
+    "/catalog/{namespace}/{kind}/{name}/removed": ("/catalog/{docs}/removed",),
+    "/graph": ("/graph", "/graph?entity={ref}"),
     "/styleguide": (),
     "/docs": ("/docs",),
     "/docs/{namespace}/{kind}/{name}": (),
