@@ -61,6 +61,7 @@ async def test_a_file_that_cannot_be_parsed_shows_on_all_that_it_brought(
         [item] = await errors_of(catalog, name)
         assert item["type"] == "backstage.io/catalog-processing"
         assert "YAML error" in item["message"]
+        assert "a bracket is not closed" in item["message"]
         assert "Correct the file there" in item["message"]
         assert item["error"]["line"] == 4
         assert item["error"]["column"] >= 1

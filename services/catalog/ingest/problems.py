@@ -25,7 +25,8 @@ LOCATION_ITEMS = 200
 REFUSED_NAMES = 1000
 #: Items of one entity for documents that may be its own.
 ENTITY_ITEMS = 3
-_LINE = re.compile(r" at line (\d+), column (\d+)$")
+#: The last place in a message: advice may follow it, a quoted key may go before it.
+_LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: )")
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
 
