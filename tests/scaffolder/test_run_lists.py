@@ -42,6 +42,16 @@ async def test_runs_are_listed(
             assert refused.status_code == 400
 
 
+async def test_values_of_a_run_are_bounded(start: Any, catalog: Any, ann: Any) -> None:
+    """They are kept with the run and told in every list of runs."""
+    catalog.add(template("t"))
+    async with start() as client:
+        body = {"templateRef": "template:default/t", "values": {"a": "x" * 600_000}}
+        answer = await client.post("/v2/tasks", json=body, headers=ann)
+        assert answer.status_code == 413
+        assert "values: over the limit" in answer.json()["error"]["message"]
+
+
 async def test_others_runs_do_not_exist(
     start: Any, catalog: Any, ann: Any, principal_headers: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
+import orjson
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -11,7 +12,7 @@ from services.scaffolder.api.rooms import Open, Rooms, creators, initiator
 from services.scaffolder.handlers import creating, ending
 from services.scaffolder.handlers.creating import BadParameters, Wanted
 from services.scaffolder.model import Task, TaskQuery
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.scaffolder import RunStatus
 from shared.kit import logs
 from shared.kit.auth import Principal
@@ -26,6 +27,8 @@ _STATUSES = get_args(RunStatus)
 
 #: Beyond any list, and well within what the store counts with.
 MOST_RUNS = 10**9
+#: A run keeps its values, and lists of runs tell them.
+VALUES_LIMIT = 512 * 1024
 
 
 class NewTask(BaseModel):
@@ -54,6 +57,8 @@ def refused(error: BadParameters) -> Response:
 @router.post("/v2/tasks", status_code=201)
 async def create(body: NewTask, caller: Caller, room: Open) -> Response:
     """Create a run; 400 with `errors` if the values break the rules."""
+    if len(orjson.dumps(body.values)) > VALUES_LIMIT:
+        raise TooLarge(f"values: over the limit of {VALUES_LIMIT} bytes together")
     wanted = Wanted(
         body.templateRef,
         body.values,
