@@ -74,6 +74,15 @@ class _Thread(driver.AIOKafkaConsumerThread):
             metadata_max_age_ms=METADATA_MS,
         )
 
+    async def on_thread_stop(self) -> None:
+        """Leave the group and close the connections.
+
+        aiokafka cancels its own fetches then. One whose connection is closed in that
+        moment fails, which would end this thread as if it were a fault.
+        """
+        with contextlib.suppress(KafkaError):
+            await super().on_thread_stop()
+
     async def _commit(self, offsets: Offsets) -> bool:
         """Save offsets; False, and no crash, if the group does not take them."""
         consumer = self._ensure_consumer()
