@@ -9,7 +9,12 @@ import pytest
 from pydantic import SecretStr
 
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
-from shared.kit.config import AzureCredential, Integration, Integrations
+from shared.kit.config import (
+    AzureCredential,
+    GithubIntegration,
+    Integration,
+    Integrations,
+)
 from shared.kit.git import RepositoryMirrors
 from shared.kit.gitaccess import AUTHORITIES, authorization, network_environment
 from tests.shared.githost import GitHost, git_host
@@ -37,7 +42,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHost]:
 
 def mirrors(host: GitHost, folder: Path, **settings: Any) -> RepositoryMirrors:
     settings = {"token": TOKEN, "ca_file": host.authority, **settings}
-    integration = Integration(host=host.name, **settings)
+    integration = GithubIntegration(host=host.name, **settings)
     return RepositoryMirrors(folder / "mirrors", Integrations(github=[integration]))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Forbidden, Invalid
-from shared.kit.config import Integration, Integrations, ReadingAllow
+from shared.kit.config import GithubIntegration, Integrations, ReadingAllow
 from shared.kit.git import RepositoryMirrors
 from shared.kit.urls import UrlReader
 
@@ -115,7 +115,7 @@ async def test_pages_of_a_git_host_are_read_where_they_are_allowed(
 ) -> None:
     """Those that are no place in a repository; the others are read by Git."""
     site, _ = sites
-    hosts = Integrations(github=[Integration(host=site.host)])
+    hosts = Integrations(github=[GithubIntegration(host=site.host)])
     mirrors = RepositoryMirrors(tmp_path, hosts)
     async with UrlReader([], mirrors) as urls:
         with pytest.raises(Forbidden, match=r"no file or folder.*reading\.allow"):
