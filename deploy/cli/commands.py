@@ -82,18 +82,21 @@ def up(
         look, stop = (plain(command_line(word, data)) for word in ("status", "down"))
         out.print(f"It runs in the background: `{look}`, `{stop}`.", soft_wrap=True)
         return
+    _wait(process, wanted.data)
+
+
+def _wait(process: Any, data: Path) -> None:
+    """Wait for the supervisor to end, or stop it when the terminal asks."""
     out.print("Ctrl-C stops it.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = process.wait()
     except KeyboardInterrupt:
         out.print("Stopping …")
-        starting.stop(RunData(wanted.data))
+        starting.stop(RunData(data))
         process.wait()
         return
-    err.print(
-        f"[red]The supervisor ended with {code};[/] see {plain(wanted.data / 'logs')}"
-    )
+    err.print(f"[red]The supervisor ended with {code};[/] see {plain(data / 'logs')}")
     raise typer.Exit(1)
 
 

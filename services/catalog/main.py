@@ -138,9 +138,7 @@ async def _assemble(
         written=relay.nudge,
     )
     others = Others(catalog)
-    secret = settings.service_secret.get_secret_value()
-    file = SnapshotFile(settings.snapshot_file, secret)
-    marks = SnapshotMarks(database)
+    file, marks = _snapshot_file(settings), SnapshotMarks(database)
     loader = ReadModelLoader(model, catalog, store, others, recently, file, marks)
     takeovers = Takeovers(catalog, others, report)
     return Work(
@@ -155,6 +153,11 @@ async def _assemble(
         loader,
         takeovers,
     )
+
+
+def _snapshot_file(settings: Settings) -> SnapshotFile:
+    secret = settings.service_secret.get_secret_value()
+    return SnapshotFile(settings.snapshot_file, secret)
 
 
 def _keeping(

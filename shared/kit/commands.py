@@ -53,15 +53,7 @@ async def run(
         OSError: if it cannot be started.
     """
     running = _Running(command, env, cwd)
-    ended = asyncio.get_running_loop().run_in_executor(_threads, running.go, data)
-    try:
-        async with asyncio.timeout(seconds):
-            return await asyncio.shield(ended)
-    finally:
-        if not ended.done():
-            running.kill()
-            await asyncio.wait({ended})
-            ended.exception()
+    return await _ended(running, lambda: running.go(data), seconds)
 
 
 async def stream(
@@ -82,9 +74,14 @@ async def stream(
         OSError: if it cannot be started.
     """
     running = _Running(command, env, cwd)
-    ended = asyncio.get_running_loop().run_in_executor(
-        _threads, running.feed, consume, source
-    )
+    return await _ended(running, lambda: running.feed(consume, source), seconds)
+
+
+async def _ended(
+    running: "_Running", work: Callable[[], Finished], seconds: float
+) -> Finished:
+    """How a command ended that one of the threads works for; late, it is killed."""
+    ended = asyncio.get_running_loop().run_in_executor(_threads, work)
     try:
         async with asyncio.timeout(seconds):
             return await asyncio.shield(ended)

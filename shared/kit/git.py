@@ -8,7 +8,7 @@ the number of files, and no host's REST quota. Repositories of an integration of
 import asyncio
 import re
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from shared.guards.foreign_trees import TreeLimits
 from shared.kit.config import Integration, Integrations
 from shared.kit.gitaccess import access_environment
 from shared.kit.gitcommand import OUTPUT_LIMIT, run_git
-from shared.kit.gitmirror import update
+from shared.kit.gitmirror import Coalesced, update
 from shared.kit.gitpush import push_folder
 from shared.kit.gittrees import ExportedTree, GitTrees
 from shared.kit.giturls import GitTarget, are_names, parse_url
@@ -54,7 +54,7 @@ class RepositoryMirrors:
             normal_netloc(item.host): (kind, item) for kind, item in integrations.each()
         }
         self._kinds = {host: kind for host, (kind, _) in self._by_host.items()}
-        self._fetches: dict[Path, _Coalesced] = {}
+        self._fetches: dict[Path, Coalesced] = {}
         #: Refs that addresses were about, by repository: where such a ref's name ends.
         self._refs: dict[tuple[str, str], set[str]] = {}
 
@@ -120,7 +120,7 @@ class RepositoryMirrors:
     async def _update(self, target: GitTarget) -> None:
         mirror = self._mirror(target)
         if target.kind != "local":
-            coalesced = self._fetches.setdefault(mirror, _Coalesced())
+            coalesced = self._fetches.setdefault(mirror, Coalesced())
             extra = self._access(target)
             await coalesced.run(lambda: update(mirror, target.clone_url, extra))
         elif not mirror.is_dir():
@@ -346,23 +346,6 @@ class RepositoryMirrors:
 def _split(printed: bytes) -> list[str]:
     """The paths that git printed, each with a NUL behind it."""
     return [part for part in printed.decode(errors="replace").split("\0") if part]
-
-
-class _Coalesced:
-    """Runs that start after a call serve every call made before they start."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._started = 0
-
-    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        asked = self._started
-        async with self._lock:
-            # One run had begun when this was asked, a second began after: it serves.
-            if self._started > asked:
-                return
-            self._started += 1
-            await work()
 
 
 def _ref_names(ref: str) -> list[str]:

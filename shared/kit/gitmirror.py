@@ -6,7 +6,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from shared.contracts import room
@@ -81,3 +81,20 @@ def _drop_stale_locks(mirror: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
                 path.unlink()
+
+
+class Coalesced:
+    """Runs that start after a call serve every call made before they start."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._started = 0
+
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        asked = self._started
+        async with self._lock:
+            # One run had begun when this was asked, a second began after: it serves.
+            if self._started > asked:
+                return
+            self._started += 1
+            await work()

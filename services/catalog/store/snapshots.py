@@ -123,27 +123,27 @@ class SnapshotFile:
         header = {"shape": snapshot.shape(), "mark": mark}
         header["through"] = through.isoformat()
         new = self._path.with_suffix(".new")
-        try:
-            new.parent.mkdir(parents=True, exist_ok=True)
-            with new.open("ab") as file:
-                # Another process on this folder may be at it.
+        new.parent.mkdir(parents=True, exist_ok=True)
+        is_complete = False
+        with new.open("ab") as file:
+            try:
+                # Another process on this folder may be writing the file.
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            try:
                 file.truncate(0)
                 os.fchmod(file.fileno(), 0o600)
                 writer = _Writer(file, self._key)
                 writer.put(json.dumps(header).encode())
-                if not await _dumped(model, writer, pause):
+                if await _dumped(model, writer, pause):
+                    await asyncio.to_thread(writer.finish)
+                    new.replace(self._path)
+                    is_complete = True
+            finally:
+                if not is_complete:
                     new.unlink(missing_ok=True)
-                    return False
-                await asyncio.to_thread(writer.finish)
-                new.replace(self._path)
-        except BlockingIOError:
-            return False
-        except BaseException:
-            with contextlib.suppress(OSError):
-                new.unlink(missing_ok=True)
-            raise
-        return True
+        return is_complete
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
