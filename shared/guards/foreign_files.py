@@ -24,7 +24,7 @@ from shared.guards.foreign_paths import (
     is_git_folder,
     shown,
 )
-from shared.guards.foreign_trees import LINK_STEPS, ForeignEntry, check_way
+from shared.guards.foreign_trees import ForeignEntry, link_trail
 
 Parts = Sequence[str]
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -126,29 +126,7 @@ class ForeignFolder:
         Raises:
             Invalid: if a link on the way leaves the root or is part of a ring.
         """
-        pending = list(reversed(path.split("/")))
-        real: list[str] = []
-        steps = count = 0
-        while pending:
-            part, count = pending.pop(), count + 1
-            check_way(path, count, real)
-            if part in ("", "."):
-                continue
-            if part == "..":
-                if not real:
-                    raise Invalid(f"path: {shown(path)}: the link leads outside")
-                real.pop()
-                continue
-            target = self._target([*real, part])
-            if target is None:
-                real.append(part)
-                continue
-            steps += 1
-            if steps > LINK_STEPS:
-                raise Invalid(f"path: {shown(path)}: the link is part of a ring")
-            check_target(path, target)
-            pending += reversed(target.split("/"))
-        return "/".join(real)
+        return link_trail(path, lambda here: self._target(here.split("/")))[-1]
 
     def status(self, path: str) -> PathStatus | None:
         """What is at `path` itself, a link not followed; None if nothing is."""

@@ -7,7 +7,7 @@ Git, an archive or a folder; writing it is the business of `foreign_files`.
 import posixpath
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -119,6 +119,43 @@ def check_way(path: str, count: int, real: Sequence[str]) -> None:
         raise Invalid(f"path: {shown(path)}: its links lead through too many folders")
 
 
+def link_trail(path: str, target_at: Callable[[str], str | None]) -> list[str]:
+    """The links on the way of `path`, and at the end the path without links.
+
+    `target_at` says what the link at a path points to, None where no link is.
+
+    Raises:
+        Invalid: if a link on the way leaves the root or is part of a ring.
+    """
+    pending = list(reversed(path.split("/")))
+    real: list[str] = []
+    links: list[str] = []
+    count = 0
+    while pending:
+        part, count = pending.pop(), count + 1
+        check_way(path, count, real)
+        if part in ("", "."):
+            continue
+        if part == "..":
+            if not real:
+                raise Invalid(
+                    f"path: {shown(path)}: the link leads outside the repository"
+                )
+            real.pop()
+            continue
+        here = "/".join([*real, part])
+        target = target_at(here)
+        if target is None:
+            real.append(part)
+            continue
+        links.append(here)
+        if len(links) > LINK_STEPS:
+            raise Invalid(f"path: {shown(path)}: the link is part of a ring")
+        check_target(here, target)
+        pending += reversed(target.split("/"))
+    return [*links, "/".join(real)]
+
+
 @dataclass(slots=True)
 class TreeIndex:
     """The entries of a tree by path, and where its links lead.
@@ -167,33 +204,7 @@ class TreeIndex:
         Raises:
             Invalid: if a link on the way leaves the tree or is part of a ring.
         """
-        pending = list(reversed(path.split("/")))
-        real: list[str] = []
-        links: list[str] = []
-        count = 0
-        while pending:
-            part, count = pending.pop(), count + 1
-            check_way(path, count, real)
-            if part in ("", "."):
-                continue
-            if part == "..":
-                if not real:
-                    raise Invalid(
-                        f"path: {shown(path)}: the link leads outside the repository"
-                    )
-                real.pop()
-                continue
-            here = "/".join([*real, part])
-            target = self.targets.get(here)
-            if target is None:
-                real.append(part)
-                continue
-            links.append(here)
-            if len(links) > LINK_STEPS:
-                raise Invalid(f"path: {shown(path)}: the link is part of a ring")
-            check_target(here, target)
-            pending += reversed(target.split("/"))
-        return [*links, "/".join(real)]
+        return link_trail(path, self.targets.get)
 
 
 @dataclass(slots=True)
