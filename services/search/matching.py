@@ -1,7 +1,7 @@
 """Which words of a folded text a term means, in time that grows with the text alone.
 
-Words, beginnings of words and runs are one regular expression that never goes back;
-words with stars are matched piece by piece; misspelt ones are compared in a budget.
+Words, beginnings of words and runs are regular expressions that never go back; words
+with stars are matched piece by piece; misspelt ones are compared in a budget.
 """
 
 import re
@@ -13,8 +13,8 @@ from typing import Any
 from services.search.query import Term, inner, slips
 from services.search.words import (
     MARKS,
-    UNSPACED,
     WORD,
+    blank_runs,
     inner_grams,
     is_run,
     pieces,
@@ -28,10 +28,10 @@ HIGHLIGHTED = ("title", "text", "entityTitle", "name")
 LONGEST_FORGIVEN = 4000
 #: So many words of a page are compared with misspelt ones, letter by letter.
 MOST_COMPARED = 2000
-#: The rest of a word. It is no part of a term's expression, which is made for each
-#: term: all marks there are take milliseconds to compile.
-_REST = re.compile(rf"(?:[^\W_{UNSPACED}]|[{MARKS}])*")
-_LETTER = rf"[^\W\d_{UNSPACED}]"
+#: The rest of a word. A term's expression is compiled for each term, and sets of
+#: hundreds of ranges take milliseconds: neither marks nor runs are part of it.
+_REST = re.compile(rf"(?:[^\W_]|[{MARKS}])*")
+_LETTER = r"[^\W\d_]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +61,42 @@ class Wildcard:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """The words to mark: those of an expression without stars, and wildcards.
+    """What to mark: words in a text without its runs, and runs in the text itself.
 
-    `names` is the expression for names, whose words are looked into.
+    `names` is the expression for words of names, which are looked into.
     """
 
-    expression: re.Pattern[str] | None
+    words: re.Pattern[str] | None
     names: re.Pattern[str] | None
+    runs: re.Pattern[str] | None
     wildcards: tuple[Wildcard, ...] = ()
 
-    def spans(self, text: str, *, is_name: bool = False) -> Iterator[tuple[int, int]]:
-        """Where the words of a folded text begin and end, in their order."""
-        expression = self.names if is_name else self.expression
+    def spans(self, text: str, *, is_name: bool = False) -> Iterable[tuple[int, int]]:
+        """Where the words and runs of a folded text begin and end, in their order."""
+        words = self._words(blank_runs(text), self.names if is_name else self.words)
+        if self.runs is None:
+            return words
+        return sorted([*words, *(match.span() for match in self.runs.finditer(text))])
+
+    def _words(
+        self, text: str, expression: re.Pattern[str] | None
+    ) -> Iterator[tuple[int, int]]:
         if not self.wildcards:
-            if expression is not None:
-                yield from _found(expression, text, 0, len(text))
+            yield from _word_spans(expression, text, 0, len(text))
             return
         # An underscore separates words, and is one of them for the expression.
         for match in WORD.finditer(text.replace("_", " ")):
             word = match[0]
             if any(wildcard.matches(word) for wildcard in self.wildcards):
                 yield match.span()
-            elif expression is not None:
-                yield from _found(expression, text, *match.span())
+            else:
+                yield from _word_spans(expression, text, *match.span())
 
 
-def _found(
-    expression: re.Pattern[str], text: str, start: int, end: int
+def _word_spans(
+    expression: re.Pattern[str] | None, text: str, start: int, end: int
 ) -> Iterator[tuple[int, int]]:
-    while match := expression.search(text, start, end):
+    while expression and (match := expression.search(text, start, end)):
         start = match.end()
         if match.lastindex is not None:
             rest = _REST.match(text, start, end)
@@ -103,8 +110,9 @@ def matcher_of(term: Term, stems: tuple[tuple[str, str], ...] = ()) -> Matcher:
 
     In names, pieces of longer words too.
     """
-    found = beginnings(term, stems)
-    return Matcher(compiled(found), compiled([*found, *insides(term)]), wildcards(term))
+    words = beginnings(term, stems)
+    names = compiled([*words, *insides(term)])
+    return Matcher(compiled(words), names, compiled(_runs(term)), wildcards(term))
 
 
 def nearly(
@@ -113,9 +121,10 @@ def nearly(
     documents: Sequence[Mapping[str, Any]],
 ) -> Matcher:
     """What to mark where nothing was found as it was typed."""
-    found = [*forgiven(term, documents), *beginnings(term, stems), *insides(term)]
-    expression = compiled([*found, *_loose_runs(term)])
-    return Matcher(expression, expression, wildcards(term))
+    likely = _whole_words(forgiven(term, documents))
+    words = compiled([*likely, *beginnings(term, stems), *insides(term)])
+    runs = compiled([*_runs(term), *_loose_runs(term)])
+    return Matcher(words, words, runs, wildcards(term))
 
 
 def wildcards(term: Term) -> tuple[Wildcard, ...]:
@@ -128,35 +137,54 @@ def wildcards(term: Term) -> tuple[Wildcard, ...]:
 
 
 def beginnings(term: Term, stems: tuple[tuple[str, str], ...]) -> list[str]:
-    """The typed words without stars, as expressions for whole words; runs anywhere."""
+    """Expressions for words that begin with a typed one, or with its stem."""
     reduced = dict(stems)
-    found: list[str] = []
+    expressions: list[str] = []
+    for token in _typed(term):
+        if is_run(token):
+            continue
+        stem = reduced.get(token, token)
+        # A stem like "librari" is no beginning of "library".
+        is_shorter = len(stem) > 3 and token.startswith(stem)
+        expressions.append(_beginning(stem if is_shorter else token))
+    return expressions
+
+
+def _typed(term: Term) -> Iterator[str]:
+    """The typed words and runs, those of phrases too."""
     for word in term.words:
-        for token in () if word.kind == "pattern" else word.tokens:
-            if is_run(token):
-                found += [re.escape(variant) for variant in variants(token)]
-                continue
-            stem = reduced.get(token, token)
-            # A stem like "librari" is no beginning of "library".
-            is_shorter = len(stem) > 3 and token.startswith(stem)
-            found.append(_word(stem if is_shorter else token, going_on=len(token) > 1))
-    return found
+        yield from () if word.kind == "pattern" else word.tokens
 
 
-def _word(beginning: str, *, going_on: bool) -> str:
-    """A word by its beginning; where letters meet digits another one begins.
+def _beginning(text: str) -> str:
+    """A word by its beginning, as a group: the rest of the word belongs to the match.
 
-    One that goes on is a group: the rest of the word belongs to the match.
+    A single letter is a whole word. Where letters meet digits another word begins.
     """
-    same = r"\d" if beginning[0].isdigit() else _LETTER
-    text = re.escape(beginning)
-    return f"(?<!{same})" + (f"({text})" if going_on else f"{text}(?!{same})")
+    if len(text) == 1:
+        return _whole_word(text)
+    return f"(?<!{_same(text)})({re.escape(text)})"
+
+
+def _whole_word(text: str) -> str:
+    return f"(?<!{_same(text)}){re.escape(text)}(?!{_same(text)})"
+
+
+def _same(text: str) -> str:
+    """What the first letter of this would be in one word with."""
+    return r"\d" if text[0].isdigit() else _LETTER
 
 
 def insides(term: Term) -> list[str]:
     """The typed words that are looked for inside of others."""
     tokens = (inner(word) for word in term.words)
     return [re.escape(token) for token in tokens if token is not None]
+
+
+def _runs(term: Term) -> list[str]:
+    """The typed runs, wherever they are written."""
+    runs = (token for token in _typed(term) if is_run(token))
+    return [re.escape(variant) for run in runs for variant in variants(run)]
 
 
 def _loose_runs(term: Term) -> Iterator[str]:
@@ -180,7 +208,7 @@ def compiled(parts: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(joined) if joined else None
 
 
-def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> list[str]:
+def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> set[str]:
     """The words in these documents that a misspelt one may have meant."""
     found: set[str] = set()
     tokens = [word.tokens[0] for word in term.words if word.kind == "word"]
@@ -195,15 +223,15 @@ def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> list[str]:
             if not allowed or len(own ^ letters) > 2 * allowed:
                 continue
             if not left:
-                return _whole_words(found)
+                return found
             left -= 1
             if _near(token, written):
                 found.add(written)
-    return _whole_words(found)
+    return found
 
 
 def _whole_words(words: Iterable[str]) -> list[str]:
-    return [_word(word, going_on=False) for word in sorted(words)]
+    return [_whole_word(word) for word in sorted(words)]
 
 
 def _written(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:

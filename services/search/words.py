@@ -76,6 +76,13 @@ def pieces(plain: str) -> list[str]:
     return [piece if is_run(piece) else piece[:LONGEST_WORD] for piece in found]
 
 
+def blank_runs(plain: str) -> str:
+    """The text with spaces in place of its runs: every other letter at its place."""
+    if plain.isascii():
+        return plain
+    return _RUN.sub(lambda run: " " * len(run[0]), plain)
+
+
 def is_run(piece: str) -> bool:
     """Whether a piece is of a script that is written without spaces."""
     return piece[0] >= "\u0e01" and _RUN.match(piece) is not None

@@ -50,6 +50,9 @@ def shown(term: str, text: str) -> str | None:
         ("हिन्दी", "हिन्दी में", "<m>हिन्दी</m> में"),
         ("x*y", "xx-xy_y", "xx-<m>xy</m>_y"),
         ("*x", "x_ax", "<m>x</m>_<m>ax</m>"),
+        ("*pi", "API認証 api", "<m>API</m>認証 <m>api</m>"),
+        ("認証 api", "api認証API", "<m>api</m><m>認証</m><m>API</m>"),
+        ("თუ", "ქართული თულის", "ქართული <m>თულის</m>"),
         ("office", "the ofﬁce", "the <m>ofﬁce</m>"),
         ("x*x", "x", None),
     ],
@@ -64,6 +67,14 @@ def test_a_piece_of_a_word_is_marked_in_names_alone() -> None:
     document = {"title": "petstore", "text": "restored"}
     found = highlights(document, matcher_of(parse_term("store")), TAGS)
     assert found == {"title": "pet<m>store</m>"}
+
+
+@pytest.mark.parametrize("term", ["c00123", "認証", "api認証 2024", "हिन्दी"])
+def test_an_expression_of_a_term_has_no_set_of_letters(term: str) -> None:
+    """Each new term has one made: sets of all scripts take milliseconds."""
+    matcher = matcher_of(parse_term(term))
+    for expression in (matcher.words, matcher.names, matcher.runs):
+        assert len(expression.pattern if expression else "") < 30 + 20 * len(term)
 
 
 def test_a_run_that_is_nearly_meant_is_marked_where_it_agrees() -> None:
