@@ -25,6 +25,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import (
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.contrib.asgi import bind_to_running_loop
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 
 from shared.kit import broker
@@ -205,6 +206,17 @@ class _Transport(driver.Transport):
     Consumer = Consumer
 
 
+class _NoTables(TableManager):
+    """Faust's tables, of which none is kept here.
+
+    Faust waits a second for tables to be declared, and so would every start.
+    """
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class App(faust.App):
     """Faust without its folder: no table is kept, and state lies elsewhere."""
 
@@ -229,6 +241,7 @@ def make_app(name: str, server: Server, able: broker.Abilities, member: Member) 
         broker_credentials=_credentials(server),
         loop=loop,
         store="memory://",
+        TableManager=_NoTables,
         key_serializer="raw",
         value_serializer="raw",
         web_enabled=False,
