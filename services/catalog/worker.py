@@ -59,7 +59,7 @@ class Work:
         async with AsyncExitStack() as stack:
             await self._persist(self.loader.load)
             self.loaded = True
-            self.catalog.known.refused.activate(self._is_free)
+            self.takeovers.activate()
             task = asyncio.create_task(self.takeovers.run(), name="takeovers")
             stack.push_async_callback(tasks.end, task)
             await stack.enter_async_context(self.relay)
@@ -116,9 +116,6 @@ class Work:
             else:
                 self._waits = ""
                 return
-
-    def _is_free(self, ref: str) -> bool:
-        return self.catalog.known.parents(ref) is None
 
     async def _compare(self) -> None:
         differing = await self.others.compare()

@@ -1,5 +1,6 @@
 """The index of refused names is what the roots say, whatever comes and goes."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.handlers.known import Known
+from services.catalog.handlers.refused_names import Release
 from services.catalog.ingest.candidates import refused_ref, status_item, taken_error
 from services.catalog.model import FileState, LocationRef, Root
 from services.catalog.readmodel import ReadModel
@@ -90,3 +92,16 @@ async def test_only_a_release_of_a_refused_name_wakes_anybody() -> None:
         known.refused.release(NAMES[0], is_own=True)
         assert known.refused.take() == []
     assert [each.ref for each in known.refused.take()] == [NAMES[0]]
+
+
+@pytest.mark.parametrize("tries", [0, 9, 1024, 10**6])
+async def test_a_name_that_nobody_takes_is_asked_for_again_for_years(
+    tries: int,
+) -> None:
+    """The wait stops growing; no number of tries ends the takeovers of a process."""
+    known = Known(ReadModel())
+    known.put_root(root_of(1, {"one": [NAMES[0]]}))
+    known.refused.activate(lambda _: False)
+    now = asyncio.get_running_loop().time()
+    known.refused.retry(Release(NAMES[0], now, is_own=True, tries=tries))
+    assert known.refused.take() == []

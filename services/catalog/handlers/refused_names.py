@@ -19,6 +19,8 @@ FOREIGN_SECONDS = 1.0
 #: After a failure it is tried again, less and less often.
 RETRY_SECONDS = 5.0
 RETRY_LIMIT = 300.0
+#: After so many doublings the limit is reached: a higher power has no use.
+DOUBLINGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class RefusedNames:
 
     def retry(self, release: Release) -> None:
         """Asking came to nothing: try again later, unless there is news by then."""
-        wait = min(RETRY_SECONDS * 2**release.tries, RETRY_LIMIT)
+        doubled = RETRY_SECONDS * 2 ** min(release.tries, DOUBLINGS)
+        wait = min(doubled, RETRY_LIMIT)
         again = replace(release, due=_now() + wait, tries=release.tries + 1)
         if release.ref in self._keys:
             self._releases.setdefault(release.ref, again)

@@ -25,6 +25,10 @@ class Takeovers:
         self._names = catalog.known.refused
         self._settling = asyncio.Lock()
 
+    def activate(self) -> None:
+        """Note releases from now on; names that are free already are asked for."""
+        self._names.activate(self._is_free)
+
     async def run(self) -> None:
         """Settle every release when it is due; never returns."""
         while True:
