@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from services.catalog.api import operations as api
 from services.catalog.ingest.operations import MOST_CHARACTERS, operation_text
+from shared.guards.budgets import BudgetExceeded
 from shared.kit.auth import Principal
 from tests import builders
 from tests.catalog.running import running, write
@@ -115,3 +117,24 @@ async def test_search_asks_for_words_by_content(database: Any, data: Path) -> No
             assert others == ["", ""]
         refused = await catalog.ask("POST", "/snapshot/operations", body)
         assert refused.status_code == 403
+
+
+async def test_what_took_too_long_is_tried_again(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine leaves no API without its operations for good."""
+    real = api.run_bounded
+
+    async def run_late(*_: Any, **__: Any) -> Any:
+        raise BudgetExceeded("definition: takes too long")
+
+    file = write(data, "a.yaml", builders.api(definition=OPENAPI + "#" * 20_000))
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        await catalog.work.relay.drain()
+        [event] = [e for e in catalog.bus.envelopes() if e.subject.startswith("api:")]
+        body = {"definitions": [event.data["entity"]["spec"]]}
+        for run, words in ((run_late, ""), (real, operation_text("openapi", OPENAPI))):
+            monkeypatch.setattr(api, "run_bounded", run)
+            answer = await catalog.ask("POST", "/snapshot/operations", body, SEARCH)
+            assert answer.json()["items"] == [words]

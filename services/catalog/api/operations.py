@@ -1,6 +1,5 @@
 """What APIs are searched by, for the search service: the words of their operations."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -12,7 +11,8 @@ from services.catalog.api.snapshot import for_services
 from services.catalog.descriptor.definitions import Reference, reference_in
 from services.catalog.ingest.operations import LANGUAGES, operation_text
 from services.catalog.ports import DefinitionStore
-from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.errors import Invalid
+from shared.guards.budgets import BudgetExceeded
 from shared.guards.workers import run_beside, run_bounded
 
 MOST = 50
@@ -32,39 +32,44 @@ async def operations(request: Request) -> Sent:
     if not isinstance(items, list) or len(items) > MOST:
         raise Invalid(f"request/body/definitions must be array of at most {MOST}")
     store = getattr(request.app.state, "definitions", None)
-    found = [await _words(reads, store, item) for item in items]
-    return reads.answer(orjson.dumps({"items": found}))
+    words = [await _words(reads, store, item) for item in items]
+    return reads.answer(orjson.dumps({"items": words}))
 
 
 async def _words(reads: Reads, store: DefinitionStore | None, item: Any) -> str:
     kind = str(item.get("type") or "").lower() if isinstance(item, dict) else ""
     if kind not in LANGUAGES:
         return ""
-    reference = reference_in(item.get("definition"))
-    if reference is None:
-        text = item.get("definition")
-        return await _extracted(kind, text) if isinstance(text, str) else ""
-    known = await store.operations(reference.hash, kind) if store is not None else None
-    if known is None:
-        known = await _extracted(kind, await _text(reads, reference))
-        if store is not None:
-            await store.remember_operations(reference.hash, kind, known)
-    return known
-
-
-async def _text(reads: Reads, reference: Reference) -> str:
-    wanted: Sequence[Reference] = [reference]
-    return (await reads.definitions.texts(wanted))[reference.hash]
-
-
-async def _extracted(kind: str, text: str) -> str:
-    if len(text) <= SHORT:
-        return await run_beside(operation_text, kind, text)
+    definition = item.get("definition")
+    reference = reference_in(definition)
     try:
-        return await run_bounded(operation_text, kind, text, label="definition")
-    except CallboardError:
+        if reference is not None and store is not None:
+            return await _stored_words(reads, store, reference, kind)
+        return await _extract(kind, definition) if isinstance(definition, str) else ""
+    except BudgetExceeded:
         # Found by its own words alone; its page says what is wrong with the text.
         return ""
+
+
+async def _stored_words(
+    reads: Reads, store: DefinitionStore, reference: Reference, kind: str
+) -> str:
+    """The words of a definition that is stored apart, extracted once.
+
+    What took too long is not remembered: the machine may have been busy.
+    """
+    words = await store.operations(reference.hash, kind)
+    if words is None:
+        texts = await reads.definitions.texts([reference])
+        words = await _extract(kind, texts[reference.hash])
+        await store.remember_operations(reference.hash, kind, words)
+    return words
+
+
+async def _extract(kind: str, text: str) -> str:
+    if len(text) <= SHORT:
+        return await run_beside(operation_text, kind, text)
+    return await run_bounded(operation_text, kind, text, label="definition")
 
 
 routes = [post("/snapshot/operations", operations)]
