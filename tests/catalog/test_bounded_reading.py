@@ -1,15 +1,19 @@
 """What strangers send to the catalog: bounded before it is worked out."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.cli.checking import LocalReading
+from services.catalog.handlers.including import MOST_BYTES, MOST_FILES, include
 from services.catalog.handlers.parsing import SHORT, compute
+from services.catalog.model import LocationRef
 from services.catalog.query.cursors import decode_cursor
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.predicates import parse_predicate
-from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.errors import CallboardError, Invalid, NotFound, TooLarge
 from shared.guards.yaml_text import load_documents
 
 
@@ -35,6 +39,26 @@ async def test_what_is_wrong_with_a_long_descriptor_is_told() -> None:
     short = b"a: 1\na: 2\n"
     with pytest.raises(Invalid, match=r"unique: 'a' at line 2, column 1"):
         await compute(load_documents, short)
+
+
+async def test_files_that_are_not_there_are_counted(tmp_path: Path) -> None:
+    """Each costs its source a question, however many a descriptor names."""
+    base = LocationRef("file", str(tmp_path / "catalog-info.yaml"))
+    targets = [("$text", f"none-{number}.txt") for number in range(MOST_FILES + 5)]
+    included = await include(targets, base, LocalReading(tmp_path))  # type: ignore[arg-type]
+    errors = [type(included.contents[target]) for target in targets]
+    assert errors == [NotFound] * MOST_FILES + [TooLarge] * 5
+
+
+async def test_no_file_goes_over_the_bytes_of_a_descriptor(tmp_path: Path) -> None:
+    """The one that would is refused, and those after it are not read."""
+    base = LocationRef("file", str(tmp_path / "catalog-info.yaml"))
+    targets = [("$text", f"{number}.txt") for number in range(4)]
+    for _, name in targets:
+        (tmp_path / name).write_bytes(b"x" * (MOST_BYTES * 2 // 5))
+    included = await include(targets, base, LocalReading(tmp_path))  # type: ignore[arg-type]
+    kinds = [type(included.contents[target]) for target in targets]
+    assert kinds == [str, str, TooLarge, TooLarge]
 
 
 @pytest.mark.parametrize(

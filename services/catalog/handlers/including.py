@@ -15,7 +15,7 @@ from services.catalog.model import LocationRef, Place
 from services.catalog.ports import Reading
 from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
 
-#: Bytes and files that the placeholders of one descriptor bring together.
+#: Bytes and files that the placeholders of one file bring together.
 MOST_BYTES = 20_000_000
 MOST_FILES = 300
 
@@ -49,19 +49,19 @@ async def include(
     Raises:
         Unavailable: if a source does not answer.
     """
-    including = _Including(base, reading, admit, compute)
+    files = _IncludedFiles(base, reading, admit, compute)
     for placeholder in wanted:
         try:
-            content = await including.content(*placeholder)
+            content = await files.content(*placeholder)
         except Unavailable:
             raise
         except CallboardError as error:
             content = error
-        including.found.contents[placeholder] = content
-    return including.found
+        files.included.contents[placeholder] = content
+    return files.included
 
 
-class _Including:
+class _IncludedFiles:
     """One descriptor's files, each read once."""
 
     def __init__(
@@ -71,12 +71,13 @@ class _Including:
         admit: Admit | None,
         compute: Compute,
     ) -> None:
-        self.found = Included()
+        self.included = Included()
         self._base = base
         self._reading = reading
         self._admit = admit
         self._compute = compute
         self._bodies: dict[str, bytes] = {}
+        self._files = 0
         self._bytes = 0
 
     async def content(self, name: str, target: str) -> Any:
@@ -93,19 +94,32 @@ class _Including:
             return self._bodies[key]
         place = self._reading.place(location)
         if place is not None:
-            self.found.places[place] = None
+            self.included.places[place] = None
+        self._begin_file()
         if self._admit is not None:
             await self._admit(location)
-        if len(self._bodies) >= MOST_FILES:
-            raise TooLarge(f"placeholders: over {MOST_FILES} files in one descriptor")
-        if self._bytes > MOST_BYTES:
-            raise TooLarge(f"placeholders: over {MOST_BYTES:,} bytes in one descriptor")
         fetched = await self._reading.read(location)
-        self.found.places.update(dict.fromkeys(fetched.links))
         self._bytes += len(fetched.body)
-        self.found.digest.update(fetched.digest.encode())
+        self._require_room()
+        self.included.places.update(dict.fromkeys(fetched.links))
+        self.included.digest.update(fetched.digest.encode())
         self._bodies[key] = fetched.body
         return fetched.body
+
+    def _begin_file(self) -> None:
+        """Count a file; one that is not there costs its source a question as well.
+
+        Raises:
+            TooLarge: if the files before it are as many, or as large, as is allowed.
+        """
+        self._files += 1
+        if self._files > MOST_FILES:
+            raise TooLarge(f"placeholders: over {MOST_FILES} files in one descriptor")
+        self._require_room()
+
+    def _require_room(self) -> None:
+        if self._bytes > MOST_BYTES:
+            raise TooLarge(f"placeholders: over {MOST_BYTES:,} bytes in one descriptor")
 
     async def _bundle(self, name: str, start: LocationRef) -> str:
         """The files that a definition leads to, as one."""
