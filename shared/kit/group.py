@@ -135,6 +135,15 @@ class _Thread(driver.AIOKafkaConsumerThread):
         pending: Exception | None = coordinator._pending_exception  # noqa: SLF001
         return pending
 
+    async def learn_topics(self, topics: Iterable[str]) -> None:
+        """Ask for the topics that the broker has not shown yet."""
+        await self.call_thread(self._learn_topics, list(topics))
+
+    async def _learn_topics(self, topics: list[str]) -> None:
+        client = self._ensure_consumer()._client  # noqa: SLF001
+        if any(not client.cluster.partitions_for_topic(topic) for topic in topics):
+            await client.force_metadata_update()
+
     async def committed(self, partitions: Iterable[Any]) -> dict[Any, int | None]:
         found: dict[Any, int | None] = await self.call_thread(
             self._committed, list(partitions)
@@ -176,6 +185,14 @@ class Consumer(driver.Consumer):
         problem = self._thread.problem()
         if problem is not None:
             raise problem
+
+    async def learn_topics(self, topics: Iterable[str]) -> None:
+        """Look again for topics that were missing when the group was joined.
+
+        A member of the group would learn of them when its metadata is refreshed, up to
+        `METADATA_MS` later, and read nothing until then.
+        """
+        await self._thread.learn_topics(topics)
 
     async def save(self, offsets: Offsets) -> bool:
         """Save what is to be read next; False if the group did not take it."""

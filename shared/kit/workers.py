@@ -187,6 +187,7 @@ class SharedWork:
                 raise Unavailable(f"not joined within {JOIN_SECONDS:.0f} s")
             if not self.joined.is_set():
                 continue
+            await app.consumer.learn_topics(self._handlers)
             await self._save(app.consumer)
             if time.monotonic() - looked > LAG_EVERY_SECONDS:
                 looked = time.monotonic()

@@ -155,6 +155,22 @@ async def test_what_is_done_once_is_not_done_again_after_a_restart(kafka: str) -
     assert seen == [f"component:default/e{number}" for number in range(3)]
 
 
+async def test_a_topic_that_is_made_after_the_group_is_read_soon(kafka: str) -> None:
+    """Its first message does not wait for the members' metadata to grow old."""
+    topic, began = "work-made-late", asyncio.Event()
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        began.set()
+
+    async with (
+        KafkaBus(kafka) as bus,
+        SharedWork("early", kafka, {topic: handle}, bus) as work,
+    ):
+        await asyncio.wait_for(work.joined.wait(), 20)
+        await bus.publish(topic, "k", event("web").to_bytes())
+        await asyncio.wait_for(began.wait(), 15)
+
+
 async def test_the_lag_is_measured(kafka: str) -> None:
     """Messages not handled yet are counted, also while a handler is stuck."""
     topic, going = "work-lag", asyncio.Event()
