@@ -14,7 +14,14 @@ from prometheus_client import Gauge
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.catalog.api import changes, entities, locations, recent, sources
+from services.catalog.api import (
+    changes,
+    entities,
+    locations,
+    recent,
+    remaining,
+    sources,
+)
 from services.catalog.api.described import OPERATIONS
 from services.catalog.api.stale import MarkedStale
 from services.catalog.api.writing import Writes
@@ -83,7 +90,7 @@ def create_app(
     app.state.tokens = PrincipalTokens(settings.service_secret.get_secret_value())
     app.add_middleware(_WhenLoaded, state=app.state)
     app.add_middleware(MarkedStale, away_seconds=lambda: _away_seconds(app))
-    for part in (entities, locations, changes, recent, sources):
+    for part in (entities, locations, remaining, changes, recent, sources):
         app.include_router(part.router)
     return app
 

@@ -117,6 +117,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route("GET", "/locations", _READS),
         Route("POST", "/locations/by-query", _READS),
         Route("GET", "/locations/{id}", _READS),
+        Route("GET", "/locations/{id}/remaining", _READS),
         Route("GET", "/locations/by-entity/{kind}/{namespace}/{name}", _READS),
         Route("POST", "/locations", Need(LOCATION_CREATE, also=_SOURCES)),
         # Moving one takes away what it brought and registers something else.

@@ -70,6 +70,7 @@ ASKED: dict[tuple[str, str, str], tuple[Any, ...]] = {
     ("catalog", "GET", "/locations"): ("/locations",),
     ("catalog", "POST", "/locations/by-query"): (("/locations/by-query", {}),),
     ("catalog", "GET", "/locations/{id}"): (),
+    ("catalog", "GET", "/locations/{id}/remaining"): (),
     ("catalog", "GET", "/locations/by-entity/{kind}/{namespace}/{name}"): (
         "/locations/by-entity/{at}",
     ),

@@ -168,6 +168,13 @@ LOCATIONS = (
     ),
     Operation("GET", "/locations/{id}", "One registration", "The location"),
     Operation(
+        "GET",
+        "/locations/{id}/remaining",
+        "What removing a registration does not take away",
+        "items of {location, providers, returns, totalEntities, entityRefs}: what "
+        "stays, or goes and comes back, by the location that provides it then",
+    ),
+    Operation(
         "PUT",
         "/locations/{id}",
         "Let a registration mean another location",

@@ -60,6 +60,18 @@ def _with_id(writes: Writes, identity: str) -> Root:
     return root
 
 
+def visible_root(writes: Writes, scope: Scope, identity: str) -> Root:
+    """The registration with an id, if the caller may know of it.
+
+    Raises:
+        NotFound: otherwise.
+    """
+    root = _with_id(writes, identity)
+    if scope.hides(root.location.entity_ref):
+        raise NotFound(f"Found no location with ID {identity}")
+    return root
+
+
 async def _changeable(writes: Writes, principal: Principal, identity: str) -> Root:
     """The registration, if the caller may change all that it brought.
 
@@ -187,10 +199,7 @@ def _cursor(text: str) -> dict[str, Any]:
 async def single(request: Request) -> Response:
     """GET `/locations/{id}`."""
     _, scope = await begin(request)
-    identity = request.path_params["id"]
-    root = _with_id(writes_of(request), identity)
-    if scope.hides(root.location.entity_ref):
-        raise NotFound(f"Found no location with ID {identity}")
+    root = visible_root(writes_of(request), scope, request.path_params["id"])
     return json_response(_shown(root))
 
 

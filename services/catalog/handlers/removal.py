@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from services.catalog.handlers.known import Known
+from services.catalog.model import Root
 
 Edge = tuple[str, str]
 #: So many entities are looked at before others get their turn.
@@ -18,10 +19,24 @@ CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """What goes, in order, and what stays, with the parents that are left to it."""
+    """What goes, in order, and what stays, with the parents that are left to it.
+
+    `keepers` names for all that stays the Location entity of a root that leads to it.
+    """
 
     deleted: list[str]
     kept: dict[str, tuple[str, ...]]
+    keepers: dict[str, str]
+
+
+async def fall_of(known: Known, root: Root) -> Fall:
+    """What follows from taking a root out of the catalog."""
+    ref = root.location.entity_ref
+
+    def is_root(other: str) -> bool:
+        return other.rpartition("/")[2] in known.roots and other != ref
+
+    return await falling(known, {(ref, e) for e in known.emitted_by(ref)}, is_root)
 
 
 async def falling(
@@ -42,11 +57,17 @@ async def falling(
             continue
         reached[ref] = parents
         waiting.extend(sorted(known.emitted_by(ref)))
-    alive = _Alive(known, cut, is_root)
+        if len(reached) % CHUNK == 0:
+            await asyncio.sleep(0)
+    roots = _RemainingRoots(known, cut, is_root)
     deleted: dict[str, None] = {}
+    keepers: dict[str, str] = {}
     for count, ref in enumerate(reached, 1):
-        if not alive(ref):
+        keeper = roots.find(ref)
+        if keeper is None:
             deleted[ref] = None
+        else:
+            keepers[ref] = keeper
         if count % CHUNK == 0:
             await asyncio.sleep(0)
     kept = {
@@ -55,7 +76,7 @@ async def falling(
         if ref not in deleted and (left := _left(ref, parents, cut, deleted)) != parents
     }
     # Those below go first: cut off half-way, what is left still hangs on something.
-    return Fall(list(reversed(deleted)), kept)
+    return Fall(list(reversed(deleted)), kept, keepers)
 
 
 def _left(
@@ -64,8 +85,8 @@ def _left(
     return tuple(p for p in parents if (p, ref) not in cut and p not in deleted)
 
 
-class _Alive:
-    """Whether a chain of parents leads to a root, without the cut edges."""
+class _RemainingRoots:
+    """The roots to which chains of parents lead, without the cut edges."""
 
     def __init__(
         self, known: Known, cut: set[Edge], is_root: Callable[[str], bool]
@@ -74,15 +95,16 @@ class _Alive:
         self._cut = cut
         self._is_root = is_root
 
-    def __call__(self, ref: str) -> bool:
+    def find(self, ref: str) -> str | None:
+        """The Location entity of a root that leads to an entity, if there is one."""
         seen = {ref}
         waiting = [ref]
         while waiting:
             at = waiting.pop()
             if self._is_root(at):
-                return True
+                return at
             for parent in self._known.parents(at) or ():
                 if (parent, at) not in self._cut and parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)
-        return False
+        return None

@@ -9,7 +9,7 @@ from uuid import uuid4
 from services.catalog.handlers.applying import Applier
 from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.removal import falling
+from services.catalog.handlers.removal import fall_of
 from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
@@ -148,13 +148,7 @@ async def dismiss(catalog: Catalog, root: Root, order: Order) -> None:
         held = catalog.known.get(ref)
         applier = Applier(catalog.store, catalog.known, order.actor)
         cause = order.cause.model_copy(update={"location": str(root.location)})
-
-        def is_root(other: str) -> bool:
-            name = other.rpartition("/")[2]
-            return name in catalog.known.roots and other != ref
-
-        lost = {(ref, child) for child in catalog.known.emitted_by(ref)}
-        fall = await falling(catalog.known, lost, is_root)
+        fall = await fall_of(catalog.known, root)
         doomed = list(fall.deleted)
         if held is not None and not held.parents and ref not in doomed:
             doomed.append(ref)

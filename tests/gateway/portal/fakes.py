@@ -39,6 +39,8 @@ class FakeApi:
         self.settings: dict[str, Any] = {}
         self.histories: dict[str, list[Any]] = {}
         self.recent: list[Any] | None = None
+        #: What stays or comes back when a location is unregistered.
+        self.remainders: list[Any] = []
 
     async def call(
         self,
@@ -76,6 +78,7 @@ class FakeApi:
                 "items": [self._decided(item) for item in json["items"]]
             },
             f"{CATALOG}/refresh": lambda: None,
+            f"{CATALOG}/locations/loc-1/remaining": lambda: {"items": self.remainders},
             f"{CATALOG}/changes": lambda: {"items": self._changes(), "pageInfo": {}},
         }
         if path in answers:

@@ -138,6 +138,47 @@ async def test_unregistering_asks_first(
     assert ("DELETE", path, []) in api.calls
 
 
+async def test_unregistering_names_what_stays_and_what_comes_back(
+    client: Client, api: FakeApi
+) -> None:
+    """With the provider; what stays is not listed as leaving."""
+    stays, returns = "component:default/seat-map", "component:default/booking"
+    before = (await client().get(f"{BOOKING}/unregister")).text
+    api.remainders = [
+        _remainder("url:https://x.y/z", ["git:acme", "config"], [stays]),
+        _remainder("url:https://x.y/<b>", ["registered"], [returns], returns=True),
+    ]
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert "1 entity stays" in text
+    assert "by the provider acme and the configuration, at the same address" in text
+    assert f"<li><code>{stays}</code></li>" in text
+    assert "1 entity comes back" in text
+    assert "url:https://x.y/&lt;b&gt; (a registration) has the same names" in text
+    assert "/catalog/default/component/seat-map" in before
+    assert "/catalog/default/component/seat-map" not in text
+    gone = await client().post(f"{BOOKING}/unregister", data={"what": "location"})
+    assert gone.headers["location"] == f"{BOOKING}/removed?returns=1"
+
+
+def _remainder(
+    location: str, providers: list[str], refs: list[str], *, returns: bool = False
+) -> dict[str, object]:
+    return {
+        "location": location,
+        "providers": providers,
+        "returns": returns,
+        "totalEntities": len(refs),
+        "entityRefs": refs,
+    }
+
+
+async def test_what_stays_after_all_is_said(client: Client) -> None:
+    """Unregistered, but another source names the entity: the page says which."""
+    text = (await client().get(f"{BOOKING}/removed")).text
+    assert "It is still in the catalog" in text
+    assert "<code>url:https://git.playhouse.example/house" in text
+
+
 async def test_groups_show_what_they_own(client: Client) -> None:
     """By kind, with members as people."""
     text = (await client().get("/catalog/default/group/payments-team")).text

@@ -65,7 +65,7 @@ async def mark(
 
 @router.get("/catalog/{namespace}/{kind}/{name}/unregister")
 async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
-    """Asks first, and says what else would go."""
+    """Asks first, and says what else would go, and what would stay or come back."""
     ref = f"{kind}:{namespace}/{name}".lower()
     entity, location, may = await together(
         visit.get(_by_name(kind, namespace, name)),
@@ -82,6 +82,8 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         }
         answer = await visit.get("/api/catalog/entities/by-query", params)
     others = [summarize(canonical(one), one) for one in answer["items"] if one]
+    remainders = await _remainders(visit, location.json()) if location.ok else []
+    provided = {ref for one in remainders for ref in one["entityRefs"]}
     return visit.page(
         "entity/unregister.html",
         title=f"Unregister {title_of(entity)}",
@@ -97,7 +99,8 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         may_unregister="catalog.location.delete" in may,
         may_delete="catalog.entity.delete" in may,
         why_not=why_not(visit),
-        others=[other for other in others if other.ref != ref],
+        others=[one for one in others if one.ref not in {ref, *provided}],
+        remainders=remainders,
     )
 
 
@@ -113,6 +116,9 @@ async def unregister(
     returns = False
     if what == "location":
         location = await visit.get(_location_of(kind, namespace, name))
+        ref = f"{kind}:{namespace}/{name}".lower()
+        remainders = await _remainders(visit, location)
+        returns = any(one["returns"] and ref in one["entityRefs"] for one in remainders)
         path = f"/api/catalog/locations/{quote(str(location['id']))}"
     elif what == "entity":
         entity = await visit.get(_by_name(kind, namespace, name))
@@ -129,9 +135,10 @@ async def unregister(
 async def removed(
     namespace: str, kind: str, name: str, visit: Visiting, returns: bool = False
 ) -> Response:
-    """Says that it is gone, and whether its source will bring it back."""
+    """Says that it is gone or still there, and whether it will be back."""
     ref = f"{kind}:{namespace}/{name}".lower()
     answer = await visit.ask("GET", _by_name(kind, namespace, name))
+    provider = annotation(answer.json(), ORIGIN) if answer.ok else ""
     return visit.page(
         "entity/removed.html",
         title=f"{name} was removed",
@@ -140,8 +147,36 @@ async def removed(
         ref=ref,
         href=entity_href(ref),
         is_back=answer.ok,
+        provider=provider,
         returns=returns,
     )
+
+
+async def _remainders(visit: Visit, location: Entity) -> list[dict[str, Any]]:
+    """What unregistering a location leaves, each with a sentence that says why."""
+    path = f"/api/catalog/locations/{quote(str(location['id']))}/remaining"
+    items: list[dict[str, Any]] = (await visit.get(path))["items"]
+    own = f"{location['type']}:{location['target']}"
+    return [{**item, "reason": _reason(item, own)} for item in items]
+
+
+def _reason(remainder: dict[str, Any], own: str) -> str:
+    """Why entities stay, or come back, after the location `own` is unregistered."""
+    names = " and ".join(map(_provider_name, remainder["providers"]))
+    if remainder["location"] == own:
+        return f"Still provided by {names}, at the same address."
+    if remainder["returns"]:
+        return (
+            f"{remainder['location']} ({names}) has the same names and gets them as "
+            "soon as they are free."
+        )
+    return f"{remainder['location']} ({names}) leads to the same file."
+
+
+def _provider_name(bucket: str) -> str:
+    if bucket.startswith("git:"):
+        return f"the provider {bucket.removeprefix('git:')}"
+    return "the configuration" if bucket == "config" else "a registration"
 
 
 def is_orphan(entity: Entity) -> bool:

@@ -1,0 +1,56 @@
+"""What stays in the catalog, or comes back, after a registration is taken out of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.known import Known
+from services.catalog.handlers.removal import fall_of
+from services.catalog.handlers.roots import REGISTERED
+from services.catalog.model import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """Entities that a root provides once a registration is gone.
+
+    `returns`: the root is refused these names until then, so that the entities go and
+    come back.
+    """
+
+    root: Root
+    refs: list[str]
+    returns: bool = False
+
+
+async def remainders(catalog: Catalog, root: Root) -> list[Remainder]:
+    """What taking out the registration of a root leaves, by the root that has it."""
+    known = catalog.known
+    fall = await fall_of(known, root)
+    others = root.buckets - {REGISTERED}
+    if others:
+        refs = sorted([*fall.deleted, *fall.keepers])
+        return [Remainder(replace(root, buckets=others), refs)] if refs else []
+    names = {ref: keeper.rpartition("/")[2] for ref, keeper in fall.keepers.items()}
+    staying = [
+        Remainder(known.roots[name], refs) for name, refs in _grouped(names.items())
+    ]
+    claims = ((ref, _claimant(known, ref, root)) for ref in fall.deleted)
+    returning = [
+        Remainder(known.roots[name], refs, returns=True)
+        for name, refs in _grouped((ref, name) for ref, name in claims if name)
+    ]
+    return staying + returning
+
+
+def _claimant(known: Known, ref: str, leaving: Root) -> str:
+    """The root that gets a name when it becomes free: the oldest that is refused it."""
+    names = known.refused.targets(ref).keys() - {leaving.name}
+    return min(names, key=lambda name: (known.roots[name].created, name), default="")
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    refs: dict[str, list[str]] = {}
+    for ref, name in sorted(pairs):
+        refs.setdefault(name, []).append(ref)
+    return sorted(refs.items())

@@ -1,0 +1,118 @@
+"""What unregistering a location does not take away, told before it is done."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.kit.auth import Principal
+from tests import builders
+from tests.catalog.running import OPEN, Host, Running, pointing, running, write
+from tests.waiting import until
+
+DESCRIPTOR = "catalog-info.yaml"
+
+
+@pytest.fixture
+def host(data: Path) -> Host:
+    return Host(data)
+
+
+async def remaining_of(catalog: Running, identity: str) -> list[dict[str, Any]]:
+    answer = await catalog.ask("GET", f"/locations/{identity}/remaining")
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def register(catalog: Running, target: Path | str) -> str:
+    answer = await catalog.register(target)
+    identity: str = answer.json()["location"]["id"]
+    return identity
+
+
+async def test_a_provider_that_finds_the_same_location_is_named(
+    database: Any, data: Path, host: Host
+) -> None:
+    """All of it stays: discovery wants the location as well."""
+    documents = [builders.component("web"), builders.component("shop")]
+    host.commit("one", {DESCRIPTOR: documents})
+    async with running(database, data, host.discovering()) as catalog:
+        [root] = catalog.work.catalog.known.roots.values()
+        identity = await register(catalog, root.location.target)
+        [item] = await remaining_of(catalog, identity)
+        assert item["providers"] == ["git:all"]
+        assert item["location"] == str(root.location)
+        assert item["returns"] is False
+        assert item["entityRefs"] == ["component:default/shop", "component:default/web"]
+        assert (await catalog.ask("DELETE", f"/locations/{identity}")).content == b""
+        assert await catalog.refs() == {"component:web", "component:shop"}
+
+
+async def test_a_file_of_two_registrations_stays_with_the_other(
+    database: Any, data: Path
+) -> None:
+    """What only one of them names is not among it."""
+    write(data, "shared.yaml", pointing("both", "./deep.yaml"))
+    write(data, "deep.yaml", builders.component("web"))
+    own = builders.component("own")
+    one = write(data, "one.yaml", pointing("one", "./shared.yaml"), own)
+    two = write(data, "two.yaml", pointing("two", "./shared.yaml"))
+    async with running(database, data) as catalog:
+        identity = await register(catalog, one)
+        assert await remaining_of(catalog, identity) == []
+        await register(catalog, two)
+        assert await remaining_of(catalog, identity) == [
+            {
+                "location": f"file:{two}",
+                "providers": ["registered"],
+                "returns": False,
+                "totalEntities": 2,
+                "entityRefs": ["component:default/web", "location:default/both"],
+            }
+        ]
+        await catalog.ask("DELETE", f"/locations/{identity}")
+        assert await catalog.refs() == {
+            "location:two",
+            "location:both",
+            "component:web",
+        }
+
+
+async def test_a_location_that_is_refused_the_names_gets_them(
+    database: Any, data: Path
+) -> None:
+    """The oldest of several; the entities come back as soon as they are gone."""
+    web, other = builders.component("web"), builders.component("other")
+    one = write(data, "one.yaml", web, other)
+    two, three = write(data, "two.yaml", web), write(data, "three.yaml", web)
+    async with running(database, data) as catalog:
+        identity = await register(catalog, one)
+        await register(catalog, two)
+        await register(catalog, three)
+        [item] = await remaining_of(catalog, identity)
+        assert (item["location"], item["returns"]) == (f"file:{two}", True)
+        assert item["entityRefs"] == ["component:default/web"]
+        await catalog.ask("DELETE", f"/locations/{identity}")
+
+        async def is_back() -> bool:
+            return await catalog.refs() == {"component:web"}
+
+        await until(is_back)
+
+
+async def test_a_location_that_is_not_to_be_known_of_is_not_named(
+    database: Any, data: Path
+) -> None:
+    """Neither as what remains nor as a registration."""
+    own = {"rule": "HAS_SPEC", "params": {"key": "owner", "value": "a"}}
+    bo = Principal("user:default/bo", "user", decision="conditional", conditions=own)
+    file = write(data, "one.yaml", builders.component("web", owner="a"))
+    config = f"{OPEN}  locations:\n    - type: file\n      target: {file}\n"
+    async with running(database, data, config) as catalog:
+        identity = await register(catalog, file)
+        path = f"/locations/{identity}/remaining"
+        assert len(await remaining_of(catalog, identity)) == 1
+        assert (await catalog.ask("GET", path, principal=bo)).status_code == 404
+        missing = await catalog.ask("GET", "/locations/none/remaining")
+        assert missing.status_code == 404
