@@ -22,7 +22,7 @@ from services.gateway.identity.memberships import CatalogMemberships
 from services.gateway.identity.sessions import SESSION_SECONDS, BrowserSessions
 from services.gateway.identity.store import MongoEndedSessions
 from services.gateway.identity.tokens import UserTokens
-from services.gateway.model import SignInRules
+from services.gateway.model import Identity, SignInRules
 from services.gateway.open_requests import OpenRequests
 from services.gateway.policy.guard import PolicyGuard
 from services.gateway.policy.question import Questions
@@ -97,7 +97,7 @@ def build(
     base_url = (config.backend.base_url or settings.gateway_url).rstrip("/")
     service_tokens = PrincipalTokens(settings.service_secret.get_secret_value())
     api = InProcessApi()
-    catalog = CatalogClient(api)
+    catalog = CatalogClient(api, _visitor(sign_in_rules(config)))
     floor = _identity(settings, config, catalog, database, base_url)
     asked = policy or _policy(settings, config)
     # A server's policy may be replaced at any time, the embedded one with the process.
@@ -121,6 +121,12 @@ def build(
     return House(
         base_url, api, catalog, floor, asked, guard, hub, forwarder, open_requests
     )
+
+
+def _visitor(rules: SignInRules) -> Identity:
+    """The identity of a reader who has not signed in: a guest's, guests or not."""
+    ref = rules.guest_ref or "user:default/guest"
+    return Identity(ref, "guest", (ref,))
 
 
 def _policy(settings: Settings, config: PortalConfig) -> Policy:

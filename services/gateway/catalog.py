@@ -14,15 +14,20 @@ from shared.contracts.ref import parse_ref, ref_of
 
 OWN = Identity("service:gateway", "service")
 BY_REFS = "/api/catalog/entities/by-refs"
+BY_QUERY = "/api/catalog/entities/by-query"
 APPLY = "/api/catalog/.well-known/backstage/permissions/apply-conditions"
 USER_FIELDS = "kind,metadata,spec.profile,relations"
 
 
 class CatalogClient:
-    """`Resources` and `Users` over the public API."""
+    """`Resources` and `Users` over the public API.
 
-    def __init__(self, api: Api) -> None:
+    `visitor` is the identity that lists users for a reader who has not signed in.
+    """
+
+    def __init__(self, api: Api, visitor: Identity) -> None:
         self._api = api
+        self._visitor = visitor
 
     async def entity(self, ref: str) -> Mapping[str, Any] | None:
         """The entity, or None; raises Unavailable if the catalog is away."""
@@ -68,7 +73,11 @@ class CatalogClient:
         return [str(number) in allowed for number in range(len(refs))]
 
     async def users(self, text: str = "", *, limit: int = 50) -> list[UserCard]:
-        """Users of the catalog whose name or title holds `text`, by name."""
+        """Users that a guest may see, whose name or title holds `text`, by name.
+
+        Raises:
+            Unavailable: if the catalog or the policy is away, or guests may not read.
+        """
         params: list[tuple[str, Any]] = [
             ("filter", "kind=user"),
             ("fields", USER_FIELDS),
@@ -81,10 +90,18 @@ class CatalogClient:
                 ("fullTextFilterTerm", text.strip()),
                 ("fullTextFilterFields", fields),
             ]
-        answer = await self._api.call(
-            OWN, "GET", "/api/catalog/entities/by-query", params=params
-        )
+        answer = await self._api.call(self._visitor, "GET", BY_QUERY, params=params)
         return [_card(entity) for entity in _good(answer)["items"]]
+
+    async def has_users(self) -> bool:
+        """Whether the catalog has any user; raises Unavailable if it is away."""
+        params: list[tuple[str, Any]] = [
+            ("filter", "kind=user"),
+            ("fields", "metadata.name"),
+            ("limit", 1),
+        ]
+        answer = await self._api.call(OWN, "GET", BY_QUERY, params=params)
+        return bool(_good(answer)["items"])
 
 
 def _good(answer: ApiAnswer) -> Any:

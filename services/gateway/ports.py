@@ -90,7 +90,14 @@ class Users(Protocol):
     """The users that the development sign-in offers."""
 
     async def users(self, text: str = "", *, limit: int = 50) -> Sequence[UserCard]:
-        """Users whose name or title holds `text`, by name."""
+        """Users that a guest may see, whose name or title holds `text`, by name.
+
+        Raises Unavailable if they cannot be listed.
+        """
+        ...
+
+    async def has_users(self) -> bool:
+        """Whether the catalog has any user; raises Unavailable if it is away."""
         ...
 
 

@@ -134,7 +134,9 @@ class StandIn:
         found = [
             entity
             for ref, entity in sorted(self.entities.items())
-            if ref.startswith("user:") and text in entity["metadata"]["name"]
+            if ref.startswith("user:")
+            and text in entity["metadata"]["name"]
+            and matches(caller_of(request).conditions or {}, entity)
         ]
         return JSONResponse({"items": found, "totalItems": len(found), "pageInfo": {}})
 

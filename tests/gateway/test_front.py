@@ -15,6 +15,7 @@ from shared.contracts.errors import NotFound
 from shared.contracts.events import PAYLOADS
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import TOPICS
+from tests.builders import user
 from tests.gateway.running import configuration, gateway_app, served, settings_for
 
 
@@ -101,6 +102,20 @@ async def test_answers_are_neither_kept_nor_guessed(ask, sign_in) -> None:
             answer = await ask.get(path, headers=given)
             assert answer.headers["x-content-type-options"] == "nosniff", path
             assert answer.headers["cache-control"] == "no-store", path
+
+
+async def test_the_sign_in_page_names_no_restricted_user(
+    ask, stand_in, gateway
+) -> None:
+    """Of the catalog's users it lists those that a guest may see; names sign in."""
+    restricted = {"annotations": {"callboard.dev/visibility": "restricted"}}
+    stand_in.put(user("hildegard", restricted, memberOf=["stage"]))
+    page = (await ask.get("/sign-in")).text
+    assert 'value="user:default/ann"' in page
+    assert "hildegard" not in page
+    form = {"user": "user:default/hildegard"}
+    answer = await ask.post("/sign-in/as", data=form, headers={"origin": gateway})
+    assert SESSION_COOKIE in answer.cookies
 
 
 async def test_other_sites_cannot_sign_somebody_in(ask) -> None:

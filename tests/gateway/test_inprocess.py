@@ -12,6 +12,7 @@ from services.gateway.model import ApiAnswer, Identity
 from tests.builders import user
 
 ANN = Identity("user:default/ann", "user")
+VISITOR = Identity("user:default/guest", "guest")
 
 
 class Recorder:
@@ -90,7 +91,8 @@ async def test_users_for_the_development_sign_in() -> None:
     found = user("ann", profile=profile)
     found["relations"] = [{"type": "memberOf", "targetRef": "group:default/a"}]
     recorder = Recorder(body={"items": [found]})
-    (card,) = await CatalogClient(api_over(recorder)).users(" an ", limit=5)
+    client = CatalogClient(api_over(recorder), VISITOR)
+    (card,) = await client.users(" an ", limit=5)
     assert (card.ref, card.title, card.picture) == (
         "user:default/ann",
         "Ann Example",
@@ -103,6 +105,6 @@ async def test_users_for_the_development_sign_in() -> None:
 
 async def test_an_entity_that_is_not_there_is_none() -> None:
     """So is a ref that is none."""
-    client = CatalogClient(api_over(Recorder(404)))
+    client = CatalogClient(api_over(Recorder(404)), VISITOR)
     assert await client.entity("user:default/nobody") is None
     assert await client.entity("::") is None

@@ -121,6 +121,9 @@ class NoUsers:
     async def users(self, *_: Any, **__: Any) -> list[Any]:
         return []
 
+    async def has_users(self) -> bool:
+        return False
+
 
 class SnapshotCatalog:
     """The catalog as techdocs sees it, in this process."""

@@ -115,8 +115,8 @@ async def test_what_asks_no_policy_goes_on(
     async with httpx.AsyncClient(base_url=front) as anybody:
         for path in PUBLIC:
             assert (await anybody.get(path)).status_code == 200, path
-        shown = await anybody.get("/sign-in")
-        assert "user:default/bob" in shown.text
+        shown = await anybody.get("/sign-in?text=user:default/bob")
+        assert 'name="user" value="user:default/bob"' in shown.text
         body = {"userEntityRef": "user:default/bob"}
         signed = await anybody.post("/api/auth/development/refresh", json=body)
         assert signed.status_code == 200

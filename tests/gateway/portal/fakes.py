@@ -304,3 +304,6 @@ class FakeUsers:
             if ref.startswith("user:")
             and text.lower() in each["spec"]["profile"]["displayName"].lower()
         ][:limit]
+
+    async def has_users(self) -> bool:
+        return True

@@ -24,6 +24,9 @@ class NoUsers(FakeUsers):
         del text, limit
         return []
 
+    async def has_users(self) -> bool:
+        return False
+
 
 @pytest.fixture
 def api() -> FakeServices:

@@ -7,9 +7,12 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from services.gateway.model import UserCard
 from services.gateway.portal.assets import Assets
+from services.gateway.portal.frame import Frame
 from services.gateway.portal.pages.sign_in import local_address
 from services.gateway.portal.router import make_portal
+from shared.contracts.errors import Unavailable
 from tests.gateway.portal.conftest import GUEST, Client
 from tests.gateway.portal.fakes import FakeApi, FakeSessions, FakeUsers
 
@@ -89,7 +92,38 @@ async def test_the_development_sign_in_finds_people(client: Client) -> None:
     entered = await nobody.post("/sign-in/as", data={"user": "user:default/bao"})
     assert "user:default/bao" in entered.headers["set-cookie"]
     unknown = await nobody.post("/sign-in/as", data={"user": "user:default/nobody"})
-    assert unknown.headers["location"].startswith("/sign-in?")
+    back = await nobody.get(unknown.headers["location"])
+    assert "No user with this name" in back.text
+    assert 'value="user:default/nobody"' not in back.text.partition('id="people"')[2]
+
+
+class UnlistedUsers(FakeUsers):
+    """Users that no guest may see; `error` is the answer to the list."""
+
+    error: Unavailable | None = None
+
+    async def users(self, text: str = "", *, limit: int = 50) -> list[UserCard]:
+        del text, limit
+        if self.error:
+            raise self.error
+        return []
+
+
+@pytest.mark.parametrize("error", [None, Unavailable("The policy is away")])
+async def test_a_user_who_is_not_listed_signs_in_by_name(
+    frame: Frame, error: Unavailable | None
+) -> None:
+    """The page offers a typed name, and does not call the catalog empty."""
+    users = UnlistedUsers()
+    users.error = error
+    app = make_portal(FakeApi(), FakeSessions(), users, frame=frame)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://p.test") as ask:
+        page = (await ask.get("/sign-in")).text
+        assert "The catalog is empty" not in page
+        assert "Users cannot be listed here now" in page
+        page = (await ask.get("/sign-in?text=user:default/bao")).text
+        assert 'name="user" value="user:default/bao"' in page
 
 
 async def test_the_banner_says_that_anybody_may_be_anybody(client: Client) -> None:

@@ -1,5 +1,6 @@
 """Signing in and out: as a guest, or, while trying out, as anybody of the catalog."""
 
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import quote
@@ -7,12 +8,19 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from services.gateway.model import SignedIn
+from services.gateway.model import SignedIn, UserCard
 from services.gateway.portal.preferences import Preferences
 from services.gateway.portal.visit import state_of
-from shared.contracts.errors import Forbidden, NotFound, Unauthenticated
+from services.gateway.ports import Users
+from shared.contracts.errors import (
+    Forbidden,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
 
 PEOPLE_SHOWN = 60
+LONGEST_NAME = 300
 #: Who comes through a proxy may be anywhere, whatever the last address is.
 PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
@@ -33,12 +41,11 @@ async def sign_in(
     text: str = "",
     wrong: str = "",
 ) -> Response:
-    """Who do you want to be?"""
+    """The ways to sign in, and the users that a guest may see."""
     state = state_of(request)
     ways = state.sessions.ways()
-    people = (
-        await state.users.users(text, limit=PEOPLE_SHOWN) if ways.development else ()
-    )
+    text = text.strip()[:LONGEST_NAME]
+    people = await _people(state.users, text) if ways.development else None
     part = request.headers.get("hx-target") == "people"
     by_token = ways.token and is_from_here(request)
     html = state.frame.render(
@@ -46,10 +53,12 @@ async def sign_in(
         {
             "title": "Sign in",
             "ways": ways,
-            "people": people,
+            "people": people or (),
+            "unlisted": people is None,
+            "typed": "" if wrong == "user" or _names(people or (), text) else text,
             "by_token": by_token,
-            "empty": ways.development and not people and not text,
-            "wrong_token": wrong == "token",
+            "empty": people == () and not text,
+            "wrong": wrong,
             "next": local_address(next),
             "text": text,
         },
@@ -59,6 +68,23 @@ async def sign_in(
         block="people" if part else None,
     )
     return state.frame.response(html)
+
+
+async def _people(users: Users, text: str) -> Sequence[UserCard] | None:
+    """The users to choose from; None if they cannot be listed for a guest."""
+    try:
+        people = await users.users(text, limit=PEOPLE_SHOWN)
+        if people or text:
+            return people
+        return None if await users.has_users() else ()
+    except Unavailable:
+        return None
+
+
+def _names(people: Iterable[UserCard], text: str) -> bool:
+    """Whether a text is the whole name of one of the users."""
+    name = text.casefold()
+    return any(name in (each.ref.casefold(), each.name.casefold()) for each in people)
 
 
 @router.post("/sign-in/guest")
@@ -73,7 +99,7 @@ async def as_guest(
 @router.post("/sign-in/as")
 async def as_user(
     request: Request,
-    user: Annotated[str, Form(max_length=300)],
+    user: Annotated[str, Form(max_length=LONGEST_NAME)],
     next: Annotated[str, Form()] = "/",  # noqa: A002
 ) -> Response:
     """A session as the chosen user, where the configuration allows it."""
@@ -81,7 +107,9 @@ async def as_user(
         signed_in = await state_of(request).sessions.sign_in_as(user)
     except NotFound:
         wanted = quote(local_address(next), safe="")
-        return RedirectResponse(f"/sign-in?next={wanted}&text={quote(user)}", 303)
+        return RedirectResponse(
+            f"/sign-in?next={wanted}&text={quote(user)}&wrong=user", 303
+        )
     return _begin(signed_in, next)
 
 
