@@ -42,8 +42,26 @@ async def test_settings_of_earlier_versions_are_read(database: Any) -> None:
     preferences = MongoPreferences(held)
     one = [("b", "k")]
     assert await preferences.get("user:default/ann", one) == {one[0]: {"a": None}}
+    await preferences.put("user:default/ann", "b", "k2", 1)
     await preferences.put("user:default/ann", "b", "k", {"\0": 2.0**70})
     assert await preferences.get("user:default/ann", one) == {one[0]: {"\0": 2.0**70}}
+
+
+async def test_more_settings_than_the_limit_are_changed_and_made_smaller(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit that comes later than the settings refuses only what adds to them."""
+    preferences = MongoPreferences(database["preferences"])
+    for key in ("k", "k2", "k3"):
+        await preferences.put("user:default/ann", "b", key, "x" * 50)
+    monkeypatch.setattr(settings, "MOST_SETTINGS", 2)
+    monkeypatch.setattr(settings, "MOST_BYTES", 100)
+    await preferences.put("user:default/ann", "b", "k", "y" * 50)
+    await preferences.put("user:default/ann", "b", "k", "y")
+    with pytest.raises(Conflict, match="at most 100 bytes"):
+        await preferences.put("user:default/ann", "b", "k", "yy")
+    with pytest.raises(Conflict, match="at most 2 settings"):
+        await preferences.put("user:default/ann", "b", "k4", "")
 
 
 async def test_one_person_keeps_so_many_settings(
@@ -60,6 +78,22 @@ async def test_one_person_keeps_so_many_settings(
     await preferences.put("user:default/anna", "b", "k", 1)
     await preferences.drop("user:default/ann", "b", "k")
     await preferences.put("user:default/ann", "b", "k3", 1)
+
+
+async def test_settings_of_one_person_have_so_many_bytes_together(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One too large beside the others is refused; in place of another it fits."""
+    monkeypatch.setattr(settings, "MOST_BYTES", 100)
+    preferences = MongoPreferences(database["preferences"])
+    await preferences.put("user:default/ann", "b", "k", "é" * 40)
+    with pytest.raises(Conflict, match="at most 100 bytes"):
+        await preferences.put("user:default/ann", "b", "k2", "y" * 20)
+    await preferences.put("user:default/bo", "b", "k2", "y" * 20)
+    await preferences.put("user:default/ann", "b", "k", "x" * 70)
+    await preferences.put("user:default/ann", "b", "k2", "y" * 20)
+    with pytest.raises(Conflict, match="at most 100 bytes"):
+        await preferences.put("user:default/ann", "b", "k2", "y" * 27)
 
 
 async def test_deliveries_are_remembered_for_a_while(database: Any) -> None:

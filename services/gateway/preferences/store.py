@@ -12,8 +12,9 @@ from shared.kit.mongo import unavailable_as_error
 
 #: Found by their ids alone, which are made of person, bucket and key.
 PREFERENCES = Kept("preferences")
-#: How many settings one person may keep.
+#: How many settings one person may store, and how many bytes of JSON in all.
 MOST_SETTINGS = 500
+MOST_BYTES = 4 * 1024 * 1024
 
 
 class MongoPreferences:
@@ -36,23 +37,42 @@ class MongoPreferences:
         return found
 
     async def put(self, person: str, bucket: str, key: str, value: Any) -> None:
-        text = orjson.dumps(value).decode()
-        document = {"_id": _id(person, bucket, key), "person": person, "text": text}
-        same = {"_id": document["_id"]}
+        text = orjson.dumps(value)
+        setting = _id(person, bucket, key)
+        document = {
+            "_id": setting,
+            "person": person,
+            "text": text.decode(),
+            "size": len(text),
+        }
         with unavailable_as_error(self._collection):
-            done = await self._collection.replace_one(same, document)
-            if done.matched_count:
-                return
-            own = {"_id": {"$gt": _id(person, "", ""), "$lt": f"{person}\x20"}}
-            if await self._collection.count_documents(own) >= MOST_SETTINGS:
-                raise Conflict(
-                    f"key: at most {MOST_SETTINGS} settings a person; delete others"
-                )
-            await self._collection.replace_one(same, document, upsert=True)
+            sizes = await self._sizes(person)
+            _check_room(sizes, setting, len(text))
+            await self._collection.replace_one({"_id": setting}, document, upsert=True)
+
+    async def _sizes(self, person: str) -> dict[str, int]:
+        """The bytes of each setting of a person by id; 0 where no size is stored."""
+        own = {"_id": {"$gt": _id(person, "", ""), "$lt": f"{person}\x20"}}
+        documents = self._collection.find(own, {"size": True})
+        return {each["_id"]: each.get("size", 0) async for each in documents}
 
     async def drop(self, person: str, bucket: str, key: str) -> None:
         with unavailable_as_error(self._collection):
             await self._collection.delete_one({"_id": _id(person, bucket, key)})
+
+
+def _check_room(sizes: Mapping[str, int], setting: str, size: int) -> None:
+    """Refuse one more setting, or a larger one, beyond what a person may store.
+
+    Requests at the same time may all pass; as each is bounded, so is the excess.
+    """
+    if setting not in sizes and len(sizes) >= MOST_SETTINGS:
+        raise Conflict(f"key: at most {MOST_SETTINGS} settings a person; delete others")
+    growth = size - sizes.get(setting, 0)
+    if growth > 0 and sum(sizes.values()) + growth > MOST_BYTES:
+        raise Conflict(
+            f"value: at most {MOST_BYTES} bytes of settings a person; delete others"
+        )
 
 
 def _value(document: Mapping[str, Any]) -> Any:
