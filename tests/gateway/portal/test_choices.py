@@ -78,6 +78,28 @@ async def test_tags_and_own_groups_are_offered(client: Client) -> None:
     assert 'data-value="group:default/box-office-team"' in page
 
 
+async def test_repositories_and_their_owners_are_offered(
+    client: Client, api: FakeApi
+) -> None:
+    """Those that entities come from, each once; a host may have no owners."""
+    for name, url in (
+        ("one", "https://git.example/guild/web/tree/main/"),
+        ("two", "https://git.example/guild/api.git/"),
+        ("three", "https://git.example/alone"),
+        *((f"m{n}", f"https://git.example/guild/mono/tree/x/{n}/") for n in range(30)),
+    ):
+        made = entity("Component", name, {"type": "service"})
+        made["metadata"]["annotations"] = {"backstage.io/source-location": f"url:{url}"}
+        api.entities[f"component:default/{name}"] = made
+    page = (await client().get("/choices?what=repositories")).text
+    assert 'data-value="web"' in page
+    assert 'data-value="api"' in page
+    assert page.count('data-value="mono"') == 1
+    assert "git.example/guild" in page
+    page = (await client().get("/choices?what=repository-owners")).text
+    assert page.count('data-value="guild"') == 1
+
+
 async def test_hidden_and_hostile_names_are_neither_shown_nor_run(
     client: Client, api: FakeApi
 ) -> None:

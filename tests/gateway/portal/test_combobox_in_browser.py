@@ -29,27 +29,43 @@ PROPERTIES = {
         "ui:options": {"catalogFilter": {"kind": "Component"}},
     },
 }
+PLACE = {
+    "title": "Place",
+    "type": "string",
+    "ui:field": "RepoUrlPicker",
+    "ui:options": {
+        "allowedHosts": ["git.example"],
+        "allowedOwners": [f"guild-{number}" for number in range(200)],
+    },
+}
 STEPS = [{"title": "Who", "schema": {"required": ["owner"], "properties": PROPERTIES}}]
+WHERE = [{"title": "Where", "schema": {"properties": {"place": PLACE}}}]
 Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def house(frame: Frame) -> Iterator[str]:
-    """A running portal with a template that asks for an owner and components."""
-    api = FakeServices()
-    api.steps = STEPS
+def services() -> FakeServices:
+    return FakeServices()
+
+
+@pytest.fixture(scope="module")
+def house(frame: Frame, services: FakeServices) -> Iterator[str]:
+    """A running portal; its template asks what `services.steps` says."""
     app = WithStream()
-    app.app = make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
+    app.app = make_portal(services, FakeSessions(), FakeUsers(), frame=frame)
     with served(app) as url:
         yield url
 
 
 @pytest.fixture
-def opened(browser: Any, house: str) -> Iterator[Open]:
+def opened(browser: Any, house: str, services: FakeServices) -> Iterator[Open]:
     """Opens the form as Ann; fails if the page's scripts raise."""
     contexts, mistakes = [], []
 
-    def go(size: tuple[int, int] = WIDE, **given: Any) -> Any:
+    def go(
+        size: tuple[int, int] = WIDE, *, steps: list[Any] = STEPS, **given: Any
+    ) -> Any:
+        services.steps = steps
         viewport = {"width": size[0], "height": size[1]}
         context = browser.new_context(viewport=viewport, **given)
         contexts.append(context)
@@ -111,6 +127,22 @@ def test_several_are_chosen_and_taken_away(opened: Open) -> None:
     page.get_by_role("button", name="Review").click()
     page.get_by_role("heading", name="Who").wait_for()
     assert unquote(page.url).count("p.needs=component:default/ledger") == 1
+
+
+def test_owners_that_the_template_lists_are_searched_in_the_page(opened: Open) -> None:
+    """The first is chosen beforehand; a click chooses another and closes the list."""
+    page = opened(steps=WHERE)
+    box = page.get_by_role("combobox", name="Owner")
+    expect(box).to_have_value("guild-0")
+    box.fill("d-19")
+    options = page.locator(".choice-option")
+    expect(options).to_have_count(11)
+    options.filter(has_text="guild-197").click()
+    expect(options.first).to_be_hidden()
+    page.get_by_role("combobox", name="Repository").fill("it")
+    page.get_by_role("button", name="Review").click()
+    page.get_by_role("heading", name="Where").wait_for()
+    assert "p.place=git.example?owner=guild-197&repo=it" in unquote(page.url)
 
 
 def test_an_older_answer_is_given_up(opened: Open) -> None:

@@ -231,6 +231,25 @@ def test_wrong_schemas_do_not_break_the_page(schema: dict[str, Any]) -> None:
     assert draft(schema, "p.a=x").pages[0].fields is not None
 
 
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ("host=git.x&{0}owner=o&{0}repo=r", ""),
+        ("host=git.x&{0}owner=other&{0}repo=r", "Choose the owner from the list."),
+        ("host=git.y&{0}owner=o&{0}repo=r", "Choose the host from the list."),
+        ("host=git.x&{0}owner=&{0}repo=r", "Choose the owner from the list."),
+        ("host=git.x&{0}owner=other&{0}repo=", ""),
+    ],
+)
+def test_a_repository_is_of_a_listed_host_and_owner(typed: str, wrong: str) -> None:
+    """As the template lists them; what is typed may be something else."""
+    options = {"allowedHosts": ["git.x"], "allowedOwners": ["o", "p"]}
+    field = {"type": "string", "ui:field": "RepoUrlPicker", "ui:options": options}
+    asked = "p.it%23" + typed.format("p.it%23")
+    page = draft({"properties": {"it": field}}, asked).pages[0]
+    assert page.errors.get(("it",), "") == wrong
+
+
 def test_a_repository_is_taken_apart_again() -> None:
     """For the three boxes it was typed into."""
     parts = {"host": "git.x", "owner": "o", "repo": "r"}

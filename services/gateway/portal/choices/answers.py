@@ -21,11 +21,15 @@ BY_QUERY = "/api/catalog/entities/by-query"
 FACETS = "/api/catalog/entity-facets"
 MOST_CHOICES = 20
 MOST_OWN = 8
+#: Many sources lie in one repository, and many repositories belong to one owner.
+MOST_SOURCES = 500
 FIELDS = "kind,metadata.name,metadata.namespace,metadata.title,spec.profile"
 TEXT_FIELDS = "metadata.name,metadata.title,spec.profile.displayName"
 SOURCE = "metadata.annotations.backstage.io/source-location"
 TAGS = "metadata.tags"
 OWNERS = frozenset({"group", "user"})
+#: Which part of the path of a source's address is asked for.
+REPOSITORY_PARTS = {"repository-owners": 0, "repositories": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ async def choices_for(visit: Visit, question: ChoiceQuestion) -> Choices:
     """The choices for one question."""
     if question.what == "tags":
         return await _values(visit, question, TAGS)
-    if question.what == "repositories":
-        return await _repositories(visit, question)
+    if question.what in REPOSITORY_PARTS:
+        return await _repository_parts(visit, question)
     if question.what == "groups":
         return await _own_groups(visit, question)
     return await _entities(visit, question)
@@ -180,23 +184,27 @@ async def _values(visit: Visit, question: ChoiceQuestion, field: str) -> Choices
     return Choices(items, int(answer.get("totals", {}).get(field, len(found))))
 
 
-def _value_params(question: ChoiceQuestion, field: str) -> list[tuple[str, str]]:
+def _value_params(
+    question: ChoiceQuestion, field: str, limit: int = MOST_CHOICES
+) -> list[tuple[str, str]]:
     return [
         ("facet", field),
         *(("filter", each) for each in question.filters),
         *([("valueText", question.term)] if question.term else ()),
-        ("valueLimit", str(MOST_CHOICES)),
+        ("valueLimit", str(limit)),
     ]
 
 
-async def _repositories(visit: Visit, question: ChoiceQuestion) -> Choices:
-    """Names of repositories that entities come from."""
-    answer = await visit.get(FACETS, _value_params(question, SOURCE))
-    found: dict[str, Choice] = {}
+async def _repository_parts(visit: Visit, question: ChoiceQuestion) -> Choices:
+    """Names or owners of the repositories that entities come from."""
+    answer = await visit.get(FACETS, _value_params(question, SOURCE, MOST_SOURCES))
+    place = REPOSITORY_PARTS[question.what]
+    choices: dict[str, Choice] = {}
     for each in answer["facets"].get(SOURCE, ()):
         url = urlsplit(str(each["value"]).removeprefix("url:"))
-        parts = [part for part in url.path.split("/") if part]
-        if len(parts) > 1:
-            name = parts[1].removesuffix(".git")
-            found.setdefault(name, Choice(name, name, f"{url.netloc}/{parts[0]}"))
-    return Choices(list(found.values()), len(found))
+        parts = [part for part in url.path.split("/") if part][:2]
+        if len(parts) > place:
+            name = parts[place].removesuffix(".git")
+            about = "/".join([url.netloc, *parts[:place]])
+            choices.setdefault(name, Choice(name, name, about))
+    return Choices(list(choices.values())[:MOST_CHOICES], len(choices))

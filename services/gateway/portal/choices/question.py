@@ -10,7 +10,7 @@ LONGEST_TERM = 100
 LONGEST_FILTER = 1000
 MOST_FILTERS = 20
 
-What = Literal["entities", "groups", "tags", "repositories"]
+What = Literal["entities", "groups", "tags", "repositories", "repository-owners"]
 
 
 @dataclass(frozen=True, slots=True)

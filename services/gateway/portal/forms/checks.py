@@ -1,8 +1,9 @@
 """What is wrong with the answers, said at the field in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from services.gateway.portal.forms.answers import repo_parts
 from services.gateway.portal.forms.model import Field, Path
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
@@ -40,6 +41,20 @@ def errors_in(
         if path not in secrets:
             found.setdefault(path, said(violation))
     return found
+
+
+def repository_errors(fields: Iterable[Field]) -> dict[Path, str]:
+    """Repositories whose host or owner is not among those that the field lists."""
+    errors: dict[Path, str] = {}
+    for field in fields:
+        if field.kind != "repo" or not field.value:
+            continue
+        parts = repo_parts(field.value)
+        for part in ("host", "owner"):
+            listed = field.repo[f"{part}s"]
+            if listed and parts[part] not in listed:
+                errors[field.path] = f"Choose the {part} from the list."
+    return errors
 
 
 def cannot_check(reason: str) -> str:

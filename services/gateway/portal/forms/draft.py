@@ -14,7 +14,12 @@ from services.gateway.portal.forms.answers import (
     shown,
     values_of,
 )
-from services.gateway.portal.forms.checks import NEEDED, cannot_check, errors_in
+from services.gateway.portal.forms.checks import (
+    NEEDED,
+    cannot_check,
+    errors_in,
+    repository_errors,
+)
 from services.gateway.portal.forms.conditions import Deciding, controllers, decided
 from services.gateway.portal.forms.fields import fields_of
 from services.gateway.portal.forms.model import Field, Page, Path
@@ -138,4 +143,5 @@ def _answered(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
     if deciding.faults:
         errors[()] = cannot_check(deciding.faults[0])
     shown_fields = [replace(field, value=shown(field, values)) for field in fields]
+    errors = {**repository_errors(shown_fields), **errors}
     return Filled(page, shown_fields, values, errors)

@@ -1,7 +1,9 @@
 // A text field that offers what the server finds while one types: a combobox with a list box (WAI-ARIA 1.2).
 // Markup: templates/components/combobox.html. A hidden field carries the value, the text field shows its name; without
-// scripts the text field carries the value itself. Several values stand as chips before the field.
+// scripts the text field carries the value itself. Several values stand as chips before the field. The few choices that a
+// page brings itself stand in a <datalist>.
 const WAIT_MS = 150;
+const MOST_SHOWN = 50;
 let number = 0;
 
 const hiddenField = (name, value) => Object.assign(document.createElement("input"), { type: "hidden", name, value });
@@ -12,6 +14,8 @@ class Combobox {
     this.input = box.querySelector("input");
     this.name = this.input.name;
     this.chips = box.querySelector("[data-chips]");
+    this.known = [...box.querySelectorAll("datalist option")].map((option) => option.value);
+    this.input.removeAttribute("list");
     this.submits = "comboboxSubmits" in box.dataset;
     this.active = -1;
     this.makeList();
@@ -86,12 +90,14 @@ class Combobox {
 
   async ask(term) {
     this.cancel();
+    if (this.known.length) return this.offerKnown(term);
     const request = (this.request = new AbortController());
     try {
       const address = `${this.box.dataset.combobox}&term=${encodeURIComponent(term)}`;
       const answer = await fetch(address, { signal: request.signal });
       if (!answer.ok) throw new Error(answer.statusText);
-      this.fill(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      this.fill([...page.querySelectorAll("[role=option]")], page.querySelector("[data-note]")?.textContent ?? "");
     } catch (error) {
       if (error.name === "AbortError") return;
       this.list.replaceChildren();
@@ -100,12 +106,24 @@ class Combobox {
     this.show(document.activeElement === this.input);
   }
 
-  fill(page) {
+  offerKnown(term) {
+    const fitting = this.known.filter((text) => text.toLowerCase().includes(term.toLowerCase()));
+    const options = fitting.slice(0, MOST_SHOWN).map((text) => {
+      const option = Object.assign(document.createElement("div"), { className: "choice-option", textContent: text });
+      option.setAttribute("role", "option");
+      Object.assign(option.dataset, { value: text, label: text });
+      return option;
+    });
+    this.fill(options, fitting.length ? `${options.length} of ${this.known.length}` : "Nothing matches.");
+    this.show(document.activeElement === this.input);
+  }
+
+  fill(offered, note) {
     const taken = new Set([...(this.chips?.children ?? [])].map((chip) => chip.dataset.value));
-    const options = [...page.querySelectorAll("[role=option]")].filter((option) => !taken.has(option.dataset.value));
+    const options = offered.filter((option) => !taken.has(option.dataset.value));
     options.forEach((option, at) => (option.id = `${this.list.id}-${at}`));
     this.list.replaceChildren(...options);
-    this.note.textContent = page.querySelector("[data-note]")?.textContent ?? "";
+    this.note.textContent = note;
     this.activate(-1);
   }
 
