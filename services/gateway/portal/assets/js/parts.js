@@ -29,6 +29,12 @@ for (const box of document.querySelectorAll(".picture:not([data-zoom])")) {
   box.scrollLeft += place.left + place.width / 2 - box.getBoundingClientRect().left - box.clientWidth / 2;
 }
 
+// Of many tabs on a small screen the current one may stand out of sight.
+for (const tab of document.querySelectorAll(".tabs > [aria-current]")) {
+  const box = tab.parentElement;
+  box.scrollLeft = tab.offsetLeft - box.offsetLeft - (box.clientWidth - tab.offsetWidth) / 2;
+}
+
 // "Apply" buttons of forms that htmx sends by itself are for readers without scripts.
 for (const button of document.querySelectorAll("[data-without-script]")) {
   if (window.htmx || document.querySelector('script[src*="htmx"]')) button.hidden = true;
