@@ -106,7 +106,7 @@ async def test_status_says_what_is_away_and_why(client: Client) -> None:
     assert "Not everything is well" in page
     assert "catalog, mongodb" in page
     assert "mongodb: does not answer" in page
-    assert "Events not yet told" in page
+    assert "Unpublished events" in page
     assert "git.playhouse.example" in page
 
 
@@ -148,7 +148,7 @@ def test_status_words_any_report() -> None:
     assert line.figures == (
         ("Index age seconds", "4"),
         ("Entities", "100,000"),
-        ("Events not yet told", "0.5"),
+        ("Unpublished events", "0.5"),
     )
     assert engine_line({"name": "kafka", "seen_by": {"x": "ok"}}).about == "used by x"
 

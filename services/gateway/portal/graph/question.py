@@ -14,8 +14,8 @@ DEEPEST = 6
 IMPACT_DEPTH = 4
 DIRECTIONS = {
     BOTH: "Both ways",
-    LEFT: "What needs it",
-    RIGHT: "What it needs",
+    LEFT: "What depends on this",
+    RIGHT: "What this depends on",
 }
 USUAL = tuple(name for name in RELATIONS if name != "hasMember")
 

@@ -232,7 +232,7 @@ def _groups(
         ("hasPart", "Parts"),
         ("ownerOf", "Owns"),
         ("hasMember", "Members"),
-        ("parentOf", "Groups in it"),
+        ("parentOf", "Child groups"),
         ("memberOf", "Groups"),
     ]
     found = []

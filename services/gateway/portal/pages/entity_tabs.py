@@ -37,7 +37,7 @@ RAW_CHARACTERS = 100_000
 LISTS = (
     ("dependsOn", "Depends on", "What this needs to work"),
     ("consumesApi", "Uses APIs", "APIs of others that this calls"),
-    ("dependencyOf", "Needed by", "What breaks when this breaks"),
+    ("dependencyOf", "Impact", "What depends on this"),
     ("apiConsumedBy", "Used by", "Who calls this API"),
     ("providesApi", "Provides APIs", "What others may call"),
     ("apiProvidedBy", "Provided by", "Who answers this API"),
@@ -47,8 +47,8 @@ LISTS = (
     ("ownerOf", "Owns", ""),
     ("memberOf", "Member of", ""),
     ("hasMember", "Members", ""),
-    ("childOf", "Group above", ""),
-    ("parentOf", "Groups in it", ""),
+    ("childOf", "Parent group", ""),
+    ("parentOf", "Child groups", ""),
 )
 SIDES = ("providesApi", "consumesApi", "apiProvidedBy", "apiConsumedBy")
 PROVENANCE = (

@@ -28,12 +28,12 @@ ROLES = {
     "search": "The index of everything that can be found",
 }
 FIGURES = {
-    "outbox": "Events not yet told",
+    "outbox": "Unpublished events",
     "entities": "Entities",
     "roots": "Locations and sources",
     "records": "Records in the index",
-    "running": "Runs at work",
-    "waiting": "Sites to look at",
+    "running": "Runs in progress",
+    "waiting": "Sites to check",
 }
 
 SOURCES_SHOWN = 20
