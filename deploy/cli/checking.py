@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy.cli import descriptors
+from deploy.cli.descriptors import Document
 from services.catalog.descriptor import envelope
 from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
-from services.catalog.ingest.candidates import checked, targets_of
+from services.catalog.ingest.candidates import Refusal, checked, targets_of
 from services.catalog.model import LocationRef, Place
 from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
@@ -33,12 +34,16 @@ ABSENT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One document of one file, and the rules it breaks; or why a file is left out."""
+    """One document of one file, and the rules it breaks; or why a file is left out.
+
+    `at_line` is where a document with an error begins.
+    """
 
     file: Path
     ref: str | None = None
     error: str | None = None
     left_out: str | None = None
+    at_line: int | None = None
 
     @property
     def mark(self) -> str:
@@ -62,6 +67,7 @@ class Finding:
             "file": str(self.file),
             "ref": self.ref,
             "error": self.error,
+            "line": self.at_line,
             "left_out": self.left_out,
         }
 
@@ -110,7 +116,7 @@ class _Checks:
     path: Path
     findings: list[Finding] = field(default_factory=list)
     _seen: set[Path] = field(default_factory=set)
-    _waiting: deque[tuple[Path, list[Any]]] = field(default_factory=deque)
+    _waiting: deque[tuple[Path, list[Document]]] = field(default_factory=deque)
 
     async def run(self) -> list[Finding]:
         self._reading = LocalReading(self.path)
@@ -152,28 +158,37 @@ class _Checks:
         except CallboardError as error:
             self.findings.append(Finding(file, error=error.message))
 
-    async def _file(self, file: Path, documents: Sequence[Any]) -> None:
+    async def _file(self, file: Path, documents: Sequence[Document]) -> None:
         refs: set[str] = set()
-        for document in documents:
-            finding = await self._document(file, document)
-            if finding.ref in refs:
-                problem = f"{finding.ref}: is declared twice"
-                finding = Finding(file, finding.ref, problem)
-            refs.add(finding.ref or "")
-            self.findings.append(finding)
+        lines: list[int] = []
+        for position, value in documents:
+            ref, error = await self._document(file, value)
+            if ref is not None and ref in refs:
+                error = Invalid(f"{ref}: is declared twice")
+            refs.add(ref or "")
+            if error is None:
+                self.findings.append(Finding(file, ref))
+                continue
+            lines = lines or descriptors.lines(file)
+            refusal = Refusal(ref, error, lines[position])
+            message = refusal.error_in(file.name).message
+            self.findings.append(Finding(file, ref, message, at_line=refusal.line))
 
-    async def _document(self, file: Path, document: Any) -> Finding:
+    async def _document(
+        self, file: Path, value: Any
+    ) -> tuple[str | None, CallboardError | None]:
+        """The ref of an entity, and what is wrong with it."""
         ref = None
         at = LocationRef("file", str(file.resolve()))
         try:
-            ref = str(envelope.identify(document))
-            contents = await self._included(at, document)
-            entity, _ = await asyncio.to_thread(checked, document, contents)
+            ref = str(envelope.identify(value))
+            contents = await self._included(at, value)
+            entity, _ = await asyncio.to_thread(checked, value, contents)
             if entity["kind"] == "Location":
                 await self._follow(file, at, entity)
         except CallboardError as error:
-            return Finding(file, ref, error.message)
-        return Finding(file, ref)
+            return ref, error
+        return ref, None
 
     async def _included(
         self, at: LocationRef, document: Any

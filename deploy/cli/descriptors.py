@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.contracts.errors import CallboardError
-from shared.guards.yaml_text import DESCRIPTOR, load_documents
+from shared.guards.yaml_text import DESCRIPTOR, document_lines, load_documents
 
 SUFFIXES = (".yaml", ".yml", ".json")
 #: In a folder files of these names are looked at, and others that say what they are.
@@ -27,6 +27,13 @@ _DECLARATION = re.compile(
 )
 
 
+class Document(NamedTuple):
+    """A document of a descriptor, and how many stand before it."""
+
+    position: int
+    value: Any
+
+
 @dataclass(slots=True)
 class Selection:
     """The descriptors below a folder, each with its documents, and what is no one.
@@ -34,7 +41,7 @@ class Selection:
     `problems` are descriptors that cannot be read, with the reason.
     """
 
-    documents: dict[Path, list[Any]] = field(default_factory=dict)
+    documents: dict[Path, list[Document]] = field(default_factory=dict)
     left_out: dict[Path, str] = field(default_factory=dict)
     problems: dict[Path, str] = field(default_factory=dict)
 
@@ -55,7 +62,7 @@ def select(folder: Path) -> Selection:
     return selection
 
 
-def read(file: Path) -> list[Any]:
+def read(file: Path) -> list[Document]:
     """The documents of a descriptor.
 
     Raises:
@@ -63,7 +70,14 @@ def read(file: Path) -> list[Any]:
         OSError: if it cannot be read.
     """
     with file.open("rb") as source:
-        return load_documents(source.read(DESCRIPTOR.size + 1))
+        values = load_documents(source.read(DESCRIPTOR.size + 1))
+    return [Document(position, value) for position, value in enumerate(values)]
+
+
+def lines(file: Path) -> list[int]:
+    """The lines in which the documents of a descriptor begin. Raises as `read`."""
+    with file.open("rb") as source:
+        return document_lines(source.read(DESCRIPTOR.size + 1))
 
 
 def _named(folder: Path) -> Iterator[Path]:
@@ -106,10 +120,10 @@ def _sort(file: Path, selection: Selection) -> None:
         else:
             selection.left_out[file] = f"{FOREIGN} ({error.message})"
         return
-    kept = [document for document in documents if not _is_skeleton(document)]
+    kept = [each for each in documents if not _is_skeleton(each.value)]
     if documents and not kept:
         selection.left_out[file] = FILLED_IN
-    elif not certain and not any(map(is_entity, kept)):
+    elif not certain and not any(is_entity(each.value) for each in kept):
         selection.left_out[file] = FOREIGN
     else:
         selection.documents[file] = kept
@@ -153,7 +167,7 @@ def _skeletons(selection: Selection) -> dict[Path, Path]:
     """The folders that templates fetch, with the file of the template."""
     found: dict[Path, Path] = {}
     for file, documents in selection.documents.items():
-        for document in documents:
+        for _, document in documents:
             if isinstance(document, Mapping) and document.get("kind") == "Template":
                 for target in _fetched(document):
                     folder = Path(os.path.normpath(file.parent / target))

@@ -32,6 +32,22 @@ async def test_a_dry_run_of_bad_input_tells_what_is_wrong(
     assert told in answer.json()["error"]["message"]
 
 
+async def test_a_dry_run_names_the_document_that_fails(
+    database: Any, data: Path
+) -> None:
+    """Its file and its line, also below the file that is registered."""
+    good, bad = builders.component("good"), builders.component("bad name")
+    parts = write(data, "parts.yaml", good, bad)
+    first = parts.read_text().partition("---\n")[0]
+    line = first.count("\n") + 2
+    file = write(data, "all.yaml", pointing("more", "./parts.yaml"))
+    async with running(database, data) as catalog:
+        answer = await catalog.register(file, "?dryRun=true")
+    message = answer.json()["error"]["message"]
+    assert "component:default/bad name: metadata.name" in message
+    assert message.endswith(f"(in the document at line {line} of parts.yaml)")
+
+
 async def test_one_bad_entity_does_not_take_its_neighbours_along(
     database: Any, data: Path
 ) -> None:

@@ -42,9 +42,10 @@ def test_a_report_quotes_what_it_found(tmp_path: Path) -> None:
     one, two, three = lines(done)
     assert "component:default/web [v2]: metadata.name: must be sequences of" in one
     assert "[a-zA-Z0-9] separated by [-_.]" in one
-    assert one.endswith("found 'web [v2]'")
+    place = "(in the document at line {} of catalog-info.yaml)"
+    assert one.endswith(f"found 'web [v2]' {place.format(1)}")
     assert "found '[/red]'; metadata.tags.1: " in two
-    assert two.endswith("found '[bold]'")
+    assert "found '[bold]' (in the document at line " in two
     assert three == f"ok {tmp_path}/catalog-info.yaml: component:default/calm"
     assert "1 file read, 0 left out, 2 errors" in done.stderr
 
@@ -155,6 +156,41 @@ def test_a_file_of_any_name_that_says_what_it_is_is_checked(tmp_path: Path) -> N
     assert found == {"parts/cart.yaml": None, "parts/shelf.json": None}
 
 
+def test_an_error_names_the_line_of_its_document(tmp_path: Path) -> None:
+    """Of several documents, with comments, empty and left out ones among them."""
+    text = """# All of the shop.
+---
+---
+{fine}
+---
+{filled}
+---
+# Not yet right.
+
+{wrong}
+--- {wrong}
+"""
+    values = {
+        "fine": builders.component("fine"),
+        "filled": builders.component("${{ values.name }}"),
+        "wrong": builders.component("wr ong"),
+    }
+    file = write(tmp_path, "catalog-info.yaml", text.format(**_as_json(values)))
+    for path in (tmp_path, file):
+        found = json.loads(validate(path, "--json").stdout)
+        wrong = [item for item in found if item["ref"] == "component:default/wr ong"]
+        assert [item["line"] for item in wrong] == [10, 11]
+        for item in wrong:
+            place = f"in the document at line {item['line']} of catalog-info.yaml"
+            assert item["error"].endswith(f"({place})")
+        assert [item["line"] for item in found if item["error"] is None] == [None]
+    assert "declared twice" in wrong[1]["error"]
+
+
+def _as_json(values: dict[str, Any]) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in values.items()}
+
+
 def test_nothing_to_check_is_told_apart(tmp_path: Path) -> None:
     """No such path, and a folder without descriptors: exit code 2."""
     for path in (tmp_path / "no", tmp_path):
@@ -166,7 +202,9 @@ def test_nothing_to_check_is_told_apart(tmp_path: Path) -> None:
 def test_json_has_every_file(tmp_path: Path) -> None:
     """For scripts: one object a document or left out file."""
     found = json.loads(validate(repository(tmp_path), "--json").stdout)
-    assert {tuple(item) for item in found} == {("file", "ref", "error", "left_out")}
+    assert {tuple(item) for item in found} == {
+        ("file", "ref", "error", "line", "left_out")
+    }
     assert sum(item["left_out"] is not None for item in found) == 8
     refs = {item["ref"] for item in found} - {None}
     assert refs == {"component:default/web", "template:default/service"}
@@ -205,6 +243,7 @@ SAME = {
     "no definition": builders.api(definition={"$openapi": "./half.yaml"}),
     "a bundle": builders.api(definition={"$openapi": "./whole.yaml"}),
     "a valid one": builders.component("fine"),
+    "the second document": [builders.component("a"), builders.component("b c")],
 }
 
 
@@ -216,14 +255,15 @@ async def test_it_says_what_the_catalog_says(
     write(data, "half.yaml", "info: {}\n")
     write(data, "whole.yaml", "openapi: 3.0.0\nx: {$ref: 'part.yaml#/a'}\n")
     write(data, "part.yaml", "a: {type: string}\n")
-    file = write(data, "catalog-info.yaml", entity)
+    documents = entity if isinstance(entity, list) else [entity]
+    file = write(data, "catalog-info.yaml", *documents)
     done = subprocess.run(
         [sys.executable, "-m", "deploy.cli", "validate", "--json", str(file)],
         capture_output=True,
         text=True,
         check=False,
     )
-    [finding] = json.loads(done.stdout)
+    *_, finding = json.loads(done.stdout)
     async with running(database, data) as catalog:
         answer = await catalog.register(file, "?dryRun=true")
     if answer.status_code == 201:

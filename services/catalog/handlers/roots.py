@@ -177,7 +177,8 @@ async def preview(
     admission = Admission(catalog.rights, root, reader)
     walk = Walk(root, reading, catalog.rules, None, admission)
     async for found in walk.whole():
-        problems: list[CallboardError] = [item.error for item in found.refusals]
+        file = found.target.location.target.rpartition("/")[2]
+        problems = [item.error_in(file) for item in found.refusals]
         if found.error is not None:
             problems.append(found.error)
         if problems:

@@ -91,6 +91,13 @@ class Refusal:
     line: int | None = None
     is_restricted: bool = False
 
+    def error_in(self, file: str) -> CallboardError:
+        """The error, with the line of a file (its name) where the document begins."""
+        if self.line is None:
+            return self.error
+        place = f"in the document at line {self.line} of {file}"
+        return type(self.error)(f"{self.error.message} ({place})")
+
 
 def status_item(error: CallboardError) -> dict[str, Any]:
     """A problem as it stands in an entity's `status.items`."""
