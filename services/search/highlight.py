@@ -10,13 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.search.matching import HIGHLIGHTED, Matcher, matcher_of, nearly
+from services.search.matching import HIGHLIGHTED, Matcher, Span, matcher_of, nearly
 from services.search.query import Step, Term
 from shared.text.folding import folded_places
 
 #: So many characters are looked through, of a field and of all fields of a page.
 LONGEST_MARKED = 50_000
 PAGE_MARKED = 400_000
+#: A page of more characters is marked in a thread: letters of other scripts than Latin
+#: take up to a microsecond each.
+LONG_PAGE = 30_000
 #: All of a document's other fields are names.
 TEXT = "text"
 
@@ -43,44 +46,53 @@ def marked(
     tags: Tags,
 ) -> list[dict[str, str]]:
     """The highlights of each document on a page that this step of asking found."""
+    if not term.words:
+        return [{} for _ in documents]
     is_exact = step == "exact"
     matcher = matcher_of(term, stems) if is_exact else nearly(term, stems, documents)
-    found = []
+    fields = []
     left = PAGE_MARKED
     for document in documents:
-        found.append(highlights(document, matcher, tags, left))
-        left -= sum(len(_field(document, name)) for name in HIGHLIGHTED)
-    return found
+        texts = texts_of(document)
+        fields.append(highlights(texts, matcher, tags, left))
+        left -= sum(map(len, texts.values()))
+    return fields
+
+
+def is_long(documents: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether to mark these takes longer than an event loop may stand still."""
+    texts = (text for each in documents for text in texts_of(each).values())
+    return sum(map(len, texts)) > LONG_PAGE
+
+
+def texts_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of a document that are looked at, those that hold a text."""
+    return {
+        name: text
+        for name in HIGHLIGHTED
+        if isinstance(text := document.get(name), str) and text
+    }
 
 
 def highlights(
-    document: Mapping[str, Any], matcher: Matcher, tags: Tags, budget: int = PAGE_MARKED
+    texts: Mapping[str, str], matcher: Matcher, tags: Tags, budget: int = PAGE_MARKED
 ) -> dict[str, str]:
     """The fields with a matched word, with every match between the tags.
 
     Of `budget` characters; behind them nothing is marked.
     """
-    found: dict[str, str] = {}
-    for name in HIGHLIGHTED:
-        text = _field(document, name)
-        looked = min(len(text), LONGEST_MARKED, max(budget, 0))
-        budget -= looked
-        plain, places = folded_places(text[:looked])
-        spans = _written(matcher.spans(plain, is_name=name != TEXT), places)
-        text_marked, count = _marked(text[:looked], spans, tags)
-        if count:
-            found[name] = text_marked + text[looked:]
-    return found
+    fields: dict[str, str] = {}
+    for name, text in texts.items():
+        length = min(len(text), LONGEST_MARKED, max(budget, 0))
+        budget -= length
+        plain, places = folded_places(text[:length])
+        spans = matcher.spans(plain, is_name=name != TEXT)
+        if spans:
+            fields[name] = _marked(text, _written(spans, places), tags)
+    return fields
 
 
-def _field(document: Mapping[str, Any], name: str) -> str:
-    text = document.get(name)
-    return text if isinstance(text, str) else ""
-
-
-def _written(
-    spans: Iterable[tuple[int, int]], places: Sequence[tuple[int, int]] | None
-) -> Iterator[tuple[int, int]]:
+def _written(spans: Sequence[Span], places: Sequence[Span] | None) -> Iterator[Span]:
     """The spans in the written text: a letter that folds to two is marked whole."""
     if places is None:
         yield from spans
@@ -93,10 +105,10 @@ def _written(
             end = stop
 
 
-def _marked(text: str, spans: Iterable[tuple[int, int]], tags: Tags) -> tuple[str, int]:
+def _marked(text: str, spans: Iterable[Span], tags: Tags) -> str:
     parts: list[str] = []
-    end = count = 0
+    end = 0
     for start, stop in spans:
         parts += (text[end:start], tags.pre, text[start:stop], tags.post)
-        end, count = stop, count + 1
-    return "".join(parts) + text[end:], count
+        end = stop
+    return "".join(parts) + text[end:]

@@ -1,18 +1,21 @@
 """Which words of a folded text a term means, in time that grows with the text alone.
 
-Words, beginnings of words and runs are regular expressions that never go back; words
-with stars are matched piece by piece; misspelt ones are compared in a budget.
+Words, beginnings of words and runs are looked up as texts: to make an expression of
+each new term takes longer than to find what it says. Words with stars are matched piece
+by piece; misspelt ones are compared in a budget.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from services.search.query import Term, inner, slips
 from services.search.words import (
-    MARKS,
+    DIGITS,
+    LETTERS,
+    REST,
     WORD,
     blank_runs,
     inner_grams,
@@ -28,10 +31,7 @@ HIGHLIGHTED = ("title", "text", "entityTitle", "name")
 LONGEST_FORGIVEN = 4000
 #: So many words of a page are compared with misspelt ones, letter by letter.
 MOST_COMPARED = 2000
-#: The rest of a word. A term's expression is compiled for each term, and sets of
-#: hundreds of ranges take milliseconds: neither marks nor runs are part of it.
-_REST = re.compile(rf"(?:[^\W_]|[{MARKS}])*")
-_LETTER = r"[^\W\d_]"
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,58 +61,157 @@ class Wildcard:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """What to mark: words in a text without its runs, and runs in the text itself.
+    """What to mark of a folded text: words by their beginnings, whole words, runs.
 
-    `names` is the expression for words of names, which are looked into.
+    Pieces of words are marked in names, and where they are `loose` in every text.
+    `pairs` are two letters of a run each, marked by stretches that stand in a row.
     """
 
-    words: re.Pattern[str] | None
-    names: re.Pattern[str] | None
-    runs: re.Pattern[str] | None
+    beginnings: tuple[str, ...] = ()
+    wholes: tuple[str, ...] = ()
+    pieces: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
     wildcards: tuple[Wildcard, ...] = ()
+    is_loose: bool = False
 
-    def spans(self, text: str, *, is_name: bool = False) -> Iterable[tuple[int, int]]:
+    def spans(self, text: str, *, is_name: bool = False) -> list[Span]:
         """Where the words and runs of a folded text begin and end, in their order."""
-        words = self._words(blank_runs(text), self.names if is_name else self.words)
-        if self.runs is None:
-            return words
-        return sorted([*words, *(match.span() for match in self.runs.finditer(text))])
+        words, spans = blank_runs(text), list[Span]()
+        for token in self.beginnings:
+            _add_begun(spans, words, token)
+        for token in self.wholes:
+            _add_whole(spans, words, token)
+        if is_name or self.is_loose:
+            for token in self.pieces:
+                _add_places(spans, words, token)
+        for run in self.runs:
+            _add_places(spans, text, run)
+        if self.pairs:
+            spans += _stretches(text, self.pairs)
+        if self.wildcards:
+            spans += self._starred(words)
+        return _apart(spans) if len(spans) > 1 else spans
 
-    def _words(
-        self, text: str, expression: re.Pattern[str] | None
-    ) -> Iterator[tuple[int, int]]:
-        if not self.wildcards:
-            yield from _word_spans(expression, text, 0, len(text))
-            return
+    def _starred(self, text: str) -> Iterator[Span]:
         # An underscore separates words, and is one of them for the expression.
         for match in WORD.finditer(text.replace("_", " ")):
-            word = match[0]
-            if any(wildcard.matches(word) for wildcard in self.wildcards):
+            if any(wildcard.matches(match[0]) for wildcard in self.wildcards):
                 yield match.span()
-            else:
-                yield from _word_spans(expression, text, *match.span())
 
 
-def _word_spans(
-    expression: re.Pattern[str] | None, text: str, start: int, end: int
-) -> Iterator[tuple[int, int]]:
-    while expression and (match := expression.search(text, start, end)):
-        start = match.end()
-        if match.lastindex is not None:
-            rest = _REST.match(text, start, end)
-            start = rest.end() if rest else start
-        yield match.start(), start
+def _apart(spans: list[Span]) -> list[Span]:
+    """The spans in their order without overlaps; of one place the longest."""
+    apart: list[Span] = []
+    end = 0
+    for span in sorted(spans, key=_place):
+        if span[0] >= end:
+            apart.append(span)
+            end = span[1]
+    return apart
 
 
-@lru_cache(maxsize=512)
+def _place(span: Span) -> Span:
+    return span[0], -span[1]
+
+
+def _add_places(spans: list[Span], text: str, token: str) -> None:
+    """Wherever the token is written, once for overlapping places."""
+    start = text.find(token)
+    while start >= 0:
+        end = start + len(token)
+        spans.append((start, end))
+        start = text.find(token, end)
+
+
+def _add_begun(spans: list[Span], text: str, token: str) -> None:
+    """Where words begin with the token: the rest of the word belongs to the span.
+
+    Where letters meet digits another word begins.
+    """
+    start = text.find(token)
+    while start >= 0:
+        end = _end_of_word(text, start, token)
+        if not end:
+            end = _end_of(REST, text, start + len(token))
+            spans.append((start, end))
+        start = text.find(token, end)
+
+
+def _add_whole(spans: list[Span], text: str, token: str) -> None:
+    """Where the token is a word from its first letter to its last."""
+    start = text.find(token)
+    while start >= 0:
+        end = _end_of_word(text, start, token)
+        if not end:
+            end = start + len(token)
+            rest = _end_of(_same(token), text, end)
+            if not rest:
+                spans.append((start, end))
+            end = rest or end
+        start = text.find(token, end)
+
+
+def _end_of_word(text: str, start: int, token: str) -> int:
+    """Where the word ends that the token stands inside of; 0 if it begins there.
+
+    No other place of the same word is a beginning either.
+    """
+    return _end_of(_same(token), text, start - 1) if start else 0
+
+
+def _end_of(expression: re.Pattern[str], text: str, start: int) -> int:
+    """Where what the expression matches here ends; 0 if it does not match here."""
+    match = expression.match(text, start)
+    return match.end() if match else 0
+
+
+def _same(token: str) -> re.Pattern[str]:
+    """What the first letter of this is in one word with."""
+    return DIGITS if token[0].isdigit() else LETTERS
+
+
+def _stretches(text: str, pairs: Sequence[str]) -> Iterator[Span]:
+    """The longest stretches of letters of which every two in a row are a pair."""
+    starts = {start for pair in pairs for start in _starts(text, pair)}
+    first = -1
+    for start in sorted(starts):
+        if start - 1 not in starts:
+            first = start
+        if start + 1 not in starts:
+            yield first, start + 2
+
+
+def _starts(text: str, pair: str) -> Iterator[int]:
+    start = text.find(pair)
+    while start >= 0:
+        yield start
+        start = text.find(pair, start + 1)
+
+
 def matcher_of(term: Term, stems: tuple[tuple[str, str], ...] = ()) -> Matcher:
     """What to mark: words that begin with a typed one, or with its stem; runs.
 
     In names, pieces of longer words too.
     """
-    words = beginnings(term, stems)
-    names = compiled([*words, *insides(term)])
-    return Matcher(compiled(words), names, compiled(_runs(term)), wildcards(term))
+    tokens = beginnings(term, stems)
+    return Matcher(
+        # A single letter is a whole word; a longer beginning is another one's rest.
+        beginnings=_shortest(token for token in tokens if len(token) > 1),
+        wholes=tuple(token for token in tokens if len(token) == 1),
+        pieces=insides(term),
+        runs=tuple(_runs(term)),
+        wildcards=wildcards(term),
+    )
+
+
+def _shortest(tokens: Iterable[str]) -> tuple[str, ...]:
+    """Those of the tokens that no other one begins."""
+    shortest: list[str] = []
+    for token in sorted(tokens):
+        if not shortest or not token.startswith(shortest[-1]):
+            shortest.append(token)
+    return tuple(shortest)
 
 
 def nearly(
@@ -121,10 +220,13 @@ def nearly(
     documents: Sequence[Mapping[str, Any]],
 ) -> Matcher:
     """What to mark where nothing was found as it was typed."""
-    likely = _whole_words(forgiven(term, documents))
-    words = compiled([*likely, *beginnings(term, stems), *insides(term)])
-    runs = compiled([*_runs(term), *_loose_runs(term)])
-    return Matcher(words, words, runs, wildcards(term))
+    exact = matcher_of(term, stems)
+    return replace(
+        exact,
+        wholes=(*exact.wholes, *sorted(forgiven(term, documents))),
+        pairs=tuple(_pairs(term)),
+        is_loose=True,
+    )
 
 
 def wildcards(term: Term) -> tuple[Wildcard, ...]:
@@ -137,17 +239,17 @@ def wildcards(term: Term) -> tuple[Wildcard, ...]:
 
 
 def beginnings(term: Term, stems: tuple[tuple[str, str], ...]) -> list[str]:
-    """Expressions for words that begin with a typed one, or with its stem."""
+    """What the words to mark begin with: a typed one, or its stem."""
     reduced = dict(stems)
-    expressions: list[str] = []
+    tokens: list[str] = []
     for token in _typed(term):
         if is_run(token):
             continue
         stem = reduced.get(token, token)
         # A stem like "librari" is no beginning of "library".
         is_shorter = len(stem) > 3 and token.startswith(stem)
-        expressions.append(_beginning(stem if is_shorter else token))
-    return expressions
+        tokens.append(stem if is_shorter else token)
+    return tokens
 
 
 def _typed(term: Term) -> Iterator[str]:
@@ -156,56 +258,24 @@ def _typed(term: Term) -> Iterator[str]:
         yield from () if word.kind == "pattern" else word.tokens
 
 
-def _beginning(text: str) -> str:
-    """A word by its beginning, as a group: the rest of the word belongs to the match.
-
-    A single letter is a whole word. Where letters meet digits another word begins.
-    """
-    if len(text) == 1:
-        return _whole_word(text)
-    return f"(?<!{_same(text)})({re.escape(text)})"
-
-
-def _whole_word(text: str) -> str:
-    return f"(?<!{_same(text)}){re.escape(text)}(?!{_same(text)})"
-
-
-def _same(text: str) -> str:
-    """What the first letter of this would be in one word with."""
-    return r"\d" if text[0].isdigit() else _LETTER
-
-
-def insides(term: Term) -> list[str]:
+def insides(term: Term) -> tuple[str, ...]:
     """The typed words that are looked for inside of others."""
     tokens = (inner(word) for word in term.words)
-    return [re.escape(token) for token in tokens if token is not None]
+    return tuple(token for token in tokens if token is not None)
 
 
-def _runs(term: Term) -> list[str]:
+def _runs(term: Term) -> Iterator[str]:
     """The typed runs, wherever they are written."""
-    runs = (token for token in _typed(term) if is_run(token))
-    return [re.escape(variant) for run in runs for variant in variants(run)]
+    for token in _typed(term):
+        if is_run(token):
+            yield from variants(token)
 
 
-def _loose_runs(term: Term) -> Iterator[str]:
-    """Stretches of letters that stand in a row in a typed run too."""
+def _pairs(term: Term) -> Iterator[str]:
+    """Every two letters that stand in a row in a typed run."""
     for word in term.words:
         if word.kind == "run" and len(word.tokens[0]) > 1:
-            pairs = sorted(set(inner_grams(word.tokens[0])))
-            ahead = "|".join(
-                f"{re.escape(pair[0])}(?={re.escape(pair[1])})" for pair in pairs
-            )
-            yield f"(?:{ahead})+."
-
-
-def compiled(parts: Iterable[str]) -> re.Pattern[str] | None:
-    """One pattern out of several, the first that fits; None out of none.
-
-    Each part is a text, or one with a single run of letters behind it: nothing to go
-    back for.
-    """
-    joined = "|".join(dict.fromkeys(parts))
-    return re.compile(joined) if joined else None
+            yield from dict.fromkeys(inner_grams(word.tokens[0]))
 
 
 def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -228,10 +298,6 @@ def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> set[str]:
             if _near(token, written):
                 found.add(written)
     return found
-
-
-def _whole_words(words: Iterable[str]) -> list[str]:
-    return [_whole_word(word) for word in sorted(words)]
 
 
 def _written(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:

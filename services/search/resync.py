@@ -200,6 +200,7 @@ async def rebuild(
         live = await alias.live.sums()
         await alias.switch()
     except BaseException:
+        # A caller that hangs up cancels or closes this: neither is an Exception.
         await alias.abandon()
         raise
     yield Rebuilt(agreements, live, clock() - begun)

@@ -51,6 +51,9 @@ def _marks() -> Iterator[tuple[int, int]]:
 #: Marks that belong to letters: accents are gone from folded texts.
 MARKS = _ranges(_marks())
 WORD = re.compile(rf"\w[\w{MARKS}]*")
+#: How a word goes on, and what a word has no beginning inside of.
+REST = re.compile(rf"(?:[^\W_]|[{MARKS}])*")
+LETTERS, DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _RUN = re.compile(f"[{UNSPACED}]+")
 #: Where written words are several: camelCase, HTTPServer, v2.

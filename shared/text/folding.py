@@ -68,13 +68,13 @@ def folded_places(text: str) -> tuple[str, list[tuple[int, int]] | None]:
     """
     if text.isascii():
         return text.lower(), None
-    pieces = [_FOLDS[ord(char)] for char in text]
+    pieces = list(map(_FOLDS.__getitem__, map(ord, text)))
     plain = "".join(pieces)
-    composed = unicodedata.normalize("NFC", plain)
-    if composed == plain and all(len(piece) == 1 for piece in pieces):
+    is_composed = unicodedata.is_normalized("NFC", plain)
+    if is_composed and set(map(len, pieces)) == {1}:
         return plain, None
     origins = [at for at, piece in enumerate(pieces) for _ in piece]
-    if composed == plain:
+    if is_composed:
         return plain, [(at, at + 1) for at in origins]
     return _composed_places(plain, origins)
 

@@ -51,7 +51,6 @@ COMPOSED = {
     "services/search/query.py": "a table of Unicode's marks",
     "services/search/words.py": "tables of Unicode's letters and marks",
     "shared/guards/json_text.py": "digits, for texts and for bytes",
-    "services/search/matching.py": "words of a question, escaped: no part repeats",
     "services/techdocs/build_log.py": "paths of our own, escaped",
     "shared/contracts/permissions.py": "paths of our own table of routes",
     "services/search/opensearch/alias.py": "a name of our own, escaped",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from services.search.documents import entity_record, section_records
+from services.search.documents import entity_record, facts_of, section_records
 from services.search.generation import LocalGeneration
 from services.search.highlight import Tags
 from services.search.index import embedded
@@ -22,6 +22,7 @@ from services.search.ports import RecordIndex
 from services.search.query import Question, Step
 from shared.contracts.errors import Unavailable
 from tests.builders import component
+from tests.search.corpus import DOCUMENTED
 from tests.search.fakes import asked, entity_put, titles
 from tests.search.test_index import HOUSE
 
@@ -73,29 +74,59 @@ async def test_kept_values_come_back(index: RecordIndex) -> None:
 
 
 class Watched(TantivyIndex):
-    """Notes in which thread each question was answered."""
+    """Notes in which thread each page was looked up, and each one marked."""
 
-    threads: list[str]
+    lookups: list[str]
+    markings: list[str]
 
-    def _find(self, question: Question, wanted: Sequence[Step]) -> Found:
-        self.threads.append(threading.current_thread().name.partition("_")[0])
-        return super()._find(question, wanted)
+    def _first_page(self, question: Question, wanted: Sequence[Step]) -> Any:
+        self.lookups.append(_thread())
+        return super()._first_page(question, wanted)
+
+    def _marked(self, question: Question, page: Any) -> Found:
+        self.markings.append(_thread())
+        return super()._marked(question, page)
 
 
-async def test_costly_questions_leave_the_event_loop(data: Path) -> None:
-    """Stars and slips look through all words; what is typed mostly does not."""
+def _thread() -> str:
+    return threading.current_thread().name.partition("_")[0]
+
+
+@pytest.fixture
+async def watched(data: Path) -> AsyncIterator[Watched]:
     index = Watched.open(data / "index", TAGS)
     assert isinstance(index, Watched)
-    await filled(index)
-    found: dict[str, list[str]] = {}
-    for term in ("monolith", "*lith", "mono*", "a b c d e f g", "monolhit"):
-        index.threads = found[term] = []
-        await titles(index, term)
-    main = threading.current_thread().name.partition("_")[0]
-    assert found.pop("monolith") == [main]
-    assert found.pop("monolhit") == [main, "search"]
-    assert set(map(tuple, found.values())) == {("search",)}
+    index.lookups, index.markings = [], []
+    yield index
     await index.close()
+
+
+async def test_costly_questions_leave_the_event_loop(watched: Watched) -> None:
+    """Stars and slips look through all words; what is typed mostly does not."""
+    await filled(watched)
+    threads: dict[str, list[str]] = {}
+    for term in ("monolith", "*lith", "mono*", "a b c d e f g", "monolhit"):
+        watched.lookups = threads[term] = []
+        await titles(watched, term)
+    assert threads.pop("monolith") == [_thread()]
+    assert threads.pop("monolhit") == [_thread(), "search"]
+    assert set(map(tuple, threads.values())) == {("search",)}
+
+
+async def test_long_pages_are_marked_beside_the_event_loop(watched: Watched) -> None:
+    """Marking takes time by the letter, and documentation has many."""
+    page = Section("p/", "Ledger", "Größere Beträge im Hauptbuch. " * 1_500)
+    facts = facts_of(
+        entity_record(entity_put(component("web", {"annotations": DOCUMENTED}))).kept
+    )
+    records = list(section_records("component:default/web", [page], facts))
+    group = group_of("section", "component:default/web")
+    await watched.replace({**records_of(component("cart")), group: records})
+    assert await titles(watched, "cart") == ["cart"]
+    assert watched.markings == [_thread()]
+    (hit,) = (await watched.find(asked("hauptbuch"))).hits
+    assert hit.highlight["text"].count("<m>") == 1_500
+    assert watched.markings == [_thread(), "search"]
 
 
 async def test_costly_questions_do_not_pile_up(
@@ -141,6 +172,7 @@ from services.search.generation import LocalGeneration
 from services.search.highlight import Tags
 from services.search.index.embedded import TantivyIndex
 from tests.builders import component
+from tests.search.corpus import DOCUMENTED
 from tests.search.fakes import entity_put
 
 async def main():

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import orjson
 import tantivy
 from tantivy import Order, Query
 
-from services.search.highlight import Tags, marked
+from services.search.highlight import Tags, is_long, marked
 from services.search.index.fields import Stemmer, register, schema, to_tantivy
 from services.search.index.translation import Translation
 from services.search.model import Document, Found, Hit, Record
@@ -24,6 +26,19 @@ WRITER_BYTES = 20_000_000
 LARGE = 40_000
 #: Costly questions are answered by so many threads, and so many may wait for them.
 THREADS, WAITING = 2, 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What a step found: type, ref and document of each record, not marked yet."""
+
+    step: Step = "exact"
+    total: int = 0
+    stored: Sequence[tuple[str, str, Document]] = ()
+
+    @property
+    def documents(self) -> list[Document]:
+        return [document for _, _, document in self.stored]
 
 
 class TantivyIndex:
@@ -88,38 +103,42 @@ class TantivyIndex:
         self._usable()
         wanted = steps(question.term)
         if self._searcher.num_docs <= LARGE and not is_costly(question.term):
-            found = self._find(question, wanted[:1])
+            page = self._first_page(question, wanted[:1])
             wanted = wanted[1:]
-            if found.total or not wanted:
-                return found
-        return await self._find_beside(question, wanted)
+            if page.total or not wanted:
+                if question.term.words and is_long(page.documents):
+                    return await self._beside(partial(self._marked, question, page))
+                return self._marked(question, page)
+        return await self._beside(partial(self._find, question, wanted))
 
-    async def _find_beside(self, question: Question, wanted: Sequence[Step]) -> Found:
-        """Find in a thread: the engine may walk through all of its words."""
+    async def _beside(self, answer: Callable[[], Found]) -> Found:
+        """Answer in a thread: an engine that walks through all its words takes long."""
         if self._costly >= THREADS + WAITING:
             raise Unavailable("Too many costly searches at once; try again")
         self._costly += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(
-                self._threads, self._find, question, wanted
-            )
+            return await loop.run_in_executor(self._threads, answer)
         finally:
             self._costly -= 1
 
     def _find(self, question: Question, wanted: Sequence[Step]) -> Found:
+        return self._marked(question, self._first_page(question, wanted))
+
+    def _first_page(self, question: Question, wanted: Sequence[Step]) -> _Page:
+        """The page of the first step that finds anything."""
         term, searcher = question.term, self._searcher
         if not term.words and not term.empty:
-            return Found(0, ())
+            return _Page()
         for step in wanted:
-            total, documents = self._page(searcher, question, step)
-            if total:
-                return Found(total, self._hits(question, step, documents))
-        return Found(0, ())
+            page = self._page(searcher, question, step)
+            if page.total:
+                return page
+        return _Page()
 
     def _page(
         self, searcher: tantivy.Searcher, question: Question, step: Step
-    ) -> tuple[int, list[tuple[str, str, Document]]]:
+    ) -> _Page:
         query = self._translation.query(question, step)
         order: dict[str, Any] = {"weight_by_field": "weight"}
         if not question.term.words:
@@ -129,21 +148,18 @@ class TantivyIndex:
         found = searcher.search(query, max(1, question.limit), offset=offset, **order)
         hits = found.hits[: question.limit]
         stored = [_stored(searcher.doc(address), "stored") for _, address in hits]
-        return int(found.count or 0), stored  # type: ignore[attr-defined]
+        return _Page(step, int(found.count or 0), stored)  # type: ignore[attr-defined]
 
-    def _hits(
-        self,
-        question: Question,
-        step: Step,
-        stored: list[tuple[str, str, Document]],
-    ) -> tuple[Hit, ...]:
-        found = [document for _, _, document in stored]
+    def _marked(self, question: Question, page: _Page) -> Found:
         stems = self._stemmer.stems_of(question.term)
-        fields = marked(found, question.term, stems, step, self._tags)
-        return tuple(
+        fields = marked(page.documents, question.term, stems, page.step, self._tags)
+        hits = tuple(
             Hit(kind, ref, document, highlight)
-            for (kind, ref, document), highlight in zip(stored, fields, strict=True)
+            for (kind, ref, document), highlight in zip(
+                page.stored, fields, strict=True
+            )
         )
+        return Found(page.total, hits)
 
     async def kept(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
         self._usable()

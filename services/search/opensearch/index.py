@@ -1,5 +1,6 @@
 """Questions to OpenSearch: the same steps, totals and marks as the embedded index."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,11 @@ class ServerIndex:
             found = (await self._asked(request(question, step)))["hits"]
             total = int(found["total"]["value"])
             if total:
-                return Found(total, self._hits(question, step, found["hits"]))
+                # In a thread: a page of long texts takes a while to mark.
+                hits = await asyncio.to_thread(
+                    self._hits, question, step, found["hits"]
+                )
+                return Found(total, hits)
         return Found(0, ())
 
     async def count(self) -> int:
