@@ -45,7 +45,7 @@ class Known:
         self._links: dict[str, Link] = {}
         self._by_id: dict[str, str] = {}
         self._by_repository: dict[str, set[str]] = {}
-        #: What of the entities' provenance is to be kept current besides.
+        #: The targets that entities come from, by their sources.
         self.sources: SourceIndex | None = None
         self.refused = RefusedNames()
         #: Counts what was taken over: whoever reads a source notes where it stood.
@@ -104,6 +104,7 @@ class Known:
     def drop(self, ref: str, by: object = None) -> None:
         """An entity is gone."""
         if ref in self._links:
+            self.clock += 1
             self._unlink(ref)
             self.entities.drop(ref)
             self.refused.release(ref, is_own=by is not None)
@@ -132,22 +133,24 @@ class Known:
         self._links[stored.ref] = link
         for parent in link.parents:
             at = self._emitted.setdefault(parent, {})
-            at.setdefault(link.location, set()).add(stored.ref)
-        if self.sources is not None and link.parents:
-            self.sources.add(stored.ref, link.location)
+            if link.location not in at:
+                at[link.location] = set()
+                if self.sources is not None:
+                    self.sources.add(parent, link.location)
+            at[link.location].add(stored.ref)
 
     def _unlink(self, ref: str) -> None:
         link = self._links.pop(ref, None)
         if link is None:
             return
-        if self.sources is not None and link.parents:
-            self.sources.discard(ref, link.location)
         for parent in link.parents:
             at = self._emitted.get(parent, {})
             refs = at.get(link.location, set())
             refs.discard(ref)
             if not refs:
                 at.pop(link.location, None)
+                if self.sources is not None:
+                    self.sources.discard(parent, link.location)
             if not at:
                 self._emitted.pop(parent, None)
 
@@ -200,9 +203,14 @@ class Known:
         """The locations that a Location entity has entities from."""
         return list(self._emitted.get(parent, ()))
 
-    def refs(self) -> Iterable[str]:
-        """The refs of everything that is shown."""
-        return list(self._links)
+    def targets(self) -> Iterable[tuple[str, str]]:
+        """All locations that entities come from, with the Location entity above.
+
+        What comes or goes meanwhile may be left out, or be among them.
+        """
+        for parent in list(self._emitted):
+            for location in list(self._emitted.get(parent, ())):
+                yield parent, location
 
     def revisions(self) -> dict[str, int]:
         """The revision that is shown of every entity, by its ref."""

@@ -1,37 +1,39 @@
-"""Which entities come from which source: a repository, a web server, this machine.
+"""Which targets of Location entities lie in which source: a repository, a web server.
 
-Not the Location entities that stand for registrations: those exist before anything
-was read, so that a registration alone would make a source somebody's own.
+Only those that entities come from, not registrations by themselves: those exist before
+anything was read, so that a registration alone would make a source somebody's own.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from services.catalog.model import LocationRef, Place, parse_location
 from shared.contracts.errors import Invalid
 
-#: So many entities are looked at before others get their turn: some milliseconds.
+#: So many targets are looked at before others get their turn: some milliseconds.
 CHUNK = 100
 REMEMBERED_PLACES = 5_000
+#: A Location entity, and a location that it has entities from.
+Target = tuple[str, str]
 
 
 class SourceIndex:
-    """Refs by source; built when it is first asked, and current from then on.
+    """Targets and their places by source; complete once it was asked, and then kept so.
 
-    `locate` says where a location lies, `refs` are all entities, and `provider` is the
-    text of the location that provides one; None: no location emits it.
+    `locate` says where a location lies, `targets` are all that entities come from, and
+    `emitted` are the refs of those that come from one.
     """
 
     def __init__(
         self,
         locate: Callable[[LocationRef], Place],
-        refs: Callable[[], Iterable[str]],
-        provider: Callable[[str], str | None],
+        targets: Callable[[], Iterable[Target]],
+        emitted: Callable[[str, str], Collection[str]],
     ) -> None:
         self._locate = locate
-        self._all = refs
-        self._provider = provider
-        self._refs: dict[str, set[str]] = {}
+        self._all = targets
+        self._emitted = emitted
+        self._sources: dict[str, dict[Target, Place]] = {}
         self._places: dict[str, Place] = {}
         self._lock = asyncio.Lock()
         self._is_complete = False
@@ -39,37 +41,39 @@ class SourceIndex:
 
     async def complete(self) -> None:
         """Take in what was there before anybody asked."""
-        if self._is_complete:
-            return
         async with self._lock:
-            self._is_current = True
-            # What changes meanwhile is told by `add` and `discard`.
-            for count, ref in enumerate(list(self._all()), 1):
-                location = self._provider(ref)
-                if location is not None:
-                    self.add(ref, location)
-                if count % CHUNK == 0:
-                    await asyncio.sleep(0)
-            self._is_complete = True
+            if not self._is_complete:
+                await self._take_in()
+                self._is_complete = True
 
-    def add(self, ref: str, location: str) -> None:
-        """An entity comes from a location now."""
+    async def _take_in(self) -> None:
+        self._is_current = True
+        for count, target in enumerate(self._all(), 1):
+            # What changes meanwhile comes by `add` and `discard`.
+            if self._emitted(*target):
+                self.add(*target)
+            if count % CHUNK == 0:
+                await asyncio.sleep(0)
+
+    def add(self, parent: str, location: str) -> None:
+        """Entities come from a target now."""
         if self._is_current:
-            self._refs.setdefault(self.place(location).key, set()).add(ref)
+            place = self.place(location)
+            self._sources.setdefault(place.key, {})[parent, location] = place
 
-    def discard(self, ref: str, location: str) -> None:
-        """It does so no longer."""
+    def discard(self, parent: str, location: str) -> None:
+        """None does any more."""
         if not self._is_current:
             return
         key = self.place(location).key
-        refs = self._refs.get(key, set())
-        refs.discard(ref)
-        if not refs:
-            self._refs.pop(key, None)
+        targets = self._sources.get(key, {})
+        targets.pop((parent, location), None)
+        if not targets:
+            self._sources.pop(key, None)
 
-    def refs(self, place: Place) -> frozenset[str]:
-        """The entities that come from the source that a place is in."""
-        return frozenset(self._refs.get(place.key, ()))
+    def targets(self, place: Place) -> list[tuple[Target, Place]]:
+        """The targets in the source that a place is in, each with its own place."""
+        return list(self._sources.get(place.key, {}).items())
 
     def place(self, location: str) -> Place:
         """Where a location (its text) lies."""

@@ -3,12 +3,13 @@
 The portal reads with credentials of its own, which open more than one reader may see.
 """
 
-import posixpath
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from services.catalog.handlers.known import Known
 from services.catalog.handlers.source_index import SourceIndex
+from services.catalog.handlers.source_views import SourceView
 from services.catalog.ingest.candidates import RESTRICTED, VISIBILITY
 from services.catalog.model import LocationRef, Place, Root
 from services.catalog.ports import Sources
@@ -16,6 +17,10 @@ from services.catalog.ports import Sources
 VISIBILITY_PATH = f"metadata.annotations.{VISIBILITY}"
 #: Who wants a root that an operator's configuration names or finds.
 CONFIGURED = ("config", "git:")
+#: So many entities are looked at before others get their turn: some milliseconds.
+CHUNK = 200
+#: Sources of which a reader's view is remembered.
+REMEMBERED_VIEWS = 16
 Sees = Callable[[str], bool]
 
 
@@ -24,11 +29,13 @@ class SourceReader:
     """On whose behalf sources are read.
 
     `sees` says whether an entity (its ref) opens its source to them; None: they may
-    read every source. `explores`: they may read where nothing comes from yet.
+    read every source. `explores`: they may read where nothing comes from yet. `views`
+    are what they see of some sources, each with the state of the catalog it is of.
     """
 
     sees: Sees | None
     explores: bool
+    views: dict[str, tuple[int, SourceView]] = field(default_factory=dict)
 
 
 class SourceRights:
@@ -41,7 +48,7 @@ class SourceRights:
     """
 
     def __init__(self, known: Known, sources: Sources) -> None:
-        self._index = SourceIndex(sources.source, known.refs, known.provider)
+        self._index = SourceIndex(sources.source, known.targets, known.emitted)
         known.sources = self._index
         self._known = known
         self._sources = sources
@@ -54,45 +61,36 @@ class SourceRights:
         `raw`: they get the files themselves; otherwise only entities, each of which is
         judged by itself.
         """
-        place, visible, hidden = await self._sides(location, reader)
-        if not hidden:
+        if reader.sees is None:
             return True
+        place = self._index.place(str(location))
+        view = await self._view(place, reader, reader.sees)
+        if not view.has_hidden:
+            return view.has_visible or reader.explores
+        verdict = view.lies_around(place.path, raw=raw)
         if not place.repository:
             # A web server or this machine: as much of it as its descriptors are about.
-            verdict = self._belongs(place, visible, hidden, raw=raw)
             return reader.explores if verdict is None else verdict
-        if place.branch not in {"", *(each.branch for each in self._places(visible))}:
-            return False
-        return bool(visible and self._belongs(place, visible, hidden, raw=raw))
+        return view.has_visible and view.has_branch(place) and bool(verdict)
 
-    def _belongs(
-        self,
-        place: Place,
-        visible: Collection[str],
-        hidden: Collection[str],
-        *,
-        raw: bool,
-    ) -> bool | None:
-        visible_paths = {each.path for each in self._places(visible)}
-        hidden_paths = {each.path for each in self._places(hidden)}
-        return _lies_around(place.path, visible_paths, hidden_paths, raw=raw)
-
-    async def _sides(
-        self, location: LocationRef, reader: SourceReader
-    ) -> tuple[Place, frozenset[str], frozenset[str]]:
-        """Where a location lies, and the entities of its source: visible and hidden.
-
-        What nobody may explore is hidden, though there is nothing to name.
-        """
-        place = self._index.place(str(location))
-        if reader.sees is None:
-            return place, frozenset(), frozenset()
+    async def _view(self, place: Place, reader: SourceReader, sees: Sees) -> SourceView:
+        """What a reader may see of the source that a place is in."""
         await self._index.complete()
-        refs = self._index.refs(place)
-        if not refs:
-            return place, refs, frozenset() if reader.explores else frozenset({""})
-        visible = frozenset(filter(reader.sees, refs))
-        return place, visible, refs - visible
+        clock = self._known.clock
+        state, view = reader.views.get(place.key, (-1, SourceView()))
+        if state == clock:
+            return view
+        view, count = SourceView(), 0
+        for target, each in self._index.targets(place):
+            for ref in self._known.emitted(*target):
+                view.add(each, is_visible=sees(ref))
+                count += 1
+                if count % CHUNK == 0:
+                    await asyncio.sleep(0)
+        if len(reader.views) >= REMEMBERED_VIEWS:
+            reader.views.clear()
+        reader.views[place.key] = clock, view
+        return view
 
     async def require(
         self, location: LocationRef, reader: SourceReader, *, raw: bool
@@ -103,17 +101,26 @@ class SourceRights:
 
     async def require_some(self, location: LocationRef, reader: SourceReader) -> None:
         """The same, unless something of the location's source is readable."""
-        place, visible, hidden = await self._sides(location, reader)
-        if hidden and not visible and place.repository:
+        if reader.sees is None:
+            return
+        place = self._index.place(str(location))
+        view = await self._view(place, reader, reader.sees)
+        is_hidden = view.has_hidden or not reader.explores
+        if place.repository and is_hidden and not view.has_visible:
             raise await self._sources.missing(location)
 
     def source(self, location: str) -> str:
         """The key of the source that a location (its text) lies in."""
         return self._index.place(location).key
 
-    def emitting(self, parent: str) -> frozenset[str]:
+    async def emitting(self, parent: str) -> frozenset[str]:
         """The sources that a Location entity has entities from."""
-        return frozenset(map(self.source, self._known.emitting(parent)))
+        sources: set[str] = set()
+        for count, location in enumerate(self._known.emitting(parent), 1):
+            sources.add(self.source(location))
+            if count % CHUNK == 0:
+                await asyncio.sleep(0)
+        return frozenset(sources)
 
     def nobody(self) -> SourceReader:
         """The reader of a file that names another source, where no person asks.
@@ -147,10 +154,6 @@ class SourceRights:
     def _is_open(self, ref: str) -> bool:
         return not self._known.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
 
-    def _places(self, refs: Collection[str]) -> list[Place]:
-        found = (self._known.provider(ref) for ref in refs)
-        return [self._index.place(each) for each in found if each is not None]
-
 
 class Admission:
     """Which targets one reading of a root may follow into other sources.
@@ -175,7 +178,7 @@ class Admission:
 
         `parent` names the location, in the file at `origin`; None: it is the root.
         """
-        if self._is_trusted(location, parent, origin):
+        if await self._is_trusted(location, parent, origin):
             return
         await self._rights.require(location, self._reader, raw=False)
 
@@ -188,7 +191,7 @@ class Admission:
         if self._rights.source(str(location)) != self._rights.source(str(base)):
             await self._rights.require(location, self._reader, raw=True)
 
-    def _is_trusted(
+    async def _is_trusted(
         self, location: LocationRef, parent: str, origin: LocationRef | None
     ) -> bool:
         source = self._rights.source(str(location))
@@ -198,43 +201,9 @@ class Admission:
             return True
         if origin is not None and self._rights.source(str(origin)) == source:
             return True
-        return source in self._sources_of(parent)
+        return source in await self._sources_of(parent)
 
-    def _sources_of(self, parent: str) -> frozenset[str]:
+    async def _sources_of(self, parent: str) -> frozenset[str]:
         if parent not in self._own:
-            self._own[parent] = self._rights.emitting(parent)
+            self._own[parent] = await self._rights.emitting(parent)
         return self._own[parent]
-
-
-def _lies_around(
-    path: str, visible: Collection[str], hidden: Collection[str], *, raw: bool
-) -> bool | None:
-    """Whether a path belongs to the entities whose descriptors are `visible` paths.
-
-    The nearest folder above it with a descriptor decides; None if there is none. Never
-    files that hidden ones come from.
-    """
-    if raw and any(_is_below(other, path) for other in hidden):
-        return False
-    if path in hidden and path not in visible:
-        return False
-    own = {posixpath.dirname(other) for other in visible}
-    foreign = {posixpath.dirname(other) for other in hidden}
-    for folder in _folders(path):
-        if folder in own:
-            return True
-        if folder in foreign:
-            return False
-    return None
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return not folder or path == folder or path.startswith(f"{folder}/")
-
-
-def _folders(path: str) -> list[str]:
-    """A path and the folders above it, the nearest first, up to the root ("")."""
-    folders = [path]
-    while folders[-1]:
-        folders.append(posixpath.dirname(folders[-1]))
-    return folders

@@ -1,0 +1,70 @@
+"""Where in a source those entities lie that one reader may see, and those they may not.
+
+Made once for a source and a reader; every question about a place in it is a lookup.
+"""
+
+from services.catalog.model import Place
+
+
+class SourceView:
+    """The files of one source, as one reader may see the entities that they hold."""
+
+    def __init__(self) -> None:
+        self._visible: set[str] = set()
+        self._hidden: set[str] = set()
+        self._visible_folders: set[str] = set()
+        self._hidden_folders: set[str] = set()
+        #: Paths of hidden files, and all folders above them.
+        self._above_hidden: set[str] = set()
+        self._branches = {""}
+
+    @property
+    def has_visible(self) -> bool:
+        """Whether the reader may see anything that comes from the source."""
+        return bool(self._visible)
+
+    @property
+    def has_hidden(self) -> bool:
+        """Whether something comes from the source that the reader may not see."""
+        return bool(self._hidden)
+
+    def add(self, place: Place, *, is_visible: bool) -> None:
+        """Take in an entity of the file at a place, which may hold others."""
+        folder = place.path.rpartition("/")[0]
+        if is_visible:
+            self._visible.add(place.path)
+            self._visible_folders.add(folder)
+            self._branches.add(place.branch)
+        elif place.path not in self._hidden:
+            self._hidden.add(place.path)
+            self._hidden_folders.add(folder)
+            self._above_hidden.update(_folders(place.path))
+
+    def has_branch(self, place: Place) -> bool:
+        """Whether a place is on the default branch, or on one of visible entities."""
+        return place.branch in self._branches
+
+    def lies_around(self, path: str, *, raw: bool) -> bool | None:
+        """Whether a path belongs to visible entities; None if to none at all.
+
+        The nearest folder above it with a descriptor decides. Never files that hidden
+        ones come from: `raw` says that the files themselves are wanted.
+        """
+        if raw and path in self._above_hidden:
+            return False
+        if path in self._hidden and path not in self._visible:
+            return False
+        for folder in _folders(path):
+            if folder in self._visible_folders:
+                return True
+            if folder in self._hidden_folders:
+                return False
+        return None
+
+
+def _folders(path: str) -> list[str]:
+    """A path and the folders above it, the nearest first, up to the root ("")."""
+    folders = [path]
+    while folders[-1]:
+        folders.append(folders[-1].rpartition("/")[0])
+    return folders

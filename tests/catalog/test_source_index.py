@@ -1,0 +1,141 @@
+"""What a source holds and who sees it: in slices, once a reader, and never stale."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.catalog.handlers.known import Known
+from services.catalog.handlers.source_index import CHUNK, SourceIndex
+from services.catalog.handlers.source_rights import SourceReader, SourceRights
+from services.catalog.handlers.source_views import SourceView
+from services.catalog.model import LocationRef, Place, StoredEntity
+from services.catalog.readmodel import ReadModel
+from tests import builders
+from tests.catalog.readmodels import stored
+
+PARENT = "location:default/all"
+REPOSITORY = "url:https://git.example/shop"
+
+
+class CountedSources:
+    """Every location lies in the repository `shop`; counts how often that is asked."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def source(self, location: LocationRef) -> Place:
+        self.count += 1
+        path = location.target.removeprefix("https://git.example/shop/")
+        return Place("git.example", "shop", "", path)
+
+
+def provided(name: str, location: str, revision: int = 1) -> StoredEntity:
+    made = stored(builders.component(name), parents=[PARENT], revision=revision)
+    return replace(made, location=location)
+
+
+def catalog_of(*entities: StoredEntity) -> Known:
+    known = Known(ReadModel(first_revision=0))
+    known.put_many(entities)
+    return known
+
+
+async def test_the_index_is_built_in_slices_and_misses_no_change() -> None:
+    """Others have their turn after each slice; what goes and comes meanwhile counts."""
+    count = 20 * CHUNK
+    entities = [provided(f"c{n}", f"{REPOSITORY}/{n}.yaml") for n in range(count)]
+    known, sources = catalog_of(*entities), CountedSources()
+    index = SourceIndex(sources.source, known.targets, known.emitted)
+    known.sources = index
+    slices: list[int] = []
+
+    async def watch() -> None:
+        before = 0
+        while sources.count < count:
+            slices.append(sources.count - before)
+            before = sources.count
+            if len(slices) == 5:
+                known.drop("component:default/c1")
+                known.drop(f"component:default/c{count - 1}")
+                known.put_many([provided("new", f"{REPOSITORY}/new.yaml")])
+            await asyncio.sleep(0)
+
+    await asyncio.gather(index.complete(), watch())
+    assert len(slices) > 15
+    assert max(slices) <= CHUNK + 2
+    targets = [
+        target for target, _ in index.targets(Place("git.example", "shop", "", ""))
+    ]
+    assert sorted(targets) == sorted(known.targets())
+    assert (PARENT, f"{REPOSITORY}/new.yaml") in targets
+    assert len(targets) == count - 1
+
+
+async def test_a_reader_looks_at_each_entity_once() -> None:
+    """However many places are asked about, and again after a change."""
+    entities = [provided(f"c{n}", f"{REPOSITORY}/{n}/a.yaml") for n in range(300)]
+    known = catalog_of(*entities)
+    rights = SourceRights(known, CountedSources())  # type: ignore[arg-type]
+    refs: list[str] = []
+
+    def sees(ref: str) -> bool:
+        refs.append(ref)
+        return not ref.endswith("7")
+
+    reader = SourceReader(sees, explores=True)
+
+    async def is_readable(path: str) -> bool:
+        location = LocationRef("url", f"https://git.example/shop/{path}")
+        return await rights.is_readable(location, reader, raw=True)
+
+    answers = [await is_readable(f"{n}/x.txt") for n in range(300)]
+    assert answers == [n % 10 != 7 for n in range(300)]
+    assert len(refs) == 300
+    known.drop("component:default/c7")
+    known.put_many([provided("c17", f"{REPOSITORY}/17/a.yaml", revision=2)])
+    assert not await is_readable("17/x.txt")
+    assert not await is_readable("7/x.txt")
+    assert len(refs) == 300 + 299
+
+
+PATHS = st.lists(st.sampled_from("abc"), max_size=4).map("/".join)
+
+
+def _dirname(path: str) -> str:
+    return "/".join(path.split("/")[:-1])
+
+
+def _plainly(path: str, seen: set[str], hidden: set[str], *, raw: bool) -> bool | None:
+    """The rule in its own words, file by file."""
+    inside: Callable[[str], bool] = lambda other: (  # noqa: E731
+        not path or other == path or other.startswith(f"{path}/")
+    )
+    if raw and any(map(inside, hidden)):
+        return False
+    if path in hidden - seen:
+        return False
+    while True:
+        if path in map(_dirname, seen):
+            return True
+        if path in map(_dirname, hidden):
+            return False
+        if not path:
+            return None
+        path = _dirname(path)
+
+
+@given(st.lists(st.tuples(PATHS, st.booleans())), PATHS, st.booleans())
+def test_what_lies_around_entities_is_what_the_rule_says(
+    files: list[tuple[str, bool]], path: str, raw: bool
+) -> None:
+    """For any tree of visible and hidden files, as by comparing with each of them."""
+    view = SourceView()
+    for file, is_visible in files:
+        view.add(Place("h", "r", "", file), is_visible=is_visible)
+    seen = {file for file, is_visible in files if is_visible}
+    hidden = {file for file, is_visible in files if not is_visible}
+    assert view.lies_around(path, raw=raw) == _plainly(path, seen, hidden, raw=raw)
+    assert (view.has_visible, view.has_hidden) == (bool(seen), bool(hidden))
