@@ -1,10 +1,17 @@
 """Reading definitions for pages: off the loop, once for all, and never for ever."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from services.gateway.portal.definitions import reading
+from services.gateway.portal.definitions.languages import (
+    PIECE_ENTRIES,
+    in_pieces,
+    of_pieces,
+    without_text,
+)
 from services.gateway.portal.definitions.reading import SHORT, DefinitionReader
 
 LONG = "openapi: 3.1.0\ninfo: {title: Long}\npaths:\n" + "".join(
@@ -68,3 +75,20 @@ async def test_a_few_are_remembered() -> None:
     for number in range(reading.REMEMBERED * 2):
         await reader.read("openapi", f"openapi: 3.1.0\nx: {number}\n")
     assert len(reader._recent) == reading.REMEMBERED
+
+
+@pytest.mark.parametrize("language", ["openapi", "graphql", "grpc"])
+def test_pieces_make_the_same_definition(language: str) -> None:
+    """Also groups of one id, groups without entries, and what cannot be read."""
+    tags = "[a b, a-b]"
+    paths = "".join(f"  /q{n}: {{get: {{tags: {tags}}}}}\n" for n in range(450))
+    texts = {
+        "openapi": f"openapi: 3.1.0\npaths:\n{paths}",
+        "graphql": "".join(f"type T{n} {{ a: Int }}\n" for n in range(401)),
+        "grpc": "service S {}\nmessage M { }",
+    }
+    for text in (texts[language], "{"):
+        pieces = in_pieces(language, text)
+        assert all(len(entries) <= PIECE_ENTRIES for _, entries in pieces[1:])
+        whole = without_text(language, text)
+        assert of_pieces(pieces) == replace(whole, groups=list(whole.groups))

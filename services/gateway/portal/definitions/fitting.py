@@ -134,6 +134,10 @@ def _part(part: Part) -> Part:
 
 
 def _row(row: Row) -> Row:
+    lengths = (len(row.name), len(row.type))
+    short = max(lengths) <= LONGEST_NAME and len(row.about) <= LONGEST_CELL
+    if short and row.depth <= DEEPEST_ROW:
+        return row
     return replace(
         row,
         name=clipped(row.name, LONGEST_NAME),

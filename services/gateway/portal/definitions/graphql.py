@@ -19,8 +19,9 @@ from services.gateway.portal.definitions.tokens import CUT, Token, Tokens, token
 PATTERN = re.compile(
     r'(?P<block>"""(?:\\"""|[^"]|"(?!""))*+""")'
     r'|(?P<string>"(?:\\.|[^"\\\n])*+")'
-    r"|(?P<space>[\s,\ufeff]+)|(?P<comment>\#[^\n]*)"
-    r"|(?P<word>[_A-Za-z0-9.\-]+)|(?P<mark>\.\.\.|[!$&()\[\]{}:=@|])",
+    r"|(?P<space>(?:[\s,\ufeff]|\#[^\n]*)++)"
+    r"|(?P<word>[_A-Za-z0-9.\-]+)|(?P<mark>\.\.\.|[!$&()\[\]{}:=@|])"
+    r"|(?P<unknown>.)",
     re.DOTALL,
 )
 ROOTS = {"Query": "Queries", "Mutation": "Mutations", "Subscription": "Subscriptions"}
@@ -73,7 +74,7 @@ def read(text: str) -> Definition:
 
 
 def _bare(kind: str) -> str:
-    return re.sub(r"[\[\]!]", "", kind)
+    return kind.strip("[]!")
 
 
 def _row(each: _Field, known: dict[str, str]) -> Row:

@@ -18,9 +18,11 @@ from services.gateway.portal.definitions.tokens import CUT, Token, Tokens, token
 PATTERN = re.compile(
     r"(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<space>[\s\ufeff]+)"
     r"|(?P<string>\"(?:\\.|[^\"\\\n])*+\"|'(?:\\.|[^'\\\n])*+')"
-    r"|(?P<word>[A-Za-z0-9_.+\-]+)|(?P<mark>[{}()\[\]<>=;,:/])",
+    r"|(?P<word>[A-Za-z0-9_.+\-]+)|(?P<mark>[{}()\[\]<>=;,:/])|(?P<unknown>.)",
     re.DOTALL,
 )
+#: Between the names of a type: of `map<string, a.B>` the last one leads somewhere.
+MARKS = re.compile(r"[ ,<>]+")
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ def read(text: str) -> Definition:
 
 def _linked(group: Group, known: dict[str, str]) -> Group:
     def link(row: Row) -> Row:
-        name = re.split(r"[ ,<>]+", row.type.strip("<> "))[-1].rpartition(".")[2]
+        name = MARKS.split(row.type.strip("<> "))[-1].rpartition(".")[2]
         return Row(
             row.name,
             row.type,
@@ -314,7 +316,8 @@ def _tokens(text: str) -> Iterator[Token]:
                 yield waiting
                 waiting = None
             text_found = found[1:-1] if kind == "string" else found
-            token = Token(text_found, line, "\n".join(about).strip(), kind == "string")
+            before = "\n".join(about).strip() if about else ""
+            token = Token(text_found, line, before, kind == "string")
             about = []
             if found == ";":
                 waiting = Token(";", line)

@@ -1,13 +1,15 @@
 """The languages of definitions, and one definition read in the language it is in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from services.gateway.portal.definitions import asyncapi, graphql, grpc, openapi
 from services.gateway.portal.definitions.fitting import fitted
-from services.gateway.portal.definitions.model import Definition, Unreadable
+from services.gateway.portal.definitions.model import Definition, Entry, Unreadable
 
 Reader = Callable[[str], Definition]
+PIECE_ENTRIES = 200
 
 READERS: Mapping[str, tuple[str, str, Reader]] = {
     "openapi": ("OpenAPI", "openapi.yaml", openapi.read),
@@ -48,5 +50,30 @@ def definition_of(kind: str, text: str) -> Definition:
 
 
 def without_text(kind: str, text: str) -> Definition:
-    """The same for another process, which has the text itself."""
+    """The same without the text itself."""
     return replace(definition_of(kind, text), raw="")
+
+
+def in_pieces(kind: str, text: str) -> list[Any]:
+    """The same from another process: all but the entries, then a few of them each.
+
+    Unpickled at once, a large definition would hold up every thread of this process.
+    """
+    whole = without_text(kind, text)
+    pieces = [
+        (number, group.entries[start : start + PIECE_ENTRIES])
+        for number, group in enumerate(whole.groups)
+        for start in range(0, len(group.entries), PIECE_ENTRIES)
+    ]
+    groups = [replace(group, entries=()) for group in whole.groups]
+    return [replace(whole, groups=groups), *pieces]
+
+
+def of_pieces(pieces: Sequence[Any]) -> Definition:
+    """The definition that `in_pieces` took apart."""
+    whole: Definition = pieces[0]
+    entries: list[list[Entry]] = [[] for _ in whole.groups]
+    for number, some in pieces[1:]:
+        entries[number] += some
+    pairs = zip(whole.groups, entries, strict=True)
+    return replace(whole, groups=[replace(group, entries=own) for group, own in pairs])

@@ -8,7 +8,12 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import replace
 
-from services.gateway.portal.definitions.languages import unread, without_text
+from services.gateway.portal.definitions.languages import (
+    in_pieces,
+    of_pieces,
+    unread,
+    without_text,
+)
 from services.gateway.portal.definitions.model import Definition
 from shared.contracts.errors import CallboardError
 from shared.guards.workers import run_bounded
@@ -56,8 +61,9 @@ async def _read(kind: str, text: str) -> Definition:
     if len(text) <= SHORT:
         return await asyncio.to_thread(without_text, kind, text)
     try:
-        return await run_bounded(
-            without_text, kind, text, seconds=SECONDS, memory=MEMORY, label="definition"
+        pieces = await run_bounded(
+            in_pieces, kind, text, seconds=SECONDS, memory=MEMORY, label="definition"
         )
+        return of_pieces(pieces)
     except CallboardError:
         return replace(unread(kind, text, LATE), raw="")

@@ -12,7 +12,8 @@ MOST_TOKENS = 250_000
 CUT = "The text is long: only its beginning is listed."
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that takes three times as long to make, and a schema has 100,000 tokens.
+@dataclass(slots=True)
 class Token:
     """A word, mark or string; `about` is the comment right before it."""
 
@@ -43,18 +44,20 @@ class Tokens:
 
     def next(self) -> Token:
         """Takes the next token. Raises Unreadable at the end."""
-        if self.ended:
+        if self._at >= len(self._tokens):
             raise Unreadable("It ends in the middle of something.")
         self._at += 1
         return self._tokens[self._at - 1]
 
     def take(self, *texts: str) -> bool:
         """Takes the next token if it is one of these."""
-        token = self.peek()
-        if token.text in texts and not token.string and not self.ended:
-            self._at += 1
-            return True
-        return False
+        if self._at >= len(self._tokens):
+            return False
+        token = self._tokens[self._at]
+        if token.text not in texts or token.string:
+            return False
+        self._at += 1
+        return True
 
     def expect(self, text: str) -> Token:
         """Takes the next token, which must be this. Raises Unreadable otherwise."""
@@ -78,18 +81,16 @@ class Tokens:
 def tokenize(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, int]]:
     """Kind, text and line of each token; `pattern` has one named group a kind.
 
-    Each alternative of `pattern` must decide in time linear to what it matches.
+    Each alternative of `pattern` must decide in time linear to what it matches. The
+    last is `unknown`, any character: without it a search would go on behind one.
 
     Raises:
         Unreadable: for a character that belongs to no token, naming its line.
     """
-    position, line = 0, 1
-    while position < len(text):
-        match = pattern.match(text, position)
-        if match is None or match.end() == position:
-            raise Unreadable(
-                f"Line {line} holds {text[position]!r}, which means nothing."
-            )
-        yield match.lastgroup or "", match[0], line
-        line += match[0].count("\n")
-        position = match.end()
+    line = 1
+    for match in pattern.finditer(text):
+        kind, found = match.lastgroup or "", match[0]
+        if kind == "unknown":
+            raise Unreadable(f"Line {line} holds {found!r}, which means nothing.")
+        yield kind, found, line
+        line += found.count("\n")
