@@ -24,6 +24,7 @@ from services.catalog.ingest.references import (
 )
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
+from shared.guards.numbers import whole_number
 from shared.guards.yaml_text import YamlLimits, dump_yaml, load_yaml
 
 LIMITS = YamlLimits(depth=100, nodes=500_000, aliases=5_000, expansion=100_000)
@@ -266,8 +267,10 @@ def _at(document: Any, pointer: str) -> Any:
         key = unquote(step).replace("~1", "/").replace("~0", "~")
         if isinstance(found, Mapping) and key in found:
             found = found[key]
-        elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
-            found = found[int(key)]
+        elif isinstance(found, list) and (
+            (place := whole_number(key, most=len(found) - 1)) is not None
+        ):
+            found = found[place]
         else:
             return _ABSENT
     return found

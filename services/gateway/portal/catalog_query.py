@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from services.gateway.portal.entities import Summary, ref_title, split_ref
 from services.gateway.portal.tables import Choice, Facet
+from shared.guards.numbers import whole_number
 
 PAGE_SIZE = 50
 CHOICES_SHOWN = 100
@@ -36,6 +37,7 @@ SORTS = {
 LONGEST_TEXT = 100
 #: Ticked values in all, and the longest: each link of the page repeats them.
 MOST_TICKED = 40
+LAST_PAGE = 999_999
 LONGEST_VALUE = 300
 TEXT_FIELDS = "metadata.name,metadata.title,metadata.description"
 
@@ -77,7 +79,7 @@ class CatalogQuery:
             starred="starred" in many or many.get("user") == ["starred"],
             text=" ".join(many.get("text", []))[:LONGEST_TEXT],
             sort=sort if sort.removeprefix("-") in SORTS else "name",
-            page=int(page) if page.isdigit() and len(page) < 7 and int(page) else 1,
+            page=whole_number(page, most=LAST_PAGE) or 1,
         )
 
     def values(self, facet: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import orjson
 from services.gateway.model import Identity, LiveEvent
 from services.gateway.ports import Guard, Memberships
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TEMPLATE_RUN
+from shared.guards.numbers import whole_number
 
 REMEMBERED_EVENTS = 5000
 REMEMBERED_BYTES = 8 * 1024 * 1024
@@ -150,9 +151,10 @@ class LiveHub:
         if not after:
             return []
         epoch, _, number = after.rpartition("-")
-        if epoch != self._epoch or not number.isdigit() or int(number) > self._last:
+        place = whole_number(number, most=self._last)
+        if epoch != self._epoch or place is None:
             return None
-        missing = self._last - int(number)
+        missing = self._last - place
         if missing > len(self._ring):
             return None
         return list(itertools.islice(self._ring, len(self._ring) - missing, None))

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from services.gateway.portal.definitions.model import Unreadable, mapping
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.json_text import JsonLimits, load_json
+from shared.guards.numbers import whole_number
 from shared.guards.yaml_text import YamlLimits, load_yaml
 
 MOST_CHARACTERS = 5_000_000
@@ -110,8 +111,9 @@ def _at(root: Mapping[str, Any], pointer: str) -> object:
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(found, Mapping):
             found = found.get(key, found.get(_decoded(key)))
-        elif isinstance(found, list) and key.isdecimal() and len(key) < 9:
-            found = found[int(key)] if int(key) < len(found) else None
+        elif isinstance(found, list):
+            place = whole_number(key, most=len(found) - 1)
+            found = None if place is None else found[place]
         else:
             return None
     return found

@@ -9,6 +9,7 @@ from services.gateway.portal.graph.model import NEEDS, RELATIONS
 from services.gateway.portal.graph.neighbourhood import BOTH, LEFT, RIGHT
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
+from shared.guards.numbers import whole_number
 
 DEEPEST = 6
 IMPACT_DEPTH = 4
@@ -51,7 +52,7 @@ class GraphQuestion:
         chosen = tuple(name for name in RELATIONS if name in many.get("relation", ()))
         return cls(
             entity,
-            min(DEEPEST, max(1, int(depth))) if depth.isdigit() else 1,
+            min(DEEPEST, max(1, whole_number(depth, most=999) or 1)),
             direction if direction in DIRECTIONS else BOTH,
             chosen or USUAL,
         )

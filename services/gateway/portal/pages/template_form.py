@@ -25,6 +25,7 @@ from services.gateway.portal.template_warnings import installed_actions, warning
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import JsonLimits, load_json
+from shared.guards.numbers import whole_number
 from shared.guards.workers import run_beside
 
 SCAFFOLDER = "/api/scaffolder/v2"
@@ -152,8 +153,7 @@ def _fill(asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str) -> Dra
 
 
 def _number(text: str, asked: Asked) -> int:
-    number = int(text) if text.isdecimal() else 0
-    return min(number, len(asked.pages))
+    return min(whole_number(text, most=99_999) or 0, len(asked.pages))
 
 
 def _address(asked: Asked, draft: Draft, number: int, **more: str) -> str:
