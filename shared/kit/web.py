@@ -34,6 +34,8 @@ from shared.kit.auth import HEADER, Principal, PrincipalTokens
 
 Check = Callable[[], Awaitable[None]]
 BODY_LIMIT = 10 * 1024 * 1024
+#: Of an address; each is read into a list more than once on its way.
+MOST_PARAMETERS = 2_000
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 3.0
 CORRELATION = re.compile(r"[\w.:-]{1,80}")
@@ -325,7 +327,7 @@ class PackedBody(CallboardError):
 
 
 class _Edge:
-    """Binds the request's trace, counts its body's bytes, refuses what is too large."""
+    """Binds the request's trace, refuses bodies and addresses that are too large."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self.app = app
@@ -336,6 +338,10 @@ class _Edge:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        if scope.get("query_string", b"").count(b"&") >= MOST_PARAMETERS:
+            too_many = Invalid(f"query: at most {MOST_PARAMETERS} parameters")
+            await error_response(Request(scope), too_many)(scope, receive, send)
+            return
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.limit:
             await self._too_large(scope, receive, send)

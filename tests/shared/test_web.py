@@ -144,6 +144,15 @@ async def test_an_unavailable_answer_says_when_to_come_back(
     assert (await client.get("/fails/away")).headers["retry-after"] == "7"
 
 
+async def test_an_address_has_so_many_parameters(client: httpx.AsyncClient) -> None:
+    """More are refused before any is read; thousands of empty ones count too."""
+    query = "&".join(["a=1"] * web.MOST_PARAMETERS)
+    assert (await client.get(f"/trace?{query}")).status_code == 200
+    answer = await client.get(f"/trace?{query}&")
+    assert answer.status_code == 400
+    assert "at most 2000 parameters" in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip", "zstd", "x"])
 async def test_a_packed_body_is_refused(
     client: httpx.AsyncClient,
