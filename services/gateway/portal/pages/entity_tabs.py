@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -27,13 +26,11 @@ from services.gateway.portal.pages.entity import (
     opened,
     ref_from,
 )
+from services.gateway.portal.raw_text import raw_text
 from services.gateway.portal.visit import Visiting, together, with_query
 from shared.guards.workers import run_beside
-from shared.guards.yaml_text import dump_yaml
 
 ACTIVITY_PAGE = 20
-#: Of a definition on the page of the raw entity; the whole may have twice as many.
-RAW_CHARACTERS = 100_000
 LISTS = (
     ("dependsOn", "Depends on", "What this needs to work"),
     ("consumesApi", "Uses APIs", "APIs of others that this calls"),
@@ -167,30 +164,12 @@ async def activity(
     )
 
 
-def _raw_text(entity: Entity) -> tuple[str, bool]:
-    """The entity as YAML, of a long definition or entity its beginning; if it is cut.
-
-    Writing megabytes as YAML takes seconds, and a page of them helps nobody.
-    """
-    spec: Mapping[str, Any] = entity.get("spec") or {}
-    definition = spec.get("definition")
-    is_cut = False
-    if isinstance(definition, str) and len(definition) > RAW_CHARACTERS:
-        is_cut = True
-        note = f"… {len(definition):,} characters; the API tab has all of them"
-        cut = definition[:RAW_CHARACTERS]
-        beginning = cut.rpartition("\n")[0] or cut
-        entity = {**entity, "spec": {**spec, "definition": f"{beginning}\n{note}\n"}}
-    text = dump_yaml(entity)
-    return text[: RAW_CHARACTERS * 2], is_cut or len(text) > RAW_CHARACTERS * 2
-
-
 @router.get("/catalog/{namespace}/{kind}/{name}/raw")
 async def raw(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
     """The entity as YAML, and where it comes from."""
     ref = ref_from(namespace, kind, name)
     entity, head = await opened(visit, ref)
-    text, is_cut = await run_beside(_raw_text, entity)
+    text, is_cut = await run_beside(raw_text, entity)
     return entity_page(
         visit,
         entity,

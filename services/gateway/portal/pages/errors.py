@@ -30,9 +30,9 @@ class Advice:
 
 ADVICE = {
     400: Advice(
-        "That address cannot be answered",
+        "This request cannot be answered",
         "Something in it breaks a rule; nothing was changed.",
-        ("Check what follows the question mark in the address.",),
+        ("Check what follows the question mark in the address, or what was typed.",),
     ),
     403: Advice(
         "You may not see or do this",
@@ -82,6 +82,7 @@ async def failed(request: Request, error: Exception) -> Response:
         status, message = error.status, error.message
     elif isinstance(error, HTTPException):
         status = error.status_code
+        message = str(error.detail) if status == HTTPStatus.BAD_REQUEST else ""
     else:
         log.error("page_failed", path=request.url.path, exc_info=error)
     visit: Visit | None = getattr(request.state, "visit", None)

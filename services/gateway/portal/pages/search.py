@@ -3,7 +3,7 @@
 The policy is inside the search service's query, so totals here are exact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from services.gateway.portal.catalog_query import MOST_TICKED
 from services.gateway.portal.entities import kind_plural, kind_word
 from services.gateway.portal.formats import safe_url
 from services.gateway.portal.frame import SECURITY_HEADERS
@@ -47,9 +48,9 @@ class Asked:
         return cls(
             text=given.get("query", "").strip()[:LONGEST],
             type=kind if kind in dict(TYPES) else "",
-            kinds=tuple(dict.fromkeys(given.getlist("kind"))),
-            lifecycles=tuple(dict.fromkeys(given.getlist("lifecycle"))),
-            cursor=given.get("cursor", ""),
+            kinds=_ticked(given.getlist("kind")),
+            lifecycles=_ticked(given.getlist("lifecycle")),
+            cursor=given.get("cursor", "")[:LONGEST],
         )
 
     def params(self, *, limit: int = PAGE_SIZE) -> list[tuple[str, str]]:
@@ -70,6 +71,12 @@ class Asked:
         pairs += [("lifecycle", each) for each in self.lifecycles]
         query = urlencode([(name, value) for name, value in pairs if value])
         return f"/search?{query}" if query else "/search"
+
+
+def _ticked(values: Iterable[str]) -> tuple[str, ...]:
+    """The values that an address ticks in one list, each once, up to the bound."""
+    short = (each for each in values if len(each) <= LONGEST)
+    return tuple(dict.fromkeys(short))[:MOST_TICKED]
 
 
 @dataclass(frozen=True, slots=True)
