@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.contracts.envelope import Payload
 from shared.contracts.topics import ENTITY_CHANGED
 
+#: So much of what names and describes an API's operations is searched.
+SEARCHED_CHARACTERS = 100_000
+
 CauseKind = Literal[
     "registration", "push", "refresh", "scan", "delete", "template-run", "config"
 ]

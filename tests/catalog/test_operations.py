@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from services.catalog.api import operations as api
-from services.catalog.ingest.operations import MOST_CHARACTERS, operation_text
+from services.catalog.ingest.operations import operation_text
+from shared.contracts.catalog import SEARCHED_CHARACTERS
 from shared.guards.budgets import BudgetExceeded
 from shared.kit.auth import Principal
 from tests import builders
@@ -94,7 +95,7 @@ def test_the_words_are_bounded() -> None:
     begun = time.process_time()
     words = operation_text("openapi", f"openapi: 3.0.0\npaths:\n{paths}")
     assert time.process_time() - begun < 30
-    assert len(words) <= MOST_CHARACTERS
+    assert len(words) <= SEARCHED_CHARACTERS
     assert "/p100" in words
 
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from shared.contracts.catalog import SEARCHED_CHARACTERS
 from shared.contracts.errors import CallboardError
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.yaml_text import YamlLimits, load_yaml
 
 LANGUAGES = frozenset({"openapi", "swagger", "asyncapi", "graphql", "grpc", "protobuf"})
 MOST_OPERATIONS = 2_000
-MOST_CHARACTERS = 100_000
 LONGEST = 200
 METHODS = frozenset(
     {"get", "post", "put", "patch", "delete", "head", "options", "trace", "query"}
@@ -40,7 +40,7 @@ def operation_text(kind: str, text: str) -> str:
             if word in words:
                 continue
             length += len(word) + 1
-            if length > MOST_CHARACTERS:
+            if length > SEARCHED_CHARACTERS:
                 break
             words[word] = None
     except (CallboardError, RecursionError):

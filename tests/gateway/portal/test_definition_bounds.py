@@ -242,3 +242,22 @@ def test_no_document_breaks_the_reader(
         ).problem
         == ""
     )
+
+
+def test_a_page_says_what_search_does_not_take_in() -> None:
+    """Of very many operations; schemas, however many, are not searched anyway."""
+    note = "Search takes in the first 100,000 characters"
+
+    def paths(count: int) -> dict[str, Any]:
+        operation = {"get": {"summary": "Lists the " + "x" * 80}}
+        return {f"/orders/{n:04}": operation for n in range(count)}
+
+    few = definition_of(
+        "openapi", schemas({"S" * 900 + str(n): {} for n in range(200)})
+    )
+    assert not any(note in each for each in few.notes)
+    some = definition_of("openapi", schemas({}, paths(1_000)))
+    assert not any(note in each for each in some.notes)
+    long = {path: {"get": {"summary": path * 9}} for path in paths(1_500)}
+    many = definition_of("openapi", schemas({}, long))
+    assert sum(note in each for each in many.notes) == 1

@@ -17,7 +17,15 @@ from services.gateway.portal.definitions.model import (
     clipped,
 )
 from services.gateway.portal.definitions.schemas import MORE
+from shared.contracts.catalog import SEARCHED_CHARACTERS
 
+#: Groups of what operations take and give, which search leaves out.
+TYPES = frozenset(
+    {
+        *("schemas", "messages", "enumerations"),
+        *("types", "interfaces", "unions", "inputs", "scalars"),
+    }
+)
 MOST_ENTRIES = 4_000
 MOST_ROWS = 6_000
 MOST_CHARACTERS = 900_000
@@ -46,8 +54,24 @@ def fitted(definition: Definition) -> Definition:
         about=clipped(definition.about, LONGEST_ABOUT * 2),
         facts=facts,
         groups=[group for group in groups if group.entries],
-        notes=[*definition.notes, *page.notes()],
+        notes=[*definition.notes, *page.notes(), *_search_notes(definition)],
     )
+
+
+def _search_notes(definition: Definition) -> list[str]:
+    """What the search for APIs may not find, of a definition with many operations."""
+    words: set[str] = set()
+    for group in definition.groups:
+        if group.id not in TYPES:
+            for entry in group.entries:
+                words |= {entry.mark, entry.name, entry.summary, entry.id}
+    if sum(len(word) + 1 for word in words) <= SEARCHED_CHARACTERS:
+        return []
+    note = (
+        f"Search takes in the first {SEARCHED_CHARACTERS:,} characters of what names "
+        "and describes the operations: it may not find this API by later ones."
+    )
+    return [note]
 
 
 class _Page:
