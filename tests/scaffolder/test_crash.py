@@ -93,9 +93,10 @@ async def test_a_killed_process_goes_on_after_its_restart(
 
 
 async def test_a_stopped_process_gives_its_runs_back(
-    start: Any, catalog: Any, principal_headers: Any
+    start: Any, catalog: Any, principal_headers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rolling restart: another process goes on at once, not after the lease."""
+    monkeypatch.setattr("services.scaffolder.store.tasks.LEASE_MS", 600_000)
     ann = principal_headers()
     steps = [say("first"), step("debug:wait", "wait", seconds=1), say("last")]
     catalog.add(template("t", steps=steps))
@@ -109,7 +110,7 @@ async def test_a_stopped_process_gives_its_runs_back(
             await until(waits)
         assert (await task(client, ann, task_id))["status"] == "processing"
         async with start(look_seconds=0.1, data="two"):
-            await reached(client, ann, task_id, "completed", seconds=12)
+            await reached(client, ann, task_id, "completed", seconds=60)
         told = await messages(client, ann, task_id)
     assert told.count("first") == 1
 

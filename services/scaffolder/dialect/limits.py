@@ -25,8 +25,9 @@ class Budget:
 
     `work` are evaluated nodes and produced list items, `text` are characters made by
     any operation (so that doubling a string in a loop ends early), `unread` those that
-    operations may still look at, `seconds` is wall time from construction. Renderings
-    of one `seed` choose alike where they choose at random.
+    operations may still look at, `seconds` is processor time of the thread from its
+    construction: a machine that is busy with other things makes no rendering fail.
+    Renderings of one `seed` choose alike where they choose at random.
     """
 
     __slots__ = (
@@ -54,7 +55,7 @@ class Budget:
         self.text = text
         self.unread = self._unread_checked = READ
         self.seconds = seconds
-        self.deadline = time.monotonic() + seconds
+        self.deadline = time.thread_time() + seconds
         self.depth = 0
         self._checked = work
 
@@ -85,7 +86,7 @@ class Budget:
             self._check_time()
 
     def _check_time(self) -> None:
-        if time.monotonic() > self.deadline:
+        if time.thread_time() > self.deadline:
             raise TemplateLimitError(
                 f"the time limit of {self.seconds:g} s is exceeded"
             )

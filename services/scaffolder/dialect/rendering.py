@@ -133,37 +133,37 @@ def _for(self: Rendering, node: nodes.For) -> None:
     iterated = self.evaluate(node.iter)
     if isinstance(iterated, (list, str, dict)):
         self.budget.spend(len(iterated))
-    rows = _rows(iterated, len(names))
+    items = _items(iterated, len(names))
     self.budget.enter()
     outer, self.scope = self.scope, Scope(self.scope)
     try:
-        for index, row in enumerate(rows):
+        for index, item in enumerate(items):
             self.budget.spend()
-            self.scope.names["loop"] = _loop(index, len(rows))
-            self.scope.names.update(zip(names, row, strict=True))
+            self.scope.names["loop"] = _loop(index, len(items))
+            self.scope.names.update(zip(names, _row(item, len(names)), strict=True))
             self.write(node.body)
     finally:
         self.scope = outer
         self.budget.leave()
-    if not rows:
+    if not items:
         self.write(node.else_)
 
 
-def _rows(iterated: Any, width: int) -> list[list[Any]]:
-    if width == 1:
-        return (
-            [[item] for item in iterated] if isinstance(iterated, (list, str)) else []
-        )
+def _items(iterated: Any, width: int) -> Sequence[Any]:
+    """What a loop with `width` names goes over; fixed, whatever its body changes."""
     if isinstance(iterated, list):
-        rows: list[list[Any]] = []
-        for item in iterated:
-            row = list(item[:width]) if isinstance(item, (list, str)) else []
-            rows.append((row + [UNDEFINED] * width)[:width])
-        return rows
-    if isinstance(iterated, dict):
-        filler = [UNDEFINED] * (width - 2)
-        return [[key, value, *filler] for key, value in iterated.items()]
-    return []
+        return tuple(iterated)
+    if width == 1:
+        return iterated if isinstance(iterated, str) else ()
+    return tuple(iterated.items()) if isinstance(iterated, dict) else ()
+
+
+def _row(item: Any, width: int) -> list[Any]:
+    """The values of a loop's names for one item."""
+    if width == 1:
+        return [item]
+    row = list(item[:width]) if isinstance(item, (list, tuple, str)) else []
+    return row + [UNDEFINED] * (width - len(row))
 
 
 def _loop(index: int, count: int) -> dict[str, Any]:
