@@ -7,6 +7,7 @@ for the rest of the machine, by `..` or by a link.
 import asyncio
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from shared.guards.yaml_text import DESCRIPTOR
 
 #: How many files are looked at for one pattern.
 FILES_LIMIT = 100_000
+#: Neither follows a link that has just come into the place, nor waits for a pipe.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class FileReader:
@@ -33,7 +36,7 @@ class FileReader:
     async def matching(self, location: LocationRef) -> list[LocationRef]:
         """The files that a pattern means, by name; a path without signs is itself."""
         target = location.target
-        if not is_pattern(target) or await asyncio.to_thread(Path(target).exists):
+        if not is_pattern(target) or await asyncio.to_thread(os.path.lexists, target):
             return [location]
         paths = await asyncio.to_thread(self._select, Glob(target, label="target"))
         return [LocationRef(location.type, path) for path in paths]
@@ -52,6 +55,8 @@ class FileReader:
         return sorted(glob.select(paths))
 
     def _require_inside(self, path: Path, target: str) -> Path:
+        if "\0" in str(path):
+            raise Invalid("target: must not hold NUL")
         real = Path(os.path.realpath(path))
         if not any(real.is_relative_to(folder) for folder in self._folders):
             raise Forbidden(
@@ -62,16 +67,16 @@ class FileReader:
 
     def resolve(self, base: LocationRef, target: str) -> LocationRef:
         """A path as seen from the file at `base`."""
-        if "\0" in target:
-            raise Invalid("target: must not hold NUL")
         joined = os.path.join(os.path.dirname(base.target), target)  # noqa: PTH118,PTH120
         return LocationRef("file", os.path.normpath(joined))
 
     def _read(self, target: str, etag: str | None) -> Fetched:
         path = self._require_inside(Path(target), target)
         try:
-            with path.open("rb") as file:
+            with open(path, "rb", opener=_open) as file:
                 status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise Invalid(f"{target} is no file")
                 current = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
                 if etag == current:
                     return Fetched(b"", "", etag, unchanged=True)
@@ -84,3 +89,7 @@ class FileReader:
             raise TooLarge(f"{target}: over the limit of {DESCRIPTOR.size} bytes")
         digest = hashlib.blake2b(body, digest_size=16).hexdigest()
         return Fetched(body, digest, current)
+
+
+def _open(path: str, _flags: int) -> int:
+    return os.open(path, _READ)
