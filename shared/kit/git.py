@@ -45,6 +45,11 @@ class CommitInfo:
     at: datetime
 
 
+def no_repository(target: GitTarget) -> str:
+    """What is said of a repository that is not there."""
+    return f"There is no repository {target.repository} at {target.host}"
+
+
 class RepositoryMirrors:
     """The repositories of the configured hosts, as this process sees them."""
 
@@ -124,9 +129,7 @@ class RepositoryMirrors:
             extra = self._access(target)
             await coalesced.run(lambda: update(mirror, target.clone_url, extra))
         elif not mirror.is_dir():
-            raise NotFound(
-                f"There is no repository {target.repository} at {target.host}"
-            )
+            raise NotFound(no_repository(target))
 
     async def read(self, target: GitTarget, commit: str, path: str) -> bytes:
         """One file at a commit; links are followed as in a checkout.
@@ -300,9 +303,7 @@ class RepositoryMirrors:
             )
         if kind == "local" and integration.directory is not None:
             if not NAME.fullmatch(target.repository):
-                raise NotFound(
-                    f"There is no repository {target.repository} at {target.host}"
-                )
+                raise NotFound(no_repository(target))
             return integration.directory / f"{target.repository}.git"
         host = target.host.replace(":", "_")
         # Names of other hosts hold spaces and more; ordinary ones stay as they are.

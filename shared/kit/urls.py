@@ -1,6 +1,7 @@
 """Reads what a URL points to: by Git for known hosts, else by HTTP if allowed."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -9,10 +10,17 @@ from urllib.parse import urljoin
 import aiohttp
 from yarl import URL
 
-from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge, Unavailable
+from shared.contracts.errors import (
+    CallboardError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from shared.guards.addresses import Address, AddressRule, parse_address
 from shared.kit.config import ReadingAllow
-from shared.kit.git import RepositoryMirrors
+from shared.kit.git import RepositoryMirrors, no_repository
 from shared.kit.giturls import GitTarget, NoPlace, resolve
 
 LIMIT = 10 * 1024 * 1024
@@ -85,6 +93,17 @@ class UrlReader:
             if not any(rule.covers(address) for rule in self._allow):
                 raise
             return None
+
+    async def missing_repository(self, target: GitTarget) -> str:
+        """What is said of a repository that is not there, after about as long.
+
+        For one that somebody may not read: they learn nothing from words or time.
+        """
+        if target.kind != "local":
+            # What is not there costs a question to the host as well.
+            with contextlib.suppress(CallboardError):
+                await self.mirrors.fetch(target)
+        return no_repository(target)
 
     def require_allowed(self, url: str) -> Address:
         """The normal form of `url`, to be asked for as it is.

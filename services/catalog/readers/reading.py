@@ -1,7 +1,6 @@
 """One look at all sources, in which a repository stays at one commit."""
 
 import asyncio
-import contextlib
 import hashlib
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from services.catalog.readers.files import FileReader
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.globs import Glob, glob_base, is_pattern
-from shared.kit.git import CommitInfo
+from shared.kit.git import CommitInfo, no_repository
 from shared.kit.giturls import GitTarget
 from shared.kit.urls import UrlReader
 
@@ -65,7 +64,7 @@ class SourceReading:
             except NotFound as error:
                 # A host says so of what a token may not see, too: no reason to delete.
                 message = error.message
-                if target.kind == "local" and message == _no_repository(target):
+                if target.kind == "local" and message == no_repository(target):
                     message = f"{message}{OR_HIDDEN}"
                 raise Invalid(message) from error
             key = (target.host, target.repository, resolved.ref)
@@ -214,11 +213,7 @@ class CatalogSources:
         target = self._urls.locate(location.target)
         if target is None:
             return NotFound(f"Unable to read url, no such file: {location.target}")
-        if target.kind != "local":
-            # What is not there costs a question to the host as well.
-            with contextlib.suppress(CallboardError):
-                await self._urls.mirrors.fetch(target)
-        return Invalid(f"{_no_repository(target)}{OR_HIDDEN}")
+        return Invalid(f"{await self._urls.missing_repository(target)}{OR_HIDDEN}")
 
     async def repositories(self, host: str) -> Sequence[str] | None:
         try:
@@ -232,10 +227,6 @@ class CatalogSources:
     ) -> LocationRef:
         target = self._urls.mirrors.target(host, repository, branch, path.strip("/"))
         return LocationRef("url", target.url())
-
-
-def _no_repository(target: GitTarget) -> str:
-    return f"There is no repository {target.repository} at {target.host}"
 
 
 def _normal(path: str) -> str:

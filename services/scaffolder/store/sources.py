@@ -1,6 +1,5 @@
 """Sources by Git, by HTTP where it is allowed, and beside `file:` templates."""
 
-import contextlib
 import posixpath
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from services.scaffolder.folder_sources import (
     read_file,
 )
 from shared.contracts.errors import CallboardError, Invalid, NotFound
+from shared.kit.git import no_repository
 from shared.kit.giturls import GitTarget
 from shared.kit.urls import UrlReader
 
@@ -35,17 +35,13 @@ class UrlSources:
         target = self._reader.locate(address) if kind == "url" else None
         if target is None:
             return NotFound(f"url: there is nothing at {url!r}{OR_HIDDEN}")
-        if target.kind != "local":
-            # What is not there costs a question to the host as well.
-            with contextlib.suppress(CallboardError):
-                await self._reader.mirrors.fetch(target)
-        return NotFound(f"{_no_repository(target)}{OR_HIDDEN}")
+        return NotFound(f"{await self._reader.missing_repository(target)}{OR_HIDDEN}")
 
     async def _resolved(self, target: GitTarget) -> tuple[GitTarget, str]:
         try:
             return await self._reader.mirrors.resolve(target)
         except NotFound as error:
-            if error.message != _no_repository(target):
+            if error.message != no_repository(target):
                 raise
             raise NotFound(f"{error.message}{OR_HIDDEN}") from error
 
@@ -97,10 +93,6 @@ class UrlSources:
             return self._reader.resolve(base, url)
         folder = target.path if base.endswith("/") else target.path.rpartition("/")[0]
         return _beside(target, folder, url).url()
-
-
-def _no_repository(target: GitTarget) -> str:
-    return f"There is no repository {target.repository} at {target.host}"
 
 
 def _beside(target: GitTarget, folder: str, relative: str) -> GitTarget:
