@@ -72,10 +72,9 @@ _KATAKANA = re.compile("[ァ-ヺー]+")
 def pieces(plain: str) -> list[str]:
     """The words and runs of a folded text, in their order."""
     if plain.isascii():
-        found = _ASCII_WORD.findall(plain)
-    else:
-        plain = _RUN.sub(r" \g<0> ", plain.replace("_", " "))
-        found = WORD.findall(plain)
+        return [word[:LONGEST_WORD] for word in _ASCII_WORD.findall(plain)]
+    plain = _RUN.sub(r" \g<0> ", plain.replace("_", " "))
+    found = WORD.findall(plain)
     return [piece if is_run(piece) else piece[:LONGEST_WORD] for piece in found]
 
 
@@ -104,12 +103,18 @@ def inner_grams(run: str) -> list[str]:
     return grams(run)[:-1] if len(run) > 1 else [run]
 
 
-def tokens(plain: str) -> list[str]:
-    """What a folded text is in the index, in its order."""
-    found = pieces(plain)
-    if plain.isascii():
-        return found
-    return list(in_a_row(found, whole=True))
+def tokens(pieces: list[str]) -> list[str]:
+    """What the pieces of a text are in the index, in their order."""
+    if all(map(str.isascii, pieces)):
+        return pieces
+    return list(in_a_row(pieces, whole=True))
+
+
+def words_of(pieces: list[str]) -> list[str]:
+    """The pieces that are words, of scripts that have words."""
+    if all(map(str.isascii, pieces)):
+        return pieces
+    return [piece for piece in pieces if not is_run(piece)]
 
 
 def in_a_row(found: Iterable[str], *, whole: bool = False) -> Iterator[str]:
@@ -135,16 +140,16 @@ def parts(text: str) -> set[str]:
 
 
 def _is_simple(word: str) -> bool:
-    cased = word.islower() or word.isupper() or word.istitle()
-    return word.isdigit() or (cased and word.isalpha())
+    if not word.isalpha():
+        return word.isdigit()
+    return word.islower() or word.istitle() or word.isupper()
 
 
 @lru_cache(maxsize=4096)
 def _parts(word: str) -> tuple[str, ...]:
-    humps = pieces(folded(_HUMP.sub(" ", word)))
-    found = pieces(folded(_DIGITS.sub(" ", _HUMP.sub(" ", word))))
-    both = [*humps, *found]
-    return tuple(dict.fromkeys(part for part in both if not is_run(part)))
+    humps = _HUMP.sub(" ", word)
+    both = [*pieces(folded(humps)), *pieces(folded(_DIGITS.sub(" ", humps)))]
+    return tuple(dict.fromkeys(words_of(both)))
 
 
 def endings(words: Iterable[str]) -> set[str]:

@@ -2,11 +2,11 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.search.model import Record
-from services.search.words import endings, is_run, parts, pieces, tokens
+from services.search.words import endings, parts, pieces, tokens, words_of
 from shared.text.folding import folded
 
 #: Another one whenever other words are made of the same text: an index of another
@@ -48,7 +48,8 @@ def entry_of(record: Record, number: int) -> Entry:
     name = record.ref.rpartition("/")[2] if record.role == "entity" else ""
     written = (title, record.keywords, record.about, _text(record))
     plain = [folded(text) for text in written]
-    fields = [tokens(text) for text in plain]
+    cut = [pieces(text) for text in plain]
+    fields = [tokens(each) for each in cut]
     spaced = [" ".join(field) for field in fields]
     key = f"{record.type}|{record.ref}|{number}"
     return Entry(
@@ -56,9 +57,9 @@ def entry_of(record: Record, number: int) -> Entry:
         keywords=spaced[1],
         about=spaced[2],
         text=spaced[3],
-        words=" ".join(dict.fromkeys(_words(written, fields))),
+        words=" ".join(_words(written, fields)),
         inner=" ".join(sorted(endings({*fields[0], *fields[1]}))),
-        stems=" ".join(_reducible(plain[0], plain[1], plain[3])),
+        stems=" ".join(words_of([*cut[0], *cut[1], *cut[3]])),
         whole=tuple(sorted({_whole(title), _whole(name)} - {""})),
         sort=f"{plain[0][:40]}\0{key}",
         weight=record.weight + _jitter(key),
@@ -69,16 +70,13 @@ def _text(record: Record) -> str:
     return str(record.document.get("text", ""))
 
 
-def _words(written: Iterable[str], fields: Iterable[list[str]]) -> Iterator[str]:
+def _words(written: Iterable[str], fields: Iterable[list[str]]) -> dict[str, None]:
+    """Every word once, in order."""
+    words: dict[str, None] = {}
     for text, field in zip(written, fields, strict=True):
-        yield from field
-        yield from sorted(parts(text))
-
-
-def _reducible(*texts: str) -> Iterator[str]:
-    """The words of scripts that have words."""
-    for text in texts:
-        yield from (piece for piece in pieces(text) if not is_run(piece))
+        words |= dict.fromkeys(field)
+        words |= dict.fromkeys(sorted(parts(text)))
+    return words
 
 
 def _whole(text: str) -> str:
