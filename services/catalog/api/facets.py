@@ -1,13 +1,25 @@
 """`/entity-facets`: how often the values of fields occur."""
 
+import asyncio
+from collections.abc import Sequence
+
 import orjson
 from starlette.requests import Request
 
 from services.catalog.api.parameters import Parameters, body_of, predicate, strings
-from services.catalog.api.reading import Sent, begin, get, post
-from services.catalog.query.facets import Narrowing, count_facets, narrow_facets
+from services.catalog.api.reading import Answer, Sent, begin, get, post, reads_of
+from services.catalog.query.criteria import Criterion
+from services.catalog.query.facets import (
+    FacetCounts,
+    Narrowing,
+    Part,
+    distinct,
+    facets_of,
+)
 from services.catalog.query.filters import parse_filters
 from shared.contracts.errors import Invalid
+from shared.guards.workers import run_beside
+from shared.kit.web import caller_of
 
 LONGEST_TEXT = 100
 
@@ -17,23 +29,16 @@ async def facets(request: Request) -> Sent:
     reads, scope = await begin(request)
     key = ("facets", request.scope["query_string"], scope.key)
     body = reads.answers.find(key)
-    if body is None:
-        asked = Parameters(key[1])
-        names = asked.pieces("facet")
-        if not names:
-            raise Invalid("request/query must have required property 'facet'")
-        criterion = parse_filters(asked.all("filter"))
-        narrowing = _narrowing(asked)
-        if narrowing is None:
-            found = count_facets(reads.model, names, criterion, scope)
-            body = orjson.dumps({"facets": found})
-        else:
-            some = narrow_facets(
-                reads.model, names, criterion, scope, narrowing=narrowing
-            )
-            body = orjson.dumps({"facets": some.values, "totals": some.totals})
-        reads.answers.keep(key, body)
-    return reads.answer(body)
+    if body is not None:
+        return reads.answer(body)
+    asked = Parameters(key[1])
+    names = asked.pieces("facet")
+    if not names:
+        raise Invalid("request/query must have required property 'facet'")
+    criterion = parse_filters(asked.all("filter"))
+    answer = await _counted(request, names, criterion, _narrowing(asked))
+    reads.answers.keep(key, answer)
+    return answer
 
 
 def _narrowing(asked: Parameters) -> Narrowing | None:
@@ -45,13 +50,43 @@ def _narrowing(asked: Parameters) -> Narrowing | None:
 
 async def facets_of_query(request: Request) -> Sent:
     """POST: facets of what a predicate leaves."""
-    reads, scope = await begin(request)
+    await begin(request)
     body = await body_of(request)
     names = strings(body, "facets", required=True)
     if not names:
         raise Invalid("request/body/facets must NOT have fewer than 1 items")
-    found = count_facets(reads.model, names, predicate(body), scope)
-    return reads.answer(orjson.dumps({"facets": found}))
+    return await _counted(request, names, predicate(body), None)
+
+
+async def _counted(
+    request: Request,
+    names: Sequence[str],
+    criterion: Criterion,
+    narrowing: Narrowing | None,
+) -> Answer:
+    """The answer, in which others have their turn after each facet.
+
+    It reflects the revision of its first facet; what comes meanwhile may be in others.
+    """
+    reads, principal = reads_of(request), caller_of(request)
+    names, first = distinct(names), str(reads.model.revision)
+    parts: list[Part] = []
+    revision: int | None = None
+    for name in names:
+        if reads.model.revision.value != revision:
+            # What the reader may see may have changed in between.
+            revision = reads.model.revision.value
+            counts = FacetCounts(reads.model, criterion, reads.scope(principal))
+        parts.append(counts.of(name, narrowing or Narrowing()))
+        await asyncio.sleep(0)
+    body = await run_beside(_body, names, parts, with_totals=narrowing is not None)
+    return reads.answer(body, first)
+
+
+def _body(names: Sequence[str], parts: Sequence[Part], *, with_totals: bool) -> bytes:
+    facets = facets_of(names, parts)
+    totals = {"totals": facets.totals} if with_totals else {}
+    return orjson.dumps({"facets": facets.values, **totals})
 
 
 routes = [get("/entity-facets", facets), post("/entity-facets", facets_of_query)]

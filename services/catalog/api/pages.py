@@ -44,7 +44,7 @@ async def by_query(request: Request) -> Sent:
         return reads.answer(known)
     sent = await _page(reads, _asked(Parameters(key[1])), scope)
     if isinstance(sent, Answer):
-        reads.answers.keep(key, sent.body)
+        reads.answers.keep(key, sent)
     return sent
 
 

@@ -38,17 +38,18 @@ LARGEST_ANSWER = 64 * 1024
 class Answer:
     """A finished body; an ASGI app, as an endpoint's result has to be."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "revision", "status")
 
     def __init__(
-        self, body: bytes, revision: Revision, *, status: int = 200, media: bytes = JSON
+        self, body: bytes, revision: str, *, status: int = 200, media: bytes = JSON
     ) -> None:
         self.body = body
+        self.revision = revision
         self.status = status
         self.headers = [
             (b"content-type", media),
             (b"content-length", str(len(body)).encode()),
-            (REVISION.encode(), str(revision).encode()),
+            (REVISION.encode(), revision.encode()),
         ]
 
     async def __call__(self, _scope: Connection, _receive: Receive, send: Send) -> None:
@@ -118,10 +119,13 @@ class Answers:
             return None
         return self._known.get(key)
 
-    def keep(self, key: tuple[str, bytes, bytes], body: bytes) -> None:
-        if len(body) > LARGEST_ANSWER:
+    def keep(self, key: tuple[str, bytes, bytes], answer: Answer) -> None:
+        """Remember an answer, unless something has changed while it was made."""
+        if answer.revision != str(self._model.revision):
             return
-        self._known[key] = body
+        if len(answer.body) > LARGEST_ANSWER:
+            return
+        self._known[key] = answer.body
         if len(self._known) > ANSWERS:
             self._known.popitem(last=False)
 
@@ -149,9 +153,9 @@ class Reads:
             found = self.scopes.remember(conditions, visible)
         return found
 
-    def answer(self, body: bytes) -> Answer:
-        """A finished body, marked with the revision it reflects."""
-        return Answer(body, self.model.revision)
+    def answer(self, body: bytes, revision: str | None = None) -> Answer:
+        """A finished body, marked with the revision it reflects; None: that of now."""
+        return Answer(body, revision or str(self.model.revision))
 
 
 def reads_of(request: Request) -> Reads:
@@ -196,8 +200,10 @@ async def array(
         return render_all(reads.model, part, fields, scope)
 
     if len(records) <= CHUNK and reads.definitions.are_few(records):
-        found = await reads.definitions.completed(rendered(records))
-        return reads.answer(around[0] + b",".join(found) + around[1])
+        # The texts of definitions may have to be read: changes may come meanwhile.
+        revision = str(reads.model.revision)
+        bodies = await reads.definitions.completed(rendered(records))
+        return reads.answer(around[0] + b",".join(bodies) + around[1], revision)
     pieces = _pieces(reads, records, rendered, around)
     return Pieces(pieces, reads.model.revision)
 

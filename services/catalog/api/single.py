@@ -32,7 +32,7 @@ async def by_name(request: Request) -> Sent:
             f"No entity named '{at['name']}' found, with kind '{at['kind']}' "
             f"in namespace '{at['namespace']}'"
         )
-    return reads.answer(await _whole(reads, record, scope))
+    return await _answer(reads, record, scope)
 
 
 async def by_uid(request: Request) -> Sent:
@@ -42,7 +42,7 @@ async def by_uid(request: Request) -> Sent:
     for entity in reads.model.index.equal("metadata.uid", uid.lower()):
         record = reads.model.records[entity]
         if record is not None and scope.holds(entity):
-            return reads.answer(await _whole(reads, record, scope))
+            return await _answer(reads, record, scope)
     raise NotFound(f"No entity with uid {uid}")
 
 
@@ -75,6 +75,7 @@ async def by_name_ancestry(request: Request) -> Sent:
     record = _visible(reads, ref, scope)
     if record is None:
         raise NotFound(f"No such entity {ref}")
+    revision = str(reads.model.revision)
     items = [
         b'{"entity":%b,"parentEntityRefs":%b}'
         % (await _whole(reads, one, scope), orjson.dumps(parents))
@@ -84,12 +85,17 @@ async def by_name_ancestry(request: Request) -> Sent:
         orjson.dumps(ref),
         b",".join(items),
     )
-    return reads.answer(body)
+    return reads.answer(body, revision)
 
 
 def _visible(reads: Reads, ref: str, scope: Scope) -> Record | None:
     record = reads.model.record(ref)
     return record if record is not None and scope.holds(record.entity) else None
+
+
+async def _answer(reads: Reads, record: Record, scope: Scope) -> Sent:
+    revision = str(reads.model.revision)
+    return reads.answer(await _whole(reads, record, scope), revision)
 
 
 async def _whole(reads: Reads, record: Record, scope: Scope) -> bytes:
@@ -118,9 +124,10 @@ async def _items(
         return render_all(reads.model, part, fields, scope)
 
     if len(records) <= CHUNK and reads.definitions.are_few(there):
-        found = iter(await reads.definitions.completed(rendered(there)))
-        items = [b"null" if one is None else next(found) for one in records]
-        return reads.answer(b'{"items":[' + b",".join(items) + b"]}")
+        revision = str(reads.model.revision)
+        bodies = iter(await reads.definitions.completed(rendered(there)))
+        items = [b"null" if one is None else next(bodies) for one in records]
+        return reads.answer(b'{"items":[' + b",".join(items) + b"]}", revision)
     return Pieces(_item_pieces(reads, records, rendered), reads.model.revision)
 
 

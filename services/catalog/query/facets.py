@@ -52,29 +52,65 @@ def narrow_facets(
     narrowing: Narrowing,
 ) -> Facets:
     """As `count_facets`, of each name only the wanted values."""
+    names = distinct(names)
+    counts = FacetCounts(model, criterion, scope)
+    parts = [counts.of(name, narrowing) for name in names]
+    return facets_of(names, parts)
+
+
+def distinct(names: Sequence[str]) -> Sequence[str]:
+    """The names of the facets that are asked for, each once.
+
+    Raises:
+        Invalid: if they are too many.
+    """
     names = tuple(dict.fromkeys(names))
     check_facets(names)
-    whole = criterion == EVERYTHING and scope.visible is None
-    within = None if whole else select(model, criterion, scope)
-    found: dict[str, Facet] = {}
-    totals: dict[str, int] = {}
-    for name in names:
-        path = name.lower()
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The wanted values of one facet, and how many values it has in all."""
+
+    buckets: Sequence[Bucket]
+    total: int
+
+
+def facets_of(names: Sequence[str], parts: Sequence[Part]) -> Facets:
+    """The answer that the facets with these names make."""
+    pairs = list(zip(names, parts, strict=True))
+    return Facets(
+        {
+            name: [{"value": value, "count": count} for value, count in part.buckets]
+            for name, part in pairs
+        },
+        {name: part.total for name, part in pairs},
+    )
+
+
+class FacetCounts:
+    """Facets of what a reader may see and a criterion leaves, one at a time."""
+
+    def __init__(self, model: ReadModel, criterion: Criterion, scope: Scope) -> None:
+        self._model = model
+        self._scope = scope
+        whole = criterion == EVERYTHING and scope.visible is None
+        self._within = None if whole else select(model, criterion, scope)
+
+    def of(self, name: str, narrowing: Narrowing) -> Part:
+        """The facet of one field."""
+        path, text = name.lower(), narrowing.text
+        titled: frozenset[str] = frozenset()
         if path.startswith(RELATIONS):
             kind = path[len(RELATIONS) :]
-            buckets = relation_buckets(model, kind, within, scope)
-            titled = _titled(model, scope, narrowing.text)
+            buckets = relation_buckets(self._model, kind, self._within, self._scope)
+            titled = _titled(self._model, self._scope, text)
         else:
-            buckets = model.index.buckets(path, within)
-            titled = frozenset()
-        if narrowing.text:
-            buckets = _mentioning(buckets, narrowing.text.lower(), titled)
-        totals[name] = len(buckets)
-        found[name] = [
-            {"value": value, "count": count}
-            for value, count in _most_frequent(buckets, narrowing.limit)
-        ]
-    return Facets(found, totals)
+            buckets = self._model.index.buckets(path, self._within)
+        if text:
+            buckets = _mentioning(buckets, text.lower(), titled)
+        return Part(_most_frequent(buckets, narrowing.limit), len(buckets))
 
 
 def _titled(model: ReadModel, scope: Scope, text: str) -> frozenset[str]:

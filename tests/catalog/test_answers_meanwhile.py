@@ -1,0 +1,76 @@
+"""Answers that are made while others ask and change: turns, and nothing stale."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.catalog.api.revisions import REVISION
+from services.catalog.query.facets import FacetCounts
+from tests import builders
+from tests.catalog.running import running, write
+from tests.catalog.test_long_definitions import api_file, definition
+
+LIST = "/entities/by-query?filter=metadata.tags=mine"
+
+
+async def test_an_answer_that_was_overtaken_is_not_remembered(
+    database: Any, data: Path
+) -> None:
+    """A change while a definition is being read: the next answer has it."""
+    file = api_file(data, definition(40_000), tags=["mine"])
+    other = write(data, "web.yaml", builders.component("web", {"tags": ["mine"]}))
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        definitions = catalog.app.state.definitions
+        texts = definitions.texts
+
+        async def overtaken(names: Any) -> Any:
+            definitions.texts = texts
+            await catalog.register(other)
+            # Somebody else's question: what is remembered is of this revision now.
+            await catalog.ask("GET", "/entities/by-query?filter=kind=user")
+            return await texts(names)
+
+        definitions.texts = overtaken
+        first = await catalog.ask("GET", LIST)
+        second = await catalog.ask("GET", LIST)
+        revisions = [answer.headers[REVISION] for answer in (first, second)]
+    names = [
+        [item["metadata"]["name"] for item in answer.json()["items"]]
+        for answer in (first, second)
+    ]
+    assert [sorted(each) for each in names] == [["orders"], ["orders", "web"]]
+    assert revisions == sorted(set(revisions))
+
+
+async def test_others_have_their_turn_between_facets(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a question for a hundred; what changes meanwhile is not left out later."""
+    file = write(data, "all.yaml", *(builders.component(f"c{n}") for n in range(20)))
+    more = write(data, "more.yaml", builders.component("more"))
+    facets = "&".join(f"facet=metadata.labels.x{n}" for n in range(99))
+    path = f"/entity-facets?facet=metadata.name&{facets}"
+    count, turns, moments = FacetCounts.of, 0, []
+
+    def noted(*arguments: Any) -> Any:
+        moments.append(turns)
+        return count(*arguments)
+
+    monkeypatch.setattr(FacetCounts, "of", noted)
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        asking = asyncio.ensure_future(catalog.ask("GET", path))
+        while not asking.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert len(set(moments)) == 100
+        before = (await asking).json()["facets"]
+        await catalog.register(more)
+        after = (await catalog.ask("GET", path)).json()["facets"]
+    assert len(before) == 100
+    counts = [len(each["metadata.name"]) for each in (before, after)]
+    # Each registration has a Location entity of its own.
+    assert counts == [21, 23]
