@@ -1,6 +1,5 @@
 """A name that becomes free goes to who was refused it: at once, the oldest first."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from tests.catalog.test_crashes import doomed
 from tests.waiting import until
 
 WEB = "component:default/web"
-#: What somebody waits for who moves a descriptor; the scan comes every 900 s.
-SOON = 1.0
+#: On a busy machine too; the scan comes every 900 s.
+SOON = 30.0
 
 
 @pytest.fixture
@@ -51,26 +50,24 @@ async def owned_by(catalog: Running, name: str, ref: str = WEB) -> None:
         entity = await catalog.entity(ref)
         return entity is not None and entity["metadata"].get("title") == name
 
-    await until(is_owner, SOON * 5, f"{ref} to be {name}'s")
+    await until(is_owner, SOON, f"{ref} to be {name}'s")
 
 
 async def no_problems(catalog: Running, target: str) -> None:
     async def is_fine() -> bool:
         return not await catalog.problems(generated(target, "url"))
 
-    await until(is_fine, SOON * 5, f"{target} to have no problem")
+    await until(is_fine, SOON, f"{target} to have no problem")
 
 
 async def test_the_second_takes_over_when_the_first_is_unregistered(
     catalog: Running, host: Host
 ) -> None:
-    """In less than a second, and its location complains no longer."""
+    """Without waiting for the scan, and its location complains no longer."""
     first, _ = await register(catalog, host, "old", "new")
     assert await catalog.problems(generated(host.url("new"), "url"))
-    began = asyncio.get_running_loop().time()
     await catalog.ask("DELETE", f"/locations/{first}")
     await owned_by(catalog, "new")
-    assert asyncio.get_running_loop().time() - began < SOON
     await no_problems(catalog, host.url("new"))
 
 
@@ -121,7 +118,7 @@ async def test_the_oldest_of_several_wins_and_the_others_learn_of_it(
         problems = await catalog.problems(generated(host.url("three"), "url"))
         return [host.url("two") in each for each in problems] == [True]
 
-    await until(names_the_new_owner, SOON * 5, "the error to name the new owner")
+    await until(names_the_new_owner, SOON, "the error to name the new owner")
     await catalog.ask("DELETE", f"/locations/{second}")
     await owned_by(catalog, "three")
     await no_problems(catalog, host.url("three"))
@@ -216,3 +213,24 @@ async def test_a_source_that_is_away_when_its_name_becomes_free_is_asked_again(
     (host.bare / "away.git").rename(bare)
     await owned_by(catalog, "new")
     await no_problems(catalog, host.url("new"))
+
+
+async def test_an_unexpected_failure_does_not_end_the_takeovers(
+    catalog: Running, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is reported, and the name is asked for again."""
+    monkeypatch.setattr("services.catalog.handlers.refused_names.RETRY_SECONDS", 0.2)
+    first, _ = await register(catalog, host, "old", "new")
+    failures = 0
+
+    async def failing(*arguments: Any, **more: Any) -> Any:
+        nonlocal failures
+        failures += 1
+        if failures == 1:
+            raise OverflowError("of a kind that nobody thought of")
+        return await ingest(*arguments, **more)
+
+    monkeypatch.setattr("services.catalog.handlers.takeovers.ingest", failing)
+    await catalog.ask("DELETE", f"/locations/{first}")
+    await owned_by(catalog, "new")
+    assert failures == 2

@@ -33,7 +33,10 @@ class Takeovers:
         """Settle every release when it is due; never returns."""
         while True:
             await self._names.wait()
-            await self.settle()
+            try:
+                await self.settle()
+            except Exception as error:  # noqa: BLE001 - nobody else would ask again
+                self._report("takeover", f"{type(error).__name__}: {error}")
 
     async def settle(self) -> None:
         """Ask for the names that changed hands until now."""
