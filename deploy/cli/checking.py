@@ -55,11 +55,11 @@ class Finding:
     @property
     def line(self) -> str:
         """The finding as one line of a report."""
-        told = self.error or self.left_out or ""
+        text = self.error or self.left_out or ""
         # The catalog's message begins with the entity's ref.
-        if self.ref is not None and not told.startswith(f"{self.ref}:"):
-            told = f"{self.ref}: {told}" if told else self.ref
-        return " ".join(f"{self.mark} {self.file}: {told}".split())
+        if self.ref is not None and not text.startswith(f"{self.ref}:"):
+            text = f"{self.ref}: {text}" if text else self.ref
+        return " ".join(f"{self.mark} {self.file}: {text}".split())
 
     def as_json(self) -> dict[str, Any]:
         """The finding for scripts."""

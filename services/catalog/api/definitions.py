@@ -64,36 +64,36 @@ class Definitions:
         """
         if not self._model.definitions:
             return rendered
-        found, light = list(rendered), {}
+        bodies, entities = list(rendered), {}
         references: dict[int, Reference] = {}
         for number, body in enumerate(rendered):
             if _MARK in body:
-                light[number] = orjson.loads(body)
-                reference = _reference(light[number])
+                entities[number] = orjson.loads(body)
+                reference = _reference(entities[number])
                 if reference is not None:
                     references[number] = reference
         texts = await self.texts(list(references.values())) if references else {}
         for number, reference in references.items():
-            entity = with_definition(light[number], texts[reference.hash])
-            found[number] = orjson.dumps(entity)
-        return found
+            entity = with_definition(entities[number], texts[reference.hash])
+            bodies[number] = orjson.dumps(entity)
+        return bodies
 
     async def texts(self, references: Sequence[Reference]) -> dict[str, str]:
         """The texts of all these, by hash."""
         names = {reference.hash for reference in references}
-        found = {name: self._recent[name] for name in names if name in self._recent}
-        missing = sorted(names - found.keys())
+        texts = {name: self._recent[name] for name in names if name in self._recent}
+        missing = sorted(names - texts.keys())
         if missing:
             if self._store is None:
                 raise Unavailable("The definitions are not there yet")
-            found |= await self._store.texts(missing)
+            texts |= await self._store.texts(missing)
         for name in names:
-            if name not in found:
+            if name not in texts:
                 self._log.error("definition_missing", definition=name)
-                found[name] = ""
+                texts[name] = ""
             else:
-                self._remember(name, found[name])
-        return found
+                self._remember(name, texts[name])
+        return texts
 
     def _size(self, record: Record | None) -> int:
         if record is None:

@@ -57,11 +57,11 @@ class ProblemReports:
             ref = refusal.ref if refusal.ref in brought else None
             items[ref].append(refusal_item(refusal))
         invalid = brought - {candidate.ref for candidate in found.candidates}
-        told = {
+        shown = {
             ref: items[ref] or items[None][:ENTITY_ITEMS] for ref in sorted(invalid)
         }
         if found.refusals:
-            await self._report(told, found.target.key, cause)
+            await self._report(shown, found.target.key, cause)
 
     async def report_failure(self, found: Found, cause: Cause) -> None:
         """Show on everything that a file brought that it cannot be read any more."""

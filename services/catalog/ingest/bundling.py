@@ -50,16 +50,16 @@ def read_part(body: bytes, label: str) -> Any:
 
 def outer_files(document: Any) -> list[str]:
     """The other files that a document's references name, each once."""
-    found: dict[str, None] = {}
+    files: dict[str, None] = {}
     waiting: deque[tuple[Any, Place]] = deque([(document, ())])
     while waiting:
         value, place = waiting.popleft()
         for target in _references(value, place):
             file = target.partition("#")[0]
             if file:
-                found[file] = None
+                files[file] = None
         waiting.extend(_children(value, place))
-    return list(found)
+    return list(files)
 
 
 def bundled(name: str, root: str, files: Mapping[str, Any], links: Links) -> str:
@@ -117,10 +117,10 @@ class _Bundle:
         at = whole if self._swagger else whole.setdefault("components", {})
         if not isinstance(at, dict):
             raise Invalid("components: must be an object")
-        found = at.setdefault(self._path(section), {})
-        if not isinstance(found, dict):
+        entries = at.setdefault(self._path(section), {})
+        if not isinstance(entries, dict):
             raise Invalid(f"components.{section}: must be an object")
-        return found
+        return entries
 
     def _path(self, section: str) -> str:
         return "definitions" if self._swagger and section == "schemas" else section
@@ -172,11 +172,11 @@ class _Bundle:
         if (file, pointer) in self._opened:
             raise Invalid(f"{_shown(file, pointer)}: leads to itself")
         self._opened.add((file, pointer))
-        found = self._copy(_at(self._files[file], pointer), file, place)
+        value = self._copy(_at(self._files[file], pointer), file, place)
         self._opened.discard((file, pointer))
-        if not isinstance(found, dict):
+        if not isinstance(value, dict):
             raise Invalid(f"{_shown(file, pointer)}: must be an object")
-        return found
+        return value
 
     def _target(self, pointer: str, file: str) -> tuple[str, str] | None:
         """The file and the pointer in it; None: the reference stays as it is."""
@@ -210,12 +210,12 @@ class _Bundle:
         """The component that something becomes: as it is called, and free."""
         kind = section_of(pointer) or section or "schemas"
         taken = self._taken.setdefault(kind, self._existing(kind))
-        wanted = _NOT_IN_NAMES.sub("-", _last(file, pointer)).strip("-") or "part"
-        taken[wanted] += 1
-        name = wanted if taken[wanted] == 1 else f"{wanted}_{taken[wanted]}"
-        while name != wanted and name in taken:
-            taken[wanted] += 1
-            name = f"{wanted}_{taken[wanted]}"
+        base = _NOT_IN_NAMES.sub("-", _last(file, pointer)).strip("-") or "part"
+        taken[base] += 1
+        name = base if taken[base] == 1 else f"{base}_{taken[base]}"
+        while name != base and name in taken:
+            taken[base] += 1
+            name = f"{base}_{taken[base]}"
         taken[name] = max(taken[name], 1)
         return kind, name
 
@@ -262,18 +262,18 @@ def _is_reference(text: str) -> bool:
 
 
 def _at(document: Any, pointer: str) -> Any:
-    found = document
+    value = document
     for step in pointer.split("/")[1:]:
         key = unquote(step).replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping) and key in found:
-            found = found[key]
-        elif isinstance(found, list) and (
-            (place := whole_number(key, most=len(found) - 1)) is not None
+        if isinstance(value, Mapping) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and (
+            (place := whole_number(key, most=len(value) - 1)) is not None
         ):
-            found = found[place]
+            value = value[place]
         else:
             return _ABSENT
-    return found
+    return value
 
 
 def _last(file: str, pointer: str) -> str:

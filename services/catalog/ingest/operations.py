@@ -60,8 +60,8 @@ def _words(kind: str, text: str) -> Iterator[str]:
         case "graphql":
             yield from _graphql(text)
         case "grpc" | "protobuf":
-            for found in _PROTO.finditer(text):
-                yield from _name(found[2])
+            for match in _PROTO.finditer(text):
+                yield from _name(match[2])
 
 
 def _load(text: str) -> Any:
@@ -120,13 +120,13 @@ def _described(item: Mapping[str, Any]) -> Iterator[str]:
 
 def _graphql(text: str) -> Iterator[str]:
     inside = False
-    for found in _GRAPHQL.finditer(text):
-        if found[1]:
+    for match in _GRAPHQL.finditer(text):
+        if match[1]:
             inside = True
-        elif found[3]:
+        elif match[3]:
             inside = False
         elif inside:
-            yield from _name(found[2])
+            yield from _name(match[2])
 
 
 def _name(value: Any) -> Iterator[str]:

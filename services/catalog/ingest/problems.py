@@ -99,12 +99,12 @@ def in_general(item: Item, location: str) -> Item:
     where = "line" in error and "column" in error
     place = f" at line {error['line']}, column {error['column']}" if where else ""
     if "since" not in error:
-        told = "an entity that not everybody may see is invalid; see its own page"
+        text = "an entity that not everybody may see is invalid; see its own page"
     else:
-        told = f"it cannot be read, because of an error{place}"
-    message = f"{error['name']}: {location}: {told}"
-    kept = {name: error[name] for name in ("name", "since") if name in error}
-    return {**item, "message": message, "error": {**kept, "message": told}}
+        text = f"it cannot be read, because of an error{place}"
+    message = f"{error['name']}: {location}: {text}"
+    rest = {name: error[name] for name in ("name", "since") if name in error}
+    return {**item, "message": message, "error": {**rest, "message": text}}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -42,15 +42,15 @@ class MongoDefinitionStore:
     async def _is_put(self, name: str, text: str) -> bool:
         """Store or mark a text; False if another process was faster."""
         now = datetime.now(UTC)
-        held = await self._collection.find_one({"_id": name}, {"touched": 1})
-        if held is None:
+        document = await self._collection.find_one({"_id": name}, {"touched": 1})
+        if document is None:
             document = {"_id": name, "text": text, "touched": stamp(now)}
             try:
                 await self._collection.insert_one(document)
             except DuplicateKeyError:
                 return False
             return True
-        mark = held.get("touched")
+        mark = document.get("touched")
         if mark is None or mark > stamp(now - YOUNG):
             return True
         done = await self._collection.update_one(
@@ -70,8 +70,8 @@ class MongoDefinitionStore:
             document = await self._collection.find_one(
                 {"_id": name}, {f"{OPERATIONS}_{kind}": 1}
             )
-        found = (document or {}).get(f"{OPERATIONS}_{kind}")
-        return found if isinstance(found, str) else None
+        words = (document or {}).get(f"{OPERATIONS}_{kind}")
+        return words if isinstance(words, str) else None
 
     async def remember_operations(self, name: str, kind: str, words: str) -> None:
         with unavailable_as_error(self._collection):
