@@ -45,6 +45,7 @@ PAGES = {
     "review": f"{FORM}?page=2&{GOOD}&p.database=false",
     "run": f"/create/tasks/{TASK}",
     "register": "/create/register?target=https://git.example/x",
+    "register-wrong": f"/create/register?target=https://bad.example/{'a' * 90}",
     "runs": "/create/tasks",
     "search": "/search?query=seat",
     "settings": "/settings",
