@@ -8,7 +8,6 @@ import pytest
 from shared.kit.auth import Principal
 from tests import builders
 from tests.catalog.running import OPEN, Host, pointing, running, write
-from tests.conftest import HIDDEN
 
 OWN = {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/team-a"]}}
 BO = Principal("user:default/bo", "user", decision="conditional", conditions=OWN)
@@ -310,56 +309,3 @@ async def test_a_placeholder_cannot_leave_its_folder(
         answer = await catalog.register(file, "?dryRun=true")
     assert answer.status_code == 400
     assert "outside of the folders" in answer.json()["error"]["message"]
-
-
-async def test_what_was_restricted_stays_so_in_the_past(
-    database: Any, data: Path
-) -> None:
-    """An entity that is opened again shows strangers its open states alone."""
-
-    def state(title: str, *, hidden: bool) -> Any:
-        marks = {"callboard.dev/visibility": "restricted"} if hidden else {}
-        return builders.component("web", {"title": title, "annotations": marks})
-
-    path = "/entities/by-name/component/default/web/history"
-    async with running(database, data) as catalog:
-        await catalog.register(write(data, "all.yaml", state("first", hidden=False)))
-        for title, hidden in (
-            ("secret-one", True),
-            ("secret-two", True),
-            ("opened", False),
-            ("now", False),
-        ):
-            write(data, "all.yaml", state(title, hidden=hidden))
-            await catalog.ask("POST", "/refresh", {"entityRef": "component:web"})
-        stranger = Principal(
-            "user:default/cy",
-            "user",
-            decision="conditional",
-            conditions={"not": HIDDEN},
-        )
-        seen = await catalog.ask("GET", path, None, stranger)
-        assert [item["revision"] for item in seen.json()["items"]] == [5, 4, 1]
-        assert "secret" not in seen.text
-        assert seen.json()["totalItems"] == 3
-        opened = seen.json()["items"][1]
-        assert (opened["changed"], opened["diff"]) == ([], [])
-        paged: list[int] = []
-        cursor = ""
-        while True:
-            page = (
-                await catalog.ask("GET", f"{path}?limit=1{cursor}", None, stranger)
-            ).json()
-            paged += [item["revision"] for item in page["items"]]
-            if "nextCursor" not in page["pageInfo"]:
-                break
-            cursor = f"&cursor={page['pageInfo']['nextCursor']}"
-        assert paged == [5, 4, 1]
-        await catalog.work.relay.drain()
-        recent = await catalog.ask("GET", "/changes", None, stranger)
-        assert "secret" not in recent.text
-        told = [
-            i["revision"] for i in recent.json()["items"] if i["kind"] != "Location"
-        ]
-        assert told == [5, 4, 1]
-        assert len(await catalog.history("component:default/web")) == 5
