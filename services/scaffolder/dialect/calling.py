@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.scaffolder.dialect.failure import ValueFailure
-from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.limits import Budget, check_operand
 from services.scaffolder.dialect.values import UNDEFINED, empty
 
 
@@ -55,18 +55,21 @@ class Call:
 
 
 Operation = Function[[Call], Any]
-#: Operations that look at one item of a list, however long it is.
+#: Operations that look at one item of a list or text, however long it is.
 _QUICK = frozenset(
-    ("at", "d", "default", "first", "last", "length", "pick", "pop", "push", "get")
+    (
+        *("at", "d", "default", "first", "get", "last", "length"),
+        *("pick", "pop", "push", "safe", "string"),
+    )
 )
 
 
 def performed(name: str, operation: Operation, call: Call) -> Any:
     """The result of an operation, paid for: what it reads, and what it makes.
 
-    Before it starts, the value and the arguments are paid for by their length. A result
-    that is longer than what it is made of is checked by the operation itself, before
-    it is made (`afford`).
+    Before it starts, the value and the arguments are paid for by their length, and a
+    text that is too long for one call is refused. A result that is longer than what it
+    is made of is checked by the operation itself, before it is made (`afford`).
 
     Raises:
         TemplateLimitError: if it costs more than the budget allows.
@@ -75,7 +78,11 @@ def performed(name: str, operation: Operation, call: Call) -> Any:
     for value in (call.value, *call.args):
         if isinstance(value, str):
             budget.read(len(value))
-        elif isinstance(value, (list, dict)) and name not in _QUICK:
+        if name in _QUICK:
+            continue
+        if isinstance(value, str):
+            check_operand(value, name)
+        elif isinstance(value, (list, dict)):
             budget.spend(len(value))
     made = operation(call)
     if isinstance(made, str):

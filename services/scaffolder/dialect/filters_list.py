@@ -8,6 +8,7 @@ from services.scaffolder.dialect.arithmetic import integer
 from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.checks import passes
 from services.scaffolder.dialect.failure import ValueFailure
+from services.scaffolder.dialect.limits import check_operand
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Keywords,
@@ -265,6 +266,7 @@ def _sort_key(call: Call, value: Any, *, exact: bool) -> Any:
         return text(value)
     if exact or not isinstance(value, str):
         return value
+    check_operand(value, "sort")
     call.budget.write(len(value))
     return value.lower()
 

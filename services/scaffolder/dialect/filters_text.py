@@ -34,6 +34,8 @@ _DOMAIN = re.compile(r"\.(?:org|net|com)(?::|/|$)")
 _UNRESERVED = "-_.!~*'()"
 _WIDEST = 1_000_000
 _WIDEST_PAIR = 100
+#: No browser takes a longer address, and what is no address need not be looked into.
+_LONGEST_ADDRESS = 10_000
 #: Long texts are quoted piece by piece, so that other threads get their turn.
 _PIECE = 50_000
 
@@ -248,6 +250,8 @@ def urlize(call: Call) -> str:
 
 
 def _linked(word: str, size: int, follow: str) -> str:
+    if len(word) > _LONGEST_ADDRESS:
+        return word
     found = _AROUND_WORD.fullmatch(word)
     url = found[1] if found else word
     if re.match(r"https?://", url):

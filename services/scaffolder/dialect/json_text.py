@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from services.scaffolder.dialect.failure import ValueFailure
-from services.scaffolder.dialect.limits import Budget, in_force
+from services.scaffolder.dialect.limits import OPERAND, Budget, check_operand, in_force
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Callable,
@@ -96,9 +96,10 @@ def _written(value: Any, indent: str, newline: str, budget: Budget) -> str:
 
 def _quoted(value: str, budget: Budget) -> str:
     budget.write(len(value))
-    made = json.dumps(value, ensure_ascii=False)
+    pieces = (value[at : at + OPERAND] for at in range(0, len(value), OPERAND))
+    made = "".join(json.dumps(piece, ensure_ascii=False)[1:-1] for piece in pieces)
     budget.write(len(made) - len(value))
-    return made
+    return f'"{made}"'
 
 
 def _bracketed(
@@ -120,7 +121,10 @@ def read(text: str) -> Any:
 
     Raises:
         ValueError: if it is no JSON.
+        TemplateLimitError: if it is a list or object that is too long.
     """
+    if text.lstrip()[:1] in ("[", "{"):
+        check_operand(text, "JSON")
 
     def refuse(word: str) -> Any:
         raise ValueError(word)

@@ -13,11 +13,26 @@ WORK = 1_000_000
 TEXT = 20_000_000
 #: Characters that operations look at: all that a few seconds are enough for.
 READ = 400_000_000
+#: Characters of one text that an operation takes: the interpreter does nothing else
+#: until a call on a text has ended, not even answer whether the service is alive.
+OPERAND = 1_000_000
 SECONDS = 5.0
 DEPTH = 120
 SOURCE = 2_000_000
 _TICK = 512
 _TEXT_TICK = 100_000
+
+
+def check_operand(text: str, name: str) -> None:
+    """Refuse a text that the operation `name` is not given at once.
+
+    Raises:
+        TemplateLimitError: if it is too long.
+    """
+    if len(text) > OPERAND:
+        raise TemplateLimitError(
+            f"{name} takes a text of up to {OPERAND} characters, not {len(text)}"
+        )
 
 
 class Budget:

@@ -1,6 +1,5 @@
 """The dialect as the rest of the scaffolder uses it: text in, value or text out."""
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -93,12 +92,12 @@ class Dialect:
         self._environment = DialectEnvironment(
             self._delimiters, python_words=cookiecutter
         )
-        self._marks = re.compile("|".join(map(re.escape, (variable, "{%", "{#"))))
+        self._marks = (variable, "{%", "{#")
         self._parsed = lru_cache(maxsize=_CACHED)(self._parse)
 
     def is_template(self, source: str) -> bool:
         """Whether there is anything to render in it."""
-        return self._marks.search(source) is not None
+        return any(mark in source for mark in self._marks)
 
     def text(
         self,

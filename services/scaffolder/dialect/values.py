@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.scaffolder.dialect.failure import ValueFailure
-from services.scaffolder.dialect.limits import Budget, in_force
+from services.scaffolder.dialect.limits import Budget, check_operand, in_force
 
 _SAFE_INTEGER = 2**53
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)")
@@ -127,6 +127,7 @@ def to_number(value: Any) -> int | float:
 def _read_number(given: str) -> int | float:
     if not given:
         return 0
+    check_operand(given, "a number")
     if _NUMBER.fullmatch(given):
         return number(float(given))
     if _RADIX.fullmatch(given):
