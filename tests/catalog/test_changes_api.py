@@ -214,6 +214,22 @@ async def test_a_location_is_analysed(database: Any, data: Path) -> None:
             assert answer.status_code == 400
 
 
+async def test_very_many_files_are_not_analysed(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would be read for one question; the error says what to register."""
+    host = Host(data)
+    monkeypatch.setattr("services.catalog.handlers.analysis.MOST_FILES", 2)
+    files = {f"{n}/catalog-info.yaml": builders.component(f"c{n}") for n in range(3)}
+    host.commit("all", files)
+    async with running(database, data, host.config()) as catalog:
+        target = f"https://{host.name}/all"
+        body = {"location": {"type": "url", "target": target}}
+        answer = await catalog.ask("POST", "/analyze-location", body)
+    assert answer.status_code == 400
+    assert "**/catalog-info.yaml" in answer.json()["error"]["message"]
+
+
 async def test_history_comes_in_pages_without_gaps(database: Any, data: Path) -> None:
     """Each entry is shown against the one before it, on whatever page that is."""
     file = write(data, "all.yaml", builders.component("web", owner="o0"))

@@ -18,6 +18,8 @@ from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.yaml_text import load_documents
 
 FILENAME = "catalog-info.yaml"
+#: Files of one repository that are read for one question.
+MOST_FILES = 1_000
 _DESCRIPTOR = re.compile(r"[\w.-]{1,200}\.(?:ya?ml|json)", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
 
@@ -56,7 +58,7 @@ async def analyse(
     `is_shown` to whoever asks: other YAML of that name is as good as absent.
 
     Raises:
-        Invalid: if `filename` is no name of a descriptor.
+        Invalid: if `filename` is no name of a descriptor, or one of very many files.
     """
     if not _DESCRIPTOR.fullmatch(filename):
         raise Invalid(
@@ -64,12 +66,18 @@ async def analyse(
         )
     await catalog.rights.require_some(location, reader)
     reading = catalog.sources.reading()
-    found: list[dict[str, Any]] = []
-    for file in await reading.named(location, filename):
+    files = await reading.named(location, filename)
+    if len(files) > MOST_FILES:
+        raise Invalid(
+            f"location: over {MOST_FILES:,} files are named {filename} there; register "
+            f"a pattern that means them, such as **/{filename}"
+        )
+    existing: list[dict[str, Any]] = []
+    for file in files:
         if not await catalog.rights.is_readable(file, reader, raw=False):
             continue
         entities = await _entities(catalog, reading, file, filename)
-        found += [
+        existing += [
             {
                 "location": {"type": file.type, "target": file.target},
                 "isRegistered": _is_registered(catalog, reading, file),
@@ -79,9 +87,9 @@ async def analyse(
             if is_shown(entity)
         ]
     return {
-        "existingEntityFiles": found,
+        "existingEntityFiles": existing,
         "generateEntities": []
-        if found
+        if existing
         else [_generated(reading.place(location), location)],
     }
 
