@@ -378,3 +378,29 @@ def test_a_guest_on_a_phone_reaches_everything(opened: Open) -> None:
     page.locator(".bar-link", has_text="Catalog").click()
     page.get_by_text("Filters").click()
     expect(page.get_by_label("service")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_what_stays_after_unregistering_fits_the_page(
+    opened: Open, live_house: Any, artefacts: Path, size: tuple[int, int]
+) -> None:
+    """Long addresses and names wrap, on a phone too; no violation of axe's rules."""
+    remainder = {
+        "location": f"url:https://git.playhouse.example/{'long-' * 20}/all.yaml",
+        "providers": ["git:every-repository", "config"],
+        "totalEntities": 12,
+        "entityRefs": [f"component:default/{'part-' * 11}{n:02}" for n in range(12)],
+    }
+    live_house.api.remainders = [
+        {**remainder, "returns": False},
+        {**remainder, "returns": True, "providers": ["registered"]},
+    ]
+    try:
+        page = opened(f"{BOOKING}/unregister", size=size)
+    finally:
+        live_house.api.remainders = []
+    page.screenshot(path=artefacts / f"unregister-{size[0]}.png", full_page=True)
+    expect(page.get_by_text("12 entities stay")).to_be_visible()
+    expect(page.get_by_text("and 4 more")).to_have_count(2)
+    width = "document.documentElement.scrollWidth - innerWidth"
+    assert page.evaluate(width) <= 0
