@@ -18,8 +18,8 @@ from shared.text.folding import folded
 LONGEST_WORD = 64
 #: A typed piece of a word is looked for inside of words from so many letters on.
 SHORTEST_INNER = 4
-#: Longer words are not looked into.
-LONGEST_INNER = 40
+#: So many endings of a record's words are indexed: more than prose has.
+MOST_ENDINGS = 10_000
 
 
 def _ranges(pairs: Iterable[tuple[int, int]]) -> str:
@@ -54,6 +54,7 @@ WORD = re.compile(rf"\w[\w{MARKS}]*")
 #: How a word goes on, and what a word has no beginning inside of.
 REST = re.compile(rf"(?:[^\W_]|[{MARKS}])*")
 LETTERS, DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
+_NO_DIGITS = re.compile(r"\D+")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _RUN = re.compile(f"[{UNSPACED}]+")
 #: Where written words are several: camelCase, HTTPServer, v2.
@@ -152,14 +153,20 @@ def _parts(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words_of(both)))
 
 
-def endings(words: Iterable[str]) -> set[str]:
+def endings(words: Iterable[str]) -> list[str]:
     """How each word goes on from its second letter, from its third, and so on."""
-    return {
+    found = {
         word[at:]
         for word in words
-        if SHORTEST_INNER < len(word) <= LONGEST_INNER and not is_run(word)
+        if len(word) > SHORTEST_INNER and not is_run(word)
         for at in range(1, len(word) - SHORTEST_INNER + 1)
     }
+    return sorted(found)[:MOST_ENDINGS]
+
+
+def without_digits(words: Iterable[str]) -> Iterator[str]:
+    """The words that may be put together of others: hashes and numbers are not."""
+    return (word for word in words if _NO_DIGITS.fullmatch(word))
 
 
 def variants(run: str) -> tuple[str, ...]:

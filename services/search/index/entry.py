@@ -6,12 +6,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.search.model import Record
-from services.search.words import endings, parts, pieces, tokens, words_of
+from services.search.words import (
+    endings,
+    parts,
+    pieces,
+    tokens,
+    without_digits,
+    words_of,
+)
 from shared.text.folding import folded
 
 #: Another one whenever other words are made of the same text: an index of another
 #: format is not asked, and filled anew.
-FORMAT = 2
+FORMAT = 3
+#: The fields of an entry that engines split into words: never read back.
+SEARCHED = (
+    *("title", "keywords", "about", "text"),
+    *("words", "inner", "inner_text", "stems"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +32,9 @@ class Entry:
 
     Texts are folded words with a space between them: engines only split them. `words`
     has every word once, those inside of words too; `inner` has the endings of a name's
-    words, `stems` what an engine reduces. `factor` is what a hit's score is multiplied
-    by. `sort` is the order of those who asked for no words, and tells records of one
-    group apart.
+    words, `inner_text` those of the other words, `stems` what an engine reduces.
+    `factor` is what a hit's score is multiplied by. `sort` is the order of those who
+    asked for no words, and tells records of one group apart.
     """
 
     title: str
@@ -31,6 +43,7 @@ class Entry:
     text: str
     words: str
     inner: str
+    inner_text: str
     stems: str
     whole: tuple[str, ...]
     sort: str
@@ -51,14 +64,17 @@ def entry_of(record: Record, number: int) -> Entry:
     cut = [pieces(text) for text in plain]
     fields = [tokens(each) for each in cut]
     spaced = [" ".join(field) for field in fields]
+    words = _words(written, fields)
+    names = {*fields[0], *fields[1]}
     key = f"{record.type}|{record.ref}|{number}"
     return Entry(
         title=spaced[0],
         keywords=spaced[1],
         about=spaced[2],
         text=spaced[3],
-        words=" ".join(_words(written, fields)),
-        inner=" ".join(sorted(endings({*fields[0], *fields[1]}))),
+        words=" ".join(words),
+        inner=" ".join(endings(names)),
+        inner_text=" ".join(endings(without_digits(words.keys() - names))),
         stems=" ".join(words_of([*cut[0], *cut[1], *cut[3]])),
         whole=tuple(sorted({_whole(title), _whole(name)} - {""})),
         sort=f"{plain[0][:40]}\0{key}",

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import tantivy
 
-from services.search.index.entry import FORMAT, Entry, entry_of
+from services.search.index.entry import FORMAT, SEARCHED, Entry, entry_of
 from services.search.model import Record, group_of
 from services.search.query import Term
 
@@ -17,7 +17,7 @@ def schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("title", "keywords", "about", "text"):
         builder.add_text_field(name, tokenizer_name="spaced", index_option="position")
-    for name in ("words", "inner"):
+    for name in ("words", "inner", "inner_text"):
         builder.add_text_field(name, tokenizer_name="spaced", index_option="basic")
     builder.add_text_field("stems", tokenizer_name="stems", index_option="freq")
     builder.add_text_field(
@@ -68,7 +68,7 @@ def to_tantivy(record: Record, number: int) -> tantivy.Document:
 def _add_words(document: tantivy.Document, entry: Entry) -> None:
     for whole in entry.whole:
         document.add_text("whole", whole)
-    for name in ("title", "keywords", "about", "text", "words", "inner", "stems"):
+    for name in SEARCHED:
         document.add_text(name, getattr(entry, name))
 
 

@@ -100,11 +100,11 @@ class Translation:
                 return []
             single = self._term("words", word.tokens[0])
             return [Query.const_score_query(single, PREFIX_BOOSTS["words"])]
-        ending = Query.fuzzy_term_query(self._schema, "inner", token, 0, True, True)
-        found = [Query.boost_query(ending, INNER_BOOST)]
+        found = [Query.boost_query(self._prefix("inner", token), INNER_BOOST)]
         if step != "exact" and not title:
-            anywhere = Query.regex_query(self._schema, "words", f".*{token}.*")
-            found.append(Query.const_score_query(anywhere, FUZZY_BOOST))
+            found.append(
+                Query.boost_query(self._prefix("inner_text", token), FUZZY_BOOST)
+            )
         return found
 
     def _run(self, run: str, step: Step, title: bool) -> list[Query]:
@@ -139,12 +139,13 @@ class Translation:
     def _beginnings(self, token: str, title: bool) -> list[Query]:
         fields = TITLE_FIELDS if title else tuple(PREFIX_BOOSTS)
         return [
-            Query.boost_query(
-                Query.fuzzy_term_query(self._schema, field, token, 0, True, True),
-                PREFIX_BOOSTS.get(field, 1.0),
-            )
+            Query.boost_query(self._prefix(field, token), PREFIX_BOOSTS.get(field, 1.0))
             for field in fields
         ]
+
+    def _prefix(self, field: str, token: str) -> Query:
+        """Words that begin so, each counting the same."""
+        return Query.fuzzy_term_query(self._schema, field, token, 0, True, True)
 
     def _slipped(self, token: str, title: bool) -> list[Query]:
         allowed = slips(token)

@@ -9,7 +9,7 @@ index itself.
 from collections.abc import Mapping
 from typing import Any
 
-from services.search.index.entry import FORMAT, entry_of
+from services.search.index.entry import FORMAT, SEARCHED, entry_of
 from services.search.model import Record
 from services.search.query import DEEPEST, LONGEST_PAGE
 
@@ -29,8 +29,6 @@ def _words(options: str) -> dict[str, Any]:
     return {"type": "text", "analyzer": "spaced", "index_options": options}
 
 
-#: What is searched and never read back.
-_SEARCHED = ("title", "keywords", "about", "text", "words", "inner", "stems")
 SETTINGS: Mapping[str, Any] = {
     # One shard of a million records answers in milliseconds, and scores in one shard
     # are everybody's scores.
@@ -52,7 +50,7 @@ SETTINGS: Mapping[str, Any] = {
 }
 MAPPING: Mapping[str, Any] = {
     "dynamic": "strict",
-    "_source": {"excludes": list(_SEARCHED)},
+    "_source": {"excludes": list(SEARCHED)},
     "properties": {
         "role": _EXACT,
         "ref": _VALUE,
@@ -66,6 +64,7 @@ MAPPING: Mapping[str, Any] = {
         "text": _words("positions"),
         "words": {**_words("docs"), "norms": False},
         "inner": {**_words("docs"), "norms": False},
+        "inner_text": {**_words("docs"), "norms": False},
         "stems": {"type": "text", "analyzer": "stems", "index_options": "freqs"},
         "sort": {"type": "keyword", "index": False},
         "factor": {"type": "double", "index": False},
@@ -104,7 +103,7 @@ def body_of(record: Record, number: int = 0) -> dict[str, Any]:
         "type": record.type,
         "marks": record.marks,
         "whole": entry.whole,
-        **{name: getattr(entry, name) for name in _SEARCHED},
+        **{name: getattr(entry, name) for name in SEARCHED},
         "sort": entry.sort,
         "factor": entry.factor,
     }

@@ -121,12 +121,9 @@ def _inside(word: Word, step: Step, title: bool) -> list[Clause]:
             return []
         single = {"term": {"words": word.tokens[0]}}
         return [_constant(single, PREFIX_BOOSTS["words"])]
-    found: list[Clause] = [
-        {"prefix": {"inner": {"value": token, "boost": INNER_BOOST}}}
-    ]
+    found = [_prefix("inner", token, INNER_BOOST)]
     if step != "exact" and not title:
-        anywhere = {"value": f"*{token}*", "boost": FUZZY_BOOST}
-        found.append({"wildcard": {"words": {**anywhere, "rewrite": "constant_score"}}})
+        found.append(_prefix("inner_text", token, FUZZY_BOOST))
     return found
 
 
@@ -165,10 +162,11 @@ def _exact(field: str, token: str) -> Clause:
 
 def _beginnings(token: str, title: bool) -> list[Clause]:
     fields = TITLE_FIELDS if title else tuple(PREFIX_BOOSTS)
-    return [
-        {"prefix": {field: {"value": token, "boost": PREFIX_BOOSTS.get(field, 1.0)}}}
-        for field in fields
-    ]
+    return [_prefix(field, token, PREFIX_BOOSTS.get(field, 1.0)) for field in fields]
+
+
+def _prefix(field: str, token: str, boost: float) -> Clause:
+    return {"prefix": {field: {"value": token, "boost": boost}}}
 
 
 def _slipped(token: str, title: bool) -> list[Clause]:

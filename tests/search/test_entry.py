@@ -1,0 +1,58 @@
+"""What is indexed of a record, so that no question looks through all words."""
+
+import hashlib
+import itertools
+import string
+
+import orjson
+import pytest
+
+from services.search.index.entry import Entry, entry_of
+from services.search.index.fields import Stemmer, schema
+from services.search.index.translation import Translation
+from services.search.model import Record
+from services.search.opensearch.translation import request
+from services.search.query import Step
+from services.search.words import MOST_ENDINGS
+from tests.search.fakes import asked
+
+#: Question words of which pieces are looked up, a run among them.
+TERM = "petstore ledger v2 認証サービス über no"
+
+
+def entry(text: str, title: str = "Cart") -> Entry:
+    document = {"title": title, "text": text}
+    return entry_of(Record("entity", "api:default/cart", "t", True, document), 0)
+
+
+def test_endings_of_names_and_of_other_words_lie_apart() -> None:
+    """A piece of a name counts at once, one of another word if nothing else does."""
+    indexed = entry("petstores bookShelf", title="Petstore")
+    assert indexed.inner.split() == ["etstore", "store", "tore", "tstore"]
+    other = {"etstores", "stores", "tores", "tstores", "ores"}
+    assert set(indexed.inner_text.split()) >= other | {"helf", "ookshelf"}
+    assert entry("petstore", title="Petstore").inner_text == ""
+
+
+def test_hashes_in_a_text_have_no_endings() -> None:
+    """A changelog may have thousands, and nobody types a piece of one."""
+    digests = [hashlib.sha1(bytes([n])).hexdigest() for n in range(100)]
+    assert max(map(len, entry(" ".join(digests)).inner_text.split())) < 10
+
+
+def test_the_endings_of_a_text_are_bounded() -> None:
+    """However long its words are: the index grows with what is written."""
+    letters = itertools.permutations(string.ascii_lowercase, 3)
+    words = ("".join(three) * 20 for three in itertools.islice(letters, 800))
+    indexed = entry(" ".join(words))
+    assert len(indexed.inner_text.split()) == MOST_ENDINGS
+
+
+@pytest.mark.parametrize("step", ["exact", "forgiving", "most"])
+def test_only_stars_look_through_all_words(step: Step) -> None:
+    """A question of many words that nobody wrote costs an engine little."""
+    translation = Translation(schema(), Stemmer())
+    assert "RegexQuery" in repr(translation.query(asked("led*er"), step))
+    assert b'"wildcard"' in orjson.dumps(request(asked("led*er"), step))
+    assert "RegexQuery" not in repr(translation.query(asked(TERM), step))
+    assert b'"wildcard"' not in orjson.dumps(request(asked(TERM), step))
