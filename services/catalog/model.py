@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import Invalid
+from shared.contracts.gateway import push_key
 
 Entity = Mapping[str, Any]
 
@@ -108,8 +109,8 @@ class Place:
 
     @property
     def key(self) -> str:
-        """What pushes are matched by: hosts do not tell names apart by case."""
-        return f"{self.host}/{self.repository}".lower()
+        """What pushes are matched by."""
+        return push_key(f"{self.host}/{self.repository}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,10 @@ class Records(Protocol):
         ...
 
     async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
-        """Entities whose docs are in `host/repository`, with ref and folder."""
+        """Entities whose docs are in `host/repository`, with ref and folder.
+
+        Case does not count.
+        """
         ...
 
     async def ask(self, refs: Sequence[str], due: int) -> None:

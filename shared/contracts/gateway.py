@@ -9,6 +9,15 @@ from shared.contracts.envelope import Payload
 from shared.contracts.topics import GIT_PUSH
 
 
+def push_key(repository: str) -> str:
+    """What pushes are matched by, of `host/repository`.
+
+    Hosts do not tell the names of repositories apart by case: what a host sends need
+    not be written as in the address that somebody registered.
+    """
+    return repository.lower()
+
+
 class RepositoryPushed(Payload):
     """Somebody pushed to a repository, as its host said in a signed webhook.
 

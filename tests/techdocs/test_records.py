@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.techdocs.handlers.documented import repository_pushed
 from services.techdocs.model import (
     CHANGED,
     CHECK,
@@ -19,6 +20,7 @@ from services.techdocs.model import (
     Unchanged,
 )
 from services.techdocs.store.records import MongoRecords
+from shared.contracts.gateway import RepositoryPushed
 from tests.builders import component
 
 REF = "component:default/web"
@@ -202,6 +204,27 @@ async def test_entities_are_found_by_their_repository(records: MongoRecords) -> 
     [(found, branch, folder)] = await records.of_repository("h/r")
     assert (found.ref, branch, folder) == (REF, "main", "docs")
     assert await records.of_repository("h/other") == []
+
+
+async def test_case_of_a_repository_does_not_count(records: MongoRecords) -> None:
+    """A host sends its own spelling, which need not be that of the annotation."""
+    await records.remember(record())
+    await records.located(REF, Place("", "git.example", "Acme/Docs", "main"))
+    await records.ask([REF], CHECK)
+    await records.finish(await claimed(records), Unchanged())
+    push = RepositoryPushed(
+        provider="git",
+        host="git.example",
+        repository="acme/docs",
+        url="https://git.example/acme/docs",
+        ref="refs/heads/main",
+        before="0" * 40,
+        after="1" * 40,
+        pusher="ann",
+        delivery="1",
+    )
+    assert await repository_pushed(push, records) == 1
+    assert (await claimed(records)).ref == REF
 
 
 async def test_sources_nobody_looked_at(records: MongoRecords) -> None:

@@ -32,6 +32,7 @@ from services.techdocs.store.documents import (
     site_fields,
 )
 from shared.contracts.errors import Unavailable
+from shared.contracts.gateway import push_key
 from shared.kit import logs, outbox
 from shared.kit.migrations import Kept, prepare
 from shared.kit.mongo import Index, counted, unavailable_as_error
@@ -135,15 +136,16 @@ class MongoRecords:
 
     async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
         with unavailable_as_error(self._all):
-            found = await self._all.find({"repository": key}).to_list(None)
+            found = await self._all.find({"repository": push_key(key)}).to_list(None)
         return [
             (documented(item), item.get("branch") or "", item.get("folder") or "")
             for item in found
         ]
 
     async def located(self, ref: str, place: Place | None) -> None:
+        key = place.repository_key if place else None
         fields = {
-            "repository": place.repository_key if place else None,
+            "repository": push_key(key) if key else None,
             "branch": place.ref if place else None,
             "folder": place.folder if place else None,
         }
