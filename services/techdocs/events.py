@@ -41,7 +41,7 @@ def handlers(
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
         changes = [_payload(envelope, EntityChange) for envelope in envelopes]
-        asked = await entities_changed(changes, records)
+        asked = await entities_changed(changes, records, sources)
         if await visibility_changed(changes, records, sources) or asked:
             nudge()
 

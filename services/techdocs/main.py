@@ -100,7 +100,7 @@ async def _open(
     catalog, bus, table = given
     relay = await stack.enter_async_context(Relay(table, bus))
     owner = stack.enter_context(ownership.owner(settings.data / NAME))
-    records = await _records(settings, owner, table, relay)
+    records = await _records(settings, config, owner, table, relay)
     generator = ProcessGenerator(config.techdocs.build_seconds)
     await stack.enter_async_context(generator)
     shop = _workshop(settings, config, records, generator, catalog)
@@ -117,7 +117,7 @@ async def _open(
     )
     await stack.enter_async_context(work)
     looks = Looks(
-        Resync(catalog, records),
+        Resync(catalog, records, shop.sources),
         records,
         shop.sites,
         queue.nudge,
@@ -141,7 +141,7 @@ async def _open(
 
 
 async def _records(
-    settings: Settings, owner: str, table: Table, relay: Relay
+    settings: Settings, config: PortalConfig, owner: str, table: Table, relay: Relay
 ) -> MongoRecords:
     records = MongoRecords(
         table,
@@ -149,6 +149,7 @@ async def _records(
         nudge=relay.nudge,
         keep_last=settings.keep_last,
         keep_days=settings.keep_days,
+        per_repository=max(1, config.techdocs.concurrency - 1),
     )
     await records.prepare()
     return records

@@ -67,13 +67,19 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the latest build failed; `content` is the hash of what could not be built."""
+    """Why the latest build failed; `content` is the hash of what could not be built.
+
+    `stops` counts how often in a row a limit stopped the build of this content; before
+    `retry_at` a mere check does not build it again.
+    """
 
     error: str
     at: datetime
     commit: str | None = None
     content: str | None = None
     log: tuple[str, ...] = ()
+    stops: int = 0
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,12 @@ import pytest
 from deploy.embedded.engines import free_port
 from services.techdocs.handlers.documented import revised
 from services.techdocs.store.records import MongoRecords
+from services.techdocs.store.sources import GitAndFolders
 from shared.contracts.topics import DOCS_BUILT
 from shared.kit import mongo
 from shared.kit.bus import LiveReader, Record
+from shared.kit.config import load_config
+from shared.kit.git import RepositoryMirrors
 from shared.kit.outbox import UNSENT
 from tests.builders import component
 from tests.techdocs.fakes import HOST
@@ -76,7 +79,9 @@ async def test_a_killed_build_is_done_once(
     client = mongo.connect(mongodb)
     table = mongo.database(client, "techdocs")["sites"]
     records = MongoRecords(table, "test", nudge=lambda: None)
-    await revised([(REF, 1, documented())], records)
+    config = load_config(installation.settings().config, {})
+    mirrors = RepositoryMirrors(tmp_path / "mirrors", config.integrations)
+    await revised([(REF, 1, documented())], records, GitAndFolders(mirrors))
     settings = installation.settings(kafka=kafka, port=free_port())
     said: list[Record] = []
 

@@ -227,6 +227,36 @@ async def test_case_of_a_repository_does_not_count(records: MongoRecords) -> Non
     assert (await claimed(records)).ref == REF
 
 
+async def _due_in(records: MongoRecords, repository: str, *names: str) -> None:
+    await due(records, *names)
+    for name in names:
+        await records.located(f"component:default/{name}", Place("", "h", repository))
+
+
+async def test_repositories_take_turns(records: MongoRecords) -> None:
+    """One with many sites builds one at a time: the other's turn comes in between."""
+    await _due_in(records, "large", "a", "b", "c")
+    await _due_in(records, "small", "z")
+    first, second = await claimed(records), await claimed(records)
+    assert (first.name.name, second.name.name) == ("a", "z")
+    assert await records.claim() is None, "a slot is left for other repositories"
+    await records.finish(first, Unchanged())
+    assert (await claimed(records)).name.name == "b"
+
+
+async def test_a_single_builder_goes_from_one_repository_to_another(
+    records: MongoRecords,
+) -> None:
+    """What was asked for later is not behind all sites of a large repository."""
+    await _due_in(records, "large", "a", "b", "c")
+    await _due_in(records, "small", "z")
+    turns = []
+    while (record := await records.claim()) is not None:
+        turns.append(record.name.name)
+        await records.finish(record, Unchanged())
+    assert turns == ["a", "z", "b", "c"]
+
+
 async def test_sources_nobody_looked_at(records: MongoRecords) -> None:
     """Old looks come up again, fresh ones do not."""
     await due(records, "web")

@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from services.techdocs.build_log import BuildLog, without_paths
 from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
 from services.techdocs.handlers.documented import repository_of
 from services.techdocs.model import (
+    CHECK,
     Built,
     Documented,
     Failed,
@@ -34,6 +35,8 @@ from shared.contracts import room
 from shared.contracts.errors import CallboardError, Unavailable
 
 FIRST_LINES, LAST_LINES = 100, 200
+#: How long a build that a limit stopped rests, doubled each time, and at most.
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3_600.0, 86_400.0
 LOG = logging.getLogger("techdocs")
 
 
@@ -99,6 +102,10 @@ async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
             return Unchanged(looked=looked)
         prepared = await _prepare(record, place, commit, shop, tell, workspace)
         made = await _outcome(record, prepared, place, shop, tell, workspace, began)
+        rests = record.failure is not None and record.failure.retry_at is not None
+        if rests and isinstance(made, Unchanged):
+            # The next look is to build it, if it has rested long enough.
+            return made
         return replace(made, looked=looked)
     except Unavailable:
         raise
@@ -107,8 +114,11 @@ async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
             raise
         reason = without_paths(workspace)(str(error))
         tell(f"error: Failed to build the docs page for entity {record.ref}: {reason}")
-        final = isinstance(error, CallboardError) and error.code != STOPPED
+        is_stopped = isinstance(error, CallboardError) and error.code == STOPPED
+        final = isinstance(error, CallboardError) and not is_stopped
         failure = _failure(prepared, reason, log.end(), final=final)
+        if is_stopped:
+            failure = _resting(failure, record, prepared)
         failed = _failed(record, prepared, failure, began, looked if final else None)
         return replace(failed, withdraws=isinstance(error, SourceClosed))
     finally:
@@ -203,8 +213,14 @@ async def _outcome(
     began: float,
 ) -> Built | Unchanged:
     known = record.current is not None and record.current.site == prepared.content
-    failed = record.failure is not None and record.failure.content == prepared.content
-    if failed or (known and record.failure is None):
+    failure = record.failure
+    failed = failure is not None and failure.content == prepared.content
+    if failed and failure is not None and failure.retry_at is not None:
+        # A push, or a time that is over, is worth another try.
+        failed = record.due == CHECK and datetime.now(UTC) < failure.retry_at
+        if failed:
+            say(f"warn: It is not built again before {failure.retry_at:%F %H:%M} UTC")
+    if failed or (known and failure is None):
         say(f"info: Docs for entity {record.ref} are up to date")
         return Unchanged(prepared.watched)
     if await asyncio.to_thread(shop.sites.has, prepared.content):
@@ -277,6 +293,20 @@ def _failure(
         content=prepared.content if prepared and final else None,
         log=tuple(log),
     )
+
+
+def _resting(
+    failure: Failure, record: Documented, prepared: Prepared | None
+) -> Failure:
+    """A failure by a limit: its content rests longer each time, until it is pushed."""
+    content = prepared.content if prepared else None
+    before = record.failure
+    stops = 1
+    if before is not None and before.content == content and record.due == CHECK:
+        stops += before.stops
+    rest = min(FIRST_REST_SECONDS * 2 ** min(stops - 1, 30), LONGEST_REST_SECONDS)
+    retry_at = failure.at + timedelta(seconds=rest)
+    return replace(failure, content=content, stops=stops, retry_at=retry_at)
 
 
 def _failed(

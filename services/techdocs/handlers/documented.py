@@ -15,6 +15,8 @@ from services.techdocs.model import (
     CHANGED,
     CHECK,
     Documented,
+    Place,
+    Source,
     kept,
     touches,
 )
@@ -27,14 +29,18 @@ BATCH = 500
 Revised = tuple[str, int, Mapping[str, Any] | None]
 
 
-async def entities_changed(changes: Sequence[EntityChange], records: Records) -> int:
+async def entities_changed(
+    changes: Sequence[EntityChange], records: Records, sources: Sources
+) -> int:
     """Keep what changed; the number of entities whose sources must be looked at."""
     return await revised(
-        [(c.entity_ref, c.revision, c.entity) for c in changes], records
+        [(c.entity_ref, c.revision, c.entity) for c in changes], records, sources
     )
 
 
-async def revised(entities: Sequence[Revised], records: Records) -> int:
+async def revised(
+    entities: Sequence[Revised], records: Records, sources: Sources
+) -> int:
     """The same for entities from wherever; None for one that was deleted."""
     # Within a batch the last word counts: batches keep an entity's order.
     latest = {ref: (revision, entity) for ref, revision, entity in entities}
@@ -50,6 +56,8 @@ async def revised(entities: Sequence[Revised], records: Records) -> int:
             continue
         record = documented(ref, revision, entity)
         if await records.remember(record) and _must_look(former, record):
+            # The queue takes turns by repository, also before the first build.
+            await records.located(ref, _place(record.source, sources))
             asked.append(ref)
     if asked:
         await records.ask(asked, CHANGED)
@@ -67,6 +75,14 @@ def documented(ref: str, revision: int, entity: Mapping[str, Any]) -> Documented
     return Documented(
         ref, revision, kept(entity), source=source, alias=alias, error=error
     )
+
+
+def _place(source: Source | None, sources: Sources) -> Place | None:
+    """Where a source is; None if no integration knows its host."""
+    try:
+        return sources.locate(source) if source else None
+    except Invalid:
+        return None
 
 
 def _must_look(former: Documented | None, record: Documented) -> bool:
@@ -110,11 +126,8 @@ def _source_changed(change: EntityChange, sources: Sources) -> str | None:
 
 def repository_of(entity: Mapping[str, Any], sources: Sources) -> str | None:
     """The repository that an entity was read from, `host/repository`."""
-    own = own_source(entity)
-    try:
-        return sources.locate(own).repository_key if own else None
-    except Invalid:
-        return None
+    place = _place(own_source(entity), sources)
+    return place.repository_key if place else None
 
 
 async def repository_pushed(push: RepositoryPushed, records: Records) -> int:
@@ -134,9 +147,10 @@ async def repository_pushed(push: RepositoryPushed, records: Records) -> int:
 class Resync:
     """Compares the table with the catalog; the event log may have forgotten things."""
 
-    def __init__(self, catalog: Catalog, records: Records) -> None:
+    def __init__(self, catalog: Catalog, records: Records, sources: Sources) -> None:
         self._catalog = catalog
         self._records = records
+        self._sources = sources
         self._seen: str | None = None
 
     async def run(self) -> int:
@@ -155,9 +169,9 @@ class Resync:
             seen.add(item[0])
             batch.append(item)
             if len(batch) == BATCH:
-                asked += await revised(batch, self._records)
+                asked += await revised(batch, self._records, self._sources)
                 batch.clear()
-        asked += await revised(batch, self._records)
+        asked += await revised(batch, self._records, self._sources)
         for ref, revision in before.items():
             if ref not in seen:
                 await self._records.forget(ref, revision)

@@ -49,7 +49,9 @@ class Syncing:
             return
         with self._progress.listen(ref) as listening:
             # A listener first: the end of the build must not be missed.
-            await self._records.ask([ref], CHECK if record.current else CHANGED)
+            # A visit hurries a first build; it is no reason to try a failed one again.
+            is_first = record.current is None and record.failure is None
+            await self._records.ask([ref], CHANGED if is_first else CHECK)
             self._queue.nudge()
             deadline = time.monotonic() + LONGEST_SECONDS
             async for line in listening.lines(QUIET_SECONDS):

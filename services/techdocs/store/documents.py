@@ -75,6 +75,8 @@ def failure_fields(failure: Failure) -> dict[str, Any]:
         "commit": failure.commit,
         "content": failure.content,
         "log": list(failure.log),
+        "stops": failure.stops,
+        "retry_at": failure.retry_at.timestamp() if failure.retry_at else None,
     }
 
 
@@ -88,7 +90,10 @@ def _site(found: Document | None) -> Site | None:
 def _failure(found: Document | None) -> Failure | None:
     if not found:
         return None
-    return Failure(**{**found, "at": _utc(found["at"]), "log": tuple(found["log"])})
+    typed = {"at": _utc(found["at"]), "log": tuple(found["log"])}
+    retry_at = found.get("retry_at")
+    typed["retry_at"] = None if retry_at is None else _utc(retry_at)
+    return Failure(**{**found, **typed})
 
 
 def _optional_tuple(found: Any) -> tuple[str, ...] | None:

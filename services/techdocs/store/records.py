@@ -7,6 +7,7 @@ takes them at once; those of others when they have run out.
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -56,7 +57,9 @@ NOT_GONE: Mapping[str, Any] = {"gone": False}
 class MongoRecords:
     """The Records of this service; `nudge` wakes the relay after a write.
 
-    `keep_last` and `keep_days` say which earlier sites stay published.
+    `keep_last` and `keep_days` say which earlier sites stay published. `per_repository`
+    is how many claims of this process may be of one repository: its neighbours build
+    meanwhile, however many sites it has.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class MongoRecords:
         nudge: Callable[[], None],
         keep_last: int = 3,
         keep_days: float = 7,
+        per_repository: int = 1,
     ) -> None:
         self._all = collection
         self._owner = owner
@@ -74,6 +78,10 @@ class MongoRecords:
         self._keep_last = keep_last
         self._keep_days = keep_days
         self._held: dict[str, str] = {}
+        self._per_repository = per_repository
+        #: The repository of every claim, and of the latest one.
+        self._repositories: dict[str, str] = {}
+        self._latest = ""
 
     async def prepare(self) -> None:
         """Bring the table to this version's shape, and make its indexes."""
@@ -169,8 +177,22 @@ class MongoRecords:
             await self._all.update_many(filters, {"$set": fields, "$inc": {"asked": 1}})
 
     async def claim(self) -> Documented | None:
+        claims = Counter(self._repositories.values())
+        full = {key for key, count in claims.items() if count >= self._per_repository}
+        others = {*claims, self._latest} - {""}
+        # Repositories take turns: those that nothing is built of come first.
+        for passed_over in (others, full) if others else (full,):
+            record = await self._claim(passed_over)
+            if record is not None:
+                return record
+        self._latest = ""
+        return None
+
+    async def _claim(self, passed_over: set[str]) -> Documented | None:
         now = time.time()
-        due = {"due": {"$gt": 0}, "not_before": {"$lte": now}}
+        due: dict[str, Any] = {"due": {"$gt": 0}, "not_before": {"$lte": now}}
+        if passed_over:
+            due["repository"] = {"$nin": sorted(passed_over)}
         with unavailable_as_error(self._all):
             # All that is due is looked through only when others hold the first ones.
             found = self._all.find(due).sort([("due", 1), ("asked_at", 1)])
@@ -194,7 +216,14 @@ class MongoRecords:
         )
         if done.matched_count:
             self._held[item["_id"]] = token
+            self._latest = item.get("repository") or ""
+            if self._latest:
+                self._repositories[item["_id"]] = self._latest
         return bool(done.matched_count)
+
+    def _let_go(self, ref: str) -> None:
+        self._held.pop(ref, None)
+        self._repositories.pop(ref, None)
 
     async def renew(self, ref: str) -> bool:
         until = time.time() + LEASE_SECONDS
@@ -216,7 +245,7 @@ class MongoRecords:
                     },
                 )
         finally:
-            self._held.pop(record.ref, None)
+            self._let_go(record.ref)
 
     async def finish(self, record: Documented, outcome: Outcome) -> bool:
         token = self._held.get(record.ref, "nobody")
@@ -242,7 +271,7 @@ class MongoRecords:
                         self._nudge()
                         return True
         finally:
-            self._held.pop(record.ref, None)
+            self._let_go(record.ref)
         raise Unavailable(f"The record of {record.ref} does not hold still")
 
     def _result(self, record: Documented, outcome: Outcome) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""A build that a limit stopped rests, longer each time, until something is pushed."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from services.techdocs.model import CHECK, Failure
+from tests.techdocs.installation import SITE, Running
+from tests.waiting import until
+
+NAME = "box-office"
+REF = f"component:default/{NAME}"
+SLOW = "![a](" * 5000 + "\n\n" + "[" * 30_000 + "\n\n" + "*" * 30_000 + "a\n"
+HOUR = 3600.0
+
+
+async def _failure(techdocs: Running) -> Failure:
+    """Why the latest build failed, when nothing is due any more."""
+    records: Any = techdocs.app.state.rooms.records
+
+    async def looked_at() -> Any:
+        record = await records.get(REF)
+        return None if record is None or record.due else record
+
+    failure: Failure = (await until(looked_at, 60)).failure
+    return failure
+
+
+def _rest(failure: Failure) -> float:
+    assert failure.retry_at is not None
+    return (failure.retry_at - failure.at).total_seconds()
+
+
+async def test_a_stopped_build_rests(techdocs: Running) -> None:
+    """Looks leave it alone, the rest doubles, and a push builds at once."""
+    rooms = techdocs.app.state.rooms
+    rooms.syncing._queue._shop.limits.seconds = 1
+    techdocs.host.commit("box", {**SITE, "docs/slow.md": SLOW})
+    await techdocs.document(NAME)
+    first = await _failure(techdocs)
+    assert "slow.md: mkdocs was stopped at this page" in first.error
+    assert (first.stops, _rest(first)) == (1, HOUR)
+
+    await rooms.records.ask([REF], CHECK)
+    assert (await _failure(techdocs)).at == first.at, "it was not built"
+
+    over = {"failure.retry_at": datetime.now(UTC).timestamp() - 1}
+    await rooms.records._all.update_one({"_id": REF}, {"$set": over})
+    await rooms.records.ask([REF], CHECK)
+    second = await _failure(techdocs)
+    assert second.at > first.at
+    assert (second.stops, _rest(second)) == (2, 2 * HOUR)
+
+    await techdocs.push("box", {"docs/slow.md": "# Quick\n"})
+    await techdocs.built(NAME)
+    assert (await rooms.records.get(REF)).failure is None
+
+
+async def test_a_visit_does_not_build_what_rests(techdocs: Running) -> None:
+    """Whoever opens the page is told the reason; nothing is built for it."""
+    rooms = techdocs.app.state.rooms
+    rooms.syncing._queue._shop.limits.seconds = 1
+    techdocs.host.commit("box", {**SITE, "docs/slow.md": SLOW})
+    await techdocs.document(NAME)
+    first = await _failure(techdocs)
+    entity = techdocs.catalog.entities[REF][1]
+    told = [line async for line in rooms.syncing.sync(entity)]
+    assert told[-1] == ("error", first.error)
+    assert any("not built again before" in str(line) for _, line in told)
+    assert (await _failure(techdocs)).at == first.at
