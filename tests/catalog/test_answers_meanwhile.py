@@ -4,13 +4,19 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from services.catalog.api.reading import CHUNK
 from services.catalog.api.revisions import REVISION
 from services.catalog.query.facets import FacetCounts
+from shared.contracts.permissions import ENTITY_READ
+from shared.kit.auth import Principal
 from tests import builders
+from tests.catalog.readmodels import stored
 from tests.catalog.running import running, write
 from tests.catalog.test_long_definitions import api_file, definition
+from tests.conftest import HIDDEN
 
 LIST = "/entities/by-query?filter=metadata.tags=mine"
 
@@ -74,3 +80,45 @@ async def test_others_have_their_turn_between_facets(
     counts = [len(each["metadata.name"]) for each in (before, after)]
     # Each registration has a Location entity of its own.
     assert counts == [21, 23]
+
+
+async def test_what_is_restricted_meanwhile_is_in_no_later_part(
+    database: Any, data: Path
+) -> None:
+    """A long answer names nothing hidden that came while it was sent."""
+    names = [f"c{number:04}" for number in range(2 * CHUNK)]
+    file = write(data, "all.yaml", *map(builders.component, names))
+    secret = builders.component(
+        "secret", {"annotations": {"callboard.dev/visibility": "restricted"}}
+    )
+    last = f"component:default/{names[-1]}"
+    hidden = stored(secret, ("dependsOn", last), parents=["location:default/x"])
+    reader = Principal(
+        "user:default/bo",
+        "user",
+        permission=ENTITY_READ,
+        decision="conditional",
+        conditions={"not": HIDDEN},
+    )
+    parts: list[bytes] = []
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+
+        async def send(message: Any) -> None:
+            parts.append(message.get("body", b""))
+            if len(parts) == 2:
+                catalog.work.catalog.known.put_many([hidden])
+
+        headers = catalog.headers(reader).items()
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/entities",
+            "query_string": b"filter=kind=component&order=asc:metadata.name",
+            "headers": [(name.lower().encode(), v.encode()) for name, v in headers],
+        }
+        await catalog.app(scope, lambda: asyncio.sleep(3600), send)
+        assert catalog.work.catalog.known.get(hidden.ref) is not None
+    body = b"".join(parts)
+    assert len(orjson.loads(body)) == len(names)
+    assert b"secret" not in body

@@ -5,7 +5,15 @@ Reads are the hot paths: plain Starlette endpoints and ready bytes, no models.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from typing import Any
 
 from starlette.requests import Request
 from starlette.routing import Route
@@ -143,15 +151,23 @@ class Reads:
         """What a caller may see, by the decision that came with the request."""
         if principal.decision == "allow":
             return self.scopes.everything()
-        conditions = principal.conditions
-        if conditions is None:
+        if principal.conditions is None:
             raise Forbidden("The decision has no conditions")
-        found = self.scopes.find(conditions)
-        if found is None:
+        return self._conditional(principal.conditions)
+
+    def renewed(self, scope: Scope) -> Scope:
+        """A caller's scope as it is now; the same one while nothing changes."""
+        if scope.conditions is None:
+            return scope
+        return self._conditional(scope.conditions)
+
+    def _conditional(self, conditions: Mapping[str, Any]) -> Scope:
+        scope = self.scopes.find(conditions)
+        if scope is None:
             criterion = parse_conditions(conditions)
             visible = select(self.model, criterion, self.scopes.everything())
-            found = self.scopes.remember(conditions, visible)
-        return found
+            scope = self.scopes.remember(conditions, visible)
+        return scope
 
     def answer(self, body: bytes, revision: str | None = None) -> Answer:
         """A finished body, marked with the revision it reflects; None: that of now."""
@@ -197,7 +213,8 @@ async def array(
     """Records as a JSON array between two texts; a long one is streamed."""
 
     def rendered(part: Sequence[Record]) -> list[bytes]:
-        return render_all(reads.model, part, fields, scope)
+        # Something hidden may have come since, to which a later part has a relation.
+        return render_all(reads.model, part, fields, reads.renewed(scope))
 
     if len(records) <= CHUNK and reads.definitions.are_few(records):
         # The texts of definitions may have to be read: changes may come meanwhile.

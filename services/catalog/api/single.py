@@ -99,7 +99,7 @@ async def _answer(reads: Reads, record: Record, scope: Scope) -> Sent:
 
 
 async def _whole(reads: Reads, record: Record, scope: Scope) -> bytes:
-    rendered = render(reads.model, record, scope)
+    rendered = render(reads.model, record, reads.renewed(scope))
     return (await reads.definitions.completed([rendered]))[0]
 
 
@@ -121,7 +121,7 @@ async def _items(
     there = [record for record in records if record is not None]
 
     def rendered(part: Sequence[Record]) -> list[bytes]:
-        return render_all(reads.model, part, fields, scope)
+        return render_all(reads.model, part, fields, reads.renewed(scope))
 
     if len(records) <= CHUNK and reads.definitions.are_few(there):
         revision = str(reads.model.revision)

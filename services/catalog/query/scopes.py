@@ -20,12 +20,20 @@ class Scope:
     """The entities that a reader may see; `visible` None stands for all of them.
 
     `key` is equal where the same entities are visible for the same reason.
+    `conditions` are those of the decision; None: it was a plain yes.
     """
 
-    __slots__ = ("_hidden", "_model", "_wary", "key", "visible")
+    __slots__ = ("_hidden", "_model", "_wary", "conditions", "key", "visible")
 
-    def __init__(self, model: ReadModel, visible: BitMap | None, key: bytes) -> None:
+    def __init__(
+        self,
+        model: ReadModel,
+        visible: BitMap | None,
+        key: bytes,
+        conditions: Mapping[str, Any] | None = None,
+    ) -> None:
         self._model = model
+        self.conditions = conditions
         self._hidden = None if visible is None else model.live - visible
         # Seeing all that is there is as good as being allowed everything.
         self.visible = visible if self._hidden else None
@@ -92,7 +100,7 @@ class Scopes:
     def remember(self, conditions: Mapping[str, Any], visible: BitMap) -> Scope:
         """The scope that conditions were found to mean."""
         key = orjson.dumps(conditions)
-        scope = self._known[key] = Scope(self._model, visible, key)
+        scope = self._known[key] = Scope(self._model, visible, key, conditions)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return scope
