@@ -216,3 +216,20 @@ async def test_words_are_found_in_this_site(client: Client, api: FakeServices) -
 def test_boxes_of_task_lists_have_names() -> None:
     """A screen reader hears whether it is done."""
     assert 'aria-label="done"' in str(article_of(article(""), BOOKING).html)
+
+
+async def test_a_list_of_many_sites_is_cut_and_says_so(
+    client: Client, api: FakeServices
+) -> None:
+    """Cards for the beginning, how many more there are, and where all are found."""
+    for number in range(499):
+        ref = f"component:default/many-{number}"
+        place = f"default/component/many-{number}"
+        api.sites[place] = site(entity_ref=ref, title=f"Many {number}")
+    page = (await client().get("/docs")).text
+    assert page.count('href="/docs/default/component/') < 110
+    assert "and 400 more" in page
+    assert "Only the 500 sites that were built last" in page
+    page = (await client().get("/docs?text=many 49")).text
+    assert page.count('href="/docs/default/component/many-49') == 10
+    assert "more: type part" not in page

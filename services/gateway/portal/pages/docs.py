@@ -29,7 +29,9 @@ from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import NotFound
 
 LISTED = "/api/techdocs/sites"
+#: Sites that are looked through, the last built ones, and of these the cards shown.
 MOST_LISTED = 500
+MOST_SHOWN = 100
 FOUND = 20
 LONGEST = 100
 #: What fences of Mermaid become, with and without an extension of their own.
@@ -54,19 +56,22 @@ class Shelf:
 
 @router.get("/docs")
 async def docs(visit: Visiting, text: str = "") -> Response:
-    """All sites that the reader may see, the last built first."""
+    """The sites that the reader may see, the last built first."""
     found = await visit.get(LISTED, {"limit": str(MOST_LISTED)})
     listed = found["items"] if isinstance(found, Mapping) else found
     wanted = [each for each in listed if _holds(each, text.strip().lower())]
-    owners = await visit.summaries(filter(None, map(_owner_ref, wanted)))
+    shown = wanted[:MOST_SHOWN]
+    owners = await visit.summaries(filter(None, map(_owner_ref, shown)))
     return visit.page(
         "docs/index.html",
         title="Documentation",
         nav="docs",
         block="part" if visit.partial == "sites" else None,
         text=text,
-        shelves=[_shelf(each, owners) for each in wanted],
+        shelves=[_shelf(each, owners) for each in shown],
+        more=len(wanted) - len(shown),
         total=len(listed),
+        is_cut=len(listed) >= MOST_LISTED,
     )
 
 
