@@ -9,6 +9,7 @@ import pytest
 from services.gateway.portal.runs import coloured, progress_of
 from tests.gateway.portal.answers import TASK, events, task
 from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.house import entity
 from tests.gateway.portal.services import FakeServices
 
 FORM = "/create/templates/default/python-service"
@@ -40,6 +41,25 @@ async def test_templates_narrow_to_words(client: Client) -> None:
     part = (await client().get("/create?text=zzz", headers=headers)).text
     assert "<html" not in part
     assert "No template fits" in part
+
+
+async def test_of_many_templates_the_recommended_ones_come_first(
+    client: Client, api: FakeServices
+) -> None:
+    """The rest is counted, and found by what is typed."""
+    for number in range(100):
+        tags = ["recommended"] if number == 99 else ["plain"]
+        made = entity("Template", f"many-{number:03}", {"type": "x"}, tags=tags)
+        api.entities[f"template:default/many-{number:03}"] = made
+    total = sum(ref.startswith("template:") for ref in api.entities)
+    page = (await client().get("/create")).text
+    assert page.index("many-099") < page.index("many-000")
+    assert "many-098" not in page
+    assert page.count('href="/create/templates/default/') == 60
+    assert f"and {total - 60} more" in page
+    page = (await client().get("/create?text=MANY-098")).text
+    assert page.count('href="/create/templates/default/') == 1
+    assert " more: type part" not in page
 
 
 async def test_the_first_page_asks_with_what_the_catalog_has(client: Client) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -26,7 +25,13 @@ from services.gateway.portal.visit import Visit, Visiting, together
 
 BY_QUERY = "/api/catalog/entities/by-query"
 TASKS = "/api/scaffolder/v2/tasks"
-MOST = 200
+#: Cards that are shown; the catalog counts what else fits.
+MOST_OFFERS = 60
+LONGEST_TEXT = 100
+TEXT_FIELDS = (
+    "metadata.name,metadata.title,metadata.description,metadata.tags,spec.type"
+)
+FIELDS = "kind,metadata,relations,spec.type,spec.steps"
 LATEST_RUNS = 4
 FIRST_TAG = "recommended"
 
@@ -48,26 +53,26 @@ class Offer:
 
 @router.get("/create")
 async def create(visit: Visiting, text: str = "") -> Response:
-    """All templates that the reader may see, and the reader's own latest runs."""
-    params = [("filter", "kind=template"), ("limit", str(MOST))]
-    params += [("orderField", "metadata.name,asc")]
-    answer, runs, installed, may = await together(
-        visit.get(BY_QUERY, params),
+    """The templates that the reader may see, and the reader's own latest runs."""
+    text = text.strip()[:LONGEST_TEXT]
+    (templates, total), runs, installed, may = await together(
+        _templates(visit, text),
         _own_runs(visit),
         installed_actions(visit),
         allowed(visit, [REGISTER]),
     )
-    found = [each for each in answer["items"] if _holds(each, text.strip().lower())]
-    owners = await visit.summaries(ref for each in found for ref in _owners(each))
-    offers = [_offer(each, owners, missing_actions(each, installed)) for each in found]
+    owners = await visit.summaries(ref for each in templates for ref in _owners(each))
+    offers = [
+        _offer(each, owners, missing_actions(each, installed)) for each in templates
+    ]
     return visit.page(
         "create/index.html",
         title="Create",
         nav="create",
         block="part" if visit.partial == "offers" else None,
         text=text,
-        offers=sorted(offers, key=lambda offer: FIRST_TAG not in offer.tags),
-        total=len(answer["items"]),
+        offers=offers,
+        more=total - len(offers),
         runs=runs,
         may_register=REGISTER in may,
         why_not=why_not(visit),
@@ -82,11 +87,26 @@ async def _own_runs(visit: Visit) -> list[Run]:
     return [run_of(task) for task in tasks[:LATEST_RUNS]]
 
 
-def _holds(template: Entity, text: str) -> bool:
-    metadata = template["metadata"]
-    words: list[Any] = [metadata.get("name"), metadata.get("title")]
-    words += [metadata.get("description"), *(metadata.get("tags") or ())]
-    return not text or any(text in str(word or "").lower() for word in words)
+async def _templates(visit: Visit, text: str) -> tuple[list[Entity], int]:
+    """The recommended templates that hold a text, then others; how many in all."""
+    first, every = await together(
+        visit.get(BY_QUERY, _params(f"kind=template,metadata.tags={FIRST_TAG}", text)),
+        visit.get(BY_QUERY, _params("kind=template", text)),
+    )
+    found = [each for each in (*first["items"], *every["items"]) if each]
+    templates = list({canonical(each): each for each in found}.values())
+    return templates[:MOST_OFFERS], int(every["totalItems"])
+
+
+def _params(statement: str, text: str) -> list[tuple[str, str]]:
+    searched = [("fullTextFilterTerm", text), ("fullTextFilterFields", TEXT_FIELDS)]
+    return [
+        ("filter", statement),
+        *(searched if text else ()),
+        ("fields", FIELDS),
+        ("orderField", "metadata.name,asc"),
+        ("limit", str(MOST_OFFERS)),
+    ]
 
 
 def _owners(template: Entity) -> list[str]:
