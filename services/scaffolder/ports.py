@@ -96,7 +96,14 @@ class TaskStore(Protocol):
         ...
 
     async def find(self, query: TaskQuery) -> tuple[Sequence[Task], int]:
-        """A page of runs, and how many there are altogether."""
+        """A page of runs, and how many there are altogether.
+
+        Of runs with a long spec it has no answers and no inputs of steps.
+        """
+        ...
+
+    async def count_waiting(self, creator: str) -> tuple[int, int]:
+        """How many runs nobody took yet: the creator's, and all."""
         ...
 
     async def claim(

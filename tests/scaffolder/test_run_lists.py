@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import pytest
+
+from services.scaffolder.handlers import creating
 from tests.builders import template
 from tests.scaffolder.calls import (
     create,
     reached,
+    say,
     step,
     task,
 )
@@ -43,13 +47,65 @@ async def test_runs_are_listed(
 
 
 async def test_values_of_a_run_are_bounded(start: Any, catalog: Any, ann: Any) -> None:
-    """They are kept with the run and told in every list of runs."""
+    """They are kept with the run, for as long as it is."""
     catalog.add(template("t"))
     async with start() as client:
         body = {"templateRef": "template:default/t", "values": {"a": "x" * 600_000}}
         answer = await client.post("/v2/tasks", json=body, headers=ann)
         assert answer.status_code == 413
         assert "values: over the limit" in answer.json()["error"]["message"]
+
+
+async def test_a_list_leaves_out_large_answers(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """A page of runs stays small; each run has its answers, small ones in lists too."""
+    catalog.add(template("t", steps=[say("hello", "s")]))
+    async with start() as client:
+        small = await create(client, ann, "t", values={"name": "shop"})
+        large = await create(client, ann, "t", values={"text": "x" * 400_000})
+        answer = await client.get("/v2/tasks", headers=ann)
+        listed = {run["id"]: run for run in answer.json()["tasks"]}
+        whole = await task(client, ann, large)
+    assert len(answer.content) < 20_000
+    assert listed[small]["spec"]["parameters"] == {"name": "shop"}
+    assert listed[small]["spec"]["steps"][0]["input"]["message"] == "hello"
+    shown = listed[large]["spec"]
+    assert shown["parameters"] == {}
+    assert shown["steps"][0]["id"] == "s"
+    assert shown["templateInfo"]["entityRef"] == "template:default/t"
+    assert shown["templateInfo"]["entity"]["metadata"]["name"] == "t"
+    assert set(shown) == set(whole["spec"])
+    assert len(whole["spec"]["parameters"]["text"]) == 400_000
+
+
+async def test_waiting_runs_are_bounded(
+    start: Any,
+    catalog: Any,
+    ann: Any,
+    principal_headers: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of one person and of all: the answer says why, and what to do."""
+    monkeypatch.setattr(creating, "MOST_WAITING", 2)
+    monkeypatch.setattr(creating, "MOST_WAITING_TOGETHER", 3)
+    bo = principal_headers(subject=BO)
+    catalog.add(template("t"))
+    body = {"templateRef": "template:default/t", "values": {}}
+    async with start(slots=0) as client:
+        first = await create(client, ann, "t")
+        await create(client, ann, "t")
+        own = await client.post("/v2/tasks", json=body, headers=ann)
+        await create(client, bo, "t")
+        others = await client.post("/v2/tasks", json=body, headers=bo)
+        await client.post(f"/v2/tasks/{first}/cancel", headers=ann)
+        await create(client, bo, "t")
+        again = await client.post(f"/v2/tasks/{first}/retry", json={}, headers=ann)
+    assert [answer.status_code for answer in (own, others, again)] == [429] * 3
+    assert own.headers["retry-after"] == "30"
+    message = own.json()["error"]["message"]
+    assert message.startswith("2 runs of user:default/ann wait for their turn")
+    assert "3 runs wait for their turn" in others.json()["error"]["message"]
 
 
 async def test_others_runs_do_not_exist(

@@ -89,7 +89,10 @@ async def listed(
     limit: Annotated[int | None, Query(ge=0, le=MOST_RUNS)] = None,
     offset: Annotated[int, Query(ge=0, le=MOST_RUNS)] = 0,
 ) -> Response:
-    """A page of the runs that the caller may see."""
+    """A page of the runs that the caller may see.
+
+    A run with a spec of over 16 KB has no answers and no inputs of steps in a list.
+    """
     field, is_descending = _order((order or ["desc:created_at"])[0])
     unknown = [value for value in status or () if value not in _STATUSES]
     if unknown:

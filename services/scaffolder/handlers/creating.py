@@ -10,12 +10,15 @@ from services.scaffolder.model import Initiator, Task, fresh_steps, now
 from services.scaffolder.ports import Catalog, TaskStore, Vault
 from services.scaffolder.redaction import Redactor
 from services.scaffolder.validation import Problem
-from shared.contracts.errors import Invalid, NotFound
+from shared.contracts.errors import Invalid, NotFound, TooMany
 from shared.contracts.ref import parse_ref
 from shared.contracts.scaffolder import RunCreated
 from shared.guards.workers import run_beside
 
 _SECRETS_LIMIT = 256 * 1024
+#: Runs that nobody took yet, of one creator and of all.
+MOST_WAITING, MOST_WAITING_TOGETHER = 100, 1_000
+_RETRY_SECONDS = 30
 
 
 class BadParameters(Exception):
@@ -66,7 +69,9 @@ async def create_task(
     Raises:
         BadParameters: if values or secrets break the template's rules.
         NotFound: if there is no such template for the asker.
+        TooMany: if too many runs wait already.
     """
+    await require_turn(store, asker)
     template = await load_template(catalog, wanted.template_ref, asker)
     await run_beside(check_parameters, template, wanted.values, wanted.secrets)
     user = await user_of(catalog, asker)
@@ -85,6 +90,27 @@ async def create_task(
     )
     await store.create(task, said_created(task))
     return task
+
+
+async def require_turn(store: TaskStore, creator: Initiator) -> None:
+    """Check that another run may wait for its turn.
+
+    Raises:
+        TooMany: if too many wait already.
+    """
+    own, together = await store.count_waiting(creator.ref)
+    if own >= MOST_WAITING:
+        raise TooMany(
+            f"{own} runs of {creator.ref} wait for their turn, at most {MOST_WAITING} "
+            "may: cancel some, or try again when some have begun",
+            retry_after=_RETRY_SECONDS,
+        )
+    if together >= MOST_WAITING_TOGETHER:
+        raise TooMany(
+            f"{together} runs wait for their turn, at most {MOST_WAITING_TOGETHER} "
+            "may: try again when some have begun",
+            retry_after=_RETRY_SECONDS,
+        )
 
 
 def spec_of(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from services.scaffolder import templates
-from services.scaffolder.handlers.creating import said_created, sealed
+from services.scaffolder.handlers.creating import require_turn, said_created, sealed
 from services.scaffolder.model import RETRYABLE, StepRecord, Task, TaskEvent
 from services.scaffolder.ports import TaskStore, Vault
 from shared.contracts.errors import Conflict, NotFound
@@ -67,12 +67,14 @@ async def retry_task(
 
     Raises:
         Conflict: if it is neither failed nor cancelled.
+        TooMany: if too many runs wait already.
     """
     if task.status not in RETRYABLE:
         raise Conflict(
             f"Task {task.id} cannot be tried again: it is {task.status}, "
             "only failed and cancelled ones can"
         )
+    await require_turn(store, task.created_by)
     keeps = has_workspace(task.id) and not templates.starts_over(task.spec)
     _reset(task, keeps=keeps)
     task.status, task.error, task.is_cancelling = "open", None, False

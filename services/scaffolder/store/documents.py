@@ -1,5 +1,6 @@
 """A run as a document, and back. A confidential run's outputs are sealed."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -8,13 +9,27 @@ from services.scaffolder.model import Initiator, StepRecord, Task, TaskEvent, no
 from services.scaffolder.ports import Vault
 
 Document = dict[str, Any]
+_NAMES = ("namespace", "name", "title")
+_STEP = ("id", "name", "action")
+_LISTED_STEPS = 100
+
+
+#: A longer spec is kept a second time, shortened, for lists of runs.
+LISTED_BYTES = 16 * 1024
+#: What a list of runs reads of each; the spec of a run without `brief` beside it.
+LISTED_FIELDS = (
+    *("status", "created_by", "is_user", "created_at", "last_heartbeat_at"),
+    "brief",
+)
 
 
 def written(task: Task, vault: Vault) -> Document:
     """The document of a new run. `arrival` keeps the order within one second."""
+    brief = brief_spec(task.spec)
     return {
         "_id": task.id,
         "spec": _safe(task.spec),
+        "brief": None if brief is task.spec else _safe(brief),
         "created_by": task.created_by.ref,
         "is_user": task.created_by.is_user,
         "created_at": stamp(task.created_at),
@@ -25,6 +40,40 @@ def written(task: Task, vault: Vault) -> Document:
         "is_cancelling": False,
         **state(task, vault),
     }
+
+
+def brief_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec as lists of runs show it: a long one without answers and inputs."""
+    if len(json.dumps(spec)) <= LISTED_BYTES:
+        return spec
+    info = spec.get("templateInfo") or {}
+    metadata = (info.get("entity") or {}).get("metadata") or {}
+    entity = {"metadata": {key: metadata.get(key) for key in _NAMES if key in metadata}}
+    steps = list(spec.get("steps") or ())[:_LISTED_STEPS]
+    return {
+        "apiVersion": spec.get("apiVersion"),
+        "steps": [{key: str(step[key])[:200] for key in _STEP} for step in steps],
+        "output": {},
+        "parameters": {},
+        "user": {"ref": (spec.get("user") or {}).get("ref")},
+        "templateInfo": {**_texts(info), "entity": entity},
+    }
+
+
+def _texts(info: Mapping[str, Any]) -> Document:
+    return {key: value for key, value in info.items() if isinstance(value, str)}
+
+
+def listed(document: Mapping[str, Any], spec: Any) -> Task:
+    """The run of a document of which only what a list shows was read."""
+    return Task(
+        id=document["_id"],
+        spec=_unsafe(spec),
+        created_by=Initiator(document["created_by"], document.get("is_user", True)),
+        status=document["status"],
+        created_at=moment(document["created_at"]) or now(),
+        last_heartbeat_at=moment(document.get("last_heartbeat_at")),
+    )
 
 
 def state(task: Task, vault: Vault) -> Document:
