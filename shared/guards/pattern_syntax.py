@@ -24,7 +24,10 @@ _COUNT = re.compile(r"\{([0-9]{1,9})(,([0-9]{0,9}))?\}")
 _GROUP = re.compile(r"\(\?(?:([:=!])|<([=!])|<([A-Za-z_$][\w$]*)>)")
 _OCTAL = re.compile("[0-3][0-7]{0,2}|[4-7][0-7]?")
 _NAME = re.compile(r"k<([^<>]*)>")
-_CAPTURE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\((?!\?)|\(\?<(?![=!])", re.DOTALL)
+#: A class that does not end takes the rest: it is an error, found later.
+_CAPTURE = re.compile(
+    r"\\.|\[(?:\\.|[^\]\\])*+(?:\]|\Z)|\((?!\?)|\(\?<(?![=!])", re.DOTALL
+)
 _MOST_REPEATS = 100_000
 MOST_GROUPS = 200
 _DEEPEST = 150

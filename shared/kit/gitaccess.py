@@ -18,7 +18,7 @@ from shared.kit.config import Integration
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 #: Git's name of a setting for authorities, and OpenSSL's name of the same setting.
 AUTHORITIES = {"GIT_SSL_CAINFO": "SSL_CERT_FILE", "GIT_SSL_CAPATH": "SSL_CERT_DIR"}
-_AUTHORITY = re.compile(r"(?im)^\s*sslca(info|path)\s*=")
+_AUTHORITY = re.compile(r"(?im)^[ \t]*+sslca(info|path)[ \t]*+=")
 #: The user names that hosts want beside a token that belongs to no user.
 TOKEN_USERS = {
     "github": "x-access-token",

@@ -115,7 +115,7 @@ def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _place_of(error: CallboardError) -> dict[str, int]:
-    place = _LINE.search(error.message) if isinstance(error, BrokenFile) else None
+    place = _LINE.match(error.message) if isinstance(error, BrokenFile) else None
     return {"line": int(place[1]), "column": int(place[2])} if place else {}
 
 

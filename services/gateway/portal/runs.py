@@ -16,7 +16,7 @@ from services.gateway.portal.formats import moment, safe_url
 
 COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
 OTHER_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|.)?|[\x00-\x08\x0b-\x1f]"
+    r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*+\x07|.)?|[\x00-\x08\x0b-\x1f]"
 )
 COLOURS = {
     "31": "bad",
@@ -194,25 +194,28 @@ def _line(event: Mapping[str, Any]) -> Line:
 
 def coloured(text: str) -> Markup:
     """Terminal colours as spans, addresses as links; other escapes are dropped."""
-    found = Markup("")
+    spans: list[Markup] = []
     tone, place = "", 0
     for match in COLOUR.finditer(text):
-        found += _span(text[place : match.start()], tone)
+        spans.append(_span(text[place : match.start()], tone))
         codes = match[1].split(";")
         tone = next((COLOURS[code] for code in codes if code in COLOURS), "")
         place = match.end()
-    return found + _span(text[place:], tone)
+    spans.append(_span(text[place:], tone))
+    return Markup("").join(spans)
 
 
 def _span(text: str, tone: str) -> Markup:
     plain = OTHER_ESCAPES.sub("", text)
-    linked, place = Markup(""), 0
+    pieces: list[Markup] = []
+    place = 0
     for match in ADDRESS.finditer(plain):
         address = match[0].rstrip(".,;:")
-        linked += escape(plain[place : match.start()])
-        linked += Markup('<a href="{0}">{0}</a>').format(address)
+        pieces.append(escape(plain[place : match.start()]))
+        pieces.append(Markup('<a href="{0}">{0}</a>').format(address))
         place = match.start() + len(address)
-    linked += escape(plain[place:])
+    pieces.append(escape(plain[place:]))
+    linked = Markup("").join(pieces)
     if not tone or not linked:
         return linked
     return Markup('<span class="log-{}">{}</span>').format(tone, linked)

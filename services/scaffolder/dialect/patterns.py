@@ -16,7 +16,8 @@ _SECONDS = 2.0
 _MOST = 100_000
 #: What a match costs: its places are lists of pairs.
 _MATCH = 12
-_DOLLAR = re.compile(r"\$(?:([$&`'])|(\d{1,2})|<([^>]*)>)")
+#: No name of a group holds a `<`, so a name that does not end is over at the next one.
+_DOLLAR = re.compile(r"\$(?:([$&`'])|(\d{1,2})|<([^<>]*+)>)")
 
 
 def spans(
