@@ -20,7 +20,7 @@ from shared.guards.yaml_text import DESCRIPTOR
 #: How many files are looked at for one pattern.
 FILES_LIMIT = 100_000
 #: Neither follows a link that has just come into the place, nor waits for a pipe.
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_GUARDED = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class FileReader:
@@ -92,4 +92,4 @@ class FileReader:
 
 
 def _open(path: str, _flags: int) -> int:
-    return os.open(path, _READ)
+    return os.open(path, os.O_RDONLY | _GUARDED)
