@@ -7,12 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from services.gateway.portal.entities import entity_href
 from services.gateway.portal.formats import moment, safe_url
+from services.gateway.portal.prose import MOST_MICROSECONDS, ProseBudget
 
 COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
 OTHER_ESCAPES = re.compile(
@@ -31,6 +33,8 @@ LIVE = frozenset({"open", "processing"})
 CAN_RETRY = frozenset({"failed", "cancelled"})
 ENDED = CAN_RETRY | {"completed"}
 MOST_LINES = 4000
+#: Of what a template puts out.
+MOST_LINKS, MOST_TEXTS = 40, 20
 ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+")
 
 
@@ -90,7 +94,7 @@ class Progress:
     steps: Sequence[Step]
     lines: Sequence[Line]
     links: Sequence[Link]
-    texts: Sequence[tuple[str, str]]
+    texts: Sequence[tuple[str, Markup]]
     error: str
     last: int
     left_out: int
@@ -222,7 +226,7 @@ def _span(text: str, tone: str) -> Markup:
 
 
 def _links(output: Mapping[str, Any]) -> Iterator[Link]:
-    for each in output.get("links") or ():
+    for each in islice(output.get("links") or (), MOST_LINKS):
         link = _mapping(each)
         ref, url = str(link.get("entityRef") or ""), safe_url(link.get("url"))
         if ref:
@@ -240,10 +244,12 @@ def full_ref(ref: str) -> str:
     return f"{kind}:{rest}" if "/" in rest else f"{kind}:default/{rest}"
 
 
-def _texts(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for each in output.get("text") or ():
+def _texts(output: Mapping[str, Any]) -> Iterator[tuple[str, Markup]]:
+    budget = ProseBudget(MOST_MICROSECONDS)
+    for each in islice(output.get("text") or (), MOST_TEXTS):
         text = _mapping(each)
-        yield str(text.get("title") or ""), str(text.get("content") or "")
+        content = str(text.get("content") or "")
+        yield str(text.get("title") or ""), budget.render(content)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

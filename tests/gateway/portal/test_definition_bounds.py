@@ -14,7 +14,10 @@ from services.gateway.portal.definitions.fitting import (
     MOST_ENTRIES,
     MOST_ROWS,
 )
+from services.gateway.portal.definitions.languages import without_text
 from services.gateway.portal.definitions.model import Definition
+from tests.gateway.portal.conftest import Client
+from tests.gateway.portal.fakes import FakeApi
 
 #: Of the processor; the clock says little on a busy machine.
 SECONDS = 8.0
@@ -261,3 +264,22 @@ def test_a_page_says_what_search_does_not_take_in() -> None:
     long = {path: {"get": {"summary": path * 9}} for path in paths(1_500)}
     many = definition_of("openapi", schemas({}, long))
     assert sum(note in each for each in many.notes) == 1
+
+
+async def test_descriptions_of_nothing_but_marks_share_a_budget(
+    client: Client, api: FakeApi
+) -> None:
+    """Where the definition is read; the page has the rest as it is written."""
+    marks = "- a\n" * 1_500
+    paths = {f"/p{n}": {"get": {"description": marks}} for n in range(140)}
+    text = json.dumps({"openapi": "3.1.0", "paths": paths})
+    definition = without_text("openapi", text)
+    [group] = definition.groups
+    shown = [str(entry.html).startswith("<ul>") for entry in group.entries]
+    assert 5 < sum(shown) < 40
+    assert shown == sorted(shown, reverse=True)
+    api.entities["api:default/booking-api"]["spec"]["definition"] = text
+    page = (await client().get("/catalog/default/api/booking-api/api")).text
+    assert page.count("<li>a</li>\n<li>a</li>") > 1_000
+    assert "<pre>- a\n- a" in page
+    assert "&lt;ul&gt;" not in page

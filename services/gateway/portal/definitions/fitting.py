@@ -17,6 +17,7 @@ from services.gateway.portal.definitions.model import (
     clipped,
 )
 from services.gateway.portal.definitions.schemas import MORE
+from services.gateway.portal.prose import ProseBudget
 from shared.contracts.catalog import SEARCHED_CHARACTERS
 
 #: Groups of what operations take and give, which search leaves out.
@@ -29,6 +30,8 @@ TYPES = frozenset(
 MOST_ENTRIES = 4_000
 MOST_ROWS = 6_000
 MOST_CHARACTERS = 900_000
+#: For rendering all descriptions: some 900,000 characters of usual Markdown.
+PROSE_MICROSECONDS = 1_000_000
 LONGEST_TABLE = 500
 LONGEST_NAME = 300
 LONGEST_SUMMARY = 300
@@ -79,6 +82,7 @@ class _Page:
         self._entries = MOST_ENTRIES
         self._rows = MOST_ROWS
         self._characters = MOST_CHARACTERS
+        self._prose = ProseBudget(PROSE_MICROSECONDS)
         self._unlisted = 0
         self._bare = 0
         self._ids: Counter[str] = Counter()
@@ -127,6 +131,7 @@ class _Page:
             gives=clipped(entry.gives, LONGEST_NAME),
             summary=summary,
             about=about,
+            html=self._prose.render(about) if about not in ("", summary) else "",
             parts=parts,
         )
 

@@ -46,7 +46,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One operation, channel, call or type; `gives` is the type of its answer."""
+    """One operation, channel, call or type; `gives` is the type of its answer.
+
+    `html` is `about` as the page shows it, unless that is the summary.
+    """
 
     id: str
     name: str
@@ -57,6 +60,7 @@ class Entry:
     deprecated: bool = False
     parts: Sequence[Part] = ()
     gives: str = ""
+    html: str = ""
 
 
 @dataclass(frozen=True, slots=True)
