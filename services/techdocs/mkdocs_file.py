@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from shared.contracts.errors import Invalid, TooLarge
+from shared.guards.globs import Glob
 from shared.guards.trees import check_tree
 from shared.guards.yaml_hints import hint
 from shared.guards.yaml_text import YamlLimits, load_yaml
@@ -24,6 +25,8 @@ CONFIG_VALUES = 20_000
 CONFIG_TEXT = 4 * CONFIG_BYTES
 INCLUDE = "!include "
 WILDCARD_INCLUDE = "*include "
+INCLUDES, WILDCARD_INCLUDES = 500, 50
+YAML_NAMES = (".yml", ".yaml")
 
 #: Functions that manuals of Material and of PyMdown name in their examples.
 PYTHON_NAMES = frozenset(
@@ -259,9 +262,32 @@ def docs_dir(config: Mapping[str, Any], name: str = "mkdocs.yml") -> str:
     return inside(given, f"{name}: docs_dir")
 
 
+def include_glob(statement: str) -> Glob:
+    """The files that an include statement with wildcards means.
+
+    Raises:
+        Invalid: if they are no YAML files of the documentation's folder.
+    """
+    pattern = inside(statement.removeprefix(WILDCARD_INCLUDE), "mkdocs.yml: nav")
+    if not pattern.endswith(YAML_NAMES):
+        raise Invalid(f"mkdocs.yml: nav: {statement!r} must name a YAML file")
+    return Glob(pattern, dot=True, label="mkdocs.yml: nav")
+
+
 def includes(config: Mapping[str, Any]) -> list[str]:
-    """The monorepo plugin's statements in `nav`, as written."""
-    return list(_includes(config.get("nav"), CONFIG_DEPTH))
+    """The monorepo plugin's statements in `nav`, as written.
+
+    Raises:
+        Invalid: if there are too many.
+    """
+    found = list(dict.fromkeys(_includes(config.get("nav"), CONFIG_DEPTH)))
+    wildcards = sum(statement.startswith(WILDCARD_INCLUDE) for statement in found)
+    if len(found) > INCLUDES or wildcards > WILDCARD_INCLUDES:
+        raise Invalid(
+            f"mkdocs.yml: nav: includes over {INCLUDES} sites, or over "
+            f"{WILDCARD_INCLUDES} times with wildcards"
+        )
+    return found
 
 
 def _includes(nav: Any, depth: int) -> Iterator[str]:

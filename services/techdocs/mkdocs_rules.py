@@ -4,6 +4,7 @@ The lists are those of Backstage's generator (facts 1.3); extensions are listed 
 because naming one imports a module. It does not build anything.
 """
 
+import re
 import string
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 
 from services.techdocs.mkdocs_file import docs_dir, inside, known_values
 from shared.contracts.errors import Invalid
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -97,6 +100,8 @@ def allowed(
     plugins = PLUGINS | (SAFE_PLUGINS & set(more_plugins))
     known = {name: name not in absent_plugins for name in plugins}
     kept.values["plugins"] = _plugins(config.get("plugins"), known, kept.warnings)
+    for key in ("edit_uri", "edit_uri_template"):
+        _drop_foreign_address(kept.values, key, f"mkdocs.yml: {key}", kept.warnings)
     _check_edit_template(kept.values, kept.warnings)
     if "techdocs-core" not in [next(iter(item)) for item in kept.values["plugins"]]:
         kept.values["plugins"].append({"techdocs-core": {}})
@@ -136,6 +141,21 @@ def _named(items: Any, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if options is not None and not isinstance(options, dict):
             raise Invalid(f"mkdocs.yml: {what}.{name}: options must be a mapping")
         yield str(name), dict(options or {})
+
+
+def _drop_foreign_address(
+    values: dict[str, Any], key: str, what: str, warnings: list[str]
+) -> None:
+    """What links begin with is a path, or an address of the web."""
+    value = values.get(key)
+    if isinstance(value, str):
+        # Browsers read a scheme through spaces and control characters.
+        plain = "".join(filter(str.isprintable, value)).replace(" ", "").lower()
+        scheme = _SCHEME.match(plain)
+        if scheme is None or scheme[1] in ("http", "https"):
+            return
+        warnings.append(f"{what} must be a path or begin with https://; was left out")
+        del values[key]
 
 
 def _check_edit_template(values: dict[str, Any], warnings: list[str]) -> None:
@@ -194,6 +214,9 @@ def _extensions(items: Any, warnings: list[str]) -> list[dict[str, Any]]:
         for option in sorted(options.keys() & FORBIDDEN_OPTIONS.get(name, frozenset())):
             warnings.append(f"mkdocs.yml: {name}.{option} is not allowed, was left out")
             del options[option]
+        if name == "wikilinks":
+            what = f"mkdocs.yml: {name}.base_url"
+            _drop_foreign_address(options, "base_url", what, warnings)
         if name == "pymdownx.snippets":
             options["base_path"] = _base_paths(options.get("base_path"))
         if name == "pymdownx.emoji":

@@ -227,6 +227,85 @@ async def test_a_monorepo_of_docs_is_one_site(generate: Make) -> None:
     assert any("sub/mkdocs.yml: hooks" in line for line in made.warnings)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "pages"),
+    [
+        ("parts/{a,b}/mkdocs.yml", {"a", "b"}),
+        ("**/mkdocs.yml", {"a", "b", "c"}),
+        ("parts/!(a)/mkdocs.yml", {"b", "c"}),
+    ],
+)
+async def test_wildcards_of_includes_mean_what_they_mean_elsewhere(
+    generate: Make, pattern: str, pages: set[str]
+) -> None:
+    """Braces, any depth and negation, with a title before them or without one."""
+    parts = {
+        f"parts/{name}/{path}": text
+        for name in "abc"
+        for path, text in {
+            "mkdocs.yml": f"site_name: {name}\n",
+            "docs/index.md": f"# Words of {name}\n",
+        }.items()
+    }
+    nav = [{"Home": "index.md"}, {"Parts": f"*include {pattern}"}]
+    made, _ = await generate(
+        {
+            "site.yml": f"site_name: All\nnav: {json.dumps(nav)}\n",
+            "docs/index.md": "# Top\n",
+            **parts,
+        },
+        config="site.yml",
+    )
+    assert {name for name in "abc" if (Path(made.out) / name).is_dir()} == pages
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("{a,b}" * 20 + ".yml", "means over 256 patterns"),
+        ("x/*.md", "must name a YAML file"),
+        ("../*/mkdocs.yml", "leaves the documentation's folder"),
+    ],
+)
+async def test_wildcards_of_includes_are_bounded(
+    generate: Make, pattern: str, reason: str
+) -> None:
+    """What a pattern may mean is counted before anything is looked for."""
+    nav = json.dumps([f"*include {pattern}"])
+    files = {"mkdocs.yml": f"site_name: A\nnav: {nav}\n", "docs/index.md": "# Hi\n"}
+    with pytest.raises(Invalid, match=reason):
+        await generate(files)
+
+
+async def test_an_included_site_needs_a_name(generate: Make) -> None:
+    """The error says which file has none."""
+    nav = json.dumps([{"Parts": "*include */mkdocs.yml"}])
+    with pytest.raises(Invalid, match=r"^a/mkdocs.yml: site_name is missing"):
+        await generate(
+            {
+                "mkdocs.yml": f"site_name: A\nnav: {nav}\n",
+                "docs/index.md": "# Hi\n",
+                "a/mkdocs.yml": "docs_dir: docs\n",
+            }
+        )
+
+
+async def test_links_begin_with_no_foreign_scheme(generate: Make) -> None:
+    """What settings put before links is a path or an address of the web."""
+    config = CONFIG + (
+        "edit_uri: 'file:///x/'\nmarkdown_extensions:\n"
+        "  - wikilinks: {base_url: 'javascript:alert(1)//'}\n"
+    )
+    made, _ = await generate(
+        {"mkdocs.yml": config, "docs/index.md": "# Hi\n\n[[Seats]]\n"}
+    )
+    assert "file:" not in page(made)
+    assert "alert(1)" not in page(made)
+    assert 'href="/Seats/"' in page(made)
+    told = [line for line in made.warnings if "begin with https://" in line]
+    assert len(told) == 2
+
+
 async def test_a_build_that_takes_too_long_is_stopped(generate: Make) -> None:
     """The limit of time is told, and nothing is left running."""
     async with ProcessGenerator(0.05) as hasty:

@@ -214,3 +214,39 @@ def test_includes_are_found_at_any_depth() -> None:
         "!include ./c/mkdocs.yml",
         "*include x/*.yml",
     ]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_kept"),
+    [
+        ("blob/main/docs/", True),
+        ("?q=a:b", True),
+        ("https://git.example/x/", True),
+        ("/x:y/", True),
+        ("file:", False),
+        ("file:///etc/", False),
+        (" JavaScript:alert(1)//", False),
+        ("java\tscript:alert(1)//", False),
+        ("data:text/html,x", False),
+    ],
+)
+def test_addresses_have_no_foreign_scheme(address: str, is_kept: bool) -> None:
+    """Links that a setting makes lead to a path, or to the web."""
+    extensions = [{"wikilinks": {"base_url": address}}]
+    found = rules.allowed({"edit_uri": address, "markdown_extensions": extensions})
+    [options] = [
+        item["wikilinks"]
+        for item in found.values["markdown_extensions"]
+        if "wikilinks" in item
+    ]
+    assert ("edit_uri" in found.values) is is_kept
+    assert ("base_url" in options) is is_kept
+    assert len(found.warnings) == (0 if is_kept else 2)
+
+
+def test_includes_are_counted() -> None:
+    """Each one is a site to read."""
+    nav = [{"A": f"*include {number}/*/mkdocs.yml"} for number in range(51)]
+    with pytest.raises(Invalid, match="over 50 times with wildcards"):
+        file.includes({"nav": nav})
+    assert len(file.includes({"nav": nav[:50] * 2})) == 50

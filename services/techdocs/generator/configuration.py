@@ -1,6 +1,7 @@
 """The configuration that mkdocs gets: the site's own, reduced to what is allowed."""
 
 import importlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -37,6 +38,8 @@ def configuration(job: Job) -> Configured:
     given: dict[str, Any] = {"site_name": job.title}
     if job.config is not None:
         given = mkdocs_file.read_config((source / job.config).read_bytes(), job.config)
+    if "nav" in given:
+        given["nav"] = _with_files(given["nav"], source)
     kept = mkdocs_rules.allowed(given, job.plugins, _absent(job.plugins))
     values = kept.values
     values.setdefault("site_name", job.title)
@@ -96,40 +99,69 @@ def _included(config: dict[str, Any], source: Path, warnings: list[str]) -> list
     """
     own: list[str] = []
     for statement in mkdocs_file.includes(config):
-        for path in included_files(statement, source):
-            name = path.relative_to(source).as_posix()
-            read = mkdocs_file.read_config(path.read_bytes(), name)
-            found = mkdocs_file.known_values(read, warnings, name)
-            folder = path.relative_to(source).parent.as_posix()
-            pages = mkdocs_file.inside(
-                f"{folder}/{mkdocs_file.docs_dir(found, name)}", f"{name}: docs_dir"
-            )
-            dropped = (
-                found.keys()
-                - INCLUDED_KEYS
-                - mkdocs_rules.KEYS
-                - mkdocs_rules.SILENT_KEYS
-            )
-            warnings += [f"{name}: {key} is not allowed" for key in sorted(dropped)]
-            kept = {key: found[key] for key in found if key in INCLUDED_KEYS}
-            path.write_text(yaml.safe_dump(kept, sort_keys=False))
-            if found.keys() & {"edit_uri", "repo_url"}:
-                own.append(pages)
+        path = included_file(statement, source)
+        name = path.relative_to(source).as_posix()
+        read = mkdocs_file.read_config(path.read_bytes(), name)
+        found = mkdocs_file.known_values(read, warnings, name)
+        folder = path.relative_to(source).parent.as_posix()
+        pages = mkdocs_file.inside(
+            f"{folder}/{mkdocs_file.docs_dir(found, name)}", f"{name}: docs_dir"
+        )
+        dropped = (
+            found.keys() - INCLUDED_KEYS - mkdocs_rules.KEYS - mkdocs_rules.SILENT_KEYS
+        )
+        warnings += [f"{name}: {key} is not allowed" for key in sorted(dropped)]
+        kept = {key: found[key] for key in found if key in INCLUDED_KEYS}
+        path.write_text(yaml.safe_dump(kept, sort_keys=False))
+        if found.keys() & {"edit_uri", "repo_url"}:
+            own.append(pages)
     return own
 
 
-def included_files(statement: str, source: Path) -> list[Path]:
-    """The files that an include statement means, all inside `source`."""
-    for marker in (mkdocs_file.INCLUDE, mkdocs_file.WILDCARD_INCLUDE):
-        if statement.startswith(marker):
-            pattern = mkdocs_file.inside(
-                statement.removeprefix(marker), "mkdocs.yml: nav"
-            )
-            if not pattern.endswith((".yml", ".yaml")):
-                raise Invalid(f"mkdocs.yml: nav: {statement!r} must name a YAML file")
-            if marker == mkdocs_file.WILDCARD_INCLUDE:
-                return sorted(source.glob(pattern))
-            if not (source / pattern).is_file():
-                raise Invalid(f"mkdocs.yml: nav: {pattern} does not exist")
-            return [source / pattern]
-    return []
+def _with_files(nav: Any, source: Path) -> Any:
+    """`nav` with the files that wildcards mean in their place.
+
+    The plugin would look for them itself, by rules of its own and without a limit.
+    """
+    if isinstance(nav, str) and nav.startswith(mkdocs_file.WILDCARD_INCLUDE):
+        return _selected(nav, source)
+    if isinstance(nav, dict):
+        return {title: _with_files(item, source) for title, item in nav.items()}
+    if not isinstance(nav, list):
+        return nav
+    items: list[Any] = []
+    for item in nav:
+        made = _with_files(item, source)
+        items += made if isinstance(made, list) else [made]
+    return items
+
+
+def _selected(statement: str, source: Path) -> list[dict[str, str]]:
+    glob = mkdocs_file.include_glob(statement)
+    files = (
+        Path(folder, name).relative_to(source).as_posix()
+        for folder, _, names in os.walk(source)
+        for name in names
+    )
+    return [
+        {_site_name(source, path): f"{mkdocs_file.INCLUDE}{path}"}
+        for path in sorted(glob.select(files))
+    ]
+
+
+def _site_name(source: Path, path: str) -> str:
+    name = mkdocs_file.read_config((source / path).read_bytes(), path).get("site_name")
+    if not isinstance(name, str) or not name:
+        raise Invalid(f"{path}: site_name is missing: an included site has one")
+    return name
+
+
+def included_file(statement: str, source: Path) -> Path:
+    """The file that an include statement means, inside `source`."""
+    path = statement.partition(" ")[2]
+    path = mkdocs_file.inside(path, "mkdocs.yml: nav")
+    if not path.endswith(mkdocs_file.YAML_NAMES):
+        raise Invalid(f"mkdocs.yml: nav: {statement!r} must name a YAML file")
+    if not (source / path).is_file():
+        raise Invalid(f"mkdocs.yml: nav: {path} does not exist")
+    return source / path

@@ -22,7 +22,6 @@ from services.techdocs.model import Exported, Limits, Place, Prepared
 from services.techdocs.ports import Say, Sources
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.guards.foreign_files import ForeignFolder
-from shared.guards.globs import Glob, glob_base
 
 SNIPPET = b"--8<--"
 READMES = ("README.md", "readme.md")
@@ -126,13 +125,14 @@ async def _include(
     plan: _Plan, statement: str, place: Place, sources: Sources, commit: str | None
 ) -> None:
     """Add another configuration and its pages (mkdocs' monorepo plugin)."""
-    paths = [mkdocs_file.inside(statement.partition(" ")[2], "mkdocs.yml: nav")]
     if statement.startswith(mkdocs_file.WILDCARD_INCLUDE):
-        listed = await sources.list(place, commit, glob_base(paths[0]))
-        glob = Glob(paths[0], dot=True, label="mkdocs.yml: nav")
+        glob = mkdocs_file.include_glob(statement)
+        listed = await sources.list(place, commit, glob.base)
         paths = sorted(await asyncio.to_thread(glob.select, listed))
         if not paths:
             raise Invalid(f"mkdocs.yml: nav: nothing matches {glob.pattern}")
+    else:
+        paths = [mkdocs_file.inside(statement.partition(" ")[2], "mkdocs.yml: nav")]
     for path in paths:
         try:
             text = await sources.read(place, commit, path)
