@@ -15,7 +15,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.gateway.portal.router import PAGES
-from tests.e2e import bombs
+from tests.e2e import bomb_contents, bombs
 from tests.e2e.bombs import Bomb
 from tests.e2e.pulse import Pulse
 from tests.e2e.running import ANN, SERVICE, Portal
@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 def push(portal: Portal) -> None:
     """Put bombs into the catalog as somebody pushes them, and into their docs."""
     files = {"catalog-info.yaml": "\n---\n".join(json.dumps(e) for e in pushed())}
-    files |= bombs.documentation()
+    files |= bomb_contents.documentation()
     portal.repository("bombs", files)
     until_now(lambda: portal.known("component:default/bomb-plain"), 60, "the push")
     sync = "/api/techdocs/sync/default/component/bomb-plain"
@@ -53,24 +53,24 @@ def pushed() -> Iterator[dict[str, Any]]:
     refers = {"backstage.io/techdocs-ref": "dir:."}
     metadata = {"name": "bomb-plain", "title": title, "annotations": refers}
     yield {**plain, "metadata": metadata, "spec": spec}
-    for number, (_, kind, text) in enumerate(bombs.definitions()):
+    for number, (_, kind, text) in enumerate(bomb_contents.definitions()):
         yield {
             **plain,
             "kind": "API",
             "metadata": {"name": f"bomb-{number}"},
             "spec": {**spec, "type": kind, "definition": text},
         }
-    for number, (_, template, _values) in enumerate(bombs.templates()):
+    for number, (_, template, _values) in enumerate(bomb_contents.templates()):
         yield {**template, "metadata": {"name": f"bomb-{number}"}}
 
 
 def stored(portal: Portal) -> Iterator[Bomb]:
     """The pages and answers that are made of what was pushed."""
-    for number, (name, _, _) in enumerate(bombs.definitions()):
+    for number, (name, _, _) in enumerate(bomb_contents.definitions()):
         base = f"/catalog/default/api/bomb-{number}"
         for tab in ("", "/api", "/definition", "/raw", "/dependencies", "/activity"):
             yield Bomb(f"page of definition {name}{tab}", "GET", base + tab)
-    for number, (name, _, values) in enumerate(bombs.templates()):
+    for number, (name, _, values) in enumerate(bomb_contents.templates()):
         page = f"/create/templates/default/bomb-{number}"
         filled = {f"p.{key}": str(value)[:5000] for key, value in values.items()}
         yield Bomb(f"form {name}", "GET", page)
