@@ -3,11 +3,14 @@
 import time
 from typing import Any
 
+import orjson
 import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.model import ApiAnswer
+from services.gateway.portal.catalog_query import MOST_TICKED
 from services.gateway.portal.raw_text import MOST_CHARACTERS, raw_text
 from shared.guards.yaml_text import load_yaml
 from tests.gateway.portal.conftest import Client
@@ -134,3 +137,30 @@ async def test_a_form_has_so_many_fields(
     answer = await client().post(address, content=fields, headers=headers)
     assert answer.status_code == 400
     assert "Too many fields" in answer.text
+
+
+async def test_a_file_of_thousands_of_entities_has_a_short_preview(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The beginning, and how many more would come."""
+    many = [entity("Component", f"part-{n}", {"type": "x"}) for n in range(MANY)]
+    body = orjson.dumps({"entities": many, "exists": False, "location": {}})
+    answer = ApiAnswer(201, {}, body)
+    monkeypatch.setattr(FakeServices, "_locations", lambda *_, **__: answer)
+    page = (await client().get("/create/register?target=https://x.example/all")).text
+    assert "entities are described there" in page
+    assert "part-99" in page
+    assert "part-100<" not in page
+    assert "and 9,900 more" in page
+
+
+async def test_the_filters_of_search_list_so_many_values(
+    client: Client, api: FakeApi
+) -> None:
+    """Lifecycles are any words; the most frequent are offered."""
+    for number in range(900):
+        name = f"odd-{number}"
+        made = entity("Component", name, {"type": "x", "lifecycle": name})
+        api.entities[f"component:default/{name}"] = made
+    page = (await client().get("/search?query=a")).text
+    assert page.count('name="lifecycle"') <= MOST_TICKED
