@@ -1,4 +1,4 @@
-"""Sign-in, tokens, sessions, and who one is."""
+"""Keys, tokens, memberships and ended sessions: who a caller is."""
 
 import asyncio
 import itertools
@@ -10,7 +10,6 @@ from typing import Any
 import jwt
 import pytest
 
-from services.gateway.assembly import sign_in_rules
 from services.gateway.identity.keys import KeyRing
 from services.gateway.identity.memberships import (
     OWNERSHIP_LENGTH,
@@ -18,14 +17,10 @@ from services.gateway.identity.memberships import (
     PARENT_LEVELS,
     CatalogMemberships,
 )
-from services.gateway.identity.sessions import set_cookie
 from services.gateway.identity.store import LOOK_SECONDS, MongoEndedSessions
 from services.gateway.identity.tokens import API, DOCS, SESSION, UserTokens
-from services.gateway.model import SESSION_COOKIE
-from shared.contracts.errors import Invalid, Unauthenticated, Unavailable
+from shared.contracts.errors import Unauthenticated, Unavailable
 from shared.kit import mongo
-from shared.kit.auth import Principal, PrincipalTokens
-from tests.gateway.running import SECRET, STATIC, configuration
 
 ISSUER = "http://portal/api/auth"
 
@@ -320,189 +315,3 @@ class TestEndedSessions:
         assert not await store.ended("one")
         assert time.monotonic() - began < 10
         client.close()
-
-
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
-    """HttpOnly, SameSite=Lax, and Secure where the portal is on HTTPS."""
-    found = set_cookie("a", "b", 60, secure=True)
-    assert {"HttpOnly", "SameSite=Lax", "Secure", "Path=/"} <= set(found.split("; "))
-
-
-async def test_guest_sign_in(ask) -> None:
-    """Backstage's body, by GET and by POST."""
-    for answer in (
-        await ask.get("/api/auth/guest/refresh"),
-        await ask.post("/api/auth/guest/refresh"),
-    ):
-        identity = answer.json()["backstageIdentity"]
-        assert identity["identity"] == {
-            "type": "user",
-            "userEntityRef": "user:development/guest",
-            "ownershipEntityRefs": ["user:development/guest"],
-        }
-        assert identity["expiresInSeconds"] == 3600
-
-
-async def test_userinfo_tells_groups(ask, sign_in) -> None:
-    """The groups are not in the token; they are the catalog's word now."""
-    answer = await ask.get("/api/auth/v1/userinfo", headers=await sign_in("ann"))
-    assert answer.json() == {
-        "claims": {
-            "sub": "user:default/ann",
-            "ent": ["user:default/ann", "group:default/box-office"],
-        }
-    }
-
-
-async def test_userinfo_needs_a_user(ask, robot) -> None:
-    """Nobody and services are refused."""
-    nobody = await ask.get("/api/auth/v1/userinfo")
-    assert nobody.status_code == 401
-    assert nobody.json()["error"]["message"] == "No token provided"
-    assert nobody.json()["request"]["url"] == "/v1/userinfo"
-    service = await ask.get("/api/auth/v1/userinfo", headers=robot)
-    assert service.status_code == 401
-
-
-async def test_the_published_keys_verify_user_tokens(ask, sign_in) -> None:
-    """A third party can check a token with the JWKS alone."""
-    token = (await sign_in("ann"))["authorization"].removeprefix("Bearer ")
-    for path in ("/api/auth/.well-known", "/api/catalog/.backstage/auth/v1"):
-        keys = (await ask.get(f"{path}/jwks.json")).json()["keys"]
-        kid = jwt.get_unverified_header(token)["kid"]
-        key = next(key for key in keys if key["kid"] == kid)
-        claims = jwt.decode(token, jwt.PyJWK(key), audience="backstage")
-        assert claims["sub"] == "user:default/ann"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/api/auth/guest/start?env=development", 501),
-        ("POST", "/api/auth/guest/logout", 404),
-        ("POST", "/api/auth/github/refresh", 404),
-        ("GET", "/api/auth/nope/start", 404),
-    ],
-)
-async def test_providers_that_are_not_there(ask, method, path, status) -> None:
-    """As Backstage answers for the guest provider and for unknown ones."""
-    assert (await ask.request(method, path)).status_code == status
-
-
-@pytest.mark.parametrize(
-    "header",
-    ["Bearer not-a-token", "Bearer <none>", "Bearer", "Bearer a.b.c", "Basic eDp5"],
-)
-async def test_bad_credentials_are_refused(ask, header) -> None:
-    """401 whatever is wrong with them."""
-    answer = await ask.get("/api/catalog/entities", headers={"authorization": header})
-    assert answer.status_code == 401
-    assert answer.json()["error"]["name"] == "AuthenticationError"
-
-
-async def test_a_service_asks_on_behalf_of_a_user(ask) -> None:
-    """The user's rights count, not the service's."""
-    token = PrincipalTokens(SECRET).sign(Principal("service:scaffolder", "service"))
-    headers = {
-        "authorization": f"Bearer {token}",
-        "callboard-on-behalf-of": "user:default/ann",
-    }
-    seen = (await ask.get("/api/catalog/entities", headers=headers)).json()
-    assert (seen["subject"], seen["kind"]) == ("user:default/ann", "user")
-    assert seen["decision"] == "conditional"
-
-
-async def test_a_users_principal_is_no_ticket_back_in(ask) -> None:
-    """What services are told about people does not sign anybody in."""
-    token = PrincipalTokens(SECRET).sign(Principal("user:default/kim", "user"))
-    headers = {"authorization": f"Bearer {token}"}
-    answer = await ask.get("/api/catalog/entities", headers=headers)
-    assert answer.status_code == 401
-
-
-async def test_a_static_token_may_not_speak_for_users(ask, robot) -> None:
-    """On behalf of is for the installation's own services."""
-    headers = {**robot, "callboard-on-behalf-of": "user:default/kim"}
-    seen = (await ask.get("/api/catalog/entities", headers=headers)).json()
-    assert seen["subject"] == "service:robot"
-
-
-async def test_the_docs_cookie_opens_documentation_only(ask, sign_in) -> None:
-    """It is good for static pages of techdocs and for nothing else."""
-    path = "/api/techdocs/.backstage/auth/v1/cookie"
-    answer = await ask.get(path, headers=await sign_in("ann"))
-    assert set(answer.json()) == {"expiresAt"}
-    cookie = answer.headers["set-cookie"].partition(";")[0]
-    value = cookie.partition("=")[2]
-    docs = "/api/techdocs/static/docs/default/component/web/index.html"
-    for path, header, status in (
-        (docs, cookie, 200),
-        ("/api/techdocs/metadata/techdocs/a/b/c", cookie, 401),
-        (docs, f"{SESSION_COOKIE}={value}", 401),
-    ):
-        ask.cookies.clear()
-        found = await ask.get(path, headers={"cookie": header})
-        assert found.status_code == status, (path, header)
-
-
-async def test_removing_the_docs_cookie(ask) -> None:
-    """204 with a cookie in the past."""
-    answer = await ask.delete("/api/techdocs/.backstage/auth/v1/cookie")
-    assert answer.status_code == 204
-    assert "Max-Age=0" in answer.headers["set-cookie"]
-
-
-def test_sign_in_without_a_password_is_for_development() -> None:
-    """A production configuration that asks for it is refused with the key's name."""
-    with pytest.raises(Invalid, match=r"auth\.developmentSignIn"):
-        sign_in_rules(configuration(auth={"developmentSignIn": True}))
-    with pytest.raises(Invalid, match=r"auth\.providers.guest"):
-        sign_in_rules(configuration(auth={"providers": {"guest": {}}}))
-    allowed = {"guest": {"dangerouslyAllowOutsideDevelopment": True}}
-    rules = sign_in_rules(configuration(auth={"providers": allowed}))
-    assert (rules.guest_ref, rules.development) == ("user:development/guest", False)
-    assert sign_in_rules(configuration(auth={})).guest_ref is None
-
-
-async def test_a_token_of_the_installation_signs_a_browser_in(ask) -> None:
-    """For who sets a portal up: a short session of that service, for pages alone."""
-    answer = await ask.post("/sign-in/token", data={"token": STATIC})
-    assert answer.status_code == 303
-    assert "Max-Age=3600" in answer.headers["set-cookie"]
-    session = answer.cookies[SESSION_COOKIE]
-    headers = {"cookie": f"{SESSION_COOKIE}={session}"}
-    page = await ask.get("/settings", headers=headers)
-    assert page.status_code == 200
-    assert "robot" in page.text
-    told = await ask.get("/api/auth/v1/userinfo", headers=headers)
-    assert told.status_code == 401
-    bearer = {"authorization": f"Bearer {session}"}
-    assert (await ask.get("/api/auth/v1/userinfo", headers=bearer)).status_code == 401
-
-
-@pytest.mark.parametrize("token", ["", "guess", SECRET, "a.b.c"])
-async def test_no_other_token_signs_a_browser_in(ask, token) -> None:
-    """Nothing but a static token counts, whatever else it may prove."""
-    answer = await ask.post("/sign-in/token", data={"token": token})
-    assert SESSION_COOKIE not in answer.cookies
-
-
-async def test_an_inner_service_token_signs_no_browser_in(ask) -> None:
-    """What services prove themselves to each other with stays among them."""
-    token = PrincipalTokens(SECRET).sign(Principal("service:catalog", "service"))
-    answer = await ask.post("/sign-in/token", data={"token": token})
-    assert answer.headers["location"].endswith("wrong=token")
-
-
-async def test_the_token_is_not_taken_through_a_proxy(ask) -> None:
-    """The last address is the proxy's: the browser may be anywhere."""
-    headers = {"x-forwarded-for": "192.0.2.7"}
-    answer = await ask.post("/sign-in/token", data={"token": STATIC}, headers=headers)
-    assert answer.status_code == 403
-
-
-def test_sign_in_by_token_is_for_development() -> None:
-    """Elsewhere even the right token signs no browser in, and old sessions end."""
-    assert sign_in_rules(configuration()).token
-    production = configuration(auth={"environment": "production"})
-    assert not sign_in_rules(production).token

@@ -1,11 +1,7 @@
-"""Push webhooks of Git hosts, from the raw request to the event."""
+"""Deliveries of Git hosts: whose they are, and the event that they become."""
 
-import contextlib
-import hashlib
-import hmac
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,219 +9,16 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from services.gateway.webhooks.handlers import Delivery, receive
-from services.gateway.webhooks.payloads import pushes
 from services.gateway.webhooks.signatures import HookSecret, signing_hosts
 from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.envelope import Envelope
-from shared.contracts.errors import Forbidden, Invalid, Unavailable
+from shared.contracts.errors import Forbidden, Unavailable
 from shared.contracts.gateway import RepositoryPushed
-from shared.kit.giturls import parse_url
+from tests.gateway.hooks import gitea, signed
 from tests.gateway.running import HOOK_SECRET
 from tests.waiting import until
 
-ZEROS, OLD, NEW = "0" * 40, "a" * 40, "b" * 40
 _numbers = itertools.count(1)
-
-
-def gitea(**changes: Any) -> dict[str, Any]:
-    commit = {"id": NEW, "added": ["a.md"], "removed": ["b.md"], "modified": ["c.md"]}
-    return {
-        "ref": "refs/heads/main",
-        "before": OLD,
-        "after": NEW,
-        "commits": [commit],
-        "total_commits": 1,
-        "repository": {
-            "full_name": "payments",
-            "html_url": "https://git.playhouse.example/payments",
-        },
-        "pusher": {"login": "ann", "full_name": "Ann Example"},
-        **changes,
-    }
-
-
-def github(**changes: Any) -> dict[str, Any]:
-    return {
-        **gitea(),
-        "repository": {"html_url": "https://github.com/acme/shop"},
-        "pusher": {"name": "ann", "email": "ann@example.com"},
-        "sender": {"login": "ann-hub"},
-        "forced": False,
-        **changes,
-    }
-
-
-def gitlab(**changes: Any) -> dict[str, Any]:
-    return {
-        **gitea(),
-        "total_commits_count": 1,
-        "project": {"web_url": "https://gitlab.com/acme/team/shop"},
-        "user_username": "ann",
-        "user_name": "Ann Example",
-        **changes,
-    }
-
-
-def bitbucket(**changes: Any) -> dict[str, Any]:
-    branch = {"type": "branch", "name": "main"}
-    return {
-        "actor": {"display_name": "Ann Example", "nickname": "ann"},
-        "repository": {"links": {"html": {"href": "https://bitbucket.org/acme/shop"}}},
-        "push": {
-            "changes": [
-                {
-                    "old": {**branch, "target": {"hash": OLD}},
-                    "new": {**branch, "target": {"hash": NEW}},
-                },
-                {
-                    "old": None,
-                    "new": {"type": "tag", "name": "v1", "target": {"hash": NEW}},
-                },
-            ]
-        },
-        **changes,
-    }
-
-
-def bitbucket_server(**changes: Any) -> dict[str, Any]:
-    href = "https://bitbucket.org/projects/ACME/repos/shop/browse"
-    return {
-        "actor": {"name": "ann", "displayName": "Ann Example"},
-        "repository": {"links": {"self": [{"href": href}]}},
-        "changes": [{"ref": {"id": "refs/heads/x"}, "fromHash": OLD, "toHash": ZEROS}],
-        **changes,
-    }
-
-
-def test_gitea() -> None:
-    """Gitea's push, and that of our local hosts."""
-    assert pushes("gitea", gitea(), "7") == [
-        RepositoryPushed(
-            provider="gitea",
-            host="git.playhouse.example",
-            repository="payments",
-            url="https://git.playhouse.example/payments",
-            ref="refs/heads/main",
-            before=OLD,
-            after=NEW,
-            changed_paths=["a.md", "b.md", "c.md"],
-            pusher="ann",
-            pusher_name="Ann Example",
-            delivery="7",
-        )
-    ]
-
-
-def test_github() -> None:
-    """GitHub's push; the sender is who pushed."""
-    (found,) = pushes("github", github(), "7")
-    assert (found.host, found.repository) == ("github.com", "acme/shop")
-    assert (found.pusher, found.pusher_name) == ("ann-hub", "ann")
-    assert found.changed_paths == ["a.md", "b.md", "c.md"]
-
-
-def test_gitlab() -> None:
-    """GitLab's groups may be nested."""
-    (found,) = pushes("gitlab", gitlab(), "7")
-    assert (found.host, found.repository) == ("gitlab.com", "acme/team/shop")
-
-
-def test_bitbucket_tells_one_push_a_ref() -> None:
-    """Branches and tags, created ones from zeros; it lists no files."""
-    branch, tag = pushes("bitbucket", bitbucket(), "7")
-    assert (branch.ref, branch.before, branch.changed_paths) == (
-        "refs/heads/main",
-        OLD,
-        None,
-    )
-    assert (tag.ref, tag.before) == ("refs/tags/v1", ZEROS)
-
-
-def test_bitbucket_server_speaks_otherwise() -> None:
-    """The product for own servers has another payload."""
-    (found,) = pushes("bitbucket", bitbucket_server(), "7")
-    assert (found.ref, found.after) == ("refs/heads/x", ZEROS)
-    assert found.url == "https://bitbucket.org/projects/ACME/repos/shop"
-    # The catalog's places name it so.
-    target = parse_url(found.url, {"bitbucket.org": "bitbucket_server"})
-    assert target is not None
-    assert found.repository == target.repository
-
-
-@pytest.mark.parametrize(
-    ("provider", "payload"),
-    [
-        ("github", github(forced=True)),
-        ("github", github(before=ZEROS)),
-        ("github", github(commits=[{"id": NEW}])),
-        ("gitea", gitea(total_commits=30)),
-        ("gitea", gitea(before=ZEROS)),
-        ("gitlab", gitlab(total_commits_count=21)),
-    ],
-)
-def test_an_incomplete_list_of_files_is_none(provider, payload) -> None:
-    """Better to look at everything than to miss a file."""
-    assert pushes(provider, payload, "7")[0].changed_paths is None
-
-
-@pytest.mark.parametrize(
-    ("provider", "payload", "field"),
-    [
-        ("github", github(ref=None), "ref"),
-        ("github", github(repository={}), "repository.html_url"),
-        ("gitea", gitea(after=""), "after"),
-        ("gitea", gitea(repository={"html_url": "git@host:x"}), "repository"),
-        ("gitlab", gitlab(project=None), "project.web_url"),
-        ("bitbucket", bitbucket(push={}), "push.changes"),
-        ("bitbucket", bitbucket(push={"changes": [{}]}), "push.changes"),
-        ("bitbucket", bitbucket_server(repository={}), "repository.links.self"),
-    ],
-)
-def test_malformed_payloads_name_the_field(provider, payload, field) -> None:
-    """Whoever configures a webhook must be able to see what is wrong."""
-    with pytest.raises(Invalid, match=field):
-        pushes(provider, payload, "7")
-
-
-ODD = (None, True, 7, 1e300, "", "x", "https://[", "http://\u2100.example/a", [], [7])
-ODD += ({}, {"a": 1}, [{}], [[]], "https://git.example:99999999999/a")
-
-
-def changed(value: Any) -> Iterator[Any]:
-    """`value` with each of its parts replaced by each odd one."""
-    yield from ODD
-    parts: Any = ()
-    if isinstance(value, dict):
-        parts = list(value.items())
-    elif isinstance(value, list):
-        parts = list(enumerate(value))
-    for key, part in parts:
-        for odd in changed(part):
-            copy = value.copy()
-            copy[key] = odd
-            yield copy
-
-
-@pytest.mark.parametrize(
-    ("provider", "payload"),
-    [
-        ("github", github()),
-        ("gitea", gitea()),
-        ("gitlab", gitlab()),
-        ("bitbucket", bitbucket()),
-        ("bitbucket", bitbucket_server()),
-    ],
-)
-def test_any_payload_is_a_push_or_refused(provider, payload) -> None:
-    """Whatever stands in any field: never an error of our own."""
-    for odd in changed(payload):
-        if isinstance(odd, dict):
-            with contextlib.suppress(Invalid):
-                assert isinstance(pushes(provider, odd, "7"), list)
-
-
-def signed(body: bytes, secret: str = HOOK_SECRET) -> str:
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.errors import Unavailable
 from shared.kit import mongo
 from shared.kit.bus import MemoryBus, Message
-from tests.gateway.test_webhooks import SECRETS, Log, delivery, gitea
+from tests.gateway.hooks import gitea
+from tests.gateway.test_webhooks import SECRETS, Log, delivery
 
 
 async def test_a_push_does_not_need_the_documents() -> None:
