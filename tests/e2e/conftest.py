@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deploy import browser
+from tests.e2e.restricted import Secret, push_secret
 from tests.e2e.running import GUEST, Portal
 from tests.e2e.system import ROOT, System, free_port
 from tests.waiting import until_now
@@ -46,6 +47,12 @@ def documented(system: System) -> set[str]:
             client, "", **{"types[0]": "techdocs", "pageLimit": "100"}
         )
     return {str(result["document"]["name"]) for result in results}
+
+
+@pytest.fixture(scope="module")
+def secret(system: Portal) -> Secret:
+    """A restricted component of the portal, with documentation."""
+    return push_secret(system)
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,12 @@
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.e2e.restricted import Secret
 from tests.e2e.running import (
     ANN,
     BEN,
@@ -22,7 +22,7 @@ from tests.e2e.running import (
     push,
     seen,
 )
-from tests.e2e.system import WorkingCopy, working_copy
+from tests.e2e.system import working_copy
 
 CATALOG = "/api/catalog"
 OUTSIDERS, INSIDERS = (GUEST, ANN, BEN), (HUGO, DEV)
@@ -31,61 +31,6 @@ NEIGHBOURS = (
     "system:default/payments",
     "group:default/corporate-development",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A restricted component with docs; `word` stands in all that it says."""
-
-    name: str
-    word: str
-    copy: WorkingCopy
-
-    @property
-    def ref(self) -> str:
-        return f"component:default/{self.name}"
-
-    @property
-    def path(self) -> str:
-        return f"component/default/{self.name}"
-
-    def says(self, more: str = "") -> str:
-        """Its descriptor."""
-        return f"""\
-apiVersion: backstage.io/v1alpha1
-kind: Component
-metadata:
-  name: {self.name}
-  title: Plan {self.word}
-  description: Nobody else shall hear of {self.word} {more}
-  tags: [{self.word}]
-  annotations:
-    callboard.dev/visibility: restricted
-    backstage.io/techdocs-ref: dir:.
-spec:
-  type: service
-  lifecycle: experimental
-  owner: corporate-development
-  system: payments
-  dependsOn: [resource:event-log]
-"""
-
-
-@pytest.fixture(scope="module")
-def secret(system: Portal) -> Secret:
-    """Pushed, discovered, indexed, its documentation built."""
-    name, word = f"hush-{secrets.token_hex(3)}", f"zq{secrets.token_hex(4)}"
-    found = Secret(name, word, WorkingCopy(system.data / "workshop" / name))
-    files = {
-        "catalog-info.yaml": found.says(),
-        "mkdocs.yml": f"site_name: Plan {word}\n",
-        "docs/index.md": f"# Plan\n\nAll about {word} and what it costs.\n",
-    }
-    system.repository(name, files)
-    seen(lambda: system.known(found.ref), f"{found.ref} is discovered")
-    # The entity, and the page of its documentation.
-    seen(lambda: system.results(word) >= 2, "it is indexed")
-    return found
 
 
 def uid(system: Portal, secret: Secret) -> str:
