@@ -1,6 +1,6 @@
 """Signing in and out: as a guest, or, while trying out, as anybody of the catalog."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import quote
@@ -55,7 +55,7 @@ async def sign_in(
             "ways": ways,
             "people": people or (),
             "unlisted": people is None,
-            "typed": "" if wrong == "user" or _names(people or (), text) else text,
+            "typed": "" if wrong == "user" or people else text,
             "by_token": by_token,
             "empty": people == () and not text,
             "wrong": wrong,
@@ -79,12 +79,6 @@ async def _people(users: Users, text: str) -> Sequence[UserCard] | None:
         return None if await users.has_users() else ()
     except Unavailable:
         return None
-
-
-def _names(people: Iterable[UserCard], text: str) -> bool:
-    """Whether a text is the whole name of one of the users."""
-    name = text.casefold()
-    return any(name in (each.ref.casefold(), each.name.casefold()) for each in people)
 
 
 @router.post("/sign-in/guest")
