@@ -32,7 +32,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _INT_11 = re.compile(
     r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*(:[0-5]?[0-9])*)"
 )
-_FLOAT_11 = re.compile(r"[-+]?([0-9][0-9_]*)?\.[0-9_]*([eE][-+]?[0-9]+)?")
+_FLOAT_11 = re.compile(r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?")
 _LONGEST = 2**63
 
 
@@ -62,7 +62,7 @@ def resolve_old(text: str) -> Scalar:
         return _WORDS_11[text]
     if _INT_11.fullmatch(text):
         return _whole_old(text.replace("_", ""))
-    if text not in {".", "-.", "+."} and _FLOAT_11.fullmatch(text):
+    if _FLOAT_11.fullmatch(text):
         return _number(text.replace("_", ""))
     return None if _NOT_FINITE.fullmatch(text) else text
 

@@ -65,6 +65,13 @@ def test_numbers_cost_what_their_text_costs(text: str, old: bool) -> None:
     assert not isinstance(value, int) or abs(value) < 2**63
 
 
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize("text", ["._", ".__", "-._", "+.", ".e5", "-.e5", "._1", "."])
+def test_points_without_digits_are_text(text: str, old: bool) -> None:
+    """What only begins like a number is none, and no error of the program."""
+    assert load_yaml(f"a: {text}", label="x", old=old) == {"a": text}
+
+
 def test_a_field_has_small_limits() -> None:
     """What is typed into a form is a page of text at the most."""
     with pytest.raises(TooLarge, match="answer: YAML of 20001 bytes, at most 20000"):
