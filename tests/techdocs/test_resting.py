@@ -19,7 +19,8 @@ async def _failure(techdocs: Running) -> Failure:
 
     async def looked_at() -> Any:
         record = await records.get(REF)
-        return None if record is None or record.due else record
+        is_idle = record is not None and record.asked and not record.due
+        return record if is_idle else None
 
     failure: Failure = (await until(looked_at, 60)).failure
     return failure
