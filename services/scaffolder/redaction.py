@@ -21,6 +21,8 @@ _SHORTEST_LINE = 8
 _SHORTEST_DERIVED = 4
 _MOST = 50_000
 _MOST_KEPT = 500_000
+#: Characters of a long line times texts that are looked for in it: some 50 ms.
+_MOST_LOOKED_AT = 100_000_000
 
 
 class Redactor:
@@ -97,7 +99,10 @@ class Redactor:
             return self.text(shown)
         # Whatever begins before the end of what is shown must be seen whole.
         margin = max(map(len, self._parts), default=0)
-        shown = self.text(shown[: longest + margin])
+        shown = shown[: longest + margin]
+        if len(shown) * len(self._parts) > _MOST_LOOKED_AT:
+            return f"{MASK} ({size} characters, too many to look for secrets in)"
+        shown = self.text(shown)
         return f"{shown[:longest]}… ({size} characters)"
 
     def value(self, value: Any) -> Any:

@@ -35,12 +35,13 @@ class RunScene:
     has_hidden_answers: bool = False
     is_dry_run: bool = False
 
-    def context(self, *, secret: bool = False) -> Twins:
+    async def context(self, *, secret: bool = False) -> Twins:
         """What expressions know; secrets only where a step's input is rendered."""
         real = self._names(self.parameters, self._outputs(), secret=secret, mask=False)
         if not self.is_confidential:
             return Twins.of(real)
-        shown = self.redactor.value(self._outputs())
+        # Beside the loop: every secret is looked for in everything that steps gave.
+        shown = await asyncio.to_thread(self.redactor.value, self._outputs())
         parameters = self.task.spec["parameters"]
         return Twins(real, self._names(parameters, shown, secret=secret, mask=True))
 

@@ -13,6 +13,7 @@ from services.scaffolder import templates
 from services.scaffolder.inputs import condition_holds
 from services.scaffolder.journal import Journal, patiently
 from services.scaffolder.model import (
+    LONGEST_MESSAGE,
     STEP_ENDED,
     StepRecord,
     TakenOver,
@@ -157,7 +158,7 @@ class Run:
         name, message = _told(error)
         record.status = "failed"
         record.error_name = name
-        record.error = self._scene.redactor.text(message)
+        record.error = self._scene.redactor.beginning(message, LONGEST_MESSAGE)
         if self.failure is None:
             self.failure = error
         self._journal.log(f"{name}: {message}", step_id=record.id, status="failed")
@@ -178,7 +179,8 @@ class Run:
             task.hidden = None
             for record in task.steps:
                 record.output = {}
-        self._complete(failed)
+        # Beside the loop: secrets are looked for in the whole output.
+        await asyncio.to_thread(self._complete, failed)
         self._say(RunCompleted if failed is None else RunFailed)
         await self.save()
 
@@ -200,7 +202,7 @@ class Run:
     async def _output(self) -> dict[str, Any]:
         """The template's output, without links and texts whose `if` does not hold."""
         given = self._task.spec.get("output") or {}
-        rendered = await self._scene.rendered(given, self._scene.context())
+        rendered = await self._scene.rendered(given, await self._scene.context())
         made = rendered.public
         for group in ("links", "text"):
             if isinstance(made.get(group), list):
@@ -209,7 +211,7 @@ class Run:
                     for item in made[group]
                     if "if" not in item or condition_holds(item["if"])
                 ]
-        safe: dict[str, Any] = self._scene.redactor.value(made)
+        safe: dict[str, Any] = await asyncio.to_thread(self._scene.redactor.value, made)
         return safe
 
     def _say(self, kind: type[RunChange], record: StepRecord | None = None) -> None:

@@ -68,7 +68,8 @@ class StepRun:
         condition = self._step.get("if")
         if condition is None:
             return True, False
-        context = {**self._scene.context().real, **functions.context()}
+        known = await self._scene.context()
+        context = {**known.real, **functions.context()}
         if round_ is not None:
             context["each"] = round_.real
         made = await self._scene.rendered(condition, Twins.of(context))
@@ -97,7 +98,7 @@ class StepRun:
 
     async def _each(self, action: Action) -> None:
         iterated = await self._scene.rendered(
-            self._step["each"], self._scene.context(secret=True)
+            self._step["each"], await self._scene.context(secret=True)
         )
         try:
             rounds = twins.rounds(iterated)
@@ -156,7 +157,7 @@ class StepRun:
     async def _input(self, more: Twins) -> Twins:
         """The step's input; what secrets made of it is secret from now on."""
         given = self._step.get("input") or {}
-        context = self._scene.context(secret=True).with_names(more)
+        context = (await self._scene.context(secret=True)).with_names(more)
         made = await self._scene.rendered(given, context)
         if not isinstance(made.real, dict):
             raise Invalid(f"input: the input of step {self._record.id} is no object")

@@ -345,3 +345,28 @@ def test_what_people_see_does_not_depend_on_the_secret(
         made = rendered(DIALECT, {"m": source}, context, redactor)
         seen.append(made.public)
     assert seen[0] == seen[1]
+
+
+async def test_secrets_are_counted(start: Any, catalog: Any, ann: Any) -> None:
+    """Each is looked for in every line: so many are refused before a run has them."""
+    fields = {"keys": {"type": "array", "ui:field": "Secret"}}
+    form = [{"title": "P", "properties": fields}]
+    catalog.add(template("t", parameters=form))
+    many = {f"k{number}": f"secret-{number}" for number in range(101)}
+    texts = [f"answer-{number}" for number in range(1_001)]
+    ref = {"templateRef": "template:default/t"}
+    trial = {"template": template("t"), "values": {}, "directoryContents": []}
+    async with start(slots=0) as client:
+        refused = [
+            await client.post(path, json=body, headers=ann)
+            for path, body in (
+                ("/v2/tasks", {**ref, "values": {}, "secrets": many}),
+                ("/v2/dry-run", {**trial, "secrets": many}),
+                ("/v2/tasks", {**ref, "values": {"keys": texts}}),
+            )
+        ]
+        await create(client, ann, "t", values={"keys": texts[:1_000]})
+    assert [answer.status_code for answer in refused] == [400] * 3
+    told = [answer.json()["error"]["message"] for answer in refused]
+    assert told[:2] == ["secrets: over the limit of 100"] * 2
+    assert told[2] == "values: at most 1000 texts may be secret answers"

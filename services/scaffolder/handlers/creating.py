@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from services.scaffolder import hidden, templates
@@ -16,6 +17,8 @@ from shared.contracts.scaffolder import RunCreated
 from shared.guards.workers import run_beside
 
 _SECRETS_LIMIT = 256 * 1024
+#: Each has some twenty forms, which are looked for in every line of the log.
+_MOST_SECRETS, _MOST_SECRET_ANSWERS = 100, 1_000
 #: Runs that nobody took yet, of one creator and of all.
 MOST_WAITING, MOST_WAITING_TOGETHER = 100, 1_000
 _RETRY_SECONDS = 30
@@ -72,6 +75,7 @@ async def create_task(
         TooMany: if too many runs wait already.
     """
     await require_turn(store, asker)
+    check_secrets(wanted.secrets)
     template = await load_template(catalog, wanted.template_ref, asker)
     await run_beside(check_parameters, template, wanted.values, wanted.secrets)
     user = await user_of(catalog, asker)
@@ -116,8 +120,17 @@ async def require_turn(store: TaskStore, creator: Initiator) -> None:
 def spec_of(
     template: Mapping[str, Any], values: Mapping[str, Any], user: Mapping[str, Any]
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """The spec of a run, without secret values, and the names that they have."""
+    """The spec of a run, without secret values, and the names that they have.
+
+    Raises:
+        Invalid: if too many of the values are secrets.
+    """
     names = hidden.secret_names(templates.pages(template))
+    answers = islice(hidden.secret_texts(values, names), _MOST_SECRET_ANSWERS + 1)
+    if len(list(answers)) > _MOST_SECRET_ANSWERS:
+        raise Invalid(
+            f"values: at most {_MOST_SECRET_ANSWERS} texts may be secret answers"
+        )
     return templates.frozen_spec(template, hidden.masked(values, names), user), names
 
 
@@ -155,16 +168,27 @@ async def user_of(catalog: Catalog, asker: Initiator) -> dict[str, Any]:
     return {"entity": dict(found), "ref": asker.ref} if found else {"ref": asker.ref}
 
 
+def check_secrets(secrets: Mapping[str, str]) -> None:
+    """Check how many secrets there are, and how long together.
+
+    Raises:
+        Invalid: if they are too many or too large.
+    """
+    if len(secrets) > _MOST_SECRETS:
+        raise Invalid(f"secrets: over the limit of {_MOST_SECRETS}")
+    if sum(len(value) for value in secrets.values()) > _SECRETS_LIMIT:
+        raise Invalid(f"secrets: over the limit of {_SECRETS_LIMIT} characters")
+
+
 def sealed(vault: Vault, secrets: Mapping[str, str]) -> str | None:
     """The secrets as they are kept.
 
     Raises:
-        Invalid: if they are too large.
+        Invalid: if they are too many or too large.
     """
+    check_secrets(secrets)
     if not secrets:
         return None
-    if sum(len(value) for value in secrets.values()) > _SECRETS_LIMIT:
-        raise Invalid(f"secrets: over the limit of {_SECRETS_LIMIT} characters")
     return vault.seal(dict(secrets))
 
 

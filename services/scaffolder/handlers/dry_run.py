@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from services.scaffolder import templates
-from services.scaffolder.handlers.creating import check_parameters, spec_of
+from services.scaffolder.handlers.creating import (
+    check_parameters,
+    check_secrets,
+    spec_of,
+)
 from services.scaffolder.model import Initiator, Task, TaskEvent, fresh_steps
 from services.scaffolder.running import Run
 from services.scaffolder.scenes import Scenes
@@ -66,6 +70,7 @@ async def dry_run(
         BadParameters: if the values break the template's rules.
         CallboardError: what made a step fail.
     """
+    check_secrets(trial.secrets)
     await run_beside(templates.check, trial.template)
     await run_beside(check_parameters, trial.template, trial.values, trial.secrets)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +78,7 @@ async def dry_run(
     try:
         return await _tried(trial, asker, user, scenes, root)
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
 
 
 async def _tried(

@@ -232,7 +232,8 @@ class MongoTaskStore:
         """Those of `ids` that are no run any more, or that ended before `moment`."""
         wanted = list(ids)
         with unavailable_as_error(self._tasks):
-            cursor = self._tasks.find({"_id": {"$in": wanted}})
+            fields = dict.fromkeys(("status", "last_heartbeat_at", "created_at"), 1)
+            cursor = self._tasks.find({"_id": {"$in": wanted}}, fields)
             found = {item["_id"]: item for item in await cursor.to_list(len(wanted))}
         return [
             task_id
