@@ -79,9 +79,9 @@ class Matcher:
         """Where the words and runs of a folded text begin and end, in their order."""
         words, spans = blank_runs(text), list[Span]()
         for token in self.beginnings:
-            _add_begun(spans, words, token)
+            _add_beginnings(spans, words, token)
         for token in self.wholes:
-            _add_whole(spans, words, token)
+            _add_whole_words(spans, words, token)
         if is_name or self.is_loose:
             for token in self.pieces:
                 _add_places(spans, words, token)
@@ -91,7 +91,7 @@ class Matcher:
             spans += _stretches(text, self.pairs)
         if self.wildcards:
             spans += self._starred(words)
-        return _apart(spans) if len(spans) > 1 else spans
+        return _without_overlaps(spans) if len(spans) > 1 else spans
 
     def _starred(self, text: str) -> Iterator[Span]:
         # An underscore separates words, and is one of them for the expression.
@@ -100,15 +100,15 @@ class Matcher:
                 yield match.span()
 
 
-def _apart(spans: list[Span]) -> list[Span]:
+def _without_overlaps(spans: list[Span]) -> list[Span]:
     """The spans in their order without overlaps; of one place the longest."""
-    apart: list[Span] = []
+    separate: list[Span] = []
     end = 0
     for span in sorted(spans, key=_place):
         if span[0] >= end:
-            apart.append(span)
+            separate.append(span)
             end = span[1]
-    return apart
+    return separate
 
 
 def _place(span: Span) -> Span:
@@ -124,7 +124,7 @@ def _add_places(spans: list[Span], text: str, token: str) -> None:
         start = text.find(token, end)
 
 
-def _add_begun(spans: list[Span], text: str, token: str) -> None:
+def _add_beginnings(spans: list[Span], text: str, token: str) -> None:
     """Where words begin with the token: the rest of the word belongs to the span.
 
     Where letters meet digits another word begins.
@@ -138,7 +138,7 @@ def _add_begun(spans: list[Span], text: str, token: str) -> None:
         start = text.find(token, end)
 
 
-def _add_whole(spans: list[Span], text: str, token: str) -> None:
+def _add_whole_words(spans: list[Span], text: str, token: str) -> None:
     """Where the token is a word from its first letter to its last."""
     start = text.find(token)
     while start >= 0:

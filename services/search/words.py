@@ -155,13 +155,13 @@ def _parts(word: str) -> tuple[str, ...]:
 
 def endings(words: Iterable[str]) -> list[str]:
     """How each word goes on from its second letter, from its third, and so on."""
-    found = {
+    distinct = {
         word[at:]
         for word in words
         if len(word) > SHORTEST_INNER and not is_run(word)
         for at in range(1, len(word) - SHORTEST_INNER + 1)
     }
-    return sorted(found)[:MOST_ENDINGS]
+    return sorted(distinct)[:MOST_ENDINGS]
 
 
 def without_digits(words: Iterable[str]) -> Iterator[str]:

@@ -59,22 +59,25 @@ def owners_of(size: int) -> MemoryOwners:
 async def measure(form: str, alias: Alias, owners: MemoryOwners) -> None:
     """One form at one size."""
     await alias.open()
-    begun, worked = time.perf_counter(), time.process_time()
+    begun, processor_begun = time.perf_counter(), time.process_time()
     for part in PARTS:
         await resync.catch_up(alias, owners, part)
-    first, work = time.perf_counter() - begun, time.process_time() - worked
+    first, processor = (
+        time.perf_counter() - begun,
+        time.process_time() - processor_begun,
+    )
     records = await alias.live.index.count()
     rebuilt = [await _rebuilt(alias, owners) for _ in range(REBUILDS)]
     print(f"{form}: {len(owners.held)} entities, {records} records")
     _line("first filling", [first], "s")
-    print(f"  {'':24} {records / work:8.0f} records/s of processor time")
+    print(f"  {'':24} {records / processor:8.0f} records/s of processor time")
     _line("rebuild with proof", rebuilt, "s")
     print(f"  {'':24} {records / statistics.median(rebuilt):8.0f} records/s")
     _line("checksums", await _timed_sums(alias), "ms")
     _line("question", await _questions(alias, corpus.terms(QUESTIONS)), "ms")
     for kind, terms in kinds_of_terms(owners).items():
-        worked_ms = await _questions(alias, terms, time.process_time)
-        _line(f"  {kind}, processor", worked_ms, "ms")
+        durations = await _questions(alias, terms, time.process_time)
+        _line(f"  {kind}, processor", durations, "ms")
     _line("event to searchable", await _events(alias, 1), "ms")
     _line("500 events as a batch", await _events(alias, 500, rounds=8), "ms")
 

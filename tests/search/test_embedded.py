@@ -83,9 +83,9 @@ class Watched(TantivyIndex):
         self.lookups.append(_thread())
         return super()._first_page(question, wanted)
 
-    def _marked(self, question: Question, page: Any) -> Found:
+    def _answer(self, question: Question, page: Any) -> Found:
         self.markings.append(_thread())
-        return super()._marked(question, page)
+        return super()._answer(question, page)
 
 
 def _thread() -> str:

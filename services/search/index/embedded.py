@@ -107,8 +107,8 @@ class TantivyIndex:
             wanted = wanted[1:]
             if page.total or not wanted:
                 if question.term.words and is_long(page.documents):
-                    return await self._beside(partial(self._marked, question, page))
-                return self._marked(question, page)
+                    return await self._beside(partial(self._answer, question, page))
+                return self._answer(question, page)
         return await self._beside(partial(self._find, question, wanted))
 
     async def _beside(self, answer: Callable[[], Found]) -> Found:
@@ -123,7 +123,7 @@ class TantivyIndex:
             self._costly -= 1
 
     def _find(self, question: Question, wanted: Sequence[Step]) -> Found:
-        return self._marked(question, self._first_page(question, wanted))
+        return self._answer(question, self._first_page(question, wanted))
 
     def _first_page(self, question: Question, wanted: Sequence[Step]) -> _Page:
         """The page of the first step that finds anything."""
@@ -150,7 +150,7 @@ class TantivyIndex:
         stored = [_stored(searcher.doc(address), "stored") for _, address in hits]
         return _Page(step, int(found.count or 0), stored)  # type: ignore[attr-defined]
 
-    def _marked(self, question: Question, page: _Page) -> Found:
+    def _answer(self, question: Question, page: _Page) -> Found:
         stems = self._stemmer.stems_of(question.term)
         fields = marked(page.documents, question.term, stems, page.step, self._tags)
         hits = tuple(

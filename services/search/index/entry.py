@@ -61,8 +61,8 @@ def entry_of(record: Record, number: int) -> Entry:
     name = record.ref.rpartition("/")[2] if record.role == "entity" else ""
     written = (title, record.keywords, record.about, _text(record))
     plain = [folded(text) for text in written]
-    cut = [pieces(text) for text in plain]
-    fields = [tokens(each) for each in cut]
+    piece_lists = [pieces(text) for text in plain]
+    fields = [tokens(each) for each in piece_lists]
     spaced = [" ".join(field) for field in fields]
     words = _words(written, fields)
     names = {*fields[0], *fields[1]}
@@ -75,7 +75,7 @@ def entry_of(record: Record, number: int) -> Entry:
         words=" ".join(words),
         inner=" ".join(endings(names)),
         inner_text=" ".join(endings(without_digits(words.keys() - names))),
-        stems=" ".join(words_of([*cut[0], *cut[1], *cut[3]])),
+        stems=" ".join(words_of([*piece_lists[0], *piece_lists[1], *piece_lists[3]])),
         whole=tuple(sorted({_whole(title), _whole(name)} - {""})),
         sort=f"{plain[0][:40]}\0{key}",
         weight=record.weight + _jitter(key),
