@@ -46,7 +46,9 @@ COLOURS = {"ok": "green", "error": "red", "left out": "yellow"}
 @app.command()
 def up(
     data: Data = DEFAULT_DATA,
-    port: Annotated[int, typer.Option(help="Port of portal and API.")] = 7007,
+    port: Annotated[
+        int, typer.Option(help="Port of portal and API.", min=0, max=65535)
+    ] = 7007,
     example: Annotated[
         str, typer.Option(help="playhouse, golden or empty.")
     ] = "playhouse",
@@ -174,7 +176,10 @@ def _portal(data: Path) -> Portal:
 
 @app.command()
 def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
-    """Tell how every service and engine is; exit code 1 if something is not ready."""
+    """Tell how every service and engine is.
+
+    Exit code 1 if something is not ready, 3 if nothing runs.
+    """
     portal = _portal(data)
     found = _asked(portal, "GET", "/api/status")
     if as_json:

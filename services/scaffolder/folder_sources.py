@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from services.scaffolder.ports import Sources
 from services.scaffolder.workspace import Workspace, copy_tree, tree
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
+from shared.guards.addresses import split_address
 from shared.guards.foreign_paths import check_link
 
 
@@ -49,7 +49,7 @@ def is_absolute(url: str) -> bool:
         Forbidden: if it is another kind of address: files of the machine are not given
             out by name.
     """
-    scheme = urlsplit(url).scheme
+    scheme = split_address(url).scheme
     if scheme in {"http", "https"}:
         return True
     if scheme:
@@ -103,7 +103,7 @@ def folder_of(base: str) -> Path:
     Raises:
         Invalid: if it is none.
     """
-    parts = urlsplit(base)
+    parts = split_address(base, "baseUrl")
     if parts.scheme != "file" or not parts.path:
         raise Invalid(f"baseUrl: {base!r} is not a file of this machine")
     return Path(parts.path).parent

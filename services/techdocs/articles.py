@@ -7,10 +7,12 @@ frames, forms and SVG never pass; pictures and files go through the assets route
 import posixpath
 from collections.abc import Container
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlunsplit
 
 from services.techdocs.generator.cleaning import INPUTS, clean
 from services.techdocs.generator.pages import page_key
+from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
 
 PICTURES = ("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/svg+xml")
 
@@ -25,8 +27,10 @@ class Surroundings:
     pages: Container[str]
 
     def link(self, value: str) -> str | None:
-        """A link as the portal shows it."""
-        parts = urlsplit(value)
+        """A link as the portal shows it; None if it leads nowhere."""
+        parts = _parts(value)
+        if parts is None:
+            return None
         if parts.scheme or parts.netloc:
             return None if parts.scheme == "data" else value
         if not parts.path:
@@ -41,8 +45,10 @@ class Surroundings:
         return urlunsplit(("", "", root + quote(path), parts.query, parts.fragment))
 
     def picture(self, value: str) -> str | None:
-        """A picture's address as the portal shows it."""
-        parts = urlsplit(value)
+        """A picture's address as the portal shows it; None if it has none."""
+        parts = _parts(value)
+        if parts is None:
+            return None
         if parts.scheme == "data":
             return value if value.lower().startswith(PICTURES) else None
         if parts.scheme or parts.netloc or parts.path.startswith("/"):
@@ -55,6 +61,13 @@ class Surroundings:
         joined = posixpath.normpath(posixpath.join(folder, unquote(path)))
         slash = "/" if path.endswith("/") and joined != "/" else ""
         return (joined + slash).lstrip("/")
+
+
+def _parts(address: str) -> SplitResult | None:
+    try:
+        return split_address(address)
+    except Invalid:
+        return None
 
 
 def page_path(key: str) -> str:

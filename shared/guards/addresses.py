@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from shared.contracts.errors import Invalid
 
@@ -103,6 +103,27 @@ class AddressRule:
         if suffix == self.host:
             return address.netloc == expected
         return address.netloc.endswith(f".{expected}")
+
+
+def split_address(text: str, label: str = "url") -> SplitResult:
+    """The parts of any address, also a relative one.
+
+    Raises:
+        Invalid: if it has none: half an IPv6 address, a host that changes when it is
+            normalized (RFC 3986, section 3.2.2).
+    """
+    try:
+        return urlsplit(text)
+    except ValueError as error:
+        raise Invalid(f"{label}: {_shown(text)} is no address") from error
+
+
+def join_address(base: str, relative: str, label: str = "url") -> str:
+    """`relative` as seen from `base`. Raises Invalid as `split_address` does."""
+    try:
+        return urljoin(base, relative)
+    except ValueError as error:
+        raise Invalid(f"{label}: {_shown(relative)} is no address") from error
 
 
 def parse_address(url: str, *, users: bool = False) -> Address:

@@ -214,7 +214,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _take_authority(self) -> None:
         """A whole URL as the target names the host (RFC 9112, section 3.2.2)."""
-        authority = urlsplit(self.url).netloc
+        try:
+            authority = urlsplit(self.url).netloc
+        except ValueError:
+            self._stop_parsing(400)
+            return
         if authority:
             self.headers[:] = [pair for pair in self.headers if pair[0] != b"host"]
             self.headers.append((b"host", authority))

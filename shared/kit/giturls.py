@@ -7,10 +7,10 @@ How each kind of host writes addresses is in `gitdialects`. What is read back is
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlunsplit
 
 from shared.contracts.errors import Forbidden, Invalid
-from shared.guards.addresses import parse_address
+from shared.guards.addresses import join_address, parse_address, split_address
 from shared.kit.gitdialects import DIALECTS, AddressParts, LinkKind, Written
 
 #: How many folders of a path may belong to a ref's name.
@@ -131,12 +131,12 @@ def resolve(base: str, target: GitTarget | None, relative: str) -> str:
     is the repository's top folder, and what says the ref stays.
     """
     if target is None or is_absolute(relative):
-        return urljoin(base, relative)
+        return join_address(base, relative)
     if target.kind == "azure" or relative.startswith("/"):
-        path = urljoin(f"/{quote(target.path)}", _quoted(relative))
+        path = join_address(f"/{quote(target.path)}", _quoted(relative))
         return target.at(unquote(path)).url()
-    parts = urlsplit(base)
-    path = urljoin(parts.path, _quoted(relative))
+    parts = split_address(base)
+    path = join_address(parts.path, _quoted(relative))
     query = parts.query if "=" in parts.query else ""
     return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
 

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import urljoin
 
 import aiohttp
 from yarl import URL
@@ -18,7 +17,12 @@ from shared.contracts.errors import (
     TooLarge,
     Unavailable,
 )
-from shared.guards.addresses import Address, AddressRule, parse_address
+from shared.guards.addresses import (
+    Address,
+    AddressRule,
+    join_address,
+    parse_address,
+)
 from shared.kit.config import ReadingAllow
 from shared.kit.git import RepositoryMirrors, no_repository
 from shared.kit.giturls import GitTarget, NoPlace, resolve
@@ -131,7 +135,7 @@ class UrlReader:
             answer = await self._ask(address, etag)
             if isinstance(answer, UrlContent):
                 return answer
-            following = self.require_allowed(urljoin(address.url, answer))
+            following = self.require_allowed(join_address(address.url, answer))
             if address.scheme == "https" and following.scheme == "http":
                 raise Invalid(f"url: {url} redirects to an address without TLS")
             address = following

@@ -33,6 +33,13 @@ def test_the_status_of_nothing_names_the_folder(tmp_path: Path) -> None:
     assert f"up --data {tmp_path}`" in done.stderr
 
 
+def test_a_port_that_is_none_is_refused_by_its_range(tmp_path: Path) -> None:
+    """Before anything is started."""
+    done = CliRunner().invoke(app, ["up", "--data", str(tmp_path), "--port", "99999"])
+    assert done.exit_code == 2
+    assert "65535" in done.output
+
+
 def test_an_unknown_example_names_those_there_are(tmp_path: Path) -> None:
     """Before anything is started."""
     words = ["up", "--data", str(tmp_path), "--example", "none", "--port", "0"]

@@ -5,7 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.errors import Invalid
-from shared.guards.addresses import AddressRule, normal_netloc, parse_address
+from shared.guards.addresses import (
+    AddressRule,
+    join_address,
+    normal_netloc,
+    parse_address,
+    split_address,
+)
 
 RULES = [
     AddressRule("files.example", ["/public", "/a b/"]),
@@ -179,4 +185,16 @@ def test_a_password_is_not_repeated() -> None:
     for url in ("https://u:hidden@h.example/x", "https://u:hidden@h.example:x/\\"):
         with pytest.raises(Invalid) as raised:
             parse_address(url)
+        assert "hidden" not in raised.value.message
+
+
+@pytest.mark.parametrize("text", ["http://[x", "//]", "https://u:hidden@a\u2100b/"])
+def test_what_cannot_be_taken_apart_is_refused_with_its_field(text: str) -> None:
+    """Python's own error would name neither the field nor hide the password."""
+    for refused in (
+        lambda: split_address(text, "target"),
+        lambda: join_address("https://h.example/", text, "target"),
+    ):
+        with pytest.raises(Invalid, match=r"^target: ") as raised:
+            refused()
         assert "hidden" not in raised.value.message

@@ -31,6 +31,16 @@ GUARDED = {
     "marshal": {},
     "shelve": {},
     "xml": {},
+    "urllib.parse.urlsplit": {
+        "services/gateway/policy/opa.py": "an address of this installation",
+        "services/gateway/forward/hosts.py": "names of hosts, with their errors",
+        "shared/kit/connections.py": "bytes of a request's target, with their errors",
+        "shared/kit/mongo.py": "an address of this installation",
+        "deploy/embedded/backing.py": "an address of this installation",
+        "deploy/cli/portal.py": "an address of this installation",
+    },
+    "urllib.parse.urljoin": {},
+    "urllib.parse.urlparse": {},
     "tomllib": {},
     "configparser": {},
 }

@@ -74,6 +74,18 @@ def test_links_lead_to_pages_of_the_portal(link: str, shown: str) -> None:
     assert f'href="{shown}"' in safe_article(f'<a href="{link}">x</a>', AROUND)
 
 
+@pytest.mark.parametrize("address", ["http://[x", "//[", "http://a\u2100b/"])
+def test_an_address_that_cannot_be_taken_apart_leads_nowhere(address: str) -> None:
+    """The page is shown without it."""
+    html = (
+        f'<p>before <a href="{address}">x</a> <img src="{address}" alt="A"> after</p>'
+    )
+    shown = safe_article(html, AROUND)
+    assert "before" in shown
+    assert "after" in shown
+    assert address not in shown
+
+
 def test_pictures_come_from_the_assets_route() -> None:
     """A picture beside a page is shown whatever the page's address is."""
     found = safe_article('<img src="../../img/a b.png" alt="A">', AROUND)

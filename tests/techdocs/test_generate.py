@@ -306,6 +306,16 @@ async def test_links_begin_with_no_foreign_scheme(generate: Make) -> None:
     assert len(told) == 2
 
 
+async def test_links_that_cannot_be_taken_apart_break_no_site(generate: Make) -> None:
+    """Half an address of IPv6, or a host that is another one when normalized."""
+    body = (
+        "# Hi\n\n[a](http://[x) <http://[y> ![b](//[z) [c](http://a\u2100b/)\n\n"
+        '<a href="http://[w">raw</a> fine [d][e]\n\n[e]: http://[v\n'
+    )
+    made, _ = await generate({"docs/index.md": body})
+    assert "fine" in page(made)
+
+
 async def test_a_build_that_takes_too_long_is_stopped(generate: Make) -> None:
     """The limit of time is told, and nothing is left running."""
     async with ProcessGenerator(0.05) as hasty:

@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+
+from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
 
 _LABEL = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
@@ -102,10 +104,10 @@ def is_label_value(text: str) -> bool:
 def is_url(text: str) -> bool:
     """Whether a browser would take `text` for an absolute address (WHATWG URL)."""
     try:
-        parts = urlsplit(text.strip())
+        parts = split_address(text.strip())
         scheme, rest = parts.scheme, text.strip().partition(":")[2]
         _ = parts.port
-    except ValueError:
+    except (Invalid, ValueError):
         return False
     if not _SCHEME.fullmatch(scheme) or not text.strip().isprintable():
         return False

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 import orjson
 
@@ -15,6 +15,7 @@ from services.catalog.ingest import placeholders
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, LocationRef, Relation
 from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
+from shared.guards.addresses import split_address
 from shared.guards.globs import is_pattern
 from shared.guards.trees import check_tree
 
@@ -345,7 +346,11 @@ def may_spread(target: str) -> bool:
         return False
     if not target.startswith(("http://", "https://")):
         return is_pattern(target)
-    parts = urlsplit(target)
+    try:
+        parts = split_address(target)
+    except Invalid:
+        # Whoever reads it says what is wrong.
+        return False
     # Azure DevOps writes the path of a file as an argument.
     paths = [unquote(parts.path), *parse_qs(parts.query).get("path", ())]
     if parts.query and "=" not in parts.query:

@@ -5,7 +5,7 @@ import hashlib
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from services.catalog.ingest.candidates import EDIT, SOURCE, VIEW
 from services.catalog.model import LocationRef, Place
@@ -13,6 +13,7 @@ from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
+from shared.guards.addresses import split_address
 from shared.guards.globs import Glob, glob_base, is_pattern
 from shared.kit.git import CommitInfo, no_repository
 from shared.kit.giturls import GitTarget
@@ -203,7 +204,11 @@ class CatalogSources:
             branch = "" if target.ref == "HEAD" else target.ref
             repository = _normal(target.repository.lower())
             return Place(target.host.lower(), repository, branch, _normal(target.path))
-        parts = urlsplit(location.target)
+        try:
+            parts = split_address(location.target)
+        except Invalid:
+            # Nothing else comes from there.
+            return Place(location.target, "", "", "")
         host = parts.netloc.rpartition("@")[2].lower()
         return Place(host, "", "", _normal(unquote(parts.path)))
 

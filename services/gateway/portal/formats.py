@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from services.gateway.portal.prose import prose
+from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
 
 Clock = Callable[[], datetime]
 
@@ -114,8 +116,8 @@ def safe_url(value: object) -> str:
     text = str(value or "").strip()
     cleaned = "".join(char for char in text if char.isprintable() and char != " ")
     try:
-        scheme = urlsplit(cleaned).scheme.lower()
-    except ValueError:
+        scheme = split_address(cleaned).scheme.lower()
+    except Invalid:
         return ""
     return cleaned if scheme in SAFE_SCHEMES else ""
 
@@ -123,8 +125,8 @@ def safe_url(value: object) -> str:
 def host(value: object) -> str:
     """The host of an address, for `at github.com`."""
     try:
-        return urlsplit(str(value)).hostname or ""
-    except ValueError:
+        return split_address(str(value)).hostname or ""
+    except Invalid:
         return ""
 
 

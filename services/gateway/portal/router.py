@@ -36,7 +36,6 @@ An entity page's tab is a `Tab` in `tabs.py`.
 import asyncio
 import functools
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.datastructures import Headers
@@ -75,7 +74,8 @@ from services.gateway.portal.pages import (
 from services.gateway.portal.people import People
 from services.gateway.portal.visit import PortalState
 from services.gateway.ports import Api, Sessions, Users
-from shared.contracts.errors import CallboardError
+from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.addresses import split_address
 
 PAGES: tuple[APIRouter, ...] = (
     home.router,
@@ -157,7 +157,12 @@ def _same_origin(headers: Headers) -> bool:
     if site is not None:
         return site == "same-origin"
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    if origin is None:
+        return True
+    try:
+        return split_address(origin).netloc == headers.get("host")
+    except Invalid:
+        return False
 
 
 def _assets(assets: Assets) -> APIRouter:

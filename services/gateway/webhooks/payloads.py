@@ -7,11 +7,11 @@ must be there.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from services.gateway.webhooks.signatures import Provider
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import RepositoryPushed
+from shared.guards.addresses import split_address
 
 ZEROS = "0" * 40
 #: GitHub lists at most this many commits of one push.
@@ -159,10 +159,7 @@ PARSERS: dict[str, Parser] = {
 
 
 def _place(page: str) -> dict[str, str]:
-    try:
-        parts = urlsplit(page)
-    except ValueError as error:
-        raise Invalid(f"repository: {page[:200]!r} is no address: {error}") from error
+    parts = split_address(page, "repository")
     repository = parts.path.strip("/").removesuffix(".git")
     if parts.scheme not in ("http", "https") or not parts.netloc or not repository:
         raise Invalid(f"repository: {page!r} is no address of a repository's page")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from services.scaffolder.action import (
     Action,
@@ -14,6 +14,7 @@ from services.scaffolder.action import (
 )
 from shared.contracts.errors import CallboardError, Conflict, Invalid
 from shared.contracts.ref import ref_of
+from shared.guards.addresses import split_address
 
 _PATH = "/catalog-info.yaml"
 
@@ -56,7 +57,7 @@ def _url(given: Mapping[str, Any]) -> str:
 
 def _below(root: str, path: str) -> str:
     """The address of a file below a page of files; what says its ref stays."""
-    parts = urlsplit(root)
+    parts = split_address(root, "repoContentsUrl")
     if "/_git/" in parts.path:
         # Azure DevOps: the path is an argument.
         given = parse_qs(parts.query)

@@ -8,13 +8,17 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlunsplit
+
+from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
 
 #: Where pictures beside the pages that the README shows are put, below the pages.
 README_FILES = "_readme"
 README_PICTURES = 50
 #: The page that a folder means.
 FIRST_PAGES = ("index.md", "README.md")
+_SAFE_IN_LINKS = "/%:@!$&'()*+,;=~?#"
 _PICTURE = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif")
 _BETWEEN_LINKS = re.compile(r"[\s()<>\"'\[\]]+")
 
@@ -48,7 +52,11 @@ class Places:
 
         `has` says whether the site has a file.
         """
-        parts = urlsplit(link)
+        try:
+            parts = split_address(link)
+        except Invalid:
+            # mkdocs takes every link apart; escaped, it is one that leads nowhere.
+            return quote(link, safe=_SAFE_IN_LINKS)
         path = unquote(parts.path)
         is_readme = source == self.readme
         if parts.scheme or parts.netloc or not path:

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
@@ -30,6 +30,7 @@ from services.techdocs.generator.markup import (
 from services.techdocs.generator.pages import key_of_url, page_file
 from services.techdocs.generator.places import Places
 from shared.contracts.errors import TooLarge
+from shared.guards.addresses import split_address
 
 ENTRIES = 2000
 Summary = dict[str, Any]
@@ -199,7 +200,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         page, files = self._current, self._files
         if page is None or self._source(page) != self._places.readme:
             return link
-        parts = urlsplit(self._resolved(link))
+        parts = split_address(self._resolved(link))
         path = unquote(parts.path)
         found = files.get_file_from_path(path) if files and path else None
         if found is None:

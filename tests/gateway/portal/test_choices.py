@@ -86,6 +86,7 @@ async def test_repositories_and_their_owners_are_offered(
         ("one", "https://git.example/guild/web/tree/main/"),
         ("two", "https://git.example/guild/api.git/"),
         ("three", "https://git.example/alone"),
+        ("four", "http://[half/of/an/address"),
         *((f"m{n}", f"https://git.example/guild/mono/tree/x/{n}/") for n in range(30)),
     ):
         made = entity("Component", name, {"type": "service"})

@@ -6,7 +6,6 @@ Every question to the catalog is bounded and under the reader's own identity.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from services.gateway.portal.choices.question import ChoiceQuestion
 from services.gateway.portal.entities import (
@@ -16,6 +15,8 @@ from services.gateway.portal.entities import (
     title_of,
 )
 from services.gateway.portal.visit import Visit, together
+from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
 
 BY_QUERY = "/api/catalog/entities/by-query"
 FACETS = "/api/catalog/entity-facets"
@@ -201,7 +202,10 @@ async def _repository_parts(visit: Visit, question: ChoiceQuestion) -> Choices:
     place = REPOSITORY_PARTS[question.what]
     choices: dict[str, Choice] = {}
     for each in answer["facets"].get(SOURCE, ()):
-        url = urlsplit(str(each["value"]).removeprefix("url:"))
+        try:
+            url = split_address(str(each["value"]).removeprefix("url:"))
+        except Invalid:
+            continue
         parts = [part for part in url.path.split("/") if part][:2]
         if len(parts) > place:
             name = parts[place].removesuffix(".git")
