@@ -1,5 +1,7 @@
 """`$openapi` and `$asyncapi`: a definition of several files becomes one."""
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.handlers.including import MOST_FILES
-from services.catalog.ingest.bundling import bundled, outer_files
-from shared.contracts.errors import Invalid
+from services.catalog.handlers.parsing import compute
+from services.catalog.ingest.bundling import (
+    bundle_of,
+    bundled,
+    outer_files,
+    targets_in,
+)
+from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.yaml_text import load_yaml
 from tests import builders
 from tests.catalog.running import Host, Running, running, write
+from tests.costs import limit_processor_time
 
 ROOT = """
 openapi: 3.0.3
@@ -280,6 +289,58 @@ def test_what_repeats_in_its_place_is_bounded() -> None:
     links = {("r.yaml", "p.yaml"): "p.yaml"}
     with pytest.raises(Invalid, match="too large"):
         bundled("$openapi", "r.yaml", {"r.yaml": root, "p.yaml": item}, links)
+
+
+@pytest.mark.parametrize("kind", ["openapi", "swagger"])
+def test_a_bundle_costs_as_much_as_it_holds(kind: str) -> None:
+    """Names are counted once, and not once for each of ten thousands of references."""
+    own = {f"B{n}": {"$ref": f"p.yaml#/S{n}"} for n in range(30_000)}
+    own["S0"] = {"type": "integer"}
+    schemas = {"definitions": own} if kind == "swagger" else {"schemas": own}
+    root = {kind: "1", **(schemas if kind == "swagger" else {"components": schemas})}
+    part = {f"S{n}": {"type": "string"} for n in range(30_000)}
+    links = {("r.json", "p.yaml"): "p.yaml"}
+    with limit_processor_time(8):
+        text = bundled("$openapi", "r.json", {"r.json": root, "p.yaml": part}, links)
+    whole = json.loads(text)
+    parts = (
+        whole["definitions"] if kind == "swagger" else whole["components"]["schemas"]
+    )
+    assert len(parts) == 60_001
+    assert parts["B0"]["$ref"].endswith("/S0_2")
+
+
+def test_long_references_are_paid_for() -> None:
+    """A pointer that one alias repeats is as dear as its length each time."""
+    pointer = "p.yaml#/" + "a" * 100_000
+    part = {"a" * 100_000: {}}
+    root = {"openapi": "3.0.0", "x": [{"$ref": pointer}] * 5_000}
+    links = {("r.yaml", "p.yaml"): "p.yaml"}
+    with limit_processor_time(10), pytest.raises(Invalid, match="too large"):
+        bundled("$openapi", "r.yaml", {"r.yaml": root, "p.yaml": part}, links)
+
+
+def test_a_file_names_only_so_many_others() -> None:
+    """Each spelling is looked up, also those of one and the same file."""
+    many = "".join(f"- {{$ref: 'p.yaml?{n}'}}\n" for n in range(2_001))
+    with pytest.raises(TooLarge, match=r"^a\.yaml: refers to over 2,000 other files"):
+        targets_in(many.encode(), "a.yaml")
+    few = b"- {$ref: 'p.yaml#/a'}\n" * 5_000
+    assert targets_in(few, "a.yaml") == ["p.yaml"]
+
+
+async def test_a_long_bundle_is_made_elsewhere() -> None:
+    """This process, whose loop answers people, computes next to nothing for it."""
+    refs = "".join(f"  A{n}: {{$ref: 'p.yaml#/S{n}'}}\n" for n in range(5_000))
+    part = "".join(f"S{n}: {{type: string}}\n" for n in range(5_000)).encode()
+    root = f"openapi: '3'\ncomponents:\n schemas:\n{refs}".encode()
+    bodies, links = {"r": root, "p": part}, {("r", "p.yaml"): "p"}
+    begun = time.process_time()
+    text = await compute(bundle_of, "$openapi", "r", bodies, links)
+    taken = time.process_time() - begun
+    begun = time.process_time()
+    assert text == bundle_of("$openapi", "r", bodies, links)
+    assert taken < (time.process_time() - begun) / 2
 
 
 NAMES = ("a.yaml", "b.yaml")

@@ -3,6 +3,7 @@
 The catalog, its checks and `callboard validate` all include files by these rules.
 """
 
+import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -123,24 +124,22 @@ class _IncludedFiles:
 
     async def _bundle(self, name: str, start: LocationRef) -> str:
         """The files that a definition leads to, as one."""
-        files: dict[str, Any] = {}
+        bodies: dict[str, bytes] = {}
         links: dict[tuple[str, str], str] = {}
         waiting = deque([start])
         while waiting:
             location = waiting.popleft()
-            if str(location) in files:
+            if str(location) in bodies:
                 continue
-            body = await self._read(location)
+            body = bodies[str(location)] = await self._read(location)
             label = location.target.rpartition("/")[2]
-            document = await self._compute(bundling.read_part, body, label)
-            files[str(location)] = document
-            for target in await self._compute(bundling.outer_files, document):
+            for target in await self._compute(bundling.targets_in, body, label):
                 other = await self._linked(location, target)
                 if other is not None:
                     links[str(location), target] = str(other)
                     waiting.append(other)
         bundle: str = await self._compute(
-            bundling.bundled, name, str(start), files, links
+            bundling.bundle_of, name, str(start), bodies, links
         )
         return bundle
 
@@ -152,6 +151,8 @@ class _IncludedFiles:
         Raises:
             Invalid: naming both files, if one beside it cannot be read.
         """
+        # Names of files that are known already give nobody else a turn.
+        await asyncio.sleep(0)
         try:
             other = self._reading.included(location, target)
             await self._read(other)

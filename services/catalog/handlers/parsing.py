@@ -4,7 +4,7 @@ A thread computes a long time without a pause that the loop could use; a process
 not hold anybody up, and is ended when it takes too long.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from shared.guards.workers import run_beside, run_bounded
@@ -23,8 +23,17 @@ async def compute(function: Callable[..., Result], *arguments: Any) -> Result:
         BudgetExceeded: if a long file takes too much time or memory.
         CallboardError: what the function raises.
     """
-    if not any(isinstance(each, bytes) and len(each) > SHORT for each in arguments):
+    if sum(map(_size_of, arguments)) <= SHORT:
         return await run_beside(function, *arguments)
     return await run_bounded(
         function, *arguments, seconds=SECONDS, memory=MEMORY, label="the file"
     )
+
+
+def _size_of(argument: Any) -> int:
+    """The bytes of a file, or of several."""
+    if isinstance(argument, bytes):
+        return len(argument)
+    if isinstance(argument, Mapping):
+        return sum(map(_size_of, argument.values()))
+    return 0

@@ -22,7 +22,7 @@ from services.catalog.ingest.references import (
     section_of,
     section_within,
 )
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.budgets import Budget
 from shared.guards.numbers import whole_number
 from shared.guards.yaml_text import YamlLimits, dump_yaml, load_yaml
@@ -30,6 +30,10 @@ from shared.guards.yaml_text import YamlLimits, dump_yaml, load_yaml
 LIMITS = YamlLimits(depth=100, nodes=500_000, aliases=5_000, expansion=100_000)
 #: Elements of a bundle: what is put in its place may stand in many.
 MOST_NODES = 1_000_000
+#: Processor time of one bundle.
+MOST_SECONDS = 20.0
+#: Other files, in every spelling, that one file names.
+MOST_TARGETS = 2_000
 #: Longer bundles are JSON: writing YAML takes a second a megabyte.
 LONGEST_YAML = 300_000
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -48,6 +52,19 @@ def read_part(body: bytes, label: str) -> Any:
     return load_yaml(body, label=label, limits=LIMITS)
 
 
+def targets_in(body: bytes, label: str) -> list[str]:
+    """The other files that a file of a definition names, each once.
+
+    Raises:
+        Invalid: naming the file, line and column.
+        TooLarge: if it names very many.
+    """
+    targets = outer_files(read_part(body, label))
+    if len(targets) > MOST_TARGETS:
+        raise TooLarge(f"{label}: refers to over {MOST_TARGETS:,} other files")
+    return targets
+
+
 def outer_files(document: Any) -> list[str]:
     """The other files that a document's references name, each once."""
     files: dict[str, None] = {}
@@ -60,6 +77,14 @@ def outer_files(document: Any) -> list[str]:
                 files[file] = None
         waiting.extend(_children(value, place))
     return list(files)
+
+
+def bundle_of(name: str, root: str, bodies: Mapping[str, bytes], links: Links) -> str:
+    """The text of the bundle of these files, as `bundled`."""
+    files = {
+        file: read_part(body, file.rpartition("/")[2]) for file, body in bodies.items()
+    }
+    return bundled(name, root, files, links)
 
 
 def bundled(name: str, root: str, files: Mapping[str, Any], links: Links) -> str:
@@ -98,7 +123,9 @@ class _Bundle:
         self._links = links
         self._names: dict[tuple[str, str], tuple[str, str]] = {}
         self._waiting: deque[tuple[str, str]] = deque()
-        self._budget = Budget("bundle", nodes=MOST_NODES, bytes=DEFINITION_LIMIT)
+        self._budget = Budget(
+            "bundle", seconds=MOST_SECONDS, nodes=MOST_NODES, bytes=DEFINITION_LIMIT
+        )
         self._opened: set[tuple[str, str]] = set()
         self._taken: dict[str, Counter[str]] = {}
         self._swagger = "swagger" in files[root]
@@ -180,6 +207,8 @@ class _Bundle:
 
     def _target(self, pointer: str, file: str) -> tuple[str, str] | None:
         """The file and the pointer in it; None: the reference stays as it is."""
+        self._budget.pay_nodes()
+        self._budget.pay_bytes(len(pointer))
         target, _, inner = pointer.partition("#")
         to = file if not target else self._links.get((file, target))
         if to is None or (inner and not inner.startswith("/")):
@@ -209,7 +238,9 @@ class _Bundle:
     def _named(self, file: str, pointer: str, section: str) -> tuple[str, str]:
         """The component that something becomes: as it is called, and free."""
         kind = section_of(pointer) or section or "schemas"
-        taken = self._taken.setdefault(kind, self._existing(kind))
+        if kind not in self._taken:
+            self._taken[kind] = self._existing(kind)
+        taken = self._taken[kind]
         base = _NOT_IN_NAMES.sub("-", _last(file, pointer)).strip("-") or "part"
         taken[base] += 1
         name = base if taken[base] == 1 else f"{base}_{taken[base]}"
