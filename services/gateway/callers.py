@@ -6,6 +6,7 @@ from starlette.responses import Response
 from services.gateway.model import SESSION_COOKIE, Identity
 from services.gateway.ports import Authenticator
 from shared.contracts.errors import Forbidden, Unauthenticated
+from shared.guards.cookies import cookie_in
 from shared.kit.auth import ON_BEHALF_OF
 from shared.kit.web import error_response
 
@@ -25,7 +26,7 @@ async def identity_of(request: Request) -> Identity | None:
     authenticator: Authenticator = request.app.state.authenticator
     return await authenticator.authenticate(
         request.headers.get("authorization"),
-        request.cookies.get(SESSION_COOKIE),
+        cookie_in(request.headers.get("cookie"), SESSION_COOKIE),
         on_behalf_of=request.headers.get(ON_BEHALF_OF),
     )
 

@@ -28,6 +28,7 @@ from shared.contracts.errors import (
 )
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of
+from shared.guards.cookies import are_plain, plain_cookies
 from shared.kit import logs, openapi
 from shared.kit.answers import SafeAnswers
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
@@ -337,6 +338,9 @@ class _Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if not are_plain(scope["headers"]):
+            # FastAPI reads the cookies of every request, whether a route asks or not.
+            scope = {**scope, "headers": plain_cookies(scope["headers"])}
         headers = dict(scope["headers"])
         if scope.get("query_string", b"").count(b"&") >= MOST_PARAMETERS:
             too_many = Invalid(f"query: at most {MOST_PARAMETERS} parameters")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from time import process_time
 
 import httpx
 import jsonschema
@@ -17,6 +18,9 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import TOPICS
 from tests.builders import user
 from tests.gateway.running import configuration, gateway_app, served, settings_for
+
+#: Processor time of one request, of the whole process; some hundredths are usual.
+MOST_SECONDS = 0.8
 
 
 @pytest.fixture
@@ -318,3 +322,15 @@ async def test_metrics_are_there(ask) -> None:
     """In Prometheus' format."""
     text = (await ask.get("/metrics")).text
     assert re.search(r"^callboard_gateway_requests_total\{", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/api/catalog/entities", "/api/status", "/healthz", "/no"]
+)
+async def test_a_header_of_escaped_quotes_holds_nobody_up(ask, path) -> None:
+    """Whoever reads such cookies with care for their escapes takes seconds for them."""
+    headers = {"cookie": 'a="' + '\\"' * 15_000 + '"'}
+    begun = process_time()
+    answer = await ask.get(path, headers=headers, follow_redirects=False)
+    assert process_time() - begun < MOST_SECONDS
+    assert answer.status_code < 500

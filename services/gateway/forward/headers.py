@@ -5,6 +5,8 @@ Bytes in, bytes out: this runs for every request.
 
 from collections.abc import Iterable, Sequence
 
+from shared.guards.cookies import cookie_in
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 #: RFC 9110, section 7.6.1, and what the client library writes itself.
@@ -84,12 +86,10 @@ def text(headers: Headers, name: bytes) -> str | None:
 
 
 def cookie(headers: Headers, name: bytes) -> str | None:
-    """The value of one cookie (RFC 6265, section 5.4), without unquoting."""
-    wanted = name + b"="
+    """The value of one cookie, in whichever header it is."""
     for key, value in headers:
-        if key == b"cookie" and wanted in value:
-            for part in value.split(b";"):
-                stripped = part.strip()
-                if stripped.startswith(wanted):
-                    return stripped[len(wanted) :].decode("latin-1")
+        if key == b"cookie" and name in value:
+            found = cookie_in(value.decode("latin-1"), name.decode("latin-1"))
+            if found is not None:
+                return found
     return None

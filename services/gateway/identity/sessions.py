@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from http.cookies import CookieError, SimpleCookie
 
 from services.gateway.identity.tokens import SESSION, UserTokens
 from services.gateway.model import (
@@ -19,6 +18,7 @@ from services.gateway.model import (
 from services.gateway.ports import Authenticator, EndedSessions, Memberships, Resources
 from shared.contracts.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from shared.contracts.ref import parse_ref
+from shared.guards.cookies import cookie_in
 
 SESSION_SECONDS = 12 * 3600
 #: Of whoever signed in with a token of the installation: enough to set it up.
@@ -141,8 +141,4 @@ def set_cookie(name: str, value: str, seconds: int, *, secure: bool) -> str:
 
 
 def _cookie(headers: Mapping[str, str]) -> str | None:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
-    except CookieError:
-        return None
-    return found.value if found is not None else None
+    return cookie_in(headers.get("cookie"), SESSION_COOKIE)

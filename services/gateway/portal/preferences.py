@@ -1,8 +1,9 @@
 """How a reader wants the portal to look: two cookies, nothing kept on the server."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
+
+from shared.guards.cookies import cookie_in
 
 THEMES = ("auto", "light", "dark")
 DENSITIES = ("comfortable", "compact")
@@ -19,10 +20,10 @@ class Preferences:
     density: str = "comfortable"
 
     @classmethod
-    def of(cls, cookies: Mapping[str, str]) -> Self:
-        """What the reader's cookies say."""
-        theme = cookies.get(THEME_COOKIE, "")
-        density = cookies.get(DENSITY_COOKIE, "")
+    def of(cls, cookies: str | None) -> Self:
+        """What the header of the reader's cookies says."""
+        theme = cookie_in(cookies, THEME_COOKIE)
+        density = cookie_in(cookies, DENSITY_COOKIE)
         return cls(
             theme if theme in THEMES else "auto",
             density if density in DENSITIES else "comfortable",

@@ -201,7 +201,7 @@ async def visiting(request: Request) -> Visit:
     if identity is None:
         raise Unauthenticated("Missing credentials")
     person = await state.people.person(identity)
-    preferences = Preferences.of(request.cookies)
+    preferences = Preferences.of(request.headers.get("cookie"))
     visit = Visit(request, identity, state, person, preferences, since)
     request.state.visit = visit  # an error page is shown in the reader's own frame
     return visit

@@ -132,7 +132,7 @@ def _page(
         },
         path=request.url.path,
         person=visit.person if visit else None,
-        preferences=Preferences.of(request.cookies),
+        preferences=Preferences.of(request.headers.get("cookie")),
     )
     response = frame.response(html, status)
     if status == 503:

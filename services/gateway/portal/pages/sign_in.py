@@ -64,7 +64,7 @@ async def sign_in(
         },
         path="/sign-in",
         person=None,
-        preferences=Preferences.of(request.cookies),
+        preferences=Preferences.of(request.headers.get("cookie")),
         block="people" if part else None,
     )
     return state.frame.response(html)
