@@ -5,7 +5,6 @@ Git, an archive or a folder; writing it is the business of `foreign_files`.
 """
 
 import posixpath
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Literal
 
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.guards.foreign_paths import DEPTH, check_path, check_target, shown
+from shared.guards.unicode_forms import composed
 
 EntryKind = Literal["file", "link"]
 #: As many as the system follows.
@@ -106,7 +106,7 @@ def _one_name(path: str, other: str) -> Invalid:
 
 
 def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
+    return composed(path).casefold()
 
 
 def check_way(path: str, count: int, real: Sequence[str]) -> None:

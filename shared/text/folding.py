@@ -11,6 +11,8 @@ what is typed for them, digits of all scripts become 0 to 9.
 import re
 import unicodedata
 
+from shared.guards.unicode_forms import composed, is_composed, taken_apart
+
 #: So many characters' folds are remembered: more than one page's scripts have.
 MOST_FOLDS = 20_000
 #: Where a combining mark is an accent; all others belong to their letter.
@@ -58,7 +60,7 @@ def folded(text: str) -> str:
     """The form in which texts are compared; the form of a form is itself."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFC", text.translate(_FOLDS))
+    return composed(text.translate(_FOLDS))
 
 
 def folded_places(text: str) -> tuple[str, list[tuple[int, int]] | None]:
@@ -70,11 +72,11 @@ def folded_places(text: str) -> tuple[str, list[tuple[int, int]] | None]:
         return text.lower(), None
     pieces = list(map(_FOLDS.__getitem__, map(ord, text)))
     plain = "".join(pieces)
-    is_composed = unicodedata.is_normalized("NFC", plain)
-    if is_composed and set(map(len, pieces)) == {1}:
+    is_whole = is_composed(plain)
+    if is_whole and set(map(len, pieces)) == {1}:
         return plain, None
     origins = [at for at, piece in enumerate(pieces) for _ in piece]
-    if is_composed:
+    if is_whole:
         return plain, [(at, at + 1) for at in origins]
     return _composed_places(plain, origins)
 
@@ -89,7 +91,7 @@ def _composed_places(
     for end in range(1, len(plain) + 1):
         if end < len(plain) and _is_joining(plain[end]):
             continue
-        part = unicodedata.normalize("NFC", plain[start:end])
+        part = composed(plain[start:end])
         places += [(origins[start], origins[end - 1] + 1)] * len(part)
         parts.append(part)
         start = end
@@ -102,9 +104,8 @@ def _is_joining(char: str) -> bool:
 
 
 def _fold(char: str) -> str:
-    plain = unicodedata.normalize("NFKD", char).casefold()
-    plain = unicodedata.normalize("NFKD", plain)
-    return unicodedata.normalize("NFC", "".join(map(_letter, plain)))
+    plain = "".join(map(taken_apart, taken_apart(char).casefold()))
+    return composed("".join(map(_letter, plain)))
 
 
 def _letter(char: str) -> str:

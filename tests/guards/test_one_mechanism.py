@@ -43,6 +43,8 @@ GUARDED = {
     "urllib.parse.urlparse": {},
     "tomllib": {},
     "configparser": {},
+    "unicodedata.normalize": {},
+    "unicodedata.is_normalized": {},
 }
 #: Functions of `re` whose first argument is a pattern.
 MATCHERS = frozenset(
@@ -190,6 +192,18 @@ def test_texts_of_strangers_are_read_by_the_guards() -> None:
         if written in {"json.loads", "json.load", "orjson.loads"}
         and not name_of(path).startswith("shared/guards/")
         and not is_listed(name_of(path), OWN_JSON)
+    }
+    assert foreign == set()
+
+
+def test_normal_forms_of_text_are_made_by_the_guards() -> None:
+    """Python's own take a time that grows with the square of a row of marks."""
+    own = {"unicodedata.normalize", "unicodedata.is_normalized"}
+    foreign = {
+        f"{name_of(path)}:{call.lineno}: {written}"
+        for path in FILES
+        for call, written in calls(path)
+        if written in own and name_of(path) != "shared/guards/unicode_forms.py"
     }
     assert foreign == set()
 

@@ -2,12 +2,14 @@
 
 import sys
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.text.folding import folded, folded_places
+from tests.costs import limit_processor_time
 
 #: Letters that become several, none, or one with their neighbours.
 ODD = "aßÆﬁœŁ\u0301\u0308\u3099かﾊﾞ가\u1112\u1161\u11ab\u00adéİΐ①㌀ทุ่ि"
@@ -64,3 +66,25 @@ def test_places_lead_back_to_what_is_written(text: str) -> None:
     assert len(places) == len(plain)
     assert all(0 <= first < last <= len(text) for first, last in places)
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("fold", [folded, folded_places])
+@pytest.mark.parametrize("marks", ["\u0e48" * 50 + "\u0e38" * 50, "\u3099\u0e48" * 50])
+def test_rows_of_marks_are_folded_in_time(
+    fold: Callable[[str], object], marks: str
+) -> None:
+    """A letter with 200,000 marks, out of order in every way, holds nobody up."""
+    half = len(marks) // 2
+    with limit_processor_time(10):
+        fold("ก" + marks[:half] * 2000 + marks[half:] * 2000)
+        fold("ก" + marks * 2000)
+
+
+@given(st.text("\u0e48\u0e38\u3099\u0344\u0f73ก", min_size=31, max_size=120))
+def test_places_of_long_rows_lead_back(marks: str) -> None:
+    """Marks that change places stay within what their letter is written as."""
+    text = f"ab ก{marks} cd"
+    plain, places = folded_places(text)
+    assert plain == folded(text) == folded(plain)
+    end = len(text)
+    assert places is None or places[-2:] == [(end - 2, end - 1), (end - 1, end)]
