@@ -106,6 +106,7 @@ def create_app(
         house.catalog,
         organization=config.organization.name,
         position=house.hub.position,
+        file_locations=config.catalog.file_locations,
     )
     app.mount("/", portal)
     return app

@@ -111,16 +111,25 @@ def make_portal(
     organization: str = "Callboard",
     frame: Frame | None = None,
     position: Callable[[], str] = lambda: "",
+    file_locations: bool = False,
 ) -> FastAPI:
     """The portal for these ports; without a `frame`, templates are read here, once.
 
     `position` tells where the event stream stands, so that an open page misses nothing.
+    `file_locations` says whether the catalog takes files of its machine as locations.
     """
     development = sessions.ways().development
     frame = frame or Frame(organization, development=development)
     app = FastAPI(title="Callboard portal", openapi_url=None)
     app.state.portal = PortalState(
-        api, sessions, users, frame, People(api), position, DefinitionReader()
+        api,
+        sessions,
+        users,
+        frame,
+        People(api),
+        position,
+        DefinitionReader(),
+        file_locations,
     )
     app.add_exception_handler(CallboardError, errors.failed)
     app.add_exception_handler(HTTPException, errors.failed)

@@ -72,6 +72,8 @@ class PortalState:
     people: People
     position: Callable[[], str]
     definitions: DefinitionReader
+    #: Whether the configuration allows files of the portal's machine as locations.
+    file_locations: bool = False
 
 
 @dataclass(slots=True)

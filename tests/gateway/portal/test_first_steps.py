@@ -1,6 +1,7 @@
 """An empty portal, and who may not: what to do first is said, with a way to do it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -114,6 +115,18 @@ async def test_an_empty_home_leads_to_the_first_registration(
     assert "sign in with the installation" in page
     api.hidden = set()
     assert "First steps" not in (await client(GUEST).get("/")).text
+
+
+async def test_first_steps_name_files_only_where_they_can_be_registered(
+    client: Client, api: FakeApi, portal: FastAPI
+) -> None:
+    """The button and its text say what the register page takes."""
+    api.hidden = set(api.entities)
+    assert "path of a file" not in (await client(OPERATOR).get("/")).text
+    portal.state.portal = replace(portal.state.portal, file_locations=True)
+    page = (await client(OPERATOR).get("/")).text
+    assert "whole path of a file on this machine" in page
+    assert "Register an address or a file" in page
 
 
 async def test_buttons_that_would_be_refused_say_why(

@@ -1,9 +1,18 @@
 """Registering an address: a look first, then the catalog has it."""
 
-import pytest
+from pathlib import Path
+from typing import Any
 
-from tests.gateway.portal.conftest import Client
+import pytest
+from fastapi import FastAPI
+
+from services.gateway.main import create_app
+from services.gateway.portal.frame import Frame
+from services.gateway.portal.router import make_portal
+from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.fakes import FakeSessions, FakeUsers
 from tests.gateway.portal.services import FakeServices
+from tests.gateway.running import configuration, settings_for
 
 PAGE = "/create/register"
 GOOD = "https://git.example/a/blob/main/catalog-info.yaml"
@@ -12,6 +21,19 @@ GOOD = "https://git.example/a/blob/main/catalog-info.yaml"
 @pytest.fixture
 def api() -> FakeServices:
     return FakeServices()
+
+
+@pytest.fixture
+def portal(api: FakeServices, frame: Frame, request: pytest.FixtureRequest) -> FastAPI:
+    """A portal that takes files where a test is marked so by its parameter."""
+    files = getattr(request, "param", False)
+    return make_portal(
+        api, FakeSessions(), FakeUsers(), frame=frame, file_locations=files
+    )
+
+
+def asked_locations(api: FakeServices) -> list[Any]:
+    return [json for _, path, json in api.calls if path.endswith("/catalog/locations")]
 
 
 async def test_a_look_shows_what_would_come(client: Client, api: FakeServices) -> None:
@@ -51,3 +73,92 @@ async def test_a_bad_address_is_said_at_its_field(client: Client) -> None:
         assert 'id="target-error">Unable to read https://bad.example/&lt;x&gt;' in (
             answer.text
         )
+
+
+files_allowed = pytest.mark.parametrize("portal", [True], indirect=True)
+
+
+@files_allowed
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("/srv/shop/catalog-info.yaml", "/srv/shop/catalog-info.yaml"),
+        (" /srv/a b/all.yaml ", "/srv/a b/all.yaml"),
+        ("file:/srv/shop/all.yaml", "/srv/shop/all.yaml"),
+        ("file:///srv/a%20b/all.yaml", "/srv/a b/all.yaml"),
+        ("FILE://localhost/srv/all.yaml", "/srv/all.yaml"),
+    ],
+)
+async def test_a_file_is_registered_where_files_are_allowed(
+    client: Client, api: FakeServices, address: str, path: str
+) -> None:
+    """As a path or as a file: URL; the catalog gets a location of type file."""
+    page = (await client().get(PAGE, params={"target": address})).text
+    assert "2 entities are described there" in page
+    answer = await client().post(PAGE, data={"target": address})
+    assert answer.headers["location"] == "/catalog/default/component/basket"
+    assert api.registered == {path}
+    location = {"type": "file", "target": path}
+    assert asked_locations(api) == [location] * 3
+
+
+@files_allowed
+@pytest.mark.parametrize(
+    "address", ["catalog-info.yaml", "file:all.yaml", "file://other/srv/all.yaml"]
+)
+async def test_what_is_no_whole_path_is_said_at_the_field(
+    client: Client, api: FakeServices, address: str
+) -> None:
+    """In words that name both kinds of address; the catalog is not asked."""
+    answer = await client().get(PAGE, params={"target": address})
+    assert answer.status_code == 422
+    assert "or the whole path of a file" in answer.text
+    assert asked_locations(api) == []
+
+
+@files_allowed
+async def test_the_page_says_that_it_takes_files(client: Client) -> None:
+    """In the field's hint; the browser does not ask for a web address."""
+    page = (await client().get(PAGE)).text
+    assert 'type="text"' in page
+    assert "or the whole path of a file" in page
+
+
+@pytest.mark.parametrize("address", ["/srv/all.yaml", "file:/srv/all.yaml"])
+async def test_files_stay_refused_where_they_are_off(
+    client: Client, api: FakeServices, address: str
+) -> None:
+    """The page says which setting refuses it, and asks nobody."""
+    page = (await client().get(PAGE)).text
+    assert 'type="url"' in page
+    assert "path of a file" not in page
+    answer = await client().post(PAGE, data={"target": address})
+    assert answer.status_code == 422
+    assert "catalog.fileLocations is off" in answer.text
+    assert asked_locations(api) == []
+
+
+async def test_who_may_not_register_reads_so_at_once(
+    client: Client, api: FakeServices
+) -> None:
+    """Not after a preview: there is no field, and the reason stands there."""
+    api.denied = {"catalog.location.create"}
+    page = (await client(GUEST).get(PAGE, params={"target": GOOD})).text
+    assert "Guests may read" in page
+    assert 'name="target"' not in page
+    assert asked_locations(api) == []
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_the_configuration_allows_files(tmp_path: Path, files: bool) -> None:
+    """The gateway reads the setting that the catalog obeys."""
+    nowhere = "127.0.0.1:9"
+    settings = settings_for(
+        f"http://{nowhere}",
+        mongodb=f"mongodb://{nowhere}",
+        kafka=nowhere,
+        data=tmp_path,
+    )
+    config = configuration(catalog={"fileLocations": files})
+    mounted: Any = create_app(settings, config=config).routes[-1]
+    assert mounted.app.state.portal.file_locations is files

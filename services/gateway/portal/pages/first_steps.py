@@ -12,11 +12,15 @@ REGISTER = "catalog.location.create"
 
 @dataclass(frozen=True, slots=True)
 class FirstSteps:
-    """Whether the reader may register something, why not, and how they could."""
+    """Whether the reader may register something, why not, and how they could.
+
+    `files` says whether it may be a file of the portal's machine.
+    """
 
     may_register: bool
     why_not: str
     by_token: bool
+    files: bool
 
 
 async def first_steps(visit: Visit, kinds: Sequence[object]) -> FirstSteps | None:
@@ -29,4 +33,5 @@ async def first_steps(visit: Visit, kinds: Sequence[object]) -> FirstSteps | Non
         may_register=REGISTER in may,
         why_not=why_not(visit),
         by_token=ways.token and is_from_here(visit.request),
+        files=visit.state.file_locations,
     )

@@ -3,6 +3,7 @@
 The first look is a dry run, so that nobody registers what they have not seen.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,19 +13,25 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from services.gateway.model import ApiAnswer
+from services.gateway.portal.descriptor_addresses import location_at
 from services.gateway.portal.entities import (
     Summary,
     canonical,
     entity_href,
     summarize,
 )
+from services.gateway.portal.pages.first_steps import REGISTER
+from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.visit import Visit, Visiting, told
+from shared.contracts.errors import Invalid
 
 LOCATIONS = "/api/catalog/locations"
 LONGEST = 2000
 REFUSED = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 )
+#: Before an error's words, for programs: people read the words.
+ERROR_NAME = re.compile(r"^[A-Z]\w*Error: ")
 
 router = APIRouter()
 
@@ -42,8 +49,9 @@ class Look:
 async def register(visit: Visiting, target: str = "") -> Response:
     """The question for an address; with one, what would be registered."""
     target = target.strip()[:LONGEST]
-    look = _look(await _ask(visit, target, dry=True)) if target else None
-    return _page(visit, target, look)
+    if REGISTER not in await allowed(visit, [REGISTER]):
+        return _page(visit, target, None, why_not=why_not(visit))
+    return _page(visit, target, await _preview(visit, target) if target else None)
 
 
 @router.post("/create/register")
@@ -52,7 +60,7 @@ async def registered(
 ) -> Response:
     """Registers it, and shows the first thing that came of it."""
     target = target.strip()
-    look = _look(await _ask(visit, target, dry=True))
+    look = await _preview(visit, target)
     if look.error or look.known:
         return _page(visit, target, look)
     answer = await _ask(visit, target, dry=False)
@@ -63,12 +71,20 @@ async def registered(
     return visit.go(entity_href(shown.ref) if shown else "/catalog?kind=location")
 
 
+async def _preview(visit: Visit, target: str) -> Look:
+    """What the catalog finds at an address; an address that is none is an error."""
+    try:
+        return _look(await _ask(visit, target, dry=True))
+    except Invalid as error:
+        return Look(error=error.message)
+
+
 async def _ask(visit: Visit, target: str, *, dry: bool) -> ApiAnswer:
     return await visit.ask(
         "POST",
         LOCATIONS,
         params={"dryRun": "true"} if dry else None,
-        json={"type": "url", "target": target},
+        json=location_at(target, files=visit.state.file_locations),
     )
 
 
@@ -77,7 +93,7 @@ def _look(answer: ApiAnswer) -> Look:
     if answer.status == HTTPStatus.CONFLICT:
         return Look(known=True)
     if answer.status in REFUSED:
-        return Look(error=answer.error)
+        return Look(error=ERROR_NAME.sub("", answer.error))
     body: Mapping[str, Any] = told(answer)
     entities = body.get("entities") or ()
     found = [summarize(canonical(each), each) for each in entities]
@@ -86,7 +102,9 @@ def _look(answer: ApiAnswer) -> Look:
     return Look(tuple(found), known=bool(body.get("exists")))
 
 
-def _page(visit: Visit, target: str, look: Look | None) -> Response:
+def _page(
+    visit: Visit, target: str, look: Look | None, *, why_not: str = ""
+) -> Response:
     wrong = look is not None and bool(look.error)
     return visit.page(
         "create/register.html",
@@ -96,4 +114,6 @@ def _page(visit: Visit, target: str, look: Look | None) -> Response:
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
         target=target,
         look=look,
+        files=visit.state.file_locations,
+        why_not=why_not,
     )
