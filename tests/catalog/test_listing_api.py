@@ -12,6 +12,9 @@ from tests import builders
 from tests.catalog.entities_app import ask, names, refused
 from tests.catalog.readmodels import stored
 
+#: More than any value has that entities are searched by.
+LONG = "\u0e01" + "\u0e48\u0e38" * 501
+
 
 async def test_entities_come_in_the_order_asked_for(client: AsyncClient) -> None:
     """By ref without an order; by every order field, else."""
@@ -270,3 +273,53 @@ async def test_a_cursor_of_another_shape_is_refused(client: AsyncClient) -> None
         cursor = base64.b64encode(orjson.dumps(told)).decode()
         error = await refused(client, f"/entities/by-query?cursor={cursor}")
         assert error["status"] == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "rule"),
+    [
+        (
+            "/entities/by-query",
+            {"fullTextFilter": {"term": LONG}},
+            "fullTextFilter.term",
+        ),
+        (
+            "/entities/by-query",
+            {"fullTextFilter": {"term": "a", "fields": [LONG]}},
+            "fullTextFilterFields: a field",
+        ),
+        ("/entities/by-query", {"query": {"kind": LONG}}, "query.kind"),
+        ("/entities/by-query", {"orderBy": [{"field": LONG}]}, "orderField: a field"),
+        ("/entities/by-query", {"fields": [LONG]}, "fields: a path"),
+        ("/entity-facets", {"facets": [LONG]}, "facets: a field"),
+        ("/entity-facets", {"facets": ["kind"], "query": {"a": LONG}}, "query.a"),
+        (f"/entities/by-query?fullTextFilterTerm={LONG}", None, "fullTextFilter.term"),
+        (f"/entities/by-query?filter=kind={LONG}", None, "filter: kind"),
+        (f"/entities?filter=kind={LONG}", None, "filter: kind"),
+        (f"/entities?order=asc:{LONG}", None, "orderField: a field"),
+        (f"/entity-facets?facet={LONG}", None, "facets: a field"),
+        (f"/entity-facets?facet=kind&filter=kind={LONG}", None, "filter: kind"),
+    ],
+)
+async def test_long_texts_are_refused(
+    client: AsyncClient, path: str, body: dict[str, Any] | None, rule: str
+) -> None:
+    """By a message that names the field and the bound: no value is as long."""
+    asked = client.get(path) if body is None else client.post(path, json=body)
+    answer = await asked
+    assert answer.status_code == 400
+    assert f"{rule}: at most 1000 characters" in answer.json()["error"]["message"]
+
+
+async def test_a_cursor_asks_for_no_long_text(client: AsyncClient) -> None:
+    """Cursors are not signed: what they ask for is bounded as in a first question."""
+    told = {
+        "orderFields": [],
+        "orderFieldValues": [""],
+        "isPrevious": False,
+        "fullTextFilter": {"term": LONG, "fields": ["metadata.name"]},
+    }
+    cursor = base64.b64encode(orjson.dumps(told)).decode()
+    answer = await client.post("/entities/by-query", json={"cursor": cursor})
+    assert answer.status_code == 400
+    assert "fullTextFilter.term" in answer.json()["error"]["message"]

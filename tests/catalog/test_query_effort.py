@@ -6,22 +6,44 @@ from typing import Any
 
 import pytest
 
+from services.catalog.query.effort import check_facets
 from services.catalog.query.facets import count_facets
 from services.catalog.query.fields import cut, parse_fields
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.ordering import OrderField, check_orders
 from services.catalog.query.predicates import parse_predicate
+from services.catalog.readmodel.rows import rows_of
 from shared.contracts.errors import Invalid
+from tests.costs import limit_processor_time
+
+LONG = "é" * 1001
 
 
 def wide(leaf: Any, count: int) -> dict[str, Any]:
     return {"$any": [leaf] * count}
 
 
+def related(demand: dict[str, Any]) -> object:
+    return parse_predicate({"relations": {"$contains": demand}})
+
+
 @pytest.mark.parametrize(
     ("ask", "rule"),
     [
         (lambda: parse_predicate(wide({"kind": {"$hasPrefix": "a"}}, 51)), "50"),
+        (lambda: parse_predicate({LONG: "a"}), "query: a field: at most 1000"),
+        (lambda: parse_predicate({"kind": LONG}), "query.kind: at most 1000"),
+        (lambda: parse_predicate({"kind": {"$in": ["a", LONG]}}), "kind.*1000"),
+        (lambda: parse_predicate({"kind": {"$hasPrefix": LONG}}), "hasPrefix: .*1000"),
+        (lambda: parse_predicate({"kind": {"$contains": LONG}}), "contains: .*1000"),
+        (lambda: related({"type": LONG}), "type: at most 1000"),
+        (lambda: related({"type": "a", "targetRef": LONG}), "targetRef: at most 1000"),
+        (lambda: related({"type": "a", "targetRef": {"$in": [LONG]}}), "in: .*1000"),
+        (lambda: parse_filters([f"kind=a,{LONG}=a"]), "filter: a field: at most 1000"),
+        (lambda: parse_filters([f"kind={LONG}"]), "filter: kind: at most 1000"),
+        (lambda: parse_fields([LONG]), "fields: a path: at most 1000"),
+        (lambda: check_orders([OrderField(LONG)]), "orderField: a field: at most 1000"),
+        (lambda: check_facets([LONG]), "facets: a field: at most 1000"),
         (lambda: parse_fields(["a." * 64 + "a"]), "64"),
         (lambda: parse_fields(["a.b.c,"] * 200), "500"),
         (lambda: check_orders([OrderField("kind")] * 9), "8"),
@@ -51,3 +73,15 @@ def test_a_path_is_followed_no_further_than_it_leads() -> None:
     assert time.perf_counter() - begun < 10
     assert cut(entity, ["spec.a.b.c.d"]) == {"spec": {"a.b.c": {"d": 1}}}
     assert cut(entity, ["kind.x", "spec.type.x"]) == {}
+
+
+def test_what_lies_below_a_long_path_is_not_visited() -> None:
+    """Its path would be copied for every child, and no child is searched by."""
+    deep = {"a" * 100_000: {str(n): {"x": "y"} for n in range(50_000)}}
+    with limit_processor_time(1):
+        rows = rows_of({"metadata": {"name": "n"}, "spec": deep | {"type": "service"}})
+    assert ("spec.type", "service") in rows.values
+    assert len(rows.values) == 3
+    label = {"example.com/" + "l" * 300: "v"}
+    rows = rows_of({"metadata": {"name": "n", "labels": label}})
+    assert any(value == "v" for _, value in rows.values)

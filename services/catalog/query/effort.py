@@ -17,6 +17,8 @@ MOST_TEXTS = 50
 #: Names between the dots of one path, and of all paths that entities are cut down to.
 DEEPEST_PATH, MOST_NAMES = 64, 500
 MOST_FACETS = 100
+#: Characters of one value, word or path: five times what any that is searched by has.
+LONGEST_TEXT = 1_000
 
 
 def check_texts(criterion: Criterion, where: str) -> None:
@@ -41,12 +43,24 @@ def check_texts(criterion: Criterion, where: str) -> None:
         raise Invalid(f"{where}: at most {MOST_TEXTS} fields to look for a text in")
 
 
+def check_length(text: str, where: str) -> None:
+    """Refuse a text that is longer than any value that it could be equal to.
+
+    Raises:
+        Invalid: naming the bound.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise Invalid(f"{where}: at most {LONGEST_TEXT} characters")
+
+
 def check_paths(paths: Sequence[str], where: str) -> None:
     """Refuse paths with too many names.
 
     Raises:
         Invalid: naming the bound.
     """
+    for path in paths:
+        check_length(path, f"{where}: a path")
     names = [path.count(".") + 1 for path in paths]
     if names and max(names) > DEEPEST_PATH:
         raise Invalid(f"{where}: a path may have at most {DEEPEST_PATH} names")
@@ -62,3 +76,5 @@ def check_facets(names: Sequence[str]) -> None:
     """
     if len(names) > MOST_FACETS:
         raise Invalid(f"facets: at most {MOST_FACETS}")
+    for name in names:
+        check_length(name, "facets: a field")

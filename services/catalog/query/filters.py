@@ -11,6 +11,7 @@ from services.catalog.query.criteria import (
     Exists,
     OneOf,
 )
+from services.catalog.query.effort import check_length
 from shared.contracts.errors import Invalid
 
 
@@ -18,7 +19,8 @@ def parse_filters(given: Sequence[str]) -> Criterion:
     """What repeated `filter` parameters demand: one of them; none demand nothing.
 
     Raises:
-        Invalid: if a statement has no key, or there are too many.
+        Invalid: if a statement has no key or a long one or a long value, or there are
+            too many.
     """
     if sum(text.count(",") + 1 for text in given) > MOST_PARTS:
         raise Invalid(f"Invalid filter, more than {MOST_PARTS} statements")
@@ -43,6 +45,8 @@ def _parse_set(text: str) -> Criterion | None:
                 "(expected a string on the form a=b or a= or a)"
             )
         values = wanted.setdefault(path, [])
+        check_length(path, "filter: a field")
+        check_length(value, f"filter: {path}")
         if equals:
             values.append(value.strip().lower())
     parts = tuple(

@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion, Mentions
 from services.catalog.query.cursors import Cursor
-from services.catalog.query.effort import check_texts
+from services.catalog.query.effort import check_length, check_texts
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.ordering import (
     OrderField,
@@ -109,6 +109,9 @@ def _criterion(start: Cursor) -> Criterion:
     if start.query is not None:
         parts.append(parse_predicate(start.query))
     if start.term:
+        check_length(start.term, "fullTextFilter.term")
+        for field in start.term_fields:
+            check_length(field, "fullTextFilterFields: a field")
         mentioning = Mentions(_searched(start), start.term.lower())
         check_texts(mentioning, "fullTextFilterFields")
         parts.append(mentioning)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
+from services.catalog.query.effort import check_length
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.entities import BY_REF
 from services.catalog.readmodel.orders import LAST, Order
@@ -29,13 +30,17 @@ MOST_ORDERS = 8
 
 
 def check_orders(fields: Sequence[OrderField]) -> None:
-    """Refuse an order by too many fields: each is sorted, and they are nested.
+    """Refuse an order by too many fields, or by one that no entity can have.
+
+    Each is sorted, and they are nested.
 
     Raises:
         Invalid: naming the bound.
     """
     if len(fields) > MOST_ORDERS:
         raise Invalid(f"orderField: at most {MOST_ORDERS} fields")
+    for each in fields:
+        check_length(each.field, "orderField: a field")
 
 
 Place = tuple[Sequence[Value], str]

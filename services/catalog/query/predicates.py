@@ -15,7 +15,7 @@ from services.catalog.query.criteria import (
     OneOf,
     StartsWith,
 )
-from services.catalog.query.effort import check_texts
+from services.catalog.query.effort import check_length, check_texts
 from services.catalog.readmodel.rows import text_of
 from shared.contracts.errors import Invalid
 
@@ -79,6 +79,7 @@ def _expression(given: object, where: str, depth: int) -> Criterion:
 
 
 def _field(path: str, value: object, where: str) -> Criterion:
+    check_length(path, f"{where}: a field")
     here = f"{where}.{path}"
     folded = path.lower()
     if not isinstance(value, dict):
@@ -107,7 +108,7 @@ def _in(path: str, wanted: object, where: str) -> Criterion:
 def _prefix(path: str, wanted: object, where: str) -> Criterion:
     if not isinstance(wanted, str):
         raise _invalid(where, "must be string")
-    return StartsWith(path, wanted.lower())
+    return StartsWith(path, _lowered(wanted, where))
 
 
 def _contains(path: str, wanted: object, where: str) -> Criterion:
@@ -120,8 +121,8 @@ def _relation(wanted: object, where: str) -> Criterion:
     if not isinstance(wanted, dict) or not isinstance(wanted.get("type"), str):
         raise _invalid(where, "must be object with a string in type")
     if unknown := wanted.keys() - {"type", "targetRef"}:
-        raise _invalid(where, f"must not have {min(unknown)}")
-    path = f"relations.{wanted['type'].lower()}"
+        raise _invalid(where, f"must not have {min(unknown)[:100]}")
+    path = f"relations.{_lowered(wanted['type'], f'{where}.type')}"
     if "targetRef" not in wanted:
         return Exists(path)
     return OneOf(path, _targets(wanted["targetRef"], f"{where}.targetRef"))
@@ -129,19 +130,24 @@ def _relation(wanted: object, where: str) -> Criterion:
 
 def _targets(given: object, where: str) -> tuple[str, ...]:
     if isinstance(given, str):
-        return (given.lower(),)
+        return (_lowered(given, where),)
     several = given.get("$in") if isinstance(given, Mapping) else None
     if not isinstance(several, list) or len(given) != 1:  # type: ignore[arg-type]
         raise _invalid(where, "must be string or {$in: [string]}")
     if not several or not all(isinstance(target, str) for target in several):
         raise _invalid(f"{where}.$in", "must be a non-empty array of strings")
-    return tuple(target.lower() for target in several)
+    return tuple(_lowered(target, f"{where}.$in") for target in several)
 
 
 def _primitive(value: Any, where: str) -> str:
     if not isinstance(value, str | int | float):
         raise _invalid(where, "must be string, number or boolean")
-    return text_of(value).lower()
+    return _lowered(text_of(value), where)
+
+
+def _lowered(text: str, where: str) -> str:
+    check_length(text, f"Invalid query: {where}")
+    return text.lower()
 
 
 def _invalid(where: str, rule: str) -> Invalid:

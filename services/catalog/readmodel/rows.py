@@ -71,6 +71,9 @@ def _visit(path: str, value: object, rows: list[Row], items: list[str]) -> None:
         if reference_in(value) is not None:
             rows.append((path, None))
             return
+        if not _is_searched(path):
+            # Nor is what lies below, whose paths are longer still.
+            return
         for key, inner in value.items():
             _visit(f"{path}.{key.lower()}", inner, rows, items)
     elif isinstance(value, list | tuple):
@@ -85,6 +88,10 @@ def _visit(path: str, value: object, rows: list[Row], items: list[str]) -> None:
 def _kept(path: str) -> bool:
     if path in NOT_INDEXED:
         return False
+    return _is_searched(path)
+
+
+def _is_searched(path: str) -> bool:
     return len(path) <= LONGEST or path.startswith(UNLIMITED)
 
 
