@@ -84,6 +84,13 @@ def kind_plural(kind: str) -> str:
     return KIND_PLURALS.get(kind.lower(), kind_word(kind) + "s")
 
 
+def counted_kind(kind: str, count: int) -> str:
+    """The word after a count: 1 Component, 2 Components; 1 Person."""
+    if count != 1:
+        return kind_plural(kind)
+    return "Person" if kind.lower() == "user" else kind_word(kind)
+
+
 def ref_title(ref: str) -> str:
     """A readable name of an entity of which only the ref is known."""
     _, namespace, name = split_ref(ref)

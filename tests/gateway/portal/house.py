@@ -1,5 +1,6 @@
 """A small believable company for the portal's tests: about forty entities."""
 
+import hashlib
 from typing import Any
 
 Entity = dict[str, Any]
@@ -231,6 +232,19 @@ def _parts() -> list[Entity]:
         entity("Location", "generated-abc", {"type": "url", "target": "https://x.y/z"})
     )
     return parts
+
+
+def refuse(api: Any, ref: str, message: str) -> str:
+    """Refuse a document of the file that everything is from; its Location's ref."""
+    place = "https://git.playhouse.example/house/blob/main/catalog-info.yaml"
+    digest = hashlib.sha1(f"url:{place}".encode(), usedforsecurity=False).hexdigest()
+    location = entity("Location", f"generated-{digest}", {"target": place})
+    error = {"name": "InputError", "entityRef": ref, "line": 7}
+    item = {"level": "error", "message": f"InputError: {message}", "error": error}
+    location["status"] = {"items": [item]}
+    source = f"location:default/generated-{digest}"
+    api.entities[source] = location
+    return source
 
 
 def _declared(each: Entity) -> list[tuple[str, str]]:

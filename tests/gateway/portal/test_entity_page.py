@@ -15,7 +15,7 @@ from services.gateway.portal.history import (
 )
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
-from tests.gateway.portal.house import history
+from tests.gateway.portal.house import history, refuse
 
 BOOKING = "/catalog/default/component/booking"
 
@@ -64,6 +64,53 @@ async def test_errors_of_the_descriptor_stand_on_top(client: Client) -> None:
     assert "The descriptor has an error" in text
     assert "must be a string, line 9" in text
     assert "/edit/main/catalog-info.yaml" in text
+
+
+async def test_errors_say_since_when(client: Client, api: FakeApi) -> None:
+    """Where the catalog knows when a source could no longer be read."""
+    assert "Since <time" not in (await client().get(BOOKING)).text
+    error = {"name": "NotFoundError", "since": "2026-11-22T15:40:00+00:00"}
+    items = [{"level": "error", "message": "NotFoundError: gone", "error": error}]
+    api.entities["component:default/booking"]["status"] = {"items": items}
+    text = (await client().get(BOOKING)).text
+    assert 'Since <time datetime="2026-11-22T15:40:00+00:00"' in text
+
+
+async def test_what_else_is_refused_of_a_file_shows_on_its_good_entities(
+    client: Client, api: FakeApi
+) -> None:
+    """A new document has no page of its own; an entity that is there has one."""
+    message = "component:default/new: spec.owner: is missing <b>"
+    source = refuse(api, "component:default/new", message)
+    text = (await client().get(BOOKING)).text
+    assert "Something else in its file is refused" in text
+    assert "spec.owner: is missing &lt;b&gt;" in text
+    assert f'href="{entity_href(source)}"' in text
+    assert "last version that was right" not in text
+    refuse(api, "component:default/basket", message)
+    assert "else in its file is refused" not in (await client().get(BOOKING)).text
+    api.hidden = {source}
+    assert "else in its file is refused" not in (await client().get(BOOKING)).text
+
+
+async def test_a_source_is_no_version_that_was_right(
+    client: Client, api: FakeApi
+) -> None:
+    """What was never right has no last right version."""
+    source = refuse(api, "component:default/new", "spec.owner: is missing")
+    text = (await client().get(entity_href(source))).text
+    assert "This source has an error" in text
+    assert "last version that was right" not in text
+
+
+async def test_an_entity_of_a_file_that_another_names_shows_its_own_errors_only(
+    client: Client, api: FakeApi
+) -> None:
+    """The status of the Location that names several files tells of all of them."""
+    refuse(api, "component:default/new", "spec.owner: is missing")
+    annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
+    annotations["backstage.io/managed-by-origin-location"] = "url:https://x.y/all.yaml"
+    assert "else in its file is refused" not in (await client().get(BOOKING)).text
 
 
 async def test_activity_says_who_why_and_what(client: Client) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.gateway.portal.conftest import ANN, GUEST, Client
 from tests.gateway.portal.fakes import FakeApi
+from tests.gateway.portal.house import refuse
 
 
 async def test_it_shows_what_is_the_readers(client: Client) -> None:
@@ -35,6 +36,35 @@ async def test_one_broken_file_is_one_line(client: Client, api: FakeApi) -> None
     text = (await client().get("/")).text
     assert text.count("YAML error at line 3, column 9") == 1
     assert f"and {len(owned) - 1} more with the same error" in text
+    assert "since <time" not in text
+    items[0]["error"] = {"since": "2026-11-22T15:40:00+00:00"}
+    text = (await client().get("/")).text
+    assert 'since <time datetime="2026-11-22T15:40:00+00:00"' in text
+
+
+async def test_what_is_refused_of_own_files_needs_attention(
+    client: Client, api: FakeApi
+) -> None:
+    """A document that never was an entity has no page: its file's name leads on."""
+    refuse(api, "component:default/new", "component:default/new: spec.owner: missing")
+    text = (await client().get("/")).text
+    attention = text.split('id="attention"')[1].split("</section>")[0]
+    assert "spec.owner: missing" in attention
+    assert "<span>https://git.playhouse.example/house/blob" in attention
+    guests = (await client(GUEST).get("/")).text
+    assert "spec.owner: missing" not in guests
+
+
+async def test_counts_of_kinds_are_worded_by_their_number(
+    client: Client, api: FakeApi
+) -> None:
+    """One is no plural."""
+    api.hidden = {
+        ref for ref in api.entities if ref.startswith(("system:", "component:"))
+    } - {"system:default/sales", "component:default/basket"}
+    text = (await client(GUEST).get("/")).text
+    assert "<strong>1</strong>System<" in text
+    assert "<strong>1</strong>Component<" in text
 
 
 async def test_a_newcomer_gets_a_tour(client: Client) -> None:

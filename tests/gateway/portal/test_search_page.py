@@ -110,6 +110,17 @@ async def test_status_says_what_is_away_and_why(client: Client) -> None:
     assert "git.playhouse.example" in page
 
 
+async def test_status_says_what_became_of_the_last_delivery(
+    client: Client, api: FakeServices
+) -> None:
+    """By the host's own name, with what the gateway notes: no repository is noted."""
+    last = {"at": "2026-11-22T15:40:00Z", "outcome": "accepted"}
+    api.status = {"status": "ok", "webhooks": {"gitea": last}}
+    page = (await client().get("/status")).text
+    assert '<span class="name">Gitea</span>' in page
+    assert "<td>Accepted</td>" in page
+
+
 async def test_status_lists_sources_with_errors(
     client: Client, api: FakeServices
 ) -> None:
@@ -130,6 +141,31 @@ async def test_status_lists_sources_with_errors(
     assert 'href="/catalog/default/location/generated-1"' in page
     assert page.count("line 3, column 9 &lt;b&gt;") == 3
     assert "and 2 more" in page
+    assert "since" not in page.split('id="sources"')[1]
+    items[0]["error"] = {"since": "2026-11-22T15:40:00+00:00"}
+    page = (await client().get("/status")).text
+    assert 'since <time datetime="2026-11-22T15:40:00+00:00"' in page
+
+
+async def test_the_headline_of_status_counts_sources_with_errors(
+    client: Client, api: FakeServices
+) -> None:
+    """Ready services are not everything: a warning leads to the sources."""
+    api.status = {"status": "ok", "services": [], "engines": [], "webhooks": {}}
+    items = [{"level": "error", "message": "InputError: spec.owner", "error": {}}]
+    for number in range(2):
+        spec = {"type": "url", "target": f"https://git.example/{number}"}
+        location = entity("Location", f"generated-{number}", spec)
+        api.entities[f"location:default/generated-{number}"] = {
+            **location,
+            "status": {"items": items},
+        }
+    page = (await client().get("/status")).text
+    assert "Everything is well" not in page
+    assert "All services are ready; 2 sources have errors" in page
+    assert page.index('<a href="#sources">') < page.index('id="services"')
+    api.status["status"] = "not ready"
+    assert "Not everything is well" in (await client().get("/status")).text
 
 
 async def test_status_renews_its_part(client: Client, api: FakeServices) -> None:

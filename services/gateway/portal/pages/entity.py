@@ -32,6 +32,7 @@ from services.gateway.portal.graph.model import RELATIONS, edges_of, node_of
 from services.gateway.portal.history import Moment, actor_refs, moments_of
 from services.gateway.portal.pages.entity_actions import allowed_actions
 from services.gateway.portal.permissions import why_not
+from services.gateway.portal.source_errors import refused_documents
 from services.gateway.portal.stars import starred
 from services.gateway.portal.tabs import docs_of, tabs_of
 from services.gateway.portal.template_warnings import installed_actions, warnings_of
@@ -69,10 +70,11 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
     )
     owner = next(iter(related(entity, "ownedBy")), "")
     mentioned = [str(each["targetRef"]) for each in entity.get("relations") or ()]
-    known, contact, warnings = await together(
+    known, contact, warnings, refused = await together(
         visit.summaries(mentioned[:MENTIONED]),
         _contact(visit, owner),
         _warnings(visit, entity),
+        refused_documents(visit, [entity]),
     )
     return entity_page(
         visit,
@@ -88,6 +90,7 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
         links=_links(entity),
         docs=docs_of(entity),
         warnings=warnings,
+        refused=refused,
     )
 
 

@@ -1,7 +1,7 @@
 """Home: one's own things, what needs attention, what changed, where to begin."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,9 @@ from services.gateway.portal.entities import (
     Entity,
     Summary,
     canonical,
+    counted_kind,
     docs_href,
     errors_of,
-    kind_plural,
     spec_ref,
     summarize,
 )
@@ -30,11 +30,14 @@ from services.gateway.portal.history import (
 from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS, ROW_FIELDS
 from services.gateway.portal.pages.catalog_facets import FACETS_PATH
 from services.gateway.portal.pages.first_steps import first_steps
+from services.gateway.portal.source_errors import began_at, refused_documents
 from services.gateway.portal.stars import starred
 from services.gateway.portal.visit import Visit, Visiting, together
 
 OWN_READ = 200
 OWN_SHOWN = 12
+#: Annotations say which files own entities come from.
+OWN_FIELDS = f"{ROW_FIELDS},metadata.annotations"
 ATTENTION_SHOWN = 30
 CHANGES_SHOWN = 6
 CHANGES_ASKED = 100  # one commit may have changed many entities
@@ -50,11 +53,15 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that waits for the reader, and why; `others` wait for the same."""
+    """Something that waits for the reader, and why; `others` wait for the same.
+
+    `began` is when the error was met first, "" if that is not known.
+    """
 
     summary: Summary
     why: str
     others: int = 0
+    began: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ async def home(visit: Visiting) -> Response:
     """The reader's own page; a newcomer's is a tour."""
     owned = _own_filter(visit)
     own, broken, kinds, docs, templates, stars, changes = await together(
-        _list(visit, owned, OWN_READ) if owned else _nothing(),
+        _list(visit, owned, OWN_READ, OWN_FIELDS) if owned else _nothing(),
         _list(visit, f"{owned},{HAS_ERRORS}", OWN_READ) if owned else _nothing(),
         _kind_counts(visit, owned),
         _list(visit, DOCS_FILTER, OWN_READ),
@@ -116,10 +123,10 @@ async def _nothing() -> Mapping[str, Any]:
     return {"items": [], "totalItems": 0}
 
 
-async def _list(visit: Visit, wanted: str, limit: int) -> Any:
+async def _list(visit: Visit, wanted: str, limit: int, fields: str = ROW_FIELDS) -> Any:
     params = [
         ("filter", wanted),
-        ("fields", ROW_FIELDS),
+        ("fields", fields),
         ("orderField", "metadata.name,asc"),
         ("limit", str(limit)),
     ]
@@ -143,7 +150,11 @@ async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:
     }
     own = "&own=1" if owned else ""
     return [
-        KindCount(kind_plural(kind), counts[kind], f"/catalog?kind={kind}{own}")
+        KindCount(
+            counted_kind(kind, counts[kind]),
+            counts[kind],
+            f"/catalog?kind={kind}{own}",
+        )
         for kind in KINDS
         if kind in counts and kind != "location"
     ]
@@ -161,10 +172,21 @@ async def _changes(visit: Visit) -> list[Moment]:
 async def _attention(
     visit: Visit, entities: Sequence[Entity], broken: Sequence[Entity]
 ) -> list[Attention]:
-    """Own descriptors with errors, and those whose system is not in the catalog."""
+    """Own descriptors with errors, and those whose system is not in the catalog.
+
+    And what is refused of their files, which is no entity yet.
+    """
     wholes = {canonical(one): spec_ref(one, "system", "system") for one in entities}
-    known = await visit.summaries(ref for ref in wholes.values() if ref)
+    known, refused = await together(
+        visit.summaries(ref for ref in wholes.values() if ref),
+        refused_documents(visit, entities),
+    )
     found = _with_errors(broken)
+    found += [
+        Attention(replace(summarize(source.ref), title=source.name), why)
+        for source in refused
+        for why in source.messages
+    ]
     found += [
         Attention(summarize(ref, one), f"Its system {system} is not in the catalog.")
         for one in entities
@@ -177,13 +199,14 @@ async def _attention(
 
 def _with_errors(broken: Iterable[Entity]) -> list[Attention]:
     """One for each error: a file that cannot be read may have brought hundreds."""
-    groups: dict[str, list[Entity]] = {}
+    groups: dict[tuple[str, str], list[Entity]] = {}
     for one in broken:
         for error in errors_of(one)[:1]:
-            groups.setdefault(str(error.get("message") or ""), []).append(one)
+            key = str(error.get("message") or ""), began_at(error)
+            groups.setdefault(key, []).append(one)
     return [
-        Attention(summarize(canonical(first), first), why, len(more))
-        for why, (first, *more) in groups.items()
+        Attention(summarize(canonical(first), first), why, len(more), began)
+        for (why, began), (first, *more) in groups.items()
     ]
 
 

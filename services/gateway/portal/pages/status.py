@@ -15,9 +15,13 @@ from services.gateway.portal.entities import (
     canonical,
     entity_href,
     errors_of,
-    summarize,
 )
 from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS
+from services.gateway.portal.source_errors import (
+    ERRORS_SHOWN,
+    began_at,
+    source_name,
+)
 from services.gateway.portal.visit import Visit, Visiting
 
 ROLES = {
@@ -36,8 +40,19 @@ FIGURES = {
     "waiting": "Sites to check",
 }
 
+SENDERS = {
+    "github": "GitHub",
+    "gitea": "Gitea",
+    "gitlab": "GitLab",
+    "bitbucket": "Bitbucket",
+}
+OUTCOMES = {
+    "accepted": "Accepted",
+    "duplicate": "Sent again: nothing to do",
+    "ignored": "No push: nothing to do",
+    "refused": "Refused",
+}
 SOURCES_SHOWN = 20
-ERRORS_SHOWN = 3
 SOURCE_FIELDS = "kind,metadata.name,metadata.namespace,metadata.title,spec,status"
 
 router = APIRouter()
@@ -56,12 +71,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A location with errors: what it names, the first errors, how many more."""
+    """A location with errors: what it names, the first errors, how many more.
+
+    `began` is when the first of them was met, "" if that is not known.
+    """
 
     name: str
     href: str
     errors: tuple[str, ...]
     more: int = 0
+    began: str = ""
 
 
 @router.get("/status")
@@ -106,13 +125,16 @@ async def _sources(visit: Visit) -> tuple[list[Source], int]:
 
 
 def _source(location: Entity) -> Source:
-    ref = canonical(location)
-    errors = [str(item.get("message") or "") for item in errors_of(location)]
-    target = _mapping(location.get("spec")).get("target")
-    generated = str(location["metadata"]["name"]).startswith("generated-")
-    name = str(target) if generated and target else summarize(ref, location).title
+    items = errors_of(location)
+    errors = [str(item.get("message") or "") for item in items]
     shown = tuple(errors[:ERRORS_SHOWN])
-    return Source(name, entity_href(ref), shown, len(errors) - len(shown))
+    return Source(
+        source_name(location),
+        entity_href(canonical(location)),
+        shown,
+        len(errors) - len(shown),
+        began=min(filter(None, map(began_at, items)), default=""),
+    )
 
 
 def service_line(service: Mapping[str, Any]) -> Line:
@@ -144,11 +166,12 @@ def engine_line(engine: Mapping[str, Any]) -> Line:
 
 
 def webhook_lines(webhooks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Host, time of the last push and which repository it was of."""
-    for host, told in webhooks.items():
+    """The kind of host that sent it, the time of its last delivery, what came of it."""
+    for sender, told in webhooks.items():
         last = _mapping(told)
-        at = last.get("at") or last.get("received") or ("" if last else told)
-        yield str(host), str(at or ""), str(last.get("repository") or "")
+        outcome = str(last.get("outcome") or "")
+        at = str(last.get("at") or ("" if last else told) or "")
+        yield SENDERS.get(sender, sender), at, OUTCOMES.get(outcome, outcome)
 
 
 def _figures(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
