@@ -13,7 +13,7 @@ from typing import Self
 from services.catalog.handlers.catalog import Catalog
 from services.catalog.handlers.discovery import Provider
 from services.catalog.handlers.others import Others
-from services.catalog.handlers.pushes import merged, pushed
+from services.catalog.handlers.pushes import Push, merged, pushed
 from services.catalog.handlers.recent import Recent
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
@@ -23,28 +23,99 @@ from shared.kit import logs, tasks
 from shared.kit.bus import Record
 
 AGAIN_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 60.0
+#: Pushes that are read beside each other, and how long others wait for one of them.
+AT_ONCE = 8
+PATIENCE_SECONDS = 1.0
+#: Repositories that may be read behind; while there are as many, others wait.
+MOST_BEHIND = 64
 #: The revision stands near the front of `data`: no need to parse whole documents to
 #: learn that this process wrote them itself.
 _REVISION = re.compile(rb'"data":\{"entity_ref":"[^"]*","revision":(\d+)')
 
 
 class Pushes:
-    """Handles batches of `git-push`."""
+    """Handles batches of `git-push`: repositories beside each other, one after another.
+
+    What takes long goes on behind: the next batch does not wait for it. The scan at the
+    next start makes good what a crash breaks off there.
+    """
 
     def __init__(self, catalog: Catalog, providers: Sequence[Provider]) -> None:
         self._catalog = catalog
         self._providers = tuple(providers)
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._waiting: dict[str, dict[str, Push]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        #: Repositories whose pushes nobody waits for any more.
+        self._behind: set[str] = set()
+        self._log = logs.get_logger("catalog")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await tasks.end(*self._tasks.values())
 
     async def __call__(self, batch: Sequence[Envelope]) -> None:
-        """Bring the catalog up to these pushes.
+        """Bring the catalog up to these pushes, or begin to.
 
         Raises:
             Invalid: if one of them is no push.
             Unavailable: if something needed is away: nothing is wrong with them.
         """
-        events = [_push(envelope) for envelope in batch]
-        for push in merged(events):
-            await pushed(self._catalog, self._providers, push)
+        pushes = merged([_push(envelope) for envelope in batch])
+        outcomes = await asyncio.gather(
+            *map(self._bring, pushes), return_exceptions=True
+        )
+        errors = [each for each in outcomes if isinstance(each, BaseException)]
+        for error in sorted(errors, key=lambda each: not isinstance(each, Unavailable)):
+            raise error
+
+    async def _bring(self, push: Push) -> None:
+        async with self._gate:
+            waiting = self._waiting.setdefault(push.key, {})
+            waiting[push.branch] = push.joined(waiting.get(push.branch))
+            task = self._tasks.get(push.key)
+            if task is None:
+                task = asyncio.create_task(self._work(push.key), name="push")
+                self._tasks[push.key] = task
+            is_known = push.key in self._behind
+            await asyncio.wait({task}, timeout=0 if is_known else PATIENCE_SECONDS)
+            if len(self._behind) >= MOST_BEHIND and not is_known:
+                await asyncio.wait({task})
+            if task.done():
+                await task
+            else:
+                self._behind.add(push.key)
+
+    async def _work(self, key: str) -> None:
+        """Read what was pushed to a repository until nothing more is waiting."""
+        try:
+            while branches := self._waiting.pop(key, None):
+                for push in branches.values():
+                    await self._read(push)
+        finally:
+            self._waiting.pop(key, None)
+            self._tasks.pop(key, None)
+            self._behind.discard(key)
+
+    async def _read(self, push: Push) -> None:
+        wait = AGAIN_SECONDS
+        while True:
+            try:
+                await pushed(self._catalog, self._providers, push)
+            except Exception as error:
+                if push.key not in self._behind:
+                    raise
+                source = f"{push.host}/{push.repository}"
+                self._log.warning("push_failed", source=source, error=str(error))
+                if not isinstance(error, Unavailable):
+                    return
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            else:
+                return
 
 
 def _push(envelope: Envelope) -> RepositoryPushed:

@@ -1,9 +1,16 @@
 """What the catalog needs from outside, one sentence per method."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.catalog.model import (
     Change,
@@ -15,6 +22,7 @@ from services.catalog.model import (
 )
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError
+from shared.guards.workers import run_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +53,23 @@ class Written:
     lost: Sequence[str]
 
 
+#: Calls a function with arguments beside the loop.
+Compute = Callable[..., Awaitable[Any]]
+
+
 class Reading(Protocol):
     """One look at the sources: a repository is read at one commit throughout."""
 
     async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
         """The file at a location; NotFound, Forbidden, Invalid, TooLarge otherwise."""
 
-    async def matching(self, location: LocationRef) -> Sequence[LocationRef]:
-        """The files that a pattern means; any other location is itself."""
+    async def matching(
+        self, location: LocationRef, compute: Compute = run_beside
+    ) -> Sequence[LocationRef]:
+        """The files that a pattern means; any other location is itself.
+
+        `compute` does what takes time beside the loop.
+        """
 
     async def named(
         self, location: LocationRef, filename: str

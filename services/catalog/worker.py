@@ -92,7 +92,10 @@ class Work:
             log_server, [ENTITY_CHANGED], following.batch, on_gap=following.gap
         )
         await stack.enter_async_context(self.following)
-        handlers = {GIT_PUSH: Pushes(self.catalog, self.wanted.providers)}
+        pushes = await stack.enter_async_context(
+            Pushes(self.catalog, self.wanted.providers)
+        )
+        handlers = {GIT_PUSH: pushes}
         self.pushes = SharedWork(self.settings.group, log_server, handlers, kafka)
         await stack.enter_async_context(self.pushes)
 

@@ -26,6 +26,25 @@ _ANY_FOLDERS = "**"
 _MAGIC = frozenset("*?[]{}()!+@")
 
 
+def joined_paths(paths: Iterable[str]) -> bytes:
+    """Paths as one piece, which goes to another process at once."""
+    return "\0".join(paths).encode("utf-8", "surrogatepass")
+
+
+def select_paths(pattern: str, label: str, joined: bytes) -> list[str]:
+    """The paths of `joined_paths` that match a pattern, in their order.
+
+    A pattern that is one of the paths means that one.
+
+    Raises:
+        Invalid: if that takes too many steps: seconds, however many paths.
+    """
+    paths = joined.decode("utf-8", "surrogatepass").split("\0")
+    if pattern in paths:
+        return [pattern]
+    return Glob(pattern, label=label).select(paths)
+
+
 def is_pattern(text: str) -> bool:
     """Whether a text means more than the one path that it spells."""
     if not _MAGIC.intersection(text):

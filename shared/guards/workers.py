@@ -3,7 +3,8 @@
 `run_beside` is for work that is bounded and short: a few threads, so that many requests
 for it wait for each other and not the loop for them. `run_bounded` is for the rest: a
 process of its own, which is ended when it takes too long or too much memory. It starts
-with the first work and ends when it has had none for a while.
+with the first work and ends when it has had none for a while. Work that is long has a
+second process, so that what is quick never waits for it.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -33,8 +35,20 @@ _ROOT = Path(__file__).resolve().parents[2]
 _MB = 1024 * 1024
 # Two, so that one slow piece of work does not hold up the short ones.
 _threads = ThreadPoolExecutor(2, thread_name_prefix="guards")
-# One, so that a process of this kind is the only one of its service.
-_lane = ThreadPoolExecutor(1, thread_name_prefix="guards-worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How work is done: `is_long` waits behind other long work, never before quick.
+
+    `spend` is called with the processor time that it took.
+    """
+
+    is_long: bool = False
+    spend: Callable[[float], None] | None = None
+
+
+_USUAL = Terms()
 
 
 async def run_beside(
@@ -51,6 +65,7 @@ async def run_bounded(
     seconds: float = 10.0,
     memory: int = 1024 * _MB,
     label: str = "input",
+    terms: Terms = _USUAL,
 ) -> Result:
     """Run a function of a module in a process that can be ended.
 
@@ -60,13 +75,15 @@ async def run_bounded(
         seconds: Processor time that it may take.
         memory: Bytes that its process may have.
         label: Names the work in errors, for people.
+        terms: How it is done.
 
     Raises:
         BudgetExceeded: if it takes more time or memory, or its process dies.
         CallboardError: what the function itself raises.
     """
-    job = _Job((function, arguments, seconds, memory), seconds * _PATIENCE, label)
-    waiting = _lane.submit(job.run)
+    lane = _long if terms.is_long else _quick
+    job = _Job((function, arguments, seconds, memory), label, lane.process)
+    waiting = lane.thread.submit(job.run)
     future = asyncio.wrap_future(waiting)
     try:
         return await asyncio.shield(future)
@@ -76,6 +93,8 @@ async def run_bounded(
             await asyncio.wait({future})
             if not future.cancelled():
                 future.exception()
+        if terms.spend is not None:
+            terms.spend(job.spent)
 
 
 class _Process:
@@ -128,36 +147,50 @@ class _Process:
         process.wait()
 
 
-_process = _Process()
-# It would end by itself; this leaves nothing behind that is still ending.
-atexit.register(_process.end)
+class _Lane:
+    """One thread, so that a process of this kind is the only one of its lane."""
+
+    def __init__(self, name: str) -> None:
+        self.process = _Process()
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        # It would end by itself; this leaves nothing behind that is still ending.
+        atexit.register(self.process.end)
+
+
+_quick = _Lane("guards-worker")
+_long = _Lane("guards-worker-long")
 
 
 class _Job:
     """One piece of work, in the lane's thread; killed from the loop or by its timer."""
 
-    def __init__(self, request: Any, seconds: float, label: str) -> None:
+    def __init__(self, request: Any, label: str, process: _Process) -> None:
         self._request = request
-        self._seconds = seconds
+        self._seconds: float = request[2]
         self._label = label
+        self._process = process
+        #: Processor time that it took over there.
+        self.spent = 0.0
         self._lock = threading.Lock()
         self._running: subprocess.Popen[bytes] | None = None
         self.is_killed = False
 
     def run(self) -> Any:
         request = worker_process.pack(*self._request)
-        timer = threading.Timer(self._seconds, self.kill)
+        timer = threading.Timer(self._seconds * _PATIENCE, self.kill)
         timer.daemon = True
         timer.start()
         try:
-            answer = _process.ask(request, self)
+            answer = self._process.ask(request, self)
         finally:
             timer.cancel()
             with self._lock:
                 self._running = None
         if not answer:
+            self.spent = self._seconds
             raise BudgetExceeded(f"{self._label}: takes too long or too much memory")
-        return _unpack(answer, self._label)
+        self.spent, *outcome = pickle.loads(answer)  # noqa: S301 - our own process
+        return _unpack(outcome, self._label)
 
     def begin(self, process: subprocess.Popen[bytes]) -> None:
         """Take note of the process, which may have been ended already."""
@@ -173,10 +206,10 @@ class _Job:
                 self._running.send_signal(signal.SIGKILL)
 
 
-def _unpack(answer: bytes, label: str) -> Any:
-    outcome, *parts = pickle.loads(answer)  # noqa: S301 - our own process wrote it
+def _unpack(answer: Sequence[Any], label: str) -> Any:
+    outcome, *parts = answer
     if outcome == "value":
-        return pickle.loads(parts[0])  # noqa: S301 - as above
+        return pickle.loads(parts[0])  # noqa: S301 - our own process wrote it
     if outcome == "list":
         # One by one, so that other threads get their turn in between.
         return [pickle.loads(part) for part in parts]  # noqa: S301 - as above

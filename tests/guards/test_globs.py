@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from wcmatch import glob as wcmatch
 
 from shared.contracts.errors import Invalid
-from shared.guards.globs import Glob, GlobList, expand_braces, glob_base, is_pattern
+from shared.guards.globs import (
+    Glob,
+    GlobList,
+    expand_braces,
+    glob_base,
+    is_pattern,
+    joined_paths,
+    select_paths,
+)
 from tests.costs import limit_processor_time
 
 PATHS = [
@@ -218,3 +226,13 @@ def test_a_list_takes_away_what_a_later_pattern_names() -> None:
         "lib/a.txt": False,
     }.items():
         assert globs.matches(path) == expected
+
+
+@given(paths=st.lists(st.sampled_from(["a.yaml", "b/a.yaml", "*", "\udcff/c.yaml"])))
+def test_paths_in_one_piece_are_the_same(paths: list[str]) -> None:
+    """Also those whose names are no text; a pattern that is a path means itself."""
+    joined = joined_paths(paths)
+    for pattern in ("**/*.yaml", "*.yaml", "nothing"):
+        selected = select_paths(pattern, "target", joined)
+        assert selected == Glob(pattern).select(paths)
+    assert select_paths("*", "target", joined) in (["*"], Glob("*").select(paths))

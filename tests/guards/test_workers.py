@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -12,7 +13,7 @@ from shared.contracts.errors import Invalid, NotFound
 from shared.guards import workers
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.schemas import NotASchema
-from shared.guards.workers import run_beside, run_bounded
+from shared.guards.workers import Terms, run_beside, run_bounded
 from tests.waiting import until
 
 
@@ -26,6 +27,12 @@ def process_id(*_: object) -> int:
 
 def spin() -> None:
     while True:
+        pass
+
+
+def burn(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
         pass
 
 
@@ -87,7 +94,7 @@ async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
     process = await run_bounded(process_id)
     running = asyncio.ensure_future(run_bounded(spin, seconds=600))
     waiting = asyncio.ensure_future(run_bounded(spin, seconds=600))
-    lane = workers._lane._work_queue
+    lane = workers._quick.thread._work_queue
     await until(lambda: lane.qsize() == 1, what="one works and one waits")
     async with asyncio.timeout(100):
         for task in (waiting, running):
@@ -99,11 +106,31 @@ async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
     assert await run_bounded(add, 1, 2) == 3
 
 
+async def test_quick_work_does_not_wait_for_long_work() -> None:
+    """Each has a process of its own, and what each took is told."""
+    spent: list[float] = []
+    terms = Terms(is_long=True, spend=spent.append)
+    long = asyncio.ensure_future(run_bounded(spin, seconds=600, terms=terms))
+    lane = workers._long
+    await until(lambda: lane.process._process is not None, what="it begins")
+    assert await run_bounded(add, 1, 2, terms=Terms(spend=spent.append)) == 3
+    assert not long.done()
+    long.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await long
+    spent.clear()
+    with pytest.raises(BudgetExceeded):
+        await run_bounded(spin, seconds=1.0, terms=terms)
+    assert spent == [1.0]
+    assert await run_bounded(burn, 0.2, terms=terms) is None
+    assert 0.2 <= spent[1] < 10
+
+
 async def test_an_idle_process_ends_and_another_is_started() -> None:
     """Nothing stays in memory for long, and nobody notices that it was gone."""
     first = await run_bounded(process_id)
     # As if it had waited for its half minute.
-    process = workers._process._process
+    process = workers._quick.process._process
     assert process is not None
     assert process.stdin is not None
     process.stdin.close()

@@ -1,14 +1,13 @@
 """What a location could bring that is not registered yet, and checks of one entity."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
 
 from services.catalog.descriptor.envelope import identify
 from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.including import include
-from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import Candidate, Context, candidate, checked
@@ -41,8 +40,11 @@ async def validate(
         await catalog.rights.require(included, reader, raw=True)
 
     wanted = placeholders.find(entity)
-    included = await include(wanted, location, reading, admit=admit)
-    await asyncio.to_thread(checked, entity, included.contents)
+    effort = catalog.effort(str(location))
+    included = await include(
+        wanted, location, reading, admit=admit, compute=effort.compute
+    )
+    await effort.compute(checked, entity, included.contents)
 
 
 async def analyse(
@@ -72,11 +74,12 @@ async def analyse(
             f"location: over {MOST_FILES:,} files are named {filename} there; register "
             f"a pattern that means them, such as **/{filename}"
         )
+    effort = catalog.effort("location")
     existing: list[dict[str, Any]] = []
     for file in files:
         if not await catalog.rights.is_readable(file, reader, raw=False):
             continue
-        entities = await _entities(catalog, reading, file, filename)
+        entities = await _entities(catalog, reading, file, filename, effort=effort)
         existing += [
             {
                 "location": {"type": file.type, "target": file.target},
@@ -95,13 +98,19 @@ async def analyse(
 
 
 async def _entities(
-    catalog: Catalog, reading: Reading, file: LocationRef, filename: str
+    catalog: Catalog,
+    reading: Reading,
+    file: LocationRef,
+    filename: str,
+    *,
+    effort: Effort,
 ) -> list[Entity]:
     """The entities in a file that may be registered from there."""
     fetched = await reading.read(file)
     try:
-        parsed = await compute(load_documents, fetched.body)
+        parsed = await effort.compute(load_documents, fetched.body)
     except CallboardError:
+        effort.check()
         # What is wrong with a file that need not be a descriptor is nobody's business.
         if filename not in {FILENAME, FILENAME.replace(".yaml", ".yml")}:
             return []
@@ -110,7 +119,7 @@ async def _entities(
     return [
         document
         for document in parsed
-        if await asyncio.to_thread(_is_entity, document, context)
+        if await effort.compute(_is_entity, document, context)
     ]
 
 

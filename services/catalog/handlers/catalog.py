@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from services.catalog.handlers.effort import Effort, Rests
 from services.catalog.handlers.known import Known
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.ingest.rules import Rules
@@ -49,12 +50,19 @@ class Catalog:
     known: Known
     rules: Rules
     locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    #: Dear readings take turns; those that were too dear rest.
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rests: Rests = field(default_factory=Rests)
     #: Called after every write: the outbox has something to say.
     written: Callable[[], None] = lambda: None
     rights: SourceRights = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rights", SourceRights(self.known, self.sources))
+
+    def effort(self, label: str) -> Effort:
+        """What one reading may cost; `label` names its source in errors."""
+        return Effort(label, self.turns)
 
     def lock(self, root: Root) -> asyncio.Lock:
         """One reading of a root at a time in this process."""

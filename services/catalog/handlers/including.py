@@ -13,7 +13,7 @@ from typing import Any
 from services.catalog.handlers.parsing import compute
 from services.catalog.ingest import bundling, placeholders
 from services.catalog.model import LocationRef, Place
-from services.catalog.ports import Reading
+from services.catalog.ports import Compute, Reading
 from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
 
 #: Bytes and files that the placeholders of one file bring together.
@@ -22,7 +22,6 @@ MOST_FILES = 300
 
 #: Called before a file is read; raises the error of who may not.
 Admit = Callable[[LocationRef], Awaitable[None]]
-Compute = Callable[..., Awaitable[Any]]
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from itertools import chain
 from services.catalog.descriptor.definitions import reference_of
 from services.catalog.handlers.applying import Applier, Overtaken, conflict_item
 from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.problem_reports import ProblemReports
 from services.catalog.handlers.removal import Edge, falling
 from services.catalog.handlers.source_rights import Admission
@@ -52,23 +53,31 @@ async def ingest(
 ) -> Root:
     """Read a root (or the targets `only` of it) and store what it says.
 
-    `force` reads those targets even if they look unchanged. The root's new state.
+    `force` reads those targets even if they look unchanged. The root's new state; the
+    scan leaves out a root whose last reading was too dear.
 
     Raises:
         Unavailable: if the store, or after a push the Git host, does not answer.
         Conflict: if others keep reading the same root.
     """
+    if order.cause.kind == "scan" and catalog.rests.is_resting(root.name):
+        return catalog.known.roots.get(root.name, root)
     async with catalog.lock(root):
+        # One for all tries: a reading that was overtaken costs as well.
+        effort = catalog.effort(str(root.location))
         for _ in range(TRIES):
             current = catalog.known.roots.get(root.name, root)
             stored = None
             try:
-                stored = await _Ingestion(catalog, current, order).run(only, force)
+                stored = await _Ingestion(catalog, current, order, effort).run(
+                    only, force
+                )
             except Overtaken:
                 # What was read may be older than what is there now.
                 pass
             finally:
                 catalog.written()
+                catalog.rests.note(root.name, effort)
             if stored is not None:
                 catalog.known.put_root(stored)
                 return stored
@@ -81,14 +90,23 @@ async def ingest(
 class _Ingestion:
     """One attempt; its fields are what is gathered on the way."""
 
-    def __init__(self, catalog: Catalog, root: Root, order: Order) -> None:
+    def __init__(
+        self, catalog: Catalog, root: Root, order: Order, effort: Effort
+    ) -> None:
         self._catalog = catalog
         self._known = catalog.known
         self._root = root
         self._order = order
         self._reading: Reading = catalog.sources.reading(root.location)
         admission = Admission(catalog.rights, root, order.reader)
-        self._walk = Walk(root, self._reading, catalog.rules, catalog.known, admission)
+        self._walk = Walk(
+            root,
+            self._reading,
+            catalog.rules,
+            catalog.known,
+            admission,
+            effort=effort,
+        )
         self._applier = Applier(catalog.store, catalog.known, order.actor)
         self._states: dict[Key, FileState] = {}
         self._waiting: list[Candidate] = []

@@ -1,7 +1,7 @@
 """A push: read exactly the files that changed, find what is new, let go what went."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.discovery import Provider, look
@@ -32,6 +32,12 @@ class Push:
         """The repository as places are matched by it."""
         return Place(self.host, self.repository, "", "").key
 
+    def joined(self, earlier: "Push | None") -> "Push":
+        """This push and an earlier one to the same branch as one."""
+        if earlier is None:
+            return self
+        return replace(self, paths=_both(earlier.paths, self.paths))
+
     def touches(self, place: Place) -> bool:
         """Whether a place may differ now; a place without branch is on the default."""
         return (
@@ -51,12 +57,10 @@ def merged(events: Iterable[RepositoryPushed]) -> list[Push]:
         paths = None
         if event.changed_paths is not None:
             paths = frozenset(path.strip("/") for path in event.changed_paths)
-        key = (event.host, event.repository, branch)
-        earlier = found.get(key)
-        if earlier is not None:
-            paths = _both(earlier.paths, paths)
         actor = event.pusher_name or event.pusher
-        found[key] = Push(event.host, event.repository, branch, paths, actor)
+        push = Push(event.host, event.repository, branch, paths, actor)
+        key = (event.host, event.repository, branch)
+        found[key] = push.joined(found.get(key))
     return list(found.values())
 
 

@@ -175,7 +175,8 @@ async def preview(
     seen = {own.ref: own.location}
     emitted: dict[str, list[Candidate]] = {}
     admission = Admission(catalog.rights, root, reader)
-    walk = Walk(root, reading, catalog.rules, None, admission)
+    effort = catalog.effort(str(location))
+    walk = Walk(root, reading, catalog.rules, None, admission, effort=effort)
     async for found in walk.whole():
         file = found.target.location.target.rpartition("/")[2]
         problems = [item.error_in(file) for item in found.refusals]

@@ -7,14 +7,14 @@ existing entity or another root says to it is the business of `ingestion`.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
+from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.including import Included, include
 from services.catalog.handlers.known import Known
-from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
@@ -42,7 +42,6 @@ from shared.guards.yaml_text import document_lines, load_documents
 AT_ONCE = 4
 TARGET_LIMIT = 20_000
 Key = tuple[str, str]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,8 @@ class Walk:
         rules: Rules,
         known: Known | None,
         admission: Admission,
+        *,
+        effort: Effort,
     ) -> None:
         self._root = root
         self._reading = reading
@@ -96,8 +97,7 @@ class Walk:
         self._known = known
         self._admission = admission
         self._seen: set[Key] = set()
-        # Threads that compute take the interpreter from the loop: one at a time.
-        self._computing = asyncio.Lock()
+        self._effort = effort
         #: What every Location entity that was met whole names now.
         self.named: dict[str, set[Key]] = {}
         #: Those whose patterns could not be asked: what they named stays.
@@ -140,7 +140,9 @@ class Walk:
         """A target that is a pattern is as many as match it now."""
         try:
             await self._require_admitted(target)
-            found = await self._reading.matching(target.location)
+            self._effort.check()
+            compute = self._effort.compute
+            found = await self._reading.matching(target.location, compute)
         except CallboardError as error:
             self.uncertain.add(target.parent)
             return [replace(target, error=error)]
@@ -189,6 +191,7 @@ class Walk:
         try:
             if target.error is not None:
                 raise target.error
+            self._effort.check()
             await self._require_admitted(target)
             if self._known is None and not await self._admission.is_shown(
                 target.location
@@ -249,9 +252,9 @@ class Walk:
             etag = None
             if state is not None and digest == state.digest:
                 return Found(target, state, unchanged=True)
-        items = await self._compute(self._candidates, target, parsed, contents)
+        items = await self._effort.compute(self._candidates, target, parsed, contents)
         if any(isinstance(item, Refusal) for item in items):
-            lines = await self._compute(document_lines, fetched.body)
+            lines = await self._effort.compute(document_lines, fetched.body)
             items = list(map(_located, items, lines, parsed))
         refusals = [item for item in items if isinstance(item, Refusal)]
         fresh = FileState(
@@ -268,13 +271,10 @@ class Walk:
 
     async def _parsed(self, target: Target, fetched: Fetched) -> list[Any]:
         try:
-            return await self._compute(load_documents, fetched.body)
+            parsed: list[Any] = await self._effort.compute(load_documents, fetched.body)
         except Invalid as error:
             raise BrokenFile(f"{target.location}: {error.message}") from error
-
-    async def _compute(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        async with self._computing:
-            return await compute(work, *arguments)
+        return parsed
 
     def _candidates(
         self,
@@ -308,7 +308,11 @@ class Walk:
             await self._admission.require_included(location, base)
 
         return await include(
-            _wanted(parsed), base, self._reading, admit=admit, compute=self._compute
+            _wanted(parsed),
+            base,
+            self._reading,
+            admit=admit,
+            compute=self._effort.compute,
         )
 
 

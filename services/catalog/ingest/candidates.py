@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -23,6 +24,8 @@ from shared.guards.trees import check_tree
 #: What every pattern holds, written or escaped.
 _MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
 ENTITY_LIMIT = 900_000
+#: Targets of one Location entity that are patterns.
+MOST_PATTERNS = 100
 #: Characters of an error's message in a status.
 MESSAGE_LENGTH = 2_000
 _TAKEN = ": is already provided by "
@@ -236,7 +239,23 @@ def _complete(
     found = envelope.problems(entity) or kinds.problems(entity)
     if found:
         raise Invalid("; ".join([*found, *_hints(document, found)]))
+    if entity["kind"] == "Location":
+        _require_few_patterns(entity)
     return {**entity, "spec": kinds.in_order(entity)}
+
+
+def _require_few_patterns(entity: Entity) -> None:
+    """Refuse a Location of very many patterns: each asks for all files of its source.
+
+    Raises:
+        Invalid: naming the field and the limit.
+    """
+    patterns = filter(may_spread, targets_of(entity)[1])
+    if next(islice(patterns, MOST_PATTERNS, None), None) is not None:
+        raise Invalid(
+            f"spec.targets: over {MOST_PATTERNS} patterns with wildcards; name folders "
+            "by one pattern, such as ./services/*/catalog-info.yaml, or files without"
+        )
 
 
 def _hints(document: Entity, broken: Sequence[str]) -> list[str]:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.catalog.model import LocationRef
-from services.catalog.ports import Fetched
+from services.catalog.ports import Compute, Fetched
 from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge
 from shared.guards.globs import Glob, is_pattern
+from shared.guards.workers import run_beside
 from shared.guards.yaml_text import DESCRIPTOR
 
 #: How many files are looked at for one pattern.
@@ -33,15 +34,18 @@ class FileReader:
         """A file's content; its etag is made of inode, size and time of change."""
         return await asyncio.to_thread(self._read, location.target, etag)
 
-    async def matching(self, location: LocationRef) -> list[LocationRef]:
+    async def matching(
+        self, location: LocationRef, compute: Compute = run_beside
+    ) -> list[LocationRef]:
         """The files that a pattern means, by name; a path without signs is itself."""
         target = location.target
         if not is_pattern(target) or await asyncio.to_thread(os.path.lexists, target):
             return [location]
-        paths = await asyncio.to_thread(self._select, Glob(target, label="target"))
+        paths = await compute(self._select, target)
         return [LocationRef(location.type, path) for path in paths]
 
-    def _select(self, glob: Glob) -> list[str]:
+    def _select(self, target: str) -> list[str]:
+        glob = Glob(target, label="target")
         base = Path(glob.base or "/")
         self._require_inside(base, glob.pattern)
         paths: list[str] = []

@@ -9,18 +9,26 @@ from urllib.parse import unquote
 
 from services.catalog.ingest.candidates import EDIT, SOURCE, VIEW
 from services.catalog.model import LocationRef, Place
-from services.catalog.ports import Fetched
+from services.catalog.ports import Compute, Fetched
 from services.catalog.readers.files import FileReader
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.addresses import split_address
-from shared.guards.globs import Glob, glob_base, is_pattern
+from shared.guards.globs import (
+    glob_base,
+    is_pattern,
+    joined_paths,
+    select_paths,
+)
+from shared.guards.workers import run_beside
 from shared.kit.git import CommitInfo, no_repository
 from shared.kit.giturls import GitTarget
 from shared.kit.urls import UrlReader
 
 #: What is not there and what a reader may not read are told in the same words.
 OR_HIDDEN = ", or it is not readable for you"
+#: Listings of folders that one reading remembers.
+MOST_LISTINGS = 8
 
 
 class SourceReading:
@@ -33,6 +41,8 @@ class SourceReading:
         #: By host, repository and ref of an address: its whole ref, and the commit.
         self._commits: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._infos: dict[str, CommitInfo] = {}
+        #: By commit and folder: the files that patterns are asked for.
+        self._listings: dict[tuple[str, str], bytes] = {}
 
     async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
         if location.type == "file":
@@ -74,9 +84,11 @@ class SourceReading:
         ref, commit = self._commits[key]
         return target.with_ref(ref), commit
 
-    async def matching(self, location: LocationRef) -> Sequence[LocationRef]:
+    async def matching(
+        self, location: LocationRef, compute: Compute = run_beside
+    ) -> Sequence[LocationRef]:
         if location.type == "file":
-            return await self._files.matching(location)
+            return await self._files.matching(location, compute)
         target = self._target(location)
         if target is None:
             if "*" in location.target:
@@ -85,12 +97,21 @@ class SourceReading:
         if not is_pattern(target.path):
             return [location]
         target, commit = await self._resolve(target)
-        glob = Glob(target.path, label="target")
-        paths = await self._mirrors.list(target, commit, glob.base)
-        if target.path in paths:
+        paths = await self._listed(target, commit)
+        selected = await compute(select_paths, target.path, "target", paths)
+        if selected == [target.path]:
             return [location]
-        selected = await asyncio.to_thread(glob.select, paths)
         return [LocationRef("url", target.at(path).url()) for path in selected]
+
+    async def _listed(self, target: GitTarget, commit: str) -> bytes:
+        """The files below a pattern's folder; a folder is listed once in a while."""
+        key = (commit, glob_base(target.path))
+        if key not in self._listings:
+            paths = await self._mirrors.list(target, *key)
+            if len(self._listings) >= MOST_LISTINGS:
+                self._listings.pop(next(iter(self._listings)))
+            self._listings[key] = await asyncio.to_thread(joined_paths, paths)
+        return self._listings[key]
 
     async def named(
         self, location: LocationRef, filename: str

@@ -1,0 +1,200 @@
+"""One source's reading does not hold up the others, however dear it is."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.catalog import events
+from services.catalog.events import Pushes
+from services.catalog.handlers import effort
+from services.catalog.handlers.catalog import Catalog, order
+from services.catalog.handlers.effort import Effort, Rests
+from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.pushes import Push
+from services.catalog.ingest.candidates import MOST_PATTERNS, checked
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Invalid, Unavailable
+from shared.contracts.gateway import RepositoryPushed
+from shared.guards.budgets import BudgetExceeded
+from tests import builders
+from tests.catalog.running import pointing, running, write
+from tests.catalog.test_pushes import event
+from tests.waiting import until
+
+
+def work_for(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+async def test_the_work_of_a_reading_is_bounded() -> None:
+    """Each step is counted; when nothing is left, none begins."""
+    reading = Effort("url:https://git.example.org/a", asyncio.Lock(), seconds=0.05)
+    await reading.compute(work_for, 0.02)
+    assert not reading.is_over
+    await reading.compute(work_for, 0.04)
+    with pytest.raises(BudgetExceeded, match=r"^url:https:.*/a: its reading takes ove"):
+        await reading.compute(work_for, 0.0)
+
+
+async def test_dear_readings_take_turns_and_quick_ones_do_not_wait() -> None:
+    """However many are dear, one of them works at a time."""
+    turns, go = asyncio.Lock(), threading.Event()
+    dear = [Effort(f"dear {number}", turns) for number in range(3)]
+    for each in dear:
+        await each.compute(time.process_time)
+        each.spent = effort.QUICK_SECONDS
+    working = [asyncio.ensure_future(each.compute(go.wait, 60)) for each in dear]
+    await until(turns.locked, what="one works")
+    assert await Effort("quick", turns).compute(sum, [1, 2]) == 3
+    assert not any(task.done() for task in working)
+    go.set()
+    assert await asyncio.gather(*working) == [True] * 3
+
+
+def test_a_dear_root_rests_longer_each_time() -> None:
+    """Until a reading of it comes to its end."""
+    now = [0.0]
+    rests = Rests(lambda: now[0])
+    spent, fine = (Effort("a", asyncio.Lock(), seconds=n) for n in (0.0, 1.0))
+    for rest in (600, 1200, 2400):
+        rests.note("a", spent)
+        now[0] += rest - 1
+        assert rests.is_resting("a")
+        assert not rests.is_resting("b")
+        now[0] += 2
+        assert not rests.is_resting("a")
+    for _ in range(20):
+        rests.note("a", spent)
+    now[0] += effort.LONGEST_REST + 1
+    assert not rests.is_resting("a")
+    rests.note("a", spent)
+    rests.note("a", fine)
+    assert not rests.is_resting("a")
+
+
+async def test_what_was_too_dear_stays_and_says_so(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entities stay, its location tells why; the scan waits, a push does not."""
+    write(data, "a.yaml", builders.component("a"))
+    file = write(data, "all.yaml", pointing("all", "./a.yaml"))
+    async with running(database, data) as running_catalog:
+        await running_catalog.register(file)
+        catalog: Catalog = running_catalog.work.catalog
+        [root] = catalog.known.roots.values()
+        write(data, "a.yaml", builders.component("a", owner="team-b"))
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Catalog,
+                "effort",
+                lambda self, label: Effort(label, self.turns, seconds=0.0),
+            )
+            await ingest(catalog, root, order("push"))
+        [problem] = await running_catalog.problems(root.name)
+        assert "its reading takes over 0 s of work; name fewer" in problem
+        assert await owner_of(running_catalog) == "team-a"
+        root = catalog.known.roots[root.name]
+        await ingest(catalog, root, order("scan"))
+        assert await owner_of(running_catalog) == "team-a"
+        await ingest(catalog, root, order("push"))
+        assert await owner_of(running_catalog) == "team-b"
+        assert await running_catalog.problems(root.name) == []
+        assert not catalog.rests.is_resting(root.name)
+
+
+async def owner_of(catalog: Any) -> str:
+    entity = await catalog.entity("component:default/a")
+    return str(entity["spec"]["owner"])
+
+
+def test_a_location_has_only_so_many_patterns() -> None:
+    """The error names the field and the limit; plain files are not counted."""
+    files = [f"./{n}/catalog-info.yaml" for n in range(MOST_PATTERNS * 2)]
+    patterns = [f"./{n}/*.yaml" for n in range(MOST_PATTERNS)]
+    checked(pointing("many", *files, *patterns))
+    urls = [f"https://git.example.org/a/blob/main/{n}/**" for n in range(2)]
+    for more in (["./x/?.yaml"], urls):
+        with pytest.raises(Invalid, match=r"spec\.targets: over 100 patterns"):
+            checked(pointing("many", *files, *patterns, *more))
+
+
+class Reader:
+    """Reads pushes; those of the repository `slow` when it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.begun: list[tuple[str, frozenset[str] | None]] = []
+        self.errors: list[Exception] = []
+
+    async def __call__(self, _catalog: Any, _providers: Any, push: Push) -> None:
+        self.begun.append((push.repository, push.paths))
+        if push.repository == "slow":
+            await self.go.wait()
+        if self.errors:
+            raise self.errors.pop()
+
+    def paths(self, repository: str) -> Sequence[Any]:
+        return [set(paths or ()) for name, paths in self.begun if name == repository]
+
+
+def envelopes(*payloads: RepositoryPushed) -> list[Envelope]:
+    return [Envelope.of(each, source="/gateway", subject="x") for each in payloads]
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
+    reader = Reader()
+    monkeypatch.setattr(events, "pushed", reader)
+    monkeypatch.setattr(events, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(events, "AGAIN_SECONDS", 0.01)
+    return reader
+
+
+async def test_a_slow_repository_does_not_hold_up_others(reader: Reader) -> None:
+    """It goes on behind; what is pushed to it meanwhile is read once, after it."""
+    none: Any = None
+    async with Pushes(none, ()) as pushes:
+        await pushes(envelopes(event("slow", "a"), event("quick", "a")))
+        for path in ("b", "c"):
+            await pushes(envelopes(event("slow", path), event("quick", path)))
+        assert reader.paths("quick") == [{"a"}, {"b"}, {"c"}]
+        assert reader.paths("slow") == [{"a"}]
+        reader.go.set()
+        await until(lambda: len(reader.paths("slow")) == 2, what="the rest is read")
+    assert reader.paths("slow") == [{"a"}, {"b", "c"}]
+
+
+async def test_a_push_that_fails_is_handed_back_or_tried_again(reader: Reader) -> None:
+    """Who waits for it is told; behind, it is tried until its host is there."""
+    none: Any = None
+    async with Pushes(none, ()) as pushes:
+        reader.errors = [Unavailable("away")]
+        with pytest.raises(Unavailable):
+            await pushes(envelopes(event("quick", "a")))
+        await pushes(envelopes(event("slow", "a")))
+        reader.errors = [Unavailable("away"), Unavailable("away")]
+        reader.go.set()
+        await until(lambda: len(reader.paths("slow")) == 3, what="tried again")
+        await pushes(envelopes(event("quick", "b")))
+
+
+async def test_only_so_many_are_read_behind(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then a batch waits, so that nothing piles up without end."""
+    monkeypatch.setattr(events, "MOST_BEHIND", 0)
+    none: Any = None
+    async with Pushes(none, ()) as pushes:
+        waiting = asyncio.ensure_future(pushes(envelopes(event("slow", "a"))))
+        await until(lambda: reader.paths("slow"), what="it began")
+        done, _ = await asyncio.wait({waiting}, timeout=0.2)
+        assert not done
+        reader.go.set()
+        await waiting
