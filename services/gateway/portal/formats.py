@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from services.gateway.portal.prose import prose
+from services.gateway.portal.prose import short_prose
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import split_address
 
@@ -146,5 +146,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "safe_url": safe_url,
     "host": host,
     "mailto": mailto,
-    "prose": prose,
+    "prose": short_prose,
 }

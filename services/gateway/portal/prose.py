@@ -4,16 +4,42 @@ HTML inside it is shown as text, pictures are left out (pages load nothing from
 elsewhere), and only links that a browser may follow are links.
 """
 
+import re
+from collections.abc import Iterable
+
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup
 
+from shared.guards.workers import run_beside
+
 MOST_CHARACTERS = 50_000
-#: What a sign may cost at the worst, in microseconds: pages are rendered on the loop.
+#: What a sign may cost at the worst, in microseconds.
 COSTS = {"\n": 33, "[": 19, "*": 6, "_": 6, "`": 5, "\\": 5, "<": 35, "&": 6}
+#: Signs at which the reader looks whether something begins.
+COSTS |= dict.fromkeys("!#$%+-:=>@]^{}~|", 2)
+#: A cell of a table; rows are filled up to the columns of the table's head.
+CELL_MICROSECONDS = 16
 MOST_MICROSECONDS = 60_000
+#: What is dearer is rendered beside the event loop.
+LOOP_MICROSECONDS = 10_000
+#: Of the HTML of a page's texts: a reference may stand for thousands of long addresses.
+MOST_HTML = 300_000
+#: What the marks of an element take, besides its text.
+ELEMENT_CHARACTERS = 20
+LEFT_OUT = Markup('<p class="faint">The rest of this text is left out.</p>')
 
 # Stateless once it is made: rendering shares nothing between texts.
 READER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+_LINE_END = re.compile(r"\r\n?")
+_RULE_SIGNS = "-:| \t>*+0123456789.)"
+
+
+async def rendered(text: object) -> Markup:
+    """The text as safe HTML; beside the loop if that may take long."""
+    if _cost_of(_written(text)) <= LOOP_MICROSECONDS:
+        return prose(text)
+    return await run_beside(prose, text)
 
 
 def prose(text: object) -> Markup:
@@ -25,17 +51,82 @@ def prose(text: object) -> Markup:
     return ProseBudget(MOST_MICROSECONDS).render(text)
 
 
-class ProseBudget:
-    """What all texts of a page may cost together; the rest is shown as written."""
+def short_prose(text: object) -> Markup:
+    """The same for a text in a template, where the loop waits for it."""
+    return ProseBudget(LOOP_MICROSECONDS).render(text)
 
-    def __init__(self, microseconds: int) -> None:
+
+class ProseBudget:
+    """What all texts of a page may cost and be together.
+
+    What is beyond the costs is shown as written, what is beyond the characters of
+    HTML is left out.
+    """
+
+    def __init__(self, microseconds: int, characters: int = MOST_HTML) -> None:
         self._left = microseconds
+        self._characters = characters
 
     def render(self, text: object) -> Markup:
         """The text as `prose` makes it, as long as something is left."""
-        written = str(text or "")[:MOST_CHARACTERS]
-        cost = sum(written.count(sign) * each for sign, each in COSTS.items())
+        given = str(text or "")
+        written = _written(given)
+        shown = written
+        html = self._marked_up(written)
+        if html is None:
+            shown = written[: self._characters]
+            self._characters -= len(shown)
+            html = Markup("<pre>{}</pre>").format(shown) if shown else Markup()
+        is_whole = shown == written and len(given) <= MOST_CHARACTERS
+        return html if is_whole else html + LEFT_OUT
+
+    def _marked_up(self, written: str) -> Markup | None:
+        """The text rendered; None if it is too dear, or makes too much."""
+        cost = _cost_of(written)
         if cost > min(self._left, MOST_MICROSECONDS):
-            return Markup("<pre>{}</pre>").format(written)
+            return None
         self._left -= cost
-        return Markup(READER.render(written))  # noqa: S704 - HTML in it is escaped
+        tokens = READER.parse(written)
+        size = _size_of(tokens)
+        if size > self._characters:
+            return None
+        self._characters -= size
+        html = READER.renderer.render(tokens, READER.options, {})
+        return Markup(html)  # noqa: S704 - HTML in it is escaped
+
+
+def _written(text: object) -> str:
+    """As much of the text as is rendered, with the line ends that the reader counts."""
+    return _LINE_END.sub("\n", str(text or "")[:MOST_CHARACTERS])
+
+
+def _cost_of(written: str) -> int:
+    """How many microseconds rendering may take at the worst."""
+    cost = sum(written.count(sign) * each for sign, each in COSTS.items())
+    if cost > MOST_MICROSECONDS or "|" not in written:
+        return cost
+    return cost + CELL_MICROSECONDS * _cells_of(written)
+
+
+def _cells_of(written: str) -> int:
+    """How many cells the tables may have: each goes on to an empty line at most."""
+    cells = columns = 0
+    for line in written.split("\n"):
+        if not line.strip(" \t>"):
+            columns = 0
+        elif "|" in line and not line.strip(_RULE_SIGNS):
+            columns = max(columns, line.count("|") + 1)
+            cells += columns
+        cells += columns
+    return cells
+
+
+def _size_of(tokens: Iterable[Token]) -> int:
+    """About how many characters of HTML these make, before anything is escaped."""
+    size = 0
+    for token in tokens:
+        size += ELEMENT_CHARACTERS + sum(
+            len(str(each)) for each in token.attrs.values()
+        )
+        size += _size_of(token.children) if token.children else len(token.content)
+    return size

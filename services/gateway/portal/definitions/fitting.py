@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from markupsafe import Markup
+
 from services.gateway.portal.definitions.model import (
     Definition,
     Entry,
@@ -32,6 +34,8 @@ MOST_ROWS = 6_000
 MOST_CHARACTERS = 900_000
 #: For rendering all descriptions: some 900,000 characters of usual Markdown.
 PROSE_MICROSECONDS = 1_000_000
+#: What they may become: more than usual Markdown of that length does.
+MOST_HTML = 3_000_000
 LONGEST_TABLE = 500
 LONGEST_NAME = 300
 LONGEST_SUMMARY = 300
@@ -44,6 +48,8 @@ DEEPEST_ROW = 7
 def fitted(definition: Definition) -> Definition:
     """The definition with as much as a page holds, and what is left out in `notes`."""
     page = _Page()
+    about = clipped(definition.about, LONGEST_ABOUT * 2)
+    html = page.html(about)
     groups = [page.group(group) for group in definition.groups]
     facts = [
         (clipped(label, 100), clipped(value, LONGEST_NAME))
@@ -54,7 +60,8 @@ def fitted(definition: Definition) -> Definition:
         language=clipped(definition.language, 100),
         title=clipped(definition.title, LONGEST_NAME),
         version=clipped(definition.version, 100),
-        about=clipped(definition.about, LONGEST_ABOUT * 2),
+        about=about,
+        html=html,
         facts=facts,
         groups=[group for group in groups if group.entries],
         notes=[*definition.notes, *page.notes(), *_search_notes(definition)],
@@ -82,10 +89,14 @@ class _Page:
         self._entries = MOST_ENTRIES
         self._rows = MOST_ROWS
         self._characters = MOST_CHARACTERS
-        self._prose = ProseBudget(PROSE_MICROSECONDS)
+        self._prose = ProseBudget(PROSE_MICROSECONDS, MOST_HTML)
         self._unlisted = 0
         self._bare = 0
         self._ids: Counter[str] = Counter()
+
+    def html(self, about: str) -> Markup:
+        """A description as the page shows it; all of them share one budget."""
+        return self._prose.render(about)
 
     def notes(self) -> list[str]:
         """What does not stand on the page."""
@@ -131,7 +142,7 @@ class _Page:
             gives=clipped(entry.gives, LONGEST_NAME),
             summary=summary,
             about=about,
-            html=self._prose.render(about) if about not in ("", summary) else "",
+            html=self.html(about) if about not in ("", summary) else "",
             parts=parts,
         )
 

@@ -78,7 +78,7 @@ class Definition:
     """A definition that was read, or the `problem` that kept it from being read.
 
     `raw` is the text as it is in the catalog, `file_name` what it downloads as. `notes`
-    say what of it is not shown, and why.
+    say what of it is not shown, and why. `html` is `about` as the page shows it.
     """
 
     language: str
@@ -87,6 +87,7 @@ class Definition:
     title: str = ""
     version: str = ""
     about: str = ""
+    html: str = ""
     facts: Sequence[tuple[str, str]] = ()
     groups: Sequence[Group] = ()
     problem: str = ""

@@ -13,6 +13,7 @@ from services.gateway.portal.pages.start_again import form_address
 from services.gateway.portal.runs import CAN_RETRY, ENDED, Run, progress_of, run_of
 from services.gateway.portal.tables import Paging, columns
 from services.gateway.portal.visit import Visit, Visiting, together, with_query
+from shared.guards.workers import run_beside
 
 TASKS = "/api/scaffolder/v2/tasks"
 PAGE_SIZE = 20
@@ -73,7 +74,7 @@ async def run(visit: Visiting, task: str) -> Response:
     """One run as it stands; a script follows its events and renews the parts."""
     found, events = await together(visit.get(_path(task)), _events(visit, task))
     state = run_of(found)
-    progress = progress_of(found, events)
+    progress = await run_beside(progress_of, found, events)
     names = await visit.summaries(
         ref for ref in (state.template, state.created_by) if _is_entity(ref)
     )

@@ -21,6 +21,7 @@ from services.gateway.portal.forms.answers import gathered, repo_parts
 from services.gateway.portal.forms.draft import Draft, Filled, draft_of
 from services.gateway.portal.forms.model import Field, Page, pages_of
 from services.gateway.portal.pages.pickers import chosen_in, named, with_choices_checked
+from services.gateway.portal.prose import rendered
 from services.gateway.portal.template_warnings import installed_actions, warnings_of
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import CallboardError, Invalid
@@ -195,6 +196,7 @@ async def _page(
         asked=asked,
         number=number,
         page=filled.page,
+        about=await rendered(filled.page.about),
         fields=fields,
         repo_parts=repo_parts,
         others=list(draft.pairs(but=number)),
