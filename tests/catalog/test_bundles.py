@@ -294,7 +294,7 @@ def test_what_repeats_in_its_place_is_bounded() -> None:
 @pytest.mark.parametrize("kind", ["openapi", "swagger"])
 def test_a_bundle_costs_as_much_as_it_holds(kind: str) -> None:
     """Names are counted once, and not once for each of ten thousands of references."""
-    own = {f"B{n}": {"$ref": f"p.yaml#/S{n}"} for n in range(30_000)}
+    own = {f"B{n}": {"items": {"$ref": f"p.yaml#/S{n}"}} for n in range(30_000)}
     own["S0"] = {"type": "integer"}
     schemas = {"definitions": own} if kind == "swagger" else {"schemas": own}
     root = {kind: "1", **(schemas if kind == "swagger" else {"components": schemas})}
@@ -307,7 +307,7 @@ def test_a_bundle_costs_as_much_as_it_holds(kind: str) -> None:
         whole["definitions"] if kind == "swagger" else whole["components"]["schemas"]
     )
     assert len(parts) == 60_001
-    assert parts["B0"]["$ref"].endswith("/S0_2")
+    assert parts["B0"]["items"]["$ref"].endswith("/S0_2")
 
 
 def test_long_references_are_paid_for() -> None:

@@ -3,7 +3,8 @@
 What a reference in another file means becomes a component of the bundle, and every
 reference leads there. References inside the root file stay as they are: AsyncAPI 3
 keeps `#/channels/…`. A path of OpenAPI, for which there is no component before 3.1,
-is put in its place. Pure: `handlers.including` reads the files.
+is put in its place. A pointer may pass through references. Pure: `handlers.including`
+reads the files.
 """
 
 import posixpath
@@ -16,15 +17,21 @@ from urllib.parse import unquote
 import orjson
 
 from services.catalog.descriptor.definitions import DEFINITION_LIMIT
+from services.catalog.ingest.bundle_sections import Links, Sections
 from services.catalog.ingest.references import (
+    ABSENT,
+    IN_PLACE,
     Place,
+    escaped_step,
     is_data,
+    is_reference,
     section_of,
     section_within,
+    step_into,
+    value_at,
 )
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.budgets import Budget
-from shared.guards.numbers import whole_number
 from shared.guards.yaml_text import YamlLimits, dump_yaml, load_yaml
 
 LIMITS = YamlLimits(depth=100, nodes=500_000, aliases=5_000, expansion=100_000)
@@ -34,13 +41,11 @@ MOST_NODES = 1_000_000
 MOST_SECONDS = 20.0
 #: Other files, in every spelling, that one file names.
 MOST_TARGETS = 2_000
+#: References that one pointer passes through.
+MOST_HOPS = 50
 #: Longer bundles are JSON: writing YAML takes a second a megabyte.
 LONGEST_YAML = 300_000
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
-_ABSENT: Any = object()
-
-#: The file that a reference in a file leads to; absent: it stays as it is written.
-Links = Mapping[tuple[str, str], str]
 
 
 def read_part(body: bytes, label: str) -> Any:
@@ -118,25 +123,31 @@ class _Bundle:
     """One bundle in the making."""
 
     def __init__(self, root: str, files: Mapping[str, Any], links: Links) -> None:
-        self._root = root
-        self._files = files
-        self._links = links
         self._names: dict[tuple[str, str], tuple[str, str]] = {}
         self._waiting: deque[tuple[str, str]] = deque()
         self._budget = Budget(
             "bundle", seconds=MOST_SECONDS, nodes=MOST_NODES, bytes=DEFINITION_LIMIT
         )
+        sections = Sections(root, files, dict(links), self._budget)
+        sections.take_in()
+        self._root = root
+        self._files = {**files, root: sections.document}
+        self._links = sections.links
+        self._moved = sections.moved
         self._opened: set[tuple[str, str]] = set()
         self._taken: dict[str, Counter[str]] = {}
         self._swagger = "swagger" in files[root]
 
     def document(self) -> dict[str, Any]:
         """The root with everything that it leads to."""
+        self._name_own()
         whole: dict[str, Any] = self._copy(self._files[self._root], self._root, ())
         while self._waiting:
             file, pointer = self._waiting.popleft()
             section, name = self._names[file, pointer]
-            value = self._copy(_at(self._files[file], pointer), file, (section, name))
+            value = self._copy(
+                value_at(self._files[file], pointer), file, (section, name)
+            )
             self._section(whole, section)[name] = value
         return whole
 
@@ -174,7 +185,7 @@ class _Bundle:
         if is_mapping and isinstance(item, Mapping):
             return {
                 name: self._pointer(target, file, "schemas")
-                if isinstance(target, str) and _is_reference(target)
+                if isinstance(target, str) and is_reference(target)
                 else target
                 for name, target in item.items()
             }
@@ -199,7 +210,7 @@ class _Bundle:
         if (file, pointer) in self._opened:
             raise Invalid(f"{_shown(file, pointer)}: leads to itself")
         self._opened.add((file, pointer))
-        value = self._copy(_at(self._files[file], pointer), file, place)
+        value = self._copy(value_at(self._files[file], pointer), file, place)
         self._opened.discard((file, pointer))
         if not isinstance(value, dict):
             raise Invalid(f"{_shown(file, pointer)}: must be an object")
@@ -209,17 +220,63 @@ class _Bundle:
         """The file and the pointer in it; None: the reference stays as it is."""
         self._budget.pay_nodes()
         self._budget.pay_bytes(len(pointer))
+        place = self._place_of(pointer, file)
+        if place is None:
+            return None
+        end = self._end(*place)
+        if end is None and pointer.startswith("#"):
+            # A part that speaks of the whole: `#/channels/…` of an operation.
+            end = self._end(self._root, place[1])
+        if end is None:
+            raise Invalid(f"{_shown(*place)}: leads nowhere; {file} refers to it")
+        return end
+
+    def _place_of(self, pointer: str, file: str) -> tuple[str, str] | None:
+        """The file and the pointer in it, whether anything is there or not."""
         target, _, inner = pointer.partition("#")
         to = file if not target else self._links.get((file, target))
         if to is None or (inner and not inner.startswith("/")):
             return None
-        if _at(self._files[to], inner) is _ABSENT:
-            in_root = _at(self._files[self._root], inner) is not _ABSENT
-            if not target and in_root:
-                # A part that speaks of the whole: `#/channels/…` of an operation.
-                return self._root, inner
-            raise Invalid(f"{_shown(to, inner)}: leads nowhere; {file} refers to it")
+        for start, now in self._moved.get(to, {}).items():
+            if f"{inner}/".startswith(f"{start}/"):
+                return self._root, now + inner[len(start) :]
         return to, inner
+
+    def _end(self, file: str, pointer: str) -> tuple[str, str] | None:
+        """Where a pointer ends, through the references on its way; None: nowhere."""
+        for _ in range(MOST_HOPS):
+            value, steps = self._files[file], pointer.split("/")[1:]
+            for number, step in enumerate(steps):
+                inner = step_into(value, step)
+                if inner is ABSENT:
+                    rest = steps[number:]
+                    break
+                value = inner
+            else:
+                return file, pointer
+            self._budget.pay_nodes(len(steps))
+            through = value.get("$ref") if isinstance(value, Mapping) else None
+            place = self._place_of(through, file) if isinstance(through, str) else None
+            if place is None:
+                return None
+            file, pointer = place[0], "/".join([place[1], *rest])
+        raise Invalid(f"{_shown(file, pointer)}: leads to itself")
+
+    def _name_own(self) -> None:
+        """A component of the root that is another file's gets no second name."""
+        root = self._files[self._root]
+        components = {"schemas": root.get("definitions")}
+        if not self._swagger:
+            components = root.get("components")
+        for kind, entries in _items(components):
+            for name, value in _items(entries):
+                pointer = value.get("$ref") if isinstance(value, Mapping) else None
+                if kind in IN_PLACE or not isinstance(pointer, str) or len(value) > 1:
+                    continue
+                target = self._target(pointer, self._root)
+                if target and target[0] != self._root and target not in self._names:
+                    self._names[target] = kind, name
+                    self._waiting.append(target)
 
     def _pointer(self, pointer: str, file: str, section: str) -> str:
         target = self._target(pointer, file)
@@ -232,7 +289,7 @@ class _Bundle:
             self._waiting.append(target)
         kind, name = self._names[target]
         path = self._path(kind)
-        step = name.replace("~", "~0").replace("/", "~1")
+        step = escaped_step(name)
         return f"#/{path}/{step}" if self._swagger else f"#/components/{path}/{step}"
 
     def _named(self, file: str, pointer: str, section: str) -> tuple[str, str]:
@@ -260,6 +317,10 @@ class _Bundle:
         return Counter(list(names) if isinstance(names, Mapping) else ())
 
 
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, Mapping) else []
+
+
 def _references(value: Any, place: Place) -> Iterator[str]:
     if not isinstance(value, Mapping) or is_data(place):
         return
@@ -271,7 +332,7 @@ def _references(value: Any, place: Place) -> Iterator[str]:
         yield from (
             target
             for target in mapping.values()
-            if isinstance(target, str) and _is_reference(target)
+            if isinstance(target, str) and is_reference(target)
         )
 
 
@@ -284,27 +345,6 @@ def _children(value: Any, place: Place) -> Iterator[tuple[Any, Place]]:
         for item in value:
             if isinstance(item, Mapping | list):
                 yield item, (*place, "[]")
-
-
-def _is_reference(text: str) -> bool:
-    """Whether a value of a discriminator's mapping is more than a schema's name."""
-    file = text.partition("#")[0].lower()
-    return "#" in text or file.endswith((".yaml", ".yml", ".json"))
-
-
-def _at(document: Any, pointer: str) -> Any:
-    value = document
-    for step in pointer.split("/")[1:]:
-        key = unquote(step).replace("~1", "/").replace("~0", "~")
-        if isinstance(value, Mapping) and key in value:
-            value = value[key]
-        elif isinstance(value, list) and (
-            (place := whole_number(key, most=len(value) - 1)) is not None
-        ):
-            value = value[place]
-        else:
-            return _ABSENT
-    return value
 
 
 def _last(file: str, pointer: str) -> str:

@@ -3,7 +3,15 @@
 A place is the way from the root of a file: keys, and `[]` for an item of a list.
 """
 
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from shared.guards.numbers import whole_number
+
 Place = tuple[str, ...]
+#: What a pointer that leads nowhere stands for.
+ABSENT: Any = object()
 
 #: Kinds of components, by the key that holds one or several of the kind.
 SECTIONS = {
@@ -92,3 +100,34 @@ def is_data(place: Place) -> bool:
         key in DATA and (number == 0 or place[number - 1] not in NAMED)
         for number, key in enumerate(place)
     )
+
+
+def is_reference(text: str) -> bool:
+    """Whether a value of a discriminator's mapping is more than a schema's name."""
+    file = text.partition("#")[0].lower()
+    return "#" in text or file.endswith((".yaml", ".yml", ".json"))
+
+
+def value_at(document: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) in an address means; `ABSENT` if nothing."""
+    value = document
+    for step in pointer.split("/")[1:]:
+        value = step_into(value, step)
+    return value
+
+
+def step_into(value: Any, step: str) -> Any:
+    """What one step of a pointer means in a value; `ABSENT` if nothing."""
+    key = unquote(step).replace("~1", "/").replace("~0", "~")
+    if isinstance(value, Mapping) and key in value:
+        return value[key]
+    if isinstance(value, list):
+        place = whole_number(key, most=len(value) - 1)
+        if place is not None:
+            return value[place]
+    return ABSENT
+
+
+def escaped_step(name: str) -> str:
+    """A key as a step of a pointer."""
+    return name.replace("~", "~0").replace("/", "~1")

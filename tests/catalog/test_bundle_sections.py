@@ -1,0 +1,120 @@
+"""Sections of a definition that are files of their own, and pointers through them."""
+
+from posixpath import dirname, join, normpath
+from typing import Any
+
+import pytest
+
+from services.catalog.ingest.bundling import bundled, outer_files
+from shared.contracts.errors import Invalid
+from shared.guards.yaml_text import load_yaml
+from tests.costs import limit_processor_time
+
+ROWS = "schemas/_index.yaml"
+#: A definition whose sections are files of their own, as bundlers' manuals lay it out.
+SECTIONS: dict[str, Any] = {
+    "api.yaml": {
+        "openapi": "3.0.3",
+        "paths": {"$ref": "./paths/_index.yaml"},
+        "components": {
+            "schemas": {"$ref": "./schemas/_index.yaml"},
+            "responses": {"None": {"$ref": "./none.yaml"}},
+        },
+    },
+    "paths/_index.yaml": {"/seats": {"$ref": "./seats.yaml"}},
+    "paths/seats.yaml": {
+        "get": {
+            "responses": {
+                "200": {"schema": {"$ref": "../api.yaml#/components/schemas/Seat"}},
+                "404": {"$ref": "../api.yaml#/components/responses/None"},
+                "410": {
+                    "schema": {"$ref": "../schemas/_index.yaml#/Row/properties/id"}
+                },
+                "418": {"schema": {"$ref": "../api.yaml#/components/schemas/Seat/x/y"}},
+            }
+        }
+    },
+    ROWS: {
+        "Seat": {"$ref": "./seat.yaml"},
+        "Row": {
+            "properties": {"id": {"type": "integer"}, "next": {"$ref": "#/Row"}},
+            "discriminator": {"mapping": {"seat": "./seat.yaml", "plain": "Row"}},
+        },
+    },
+    "schemas/seat.yaml": {
+        "type": "object",
+        "properties": {"row": {"$ref": "./_index.yaml#/Row"}},
+        "x": {"y": {"type": "string"}},
+    },
+    "none.yaml": {"description": "None"},
+}
+
+
+def links_of(files: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """Where every reference between the files leads, as the catalog would say."""
+    return {
+        (file, target): normpath(join(dirname(file), target))
+        for file, body in files.items()
+        for target in outer_files(body)
+    }
+
+
+def test_sections_in_files_of_their_own_are_put_into_the_root() -> None:
+    """Pointers at the root pass through them, and nothing is there twice."""
+    text = bundled("$openapi", "api.yaml", SECTIONS, links_of(SECTIONS))
+    whole = load_yaml(text, label="bundle")
+    schemas = whole["components"]["schemas"]
+    assert sorted(schemas) == ["Row", "Seat", "y"]
+    assert schemas["Seat"]["properties"]["row"] == {"$ref": "#/components/schemas/Row"}
+    row = schemas["Row"]
+    assert row["properties"]["next"] == {"$ref": "#/components/schemas/Row"}
+    mapping = {"seat": "#/components/schemas/Seat", "plain": "Row"}
+    assert row["discriminator"]["mapping"] == mapping
+    assert whole["components"]["responses"]["None"] == {"description": "None"}
+    answers = whole["paths"]["/seats"]["get"]["responses"]
+    assert answers["200"]["schema"] == {"$ref": "#/components/schemas/Seat"}
+    assert answers["404"] == {"$ref": "#/components/responses/None"}
+    place = "#/components/schemas/Row/properties/id"
+    assert answers["410"]["schema"] == {"$ref": place}
+    assert answers["418"]["schema"] == {"$ref": "#/components/schemas/y"}
+
+
+def test_channels_in_a_file_of_their_own_are_put_into_the_root() -> None:
+    """What refers to them in the root goes on to do so."""
+    files: dict[str, Any] = {
+        "api.yaml": {
+            "asyncapi": "3.0.0",
+            "channels": {"$ref": "ch.yaml#/all"},
+            "operations": {"send": {"channel": {"$ref": "#/channels/paid"}}},
+        },
+        "ch.yaml": {"all": {"paid": {"address": "paid"}}},
+    }
+    whole = load_yaml(
+        bundled("$asyncapi", "api.yaml", files, links_of(files)), label="bundle"
+    )
+    assert whole["channels"] == {"paid": {"address": "paid"}}
+    assert whole["operations"]["send"]["channel"] == {"$ref": "#/channels/paid"}
+
+
+def test_a_section_that_many_places_name_is_paid_for_each_time() -> None:
+    """A hundred copies of a large file are too large before they are made."""
+    big = {f"k{n}": {"type": "string"} for n in range(20_000)}
+    root: dict[str, Any] = {f"x{n}": {"$ref": "big.yaml"} for n in range(200)}
+    files = {"r.yaml": {"openapi": "3.0.0", **root}, "big.yaml": big}
+    with limit_processor_time(10), pytest.raises(Invalid, match="too many elements"):
+        bundled("$openapi", "r.yaml", files, links_of(files))
+
+
+@pytest.mark.parametrize("target", ["a.yaml#/x", "r.yaml#/components/schemas/X/y"])
+def test_sections_and_pointers_in_a_ring_are_refused(target: str) -> None:
+    """A reference that leads to itself is told, and nothing is followed for good."""
+    files: dict[str, Any] = {
+        "r.yaml": {
+            "openapi": "3.0.0",
+            "paths": {"$ref": "a.yaml#/x"},
+            "components": {"schemas": {"X": {"$ref": "#/components/schemas/X/y"}}},
+        },
+        "a.yaml": {"x": {"$ref": target}},
+    }
+    with pytest.raises(Invalid, match="leads"):
+        bundled("$openapi", "r.yaml", files, links_of(files))
