@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.gateway.webhooks.payloads import pushes
-from shared.contracts.errors import Invalid
+from services.gateway.webhooks.payloads import MOST_REFS, pushes
+from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.gateway import RepositoryPushed
 from shared.kit.giturls import parse_url
 from tests.gateway.hooks import (
@@ -147,3 +147,20 @@ def test_any_payload_is_a_push_or_refused(provider, payload) -> None:
         if isinstance(odd, dict):
             with contextlib.suppress(Invalid):
                 assert isinstance(pushes(provider, odd, "7"), list)
+
+
+@pytest.mark.parametrize("many", [MOST_REFS, MOST_REFS + 1, 50_000])
+def test_a_delivery_tells_of_so_many_refs(many) -> None:
+    """Each becomes an event: what is beyond is refused, naming the field."""
+    (first, _) = bitbucket()["push"]["changes"]
+    (change,) = bitbucket_server()["changes"]
+    payloads = [
+        (bitbucket(push={"changes": [first] * many}), "push.changes: "),
+        (bitbucket_server(changes=[change] * many), "changes: "),
+    ]
+    for payload, field in payloads:
+        if many > MOST_REFS:
+            with pytest.raises(TooLarge, match=f"^{field}{many} refs"):
+                pushes("bitbucket", payload, "7")
+        else:
+            assert len(pushes("bitbucket", payload, "7")) == many

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Forbidden, Unavailable
 from shared.contracts.gateway import RepositoryPushed
+from tests.costs import limit_processor_time
 from tests.gateway.hooks import gitea, signed
 from tests.gateway.running import HOOK_SECRET
 from tests.waiting import until
@@ -96,6 +98,21 @@ async def test_a_failed_delivery_is_told_when_it_comes_again(database) -> None:
     assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
     assert await receive(delivery(), SECRETS, log, deliveries) == "duplicate"
     assert len(log.told) == 1
+
+
+async def test_a_long_delivery_is_read_beside_the_loop(database) -> None:
+    """Tens of thousands of commits are told of, and nobody waits for them."""
+    commits = [
+        {"id": f"{n:040x}", "added": [f"{n}.md"], "removed": [], "modified": []}
+        for n in range(25_000)
+    ]
+    body = json.dumps(gitea(commits=commits, total_commits=len(commits))).encode()
+    long = delivery(**{"x-gitea-signature": signed(body)})
+    log, deliveries = Log(), MongoDeliveries(database["deliveries"])
+    with limit_processor_time(0.1):
+        outcome = await receive(replace(long, body=body), SECRETS, log, deliveries)
+    assert outcome == "accepted"
+    assert len(log.told[0].changed_paths or ()) == len(commits)
 
 
 async def test_a_host_may_not_speak_for_another(database) -> None:

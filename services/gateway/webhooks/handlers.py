@@ -16,10 +16,14 @@ from services.gateway.ports import Deliveries, PushLog
 from services.gateway.webhooks.payloads import pushes
 from services.gateway.webhooks.signatures import HookSecret, Provider, signing_hosts
 from shared.contracts.errors import Forbidden, Invalid, Unavailable
+from shared.contracts.gateway import RepositoryPushed
 from shared.guards.json_text import JsonLimits, load_json
+from shared.guards.workers import run_beside
 
 #: The size is the limit of the body; a push of thousands of commits is an honest one.
 JSON = JsonLimits(size=5 * 1024 * 1024, nodes=500_000)
+#: Longer bodies are read in a thread.
+LONG_BODY = 64 * 1024
 #: Hosts that send forms send one field.
 MOST_FIELDS = 16
 
@@ -72,8 +76,7 @@ async def receive(
         raise Invalid(f"{EVENT_HEADERS[delivery.provider]}: the header is missing")
     if event not in PUSH_EVENTS:
         return "ignored"
-    number = _number(delivery)
-    found = pushes(delivery.provider, _payload(delivery), number)
+    found = await _pushes_in(delivery)
     for push in found:
         if push.host not in hosts:
             raise Forbidden(f"The delivery is about {push.host}, which did not sign it")
@@ -85,6 +88,18 @@ async def receive(
     with suppress(Unavailable):
         await deliveries.mark(key)
     return "accepted"
+
+
+async def _pushes_in(delivery: Delivery) -> list[RepositoryPushed]:
+    """What the body tells; a long one is read beside the loop."""
+    if len(delivery.body) > LONG_BODY:
+        return await run_beside(_read, delivery)
+    return _read(delivery)
+
+
+def _read(delivery: Delivery) -> list[RepositoryPushed]:
+    number = _number(delivery)
+    return pushes(delivery.provider, _payload(delivery), number)
 
 
 def _fingerprint(delivery: Delivery, hosts: Iterable[str]) -> str:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from services.gateway.webhooks.signatures import Provider
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.gateway import RepositoryPushed
 from shared.guards.addresses import split_address
 
 ZEROS = "0" * 40
 #: GitHub lists at most this many commits of one push.
 GITHUB_COMMITS = 2048
+#: Each becomes an event; hosts tell of a handful at a time.
+MOST_REFS = 1_000
 
 Payload = Mapping[str, Any]
 Parser = Callable[[Payload, str], list[RepositoryPushed]]
@@ -104,7 +106,7 @@ def _gitlab(payload: Payload, delivery: str) -> list[RepositoryPushed]:
 def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
     place = _place(_text(payload, "repository.links.html.href"))
     found = []
-    for change in _list(payload, "push.changes"):
+    for change in _changes(payload, "push.changes"):
         now, then = change.get("new"), change.get("old")
         named = now or then
         if not isinstance(named, Mapping):
@@ -146,7 +148,7 @@ def _bitbucket_server(payload: Payload, delivery: str) -> list[RepositoryPushed]
             pusher_name=_optional(payload, "actor.displayName"),
             delivery=delivery,
         )
-        for change in _list(payload, "changes")
+        for change in _changes(payload, "changes")
     ]
 
 
@@ -162,7 +164,9 @@ def _place(page: str) -> dict[str, str]:
     parts = split_address(page, "repository")
     repository = parts.path.strip("/").removesuffix(".git")
     if parts.scheme not in ("http", "https") or not parts.netloc or not repository:
-        raise Invalid(f"repository: {page!r} is no address of a repository's page")
+        raise Invalid(
+            f"repository: {page[:200]!r} is no address of a repository's page"
+        )
     return {"host": parts.netloc.lower(), "repository": repository, "url": page}
 
 
@@ -211,6 +215,21 @@ def _text(payload: Any, path: str) -> str:
     found = _at(payload, path)
     if not isinstance(found, str) or not found:
         raise Invalid(f"{path}: must be a non-empty string")
+    return found
+
+
+def _changes(payload: Any, path: str) -> list[Payload]:
+    """The refs that were pushed together.
+
+    Raises:
+        TooLarge: if they are more than can be told at once.
+    """
+    found = _list(payload, path)
+    if len(found) > MOST_REFS:
+        raise TooLarge(
+            f"{path}: {len(found)} refs, at most {MOST_REFS} in one delivery; "
+            "push fewer at a time, or refresh the repository's locations"
+        )
     return found
 
 
