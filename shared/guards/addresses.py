@@ -14,12 +14,18 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from shared.contracts.errors import Invalid
 
 ADDRESS_LIMIT = 4096
+#: Characters of a host with its user and port, in other scripts than Latin: Python
+#: normalizes those, in a time that grows with the square of a row of marks.
+AUTHORITY_LIMIT = 512
 PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _HOST = re.compile(
     r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*"
 )
 _DOT = re.compile(r"%2e", re.IGNORECASE)
+#: As Python finds it: behind blanks and a scheme, without tabs and line breaks.
+_AUTHORITY = re.compile(r"[\x00-\x20]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*)")
+_DROPPED = str.maketrans("", "", "\t\r\n")
 #: What is escaped twice: whoever unescapes twice sees another path.
 _TWICE = re.compile(r"%(2e|2f|5c|25)", re.IGNORECASE)
 
@@ -110,8 +116,9 @@ def split_address(text: str, label: str = "url") -> SplitResult:
 
     Raises:
         Invalid: if it has none: half an IPv6 address, a host that changes when it is
-            normalized (RFC 3986, section 3.2.2).
+            normalized (RFC 3986, section 3.2.2) or is longer than any name.
     """
+    _check_authority(text, label)
     try:
         return urlsplit(text)
     except ValueError as error:
@@ -120,6 +127,8 @@ def split_address(text: str, label: str = "url") -> SplitResult:
 
 def join_address(base: str, relative: str, label: str = "url") -> str:
     """`relative` as seen from `base`. Raises Invalid as `split_address` does."""
+    for text in (base, relative):
+        _check_authority(text, label)
     try:
         return urljoin(base, relative)
     except ValueError as error:
@@ -140,6 +149,7 @@ def parse_address(url: str, *, users: bool = False) -> Address:
         raise Invalid(
             f"url: {_shown(url)} must not hold control characters or backslashes"
         )
+    _check_authority(url, "url")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -154,6 +164,14 @@ def parse_address(url: str, *, users: bool = False) -> Address:
         netloc = f"{netloc}:{port}"
     written = quote(_DOT.sub(".", parts.path), safe="/%:@!$&'()*+,;=~[]{}|^")
     return Address(parts.scheme, netloc, _without_dots(written), parts.query, written)
+
+
+def _check_authority(text: str, label: str) -> None:
+    if text.isascii():
+        return
+    authority = _AUTHORITY.match(text.translate(_DROPPED))
+    if authority is not None and len(authority[1]) > AUTHORITY_LIMIT:
+        raise Invalid(f"{label}: a host has at most {AUTHORITY_LIMIT} characters")
 
 
 def normal_netloc(host: str) -> str:

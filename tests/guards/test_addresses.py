@@ -12,6 +12,7 @@ from shared.guards.addresses import (
     parse_address,
     split_address,
 )
+from tests.costs import limit_processor_time
 
 RULES = [
     AddressRule("files.example", ["/public", "/a b/"]),
@@ -198,3 +199,45 @@ def test_what_cannot_be_taken_apart_is_refused_with_its_field(text: str) -> None
         with pytest.raises(Invalid, match=r"^target: ") as raised:
             refused()
         assert "hidden" not in raised.value.message
+
+
+#: A letter with marks that are in order only after each has gone before all others.
+MARKED = "ก" + "\u0e48" * 100_000 + "\u0e38" * 100_000
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://{MARKED}/a",
+        f"//{MARKED}",
+        f" \nht\ttps:/\r/u@{MARKED}:80?q",
+        f"git+ssh://a.{MARKED}#f",
+    ],
+)
+def test_a_host_of_marks_is_refused_at_once(url: str) -> None:
+    """Python would put its marks in order for a minute before it looks at it."""
+    for refused in (
+        lambda: split_address(url, "target"),
+        lambda: join_address("https://h.example/", url, "target"),
+        lambda: join_address(url, "a", "target"),
+    ):
+        with limit_processor_time(1), pytest.raises(Invalid, match=r"target: .* 512"):
+            refused()
+
+
+@pytest.mark.parametrize("url", [f"/a/{MARKED}", f"https://h.example/?q={MARKED}"])
+def test_marks_elsewhere_are_taken(url: str) -> None:
+    """Only hosts are normalized: a path and a question may be as long as they are."""
+    with limit_processor_time(1):
+        parts = split_address(url)
+        assert MARKED in parts.path + parts.query
+        assert MARKED in join_address("https://h.example/", url)
+
+
+def test_the_longest_address_of_marks_costs_little() -> None:
+    """Within the limit of an address, a host is refused before it is normalized."""
+    url = f"https://{MARKED[98_000:102_000]}/"
+    with limit_processor_time(1):
+        for _ in range(200):
+            with pytest.raises(Invalid, match="512"):
+                parse_address(url)

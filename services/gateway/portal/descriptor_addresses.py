@@ -3,9 +3,10 @@
 Files are places on the portal's own machine; only some configurations allow them.
 """
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
 
 WEB = ("http://", "https://")
 LOCAL_HOSTS = frozenset({"", "localhost"})
@@ -41,7 +42,7 @@ def location_at(address: str, *, files: bool) -> dict[str, str]:
 def _path_of(url: str) -> str:
     """The path in a file: URL; "" if it names another machine or no whole path."""
     try:
-        parts = urlsplit(url)
-    except ValueError:
+        parts = split_address(url)
+    except Invalid:
         return ""
     return unquote(parts.path) if parts.netloc.lower() in LOCAL_HOSTS else ""
