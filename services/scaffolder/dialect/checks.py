@@ -1,10 +1,9 @@
 """Nunjucks' tests: what may follow `is`."""
 
-from typing import Any
-
 from services.scaffolder.dialect.arithmetic import modulo
 from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.failure import ValueFailure
+from services.scaffolder.dialect.limits import check_operand
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Callable,
@@ -45,10 +44,23 @@ def _less(call: Call) -> bool:
     return less(call.value, call.arg(0))
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
+def _text(call: Call, name: str) -> str:
+    """The text that is tested, paid for: `select` tests each of many."""
+    if not isinstance(call.value, str):
         raise ValueFailure("Test input must be a string")
-    return value
+    check_operand(call.value, name)
+    call.budget.read(len(call.value))
+    return call.value
+
+
+def _lower(call: Call) -> bool:
+    given = _text(call, "lower")
+    return given == given.lower()
+
+
+def _upper(call: Call) -> bool:
+    given = _text(call, "upper")
+    return given == given.upper()
 
 
 CHECKS: dict[str, Operation] = {
@@ -66,7 +78,7 @@ CHECKS: dict[str, Operation] = {
     "iterable": lambda call: isinstance(call.value, (list, str)),
     "le": lambda call: less_or_equal(call.value, call.arg(0)),
     "lessthan": _less,
-    "lower": lambda call: _text(call.value) == call.value.lower(),
+    "lower": _lower,
     "lt": _less,
     "mapping": lambda call: isinstance(call.value, dict),
     "ne": _not_equal,
@@ -78,5 +90,5 @@ CHECKS: dict[str, Operation] = {
     "string": lambda call: isinstance(call.value, str),
     "truthy": lambda call: truthy(call.value),
     "undefined": lambda call: call.value is UNDEFINED,
-    "upper": lambda call: _text(call.value) == call.value.upper(),
+    "upper": _upper,
 }

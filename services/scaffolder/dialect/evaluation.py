@@ -15,7 +15,7 @@ from services.scaffolder.dialect import arithmetic
 from services.scaffolder.dialect.calling import Call, Operation, performed
 from services.scaffolder.dialect.checks import passes
 from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailure
-from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.limits import Budget, check_operand
 from services.scaffolder.dialect.methods import item, method
 from services.scaffolder.dialect.methods_list import MUTATORS
 from services.scaffolder.dialect.scope import Scope
@@ -35,6 +35,7 @@ from services.scaffolder.dialect.values import (
     text,
     truthy,
 )
+from shared.guards import text_search
 
 _RESERVED = frozenset(("constructor", "prototype", "__proto__"))
 
@@ -111,6 +112,7 @@ class Evaluation:
     def lookup(self, subject: Any, key: Any) -> Any:
         """A member of a value: an item, a length, or a method bound to it."""
         if isinstance(key, str):
+            self.budget.read(len(key))
             if key in _RESERVED:
                 raise ValueFailure(f'Template name "{key}" is reserved')
             if key == "length" and isinstance(subject, (str, list)):
@@ -264,7 +266,10 @@ def _compare(self: Evaluation, node: nodes.Compare) -> bool:
 
 def _contains(needle: Any, container: Any) -> bool:
     if isinstance(container, str):
-        return text(needle) in container
+        sought = text(needle)
+        for one in (sought, container):
+            check_operand(one, "in")
+        return text_search.find_first(container, sought) >= 0
     if isinstance(container, list):
         return any(strict_equal(item_, needle) for item_ in container)
     if isinstance(container, dict):

@@ -8,7 +8,7 @@ from services.scaffolder.dialect.arithmetic import integer
 from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.checks import passes
 from services.scaffolder.dialect.failure import ValueFailure
-from services.scaffolder.dialect.limits import check_operand
+from services.scaffolder.dialect.limits import check_operand, in_force
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Keywords,
@@ -35,6 +35,7 @@ def attribute(value: Any, path: Any) -> Any:
     name = text(path)
     if len(name) > _LONGEST_PATH:
         raise ValueFailure(f"an attribute's path is over {_LONGEST_PATH} characters")
+    in_force().read(len(name))
     for key in name.split("."):
         if isinstance(value, dict):
             value = value.get(key, UNDEFINED)
@@ -108,7 +109,7 @@ def dictsort(call: Call) -> list[Any]:
     if not isinstance(call.value, dict):
         raise ValueFailure("dictsort requires a record")
     by = call.arg(1, "key")
-    if by not in {"key", "value"}:
+    if not isinstance(by, str) or by not in {"key", "value"}:
         raise ValueFailure("dictsort can only sort by key or value")
     pairs = [[key, value] for key, value in call.value.items()]
     index = 0 if by == "key" else 1
@@ -135,6 +136,7 @@ def groupby(call: Call) -> dict[str, Any]:
     groups: dict[str, Any] = {}
     for item in _items(call):
         key = text(attribute(item, call.arg(0)))
+        call.budget.read(len(key))
         groups.setdefault(key, []).append(item)
     numbers = sorted((key for key in groups if _is_index(key)), key=int)
     others = [key for key in groups if not _is_index(key)]

@@ -20,6 +20,7 @@ from services.scaffolder.dialect.values import (
     text,
     truthy,
 )
+from shared.guards import text_search
 
 _TAG_HEAD = re.compile(r"</?[a-z][a-z0-9]*\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
@@ -120,8 +121,8 @@ def replace(call: Call) -> Any:
     if not isinstance(old, str) or not isinstance(given, str):
         return given
     made = text(new)
-    call.afford(given.count(old) * len(made) + len(given))
-    return given.replace(old, made, limit)
+    call.afford(text_search.count(given, old) * len(made) + len(given))
+    return text_search.replace(given, old, made, limit)
 
 
 def safe(call: Call) -> SafeText:

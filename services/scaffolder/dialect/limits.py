@@ -85,7 +85,7 @@ class Budget:
             raise TemplateLimitError(f"the work limit of {WORK} units is exceeded")
         if self._checked - self.work >= _TICK:
             self._checked = self.work
-            self._check_time()
+            self.check_time()
 
     def read(self, amount: int) -> None:
         """Pay for looking at `amount` characters.
@@ -98,9 +98,14 @@ class Budget:
             raise TemplateLimitError(f"more than {READ} characters are looked at")
         if self._unread_checked - self.unread >= _TEXT_TICK:
             self._unread_checked = self.unread
-            self._check_time()
+            self.check_time()
 
-    def _check_time(self) -> None:
+    def check_time(self) -> None:
+        """Check that there is time left.
+
+        Raises:
+            TemplateLimitError: if there is none.
+        """
         if time.thread_time() > self.deadline:
             raise TemplateLimitError(
                 f"the time limit of {self.seconds:g} s is exceeded"

@@ -20,6 +20,7 @@ from services.scaffolder.dialect.values import (
     text,
     to_number,
 )
+from shared.guards import text_search
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PRECISION = 100
@@ -60,7 +61,7 @@ def _sought(call: Call) -> str:
 
 
 def _includes(call: Call) -> bool:
-    return _sought(call) in call.value[_clamped(call.arg(1), len(call.value), 0) :]
+    return _index_of(call) >= 0
 
 
 def _starts_with(call: Call) -> bool:
@@ -74,22 +75,21 @@ def _ends_with(call: Call) -> bool:
 
 
 def _index_of(call: Call) -> int:
-    return int(
-        call.value.find(_sought(call), _clamped(call.arg(1), len(call.value), 0))
-    )
+    at = _clamped(call.arg(1), len(call.value), 0)
+    return text_search.find_first(call.value, _sought(call), at)
 
 
 def _last_index_of(call: Call) -> int:
     sought = _sought(call)
     at = _clamped(call.arg(1), len(call.value), len(call.value))
-    return int(call.value.rfind(sought, 0, at + len(sought)))
+    return text_search.find_last(call.value, sought, at + len(sought))
 
 
 def _replace(call: Call) -> str:
     old, new = call.arg(0), text(call.arg(1))
     if not isinstance(old, Pattern):
         old = text(old)
-        at = call.value.find(old)
+        at = text_search.find_first(call.value, old)
         if at < 0:
             return str(call.value)
         span = [(at, at + len(old))]
@@ -114,8 +114,8 @@ def _split(call: Call) -> list[Any]:
         parts = patterns.split(by, call.value)
     else:
         by = text(by)
-        call.afford_items(call.value.count(by) + 1)
-        parts = call.value.split(by) if by else list(call.value)
+        call.afford_items(text_search.count(call.value, by) + 1)
+        parts = text_search.split(call.value, by) if by else list(call.value)
     limit = call.arg(1)
     if limit is not UNDEFINED and integer(limit) >= 0:
         parts = parts[: integer(limit)]
@@ -256,7 +256,7 @@ def item(subject: Any, key: Any) -> Any:
         return subject.get(text(key), UNDEFINED)
     if not isinstance(subject, (list, str)):
         return UNDEFINED
-    if isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 16:
+    if isinstance(key, str) and len(key) < 16 and key.isascii() and key.isdigit():
         key = int(key) if str(int(key)) == key else key
     if isinstance(key, bool) or not isinstance(key, (int, float)):
         return UNDEFINED

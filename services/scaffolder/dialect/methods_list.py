@@ -4,6 +4,7 @@ Those that change a list change a copy of what the template was given: `MUTATORS
 the evaluator when it must make one.
 """
 
+import functools
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.failure import ValueFailure
 from services.scaffolder.dialect.values import (
     UNDEFINED,
+    pay_comparison,
     shown,
     strict_equal,
     text,
@@ -130,8 +132,17 @@ def _sort(call: Call) -> Any:
         raise ValueFailure("sort accepts no callback")
 
     call.afford_items(2 * len(call.value) * max(1, len(call.value).bit_length()))
-    call.value.sort(key=text)
+    call.value[:] = sorted(call.value, key=lambda item: _BY_TEXT(text(item)))
     return call.value
+
+
+def _text_order(left: str, right: str) -> int:
+    pay_comparison(left, right)
+    return (left > right) - (left < right)
+
+
+#: What a text is sorted by: each comparison is paid for, and others get their turn.
+_BY_TEXT = functools.cmp_to_key(_text_order)
 
 
 def _splice(call: Call) -> Any:

@@ -138,7 +138,7 @@ def _for(self: Rendering, node: nodes.For) -> None:
     outer, self.scope = self.scope, Scope(self.scope)
     try:
         for index, item in enumerate(items):
-            self.budget.spend()
+            self.budget.spend(len(names))
             self.scope.names["loop"] = _loop(index, len(items))
             self.scope.names.update(zip(names, _row(item, len(names)), strict=True))
             self.write(node.body)
@@ -180,6 +180,7 @@ def _loop(index: int, count: int) -> dict[str, Any]:
 
 def _set(self: Rendering, node: nodes.Assign) -> None:
     value = self.evaluate(node.node)
+    self.budget.spend(len(node.target.items))  # type: ignore[attr-defined]
     for target in node.target.items:  # type: ignore[attr-defined]
         self.assign(target.name, value)
 
@@ -218,8 +219,8 @@ def _made(
             scope.names["caller"] = keywords["caller"]
         outer, self.scope = self.scope, scope
         try:
+            bound = {**keywords, **extra}
             for name, default in zip(named, defaults, strict=True):
-                bound = {**keywords, **extra}
                 scope.names[name] = (
                     bound[name] if name in bound else self.evaluate(default)
                 )

@@ -173,6 +173,7 @@ class Dialect:
         try:
             with rendering.budget.in_force():
                 value = json_text.plain(rendering.evaluate(expression))
+                rendering.budget.check_time()
         except ValueFailure as failure:
             raise TemplateRenderError(str(failure)) from failure
         except RecursionError as error:
@@ -194,7 +195,9 @@ class Dialect:
         rendering.trace = trace
         try:
             with rendering.budget.in_force():
-                return rendering.render(body, page)
+                made = rendering.render(body, page)
+                rendering.budget.check_time()
+                return made
         except RecursionError as error:
             raise TemplateLimitError("the template nests too deeply") from error
 

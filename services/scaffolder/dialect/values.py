@@ -121,7 +121,10 @@ def to_number(value: Any) -> int | float:
         return value
     if isinstance(value, list):
         return to_number(text(value))
-    return _read_number(value.strip()) if isinstance(value, str) else math.nan
+    if not isinstance(value, str):
+        return math.nan
+    in_force().read(len(value))
+    return _read_number(value.strip())
 
 
 def _read_number(given: str) -> int | float:
@@ -269,10 +272,20 @@ def loose_equal(left: Any, right: Any) -> bool:
     return bool(to_number(left) == to_number(right))
 
 
+def pay_comparison(left: str, right: str) -> None:
+    """Pay for looking at two texts up to where they may differ.
+
+    Raises:
+        TemplateLimitError: if it is more than the budget in force allows.
+    """
+    in_force().read(min(len(left), len(right)))
+
+
 def less(left: Any, right: Any) -> bool:
     """JavaScript's `<`."""
     left, right = _primitive(left), _primitive(right)
     if isinstance(left, str) and isinstance(right, str):
+        pay_comparison(left, right)
         return left < right
     return bool(to_number(left) < to_number(right))
 
@@ -281,6 +294,7 @@ def less_or_equal(left: Any, right: Any) -> bool:
     """JavaScript's `<=`."""
     left, right = _primitive(left), _primitive(right)
     if isinstance(left, str) and isinstance(right, str):
+        pay_comparison(left, right)
         return left <= right
     return bool(to_number(left) <= to_number(right))
 

@@ -1,0 +1,58 @@
+"""One text is looked for in another: as Python does it, but never at length."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.guards import text_search
+from tests.costs import limit_processor_time
+
+#: The bound is some fifty times what a search takes.
+SECONDS = 0.25
+LONG = 1_000_000
+#: Few letters, so that much of one text is in the other; the filling is among them.
+LETTERS = st.text("ab\0", max_size=40)
+PADDINGS = [0, 1, 1_500, LONG // 3, LONG // 2, LONG - 2_000, LONG - 1_001, LONG - 10]
+
+
+@pytest.fixture(scope="module")
+def _everything_is_long() -> Iterator[None]:
+    """Also short texts are looked for as long ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_search, "_SHORT", 1)
+        yield
+
+
+@pytest.mark.usefixtures("_everything_is_long")
+@given(LETTERS, LETTERS, st.integers(0, 45))
+def test_places_are_those_of_python(text: str, sought: str, at: int) -> None:
+    """From either end and from any place."""
+    assert text_search.find_first(text, sought, at) == text.find(sought, at)
+    assert text_search.find_last(text, sought, at) == text.rfind(sought, 0, at)
+    assert text_search.count(text, sought) == text.count(sought)
+
+
+@pytest.mark.usefixtures("_everything_is_long")
+@given(LETTERS, st.text("ab\0", min_size=1, max_size=4), st.integers(-1, 5))
+def test_parts_are_those_of_python(text: str, sought: str, most: int) -> None:
+    """What is between, and with something else in its place, for so many."""
+    assert text_search.split(text, sought) == text.split(sought)
+    assert text_search.replace(text, sought, "-", most) == text.replace(
+        sought, "-", most
+    )
+
+
+@pytest.mark.parametrize("letter", ["a", "ø", "漢", "\U0001f600"])
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_no_search_is_long(letter: str, padding: int) -> None:
+    """A text of one letter, and what is like it but for one other letter."""
+    text = letter * LONG
+    half = letter * (padding // 2)
+    for sought in (f"b{half}{half}", f"{half}b{half}", f"{half}{half}b", half):
+        for other in (sought, f"{letter}{sought}", f"{sought}{letter}"):
+            with limit_processor_time(SECONDS):
+                text_search.find_first(text, other)
+            with limit_processor_time(SECONDS):
+                text_search.find_last(text, other, LONG)
