@@ -11,7 +11,7 @@ import pytest
 
 from services.catalog import events
 from services.catalog.events import Pushes
-from services.catalog.handlers import effort
+from services.catalog.handlers import effort, walk
 from services.catalog.handlers.catalog import Catalog, order
 from services.catalog.handlers.effort import Effort, Rests
 from services.catalog.handlers.ingestion import ingest
@@ -21,8 +21,9 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.guards.budgets import BudgetExceeded
+from shared.kit.git import RepositoryMirrors
 from tests import builders
-from tests.catalog.running import pointing, running, write
+from tests.catalog.running import Host, pointing, running, write
 from tests.catalog.test_pushes import event
 from tests.waiting import until
 
@@ -123,6 +124,51 @@ def test_a_location_has_only_so_many_patterns() -> None:
     for more in (["./x/?.yaml"], urls):
         with pytest.raises(Invalid, match=r"spec\.targets: over 100 patterns"):
             checked(pointing("many", *files, *patterns, *more))
+
+
+async def test_targets_that_are_named_again_are_counted(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many Locations of the same targets end at a limit; what is there stays."""
+    monkeypatch.setattr(walk, "NAMED_LIMIT", 25)
+    write(data, "a.yaml", builders.component("a"))
+    others = [f"./{n}.yaml" for n in range(9)]
+    names = [f"all-{n}" for n in range(4)]
+    several = [pointing(name, "./a.yaml", *others) for name in names]
+    file = write(data, "all.yaml", *several)
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        assert await owner_of(catalog) == "team-a"
+        problems = [await catalog.problems(name) for name in names]
+        await catalog.ask("POST", "/refresh", {"entityRef": "location:all-3"})
+        assert await owner_of(catalog) == "team-a"
+    over = [any("names over 25 targets" in each for each in of) for of in problems]
+    assert over == [False, False, True, True]
+
+
+async def test_a_file_of_many_addresses_is_read_once(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git is not asked for it again for each spelling that a Location has of it."""
+    host = Host(data)
+    targets = [f"{host.url('a', 'a.yaml')}?n={n}" for n in range(40)]
+    files = {
+        "catalog-info.yaml": pointing("all", *targets),
+        "a.yaml": builders.component("a"),
+    }
+    host.commit("a", files)
+    reads: list[str] = []
+    read = RepositoryMirrors.read
+
+    async def count(self: Any, target: Any, commit: str, path: str) -> bytes:
+        reads.append(path)
+        return await read(self, target, commit, path)
+
+    monkeypatch.setattr(RepositoryMirrors, "read", count)
+    async with running(database, data, host.config()) as catalog:
+        await catalog.register(host.url("a"))
+        assert await owner_of(catalog) == "team-a"
+    assert reads.count("a.yaml") <= walk.AT_ONCE
 
 
 class Reader:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.roots import CONFIG, Report, unwant, want
 from services.catalog.model import LocationRef, Root
 from shared.contracts.errors import CallboardError, NotFound, Unavailable
@@ -58,7 +59,7 @@ async def has_descriptor(catalog: Catalog, location: LocationRef) -> bool | None
     """Whether there is a descriptor; None if that cannot be told now."""
     reading = catalog.sources.reading(location)
     try:
-        matching = await reading.matching(location)
+        matching = await reading.matching(location, compute)
         if matching != [location]:
             return bool(matching)
         await reading.read(location)

@@ -37,10 +37,15 @@ from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, FileState, LocationRef, Root
 from services.catalog.ports import Fetched, Reading
 from shared.contracts.errors import CallboardError, Invalid, NotFound
+from shared.guards.budgets import BudgetExceeded
 from shared.guards.yaml_text import document_lines, load_documents
 
 AT_ONCE = 4
 TARGET_LIMIT = 20_000
+#: Targets that Location entities name in one reading, also those that are met again.
+NAMED_LIMIT = 50_000
+#: How many of them are looked up between two turns of others.
+TURN = 50
 Key = tuple[str, str]
 
 
@@ -97,6 +102,7 @@ class Walk:
         self._known = known
         self._admission = admission
         self._seen: set[Key] = set()
+        self._named = 0
         self._effort = effort
         #: What every Location entity that was met whole names now.
         self.named: dict[str, set[Key]] = {}
@@ -172,18 +178,37 @@ class Walk:
     async def _targets(self, ref: str, entity: Entity, found: Found) -> list[Target]:
         kind, texts, optional = targets_of(entity)
         targets: list[Target] = []
+        base = found.target.location
         for text in texts:
+            broken = LocationRef(kind or base.type, text)
             try:
-                location = self._reading.resolve(found.target.location, text, kind)
+                await self._count_named()
+                location = self._reading.resolve(base, text, kind)
+            except BudgetExceeded as error:
+                self.uncertain.add(ref)
+                targets.append(Target(ref, broken, error=error))
+                break
             except CallboardError as error:
-                broken = LocationRef(kind or found.target.location.type, text)
                 targets.append(Target(ref, broken, optional, error))
             else:
-                origin = found.target.location
-                target = Target(ref, location, optional, origin=origin)
+                target = Target(ref, location, optional, origin=base)
                 targets += await self._spread(target)
         self.named[ref] = {target.key for target in targets}
         return targets
+
+    async def _count_named(self) -> None:
+        """Count a target, and let others have their turn.
+
+        Raises:
+            BudgetExceeded: if they are too many: the same ones may be named for ever.
+        """
+        self._named += 1
+        if self._named > NAMED_LIMIT:
+            raise BudgetExceeded(
+                f"{self._root.location}: names over {NAMED_LIMIT} targets"
+            )
+        if self._named % TURN == 0:
+            await asyncio.sleep(0)
 
     async def _examine(self, target: Target, force: bool) -> Found:
         state = self._root.files.get(target.key)

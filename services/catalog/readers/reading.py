@@ -29,6 +29,9 @@ from shared.kit.urls import UrlReader
 OR_HIDDEN = ", or it is not readable for you"
 #: Listings of folders that one reading remembers.
 MOST_LISTINGS = 8
+#: Files that it remembers, and the bytes of the longest of them.
+MOST_BODIES = 16
+SHORT_BODY = 64 * 1024
 
 
 class SourceReading:
@@ -41,6 +44,8 @@ class SourceReading:
         #: By host, repository and ref of an address: its whole ref, and the commit.
         self._commits: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._infos: dict[str, CommitInfo] = {}
+        #: Short files that were read last: many addresses may name one.
+        self._bodies: dict[Place, Fetched] = {}
         #: By commit and folder: the files that patterns are asked for.
         self._listings: dict[tuple[str, str], bytes] = {}
 
@@ -61,10 +66,18 @@ class SourceReading:
         place = _place(target)
         if etag == commit:
             return Fetched(b"", "", etag, place, unchanged=True)
+        known = self._bodies.get(place)
+        if known is not None:
+            return known
         body = await self._mirrors.read(target, commit, target.path)
         trail = await self._mirrors.trail(target, commit, target.path)
         links = tuple(_place(target.at(path)) for path in trail)
-        return Fetched(body, _digest(body), commit, place, links=links)
+        fetched = Fetched(body, _digest(body), commit, place, links=links)
+        if len(body) <= SHORT_BODY:
+            if len(self._bodies) >= MOST_BODIES:
+                self._bodies.pop(next(iter(self._bodies)))
+            self._bodies[place] = fetched
+        return fetched
 
     async def _resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
         """The target with its whole ref, and the one commit of this reading."""
