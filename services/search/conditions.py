@@ -15,6 +15,9 @@ import orjson
 from shared.contracts.errors import Forbidden
 
 LONGEST_PLAIN = 80
+#: The catalog's index has no longer paths either. Every mark below a path has it
+#: written out.
+LONGEST_PATH = 200
 WHOLE = 2.0**63
 ABSENT = object()
 
@@ -133,6 +136,8 @@ def _paths(name: str, holder: Mapping[str, Any], before: str = "") -> Iterator[s
         if "." in key:
             continue
         path = f"{before}{key}"
+        if len(path) > LONGEST_PATH:
+            continue
         yield mark(name, path)
         for item in value if isinstance(value, list) else (value,):
             yield mark(name, path, item)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from services.catalog.ingest.differences import changed_paths
+from services.catalog.ingest.placeholders import marked
 from services.catalog.query.effort import check_facets
 from services.catalog.query.facets import count_facets
 from services.catalog.query.fields import cut, parse_fields
@@ -85,3 +87,21 @@ def test_what_lies_below_a_long_path_is_not_visited() -> None:
     label = {"example.com/" + "l" * 300: "v"}
     rows = rows_of({"metadata": {"name": "n", "labels": label}})
     assert any(value == "v" for _, value in rows.values)
+
+
+def test_what_differs_below_a_long_path_is_one_value() -> None:
+    """Each path is written out: of 50,000 children they would fill the memory."""
+    key = "a" * 100_000
+    old = {"spec": {key: {str(n): 0 for n in range(50_000)}, "type": "x"}}
+    new = {"spec": {key: {str(n): 1 for n in range(50_000)}, "type": "y"}}
+    with limit_processor_time(1):
+        paths = changed_paths(old, new)
+    assert paths == [f"spec.{key}"[:1000], "spec.type"]
+
+
+def test_placeholders_are_not_looked_for_below_a_long_path() -> None:
+    """Where one stands is written out for each value on the way."""
+    deep = {"a" * 100_000: {str(n): {"b": 1, "c": 2} for n in range(50_000)}}
+    with limit_processor_time(1):
+        found = list(marked({"spec": {"definition": {"$txt": "x"}, **deep}}))
+    assert found == [("spec.definition", "$txt")]

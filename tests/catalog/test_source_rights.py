@@ -345,3 +345,12 @@ async def test_outside_git_the_nearest_descriptor_decides(
         assert (await looked("new/c.yaml")).status_code == 201
         assert (await looked("open/a.yaml")).status_code == 201
         assert await readable(catalog, "https://files.example.org/x/y.yaml")
+
+
+async def test_a_location_has_a_length(catalog) -> None:
+    """Each folder above it would be looked up, and there could be 100,000."""
+    for target in ("file:" + "/a" * 100_000, "url:https://h.example" + "/a" * 100_000):
+        body = {"locations": [target]}
+        answer = await catalog.ask("POST", "/sources/readable", body, BO)
+        assert answer.status_code == 400
+        assert "at most 8192 characters" in answer.json()["error"]["message"]

@@ -24,6 +24,7 @@ from services.search.query import Question
 from shared.contracts.errors import Forbidden
 from shared.kit.policy import matches
 from tests.builders import api, component, group, user
+from tests.costs import limit_processor_time
 from tests.search.fakes import entity_put
 
 RESTRICTED = {"callboard.dev/visibility": "restricted"}
@@ -152,3 +153,11 @@ def test_numbers_beyond_64_bits_have_marks(number: float) -> None:
 def test_no_conditions_at_all_show_nothing(tmp_path: Path) -> None:
     """A conditional decision without conditions allows nothing."""
     assert not holds(criteria_condition(None), frozenset({"kind:component"}))
+
+
+def test_long_paths_make_no_marks() -> None:
+    """Every mark has its path written out: 50,000 would fill the memory."""
+    deep = {"a" * 100_000: {str(n): n for n in range(50_000)}, "type": "service"}
+    with limit_processor_time(2):
+        marks = entity_marks({"kind": "Component", "spec": deep})
+    assert set(marks) == {"kind:component", "spec:type", 'spec:type="service"'}

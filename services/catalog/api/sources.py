@@ -11,7 +11,7 @@ from services.catalog.api.parameters import body_of, strings
 from services.catalog.api.reading import reads_of
 from services.catalog.api.writing import route, writes_of
 from services.catalog.handlers.source_rights import SourceReader
-from services.catalog.model import parse_location
+from services.catalog.model import LocationRef, parse_location
 from shared.contracts.errors import Forbidden, Invalid
 from shared.contracts.permissions import ENTITY_READ, SOURCE_EXPLORE, SOURCE_READ
 from shared.contracts.ref import parse_ref
@@ -20,6 +20,8 @@ from shared.kit.policy import permits
 from shared.kit.web import caller_of, json_response
 
 MOST_LOCATIONS = 100
+#: Characters: more than any address or path has that can be read.
+LONGEST_LOCATION = 8_192
 
 
 def source_reader(request: Request, principal: Principal) -> SourceReader:
@@ -55,6 +57,13 @@ def _is_allowed(principal: Principal, permission: str) -> bool:
         return False
 
 
+def _location(text: str, where: str) -> LocationRef:
+    """The location in a text; each folder above it is looked up."""
+    if len(text) > LONGEST_LOCATION:
+        raise Invalid(f"{where}: a location has at most {LONGEST_LOCATION} characters")
+    return parse_location(text)
+
+
 async def readable(request: Request) -> Response:
     """POST `/sources/readable`: which locations may be read on the caller's behalf.
 
@@ -72,7 +81,7 @@ async def readable(request: Request) -> Response:
         {
             "location": text,
             "readable": await writes.catalog.rights.is_readable(
-                parse_location(text), reader, raw=True
+                _location(text, "request/body/locations"), reader, raw=True
             ),
         }
         for text in locations
@@ -91,7 +100,7 @@ async def open_to_readers(request: Request) -> Response:
     given = request.query_params
     rights = writes_of(request).catalog.rights
     readers = rights.readers_of(str(parse_ref(given.get("entityRef", ""))))
-    location = parse_location(given.get("location", ""))
+    location = _location(given.get("location", ""), "request/query/location")
     return json_response(
         {"open": await rights.is_readable(location, readers, raw=True)}
     )

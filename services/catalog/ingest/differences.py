@@ -8,6 +8,8 @@ from services.catalog.model import Entity, Relation
 
 #: Differ with every change and say nothing about it.
 DERIVED = frozenset({"metadata.uid", "metadata.etag"})
+#: What lies below a longer path is one value: the path is written out for each.
+LONGEST_PATH = 1_000
 _ABSENT: Any = object()
 Difference = tuple[str, Any, Any]
 
@@ -15,7 +17,8 @@ Difference = tuple[str, Any, Any]
 def differences(before: Entity | None, after: Entity | None) -> list[Difference]:
     """Each path that differs, with its value before and after (None: absent).
 
-    Lists count as one value: their order matters.
+    Lists count as one value: their order matters. So does what lies below a path of
+    more than `LONGEST_PATH` characters, which is cut.
     """
     return [
         (path, _shown(old), _shown(new))
@@ -41,14 +44,14 @@ def _walk(
         path = f"{prefix}{key}"
         if old == new:
             continue
-        if _is_object(old) or _is_object(new):
+        if len(path) <= LONGEST_PATH and (_is_object(old) or _is_object(new)):
             left = old if _is_object(old) else {}
             right = new if _is_object(new) else {}
             found = list(_walk(left, right, f"{path}."))
             if found:
                 yield from found
                 continue
-        yield path, old, new
+        yield path[:LONGEST_PATH], old, new
 
 
 def _is_object(value: Any) -> bool:

@@ -39,6 +39,8 @@ RESOLVERS: Mapping[str, Callable[[bytes], Any]] = {
     "$json": _as_json,
     "$yaml": _as_yaml,
 }
+#: Of a path to a placeholder; it is written out for each value below.
+LONGEST_PLACE = 1_000
 BUNDLES = frozenset({"$openapi", "$asyncapi"})
 KNOWN = (*RESOLVERS, *sorted(BUNDLES))
 _MARKS = tuple(name.encode() for name in KNOWN)
@@ -79,8 +81,11 @@ def find(value: Any) -> Iterator[Placeholder]:
 
 
 def marked(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """Where an object looks like a placeholder, with the name that it gives."""
-    if isinstance(value, Mapping):
+    """Where an object looks like a placeholder, with the name that it gives.
+
+    Nothing is looked for below a path of more than `LONGEST_PLACE` characters.
+    """
+    if isinstance(value, Mapping) and len(place) <= LONGEST_PLACE:
         name = next(iter(value), "")
         if len(value) == 1 and str(name).startswith("$"):
             yield place, str(name)
