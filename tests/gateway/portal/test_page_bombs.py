@@ -13,6 +13,7 @@ from services.gateway.model import ApiAnswer
 from services.gateway.portal.catalog_query import MOST_TICKED
 from services.gateway.portal.raw_text import MOST_CHARACTERS, raw_text
 from shared.guards.yaml_text import load_yaml
+from tests.gateway.portal.answers import TASK, events, task
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
 from tests.gateway.portal.house import entity
@@ -164,3 +165,42 @@ async def test_the_filters_of_search_list_so_many_values(
         api.entities[f"component:default/{name}"] = made
     page = (await client().get("/search?query=a")).text
     assert page.count('name="lifecycle"') <= MOST_TICKED
+
+
+def markdown_bombs() -> dict[str, str]:
+    """Texts of 50 KB that ask for cells and addresses that they do not hold."""
+    return {
+        "cells": "a|" * 9_000 + "\n" + "-|" * 9_000 + "\n" + "x\n" * 1_000,
+        "addresses": "[a]: /" + "b" * 38_000 + "\n\n" + "[a]" * 2_900,
+        "line ends": "a\r" * 25_000,
+    }
+
+
+@pytest.mark.parametrize("name", markdown_bombs())
+async def test_texts_of_a_template_hold_no_page_up(
+    client: Client, api: FakeServices, name: str
+) -> None:
+    """Neither above its form nor below its runs, of which one has many."""
+    text = markdown_bombs()[name]
+    api.steps = [{"title": "One", "description": text, "schema": {}}]
+    form = "/create/templates/default/python-service"
+    answers = [dict(each) for each in events()]
+    outputs = {"text": [{"title": "T", "content": text}] * 20}
+    answers[-1]["body"] = {"message": "x", "output": outputs}
+    api.runs[TASK] = (task(), answers)
+    browser = client()
+    for address in (form, f"/create/tasks/{TASK}"):
+        begun = time.thread_time()
+        page = await browser.get(address)
+        assert time.thread_time() - begun < 0.6
+        assert page.status_code == 200
+        assert len(page.content) < 700_000
+
+
+async def test_a_template_describes_its_pages_in_markdown(
+    client: Client, api: FakeServices
+) -> None:
+    """Above the questions."""
+    api.steps = [{"title": "One", "description": "Say **hello**.", "schema": {}}]
+    page = (await client().get("/create/templates/default/python-service")).text
+    assert "Say <strong>hello</strong>." in page
