@@ -29,6 +29,7 @@ from shared.contracts.errors import (
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of
 from shared.guards.cookies import are_plain, plain_cookies
+from shared.guards.numbers import whole_number
 from shared.kit import logs, openapi
 from shared.kit.answers import SafeAnswers
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
@@ -347,7 +348,7 @@ class _Edge:
             await error_response(Request(scope), too_many)(scope, receive, send)
             return
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self.limit:
+        if length.isdigit() and whole_number(length.decode(), most=self.limit) is None:
             await self._too_large(scope, receive, send)
             return
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
