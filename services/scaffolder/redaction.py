@@ -64,6 +64,21 @@ class Redactor:
                     f"secrets: a run may make at most {_MOST} texts of its secrets"
                 )
 
+    def has_fragments(self, real: Any, public: Any, derived: Iterable[str]) -> bool:
+        """Whether a rendering made pieces of secrets too short to be masked in a line.
+
+        They are what `learn` is given: a line that holds one, or not, tells of it.
+        """
+        pieces = (*derived, *(text for text, _ in differences(real, public)))
+        return any(
+            text.strip() and len(text) < _SHORTEST_DERIVED and text not in self._parts
+            for text in pieces
+        )
+
+    def whole(self, text: str) -> str:
+        """What stands for a text that was learned whole; of any other, nothing."""
+        return self._wholes.get(text, MASK)
+
     def recall(self, learned: Mapping[str, str]) -> None:
         """Learn again what an earlier process learned of the same run."""
         with self._learning:

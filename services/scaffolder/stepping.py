@@ -9,7 +9,7 @@ from typing import Any
 from services.scaffolder import inputs, twins, validation
 from services.scaffolder.action import Action, ActionContext
 from services.scaffolder.dialect import json_text
-from services.scaffolder.model import StepRecord
+from services.scaffolder.model import StepRecord, TakenOver
 from services.scaffolder.run_context import RunScene
 from services.scaffolder.twins import Twins
 from shared.contracts import room
@@ -19,6 +19,10 @@ from shared.guards.workers import run_beside
 
 FALSE_CONDITION = "its if condition was false"
 EARLIER_FAILURE = "a previous step failed"
+CONCEALED = (
+    "the step failed; why is not shown, as its input holds pieces of secrets: give an "
+    "action a secret whole"
+)
 #: How long a step waits for something that is away, and between its tries.
 PATIENCE_SECONDS = 120.0
 FIRST_WAIT_SECONDS = 0.5
@@ -40,6 +44,7 @@ class StepRun:
         self._step = step
         self._record = record
         self._is_resumed = is_resumed
+        self._conceals = False
 
     async def reason_to_skip(self) -> str | None:
         """Why the step does not run, None if it does.
@@ -128,10 +133,33 @@ class StepRun:
 
     async def _once(self, action: Action, more: Twins, *, key: str) -> dict[str, Any]:
         given = await self._input(more)
+        if given.has_fragments:
+            return await self._concealed(action, given, key)
+        return await self._worked(action, given, key)
+
+    async def _worked(self, action: Action, given: Twins, key: str) -> dict[str, Any]:
         await run_beside(validation.check_input, action.id, action.input, given.real)
         context = await self._patiently(action, given, key)
         made: dict[str, Any] = json_text.plain(context.outputs)
         return made
+
+    async def _concealed(
+        self, action: Action, given: Twins, key: str
+    ) -> dict[str, Any]:
+        """Work without a word of the action's, whatever is in it."""
+        self._conceals = True
+        try:
+            return await self._worked(action, given, key)
+        except TakenOver:
+            raise
+        except CallboardError as error:
+            error.message = CONCEALED
+            error.args = (CONCEALED,)
+            raise
+        except Exception as error:
+            raise CallboardError(CONCEALED) from error
+        finally:
+            self._conceals = False
 
     async def _patiently(self, action: Action, given: Twins, key: str) -> ActionContext:
         """Run the action again while something that it needs is away.
@@ -204,6 +232,8 @@ class StepRun:
         )
 
     def _log(self, message: str) -> None:
+        if self._conceals:
+            message = self._scene.redactor.whole(message)
         self._scene.journal.log(message, step_id=self._record.id)
 
 

@@ -22,10 +22,15 @@ from services.scaffolder.redaction import MASK, Redactor, derived
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """A value as the run uses it, and as people may see it."""
+    """A value as the run uses it, and as people may see it.
+
+    `has_fragments` tells that pieces of secrets are in it that are too short to be
+    masked within a longer text.
+    """
 
     real: Any
     public: Any
+    has_fragments: bool = False
 
     @classmethod
     def of(cls, value: Any) -> "Twins":
@@ -65,8 +70,9 @@ def rendered(dialect: Dialect, value: Any, context: Twins, redactor: Redactor) -
         public = inputs.rendered(dialect, value, context.public, public_trace, seed=1)
     except TemplateLimitError:
         public = MASK
-    redactor.learn(real, public, derived(trace, public_trace))
-    return Twins(real, public)
+    pieces = derived(trace, public_trace)
+    redactor.learn(real, public, pieces)
+    return Twins(real, public, redactor.has_fragments(real, public, pieces))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from tests.scaffolder.calls import create, frames, messages, reached, say, step
 from tests.waiting import until
 
 SECRET = "Glockenspiel-4711/x"
+#: One whose letters are all good in a path.
+WORD = "Glockenspiel-4711x"
 DERIVED = (
     SECRET,
     SECRET.upper(),
@@ -370,3 +372,31 @@ async def test_secrets_are_counted(start: Any, catalog: Any, ann: Any) -> None:
     told = [answer.json()["error"]["message"] for answer in refused]
     assert told[:2] == ["secrets: over the limit of 100"] * 2
     assert told[2] == "values: at most 1000 texts may be secret answers"
+
+
+@pytest.mark.parametrize(
+    "piece", ["secrets.key[each.value]", "secrets.key.slice(0, 2)"]
+)
+async def test_pieces_of_a_secret_are_in_no_message_of_an_action(
+    start: Any, catalog: Any, ann: Any, piece: str
+) -> None:
+    """Neither where it works nor where it fails; a text that is known is shown."""
+    files = [f"${{{{ '' + {piece} }}}}*", f"drafts/${{{{ {piece} }}}}"]
+    rounds = f"${{{{ range({len(WORD)}) }}}}"
+    steps = [
+        step("fs:delete", "gone", each=rounds, files=files),
+        say(f"one ${{{{ {piece} }}}}", "known", each=[1]),
+        step("fs:rename", "boom", each=[0],
+             files=[{"from": f"${{{{ '' + {piece} }}}}", "to": "x/../../.."}]),
+    ]  # fmt: skip
+    catalog.add(template("t", steps=steps))
+    async with start() as client:
+        task_id = await create(client, ann, "t", secrets={"key": WORD})
+        ended = await reached(client, ann, task_id)
+        lines = await messages(client, ann, task_id)
+    assert ended["status"] == "failed"
+    assert lines.count("***") == 2 * len(WORD)
+    assert any(line.startswith("one *") for line in lines)
+    assert [line for line in lines if "pieces of secrets" in line]
+    for letter in ("'G", " G", "Gl", "/G", "matches"):
+        assert not [line for line in lines if letter in line]
