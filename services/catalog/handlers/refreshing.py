@@ -15,22 +15,47 @@ def files_of(known: Known, ref: str) -> Mapping[str, set[Key]]:
 
     Of a Location entity also the targets that it names itself.
     """
+    below = _links_above(known, ref)
     found: dict[str, set[Key]] = {}
-
-    def climb(at: str, path: frozenset[Key], seen: frozenset[str]) -> None:
-        held = known.get(at)
+    for at in below:
         name = at.rpartition("/")[2]
         if name in known.roots:
-            found.setdefault(name, set()).update(path)
-        for parent in held.parents if held else ():
-            if parent not in seen:
-                step = path | {(parent, held.location)} if held else path
-                climb(parent, step, seen | {parent})
-
-    climb(ref, frozenset(), frozenset({ref}))
-    for name, keys in found.items():
-        keys.update(key for key in known.roots[name].files if key[0] == ref)
+            keys = found.setdefault(name, set())
+            keys |= _links_below(below, at)
+            keys.update(key for key in known.roots[name].files if key[0] == ref)
     return found
+
+
+def _links_above(known: Known, ref: str) -> dict[str, dict[str, Key]]:
+    """All that lies above an entity, each with what it leads to, and by which file.
+
+    Each is looked at once, however many ways lead up to it.
+    """
+    below: dict[str, dict[str, Key]] = {ref: {}}
+    waiting = [ref]
+    while waiting:
+        at = waiting.pop()
+        link = known.get(at)
+        for parent in link.parents if link else ():
+            if parent not in below:
+                below[parent] = {}
+                waiting.append(parent)
+            if link:
+                below[parent][at] = (parent, link.location)
+    return below
+
+
+def _links_below(below: Mapping[str, Mapping[str, Key]], root: str) -> set[Key]:
+    """The files on all ways from a root down."""
+    keys: set[Key] = set()
+    seen, waiting = {root}, [root]
+    while waiting:
+        for child, key in below[waiting.pop()].items():
+            keys.add(key)
+            if child not in seen:
+                seen.add(child)
+                waiting.append(child)
+    return keys
 
 
 async def refresh(catalog: Catalog, held: StoredEntity, order: Order) -> None:
