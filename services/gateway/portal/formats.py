@@ -79,14 +79,16 @@ def iso_time(value: object) -> str:
 
 
 def duration(milliseconds: object) -> str:
-    """`850 ms`, `3.2 s`, `4 min 10 s`."""
+    """`850 ms`, `3.2 s`, `4 min 10 s`; times in whole seconds get no more digits."""
     if not isinstance(milliseconds, int | float):
         return ""
     seconds = milliseconds / 1000
+    if milliseconds == 0:
+        return "under 1 s"
     if seconds < 1:
         return f"{milliseconds:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 

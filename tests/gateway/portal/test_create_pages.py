@@ -216,6 +216,48 @@ async def test_a_run_shows_steps_log_and_results(client: Client) -> None:
     assert "data-run-live" not in page
 
 
+async def test_a_runs_answers_are_worded_as_in_its_review(
+    client: Client, api: FakeServices
+) -> None:
+    """Titles for keys, names for refs, Yes for true; no default that was not given."""
+    told = task("completed")
+    told["spec"]["parameters"] |= {
+        "database": True,
+        "readers": ["engineers", "theatres"],
+        "token": "******",
+        "older": ["a question", "of before"],
+    }
+    api.runs[TASK] = (told, events())
+    page = (await client().get(RUN)).text
+    answers = page.split('id="answers"')[1].split("</section>")[0]
+    lines = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", answers, re.DOTALL)
+    words = {label: re.sub(r"<[^>]+>", "", text).strip() for label, text in lines}
+    assert words == {
+        "Name": "seat-finder",
+        "Owner": "Stage",
+        "It keeps something": "Yes",
+        "Readers": "engineers, theatres",
+        "older": "a question, of before",
+    }
+
+
+async def test_answers_of_a_template_that_is_gone_stand_under_their_names(
+    client: Client, api: FakeServices
+) -> None:
+    """Nobody knows its questions any more; a run without answers asks for none."""
+    told = task("completed")
+    told["spec"]["parameters"] = {"name": "seat-finder", "public": False}
+    told["spec"]["templateInfo"]["entityRef"] = "template:default/gone"
+    api.runs[TASK] = (told, events())
+    page = (await client().get(RUN)).text
+    assert "<dt>name</dt><dd>seat-finder</dd>" in page
+    assert "<dt>public</dt><dd>No</dd>" in page
+    told["spec"]["parameters"] = {}
+    api.calls.clear()
+    assert "Answers" not in (await client().get(RUN)).text
+    assert not any("parameter-schema" in path for _, path, _ in api.calls)
+
+
 async def test_a_running_run_is_live_and_can_be_stopped(
     client: Client, api: FakeServices
 ) -> None:

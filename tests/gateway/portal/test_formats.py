@@ -46,7 +46,14 @@ def test_the_exact_time_stands_on_hover() -> None:
 
 @pytest.mark.parametrize(
     ("milliseconds", "words"),
-    [(12, "12 ms"), (3210, "3.2 s"), (250_000, "4 min 10 s"), (None, "")],
+    [
+        (12, "12 ms"),
+        (0, "under 1 s"),
+        (3000, "3 s"),
+        (3210, "3.2 s"),
+        (250_000, "4 min 10 s"),
+        (None, ""),
+    ],
 )
 def test_durations_have_units(milliseconds: object, words: str) -> None:
     """The unit grows with the duration."""

@@ -297,12 +297,29 @@ def test_a_list_follows_the_catalog_and_moves_nothing(
     expect(button).to_be_visible()
     assert row.bounding_box() == place
     expect(page.locator("[data-row]", has_text="Aaa")).to_have_count(0)
+    for width in (390, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("scrollTo(0, 0)")
+        tabs = page.locator(".tabs").bounding_box()
+        # The tabs can be pressed: the button lies below them, on the window's foot.
+        assert button.bounding_box()["y"] > tabs["y"] + tabs["height"]
     button.click()
     expect(page.locator("[data-row]", has_text="Aaa")).to_have_count(1)
     expect(page.get_by_role("link", name="Aaa")).to_be_focused()
     expect(button).to_be_hidden()
     del entities["component:default/aaa"]
     entities["component:default/ledger"] = before
+
+
+def test_a_picture_that_is_cut_has_a_shadow_at_its_edges(opened: Open) -> None:
+    """So that one sees that it can be scrolled: in colours of both looks."""
+    page = opened("/catalog/default/component/booking", size=(390, 844))
+    box = page.locator(".picture").first
+    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    drawn = box.evaluate("box => getComputedStyle(box).backgroundImage")
+    moving = box.evaluate("box => getComputedStyle(box).backgroundAttachment")
+    assert drawn.count("linear-gradient") == 4
+    assert moving.count("local") == moving.count("scroll") - 1 == 2
 
 
 def test_suggestions_are_walked_by_keys(opened: Open, live_house: Any) -> None:

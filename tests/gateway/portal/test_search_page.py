@@ -198,6 +198,10 @@ async def test_settings_show_choices_and_who_one_is(client: Client) -> None:
     assert "Box Office" in page
     assert "user:default/ann" in page
     assert "needs a person" in (await client(GUEST).get("/settings")).text
+    page = (await client("service:operator").get("/settings")).text
+    assert "installation&#39;s token" in page
+    assert "Teams" not in page
+    assert "spec.memberOf" not in page
 
 
 def test_an_api_found_by_its_operations_leads_to_them() -> None:

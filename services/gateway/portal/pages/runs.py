@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from services.gateway.portal.entities import Summary
 from services.gateway.portal.pages.start_again import form_address
+from services.gateway.portal.pages.template_answers import answers_of_run
 from services.gateway.portal.runs import CAN_RETRY, ENDED, Run, progress_of, run_of
 from services.gateway.portal.tables import Paging, columns
 from services.gateway.portal.visit import Visit, Visiting, together, with_query
@@ -75,8 +76,11 @@ async def run(visit: Visiting, task: str) -> Response:
     found, events = await together(visit.get(_path(task)), _events(visit, task))
     state = run_of(found)
     progress = await run_beside(progress_of, found, events)
-    names = await visit.summaries(
-        ref for ref in (state.template, state.created_by) if _is_entity(ref)
+    names, answers = await together(
+        visit.summaries(
+            ref for ref in (state.template, state.created_by) if _is_entity(ref)
+        ),
+        answers_of_run(visit, found),
     )
     return visit.page(
         "create/run.html",
@@ -88,7 +92,7 @@ async def run(visit: Visiting, task: str) -> Response:
         made_by=_seen(names, state.template),
         by=_seen(names, state.created_by),
         can_retry=state.status in CAN_RETRY,
-        parameters=_parameters(found),
+        answers=answers,
         again=form_address(found) if state.status in ENDED else "",
     )
 
@@ -115,20 +119,6 @@ async def _events(visit: Visit, task: str) -> list[Mapping[str, Any]]:
     except TimeoutError:
         return []
     return found if isinstance(found, list) else []
-
-
-def _parameters(task: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was answered, as lines; the scaffolder has taken secrets out of it."""
-    spec = task.get("spec") or {}
-    found = spec.get("parameters") or {}
-    return [
-        (
-            str(name),
-            ", ".join(map(str, value)) if isinstance(value, list) else str(value),
-        )
-        for name, value in found.items()
-        if value not in (None, "", [])
-    ]
 
 
 def _path(task: str) -> str:

@@ -16,11 +16,11 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from services.gateway.portal.definitions.model import mapping, words
-from services.gateway.portal.entities import Summary, ref_title
 from services.gateway.portal.forms.answers import gathered, repo_parts
-from services.gateway.portal.forms.draft import Draft, Filled, draft_of
-from services.gateway.portal.forms.model import Field, Page, pages_of
-from services.gateway.portal.pages.pickers import chosen_in, named, with_choices_checked
+from services.gateway.portal.forms.draft import Draft, draft_of
+from services.gateway.portal.forms.model import Page, pages_of
+from services.gateway.portal.pages.pickers import named, with_choices_checked
+from services.gateway.portal.pages.template_answers import answers_of_pages
 from services.gateway.portal.prose import rendered
 from services.gateway.portal.template_warnings import installed_actions, warnings_of
 from services.gateway.portal.visit import Visit, Visiting, together, told
@@ -51,15 +51,6 @@ class Asked:
     pages: Sequence[Page]
     buttons: Mapping[str, str]
     warnings: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A line of the review."""
-
-    label: str
-    text: str
-    summary: Summary | None = None
 
 
 @router.get("/create/templates/{namespace}/{name}")
@@ -228,7 +219,9 @@ async def _review(
         for page in draft.pages
         for field in page.secrets
     ]
-    pages, allowed = await together(_answers(visit, draft.pages), _allowed(visit))
+    pages, allowed = await together(
+        answers_of_pages(visit, draft.pages), _allowed(visit)
+    )
     return visit.page(
         "create/review.html",
         title=asked.title,
@@ -243,52 +236,6 @@ async def _review(
         refused=refused,
         allowed=allowed,
     )
-
-
-async def _answers(
-    visit: Visit, pages: Sequence[Filled]
-) -> list[tuple[Page, list[Answer]]]:
-    """What was answered, refs as the names of what they lead to."""
-    refs = {
-        ref
-        for page in pages
-        for field in page.fields
-        if field.picker
-        for ref in chosen_in(field)
-        if "/" in ref
-    }
-    names = await visit.summaries(refs)
-    return [
-        (page.page, [a for field in page.fields if (a := _answer(field, names))])
-        for page in pages
-    ]
-
-
-def _answer(field: Field, names: Mapping[str, Summary]) -> Answer | None:
-    hints = field.schema.get("ui:backstage")
-    review = hints.get("review") if isinstance(hints, Mapping) else None
-    review = review if isinstance(review, Mapping) else {}
-    if review.get("show") is False or field.kind in {"secret", "hidden"}:
-        return None
-    label = str(review.get("name") or field.label)
-    if field.value in ("", []):
-        return Answer(label, "")
-    if review.get("mask"):
-        return Answer(label, str(review["mask"]))
-    texts = field.value if isinstance(field.value, list) else [field.value]
-    known = {option.key: option.label for option in field.options}
-    words = [known.get(text) or _name_of(field, text, names) for text in texts]
-    if field.kind == "check":
-        words = ["Yes" if field.value == "true" else "No"]
-    summary = names.get(str(field.value).lower()) if field.picker else None
-    return Answer(label, ", ".join(words), summary)
-
-
-def _name_of(field: Field, text: str, names: Mapping[str, Summary]) -> str:
-    if field.picker is None:
-        return text
-    summary = names.get(text.lower())
-    return summary.title if summary else ref_title(text)
 
 
 async def _allowed(visit: Visit) -> bool:
