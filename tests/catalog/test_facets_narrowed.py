@@ -1,7 +1,7 @@
 """Facets with thousands of values: the most frequent, or those with a text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.query.criteria import EVERYTHING
@@ -56,6 +56,7 @@ def test_a_value_is_found_by_the_title_of_what_it_names(model: ReadModel) -> Non
     assert hidden.values == {OWNED: []}
 
 
+@settings(deadline=None)
 @given(text=st.text("team-0123 ", max_size=4), limit=st.integers(0, 40))
 def test_a_narrowed_facet_is_a_part_of_the_whole(text: str, limit: int) -> None:
     """Every value and count is as without narrowing; the total counts all that fit."""
