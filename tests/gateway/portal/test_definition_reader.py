@@ -60,10 +60,11 @@ async def test_what_is_late_is_ended_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The process is ended; the page has the text and the reason."""
-    monkeypatch.setattr(reading, "SECONDS", 0.2)
     anchors = "".join(f"x-{n}: {{a: [{'1, ' * 900}1]}}\n" for n in range(900))
     slow = f"openapi: 3.1.0\n{anchors}"
-    found = await DefinitionReader().read("openapi", slow)
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "SECONDS", 0.2)
+        found = await DefinitionReader().read("openapi", slow)
     assert found.problem == reading.LATE
     assert found.raw == slow
     assert (await DefinitionReader().read("openapi", LONG)).title == "Long"
