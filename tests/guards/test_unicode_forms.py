@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.errors import Invalid
@@ -29,6 +29,7 @@ ROWS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text(ODD, max_size=200))
 def test_the_form_is_unicodes(text: str) -> None:
     """Sorting long rows of marks beforehand changes nothing about what comes out."""
@@ -36,6 +37,7 @@ def test_the_form_is_unicodes(text: str) -> None:
     assert is_composed(composed(text))
 
 
+@settings(deadline=None)
 @given(st.text(ODD[-13:-2], min_size=31, max_size=200))
 def test_the_form_of_long_rows_is_unicodes(marks: str) -> None:
     """Nothing but marks, so that the rows are as long as those that are sorted."""

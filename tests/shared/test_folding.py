@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.text.folding import folded, folded_places
@@ -54,6 +54,7 @@ def test_a_form_is_its_own_form() -> None:
             assert folded(folded(char)) == folded(char)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40) | st.text(ODD, max_size=20))
 def test_places_lead_back_to_what_is_written(text: str) -> None:
     """The same letters as `folded` has, each where it is written, in their order."""
@@ -80,6 +81,7 @@ def test_rows_of_marks_are_folded_in_time(
         fold("ก" + marks * 2000)
 
 
+@settings(deadline=None)
 @given(st.text("\u0e48\u0e38\u3099\u0344\u0f73ก", min_size=31, max_size=120))
 def test_places_of_long_rows_lead_back(marks: str) -> None:
     """Marks that change places stay within what their letter is written as."""
