@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -28,6 +29,14 @@ from shared.kit import mongo, topics
 from shared.kit.auth import HEADER, Grant, Principal, PrincipalTokens
 from shared.kit.servers import Server
 from tests.disk import CannotMount, SmallDisk
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile(
+    "callboard",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("callboard")
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 #: Folders whose tests share one running portal.
