@@ -137,12 +137,11 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     async def learn_topics(self, topics: Iterable[str]) -> None:
         """Ask for the topics that the broker has not shown yet."""
-        await self.call_thread(self._learn_topics, list(topics))
-
-    async def _learn_topics(self, topics: list[str]) -> None:
+        # Looked at from here, as nearly always none is missing: a call into the thread
+        # twice a second would be felt at rest.
         client = self._ensure_consumer()._client  # noqa: SLF001
         if any(not client.cluster.partitions_for_topic(topic) for topic in topics):
-            await client.force_metadata_update()
+            await self.call_thread(client.force_metadata_update)
 
     async def committed(self, partitions: Iterable[Any]) -> dict[Any, int | None]:
         found: dict[Any, int | None] = await self.call_thread(
