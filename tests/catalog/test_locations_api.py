@@ -181,6 +181,9 @@ async def test_registrations_are_found_by_predicate_in_pages(
         assert rest["pageInfo"] == {}
         found = {item["target"] for item in first["items"] + rest["items"]}
         assert found == {str(file) for file in files[1:]}
+        stray = {"limit": 9, "afterId": 5}
+        answer = await catalog.ask("POST", "/locations/by-query", stray)
+        assert len(answer.json()["items"]) == 5
         for bad in ({"limit": 0}, {"query": []}, {"cursor": "!"}, {"query": {"$x": 1}}):
             answer = await catalog.ask("POST", "/locations/by-query", bad)
             assert answer.status_code == 400

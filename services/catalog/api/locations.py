@@ -166,8 +166,10 @@ async def by_query(request: Request) -> Response:
     """POST `/locations/by-query`: registrations by a predicate, in pages by id."""
     _, scope = await begin(request)
     body = await body_of(request)
+    after = ""
     if isinstance(body.get("cursor"), str):
         body = _cursor(body["cursor"])
+        after = body["afterId"]
     limit = whole_number(body, "limit")
     limit = PAGE if limit is None else in_range(limit, "request/body/limit", 1)
     query = body.get("query", {})
@@ -175,7 +177,6 @@ async def by_query(request: Request) -> Response:
     matching = sorted(
         (item for item in shown if holds(query, item)), key=lambda item: item["id"]
     )
-    after = body.get("afterId", "")
     rest = [item for item in matching if item["id"] > after]
     page: dict[str, Any] = {}
     if len(rest) > limit:
