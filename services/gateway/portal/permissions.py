@@ -19,6 +19,8 @@ ACTIONS = {
 RESOURCES = {
     "catalog.entity.delete": "catalog-entity",
     "catalog.entity.refresh": "catalog-entity",
+    # It is decided by who owns what goes, although Backstage asks it without an entity.
+    "catalog.location.delete": "catalog-entity",
 }
 WHY_NOT = "The portal's policy does not allow you this; ask the platform team."
 WHY_NOT_GUEST = "Guests may read. Sign in as a person to do this."

@@ -20,6 +20,10 @@ from tests.gateway.portal.house import Entity, changes_of, company, history
 
 CATALOG = "/api/catalog"
 
+OWNED = frozenset(
+    {"catalog.entity.delete", "catalog.entity.refresh", "catalog.location.delete"}
+)
+
 
 class FakeApi:
     """Answers what the catalog would of `entities`; keeps every call in `calls`.
@@ -112,7 +116,9 @@ class FakeApi:
         return None if ref in self.hidden else self.entities.get(ref)
 
     def _decided(self, item: Any) -> Any:
-        denied = item["permission"]["name"] in self.denied
+        name = item["permission"]["name"]
+        # What the policy decides by ownership it allows of an entity alone.
+        denied = name in self.denied or (name in OWNED and "resourceRef" not in item)
         return {"id": item["id"], "result": "DENY" if denied else "ALLOW"}
 
     def _by_name(self, path: str) -> ApiAnswer:

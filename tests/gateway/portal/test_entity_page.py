@@ -180,6 +180,7 @@ async def test_unregistering_asks_first(
     """The page says what else would go; the form does what was chosen."""
     text = (await client().get(f"{BOOKING}/unregister")).text
     assert "other entities leave the catalog" in text
+    assert "does not allow you" not in text
     answer = await client().post(f"{BOOKING}/unregister", data={"what": what})
     assert answer.headers["location"].startswith(f"{BOOKING}/removed")
     assert ("DELETE", path, []) in api.calls
