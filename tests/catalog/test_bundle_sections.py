@@ -118,3 +118,19 @@ def test_sections_and_pointers_in_a_ring_are_refused(target: str) -> None:
     }
     with pytest.raises(Invalid, match="leads"):
         bundled("$openapi", "r.yaml", files, links_of(files))
+
+
+def test_a_name_that_is_no_pointer_stays_as_it_is_written() -> None:
+    """In a section of its own and for a whole section: nothing is guessed."""
+    files: dict[str, Any] = {
+        "r.yaml": {
+            "openapi": "3.1.0",
+            "paths": {"$ref": "a.yaml"},
+            "x-more": {"$ref": "a.yaml#name"},
+        },
+        "a.yaml": {"/seats": {"get": {"schema": {"$ref": "#name"}}}},
+    }
+    text = bundled("$openapi", "r.yaml", files, links_of(files))
+    whole = load_yaml(text, label="bundle")
+    assert whole["paths"]["/seats"]["get"]["schema"] == {"$ref": "#name"}
+    assert whole["x-more"] == {"$ref": "a.yaml#name"}

@@ -14,6 +14,7 @@ from services.catalog.ingest.references import (
     escaped_step,
     is_data,
     is_reference,
+    place_of,
     value_at,
 )
 from shared.guards.budgets import Budget
@@ -22,8 +23,6 @@ from shared.guards.budgets import Budget
 MOST_HOPS = 20
 #: Kinds of components, and other parts of a root.
 MOST_SECTIONS = 200
-
-Links = Mapping[tuple[str, str], str]
 
 
 @dataclass(slots=True)
@@ -64,7 +63,7 @@ class Sections:
         for _ in range(MOST_HOPS):
             if not isinstance(value, Mapping) or value.keys() != {"$ref"}:
                 break
-            target = self._target(value["$ref"], self.root)
+            target = self._target(value["$ref"])
             if target is None or target[0] == self.root:
                 break
             part = value_at(self.files[target[0]], target[1])
@@ -74,12 +73,9 @@ class Sections:
             self.moved.setdefault(target[0], {}).setdefault(target[1], pointer)
         return value
 
-    def _target(self, pointer: Any, file: str) -> tuple[str, str] | None:
-        if not isinstance(pointer, str):
-            return None
-        name, _, inner = pointer.partition("#")
-        to = self.links.get((file, name)) if name else file
-        return None if to is None else (to, inner)
+    def _target(self, pointer: Any) -> tuple[str, str] | None:
+        is_text = isinstance(pointer, str)
+        return place_of(pointer, self.root, self.links) if is_text else None
 
     def _rewritten(self, value: Any, file: str, place: Place) -> Any:
         """A part of another file, as the root would say it."""
@@ -103,7 +99,7 @@ class Sections:
         }
 
     def _reference(self, pointer: str, file: str) -> str:
-        target = self._target(pointer, file)
+        target = place_of(pointer, file, self.links)
         if target is None:
             return pointer
         return f"{self._spellings[target[0]]}#{target[1]}"

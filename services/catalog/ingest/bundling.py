@@ -17,14 +17,16 @@ from urllib.parse import unquote
 import orjson
 
 from services.catalog.descriptor.definitions import DEFINITION_LIMIT
-from services.catalog.ingest.bundle_sections import Links, Sections
+from services.catalog.ingest.bundle_sections import Sections
 from services.catalog.ingest.references import (
     ABSENT,
     IN_PLACE,
+    Links,
     Place,
     escaped_step,
     is_data,
     is_reference,
+    place_of,
     section_of,
     section_within,
     step_into,
@@ -233,10 +235,10 @@ class _Bundle:
 
     def _place_of(self, pointer: str, file: str) -> tuple[str, str] | None:
         """The file and the pointer in it, whether anything is there or not."""
-        target, _, inner = pointer.partition("#")
-        to = file if not target else self._links.get((file, target))
-        if to is None or (inner and not inner.startswith("/")):
+        place = place_of(pointer, file, self._links)
+        if place is None:
             return None
+        to, inner = place
         for start, now in self._moved.get(to, {}).items():
             if f"{inner}/".startswith(f"{start}/"):
                 return self._root, now + inner[len(start) :]

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 from shared.guards.numbers import whole_number
 
 Place = tuple[str, ...]
+#: The file that a reference in a file leads to; absent: it stays as it is written.
+Links = Mapping[tuple[str, str], str]
 #: What a pointer that leads nowhere stands for.
 ABSENT: Any = object()
 
@@ -106,6 +108,18 @@ def is_reference(text: str) -> bool:
     """Whether a value of a discriminator's mapping is more than a schema's name."""
     file = text.partition("#")[0].lower()
     return "#" in text or file.endswith((".yaml", ".yml", ".json"))
+
+
+def place_of(pointer: str, file: str, links: Links) -> tuple[str, str] | None:
+    """The file and the pointer in it that a reference of `file` names.
+
+    None: it stays as it is written, as anchors and addresses do that are not read.
+    """
+    target, _, inner = pointer.partition("#")
+    to = links.get((file, target)) if target else file
+    if to is None or (inner and not inner.startswith("/")):
+        return None
+    return to, inner
 
 
 def value_at(document: Any, pointer: str) -> Any:
