@@ -169,6 +169,19 @@ async def end(closing: Coroutine[Any, Any, None]) -> bool:
     return task.cancelled() or task.exception() is None
 
 
+async def close_rest(consumer: AIOKafkaConsumer) -> None:
+    """Close what a consumer of a group left open whose own closing broke off.
+
+    Closing it anew does nothing: it counts as closed from the first try on.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001
+    await end(coordinator._stop_heartbeat_task())  # noqa: SLF001
+    await end(coordinator._stop_commit_offsets_refresh_task())  # noqa: SLF001
+    await end(coordinator._maybe_leave_group())  # noqa: SLF001
+    await end(consumer._fetcher.close())  # noqa: SLF001
+    await end(consumer._client.close())  # noqa: SLF001
+
+
 def told_to_end() -> bool:
     """Whether a cancellation is meant for this task, and not a client's that leaked."""
     task = asyncio.current_task()

@@ -78,11 +78,16 @@ class _Thread(driver.AIOKafkaConsumerThread):
     async def on_thread_stop(self) -> None:
         """Leave the group and close the connections.
 
-        aiokafka cancels its own fetches then. One whose connection is closed in that
-        moment fails, which would end this thread as if it were a fault.
+        aiokafka waits for its own tasks then. One that was cancelled, or whose
+        connection is closed in that moment, ends the closing early: it would end this
+        thread as if it were a fault, and leave connections open.
         """
-        with contextlib.suppress(KafkaError):
-            await super().on_thread_stop()
+        closing = asyncio.ensure_future(super().on_thread_stop())
+        await asyncio.wait({closing})
+        if closing.cancelled() or isinstance(closing.exception(), KafkaError):
+            await broker.close_rest(self._consumer)
+        else:
+            closing.result()
 
     async def _commit(self, offsets: Offsets) -> bool:
         """Save offsets; False, and no crash, if the group does not take them."""
@@ -129,9 +134,11 @@ class _Thread(driver.AIOKafkaConsumerThread):
         if coordinator is None:
             return None
         task = coordinator._coordination_task  # noqa: SLF001
-        if task.done() and not task.cancelled() and task.exception() is not None:
-            found: Exception | None = task.exception()
-            return found
+        if task.done():
+            # What it called in this process may have been cancelled, and it with that.
+            why = "cancelled" if task.cancelled() else task.exception()
+            ended: Exception = KafkaError(f"the group's membership ended: {why!r}")
+            return ended
         pending: Exception | None = coordinator._pending_exception  # noqa: SLF001
         return pending
 

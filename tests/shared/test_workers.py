@@ -1,15 +1,19 @@
 """Shared work on the real event log: batches, dead letters, waiting."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from prometheus_client import REGISTRY
 
 from shared.contracts.catalog import Cause, EntityCreated
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
+from shared.kit import group
 from shared.kit.bus import KafkaBus, LiveReader, MemoryBus, Record
 from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
@@ -153,6 +157,39 @@ async def test_what_is_done_once_is_not_done_again_after_a_restart(kafka: str) -
                 await bus.publish(topic, "k", event(f"e{number}").to_bytes())
                 await until(lambda n=number: f"component:default/e{n}" in seen, 20)
     assert seen == [f"component:default/e{number}" for number in range(3)]
+
+
+async def test_a_stop_while_offsets_are_saved_hands_over(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save that is cut off by the stop ends no thread, and keeps no partition."""
+    topic, saving, seen = "work-cut-save", asyncio.Event(), list[str]()
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        seen.extend(envelope.subject for envelope in batch)
+
+    async def first(batch: Sequence[Envelope]) -> None:
+        monkeypatch.setattr(GroupCoordinator, "commit_offsets", stuck)
+
+    loop = asyncio.get_running_loop()
+
+    async def stuck(*_: object) -> None:
+        loop.call_soon_threadsafe(saving.set)
+        await asyncio.Event().wait()
+
+    async with KafkaBus(kafka) as bus:
+        async with SharedWork("cut-save", kafka, {topic: first}, bus) as work:
+            await asyncio.wait_for(work.joined.wait(), 20)
+            await bus.publish(topic, "k", event("web").to_bytes())
+            await asyncio.wait_for(saving.wait(), 20)
+            second = SharedWork("cut-save", kafka, {topic: handle}, bus)
+            await second.__aenter__()
+            await asyncio.sleep(group.HEARTBEAT_SECONDS * 2)
+        monkeypatch.undo()
+        left = time.monotonic()
+        await until(lambda: seen == ["component:default/web"], 20)
+        assert time.monotonic() - left < group.SESSION_SECONDS
+        await second.__aexit__()
 
 
 async def test_a_topic_that_is_made_after_the_group_is_read_soon(kafka: str) -> None:
