@@ -26,6 +26,8 @@ SEND_SECONDS = 10
 RETRY_SECONDS = 0.5
 #: How often partitions that were added are looked for.
 LOOK_SECONDS = 5.0
+#: How long a read waits before the reader looks around; a message ends it at once.
+WAIT_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +321,7 @@ class LiveReader:
                 await self._take_in(consumer)
                 looked = time.monotonic()
             try:
-                found = await consumer.getmany(timeout_ms=500, max_records=1000)
+                found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=1000)
             except OffsetOutOfRangeError as error:
                 await self._dropped(consumer, list(error.args[0]))
                 continue

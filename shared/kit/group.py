@@ -41,6 +41,8 @@ HEARTBEAT_SECONDS = 0.5
 REBALANCE_SECONDS = 30.0
 SAVE_SECONDS = 5.0
 METADATA_MS = 30_000
+#: Faust never has anything to commit here.
+FAUST_COMMIT_SECONDS = 30.0
 
 Offsets = Mapping[Any, int]
 
@@ -74,6 +76,12 @@ class _Thread(driver.AIOKafkaConsumerThread):
             rebalance_timeout_ms=int(REBALANCE_SECONDS * 1000),
             metadata_max_age_ms=METADATA_MS,
         )
+
+    async def _keepalive2(self) -> None:
+        """Nothing: Faust wakes the loops here in case a call between them got lost.
+
+        None does, since calls wake the loop that they are for (`call_soon_threadsafe`).
+        """
 
     async def on_thread_stop(self) -> None:
         """Leave the group and close the connections.
@@ -275,6 +283,7 @@ def make_app(name: str, server: Server, able: broker.Abilities, member: Member) 
         broker_rebalance_timeout=REBALANCE_SECONDS,
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         consumer_auto_offset_reset="earliest",
+        broker_commit_interval=FAUST_COMMIT_SECONDS,
     )
     app.server, app.able, app.member = server, able, member
     app.transport = _Transport(urls, app, loop=loop)
