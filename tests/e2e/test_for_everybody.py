@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import NARROW, PATIENCE_MS, WIDE, Open, sign_in
 from tests.e2e.running import BEN, Portal, seen
-from tests.gateway.portal.test_in_browser import violations
+from tests.gateway.portal.browsing import violations
 
 pytestmark = pytest.mark.browser
 

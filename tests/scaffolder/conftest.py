@@ -12,6 +12,8 @@ from services.scaffolder.main import create_app
 from services.scaffolder.settings import Settings
 from shared.kit.mongo import connect
 from tests.scaffolder.fakes import DictCatalog
+from tests.scaffolder.workbench import HOST, Bench
+from tests.shared.githost import git
 from tests.waiting import until
 
 CONFIG = """
@@ -106,3 +108,23 @@ async def start(
     mongo = connect(mongodb)
     await mongo.drop_database("callboard_scaffolder")
     mongo.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, repositories: Path, catalog: Any) -> Bench:
+    return Bench(tmp_path, repositories, catalog)
+
+
+@pytest.fixture
+def kit(repositories: Path, tmp_path: Path) -> str:
+    """A template's repository at the host; the template's own URL."""
+    work = tmp_path / "kit"
+    (work / "templates/skeleton").mkdir(parents=True)
+    (work / "templates/skeleton/${{ values.n }}.txt").write_text("I am ${{ values.n }}")
+    (work / "templates/template.yaml").write_text("x")
+    (work / "shared.txt").write_text("common")
+    git("init", "-q", "-b", "main", cwd=work)
+    git("add", ".", cwd=work)
+    git("commit", "-q", "-m", "first", cwd=work)
+    git("clone", "-q", "--bare", str(work), str(repositories / "kit.git"), cwd=work)
+    return f"https://{HOST}/kit/blob/main/templates/template.yaml"

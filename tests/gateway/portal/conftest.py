@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
+from tests.gateway.portal.browsing import WIDE, Open
 from tests.gateway.portal.fakes import FakeApi, FakeSessions, FakeUsers
 from tests.gateway.portal.stream import WithStream
 from tests.waiting import until_now
@@ -110,3 +111,44 @@ def live_house(frame: Frame) -> Iterator[Any]:
     )
     with served(app) as url:
         yield type("LiveHouse", (), {"url": url, "api": api, "stream": app})
+
+
+@pytest.fixture
+def opened(browser: Any, live_house: Any) -> Iterator[Open]:
+    """Opens a page as somebody; fails if the page's scripts raise."""
+    contexts = []
+    mistakes: list[str] = []
+
+    def go(
+        path: str,
+        *,
+        size: tuple[int, int] = WIDE,
+        dark: bool = False,
+        subject: str | None = ANN,
+        scripts: bool = True,
+    ) -> Any:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=scripts,
+        )
+        contexts.append(context)
+        if subject:
+            cookie = {"name": "callboard_session", "value": subject}
+            context.add_cookies([{**cookie, "url": live_house.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        page.on("console", lambda said: _refused(said.text, mistakes))
+        page.goto(live_house.url + path)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    until_now(lambda: not live_house.stream.readers, what="nobody listens any more")
+    assert mistakes == []
+
+
+def _refused(text: str, mistakes: list[str]) -> None:
+    if "Content Security Policy" in text:
+        mistakes.append(text)

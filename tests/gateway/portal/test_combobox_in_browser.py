@@ -10,11 +10,11 @@ from playwright.sync_api import Error, expect
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
+from tests.gateway.portal.browsing import NARROW, WIDE, violations
 from tests.gateway.portal.conftest import ANN, served
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
 from tests.gateway.portal.services import FakeServices
 from tests.gateway.portal.stream import WithStream
-from tests.gateway.portal.test_in_browser import NARROW, WIDE, violations
 from tests.waiting import until_now
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

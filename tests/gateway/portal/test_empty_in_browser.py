@@ -9,12 +9,12 @@ from playwright.sync_api import expect
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
+from tests.gateway.portal.browsing import violations
 from tests.gateway.portal.conftest import GUEST, served
 from tests.gateway.portal.fakes import FakeSessions
 from tests.gateway.portal.services import FakeServices
 from tests.gateway.portal.stream import WithStream
 from tests.gateway.portal.test_first_steps import OPERATOR, REGISTER, NoUsers
-from tests.gateway.portal.test_in_browser import violations
 from tests.gateway.portal.test_pages_in_browser import LOOKS, TOO_WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -7,12 +7,12 @@ import pytest
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
+from tests.gateway.portal.browsing import NARROW, WIDE
 from tests.gateway.portal.conftest import ANN, served
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
 from tests.gateway.portal.house import entity
 from tests.gateway.portal.services import FakeServices
 from tests.gateway.portal.stream import WithStream
-from tests.gateway.portal.test_in_browser import NARROW, WIDE
 from tests.gateway.portal.test_pages_in_browser import TOO_WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -1,0 +1,107 @@
+"""Open pages in a real Chromium that follow what changes."""
+
+import re
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.gateway.portal.browsing import Open
+from tests.gateway.portal.house import history
+from tests.waiting import until_now
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_change_swaps_its_part_and_says_who(opened: Open, live_house: Any) -> None:
+    """The open page changes by itself; what did not change is not touched."""
+    ref = "component:default/ledger"
+    entity = live_house.api.entities[ref]
+    before = deepcopy(entity)
+    page = opened("/catalog/default/component/ledger")
+    until_now(lambda: live_house.stream.readers, what="the page listens")
+    page.evaluate("document.getElementById('about').dataset.kept = 'yes'")
+    entity["metadata"]["description"] = "Written a moment ago"
+    past = history(ref)
+    past[0]["cause"]["subject"] = "Explain the ledger"
+    live_house.api.histories[ref] = past
+    cause = {"author": "Carla Ruiz", "subject": "Explain the ledger"}
+    data = {"entity_ref": ref, "actor": "user:default/carla", "cause": cause}
+    live_house.stream.tell("entity-changed", data)
+    page.get_by_text("Updated just now by Carla Ruiz: Explain the ledger").wait_for()
+    expect(page.get_by_text("Written a moment ago")).to_be_visible()
+    expect(page.locator("#latest").get_by_text("Explain the ledger")).to_be_visible()
+    expect(page.locator("#entity-head")).to_have_class(re.compile("fresh"))
+    expect(page.locator("#about")).not_to_have_class(re.compile("fresh"))
+    live_house.api.entities[ref] = before
+
+
+def test_what_happens_before_the_page_listens_is_not_missed(
+    opened: Open, live_house: Any
+) -> None:
+    """A page listens from where the stream stood when it was read."""
+    ref = "component:default/ledger"
+    entity = live_house.api.entities[ref]
+    before = deepcopy(entity)
+    page = opened("/styleguide")
+    held: list[Any] = []
+    page.route("**/api/events/stream*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    page.goto(f"{live_house.url}/catalog/default/component/ledger")
+    entity["metadata"]["description"] = "Written before it listened"
+    live_house.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}})
+    until_now(lambda: page.wait_for_timeout(10) or held, what="the page asks")
+    held[0].continue_()
+    page.get_by_text("Written before it listened").wait_for()
+    live_house.api.entities[ref] = before
+
+
+def test_what_is_selected_is_not_swapped_away(opened: Open, live_house: Any) -> None:
+    """Somebody who reads or copies keeps what they have under their eyes."""
+    ref = "component:default/refunds"
+    entity = live_house.api.entities[ref]
+    before = deepcopy(entity)
+    page = opened("/catalog/default/component/refunds")
+    until_now(lambda: live_house.stream.readers, what="the page listens")
+    page.locator("#entity-head .lead").select_text()
+    entity["metadata"]["description"] = "Another text"
+    entity["metadata"]["tags"] = ["fresh-tag"]
+    live_house.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}})
+    page.get_by_text("fresh-tag").wait_for()
+    expect(page.locator("#entity-head .lead")).to_have_text("Does what its name says.")
+    live_house.api.entities[ref] = before
+
+
+def test_a_list_follows_the_catalog_and_moves_nothing(
+    opened: Open, live_house: Any
+) -> None:
+    """A changed row changes where it stands; new ones wait until they are asked for."""
+    entities = live_house.api.entities
+    before = deepcopy(entities["component:default/ledger"])
+    page = opened("/catalog?type=service")
+    until_now(lambda: live_house.stream.readers, what="the page listens")
+    row = page.locator("[data-row]", has_text="Ledger")
+    place = row.bounding_box()
+    entities["component:default/ledger"]["metadata"]["description"] = "Anew"
+    made = deepcopy(before)
+    made["metadata"] |= {"name": "aaa", "title": "Aaa"}
+    entities["component:default/aaa"] = made
+    live_house.stream.tell("entity-changed", {"entity_ref": "component:default/aaa"})
+    expect(row).to_contain_text("Anew")
+    expect(row).to_have_class(re.compile("fresh"))
+    button = page.get_by_role("button", name="1 new – show")
+    expect(button).to_be_visible()
+    assert row.bounding_box() == place
+    expect(page.locator("[data-row]", has_text="Aaa")).to_have_count(0)
+    for width in (390, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("scrollTo(0, 0)")
+        tabs = page.locator(".tabs").bounding_box()
+        # The tabs can be pressed: the button lies below them, on the window's foot.
+        assert button.bounding_box()["y"] > tabs["y"] + tabs["height"]
+    button.click()
+    expect(page.locator("[data-row]", has_text="Aaa")).to_have_count(1)
+    expect(page.get_by_role("link", name="Aaa")).to_be_focused()
+    expect(button).to_be_hidden()
+    del entities["component:default/aaa"]
+    entities["component:default/ledger"] = before

@@ -1,0 +1,28 @@
+"""The dialect with its filters and some values: what an expression is worth there."""
+
+from typing import Any
+
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.filters import template_filters
+
+VALUES: dict[str, Any] = {
+    "name": "seat-Pricer Two",
+    "count": 4,
+    "price": 2.5,
+    "yes": True,
+    "no": False,
+    "nothing": None,
+    "empty": "",
+    "tags": ["red", "blue", "red"],
+    "crew": [{"who": "mia", "age": 40}, {"who": "leo", "age": 22}],
+    "spot": {"row": 7, "at": {"seat": "F"}},
+    "digits": "17",
+    "lines": "first\nsecond",
+    "markup": "<i>&'\"</i>",
+}
+CONTEXT = {"parameters": VALUES, "p": VALUES}
+DIALECT = Dialect({found.name: found.run for found in template_filters()})
+
+
+def value(source: str) -> Any:
+    return DIALECT.value(source, CONTEXT)

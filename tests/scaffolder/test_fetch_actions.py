@@ -1,0 +1,135 @@
+"""The actions that fetch: files and skeletons of real repositories."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.errors import (
+    CallboardError,
+    Forbidden,
+    Invalid,
+    NotFound,
+)
+from tests.rawtrees import FILE, FOLDER, LINK, MODULE, PROGRAM, RawRepository
+from tests.scaffolder.workbench import HOST, Bench
+from tests.shared.githost import git
+
+
+async def test_a_skeleton_is_fetched_from_the_templates_repository(
+    bench: Bench, kit: str
+) -> None:
+    """Relative URLs are relative to where the template lies."""
+    await bench.run("fetch:template", kit, url="./skeleton", values={"n": "x"})
+    await bench.run("fetch:plain", kit, url="./skeleton", targetPath="plain")
+    await bench.run("fetch:plain:file", kit, url="../shared.txt", targetPath="s.txt")
+    await bench.run(
+        "fetch:template:file",
+        kit,
+        url=f"https://{HOST}/kit/blob/main/shared.txt",
+        targetPath="t.txt",
+    )
+    assert bench.files == ["plain/${{ values.n }}.txt", "s.txt", "t.txt", "x.txt"]
+    assert (bench.workspace.root / "x.txt").read_text() == "I am x"
+
+
+async def test_what_a_skeleton_holds_is_published(
+    bench: Bench, repositories: Path
+) -> None:
+    """Links arrive as links, also those that only resolve in the new repository."""
+    raw = RawRepository(repositories / "kinds.git")
+    text = "*.cmd eol=crlf\n/spec export-ignore\n.gitattributes export-ignore\n"
+    spec = raw.tree([(FILE, b"a.txt", raw.blob("a\n"))])
+    lines = [
+        (FILE, b".gitattributes", raw.blob(text)),
+        (LINK, b"build.mk", raw.blob("../../common/build.mk")),
+        (FILE, b"go.cmd", raw.blob("one\ntwo\n")),
+        (PROGRAM, b"run.sh", raw.blob("#!/bin/sh\n")),
+        (FOLDER, b"spec", spec),
+        (MODULE, b"vendor", "1" * 40),
+        (LINK, b"vite.txt", raw.blob("spec/a.txt")),
+    ]
+    inner = raw.tree([(FOLDER, b"skeleton", raw.tree(lines))])
+    raw.commit(raw.tree([(FOLDER, b"kit", inner)]))
+    base = f"https://{HOST}/kinds/blob/main/kit/template.yaml"
+    await bench.run("fetch:template", base, url="./skeleton", values={})
+    assert "Wrote 6 files from the template" in bench.lines
+    assert any(line.startswith("vendor is another") for line in bench.lines)
+    await bench.run("debug:log", listWorkspace=True)
+    assert "build.mk -> ../../common/build.mk" in bench.lines[-1]
+    await bench.run("publish:git", repoUrl=f"{HOST}?repo=made")
+    listed = git("ls-tree", "-r", "main", cwd=repositories / "made.git").splitlines()
+    expected = git("ls-tree", "-r", "main:kit/skeleton", cwd=raw.folder).splitlines()
+    assert listed == [line for line in expected if "160000" not in line]
+
+
+async def test_a_link_out_of_the_repository_is_named(
+    bench: Bench, repositories: Path
+) -> None:
+    """Fetching a folder or a file of it says which link, and shows no path of ours."""
+    raw = RawRepository(repositories / "out.git")
+    lines = [
+        (LINK, b"shadow", raw.blob("/etc/shadow")),
+        (LINK, b"up", raw.blob("../../x")),
+    ]
+    raw.commit(raw.tree([(FOLDER, b"skel", raw.tree(lines))]))
+    root = f"https://{HOST}/out"
+    for action in ("fetch:plain", "fetch:template"):
+        with pytest.raises(Invalid, match="'skel/shadow': the link leads") as refused:
+            await bench.run(action, url=f"{root}/tree/main/skel/")
+        assert str(repositories) not in refused.value.message
+    for name in ("shadow", "up", "up/x"):
+        with pytest.raises(Invalid, match=f"skel/{name}: the link leads outside"):
+            await bench.run(
+                "fetch:plain:file",
+                url=f"{root}/blob/main/skel/{name}",
+                targetPath="o",
+            )
+    assert bench.files == []
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("../../../etc", Invalid),
+        ("./nothing", NotFound),
+        ("file:///etc", Forbidden),
+        ("https://elsewhere.example/x", Forbidden),
+        (f"https://{HOST}/nosuch/tree/main", NotFound),
+    ],
+)
+async def test_what_cannot_be_fetched_is_told(
+    bench: Bench, kit: str, url: str, error: type[CallboardError]
+) -> None:
+    """Outside the repository, missing, not allowed."""
+    with pytest.raises(error):
+        await bench.run("fetch:plain", kit, url=url)
+    assert bench.files == []
+
+
+async def test_a_target_outside_is_refused_before_anything_is_fetched(
+    bench: Bench, kit: str
+) -> None:
+    """No file is written anywhere."""
+    for action in ("fetch:plain", "fetch:template"):
+        with pytest.raises(Forbidden):
+            await bench.run(action, kit, url="./skeleton", targetPath="../x")
+    with pytest.raises(Forbidden):
+        await bench.run("fetch:plain:file", kit, url="./x", targetPath="/etc/x")
+
+
+async def test_options_that_exclude_each_other_are_refused(bench: Bench) -> None:
+    """The author hears which."""
+    with pytest.raises(Invalid, match="copyWithoutRender"):
+        await bench.run(
+            "fetch:template",
+            url="./x",
+            copyWithoutRender=["a"],
+            copyWithoutTemplating=["b"],
+        )
+    with pytest.raises(Invalid, match="cookiecutterCompat"):
+        await bench.run(
+            "fetch:template",
+            url="./x",
+            templateFileExtension=True,
+            cookiecutterCompat=True,
+        )

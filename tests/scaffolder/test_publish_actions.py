@@ -1,0 +1,63 @@
+"""The action that publishes: a new repository at a real host, and only once."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+)
+from tests.scaffolder.workbench import HOST, Bench
+from tests.shared.githost import git
+
+
+async def test_a_repository_is_published(bench: Bench, repositories: Path) -> None:
+    """Created with one commit by the user, and its pages are the outputs."""
+    bench.write("README.md", "hello")
+    bench.write(".git/hooks/pre-commit", "exit 1")
+    found = await bench.run(
+        "publish:git", repoUrl=f"{HOST}?repo=new", gitCommitMessage="Begin"
+    )
+    bare = repositories / "new.git"
+    assert found["remoteUrl"] == f"https://{HOST}/new"
+    assert found["repoContentsUrl"] == f"https://{HOST}/new/tree/main"
+    assert git("rev-parse", "main", cwd=bare) == found["commitHash"]
+    assert (
+        git("log", "--format=%an <%ae> %s", cwd=bare) == "Ann <ann@example.test> Begin"
+    )
+    assert git("ls-tree", "-r", "--name-only", "main", cwd=bare) == "README.md"
+
+
+async def test_somebody_elses_repository_is_left_alone(
+    bench: Bench, kit: str, repositories: Path
+) -> None:
+    """A name that is taken is a conflict, and nothing is pushed."""
+    before = git("rev-parse", "main", cwd=repositories / "kit.git")
+    for _ in range(2):
+        with pytest.raises(Conflict, match="kit"):
+            await bench.run("publish:git", repoUrl=f"{HOST}?repo=kit")
+    assert git("rev-parse", "main", cwd=repositories / "kit.git") == before
+
+
+async def test_publishing_goes_on_where_it_was_killed(
+    bench: Bench, repositories: Path
+) -> None:
+    """Killed after the repository was made, or after the push: never twice."""
+    bench.write("a")
+    bench.checkpoints["claimed"] = f"{HOST}/new"
+    await bench.mirrors.create(HOST, "new", branch="main")
+    first = await bench.run("publish:git", repoUrl=f"{HOST}?repo=new", is_resumed=True)
+    again = await bench.run("publish:git", repoUrl=f"{HOST}?repo=new", is_resumed=True)
+    assert first == again
+    assert git("rev-list", "--count", "main", cwd=repositories / "new.git") == "1"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "no place", f"{HOST}", f"{HOST}?repo=../x", "x?repo=a"]
+)
+async def test_a_bad_place_is_told(bench: Bench, url: str) -> None:
+    """No host, no name, a name that leads elsewhere, a host that is none."""
+    with pytest.raises((Invalid, NotFound)):
+        await bench.run("publish:git", repoUrl=url)

@@ -1,0 +1,82 @@
+"""What is learned of a secret as templates are rendered, and that it shows nowhere."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.model import Initiator, Task, fresh_steps
+from services.scaffolder.redaction import Redactor
+from services.scaffolder.store import documents
+from services.scaffolder.twins import LearningDialect, Twins, rendered
+from services.scaffolder.vault import FernetVault
+from tests.scaffolder.expressions import DIALECT
+from tests.scaffolder.secret_flows import SECRET
+
+
+def test_what_was_learned_outlives_the_process() -> None:
+    """Who goes on with a run knows what was made of its secrets; it is kept sealed."""
+    vault = FernetVault("house")
+    spec = {"steps": [{"id": "a", "name": "a"}], "parameters": {}}
+    task = Task("1", spec, Initiator("user:default/ann"), steps=fresh_steps(spec))
+    task.is_confidential = True
+    first = Redactor([SECRET])
+    first.learn("x-" + SECRET[3:9] + "-y", "x-***-y")
+    task.learned = first.learned
+    document = documents.written(task, vault)
+    assert SECRET[3:9] not in str(document)
+    second = Redactor()
+    second.recall(documents.read(document, vault).learned)
+    assert second.text(f"got x-{SECRET[3:9]}-y") == "got x-***-y"
+
+
+def test_files_teach_what_they_make_of_secrets() -> None:
+    """A file's line with a part of a secret is known when it is read again."""
+    redactor = Redactor([SECRET])
+    public = {"values": {"k": "***"}}
+    dialect = LearningDialect(Dialect(), public, redactor)
+    text = "first\nkey: ${{ values.k[3] ~ values.k.slice(4, 7) }}\nlast ${{ values.k }}"
+    made = dialect.text(text, {"values": {"k": SECRET}})
+    assert SECRET[3:7] in made
+    assert SECRET[3:7] not in redactor.text(f"Workspace:\n{made}")
+
+
+PIPES = st.lists(
+    st.sampled_from(
+        [
+            "upper", "lower", "reverse", "title", "capitalize", "trim", "dump",
+            "urlencode", "escape", "length", "list", "first", "last", "join('-')",
+            "center(40)", "replace('o', 'u')", "truncate(9)", "wordcount", "string",
+            "batch(3)", "int", "float", "indent(2)", "striptags", "urlize", "random",
+            "sort", "groupby('a')", "default('none')", "pick('a')", "parseEntityRef",
+        ]
+    ),
+    max_size=4,
+)  # fmt: skip
+SHAPES = st.sampled_from(
+    [
+        "${{ %s }}",
+        "say ${{ %s }} now",
+        "{%% if %s %%}yes{%% else %%}no{%% endif %%}",
+        "{%% for c in (%s) | string %%}${{ c }} {%% endfor %%}",
+        "{%% set x = %s %%}${{ [x, {y: x}] | dump }}",
+        "${{ ('a' if (%s) == 'x' else 'b') ~ (%s) }}",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(pipes=PIPES, shape=SHAPES, one=st.text(min_size=1), other=st.text(min_size=1))
+def test_what_people_see_does_not_depend_on_the_secret(
+    pipes: list[str], shape: str, one: str, other: str
+) -> None:
+    """Two runs that differ in a secret alone look the same, whatever the template."""
+    source = shape.replace("%s", " | ".join(["secrets.key", *pipes]))
+    source = source.replace("%%", "%")
+    public = {"secrets": {"key": "***"}}
+    seen = []
+    for secret in (one, other):
+        redactor = Redactor([secret])
+        context = Twins({"secrets": {"key": secret}}, public)
+        made = rendered(DIALECT, {"m": source}, context, redactor)
+        seen.append(made.public)
+    assert seen[0] == seen[1]

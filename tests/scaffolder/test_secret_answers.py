@@ -1,0 +1,88 @@
+"""Answers that a form asks for as secrets: recognised, counted, never repeated."""
+
+from typing import Any
+
+import pytest
+
+from services.scaffolder.hidden import masked, secret_names
+from tests.builders import template
+from tests.scaffolder.calls import create
+from tests.scaffolder.secret_flows import PAGES, SECRET, shown_nowhere
+
+
+@pytest.mark.parametrize("path", ["/v2/tasks", "/v2/dry-run"])
+async def test_a_refused_answer_is_not_repeated(
+    start: Any, catalog: Any, ann: Any, path: str
+) -> None:
+    """What is wrong with a secret answer is told without it."""
+    page = {
+        "properties": {
+            "pin": {"type": "string", "ui:field": "Secret", "maxLength": 4},
+            "pins": {
+                "type": "array",
+                "items": {"ui:widget": "password", "format": "x"},
+            },
+        },
+        "additionalProperties": False,
+    }
+    made = template("t", parameters=[page])
+    catalog.add(made)
+    values = {"pin": SECRET, "pins": [SECRET]}
+    own: Any = {"templateRef": "template:default/t", "values": values}
+    if path == "/v2/dry-run":
+        own = {"template": made, "values": values, "directoryContents": []}
+    async with start() as client:
+        answer = await client.post(path, json=own, headers=ann)
+    assert answer.status_code == 400
+    assert "maximum length" in answer.text
+    shown_nowhere(answer.text)
+
+
+def test_secret_answers_are_found_wherever_they_are_asked() -> None:
+    """In objects, lists, branches and behind links, by either hint."""
+    page = {
+        "properties": {
+            "a": {"ui:field": "Secret"},
+            "b": {"items": {"ui:options": {"widget": "password"}}},
+            "c": {"properties": {"d": {"ui:widget": "password"}}},
+            "e": {"type": "string"},
+        },
+        "dependencies": {
+            "e": {"oneOf": [{"properties": {"f": {"ui:field": "Secret"}}}]}
+        },
+    }
+    names = secret_names([page, *PAGES])
+    assert names == {"a", "b", "d", "f", "pin", "key"}
+    given: Any = {"a": "x1", "b": ["y"], "c": {"d": 5}, "e": "z", "f": "****"}
+    assert masked(given, names) == {
+        "a": "***",
+        "b": "***",
+        "c": {"d": "***"},
+        "e": "z",
+        "f": "****",
+    }
+
+
+async def test_secrets_are_counted(start: Any, catalog: Any, ann: Any) -> None:
+    """Each is looked for in every line: so many are refused before a run has them."""
+    fields = {"keys": {"type": "array", "ui:field": "Secret"}}
+    form = [{"title": "P", "properties": fields}]
+    catalog.add(template("t", parameters=form))
+    many = {f"k{number}": f"secret-{number}" for number in range(101)}
+    texts = [f"answer-{number}" for number in range(1_001)]
+    ref = {"templateRef": "template:default/t"}
+    trial = {"template": template("t"), "values": {}, "directoryContents": []}
+    async with start(slots=0) as client:
+        refused = [
+            await client.post(path, json=body, headers=ann)
+            for path, body in (
+                ("/v2/tasks", {**ref, "values": {}, "secrets": many}),
+                ("/v2/dry-run", {**trial, "secrets": many}),
+                ("/v2/tasks", {**ref, "values": {"keys": texts}}),
+            )
+        ]
+        await create(client, ann, "t", values={"keys": texts[:1_000]})
+    assert [answer.status_code for answer in refused] == [400] * 3
+    told = [answer.json()["error"]["message"] for answer in refused]
+    assert told[:2] == ["secrets: over the limit of 100"] * 2
+    assert told[2] == "values: at most 1000 texts may be secret answers"

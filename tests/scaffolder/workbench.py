@@ -1,0 +1,72 @@
+"""A bench for single actions: a workspace, a host of repositories, a catalog."""
+
+from pathlib import Path
+from typing import Any
+
+from services.scaffolder import registry
+from services.scaffolder.action import ActionContext, Tools
+from services.scaffolder.filters import template_filters
+from services.scaffolder.model import Initiator
+from services.scaffolder.store.repositories import GitRepositories
+from services.scaffolder.store.sources import UrlSources
+from services.scaffolder.workspace import Workspace
+from shared.kit.config import Integration, Integrations
+from shared.kit.git import RepositoryMirrors
+from shared.kit.urls import UrlReader
+
+HOST = "git.example.test"
+ANN = {
+    "ref": "user:default/ann",
+    "entity": {
+        "spec": {"profile": {"displayName": "Ann", "email": "ann@example.test"}}
+    },
+}
+
+
+class Bench:
+    """Runs one action in one workspace."""
+
+    def __init__(self, folder: Path, repositories: Path, catalog: Any) -> None:
+        self.workspace = Workspace(folder / "workspace")
+        self.workspace.prepare()
+        self.catalog = catalog
+        host = Integration(host=HOST, directory=repositories)
+        self.mirrors = RepositoryMirrors(folder / "m", Integrations(local=[host]))
+        self.lines: list[str] = []
+        self.checkpoints: dict[str, Any] = {}
+        self.tools = Tools(
+            catalog,
+            UrlSources(UrlReader([], self.mirrors)),
+            GitRepositories(self.mirrors),
+            {found.name: found.run for found in template_filters()},
+        )
+
+    async def run(self, action: str, base: str | None = None, **given: Any) -> Any:
+        resumed = given.pop("is_resumed", False)
+
+        async def remember(key: str, value: Any) -> None:
+            self.checkpoints[key] = value
+
+        context = ActionContext(
+            task_id="t",
+            step_id="s",
+            input=given,
+            workspace=self.workspace,
+            initiator=Initiator("user:default/ann"),
+            user=ANN,
+            template_info={"entityRef": "template:default/t", "baseUrl": base},
+            tools=self.tools,
+            log=self.lines.append,
+            is_resumed=resumed,
+            checkpoints=dict(self.checkpoints),
+            remember=remember,
+        )
+        await registry.load().get(action).run(context)
+        return context.outputs
+
+    def write(self, path: str, content: str = "x") -> None:
+        self.workspace.write(path, content.encode())
+
+    @property
+    def files(self) -> list[str]:
+        return self.workspace.files()
