@@ -117,7 +117,8 @@ async def test_what_is_restricted_meanwhile_is_in_no_later_part(
             "query_string": b"filter=kind=component&order=asc:metadata.name",
             "headers": [(name.lower().encode(), v.encode()) for name, v in headers],
         }
-        await catalog.app(scope, lambda: asyncio.sleep(3600), send)
+        # A client that says nothing more, and does not go away either.
+        await catalog.app(scope, asyncio.Event().wait, send)
         assert catalog.work.catalog.known.get(hidden.ref) is not None
     body = b"".join(parts)
     assert len(orjson.loads(body)) == len(names)

@@ -9,6 +9,7 @@ import pytest
 from services.catalog.handlers.walk import ahead
 
 COUNT = 3
+SIZE = 20
 
 
 class Walked:
@@ -28,18 +29,23 @@ class Walked:
             raise ValueError("the host is away")
 
 
+async def let_read() -> None:
+    """As many turns as reading all of a walk takes, and more."""
+    for _ in range(3 * SIZE):
+        await asyncio.sleep(0)
+
+
 async def test_all_of_it_in_order() -> None:
-    found = [item async for item in ahead(Walked(20)(), COUNT)]
-    assert found == list(range(20))
+    found = [item async for item in ahead(Walked(SIZE)(), COUNT)]
+    assert found == list(range(SIZE))
 
 
 async def test_no_further_than_asked() -> None:
     """What is found is kept in memory until somebody takes it."""
-    walk = Walked(20)
+    walk = Walked(SIZE)
     reading = ahead(walk(), COUNT)
     assert await anext(reading) == 0
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await let_read()
     # Those that wait, the one that was taken, and the one that waits for room.
     assert walk.read <= COUNT + 2
 
@@ -48,23 +54,22 @@ async def test_a_failure_comes_after_what_was_found() -> None:
     found = []
 
     async def take() -> None:
-        async for item in ahead(Walked(20, fails=True)(), COUNT):
+        async for item in ahead(Walked(SIZE, fails=True)(), COUNT):
             found.append(item)  # noqa: PERF401 - what came before the failure stays
 
     with pytest.raises(ValueError, match="the host is away"):
         await take()
-    assert found == list(range(20))
+    assert found == list(range(SIZE))
 
 
 async def test_it_can_be_given_up_while_it_waits_for_room() -> None:
     """It once waited for ever for room to say that it had ended."""
-    walk = Walked(20)
+    walk = Walked(SIZE)
     reading = ahead(walk(), COUNT)
     await anext(reading)
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await let_read()
     async with asyncio.timeout(5):
         await reading.aclose()  # type: ignore[attr-defined]
     before = walk.read
-    await asyncio.sleep(0.01)
-    assert walk.read == before
+    await let_read()
+    assert walk.read == before < SIZE

@@ -124,8 +124,11 @@ async def test_a_model_that_changes_meanwhile_is_not_written(tmp_path: Path) -> 
     """Half of one state and half of the next would be neither."""
     model = model_of(*(stored(builders.component(f"c{n}")) for n in range(2500)))
     file = file_of(tmp_path)
-    writing = asyncio.create_task(file.write(model, "mark", NOW, pause=0.001))
-    await asyncio.sleep(0.01)
+    frames = sum(1 for _ in snapshot.dump(model))
+    writing = asyncio.create_task(file.write(model, "mark", NOW))
+    # Each frame is a turn: half of them are written.
+    for _ in range(frames // 2):
+        await asyncio.sleep(0)
     model.put(stored(builders.component("late")))
     assert not await writing
     assert list((tmp_path / "catalog").iterdir()) == []

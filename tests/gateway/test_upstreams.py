@@ -223,7 +223,7 @@ class Poisoned:
             await self._stopped.wait()
         if request.path == "/poison" and self._how == "breaks off":
             # Not at once: a kept connection that breaks off at once was a stale one.
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(2 * upstreams.STALE_SECONDS)
             assert request.transport is not None
             request.transport.close()
         return web.Response(text="fine")

@@ -158,6 +158,7 @@ async def test_the_loop_goes_on_beside_work() -> None:
     async def count() -> None:
         nonlocal turns
         while True:
+            # The pace of the turns that are counted; nothing is waited for.
             await asyncio.sleep(0.01)
             turns += 1
 

@@ -56,13 +56,23 @@ async def test_an_idle_consumer_hardly_fetches(kafka: str) -> None:
         assert len(fetches) - before <= 4
 
 
-async def test_a_published_message_ends_the_rest(kafka: str) -> None:
+async def test_a_published_message_ends_the_rest(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An announcement lets the next fetch go at once, not at the end of the rest."""
     arrived: list[Record] = []
+    resting = asyncio.Event()
+    wait = Listener.wait
+
+    async def rest(listener: Listener, seen: int) -> None:
+        resting.set()
+        await wait(listener, seen)
+        resting.clear()
 
     async def keep(records: Any) -> None:
         arrived.extend(records)
 
+    monkeypatch.setattr(Listener, "wait", rest)
     bus = KafkaBus(kafka)
     async with bus, LiveReader(kafka, ["template-run"], keep) as reader:
         await reader.reading.wait()
@@ -70,14 +80,14 @@ async def test_a_published_message_ends_the_rest(kafka: str) -> None:
         await until(lambda: len(arrived) >= 1)
         took = []
         for number in range(5):
-            # Long enough to be at rest, never as long as the rest itself.
-            await asyncio.sleep(0.3)
+            async with asyncio.timeout(20):
+                await resting.wait()
             sent = time.monotonic()
             await bus.publish("template-run", "k", b"%d" % number)
             expected = number + 2
             await until(lambda n=expected: len(arrived) >= n)  # type: ignore[misc]
             took.append(time.monotonic() - sent)
-        # Without announcements the median would be half a second and more.
+        # Without announcements the median would be as long as a rest.
         assert sorted(took)[2] < announcements.IDLE_SECONDS / 4
 
 

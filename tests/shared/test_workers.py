@@ -163,7 +163,8 @@ async def test_a_stop_while_offsets_are_saved_hands_over(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A save that is cut off by the stop ends no thread, and keeps no partition."""
-    topic, saving, seen = "work-cut-save", asyncio.Event(), list[str]()
+    topic, seen = "work-cut-save", list[str]()
+    saving, calling_back = asyncio.Event(), asyncio.Event()
 
     async def handle(batch: Sequence[Envelope]) -> None:
         seen.extend(envelope.subject for envelope in batch)
@@ -179,12 +180,19 @@ async def test_a_stop_while_offsets_are_saved_hands_over(
 
     async with KafkaBus(kafka) as bus:
         async with SharedWork("cut-save", kafka, {topic: first}, bus) as work:
+            called_back = work.called_back
+
+            async def call_back(consumer: group.Consumer) -> None:
+                calling_back.set()
+                await called_back(consumer)
+
             await asyncio.wait_for(work.joined.wait(), 20)
+            monkeypatch.setattr(work, "called_back", call_back)
             await bus.publish(topic, "k", event("web").to_bytes())
             await asyncio.wait_for(saving.wait(), 20)
             second = SharedWork("cut-save", kafka, {topic: handle}, bus)
             await second.__aenter__()
-            await asyncio.sleep(group.HEARTBEAT_SECONDS * 2)
+            await asyncio.wait_for(calling_back.wait(), 20)
         monkeypatch.undo()
         left = time.monotonic()
         await until(lambda: seen == ["component:default/web"], 20)
