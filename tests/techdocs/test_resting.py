@@ -26,6 +26,14 @@ async def _failure(techdocs: Running) -> Failure:
     return failure
 
 
+async def _stopped(techdocs: Running) -> Failure:
+    """Why a first build failed that took longer than it may."""
+    techdocs.app.state.rooms.syncing._queue._shop.limits.seconds = 1
+    techdocs.host.commit("box", {**SITE, "docs/slow.md": SLOW})
+    await techdocs.document(NAME)
+    return await _failure(techdocs)
+
+
 def _rest(failure: Failure) -> float:
     assert failure.retry_at is not None
     return (failure.retry_at - failure.at).total_seconds()
@@ -34,10 +42,7 @@ def _rest(failure: Failure) -> float:
 async def test_a_stopped_build_rests(techdocs: Running) -> None:
     """Looks leave it alone, the rest doubles, and a push builds at once."""
     rooms = techdocs.app.state.rooms
-    rooms.syncing._queue._shop.limits.seconds = 1
-    techdocs.host.commit("box", {**SITE, "docs/slow.md": SLOW})
-    await techdocs.document(NAME)
-    first = await _failure(techdocs)
+    first = await _stopped(techdocs)
     assert "slow.md: mkdocs was stopped at this page" in first.error
     assert (first.stops, _rest(first)) == (1, HOUR)
 
@@ -59,10 +64,7 @@ async def test_a_stopped_build_rests(techdocs: Running) -> None:
 async def test_a_visit_does_not_build_what_rests(techdocs: Running) -> None:
     """Whoever opens the page is told the reason; nothing is built for it."""
     rooms = techdocs.app.state.rooms
-    rooms.syncing._queue._shop.limits.seconds = 1
-    techdocs.host.commit("box", {**SITE, "docs/slow.md": SLOW})
-    await techdocs.document(NAME)
-    first = await _failure(techdocs)
+    first = await _stopped(techdocs)
     entity = techdocs.catalog.entities[REF][1]
     told = [line async for line in rooms.syncing.sync(entity)]
     assert told[-1] == ("error", first.error)
