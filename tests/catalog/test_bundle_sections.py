@@ -59,10 +59,15 @@ def links_of(files: dict[str, Any]) -> dict[tuple[str, str], str]:
     }
 
 
+def bundle(kind: str, files: dict[str, Any]) -> Any:
+    """The one document that the files become; the first is the root."""
+    text = bundled(kind, next(iter(files)), files, links_of(files))
+    return load_yaml(text, label="bundle")
+
+
 def test_sections_in_files_of_their_own_are_put_into_the_root() -> None:
     """Pointers at the root pass through them, and nothing is there twice."""
-    text = bundled("$openapi", "api.yaml", SECTIONS, links_of(SECTIONS))
-    whole = load_yaml(text, label="bundle")
+    whole = bundle("$openapi", SECTIONS)
     schemas = whole["components"]["schemas"]
     assert sorted(schemas) == ["Row", "Seat", "y"]
     assert schemas["Seat"]["properties"]["row"] == {"$ref": "#/components/schemas/Row"}
@@ -89,9 +94,7 @@ def test_channels_in_a_file_of_their_own_are_put_into_the_root() -> None:
         },
         "ch.yaml": {"all": {"paid": {"address": "paid"}}},
     }
-    whole = load_yaml(
-        bundled("$asyncapi", "api.yaml", files, links_of(files)), label="bundle"
-    )
+    whole = bundle("$asyncapi", files)
     assert whole["channels"] == {"paid": {"address": "paid"}}
     assert whole["operations"]["send"]["channel"] == {"$ref": "#/channels/paid"}
 
@@ -130,7 +133,6 @@ def test_a_name_that_is_no_pointer_stays_as_it_is_written() -> None:
         },
         "a.yaml": {"/seats": {"get": {"schema": {"$ref": "#name"}}}},
     }
-    text = bundled("$openapi", "r.yaml", files, links_of(files))
-    whole = load_yaml(text, label="bundle")
+    whole = bundle("$openapi", files)
     assert whole["paths"]["/seats"]["get"]["schema"] == {"$ref": "#name"}
     assert whole["x-more"] == {"$ref": "a.yaml#name"}

@@ -12,7 +12,7 @@ from shared.contracts.catalog import SEARCHED_CHARACTERS
 from shared.guards.budgets import BudgetExceeded
 from shared.kit.auth import Principal
 from tests import builders
-from tests.catalog.running import running, write
+from tests.catalog.running import Running, running, write
 
 SEARCH = Principal("service:search", "service")
 OPENAPI = """
@@ -99,15 +99,20 @@ def test_the_words_are_bounded() -> None:
     assert "/p100" in words
 
 
+async def published_spec(catalog: Running, file: Path) -> Any:
+    """What an event says of the API that a file describes."""
+    await catalog.register(file)
+    await catalog.work.relay.drain()
+    [event] = [e for e in catalog.bus.envelopes() if e.subject.startswith("api:")]
+    return event.data["entity"]["spec"]
+
+
 async def test_search_asks_for_words_by_content(database: Any, data: Path) -> None:
     """Of a text in the question or of a stored one; twice the same; for services."""
     long = OPENAPI + "x-pad: |\n" + "  line\n" * 4_000
     file = write(data, "a.yaml", builders.api(definition=long))
     async with running(database, data) as catalog:
-        await catalog.register(file)
-        await catalog.work.relay.drain()
-        [event] = [e for e in catalog.bus.envelopes() if e.subject.startswith("api:")]
-        spec = event.data["entity"]["spec"]
+        spec = await published_spec(catalog, file)
         short = {"type": "OpenAPI", "definition": OPENAPI}
         body = {"definitions": [spec, short, {"type": "odd"}, 5]}
         for _ in range(2):
@@ -131,10 +136,7 @@ async def test_what_took_too_long_is_tried_again(
 
     file = write(data, "a.yaml", builders.api(definition=OPENAPI + "#" * 20_000))
     async with running(database, data) as catalog:
-        await catalog.register(file)
-        await catalog.work.relay.drain()
-        [event] = [e for e in catalog.bus.envelopes() if e.subject.startswith("api:")]
-        body = {"definitions": [event.data["entity"]["spec"]]}
+        body = {"definitions": [await published_spec(catalog, file)]}
         for run, words in ((run_late, ""), (real, operation_text("openapi", OPENAPI))):
             monkeypatch.setattr(api, "run_bounded", run)
             answer = await catalog.ask("POST", "/snapshot/operations", body, SEARCH)

@@ -43,30 +43,22 @@ async def test_basic_permissions(ask, sign_in) -> None:
 
 async def test_conditions_are_resolved_for_given_resources(ask, sign_in) -> None:
     """Owners may delete; what is hidden from the reader may not be read."""
+    tickets = "component:default/tickets"
+    deleting = {"permission": entity_permission("delete"), "resourceRef": tickets}
     answer = await authorize(
         ask,
         await sign_in("bob"),
         {
             "permission": entity_permission("read"),
-            "resourceRef": ["component:default/tickets", "component:default/merger"],
+            "resourceRef": [tickets, "component:default/merger"],
         },
-        {
-            "permission": entity_permission("delete"),
-            "resourceRef": "component:default/tickets",
-        },
+        deleting,
     )
     assert answer.json()["items"] == [
         {"id": "0", "result": ["ALLOW", "DENY"]},
         {"id": "1", "result": "DENY"},
     ]
-    answer = await authorize(
-        ask,
-        await sign_in("ann"),
-        {
-            "permission": entity_permission("delete"),
-            "resourceRef": "component:default/tickets",
-        },
-    )
+    answer = await authorize(ask, await sign_in("ann"), deleting)
     assert answer.json()["items"] == [{"id": "0", "result": "ALLOW"}]
 
 

@@ -5,7 +5,7 @@ Each exception says why it may be one. Whoever adds to the lists below says so, 
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
@@ -170,15 +170,22 @@ def test_only_the_guards_import_it(module: str) -> None:
     assert outside == set(GUARDED[module])
 
 
+def calls_of(functions: Container[str]) -> Iterator[tuple[str, ast.Call, str]]:
+    """Every call of these functions: the file's name, the call, and both as a text."""
+    for path in FILES:
+        name = name_of(path)
+        for call, written in calls(path):
+            if written in functions:
+                yield name, call, f"{name}:{call.lineno}: {written}"
+
+
 def test_patterns_of_strangers_go_to_the_guards() -> None:
     """Python's own matcher gets patterns that stand in the source, and no others."""
+    matchers = {f"re.{name}" for name in MATCHERS}
     foreign = {
-        f"{name_of(path)}:{call.lineno}: {written}"
-        for path in FILES
-        for call, written in calls(path)
-        if written in {f"re.{name}" for name in MATCHERS}
-        and not is_fixed(call.args[0])
-        and not is_listed(name_of(path), COMPOSED)
+        each
+        for name, call, each in calls_of(matchers)
+        if not is_fixed(call.args[0]) and not is_listed(name, COMPOSED)
     }
     assert foreign == set()
 
@@ -186,12 +193,9 @@ def test_patterns_of_strangers_go_to_the_guards() -> None:
 def test_texts_of_strangers_are_read_by_the_guards() -> None:
     """`loads` of any JSON library is for what this installation wrote itself."""
     foreign = {
-        f"{name_of(path)}:{call.lineno}: {written}"
-        for path in FILES
-        for call, written in calls(path)
-        if written in {"json.loads", "json.load", "orjson.loads"}
-        and not name_of(path).startswith("shared/guards/")
-        and not is_listed(name_of(path), OWN_JSON)
+        each
+        for name, _, each in calls_of({"json.loads", "json.load", "orjson.loads"})
+        if not name.startswith("shared/guards/") and not is_listed(name, OWN_JSON)
     }
     assert foreign == set()
 
@@ -200,10 +204,9 @@ def test_normal_forms_of_text_are_made_by_the_guards() -> None:
     """Python's own take a time that grows with the square of a row of marks."""
     own = {"unicodedata.normalize", "unicodedata.is_normalized"}
     foreign = {
-        f"{name_of(path)}:{call.lineno}: {written}"
-        for path in FILES
-        for call, written in calls(path)
-        if written in own and name_of(path) != "shared/guards/unicode_forms.py"
+        each
+        for name, _, each in calls_of(own)
+        if name != "shared/guards/unicode_forms.py"
     }
     assert foreign == set()
 
