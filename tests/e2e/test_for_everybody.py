@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import NARROW, PATIENCE_MS, WIDE, Open, sign_in
+from tests.e2e.conftest import PATIENCE_MS, Open, sign_in
 from tests.e2e.running import BEN, Portal, seen
-from tests.gateway.portal.browsing import violations
+from tests.gateway.portal.browsing import LOOKS, TOO_WIDE, violations
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +28,6 @@ PAGES = {
     "status": "/status",
     "not-found": "/nothing",
 }
-LOOKS = [(WIDE, "light"), (NARROW, "dark")]
-TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 SCRIPT_LIMIT = 100_000
 
 

@@ -15,13 +15,12 @@ from fastapi import FastAPI
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
-from tests.gateway.portal.browsing import WIDE, Open
+from tests.gateway.portal.browsing import Open, visits
 from tests.gateway.portal.fakes import FakeApi, FakeSessions, FakeUsers
+from tests.gateway.portal.house import ANN
 from tests.gateway.portal.stream import WithStream
 from tests.waiting import until_now
 
-ANN = "user:default/ann"
-GUEST = "user:development/guest"
 CHROMIUM = os.environ.get("CALLBOARD_CHROMIUM", "/usr/bin/chromium")
 Client = Callable[..., httpx.AsyncClient]
 
@@ -115,40 +114,7 @@ def live_house(frame: Frame) -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any, live_house: Any) -> Iterator[Open]:
-    """Opens a page as somebody; fails if the page's scripts raise."""
-    contexts = []
-    mistakes: list[str] = []
-
-    def go(
-        path: str,
-        *,
-        size: tuple[int, int] = WIDE,
-        dark: bool = False,
-        subject: str | None = ANN,
-        scripts: bool = True,
-    ) -> Any:
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=scripts,
-        )
-        contexts.append(context)
-        if subject:
-            cookie = {"name": "callboard_session", "value": subject}
-            context.add_cookies([{**cookie, "url": live_house.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
-        page.on("console", lambda said: _refused(said.text, mistakes))
-        page.goto(live_house.url + path)
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
+    """Opens a page as somebody; fails if the page's scripts raise or are refused."""
+    with visits(browser, live_house.url) as open_page:
+        yield open_page
     until_now(lambda: not live_house.stream.readers, what="nobody listens any more")
-    assert mistakes == []
-
-
-def _refused(text: str, mistakes: list[str]) -> None:
-    if "Content Security Policy" in text:
-        mistakes.append(text)

@@ -5,6 +5,9 @@ from typing import Any
 
 Entity = dict[str, Any]
 
+ANN = "user:default/ann"
+GUEST = "user:development/guest"
+
 PEOPLE = {
     "ann": ("Ann Becker", "box-office-team"),
     "bao": ("Bao Tran", "box-office-team"),

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from services.gateway.portal.catalog_query import MOST_TICKED, CatalogQuery, Reader
-from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
+from tests.gateway.portal.house import GUEST
 
 PART = {"hx-request": "true", "hx-target": "catalog"}
 

@@ -8,9 +8,9 @@ import pytest
 from services.gateway.portal.choices.question import ChoiceQuestion
 from services.gateway.portal.forms.draft import draft_of
 from services.gateway.portal.forms.model import Page
-from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
-from tests.gateway.portal.house import entity
+from tests.gateway.portal.house import GUEST, entity
 from tests.gateway.portal.services import FakeServices
 
 GROUPS = ChoiceQuestion(filters=("kind=group,kind=user",)).address()

@@ -1,6 +1,6 @@
 """The combobox in a real Chromium: by keyboard, on a phone, without scripts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
@@ -10,8 +10,8 @@ from playwright.sync_api import Error, expect
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
-from tests.gateway.portal.browsing import NARROW, WIDE, violations
-from tests.gateway.portal.conftest import ANN, served
+from tests.gateway.portal.browsing import NARROW, Open, violations, visits
+from tests.gateway.portal.conftest import served
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
 from tests.gateway.portal.services import FakeServices
 from tests.gateway.portal.stream import WithStream
@@ -40,7 +40,6 @@ PLACE = {
 }
 STEPS = [{"title": "Who", "schema": {"required": ["owner"], "properties": PROPERTIES}}]
 WHERE = [{"title": "Where", "schema": {"properties": {"place": PLACE}}}]
-Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -59,26 +58,14 @@ def house(frame: Frame, services: FakeServices) -> Iterator[str]:
 
 @pytest.fixture
 def opened(browser: Any, house: str, services: FakeServices) -> Iterator[Open]:
-    """Opens the form as Ann; fails if the page's scripts raise."""
-    contexts, mistakes = [], []
+    """Opens the form as Ann; fails if the page's scripts raise or are refused."""
+    with visits(browser, house) as open_page:
 
-    def go(
-        size: tuple[int, int] = WIDE, *, steps: list[Any] = STEPS, **given: Any
-    ) -> Any:
-        services.steps = steps
-        viewport = {"width": size[0], "height": size[1]}
-        context = browser.new_context(viewport=viewport, **given)
-        contexts.append(context)
-        context.add_cookies([{"name": "callboard_session", "value": ANN, "url": house}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
-        page.goto(house + FORM)
-        return page
+        def open_form(*, steps: list[Any] = STEPS, **given: Any) -> Any:
+            services.steps = steps
+            return open_page(FORM, **given)
 
-    yield go
-    for context in contexts:
-        context.close()
-    assert mistakes == []
+        yield open_form
 
 
 def test_an_owner_is_chosen_by_keyboard_alone(opened: Open) -> None:
@@ -171,7 +158,7 @@ def test_an_older_answer_is_given_up(opened: Open) -> None:
 
 def test_an_open_list_is_for_everybody_on_a_phone(opened: Open) -> None:
     """No violation of axe's rules, nothing wider than the screen, large targets."""
-    page = opened(NARROW, bypass_csp=True, reduced_motion="reduce")
+    page = opened(size=NARROW, bypass_csp=True, reduced_motion="reduce")
     page.get_by_role("combobox", name="Needs").click()
     page.get_by_role("option").first.wait_for()
     assert violations(page) == []
@@ -182,7 +169,7 @@ def test_an_open_list_is_for_everybody_on_a_phone(opened: Open) -> None:
 
 def test_without_scripts_it_is_a_plain_field(opened: Open) -> None:
     """Names are completed, several stand in one text."""
-    page = opened(java_script_enabled=False)
+    page = opened(scripts=False)
     page.get_by_label("Owner").fill("stage-team")
     page.get_by_label("Needs").fill("component:default/ledger, component:refunds")
     page.get_by_role("button", name="Review").click()

@@ -8,8 +8,8 @@ import pytest
 
 from services.gateway.portal.runs import coloured, progress_of
 from tests.gateway.portal.answers import TASK, events, task
-from tests.gateway.portal.conftest import GUEST, Client
-from tests.gateway.portal.house import entity
+from tests.gateway.portal.conftest import Client
+from tests.gateway.portal.house import GUEST, entity
 from tests.gateway.portal.services import FakeServices
 
 FORM = "/create/templates/default/python-service"

@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.pages.diagrams import MODULES
 from services.gateway.portal.router import make_portal
-from tests.gateway.portal.conftest import ANN, served
+from tests.gateway.portal.browsing import sign_in
+from tests.gateway.portal.conftest import served
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
 from tests.gateway.portal.services import FakeServices
 from tests.waiting import until_now
@@ -47,8 +48,7 @@ def house(frame: Frame) -> Iterator[Any]:
 def context(browser: Any, house: Any) -> Iterator[Any]:
     """A browser signed in as Ann; `errors` of its pages and `requests` are kept."""
     made = browser.new_context(viewport={"width": 1280, "height": 900})
-    cookie = {"name": "callboard_session", "value": ANN, "url": house.url}
-    made.add_cookies([cookie])
+    sign_in(made, house.url)
     yield made
     made.close()
     house.api.articles.clear()
@@ -136,8 +136,7 @@ def test_without_scripts_the_source_is_shown(browser: Any, house: Any) -> None:
     """A reader without scripts reads the text of the diagram."""
     house.api.articles[KEY] = f"<h1>Booking</h1>{fence(GOOD)}"
     bare = browser.new_context(java_script_enabled=False)
-    cookie = {"name": "callboard_session", "value": ANN, "url": house.url}
-    bare.add_cookies([cookie])
+    sign_in(bare, house.url)
     page = bare.new_page()
     page.goto(f"{house.url}{BOOKING}/")
     expect(page.locator("pre.mermaid")).to_contain_text("Till-->Hall")

@@ -9,13 +9,13 @@ from playwright.sync_api import expect
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
-from tests.gateway.portal.browsing import violations
-from tests.gateway.portal.conftest import GUEST, served
+from tests.gateway.portal.browsing import LOOKS, TOO_WIDE, sign_in, violations
+from tests.gateway.portal.conftest import served
 from tests.gateway.portal.fakes import FakeSessions
+from tests.gateway.portal.house import GUEST
 from tests.gateway.portal.services import FakeServices
 from tests.gateway.portal.stream import WithStream
 from tests.gateway.portal.test_first_steps import OPERATOR, REGISTER, NoUsers
-from tests.gateway.portal.test_pages_in_browser import LOOKS, TOO_WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -55,8 +55,7 @@ def test_empty_pages_are_for_everybody(
     path, subject = PAGES[name]
     context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
     if subject:
-        cookie = {"name": "callboard_session", "value": subject, "url": empty_portal}
-        context.add_cookies([cookie])
+        sign_in(context, empty_portal, subject)
     page = context.new_page()
     for size, mode in LOOKS:
         page.set_viewport_size({"width": size[0], "height": size[1]})

@@ -9,8 +9,9 @@ from fastapi import FastAPI
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
-from tests.gateway.portal.conftest import ANN, GUEST, Client
+from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi, FakeSessions, FakeUsers
+from tests.gateway.portal.house import ANN, GUEST
 from tests.gateway.portal.services import FakeServices
 
 OPERATOR = "service:operator"

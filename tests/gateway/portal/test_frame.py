@@ -13,8 +13,9 @@ from services.gateway.portal.frame import Frame
 from services.gateway.portal.pages.sign_in import local_address
 from services.gateway.portal.router import make_portal
 from shared.contracts.errors import Unavailable
-from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi, FakeSessions, FakeUsers
+from tests.gateway.portal.house import GUEST
 
 PAGES = (
     "/",

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.portal.conftest import ANN, GUEST, Client
+from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
-from tests.gateway.portal.house import refuse
+from tests.gateway.portal.house import ANN, GUEST, refuse
 
 
 async def test_it_shows_what_is_the_readers(client: Client) -> None:

@@ -1,6 +1,7 @@
 """Open pages in a real Chromium that follow what changes."""
 
 import re
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -13,12 +14,26 @@ from tests.waiting import until_now
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+Entities = dict[str, Any]
 
-def test_a_change_swaps_its_part_and_says_who(opened: Open, live_house: Any) -> None:
+
+@pytest.fixture
+def entities(live_house: Any) -> Iterator[Entities]:
+    """The entities of the portal; what a test changes of them is undone after it."""
+    current: Entities = live_house.api.entities
+    before = deepcopy(current)
+    yield current
+    for ref in current.keys() - before.keys():
+        del current[ref]
+    current.update(before)
+
+
+def test_a_change_swaps_its_part_and_says_who(
+    entities: Entities, opened: Open, live_house: Any
+) -> None:
     """The open page changes by itself; what did not change is not touched."""
     ref = "component:default/ledger"
-    entity = live_house.api.entities[ref]
-    before = deepcopy(entity)
+    entity = entities[ref]
     page = opened("/catalog/default/component/ledger")
     until_now(lambda: live_house.stream.readers, what="the page listens")
     page.evaluate("document.getElementById('about').dataset.kept = 'yes'")
@@ -34,16 +49,14 @@ def test_a_change_swaps_its_part_and_says_who(opened: Open, live_house: Any) -> 
     expect(page.locator("#latest").get_by_text("Explain the ledger")).to_be_visible()
     expect(page.locator("#entity-head")).to_have_class(re.compile("fresh"))
     expect(page.locator("#about")).not_to_have_class(re.compile("fresh"))
-    live_house.api.entities[ref] = before
 
 
 def test_what_happens_before_the_page_listens_is_not_missed(
-    opened: Open, live_house: Any
+    entities: Entities, opened: Open, live_house: Any
 ) -> None:
     """A page listens from where the stream stood when it was read."""
     ref = "component:default/ledger"
-    entity = live_house.api.entities[ref]
-    before = deepcopy(entity)
+    entity = entities[ref]
     page = opened("/styleguide")
     held: list[Any] = []
     page.route("**/api/events/stream*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
@@ -53,14 +66,14 @@ def test_what_happens_before_the_page_listens_is_not_missed(
     until_now(lambda: page.wait_for_timeout(10) or held, what="the page asks")
     held[0].continue_()
     page.get_by_text("Written before it listened").wait_for()
-    live_house.api.entities[ref] = before
 
 
-def test_what_is_selected_is_not_swapped_away(opened: Open, live_house: Any) -> None:
+def test_what_is_selected_is_not_swapped_away(
+    entities: Entities, opened: Open, live_house: Any
+) -> None:
     """Somebody who reads or copies keeps what they have under their eyes."""
     ref = "component:default/refunds"
-    entity = live_house.api.entities[ref]
-    before = deepcopy(entity)
+    entity = entities[ref]
     page = opened("/catalog/default/component/refunds")
     until_now(lambda: live_house.stream.readers, what="the page listens")
     page.locator("#entity-head .lead").select_text()
@@ -69,21 +82,18 @@ def test_what_is_selected_is_not_swapped_away(opened: Open, live_house: Any) -> 
     live_house.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}})
     page.get_by_text("fresh-tag").wait_for()
     expect(page.locator("#entity-head .lead")).to_have_text("Does what its name says.")
-    live_house.api.entities[ref] = before
 
 
 def test_a_list_follows_the_catalog_and_moves_nothing(
-    opened: Open, live_house: Any
+    entities: Entities, opened: Open, live_house: Any
 ) -> None:
     """A changed row changes where it stands; new ones wait until they are asked for."""
-    entities = live_house.api.entities
-    before = deepcopy(entities["component:default/ledger"])
     page = opened("/catalog?type=service")
     until_now(lambda: live_house.stream.readers, what="the page listens")
     row = page.locator("[data-row]", has_text="Ledger")
     place = row.bounding_box()
+    made = deepcopy(entities["component:default/ledger"])
     entities["component:default/ledger"]["metadata"]["description"] = "Anew"
-    made = deepcopy(before)
     made["metadata"] |= {"name": "aaa", "title": "Aaa"}
     entities["component:default/aaa"] = made
     live_house.stream.tell("entity-changed", {"entity_ref": "component:default/aaa"})
@@ -103,5 +113,3 @@ def test_a_list_follows_the_catalog_and_moves_nothing(
     expect(page.locator("[data-row]", has_text="Aaa")).to_have_count(1)
     expect(page.get_by_role("link", name="Aaa")).to_be_focused()
     expect(button).to_be_hidden()
-    del entities["component:default/aaa"]
-    entities["component:default/ledger"] = before

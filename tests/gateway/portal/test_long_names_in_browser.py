@@ -7,13 +7,12 @@ import pytest
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
-from tests.gateway.portal.browsing import NARROW, WIDE
-from tests.gateway.portal.conftest import ANN, served
+from tests.gateway.portal.browsing import NARROW, TOO_WIDE, WIDE, sign_in
+from tests.gateway.portal.conftest import served
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
 from tests.gateway.portal.house import entity
 from tests.gateway.portal.services import FakeServices
 from tests.gateway.portal.stream import WithStream
-from tests.gateway.portal.test_pages_in_browser import TOO_WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -104,8 +103,7 @@ def test_no_page_is_wider_than_the_screen(
 ) -> None:
     """Long words break, or end in an ellipsis."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})
-    cookie = {"name": "callboard_session", "value": ANN, "url": long_names}
-    context.add_cookies([cookie])
+    sign_in(context, long_names)
     page = context.new_page()
     wide = []
     for path in PAGES:

@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.gateway.portal.browsing import BOOKING, NARROW, WIDE, Open, violations
-from tests.gateway.portal.conftest import ANN, GUEST
+from tests.gateway.portal.browsing import (
+    BOOKING,
+    NARROW,
+    TOO_WIDE,
+    WIDE,
+    Open,
+    sign_in,
+    violations,
+)
+from tests.gateway.portal.house import GUEST
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PAGES = {
@@ -51,15 +59,12 @@ def test_pages_are_for_everybody(
         bypass_csp=True,  # axe itself is an injected script
         reduced_motion="reduce",
     )
-    cookie = {"name": "callboard_session", "value": ANN, "url": live_house.url}
-    context.add_cookies([cookie])
+    sign_in(context, live_house.url)
     page = context.new_page()
     page.goto(live_house.url + PAGES[name])
     mode = "dark" if dark else "light"
     page.screenshot(path=artefacts / f"{name}-{size[0]}-{mode}.png")
-    too_wide = page.evaluate(
-        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    )
+    too_wide = page.evaluate(TOO_WIDE)
     found = violations(page)
     context.close()
     assert found == []

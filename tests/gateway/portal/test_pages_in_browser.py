@@ -1,6 +1,6 @@
 """Docs, templates, runs, search and API pages in a real Chromium."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,15 @@ from starlette.types import Receive, Scope, Send
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
 from tests.gateway.portal.answers import TASK, events, site, task
-from tests.gateway.portal.browsing import NARROW, WIDE, violations
-from tests.gateway.portal.conftest import ANN, served
+from tests.gateway.portal.browsing import (
+    LOOKS,
+    TOO_WIDE,
+    Open,
+    sign_in,
+    violations,
+    visits,
+)
+from tests.gateway.portal.conftest import served
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
 from tests.gateway.portal.house import entity
 from tests.gateway.portal.services import FakeServices
@@ -52,7 +59,6 @@ PAGES = {
     "status": "/status",
     **{f"api-{kind}": f"/catalog/default/api/{kind}/api" for kind in APIS},
 }
-Open = Callable[..., Any]
 
 
 class WithRuns(WithStream):
@@ -91,47 +97,16 @@ def house(frame: Frame) -> Iterator[Any]:
 @pytest.fixture
 def opened(browser: Any, house: Any) -> Iterator[Open]:
     """Opens a page as Ann; fails if the page's scripts raise or are refused."""
-    contexts, mistakes = [], []
-
-    def go(path: str, *, scripts: bool = True, **given: Any) -> Any:
-        context = browser.new_context(
-            viewport={"width": WIDE[0], "height": WIDE[1]},
-            java_script_enabled=scripts,
-            **given,
-        )
-        contexts.append(context)
-        cookie = {"name": "callboard_session", "value": ANN, "url": house.url}
-        context.add_cookies([cookie])
-        page = context.new_page()
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
-        page.on(
-            "console",
-            lambda said: (
-                mistakes.append(said.text)
-                if "Content Security Policy" in said.text or "htmx:" in said.text
-                else None
-            ),
-        )
-        page.goto(house.url + path)
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
+    with visits(browser, house.url) as open_page:
+        yield open_page
     until_now(lambda: not house.stream.readers, what="nobody listens any more")
-    assert mistakes == []
-
-
-TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-LOOKS = [(WIDE, "light"), (NARROW, "dark")]
 
 
 @pytest.fixture(scope="module")
 def looking(browser: Any, house: Any) -> Iterator[Any]:
     """One page for all looks, signed in as Ann; axe itself is an injected script."""
     context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
-    cookie = {"name": "callboard_session", "value": ANN, "url": house.url}
-    context.add_cookies([cookie])
+    sign_in(context, house.url)
     yield context.new_page()
     context.close()
 

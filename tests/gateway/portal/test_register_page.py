@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from services.gateway.main import create_app
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
-from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
+from tests.gateway.portal.house import GUEST
 from tests.gateway.portal.services import FakeServices
 from tests.gateway.running import configuration, settings_for
 

@@ -6,7 +6,8 @@ from services.gateway.portal.marks import marked, snippet
 from services.gateway.portal.pages.search import result_of
 from services.gateway.portal.pages.status import engine_line, service_line
 from tests.builders import entity
-from tests.gateway.portal.conftest import GUEST, Client
+from tests.gateway.portal.conftest import Client
+from tests.gateway.portal.house import GUEST
 from tests.gateway.portal.services import FakeServices
 
 PART = {"hx-request": "true", "hx-target": "results"}
