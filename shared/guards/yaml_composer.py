@@ -26,6 +26,7 @@ from shared.guards.yaml_scalars import (
     CORE_KINDS,
     TAGGED,
     Resolver,
+    as_written,
     read_binary,
     resolve,
     resolve_old,
@@ -90,6 +91,7 @@ class Composer:
 
     `old`: plain scalars and `<<` mean what YAML 1.1 says. `read_tag` makes a value of
     each one that has a tag of its own; without it such tags are passed over.
+    `keep_numbers`: numbers keep the text that they are written as.
     """
 
     def __init__(
@@ -99,8 +101,10 @@ class Composer:
         old: bool = False,
         read_tag: TagReader | None = None,
         unique_keys: bool = True,
+        keep_numbers: bool = False,
     ) -> None:
         self._limits = limits
+        self._keep_numbers = keep_numbers
         self._unique_keys = unique_keys
         self._default: Resolver = resolve_old if old else resolve
         self._read_tag = read_tag
@@ -147,6 +151,8 @@ class Composer:
             value = event.value
         else:
             value = self._tagged(event.tag, event.value, event.start_mark)
+        if self._keep_numbers and value.__class__ is not str:
+            value = as_written(event.value, value)
         size = 1 + len(event.value) // _TEXT_WEIGHT
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchor(value, size, 1)

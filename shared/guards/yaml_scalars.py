@@ -9,6 +9,28 @@ import binascii
 import math
 import re
 from collections.abc import Callable
+from typing import Self
+
+
+class WrittenNumber(float):
+    """A number with the text that it is written as: `1.10`, `1e3`, `0x1f`.
+
+    As text it is what is written; as a number it may be less exact.
+    """
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, number: float, text: str) -> Self:
+        """The number that `text` stands for."""
+        written = super().__new__(cls, number)
+        written.text = text
+        return written
+
+    def __str__(self) -> str:
+        """The number as it is written."""
+        return self.text
+
 
 Scalar = str | int | float | bool | dict[str, object] | None
 Resolver = Callable[[str], Scalar]
@@ -65,6 +87,21 @@ def resolve_old(text: str) -> Scalar:
     if _FLOAT_11.fullmatch(text):
         return _number(text.replace("_", ""))
     return None if _NOT_FINITE.fullmatch(text) else text
+
+
+def as_written(text: str, value: Scalar) -> Scalar:
+    """`value`, with the text that it is read from where that says more.
+
+    A text that YAML 1.2 takes for another value is left out: `010` of YAML 1.1.
+    """
+    is_number = value is None or value.__class__ in {int, float}
+    if not is_number or text in _WORDS or resolve(text) != value:
+        return value
+    if value is None:
+        return WrittenNumber(math.nan, text)
+    if isinstance(value, int) and str(value) == text:
+        return value
+    return WrittenNumber(value, text)  # type: ignore[arg-type]
 
 
 def _whole(digits: str, radix: int) -> int | float | None:

@@ -70,6 +70,7 @@ def load_yaml(
     old: bool = False,
     read_tag: TagReader | None = None,
     unique_keys: bool = True,
+    keep_numbers: bool = False,
 ) -> Any:
     """The value of a text that holds one document; None if it is empty.
 
@@ -80,12 +81,20 @@ def load_yaml(
         old: Whether words and numbers mean what YAML 1.1 says.
         read_tag: Makes a value of what has a tag of its own.
         unique_keys: Whether a key that comes twice is an error, or the last one holds.
+        keep_numbers: Whether a number says how it is written (`WrittenNumber`), if
+            its value alone would not.
 
     Raises:
         Invalid: with line and column, if any part of it breaks the dialect.
         TooLarge: if it is over `limits.size` bytes.
     """
-    composer = Composer(limits, old=old, read_tag=read_tag, unique_keys=unique_keys)
+    composer = Composer(
+        limits,
+        old=old,
+        read_tag=read_tag,
+        unique_keys=unique_keys,
+        keep_numbers=keep_numbers,
+    )
     documents = _documents(text, label, composer, limits.size)
     if len(documents) > 1:
         raise Invalid(f"{label}: holds {len(documents)} YAML documents, not one")

@@ -12,7 +12,7 @@ import yaml
 
 from shared.contracts.errors import Invalid
 from shared.guards.trees import DEPTH, NODES, check_tree
-from shared.guards.yaml_scalars import resolve, resolve_old
+from shared.guards.yaml_scalars import WrittenNumber, resolve, resolve_old
 
 #: What begins like a number and has no other signs than numbers and times of the many
 #: dialects: `0o17`, `-0x1f`, `1e3`, `1_000`, `1:30`, `5319e7`.
@@ -26,6 +26,8 @@ def dump_yaml(
     value: Any, *, width: int = 100, blocks: bool = True, label: str = "YAML"
 ) -> str:
     """`value` as one YAML document, keys in their own order.
+
+    A `WrittenNumber` is written as it is.
 
     Args:
         value: Made of dict, list and JSON's scalars.
@@ -83,7 +85,16 @@ def _represent_float(dumper: yaml.CSafeDumper, number: float) -> yaml.Node:
     return dumper.represent_float(number)
 
 
+def _represent_written(dumper: yaml.CSafeDumper, number: WrittenNumber) -> yaml.Node:
+    # The tag that libyaml expects of the text, whatever it is: so none is written.
+    tag = dumper.resolve(  # type: ignore[no-untyped-call]
+        yaml.ScalarNode, number.text, (True, False)
+    )
+    return dumper.represent_scalar(tag, number.text)
+
+
 for _kind in (_Dumper, _BlockDumper):
     _kind.add_representer(float, _represent_float)
+    _kind.add_representer(WrittenNumber, _represent_written)
 _Dumper.add_representer(str, _represent_text)
 _BlockDumper.add_representer(str, _represent_block)

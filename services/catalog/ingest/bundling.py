@@ -34,6 +34,7 @@ from services.catalog.ingest.references import (
 )
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.budgets import Budget
+from shared.guards.yaml_scalars import WrittenNumber, resolve
 from shared.guards.yaml_text import YamlLimits, dump_yaml, load_yaml
 
 LIMITS = YamlLimits(depth=100, nodes=500_000, aliases=5_000, expansion=100_000)
@@ -47,16 +48,17 @@ MOST_TARGETS = 2_000
 MOST_HOPS = 50
 #: Longer bundles are JSON: writing YAML takes a second a megabyte.
 LONGEST_YAML = 300_000
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def read_part(body: bytes, label: str) -> Any:
-    """A file of a definition as plain values.
+    """A file of a definition as plain values; numbers keep how they are written.
 
     Raises:
         Invalid: naming the file, line and column.
     """
-    return load_yaml(body, label=label, limits=LIMITS)
+    return load_yaml(body, label=label, limits=LIMITS, keep_numbers=True)
 
 
 def targets_in(body: bytes, label: str) -> list[str]:
@@ -115,7 +117,7 @@ def bundled(name: str, root: str, files: Mapping[str, Any], links: Links) -> str
         whole = _Bundle(root, files, links).document()
     except RecursionError as error:
         raise Invalid("the files are nested too deeply in each other") from error
-    body = orjson.dumps(whole, option=orjson.OPT_INDENT_2)
+    body = orjson.dumps(whole, default=_json_number, option=orjson.OPT_INDENT_2)
     if len(body) > LONGEST_YAML or root.lower().endswith(".json"):
         return body.decode()
     return dump_yaml(whole)
@@ -317,6 +319,19 @@ class _Bundle:
             return Counter()
         names = components.get(self._path(kind))
         return Counter(list(names) if isinstance(names, Mapping) else ())
+
+
+def _json_number(number: Any) -> Any:
+    """A number of the files as JSON: as it is written there, if JSON can say it so.
+
+    Raises:
+        TypeError: if it is something else.
+    """
+    if not isinstance(number, WrittenNumber):
+        raise TypeError(f"{type(number).__name__} is no value of JSON")
+    if _JSON_NUMBER.fullmatch(number.text):
+        return orjson.Fragment(number.text)
+    return resolve(number.text)
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:

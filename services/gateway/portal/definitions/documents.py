@@ -92,7 +92,7 @@ def _json(text: str) -> Any:
 
 
 def _yaml(text: str) -> Any:
-    return load_yaml(text, label="", limits=YAML)
+    return load_yaml(text, label="", limits=YAML, keep_numbers=True)
 
 
 def _last_name(pointer: str) -> str:
