@@ -29,6 +29,7 @@ paths:
       tags: [{TITLE}]
       summary: {TITLE}
 """
+USUAL_WORD = "documentation"
 SPECS: dict[str, dict[str, Any]] = {
     "Component": {"type": TITLE, "lifecycle": TITLE, "owner": NAME, "system": NAME},
     "API": {"type": "openapi", "lifecycle": TITLE, "definition": OPENAPI},
@@ -50,6 +51,7 @@ PAGES = (
     *(f"{COMPONENT}/{tab}" for tab in ("dependencies", "activity", "raw")),
     f"{COMPONENT}/unregister",
     f"/catalog/default/api/{NAME}/api",
+    "/catalog",
     f"/catalog?kind=all&tag={TITLE}",
     f"/graph?entity=component:default/{NAME}",
     f"/graph?entity=component:default/{NAME}&show=impact",
@@ -91,6 +93,11 @@ def long_names(frame: Frame) -> Iterator[str]:
     api = FakeServices()
     for kind in SPECS:
         api.entities[f"{kind.lower()}:default/{NAME}"] = made(kind)
+    usual = {"type": USUAL_WORD, "lifecycle": "experimental", "owner": NAME}
+    described = "A description of several words that takes more than one line of it. "
+    api.entities["component:default/usual"] = entity(
+        "Component", "usual", usual, description=described * 2
+    )
     app = WithStream()
     app.app = make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
     with served(app) as url:
@@ -113,3 +120,50 @@ def test_no_page_is_wider_than_the_screen(
             wide.append(path)
     context.close()
     assert wide == []
+
+
+TOO_WIDE_TABLES = """[...document.querySelectorAll('.table-scroll')]
+    .filter(box => box.scrollWidth > box.clientWidth)
+    .map(box => box.querySelector('caption').textContent)"""
+#: Usual words of a table that are broken into several lines.
+BROKEN_WORDS = """[...document.querySelectorAll('.table td .word')]
+    .filter(word => word.textContent.length < 16 && word.offsetHeight > 30)
+    .map(word => word.textContent)"""
+#: Links of the trail that end in an ellipsis; a fraction of a pixel is enough for one.
+CUT_LINKS = """[...document.querySelectorAll('.crumbs a')].filter(link => {
+    const text = document.createRange();
+    text.selectNodeContents(link);
+    const { width } = text.getBoundingClientRect();
+    return width > link.getBoundingClientRect().width + 0.01;
+}).map(link => link.textContent)"""
+
+
+def test_one_long_name_leaves_the_other_columns_of_a_table_in_sight(
+    browser: Any, long_names: str
+) -> None:
+    """A long word breaks in its cell; usual words beside it stay whole."""
+    page = browser.new_page(viewport={"width": WIDE[0], "height": WIDE[1]})
+    sign_in(page.context, long_names)
+    for path in PAGES:
+        page.goto(long_names + path)
+        if "/api/api" not in path:
+            assert page.evaluate(TOO_WIDE_TABLES) == [], path
+            assert page.evaluate(BROKEN_WORDS) == [], path
+    page.close()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_a_long_title_leaves_the_links_of_the_trail_whole(
+    browser: Any, long_names: str, size: tuple[int, int]
+) -> None:
+    """The title of the page itself is shortened: it stands below in full."""
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    sign_in(page.context, long_names)
+    for path in (COMPONENT, f"/graph?entity=component:default/{NAME}"):
+        page.goto(long_names + path)
+        assert page.evaluate("document.querySelectorAll('.crumbs a').length") > 0
+        assert page.evaluate(CUT_LINKS) == [], path
+    page.goto(f"{long_names}{COMPONENT}/unregister")
+    assert page.evaluate(CUT_LINKS) == [TITLE]
+    assert page.locator(".crumbs li").last.bounding_box()["width"] >= 60
+    page.close()
