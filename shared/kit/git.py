@@ -23,7 +23,7 @@ from shared.kit.gitcommand import OUTPUT_LIMIT, run_git
 from shared.kit.gitmirror import Coalesced, update
 from shared.kit.gitpush import push_folder
 from shared.kit.gittrees import ExportedTree, GitTrees
-from shared.kit.giturls import GitTarget, are_names, parse_url
+from shared.kit.giturls import GitTarget, are_names, check_git_path, parse_url
 
 NOBODY = "0" * 40
 NAME = re.compile(r"[A-Za-z0-9._][\w.-]*")
@@ -375,8 +375,9 @@ def _no_ref(target: GitTarget) -> str:
 
 def _clean(path: str) -> str:
     parts = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in parts or "\n" in path or "\0" in path:
+    if ".." in parts:
         raise Invalid(f"path: {path!r} leads outside the repository")
+    check_git_path(path)
     return "/".join(parts)
 
 

@@ -11,12 +11,14 @@ from urllib.parse import quote, unquote, urlunsplit
 
 from shared.contracts.errors import Forbidden, Invalid
 from shared.guards.addresses import join_address, parse_address, split_address
+from shared.guards.foreign_paths import shown
 from shared.kit.gitdialects import DIALECTS, AddressParts, LinkKind, Written
 
 #: How many folders of a path may belong to a ref's name.
 REF_PARTS = 12
 AZURE, VISUAL_STUDIO = "dev.azure.com", ".visualstudio.com"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -114,9 +116,23 @@ def parse_url(url: str, hosts: Mapping[str, str]) -> GitTarget | None:
         )
     if ".." in place.path.split("/"):
         raise Invalid(f"url: {url} leads outside the repository")
+    check_git_path(place.path)
     return GitTarget(
         kind, host, place.repository, place.ref, place.path, is_open=place.is_open
     )
+
+
+def check_git_path(path: str) -> None:
+    """Check a path that git is to look up.
+
+    Git reads one path a line, and takes a carriage return off its end: it would find
+    another file than the one that was asked about.
+
+    Raises:
+        Invalid: if it holds a control character.
+    """
+    if _CONTROL.search(path):
+        raise Invalid(f"path: {shown(path)} must not hold control characters")
 
 
 def is_absolute(address: str) -> bool:

@@ -79,14 +79,17 @@ async def test_a_link_that_leads_outside_is_refused(
         await mirrors.export(target, sha, "docs", tmp_path / "out")
 
 
-@pytest.mark.parametrize("path", ["../secret", "a/../../b", "docs\n/x"])
-async def test_a_path_never_leaves_the_repository(
+@pytest.mark.parametrize("path", ["../secret", "a/../../b", "docs\n/x", "a\r"])
+async def test_a_path_means_one_file_of_the_repository(
     mirrors: RepositoryMirrors, tmp_path: Path, path: str
 ) -> None:
-    """Traversal is an error that names the path."""
+    """Traversal, and what git would read as another path, is an error that names it."""
     sha = await pushed(mirrors, written(tmp_path / "work", {"a": "1"}))
-    with pytest.raises(Invalid, match="outside"):
-        await mirrors.read(mirrors.target(HOST, "payments", "main"), sha, path)
+    target = mirrors.target(HOST, "payments", "main")
+    with pytest.raises(Invalid, match="path: "):
+        await mirrors.read(target, sha, path)
+    with pytest.raises(Invalid, match="path: "):
+        await mirrors.export(target, sha, path, tmp_path / "out")
 
 
 async def test_what_is_not_there_is_not_found(

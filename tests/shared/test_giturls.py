@@ -185,6 +185,21 @@ def test_a_path_that_climbs_is_named_as_such(url: str) -> None:
         parse_url(url, HOSTS)
 
 
+@pytest.mark.parametrize("mark", ["%0D", "%0A", "%00", "%1f", "%7F", "%09"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://github.com/o/r/blob/main/a/b.yaml{}",
+        "https://github.com/o/r/tree/main/a{}/b",
+        "https://dev.azure.com/o/p/_git/r?path=/a/b.yaml{}",
+    ],
+)
+def test_a_path_with_a_control_character_is_refused(url: str, mark: str) -> None:
+    """Git drops some of them: it would read another file than was asked about."""
+    with pytest.raises(Invalid, match="must not hold control characters"):
+        parse_url(url.format(mark), HOSTS)
+
+
 @pytest.mark.parametrize(
     "url",
     [
