@@ -17,6 +17,10 @@ _RECORD_BYTES = PATH_BYTES + 200
 _LINK, _SUBMODULE = b"120000", b"160000"
 
 
+class DanglingLink(NotFound):
+    """Git finds nothing behind a link; its own walk takes no `.` in what links say."""
+
+
 @dataclass(slots=True)
 class Listing:
     """The entries of a tree, links and files, and the paths of its submodules."""
@@ -149,5 +153,5 @@ def file_size(header: bytes, output: IO[bytes], path: str) -> int:
     if len(words) == 2 and words[0] == b"loop":
         raise Invalid(f"{path}: the link is part of a ring")
     if len(words) == 2 and words[0] == b"dangling":
-        raise NotFound(f"there is no file behind the link {path}")
+        raise DanglingLink(f"there is no file behind the link {path}")
     raise NotFound(f"there is no file {path}")

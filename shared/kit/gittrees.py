@@ -32,6 +32,7 @@ from shared.kit.commands import Consumer
 from shared.kit.gitcommand import run_git, stream_git
 from shared.kit.gitoutput import (
     HEADER_BYTES,
+    DanglingLink,
     Listing,
     add_record,
     content_ids,
@@ -84,6 +85,16 @@ class GitTrees:
             NotFound: if there is no such file.
             TooLarge: if it is over `FILE_LIMIT` bytes.
         """
+        try:
+            return await self._read(commit, path)
+        except DanglingLink as dangling:
+            place = (await self._index(commit)).resolve(path)
+            try:
+                return await self._read(commit, place)
+            except NotFound:
+                raise dangling from None
+
+    async def _read(self, commit: str, path: str) -> bytes:
         answer: bytes | CallboardError = b""
 
         def consume(output: IO[bytes]) -> None:

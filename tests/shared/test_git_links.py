@@ -73,3 +73,29 @@ async def test_a_file_is_read_through_links(raw: RawRepository) -> None:
     for path in ("kit/gone", "none", "README.md/x", "kit"):
         with pytest.raises(NotFound, match=path):
             await trees.read("main", path)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("link.md", "./real/note.md"),
+        ("link.md", "real/./note.md"),
+        ("link.md", ".//real/note.md"),
+        ("up/link.md", "./../real/note.md"),
+        ("up/link.md", ".././real/note.md"),
+        ("up", "./real"),
+        ("top", "."),
+        ("up/top", "./.."),
+    ],
+)
+async def test_a_dot_in_a_link_means_its_own_folder(
+    raw: RawRepository, path: str, target: str
+) -> None:
+    """As in a checkout, also through a folder that is such a link."""
+    raw.commit(tree_of(raw, {"real/note.md": "note\n", path: (target,)}))
+    folders = {"up": "up/note.md", "top": "top/real/note.md"}
+    folders["up/top"] = "up/top/real/note.md"
+    trees = GitTrees(raw.folder, {})
+    assert await trees.read("main", folders.get(path, path)) == b"note\n"
+    with pytest.raises(NotFound, match="there is no file"):
+        await trees.read("main", f"{path}/gone")
