@@ -219,3 +219,18 @@ def test_pushes_match_places_whatever_their_case() -> None:
     push = Push("git.example.org", "Acme/Shop", "main", frozenset(["x"]), "ann")
     assert push.touches(Place("git.example.org", "acme/shop", "main", "x"))
     assert not push.touches(Place("git.example.org", "acme/shop2", "main", "x"))
+
+
+async def test_a_pattern_leaves_out_the_file_that_it_stands_in(
+    database: Any, data: Path
+) -> None:
+    """A Location for all descriptors of a repository names the others."""
+    host = Host(data)
+    host.commit("self", {FILE: pointing("everything", f"./**/{FILE}")})
+    host.commit("self", {f"a/{FILE}": builders.component("a")})
+    async with running(database, data, host.config()) as catalog:
+        url = host.url("self")
+        assert (await catalog.register(url, "?dryRun=true")).status_code == 201
+        assert (await catalog.register(url)).status_code == 201
+        assert "component:a" in await catalog.refs()
+        assert await catalog.problems("everything") == []

@@ -354,3 +354,40 @@ async def test_a_location_has_a_length(catalog) -> None:
         answer = await catalog.ask("POST", "/sources/readable", body, BO)
         assert answer.status_code == 400
         assert "at most 8192 characters" in answer.json()["error"]["message"]
+
+
+async def test_what_a_restricted_entity_includes_is_as_hidden(catalog, host) -> None:
+    """Its own API is read by nobody else; what a visible one includes too, is."""
+    api = entity("hidden-api", restricted=True)
+    api["spec"] = {**api["spec"], "definition": {"$text": "./texts/api.md"}}
+    shared = entity("shared-api", restricted=True)
+    shared["spec"] = {**shared["spec"], "definition": {"$text": "./texts/shared.md"}}
+    public = entity("public-api")
+    public["spec"] = {**public["spec"], "definition": {"$text": "./texts/shared.md"}}
+    host.commit(
+        "including",
+        {
+            "catalog-info.yaml": [
+                pointing("including", "./x.yaml", "./y.yaml", "./z.yaml")
+            ],
+            "x.yaml": api,
+            "y.yaml": shared,
+            "z.yaml": public,
+            "texts/api.md": MARK,
+            "texts/shared.md": "shared",
+            "texts/other.md": "other",
+        },
+    )
+    target = {"type": "url", "target": host.url("including")}
+    answer = await catalog.ask("POST", "/locations", target)
+    assert answer.status_code == 201, answer.text
+    assert await catalog.refs() >= {"component:hidden-api", "component:public-api"}
+    folder = f"https://{host.name}/including/tree/main/texts"
+    for url in (
+        host.url("including", "x.yaml"),
+        host.url("including", "texts/api.md"),
+        folder,
+    ):
+        assert not await readable(catalog, url), url
+    for path in ("z.yaml", "texts/shared.md", "texts/other.md"):
+        assert await readable(catalog, host.url("including", path)), path

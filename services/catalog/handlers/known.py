@@ -169,6 +169,7 @@ class Known:
 
     def drop_root(self, name: str) -> set[str]:
         """A root is gone; the names that it was refused."""
+        self.clock += 1
         root = self.roots.pop(name, None)
         if root is None:
             return set()

@@ -44,7 +44,8 @@ class SourceRights:
     A repository that only entities come from which the reader may not see is not
     readable, at any path and ref of it. One from which they see all is, at every path
     and ref. Of a mixed one, what lies around the entities that they see, on the default
-    branch and the refs that those come from.
+    branch and the refs that those come from: without the files that others come from
+    or include.
     """
 
     def __init__(self, known: Known, sources: Sources) -> None:
@@ -87,10 +88,31 @@ class SourceRights:
                 count += 1
                 if count % CHUNK == 0:
                     await asyncio.sleep(0)
+        if view.has_hidden:
+            await self._hide_includes(view, place.key, sees)
         if len(reader.views) >= REMEMBERED_VIEWS:
             reader.views.clear()
         reader.views[place.key] = clock, view
         return view
+
+    async def _hide_includes(self, view: SourceView, source: str, sees: Sees) -> None:
+        """Hide the files that only entities include which the reader may not see."""
+        hidden: set[str] = set()
+        visible: set[str] = set()
+        states = (
+            state
+            for root in self._known.roots_of(source)
+            for state in root.files.values()
+        )
+        for count, state in enumerate(states, 1):
+            if count % CHUNK == 0:
+                await asyncio.sleep(0)
+            paths = {each.path for each in state.includes if each.key == source}
+            if paths:
+                refs = self._known.emitted(state.parent, state.location)
+                (visible if any(map(sees, refs)) else hidden).update(paths)
+        for path in hidden - visible:
+            view.hide(path)
 
     async def require(
         self, location: LocationRef, reader: SourceReader, *, raw: bool

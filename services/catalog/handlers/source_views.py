@@ -36,9 +36,13 @@ class SourceView:
             self._visible_folders.add(folder)
             self._branches.add(place.branch)
         elif place.path not in self._hidden:
-            self._hidden.add(place.path)
+            self.hide(place.path)
             self._hidden_folders.add(folder)
-            self._above_hidden.update(_folders(place.path))
+
+    def hide(self, path: str) -> None:
+        """Take in a file of hidden entities; nothing around it is theirs by that."""
+        self._hidden.add(path)
+        self._above_hidden.update(_folders(path))
 
     def has_branch(self, place: Place) -> bool:
         """Whether a place is on the default branch, or on one of visible entities."""

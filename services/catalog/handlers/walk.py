@@ -149,6 +149,9 @@ class Walk:
             self._effort.check()
             compute = self._effort.compute
             found = await self._reading.matching(target.location, compute)
+            if target.location != target.origin:
+                # A pattern means the other files, also where its own fits it.
+                found = [each for each in found if each != target.origin]
         except CallboardError as error:
             self.uncertain.add(target.parent)
             return [replace(target, error=error)]
