@@ -103,3 +103,20 @@ async def test_a_file_of_a_published_repository_keeps_its_branch(
     given = {"repoContentsUrl": root, "optional": True}
     outputs = await bench.run("catalog:register", **given)
     assert outputs["catalogInfoUrl"] == url
+
+
+@pytest.mark.parametrize(
+    ("metadata", "field"),
+    [
+        ([1], "entity.metadata"),
+        ("x", "entity.metadata"),
+        ({"annotations": "x"}, "entity.metadata.annotations"),
+        ({"annotations": [["a", "b"]]}, "entity.metadata.annotations"),
+    ],
+)
+async def test_an_entity_of_other_types_is_told(
+    bench: Bench, metadata: object, field: str
+) -> None:
+    """The error names the field."""
+    with pytest.raises(Invalid, match=f"^{field}: must be an object"):
+        await bench.run("catalog:write", entity={"kind": "API", "metadata": metadata})

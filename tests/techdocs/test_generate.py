@@ -157,6 +157,23 @@ async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
             },
             "^mkdocs.yml: markdown_extensions: .* 'toc'. ValueError: invalid literal",
         ),
+        (
+            {
+                "mkdocs.yml": "site_name: x\n"
+                "plugins: [techdocs-core, {search: {lang: [5]}}]\n",
+                "docs/index.md": "",
+            },
+            "^mkdocs.yml: plugins.lang: AttributeError",
+        ),
+        (
+            {
+                "mkdocs.yml": CONFIG
+                + "exclude_docs: |\n"
+                + "".join(f"  {'*a' * 30}{number}\n" for number in range(800)),
+                "docs/index.md": "",
+            },
+            "^mkdocs.yml: exclude_docs: ",
+        ),
     ],
 )
 async def test_a_build_that_cannot_be_says_why(

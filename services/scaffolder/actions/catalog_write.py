@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.scaffolder.action import Action, ActionContext, members, step, text
+from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import dump_yaml
 
 _SOURCE_TEMPLATE = "backstage.io/source-template"
@@ -20,13 +21,25 @@ def _descriptor(context: ActionContext) -> bytes:
     entity: dict[str, Any] = dict(context.input["entity"])
     ref = context.template_info.get("entityRef")
     if ref:
-        metadata = dict(entity.get("metadata") or {})
-        metadata["annotations"] = {
-            **(metadata.get("annotations") or {}),
-            _SOURCE_TEMPLATE: ref,
-        }
-        entity["metadata"] = metadata
+        metadata = _mapping(entity.get("metadata"), "entity.metadata")
+        label = "entity.metadata.annotations"
+        annotations = _mapping(metadata.get("annotations"), label)
+        annotations[_SOURCE_TEMPLATE] = ref
+        entity["metadata"] = {**metadata, "annotations": annotations}
     return dump_yaml(entity, width=1000, label="entity").encode()
+
+
+def _mapping(value: Any, label: str) -> dict[str, Any]:
+    """A copy of a mapping, an empty one for None.
+
+    Raises:
+        Invalid: if it is no mapping.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Invalid(f"{label}: must be an object")
+    return dict(value)
 
 
 ACTION = Action(

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ METADATA = "techdocs_metadata.json"
 _STACK = re.compile(r'\s*(?:Traceback |File ")')
 _PAGE_ERROR = re.compile(r"Error (?:reading|building) page '([^']{1,500})'")
 DESCRIPTION_CHARACTERS = 2000
+#: The methods in which mkdocs checks its settings one by one.
+MKDOCS_CHECKS = frozenset(("_pre_validate", "_validate", "_post_validate"))
 WARNINGS = 200
 WARNING_CHARACTERS = 500
 #: What search takes of one section, and of one site.
@@ -123,14 +126,17 @@ def _run(
     # mkdocs takes paths as relative to the file that a configuration came from.
     config = MkDocsConfig(config_file_path=str(Path(job.source) / "mkdocs.yml"))
     config.load_dict({**values, "site_dir": job.out})
-    errors, doubts = config.validate()
+    errors, doubts = _validated(config)
     warnings.lines += [f"mkdocs.yml: {key}: {text}" for key, text in doubts]
     if errors:
         key, error = errors[0]
         raise Invalid(f"mkdocs.yml: {key}: {_untraced(str(error))}")
     # The name of a plugin is its place in the order; this one must see the last word.
     config.plugins["callboard-recorder"] = recorder
-    config.plugins.on_startup(command="build", dirty=False)
+    try:
+        config.plugins.on_startup(command="build", dirty=False)
+    except Exception as error:
+        raise Invalid(f"mkdocs.yml: plugins: {_cause(error)}") from error
     try:
         mkdocs_build(config)
     except (Abort, SystemExit) as error:
@@ -147,6 +153,28 @@ def _run(
     finally:
         config.plugins.on_shutdown()
     return config
+
+
+def _validated(config: MkDocsConfig) -> tuple[Any, Any]:
+    """What mkdocs refuses and doubts of its settings.
+
+    Raises:
+        Invalid: naming a setting that mkdocs or a plugin fails on.
+    """
+    try:
+        return config.validate()
+    except Exception as error:
+        raise Invalid(f"mkdocs.yml: {_failing(error)}: {_cause(error)}") from error
+
+
+def _failing(error: Exception) -> str:
+    """The setting that mkdocs was at: it names those only that it refuses itself."""
+    names = [
+        str(frame.f_locals.get("key"))
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_name in MKDOCS_CHECKS
+    ]
+    return ".".join(names) or "a setting cannot be read"
 
 
 def _page_at(warnings: _Warnings, recorder: Recorder) -> str:
@@ -169,6 +197,10 @@ def _untraced(text: str) -> str:
 
 def _reason(page: str, error: Exception) -> str:
     """What could not be built, and why."""
+    return f"{page or 'mkdocs'}: {_cause(error)}"
+
+
+def _cause(error: Exception) -> str:
     cause = _untraced(str(error)) or "no reason was given"
     if isinstance(error, RecursionError):
         cause = "it is nested too deeply"
@@ -176,7 +208,7 @@ def _reason(page: str, error: Exception) -> str:
         cause = f"it is not UTF-8 text (byte {error.start + 1})"
     elif not isinstance(error, MkDocsException):
         cause = f"{type(error).__name__}: {cause}"
-    return f"{page or 'mkdocs'}: {cause}"
+    return cause
 
 
 @dataclass(slots=True)
