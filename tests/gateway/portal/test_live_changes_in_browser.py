@@ -84,6 +84,45 @@ def test_what_is_selected_is_not_swapped_away(
     expect(page.locator("#entity-head .lead")).to_have_text("Does what its name says.")
 
 
+def test_parts_come_and_go_with_what_they_show(
+    entities: Entities, opened: Open, live_house: Any
+) -> None:
+    """A mended error leaves the open home; a new one comes to its place there."""
+    ref = "component:default/basket"
+    page = opened("/")
+    until_now(lambda: live_house.stream.readers, what="the page listens")
+    attention = page.get_by_role("heading", name="Needs attention")
+    expect(attention).to_be_visible()
+    order = "sections => sections.map(each => each.id)"
+    before = page.locator("main section").evaluate_all(order)
+    errors = entities[ref].pop("status")
+    live_house.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}})
+    expect(attention).to_have_count(0)
+    entities[ref]["status"] = errors
+    live_house.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}})
+    expect(attention).to_be_visible()
+    assert page.locator("main section").evaluate_all(order) == before
+
+
+def test_a_page_whose_session_ended_keeps_what_it_shows(
+    entities: Entities, opened: Open, live_house: Any
+) -> None:
+    """What is answered instead of the page takes nothing from it."""
+    ref = "component:default/ledger"
+    page = opened("/catalog/default/component/ledger")
+    until_now(lambda: live_house.stream.readers, what="the page listens")
+    entities[ref]["metadata"]["description"] = "Not for somebody who left"
+    page.context.clear_cookies()
+    page.evaluate(
+        "document.addEventListener('callboard:live',"
+        " () => (document.body.dataset.done = ''))"
+    )
+    live_house.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}})
+    page.locator("body[data-done]").wait_for()
+    expect(page.locator("#about")).to_be_visible()
+    expect(page.get_by_text("Not for somebody who left")).to_have_count(0)
+
+
 def test_a_list_follows_the_catalog_and_moves_nothing(
     entities: Entities, opened: Open, live_house: Any
 ) -> None:

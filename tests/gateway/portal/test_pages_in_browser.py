@@ -225,7 +225,67 @@ def test_a_build_that_fails_is_said_on_the_open_page(opened: Open, house: Any) -
     note = page.locator("[data-live-note]")
     expect(note).to_contain_text("the build of the documentation failed")
     expect(note).not_to_contain_text("documentation built")
+    # Bad news does not look like good news.
+    alert = page.get_by_role("alert").locator("svg")
+    colour = "element => getComputedStyle(element).color"
+    assert note.evaluate(colour) == alert.evaluate(colour)
     house.api.sites[key] = before
+
+
+def test_the_first_good_build_fills_the_open_page(opened: Open, house: Any) -> None:
+    """Text, navigation, search and contents come, as if the page were opened anew."""
+    key = "default/component/booking"
+    before = deepcopy(house.api.sites[key])
+    state = {"status": "failed", "built_at": None, "nav": [], "pages": []}
+    house.api.sites[key] = {**before, **state, "error": "mkdocs.yml: no such page"}
+    page = opened(f"{BOOKING}/")
+    until_now(lambda: house.stream.readers, what="the page listens")
+    page.get_by_text("The documentation could not be built").wait_for()
+    expect(page.get_by_label("Search in Booking")).to_have_count(0)
+    expect(page.locator(".docs-drawer")).to_be_hidden()
+    house.api.sites[key] = before
+    data = {"entity_ref": "component:default/booking", "site": "abc"}
+    house.stream.tell("docs-built", data)
+    page.get_by_text("is this seat still free?").wait_for()
+    expect(page.get_by_text("could not be built")).to_have_count(0)
+    expect(page.locator("[data-live-note]")).to_contain_text("documentation built")
+    note = page.locator("[data-live-note]").inner_text()
+    shown = page.locator("main").inner_text().replace(note, "")
+    parts = ".docs-nav-list, .docs-contents, .docs-source, .docs-article, .docs-steps"
+    assert page.locator(parts).count() >= 5
+    expect(page.locator("h1")).to_have_count(1)
+    page.get_by_label("Search in Booking").fill("seat")
+    page.locator(".docs-results mark").first.wait_for()
+    page.goto(f"{house.url}{BOOKING}/")
+    page.locator(".docs-copy").first.wait_for(state="attached")
+    anew = page.locator("main").inner_text()
+    assert shown.split() == anew.split()
+
+
+def test_a_long_log_can_be_read_whole(opened: Open, house: Any) -> None:
+    """Its lines wrap: the deciding one ends on the screen, wide or narrow."""
+    key = "default/component/booking"
+    before = deepcopy(house.api.sites[key])
+    line = f"error: Failed to build the docs page: {'docs/' * 30}index.md: no such file"
+    failed = {"status": "failed", "error": "no such file", "log": ["info: x", line]}
+    house.api.sites[key] = {**before, **failed}
+    for size in ((1440, 900), (390, 844)):
+        page = opened(f"{BOOKING}/", size=size)
+        page.get_by_text("Build log").click()
+        log = page.locator(".docs-log")
+        expect(log).to_contain_text(line)
+        assert log.evaluate("element => element.scrollWidth <= element.clientWidth")
+    house.api.sites[key] = before
+
+
+def test_a_search_without_result_stands_in_one_line(opened: Open) -> None:
+    """Heading, text and button of the empty part are centred alike."""
+    page = opened(f"{BOOKING}/?find=zzzz")
+    middles = page.locator(".empty").evaluate(
+        "box => [box, ...box.querySelectorAll('h2, p, .button')].map(each => {"
+        "const at = each.getBoundingClientRect(); return at.left + at.width / 2; })"
+    )
+    assert max(middles) - min(middles) < 2
 
 
 def test_words_are_found_while_typing(opened: Open) -> None:

@@ -184,7 +184,8 @@ def _page(visit: Visit, entity: Summary, site: Site, answer: ApiAnswer) -> Respo
     if article is not None and article.title != site.title:
         crumbs.append((site.title or entity.title, f"{site.base}/"))
         title = article.title
-    draws = article is not None and MERMAID.search(article.html) is not None
+    # A page that waits for its first build may have diagrams when that comes.
+    draws = article is None or MERMAID.search(article.html) is not None
     page = visit.page(
         "docs/page.html",
         title=title,

@@ -47,10 +47,10 @@ function contents() {
   }
 }
 
-// Loaded where there is something to draw, and nowhere else.
+// Loaded where there is something to draw and the page may have the frame for it.
 const MERMAID = ".docs-article :is(.mermaid, .language-mermaid)";
 async function drawings() {
-  if (document.querySelector(MERMAID)) (await import("./diagrams.js")).scan();
+  if (document.querySelector("[data-diagram-frame]") && document.querySelector(MERMAID)) (await import("./diagrams.js")).scan();
 }
 
 function ready() {

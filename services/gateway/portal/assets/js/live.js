@@ -4,12 +4,14 @@
 //
 // <… data-live-entity="REF"> or <… data-live-topics="docs-built,…"> on one element of the page;
 // an id and data-live on each part; optional <… data-live-note> for "updated just now by …".
+// A part that only the new page has is put where it stands there; one that it lacks is removed.
 import { say } from "./parts.js";
 
 const EVENTS = ["entity-changed", "docs-built", "template-run", "message"];
 const TRIES = 5;
 const AGAIN_MS = 150;
-const root = document.querySelector("[data-live-entity], [data-live-topics]");
+const ROOT = "[data-live-entity], [data-live-topics]";
+const root = document.querySelector(ROOT);
 
 export const shape = (part) => {
   const copy = part.cloneNode(true);
@@ -27,31 +29,59 @@ export const inUse = (part) => {
 };
 
 export function swap(part, fresh) {
-  const opened = [...part.querySelectorAll("details[open]")].map((box) => box.querySelector("summary")?.textContent);
+  const boxes = new Map([...part.querySelectorAll("details")].map((box) => [box.querySelector("summary")?.textContent, box.open]));
   const had = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   part.replaceChildren(...fresh.childNodes);
   for (const box of part.querySelectorAll("details")) {
-    if (opened.includes(box.querySelector("summary")?.textContent)) box.open = true;
+    box.open = boxes.get(box.querySelector("summary")?.textContent) ?? box.open;
   }
   if (had) part.querySelector(`[href="${CSS.escape(had)}"]`)?.focus({ preventScroll: true });
+  highlight(part);
+}
+
+function highlight(part) {
   part.classList.remove("fresh");
   void part.offsetWidth; // restarts the highlight
   part.classList.add("fresh");
   window.htmx?.process(part);
 }
 
+const beside = (part, step) => {
+  for (let each = part[step], steps = 1; each; each = each[step], steps += 1) {
+    const known = each.id && document.getElementById(each.id);
+    if (known) return { known, steps };
+  }
+  return { known: null, steps: Infinity };
+};
+
+// Next to the nearest neighbour that both pages have; if there is none, the reader's next visit shows it.
+function insert(fresh) {
+  const before = beside(fresh, "previousElementSibling");
+  const after = beside(fresh, "nextElementSibling");
+  if (!before.known && !after.known) return false;
+  const part = document.importNode(fresh, true);
+  if (before.steps <= after.steps) before.known.after(part);
+  else after.known.before(part);
+  highlight(part);
+  return true;
+}
+
 async function renew() {
   const answer = await fetch(location.href, { headers: { "X-Purpose": "live" }, cache: "no-store" });
-  if (answer.status === 404) return "gone";
+  if (answer.status === 404) return "liveMissing" in root.dataset ? "failed" : "gone";
   if (!answer.ok) return "failed";
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!page.querySelector(ROOT)) return "failed"; // another page was answered, such as the sign-in
   let changed = "same";
   for (const part of document.querySelectorAll("[data-live][id]")) {
     const fresh = page.getElementById(part.id);
-    if (!fresh || shape(part) === shape(fresh)) continue;
-    if (inUse(part)) continue;
-    swap(part, fresh);
+    if ((fresh && shape(part) === shape(fresh)) || inUse(part)) continue;
+    if (fresh) swap(part, fresh);
+    else part.remove();
     changed = "changed";
+  }
+  for (const fresh of page.querySelectorAll("[data-live][id]")) {
+    if (!document.getElementById(fresh.id) && insert(fresh)) changed = "changed";
   }
   return changed;
 }
@@ -59,13 +89,14 @@ async function renew() {
 const name = (who) => (who ?? "").replace(/^user:(default\/)?/i, "").replace(/\s*<[^>]*>$/, "");
 
 // Of a build the page knows best how it ended: events may come close upon each other.
-const outcome = () =>
-  document.querySelector("[data-live-outcome]")?.dataset.liveOutcome ?? "documentation built";
+const failure = () => document.querySelector("[data-live-outcome]")?.dataset.liveOutcome;
 
 function tell(note, data) {
   const cause = data?.cause ?? {};
   const who = name(cause.author || data?.actor);
-  const why = cause.subject || (data?.site !== undefined ? outcome() : "");
+  const isBuild = data?.site !== undefined;
+  const why = cause.subject || (isBuild ? (failure() ?? "documentation built") : "");
+  note.classList.toggle("bad", isBuild && failure() !== undefined);
   const when = document.createElement("time");
   when.dateTime = new Date().toISOString();
   when.textContent = "just now";
