@@ -5,7 +5,7 @@ frames, forms and SVG never pass; pictures and files go through the assets route
 """
 
 import posixpath
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urlunsplit
 
@@ -19,15 +19,22 @@ PICTURES = ("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/s
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where a page stands: `url` within its site, the roots of pages and of files."""
+    """Where a page stands: `url` within its site, the roots of pages and of files.
+
+    `is_file` says whether a path below the site's root is a file of the site.
+    """
 
     url: str
     pages_root: str
     files_root: str
     pages: Container[str]
+    is_file: Callable[[str], bool]
 
     def link(self, value: str) -> str | None:
-        """A link as the portal shows it; None if it leads nowhere."""
+        """A link as the portal shows it; None if it leads nowhere.
+
+        A name that is neither page nor file leads to the site, which says so.
+        """
         parts = _parts(value)
         if parts is None:
             return None
@@ -39,9 +46,11 @@ class Surroundings:
             return value
         path = self._joined(parts.path)
         key = page_key(path)
-        root = self.files_root
+        root = self.pages_root
         if key in self.pages:
-            root, path = self.pages_root, page_path(key)
+            path = page_path(key)
+        elif self.is_file(path):
+            root = self.files_root
         return urlunsplit(("", "", root + quote(path), parts.query, parts.fragment))
 
     def picture(self, value: str) -> str | None:

@@ -243,6 +243,17 @@ async def test_pictures_are_shown_and_files_kept(built: Running) -> None:
         assert answer.headers["content-disposition"] == "attachment"
 
 
+async def test_whether_a_file_is_there_is_told_without_it(built: Running) -> None:
+    """HEAD answers as GET does, without the content, and to the same readers."""
+    for path, status in (("img/a.png", 200), ("img/gone.png", 404), ("img", 404)):
+        answer = await built.client.head(
+            f"/assets/{TRIPLET}/{path}", headers=built.headers()
+        )
+        assert (answer.status_code, answer.content) == (status, b""), path
+    nobody = await built.client.head(f"/assets/{TRIPLET}/img/a.png")
+    assert nobody.status_code == 401
+
+
 async def test_one_page_has_one_address_in_three_forms(built: Running) -> None:
     """`guide`, `guide/` and `guide/index.html` are the same page."""
     for path in ("guide", "guide/", "guide/index.html"):

@@ -9,6 +9,7 @@ AROUND = Surroundings(
     pages_root="/docs/default/component/web/",
     files_root="/api/techdocs/assets/default/component/web/",
     pages=("", "guide", "guide/deep"),
+    is_file=("guide/slides.pdf", "guide/price list.xlsx").__contains__,
 )
 
 
@@ -64,13 +65,23 @@ def test_nothing_that_acts_passes(html: str) -> None:
             "../slides.pdf",
             "/api/techdocs/assets/default/component/web/guide/slides.pdf",
         ),
+        (
+            "../price%20list.xlsx",
+            "/api/techdocs/assets/default/component/web/guide/price%20list.xlsx",
+        ),
+        ("../gone.md#x", "/docs/default/component/web/guide/gone.md#x"),
+        ("../gone.pdf", "/docs/default/component/web/guide/gone.pdf"),
+        ("../gone", "/docs/default/component/web/guide/gone"),
         ("https://example.org/a?b=c#d", "https://example.org/a?b=c#d"),
         ("mailto:a@example.org", "mailto:a@example.org"),
         ("/catalog", "/catalog"),
     ],
 )
 def test_links_lead_to_pages_of_the_portal(link: str, shown: str) -> None:
-    """A relative link to a page becomes the portal's, to a file the assets route's."""
+    """A relative link to a page becomes the portal's, to a file the assets route's.
+
+    What is neither is the portal's too, which says that there is no such page.
+    """
     assert f'href="{shown}"' in safe_article(f'<a href="{link}">x</a>', AROUND)
 
 

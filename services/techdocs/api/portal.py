@@ -43,6 +43,7 @@ async def page(
     return json_response(await rooms.reading.page(ref, path, sees(caller)))
 
 
+@router.head("/assets/{namespace}/{kind}/{name}/{path:path}", include_in_schema=False)
 @router.get("/assets/{namespace}/{kind}/{name}/{path:path}", openapi_extra=dict(FILES))
 async def asset(
     request: Request,

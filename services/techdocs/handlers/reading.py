@@ -131,6 +131,7 @@ class Reading:
             pages_root=f"{PAGES_ROOT}/{triplet(ref)}/",
             files_root=f"{FILES_ROOT}/{triplet(ref)}/",
             pages=known,
+            is_file=lambda path: self._is_file(site, path),
         )
         return {
             "path": path,
@@ -141,6 +142,10 @@ class Reading:
             "previous": _neighbour(known, known[path].get("previous")),
             "next": _neighbour(known, known[path].get("next")),
         }
+
+    def _is_file(self, site: str, path: str) -> bool:
+        found = self.sites.file(site, path)
+        return found is not None and found.is_file()
 
     async def file(self, ref: str, path: str, sees: Sees) -> tuple[Site, Path]:
         """A public file of an entity's own site; a folder stands for its index."""

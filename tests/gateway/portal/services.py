@@ -39,6 +39,8 @@ class FakeServices(FakeApi):
         self.actions = ["fetch:template", "publish:git", "debug:log"]
         self.registered: set[str] = set()
         self.articles: dict[str, str] = {}
+        #: Of sites, `namespace/kind/name/path`.
+        self.files = {"default/component/booking/a/b.png"}
         self.pages: dict[str, dict[str, Any]] = {}
         self.started: list[Any] = []
         self.refused: list[dict[str, Any]] = []
@@ -115,11 +117,14 @@ class FakeServices(FakeApi):
             return ok({"items": list(self.sites.values())})
         _, _, _, what, *rest = path.split("/")
         place, page = "/".join(rest[:3]), unquote("/".join(rest[3:]))
+        if what == "assets":
+            return ok({}) if f"{place}/{page}" in self.files else missing("No file")
         found = self.sites.get(place)
         if found is None:
             return missing("There are no docs")
-        if what == "sites":
-            return ok(found)
+        return ok(found) if what == "sites" else self._page(found, place, page)
+
+    def _page(self, found: dict[str, Any], place: str, page: str) -> ApiAnswer:
         own = self.pages.get(f"{place}/{page}".rstrip("/"))
         if own is not None:
             return ok(own)

@@ -76,6 +76,15 @@ async def test_addresses_lead_on(client: Client, path: str, target: str) -> None
     assert answer.headers["location"] == target
 
 
+@pytest.mark.parametrize("path", ["nope.md", "a/gone.png", "v2.1", "nope"])
+async def test_a_dead_link_stays_in_its_site(client: Client, path: str) -> None:
+    """Whatever its name looks like: the site's frame, its pages and a way on."""
+    answer = await client().get(f"{BOOKING}/{path}", follow_redirects=True)
+    assert answer.status_code == 404
+    assert "There is no such page in this site" in answer.text
+    assert f'href="{BOOKING}/rules/"' in answer.text
+
+
 async def test_a_page_whose_name_has_a_dot_is_a_page(
     client: Client, api: FakeServices
 ) -> None:

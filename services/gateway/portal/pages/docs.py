@@ -130,7 +130,7 @@ async def page(
     base = f"/docs/{triplet}"
     if not state.ok:
         return _without_docs(visit, entity, state)
-    elsewhere = _elsewhere(triplet, path, answer)
+    elsewhere = await _elsewhere(visit, triplet, path, answer)
     if elsewhere and not find.strip():
         return RedirectResponse(elsewhere)
     # A navigation of thousands of pages takes a while to make, and to render.
@@ -144,7 +144,7 @@ def _key(path: str) -> str:
     return path.removesuffix("index.html").strip("/")
 
 
-def _elsewhere(triplet: str, path: str, answer: ApiAnswer) -> str:
+async def _elsewhere(visit: Visit, triplet: str, path: str, answer: ApiAnswer) -> str:
     """Where a page or a file is really read, "" if it is here.
 
     A page's name may have dots: only what is no page may be a file.
@@ -156,7 +156,9 @@ def _elsewhere(triplet: str, path: str, answer: ApiAnswer) -> str:
     if not path or path.endswith(("/", ".html")):
         return ""
     if not answer.ok and "." in path.rpartition("/")[2]:
-        return f"/api/techdocs/assets/{triplet}/{quote(path)}"
+        file = f"/api/techdocs/assets/{triplet}/{quote(path)}"
+        if (await visit.ask("HEAD", file)).ok:
+            return file
     return page_href(f"/docs/{triplet}", path)
 
 
