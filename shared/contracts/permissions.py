@@ -16,6 +16,7 @@ from shared.contracts.paths import path_pattern
 
 ENTITY_READ = "catalog.entity.read"
 LOCATION_CREATE = "catalog.location.create"
+LOCATION_DELETE = "catalog.location.delete"
 TASK_READ = "scaffolder.task.read"
 #: Reading a source (a repository, an address) that entities of the catalog come from.
 SOURCE_READ = "callboard.source.read"
@@ -117,7 +118,12 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route("GET", "/locations", _READS),
         Route("POST", "/locations/by-query", _READS),
         Route("GET", "/locations/{id}", _READS),
-        Route("GET", "/locations/{id}/remaining", _READS),
+        # It tells as well whether the caller may unregister the location.
+        Route(
+            "GET",
+            "/locations/{id}/remaining",
+            Need(ENTITY_READ, "catalog-entity", also=(LOCATION_DELETE,)),
+        ),
         Route("GET", "/locations/by-entity/{kind}/{namespace}/{name}", _READS),
         Route("POST", "/locations", Need(LOCATION_CREATE, also=_SOURCES)),
         # Moving one takes away what it brought and registers something else.
@@ -125,7 +131,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
             "PUT",
             "/locations/{id}",
             Need(
-                "catalog.location.delete",
+                LOCATION_DELETE,
                 "catalog-entity",
                 also=(LOCATION_CREATE, *_SOURCES),
             ),
@@ -133,7 +139,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route(
             "DELETE",
             "/locations/{id}",
-            Need("catalog.location.delete", "catalog-entity", also=(ENTITY_READ,)),
+            Need(LOCATION_DELETE, "catalog-entity", also=(ENTITY_READ,)),
         ),
         Route(
             "POST",

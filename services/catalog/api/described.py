@@ -147,7 +147,9 @@ LOCATIONS = (
         "POST",
         "/locations",
         "Register a location and read it",
-        "location and entities; with dryRun what it would bring",
+        "location and entities; with dryRun what it would bring, and provided: items "
+        "of {entityRef, location, origin, providers, isOtherFile} for what is in the "
+        "catalog already",
         (
             Asked("dryRun", "Only look", "boolean"),
             Asked("onConflict", "refresh or reject a location that is registered"),
@@ -170,9 +172,10 @@ LOCATIONS = (
     Operation(
         "GET",
         "/locations/{id}/remaining",
-        "What removing a registration does not take away",
+        "What removing a registration takes away, and what it does not",
         "items of {location, providers, returns, totalEntities, entityRefs}: what "
-        "stays, or goes and comes back, by the location that provides it then",
+        "stays, or goes and comes back, by the location that provides it then; "
+        "leaving of {totalEntities, entityRefs}; removable: whether the caller may",
     ),
     Operation(
         "PUT",

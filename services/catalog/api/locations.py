@@ -1,7 +1,6 @@
 """Locations: what is registered, and registering, which is done when it answers."""
 
 import base64
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.catalog.api.parameters import body_of, in_range, whole_number
+from services.catalog.api.previews import preview
 from services.catalog.api.reading import begin
-from services.catalog.api.sources import may_see, source_reader
+from services.catalog.api.sources import source_reader
 from services.catalog.api.writing import (
     Writes,
     location_in,
@@ -21,14 +21,12 @@ from services.catalog.api.writing import (
     writes_of,
 )
 from services.catalog.handlers import roots
-from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, Root, parse_location
 from services.catalog.query.scopes import Scope
-from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
+from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.contracts.permissions import LOCATION_CREATE
 from shared.guards.json_text import load_json
-from shared.guards.workers import run_beside
 from shared.kit.auth import Principal
 from shared.kit.web import caller_of, json_response
 
@@ -72,12 +70,11 @@ def visible_root(writes: Writes, scope: Scope, identity: str) -> Root:
     return root
 
 
-async def _changeable(writes: Writes, principal: Principal, identity: str) -> Root:
-    """The registration, if the caller may change all that it brought.
+async def _known_root(writes: Writes, principal: Principal, identity: str) -> Root:
+    """The registration with an id, also one that another replica has just made.
 
     Raises:
         NotFound: if there is none, or none that the caller may know of.
-        Forbidden: if some of it is not theirs.
     """
     if writes.catalog.known.root_with_id(identity) is None:
         # Another replica may have made it a moment ago.
@@ -85,7 +82,6 @@ async def _changeable(writes: Writes, principal: Principal, identity: str) -> Ro
     root = _with_id(writes, identity)
     if writes.hides(principal, root):
         raise NotFound(f"Found no location with ID {identity}")
-    writes.require_all(principal, root)
     return root
 
 
@@ -101,7 +97,7 @@ async def create(request: Request) -> Response:
     principal, writes = caller_of(request), writes_of(request)
     location = _allowed(writes, location_in(await body_of(request)))
     if _flag(request, "dryRun"):
-        return json_response(await _preview(request, location), status=201)
+        return json_response(await preview(request, location), status=201)
     writes.require_writable()
     wanted = request.query_params.get("onConflict")
     if wanted is not None and wanted not in CONFLICTS:
@@ -132,34 +128,6 @@ def _flag(request: Request, name: str) -> bool:
     if value not in {"true", "false", "1", "0", ""}:
         raise Invalid(f"request/query/{name} must be boolean")
     return value in {"true", "1"}
-
-
-async def _preview(request: Request, location: LocationRef) -> bytes:
-    principal, writes = caller_of(request), writes_of(request)
-    reader = source_reader(request, principal)
-    try:
-        items = await roots.preview(writes.catalog, location, reader)
-    except Unavailable:
-        raise
-    except CallboardError as error:
-        raise Invalid(f"{error.name}: {error.message}") from error
-    shown = {
-        "type": location.type,
-        "target": location.target,
-        "id": str(location),
-        "entityRef": location.entity_ref,
-    }
-    exists = roots.registered(writes.catalog, location) is not None
-    head = {"exists": exists, "location": shown}
-    # Thousands of entities take longer than others should wait.
-    return await run_beside(_previewed, head, items, principal)
-
-
-def _previewed(
-    head: Mapping[str, Any], items: Sequence[Candidate], principal: Principal
-) -> bytes:
-    entities = [item.whole for item in items if may_see(principal, item.entity)]
-    return orjson.dumps({**head, "entities": entities})
 
 
 async def by_query(request: Request) -> Response:
@@ -211,7 +179,8 @@ async def change(request: Request) -> Response:
     # Its new place is a registration like any other.
     principal.granted(LOCATION_CREATE)
     writes.require_writable()
-    root = await _changeable(writes, principal, request.path_params["id"])
+    root = await _known_root(writes, principal, request.path_params["id"])
+    writes.require_all(principal, root)
     reader = source_reader(request, principal)
     await roots.require_readable(writes.catalog, location, reader)
     order = order_of(principal, "registration", reader)
@@ -224,7 +193,8 @@ async def remove(request: Request) -> Response:
     """DELETE `/locations/{id}`: the registration goes with what only it brought."""
     principal, writes = caller_of(request), writes_of(request)
     writes.require_writable()
-    root = await _changeable(writes, principal, request.path_params["id"])
+    root = await _known_root(writes, principal, request.path_params["id"])
+    await writes.require_removal(principal, root)
     order = order_of(principal, "delete")
     await roots.unwant(writes.catalog, root, roots.REGISTERED, order)
     return nothing()

@@ -1,5 +1,6 @@
-"""`GET /locations/{id}/remaining`: what unregistering a location does not take away."""
+"""`GET /locations/{id}/remaining`: what unregistering a location does and leaves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -8,36 +9,61 @@ from starlette.responses import Response
 
 from services.catalog.api.locations import visible_root
 from services.catalog.api.reading import begin
-from services.catalog.api.writing import route, writes_of
-from services.catalog.handlers.remainders import Remainder, remainders
+from services.catalog.api.writing import Writes, route, writes_of
+from services.catalog.handlers.remainders import Remainder, unregistering
+from services.catalog.model import Root
 from services.catalog.query.scopes import Scope
-from shared.kit.web import json_response
+from shared.contracts.errors import Forbidden
+from shared.contracts.permissions import LOCATION_DELETE
+from shared.kit.auth import Principal
+from shared.kit.web import caller_of, json_response
 
 MOST_REFS = 1_000
 
 
 async def remaining(request: Request) -> Response:
-    """The entities that stay or come back, by the location that provides them then."""
+    """The entities that leave, and those that stay or come back, by their provider.
+
+    `removable` says whether the caller may unregister the location.
+    """
     _, scope = await begin(request)
     writes = writes_of(request)
     root = visible_root(writes, scope, request.path_params["id"])
+    outcome = await unregistering(writes.catalog, root)
     items = [
         _item(each, scope)
-        for each in await remainders(writes.catalog, root)
+        for each in outcome.remainders
         if not scope.hides(each.root.location.entity_ref)
     ]
-    return json_response({"items": [item for item in items if item["totalEntities"]]})
+    return json_response(
+        {
+            "items": [item for item in items if item["totalEntities"]],
+            "leaving": _listed(outcome.leaving, scope),
+            "removable": await _is_removable(writes, caller_of(request), root),
+        }
+    )
 
 
 def _item(remainder: Remainder, scope: Scope) -> dict[str, Any]:
-    refs = [ref for ref in remainder.refs if not scope.hides(ref)]
     return {
         "location": str(remainder.root.location),
         "providers": sorted(remainder.root.buckets),
         "returns": remainder.returns,
-        "totalEntities": len(refs),
-        "entityRefs": refs[:MOST_REFS],
+        **_listed(remainder.refs, scope),
     }
+
+
+def _listed(refs: Sequence[str], scope: Scope) -> dict[str, Any]:
+    shown = [ref for ref in refs if not scope.hides(ref)]
+    return {"totalEntities": len(shown), "entityRefs": shown[:MOST_REFS]}
+
+
+async def _is_removable(writes: Writes, principal: Principal, root: Root) -> bool:
+    try:
+        await writes.require_removal(principal.granted(LOCATION_DELETE), root)
+    except Forbidden:
+        return False
+    return True
 
 
 router = APIRouter()

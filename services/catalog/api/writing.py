@@ -13,6 +13,7 @@ from starlette.routing import Route
 from services.catalog.api.revisions import REVISION, reach
 from services.catalog.handlers.catalog import Catalog, Order, order
 from services.catalog.handlers.others import Others
+from services.catalog.handlers.remainders import unregistering
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.model import LocationRef, Root, StoredEntity
 from services.catalog.readmodel import ReadModel
@@ -94,6 +95,21 @@ class Writes:
                     f"{principal.subject} may not do this to all that {root.location} "
                     "has brought"
                 )
+
+    async def require_removal(self, principal: Principal, root: Root) -> None:
+        """Raise Forbidden unless the caller may unregister a location.
+
+        Whoever registered it may when all that goes with it is theirs: what another
+        source provides as well stays with that source.
+        """
+        try:
+            self.require_all(principal, root)
+        except Forbidden:
+            if root.registrant != principal.subject:
+                raise
+            outcome = await unregistering(self.catalog, root)
+            if not all(self.permitted(principal, ref) for ref in outcome.deleted):
+                raise
 
     def require_writable(self) -> None:
         """Raise Forbidden in an installation that is read only."""

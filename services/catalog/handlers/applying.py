@@ -227,6 +227,9 @@ def after_of(
         )
     adopted = held.location_key != candidate.location
     parents = own if adopted else tuple(dict.fromkeys((*held.parents, *own)))
+    if parents[:1] != own[:1] and candidate.origin != held.origin:
+        # Who provided it first stays its origin until they let it go.
+        candidate = candidate.with_origin(held.origin)
     if held.entity["metadata"]["etag"] == candidate.etag and parents == held.parents:
         return None
     return replace(

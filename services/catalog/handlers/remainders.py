@@ -23,14 +23,35 @@ class Remainder:
     returns: bool = False
 
 
-async def remainders(catalog: Catalog, root: Root) -> list[Remainder]:
-    """What taking out the registration of a root leaves, by the root that has it."""
+@dataclass(frozen=True, slots=True)
+class Unregistering:
+    """What follows from unregistering a location.
+
+    `deleted` are the entities that are deleted, also those that come back at once;
+    `leaving` those of them that do not come back.
+    """
+
+    deleted: list[str]
+    remainders: list[Remainder]
+
+    @property
+    def leaving(self) -> list[str]:
+        """The entities that leave the catalog for good, in the order of their refs."""
+        returning = {
+            ref for each in self.remainders if each.returns for ref in each.refs
+        }
+        return sorted(set(self.deleted) - returning)
+
+
+async def unregistering(catalog: Catalog, root: Root) -> Unregistering:
+    """What taking out the registration of a root deletes, and what it leaves."""
     known = catalog.known
     fall = await fall_of(known, root)
     others = root.buckets - {REGISTERED}
     if others:
         refs = sorted([*fall.deleted, *fall.keepers])
-        return [Remainder(replace(root, buckets=others), refs)] if refs else []
+        rest = Remainder(replace(root, buckets=others), refs)
+        return Unregistering([], [rest] if refs else [])
     names = {ref: keeper.rpartition("/")[2] for ref, keeper in fall.keepers.items()}
     staying = [
         Remainder(known.roots[name], refs) for name, refs in _grouped(names.items())
@@ -40,7 +61,7 @@ async def remainders(catalog: Catalog, root: Root) -> list[Remainder]:
         Remainder(known.roots[name], refs, returns=True)
         for name, refs in _grouped((ref, name) for ref, name in claims if name)
     ]
-    return staying + returning
+    return Unregistering(fall.deleted, staying + returning)
 
 
 def _claimant(known: Known, ref: str, leaving: Root) -> str:

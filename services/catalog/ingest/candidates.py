@@ -76,6 +76,14 @@ class Candidate:
         """The same, emitted by those that emit `other` too."""
         return replace(self, parents=tuple(dict.fromkeys(self.parents + other.parents)))
 
+    def with_origin(self, origin: str) -> "Candidate":
+        """The same under another root location."""
+        metadata = self.entity["metadata"]
+        annotations = {**metadata["annotations"], ORIGIN: origin}
+        entity = {**self.entity, "metadata": {**metadata, "annotations": annotations}}
+        etag = etag_of(entity, self.relations, self.errors)
+        return replace(self, entity=entity, origin=origin, etag=etag)
+
     def with_items(self, items: tuple[Mapping[str, Any], ...]) -> "Candidate":
         """The same with these items in its status."""
         return replace(

@@ -45,6 +45,11 @@ class FakeApi:
         self.recent: list[Any] | None = None
         #: What stays or comes back when a location is unregistered.
         self.remainders: list[Any] = []
+        #: Whether no location is registered.
+        self.unregistered = False
+        #: What leaves the catalog then; whether the reader may unregister it.
+        self.leaving = ["component:default/booking", "component:default/seat-map"]
+        self.removable = True
 
     async def call(
         self,
@@ -82,7 +87,7 @@ class FakeApi:
                 "items": [self._decided(item) for item in json["items"]]
             },
             f"{CATALOG}/refresh": lambda: None,
-            f"{CATALOG}/locations/loc-1/remaining": lambda: {"items": self.remainders},
+            f"{CATALOG}/locations/loc-1/remaining": self._remaining,
             f"{CATALOG}/changes": lambda: {"items": self._changes(), "pageInfo": {}},
         }
         if path in answers:
@@ -90,7 +95,7 @@ class FakeApi:
         if path.startswith(f"{CATALOG}/entities/by-name/"):
             return self._by_name(path)
         if path.startswith(f"{CATALOG}/locations/by-entity/"):
-            return _ok({"id": "loc-1", "type": "url", "target": "https://x.y/z"})
+            return self._location()
         if path.startswith("/api/user-settings/"):
             if method == "PUT":
                 self.settings[path] = json["value"]
@@ -100,6 +105,19 @@ class FakeApi:
         if method == "DELETE":
             return ApiAnswer(204, {}, b"")
         return _error(404, "NotFoundError", f"No route for {path}")
+
+    def _location(self) -> ApiAnswer:
+        if self.unregistered:
+            return _error(404, "NotFoundError", "Found no location")
+        return _ok({"id": "loc-1", "type": "url", "target": "https://x.y/z"})
+
+    def _remaining(self) -> Any:
+        leaving = {"totalEntities": len(self.leaving), "entityRefs": self.leaving}
+        return {
+            "items": self.remainders,
+            "leaving": leaving,
+            "removable": self.removable,
+        }
 
     def _changes(self) -> list[Any]:
         if self.recent is not None:

@@ -38,6 +38,7 @@ class FakeServices(FakeApi):
         self.steps = STEPS
         self.actions = ["fetch:template", "publish:git", "debug:log"]
         self.registered: set[str] = set()
+        self.provided: list[dict[str, Any]] = []
         self.articles: dict[str, str] = {}
         #: Of sites, `namespace/kind/name/path`.
         self.files = {"default/component/booking/a/b.png"}
@@ -93,10 +94,17 @@ class FakeServices(FakeApi):
             error = {"name": "InputError", "message": f"Unable to read {target}"}
             return ApiAnswer(400, {}, orjson.dumps({"error": error}))
         found = [self.entities[ref] for ref in ("location:default/generated-abc", NEW)]
+        if "empty" in target:
+            found = found[:1]
         exists = target in self.registered
         if not dry:
             self.registered.add(target)
-        body = {"entities": found if dry else [], "exists": exists, "location": {}}
+        body = {
+            "entities": found if dry else [],
+            "exists": exists,
+            "location": {"entityRef": "location:default/generated-abc"},
+            "provided": self.provided,
+        }
         return ApiAnswer(201, {}, orjson.dumps(body))
 
     def _tasks(self, method: str, many: dict[str, list[str]]) -> ApiAnswer:

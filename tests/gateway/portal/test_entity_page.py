@@ -15,7 +15,7 @@ from services.gateway.portal.history import (
 )
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
-from tests.gateway.portal.house import history, refuse
+from tests.gateway.portal.house import entity, history, refuse
 
 BOOKING = "/catalog/default/component/booking"
 
@@ -178,8 +178,9 @@ async def test_unregistering_asks_first(
     client: Client, api: FakeApi, what: str, path: str
 ) -> None:
     """The page says what else would go; the form does what was chosen."""
+    api.leaving += ["api:default/booking"]
     text = (await client().get(f"{BOOKING}/unregister")).text
-    assert "other entities leave the catalog" in text
+    assert "2 other entities leave the catalog" in text
     assert "does not allow you" not in text
     answer = await client().post(f"{BOOKING}/unregister", data={"what": what})
     assert answer.headers["location"].startswith(f"{BOOKING}/removed")
@@ -192,6 +193,7 @@ async def test_unregistering_names_what_stays_and_what_comes_back(
     """With the provider; what stays is not listed as leaving."""
     stays, returns = "component:default/seat-map", "component:default/booking"
     before = (await client().get(f"{BOOKING}/unregister")).text
+    api.leaving = []
     api.remainders = [
         _remainder("url:https://x.y/z", ["git:acme", "config"], [stays]),
         _remainder("url:https://x.y/<b>", ["registered"], [returns], returns=True),
@@ -204,8 +206,55 @@ async def test_unregistering_names_what_stays_and_what_comes_back(
     assert "url:https://x.y/&lt;b&gt; (a registration) has the same names" in text
     assert "/catalog/default/component/seat-map" in before
     assert "/catalog/default/component/seat-map" not in text
+    assert "Its location is not only registered: it comes back" in text
+    assert "which the provider acme and the configuration name," in text
     gone = await client().post(f"{BOOKING}/unregister", data={"what": "location"})
     assert gone.headers["location"] == f"{BOOKING}/removed?returns=1"
+
+
+async def test_what_leaves_is_counted_whole_and_listed_in_part(
+    client: Client, api: FakeApi
+) -> None:
+    """A location may bring thousands, and its address may be a pattern with a comma."""
+    annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
+    annotations["backstage.io/managed-by-origin-location"] = (
+        "url:https://x.y/{a,b}.yaml"
+    )
+    api.leaving = [f"component:default/part-{n}" for n in range(120)]
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert "120 other entities leave the catalog with it" in text
+    assert "and 70 more" in text
+    api.leaving = ["component:default/booking"]
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert "Nothing else came from it" in text
+
+
+async def test_the_source_of_a_discovered_entity_is_its_own_file(
+    client: Client, api: FakeApi
+) -> None:
+    """Not the file of the Location that leads to it."""
+    api.unregistered = True
+    annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
+    own = "https://git.playhouse.example/house/blob/main/a/component.yaml"
+    annotations["backstage.io/managed-by-location"] = f"url:{own}"
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert f'remove its descriptor at the source, <a href="{own}">{own}</a>' in text
+
+
+async def test_a_location_may_be_unregistered_by_whoever_registered_it(
+    client: Client, api: FakeApi
+) -> None:
+    """It has no owner: the catalog says who may, on its page and in the dialog."""
+    api.denied = {"catalog.entity.delete"}
+    page = f"/catalog/default/location/generated-{'a' * 40}"
+    api.entities[f"location:default/generated-{'a' * 40}"] = entity(
+        "Location", f"generated-{'a' * 40}", {"target": "https://x.y/z"}
+    )
+    assert f"{page}/unregister" in (await client().get(page)).text
+    api.removable = False
+    assert f"{page}/unregister" not in (await client().get(page)).text
+    text = (await client().get(f"{page}/unregister")).text
+    assert text.count("disabled") == 2
 
 
 def _remainder(

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.gateway.main import create_app
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
+from tests.gateway.portal.answers import NEW
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
 from tests.gateway.portal.house import GUEST
@@ -40,9 +41,43 @@ def asked_locations(api: FakeServices) -> list[Any]:
 async def test_a_look_shows_what_would_come(client: Client, api: FakeServices) -> None:
     """Nothing is registered by looking."""
     page = (await client().get(PAGE, params={"target": GOOD})).text
-    assert "2 entities are described there" in page
-    assert page.index("Component</span>") < page.index("Location</span>")
+    assert "1 entity is described there" in page
+    assert "generated-abc" not in page
+    assert "already" not in page
     assert api.registered == set()
+
+
+async def test_an_empty_file_says_so(client: Client) -> None:
+    """The location's own bookkeeping is no entity of the file."""
+    page = (await client().get(PAGE, params={"target": f"{GOOD}?empty"})).text
+    assert "0 entities are described there" in page
+    assert "The file is there, and empty" in page
+    assert ">Register</button>" not in page
+
+
+@pytest.mark.parametrize("is_other_file", [False, True])
+async def test_what_the_catalog_has_already_is_said_before_the_button(
+    client: Client, api: FakeServices, is_other_file: bool
+) -> None:
+    """With its source, and what registering it once more means."""
+    source = "url:https://git.example/a/blob/main/<all>.yaml"
+    api.provided = [
+        {
+            "entityRef": NEW,
+            "location": source,
+            "origin": source,
+            "providers": ["git:acme", "config"],
+            "isOtherFile": is_other_file,
+        }
+    ]
+    page = (await client().get(PAGE, params={"target": GOOD})).text
+    assert "All of it is in the catalog already" in page
+    assert "url:https://git.example/a/blob/main/&lt;all&gt;.yaml" in page
+    assert 'href="/catalog/default/component/basket"' in page
+    assert ("the provider acme and the configuration" in page) is not is_other_file
+    assert ("stays with the source it came from first" in page) is not is_other_file
+    assert ("a name belongs to the file that came first" in page) is is_other_file
+    assert page.index("nothing new to register") < page.index("Register all the same")
 
 
 async def test_registering_leads_to_what_came(
@@ -95,7 +130,7 @@ async def test_a_file_is_registered_where_files_are_allowed(
 ) -> None:
     """As a path or as a file: URL; the catalog gets a location of type file."""
     page = (await client().get(PAGE, params={"target": address})).text
-    assert "2 entities are described there" in page
+    assert "1 entity is described there" in page
     answer = await client().post(PAGE, data={"target": address})
     assert answer.headers["location"] == "/catalog/default/component/basket"
     assert api.registered == {path}

@@ -3,7 +3,7 @@
 The buttons stand where the policy allows; the API decides again when one is pressed.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form
@@ -12,17 +12,21 @@ from starlette.responses import Response
 from services.gateway.portal.entities import (
     Entity,
     annotation,
-    canonical,
     entity_href,
-    summarize,
     title_of,
 )
 from services.gateway.portal.formats import safe_url
 from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.stars import star
+from services.gateway.portal.unregistering import (
+    NOTHING,
+    provider_names,
+    unregistering,
+)
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import Invalid
 
+LOCATION = "backstage.io/managed-by-location"
 ORIGIN = "backstage.io/managed-by-origin-location"
 TOGETHER_SHOWN = 50
 # name on the page: permission
@@ -30,15 +34,23 @@ ACTIONS = {
     "refresh": "catalog.entity.refresh",
     "unregister": "catalog.entity.delete",
 }
-DELETES = ("catalog.location.delete", "catalog.entity.delete")
 
 router = APIRouter()
 
 
 async def allowed_actions(visit: Visit, ref: str) -> frozenset[str]:
-    """Which of ACTIONS the policy allows the reader on this entity."""
+    """Which of ACTIONS the reader may take on this entity.
+
+    A Location has no owner: whoever registered it may unregister it.
+    """
     may = await allowed(visit, ACTIONS.values(), ref)
-    return frozenset(name for name, permission in ACTIONS.items() if permission in may)
+    actions = {name for name, permission in ACTIONS.items() if permission in may}
+    if "unregister" not in actions and ref.startswith("location:"):
+        kind, _, rest = ref.partition(":")
+        answer = await visit.ask("GET", _location_of(kind, *rest.split("/", 1)))
+        if answer.ok and (await unregistering(visit, answer.json())).is_allowed:
+            actions.add("unregister")
+    return frozenset(actions)
 
 
 @router.post("/catalog/{namespace}/{kind}/{name}/refresh")
@@ -70,20 +82,14 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
     entity, location, may = await together(
         visit.get(_by_name(kind, namespace, name)),
         visit.ask("GET", _location_of(kind, namespace, name)),
-        allowed(visit, DELETES, ref),
+        allowed(visit, ["catalog.entity.delete"], ref),
     )
+    outcome = NOTHING
+    if location.ok:
+        outcome = await unregistering(visit, location.json())
+    others = [each for each in outcome.leaving if each != ref]
+    names = await visit.summaries(others[:TOGETHER_SHOWN])
     origin = annotation(entity, ORIGIN)
-    answer: Any = {"items": []}
-    if origin and "," not in origin:
-        params = {
-            "filter": f"metadata.annotations.{ORIGIN}={origin}",
-            "fields": "kind,metadata.name,metadata.namespace,metadata.title",
-            "limit": str(TOGETHER_SHOWN),
-        }
-        answer = await visit.get("/api/catalog/entities/by-query", params)
-    others = [summarize(canonical(one), one) for one in answer["items"] if one]
-    remainders = await _remainders(visit, location.json()) if location.ok else []
-    provided = {ref for one in remainders for ref in one["entityRefs"]}
     return visit.page(
         "entity/unregister.html",
         title=f"Unregister {title_of(entity)}",
@@ -94,13 +100,16 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         href=entity_href(ref),
         origin=origin,
         registered=location.ok,
+        providers=provider_names(outcome.providers),
+        several=len(outcome.providers) > 1,
         returns=bool(origin) and not is_orphan(entity),
-        source=safe_url(origin.partition(":")[2]),
-        may_unregister="catalog.location.delete" in may,
+        source=safe_url(annotation(entity, LOCATION).partition(":")[2]),
+        may_unregister=outcome.is_allowed,
         may_delete="catalog.entity.delete" in may,
         why_not=why_not(visit),
-        others=[one for one in others if one.ref not in {ref, *provided}],
-        remainders=remainders,
+        others=list(names.values()),
+        total=outcome.total - (ref in outcome.leaving),
+        remainders=outcome.remainders,
     )
 
 
@@ -117,8 +126,10 @@ async def unregister(
     if what == "location":
         location = await visit.get(_location_of(kind, namespace, name))
         ref = f"{kind}:{namespace}/{name}".lower()
-        remainders = await _remainders(visit, location)
-        returns = any(one["returns"] and ref in one["entityRefs"] for one in remainders)
+        outcome = await unregistering(visit, location)
+        returns = any(
+            one["returns"] and ref in one["entityRefs"] for one in outcome.remainders
+        )
         path = f"/api/catalog/locations/{quote(str(location['id']))}"
     elif what == "entity":
         entity = await visit.get(_by_name(kind, namespace, name))
@@ -150,33 +161,6 @@ async def removed(
         provider=provider,
         returns=returns,
     )
-
-
-async def _remainders(visit: Visit, location: Entity) -> list[dict[str, Any]]:
-    """What unregistering a location leaves, each with a sentence that says why."""
-    path = f"/api/catalog/locations/{quote(str(location['id']))}/remaining"
-    items: list[dict[str, Any]] = (await visit.get(path))["items"]
-    own = f"{location['type']}:{location['target']}"
-    return [{**item, "reason": _reason(item, own)} for item in items]
-
-
-def _reason(remainder: dict[str, Any], own: str) -> str:
-    """Why entities stay, or come back, after the location `own` is unregistered."""
-    names = " and ".join(map(_provider_name, remainder["providers"]))
-    if remainder["location"] == own:
-        return f"Still provided by {names}, at the same address."
-    if remainder["returns"]:
-        return (
-            f"{remainder['location']} ({names}) has the same names and gets them as "
-            "soon as they are free."
-        )
-    return f"{remainder['location']} ({names}) leads to the same file."
-
-
-def _provider_name(bucket: str) -> str:
-    if bucket.startswith("git:"):
-        return f"the provider {bucket.removeprefix('git:')}"
-    return "the configuration" if bucket == "config" else "a registration"
 
 
 def is_orphan(entity: Entity) -> bool:

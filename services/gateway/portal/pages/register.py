@@ -22,6 +22,7 @@ from services.gateway.portal.entities import (
 )
 from services.gateway.portal.pages.first_steps import REGISTER
 from services.gateway.portal.permissions import allowed, why_not
+from services.gateway.portal.unregistering import provider_names
 from services.gateway.portal.visit import Visit, Visiting, told
 from shared.contracts.errors import Invalid
 
@@ -37,12 +38,36 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """An entity at an address, and the source that the catalog has it from already.
+
+    `source` is "" where the catalog does not have it; `is_other_file` says that the
+    source is another file than the one at the address.
+    """
+
+    summary: Summary
+    source: str = ""
+    providers: str = ""
+    is_other_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What is at an address: its entities, or why nothing can be had from there."""
 
-    found: tuple[Summary, ...] = ()
+    found: tuple[Described, ...] = ()
     known: bool = False
     error: str = ""
+
+    @property
+    def provided(self) -> int:
+        """How many of the entities come from another source already."""
+        return sum(bool(each.source) for each in self.found)
+
+    @property
+    def refused(self) -> int:
+        """How many of the entities another file provides: they stay with that file."""
+        return sum(each.is_other_file for each in self.found)
 
 
 @router.get("/create/register")
@@ -68,7 +93,9 @@ async def registered(
         return _page(visit, target, _look(answer))
     told(answer)
     shown = next(iter(look.found), None)
-    return visit.go(entity_href(shown.ref) if shown else "/catalog?kind=location")
+    if shown is None:
+        return visit.go("/catalog?kind=location")
+    return visit.go(entity_href(shown.summary.ref))
 
 
 async def _preview(visit: Visit, target: str) -> Look:
@@ -95,11 +122,29 @@ def _look(answer: ApiAnswer) -> Look:
     if answer.status in REFUSED:
         return Look(error=ERROR_NAME.sub("", answer.error))
     body: Mapping[str, Any] = told(answer)
-    entities = body.get("entities") or ()
-    found = [summarize(canonical(each), each) for each in entities]
-    # The location itself is bookkeeping; what people look for comes first.
-    found.sort(key=lambda summary: summary.kind_key == "location")
+    # The Location entity that stands for the address itself is bookkeeping.
+    own = (body.get("location") or {}).get("entityRef")
+    provided = {each["entityRef"]: each for each in body.get("provided") or ()}
+    refs = [(canonical(each), each) for each in body.get("entities") or ()]
+    found = [
+        _described(summarize(ref, each), provided.get(ref))
+        for ref, each in refs
+        if ref != own
+    ]
+    found.sort(key=lambda each: each.summary.kind_key == "location")
     return Look(tuple(found), known=bool(body.get("exists")))
+
+
+def _described(summary: Summary, provided: Mapping[str, Any] | None) -> Described:
+    if provided is None:
+        return Described(summary)
+    is_other_file = bool(provided["isOtherFile"])
+    return Described(
+        summary,
+        source=str(provided["location" if is_other_file else "origin"]),
+        providers=provider_names(provided["providers"]),
+        is_other_file=is_other_file,
+    )
 
 
 def _page(

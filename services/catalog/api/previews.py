@@ -1,0 +1,92 @@
+"""The dry run of `POST /locations`: what a location would bring, and what is known."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from services.catalog.api.sources import may_see, source_reader
+from services.catalog.api.writing import Writes, writes_of
+from services.catalog.handlers import roots
+from services.catalog.ingest.candidates import Candidate
+from services.catalog.model import LocationRef, StoredEntity, parse_location
+from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
+from shared.contracts.permissions import ENTITY_READ
+from shared.guards.workers import run_beside
+from shared.kit.auth import Principal
+from shared.kit.web import caller_of
+
+#: So many entities are looked up before others get their turn: some milliseconds.
+CHUNK = 50
+
+
+async def preview(request: Request, location: LocationRef) -> bytes:
+    """The entities there that the caller may see, and which the catalog has already.
+
+    Raises:
+        Invalid: the first problem at the location.
+    """
+    principal, writes = caller_of(request), writes_of(request)
+    reader = source_reader(request, principal)
+    try:
+        items = await roots.preview(writes.catalog, location, reader)
+    except Unavailable:
+        raise
+    except CallboardError as error:
+        raise Invalid(f"{error.name}: {error.message}") from error
+    shown = {
+        "type": location.type,
+        "target": location.target,
+        "id": str(location),
+        "entityRef": location.entity_ref,
+    }
+    head = {
+        "exists": roots.registered(writes.catalog, location) is not None,
+        "location": shown,
+        "provided": await _provided(writes, principal, items),
+    }
+    # Thousands of entities take longer than others should wait.
+    return await run_beside(_previewed, head, items, principal)
+
+
+def _previewed(
+    head: Mapping[str, Any], items: Sequence[Candidate], principal: Principal
+) -> bytes:
+    entities = [item.whole for item in items if may_see(principal, item.entity)]
+    return orjson.dumps({**head, "entities": entities})
+
+
+async def _provided(
+    writes: Writes, principal: Principal, items: Sequence[Candidate]
+) -> list[dict[str, Any]]:
+    """Which of these entities the caller sees in the catalog, and who provides them.
+
+    The Location entity of the location itself comes first and is left out.
+    """
+    try:
+        reader = principal.granted(ENTITY_READ)
+    except Forbidden:
+        return []
+    provided = []
+    for count, item in enumerate(items[1:], 1):
+        if count % CHUNK == 0:
+            await asyncio.sleep(0)
+        stored = writes.catalog.known.get(item.ref)
+        if stored is not None and writes.permitted(reader, item.ref):
+            provided.append(_provider(writes, stored, item))
+    return provided
+
+
+def _provider(writes: Writes, stored: StoredEntity, item: Candidate) -> dict[str, Any]:
+    name = parse_location(stored.origin).entity_name
+    root = writes.catalog.known.roots.get(name)
+    return {
+        "entityRef": stored.ref,
+        "location": stored.location,
+        "origin": stored.origin,
+        "providers": sorted(root.buckets) if root is not None else [],
+        # First registrant wins: another file's entity stays as it is.
+        "isOtherFile": stored.location_key != item.location,
+    }

@@ -1,0 +1,211 @@
+"""Whoever registers what another source provides: told first, and free to undo it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.kit.auth import Grant, Principal
+from tests import builders
+from tests.catalog.running import Host, Running, generated, pointing, running, write
+
+BO = "user:default/bo"
+ORIGIN = "backstage.io/managed-by-origin-location"
+OWN = {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/b"]}}
+
+
+@pytest.fixture
+def host(data: Path) -> Host:
+    return Host(data)
+
+
+def bo(permission: str) -> Principal:
+    """A member of group b: sees everything, changes what the group owns."""
+    also = {
+        "catalog.entity.read": Grant("allow"),
+        "callboard.source.read": Grant("allow"),
+        "callboard.source.explore": Grant("allow"),
+        "catalog.location.delete": Grant("conditional", OWN),
+    }
+    decision: Any = (
+        "allow" if permission != "catalog.location.delete" else "conditional"
+    )
+    conditions = OWN if decision == "conditional" else None
+    return Principal(
+        BO, "user", (BO, "group:default/b"), permission, decision, conditions, also
+    )
+
+
+async def registered(catalog: Running, target: Path | str, query: str = "") -> Any:
+    """What the catalog answers to Bo, who registers a file or an address."""
+    kind = "file" if isinstance(target, Path) else "url"
+    body = {"type": kind, "target": str(target)}
+    who = bo("catalog.location.create")
+    answer = await catalog.ask("POST", f"/locations{query}", body, who)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def removed(catalog: Running, identity: str) -> int:
+    """The status of Bo's unregistering, which `removable` foretells."""
+    path = f"/locations/{identity}"
+    told = await catalog.ask(
+        "GET", f"{path}/remaining", None, bo("catalog.entity.read")
+    )
+    answer = await catalog.ask("DELETE", path, None, bo("catalog.location.delete"))
+    assert told.json()["removable"] is (answer.status_code == 204)
+    return answer.status_code
+
+
+async def origin_of(catalog: Running, ref: str) -> str:
+    entity = await catalog.entity(ref)
+    assert entity is not None
+    origin: str = entity["metadata"]["annotations"][ORIGIN]
+    return origin
+
+
+def shop(data: Path) -> tuple[Path, Path]:
+    """A file of team a, and the location of a pattern that means it."""
+    file = write(data, "a/shop.yaml", builders.component("shop", owner="a"))
+    return file, write(data, "all.yaml", pointing("all", "./a/*.yaml"))
+
+
+async def test_what_comes_from_another_source_too_may_be_unregistered_by_its_registrant(
+    database: Any, data: Path
+) -> None:
+    """It stays with its first source, whose registrant is the only one to remove it."""
+    file, everything = shop(data)
+    async with running(database, data) as catalog:
+        first = (await catalog.register(everything)).json()["location"]["id"]
+        own = (await registered(catalog, file))["location"]["id"]
+        assert (
+            await origin_of(catalog, "component:default/shop") == f"file:{everything}"
+        )
+        assert await removed(catalog, first) == 403
+        assert await removed(catalog, own) == 204
+        assert await catalog.refs() == {"location:all", "component:shop"}
+        assert (
+            await origin_of(catalog, "component:default/shop") == f"file:{everything}"
+        )
+
+
+async def test_what_nobody_else_provides_stays_with_its_owners(
+    database: Any, data: Path
+) -> None:
+    """The registrant may not remove others' entities once no other source has them."""
+    file, everything = shop(data)
+    async with running(database, data) as catalog:
+        first = (await catalog.register(everything)).json()["location"]["id"]
+        own = (await registered(catalog, file))["location"]["id"]
+        await catalog.ask("DELETE", f"/locations/{first}")
+        assert await origin_of(catalog, "component:default/shop") == f"file:{file}"
+        assert await removed(catalog, own) == 403
+        assert await catalog.refs() == {"component:shop"}
+
+
+async def test_a_name_that_comes_back_counts_as_removed(
+    database: Any, data: Path
+) -> None:
+    """Another file waits for it: the entity would go all the same."""
+    file = write(data, "one.yaml", builders.component("shop", owner="a"))
+    other = write(data, "two.yaml", builders.component("shop", owner="a"))
+    async with running(database, data) as catalog:
+        own = (await registered(catalog, file))["location"]["id"]
+        await catalog.register(other)
+        assert await removed(catalog, own) == 403
+
+
+async def test_a_registration_of_what_is_discovered_may_be_undone(
+    database: Any, data: Path, host: Host
+) -> None:
+    """At the same address: the provider keeps it; a stranger may not unregister it."""
+    host.commit("shop", {"catalog-info.yaml": builders.component("shop", owner="a")})
+    async with running(database, data, host.discovering()) as catalog:
+        identity = (await catalog.register(host.url("shop"))).json()["location"]["id"]
+        assert await removed(catalog, identity) == 403
+        await catalog.ask("DELETE", f"/locations/{identity}")
+        own = (await registered(catalog, host.url("shop")))["location"]["id"]
+        assert await removed(catalog, own) == 204
+        assert await catalog.refs() == {"component:shop"}
+
+
+async def test_reading_the_second_source_again_keeps_the_first_as_origin(
+    database: Any, data: Path
+) -> None:
+    """Whichever of them reads a change first."""
+    file, everything = shop(data)
+    async with running(database, data) as catalog:
+        await catalog.register(everything)
+        await registered(catalog, file)
+        for title, target in (("One", file), ("Two", everything)):
+            changed = builders.component("shop", owner="a")
+            changed["metadata"]["title"] = title
+            write(data, "a/shop.yaml", changed)
+            await catalog.register(target, "?onConflict=refresh")
+            entity = await catalog.entity("component:default/shop")
+            assert entity is not None
+            assert entity["metadata"]["title"] == title
+            origin = await origin_of(catalog, "component:default/shop")
+            assert origin == f"file:{everything}"
+
+
+async def test_what_leaves_is_counted_whatever_the_address_is(
+    database: Any, data: Path
+) -> None:
+    """A pattern with a comma too; without the location's own entity."""
+    for name in "ab":
+        write(data, f"{name}/x/c.yaml", builders.component(name, owner="b"))
+    pattern = data / "{a,b}" / "**" / "c.yaml"
+    async with running(database, data) as catalog:
+        identity = (await registered(catalog, pattern))["location"]["id"]
+        answer = await catalog.ask("GET", f"/locations/{identity}/remaining")
+        assert answer.json()["leaving"] == {
+            "totalEntities": 2,
+            "entityRefs": ["component:default/a", "component:default/b"],
+        }
+
+
+async def test_a_dry_run_names_who_provides_what_is_there(
+    database: Any, data: Path, host: Host
+) -> None:
+    """With the source that came first; names that other files provide are marked."""
+    host.commit("shop", {"catalog-info.yaml": builders.component("shop", owner="a")})
+    mine = write(data, "m.yaml", builders.component("shop"), builders.component("new"))
+    async with running(database, data, host.discovering()) as catalog:
+        known = {
+            "entityRef": "component:default/shop",
+            "location": f"url:{host.url('shop')}",
+            "origin": f"url:{host.url('shop')}",
+            "providers": ["git:all"],
+            "isOtherFile": False,
+        }
+        same = await registered(catalog, host.url("shop"), "?dryRun=true")
+        assert same["exists"] is False
+        assert same["provided"] == [known]
+        taken = await registered(catalog, mine, "?dryRun=true")
+        assert taken["provided"] == [{**known, "isOtherFile": True}]
+
+
+async def test_a_dry_run_is_silent_about_what_its_reader_may_not_see(
+    database: Any, data: Path
+) -> None:
+    """A restricted entity of the same name is as if it were not there."""
+    hidden = builders.component("secret", owner="a")
+    hidden["metadata"]["annotations"] = {"callboard.dev/visibility": "restricted"}
+    write(data, "hidden/one.yaml", hidden)
+    mine = write(data, "mine/two.yaml", builders.component("secret"))
+    place = {"type": "file", "target": str(mine)}
+    who = bo("catalog.location.create")
+    sees = Grant("conditional", OWN)
+    who = Principal(
+        who.subject,
+        "user",
+        who.ownership,
+        who.permission,
+        also={**who.also, "catalog.entity.read": sees},
+    )
+    async with running(database, data) as catalog:
+        await catalog.register(data / "hidden" / "one.yaml")
+        answer = await catalog.ask("POST", "/locations?dryRun=true", place, who)
+        assert answer.json()["provided"] == []
+        assert generated(mine) in answer.text
