@@ -122,6 +122,12 @@ class RepositoryMirrors:
                     return target.with_ref(ref), words[0]
         raise NotFound(_no_ref(target))
 
+    async def default_branch(self, target: GitTarget) -> str:
+        """The name of a fetched repository's default branch."""
+        arguments = ["symbolic-ref", "--short", "HEAD"]
+        name = await self._git(target, arguments, allow=(1, 128))
+        return name.decode(errors="replace").strip() or "HEAD"
+
     async def _update(self, target: GitTarget) -> None:
         mirror = self._mirror(target)
         if target.kind != "local":
@@ -143,9 +149,8 @@ class RepositoryMirrors:
         try:
             return await self._trees(target).read(commit, clean)
         except NotFound as error:
-            raise NotFound(
-                f"{target.repository}: {error.message} at {commit[:8]}"
-            ) from None
+            message = f"{target.repository}: {error.message} at {commit[:8]}"
+            raise type(error)(message) from None
 
     async def trail(self, target: GitTarget, commit: str, path: str) -> Sequence[str]:
         """The links that a file is read through, and where it lies; () without links.

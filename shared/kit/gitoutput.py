@@ -21,6 +21,10 @@ class DanglingLink(NotFound):
     """Git finds nothing behind a link; its own walk takes no `.` in what links say."""
 
 
+class FolderInstead(NotFound):
+    """A path that a file is read from leads to a folder; "" to the repository."""
+
+
 @dataclass(slots=True)
 class Listing:
     """The entries of a tree, links and files, and the paths of its submodules."""
@@ -144,6 +148,8 @@ def file_size(header: bytes, output: IO[bytes], path: str) -> int:
         if int(words[2]) > FILE_LIMIT:
             raise TooLarge(f"{path}: over the limit of {FILE_LIMIT} bytes")
         return int(words[2])
+    if len(words) == 3 and words[1] == b"tree":
+        raise FolderInstead(f"there is a folder, and no file, {path or '/'}")
     if len(words) == 2 and words[0] == b"symlink":
         target = output.read(min(int(words[1]), TARGET_BYTES))
         raise Invalid(

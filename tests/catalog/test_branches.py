@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from services.catalog.handlers.pushes import Push, pushed
 from tests import builders
@@ -84,3 +85,25 @@ async def test_an_address_that_is_no_file_says_so(database: Any, data: Path) -> 
         message = answer.json()["error"]["message"]
         assert url in message
         assert "/NAME/blob/BRANCH/PATH" in message
+
+
+async def test_an_address_of_a_repository_or_a_folder_says_what_to_enter(
+    database: Any, data: Path
+) -> None:
+    """An address of a file in it, on the branch that the address means."""
+    host = branched(data, {"docs/index.md": "# Web\n"})
+    root = f"https://{host.name}/web"
+    name, folder = quote(BRANCH, safe=""), quote(BRANCH, safe="/")
+    expected = {
+        root: ("a repository", f"{root}/blob/main/{FILE}"),
+        f"{root}.git": ("a repository", f"{root}/blob/main/{FILE}"),
+        f"{root}/tree/{folder}": ("a repository", f"{root}/blob/{name}/{FILE}"),
+        f"{root}/tree/{folder}/docs/": ("a folder", f"{root}/blob/{name}/docs/{FILE}"),
+    }
+    async with running(database, data, host.config()) as catalog:
+        for url, (what, example) in expected.items():
+            answer = await catalog.register(url, "?dryRun=true")
+            assert answer.status_code == 400
+            message = answer.json()["error"]["message"]
+            assert message.startswith(f"NotFoundError: {url} is {what}, not a file")
+            assert message.endswith(f"such as {example}")

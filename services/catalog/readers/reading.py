@@ -22,6 +22,7 @@ from shared.guards.globs import (
 )
 from shared.guards.workers import run_beside
 from shared.kit.git import CommitInfo, no_repository
+from shared.kit.gitoutput import FolderInstead
 from shared.kit.giturls import GitTarget
 from shared.kit.urls import UrlReader
 
@@ -31,6 +32,8 @@ OR_HIDDEN = ", or it is not readable for you"
 MOST_LISTINGS = 8
 #: Files that it remembers, and the bytes of the longest of them.
 MOST_BODIES = 16
+#: What a descriptor is called where nobody chose another name.
+DESCRIPTOR = "catalog-info.yaml"
 SHORT_BODY = 64 * 1024
 
 
@@ -55,7 +58,10 @@ class SourceReading:
         _require_url(location)
         target = self._urls.locate(location.target)
         if target is not None:
-            return await self._read_git(target, etag)
+            try:
+                return await self._read_git(target, etag)
+            except FolderInstead as error:
+                raise await self._no_file(location, target) from error
         content = await self._urls.read(location.target, etag=etag)
         if content.unchanged:
             return Fetched(b"", "", etag, unchanged=True)
@@ -78,6 +84,20 @@ class SourceReading:
                 self._bodies.pop(next(iter(self._bodies)))
             self._bodies[place] = fetched
         return fetched
+
+    async def _no_file(self, location: LocationRef, address: GitTarget) -> NotFound:
+        """The error for the address of a folder, with a file's address to give."""
+        target, _ = await self._resolve(address)
+        branch = target.ref
+        if branch in {"", "HEAD"}:
+            branch = await self._mirrors.default_branch(target)
+        what = "a folder" if target.path else "a repository"
+        file = f"{target.path}/{DESCRIPTOR}".strip("/")
+        example = self._mirrors.target(target.host, target.repository, branch, file)
+        return NotFound(
+            f"{location.target} is {what}, not a file: give the address of a "
+            f"descriptor in it, such as {example.url()}"
+        )
 
     async def _resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
         """The target with its whole ref, and the one commit of this reading."""
