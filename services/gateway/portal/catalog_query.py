@@ -39,7 +39,7 @@ LONGEST_TEXT = 100
 MOST_TICKED = 40
 LAST_PAGE = 999_999
 LONGEST_VALUE = 300
-TEXT_FIELDS = "metadata.name,metadata.title,metadata.description"
+TEXT_FIELDS = "metadata.name,metadata.title,metadata.description,spec.target"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
 
 Entity = Mapping[str, Any]
+#: How the names of Locations begin that stand for an address: a hash follows.
+GENERATED = "generated-"
 
 KIND_WORDS = {"api": "API"}
 KINDS = (
@@ -105,12 +107,17 @@ def canonical(entity: Entity) -> str:
 
 
 def title_of(entity: Entity) -> str:
-    """What people call an entity: display name, title, or name."""
+    """What people call an entity: display name, title, or name.
+
+    A Location whose name is generated is called by the address that it stands for.
+    """
     metadata, spec = entity["metadata"], _mapping(entity.get("spec"))
     profile = _mapping(spec.get("profile"))
     namespace = str(metadata.get("namespace") or "default")
     name = str(metadata["name"])
     plain = name if namespace == "default" else f"{namespace}/{name}"
+    if str(entity["kind"]).lower() == "location" and name.startswith(GENERATED):
+        plain = str(spec.get("target") or plain)
     return str(profile.get("displayName") or metadata.get("title") or plain)
 
 

@@ -15,7 +15,7 @@ from services.gateway.portal.entities import (
     canonical,
     entity_href,
     errors_of,
-    summarize,
+    title_of,
 )
 from services.gateway.portal.visit import Visit
 
@@ -52,16 +52,6 @@ def source_of(entity: Entity) -> str:
     return f"location:default/generated-{digest}"
 
 
-def source_name(location: Entity) -> str:
-    """What a Location entity is called: what it names, where its name is generated."""
-    spec = location.get("spec")
-    target = spec.get("target") if isinstance(spec, Mapping) else None
-    generated = str(location["metadata"]["name"]).startswith("generated-")
-    if generated and target:
-        return str(target)
-    return summarize(canonical(location), location).title
-
-
 def began_at(item: Mapping[str, Any]) -> str:
     """When the problem of a status item was met first, "" if that is not known."""
     error = item.get("error")
@@ -93,7 +83,7 @@ async def refused_documents(
         ]
         if messages:
             few = tuple(messages[:ERRORS_SHOWN])
-            name = source_name(location)
+            name = title_of(location)
             refused.append(RefusedDocuments(ref, name, few, len(messages) - len(few)))
     return refused
 

@@ -58,6 +58,7 @@ SUMMARY_FIELDS = [
     "spec.type",
     "spec.lifecycle",
     "spec.profile",
+    "spec.target",
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from services.gateway.portal.catalog_query import MOST_TICKED, CatalogQuery, Reader
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
-from tests.gateway.portal.house import GUEST
+from tests.gateway.portal.house import GUEST, entity
 
 PART = {"hx-request": "true", "hx-target": "catalog"}
 
@@ -209,3 +209,26 @@ async def test_guests_have_no_stars(client: Client) -> None:
     page = (await guest.get("/catalog/default/component/ledger")).text
     assert "/star" not in page
     assert names((await guest.get("/catalog?starred=1")).text) == []
+
+
+async def test_a_generated_location_is_called_by_its_address(
+    client: Client, api: FakeApi
+) -> None:
+    """Wherever it is mentioned, and it is found by that; one with a title keeps it."""
+    place = "https://git.playhouse.example/lights/blob/main/catalog-info.yaml"
+    other = "https://git.playhouse.example/sound/blob/main/catalog-info.yaml"
+    one, two = f"generated-{'a' * 40}", f"generated-{'b' * 40}"
+    api.entities[f"location:default/{one}"] = entity("Location", one, {"target": place})
+    api.entities[f"location:default/{two}"] = entity(
+        "Location", two, {"target": other}, title="Sound"
+    )
+    text = (await client().get("/catalog", params={"kind": "location"})).text
+    assert f">{place}<" in text
+    assert ">Sound<" in text
+    assert one not in re.sub(r"<[^>]*>", "", text)
+    query = {"kind": "location", "text": "lights/blob"}
+    text = (await client().get("/catalog", params=query)).text
+    assert place in text
+    assert "Sound" not in text
+    page = (await client().get(f"/catalog/default/location/{one}")).text
+    assert f"<h1>{place}</h1>" in page

@@ -24,7 +24,7 @@ MOST_CHOICES = 20
 MOST_OWN = 8
 #: Many sources lie in one repository, and many repositories belong to one owner.
 MOST_SOURCES = 500
-FIELDS = "kind,metadata.name,metadata.namespace,metadata.title,spec.profile"
+FIELDS = "kind,metadata.name,metadata.namespace,metadata.title,spec.profile,spec.target"
 TEXT_FIELDS = "metadata.name,metadata.title,spec.profile.displayName"
 SOURCE = "metadata.annotations.backstage.io/source-location"
 TAGS = "metadata.tags"

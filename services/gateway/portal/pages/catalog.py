@@ -40,7 +40,8 @@ from services.gateway.portal.visit import Visit, Visiting, together
 BY_QUERY = "/api/catalog/entities/by-query"
 ROW_FIELDS = (
     "kind,metadata.name,metadata.namespace,metadata.title,metadata.description,"
-    "metadata.tags,spec.type,spec.lifecycle,spec.owner,spec.system,spec.profile,status"
+    "metadata.tags,spec.type,spec.lifecycle,spec.owner,spec.system,spec.profile,"
+    "spec.target,status"
 )
 #: Narrows a list of entities to those with errors in their status.
 HAS_ERRORS = "status.items.level=error"

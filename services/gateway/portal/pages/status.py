@@ -15,12 +15,12 @@ from services.gateway.portal.entities import (
     canonical,
     entity_href,
     errors_of,
+    title_of,
 )
 from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS
 from services.gateway.portal.source_errors import (
     ERRORS_SHOWN,
     began_at,
-    source_name,
 )
 from services.gateway.portal.visit import Visit, Visiting
 
@@ -129,7 +129,7 @@ def _source(location: Entity) -> Source:
     errors = [str(item.get("message") or "") for item in items]
     shown = tuple(errors[:ERRORS_SHOWN])
     return Source(
-        source_name(location),
+        title_of(location),
         entity_href(canonical(location)),
         shown,
         len(errors) - len(shown),
