@@ -175,6 +175,10 @@ class Records(Protocol):
         """The entities with docs of their own: the latest built first, then others."""
         ...
 
+    async def failed(self, limit: int) -> list[Documented]:
+        """Those whose latest build failed, the last first."""
+        ...
+
     async def published(self) -> list[tuple[str, str]]:
         """Every entity with a site, and the site's hash."""
         ...

@@ -190,6 +190,8 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route("GET", f"/static/docs/{_DOCS}", _READS),
         Route("GET", f"/static/docs/{_DOCS}/{{path:path}}", _READS),
         Route("GET", "/sites", _READS),
+        Route("GET", "/sites/failed", _READS),
+        Route("POST", "/sites/by-refs", _READS),
         Route("GET", f"/sites/{_DOCS}", _READS),
         Route("GET", f"/pages/{_DOCS}", _READS),
         Route("GET", f"/pages/{_DOCS}/{{path:path}}", _READS),

@@ -93,6 +93,7 @@ async def test_every_route_asks_who_is_there(built: Running) -> None:
         f"/sync/{TRIPLET}",
         f"/static/docs/{TRIPLET}/index.html",
         "/sites",
+        "/sites/failed",
         f"/sites/{TRIPLET}",
         f"/pages/{TRIPLET}",
         f"/assets/{TRIPLET}/img/a.png",
@@ -276,6 +277,36 @@ async def test_the_list_of_sites(built: Running) -> None:
     assert (second["owner"], second["entity_title"]) == ("team-a", "second")
     assert len((await built.get("/sites?limit=1")).json()["items"]) == 1
     assert error(await built.get("/sites?limit=0"))[0] == 400
+
+
+async def test_states_are_asked_for_by_refs(built: Running) -> None:
+    """In the order of the refs; what one may not see is as if it were not there."""
+    ref = "component:default/box-office"
+    body = {"entityRefs": ["component:default/nope", ref.upper(), ref]}
+    for conditions, status in ((POLICY, "built"), (STRANGERS, None)):
+        headers = built.headers(conditions=conditions)
+        answer = await built.client.post("/sites/by-refs", json=body, headers=headers)
+        items = answer.json()["items"]
+        assert [item and item["status"] for item in items] == [None, status, status]
+    many = {"entityRefs": [ref] * 501}
+    answer = await built.client.post("/sites/by-refs", json=many, headers=headers)
+    assert error(answer)[0] == 400
+    assert (await built.client.post("/sites/by-refs", json=body)).status_code == 401
+
+
+async def test_failed_builds_are_listed_for_those_who_see_them(own: Running) -> None:
+    """With the reason and the time; what one may not see is not counted either."""
+    assert (await own.get("/sites/failed")).json()["total"] == 0
+    await own.push("box", {"mkdocs.yml": "docs_dir: ../..\n"})
+    await own.built("box-office", status="failed")
+    found = (await own.get("/sites/failed", conditions=POLICY)).json()
+    [item] = found["items"]
+    assert (found["total"], found["is_cut"]) == (1, False)
+    assert item["entity_ref"] == "component:default/box-office"
+    assert "docs_dir" in item["error"]
+    assert item["failed_at"]
+    hidden = (await own.get("/sites/failed", conditions=STRANGERS)).json()
+    assert hidden == {"items": [], "total": 0, "is_cut": False}
 
 
 async def test_sync_looks_once_a_minute(own: Running) -> None:

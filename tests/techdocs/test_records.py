@@ -265,6 +265,25 @@ async def test_sources_nobody_looked_at(records: MongoRecords) -> None:
     assert await records.stale(datetime.now(UTC) + timedelta(minutes=5)) == [REF]
 
 
+async def failed(records: MongoRecords, name: str, minute: int) -> None:
+    at = datetime(2026, 11, 22, 15, minute, tzinfo=UTC)
+    await due(records, name)
+    failure = Failure(f"no {name}.md", at, log=("a", "b"))
+    await records.finish(await claimed(records), Failed(failure))
+
+
+async def test_failed_builds_are_listed_the_last_first(records: MongoRecords) -> None:
+    """Those that failed last, as many as asked for; mended or removed ones are not."""
+    for minute, name in enumerate(("mended", "gone", "a", "b", "c")):
+        await failed(records, name, minute)
+    await due(records, "mended")
+    await records.finish(await claimed(records), Built(site("e")))
+    await records.forget("component:default/gone", None)
+    found = await records.failed(2)
+    assert [one.failure.error for one in found if one.failure] == ["no c.md", "no b.md"]
+    assert [one.ref[-1] for one in await records.failed(9)] == ["c", "b", "a"]
+
+
 async def test_lists_of_records(records: MongoRecords) -> None:
     """All, those due, and those with docs: the last built first, then the others."""
     for name in ("a", "b"):

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.techdocs.api.files import asset_answer
@@ -11,7 +12,17 @@ from shared.contracts.errors import NotFound
 from shared.kit.openapi import FILES
 from shared.kit.web import Caller, json_response
 
+MOST_REFS = 500
+
 router = APIRouter()
+
+
+class EntityRefs(BaseModel):
+    """Which entities are meant, named as in the catalog's question of that name."""
+
+    entityRefs: Annotated[  # noqa: N815 - Backstage's name
+        list[str], Field(max_length=MOST_REFS)
+    ]
 
 
 @router.get("/sites")
@@ -22,6 +33,21 @@ async def sites(
 ) -> Response:
     """The sites that the reader may see, the latest built first."""
     return json_response({"items": await rooms.reading.listed(sees(caller), limit)})
+
+
+@router.get("/sites/failed")
+async def failed_sites(
+    rooms: Served, caller: Caller, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> Response:
+    """The sites whose latest build failed and that the reader may see, last first."""
+    return json_response(await rooms.reading.failed(sees(caller), limit))
+
+
+@router.post("/sites/by-refs")
+async def sites_by_refs(wanted: EntityRefs, rooms: Served, caller: Caller) -> Response:
+    """The states of entities' own sites: as many as refs, null where there is none."""
+    refs = [ref.lower() for ref in wanted.entityRefs]
+    return json_response({"items": await rooms.reading.states(refs, sees(caller))})
 
 
 @router.get("/sites/{namespace}/{kind}/{name}")

@@ -6,7 +6,7 @@ the edge that knows the reader. What may not be seen is answered like what is no
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -22,6 +22,8 @@ from shared.contracts.ref import parse_ref
 Sees = Callable[[Mapping[str, Any]], bool]
 CACHED = 512
 LISTED_WARNINGS = 5
+#: Of builds that failed, the latest ones are looked through.
+FAILED_READ = 200
 PAGES_ROOT = "/docs"
 FILES_ROOT = "/api/techdocs/assets"
 
@@ -89,13 +91,33 @@ class Reading:
                     "owner": spec.get("owner"),
                     "type": spec.get("type"),
                 }
-                state = _state(record)
-                # Hundreds of sites: each one's page has all of its warnings.
-                state["warnings"] = state["warnings"][:LISTED_WARNINGS]
-                found.append({**state, **entity})
+                found.append({**_listed_state(record), **entity})
             if len(found) == limit:
                 break
         return found
+
+    async def states(
+        self, refs: Sequence[str], sees: Sees
+    ) -> list[dict[str, Any] | None]:
+        """The states of these entities' own sites, None where there is none to see."""
+        records = await self.records.known(list(dict.fromkeys(refs)))
+        return [
+            _listed_state(record) if record and sees(record.entity) else None
+            for record in map(records.get, refs)
+        ]
+
+    async def failed(self, sees: Sees, limit: int) -> dict[str, Any]:
+        """The sites whose latest build failed, as far as the reader may see them.
+
+        `is_cut` says that there may be more than `total`: older ones were not read.
+        """
+        records = await self.records.failed(FAILED_READ)
+        visible = [record for record in records if sees(record.entity)]
+        return {
+            "items": [_listed_state(record) for record in visible[:limit]],
+            "total": len(visible),
+            "is_cut": len(records) == FAILED_READ,
+        }
 
     async def page(self, ref: str, path: str, sees: Sees) -> dict[str, Any]:
         """One page: its article, made safe, and what stands around it."""
@@ -212,6 +234,12 @@ def _state(record: Documented) -> dict[str, Any]:
         "warnings": list(site.warnings) if site else [],
         **_failure(failure),
     }
+
+
+def _listed_state(record: Documented) -> dict[str, Any]:
+    """The same for lists of hundreds: each site's page has all of its warnings."""
+    state = _state(record)
+    return {**state, "warnings": state["warnings"][:LISTED_WARNINGS]}
 
 
 def _status(record: Documented) -> str:

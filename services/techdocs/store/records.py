@@ -46,7 +46,10 @@ SITES = Kept(
     steps={2: outbox.mark_anew},
     indexes=tuple(
         Index.on(field, sparse=True)
-        for field in ("due", "unsent", "repository", "built_at", "looked_at")
+        for field in (
+            *("due", "unsent", "repository", "built_at", "looked_at"),
+            "failure.at",
+        )
     ),
 )
 BUILT: Mapping[str, Any] = {"built_at": {"$gt": 0}}
@@ -312,6 +315,12 @@ class MongoRecords:
             async for item in self._all.find({**NOT_GONE, "alias": None}):
                 if not item.get("built_at"):
                     yield documented(item)
+
+    async def failed(self, limit: int) -> list[Documented]:
+        filters = {"failure.at": {"$gt": 0}}
+        with unavailable_as_error(self._all):
+            newest = self._all.find(filters).sort("failure.at", -1).limit(limit)
+            return [documented(item) for item in await newest.to_list(limit)]
 
     async def published(self) -> list[tuple[str, str]]:
         with unavailable_as_error(self._all):

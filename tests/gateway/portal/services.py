@@ -54,7 +54,7 @@ class FakeServices(FakeApi):
         if plugin == "scaffolder":
             return self._scaffolder(method, path, many, json)
         if plugin == "techdocs":
-            return self._techdocs(path)
+            return self._techdocs(path, json)
         if plugin == "search":
             return self._search(path, many)
         if plugin == "status":
@@ -120,9 +120,18 @@ class FakeServices(FakeApi):
         ]
         return ok({"tasks": tasks, "totalTasks": len(tasks)})
 
-    def _techdocs(self, path: str) -> ApiAnswer:
+    def _techdocs(self, path: str, json: Any) -> ApiAnswer:
         if path == "/api/techdocs/sites":
             return ok({"items": list(self.sites.values())})
+        if path == "/api/techdocs/sites/by-refs":
+            by_ref = {each["entity_ref"]: each for each in self.sites.values()}
+            return ok({"items": [by_ref.get(ref) for ref in json["entityRefs"]]})
+        if path == "/api/techdocs/sites/failed":
+            failed = [one for one in self.sites.values() if one["status"] == "failed"]
+            return ok({"items": failed[:20], "total": len(failed), "is_cut": False})
+        return self._site(path)
+
+    def _site(self, path: str) -> ApiAnswer:
         _, _, _, what, *rest = path.split("/")
         place, page = "/".join(rest[:3]), unquote("/".join(rest[3:]))
         if what == "assets":

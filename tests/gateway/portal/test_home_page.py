@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from tests.gateway.portal.answers import site
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
 from tests.gateway.portal.house import ANN, GUEST, refuse
+from tests.gateway.portal.services import FakeServices
+
+CARLA = "user:default/carla"
 
 
 async def test_it_shows_what_is_the_readers(client: Client) -> None:
@@ -53,6 +57,47 @@ async def test_what_is_refused_of_own_files_needs_attention(
     assert "<span>https://git.playhouse.example/house/blob" in attention
     guests = (await client(GUEST).get("/")).text
     assert "spec.owner: missing" not in guests
+
+
+class TestDocumentation:
+    """Home where builds of documentation fail."""
+
+    @pytest.fixture
+    def api(self) -> FakeServices:
+        return FakeServices()
+
+    async def test_a_failed_build_of_ones_own_needs_attention(
+        self, client: Client, api: FakeServices
+    ) -> None:
+        """With its reason and age, and the way to the site; to its owners alone."""
+        api.sites["default/component/booking"] |= {
+            "status": "failed",
+            "error": "mkdocs.yml: <nav> at line 3",
+            "failed_at": "2026-11-22T15:40:00+00:00",
+        }
+        text = (await client().get("/")).text
+        attention = text.split('id="attention"')[1].split("</section>")[0]
+        assert "Documentation of Booking" in attention
+        assert 'href="/docs/default/component/booking/"' in attention
+        assert "mkdocs.yml: &lt;nav&gt; at line 3" in attention
+        assert 'since <time datetime="2026-11-22T15:40:00+00:00"' in attention
+        [asked] = [call for call in api.calls if "techdocs" in call[1]]
+        assert len(asked[2]["entityRefs"]) == 2
+        others = (await client(CARLA).get("/")).text
+        assert "Documentation of Booking" not in others
+
+    async def test_cards_say_whose_latest_build_failed(
+        self, client: Client, api: FakeServices
+    ) -> None:
+        """Docs to hand are marked, one's own and others'."""
+        assert "latest build failed" not in (await client().get("/")).text
+        api.sites["default/component/ledger"] = site(
+            entity_ref="component:default/ledger", status="failed"
+        )
+        text = (await client().get("/")).text
+        docs = text.split('id="docs"')[1].split("</section>")[0]
+        assert docs.count("latest build failed") == 1
+        assert docs.index("Ledger") < docs.index("latest build failed")
 
 
 async def test_counts_of_kinds_are_worded_by_their_number(
@@ -132,9 +177,9 @@ async def test_everybody_sees_what_changed_lately(
 
 @pytest.mark.parametrize("subject", [ANN, GUEST])
 async def test_recent_changes_are_live(client: Client, subject: str) -> None:
-    """The part is fetched anew whenever an entity changes."""
+    """The parts are fetched anew whenever an entity or documentation changes."""
     text = (await client(subject).get("/")).text
-    assert '<div data-live-topics="entity-changed">' in text
+    assert '<div data-live-topics="entity-changed,docs-built">' in text
     assert " data-live>" in text.split('id="changes"')[1].split("\n", maxsplit=1)[0]
 
 

@@ -6,6 +6,7 @@ from services.gateway.portal.marks import marked, snippet
 from services.gateway.portal.pages.search import result_of
 from services.gateway.portal.pages.status import engine_line, service_line
 from tests.builders import entity
+from tests.gateway.portal.answers import site
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.house import GUEST
 from tests.gateway.portal.services import FakeServices
@@ -167,6 +168,30 @@ async def test_the_headline_of_status_counts_sources_with_errors(
     assert page.index('<a href="#sources">') < page.index('id="services"')
     api.status["status"] = "not ready"
     assert "Not everything is well" in (await client().get("/status")).text
+
+
+async def test_status_lists_failed_builds_of_documentation(
+    client: Client, api: FakeServices
+) -> None:
+    """With the reason, and whether an earlier one is shown; a warning leads there."""
+    api.status = {"status": "ok", "services": [], "engines": [], "webhooks": {}}
+    assert "documentation build" not in (await client().get("/status")).text
+    failed = {"status": "failed", "failed_at": "2026-11-22T15:40:00+00:00"}
+    api.sites["default/component/ledger"] = site(
+        entity_ref="component:default/ledger",
+        title="Ledger",
+        error="mkdocs.yml: <nav> at line 3",
+        **failed,
+    )
+    page = (await client().get("/status")).text
+    assert "All services are ready; 1 documentation build failed" in page
+    builds = page.split('id="builds"')[1].split("</section>")[0]
+    assert 'href="/docs/default/component/ledger/"' in builds
+    assert "mkdocs.yml: &lt;nav&gt; at line 3" in builds
+    assert '<time datetime="2026-11-22T15:40:00+00:00"' in builds
+    assert "the last good one is shown" in builds
+    api.sites["default/component/ledger"]["built_at"] = None
+    assert "nothing to read" in (await client().get("/status")).text
 
 
 async def test_status_renews_its_part(client: Client, api: FakeServices) -> None:

@@ -8,6 +8,11 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.docs_states import (
+    FailedBuild,
+    failed_builds_of,
+    has_docs,
+)
 from services.gateway.portal.entities import (
     KINDS,
     Entity,
@@ -55,13 +60,15 @@ router = APIRouter()
 class Attention:
     """Something that waits for the reader, and why; `others` wait for the same.
 
-    `began` is when the error was met first, "" if that is not known.
+    `began` is when the error was met first, "" if that is not known; `href` is where
+    it is shown whole, the entity's page unless told.
     """
 
     summary: Summary
     why: str
     others: int = 0
     began: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,12 @@ async def home(visit: Visiting) -> Response:
     entities = [one for one in own["items"] if one]
     summaries = [summarize(canonical(one), one) for one in entities]
     steps = None if owned else await first_steps(visit, kinds)
+    shelf = _own_first(docs["items"], {one.ref for one in summaries})[:DOCS_SHOWN]
+    documented = [canonical(one) for one in entities if has_docs(one)]
+    attention, failed = await together(
+        _attention(visit, entities, broken["items"]),
+        failed_builds_of(visit, [*documented, *(one.ref for one in shelf)]),
+    )
     return visit.page(
         "home.html",
         steps=steps,
@@ -101,12 +114,9 @@ async def home(visit: Visiting) -> Response:
         own=summaries[:OWN_SHOWN],
         stars=stars,
         own_total=own["totalItems"],
-        attention=await _attention(visit, entities, broken["items"]),
+        attention=attention + _without_new_docs(summaries, failed),
         changes=changes,
-        docs=[
-            (summary, docs_href(summary.ref))
-            for summary in _own_first(docs["items"], {one.ref for one in summaries})
-        ][:DOCS_SHOWN],
+        docs=[(one, docs_href(one.ref), one.ref in failed) for one in shelf],
         templates=[summarize(canonical(one), one) for one in templates["items"] if one],
     )
 
@@ -207,6 +217,22 @@ def _with_errors(broken: Iterable[Entity]) -> list[Attention]:
     return [
         Attention(summarize(canonical(first), first), why, len(more), began)
         for (why, began), (first, *more) in groups.items()
+    ]
+
+
+def _without_new_docs(
+    own: Iterable[Summary], failed: Mapping[str, FailedBuild]
+) -> list[Attention]:
+    """What the reader owns whose latest build of documentation failed."""
+    builds = [(one, failed[one.ref]) for one in own if one.ref in failed]
+    return [
+        Attention(
+            replace(one, title=f"Documentation of {one.title}"),
+            build.error,
+            began=build.failed_at,
+            href=build.href,
+        )
+        for one, build in builds[:ATTENTION_SHOWN]
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.docs_states import latest_failed_builds
 from services.gateway.portal.entities import (
     Entity,
     canonical,
@@ -22,7 +23,7 @@ from services.gateway.portal.source_errors import (
     ERRORS_SHOWN,
     began_at,
 )
-from services.gateway.portal.visit import Visit, Visiting
+from services.gateway.portal.visit import Visit, Visiting, together
 
 ROLES = {
     "gateway": "The front door: identity, policy, this portal",
@@ -87,7 +88,9 @@ class Source:
 async def status(visit: Visiting) -> Response:
     """The report as tables; of htmx only the part that changes."""
     report = await visit.get("/api/status")
-    sources, total = await _sources(visit)
+    (sources, total), builds = await together(
+        _sources(visit), latest_failed_builds(visit)
+    )
     services = [service_line(each) for each in report.get("services", ())]
     engines = [engine_line(each) for each in report.get("engines", ())]
     away = [line.name for line in (*services, *engines) if not line.ready]
@@ -102,6 +105,7 @@ async def status(visit: Visiting) -> Response:
         engines=engines,
         sources=sources,
         sources_total=total,
+        builds=builds,
         webhooks=list(webhook_lines(_mapping(report.get("webhooks")))),
     )
 
