@@ -189,7 +189,7 @@ async def test_status_lists_failed_builds_of_documentation(
     assert 'href="/docs/default/component/ledger/"' in builds
     assert "mkdocs.yml: &lt;nav&gt; at line 3" in builds
     assert '<time datetime="2026-11-22T15:40:00+00:00"' in builds
-    assert "the last good one is shown" in builds
+    assert "the last good site is shown" in builds
     api.sites["default/component/ledger"]["built_at"] = None
     assert "nothing to read" in (await client().get("/status")).text
 
