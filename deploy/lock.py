@@ -55,8 +55,9 @@ def lock(folder: Path, *, upgrade: bool = False) -> None:
     compile_to(folder, "all.txt", *everything, extra=("--all-extras", *pins))
     for name, service in services.items():
         compile_to(folder, f"{name}.txt", shared, service, extra=pins)
-    # What the image of the command line holds: it knows the catalog's rules.
-    sources = (shared, services["catalog"], deploy)
+    # What the image of the command line holds: it knows the catalog's rules and parses
+    # templates as the scaffolder does.
+    sources = (shared, services["catalog"], services["scaffolder"], deploy)
     compile_to(folder, "operator.txt", *sources, extra=pins)
     compile_to(folder, "uv.txt", REQUIREMENTS / "uv.in", extra=newest)
     assets = ("--no-deps", *newest)

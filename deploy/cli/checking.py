@@ -20,6 +20,7 @@ from services.catalog.ingest.candidates import Refusal, checked, targets_of
 from services.catalog.model import LocationRef, Place
 from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
+from services.scaffolder.expression_syntax import expression_errors
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 
 #: What stands for a file that is elsewhere.
@@ -186,6 +187,8 @@ class _Checks:
             entity, _ = await asyncio.to_thread(checked, value, contents)
             if entity["kind"] == "Location":
                 await self._follow(file, at, entity)
+            if entity["kind"] == "Template":
+                await asyncio.to_thread(_check_expressions, entity)
         except CallboardError as error:
             return ref, error
         return ref, None
@@ -217,6 +220,13 @@ class _Checks:
                 other = Path(each.target)
                 if other not in self._seen and other.is_file():
                     self._take(_beside(file, other))
+
+
+def _check_expressions(template: Any) -> None:
+    """Refuse a template with expressions that the scaffolder cannot parse."""
+    errors = expression_errors(template.get("spec"))
+    if errors:
+        raise Invalid("; ".join(error.message for error in errors))
 
 
 def _beside(file: Path, other: Path) -> Path:

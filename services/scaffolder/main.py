@@ -9,7 +9,13 @@ from fastapi import FastAPI
 
 from services.scaffolder import measures, registry
 from services.scaffolder.action import Tools
-from services.scaffolder.api import dry_runs, task_events, tasks, templates
+from services.scaffolder.api import (
+    dry_runs,
+    task_events,
+    tasks,
+    template_checks,
+    templates,
+)
 from services.scaffolder.api.rooms import Rooms
 from services.scaffolder.events import shared_work
 from services.scaffolder.filters import template_filters
@@ -72,7 +78,7 @@ def create_app(
     app.state.checks["open"] = opening.check
     app.add_middleware(WhenOpen, opening=opening)
     app.state.tokens = PrincipalTokens(secret)
-    for routes in (templates, tasks, task_events, dry_runs):
+    for routes in (templates, template_checks, tasks, task_events, dry_runs):
         app.include_router(routes.router)
     return app
 

@@ -176,6 +176,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         # A run acts for who created it: nobody else may start it again.
         Route("POST", "/v2/tasks/{task_id}/retry", Need("scaffolder.task.create")),
         Route("POST", "/v2/dry-run", Need("scaffolder.template.dry-run")),
+        Route("POST", "/v2/template-checks", READING["scaffolder"]),
         Route(
             "POST",
             "/v2/autocomplete/{provider}/{resource}",

@@ -272,3 +272,21 @@ async def test_it_says_what_the_catalog_says(
         message = answer.json()["error"]["message"]
         assert message.removeprefix("InputError: ") == finding["error"]
         assert done.returncode == 1
+
+
+def test_an_expression_that_cannot_be_parsed_is_an_error(tmp_path: Path) -> None:
+    """Step, field and reason, in the template's own line; all of them."""
+    steps = [
+        {"id": "one", "action": "debug:log", "input": {"message": "${{ x | f( }}"}},
+        {"action": "debug:log", "if": "${{ parameters.x == }}"},
+    ]
+    spec = {"type": "service", "owner": "team-a", "steps": steps}
+    template = {**builders.template("service"), "spec": spec}
+    done = validate(write(tmp_path, "template.yaml", template))
+    assert done.exit_code == 1
+    (line,) = lines(done)
+    assert "step one, input.message: the expression cannot be parsed: line 1" in line
+    assert "; step step-2, if: the expression cannot be parsed: line 1" in line
+    steps[0]["input"] = {"message": "${{ x | f(1) }}"}
+    del steps[1]["if"]
+    assert validate(write(tmp_path, "template.yaml", template)).exit_code == 0

@@ -4,7 +4,8 @@ Told on its card, its page and its form; none of it keeps anybody from running i
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from services.gateway.portal.entities import Entity
@@ -12,8 +13,52 @@ from services.gateway.portal.forms.fields import KNOWN_FIELDS
 from services.gateway.portal.visit import Visit
 
 ACTIONS = "/api/scaffolder/v2/actions"
+CHECKS = "/api/scaffolder/v2/template-checks"
 _DEPTH = 40
 _MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionError:
+    """An expression of a template that the scaffolder cannot parse."""
+
+    step: str
+    message: str
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for a card."""
+        return f"step {self.step}" if self.step else "the output"
+
+
+async def expression_errors(
+    visit: Visit, templates: Sequence[Entity]
+) -> list[list[ExpressionError]]:
+    """What the scaffolder cannot parse in each template; nothing if it is away."""
+    specs = [_rendered_parts(each) for each in templates]
+    if not any(specs):
+        return [[] for _ in templates]
+    answer = await visit.ask("POST", CHECKS, json={"specs": specs})
+    checked = answer.json() if answer.ok else None
+    items = checked.get("items") if isinstance(checked, Mapping) else None
+    found = items if isinstance(items, list) else []
+    errors = [_errors_in(item) for item in found[: len(specs)]]
+    return errors + [[] for _ in range(len(specs) - len(errors))]
+
+
+def _rendered_parts(template: Entity) -> dict[str, Any]:
+    spec = template.get("spec")
+    given = spec if isinstance(spec, Mapping) else {}
+    return {key: given[key] for key in ("steps", "output") if given.get(key)}
+
+
+def _errors_in(item: Any) -> list[ExpressionError]:
+    errors = item.get("expressionErrors") if isinstance(item, Mapping) else None
+    return [
+        ExpressionError(str(each.get("step") or ""), str(each.get("message") or ""))
+        for each in (errors if isinstance(errors, list) else ())
+        if isinstance(each, Mapping)
+    ]
 
 
 async def installed_actions(visit: Visit) -> frozenset[str] | None:
@@ -35,13 +80,18 @@ def missing_actions(template: Entity, installed: frozenset[str] | None) -> list[
     ]
 
 
-def warnings_of(template: Entity, installed: frozenset[str] | None) -> list[str]:
+def warnings_of(
+    template: Entity,
+    installed: frozenset[str] | None,
+    errors: Sequence[ExpressionError] = (),
+) -> list[str]:
     """All that should be known about a template, as sentences."""
     missing = missing_actions(template, installed)
     told = [
         f"The action {name} is not installed here: a run fails at its step."
         for name in missing
     ]
+    told += [f"{each.message[:1].upper()}{each.message[1:]}." for each in errors]
     told += [
         f"Several steps have the id {step_id}: later steps see the output of the "
         "last of them that has run."

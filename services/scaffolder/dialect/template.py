@@ -99,6 +99,15 @@ class Dialect:
         """Whether there is anything to render in it."""
         return any(mark in source for mark in self._marks)
 
+    def check(self, source: str) -> None:
+        """Parse a template without rendering it.
+
+        Raises:
+            TemplateRenderError: if it cannot be parsed, naming line and column.
+        """
+        if self.is_template(source):
+            self._parse(source)
+
     def text(
         self,
         source: str,

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import orjson
 
 from services.gateway.model import ApiAnswer
+from services.scaffolder.expression_syntax import expression_errors
 from tests.gateway.portal.answers import (
     NEW,
     STEPS,
@@ -24,6 +25,14 @@ from tests.gateway.portal.answers import (
 )
 from tests.gateway.portal.fakes import FakeApi
 from tests.gateway.portal.house import Entity
+
+
+def checked(spec: dict[str, Any]) -> dict[str, Any]:
+    """What the scaffolder says of a template's spec."""
+    errors = [
+        {**each._asdict(), "message": each.message} for each in expression_errors(spec)
+    ]
+    return {"expressionErrors": errors}
 
 
 class FakeServices(FakeApi):
@@ -72,6 +81,8 @@ class FakeServices(FakeApi):
             known = tail[2] == TEMPLATE
             found = {**about, "steps": self.steps}
             return ok(found) if known else missing("Template not found")
+        if what == "template-checks":
+            return ok({"items": [checked(each) for each in json["specs"]]})
         if what == "actions":
             return ok([{"id": name} for name in self.actions])
         if not tail:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.gateway.model import ApiAnswer
 from services.gateway.portal.pages.start_again import form_address
 from services.gateway.portal.runs import progress_of
-from tests.gateway.portal.answers import TASK, task
+from tests.gateway.portal.answers import TASK, missing, ok, task
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.services import FakeServices
 
@@ -50,6 +51,49 @@ async def test_form_and_page_tell_all_that_should_be_known(
     assert "The action publish:moon is not installed here" in page
     assert "Several steps have the id make" in page
     assert "planet as plain text: its field PlanetPicker is not known here" in page
+
+
+BROKEN = [
+    {"id": "tell", "action": "debug:log", "input": {"a": ["${{ x | replace( }}"]}},
+    {"id": "skip", "action": "debug:log", "if": "${{ parameters.x == }}"},
+    {"id": "well", "action": "debug:log", "input": {"a": "${{ parameters.x }}"}},
+]
+
+
+async def test_expressions_that_cannot_be_parsed_are_told(
+    client: Client, api: FakeServices
+) -> None:
+    """Step, field and reason on page and form, the steps on the card."""
+    api.entities["template:default/python-service"]["spec"]["steps"] = BROKEN
+    card = (await client().get("/create")).text
+    assert "Syntax error in step tell, step skip" in card
+    for address in (FORM, PAGE):
+        page = entities.unescape((await client().get(address)).text)
+        assert "Step tell, input.a[0]: the expression cannot be parsed: line 1" in page
+        assert "Step skip, if: the expression cannot be parsed: line 1" in page
+        assert "step well" not in page.lower()
+
+
+async def test_pages_of_templates_open_while_the_scaffolder_checks_nothing(
+    client: Client, api: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer of another shape, or none, is no warning and no error."""
+    api.entities["template:default/python-service"]["spec"]["steps"] = BROKEN
+    answers: list[Any] = [missing("no such route"), ok({}), ok({"items": [{}, 5]})]
+    usual = api._scaffolder
+    for answer in answers:
+
+        def changed(
+            method: str, path: str, *rest: Any, answer: Any = answer
+        ) -> ApiAnswer:
+            is_check = path.endswith("/template-checks")
+            return answer if is_check else usual(method, path, *rest)
+
+        monkeypatch.setattr(api, "_scaffolder", changed)
+        for address in ("/create", PAGE):
+            response = await client().get(address)
+            assert response.status_code == 200
+            assert "cannot be parsed" not in response.text
 
 
 async def test_nothing_is_told_where_all_is_well(

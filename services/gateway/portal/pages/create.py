@@ -18,6 +18,8 @@ from services.gateway.portal.pages.first_steps import REGISTER
 from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.runs import Run, run_of
 from services.gateway.portal.template_warnings import (
+    ExpressionError,
+    expression_errors,
     installed_actions,
     missing_actions,
 )
@@ -31,7 +33,7 @@ LONGEST_TEXT = 100
 TEXT_FIELDS = (
     "metadata.name,metadata.title,metadata.description,metadata.tags,spec.type"
 )
-FIELDS = "kind,metadata,relations,spec.type,spec.steps"
+FIELDS = "kind,metadata,relations,spec.type,spec.steps,spec.output"
 LATEST_RUNS = 4
 FIRST_TAG = "recommended"
 
@@ -49,6 +51,8 @@ class Offer:
     tags: tuple[str, ...]
     owner: Summary | None
     missing: tuple[str, ...] = ()
+    #: Where expressions stand that cannot be parsed.
+    broken: tuple[str, ...] = ()
 
 
 @router.get("/create")
@@ -61,9 +65,13 @@ async def create(visit: Visiting, text: str = "") -> Response:
         installed_actions(visit),
         allowed(visit, [REGISTER]),
     )
-    owners = await visit.summaries(ref for each in templates for ref in _owners(each))
+    owners, errors = await together(
+        visit.summaries(ref for each in templates for ref in _owners(each)),
+        expression_errors(visit, templates),
+    )
     offers = [
-        _offer(each, owners, missing_actions(each, installed)) for each in templates
+        _offer(each, owners, missing_actions(each, installed), broken)
+        for each, broken in zip(templates, errors, strict=True)
     ]
     return visit.page(
         "create/index.html",
@@ -114,7 +122,10 @@ def _owners(template: Entity) -> list[str]:
 
 
 def _offer(
-    template: Entity, owners: Mapping[str, Summary], missing: list[str]
+    template: Entity,
+    owners: Mapping[str, Summary],
+    missing: list[str],
+    errors: list[ExpressionError],
 ) -> Offer:
     _, namespace, name = split_ref(canonical(template))
     metadata, spec = template["metadata"], template.get("spec") or {}
@@ -127,4 +138,5 @@ def _offer(
         tags=tuple(str(tag) for tag in metadata.get("tags") or ()),
         owner=owners.get(owner[0]) if owner else None,
         missing=tuple(missing),
+        broken=tuple(dict.fromkeys(each.place for each in errors)),
     )

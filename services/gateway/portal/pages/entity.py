@@ -35,7 +35,11 @@ from services.gateway.portal.permissions import why_not
 from services.gateway.portal.source_errors import refused_documents
 from services.gateway.portal.stars import starred
 from services.gateway.portal.tabs import docs_of, tabs_of
-from services.gateway.portal.template_warnings import installed_actions, warnings_of
+from services.gateway.portal.template_warnings import (
+    expression_errors,
+    installed_actions,
+    warnings_of,
+)
 from services.gateway.portal.visit import Visit, Visiting, together
 from shared.guards.workers import run_beside
 
@@ -98,7 +102,10 @@ async def _warnings(visit: Visit, entity: Entity) -> list[str]:
     """What should be known about a template before it is run."""
     if str(entity["kind"]) != "Template":
         return []
-    return warnings_of(entity, await installed_actions(visit))
+    installed, errors = await together(
+        installed_actions(visit), expression_errors(visit, [entity])
+    )
+    return warnings_of(entity, installed, errors[0])
 
 
 def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Response:

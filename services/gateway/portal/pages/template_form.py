@@ -22,7 +22,11 @@ from services.gateway.portal.forms.model import Page, pages_of
 from services.gateway.portal.pages.pickers import named, with_choices_checked
 from services.gateway.portal.pages.template_answers import answers_of_pages
 from services.gateway.portal.prose import rendered
-from services.gateway.portal.template_warnings import installed_actions, warnings_of
+from services.gateway.portal.template_warnings import (
+    expression_errors,
+    installed_actions,
+    warnings_of,
+)
 from services.gateway.portal.visit import Visit, Visiting, together, told
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import JsonLimits, load_json
@@ -107,6 +111,7 @@ async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
         installed_actions(visit),
     )
     template = (entity.json() or {}) if entity.ok else {}
+    errors = await expression_errors(visit, [template])
     return Asked(
         ref=f"template:{namespace}/{name}".lower(),
         href=f"/create/templates/{quote(namespace)}/{quote(name)}",
@@ -114,7 +119,7 @@ async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
         about=str(found.get("description") or ""),
         pages=pages_of(found),
         buttons=button_words(found),
-        warnings=warnings_of(template, installed),
+        warnings=warnings_of(template, installed, errors[0]),
     )
 
 

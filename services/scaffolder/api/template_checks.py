@@ -1,0 +1,43 @@
+"""Checks of templates: what their authors should mend before a run."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.expression_syntax import SECONDS, expression_errors
+from shared.guards.workers import run_beside
+from shared.kit.bodies import BoundedRoute
+from shared.kit.web import Caller, json_response
+
+router = APIRouter(route_class=BoundedRoute)
+
+
+class TemplateChecks(BaseModel):
+    """The specs of templates; only steps and output are looked at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    specs: list[dict[str, Any]] = Field(max_length=100)
+
+
+@router.post("/v2/template-checks")
+async def check_templates(body: TemplateChecks, caller: Caller) -> Response:
+    """The expressions that cannot be parsed, for each spec in its order."""
+    del caller
+    return json_response({"items": await run_beside(_checked, body.specs)})
+
+
+def _checked(specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    budget = Budget(seconds=SECONDS)
+    return [
+        {
+            "expressionErrors": [
+                {**error._asdict(), "message": error.message}
+                for error in expression_errors(spec, budget=budget)
+            ]
+        }
+        for spec in specs
+    ]

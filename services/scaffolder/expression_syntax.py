@@ -1,0 +1,104 @@
+"""Which expressions of a template cannot be parsed: the step, the field and why.
+
+A run leaves such an expression as its own text, as Backstage does, so that the mistake
+shows late, in what the run made. A check names it before. Texts without `${{` are not
+looked at: `{%` and `{#` are also what other languages write.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
+from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.template import Dialect
+
+#: What one check looks at; the rest of a larger template is not checked.
+MOST_TEXTS = 5_000
+LONGEST_TEXT = 20_000
+SECONDS = 2.0
+MOST_ERRORS = 20
+_DEPTH = 100
+_LONGEST_CACHED = 1_000
+_STEP_FIELDS = ("if", "each", "input")
+_DIALECT = Dialect()
+
+
+class ExpressionError(NamedTuple):
+    """An expression that cannot be parsed; `step` is "" for one of the output."""
+
+    step: str
+    field: str
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """The error as a sentence for the template's author."""
+        place = f"step {self.step}" if self.step else "output"
+        return f"{place}, {self.field}: the expression cannot be parsed: {self.reason}"
+
+
+def expression_errors(
+    spec: Any, *, budget: Budget | None = None
+) -> list[ExpressionError]:
+    """The expressions of a template's `spec` that cannot be parsed, in their order.
+
+    Ends early, without an error, where the budget does.
+    """
+    budget = budget or Budget(seconds=SECONDS)
+    errors: list[ExpressionError] = []
+    for number, (step, field, text) in enumerate(_expressions(spec)):
+        if number == MOST_TEXTS or len(errors) == MOST_ERRORS:
+            break
+        try:
+            budget.check_time()
+        except TemplateLimitError:
+            break
+        if len(text) > LONGEST_TEXT:
+            continue
+        reason = _reason(text) if len(text) > _LONGEST_CACHED else _cached(text)
+        if reason is not None:
+            errors.append(ExpressionError(step, field, reason))
+    return errors
+
+
+def _expressions(spec: Any) -> Iterator[tuple[str, str, str]]:
+    """Step, field and text of everything that a run renders."""
+    if not isinstance(spec, Mapping):
+        return
+    steps = spec.get("steps")
+    for number, step in enumerate(steps if isinstance(steps, list) else (), 1):
+        if isinstance(step, Mapping):
+            name = str(step.get("id") or f"step-{number}")
+            for part in _STEP_FIELDS:
+                for field, text in _texts(step.get(part), part, _DEPTH):
+                    yield name, field, text
+    for field, text in _texts(spec.get("output"), "", _DEPTH):
+        yield "", field, text
+
+
+def _texts(value: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        if "${{" in value:
+            yield field, value
+    elif depth and isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _texts(part, f"{field}.{key}".lstrip("."), depth - 1)
+    elif depth and isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _texts(part, f"{field}[{index}]", depth - 1)
+
+
+def _reason(text: str) -> str | None:
+    """Why a text cannot be parsed; None if it can."""
+    try:
+        _DIALECT.check(text)
+    except TemplateLimitError as error:
+        return f"{error.reason}; a run fails there"
+    except TemplateRenderError as error:
+        place = f"line {error.line}, column {error.column}"
+        return f"{place}: {error.reason}; a run takes it as plain text"
+    return None
+
+
+_cached = lru_cache(maxsize=2_048)(_reason)

@@ -1,0 +1,129 @@
+"""Expressions of a template that cannot be parsed are named before a run."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.scaffolder import expression_syntax
+from services.scaffolder.dialect.failure import TemplateRenderError
+from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.expression_syntax import expression_errors
+from tests.scaffolder.calls import step
+
+SPEC = {
+    "steps": [
+        {"id": "fetch", "action": "a", "input": {"values": {"n": "${{ x | f( }}"}}},
+        {"action": "b", "if": "${{ a == }}", "input": {"list": ["ok", "x ${{ y"]}},
+        {"id": "each", "action": "c", "each": "${{ [1, 2 }}", "name": "${{ ( }}"},
+    ],
+    "output": {"links": [{"title": "t", "url": "${{ steps.x.output. }}"}]},
+    "parameters": {"title": "${{ ( }}"},
+}
+NAMES = st.sampled_from(["parameters.name", "steps['a'].output.url", "user.ref", "1"])
+VALUES = st.recursive(
+    NAMES,
+    lambda inner: st.one_of(
+        inner.map(lambda value: f"({value})"),
+        inner.map(lambda value: f"{value} | upper"),
+        st.tuples(inner, inner).map(lambda pair: f"{pair[0]} + ({pair[1]})"),
+        st.tuples(inner, inner).map(lambda pair: f"[{pair[0]}, {pair[1]}]"),
+    ),
+    max_leaves=8,
+)
+
+
+def errors_of(text: str) -> list[str]:
+    """The reasons of one text in a step's input."""
+    steps = [step("debug:log", input={"message": text})]
+    return [error.reason for error in expression_errors({"steps": steps})]
+
+
+def test_step_field_and_reason_are_named() -> None:
+    """Of what a run renders: a step without an id has its number."""
+    errors = expression_errors(SPEC)
+    assert [(error.step, error.field) for error in errors] == [
+        ("fetch", "input.values.n"),
+        ("step-2", "if"),
+        ("step-2", "input.list[1]"),
+        ("each", "each"),
+        ("", "links[0].url"),
+    ]
+    assert errors[0].message == (
+        "step fetch, input.values.n: the expression cannot be parsed: line 1, "
+        "column 12: Unexpected expression token; a run takes it as plain text"
+    )
+    assert errors[-1].message.startswith("output, links[0].url: the expression ")
+
+
+@given(VALUES)
+def test_what_can_be_parsed_is_no_error_and_what_is_cut_off_is_one(value: str) -> None:
+    """The check says what the dialect itself says."""
+    whole, cut = f"${{{{ {value} }}}}", f"${{{{ {value} + }}}}"
+    assert errors_of(whole) == []
+    assert len(errors_of(cut)) == 1
+    with pytest.raises(TemplateRenderError):
+        Dialect().value(cut, {})
+
+
+@pytest.mark.parametrize("text", ["{% if", "body {#fff}", "{{ x", "$ {{ ( }}"])
+def test_what_other_languages_write_is_no_error(text: str) -> None:
+    """Only a text with an expression of this dialect is looked at."""
+    assert errors_of(text) == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [None, [], {"steps": "x"}, {"steps": [None, 5, {"input": 5}]}, {"output": "x"}],
+)
+def test_a_spec_of_any_shape_is_walked(spec: Any) -> None:
+    """What is wrong with its shape is another check's matter."""
+    assert expression_errors(spec) == []
+
+
+def test_an_expression_that_nests_too_deeply_is_an_error() -> None:
+    """A run ends there."""
+    (reason,) = errors_of("${{ " + "(" * 5_000)
+    assert reason == "the template nests too deeply; a run fails there"
+
+
+def test_a_check_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors, texts, their length and the time: what is beyond is not looked at."""
+    broken = "${{ ( }}"
+    assert len(expression_errors({"output": [broken] * 100})) == (
+        expression_syntax.MOST_ERRORS
+    )
+    many = ["${{ x }}"] * expression_syntax.MOST_TEXTS + [broken]
+    assert expression_errors({"output": many}) == []
+    assert len(expression_errors({"output": many[1:]})) == 1
+    assert errors_of(broken + " " * expression_syntax.LONGEST_TEXT) == []
+    assert expression_errors({"output": broken}, budget=Budget(seconds=-1)) == []
+    deep: Any = broken
+    for _ in range(2_000):
+        deep = [deep]
+    assert expression_errors({"output": deep}) == []
+    parsed: list[str] = []
+    monkeypatch.setattr(expression_syntax._DIALECT, "check", parsed.append)
+    same = [f"${{{{ {'same' * 9} }}}}"] * 500
+    assert expression_errors({"output": same}) == []
+    assert len(parsed) == 1
+
+
+async def test_the_check_is_asked_over_http(start: Any, ann: Any) -> None:
+    """For several templates at once, in their order; too many are refused."""
+    well = {"steps": [step("debug:log", input={"message": "${{ parameters.x }}"})]}
+    async with start() as client:
+        answer = await client.post(
+            "/v2/template-checks", json={"specs": [well, SPEC, {}]}, headers=ann
+        )
+        many = await client.post(
+            "/v2/template-checks", json={"specs": [{}] * 101}, headers=ann
+        )
+    one, two, three = answer.json()["items"]
+    assert one == three == {"expressionErrors": []}
+    assert two["expressionErrors"][1]["step"] == "step-2"
+    assert two["expressionErrors"][1]["field"] == "if"
+    assert "cannot be parsed" in two["expressionErrors"][1]["message"]
+    assert many.status_code == 400
