@@ -107,6 +107,7 @@ def create_app(
         organization=config.organization.name,
         position=house.hub.position,
         file_locations=config.catalog.file_locations,
+        is_policy_asked=config.permission.enabled,
     )
     app.mount("/", portal)
     return app

@@ -112,11 +112,13 @@ def make_portal(
     frame: Frame | None = None,
     position: Callable[[], str] = lambda: "",
     file_locations: bool = False,
+    is_policy_asked: bool = True,
 ) -> FastAPI:
     """The portal for these ports; without a `frame`, templates are read here, once.
 
     `position` tells where the event stream stands, so that an open page misses nothing.
-    `file_locations` says whether the catalog takes files of its machine as locations.
+    `file_locations` says whether the catalog takes files of its machine as locations,
+    `is_policy_asked` whether permissions are on.
     """
     development = sessions.ways().development
     frame = frame or Frame(organization, development=development)
@@ -130,6 +132,7 @@ def make_portal(
         position,
         DefinitionReader(),
         file_locations,
+        is_policy_asked,
     )
     app.add_exception_handler(CallboardError, errors.failed)
     app.add_exception_handler(HTTPException, errors.failed)

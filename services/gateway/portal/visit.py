@@ -75,6 +75,8 @@ class PortalState:
     definitions: DefinitionReader
     #: Whether the configuration allows files of the portal's machine as locations.
     file_locations: bool = False
+    #: Whether the policy is asked; without it guests may do all that people may.
+    is_policy_asked: bool = True
 
 
 @dataclass(slots=True)

@@ -38,6 +38,8 @@ class FakeApi:
         self.hidden: set[str] = set()
         self.denied: set[str] = set()
         self.away = False
+        #: Paths that the policy refuses.
+        self.forbidden: set[str] = set()
         #: Seconds since the catalog last reached its store.
         self.stale = 0
         self.settings: dict[str, Any] = {}
@@ -64,6 +66,8 @@ class FakeApi:
         self.calls.append((method, path, json if json is not None else pairs))
         if self.away:
             return _error(503, "ServiceUnavailableError", "catalog is away")
+        if path in self.forbidden:
+            return _error(403, "NotAllowedError", "Sign in as a user to do this")
         many: dict[str, list[str]] = {}
         for name, value in pairs:
             for each in value if isinstance(value, list | tuple) else [value]:

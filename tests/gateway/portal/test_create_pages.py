@@ -2,7 +2,7 @@
 
 import html as entities
 import re
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import pytest
 
@@ -179,8 +179,15 @@ async def test_who_may_not_run_is_told_before(
 ) -> None:
     """The button is off, and the way to sign in is shown."""
     api.denied.add("scaffolder.task.create")
+    page = (await client(GUEST).get(FORM)).text
+    assert "You may look, but not run" in page
+    assert f'href="/sign-in?next={quote(FORM, safe="")}">Sign in</a> before' in page
+    page = (await client().get(FORM)).text
+    assert "policy does not allow you to run templates" in page
     page = (await client(GUEST).get(f"{FORM}?page=2&{GOOD}")).text
     assert "You may look, but not run" in page
+    assert "your answers come along" in page
+    assert quote(GOOD.split("&", maxsplit=1)[0], safe="") in page
     assert '<button class="button primary" disabled>' in page
 
 
@@ -292,6 +299,18 @@ async def test_runs_are_listed_mine_first(client: Client, api: FakeServices) -> 
     both = (await client().get("/create/tasks?whose=all")).text
     assert "/create/tasks/other" in both
     assert "Bao Tran" in both
+
+
+async def test_a_list_of_runs_without_any_says_whose_it_is(
+    client: Client, api: FakeServices
+) -> None:
+    """Others may have runs that the reader may not see."""
+    api.runs.clear()
+    own = (await client().get("/create/tasks")).text
+    assert "You have not started a run yet" in own
+    every = (await client().get("/create/tasks?whose=all")).text
+    assert "No runs that you may see" in every
+    assert "No runs yet" not in own + every
 
 
 async def test_an_unknown_run_is_not_found(client: Client) -> None:

@@ -186,3 +186,59 @@ async def test_a_page_that_is_not_there_keeps_the_readers_frame(
     stranger = await client(None).get("/nowhere")
     assert stranger.status_code == 404
     assert ">Sign in</a>" in stranger.text
+
+
+async def test_a_guest_who_is_refused_is_led_to_the_sign_in(
+    client: Client, api: FakeApi
+) -> None:
+    """And back to the page; a person reads whom to ask instead."""
+    api.forbidden = {"/api/catalog/entity-facets", "/api/catalog/refresh"}
+    answer = await client(GUEST).get("/catalog?kind=api")
+    assert answer.status_code == 403
+    assert "Guests may not see or do this" in answer.text
+    back = "/sign-in?next=%2Fcatalog%3Fkind%3Dapi"
+    assert f'<a class="button primary" href="{back}">' in answer.text
+    posted = await client(GUEST).post("/catalog/default/component/booking/refresh")
+    assert posted.status_code == 403
+    assert '<a class="button primary" href="/sign-in">' in posted.text
+    page = (await client(ANN).get("/catalog?kind=api")).text
+    assert "ask the owner or the platform team" in page
+    assert back not in page
+
+
+async def test_a_run_that_is_not_there_is_not_searched_for(
+    client: Client, api: FakeApi
+) -> None:
+    """Its number is no word; the runs that the reader may see are."""
+    page = await client(ANN).get("/create/tasks/2b1c7d0e-0f3a-4c58-9d0e-1f2a3b4c5d6e")
+    assert page.status_code == 404
+    assert "There is no such run" in page.text
+    assert 'value="2b1c' not in page.text
+    assert 'href="/create/tasks?whose=all"' in page.text
+    assert not any("/search/" in path for _, path, _ in api.calls)
+
+
+@pytest.mark.parametrize("files", [True, False])
+@pytest.mark.parametrize("is_policy_asked", [True, False])
+async def test_the_sign_in_says_what_a_guest_may_do_here(
+    api: FakeApi, frame: Frame, files: bool, is_policy_asked: bool
+) -> None:
+    """Where permissions are off that is everything; the home page does not differ."""
+    portal = make_portal(
+        api,
+        FakeSessions(),
+        FakeUsers(),
+        frame=frame,
+        file_locations=files,
+        is_policy_asked=is_policy_asked,
+    )
+    transport = httpx.ASGITransport(portal)
+    cookies = {"callboard_session": GUEST}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://portal.test", cookies=cookies
+    ) as reader:
+        page = (await reader.get("/sign-in")).text
+        assert ("A guest may read." in page) is is_policy_asked
+        assert ("Permissions are off here" in page) is not is_policy_asked
+        assert ("and files of this machine" in page) is (files and not is_policy_asked)
+        assert ("Guests may read" in (await reader.get("/")).text) is is_policy_asked

@@ -187,7 +187,7 @@ async def test_who_may_not_register_reads_so_at_once(
 
 @pytest.mark.parametrize("files", [True, False])
 def test_the_configuration_allows_files(tmp_path: Path, files: bool) -> None:
-    """The gateway reads the setting that the catalog obeys."""
+    """The gateway reads the setting that the catalog obeys, and whether to ask."""
     nowhere = "127.0.0.1:9"
     settings = settings_for(
         f"http://{nowhere}",
@@ -195,6 +195,9 @@ def test_the_configuration_allows_files(tmp_path: Path, files: bool) -> None:
         kafka=nowhere,
         data=tmp_path,
     )
-    config = configuration(catalog={"fileLocations": files})
+    config = configuration(
+        catalog={"fileLocations": files}, permission={"enabled": not files}
+    )
     mounted: Any = create_app(settings, config=config).routes[-1]
     assert mounted.app.state.portal.file_locations is files
+    assert mounted.app.state.portal.is_policy_asked is not files

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.gateway.portal.frame import Crumb
 from services.gateway.portal.pages.search import LONGEST, suggestions
+from services.gateway.portal.pages.sign_in import sign_in_address
 from services.gateway.portal.preferences import Preferences
 from services.gateway.portal.visit import Visit, state_of, visiting
 from shared.contracts.errors import CallboardError, Unauthenticated
@@ -69,6 +70,20 @@ ADVICE = {
         ("Try again in a few seconds.", "The status page says which part it is."),
     ),
 }
+NOT_FOR_GUESTS = Advice(
+    "Guests may not see or do this",
+    "The portal's policy allows it to people who are signed in. Nothing was changed.",
+    ("Sign in as a person and try again.",),
+)
+NO_RUN = Advice(
+    "There is no such run",
+    "No run has this number, or it is one that you may not see.",
+    (
+        "By the usual policy whoever started a run sees it, and the platform team.",
+        "The runs that you may see are on the page of all runs.",
+    ),
+)
+RUNS = "/create/tasks/"
 MOST_FOUND = 5
 log = logs.get_logger("portal")
 
@@ -87,7 +102,7 @@ async def failed(request: Request, error: Exception) -> Response:
         log.error("page_failed", path=request.url.path, exc_info=error)
     visit: Visit | None = getattr(request.state, "visit", None)
     found: Sequence[dict[str, str]] = ()
-    if status == HTTPStatus.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND and not request.url.path.startswith(RUNS):
         with contextlib.suppress(CallboardError):
             visit = visit or await visiting(request)
             found = await suggestions(visit, _last_word(request), limit=MOST_FOUND)
@@ -100,13 +115,36 @@ def _last_word(request: Request) -> str:
     return " ".join(re.split(r"[-_.+\s]+", unquote(name)))[:LONGEST].strip()
 
 
-def _to_sign_in(request: Request) -> Response:
+def _address(request: Request) -> str:
     url = request.url
-    wanted = f"{url.path}?{url.query}" if url.query else url.path
-    target = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}"
+    return f"{url.path}?{url.query}" if url.query else url.path
+
+
+def _to_sign_in(request: Request) -> Response:
+    target = sign_in_address(_address(request))
     if request.headers.get("hx-request"):
         return Response(status_code=204, headers={"hx-redirect": target})
     return RedirectResponse(target, 303)
+
+
+def _advice(request: Request, status: int, visit: Visit | None) -> Advice:
+    if status == HTTPStatus.NOT_FOUND and request.url.path.startswith(RUNS):
+        return NO_RUN
+    if status == HTTPStatus.FORBIDDEN and _is_guest(visit):
+        return NOT_FOR_GUESTS
+    return ADVICE.get(status) or ADVICE[400 if status < 500 else 500]
+
+
+def _is_guest(visit: Visit | None) -> bool:
+    return visit is not None and visit.identity.is_guest
+
+
+def _sign_in(request: Request, status: int, visit: Visit | None) -> str:
+    """Where a guest who was refused signs in as a person, and comes back from."""
+    if status != HTTPStatus.FORBIDDEN or not _is_guest(visit):
+        return ""
+    # What was posted is not asked for again: it may be no page.
+    return sign_in_address(_address(request) if request.method == "GET" else "/")
 
 
 def _page(
@@ -116,7 +154,7 @@ def _page(
     visit: Visit | None,
     found: Sequence[dict[str, str]],
 ) -> Response:
-    advice = ADVICE.get(status) or ADVICE[400 if status < 500 else 500]
+    advice = _advice(request, status, visit)
     frame = state_of(request).frame
     html = frame.render(
         "error.html",
@@ -127,6 +165,8 @@ def _page(
             "status": status,
             "message": message,
             "searched": _last_word(request) if status == HTTPStatus.NOT_FOUND else "",
+            "is_searchable": advice is not NO_RUN,
+            "sign_in": _sign_in(request, status, visit),
             "found": found,
             "number": logs.correlation.get(),
         },

@@ -109,7 +109,7 @@ async def home(visit: Visiting) -> Response:
         nav="home",
         greeting=_greeting(visit, now()),
         newcomer=not entities,
-        guest=visit.identity.is_guest,
+        guest=visit.identity.is_guest and visit.state.is_policy_asked,
         kinds=kinds,
         own=summaries[:OWN_SHOWN],
         stars=stars,

@@ -34,6 +34,11 @@ def local_address(wanted: str) -> str:
     return "/" if foreign or broken or wanted.startswith("/sign-") else wanted
 
 
+def sign_in_address(wanted: str) -> str:
+    """The sign-in page, which leads on to an address of this portal."""
+    return "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}"
+
+
 @router.get("/sign-in")
 async def sign_in(
     request: Request,
@@ -57,6 +62,8 @@ async def sign_in(
             "unlisted": people is None,
             "typed": "" if wrong == "user" or people else text,
             "by_token": by_token,
+            "is_policy_asked": state.is_policy_asked,
+            "files": state.file_locations,
             "empty": people == () and not text,
             "wrong": wrong,
             "next": local_address(next),

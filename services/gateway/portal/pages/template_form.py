@@ -20,6 +20,7 @@ from services.gateway.portal.forms.answers import gathered, repo_parts
 from services.gateway.portal.forms.draft import Draft, draft_of
 from services.gateway.portal.forms.model import Page, pages_of
 from services.gateway.portal.pages.pickers import named, with_choices_checked
+from services.gateway.portal.pages.sign_in import sign_in_address
 from services.gateway.portal.pages.template_answers import answers_of_pages
 from services.gateway.portal.prose import rendered
 from services.gateway.portal.template_warnings import (
@@ -178,7 +179,11 @@ async def _page(
     errors = dict(filled.errors) if complain else faults
     if complain:
         filled = filled.with_errors()
-    fields = await named(visit, [f for f in filled.fields if f.kind != "secret"])
+    is_part = visit.partial == "questions"
+    fields, allowed = await together(
+        named(visit, [f for f in filled.fields if f.kind != "secret"]),
+        _yes() if is_part else _allowed(visit),
+    )
     known = {field.path for field in fields}
     return visit.page(
         "create/form.html",
@@ -188,8 +193,11 @@ async def _page(
         status=HTTPStatus.UNPROCESSABLE_ENTITY
         if errors and complain
         else HTTPStatus.OK,
-        block="questions" if visit.partial == "questions" else None,
+        block="questions" if is_part else None,
         asked=asked,
+        allowed=allowed,
+        guest=visit.identity.is_guest,
+        sign_in=sign_in_address(visit.address),
         number=number,
         page=filled.page,
         about=await rendered(filled.page.about),
@@ -240,7 +248,14 @@ async def _review(
         change=[_address(asked, draft, page.page.number) for page in draft.pages],
         refused=refused,
         allowed=allowed,
+        guest=visit.identity.is_guest,
+        sign_in=sign_in_address(_address(asked, draft, len(asked.pages))),
     )
+
+
+async def _yes() -> bool:
+    """The answer for a part of the page in which nothing depends on it."""
+    return True
 
 
 async def _allowed(visit: Visit) -> bool:
