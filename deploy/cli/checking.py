@@ -7,7 +7,7 @@ an address is taken as it should be, a Location's target there is not followed.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from deploy.cli.descriptors import Document
 from services.catalog.descriptor import envelope
 from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
-from services.catalog.ingest.candidates import Refusal, checked, targets_of
+from services.catalog.ingest.candidates import checked, targets_of
+from services.catalog.ingest.refusals import Refusal, paths_of
 from services.catalog.model import LocationRef, Place
 from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
@@ -37,7 +38,7 @@ ABSENT: dict[str, Any] = {
 class Finding:
     """One document of one file, and the rules it breaks; or why a file is left out.
 
-    `at_line` is where a document with an error begins.
+    `at_line` is the line to look at: of the first field that breaks a rule.
     """
 
     file: Path
@@ -161,19 +162,36 @@ class _Checks:
 
     async def _file(self, file: Path, documents: Sequence[Document]) -> None:
         refs: set[str] = set()
-        lines: list[int] = []
-        for position, value in documents:
+        results: list[tuple[str | None, CallboardError | None]] = []
+        for _, value in documents:
             ref, error = await self._document(file, value)
             if ref is not None and ref in refs:
                 error = Invalid(f"{ref}: is declared twice")
             refs.add(ref or "")
+            results.append((ref, error))
+        fields = {
+            document.position: paths_of(error)
+            for document, (_, error) in zip(documents, results, strict=True)
+            if error is not None
+        }
+        lines = descriptors.lines(file, fields) if fields else []
+        for document, (ref, error) in zip(documents, results, strict=True):
             if error is None:
                 self.findings.append(Finding(file, ref))
-                continue
-            lines = lines or descriptors.lines(file)
-            refusal = Refusal(ref, error, lines[position])
-            message = refusal.error_in(file.name).message
-            self.findings.append(Finding(file, ref, message, at_line=refusal.line))
+            else:
+                at = lines[document.position]
+                self._refuse(file, Refusal(ref, error, line=at.start, fields=at.fields))
+
+    def _refuse(self, file: Path, refusal: Refusal) -> None:
+        message = replace(refusal, file=self._shown(file)).located_error.message
+        at_line = refusal.first_line
+        self.findings.append(Finding(file, refusal.ref, message, at_line=at_line))
+
+    def _shown(self, file: Path) -> str:
+        """A file's path from where the check begins: many have the same name."""
+        folder = self.path if self.path.is_dir() else self.path.parent
+        below = file.is_relative_to(folder)
+        return str(file.relative_to(folder) if below else file)
 
     async def _document(
         self, file: Path, value: Any

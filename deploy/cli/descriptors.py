@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from shared.contracts.errors import CallboardError
-from shared.guards.yaml_text import DESCRIPTOR, document_lines, load_documents
+from shared.guards.yaml_lines import DocumentLines, locate
+from shared.guards.yaml_text import DESCRIPTOR, load_documents
 
 SUFFIXES = (".yaml", ".yml", ".json")
 #: In a folder files of these names are looked at, and others that say what they are.
@@ -74,10 +75,13 @@ def read(file: Path) -> list[Document]:
     return [Document(position, value) for position, value in enumerate(values)]
 
 
-def lines(file: Path) -> list[int]:
-    """The lines in which the documents of a descriptor begin. Raises as `read`."""
+def lines(file: Path, fields: Mapping[int, Sequence[str]]) -> list[DocumentLines]:
+    """The lines of a descriptor's documents, and of fields of some of them.
+
+    `fields` are their paths by the position of the document. Raises as `read`.
+    """
     with file.open("rb") as source:
-        return document_lines(source.read(DESCRIPTOR.size + 1))
+        return locate(source.read(DESCRIPTOR.size + 1), fields)
 
 
 def _named(folder: Path) -> Iterator[Path]:

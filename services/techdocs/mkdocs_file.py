@@ -187,7 +187,7 @@ def _reason(text: bytes, error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark, problem = error.problem_mark, error.problem or "syntax error"
         whole = text.decode(errors="replace")
-        advice = hint(whole, problem, line=mark.line, column=mark.column)
+        advice = hint(whole, error)
         place = f"{problem} at line {mark.line + 1}, column {mark.column + 1}"
         return f"{place}: {advice}" if advice else place
     if isinstance(error, yaml.reader.ReaderError):

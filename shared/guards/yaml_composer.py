@@ -265,4 +265,8 @@ def _key_text(value: Any, event: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise syntax_error("a key must be a scalar", event.start_mark)
+    error = syntax_error("a key must be a scalar", event.start_mark)
+    if isinstance(value, dict) and set(value.values()) == {None}:
+        # Two brackets are an object that is the key of another.
+        raise Invalid(f"{error.message}: a text that begins with {{{{ needs quotes")
+    raise error

@@ -10,6 +10,7 @@ import yaml
 
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.yaml_composer import Composer, TagReader, YamlLimits, syntax_error
+from shared.guards.yaml_encoding import decode
 from shared.guards.yaml_hints import hint
 from shared.guards.yaml_writer import dump_yaml
 
@@ -17,7 +18,6 @@ __all__ = [
     "DESCRIPTOR",
     "FIELD",
     "YamlLimits",
-    "document_lines",
     "dump_yaml",
     "load_documents",
     "load_yaml",
@@ -39,27 +39,6 @@ def load_documents(
         TooLarge: if it is over `limits.size` bytes.
     """
     return _documents(body, label, Composer(limits), limits.size)
-
-
-def document_lines(body: bytes | str, *, limits: YamlLimits = DESCRIPTOR) -> list[int]:
-    """The lines in which the documents of `load_documents` begin, from 1.
-
-    Raises:
-        Invalid: as `load_documents` does.
-    """
-    text = _decode(body)
-    lines: list[int] = []
-    is_first = False
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.DocumentStartEvent):
-            is_first = True
-        elif is_first:
-            mark = event.start_mark
-            lines.append(1 if mark is None else mark.line + 1)
-            is_first = False
-    documents = Composer(limits).documents(text)
-    pairs = zip(lines, documents, strict=True)
-    return [line for line, document in pairs if document is not None]
 
 
 def load_yaml(
@@ -109,18 +88,9 @@ def _documents(
     if size > most:
         raise TooLarge(f"{prefix}YAML of {size} bytes, at most {most}")
     try:
-        return _compose(_decode(body), composer)
+        return _compose(decode(body), composer)
     except Invalid as error:
         raise Invalid(f"{prefix}{error.message}") from error
-
-
-def _decode(body: bytes | str) -> str:
-    if isinstance(body, str):
-        return body.removeprefix("\ufeff")
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Invalid(f"YAML error: byte {error.start} is not UTF-8") from error
 
 
 def _compose(text: str, composer: Composer) -> list[Any]:
@@ -138,9 +108,7 @@ def _compose(text: str, composer: Composer) -> list[Any]:
 def _explained(text: str, error: yaml.MarkedYAMLError) -> Invalid:
     problem, mark = error.problem or "syntax error", error.problem_mark
     broken = syntax_error(problem, mark)
-    if mark is None:
-        return broken
-    advice = hint(text, problem, line=mark.line, column=mark.column)
+    advice = hint(text, error)
     return Invalid(f"{broken.message}: {advice}") if advice else broken
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests import builders
-from tests.catalog.running import generated, pointing, running, write
+from tests.catalog.running import Host, generated, pointing, running, write
 
 
 @pytest.mark.parametrize(
@@ -35,17 +35,52 @@ async def test_a_dry_run_of_bad_input_tells_what_is_wrong(
 async def test_a_dry_run_names_the_document_that_fails(
     database: Any, data: Path
 ) -> None:
-    """Its file and its line, also below the file that is registered."""
+    """Its file and the field's line, also below the file that is registered."""
     good, bad = builders.component("good"), builders.component("bad name")
     parts = write(data, "parts.yaml", good, bad)
-    first = parts.read_text().partition("---\n")[0]
-    line = first.count("\n") + 2
+    first = parts.read_text().partition("name: bad name")[0]
+    line = first.count("\n") + 1
     file = write(data, "all.yaml", pointing("more", "./parts.yaml"))
     async with running(database, data) as catalog:
         answer = await catalog.register(file, "?dryRun=true")
     message = answer.json()["error"]["message"]
     assert "component:default/bad name: metadata.name" in message
-    assert message.endswith(f"(in the document at line {line} of parts.yaml)")
+    assert message.endswith(f"(line {line} of parts.yaml)")
+
+
+@pytest.mark.parametrize("kind", ["file", "url"])
+async def test_a_dry_run_names_the_file_by_its_path(
+    database: Any, data: Path, kind: str
+) -> None:
+    """Of several files of one name it says which one it means."""
+    host = Host(data)
+    names = {"a": "first", "b/c": "bad name", "d": "third"}
+    files = {
+        f"apps/{at}/c.yaml": builders.component(name) for at, name in names.items()
+    }
+    host.commit("mono", files)
+    url = f"{host.url('mono', '').rstrip('/')}/apps/**/c.yaml"
+    file = data / "copies" / "mono" / "apps" / "**" / "c.yaml"
+    async with running(database, data, host.config()) as catalog:
+        answer = await catalog.register(file if kind == "file" else url, "?dryRun=true")
+        assert answer.status_code == 400
+    path = "apps/b/c/c.yaml" if kind == "url" else "b/c/c.yaml"
+    message = answer.json()["error"]["message"]
+    assert f" of {path})" in message
+    assert str(data) not in message
+
+
+async def test_the_status_of_a_pattern_names_the_file_by_its_path(
+    database: Any, data: Path
+) -> None:
+    """Its Location has the errors of all files."""
+    write(data, "apps/a/c.yaml", builders.component("first"))
+    write(data, "apps/b/c.yaml", builders.component("bad name"))
+    pattern = data / "apps" / "*" / "c.yaml"
+    async with running(database, data) as catalog:
+        await catalog.register(pattern)
+        [problem] = await catalog.problems(generated(pattern))
+    assert problem.endswith(" of b/c.yaml)")
 
 
 async def test_one_bad_entity_does_not_take_its_neighbours_along(

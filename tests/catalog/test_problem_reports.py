@@ -1,5 +1,6 @@
 """What is wrong with a source shows on what it brought, for as long as it is wrong."""
 
+import re
 import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,8 @@ from services.catalog.handlers.scanning import scan
 from services.catalog.ingest import problems
 from services.catalog.worker import report
 from shared.contracts.errors import Invalid, Unavailable
-from shared.guards.yaml_text import document_lines, dump_yaml, load_documents
+from shared.guards.yaml_lines import locate
+from shared.guards.yaml_text import dump_yaml, load_documents
 from tests import builders
 from tests.catalog.running import Host, Running, generated, pointing, running
 
@@ -61,7 +63,7 @@ async def test_a_file_that_cannot_be_parsed_shows_on_all_that_it_brought(
         [item] = await errors_of(catalog, name)
         assert item["type"] == "backstage.io/catalog-processing"
         assert "YAML error" in item["message"]
-        assert "a bracket is not closed" in item["message"]
+        assert "the bracket opened at line 3, column 9 is not" in item["message"]
         assert "Correct the file there" in item["message"]
         assert item["error"]["line"] == 4
         assert item["error"]["column"] >= 1
@@ -100,11 +102,13 @@ async def test_a_document_that_is_invalid_concerns_its_own_entity(
     """The others of its file change on, and it stays as it last was good."""
     await push(catalog, host, builders.component("web"), builders.api("orders"))
     title = {"title": "Orders"}
-    broken = builders.component("web", owner=5)
-    await push(catalog, host, broken, builders.api("orders", title))
+    text = dump_yaml(builders.component("web", owner=5))
+    await push(catalog, host, text, builders.api("orders", title))
     [item] = await errors_of(catalog, WEB)
     assert "spec.owner" in item["message"]
-    assert item["error"]["line"] == 1
+    line = text[: text.index("owner:")].count("\n") + 1
+    assert item["error"]["line"] == line
+    assert item["message"].endswith(f"(line {line} of catalog-info.yaml)")
     entity = await catalog.entity(API)
     assert entity is not None
     assert entity["metadata"]["title"] == "Orders"
@@ -127,7 +131,7 @@ async def test_a_document_that_lost_its_name_deletes_nothing(
     await push(catalog, host, orders, builders.component("web"))
     await push(catalog, host, orders, dump_yaml(broken))
     [item] = await errors_of(catalog, WEB)
-    assert "in the document at line" in item["message"]
+    assert re.search(r"line \d+ of catalog-info\.yaml\)$", item["message"])
     assert await errors_of(catalog, API) == []
     await push(catalog, host, orders)
     assert await catalog.entity(WEB) is None
@@ -223,7 +227,7 @@ def test_a_failure_of_a_moment_is_no_failure_of_the_entities() -> None:
 def test_every_document_has_its_line(values: list[Any]) -> None:
     """As many lines as documents that hold something, each where that begins."""
     text = "".join(f"---\n# note\n{dump_yaml(value)}" for value in values)
-    lines = document_lines(text)
+    lines = [each.start for each in locate(text, {})]
     assert len(lines) == len(load_documents(text))
     assert lines == sorted(set(lines))
     for line in lines:

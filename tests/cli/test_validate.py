@@ -42,10 +42,15 @@ def test_a_report_quotes_what_it_found(tmp_path: Path) -> None:
     one, two, three = lines(done)
     assert "component:default/web [v2]: metadata.name: must be sequences of" in one
     assert "[a-zA-Z0-9] separated by [-_.]" in one
-    place = "(in the document at line {} of catalog-info.yaml)"
-    assert one.endswith(f"found 'web [v2]' {place.format(1)}")
-    assert "found '[/red]'; metadata.tags.1: " in two
-    assert "found '[bold]' (in the document at line " in two
+    text = (tmp_path / "catalog-info.yaml").read_text()
+    first, second, start = (
+        text[: text.index(each)].count("\n") + 1
+        for each in ("name: web", "- '[/red]'", "name: cart")
+    )
+    assert one.endswith(f"found 'web [v2]' (line {first} of catalog-info.yaml)")
+    assert f"found '[/red]' (line {second}); metadata.tags.1: " in two
+    assert f"found '[bold]' (line {second + 1}) (in the document at line " in two
+    assert start < second
     assert three == f"ok {tmp_path}/catalog-info.yaml: component:default/calm"
     assert "1 file read, 0 left out, 2 errors" in done.stderr
 
@@ -181,10 +186,18 @@ def test_an_error_names_the_line_of_its_document(tmp_path: Path) -> None:
         wrong = [item for item in found if item["ref"] == "component:default/wr ong"]
         assert [item["line"] for item in wrong] == [10, 11]
         for item in wrong:
-            place = f"in the document at line {item['line']} of catalog-info.yaml"
-            assert item["error"].endswith(f"({place})")
+            assert f"line {item['line']} of catalog-info.yaml)" in item["error"]
         assert [item["line"] for item in found if item["error"] is None] == [None]
     assert "declared twice" in wrong[1]["error"]
+
+
+def test_an_error_names_its_file_by_the_path(tmp_path: Path) -> None:
+    """Files of one name in many folders are told apart, as in the register dialog."""
+    for folder in ("a", "b/c"):
+        write(tmp_path / folder, "c.yaml", builders.component(f"bad {folder[0]}"))
+    found = json.loads(validate(tmp_path, "--json").stdout)
+    endings = [item["error"].rpartition(" of ")[2] for item in found]
+    assert endings == ["a/c.yaml)", "b/c/c.yaml)"]
 
 
 def _as_json(values: dict[str, Any]) -> dict[str, str]:

@@ -178,8 +178,7 @@ async def preview(
     effort = catalog.effort(str(location))
     walk = Walk(root, reading, catalog.rules, None, admission, effort=effort)
     async for found in walk.whole():
-        file = found.target.location.target.rpartition("/")[2]
-        problems = [item.error_in(file) for item in found.refusals]
+        problems = [item.located_error for item in found.refusals]
         if found.error is not None:
             problems.append(found.error)
         if problems:

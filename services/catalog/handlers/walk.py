@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from services.catalog.handlers.effort import Effort
@@ -20,7 +21,6 @@ from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
     Candidate,
     Context,
-    Refusal,
     asks_to_be_restricted,
     candidate,
     targets_of,
@@ -33,12 +33,19 @@ from services.catalog.ingest.problems import (
     refusal_item,
     remaining,
 )
+from services.catalog.ingest.refusals import (
+    Refusal,
+    broken_fields,
+    path_of,
+    paths_of,
+)
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, FileState, LocationRef, Root
 from services.catalog.ports import Fetched, Reading
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.budgets import BudgetExceeded
-from shared.guards.yaml_text import document_lines, load_documents
+from shared.guards.yaml_lines import DocumentLines, locate
+from shared.guards.yaml_text import load_documents
 
 AT_ONCE = 4
 TARGET_LIMIT = 20_000
@@ -282,8 +289,15 @@ class Walk:
                 return Found(target, state, unchanged=True)
         items = await self._effort.compute(self._candidates, target, parsed, contents)
         if any(isinstance(item, Refusal) for item in items):
-            lines = await self._effort.compute(document_lines, fetched.body)
-            items = list(map(_located, items, lines, parsed))
+            fields = {
+                number: paths_of(item.error)
+                for number, item in enumerate(items)
+                if isinstance(item, Refusal)
+            }
+            lines = await self._effort.compute(locate, fetched.body, fields)
+            place = self._reading.place(target.location)
+            file = path_of(target.location, self._root.location, place)
+            items = list(map(partial(_located, file), items, lines, parsed))
         refusals = [item for item in items if isinstance(item, Refusal)]
         fresh = FileState(
             target.parent,
@@ -322,8 +336,7 @@ class Walk:
         for document in parsed:
             item = candidate(document, context, contents)
             if isinstance(item, Refusal) and item.ref is None:
-                told = Invalid(f"{target.location}: {item.error.message}")
-                item = Refusal(None, told)
+                item = Refusal(None, broken_fields(str(target.location), item.error))
             if isinstance(item, Candidate) and item.ref in seen:
                 # A file that holds its own parent would keep itself alive.
                 item = Refusal(None, Invalid(f"{item.ref}: is declared twice"))
@@ -336,7 +349,7 @@ class Walk:
             await self._admission.require_included(location, base)
 
         return await include(
-            _wanted(parsed),
+            placeholders.find_all(parsed),
             base,
             self._reading,
             admit=admit,
@@ -345,29 +358,23 @@ class Walk:
 
 
 def _located(
-    item: Candidate | Refusal, line: int, document: Any
+    file: str, item: Candidate | Refusal, lines: DocumentLines, document: Any
 ) -> Candidate | Refusal:
     if not isinstance(item, Refusal):
         return item
-    restricted = asks_to_be_restricted(document)
-    return replace(item, line=line, is_restricted=restricted)
+    return replace(
+        item,
+        file=file,
+        line=lines.start,
+        fields=lines.fields,
+        is_restricted=asks_to_be_restricted(document),
+    )
 
 
 def _digest_of(fetched: Fetched, included: Included) -> str:
     """Covers the descriptor and everything that its placeholders stand for."""
     both = f"{fetched.digest} {included.digest.hexdigest()}"
     return hashlib.blake2b(both.encode(), digest_size=16).hexdigest()
-
-
-def _wanted(parsed: Sequence[Any]) -> list[placeholders.Placeholder]:
-    """The placeholders of all documents; a malformed one is told by its document."""
-    wanted: dict[placeholders.Placeholder, None] = {}
-    for document in parsed:
-        try:
-            wanted.update(dict.fromkeys(placeholders.find(document)))
-        except Invalid:
-            continue
-    return list(wanted)
 
 
 async def ahead(walk: AsyncIterator[Found], count: int) -> AsyncIterator[Found]:

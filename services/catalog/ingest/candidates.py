@@ -13,6 +13,7 @@ import orjson
 from services.catalog.descriptor import definitions, envelope, kinds
 from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
+from services.catalog.ingest.refusals import BrokenFields, Refusal, broken_fields
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, LocationRef, Relation
 from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
@@ -89,26 +90,6 @@ class Candidate:
         return replace(
             self, errors=items, etag=etag_of(self.entity, self.relations, items)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A document that cannot be an entity; `ref` None if it has not even a name.
-
-    `line` is where it begins in its file, `is_restricted` whether it asks to be hidden.
-    """
-
-    ref: str | None
-    error: CallboardError
-    line: int | None = None
-    is_restricted: bool = False
-
-    def error_in(self, file: str) -> CallboardError:
-        """The error, with the line of a file (its name) where the document begins."""
-        if self.line is None:
-            return self.error
-        place = f"in the document at line {self.line} of {file}"
-        return type(self.error)(f"{self.error.message} ({place})")
 
 
 def status_item(error: CallboardError) -> dict[str, Any]:
@@ -236,7 +217,7 @@ def checked(
         require_size(entity)
         return entity, relations_of(entity)
     except Invalid as error:
-        raise Invalid(f"{ref}: {error.message}") from error
+        raise broken_fields(str(ref), error) from error
 
 
 def _complete(
@@ -246,7 +227,8 @@ def _complete(
     entity = envelope.completed(whole)
     found = envelope.problems(entity) or kinds.problems(entity)
     if found:
-        raise Invalid("; ".join([*found, *_hints(document, found)]))
+        problems = [*found, *_hints(document, found)]
+        raise BrokenFields("; ".join(problems), problems)
     if entity["kind"] == "Location":
         _require_few_patterns(entity)
     return {**entity, "spec": kinds.in_order(entity)}

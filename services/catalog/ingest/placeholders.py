@@ -5,7 +5,7 @@ object is one if it has exactly one key and that is a known name (facts: 1.1.5);
 other key with a dollar is data.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.contracts.errors import CallboardError, Invalid
@@ -78,6 +78,20 @@ def find(value: Any) -> Iterator[Placeholder]:
     elif isinstance(value, list):
         for item in value:
             yield from find(item)
+
+
+def find_all(documents: Sequence[Any]) -> list[Placeholder]:
+    """The placeholders of all documents, each once.
+
+    A document with a malformed one has none: its own check tells what is wrong.
+    """
+    placeholders: dict[Placeholder, None] = {}
+    for document in documents:
+        try:
+            placeholders.update(dict.fromkeys(find(document)))
+        except Invalid:
+            continue
+    return list(placeholders)
 
 
 def marked(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

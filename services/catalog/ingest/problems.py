@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.catalog.ingest.candidates import Refusal, refused_ref, status_item
+from services.catalog.ingest.candidates import refused_ref, status_item
+from services.catalog.ingest.refusals import Refusal
 from services.catalog.model import FileState
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
 
@@ -48,14 +49,12 @@ def failure_item(error: CallboardError, before: Sequence[Item], now: datetime) -
 
 def refusal_item(refusal: Refusal) -> Item:
     """The item of a document that is no valid entity, with where it begins."""
-    item = status_item(refusal.error)
-    if refusal.line is not None:
-        item["message"] += f" (in the document at line {refusal.line})"
+    item = status_item(refusal.located_error)
     marks: dict[str, Any] = {}
     if refusal.ref is not None:
         marks["entityRef"] = refusal.ref
-    if refusal.line is not None:
-        marks["line"] = refusal.line
+    if refusal.first_line is not None:
+        marks["line"] = refusal.first_line
     if refusal.is_restricted:
         marks["restricted"] = True
     return {**item, "error": {**item["error"], **marks}}

@@ -1,0 +1,94 @@
+"""Documents that are no entities: which fields break rules, and where they stand."""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.catalog.model import LocationRef, Place
+from shared.contracts.errors import CallboardError, Invalid
+
+
+class BrokenFields(Invalid):
+    """A document that breaks rules: the message ends with all of its `problems`.
+
+    Each problem is `field: rule`.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+def broken_fields(subject: str, error: CallboardError) -> BrokenFields:
+    """The same error, with what it is about before it."""
+    return BrokenFields(f"{subject}: {error.message}", problems_of(error))
+
+
+def problems_of(error: CallboardError) -> tuple[str, ...]:
+    """The problems of a document, each as `field: rule`."""
+    return error.problems if isinstance(error, BrokenFields) else (error.message,)
+
+
+def paths_of(error: CallboardError) -> tuple[str, ...]:
+    """The fields that the problems of a document are about."""
+    return tuple(problem.partition(": ")[0] for problem in problems_of(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document that cannot be an entity; `ref` None if it has not even a name.
+
+    `file` is the path of its file, `line` where it begins there, `fields` the lines of
+    the fields that are wrong, `is_restricted` whether it asks to be hidden.
+    """
+
+    ref: str | None
+    error: CallboardError
+    file: str = ""
+    line: int | None = None
+    fields: tuple[int | None, ...] = ()
+    is_restricted: bool = False
+
+    @property
+    def first_line(self) -> int | None:
+        """The line to look at: of the first field that is wrong, or the document's."""
+        return next((line for line in self.fields if line is not None), self.line)
+
+    @property
+    def located_error(self) -> CallboardError:
+        """The error, with the lines of its fields and of the document in its file."""
+        if self.line is None:
+            return self.error
+        of = f" of {self.file}" if self.file else ""
+        if len(self.fields) == 1 and self.fields[0] is not None:
+            return type(self.error)(f"{self.error.message} (line {self.fields[0]}{of})")
+        message = self.error.message
+        if self.fields:
+            message = _message_with_lines(self.error, self.fields)
+        place = f"in the document at line {self.line}{of}"
+        return type(self.error)(f"{message} ({place})")
+
+
+def path_of(location: LocationRef, root: LocationRef, place: Place | None) -> str:
+    """The path of a file in its repository, or from the folder of its root.
+
+    A bare name tells nobody which of several files is meant.
+    """
+    if place is not None and place.path:
+        return place.path
+    beginning = posixpath.commonprefix([root.target, location.target])
+    folder = beginning.rpartition("/")[0]
+    if folder in {"", "https:", "https:/", "http:", "http:/"}:
+        return location.target.rpartition("/")[2]
+    return location.target[len(folder) + 1 :]
+
+
+def _message_with_lines(error: CallboardError, lines: Sequence[int | None]) -> str:
+    """The message, with the line of its field after each problem where it is known."""
+    problems = problems_of(error)
+    subject = error.message.removesuffix("; ".join(problems))
+    marked = [
+        problem if line is None else f"{problem} (line {line})"
+        for problem, line in zip(problems, lines, strict=True)
+    ]
+    return subject + "; ".join(marked)

@@ -1,0 +1,111 @@
+"""Where the fields of a YAML text stand."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.guards.yaml_lines import DocumentLines, locate
+from shared.guards.yaml_text import dump_yaml, load_documents
+
+TEXT = """\
+# A note.
+kind: Component
+metadata:
+  name: &name web
+  annotations:
+    a.dev/x.y: one
+    a.dev/x:
+      y: two
+  tags: [one,
+    two]
+  links:
+  - url: x
+
+    title: y
+---
+# nothing
+---
+spec: &spec
+  steps:
+  - - deep: 1
+  - {if: x,
+     each: y}
+other: *spec
+"quoted key": |
+  text
+"""
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "line"),
+    [
+        (0, "kind", 2),
+        (0, "metadata.name", 4),
+        (0, "metadata.annotations.a.dev/x.y", 6),
+        (0, "metadata.annotations.a.dev/x", 7),
+        (0, "metadata.tags.0", 9),
+        (0, "metadata.tags.1", 10),
+        (0, "metadata.links.0", 12),
+        (0, "metadata.links.0.title", 14),
+        # What is absent is missed where it would stand.
+        (0, "metadata.links.0.icon", 12),
+        (0, "metadata.links.4.url", 11),
+        (0, "metadata.title", 3),
+        (0, "spec.owner", None),
+        (0, "no path", None),
+        (0, "", None),
+        (1, "spec.steps.0.0.deep", 20),
+        (1, "spec.steps.1.each", 22),
+        (1, "other", 23),
+        (1, "other.steps.1.if", 21),
+        (1, "quoted key", 24),
+    ],
+)
+def test_a_field_has_its_line(document: int, path: str, line: int | None) -> None:
+    """By its path, whose names may have dots; empty documents do not count."""
+    lines = locate(TEXT, {document: [path]})
+    assert [each.start for each in lines] == [2, 18]
+    assert lines[document].fields == (line,)
+    assert lines[1 - document].fields == ()
+
+
+KEYS = st.text("ab.", min_size=1, max_size=3)
+VALUES = st.recursive(
+    st.integers(-99, 99) | st.text("a: '\n-", max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.dictionaries(KEYS, VALUES, min_size=1), min_size=1, max_size=3))
+def test_every_field_is_found(documents: list[dict[str, Any]]) -> None:
+    """Its name begins the line that is given."""
+    text = "".join(f"---\n{dump_yaml(each)}" for each in documents)
+    assert load_documents(text) == documents
+    fields = {number: list(each) for number, each in enumerate(documents)}
+    found = locate(text, fields)
+    rows = text.splitlines()
+    for document, lines in zip(documents, found, strict=True):
+        for name, line in zip(document, lines.fields, strict=True):
+            assert line is not None
+            [key] = load_documents(f"{rows[line - 1].partition(':')[0]}: 1")
+            # A name with dots may lead into another field of a shorter name.
+            assert name.startswith(next(iter(key)))
+
+
+def test_many_documents_cost_little_more_than_their_reading() -> None:
+    """Of documents without errors nothing is remembered."""
+    one = "kind: Component\nmetadata:\n  name: web\n  tags: [a, b]\nspec: {x: 1}\n"
+    text = "---\n".join([one] * 10_000)
+    begun = time.process_time()
+    load_documents(text)
+    reading = time.process_time() - begun
+    begun = time.process_time()
+    lines = locate(text, {9_999: ["metadata.name"]})
+    assert time.process_time() - begun < reading * 6
+    assert lines[-1] == DocumentLines(9_999 * 6 + 1, (9_999 * 6 + 3,))
