@@ -92,3 +92,13 @@ async def test_only_files_are_read(allowed: Path) -> None:
 
 def _descriptors() -> int:
     return len(list(Path("/dev/fd").iterdir()))
+
+
+async def test_a_folder_says_what_to_enter(allowed: Path) -> None:
+    """The path of a descriptor in it, not the words of the operating system."""
+    for written in (str(allowed), f"{allowed}/"):
+        with pytest.raises(Invalid) as caught:
+            await FileReader([allowed]).read(at(written), None)
+        message = caught.value.message
+        assert message.startswith(f"{written} is a folder, not a file")
+        assert message.endswith(f"such as {allowed}/catalog-info.yaml")

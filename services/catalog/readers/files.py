@@ -20,6 +20,8 @@ from shared.guards.yaml_text import DESCRIPTOR
 
 #: How many files are looked at for one pattern.
 FILES_LIMIT = 100_000
+#: What a descriptor is called where nobody chose another name.
+DESCRIPTOR_FILE = "catalog-info.yaml"
 #: Neither follows a link that has just come into the place, nor waits for a pipe.
 _GUARDED = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -87,6 +89,12 @@ class FileReader:
                 body = file.read(DESCRIPTOR.size + 1)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"There is no file {target}") from error
+        except IsADirectoryError as error:
+            example = f"{target.rstrip('/')}/{DESCRIPTOR_FILE}"
+            raise Invalid(
+                f"{target} is a folder, not a file: give the path of a descriptor in "
+                f"it, such as {example}"
+            ) from error
         except OSError as error:
             raise Invalid(f"{target} cannot be read: {error.strerror}") from error
         if len(body) > DESCRIPTOR.size:

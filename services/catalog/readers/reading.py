@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from services.catalog.ingest.candidates import EDIT, SOURCE, VIEW
 from services.catalog.model import LocationRef, Place
 from services.catalog.ports import Compute, Fetched
-from services.catalog.readers.files import FileReader
+from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.addresses import split_address
@@ -32,8 +32,6 @@ OR_HIDDEN = ", or it is not readable for you"
 MOST_LISTINGS = 8
 #: Files that it remembers, and the bytes of the longest of them.
 MOST_BODIES = 16
-#: What a descriptor is called where nobody chose another name.
-DESCRIPTOR = "catalog-info.yaml"
 SHORT_BODY = 64 * 1024
 
 
@@ -92,7 +90,7 @@ class SourceReading:
         if branch in {"", "HEAD"}:
             branch = await self._mirrors.default_branch(target)
         what = "a folder" if target.path else "a repository"
-        file = f"{target.path}/{DESCRIPTOR}".strip("/")
+        file = f"{target.path}/{DESCRIPTOR_FILE}".strip("/")
         example = self._mirrors.target(target.host, target.repository, branch, file)
         return NotFound(
             f"{location.target} is {what}, not a file: give the address of a "

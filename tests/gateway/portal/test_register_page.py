@@ -50,7 +50,7 @@ async def test_a_look_shows_what_would_come(client: Client, api: FakeServices) -
 async def test_an_empty_file_says_so(client: Client) -> None:
     """The location's own bookkeeping is no entity of the file."""
     page = (await client().get(PAGE, params={"target": f"{GOOD}?empty"})).text
-    assert "0 entities are described there" in page
+    assert "No entity is described there" in page
     assert "The file is there, and empty" in page
     assert ">Register</button>" not in page
 
