@@ -132,6 +132,47 @@ def test_a_bomb_does_not_freeze_the_page(context: Any, house: Any) -> None:
     assert "n7" in page.locator(".docs-diagram-source code").last.text_content()
 
 
+def test_a_diagram_fits_a_small_screen_as_long_as_it_can_be_read(
+    context: Any, house: Any
+) -> None:
+    """It shrinks; what would be too small is scrolled, by keyboard too."""
+    words = "sequenceDiagram\n Browser-&gt;&gt;Gateway: GET /catalog"
+    wide = "graph LR\n" + "--&gt;".join(f"Station{number}" for number in range(12))
+    house.api.articles[KEY] = f"<h1>Booking</h1>{fence(words)}{fence(wide)}"
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{house.url}{BOOKING}/")
+    pictures = page.locator(".docs-diagram img")
+    pictures.first.wait_for(timeout=30_000)
+    stages = page.locator(".docs-diagram-stage")
+    stages.last.scroll_into_view_if_needed()
+    expect(pictures).to_have_count(2, timeout=30_000)
+    assert pictures.first.evaluate("one => one.width < one.getAttribute('width')")
+    over = "one => one.scrollWidth - one.clientWidth"
+    assert stages.first.evaluate(over) == 0
+    assert stages.last.evaluate(over) > 0
+    expect(stages.last).to_have_attribute("tabindex", "0")
+    expect(stages.first).not_to_have_attribute("tabindex", "0")
+    page.set_viewport_size({"width": 240, "height": 844})
+    expect(stages.first).to_have_attribute("tabindex", "0")
+
+
+def test_what_cannot_be_drawn_says_where(context: Any, house: Any) -> None:
+    """The mark stands below what it points at, as the parser wrote it."""
+    wrong = "graph LR\n A --&gt; --&gt; B["
+    house.api.articles[KEY] = f"<h1>Booking</h1>{fence(wrong)}"
+    page = context.new_page()
+    page.goto(f"{house.url}{BOOKING}/")
+    error = page.locator(".docs-diagram-error")
+    error.wait_for(timeout=30_000)
+    lines = error.inner_text().splitlines()
+    assert lines[0].startswith("Parse error on line 2")
+    assert lines[2].strip("-") == "^"
+    assert error.evaluate("one => getComputedStyle(one).fontFamily").endswith(
+        "monospace"
+    )
+
+
 def test_without_scripts_the_source_is_shown(browser: Any, house: Any) -> None:
     """A reader without scripts reads the text of the diagram."""
     house.api.articles[KEY] = f"<h1>Booking</h1>{fence(GOOD)}"

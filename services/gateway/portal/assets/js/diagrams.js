@@ -7,7 +7,7 @@ const MOST = 50;
 const LONGEST = 20000;
 const LARGEST = 2000000;
 const SECONDS = 10;
-const READABLE = 520;
+const READABLE = 0.6;
 const PATIENCE = 2;
 const SOURCES = ".docs-article pre.mermaid, .docs-article div.mermaid, .docs-article .language-mermaid";
 
@@ -68,16 +68,17 @@ function picture(answer) {
   if (box) {
     image.width = Math.ceil(Math.min(Number(box[1]), 4000));
     image.height = Math.ceil((Number(box[2]) * image.width) / Number(box[1]));
-    // On small screens it is scrolled rather than too small to read.
-    image.style.minInlineSize = `${Math.min(image.width, READABLE)}px`;
+    // It shrinks with the screen as long as its words can be read; then it is scrolled.
+    image.style.minInlineSize = `${Math.ceil(image.width * READABLE)}px`;
   }
   image.alt = `Diagram${answer.type ? ` (${answer.type})` : ""}; its source follows`;
   image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
   return image;
 }
 
-function say(diagram, words) {
-  diagram.note.textContent = words;
+// A parser's own words point at a place by their line breaks.
+function say(diagram, words, detail = "") {
+  diagram.note.replaceChildren(words, ...(detail ? [element("code", "docs-diagram-error", detail)] : []));
   diagram.note.hidden = !words;
 }
 
@@ -87,7 +88,8 @@ async function draw(diagram) {
     const answer = await drawn(diagram.text);
     const image = answer.svg ? picture(answer) : null;
     if (!image) {
-      say(diagram, `Not drawn: ${String(answer.error ?? "the drawing is too large").slice(0, 300)}`);
+      if (answer.error) say(diagram, "Not drawn: ", String(answer.error).slice(0, 500));
+      else say(diagram, "Not drawn: the drawing is too large");
       return;
     }
     await image.decode();

@@ -15,14 +15,20 @@ function copiers(root) {
     });
     block.parentElement.classList.add("docs-copied");
     block.before(button);
-    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
   }
 }
 
-function scrollers(root) {
-  for (const table of root.querySelectorAll(".docs-article table")) {
-    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;
+// What is wider than its box is scrolled by keyboard too, whenever it comes to be so.
+const SCROLLED = ".docs-article :is(pre, table, .docs-diagram-stage)";
+const widths = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
   }
+});
+function scrollers(root) {
+  widths.disconnect();
+  for (const box of root.querySelectorAll(SCROLLED)) widths.observe(box);
 }
 
 let watcher = null;
@@ -51,12 +57,12 @@ function contents() {
 const MERMAID = ".docs-article :is(.mermaid, .language-mermaid)";
 async function drawings() {
   if (document.querySelector("[data-diagram-frame]") && document.querySelector(MERMAID)) (await import("./diagrams.js")).scan();
+  scrollers(document);
 }
 
 function ready() {
   drawings();
   copiers(document);
-  scrollers(document);
   contents();
 }
 
