@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -107,6 +108,19 @@ async def test_the_readme_as_first_page_links_where_it_meant(generate: Make) -> 
     assert edits[""] == "https://git.example/r/edit/main/README.md"
     assert edits["adr"] == "https://git.example/r/edit/main/docs/adr.md"
     assert site["warnings"] == []
+
+
+async def test_a_site_s_own_edit_addresses_name_the_file(generate: Make) -> None:
+    """Mkdocs appends the name as it is: blanks, `#` and `?` are escaped."""
+    names = ("index.md", "début page.md", "c#/why?.md", "50%25.md")
+    config = "repo_url: https://else.example/x\nedit_uri: e/main/\n"
+    _, site, _ = await generate(
+        {"mkdocs.yml": CONFIG + config, **{f"docs/{name}": "# A\n" for name in names}},
+        **LINKS,
+    )
+    edits = {page["source"]: page["edit_url"] for page in site["pages"]}
+    root = "https://else.example/x/e/main"
+    assert edits == {name: f"{root}/{quote(name)}" for name in names}
 
 
 async def test_included_sites_are_edited_where_they_are(generate: Make) -> None:

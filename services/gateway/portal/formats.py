@@ -21,6 +21,9 @@ STEPS = (
 )
 YEAR_SECONDS = 365.25 * 86400
 JUST_NOW_SECONDS = 10
+#: What browsers drop at both ends of an address, and everywhere in it.
+AROUND_ADDRESSES = "".join(map(chr, range(0x21)))
+NOT_IN_ADDRESSES = str.maketrans("", "", "\t\r\n")
 SAFE_SCHEMES = frozenset({"http", "https", "mailto", "tel", ""})
 
 
@@ -114,14 +117,23 @@ def initials(name: str) -> str:
 
 
 def safe_url(value: object) -> str:
-    """The address if a browser may follow it, else ""; `javascript:` never is."""
-    text = str(value or "").strip()
-    cleaned = "".join(char for char in text if char.isprintable() and char != " ")
+    """The address if a browser may follow it, else ""; `javascript:` never is.
+
+    As browsers read it (WHATWG URL): blanks around it and line breaks in it are no part
+    of it. Other blanks and signs that nobody sees are of a file's name: escaped.
+    """
+    text = str(value or "").strip().strip(AROUND_ADDRESSES).translate(NOT_IN_ADDRESSES)
+    escaped = "".join(map(_visible, text))
     try:
-        scheme = split_address(cleaned).scheme.lower()
+        scheme = split_address(escaped).scheme.lower()
     except Invalid:
         return ""
-    return cleaned if scheme in SAFE_SCHEMES else ""
+    return escaped if scheme in SAFE_SCHEMES else ""
+
+
+def _visible(char: str) -> str:
+    is_plain = char.isprintable() and char != " "
+    return char if is_plain else quote(char, safe="", errors="replace")
 
 
 def host(value: object) -> str:

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlunsplit
+from urllib.parse import quote, unquote, urlunsplit
 
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
@@ -116,8 +116,8 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
     def on_page_markdown(self, markdown: str, *, page: Page, **_: Any) -> str:
         self._current = page
         edit_url = self._places.edit_url(self._source(page))
-        if edit_url is not None:
-            page.edit_url = edit_url
+        own = _with_escaped_name(page.edit_url, page.file.edit_uri)
+        page.edit_url = own if edit_url is None else edit_url
         return markdown
 
     def on_page_content(self, html: str, *, page: Page, **_: Any) -> str:
@@ -207,6 +207,13 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             return urlunsplit(parts)
         url = get_relative_url(found.url, page.file.url)
         return urlunsplit(("", "", url, parts.query, parts.fragment))
+
+
+def _with_escaped_name(url: str | None, name: str | None) -> str | None:
+    """An address that mkdocs made of `edit_uri` and a file's name as it is."""
+    if not url or not name or not url.endswith(name):
+        return url
+    return url.removesuffix(name) + quote(name)
 
 
 def _keep_mermaid(options: dict[str, Any]) -> None:

@@ -1,10 +1,14 @@
 """Times, numbers and names as pages word them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.gateway.portal.formats import (
+    SAFE_SCHEMES,
     duration,
     exact_time,
     initials,
@@ -83,14 +87,44 @@ def test_initials_stand_for_names(name: str, letters: str) -> None:
         ("javascript:alert(1)", ""),
         ("java\nscript:alert(1)", ""),
         (" javascript:alert(1)", ""),
+        ("\x01java\tscript:alert(1)\n", ""),
+        ("JavaScript:alert(1)", ""),
+        ("\u00a0javascript:alert(1)", ""),
+        ("\u200djavascript:alert(1)", "%E2%80%8Djavascript:alert(1)"),
+        ("java\x01script:alert(1)", "java%01script:alert(1)"),
+        ("java script:alert(1)", "java%20script:alert(1)"),
+        (" https://a.b/my page.md ", "https://a.b/my%20page.md"),
+        ("https://a.b/my%20page.md", "https://a.b/my%20page.md"),
+        (
+            "https://a.b/d\u00e9but page.md#x y",
+            "https://a.b/d\u00e9but%20page.md#x%20y",
+        ),
+        (
+            "https://a.b/a\u00a0b\u200dc\u3000d",
+            "https://a.b/a%C2%A0b%E2%80%8Dc%E3%80%80d",
+        ),
+        ("/x\udc80", "/x%3F"),
         ("data:text/html,x", ""),
         ("http://[broken", ""),
         (None, ""),
     ],
 )
 def test_only_harmless_addresses_are_links(address: object, safe: str) -> None:
-    """Browsers ignore control characters in a scheme, so they are taken out first."""
+    """What browsers ignore is taken out first; what a name has stays, escaped.
+
+    An escape is no part of a scheme: what is left of a trick is a relative address.
+    """
     assert safe_url(address) == safe
+
+
+@given(st.text())
+def test_an_address_is_escaped_once_and_leads_nowhere_else(address: str) -> None:
+    """A second time changes nothing; a browser finds the scheme that was allowed."""
+    safe = safe_url(address)
+    assert safe_url(safe) == safe
+    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):", safe)
+    assert scheme is None or scheme[1].lower() in SAFE_SCHEMES
+    assert not re.search(r"[\x00-\x20]", safe)
 
 
 def test_an_address_to_write_to_is_as_people_write_it() -> None:
