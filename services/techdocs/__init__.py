@@ -12,6 +12,12 @@ see is 404; paths are below `/api/techdocs`):
 the latest built first, then those whose first build failed or is due; of warnings the
 first five.
 
+`POST /sites/by-refs` with `{entityRefs}` (500 at most) -> `{items}`: the states of
+these entities' own sites in their order, null where there is none.
+
+`GET /sites/failed?limit=20` -> `{items: [state], total, is_cut}`: those whose latest
+build failed, the last first; `is_cut` where only the latest 200 were looked through.
+
 `GET /sites/{namespace}/{kind}/{name}` -> a state, and `docs_of` (the ref asked for;
 `entity_ref` differs when `backstage.io/techdocs-entity` points elsewhere), then
 `description`, `nav: [{title, path, children, href?}]` (`path` null for sections and
@@ -30,7 +36,8 @@ page has that path, the first page of the navigation is answered, with its own `
 `guide`, `guide/` and `guide/index.html` are one page. `html` is the article only,
 cleaned by a list of what is allowed; links to pages lead to
 `/docs/{namespace}/{kind}/{name}/{path}/`, pictures and files to
-`/api/techdocs/assets/{namespace}/{kind}/{name}/{file}`.
+`/api/techdocs/assets/{namespace}/{kind}/{name}/{file}` (`HEAD` says whether one is
+there), and names that are neither to the site.
 
 For search, services only: `GET /snapshot?ref=REF` (JSON lines `{ref, site, commit,
 title, sections: [{path, title, text}]}`), `GET /snapshot/checksum` -> `{count,
