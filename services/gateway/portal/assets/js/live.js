@@ -41,6 +41,7 @@ export function swap(part, fresh) {
 
 function highlight(part) {
   part.classList.remove("fresh");
+  if (!part.textContent.trim() && !part.childElementCount) return;
   void part.offsetWidth; // restarts the highlight
   part.classList.add("fresh");
   window.htmx?.process(part);
