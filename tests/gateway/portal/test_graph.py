@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 import time
 
 from services.gateway.portal.entities import summarize
@@ -190,6 +191,19 @@ async def test_what_breaks_goes_through_apis(client: Client) -> None:
     assert "Checkout" in impact
     assert "Payments" in impact
     assert "ledger-db" not in impact
+
+
+async def test_owners_to_notify_are_counted_once_each(client: Client) -> None:
+    """Several entities of one team are one owner; what has none is no owner."""
+    path = "/graph?entity=component:default/ledger&show=impact"
+    text = (await client().get(path)).text
+    impact = text[text.index("Owners to notify") : text.index("View as table")]
+    owners = set(re.findall(r'href="/catalog/default/group/([a-z-]+)"', impact))
+    entities = impact.count("<tr data-row>")
+    assert 0 < len(owners) < entities
+    assert impact.startswith(
+        f'Owners to notify<span class="count">{len(owners)}</span>'
+    )
 
 
 async def test_depth_and_direction_are_in_the_address(client: Client) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from services.gateway.portal.graph.labels import Area, Point, place_labels
 from services.gateway.portal.graph.layers import (
     Pair,
     acyclic,
@@ -12,10 +13,9 @@ from services.gateway.portal.graph.layers import (
     ordered,
     with_waypoints,
 )
+from services.gateway.portal.graph.lettering import CHARACTER, letters
 from services.gateway.portal.graph.model import Edge, Node
 
-CHARACTER = 8.6  # a 13 px letter of a wide system font: rather too wide than cut off
-NARROW, WIDE = frozenset("fijlrt.,:;'|!()[] "), frozenset("mwMWOQGCD@%&")
 BOX_HEIGHT = 40.0
 LONGEST_TITLE = 26
 PADDING = 14.0
@@ -96,14 +96,33 @@ def draw(nodes: Sequence[Node], edges: Sequence[Edge], focus: str = "") -> Pictu
     )
     at = {box.node.ref: box for box in boxes}
     shown = len(kept) <= LABELS_SHOWN
-    arrows = tuple(
-        _arrow(edge, ways, at, tops, layers, lefts, columns, shown=shown)
+    lines = [
+        (edge, _points(edge, ways, at, tops, layers, lefts, columns))
         for edge in kept
         if edge.source != edge.target
+    ]
+    bottom = max((box.y + box.height for box in boxes), default=0.0)
+    height = max(bottom, *tops.values(), 0.0) + MARGIN
+    picture = Area(0.0, 0.0, width, height)
+    arrows = _arrows(lines, boxes, picture, shown=shown)
+    return Picture(boxes, arrows, width, height)
+
+
+def _arrows(
+    lines: Sequence[tuple[Edge, list[Point]]],
+    boxes: Sequence[Box],
+    picture: Area,
+    *,
+    shown: bool,
+) -> tuple[Arrow, ...]:
+    """The arrows, with words where there is room for them."""
+    areas = [Area(box.x, box.y, box.x + box.width, box.y + box.height) for box in boxes]
+    labelled = [(edge.words if shown else "", points) for edge, points in lines]
+    middles = place_labels(labelled, areas, picture)
+    return tuple(
+        Arrow(edge, _path(points), edge.words if middle else "", *(middle or points[0]))
+        for (edge, points), middle in zip(lines, middles, strict=True)
     )
-    height = max((box.y + box.height for box in boxes), default=0.0) + MARGIN
-    bottom = max((top for top in tops.values()), default=0.0) + MARGIN
-    return Picture(boxes, arrows, width, max(height, bottom))
 
 
 def _clipped(title: str) -> str:
@@ -112,13 +131,8 @@ def _clipped(title: str) -> str:
 
 
 def _width(node: Node) -> float:
-    letters = max(_letters(_clipped(node.title)), 0.8 * _letters(node.kind), 6.0)
-    return round(letters * CHARACTER + 2 * PADDING, 1)
-
-
-def _letters(text: str) -> float:
-    """How many letters of mean width a text is as wide as."""
-    return sum(0.65 if x in NARROW else 1.45 if x in WIDE else 1.0 for x in text)
+    count = max(letters(_clipped(node.title)), 0.8 * letters(node.kind), 6.0)
+    return round(count * CHARACTER + 2 * PADDING, 1)
 
 
 def _columns(
@@ -194,7 +208,7 @@ def _mean(pool: tuple[float, int]) -> float:
     return pool[0] / pool[1]
 
 
-def _arrow(
+def _points(
     edge: Edge,
     ways: dict[Pair, list[str]],
     at: dict[str, Box],
@@ -202,9 +216,8 @@ def _arrow(
     layers: dict[str, int],
     lefts: Sequence[float],
     columns: Sequence[float],
-    *,
-    shown: bool,
-) -> Arrow:
+) -> list[Point]:
+    """The points that an arrow passes, from its source to its target."""
     turned = (edge.source, edge.target) not in ways
     way = ways[(edge.target, edge.source) if turned else (edge.source, edge.target)]
     first, last = at[way[0]], at[way[-1]]
@@ -215,8 +228,7 @@ def _arrow(
     points.append((last.x, last.y + last.height / 2))
     if turned:
         points.reverse()
-    label = ((points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2)
-    return Arrow(edge, _path(points), edge.words if shown else "", *label)
+    return points
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

@@ -80,6 +80,7 @@ async def _focused(visit: Visit, question: GraphQuestion) -> Response:
     picture = await asyncio.to_thread(
         draw, _focusable(nodes, question), edges, question.entity
     )
+    impact = await _impact(visit, found, question)
     return visit.page(
         "graph.html",
         title=title,
@@ -93,7 +94,8 @@ async def _focused(visit: Visit, question: GraphQuestion) -> Response:
         note=note,
         cut=found.cut,
         rows=_table(found),
-        impact=await _impact(visit, found, question),
+        impact=impact,
+        owners_to_notify=len({owner.ref for _, owner in impact if owner}),
         entity_href=entity_href(question.entity),
     )
 
