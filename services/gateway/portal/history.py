@@ -9,6 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.gateway.portal.change_words import (
+    change_label,
+    field_label,
+    shown_value,
+)
 from services.gateway.portal.entities import Summary, kind_word, ref_title, split_ref
 from services.gateway.portal.formats import moment
 
@@ -95,7 +100,7 @@ def moment_of(
         commit=str(cause.get("commit") or ""),
         changes=changes_of(item.get("diff") or ()),
         entities=(entity,) if entity else (),
-        paths=tuple(str(path) for path in item.get("changed") or ()),
+        paths=tuple(field_label(str(path)) for path in item.get("changed") or ()),
     )
 
 
@@ -143,13 +148,18 @@ def _second(at: str) -> float:
 def changes_of(diff: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
     """The API's `[{path, before, after}]` with the lines that differ."""
     shown = [
-        Change(str(each["path"]), lines_of(each.get("before"), each.get("after")))
+        _change(str(each["path"]), each.get("before"), each.get("after"))
         for each in diff[:CHANGES_SHOWN]
     ]
     if len(diff) > CHANGES_SHOWN:
         rest = f"and {len(diff) - CHANGES_SHOWN} fields more"
         shown.append(Change("…", (Line("same", rest),)))
     return tuple(shown)
+
+
+def _change(path: str, before: object, after: object) -> Change:
+    lines = lines_of(shown_value(path, before), shown_value(path, after))
+    return Change(change_label(path, before, after), lines)
 
 
 def lines_of(before: object, after: object) -> tuple[Line, ...]:

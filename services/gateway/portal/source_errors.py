@@ -17,6 +17,7 @@ from services.gateway.portal.entities import (
     errors_of,
     title_of,
 )
+from services.gateway.portal.error_texts import error_text
 from services.gateway.portal.visit import Visit
 
 BY_REFS = "/api/catalog/entities/by-refs"
@@ -77,7 +78,7 @@ async def refused_documents(
     for location in locations:
         ref = canonical(location)
         messages = [
-            str(item.get("message") or "")
+            error_text(item, location)
             for item in items[ref]
             if _concerned(item) not in there
         ]

@@ -25,6 +25,7 @@ from services.gateway.portal.entities import (
     summarize,
     title_of,
 )
+from services.gateway.portal.error_texts import error_advice, error_text
 from services.gateway.portal.formats import safe_url
 from services.gateway.portal.graph.clusters import nearest
 from services.gateway.portal.graph.layout import Picture, draw
@@ -134,7 +135,10 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
         starred=ref in stars,
         why_not=why_not(visit),
         may_star=visit.identity.kind == "user",
-        errors=errors_of(entity),
+        errors=[
+            (item, error_text(item, entity), error_advice(item))
+            for item in errors_of(entity)
+        ],
         edit_url=safe_url(annotation(entity, "backstage.io/edit-url")),
         view_url=safe_url(annotation(entity, "backstage.io/view-url")),
         orphan=annotation(entity, "backstage.io/orphan") == "true",

@@ -24,6 +24,7 @@ from services.gateway.portal.entities import (
     spec_ref,
     summarize,
 )
+from services.gateway.portal.error_texts import error_text
 from services.gateway.portal.formats import now
 from services.gateway.portal.history import (
     Moment,
@@ -215,8 +216,13 @@ def _with_errors(broken: Iterable[Entity]) -> list[Attention]:
             key = str(error.get("message") or ""), began_at(error)
             groups.setdefault(key, []).append(one)
     return [
-        Attention(summarize(canonical(first), first), why, len(more), began)
-        for (why, began), (first, *more) in groups.items()
+        Attention(
+            summarize(canonical(first), first),
+            error_text(errors_of(first)[0], first),
+            len(more),
+            began,
+        )
+        for (_, began), (first, *more) in groups.items()
     ]
 
 

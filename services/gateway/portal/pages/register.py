@@ -3,7 +3,6 @@
 The first look is a dry run, so that nobody registers what they have not seen.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from services.gateway.portal.entities import (
     entity_href,
     summarize,
 )
+from services.gateway.portal.error_texts import ERROR_NAME
 from services.gateway.portal.pages.first_steps import REGISTER
 from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.unregistering import provider_names
@@ -32,7 +32,6 @@ REFUSED = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 )
 #: Before an error's words, for programs: people read the words.
-ERROR_NAME = re.compile(r"^[A-Z]\w*Error: ")
 
 router = APIRouter()
 

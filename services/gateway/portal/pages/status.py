@@ -18,6 +18,7 @@ from services.gateway.portal.entities import (
     errors_of,
     title_of,
 )
+from services.gateway.portal.error_texts import error_texts
 from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS
 from services.gateway.portal.source_errors import (
     ERRORS_SHOWN,
@@ -130,7 +131,7 @@ async def _sources(visit: Visit) -> tuple[list[Source], int]:
 
 def _source(location: Entity) -> Source:
     items = errors_of(location)
-    errors = [str(item.get("message") or "") for item in items]
+    errors = error_texts(location)
     shown = tuple(errors[:ERRORS_SHOWN])
     return Source(
         title_of(location),
