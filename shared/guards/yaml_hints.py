@@ -47,6 +47,10 @@ def hint(text: str, error: yaml.MarkedYAMLError) -> str:
         return "indent with spaces, not with tabs"
     if "cannot start any token" in problem and at:
         return f"a text that begins with {at} needs quotes"
+    if "did not find expected" in problem:
+        long_quote = _long_quote(text, line)
+        if long_quote:
+            return long_quote
     advice = next((advice for begin, advice in _HINTS if begin in problem), "")
     return advice.replace(_OPENED, _opening_place(text, error))
 
@@ -64,6 +68,24 @@ def _opening_place(text: str, error: yaml.MarkedYAMLError) -> str:
     if mark is None:
         return ""
     return f" opened at line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _long_quote(text: str, line: int) -> str:
+    """The hint that a quoted text of several lines ends just before an error.
+
+    Where an end is missing, the next quote is taken for it.
+    """
+    last: Any = None
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            last = event
+    except yaml.YAMLError:
+        is_quoted = isinstance(last, yaml.ScalarEvent) and last.style in {"'", '"'}
+        if is_quoted and last.start_mark.line < last.end_mark.line == line:
+            start = last.start_mark
+            place = f"line {start.line + 1}, column {start.column + 1}"
+            return f"the quote opened at {place} ends in this line, is one missing?"
+    return ""
 
 
 def _last_bracket(text: str) -> Any:

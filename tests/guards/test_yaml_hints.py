@@ -25,6 +25,14 @@ BROKEN = [
     ("a: 'pier\n", "the quote opened at line 1, column 4 is not closed"),
     ('a: 1\nb: "x\nc: y\nd: z\n', "the quote opened at line 2, column 4 is not closed"),
     ("a: 'x\n---\nb: 1\n", "the quote opened at line 1, column 4 is not closed"),
+    (
+        'a: "pier\nb: 2\nc:\n  - d: "1"\n',
+        "the quote opened at line 1, column 4 ends in this line, is one missing?",
+    ),
+    (
+        "a: [x, 'pier\n  quay, 'b']\n",
+        "the quote opened at line 1, column 8 ends in this line, is one missing?",
+    ),
     ("a: {{ name }}\n", "a text that begins with {{ needs quotes"),
     ("a: b\nc: {{ x | y }}-z\n", "a text that begins with {{ needs quotes"),
     ("- [{{x}}]\n", "a text that begins with {{ needs quotes"),

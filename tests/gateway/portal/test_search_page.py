@@ -1,15 +1,20 @@
 """The search page, its marks, the suggestions; the status and settings pages."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from services.gateway.portal.marks import marked, snippet
 from services.gateway.portal.pages.search import result_of
-from services.gateway.portal.pages.status import engine_line, service_line
+from services.gateway.portal.pages.status import CHECKS, engine_line, service_line
 from tests.builders import entity
 from tests.gateway.portal.answers import site
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.house import GUEST
 from tests.gateway.portal.services import FakeServices
+
+ROOT = Path(__file__).resolve().parents[3]
 
 PART = {"hx-request": "true", "hx-target": "results"}
 
@@ -213,6 +218,32 @@ def test_status_words_any_report() -> None:
         ("Unpublished events", "0.5"),
     )
     assert engine_line({"name": "kafka", "seen_by": {"x": "ok"}}).about == "used by x"
+
+
+async def test_status_calls_checks_by_names_that_people_know(
+    client: Client, api: FakeServices
+) -> None:
+    """Each with what it is for, and whether it is ready; the API keeps its names."""
+    engines = [
+        {"name": "builders", "ready": False, "seen_by": {"techdocs": "stopped"}},
+        {"name": "open", "ready": True, "seen_by": {"techdocs": "ok"}},
+    ]
+    checks = {"builders": "stopped", "open": "ok"}
+    services = [{"name": "techdocs", "ready": False, "checks": checks, "figures": {}}]
+    api.status = {"status": "not ready", "services": services, "engines": engines}
+    page = (await client().get("/status")).text
+    names = page.split('id="engines"')[1].split("</section>")[0]
+    for text in ("Documentation builders", "Start-up", "used by techdocs"):
+        assert text in names
+    assert ">Unavailable<" in names
+    assert ">Ready<" in names
+    assert "Documentation builders: stopped" in page.split('id="engines"')[0]
+    assert "Documentation builders is not ready" not in page
+    assert CHECKS.keys() >= {
+        name
+        for file in ROOT.glob("services/*/main.py")
+        for name in re.findall(r'checks\["([^"]+)"\]', file.read_text())
+    }
 
 
 async def test_settings_show_choices_and_who_one_is(client: Client) -> None:

@@ -41,6 +41,18 @@ FIGURES = {
     "running": "Runs in progress",
     "waiting": "Sites to check",
 }
+#: Checks that services report: what each is called, and what it is for.
+CHECKS = {
+    "documents": ("Document store", "Keeps entities, runs and builds"),
+    "events": ("Event log", "Carries changes from one service to the others"),
+    "index": ("Search index", "Answers searches"),
+    "policy": ("Access policy", "Decides who may do what"),
+    "catalog loaded": ("Catalog in memory", "All entities are loaded"),
+    "pushes": ("Push notifications", "Git hosts report changes by them"),
+    "open": ("Start-up", "The service has all that it needs to begin"),
+    "builders": ("Documentation builders", "Processes that build documentation"),
+    "runs": ("Template runners", "Processes that run templates"),
+}
 
 SENDERS = {
     "github": "GitHub",
@@ -145,7 +157,7 @@ def _source(location: Entity) -> Source:
 def service_line(service: Mapping[str, Any]) -> Line:
     """A service with what it depends on where that is not well, and its figures."""
     checks = _mapping(service.get("checks"))
-    wrong = [f"{name}: {state}" for name, state in checks.items() if state != "ok"]
+    wrong = _wrong(checks)
     if service.get("error"):
         wrong.insert(0, str(service["error"]))
     name = str(service.get("name") or "")
@@ -161,13 +173,30 @@ def service_line(service: Mapping[str, Any]) -> Line:
 def engine_line(engine: Mapping[str, Any]) -> Line:
     """A dependency, and who sees it in which state."""
     seen = _mapping(engine.get("seen_by"))
-    wrong = [f"{who}: {state}" for who, state in seen.items() if state != "ok"]
+    wrong = _wrong(seen)
+    name = str(engine.get("name") or "")
+    about = CHECKS.get(name, ("", ""))[1]
+    users = f"used by {', '.join(map(str, seen))}" if seen else ""
     return Line(
-        name=str(engine.get("name") or ""),
+        name=check_name(name),
         ready=bool(engine.get("ready")),
-        about=f"used by {', '.join(map(str, seen))}" if seen else "",
+        about="; ".join(filter(None, (about, users))),
         state="; ".join(wrong),
     )
+
+
+def _wrong(states: Mapping[str, Any]) -> list[str]:
+    """Those that are not well, each with its state."""
+    return [
+        f"{check_name(name)}: {state}"
+        for name, state in states.items()
+        if state != "ok"
+    ]
+
+
+def check_name(name: str) -> str:
+    """What a service's check is called on pages: the API's names are for programs."""
+    return CHECKS.get(name, (name, ""))[0]
 
 
 def webhook_lines(webhooks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
