@@ -116,6 +116,33 @@ async def test_a_document_that_is_invalid_concerns_its_own_entity(
 
 
 @pytest.mark.parametrize(
+    ("owner", "ref"),
+    [
+        ("harbour", "group:default/harbour"),
+        ("user:pier/Ann", "user:pier/ann"),
+        (5, None),
+        ("a:b:c/", None),
+        ("x" * 300, None),
+    ],
+)
+async def test_a_refused_document_names_its_owner(
+    catalog: Running, host: Host, owner: Any, ref: str | None
+) -> None:
+    """By that its location is found, also where nothing of it was ever right."""
+    broken = builders.component("web", {"tags": "none"}, owner=owner)
+    await push(catalog, host, broken)
+    await catalog.register(host.url("shop"), "?onConflict=refresh")
+    location = f"location:default/{generated(host.url('shop'), 'url')}"
+    [item] = await errors_of(catalog, location)
+    assert item["error"].get("owner") == ref
+    query = f"/entities?filter=status.items.error.owner={ref or 'group:default/-'}"
+    listed = (await catalog.ask("GET", query)).json()
+    assert [each["metadata"]["name"] for each in listed] == (
+        [generated(host.url("shop"), "url")] if ref else []
+    )
+
+
+@pytest.mark.parametrize(
     "broken",
     [
         {"apiVersion": "backstage.io/v1alpha1", "kind": "Component", "metadata": {}},

@@ -36,6 +36,7 @@ from services.catalog.ingest.problems import (
 from services.catalog.ingest.refusals import (
     Refusal,
     broken_fields,
+    owner_named_by,
     path_of,
     paths_of,
 )
@@ -367,6 +368,7 @@ def _located(
         file=file,
         line=lines.start,
         fields=lines.fields,
+        owner=owner_named_by(document),
         is_restricted=asks_to_be_restricted(document),
     )
 

@@ -55,6 +55,8 @@ def refusal_item(refusal: Refusal) -> Item:
         marks["entityRef"] = refusal.ref
     if refusal.first_line is not None:
         marks["line"] = refusal.first_line
+    if refusal.owner:
+        marks["owner"] = refusal.owner
     if refusal.is_restricted:
         marks["restricted"] = True
     return {**item, "error": {**item["error"], **marks}}

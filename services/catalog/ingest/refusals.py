@@ -1,11 +1,16 @@
 """Documents that are no entities: which fields break rules, and where they stand."""
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.catalog.model import LocationRef, Place
 from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
+
+#: Characters of an owner's ref: three names of 63, and the signs between.
+LONGEST_OWNER = 191
 
 
 class BrokenFields(Invalid):
@@ -39,7 +44,8 @@ class Refusal:
     """A document that cannot be an entity; `ref` None if it has not even a name.
 
     `file` is the path of its file, `line` where it begins there, `fields` the lines of
-    the fields that are wrong, `is_restricted` whether it asks to be hidden.
+    the fields that are wrong, `owner` the ref of the owner that it names (or ""),
+    `is_restricted` whether it asks to be hidden.
     """
 
     ref: str | None
@@ -47,6 +53,7 @@ class Refusal:
     file: str = ""
     line: int | None = None
     fields: tuple[int | None, ...] = ()
+    owner: str = ""
     is_restricted: bool = False
 
     @property
@@ -67,6 +74,23 @@ class Refusal:
             message = _message_with_lines(self.error, self.fields)
         place = f"in the document at line {self.line}{of}"
         return type(self.error)(f"{message} ({place})")
+
+
+def owner_named_by(document: Any) -> str:
+    """The ref of the owner that a document names, "" if it cannot be read."""
+    spec = document.get("spec") if isinstance(document, Mapping) else None
+    owner = spec.get("owner") if isinstance(spec, Mapping) else None
+    if not isinstance(owner, str) or len(owner) > LONGEST_OWNER:
+        return ""
+    metadata = document.get("metadata")
+    namespace = metadata.get("namespace") if isinstance(metadata, Mapping) else None
+    if not isinstance(namespace, str) or not namespace:
+        namespace = DEFAULT_NAMESPACE
+    try:
+        ref = parse_ref(owner, default_kind="group", default_namespace=namespace)
+    except Invalid:
+        return ""
+    return str(ref).lower()
 
 
 def path_of(location: LocationRef, root: LocationRef, place: Place | None) -> str:

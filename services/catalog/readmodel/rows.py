@@ -26,6 +26,7 @@ Row = tuple[str, str | None]
 
 
 HAS_ERRORS: Row = ("status.items.level", "error")
+REFUSED_OWNER = "status.items.error.owner"
 
 
 class Rows(NamedTuple):
@@ -46,7 +47,8 @@ class Rows(NamedTuple):
 def rows_of(entity: Mapping[str, Any], errors: Sequence[Any] = ()) -> Rows:
     """The rows of an entity as it is stored, without relations.
 
-    Of its status there is one row, by which what has errors is found.
+    Of its status there are the row by which what has errors is found, and the owners
+    of the documents that are refused.
     """
     values: list[Row] = []
     items: list[str] = []
@@ -55,12 +57,18 @@ def rows_of(entity: Mapping[str, Any], errors: Sequence[Any] = ()) -> Rows:
             _visit(key.lower(), value, values, items)
     if errors:
         values.append(HAS_ERRORS)
+        values += [(REFUSED_OWNER, owner) for owner in _owners_in(errors)]
     metadata = entity.get("metadata") or {}
     values.append(("metadata.name", str(metadata.get("name", ""))))
     values.append(("metadata.namespace", metadata.get("namespace") or "default"))
     if uid := metadata.get("uid"):
         values.append(("metadata.uid", uid))
     return Rows(frozenset(values), frozenset(items))
+
+
+def _owners_in(items: Sequence[Any]) -> set[str]:
+    errors = (item.get("error") or {} for item in items)
+    return {owner for error in errors if (owner := error.get("owner"))}
 
 
 def _visit(path: str, value: object, rows: list[Row], items: list[str]) -> None:

@@ -23,6 +23,7 @@ from services.gateway.portal.visit import Visit
 BY_REFS = "/api/catalog/entities/by-refs"
 FIELDS = ["kind", "metadata.name", "metadata.namespace", "metadata.title", "spec"]
 ERRORS_SHOWN = 3
+ORIGIN = "backstage.io/managed-by-origin-location"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,14 @@ def source_of(entity: Entity) -> str:
     name's rule (`generated-` and the SHA-1 of the location) is Backstage's.
     """
     location = annotation(entity, "backstage.io/managed-by-location")
-    origin = annotation(entity, "backstage.io/managed-by-origin-location")
+    origin = annotation(entity, ORIGIN)
     if not location or location != origin:
         return ""
+    return location_ref(location)
+
+
+def location_ref(location: str) -> str:
+    """The ref of the Location entity that stands for a location."""
     digest = hashlib.sha1(location.encode(), usedforsecurity=False).hexdigest()
     return f"location:default/generated-{digest}"
 

@@ -240,10 +240,13 @@ def _values(each: Entity, path: str, *, case: bool = False) -> list[str]:
             one["targetRef"] for one in each["relations"] if one["type"].lower() == kind
         ]
     if path.startswith("metadata.annotations."):
-        value: Any = each["metadata"]["annotations"].get(path.split(".", 2)[2])
-    elif path == "status.items.level":
+        annotations = each["metadata"].get("annotations") or {}
+        value: Any = annotations.get(path.split(".", 2)[2])
+    elif path.startswith("status.items."):
         items = (each.get("status") or {}).get("items") or ()
-        value = [item["level"] for item in items]
+        field = path.rpartition(".")[2]
+        values = [{**item, **item.get("error", {})}.get(field) for item in items]
+        value = [each for each in values if each is not None]
     else:
         value = each
         for part in path.split("."):

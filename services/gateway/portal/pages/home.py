@@ -33,6 +33,7 @@ from services.gateway.portal.history import (
     changed_entity,
     moment_of,
 )
+from services.gateway.portal.owned_sources import sources_to_mend
 from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS, ROW_FIELDS
 from services.gateway.portal.pages.catalog_facets import FACETS_PATH
 from services.gateway.portal.pages.first_steps import first_steps
@@ -185,13 +186,17 @@ async def _attention(
 ) -> list[Attention]:
     """Own descriptors with errors, and those whose system is not in the catalog.
 
-    And what is refused of their files, which is no entity yet.
+    And what is refused of their files, which is no entity yet, and what is missing.
     """
     wholes = {canonical(one): spec_ref(one, "system", "system") for one in entities}
-    known, refused = await together(
+    shown = {str(each.get("message")) for one in broken for each in errors_of(one)}
+    known, refused, sources = await together(
         visit.summaries(ref for ref in wholes.values() if ref),
         refused_documents(visit, entities),
+        sources_to_mend(visit, entities, shown),
     )
+    refs = {source.ref for source in refused}
+    refused += [source for source in sources if source.ref not in refs]
     found = _with_errors(broken)
     found += [
         Attention(replace(summarize(source.ref), title=source.name), why)

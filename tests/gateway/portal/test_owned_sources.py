@@ -1,0 +1,65 @@
+"""Home shows the errors of sources that are the reader's, also where no entity is."""
+
+from typing import Any
+
+import pytest
+
+from services.gateway.portal.source_errors import ORIGIN, location_ref
+from tests.builders import entity
+from tests.gateway.portal.conftest import Client
+from tests.gateway.portal.fakes import FakeApi
+from tests.gateway.portal.house import GUEST
+
+FILE = "https://git.playhouse.example/new/blob/main/catalog-info.yaml"
+PART = "https://git.playhouse.example/parts/blob/main/{}/c.yaml"
+SINCE = "2026-11-28T17:28:00+00:00"
+OWNER = "group:default/box-office-team"
+
+
+def place(api: FakeApi, target: str, message: str, **error: Any) -> None:
+    """A Location with an error in its status; nothing else changed lately."""
+    api.recent = []
+    ref = location_ref(f"url:{target}")
+    location = entity(
+        "Location", ref.partition("/")[2], {"type": "url", "target": target}
+    )
+    item = {"level": "error", "message": message, "error": error}
+    api.entities[ref] = {**location, "relations": [], "status": {"items": [item]}}
+
+
+async def attention(client: Client, who: Any = None) -> str:
+    """The section of the reader's home."""
+    page = (await (client(who) if who else client()).get("/")).text
+    _, found, rest = page.partition('id="attention"')
+    return rest.partition("</section>")[0] if found else ""
+
+
+@pytest.mark.parametrize("is_owned", [True, False])
+async def test_a_push_that_is_refused_whole_is_its_owners(
+    client: Client, api: FakeApi, is_owned: bool
+) -> None:
+    """The owner that the refused document names, and nobody else."""
+    message = "component:default/new: metadata.tags: must be a list"
+    owner = OWNER if is_owned else "group:default/others"
+    ref = "component:default/new"
+    place(api, FILE, f"InputError: {message}", owner=owner, entityRef=ref, line=7)
+    assert (message in await attention(client)) is is_owned
+    assert message not in await attention(client, GUEST)
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+async def test_a_missing_file_is_of_those_who_own_all_else_of_its_location(
+    client: Client, api: FakeApi, is_shared: bool
+) -> None:
+    """A location of many teams is the platform's to mend."""
+    pattern = PART.format("*")
+    names = {"basket"} | ({"refunds"} if is_shared else set())
+    for name in names:
+        annotations = api.entities[f"component:default/{name}"]["metadata"]
+        annotations.setdefault("annotations", {})[ORIGIN] = f"url:{pattern}"
+        annotations["annotations"]["backstage.io/managed-by-location"] = (
+            f"url:{PART.format(name)}"
+        )
+    message = f"Nothing matches {PART.format('x')}"
+    place(api, pattern, f"NotFoundError: {message} (since …)", since=SINCE)
+    assert (message in await attention(client)) is not is_shared
