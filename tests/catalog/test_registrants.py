@@ -179,11 +179,13 @@ async def test_a_dry_run_names_who_provides_what_is_there(
             "providers": ["git:all"],
             "isOtherFile": False,
         }
-        same = await registered(catalog, host.url("shop"), "?dryRun=true")
+        same = await registered(catalog, host.url("shop"), "?dryRun=true&provided=true")
         assert same["exists"] is False
         assert same["provided"] == [known]
-        taken = await registered(catalog, mine, "?dryRun=true")
+        taken = await registered(catalog, mine, "?dryRun=true&provided=true")
         assert taken["provided"] == [{**known, "isOtherFile": True}]
+        plain = await registered(catalog, mine, "?dryRun=true")
+        assert plain.keys() == {"exists", "location", "entities"}
 
 
 async def test_a_dry_run_is_silent_about_what_its_reader_may_not_see(
@@ -206,6 +208,8 @@ async def test_a_dry_run_is_silent_about_what_its_reader_may_not_see(
     )
     async with running(database, data) as catalog:
         await catalog.register(data / "hidden" / "one.yaml")
-        answer = await catalog.ask("POST", "/locations?dryRun=true", place, who)
+        answer = await catalog.ask(
+            "POST", "/locations?dryRun=true&provided=true", place, who
+        )
         assert answer.json()["provided"] == []
         assert generated(mine) in answer.text

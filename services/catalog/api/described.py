@@ -147,11 +147,11 @@ LOCATIONS = (
         "POST",
         "/locations",
         "Register a location and read it",
-        "location and entities; with dryRun what it would bring, and provided: items "
-        "of {entityRef, location, origin, providers, isOtherFile} for what is in the "
-        "catalog already",
+        "location and entities; with dryRun what it would bring, with provided also "
+        "{entityRef, location, origin, providers, isOtherFile} of what the catalog has",
         (
             Asked("dryRun", "Only look", "boolean"),
+            Asked("provided", "Look also at what the catalog has", "boolean"),
             Asked("onConflict", "refresh or reject a location that is registered"),
         ),
         {"type": "url", "target": "the address of a descriptor"},

@@ -97,7 +97,9 @@ async def create(request: Request) -> Response:
     principal, writes = caller_of(request), writes_of(request)
     location = _allowed(writes, location_in(await body_of(request)))
     if _flag(request, "dryRun"):
-        return json_response(await preview(request, location), status=201)
+        with_provided = _flag(request, "provided")
+        body = await preview(request, location, with_provided=with_provided)
+        return json_response(body, status=201)
     writes.require_writable()
     wanted = request.query_params.get("onConflict")
     if wanted is not None and wanted not in CONFLICTS:

@@ -22,8 +22,13 @@ from shared.kit.web import caller_of
 CHUNK = 50
 
 
-async def preview(request: Request, location: LocationRef) -> bytes:
-    """The entities there that the caller may see, and which the catalog has already.
+async def preview(
+    request: Request, location: LocationRef, *, with_provided: bool = False
+) -> bytes:
+    """The entities there that the caller may see.
+
+    `with_provided`: also which of them the catalog has already. Backstage's clients do
+    not ask for it: their answer has Backstage's fields alone.
 
     Raises:
         Invalid: the first problem at the location.
@@ -42,11 +47,12 @@ async def preview(request: Request, location: LocationRef) -> bytes:
         "id": str(location),
         "entityRef": location.entity_ref,
     }
-    head = {
+    head: dict[str, Any] = {
         "exists": roots.registered(writes.catalog, location) is not None,
         "location": shown,
-        "provided": await _provided(writes, principal, items),
     }
+    if with_provided:
+        head["provided"] = await _provided(writes, principal, items)
     # Thousands of entities take longer than others should wait.
     return await run_beside(_previewed, head, items, principal)
 

@@ -109,7 +109,7 @@ async def _ask(visit: Visit, target: str, *, dry: bool) -> ApiAnswer:
     return await visit.ask(
         "POST",
         LOCATIONS,
-        params={"dryRun": "true"} if dry else None,
+        params={"dryRun": "true", "provided": "true"} if dry else None,
         json=location_at(target, files=visit.state.file_locations),
     )
 
