@@ -47,9 +47,9 @@ CHECKS = {
     "events": ("Event log", "Carries changes from one service to the others"),
     "index": ("Search index", "Answers searches"),
     "policy": ("Access policy", "Decides who may do what"),
-    "catalog loaded": ("Catalog in memory", "All entities are loaded"),
+    "catalog loaded": ("Catalog in memory", "Holds all entities for queries"),
     "pushes": ("Push notifications", "Git hosts report changes by them"),
-    "open": ("Start-up", "The service has all that it needs to begin"),
+    "open": ("Start-up", "Connects a service to all that it needs"),
     "builders": ("Documentation builders", "Processes that build documentation"),
     "runs": ("Template runners", "Processes that run templates"),
 }
