@@ -17,13 +17,11 @@ from services.gateway.portal.entities import (
 )
 from services.gateway.portal.error_texts import error_text
 from services.gateway.portal.source_errors import (
-    BY_REFS,
     ERRORS_SHOWN,
     FIELDS,
     ORIGIN,
     RefusedDocuments,
     began_at,
-    location_ref,
     source_of,
 )
 from services.gateway.portal.visit import Visit, together
@@ -31,7 +29,9 @@ from services.gateway.portal.visit import Visit, together
 BY_QUERY = "/api/catalog/entities/by-query"
 FACETS = "/api/catalog/entity-facets"
 REFUSED_OWNER = "status.items.error.owner"
+HAS_ERRORS = "status.items.level=error"
 OWNED_BY = "relations.ownedBy"
+ORIGIN_FIELD = f"metadata.annotations.{ORIGIN}"
 LOCATIONS_READ = 20
 
 Item = Mapping[str, Any]
@@ -57,44 +57,39 @@ async def sources_to_mend(
 
 async def _refused_locations(visit: Visit, owners: Iterable[str]) -> list[Entity]:
     """The locations with refused documents that name one of the owners."""
-    own = ",".join(f"{REFUSED_OWNER}={ref}" for ref in sorted(owners))
-    params = [
-        ("filter", f"kind=location,{own}"),
-        ("fields", ",".join([*FIELDS, "status"])),
-        ("limit", str(LOCATIONS_READ)),
-    ]
-    answer = await visit.ask("GET", BY_QUERY, params=params)
-    return [one for one in answer.json()["items"] if one] if answer.ok else []
+    return await _locations(visit, [f"{REFUSED_OWNER}={ref}" for ref in sorted(owners)])
 
 
 async def _owned_locations(
     visit: Visit, owners: set[str], entities: Iterable[Entity]
 ) -> list[Entity]:
     """The locations with errors that brought nothing but what the owners have."""
-    origins = {
-        location_ref(annotation(one, ORIGIN)): annotation(one, ORIGIN)
-        for one in entities
-        if annotation(one, ORIGIN) and not source_of(one)
-    }
-    refs = list(origins)[:LOCATIONS_READ]
-    if not refs:
+    found = {annotation(one, ORIGIN) for one in entities if not source_of(one)}
+    origins = sorted(each for each in found if each and "," not in each)
+    if not origins:
         return []
-    body = {"entityRefs": refs, "fields": [*FIELDS, "status"]}
-    answer = await visit.ask("POST", BY_REFS, json=body)
-    locations = [each for each in answer.json()["items"] if each] if answer.ok else []
-    failed = [one for one in locations if any(map(began_at, errors_of(one)))]
+    own = [f"{ORIGIN_FIELD}={each}" for each in origins[:LOCATIONS_READ]]
+    failed = await _locations(visit, [HAS_ERRORS, *own])
     are_owned = await together(
-        *(_is_owned(visit, owners, origins[canonical(one)]) for one in failed)
+        *(_is_owned(visit, owners, annotation(one, ORIGIN)) for one in failed)
     )
     return [one for one, owned in zip(failed, are_owned, strict=True) if owned]
 
 
+async def _locations(visit: Visit, conditions: Iterable[str]) -> list[Entity]:
+    """The first locations that the conditions select, with their status."""
+    params = [
+        ("filter", ",".join(["kind=location", *conditions])),
+        ("fields", ",".join([*FIELDS, "metadata.annotations", "status"])),
+        ("limit", str(LOCATIONS_READ)),
+    ]
+    answer = await visit.ask("GET", BY_QUERY, params=params)
+    return [one for one in answer.json()["items"] if one] if answer.ok else []
+
+
 async def _is_owned(visit: Visit, owners: set[str], origin: str) -> bool:
     """Whether all entities with an owner that came from a location are the owners'."""
-    if "," in origin:
-        return False
-    name = f"metadata.annotations.{ORIGIN}"
-    params = [("facet", OWNED_BY), ("filter", f"{name}={origin}")]
+    params = [("facet", OWNED_BY), ("filter", f"{ORIGIN_FIELD}={origin}")]
     answer = await visit.ask("GET", FACETS, params=params)
     if not answer.ok:
         return False

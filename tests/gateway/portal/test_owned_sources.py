@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.portal.source_errors import ORIGIN, location_ref
+from services.gateway.portal.source_errors import ORIGIN
 from tests.builders import entity
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
@@ -17,12 +17,14 @@ OWNER = "group:default/box-office-team"
 
 
 def place(api: FakeApi, target: str, message: str, **error: Any) -> None:
-    """A Location with an error in its status; nothing else changed lately."""
+    """A Location with an error in its status; nothing else changed lately.
+
+    It is in a file that is registered: its name is not made of its address.
+    """
     api.recent = []
-    ref = location_ref(f"url:{target}")
-    location = entity(
-        "Location", ref.partition("/")[2], {"type": "url", "target": target}
-    )
+    ref = "location:default/parts"
+    location = entity("Location", "parts", {"type": "url", "targets": [target]})
+    location["metadata"]["annotations"] = {ORIGIN: f"url:{target}"}
     item = {"level": "error", "message": message, "error": error}
     api.entities[ref] = {**location, "relations": [], "status": {"items": [item]}}
 
