@@ -9,12 +9,13 @@ from starlette.responses import Response
 from services.techdocs.api.files import asset_answer
 from services.techdocs.api.rooms import Served, ref_in, sees
 from shared.contracts.errors import NotFound
+from shared.kit.bodies import BoundedRoute
 from shared.kit.openapi import FILES
 from shared.kit.web import Caller, json_response
 
 MOST_REFS = 500
 
-router = APIRouter()
+router = APIRouter(route_class=BoundedRoute)
 
 
 class EntityRefs(BaseModel):
