@@ -83,6 +83,15 @@ class _Thread(driver.AIOKafkaConsumerThread):
         None does, since calls wake the loop that they are for (`call_soon_threadsafe`).
         """
 
+    def set_shutdown(self) -> None:
+        """Say that the thread has ended, if anybody is there to hear it.
+
+        A stop waits for a while only (`broker.end`): a broker that is away may keep
+        this thread longer than the loop that started it.
+        """
+        with contextlib.suppress(RuntimeError):
+            super().set_shutdown()
+
     async def on_thread_stop(self) -> None:
         """Leave the group and close the connections.
 

@@ -260,3 +260,12 @@ async def test_work_is_shared_over_tls(secured_kafka: Server) -> None:
     ):
         await bus.publish(topic, "k", event("web").to_bytes())
         await until(lambda: seen == ["component:default/web"], 30)
+
+
+def test_a_thread_that_outlives_the_loop_of_its_starter_ends_in_order() -> None:
+    """A broker that is away keeps it longer than the stop that waited for it."""
+    loop = asyncio.new_event_loop()
+    thread = group._Thread.__new__(group._Thread)
+    thread.parent_loop, thread._shutdown = loop, asyncio.Event()
+    loop.close()
+    thread.set_shutdown()
