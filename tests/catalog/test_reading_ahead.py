@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.handlers.walk import ahead
+from services.catalog.handlers.reading_ahead import ahead
 
 COUNT = 3
 SIZE = 20

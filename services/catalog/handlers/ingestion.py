@@ -15,9 +15,10 @@ from services.catalog.handlers.applying import Applier, Overtaken, conflict_item
 from services.catalog.handlers.catalog import Catalog, Order
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.problem_reports import ProblemReports
+from services.catalog.handlers.reading_ahead import ahead
 from services.catalog.handlers.removal import Edge, falling
 from services.catalog.handlers.source_rights import Admission
-from services.catalog.handlers.walk import Found, Key, Target, Walk, ahead
+from services.catalog.handlers.walk import Found, Key, Target, Walk
 from services.catalog.ingest.candidates import (
     RESTRICTED,
     VISIBILITY,
