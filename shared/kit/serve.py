@@ -1,7 +1,6 @@
 """Runs one service's app in this process until it is told to stop."""
 
 import asyncio
-import contextlib
 import os
 import resource
 import socket
@@ -33,8 +32,6 @@ IDLE_SECONDS = 75
 #: needs for itself; and by this.
 MOST_CONNECTIONS = 8192
 OTHER_FILES = 256
-#: The longest that the server waits before it looks whether it is to end.
-TICK_SECONDS = 1.0
 
 
 def serve(
@@ -105,10 +102,7 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Wait for the end; uvicorn's own loop would wake up ten times a second."""
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS):
-                    await self._exit_requested.wait()
+        await self._exit_requested.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

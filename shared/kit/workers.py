@@ -29,7 +29,7 @@ Handler = Callable[[Sequence[Envelope]], Awaitable[None]]
 Item = tuple[str, bytes]
 FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 10.0
-SAVE_EVERY_SECONDS = 0.5
+SAVE_EVERY_SECONDS = 1.0
 LAG_EVERY_SECONDS = 5.0
 #: Longer than a group waits for its slowest member.
 JOIN_SECONDS = 40.0
