@@ -162,7 +162,7 @@ class _Thread(driver.AIOKafkaConsumerThread):
     async def learn_topics(self, topics: Iterable[str]) -> None:
         """Ask for the topics that the broker has not shown yet."""
         # Looked at from here, as nearly always none is missing: a call into the thread
-        # twice a second would be felt at rest.
+        # every second would be felt at rest.
         client = self._ensure_consumer()._client  # noqa: SLF001
         if any(not client.cluster.partitions_for_topic(topic) for topic in topics):
             await self.call_thread(client.force_metadata_update)

@@ -31,7 +31,6 @@ LONGEST = 2000
 REFUSED = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 )
-#: Before an error's words, for programs: people read the words.
 
 router = APIRouter()
 
