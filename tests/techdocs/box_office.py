@@ -1,0 +1,46 @@
+"""The documentation that the tests of the routes read, and who may see it."""
+
+import httpx
+
+from tests.techdocs.installation import SITE, Running
+
+TRIPLET = "default/component/box-office"
+RESTRICTED = {"callboard.dev/visibility": "restricted"}
+POLICY = {
+    "anyOf": [
+        {
+            "not": {
+                "rule": "HAS_ANNOTATION",
+                "params": {
+                    "annotation": "callboard.dev/visibility",
+                    "value": "restricted",
+                },
+            }
+        },
+        {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/team-a"]}},
+    ]
+}
+STRANGERS = {
+    "anyOf": [
+        POLICY["anyOf"][0],
+        {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/others"]}},
+    ]
+}
+PICTURE = b"\x89PNG\r\n\x1a\n"
+
+
+async def publish(techdocs: Running) -> None:
+    files: dict[str, str | bytes | None] = {
+        **SITE,
+        "docs/img/a.png": PICTURE,
+        "docs/img/b.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "docs/slides.pdf": "%PDF",
+    }
+    techdocs.host.commit("box", files)
+    await techdocs.document("box-office", **RESTRICTED)
+    await techdocs.built("box-office")
+
+
+def error(answer: httpx.Response) -> tuple[int, str, str]:
+    found = answer.json()["error"]
+    return answer.status_code, found["name"], found["message"]

@@ -1,0 +1,111 @@
+"""Files of a site: their addresses, their media types, and nothing beside them."""
+
+from pathlib import Path
+
+import pytest
+
+from services.techdocs.api.files import static_type
+from tests.techdocs.box_office import PICTURE, TRIPLET
+from tests.techdocs.installation import Running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.mark.parametrize(
+    ("path", "media"),
+    [
+        ("index.html", "text/plain; charset=utf-8"),
+        ("guide/", "text/plain; charset=utf-8"),
+        ("img/b.svg", "text/plain; charset=utf-8"),
+        ("sitemap.xml", "text/plain; charset=utf-8"),
+        ("search/main.js", "text/plain; charset=utf-8"),
+        ("img/a.png", "image/png"),
+        ("techdocs_metadata.json", "application/json; charset=utf-8"),
+        ("search/search_index.json", "application/json; charset=utf-8"),
+    ],
+)
+async def test_static_files(built: Running, path: str, media: str) -> None:
+    """Media types are Backstage's: nothing here is ever rendered by a browser."""
+    answer = await built.get(f"/static/docs/{TRIPLET}/{path}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"].startswith("private")
+    again = await built.client.get(
+        f"/static/docs/{TRIPLET}/{path}",
+        headers={**built.headers(), "if-none-match": answer.headers["etag"]},
+    )
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    "name", ["a.js", "a.MJS", "a.wasm", "a.xsl", "a.XHTML", "a.es"]
+)
+async def test_nothing_that_runs_has_a_type_that_runs(name: str) -> None:
+    """A script of the docs is no script of the portal."""
+    media = static_type(Path(name))
+    assert media.startswith("text/plain") or name == "a.es"
+    assert not any(word in media for word in ("script", "xml", "html", "wasm"))
+
+
+async def test_a_page_cannot_run_a_file_of_the_docs(built: Running) -> None:
+    """Whatever its name is; what shows pictures and styles goes on to do so."""
+    for route, path in (("static/docs", "search/main.js"), ("assets", "img/a.png")):
+        for wanted, status in (("script", 403), ("worker", 403), ("image", 200)):
+            answer = await built.client.get(
+                f"/{route}/{TRIPLET}/{path}",
+                headers={**built.headers(), "sec-fetch-dest": wanted},
+            )
+            assert answer.status_code == status, (route, wanted)
+
+
+async def test_addresses_are_lower_case(built: Running) -> None:
+    """Another case is sent to the one address, through the gateway."""
+    answer = await built.get("/static/docs/default/Component/box-office/index.html")
+    place = f"/api/techdocs/static/docs/{TRIPLET}/index.html"
+    assert (answer.status_code, answer.headers["location"]) == (301, place)
+    folder = await built.get(f"/static/docs/{TRIPLET}/guide")
+    place = f"/api/techdocs/static/docs/{TRIPLET}/guide/"
+    assert (folder.status_code, folder.headers["location"]) == (301, place)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nope.html",
+        "..%2Frecord%2Fsite.json",
+        "%2e%2e/record/site.json",
+        "..%5c..%5crecord",
+        "img/..%2f..%2f..%2f..%2fetc/passwd",
+        "%00",
+    ],
+)
+async def test_nothing_outside_a_site_is_served(built: Running, path: str) -> None:
+    """Dots, backslashes and zero bytes in an address lead to nothing."""
+    for route in ("static/docs", "assets"):
+        answer = await built.get(f"/{route}/{TRIPLET}/{path}")
+        assert answer.status_code in {400, 404}, route
+
+
+async def test_pictures_are_shown_and_files_kept(built: Running) -> None:
+    """The portal's pictures have their types, in a sandbox; others are downloads."""
+    picture = await built.get(f"/assets/{TRIPLET}/img/a.png")
+    assert (picture.content, picture.headers["content-type"]) == (PICTURE, "image/png")
+    drawing = await built.get(f"/assets/{TRIPLET}/img/b.svg")
+    assert drawing.headers["content-type"] == "image/svg+xml"
+    assert "sandbox" in drawing.headers["content-security-policy"]
+    for path in ("slides.pdf", "index.html", "search/main.js"):
+        answer = await built.get(f"/assets/{TRIPLET}/{path}")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-disposition"] == "attachment"
+
+
+async def test_whether_a_file_is_there_is_told_without_it(built: Running) -> None:
+    """HEAD answers as GET does, without the content, and to the same readers."""
+    for path, status in (("img/a.png", 200), ("img/gone.png", 404), ("img", 404)):
+        answer = await built.client.head(
+            f"/assets/{TRIPLET}/{path}", headers=built.headers()
+        )
+        assert (answer.status_code, answer.content) == (status, b""), path
+    nobody = await built.client.head(f"/assets/{TRIPLET}/img/a.png")
+    assert nobody.status_code == 401

@@ -1,0 +1,76 @@
+"""A visit to the docs: it looks at their source, builds them and says how it went."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.builders import component
+from tests.techdocs.box_office import TRIPLET
+from tests.techdocs.installation import Running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def events(answer: httpx.Response) -> list[tuple[str, Any]]:
+    found = []
+    for frame in answer.text.strip().split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in frame.split("\n"))
+        found.append((lines["event"], json.loads(lines["data"])))
+    return found
+
+
+async def test_sync_looks_once_a_minute(own: Running) -> None:
+    """The first visit looks at the source and says so; the next finds it fresh."""
+    answer = await own.get(f"/sync/{TRIPLET}")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    *log, last = events(answer)
+    assert {name for name, _ in log} == {"log"}
+    assert last == ("finish", {"updated": False})
+    again = await own.get(f"/sync/{TRIPLET}")
+    assert events(again) == [("finish", {"updated": False})]
+
+
+async def test_sync_builds_what_nobody_told_of(own: Running) -> None:
+    """A push without a webhook is found by a visit, and shown when it ends."""
+    own.host.commit("box", {"docs/guide.md": "# Guide\n\nmarimba\n"})
+    found = events(await own.get(f"/sync/{TRIPLET}"))
+    assert found[-1] == ("finish", {"updated": True})
+    assert any("Step 2 of 3" in line for name, line in found if name == "log")
+    assert "marimba" in (await own.get(f"/pages/{TRIPLET}/guide")).text
+
+
+async def test_sync_of_an_entity_that_the_events_have_not_brought(
+    built: Running,
+) -> None:
+    """Who visits a new entity's docs waits for its first build."""
+    managed = "url:https://git.playhouse.example/box/blob/main/catalog-info.yaml"
+    built.catalog.put(
+        component("fresh"),
+        **{
+            "backstage.io/techdocs-ref": "dir:.",
+            "backstage.io/managed-by-location": managed,
+        },
+    )
+    found = events(await built.get("/sync/default/component/fresh"))
+    assert found[-1] == ("finish", {"updated": True})
+
+
+async def test_sync_without_docs_says_so(built: Running) -> None:
+    """An entity without the annotation is told of as Backstage does."""
+    built.catalog.put(component("bare"))
+    found = events(await built.get("/sync/default/component/bare"))
+    message = "No backstage.io/techdocs-ref annotation provided in entity: bare"
+    assert [name for name, _ in found] == ["log", "error"]
+    assert found[-1] == ("error", message)
+    missing = await built.get("/sync/default/component/nope")
+    assert missing.status_code == 404
+
+
+async def test_sync_of_broken_docs_tells_why(own: Running) -> None:
+    """The reason comes as the last event."""
+    own.host.commit("box", {"mkdocs.yml": "docs_dir: ../..\n"})
+    found = events(await own.get(f"/sync/{TRIPLET}"))
+    assert found[-1][0] == "error"
+    assert "docs_dir" in found[-1][1]
