@@ -1,12 +1,17 @@
 """A techdocs for each test, on the real document store and real Git."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from services.techdocs.generator.job import Job
+from services.techdocs.model import Generated
+from services.techdocs.stages.generate import ProcessGenerator
 from tests.techdocs.box_office import publish
+from tests.techdocs.generating import FOLDERS, Make
 from tests.techdocs.installation import Installation, Running
 
 
@@ -38,3 +43,33 @@ async def own(installation: Installation) -> AsyncIterator[Running]:
     async with installation.start() as running:
         await publish(running)
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def generator() -> AsyncIterator[ProcessGenerator]:
+    async with ProcessGenerator(60) as made:
+        yield made
+
+
+@pytest.fixture
+def generate(tmp_path: Path, generator: ProcessGenerator) -> Make:
+    """Builds a site of files; with the site comes the log."""
+
+    async def make(
+        files: Mapping[str, str], by: ProcessGenerator | None = None, **job: Any
+    ) -> tuple[Generated, list[str]]:
+        folders = {name: tmp_path / name for name in FOLDERS}
+        for folder in folders.values():
+            folder.mkdir()
+        for name, text in files.items():
+            path = folders["source"] / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, errors="surrogateescape")
+        config = "mkdocs.yml" if "mkdocs.yml" in files else None
+        paths = {name: str(folder) for name, folder in folders.items()}
+        given = {"title": "Web", "config": config, **paths, **job}
+        log: list[str] = []
+        made = await (by or generator).generate(Job(**given), log.append)
+        return made, log
+
+    return make

@@ -1,23 +1,21 @@
 """Pages as people name and link them: built by the real mkdocs, read by its record."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-import pytest_asyncio
 
 from services.techdocs.generator.job import Job
 from services.techdocs.generator.pages import page_file
 from services.techdocs.model import Generated
 from services.techdocs.stages.generate import ProcessGenerator
 from shared.contracts.errors import CallboardError
+from tests.techdocs.generating import CONFIG, Make, set_aside, summary
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-Make = Callable[..., Any]
-CONFIG = "site_name: Docs\nplugins: [techdocs-core]\n"
 LINKS = {
     "edit_link": "https://git.example/r/edit/main/{path}",
     "source_link": "https://git.example/r/blob/main/{path}",
@@ -25,31 +23,15 @@ LINKS = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def generator() -> AsyncIterator[ProcessGenerator]:
-    async with ProcessGenerator(60) as made:
-        yield made
-
-
 @pytest.fixture
-def generate(tmp_path: Path, generator: ProcessGenerator) -> Make:
+def generate(generate: Make) -> Make:
+    """The site's record comes too."""
+
     async def make(
         files: Mapping[str, str], **job: Any
     ) -> tuple[Generated, dict[str, Any], list[str]]:
-        folders = {name: tmp_path / name for name in ("source", "out", "record")}
-        for folder in folders.values():
-            folder.mkdir()
-        for name, text in files.items():
-            path = folders["source"] / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        config = "mkdocs.yml" if "mkdocs.yml" in files else None
-        paths = {name: str(folder) for name, folder in folders.items()}
-        log: list[str] = []
-        made = await generator.generate(
-            Job(**{"title": "Web", "config": config, **paths, **job}), log.append
-        )
-        return made, json.loads((folders["record"] / "site.json").read_text()), log
+        made, log = await generate(files, **job)
+        return made, summary(made), log
 
     return make
 
@@ -265,8 +247,7 @@ async def test_too_many_pages_and_too_much_output_are_refused(
     files = {f"docs/p{n}.md": "# P\n" for n in range(20)}
     with pytest.raises(CallboardError, match="20 pages are over the limit of 10"):
         await generate(files, pages=10)
-    for name in ("source", "out", "record"):
-        (tmp_path / name).rename(tmp_path / f"{name}-1")
+    set_aside(tmp_path)
     with pytest.raises(CallboardError, match="the site is larger than 0 MB"):
         await generate(files, output_bytes=100_000)
 

@@ -1,0 +1,89 @@
+"""The process that runs mkdocs: its limits, what it knows, and its end."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from services.techdocs.stages.generate import ProcessGenerator
+from shared.contracts.errors import Invalid, Unavailable
+from tests.techdocs.generating import CONFIG, Make, page, set_aside
+from tests.waiting import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_build_that_takes_too_long_is_stopped(generate: Make) -> None:
+    """The limit of time is told, and nothing is left running."""
+    async with ProcessGenerator(0.05) as hasty:
+        with pytest.raises(Invalid, match="longer than") as raised:
+            await generate({"docs/index.md": "# Hi\n"}, by=hasty)
+    assert raised.value.code == "stopped"
+
+
+async def test_a_build_that_takes_too_much_memory_is_stopped(generate: Make) -> None:
+    """The limit of memory ends the build, not the service."""
+    text = "# Hi\n\n" + "word " * 400_000
+    with pytest.raises(Invalid, match="more than 64 MB of memory"):
+        await generate({"docs/index.md": text}, memory_bytes=64 * 1024**2)
+
+
+async def test_the_environment_does_not_reach_the_build(
+    generate: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration that asks for our secrets gets nothing."""
+    monkeypatch.setenv("CALLBOARD_SERVICE_SECRET", "very-secret-value")
+    made, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG + "copyright: !ENV [CALLBOARD_SERVICE_SECRET, none]\n",
+            "docs/index.md": "# Hi\n",
+        }
+    )
+    assert "very-secret-value" not in page(made)
+
+
+async def test_one_build_leaves_nothing_for_the_next(
+    generate: Make, tmp_path: Path
+) -> None:
+    """The same files give the same page, whoever was built before."""
+    files = {"mkdocs.yml": CONFIG, "docs/index.md": "# Hi\n\n```python\nx\n```\n"}
+    first, _ = await generate(files)
+    before = page(first)
+    set_aside(tmp_path)
+    again, _ = await generate(files)
+    assert page(again) == before
+
+
+async def test_a_generator_whose_pipe_is_broken_is_over(
+    generate: Make, tmp_path: Path
+) -> None:
+    """It still stands, but takes no work any more: the next try has a new one."""
+    async with ProcessGenerator(30) as doomed:
+        await doomed.warm_up()
+        assert doomed._process is not None
+        assert doomed._process.stdin is not None
+        doomed._process.stdin.transport.abort()
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        set_aside(tmp_path)
+        made, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        assert made.pages == 1
+
+
+async def test_a_generator_that_dies_is_started_anew(
+    generate: Make, tmp_path: Path
+) -> None:
+    """Whoever waited is told to try again, and trying again works."""
+    async with ProcessGenerator(30) as doomed:
+        waiting = asyncio.ensure_future(
+            generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        )
+        await until(lambda: [r for r in doomed._running.values() if r.pid], what="work")
+        assert doomed._process is not None
+        doomed._process.kill()
+        with pytest.raises(Unavailable):
+            await waiting
+        set_aside(tmp_path)
+        made, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        assert made.pages == 1
