@@ -1,7 +1,7 @@
 """Whoever asks whatever: what is restricted to others is nowhere, and nothing else is.
 
-Every route of the services and every page of the portal stands in a table here; one
-that does not is a failure, so that a new one is thought about.
+Every route of the services and every page of the portal stands in a table of
+`questions`; one that does not is a failure, so that a new one is thought about.
 """
 
 import re
@@ -19,158 +19,10 @@ from shared.contracts.permissions import ROUTES
 from shared.kit import mongo
 from tests.visibility.house import House, NoUsers, Sessions, house_of
 from tests.visibility.organisation import Organisation, organisation
+from tests.visibility.questions import ASKED, EVERY, ITSELF, NOTHING, PAGES_ASKED
 
 pytestmark = pytest.mark.timeout(300)
 together = pytest.mark.asyncio(loop_scope="module")
-BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
-#: Stands in a question for the names of all entities.
-EVERY = {"entityRefs": ["*"]}
-NOTHING = [("", "")]
-#: plugin, method, path -> what is asked: paths (with {ref} for each of some entities),
-#: or (path, body). An empty tuple: it names no entity, or is a change.
-ASKED: dict[tuple[str, str, str], tuple[Any, ...]] = {
-    ("catalog", "GET", "/entities"): (
-        "/entities",
-        "/entities?fields=relations",
-        "/entities?order=asc:metadata.title",
-        "/entities?filter=metadata.tags=common",
-    ),
-    ("catalog", "GET", "/entities/by-query"): (
-        "/entities/by-query?limit=1000",
-        "/entities/by-query?limit=1000&fullTextFilterTerm=zq",
-        "/entities/by-query?filter=kind=component&orderField=metadata.title,desc",
-    ),
-    ("catalog", "POST", "/entities/by-query"): (
-        ("/entities/by-query", {"query": {"kind": "component"}, "limit": 1000}),
-        ("/entities/by-query", {"query": {"$not": {"kind": "user"}}, "limit": 1000}),
-        (
-            "/entities/by-query",
-            {"query": {"relations.dependencyOf": {"$exists": True}}},
-        ),
-    ),
-    ("catalog", "POST", "/entities/by-refs"): (("/entities/by-refs", EVERY),),
-    ("catalog", "GET", "/entities/by-uid/{uid}"): ("/entities/by-uid/{uid}",),
-    ("catalog", "GET", BY_NAME): ("/entities/by-name/{at}",),
-    ("catalog", "GET", f"{BY_NAME}/ancestry"): ("/entities/by-name/{at}/ancestry",),
-    ("catalog", "GET", f"{BY_NAME}/history"): ("/entities/by-name/{at}/history",),
-    ("catalog", "GET", "/entity-facets"): (
-        *(
-            f"/entity-facets?facet={one}"
-            for one in ("metadata.name", "kind", "spec.type", "metadata.tags")
-        ),
-        *(
-            f"/entity-facets?facet=relations.{one}"
-            for one in ("dependsOn", "dependencyOf", "ownerOf", "hasPart", "hasMember")
-        ),
-    ),
-    ("catalog", "POST", "/entity-facets"): (
-        ("/entity-facets", {"facets": ["metadata.name", "relations.dependencyOf"]}),
-    ),
-    ("catalog", "GET", "/changes"): ("/changes?limit=200",),
-    ("catalog", "GET", "/locations"): ("/locations",),
-    ("catalog", "POST", "/locations/by-query"): (("/locations/by-query", {}),),
-    ("catalog", "GET", "/locations/{id}"): (),
-    ("catalog", "GET", "/locations/{id}/remaining"): (),
-    ("catalog", "GET", "/locations/by-entity/{kind}/{namespace}/{name}"): (
-        "/locations/by-entity/{at}",
-    ),
-    ("catalog", "POST", "/validate-entity"): (),
-    ("catalog", "POST", "/analyze-location"): (),
-    ("catalog", "POST", "/sources/readable"): (),
-    ("catalog", "GET", "/sources/open"): (),
-    # For services alone.
-    ("catalog", "POST", "/snapshot/operations"): (),
-    ("catalog", "GET", "/.well-known/backstage/permissions/metadata"): (),
-    ("catalog", "POST", "/.well-known/backstage/permissions/apply-conditions"): (),
-    ("catalog", "POST", "/refresh"): (),
-    ("catalog", "POST", "/locations"): (),
-    ("catalog", "PUT", "/locations/{id}"): (),
-    ("catalog", "DELETE", "/locations/{id}"): (),
-    ("catalog", "DELETE", "/entities/by-uid/{uid}"): (),
-    ("search", "GET", "/query"): (
-        "/query?term=common&pageLimit=100",
-        "/query?term=zq*&pageLimit=100",
-        "/query?term={name}",
-    ),
-    ("search", "GET", "/suggest"): ("/suggest?term=zq", "/suggest?term={name}"),
-    ("search", "POST", "/rebuild"): (),
-    ("techdocs", "GET", "/sites"): ("/sites?limit=1000",),
-    ("techdocs", "GET", "/sites/failed"): ("/sites/failed?limit=100",),
-    ("techdocs", "POST", "/sites/by-refs"): (("/sites/by-refs", EVERY),),
-    ("techdocs", "GET", "/sites/{namespace}/{kind}/{name}"): ("/sites/{docs}",),
-    ("techdocs", "GET", "/pages/{namespace}/{kind}/{name}"): ("/pages/{docs}",),
-    ("techdocs", "GET", "/pages/{namespace}/{kind}/{name}/{path:path}"): (
-        "/pages/{docs}/a",
-    ),
-    ("techdocs", "GET", "/assets/{namespace}/{kind}/{name}/{path:path}"): (
-        "/assets/{docs}/a",
-    ),
-    ("techdocs", "GET", "/static/docs/{namespace}/{kind}/{name}"): (
-        "/static/docs/{docs}",
-    ),
-    ("techdocs", "GET", "/static/docs/{namespace}/{kind}/{name}/{path:path}"): (
-        "/static/docs/{docs}/index.html",
-    ),
-    ("techdocs", "GET", "/metadata/techdocs/{namespace}/{kind}/{name}"): (
-        "/metadata/techdocs/{docs}",
-    ),
-    ("techdocs", "GET", "/metadata/entity/{namespace}/{kind}/{name}"): (
-        "/metadata/entity/{docs}",
-    ),
-    # It looks at the source, and answers as the others what is not to be seen.
-    ("techdocs", "GET", "/sync/{namespace}/{kind}/{name}"): (),
-}
-#: For operators and services alone, whoever else asks.
-ITSELF = ("/healthz", "/readyz", "/metrics", "/snapshot", "/snapshot/checksum")
-PAGES_ASKED: dict[str, tuple[str, ...]] = {
-    "/": ("/",),
-    "/sign-in": (),
-    "/catalog": tuple(
-        f"/catalog?kind={kind}&limit=1000"
-        for kind in ("component", "api", "user", "group", "template", "location")
-    ),
-    "/catalog/facets/{name}": (
-        "/catalog/facets/owner?kind=component",
-        "/catalog/facets/system?kind=component&find=zq",
-        "/catalog/facets/tag?kind=component",
-    ),
-    "/catalog.csv": ("/catalog.csv?kind=component",),
-    "/catalog.json": ("/catalog.json?kind=api",),
-    "/catalog/{namespace}/{kind}/{name}": ("/catalog/{docs}",),
-    "/catalog/{namespace}/{kind}/{name}/dependencies": (
-        "/catalog/{docs}/dependencies",
-    ),
-    "/catalog/{namespace}/{kind}/{name}/api": ("/catalog/{docs}/api",),
-    "/catalog/{namespace}/{kind}/{name}/api/definition": (
-        "/catalog/{docs}/api/definition",
-    ),
-    "/catalog/{namespace}/{kind}/{name}/activity": ("/catalog/{docs}/activity",),
-    "/catalog/{namespace}/{kind}/{name}/raw": ("/catalog/{docs}/raw",),
-    "/catalog/{namespace}/{kind}/{name}/unregister": ("/catalog/{docs}/unregister",),
-    "/catalog/{namespace}/{kind}/{name}/removed": ("/catalog/{docs}/removed",),
-    "/graph": ("/graph", "/graph?entity={ref}"),
-    "/styleguide": (),
-    "/docs": ("/docs",),
-    "/docs/{namespace}/{kind}/{name}": (),
-    "/docs/{namespace}/{kind}/{name}/{path:path}": ("/docs/{docs}/",),
-    "/diagrams/frame": (),
-    "/create": ("/create",),
-    "/create/templates/{namespace}/{name}": ("/create/templates/default/{name}",),
-    "/create/tasks": (),
-    "/create/tasks/{task}": (),
-    "/create/register": (),
-    "/choices": (
-        "/choices?what=entities",
-        "/choices?what=entities&term=zq",
-        "/choices?what=entities&filter=kind%3Dcomponent&term={name}",
-        "/choices?what=groups",
-        "/choices?what=tags&term=zq",
-    ),
-    "/search": ("/search?query=common", "/search?query={name}"),
-    "/search/suggest": ("/search/suggest?term=zq", "/search/suggest?term={name}"),
-    "/settings": (),
-    "/status": (),
-}
 SAMPLE = 14
 PAGE_SAMPLE = 3
 READERS = 20
@@ -195,7 +47,7 @@ async def house(
 
 
 def test_every_route_and_page_is_thought_about() -> None:
-    """A new one needs a row above."""
+    """A new one needs a row in a table."""
     rows = {
         (plugin, row.method, row.path)
         for plugin, routes in ROUTES.items()
@@ -292,47 +144,59 @@ async def test_no_answer_names_what_is_hidden(house, company, number) -> None:
                 assert not (is_hidden and told(body, ref)), (who.subject, about)
 
 
+def named(items: Any) -> set[str]:
+    """The names of entities, but for the locations that the catalog makes itself."""
+    names = {item["metadata"]["name"] for item in items}
+    return {name for name in names if not name.startswith("generated-")}
+
+
 @together
 @pytest.mark.parametrize("number", range(READERS))
 async def test_lists_hold_exactly_what_is_visible(house, company, number) -> None:
-    """No more and no less: lists, totals, facets, refs, search."""
+    """No more and no less: lists, totals, facets, refs, relations, search."""
     who = company.users[number]
     visible = company.visible(who)
     names = {ref.rpartition("/")[2] for ref in visible}
 
-    def named(items: Any) -> set[str]:
-        found = {item["metadata"]["name"] for item in items}
-        return {name for name in found if not name.startswith("generated-")}
+    async def answer(plugin: str, method: str, question: Any) -> Any:
+        return (await ask(house, who, plugin, method, question)).json()
 
-    every = (await ask(house, who, "catalog", "GET", "/entities")).json()
+    every = await answer("catalog", "GET", "/entities")
     assert named(every) == names
-    page = (
-        await ask(house, who, "catalog", "GET", "/entities/by-query?limit=1000")
-    ).json()
+    page = await answer("catalog", "GET", "/entities/by-query?limit=1000")
     assert named(page["items"]) == names
     assert page["totalItems"] == len(page["items"])
-    body = {"entityRefs": sorted(company.entities)}
-    refs = (
-        await ask(house, who, "catalog", "POST", ("/entities/by-refs", body))
-    ).json()
+    by_refs = ("/entities/by-refs", {"entityRefs": sorted(company.entities)})
+    refs = await answer("catalog", "POST", by_refs)
     assert named(filter(None, refs["items"])) == names
-    facets = (
-        await ask(house, who, "catalog", "GET", "/entity-facets?facet=kind")
-    ).json()
+    facets = await answer("catalog", "GET", "/entity-facets?facet=kind")
     counts = {item["value"].lower(): item["count"] for item in facets["facets"]["kind"]}
     for kind in ("component", "api", "resource", "user"):
         assert counts.get(kind, 0) == sum(ref.startswith(f"{kind}:") for ref in visible)
-    found = (
-        await ask(house, who, "search", "GET", "/query?term=common&pageLimit=1")
-    ).json()
-    assert found["numberOfResults"] == len(visible)
-    sites = (await ask(house, who, "techdocs", "GET", "/sites?limit=1000")).json()
+    results = await answer("search", "GET", "/query?term=common&pageLimit=1")
+    assert results["numberOfResults"] == len(visible)
+    own = {
+        relation["targetRef"]
+        for item in every
+        for relation in item.get("relations") or ()
+    }
+    assert not (own & set(company.entities)) - visible
+
+
+@together
+@pytest.mark.parametrize("number", range(READERS))
+async def test_lists_of_docs_hold_exactly_what_is_visible(
+    house, company, number
+) -> None:
+    """No more and no less: sites, failed builds, states by refs."""
+    who = company.users[number]
     documented = {
         ref
-        for ref in visible
+        for ref in company.visible(who)
         if "backstage.io/techdocs-ref"
         in company.entities[ref]["metadata"]["annotations"]
     }
+    sites = (await ask(house, who, "techdocs", "GET", "/sites?limit=1000")).json()
     assert {item["entity_ref"] for item in sites["items"]} == documented
     # No build of theirs can succeed.
     failed = (await ask(house, who, "techdocs", "GET", "/sites/failed")).json()
@@ -340,12 +204,6 @@ async def test_lists_hold_exactly_what_is_visible(house, company, number) -> Non
     refs = ("/sites/by-refs", {"entityRefs": sorted(company.entities)})
     states = (await ask(house, who, "techdocs", "POST", refs)).json()["items"]
     assert {item["entity_ref"] for item in states if item} == documented
-    own = {
-        relation["targetRef"]
-        for item in every
-        for relation in item.get("relations") or ()
-    }
-    assert not (own & set(company.entities)) - visible
 
 
 @together
