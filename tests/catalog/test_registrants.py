@@ -64,6 +64,14 @@ async def origin_of(catalog: Running, ref: str) -> str:
     return origin
 
 
+async def register_twice(
+    catalog: Running, everything: Path, file: Path
+) -> tuple[str, str]:
+    """The identities of two locations: the pattern's, and Bo's of the one file."""
+    first = (await catalog.register(everything)).json()["location"]["id"]
+    return first, (await registered(catalog, file))["location"]["id"]
+
+
 def shop(data: Path) -> tuple[Path, Path]:
     """A file of team a, and the location of a pattern that means it."""
     file = write(data, "a/shop.yaml", builders.component("shop", owner="a"))
@@ -76,8 +84,7 @@ async def test_what_comes_from_another_source_too_may_be_unregistered_by_its_reg
     """It stays with its first source, whose registrant is the only one to remove it."""
     file, everything = shop(data)
     async with running(database, data) as catalog:
-        first = (await catalog.register(everything)).json()["location"]["id"]
-        own = (await registered(catalog, file))["location"]["id"]
+        first, own = await register_twice(catalog, everything, file)
         assert (
             await origin_of(catalog, "component:default/shop") == f"file:{everything}"
         )
@@ -95,8 +102,7 @@ async def test_what_nobody_else_provides_stays_with_its_owners(
     """The registrant may not remove others' entities once no other source has them."""
     file, everything = shop(data)
     async with running(database, data) as catalog:
-        first = (await catalog.register(everything)).json()["location"]["id"]
-        own = (await registered(catalog, file))["location"]["id"]
+        first, own = await register_twice(catalog, everything, file)
         await catalog.ask("DELETE", f"/locations/{first}")
         assert await origin_of(catalog, "component:default/shop") == f"file:{file}"
         assert await removed(catalog, own) == 403

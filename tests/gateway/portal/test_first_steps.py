@@ -30,6 +30,12 @@ class NoUsers(FakeUsers):
         return False
 
 
+def text_of(answer: httpx.Response, status: int) -> str:
+    """The page of an answer, whose status is this one."""
+    assert answer.status_code == status
+    return answer.text
+
+
 @pytest.fixture
 def api() -> FakeServices:
     return FakeServices()
@@ -175,17 +181,14 @@ async def test_a_page_that_is_not_there_keeps_the_readers_frame(
     client: Client, api: FakeServices
 ) -> None:
     """No "Sign in" for who is signed in; the address's last word is searched for."""
-    page = await client(ANN).get("/nowhere/seat-map")
-    assert page.status_code == 404
-    assert "Ann Becker" in page.text
-    assert ">Sign in</a>" not in page.text
-    assert 'name="query" value="seat map"' in page.text
-    assert "Perhaps one of these" in page.text
+    page = text_of(await client(ANN).get("/nowhere/seat-map"), 404)
+    assert "Ann Becker" in page
+    assert ">Sign in</a>" not in page
+    assert 'name="query" value="seat map"' in page
+    assert "Perhaps one of these" in page
     api.away = True
     assert (await client(ANN).get("/nowhere")).status_code == 404
-    stranger = await client(None).get("/nowhere")
-    assert stranger.status_code == 404
-    assert ">Sign in</a>" in stranger.text
+    assert ">Sign in</a>" in text_of(await client(None).get("/nowhere"), 404)
 
 
 async def test_a_guest_who_is_refused_is_led_to_the_sign_in(
@@ -193,14 +196,13 @@ async def test_a_guest_who_is_refused_is_led_to_the_sign_in(
 ) -> None:
     """And back to the page; a person reads whom to ask instead."""
     api.forbidden = {"/api/catalog/entity-facets", "/api/catalog/refresh"}
-    answer = await client(GUEST).get("/catalog?kind=api")
-    assert answer.status_code == 403
-    assert "Guests may not see or do this" in answer.text
+    button = '<a class="button primary" href="{}">'.format
     back = "/sign-in?next=%2Fcatalog%3Fkind%3Dapi"
-    assert f'<a class="button primary" href="{back}">' in answer.text
-    posted = await client(GUEST).post("/catalog/default/component/booking/refresh")
-    assert posted.status_code == 403
-    assert '<a class="button primary" href="/sign-in">' in posted.text
+    page = text_of(await client(GUEST).get("/catalog?kind=api"), 403)
+    assert "Guests may not see or do this" in page
+    assert button(back) in page
+    refresh = "/catalog/default/component/booking/refresh"
+    assert button("/sign-in") in text_of(await client(GUEST).post(refresh), 403)
     page = (await client(ANN).get("/catalog?kind=api")).text
     assert "ask the owner or the platform team" in page
     assert back not in page
@@ -210,11 +212,11 @@ async def test_a_run_that_is_not_there_is_not_searched_for(
     client: Client, api: FakeApi
 ) -> None:
     """Its number is no word; the runs that the reader may see are."""
-    page = await client(ANN).get("/create/tasks/2b1c7d0e-0f3a-4c58-9d0e-1f2a3b4c5d6e")
-    assert page.status_code == 404
-    assert "There is no such run" in page.text
-    assert 'value="2b1c' not in page.text
-    assert 'href="/create/tasks?whose=all"' in page.text
+    path = "/create/tasks/2b1c7d0e-0f3a-4c58-9d0e-1f2a3b4c5d6e"
+    page = text_of(await client(ANN).get(path), 404)
+    assert "There is no such run" in page
+    assert 'value="2b1c' not in page
+    assert 'href="/create/tasks?whose=all"' in page
     assert not any("/search/" in path for _, path, _ in api.calls)
 
 
