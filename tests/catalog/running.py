@@ -13,6 +13,7 @@ import yaml
 
 from services.catalog.main import create_app
 from services.catalog.settings import Settings
+from shared.contracts.envelope import Envelope
 from shared.kit.auth import HEADER, Principal, PrincipalTokens
 from shared.kit.bus import MemoryBus
 from tests.conftest import SECRET
@@ -82,6 +83,11 @@ class Running:
         answer = await self.ask("GET", f"/entities/by-name/{kind}/{rest}/history")
         assert answer.status_code == 200, answer.text
         return answer.json()["items"]
+
+    async def published(self) -> list[Envelope]:
+        """All events so far, in order; one that was delivered twice counts once."""
+        await self.work.relay.drain()
+        return list({event.id: event for event in self.bus.envelopes()}.values())
 
 
 def settings_of(data: Path, config: str, **more: Any) -> Settings:

@@ -102,8 +102,7 @@ def test_the_words_are_bounded() -> None:
 async def published_spec(catalog: Running, file: Path) -> Any:
     """What an event says of the API that a file describes."""
     await catalog.register(file)
-    await catalog.work.relay.drain()
-    [event] = [e for e in catalog.bus.envelopes() if e.subject.startswith("api:")]
+    [event] = [e for e in await catalog.published() if e.subject.startswith("api:")]
     return event.data["entity"]["spec"]
 
 
