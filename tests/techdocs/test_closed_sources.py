@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from services.techdocs.annotations import VISIBILITY
+from shared.contracts.envelope import Envelope
 from shared.contracts.techdocs import SiteBuilt
 from tests.builders import component
 from tests.techdocs.installation import HOST, SITE, Running
@@ -64,10 +65,14 @@ async def test_a_source_that_closes_takes_its_site_along(techdocs: Running) -> N
     await owner(**{VISIBILITY: "restricted"})
     await techdocs.built("borrower", status="failed")
     assert (await techdocs.get("/pages/default/component/borrower")).status_code == 404
-    await until(
-        lambda: techdocs.told(ref)[-1].data.get("site", "") is None, what="a withdrawal"
-    )
-    assert techdocs.told(ref)[-1].type == SiteBuilt.TYPE
+
+    def withdrawal() -> Envelope | None:
+        events = techdocs.told(ref)
+        return (
+            events[-1] if events and events[-1].data.get("site", "") is None else None
+        )
+
+    assert (await until(withdrawal, what="a withdrawal")).type == SiteBuilt.TYPE
     service = {"subject": "service:search", "kind": "service"}
     assert MARK not in (await techdocs.get("/snapshot", **service)).text
     techdocs.catalog.closed.clear()
