@@ -70,6 +70,7 @@ class StandIn:
     def __init__(self) -> None:
         self.entities: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
+        self.arrived = threading.Event()
         self.left = threading.Event()
         self.tokens = PrincipalTokens(SECRET)
         self.app = Starlette(
@@ -183,6 +184,7 @@ class StandIn:
         return StreamingResponse(frames(), media_type="text/event-stream")
 
     async def hanging(self, request: Request) -> Response:
+        self.arrived.set()
         while not await request.is_disconnected():
             await asyncio.wait({asyncio.create_task(_soon())})
         self.left.set()

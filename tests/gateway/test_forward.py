@@ -116,6 +116,7 @@ async def test_a_client_that_leaves_ends_the_request(
     ask: httpx.AsyncClient, robot, stand_in: StandIn, path: str
 ) -> None:
     """The service is told at once, whether it was answering or still thinking."""
+    stand_in.arrived.clear()
     stand_in.left.clear()
     request = ask.build_request("GET", path, headers=robot)
     sending = asyncio.create_task(ask.send(request, stream=True))
@@ -125,7 +126,7 @@ async def test_a_client_that_leaves_ends_the_request(
         assert await anext(lines) == "event: log"
         await answer.aclose()
     else:
-        await asyncio.wait({sending}, timeout=0.5)
+        await until(stand_in.arrived.is_set, what="the service thinks")
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
     await until(stand_in.left.is_set, 5, "the service to be told")

@@ -12,7 +12,7 @@ async def test_a_task_that_lost_a_cancellation_is_cancelled_anew() -> None:
         nonlocal lost
         while True:
             try:
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             except asyncio.CancelledError:
                 lost += 1
                 if lost == 3:
@@ -27,19 +27,27 @@ async def test_a_task_that_lost_a_cancellation_is_cancelled_anew() -> None:
 
 async def test_a_task_has_time_for_its_own_endings() -> None:
     """It is not cancelled anew while it closes what it holds."""
+    is_closing, may_close = asyncio.Event(), asyncio.Event()
     closed = False
 
     async def careful() -> None:
         nonlocal closed
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.05)
+            is_closing.set()
+            await may_close.wait()
             closed = True
 
     task = asyncio.create_task(careful())
     await asyncio.sleep(0)
-    await tasks.end(task, again=5)
+    ending = asyncio.create_task(tasks.end(task, again=60))
+    await is_closing.wait()
+    # Turns in which a second cancellation would come if it did not wait.
+    for _ in range(10):
+        await asyncio.sleep(0)
+    may_close.set()
+    await ending
     assert closed
 
 
