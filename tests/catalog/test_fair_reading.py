@@ -240,6 +240,7 @@ async def test_only_so_many_are_read_behind(
     async with Pushes(none, ()) as pushes:
         waiting = asyncio.ensure_future(pushes(envelopes(event("slow", "a"))))
         await until(lambda: reader.paths("slow"), what="it began")
+        # Twenty times the patience after which it would be read behind.
         done, _ = await asyncio.wait({waiting}, timeout=0.2)
         assert not done
         reader.go.set()

@@ -115,6 +115,7 @@ def test_services_and_engines_die_together(portal: Portal) -> None:
     for _ in range(ROUNDS):
         dead = kill(portal, chance.choice(("documents", "broker")))
         for _ in range(2):
+            # Some moment of the other's start: that it is any moment is what is tested.
             time.sleep(chance.random() * 0.3)
             victim = chance.choice(SERVICES)
             with suppress(ProcessLookupError, KeyError):

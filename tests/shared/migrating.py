@@ -20,6 +20,7 @@ async def doubled(collection: Any) -> None:
         same = {"_id": found["_id"], "twice": None}
         change = {"$set": {"twice": found["n"] * 2}, "$inc": {"changed": 1}}
         await collection.update_one(same, change)
+        # The pace of the work: its process is to be killed in the middle of it.
         await asyncio.sleep(STEP_SECONDS)
 
 

@@ -63,6 +63,7 @@ async def test_a_cancellation_is_never_lost() -> None:
     for number in range(60):
         asked = commands.run(["true"], env=ENV, seconds=10)
         task = asyncio.create_task(asked)
+        # Another moment of the command's life each time: before, at or after its end.
         await asyncio.sleep(number / 20_000)
         if not task.done():
             task.cancel()

@@ -220,6 +220,7 @@ def test_a_body_may_take_as_long_as_it_moves() -> None:
         ticking = threading.Event()
         for _ in range(10):
             client.sendall(b"a" * 40_000)
+            # The pace of the upload: together longer than `body_seconds`.
             ticking.wait(0.05)
         assert heard(client).endswith(b"400000 3 x")
 

@@ -95,6 +95,7 @@ class Load:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self.round()
+            # The pace of a producer; nothing is waited for.
             await asyncio.sleep(PACE_SECONDS)
 
 

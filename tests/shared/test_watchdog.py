@@ -144,7 +144,8 @@ def test_work_that_ends_is_let_be(service: Service) -> None:
 def test_a_suspended_process_does_not_stand_still(service: Service) -> None:
     """A laptop that slept, or an operator's SIGSTOP: nothing is wrong with the loop."""
     os.kill(service.process.pid, signal.SIGSTOP)
-    # The very thing that is tested: time goes by, and the process has none of it.
+    # The very thing that is tested: more time than the limit's two seconds goes by, and
+    # the process has none of it. A process that is stopped has no event to wait for.
     time.sleep(3.0)
     os.kill(service.process.pid, signal.SIGCONT)
     until_now(service.answers, 10, "the service")
