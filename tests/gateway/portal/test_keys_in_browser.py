@@ -40,6 +40,7 @@ def test_the_keyboard_goes_everywhere(opened: Open) -> None:
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("g c")
+    expect(page.locator("#search")).to_have_value("g c")
     assert page.url.endswith("/basket")
 
 

@@ -77,7 +77,7 @@ def test_the_theme_changes_at_once_and_stays(opened: Open) -> None:
     page.get_by_label("Ann Becker: settings and sign-out").click()
     with page.expect_response("**/preferences"):
         page.get_by_role("button", name="Dark").click()
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.reload()
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == (
         "dark"
