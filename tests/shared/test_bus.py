@@ -51,16 +51,14 @@ def new_topic() -> str:
 async def test_what_is_said_is_read_in_order(kafka: str) -> None:
     """A reader that is reading gets every later message, in order within a key."""
     topic, heard = new_topic(), Heard()
-    async with (
-        KafkaBus(kafka) as bus,
-        LiveReader(kafka, [topic], heard.batch) as reader,
-    ):
+    async with KafkaBus(kafka) as bus:
         await bus.publish(topic, "before", b"{}")
-        await asyncio.wait_for(reader.reading.wait(), 20)
-        await reader.check()
-        messages = [(topic, f"k{n % 7}", str(n).encode()) for n in range(300)]
-        await bus.publish_many(messages)
-        await until(lambda: len(heard.keys) >= 300)
+        async with LiveReader(kafka, [topic], heard.batch) as reader:
+            await asyncio.wait_for(reader.reading.wait(), 20)
+            await reader.check()
+            messages = [(topic, f"k{n % 7}", str(n).encode()) for n in range(300)]
+            await bus.publish_many(messages)
+            await until(lambda: len(heard.keys) >= 300)
     assert "before" not in heard.keys
     assert len(heard.keys) == 300
 
