@@ -129,7 +129,7 @@ async def test_a_client_that_leaves_ends_the_request(
         await until(stand_in.arrived.is_set, what="the service thinks")
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
-    await until(stand_in.left.is_set, 5, "the service to be told")
+    await until(stand_in.left.is_set, 20, "the service to be told")
 
 
 async def test_a_body_over_the_limit_is_refused(ask, robot) -> None:

@@ -114,7 +114,7 @@ async def test_groups_change_while_a_stream_is_open(
             answer = await ask.get("/api/auth/v1/userinfo", headers=headers)
             return "group:default/box-office" in answer.json()["claims"]["ent"]
 
-        await until(member, 5, "the gateway to know of the new member")
+        await until(member, 20, "the gateway to know of the new member")
         await say(updated("component:default/opera", {**entity, "note": "seen"}))
         seen = json.loads((await anext(stream))["data"])
         assert seen["data"]["entity"].get("note") == "seen"
@@ -136,7 +136,7 @@ async def test_a_group_that_moves_below_another_gives_its_members_what_that_owns
             answer = await ask.get("/api/auth/v1/userinfo", headers=headers)
             return "group:default/opera-house" in answer.json()["claims"]["ent"]
 
-        await until(owns_what_is_above, 5, "the gateway to know of the parent group")
+        await until(owns_what_is_above, 20, "the gateway to know of the parent group")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from tests.scaffolder.calls import create, messages, reached, say, step, task
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
+#: Longer than a busy machine takes to see that a step waits and to end its process.
+STEP_SECONDS = 5
 
 
 def started(settings: Settings) -> subprocess.Popen[bytes]:
@@ -62,7 +64,7 @@ async def test_a_killed_process_goes_on_after_its_restart(
     ann = principal_headers()
     steps = [
         step("catalog:write", "write", entity={"kind": "X"}, filePath="x.yaml"),
-        step("debug:wait", "wait", seconds=1.5),
+        step("debug:wait", "wait", seconds=STEP_SECONDS),
         step("publish:git", "publish", repoUrl="git.example.test?repo=new"),
         say("key ${{ secrets.key }} ${{ steps.publish.output.remoteUrl }}", "last"),
     ]
@@ -98,7 +100,11 @@ async def test_a_stopped_process_gives_its_runs_back(
     """A rolling restart: another process goes on at once, not after the lease."""
     monkeypatch.setattr("services.scaffolder.store.tasks.LEASE_MS", 600_000)
     ann = principal_headers()
-    steps = [say("first"), step("debug:wait", "wait", seconds=1), say("last")]
+    steps = [
+        say("first"),
+        step("debug:wait", "wait", seconds=STEP_SECONDS),
+        say("last"),
+    ]
     catalog.add(template("t", steps=steps))
     async with start(slots=0, look_seconds=0.1, data="api") as client:
         async with start(look_seconds=0.1, data="one") as one:
