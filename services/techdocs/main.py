@@ -10,7 +10,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 
 from services.techdocs import measures
 from services.techdocs.api import backstage, portal, snapshot
-from services.techdocs.api.rooms import Rooms
+from services.techdocs.api.rooms import ReadersCatalog, Rooms
 from services.techdocs.events import Looks, handlers, shared_work
 from services.techdocs.handlers.builds import Workshop
 from services.techdocs.handlers.documented import Resync
@@ -20,7 +20,6 @@ from services.techdocs.handlers.reading import Reading
 from services.techdocs.handlers.syncing import Syncing
 from services.techdocs.mkdocs_rules import SAFE_PLUGINS
 from services.techdocs.model import Documented, Failed, Limits, Outcome
-from services.techdocs.ports import Catalog
 from services.techdocs.settings import Settings
 from services.techdocs.sites import DirectorySites
 from services.techdocs.stages.generate import ProcessGenerator
@@ -46,7 +45,7 @@ Table = AsyncIOMotorCollection[dict[str, Any]]
 def create_app(
     settings: Settings | None = None,
     *,
-    catalog: Catalog | None = None,
+    catalog: ReadersCatalog | None = None,
     bus: Bus | None = None,
     table: Table | None = None,
 ) -> FastAPI:
@@ -94,7 +93,7 @@ async def _open(
     app: FastAPI,
     settings: Settings,
     config: PortalConfig,
-    given: tuple[Catalog, Bus, Table],
+    given: tuple[ReadersCatalog, Bus, Table],
 ) -> None:
     """Start everything, in the order in which it is needed."""
     catalog, bus, table = given
@@ -168,7 +167,7 @@ def _workshop(
     config: PortalConfig,
     records: MongoRecords,
     generator: ProcessGenerator,
-    catalog: Catalog,
+    catalog: ReadersCatalog,
 ) -> Workshop:
     mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
     limits = Limits(

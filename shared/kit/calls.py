@@ -76,14 +76,22 @@ class ServiceCalls:
             )
         return self._opened
 
-    async def get_json(self, service: str, path: str) -> Any:
+    async def get_json(
+        self, service: str, path: str, *, reader: Principal | None = None
+    ) -> Any:
         """The JSON at `path` of a service, asked by this service for itself.
+
+        Args:
+            service: Its name.
+            path: Where the answer is.
+            reader: For whom it is asked, with what the policy decided about them:
+                the answer shows no more than they may see.
 
         Raises:
             Unavailable: if it does not answer.
             CallboardError: as the service said.
         """
-        headers = {**_trace(), HEADER: self._tokens.sign(self._own)}
+        headers = {**_trace(), HEADER: self._tokens.sign(reader or self._own)}
         return (await self._ask("GET", path, headers, None, service)).body
 
     async def post_json(self, service: str, path: str, body: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from shared.contracts.errors import Unavailable
-from shared.kit.auth import HEADER, PrincipalTokens
+from shared.kit.auth import HEADER, Principal, PrincipalTokens
 from shared.kit.calls import ServiceCalls
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
@@ -46,6 +46,16 @@ async def test_a_replica_that_is_gone_is_passed_over(there: str) -> None:
             assert found == {"asked_by": "service:search"}
             lines = [line async for line in calls.lines("catalog", "/lines")]
             assert lines == [{"n": 1}, {"n": 2}]
+
+
+async def test_what_is_asked_for_a_reader_is_asked_with_their_rights(
+    there: str,
+) -> None:
+    """The other service decides as if the reader had asked it."""
+    reader = Principal("user:default/ann", "user", permission="catalog.entity.read")
+    async with ServiceCalls(SECRET, "search", {"catalog": there}) as calls:
+        found = await calls.get_json("catalog", "/one", reader=reader)
+        assert found == {"asked_by": "user:default/ann"}
 
 
 async def test_all_replicas_are_gone() -> None:

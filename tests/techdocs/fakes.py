@@ -10,6 +10,8 @@ from shared.contracts.catalog import Cause, EntityChange, EntityDeleted, EntityU
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.ref import ref_of
+from shared.kit.auth import Principal
+from shared.kit.policy import permits
 
 HOST = "git.playhouse.example"
 CAUSE = Cause(kind="push")
@@ -52,6 +54,18 @@ class MemoryCatalog:
         self._answers()
         found = self.entities.get(ref)
         return found[1] if found else None
+
+    async def seen(self, ref: str, reader: Principal) -> Mapping[str, Any] | None:
+        found = await self.entity(ref)
+        if found is None or not permits(reader, found):
+            return None
+        relations = [
+            relation
+            for relation in found.get("relations", ())
+            if (target := await self.entity(relation["targetRef"])) is None
+            or permits(reader, target)
+        ]
+        return {**found, "relations": relations}
 
     async def is_open(self, location: str, ref: str) -> bool:
         self._answers()

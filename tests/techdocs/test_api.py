@@ -6,7 +6,8 @@ import pytest
 
 from shared.kit.auth import HEADER
 from tests.builders import component
-from tests.techdocs.box_office import POLICY, STRANGERS, TRIPLET, error
+from tests.techdocs.box_office import POLICY, RESTRICTED, STRANGERS, TRIPLET, error
+from tests.techdocs.fakes import HOST
 from tests.techdocs.installation import Running
 from tests.waiting import until
 
@@ -81,6 +82,26 @@ async def test_metadata_of_the_entity(built: Running) -> None:
     message = "Unable to get metadata for 'component:default/nope'"
     assert error(missing) == (404, "NotFoundError", message)
     assert missing.headers["content-type"] == "application/json; charset=utf-8"
+
+
+async def test_metadata_of_an_entity_name_no_restricted_neighbours(
+    built: Running,
+) -> None:
+    """The relations that its reader may see, and those to what is not there."""
+    names = ("secret", "open", "gone")
+    built.catalog.put(component("secret"), **RESTRICTED)
+    built.catalog.put(component("open"))
+    relations = [
+        {"type": "dependencyOf", "targetRef": f"component:default/{name}"}
+        for name in names
+    ]
+    about = {"backstage.io/techdocs-ref": f"url:https://{HOST}/box/tree/main/"}
+    built.catalog.put({**component("amid"), "relations": relations}, **about)
+    path = "/metadata/entity/default/component/amid"
+    for conditions, seen in ((STRANGERS, names[1:]), (POLICY, names)):
+        answer = await built.get(path, conditions=conditions)
+        targets = [item["targetRef"] for item in answer.json()["relations"]]
+        assert targets == [f"component:default/{name}" for name in seen]
 
 
 async def test_one_page_has_one_address_in_three_forms(built: Running) -> None:

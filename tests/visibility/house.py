@@ -137,6 +137,12 @@ class SnapshotCatalog:
         answer = await self._catalog.ask("GET", path, principal=SERVICE)
         return answer.json() if answer.status_code == 200 else None
 
+    async def seen(self, ref: str, reader: Principal) -> Any:
+        kind, _, rest = ref.partition(":")
+        path = f"/entities/by-name/{kind}/{rest}"
+        answer = await self._catalog.ask("GET", path, principal=reader)
+        return answer.json() if answer.status_code == 200 else None
+
     async def is_open(self, *_: str) -> bool:
         raise AssertionError("no docs here have a source")
 

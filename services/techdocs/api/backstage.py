@@ -40,10 +40,12 @@ async def site_metadata(
 async def entity_metadata(
     namespace: str, kind: str, name: str, rooms: Served, caller: Caller
 ) -> Response:
-    """The entity, and where its docs come from."""
+    """The entity as its reader sees it, and where its docs come from."""
     ref = ref_in(namespace, kind, name)
     missing = f"Unable to get metadata for '{ref}'"
-    entity = await entity_of(rooms, caller, ref, missing)
+    entity = await rooms.catalog.seen(ref, caller)
+    if entity is None:
+        raise NotFound(missing)
     try:
         location = _location(rooms, entity)
     except CallboardError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Protocol, cast
 
 from fastapi import Depends, Request
 
@@ -14,6 +14,14 @@ from shared.kit.auth import Principal
 from shared.kit.policy import permits
 
 
+class ReadersCatalog(Catalog, Protocol):
+    """The catalog, asked for itself or for a reader."""
+
+    async def seen(self, ref: str, reader: Principal) -> Mapping[str, Any] | None:
+        """The entity with those relations that a reader may see; None if not it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """The parts that routes use."""
@@ -21,7 +29,7 @@ class Rooms:
     records: Records
     reading: Reading
     syncing: Syncing
-    catalog: Catalog
+    catalog: ReadersCatalog
     sources: Sources
 
 

@@ -8,6 +8,7 @@ import orjson
 
 from shared.contracts.errors import NotFound
 from shared.contracts.ref import parse_ref
+from shared.kit.auth import Principal
 from shared.kit.calls import ServiceCalls
 
 
@@ -15,20 +16,30 @@ class CatalogOverHttp:
     """The Catalog of an installation; what a reader may see is decided here, not there.
 
     It asks as a service, so the answer must pass the reader's policy before anybody is
-    shown it.
+    shown it; only `seen` has passed it.
     """
 
     def __init__(self, calls: ServiceCalls) -> None:
         self._calls = calls
 
     async def entity(self, ref: str) -> Mapping[str, Any] | None:
+        return await self._by_name(ref, None)
+
+    async def seen(self, ref: str, reader: Principal) -> Mapping[str, Any] | None:
+        return await self._by_name(ref, reader)
+
+    async def _by_name(
+        self, ref: str, reader: Principal | None
+    ) -> Mapping[str, Any] | None:
         name = parse_ref(ref)
         parts = (
             quote(part, safe="") for part in (name.kind, name.namespace, name.name)
         )
         path = "/entities/by-name/" + "/".join(parts)
         try:
-            found: Mapping[str, Any] = await self._calls.get_json("catalog", path)
+            found: Mapping[str, Any] = await self._calls.get_json(
+                "catalog", path, reader=reader
+            )
         except NotFound:
             return None
         return found
