@@ -16,6 +16,7 @@ OWN = Identity("service:gateway", "service")
 BY_REFS = "/api/catalog/entities/by-refs"
 BY_QUERY = "/api/catalog/entities/by-query"
 APPLY = "/api/catalog/.well-known/backstage/permissions/apply-conditions"
+GROUP_FIELDS = ["metadata", "spec.children", "relations"]
 USER_FIELDS = "kind,metadata,spec.profile,relations"
 
 
@@ -47,12 +48,11 @@ class CatalogClient:
         found = _good(answer)
         return found if isinstance(found, dict) else None
 
-    async def relations(self, refs: Sequence[str]) -> list[Sequence[Mapping[str, Any]]]:
-        """The relations of each entity; raises Unavailable if the catalog is away."""
-        body = {"entityRefs": list(refs), "fields": ["relations"]}
+    async def groups(self, refs: Sequence[str]) -> list[Mapping[str, Any] | None]:
+        """What counts of each group; raises Unavailable if the catalog is away."""
+        body = {"entityRefs": list(refs), "fields": GROUP_FIELDS}
         answer = await self._api.call(OWN, "POST", BY_REFS, json=body)
-        items = _good(answer)["items"]
-        return [(item or {}).get("relations") or () for item in items]
+        return list(_good(answer)["items"])
 
     async def apply_conditions(
         self, conditions: Mapping[str, Any], refs: Sequence[str]

@@ -187,10 +187,8 @@ class Resources(Protocol):
         """The entity, or None if there is none."""
         ...
 
-    async def relations(
-        self, refs: Sequence[str]
-    ) -> Sequence[Sequence[Mapping[str, Any]]]:
-        """The relations of each entity; none of one that is not there."""
+    async def groups(self, refs: Sequence[str]) -> Sequence[Mapping[str, Any] | None]:
+        """Each group with its origin, children and relations; None if there is none."""
         ...
 
 

@@ -140,8 +140,10 @@ class Groups:
     """The catalog as far as memberships ask it."""
 
     def __init__(self) -> None:
-        self.groups: list[str] = ["group:default/a"]
+        self.direct: list[str] = ["group:default/a"]
         self.above: dict[str, list[str]] = {}
+        self.origins: dict[str, str] = {}
+        self.children: dict[str, list[str]] = {}
         self.asked = 0
         self.away = False
 
@@ -150,14 +152,23 @@ class Groups:
         await asyncio.sleep(0)
         if self.away:
             raise Unavailable("away")
-        relations = [{"type": "memberOf", "targetRef": name} for name in self.groups]
+        relations = [{"type": "memberOf", "targetRef": name} for name in self.direct]
         return {"relations": [*relations, {"type": "ownerOf", "targetRef": "x:y/z"}]}
 
-    async def relations(self, refs: Any) -> Any:
-        return [
-            [{"type": "childOf", "targetRef": up} for up in self.above.get(ref, ())]
-            for ref in refs
-        ]
+    async def groups(self, refs: Any) -> Any:
+        return [self.group(ref) for ref in refs]
+
+    def group(self, ref: str) -> Any:
+        origin = self.origins.get(ref, "url:https://git.example/org")
+        return {
+            "metadata": {
+                "annotations": {"backstage.io/managed-by-origin-location": origin}
+            },
+            "spec": {"children": self.children.get(ref, [])},
+            "relations": [
+                {"type": "childOf", "targetRef": up} for up in self.above.get(ref, ())
+            ],
+        }
 
     async def apply_conditions(self, *_: Any) -> list[bool]:
         return []
@@ -181,6 +192,24 @@ class TestMemberships:
         found = await CatalogMemberships(groups).ownership("user:d/a")
         names = [ref.rpartition("/")[2] for ref in found]
         assert names == ["a", "a", "guild", "tribe", "all"]
+
+    async def test_a_parent_is_no_group_above_by_its_childs_word_alone(self) -> None:
+        """Who brings in a group does not join another one that way."""
+        groups = Groups()
+        groups.above = {"group:default/a": ["group:default/tribe"]}
+        groups.origins = {"group:default/a": "url:https://git.example/a-strangers"}
+        found = await CatalogMemberships(groups).ownership("user:d/a")
+        assert found == ("user:d/a", "group:default/a")
+
+    @pytest.mark.parametrize("child", ["A", "default/a", "group:default/a"])
+    async def test_a_group_is_above_those_that_it_names(self, child) -> None:
+        """However its descriptor writes them, and wherever they come from."""
+        groups = Groups()
+        groups.above = {"group:default/a": ["group:default/tribe"]}
+        groups.origins = {"group:default/a": "url:https://git.example/elsewhere"}
+        groups.children = {"group:default/tribe": ["", "x:", child]}
+        found = await CatalogMemberships(groups).ownership("user:d/a")
+        assert found == ("user:d/a", "group:default/a", "group:default/tribe")
 
     async def test_groups_above_count_only_where_the_configuration_says_so(
         self,
@@ -237,7 +266,7 @@ class TestMemberships:
         groups = Groups()
         memberships = CatalogMemberships(groups)
         await memberships.ownership("user:d/a")
-        groups.groups.append("group:default/b")
+        groups.direct.append("group:default/b")
         memberships.forget(changed)
         assert "group:default/b" in await memberships.ownership("user:d/a")
 

@@ -2,17 +2,21 @@
 
 The groups of the `memberOf` relations, as Backstage's `getDefaultOwnershipEntityRefs`
 counts them, and the groups above those (`childOf`): who is in a squad owns what the
-squad's tribe owns. Forgotten when the catalog tells of a changed user or group, and
-after a minute.
+squad's tribe owns. A group counts as above another one only by its own word: where its
+`children` name that one, or both come from the same origin. `parent` alone would let
+anybody who brings in a group make its members own what is another's. Forgotten when the
+catalog tells of a changed user or group, and after a minute.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.gateway.ports import Resources
-from shared.contracts.errors import CallboardError
+from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 from shared.kit import logs
 
 KEPT_SECONDS = 60.0
@@ -22,6 +26,10 @@ PARENT_LEVELS = 16
 #: condition of the policy and must fit into a request's head of 64 KB.
 OWNERSHIP_REFS = 100
 OWNERSHIP_LENGTH = 4096
+#: So many groups are looked at in one level: more than may count.
+GROUPS_A_LEVEL = 2 * OWNERSHIP_REFS
+ANNOTATION_ORIGIN = "backstage.io/managed-by-origin-location"
+Groups = Mapping[str, Mapping[str, Any]]
 #: While the catalog is away its last word counts; nobody gains rights meanwhile.
 RETRY_SECONDS = 1.0
 
@@ -98,22 +106,64 @@ class CatalogMemberships:
         """The refs with those of the groups above them, level by level."""
         ownership = dict.fromkeys(refs)
         length = sum(map(len, refs))
-        level = [ref for ref in refs if ref.startswith("group:")]
+        groups = [ref for ref in refs if ref.startswith("group:")]
+        level = await self._groups(groups)
         for _ in range(PARENT_LEVELS):
             if not level:
                 break
-            relations = await self._resources.relations(level[:OWNERSHIP_REFS])
-            above = set().union(*(_targets(each, "childOf") for each in relations))
-            level = sorted(ref for ref in above if ref.startswith("group:"))
             # A ring of groups leads back to what is counted already.
-            level = [ref for ref in level if ref not in ownership]
+            level = await self._above(level, ownership)
             for number, ref in enumerate(level):
                 length += len(ref)
                 if len(ownership) >= OWNERSHIP_REFS or length > OWNERSHIP_LENGTH:
-                    _report_excess(refs[0], level[number:])
+                    _report_excess(refs[0], list(level)[number:])
                     return tuple(ownership)
                 ownership[ref] = None
         return tuple(ownership)
+
+    async def _above(
+        self, level: Groups, counted: Mapping[str, None]
+    ) -> dict[str, Mapping[str, Any]]:
+        """The groups right above a level that say so themselves, by ref."""
+        below: dict[str, list[str]] = {}
+        for ref, group in level.items():
+            for above in _targets(group.get("relations") or (), "childOf"):
+                if above.startswith("group:") and above not in counted:
+                    below.setdefault(above, []).append(ref)
+        found = await self._groups(sorted(below))
+        return {
+            ref: group
+            for ref, group in found.items()
+            if any(_stands_above(group, child, level[child]) for child in below[ref])
+        }
+
+    async def _groups(self, refs: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Those of the groups that are in the catalog, by ref."""
+        asked = refs[:GROUPS_A_LEVEL]
+        found = await self._resources.groups(asked) if asked else ()
+        return {ref: group for ref, group in zip(asked, found, strict=True) if group}
+
+
+def _stands_above(group: Mapping[str, Any], ref: str, child: Mapping[str, Any]) -> bool:
+    """Whether a group's own descriptor, or who writes it, says that it has a child."""
+    origin = _origin(group)
+    return bool(origin and origin == _origin(child)) or ref in _children(group)
+
+
+def _origin(group: Mapping[str, Any]) -> Any:
+    return (group["metadata"].get("annotations") or {}).get(ANNOTATION_ORIGIN)
+
+
+def _children(group: Mapping[str, Any]) -> set[str]:
+    namespace = group["metadata"].get("namespace") or DEFAULT_NAMESPACE
+    refs = set()
+    for child in (group.get("spec") or {}).get("children") or ():
+        with contextlib.suppress(Invalid):
+            ref = parse_ref(
+                str(child), default_kind="group", default_namespace=namespace
+            )
+            refs.add(str(ref))
+    return refs
 
 
 def _targets(relations: Sequence[Mapping[str, Any]], kind: str) -> set[str]:
