@@ -85,6 +85,9 @@ def test_bitbucket_server_speaks_otherwise() -> None:
         ("github", github(commits=[{"id": NEW}])),
         ("gitea", gitea(total_commits=30)),
         ("gitea", gitea(before=ZEROS)),
+        ("gitea", gitea(commits=[], total_commits=0)),
+        ("gitlab", gitlab(commits=[], total_commits_count=0)),
+        ("github", github(commits=[])),
         ("gitlab", gitlab(total_commits_count=21)),
     ],
 )

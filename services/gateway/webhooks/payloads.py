@@ -41,9 +41,8 @@ def _github(payload: Payload, delivery: str) -> list[RepositoryPushed]:
     commits = _commits(payload)
     before = _text(payload, "before")
     listed = (
-        commits is not None
-        and len(commits) < GITHUB_COMMITS
-        and before != ZEROS
+        _are_all(commits, before)
+        and len(commits or ()) < GITHUB_COMMITS
         and not payload.get("forced")
     )
     return [
@@ -65,7 +64,7 @@ def _gitea(payload: Payload, delivery: str) -> list[RepositoryPushed]:
     commits = _commits(payload)
     before = _text(payload, "before")
     total = payload.get("total_commits", len(commits or ()))
-    listed = commits is not None and total == len(commits) and before != ZEROS
+    listed = _are_all(commits, before) and total == len(commits or ())
     return [
         RepositoryPushed(
             provider="gitea",
@@ -87,7 +86,7 @@ def _gitlab(payload: Payload, delivery: str) -> list[RepositoryPushed]:
     commits = _commits(payload)
     before = _text(payload, "before")
     total = payload.get("total_commits_count", len(commits or ()))
-    listed = commits is not None and total == len(commits) and before != ZEROS
+    listed = _are_all(commits, before) and total == len(commits or ())
     return [
         RepositoryPushed(
             provider="gitlab",
@@ -178,6 +177,14 @@ def _commits(payload: Payload) -> list[Payload] | None:
     commits = [commit for commit in found if isinstance(commit, Mapping)]
     whole = all(isinstance(commit.get("modified"), list) for commit in commits)
     return commits if whole and len(commits) == len(found) else None
+
+
+def _are_all(commits: list[Payload] | None, before: str) -> bool:
+    """Whether the files of these commits can be all that a push changed.
+
+    A branch that was put back to an earlier commit comes with none, and differs.
+    """
+    return bool(commits) and before != ZEROS
 
 
 def _paths(commits: Iterable[Payload]) -> list[str]:
