@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
 from yaml.events import (
     AliasEvent,
     DocumentEndEvent,
@@ -22,6 +21,7 @@ from yaml.events import (
 )
 
 from shared.contracts.errors import Invalid
+from shared.guards.yaml_events import events
 from shared.guards.yaml_scalars import (
     CORE_KINDS,
     TAGGED,
@@ -132,7 +132,7 @@ class Composer:
             SequenceEndEvent: self._end,
             DocumentStartEvent: self._begin_document,
         }
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        for event in events(text):
             step = steps.get(event.__class__)
             if step is not None:
                 step(event)

@@ -12,6 +12,7 @@ import yaml
 
 from shared.guards.yaml_composer import Composer, YamlLimits
 from shared.guards.yaml_encoding import decode
+from shared.guards.yaml_events import events, parseable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ def locate(
     Raises:
         Invalid: as `load_documents` does.
     """
-    text = decode(body)
+    text = parseable(decode(body))
     documents = Composer(limits).documents(text)
     kept = [number for number, each in enumerate(documents) if each is not None]
     wanted = {kept[place]: paths for place, paths in fields.items()}
     lines: list[DocumentLines] = []
     outline = _Outline()
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for event in events(text):
         if isinstance(event, yaml.DocumentStartEvent):
             outline = _Outline()
         elif isinstance(event, yaml.DocumentEndEvent):

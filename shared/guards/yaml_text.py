@@ -4,6 +4,7 @@ The one reader for everything that a stranger writes: descriptors, form answers,
 definitions, settings of documentation. `dump_yaml` writes what it reads back equal.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -11,6 +12,7 @@ import yaml
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.yaml_composer import Composer, TagReader, YamlLimits, syntax_error
 from shared.guards.yaml_encoding import decode
+from shared.guards.yaml_events import MOST_REPAIRS, disguised, repaired
 from shared.guards.yaml_hints import hint
 from shared.guards.yaml_writer import dump_yaml
 
@@ -38,7 +40,7 @@ def load_documents(
         Invalid: with line and column, if any part of it breaks the dialect.
         TooLarge: if it is over `limits.size` bytes.
     """
-    return _documents(body, label, Composer(limits), limits.size)
+    return _documents(body, label, lambda: Composer(limits), limits.size)
 
 
 def load_yaml(
@@ -67,13 +69,16 @@ def load_yaml(
         Invalid: with line and column, if any part of it breaks the dialect.
         TooLarge: if it is over `limits.size` bytes.
     """
-    composer = Composer(
-        limits,
-        old=old,
-        read_tag=read_tag,
-        unique_keys=unique_keys,
-        keep_numbers=keep_numbers,
-    )
+
+    def composer() -> Composer:
+        return Composer(
+            limits,
+            old=old,
+            read_tag=read_tag,
+            unique_keys=unique_keys,
+            keep_numbers=keep_numbers,
+        )
+
     documents = _documents(text, label, composer, limits.size)
     if len(documents) > 1:
         raise Invalid(f"{label}: holds {len(documents)} YAML documents, not one")
@@ -81,7 +86,7 @@ def load_yaml(
 
 
 def _documents(
-    body: bytes | str, label: str, composer: Composer, most: int
+    body: bytes | str, label: str, composer: Callable[[], Composer], most: int
 ) -> list[Any]:
     prefix = f"{label}: " if label else ""
     size = len(body)
@@ -93,13 +98,28 @@ def _documents(
         raise Invalid(f"{prefix}{error.message}") from error
 
 
-def _compose(text: str, composer: Composer) -> list[Any]:
+def _compose(given: str, composer: Callable[[], Composer]) -> list[Any]:
+    text = given
+    for _ in range(MOST_REPAIRS):
+        try:
+            return _composed(text, composer())
+        except yaml.MarkedYAMLError as error:
+            better = repaired(text, error)
+            if better is None:
+                raise _explained(text, error) from error
+            text = better
     try:
-        documents = list(composer.documents(text))
+        return _composed(text, composer())
     except yaml.MarkedYAMLError as error:
         raise _explained(text, error) from error
+
+
+def _composed(text: str, composer: Composer) -> list[Any]:
+    try:
+        documents = list(composer.documents(text))
     except yaml.reader.ReaderError as error:
-        raise Invalid(f"YAML error: {error.reason} {_place(text, error)}") from error
+        shown = disguised(text)
+        raise Invalid(f"YAML error: {error.reason} {_place(shown, error)}") from error
     except UnicodeEncodeError as error:
         raise Invalid("YAML error: half of a surrogate pair") from error
     return [document for document in documents if document is not None]

@@ -1,0 +1,87 @@
+"""What libyaml reads otherwise than YAML 1.2 and the package that Backstage uses."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.errors import Invalid
+from shared.guards.yaml_events import parseable
+from shared.guards.yaml_lines import locate
+from shared.guards.yaml_text import load_documents
+from tests.costs import limit_processor_time
+
+
+@pytest.mark.parametrize(
+    "sign", ["\u2028", "\u2029", "\u0085", "\x07", "\x08", "\x0b", "\x7f", "\x9f"]
+)
+def test_copied_signs_are_letters(sign: str) -> None:
+    """Neither ends of lines nor errors: in texts, blocks, quotes and comments."""
+    texts = {
+        f"a: one{sign}two\nb: 1\n": {"a": f"one{sign}two", "b": 1},
+        f'a: "x{sign}  y"\n': {"a": f"x{sign}  y"},
+        f"a: |\n  x{sign}y\n  z\n": {"a": f"x{sign}y\nz\n"},
+        f"# x{sign}a: 1\nb: 1\n": {"b": 1},
+    }
+    for text, value in texts.items():
+        assert load_documents(text) == [value]
+
+
+def test_a_text_with_the_stand_ins_is_left_alone() -> None:
+    """Nobody's own private signs become others."""
+    mine = "\U0010f801"
+    assert load_documents(f"a: x{mine}y\n") == [{"a": f"x{mine}y"}]
+    with pytest.raises(Invalid, match="control characters"):
+        load_documents(f"a: x{mine}\x07\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a:\n  b: c\n\t\n  d: e\n", {"a": {"b": "c", "d": "e"}}),
+        ("a:\r\n  b: c\r\n \t \r\n  d: e\r\n", {"a": {"b": "c", "d": "e"}}),
+        ("a:\n  - b\n  \t\n  - c\n\t", {"a": ["b", "c"]}),
+        ("a:\n\t# x\n\t#y\n\n \t# z\n  b: c\n", {"a": {"b": "c"}}),
+        ("a: 1\n\t# x\nb: |\n  y\n  \tz\n", {"a": 1, "b": "y\n\tz\n"}),
+        ("%YAML 1.3\n---\na: yes\n", {"a": "yes"}),
+        ("%FOO bar\n%YAML 1.2\n---\na: 1\n", {"a": 1}),
+    ],
+)
+def test_lines_that_say_nothing_are_passed_over(text: str, value: object) -> None:
+    """Blank lines and comments behind tabs, directives that nobody knows."""
+    assert load_documents(text) == [value]
+    assert [each.start for each in locate(text, {0: ["a"]})] != []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a:\n\tb: 1\n", 2),
+        ("a: b\n\tc\n", 2),
+        ("a:\n\t- b\n", 2),
+        ("\t\na:\n\tb: 1\n", 3),
+    ],
+)
+def test_tabs_that_indent_stay_errors(text: str, line: int) -> None:
+    """With the line where they stand."""
+    with pytest.raises(Invalid, match=f"line {line}"):
+        load_documents(text)
+
+
+def test_thousands_of_such_lines_cost_little_more_than_their_text() -> None:
+    """A comment of tabs is mended in one pass."""
+    for line in ("\t# x\n", "\t\n", "\t" * 50 + "\n"):
+        text = f"a:\n{line * (200_000 // len(line))}  b: 1\n"
+        with limit_processor_time(1):
+            assert load_documents(text) == [{"a": {"b": 1}}]
+
+
+@given(st.text(alphabet=" \t#\n\ra:-%|", max_size=60))
+def test_what_libyaml_reads_is_not_touched(text: str) -> None:
+    """A text is mended only where it cannot be read at all."""
+    try:
+        list(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except yaml.YAMLError:
+        assert len(parseable(text)) == len(text)
+    else:
+        assert parseable(text) == text
