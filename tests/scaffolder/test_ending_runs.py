@@ -101,17 +101,19 @@ async def test_a_template_may_ask_to_start_over(
 
 async def test_ten_runs_at_once_and_no_more(start: Any, catalog: Any, ann: Any) -> None:
     """The limit holds, and what waits is taken when a slot is free."""
-    catalog.add(template("t", steps=[step("debug:wait", milliseconds=150)]))
-    async with start(slots=2) as client:
+    catalog.add(template("t", steps=[step("debug:wait", milliseconds=300)]))
+    most = 0
+    async with start(slots=0, data="api") as client:
+        # All of them wait before the first is taken.
         ids = [await create(client, ann, "t") for _ in range(5)]
-        pool = client.app.state.rooms.pool
-        most = 0
+        async with start(slots=2, look_seconds=0.1, data="worker") as worker:
+            pool = worker.app.state.rooms.pool
 
-        async def all_done() -> bool:
-            nonlocal most
-            most = max(most, pool.running)
-            states = [(await task(client, ann, one))["status"] for one in ids]
-            return all(state == "completed" for state in states)
+            async def all_done() -> bool:
+                nonlocal most
+                most = max(most, pool.running)
+                states = [(await task(client, ann, one))["status"] for one in ids]
+                return all(state == "completed" for state in states)
 
-        await until(all_done, seconds=60)
+            await until(all_done, seconds=60)
     assert most == 2
