@@ -7,6 +7,7 @@ import pytest
 
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
+from tests.gateway.portal.answers import OUTPUT, TASK
 from tests.gateway.portal.browsing import NARROW, TOO_WIDE, WIDE, sign_in
 from tests.gateway.portal.conftest import served
 from tests.gateway.portal.fakes import FakeSessions, FakeUsers
@@ -28,6 +29,9 @@ paths:
     get:
       tags: [{TITLE}]
       summary: {TITLE}
+      responses: {{'200': {{description: {TITLE}, content: {{application/json:
+        {{example: {TITLE * 4}, schema: {{type: object, properties: {{{TITLE}:
+        {{type: string}}}}}}}}}}}}}}
 """
 USUAL_WORD = "documentation"
 SPECS: dict[str, dict[str, Any]] = {
@@ -60,7 +64,9 @@ PAGES = (
     f"/nowhere/{TITLE}",
     f"/create/register?target=https://bad.example/{TITLE}",
     f"/docs/default/component/{NAME}/",
+    f"/create/tasks/{TASK}",
 )
+LINKS = [{"title": title, "url": URL} for title in (TITLE, "A link " * 20)]
 
 
 def made(kind: str) -> dict[str, Any]:
@@ -106,9 +112,16 @@ def long_names(frame: Frame) -> Iterator[str]:
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 def test_no_page_is_wider_than_the_screen(
-    browser: Any, long_names: str, size: tuple[int, int]
+    browser: Any,
+    long_names: str,
+    size: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Long words break, or end in an ellipsis."""
+    """Long words break, or end in an ellipsis; badges are whole, icons by their words.
+
+    So it is with all examples of a definition open.
+    """
+    monkeypatch.setitem(OUTPUT, "links", LINKS)
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})
     sign_in(context, long_names)
     page = context.new_page()
@@ -116,12 +129,30 @@ def test_no_page_is_wider_than_the_screen(
     for path in PAGES:
         answer = page.goto(long_names + path)
         assert answer.status < 500, path
+        page.evaluate(OPEN_ALL)
         if page.evaluate(TOO_WIDE):
             wide.append(path)
+        assert page.evaluate(CUT_BADGES) == [], path
+        assert page.evaluate(LONELY_ICONS) == [], path
     context.close()
     assert wide == []
 
 
+OPEN_ALL = """for (const one of document.querySelectorAll('main .api details'))
+    one.open = true"""
+#: Badges of which a part is out of sight.
+CUT_BADGES = """[...document.querySelectorAll('main .badge')]
+    .filter(badge => badge.checkVisibility() && badge.scrollWidth > badge.clientWidth)
+    .map(badge => badge.textContent)"""
+#: Icons above a title that stand on a line without the words beside them.
+LONELY_ICONS = """[...document.querySelectorAll('.over')].filter(line => {
+    const [icon] = line.getElementsByTagName('svg');
+    const words = document.createRange();
+    words.setStartAfter(icon);
+    words.setEndAfter(line.lastChild);
+    const { top } = words.getBoundingClientRect();
+    return icon.getBoundingClientRect().bottom < top;
+}).map(line => line.textContent)"""
 TOO_WIDE_TABLES = """[...document.querySelectorAll('.table-scroll')]
     .filter(box => box.scrollWidth > box.clientWidth)
     .map(box => box.querySelector('caption').textContent)"""
