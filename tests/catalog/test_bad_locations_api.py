@@ -48,6 +48,23 @@ async def test_a_dry_run_names_the_document_that_fails(
     assert message.endswith(f"(line {line} of parts.yaml)")
 
 
+@pytest.mark.parametrize("count", [2, 25])
+async def test_a_dry_run_names_the_problems_of_all_documents_of_a_file(
+    database: Any, data: Path, count: int
+) -> None:
+    """A line for each, so that they are mended at once; of many, how many more."""
+    bad = [builders.component(f"bad name {number}") for number in range(count)]
+    file = write(data, "bad.yaml", *bad)
+    async with running(database, data) as catalog:
+        answer = await catalog.register(file, "?dryRun=true")
+    assert answer.status_code == 400
+    lines = answer.json()["error"]["message"].split("\n")
+    assert len(lines) == min(count, 21)
+    assert "bad name 0: metadata.name" in lines[0]
+    assert "bad name 1: metadata.name" in lines[1]
+    assert lines[-1] == "and 5 more" if count > 20 else "(line" in lines[-1]
+
+
 @pytest.mark.parametrize("kind", ["file", "url"])
 async def test_a_dry_run_names_the_file_by_its_path(
     database: Any, data: Path, kind: str

@@ -31,7 +31,7 @@ async def preview(
     not ask for it: their answer has Backstage's fields alone.
 
     Raises:
-        Invalid: the first problem at the location.
+        Invalid: the problems of the first file at the location that has any.
     """
     principal, writes = caller_of(request), writes_of(request)
     reader = source_reader(request, principal)

@@ -13,6 +13,7 @@ from services.catalog.handlers.removal import fall_of
 from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
+from services.catalog.ingest.refusals import error_of_all
 from services.catalog.model import LocationRef, Root
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
@@ -166,7 +167,7 @@ async def preview(
     """What a location would bring, without storing anything: its own entity first.
 
     Raises:
-        CallboardError: the first problem anywhere in it.
+        CallboardError: the problems of the first file that has any.
     """
     await catalog.rights.require(location, reader, raw=False)
     root = Root(location, frozenset(), datetime.now(UTC))
@@ -182,7 +183,7 @@ async def preview(
         if found.error is not None:
             problems.append(found.error)
         if problems:
-            raise problems[0]
+            raise error_of_all(problems)
         for candidate in found.candidates:
             first = seen.get(candidate.ref)
             if first is not None and first != candidate.location:

@@ -11,6 +11,8 @@ from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 
 #: Characters of an owner's ref: three names of 63, and the signs between.
 LONGEST_OWNER = 191
+#: So many problems of a file are named in one error: a page can show them all.
+PROBLEMS_NAMED = 20
 
 
 class BrokenFields(Invalid):
@@ -74,6 +76,19 @@ class Refusal:
             message = _message_with_lines(self.error, self.fields)
         place = f"in the document at line {self.line}{of}"
         return type(self.error)(f"{message} ({place})")
+
+
+def error_of_all(problems: Sequence[CallboardError]) -> CallboardError:
+    """One error with a line for each problem of a file; a single one stays as it is.
+
+    Who mends a file wants to know of all its problems at once.
+    """
+    if len(problems) == 1:
+        return problems[0]
+    lines = [problem.message for problem in problems[:PROBLEMS_NAMED]]
+    if len(problems) > PROBLEMS_NAMED:
+        lines.append(f"and {len(problems) - PROBLEMS_NAMED} more")
+    return Invalid("\n".join(lines))
 
 
 def owner_named_by(document: Any) -> str:
