@@ -49,7 +49,10 @@ async def sources_to_mend(
     )
     shown = set(known)
     sources = [
-        *(_source(one, lambda item: _owner_in(item) in owners) for one in refused),
+        *(
+            _source(one, lambda item: _owner_in(item) in owners, shown)
+            for one in refused
+        ),
         *(_source(one, lambda item: bool(began_at(item)), shown) for one in missing),
     ]
     return [source for source in sources if source.messages]

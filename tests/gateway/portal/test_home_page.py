@@ -59,6 +59,26 @@ async def test_what_is_refused_of_own_files_needs_attention(
     assert "spec.owner: missing" not in guests
 
 
+async def test_a_source_with_several_problems_is_one_line(
+    client: Client, api: FakeApi
+) -> None:
+    """The first of them, and how many more there are."""
+    ref = refuse(api, "component:default/new", "problem 0")
+    [item] = api.entities[ref]["status"]["items"]
+    api.entities[ref]["status"]["items"] = [
+        {**item, "message": f"InputError: problem {number}"} for number in range(5)
+    ]
+    text = (await client().get("/")).text
+    attention = text.split('id="attention"')[1].split("</section>")[0]
+    assert attention.count("<span>https://git.playhouse.example/house/blob") == 1
+    assert [number for number in range(5) if f"problem {number}" in attention] == [
+        0,
+        1,
+        2,
+    ]
+    assert "and 2 more" in attention
+
+
 class TestDocumentation:
     """Home where builds of documentation fail."""
 

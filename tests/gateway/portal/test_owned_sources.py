@@ -49,6 +49,20 @@ async def test_a_push_that_is_refused_whole_is_its_owners(
     assert message not in await attention(client, GUEST)
 
 
+async def test_what_stands_at_an_entity_of_ones_own_is_not_said_of_its_source_too(
+    client: Client, api: FakeApi
+) -> None:
+    """A refused change of an entity is an error of the file and of the entity."""
+    message = "InputError: component:default/basket: metadata.tags: must be a list"
+    ref = "component:default/basket"
+    place(api, FILE, message, owner=OWNER, entityRef=ref, line=7)
+    items = api.entities["location:default/parts"]["status"]["items"]
+    api.entities[ref]["status"] = {"items": items}
+    text = await attention(client)
+    assert text.count("metadata.tags: must be a list") == 1
+    assert 'href="/catalog/default/component/basket"' in text
+
+
 @pytest.mark.parametrize("is_shared", [True, False])
 async def test_a_missing_file_is_of_those_who_own_all_else_of_its_location(
     client: Client, api: FakeApi, is_shared: bool

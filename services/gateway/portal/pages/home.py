@@ -62,13 +62,15 @@ router = APIRouter()
 class Attention:
     """Something that waits for the reader, and why; `others` wait for the same.
 
-    `began` is when the error was met first, "" if that is not known; `href` is where
-    it is shown whole, the entity's page unless told.
+    A source may have several `reasons`, and `more` than are shown. `began` is when the
+    error was met first, "" if that is not known; `href` is where it is shown whole, the
+    entity's page by default.
     """
 
     summary: Summary
-    why: str
+    reasons: tuple[str, ...]
     others: int = 0
+    more: int = 0
     began: str = ""
     href: str = ""
 
@@ -199,12 +201,15 @@ async def _attention(
     refused += [source for source in sources if source.ref not in refs]
     found = _with_errors(broken)
     found += [
-        Attention(replace(summarize(source.ref), title=source.name), why)
+        Attention(
+            replace(summarize(source.ref), title=source.name),
+            source.messages,
+            more=source.more,
+        )
         for source in refused
-        for why in source.messages
     ]
     found += [
-        Attention(summarize(ref, one), f"Its system {system} is not in the catalog.")
+        Attention(summarize(ref, one), (f"Its system {system} is not in the catalog.",))
         for one in entities
         for ref in [canonical(one)]
         for system in [wholes[ref]]
@@ -223,9 +228,9 @@ def _with_errors(broken: Iterable[Entity]) -> list[Attention]:
     return [
         Attention(
             summarize(canonical(first), first),
-            error_text(errors_of(first)[0], first),
-            len(more),
-            began,
+            (error_text(errors_of(first)[0], first),),
+            others=len(more),
+            began=began,
         )
         for (_, began), (first, *more) in groups.items()
     ]
@@ -239,7 +244,7 @@ def _without_new_docs(
     return [
         Attention(
             replace(one, title=f"Documentation of {one.title}"),
-            build.error,
+            (build.error,),
             began=build.failed_at,
             href=build.href,
         )
