@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -206,6 +207,25 @@ async def test_a_guest_who_is_refused_is_led_to_the_sign_in(
     page = (await client(ANN).get("/catalog?kind=api")).text
     assert "ask the owner or the platform team" in page
     assert back not in page
+
+
+async def test_a_guest_who_finds_nothing_may_come_back_as_a_person(
+    client: Client,
+) -> None:
+    """What guests may not see is not found: they read so, and sign in from there."""
+    path = "/catalog/default/component/secret-plan"
+    page = await client(GUEST).get(path)
+    assert page.status_code == 404
+    assert "sign in as a person" in page.text
+    assert f'href="/sign-in?next={quote(path, safe="")}"' in page.text
+    assert "sign in as a person" not in (await client(ANN).get(path)).text
+
+
+async def test_the_entity_that_a_graph_lacks_is_searched_for(client: Client) -> None:
+    """Its name, and not the word for the page."""
+    page = await client(ANN).get("/nowhere?entity=component:default/seat-map")
+    assert page.status_code == 404
+    assert 'name="query" value="seat map"' in page.text
 
 
 async def test_a_run_that_is_not_there_is_not_searched_for(

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import orjson
 import pytest
 from fastapi import FastAPI
 
 from services.gateway.main import create_app
+from services.gateway.model import ApiAnswer
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import make_portal
 from tests.gateway.portal.answers import NEW
@@ -51,7 +54,8 @@ async def test_an_empty_file_says_so(client: Client) -> None:
     """The location's own bookkeeping is no entity of the file."""
     page = (await client().get(PAGE, params={"target": f"{GOOD}?empty"})).text
     assert "No entity is described there" in page
-    assert "The file is there, and empty" in page
+    assert "The file is there, and describes nothing" in page
+    assert "<code>metadata.name</code>" in page
     assert ">Register</button>" not in page
 
 
@@ -109,6 +113,23 @@ async def test_a_bad_address_is_said_at_its_field(client: Client) -> None:
         assert 'id="target-error">Unable to read https://bad.example/&lt;x&gt;' in (
             answer.text
         )
+
+
+async def test_each_problem_of_a_file_is_a_line(
+    client: Client, api: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the field, without the error's name."""
+    usual = api.call
+
+    async def refuse(who: Any, method: str, path: str, **given: Any) -> ApiAnswer:
+        if not path.endswith("/catalog/locations"):
+            return await usual(who, method, path, **given)
+        error = {"message": "InputError: a: <first>\nb: second"}
+        return ApiAnswer(400, {}, orjson.dumps({"error": error}))
+
+    monkeypatch.setattr(api, "call", refuse)
+    page = (await client().get(PAGE, params={"target": GOOD})).text
+    assert "<li>a: &lt;first&gt;</li><li>b: second</li>" in page
 
 
 files_allowed = pytest.mark.parametrize("portal", [True], indirect=True)
@@ -181,6 +202,8 @@ async def test_who_may_not_register_reads_so_at_once(
     api.denied = {"catalog.location.create"}
     page = (await client(GUEST).get(PAGE, params={"target": GOOD})).text
     assert "Guests may read" in page
+    back = quote(f"{PAGE}?target={quote(GOOD, safe='')}", safe="")
+    assert f'<a href="/sign-in?next={back}">Sign in</a>' in page
     assert 'name="target"' not in page
     assert asked_locations(api) == []
 

@@ -15,6 +15,7 @@ from services.gateway.portal.entities import (
     title_of,
 )
 from services.gateway.portal.pages.first_steps import REGISTER
+from services.gateway.portal.pages.sign_in import sign_in_of_guest
 from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.runs import Run, run_of
 from services.gateway.portal.template_warnings import (
@@ -84,6 +85,7 @@ async def create(visit: Visiting, text: str = "") -> Response:
         runs=runs,
         may_register=REGISTER in may,
         why_not=why_not(visit),
+        sign_in=sign_in_of_guest(visit),
     )
 
 

@@ -16,6 +16,7 @@ from services.gateway.portal.entities import (
     title_of,
 )
 from services.gateway.portal.formats import safe_url
+from services.gateway.portal.pages.sign_in import sign_in_of_guest
 from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.stars import star
 from services.gateway.portal.unregistering import (
@@ -107,6 +108,7 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         may_unregister=outcome.is_allowed,
         may_delete="catalog.entity.delete" in may,
         why_not=why_not(visit),
+        sign_in=sign_in_of_guest(visit),
         others=list(names.values()),
         total=outcome.total - (ref in outcome.leaving),
         remainders=outcome.remainders,

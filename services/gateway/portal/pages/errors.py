@@ -75,6 +75,11 @@ NOT_FOR_GUESTS = Advice(
     "The portal's policy allows it to people who are signed in. Nothing was changed.",
     ("Sign in as a person and try again.",),
 )
+NOT_FOUND_FOR_GUESTS = Advice(
+    ADVICE[404].title,
+    ADVICE[404].text,
+    (*ADVICE[404].steps, "It may be there for people only: sign in as a person."),
+)
 NO_RUN = Advice(
     "There is no such run",
     "No run has this number, or it is one that you may not see.",
@@ -110,8 +115,12 @@ async def failed(request: Request, error: Exception) -> Response:
 
 
 def _last_word(request: Request) -> str:
-    """What the address seems to look for: its last part, as words."""
-    name = request.url.path.rstrip("/").rpartition("/")[2]
+    """What the address seems to look for, as words.
+
+    The name of the entity that it asks about, or else its last part.
+    """
+    path = request.query_params.get("entity") or request.url.path
+    name = path.rstrip("/").rpartition("/")[2]
     return " ".join(re.split(r"[-_.+\s]+", unquote(name)))[:LONGEST].strip()
 
 
@@ -132,6 +141,8 @@ def _advice(request: Request, status: int, visit: Visit | None) -> Advice:
         return NO_RUN
     if status == HTTPStatus.FORBIDDEN and _is_guest(visit):
         return NOT_FOR_GUESTS
+    if status == HTTPStatus.NOT_FOUND and _is_guest(visit):
+        return NOT_FOUND_FOR_GUESTS
     return ADVICE.get(status) or ADVICE[400 if status < 500 else 500]
 
 
@@ -140,8 +151,12 @@ def _is_guest(visit: Visit | None) -> bool:
 
 
 def _sign_in(request: Request, status: int, visit: Visit | None) -> str:
-    """Where a guest who was refused signs in as a person, and comes back from."""
-    if status != HTTPStatus.FORBIDDEN or not _is_guest(visit):
+    """Where a guest who was refused signs in as a person, and comes back from.
+
+    What a guest may not see is not found.
+    """
+    is_refusal = status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+    if not is_refusal or not _is_guest(visit):
         return ""
     # What was posted is not asked for again: it may be no page.
     return sign_in_address(_address(request) if request.method == "GET" else "/")

@@ -21,6 +21,7 @@ from services.gateway.portal.entities import (
 )
 from services.gateway.portal.error_texts import ERROR_NAME
 from services.gateway.portal.pages.first_steps import REGISTER
+from services.gateway.portal.pages.sign_in import sign_in_of_guest
 from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.unregistering import provider_names
 from services.gateway.portal.visit import Visit, Visiting, told
@@ -159,4 +160,5 @@ def _page(
         look=look,
         files=visit.state.file_locations,
         why_not=why_not,
+        sign_in=sign_in_of_guest(visit) if why_not else "",
     )

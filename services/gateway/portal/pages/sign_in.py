@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.gateway.model import SignedIn, UserCard
 from services.gateway.portal.preferences import Preferences
-from services.gateway.portal.visit import state_of
+from services.gateway.portal.visit import Visit, state_of
 from services.gateway.ports import Users
 from shared.contracts.errors import (
     Forbidden,
@@ -37,6 +37,11 @@ def local_address(wanted: str) -> str:
 def sign_in_address(wanted: str) -> str:
     """The sign-in page, which leads on to an address of this portal."""
     return "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}"
+
+
+def sign_in_of_guest(visit: Visit) -> str:
+    """Where a guest signs in as a person and comes back to this page, "" for others."""
+    return sign_in_address(visit.address) if visit.identity.is_guest else ""
 
 
 @router.get("/sign-in")
