@@ -50,6 +50,18 @@ def test_asyncapi_is_read_by_channel() -> None:
     assert messages == ["Booking made", "Booking cancelled"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("asyncapi", "asyncapi: 2.6.0\nchannels: hello\n"), ("openapi", "openapi: 3.1.0")],
+)
+def test_a_definition_that_describes_nothing_says_so(kind: str, text: str) -> None:
+    """An empty page would look like one that failed; what lists something is silent."""
+    definition = definition_of(kind, text)
+    assert not definition.problem
+    assert "No operation, channel, type or schema" in " ".join(definition.notes)
+    assert definition_of("graphql", "type Query { a: Int }").notes == []
+
+
 def test_the_older_asyncapi_is_read_too() -> None:
     """In version 2 `publish` is what others may do: the owner receives."""
     text = (

@@ -53,6 +53,20 @@ async def test_form_and_page_tell_all_that_should_be_known(
     assert "planet as plain text: its field PlanetPicker is not known here" in page
 
 
+async def test_a_template_that_cannot_run_is_not_said_to_run(
+    client: Client, api: FakeServices
+) -> None:
+    """With nothing to ask, its review says that it can run as it is, unless warned."""
+    api.steps = []
+    spec = api.entities["template:default/python-service"]["spec"]
+    spec |= {"parameters": [], "steps": [{"id": "a", "action": "debug:log"}]}
+    assert "It can run as it is." in (await client().get(FORM)).text
+    spec["steps"] = [{"id": "a", "action": "publish:moon"}]
+    page = (await client().get(FORM)).text
+    assert "This template asks nothing." in page
+    assert "It can run as it is." not in page
+
+
 BROKEN = [
     {"id": "tell", "action": "debug:log", "input": {"a": ["${{ x | replace( }}"]}},
     {"id": "skip", "action": "debug:log", "if": "${{ parameters.x == }}"},

@@ -10,6 +10,10 @@ from services.gateway.portal.definitions.model import Definition, Entry, Unreada
 
 Reader = Callable[[str], Definition]
 PIECE_ENTRIES = 200
+NOTHING_LISTED = (
+    "No operation, channel, type or schema is described in it where they are looked "
+    "for. Its text is below as it is in the catalog."
+)
 
 READERS: Mapping[str, tuple[str, str, Reader]] = {
     "openapi": ("OpenAPI", "openapi.yaml", openapi.read),
@@ -42,11 +46,14 @@ def definition_of(kind: str, text: str) -> Definition:
     if kind.lower() not in READERS:
         return unread(kind, text)
     try:
-        return fitted(READERS[kind.lower()][2](text))
+        definition = fitted(READERS[kind.lower()][2](text))
     except Unreadable as problem:
         return unread(kind, text, str(problem))
     except RecursionError:
         return unread(kind, text, "The definition is nested too deeply to be shown.")
+    if definition.groups:
+        return definition
+    return replace(definition, notes=(*definition.notes, NOTHING_LISTED))
 
 
 def without_text(kind: str, text: str) -> Definition:
