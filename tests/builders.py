@@ -1,4 +1,4 @@
-"""Valid entities with defaults: a test names only what matters to it."""
+"""Entities with defaults and conditions: a test names only what matters to it."""
 
 from typing import Any
 
@@ -49,3 +49,14 @@ def template(name: str = "service", metadata: Any = None, **spec: Any) -> Entity
     given = {"type": "service", "owner": "team-a", "steps": steps, **spec}
     made = entity("Template", name, given, metadata)
     return {**made, "apiVersion": "scaffolder.backstage.io/v1beta3"}
+
+
+def open_or_owned(*claims: str) -> dict[str, Any]:
+    """What the default policy answers: all but what is restricted to others."""
+    params = {"annotation": "callboard.dev/visibility", "value": "restricted"}
+    return {
+        "anyOf": [
+            {"not": {"rule": "HAS_ANNOTATION", "params": params}},
+            {"rule": "IS_ENTITY_OWNER", "params": {"claims": list(claims)}},
+        ]
+    }

@@ -1,7 +1,6 @@
 """What a reader may not see is nowhere: not in lists, totals, facets or relations."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 from httpx import AsyncClient
@@ -16,17 +15,6 @@ Headers = Callable[..., dict[str, str]]
 RESTRICTED = {"annotations": {"callboard.dev/visibility": "restricted"}}
 OPEN, SECRET = "component:default/web", "component:default/vault"
 SYSTEM, OWNERS = "system:default/shop", "group:default/guards"
-
-
-def policy(*claims: str) -> dict[str, Any]:
-    """What the default policy answers: all but what is restricted to others."""
-    params = {"annotation": "callboard.dev/visibility", "value": "restricted"}
-    return {
-        "anyOf": [
-            {"not": {"rule": "HAS_ANNOTATION", "params": params}},
-            {"rule": "IS_ENTITY_OWNER", "params": {"claims": list(claims)}},
-        ]
-    }
 
 
 @pytest.fixture
@@ -52,7 +40,7 @@ def model() -> ReadModel:
 async def stranger(
     model: ReadModel, tokens: PrincipalTokens, principal_headers: Headers
 ) -> AsyncIterator[AsyncClient]:
-    headers = principal_headers(conditions=policy("user:default/ann"))
+    headers = principal_headers(conditions=builders.open_or_owned("user:default/ann"))
     async with client_of(reading_app(model, tokens), headers) as client:
         yield client
 
@@ -61,7 +49,9 @@ async def stranger(
 async def guard(
     model: ReadModel, tokens: PrincipalTokens, principal_headers: Headers
 ) -> AsyncIterator[AsyncClient]:
-    headers = principal_headers(conditions=policy("user:default/bo", OWNERS))
+    headers = principal_headers(
+        conditions=builders.open_or_owned("user:default/bo", OWNERS)
+    )
     async with client_of(reading_app(model, tokens), headers) as client:
         yield client
 

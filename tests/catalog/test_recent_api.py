@@ -18,20 +18,7 @@ from tests.catalog.running import Host, Running, pointing, running, write
 from tests.waiting import until
 
 HIDDEN = {"annotations": {"callboard.dev/visibility": "restricted"}}
-READING = {
-    "anyOf": [
-        {
-            "not": {
-                "rule": "HAS_ANNOTATION",
-                "params": {
-                    "annotation": "callboard.dev/visibility",
-                    "value": "restricted",
-                },
-            }
-        },
-        {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/team-b"]}},
-    ]
-}
+READING = builders.open_or_owned("group:default/team-b")
 BO = Principal("user:default/bo", "user", decision="conditional", conditions=READING)
 OTHERS = {"anyOf": [READING["anyOf"][0]]}
 CY = Principal("user:default/cy", "user", decision="conditional", conditions=OTHERS)

@@ -10,24 +10,11 @@ from services.search.conditions import criteria_condition
 from services.search.model import EntityGone, Section, SitePut, Version
 from services.search.ports import Generation, SearchIndex
 from services.search.query import Question, parse_term
-from tests.builders import api, component, group, system, user
+from tests.builders import api, component, group, open_or_owned, system, user
 from tests.search.fakes import asked, entity_put, names, titles
 from tests.waiting import until
 
-PUBLIC_OR_OWNED = {
-    "anyOf": [
-        {
-            "not": {
-                "rule": "HAS_ANNOTATION",
-                "params": {
-                    "annotation": "callboard.dev/visibility",
-                    "value": "restricted",
-                },
-            }
-        },
-        {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/board"]}},
-    ]
-}
+PUBLIC_OR_OWNED = open_or_owned("group:default/board")
 RESTRICTED = {"annotations": {"callboard.dev/visibility": "restricted"}}
 HOUSE = (
     component("shop-cart", {"description": "Shopping cart service", "tags": ["java"]}),

@@ -2,30 +2,13 @@
 
 import httpx
 
+from tests.builders import open_or_owned
 from tests.techdocs.installation import SITE, Running
 
 TRIPLET = "default/component/box-office"
 RESTRICTED = {"callboard.dev/visibility": "restricted"}
-POLICY = {
-    "anyOf": [
-        {
-            "not": {
-                "rule": "HAS_ANNOTATION",
-                "params": {
-                    "annotation": "callboard.dev/visibility",
-                    "value": "restricted",
-                },
-            }
-        },
-        {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/team-a"]}},
-    ]
-}
-STRANGERS = {
-    "anyOf": [
-        POLICY["anyOf"][0],
-        {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/others"]}},
-    ]
-}
+POLICY = open_or_owned("group:default/team-a")
+STRANGERS = open_or_owned("group:default/others")
 PICTURE = b"\x89PNG\r\n\x1a\n"
 
 
