@@ -114,6 +114,7 @@ def test_what_readers_need_stays() -> None:
         '<table><thead><tr><th align="left">x</th></tr></thead></table>'
         '<div class="highlight"><pre><span class="n">x</span></pre></div>'
         "<details open><summary>More</summary></details>"
+        '<p align="center"><img src="a.png" align="right"></p>'
     )
     found = safe_article(html, AROUND)
     for part in (
@@ -124,5 +125,7 @@ def test_what_readers_need_stays() -> None:
         "<thead>",
         'class="n"',
         "<summary>",
+        '<p align="center">',
+        'align="right"',
     ):
         assert part in found

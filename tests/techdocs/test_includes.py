@@ -71,6 +71,20 @@ async def test_a_monorepo_of_docs_is_one_site(generate: Make) -> None:
     assert any("sub/mkdocs.yml: hooks" in line for line in made.warnings)
 
 
+async def test_what_a_plugin_stops_at_is_named(generate: Make) -> None:
+    """Also where it says so in its own log, and with no path of this machine."""
+    files = {
+        "mkdocs.yml": CONFIG
+        + "nav: [{A: '!include sub/mkdocs.yml'}, {B: '!include sub/mkdocs.yml'}]\n",
+        "docs/index.md": "# Top\n",
+        "sub/mkdocs.yml": "site_name: the-same\nnav: [{Inner: index.md}]\n",
+        "sub/docs/index.md": "# Inner\n",
+    }
+    with pytest.raises(Invalid, match=r"mkdocs stopped - .*the-same") as raised:
+        await generate(files)
+    assert "/source" not in raised.value.message
+
+
 @pytest.mark.parametrize(
     ("pattern", "pages"),
     [

@@ -36,11 +36,13 @@ SECTIONS_BYTES = 8 * 1024 * 1024
 
 
 class _Warnings(logging.Handler):
-    """Keeps what mkdocs warns of: the writers are told."""
+    """Keeps what mkdocs and its plugins warn of: the writers are told."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
+        # A plugin logs under the name of its own package: mkdocs_monorepo_plugin.
+        self.addFilter(lambda record: record.name.startswith("mkdocs"))
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
@@ -57,7 +59,7 @@ def build(job: Job, templates: CompiledTemplates) -> None:
         _warn(line)
     warnings = _Warnings()
     recorder = Recorder(job, configured.places, templates)
-    logger = logging.getLogger("mkdocs")
+    logger = logging.getLogger()
     logger.addHandler(warnings)
     try:
         config = _run(job, configured.values, recorder, warnings)

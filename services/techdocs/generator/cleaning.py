@@ -15,7 +15,11 @@ _ALLOWED = """
 """
 TAGS = set(_ALLOWED.split())
 ATTRIBUTES: dict[str, set[str]] = {
-    "*": {"class", "id", "title", "dir", "lang", "role", "aria-label", "aria-hidden"},
+    "*": {
+        *("class", "id", "title", "dir", "lang", "role", "aria-label", "aria-hidden"),
+        # READMEs centre their heads and set pictures beside the text with it.
+        "align",
+    },
     "a": {"href", "name"},
     "col": {"span"},
     "colgroup": {"span"},
@@ -25,8 +29,8 @@ ATTRIBUTES: dict[str, set[str]] = {
     "label": {"for"},
     "li": {"value"},
     "ol": {"start", "type", "reversed"},
-    "td": {"colspan", "rowspan", "align", "headers"},
-    "th": {"colspan", "rowspan", "align", "scope", "headers"},
+    "td": {"colspan", "rowspan", "headers"},
+    "th": {"colspan", "rowspan", "scope", "headers"},
 }
 INPUTS = frozenset({"checkbox", "radio"})
 SCHEMES = {"http", "https", "mailto", "tel", "data"}
