@@ -26,7 +26,9 @@ paths:
       callbacks: {moneySent: {'{$request.body#/to}': {put: {summary: On its way}}}}
     x-note: {summary: not an operation}
 webhooks: {seatFreed: {post: {summary: Someone left}}}
-components: {schemas: {Hidden: {description: not searched}}}
+components:
+  schemas: {Hidden: {description: not searched}}
+  pathItems: {Seats: {patch: {summary: Sit elsewhere}}}
 """
 ASYNCAPI = """
 asyncapi: 3.0.0
@@ -63,7 +65,7 @@ message Request { string field = 1; }
         (
             "openapi",
             OPENAPI,
-            "POST /tickets/{number}/refunds refundTicket refund Ticket PUT moneySent",
+            "POST /tickets/{number}/refunds refundTicket refund Ticket PUT Seats PATCH",
             "Hidden not an operation searched",
         ),
         (

@@ -55,6 +55,8 @@ def _words(kind: str, text: str) -> Iterator[str]:
             document = _mapping(_load(text))
             for field in ("paths", "webhooks"):
                 yield from _openapi(document.get(field))
+            # What `paths` refer to.
+            yield from _openapi(_mapping(document.get("components")).get("pathItems"))
         case "asyncapi":
             yield from _asyncapi(_mapping(_load(text)))
         case "graphql":

@@ -85,6 +85,21 @@ def test_graphql_is_read_by_root_and_type() -> None:
     assert fields["show"].link == "type-show"
 
 
+@pytest.mark.parametrize(
+    ("schema", "titles"),
+    [
+        ('extend schema @link(url: "x", import: ["@key"])\n', ["Queries", "Types"]),
+        ("extend schema @a { mutation: User }\n", ["Queries", "Mutations"]),
+        ("schema { query: User }\n", ["Queries", "Types"]),
+    ],
+)
+def test_a_graphql_schema_may_be_extended(schema: str, titles: list[str]) -> None:
+    """Also by directives alone, as subgraphs of a federation are."""
+    types = 'type Query { me: User }\ntype User @key(fields: "id") { id: ID! }\n'
+    found = definition_of("graphql", schema + types)
+    assert [group.title for group in found.groups] == titles
+
+
 def test_grpc_is_read_by_service() -> None:
     """Calls say what streams; comments before and behind become texts."""
     found = example("grpc", "seating/proto/seat_map.proto")

@@ -159,10 +159,10 @@ class _Parser:
     def _definitions(self) -> None:
         while not self._tokens.ended:
             about = self._about()
-            self._tokens.take("extend")
+            extends = self._tokens.take("extend")
             kind = self._tokens.next()
             if kind.text == "schema":
-                self._schema()
+                self._schema(extends=bool(extends))
             elif kind.text == "directive":
                 self._directive()
             else:
@@ -172,10 +172,13 @@ class _Parser:
         token = self._tokens.peek()
         return self._tokens.next().text if token.string else ""
 
-    def _schema(self) -> None:
+    def _schema(self, *, extends: bool) -> None:
         self._directives()
+        if extends and self._tokens.peek().text != "{":
+            # Subgraphs of a federation begin with `extend schema @link(…)` alone.
+            return
         self._tokens.expect("{")
-        self._roots = {}
+        self._roots = dict(self._roots) if extends else {}
         while not self._tokens.take("}"):
             self._about()
             operation = self._tokens.next().text
