@@ -13,7 +13,7 @@ from services.gateway.openapi import ApiDocument
 from shared.kit.openapi import own_part
 from shared.kit.web import json_response, run_checks
 
-StatusReport = Callable[[], Awaitable[Any]]
+StatusReport = Callable[[Identity], Awaitable[Any]]
 
 
 def health_router(app: FastAPI) -> APIRouter:
@@ -68,8 +68,8 @@ def status_router(report: StatusReport) -> APIRouter:
     router = APIRouter(prefix="/api/status", tags=["status"])
 
     @router.get("")
-    async def status(_: Annotated[Identity, Depends(asker)]) -> Response:
+    async def status(identity: Annotated[Identity, Depends(asker)]) -> Response:
         """Each service, each engine, the last webhook of each host."""
-        return json_response(await report())
+        return json_response(await report(identity))
 
     return router

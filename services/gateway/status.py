@@ -4,6 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from services.gateway.model import Identity
+from services.gateway.ports import Guard
+from shared.contracts.errors import Unavailable
+from shared.contracts.permissions import ENTITY_READ
+
+#: Figures that count restricted entities too, and what hangs on them.
+COUNTS = frozenset({"entities", "roots", "records"})
+
 Probe = Callable[[], Awaitable[tuple[bool, Mapping[str, Any]]]]
 
 
@@ -33,3 +41,22 @@ def _engines(services: list[dict[str, Any]]) -> list[dict[str, Any]]:
             entry["seen_by"][service["name"]] = state
             entry["ready"] = entry["ready"] and state == "ok"
     return sorted(seen.values(), key=lambda entry: str(entry["name"]))
+
+
+async def sees_all(guard: Guard, identity: Identity) -> bool:
+    """Whether somebody may see every entity; not while the policy is away."""
+    try:
+        decision = await guard.decision(identity, ENTITY_READ)
+    except Unavailable:
+        return False
+    return decision.result == "allow"
+
+
+def without_counts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A report for who may not see every entity: it does not say how many there are."""
+    services = []
+    for service in found["services"]:
+        figures = service.get("figures") or {}
+        shown = {name: each for name, each in figures.items() if name not in COUNTS}
+        services.append({**service, "figures": shown} if figures else service)
+    return {**found, "services": services}

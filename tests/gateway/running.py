@@ -151,7 +151,9 @@ class StandIn:
         return JSONResponse({"items": results})
 
     async def ready(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "checks": {"documents": "ok"}})
+        figures = {"outbox": 0.0, "entities": 7.0, "roots": 3.0, "records": 9.0}
+        checks = {"documents": "ok"}
+        return JSONResponse({"status": "ok", "checks": checks, "figures": figures})
 
     async def moved(self, _: Request) -> Response:
         return RedirectResponse("/static/docs/default/component/web", 301)

@@ -159,6 +159,17 @@ async def test_status_of_the_house(ask, sign_in) -> None:
     assert {engine["name"] for engine in found["engines"]} >= {"documents", "events"}
 
 
+@pytest.mark.parametrize(
+    ("who", "is_told"), [("guest", False), ("ann", False), ("kim", True)]
+)
+async def test_status_counts_for_who_may_see_all(ask, sign_in, who, is_told) -> None:
+    """How many entities there are tells of the restricted ones, too."""
+    answer = await ask.get("/api/status", headers=await sign_in(who))
+    figures = [each.get("figures") for each in answer.json()["services"]]
+    assert any(each and each["outbox"] == 0 for each in figures)
+    assert any(each and "entities" in each for each in figures) == is_told
+
+
 async def test_status_tells_who_is_not_ready() -> None:
     """And which engine it is that a service misses."""
 
