@@ -23,12 +23,14 @@ class Identity:
     tells a guest from somebody who signed in as a person. `ownership` are the canonical
     refs that count as theirs: themselves and the groups they are a member of; of
     services it is empty. `by_cookie`: a browser's session proved it, not a token.
+    `by_service`: one of our services asks on their behalf.
     """
 
     subject: str
     kind: IdentityKind
     ownership: tuple[str, ...] = ()
     by_cookie: bool = False
+    by_service: bool = field(default=False, compare=False)
 
     @property
     def is_service(self) -> bool:

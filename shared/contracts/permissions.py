@@ -40,11 +40,13 @@ class Need:
     `resource` is what the conditions of a decision are about; None: a conditional yes
     is no yes, because nothing could be tested. `also` are further permissions whose
     decisions travel with the request, for the service to apply where they matter.
+    `only_services`: a person's own request is refused; services ask for that person.
     """
 
     permission: str
     resource: ResourceType | None = None
     also: tuple[str, ...] = ()
+    only_services: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,13 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route(
             "POST",
             "/sources/readable",
-            Need(SOURCE_READ, "catalog-entity", also=(SOURCE_EXPLORE,)),
+            # What is closed and what is not there differ in its answer.
+            Need(
+                SOURCE_READ,
+                "catalog-entity",
+                also=(SOURCE_EXPLORE,),
+                only_services=True,
+            ),
         ),
         Route("GET", f"{_PERMISSIONS}/metadata", _READS),
         Route("POST", f"{_PERMISSIONS}/apply-conditions", _READS),

@@ -101,6 +101,21 @@ async def test_a_service_asks_on_behalf_of_a_user(ask) -> None:
     assert seen["decision"] == "conditional"
 
 
+async def test_what_services_ask_for_people_is_not_asked_by_people(
+    ask, sign_in, robot
+) -> None:
+    """The answer tells a source that is closed from one that is not there."""
+    path, body = "/api/catalog/sources/readable", {"locations": []}
+    token = PrincipalTokens(SECRET).sign(Principal("service:scaffolder", "service"))
+    behalf = {"callboard-on-behalf-of": "user:default/ann"}
+    service = {"authorization": f"Bearer {token}", **behalf}
+    person = await sign_in("ann")
+    asked = [person, {**person, **behalf}, await sign_in("kim"), service, robot]
+    answers = [await ask.post(path, headers=each, json=body) for each in asked]
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [403, 403, 403, 200, 200]
+
+
 async def test_a_users_principal_is_no_ticket_back_in(ask) -> None:
     """What services are told about people does not sign anybody in."""
     token = PrincipalTokens(SECRET).sign(Principal("user:default/kim", "user"))

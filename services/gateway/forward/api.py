@@ -135,6 +135,8 @@ class Forwarder:
         identity = await self._identity(scope, given, plugin, rest)
         need = self._routes.need(plugin, method, rest)
         permission = need.permission
+        if need.only_services and not (identity.is_service or identity.by_service):
+            raise Forbidden("Only services of this installation may do this.")
         decision = await self._guard.decision(identity, permission)
         if decision.result == "deny":
             raise Forbidden(decision.reason or f"Not allowed: {permission}")

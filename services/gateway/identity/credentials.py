@@ -108,7 +108,7 @@ class Credentials:
             raise Unauthenticated(f"On behalf of: {error.message}") from error
         ownership = await self._memberships.ownership(subject)
         kind: IdentityKind = "guest" if subject == self._guest_ref else "user"
-        return Identity(subject, kind, ownership)
+        return Identity(subject, kind, ownership, by_service=True)
 
     async def _cookie(self, cookie: str, audience: Audience) -> Identity | None:
         try:
