@@ -109,6 +109,33 @@ async def test_what_nobody_else_provides_stays_with_its_owners(
         assert await catalog.refs() == {"component:shop"}
 
 
+@pytest.mark.parametrize(("owner", "status"), [("b", 204), ("a", 403)])
+async def test_locations_within_a_registration_have_no_owner(
+    database: Any, data: Path, owner: str, status: int
+) -> None:
+    """Whose a registration is depends on what its Locations lead to, not on them."""
+    write(data, "a/shop.yaml", builders.component("shop", owner=owner))
+    everything = write(data, "all.yaml", pointing("all", "./a/shop.yaml"))
+    async with running(database, data) as catalog:
+        own = (await registered(catalog, everything))["location"]["id"]
+        assert await removed(catalog, own) == status
+        left = set() if status == 204 else {"location:all", "component:shop"}
+        assert await catalog.refs() == left
+
+
+async def test_a_registration_of_locations_alone_is_its_registrants(
+    database: Any, data: Path
+) -> None:
+    """What leads to nothing brought nothing that anybody could own."""
+    nowhere = write(data, "all.yaml", pointing("all", "./gone/*.yaml"))
+    async with running(database, data) as catalog:
+        other = (await catalog.register(nowhere)).json()["location"]["id"]
+        assert await removed(catalog, other) == 403
+        await catalog.ask("DELETE", f"/locations/{other}")
+        own = (await registered(catalog, nowhere))["location"]["id"]
+        assert await removed(catalog, own) == 204
+
+
 async def test_a_name_that_comes_back_counts_as_removed(
     database: Any, data: Path
 ) -> None:

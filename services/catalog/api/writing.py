@@ -72,7 +72,8 @@ class Writes:
     def require_all(self, principal: Principal, root: Root) -> None:
         """Raise Forbidden unless the decision covers everything that a root brought.
 
-        One that brought nothing is theirs who registered it.
+        One that brought nothing is theirs who registered it. Location entities in it
+        have no owner, and say nothing about whose it is.
         """
         if principal.decision == "allow":
             return
@@ -83,7 +84,7 @@ class Writes:
                 if ref not in seen:
                     seen.add(ref)
                     waiting.append(ref)
-        brought = seen - {root.location.entity_ref}
+        brought = {ref for ref in seen if not _is_location(ref)}
         if not brought and root.registrant != principal.subject:
             raise Forbidden(
                 f"{root.location} has brought nothing: {principal.subject} did not "
@@ -108,13 +109,18 @@ class Writes:
             if root.registrant != principal.subject:
                 raise
             outcome = await unregistering(self.catalog, root)
-            if not all(self.permitted(principal, ref) for ref in outcome.deleted):
+            owned = (ref for ref in outcome.deleted if not _is_location(ref))
+            if not all(self.permitted(principal, ref) for ref in owned):
                 raise
 
     def require_writable(self) -> None:
         """Raise Forbidden in an installation that is read only."""
         if self.readonly:
             raise Forbidden("This operation not allowed: catalog.readonly is set")
+
+
+def _is_location(ref: str) -> bool:
+    return ref.startswith("location:")
 
 
 def writes_of(request: Request) -> Writes:
