@@ -232,3 +232,27 @@ async def test_a_generated_location_is_called_by_its_address(
     assert "Sound" not in text
     page = (await client().get(f"/catalog/default/location/{one}")).text
     assert f"<h1>{place}</h1>" in page
+
+
+@pytest.mark.parametrize(
+    ("address", "heads"),
+    [
+        ("/catalog", ["Name", "Owner", "System", "Type", "Lifecycle"]),
+        ("/catalog?kind=all", ["Name", "Owner", "System", "Type", "Lifecycle"]),
+        ("/catalog?kind=location", ["Name", "Type"]),
+        ("/catalog?kind=group&sort=type", ["Name", "Type"]),
+        ("/catalog?kind=system", ["Name", "Owner", "Type"]),
+    ],
+)
+async def test_a_kind_has_the_columns_that_its_entities_can_fill(
+    client: Client, api: FakeApi, address: str, heads: list[str]
+) -> None:
+    """A column of dashes would take the place that names need."""
+    for kind in ("Location", "System", "Group"):
+        ref = f"{kind.lower()}:default/here"
+        api.entities[ref] = entity(kind, "here", {"type": "some"})
+    page = (await client().get(address)).text
+    head = page.partition("<thead")[2].partition("</thead>")[0]
+    assert re.findall(r"Name|Owner|System|Type|Lifecycle", head) == heads
+    cells = page.partition("<tbody")[2].partition("</tr>")[0].count("<td")
+    assert cells == len(heads)

@@ -52,6 +52,15 @@ HEADS = {
     "type": "Type",
     "lifecycle": "Lifecycle",
 }
+#: Columns that entities of a kind have no field for (Backstage's descriptor format).
+NO_COLUMNS = {
+    "user": {"owner", "system", "type", "lifecycle"},
+    "group": {"owner", "system", "lifecycle"},
+    "location": {"owner", "system", "lifecycle"},
+    "domain": {"system", "lifecycle"},
+    "system": {"system", "lifecycle"},
+    "resource": {"lifecycle"},
+}
 
 router = APIRouter()
 
@@ -104,6 +113,7 @@ async def catalog(visit: Visiting) -> Response:
         rows=_rows(items, known),
         kinds=kinds,
         facets=facets,
+        fields=_fields(query),
         columns=_columns(query),
         paging=_paging(query, answer["totalItems"]),
         left_out=max(0, in_all - answer["totalItems"]),
@@ -202,6 +212,12 @@ def _rows(items: Iterable[Entity], known: Mapping[str, Summary]) -> list[Row]:
     ]
 
 
+def _fields(query: CatalogQuery) -> list[str]:
+    """The columns of a list; the one that it is sorted by is among them."""
+    absent = NO_COLUMNS.get(query.kind, set()) - {query.sort.removeprefix("-")}
+    return [each for each in SORTS if each not in absent]
+
+
 def _columns(query: CatalogQuery) -> list[Column]:
     name, turned = query.sort.removeprefix("-"), query.sort.startswith("-")
     direction = "descending" if turned else "ascending"
@@ -211,7 +227,7 @@ def _columns(query: CatalogQuery) -> list[Column]:
             query.sorted_by(each).address(),
             direction if each == name else "",
         )
-        for each in SORTS
+        for each in _fields(query)
     ]
 
 
