@@ -126,7 +126,9 @@ async def test_a_group_that_moves_below_another_gives_its_members_what_that_owns
     """The gateway hears of the group's change and asks for what is above it now."""
     stand_in.put(user("joy", memberOf=["choir"]), group("choir"))
     headers = await sign_in("joy")
-    stand_in.put(group("choir", parent="opera-house"), group("opera-house"))
+    stand_in.put(
+        group("choir", parent="opera-house"), group("opera-house", children=["choir"])
+    )
     async with KafkaBus(kafka) as bus:
         payload = updated("group:default/choir", group("choir"))
         envelope = Envelope.of(payload, source="/catalog", subject=payload.entity_ref)
