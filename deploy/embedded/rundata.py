@@ -158,7 +158,8 @@ def _kept_secret(path: Path) -> str:
     try:
         return path.read_text().strip()
     except FileNotFoundError:
-        value = secrets.token_urlsafe(36)
+        # Letters and digits: what begins with "-" is taken for an option.
+        value = secrets.token_hex(32)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as out:
             out.write(value + "\n")

@@ -74,3 +74,12 @@ def test_each_service_is_given_its_own_secrets(tmp_path: Path) -> None:
         assert secret.get_secret_value() == own
     with pytest.raises(Invalid, match="CALLBOARD_WEBHOOK_SECRET"):
         load_config(file, {"CALLBOARD_WITHHELD": "CALLBOARD_OTHER"})
+
+
+def test_generated_secrets_may_be_given_to_programs(tmp_path: Path) -> None:
+    """None can be taken for an option: they are letters and digits."""
+    data = RunData(tmp_path / "data")
+    data.prepare()
+    for value in (data.token(), data.secret(), data.webhook_secret()):
+        assert value.isalnum()
+        assert len(value) >= 64
