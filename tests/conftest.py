@@ -22,7 +22,7 @@ from deploy.engines import documents
 from deploy.engines import kafka as event_log
 from deploy.engines import opa as opa_server
 from deploy.engines import opensearch as index_server
-from deploy.engines.security import Guard, guard
+from deploy.engines.security import ServerSecurity, guard
 from shared.contracts import permissions
 from shared.contracts.errors import Unauthenticated
 from shared.kit import mongo, topics
@@ -126,13 +126,13 @@ def opa(servers: None, engine_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def secure(servers: None, engine_folder: Path) -> Guard:
+def secure(servers: None, engine_folder: Path) -> ServerSecurity:
     """The user, the certificate and the authority of all secured servers."""
     return guard(engine_folder / "guard")
 
 
 @pytest.fixture(scope="session")
-def secured_mongodb(secure: Guard, engine_folder: Path) -> Iterator[Server]:
+def secured_mongodb(secure: ServerSecurity, engine_folder: Path) -> Iterator[Server]:
     """A document store behind TLS and SCRAM-SHA-256."""
     folder, log = engine_folder / "documents-secured", engine_folder / "documents.log"
     with running(documents.start(folder, log, secure=secure)) as engine:
@@ -140,7 +140,7 @@ def secured_mongodb(secure: Guard, engine_folder: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def secured_kafka(secure: Guard, engine_folder: Path) -> Iterator[Server]:
+def secured_kafka(secure: ServerSecurity, engine_folder: Path) -> Iterator[Server]:
     """An event log behind TLS and SCRAM-SHA-512."""
     folder, log = engine_folder / "broker-secured", engine_folder / "broker.log"
     started = event_log.start(folder, log, secure=secure, auto_create=True)
@@ -149,7 +149,7 @@ def secured_kafka(secure: Guard, engine_folder: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def secured_opensearch(secure: Guard, engine_folder: Path) -> Iterator[Server]:
+def secured_opensearch(secure: ServerSecurity, engine_folder: Path) -> Iterator[Server]:
     """An OpenSearch behind TLS and a password."""
     folder, log = engine_folder / "opensearch-secured", engine_folder / "opensearch.log"
     with running(index_server.start(folder, log, secure=secure)) as engine:
@@ -157,7 +157,7 @@ def secured_opensearch(secure: Guard, engine_folder: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def secured_opa(secure: Guard, engine_folder: Path) -> Iterator[Server]:
+def secured_opa(secure: ServerSecurity, engine_folder: Path) -> Iterator[Server]:
     """An OPA behind TLS and a bearer token, with our policies."""
     folder, log = engine_folder / "opa-secured", engine_folder / "opa.log"
     with running(opa_server.start(folder, log, secure=secure)) as engine:

@@ -44,7 +44,7 @@ CHUNK = 1024 * 1024
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.")]
 
 
-class Refused(RuntimeError):
+class BackupRefused(RuntimeError):
     """It was not begun; the message says why and what to do."""
 
 
@@ -73,14 +73,20 @@ def backup(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Save all documents and docs sites to a folder; the portal may run."""
-    with _told(), _store(RunData(data.resolve())) as client, _bar() as progress:
+    with (
+        _errors_printed(),
+        _store(RunData(data.resolve())) as client,
+        _bar() as progress,
+    ):
         if folder.exists() and any(folder.iterdir()):
-            raise Refused(f"{folder} is not empty; choose another folder")
+            raise BackupRefused(f"{folder} is not empty; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         done = dumps.dump(client, folder, progress)
         if not done:
-            raise Refused("There is nothing to save: no database of a service is there")
+            raise BackupRefused(
+                "There is nothing to save: no database of a service is there"
+            )
         # After the documents: a site that they show must be among the saved ones.
         sites = _pack(data.resolve() / "sites", folder / SITES)
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -98,17 +104,19 @@ def restore(
 ) -> None:
     """Put a backup back; the services must not run. Refuses where documents are."""
     found = RunData(data.resolve())
-    with _told():
+    with _errors_printed():
         dumped, manifest = dumps.read_manifest(folder)
         if found.running() is not None:
-            raise Refused(f"A portal runs in {data}; stop it first: callboard down")
+            raise BackupRefused(
+                f"A portal runs in {data}; stop it first: callboard down"
+            )
         found.prepare()
         with _store(found) as client, _bar() as progress:
             sites = found.root / "sites"
-            there = dumps.held(client)
+            there = dumps.filled_collections(client)
             there += [str(sites)] if sites.is_dir() and any(sites.iterdir()) else []
             if there and not force:
-                raise Refused(
+                raise BackupRefused(
                     f"Documents are there ({', '.join(there[:3])} …); "
                     "--force replaces all of them"
                 )
@@ -209,11 +217,16 @@ def _bar() -> Iterator[dumps.Progress]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_printed() -> Iterator[None]:
     """What goes wrong, in words, and exit code 1."""
     try:
         yield
-    except (Refused, dumps.BadBackup, engines.EngineFailed, CallboardError) as error:
+    except (
+        BackupRefused,
+        dumps.BadBackup,
+        engines.EngineFailed,
+        CallboardError,
+    ) as error:
         err.print(f"[red]{plain(error)}[/]", soft_wrap=True)
     except backing.WrongEngines as error:
         err.print(f"[red]{plain(error)}[/]", soft_wrap=True)

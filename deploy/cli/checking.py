@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from deploy.cli import descriptors
-from deploy.cli.descriptors import Document
+from deploy.cli.descriptors import DescriptorDocument
 from services.catalog.descriptor import envelope
 from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import checked, targets_of
 from services.catalog.ingest.refusals import Refusal, paths_of
-from services.catalog.model import LocationRef, Place
+from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
 from services.scaffolder.expression_syntax import expression_errors
@@ -108,7 +108,7 @@ class LocalReading:
             raise Forbidden(f"{target} can only be read by a portal")
         return self._files.resolve(base, target)
 
-    def place(self, location: LocationRef) -> Place | None:  # noqa: ARG002
+    def place(self, location: LocationRef) -> RepositoryPath | None:  # noqa: ARG002
         """Where in Git a location lies: that matters to a portal only."""
         return None
 
@@ -118,7 +118,9 @@ class _Checks:
     path: Path
     findings: list[Finding] = field(default_factory=list)
     _seen: set[Path] = field(default_factory=set)
-    _waiting: deque[tuple[Path, list[Document]]] = field(default_factory=deque)
+    _waiting: deque[tuple[Path, list[DescriptorDocument]]] = field(
+        default_factory=deque
+    )
 
     async def run(self) -> list[Finding]:
         self._reading = LocalReading(self.path)
@@ -160,7 +162,7 @@ class _Checks:
         except CallboardError as error:
             self.findings.append(Finding(file, error=error.message))
 
-    async def _file(self, file: Path, documents: Sequence[Document]) -> None:
+    async def _file(self, file: Path, documents: Sequence[DescriptorDocument]) -> None:
         refs: set[str] = set()
         results: list[tuple[str | None, CallboardError | None]] = []
         for _, value in documents:
@@ -183,11 +185,11 @@ class _Checks:
                 self._refuse(file, Refusal(ref, error, line=at.start, fields=at.fields))
 
     def _refuse(self, file: Path, refusal: Refusal) -> None:
-        message = replace(refusal, file=self._shown(file)).located_error.message
+        message = replace(refusal, file=self._relative_path(file)).located_error.message
         at_line = refusal.first_line
         self.findings.append(Finding(file, refusal.ref, message, at_line=at_line))
 
-    def _shown(self, file: Path) -> str:
+    def _relative_path(self, file: Path) -> str:
         """A file's path from where the check begins: many have the same name."""
         folder = self.path if self.path.is_dir() else self.path.parent
         below = file.is_relative_to(folder)

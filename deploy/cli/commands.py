@@ -75,7 +75,7 @@ def up(
         return
     try:
         form = starting.engines_form(data.resolve(), engines)
-        wanted = starting.Wanted(data.resolve(), port, example, config, form)
+        wanted = starting.StartOptions(data.resolve(), port, example, config, form)
         process = _start(wanted)
     except starting.CannotStart as error:
         err.print(f"[red]Cannot start:[/] {plain(error)}")
@@ -102,7 +102,7 @@ def _wait(process: Any, data: Path) -> None:
     raise typer.Exit(1)
 
 
-def _start(wanted: starting.Wanted) -> Any:
+def _start(wanted: starting.StartOptions) -> Any:
     configured = starting.read_config(wanted)
     for key in configured.warnings:
         err.print(f"[yellow]Configuration:[/] {plain(key)} means nothing here")
@@ -135,7 +135,7 @@ def _expected() -> int:
     return len({f.ref for f in check_path(folder) if f.ref and f.error is None})
 
 
-def _welcome(wanted: starting.Wanted, portal: Portal, *, playhouse: bool) -> None:
+def _welcome(wanted: starting.StartOptions, portal: Portal, *, playhouse: bool) -> None:
     out.print(f"Callboard is ready: [bold]{plain(portal.url)}[/]")
     if playhouse:
         workshop = wanted.data / "workshop"
@@ -181,7 +181,7 @@ def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     Exit code 1 if something is not ready, 3 if nothing runs.
     """
     portal = _portal(data)
-    found = _asked(portal, "GET", "/api/status")
+    found = _answer_or_exit(portal, "GET", "/api/status")
     if as_json:
         typer.echo(json.dumps(found))
     else:
@@ -264,14 +264,14 @@ def events(
 def rebuild_search(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Build the search index anew from the owners' snapshots, and prove it equal."""
     portal = _portal(data)
-    found = _asked(portal, "POST", "/api/search/rebuild")
+    found = _answer_or_exit(portal, "POST", "/api/search/rebuild")
     if as_json:
         typer.echo(json.dumps(found))
     else:
         out.print(f"Rebuilt: {plain(found)}")
 
 
-def _asked(portal: Portal, method: str, path: str) -> Any:
+def _answer_or_exit(portal: Portal, method: str, path: str) -> Any:
     try:
         return portal.ask(method, path)
     except PortalError as error:

@@ -28,7 +28,7 @@ _DECLARATION = re.compile(
 )
 
 
-class Document(NamedTuple):
+class DescriptorDocument(NamedTuple):
     """A document of a descriptor, and how many stand before it."""
 
     position: int
@@ -42,7 +42,7 @@ class Selection:
     `problems` are descriptors that cannot be read, with the reason.
     """
 
-    documents: dict[Path, list[Document]] = field(default_factory=dict)
+    documents: dict[Path, list[DescriptorDocument]] = field(default_factory=dict)
     left_out: dict[Path, str] = field(default_factory=dict)
     problems: dict[Path, str] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ def select(folder: Path) -> Selection:
     return selection
 
 
-def read(file: Path) -> list[Document]:
+def read(file: Path) -> list[DescriptorDocument]:
     """The documents of a descriptor.
 
     Raises:
@@ -72,7 +72,9 @@ def read(file: Path) -> list[Document]:
     """
     with file.open("rb") as source:
         values = load_documents(source.read(DESCRIPTOR.size + 1))
-    return [Document(position, value) for position, value in enumerate(values)]
+    return [
+        DescriptorDocument(position, value) for position, value in enumerate(values)
+    ]
 
 
 def lines(file: Path, fields: Mapping[int, Sequence[str]]) -> list[DocumentLines]:

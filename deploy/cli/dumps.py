@@ -195,7 +195,7 @@ def _dumped(found: Any) -> Dumped:
     return dumped
 
 
-def held(client: MongoClient[Any]) -> list[str]:
+def filled_collections(client: MongoClient[Any]) -> list[str]:
     """The services' collections that hold documents, shapes aside."""
     return [
         f"{database.name}.{name}"

@@ -36,7 +36,7 @@ class CannotStart(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class StartOptions:
     """What the user asked for."""
 
     data: Path
@@ -60,7 +60,7 @@ def engines_form(data: Path, asked: str | None) -> str:
     return form if form in forms else backing.EMBEDDED
 
 
-def config_file(wanted: Wanted) -> Path:
+def config_file(wanted: StartOptions) -> Path:
     """The configuration to use: the given one, or the example's."""
     if wanted.config is not None:
         return wanted.config.resolve()
@@ -73,7 +73,7 @@ def config_file(wanted: Wanted) -> Path:
     return found
 
 
-def read_config(wanted: Wanted) -> PortalConfig:
+def read_config(wanted: StartOptions) -> PortalConfig:
     """The configuration, its variables filled; CannotStart names what is wrong."""
     data = RunData(wanted.data)
     data.prepare()
@@ -94,7 +94,7 @@ def read_config(wanted: Wanted) -> PortalConfig:
         raise CannotStart(error.message) from error
 
 
-def prepare(wanted: Wanted, progress: Progress) -> RunData:
+def prepare(wanted: StartOptions, progress: Progress) -> RunData:
     """Make the data folder and, for the playhouse, its Git host."""
     data = RunData(wanted.data)
     try:
@@ -118,7 +118,7 @@ def prepare(wanted: Wanted, progress: Progress) -> RunData:
     return data
 
 
-def start(wanted: Wanted, data: RunData) -> subprocess.Popen[bytes]:
+def start(wanted: StartOptions, data: RunData) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own."""
     if not _free(wanted.port):
         raise CannotStart(
@@ -150,7 +150,7 @@ def start(wanted: Wanted, data: RunData) -> subprocess.Popen[bytes]:
 
 
 def wait_ready(
-    wanted: Wanted,
+    wanted: StartOptions,
     data: RunData,
     process: subprocess.Popen[bytes],
     progress: Progress,

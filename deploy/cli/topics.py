@@ -22,7 +22,7 @@ from shared.contracts.errors import CallboardError
 from shared.kit import replay as letters
 from shared.kit import topics as declared
 from shared.kit.bus import KafkaBus
-from shared.kit.letters import Letter
+from shared.kit.dead_letters import DeadLetter
 from shared.kit.servers import Server
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ def replay(
         raise typer.Exit(2)
     server = _server(data)
 
-    async def put_back() -> list[Letter]:
+    async def put_back() -> list[DeadLetter]:
         found = letters.chosen(await letters.waiting(server, topic), id or [])
         if not dry_run:
             async with KafkaBus(server) as bus:

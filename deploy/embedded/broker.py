@@ -19,7 +19,7 @@ from typing import Any
 
 import confluent_kafka
 
-from shared.kit.announcements import Relay
+from shared.kit.announcements import AnnouncementRelay
 
 TOPICS = ("entity-changed", "docs-built", "template-run", "git-push")
 PARTITIONS = 4
@@ -88,10 +88,10 @@ def main(address_file: Path) -> None:
             relay.serve(1.0)
 
 
-def open_relay(address: str) -> Relay | None:
+def open_relay(address: str) -> AnnouncementRelay | None:
     """What announces new messages to consumers; None where the port is in use."""
     try:
-        return Relay(address)
+        return AnnouncementRelay(address)
     except OSError as error:
         print(f"No announcements of messages, consumers poll: {error}", flush=True)
         return None

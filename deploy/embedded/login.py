@@ -36,7 +36,7 @@ Reply = dict[str, Any]
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Any], Awaitable[None]]
 
 
-class Refused(Exception):
+class LoginRefused(Exception):
     """The other side does not know the password, or not the protocol."""
 
 
@@ -75,7 +75,7 @@ class Exchange:
         bare = message.removeprefix(b"n,,")
         fields = _fields(bare)
         if bare == message or fields.get(b"n") != USER.encode() or b"r" not in fields:
-            raise Refused
+            raise LoginRefused
         self._nonce = fields[b"r"] + base64.b64encode(secrets.token_bytes(18))
         salt = base64.b64encode(self._verifier.salt)
         answer = b"r=%b,s=%b,i=%d" % (self._nonce, salt, ITERATIONS)
@@ -91,20 +91,20 @@ class Exchange:
         fields = _fields(message)
         bare, _, _ = message.rpartition(b",p=")
         if not self._nonce or fields.get(b"r") != self._nonce:
-            raise Refused
+            raise LoginRefused
         said = self._said + b"," + bare
         try:
             proof = base64.b64decode(fields.get(b"p", b""), validate=True)
         except ValueError as error:
-            raise Refused from error
+            raise LoginRefused from error
         signature = _mac(self._verifier.stored_key, said)
         if len(proof) != len(signature):
-            raise Refused
+            raise LoginRefused
         key = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
         if not hmac.compare_digest(
             hashlib.sha256(key).digest(), self._verifier.stored_key
         ):
-            raise Refused
+            raise LoginRefused
         return b"v=" + base64.b64encode(_mac(self._verifier.server_key, said))
 
 
@@ -129,7 +129,7 @@ class Door:
             asked = OP_QUERY.parse(message)
             return await self._old_hello(asked, number)
         if kind != WireProtocol.OP_MSG:
-            raise Refused
+            raise LoginRefused
         parsed = OP_MSG.parse(message)
         command = dict(
             next(data for name, data in parsed["sections"] if name == "body")
@@ -151,7 +151,7 @@ class Door:
         """A driver's very first question is in the protocol's older form."""
         query = asked.get("query") or {}
         if not query or next(iter(query)) not in OPEN:
-            raise Refused
+            raise LoginRefused
         _, found = await asyncio.to_thread(self._handler.handle_query, asked)
         documents = [_with_mechanisms(document, query) for document in found]
         built: bytes = ResponseBuilder.build_reply(0, number, documents)
@@ -163,7 +163,7 @@ class Door:
         self._exchange = Exchange(self._verifier)
         try:
             payload = self._exchange.first(_payload(command))
-        except Refused:
+        except LoginRefused:
             return self._failed()
         return _step(payload, done=False)
 
@@ -172,7 +172,7 @@ class Door:
             return self._failed()
         try:
             payload = self._exchange.last(_payload(command))
-        except Refused:
+        except LoginRefused:
             return self._failed()
         self.is_open = True
         return _step(payload, done=True)
@@ -194,7 +194,7 @@ def guarded(serve: Serve, password: str) -> Serve:
             while not door.is_open:
                 writer.write(await door.answer(await _message(reader)))
                 await writer.drain()
-        except (Refused, ValueError, struct.error, StopIteration, TimeoutError):
+        except (LoginRefused, ValueError, struct.error, StopIteration, TimeoutError):
             writer.close()
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
@@ -208,7 +208,7 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
     header = await reader.readexactly(HEADER.size)
     length = HEADER.unpack(header)[0]
     if not HEADER.size < length <= LONGEST:
-        raise Refused
+        raise LoginRefused
     async with asyncio.timeout(SECONDS):
         return header + await reader.readexactly(length - HEADER.size)
 

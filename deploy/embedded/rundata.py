@@ -59,20 +59,20 @@ class RunData:
             if folder.is_dir() and not folder.is_symlink():
                 make_private(folder)
         self.secret()
-        _kept_secret(self.token_file)
+        _secret_in_file(self.token_file)
 
     def secret(self) -> str:
         """What the services sign with among themselves."""
-        return _kept_secret(self.root / "keys" / "service.secret")
+        return _secret_in_file(self.root / "keys" / "service.secret")
 
     def token(self) -> str:
         """The static service token that the API accepts."""
-        return _kept_secret(self.token_file)
+        return _secret_in_file(self.token_file)
 
     def documents_password_file(self) -> Path:
         """The file with what the embedded documents ask for."""
         path = self.root / "keys" / "documents.secret"
-        _kept_secret(path)
+        _secret_in_file(path)
         return path
 
     def environment(self) -> dict[str, str]:
@@ -92,7 +92,7 @@ class RunData:
 
     def webhook_secret(self) -> str:
         """What the local Git host signs its webhooks with."""
-        return _kept_secret(self.root / "keys" / "webhook.secret")
+        return _secret_in_file(self.root / "keys" / "webhook.secret")
 
     def running(self) -> dict[str, Any] | None:
         """What `run.json` says, if its supervisor is alive."""
@@ -154,7 +154,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _kept_secret(path: Path) -> str:
+def _secret_in_file(path: Path) -> str:
     try:
         return path.read_text().strip()
     except FileNotFoundError:

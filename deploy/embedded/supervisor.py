@@ -216,7 +216,7 @@ class Supervisor:
         """Write down who runs where; where that fails, the next round tries again."""
         was_told = self._is_told
         try:
-            self._data.write_run(self._told())
+            self._data.write_run(self._run_data())
         except OSError as error:
             self._is_told = False
             if was_told:
@@ -224,7 +224,7 @@ class Supervisor:
         else:
             self._is_told = True
 
-    def _told(self) -> dict[str, object]:
+    def _run_data(self) -> dict[str, object]:
         pids = {
             "supervisor": os.getpid(),
             **{name: engine.process.pid for name, engine in self._engines.items()},

@@ -79,7 +79,7 @@ def start(
     chosen = _chosen(names, USUAL)
     data = data.resolve()
     data.mkdir(parents=True, exist_ok=True)
-    running = {name for name, found in _known(data).items() if _alive(found)}
+    running = {name for name, found in _running_engines(data).items() if _alive(found)}
     guard = security.guard(data / "guard") if secure else None
 
     def begin(name: str) -> Engine:
@@ -116,7 +116,7 @@ def start(
 def stop(names: Names = None, data: Data = DEFAULT_DATA) -> None:
     """Stop the servers of a folder; their data stays."""
     data = data.resolve()
-    known = _known(data)
+    known = _running_engines(data)
     ending = [known[name] for name in _chosen(names, tuple(known)) if name in known]
     with ThreadPoolExecutor(len(STARTS)) as pool:
         stopped = sum(pool.map(_end, ending))
@@ -128,7 +128,7 @@ def status(data: Data = DEFAULT_DATA) -> None:
     """Show what runs; exit code 1 if something that was started does not."""
     data = data.resolve()
     _show(data)
-    known = _known(data).values()
+    known = _running_engines(data).values()
     raise typer.Exit(0 if known and all(map(_alive, known)) else 1)
 
 
@@ -159,7 +159,7 @@ def _fetch(names: list[str], bar: Progress, task: Any) -> None:
         raise typer.Exit(1) from error
 
 
-def _known(data: Path) -> dict[str, dict[str, Any]]:
+def _running_engines(data: Path) -> dict[str, dict[str, Any]]:
     try:
         found: dict[str, dict[str, Any]] = json.loads(
             (data / "engines.json").read_text("utf-8")
@@ -170,7 +170,7 @@ def _known(data: Path) -> dict[str, dict[str, Any]]:
 
 
 def _keep(data: Path, started: list[Engine]) -> None:
-    known = _known(data)
+    known = _running_engines(data)
     environment = _environment(data)
     for engine in started:
         pids = [p.pid for p in (*engine.beside, engine.process)]
@@ -178,7 +178,7 @@ def _keep(data: Path, started: list[Engine]) -> None:
             "address": engine.address,
             "pids": {str(pid): _began(pid) for pid in pids},
         }
-        environment |= _told(engine)
+        environment |= _environment_of(engine)
     (data / "engines.json").write_text(json.dumps(known, indent=2) + "\n")
     lines = [f"{name}={value}" for name, value in sorted(environment.items())]
     processes.secret_file(data / "engines.env", "\n".join(lines) + "\n")
@@ -190,7 +190,7 @@ def _environment(data: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def _told(engine: Engine) -> dict[str, str]:
+def _environment_of(engine: Engine) -> dict[str, str]:
     """What a portal is told of an engine by its environment."""
     variable = VARIABLES.get(engine.name)
     if variable is None:
@@ -208,7 +208,7 @@ def _told(engine: Engine) -> dict[str, str]:
 
 def _show(data: Path) -> None:
     table = Table("engine", "address", "process", "state")
-    for name, found in _known(data).items():
+    for name, found in _running_engines(data).items():
         state = "[green]runs[/]" if _alive(found) else "[red]ended[/]"
         table.add_row(name, found["address"], ", ".join(found["pids"]), state)
     out.print(table)

@@ -30,7 +30,7 @@ def root() -> Path:
     return base.absolute() / "engines"
 
 
-def kept(name: str, make: Callable[[Path], None]) -> Path:
+def cached_folder(name: str, make: Callable[[Path], None]) -> Path:
     """The folder `name` of the cache; `make` fills it if it is not there yet.
 
     Raises:

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from deploy.embedded.engines import Engine, answers
 from deploy.engines import processes
 from deploy.engines.maven import Jars
-from deploy.engines.security import Guard
+from deploy.engines.security import ServerSecurity
 
 JARS = Jars(
     "documents",
@@ -32,7 +32,7 @@ def start(
     log: Path,
     *,
     port: int | None = None,
-    secure: Guard | None = None,
+    secure: ServerSecurity | None = None,
     detached: bool = False,
     train: Path | None = None,
 ) -> Engine:

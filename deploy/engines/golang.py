@@ -47,7 +47,7 @@ class Program:
             CannotFetch: where Go or the network is missing, or the source is not the
                 pinned one.
         """
-        return cache.kept(self.folder, self._make) / self.name
+        return cache.cached_folder(self.folder, self._make) / self.name
 
     def check(self) -> None:
         """Compare what the program was built from with the pinned sum.

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from deploy.embedded.engines import answers
 from deploy.engines import processes
-from deploy.engines.security import Guard
+from deploy.engines.security import ServerSecurity
 
 ROOT = Path(__file__).resolve().parents[2]
 #: They speak of one connection, not of what is carried over it (RFC 9110, 7.6.1).
@@ -35,7 +35,7 @@ def start(
     *,
     port: int,
     upstream: str,
-    guard: Guard,
+    guard: ServerSecurity,
     detached: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start it before `upstream`; it answers when this returns.
@@ -59,7 +59,7 @@ def start(
     return process
 
 
-class Front:
+class PasswordProxy:
     """Lets those pass who know the password."""
 
     def __init__(self, given: dict[str, Any], session: aiohttp.ClientSession) -> None:
@@ -109,7 +109,7 @@ async def run(given: dict[str, Any]) -> None:
     context.load_cert_chain(given["certificate"], given["key"])
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         app = web.Application(client_max_size=LIMIT)
-        app.router.add_route("*", "/{path:.*}", Front(given, session).pass_on)
+        app.router.add_route("*", "/{path:.*}", PasswordProxy(given, session).pass_on)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", int(given["port"]), ssl_context=context)

@@ -74,12 +74,12 @@ def _version(home: Path) -> int:
     try:
         said = (home / "release").read_text("utf-8", "replace")
     except OSError:
-        said = _asked(home)
+        said = _version_output(home)
     match = VERSION.search(said)
     return int(match[1]) if match else 0
 
 
-def _asked(home: Path) -> str:
+def _version_output(home: Path) -> str:
     command = [str(home / "bin" / "java"), "-version"]
     try:
         done = subprocess.run(

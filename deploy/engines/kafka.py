@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from deploy.embedded.engines import Engine, answers
 from deploy.engines import processes
 from deploy.engines.maven import Jars
-from deploy.engines.security import Guard
+from deploy.engines.security import ServerSecurity
 from shared.kit.servers import Server
 
 JARS = Jars(
@@ -59,7 +59,7 @@ def start(
     log: Path,
     *,
     port: int | None = None,
-    secure: Guard | None = None,
+    secure: ServerSecurity | None = None,
     auto_create: bool = False,
     advertised: int | None = None,
     detached: bool = False,
@@ -121,7 +121,7 @@ def _properties(folder: Path, port: int, advertised: int) -> dict[str, object]:
     }
 
 
-def _secured(guard: Guard) -> dict[str, object]:
+def _secured(guard: ServerSecurity) -> dict[str, object]:
     login = (
         "org.apache.kafka.common.security.scram.ScramLoginModule required "
         f'username="{guard.user}" password="{guard.password}";'
@@ -148,7 +148,9 @@ def new_cluster_id() -> str:
             return made
 
 
-def _format(java: list[str], folder: Path, log: Path, secure: Guard | None) -> None:
+def _format(
+    java: list[str], folder: Path, log: Path, secure: ServerSecurity | None
+) -> None:
     properties = str(folder / "server.properties")
     words = ["format", "-t", new_cluster_id(), "-c", properties]
     arguments = [*java, "kafka.tools.StorageTool"]

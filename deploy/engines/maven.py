@@ -70,7 +70,7 @@ class Jars:
             CannotFetch: where Maven, a JDK or the network is missing, or a jar is
                 not the pinned one.
         """
-        return cache.kept(self.folder, self._make)
+        return cache.cached_folder(self.folder, self._make)
 
     def check(self) -> None:
         """Compare the cached jars with their checksums.

@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.embedded.engines import Engine
 from deploy.engines import processes
 from deploy.engines.golang import Program
-from deploy.engines.security import Guard
+from deploy.engines.security import ServerSecurity
 
 MODULE = "github.com/open-policy-agent/opa"
 PROGRAM = Program("opa", MODULE, MODULE, "v1.22.2")
@@ -30,7 +30,7 @@ def start(
     log: Path,
     *,
     port: int | None = None,
-    secure: Guard | None = None,
+    secure: ServerSecurity | None = None,
     policies: Path | None = POLICIES,
     config: Path | None = None,
     detached: bool = False,
@@ -70,7 +70,7 @@ def start(
     return engine
 
 
-def _secured(folder: Path, guard: Guard) -> list[str]:
+def _secured(folder: Path, guard: ServerSecurity) -> list[str]:
     rules = folder / "authz.rego"
     rules.write_text(GUARDED)
     text = json.dumps({"token": guard.password})

@@ -13,7 +13,7 @@ import yaml
 from deploy.embedded.engines import Engine
 from deploy.engines import guardproxy, processes
 from deploy.engines.maven import Jars
-from deploy.engines.security import Guard
+from deploy.engines.security import ServerSecurity
 
 JARS = Jars(
     "opensearch",
@@ -32,7 +32,7 @@ def start(
     log: Path,
     *,
     port: int | None = None,
-    secure: Guard | None = None,
+    secure: ServerSecurity | None = None,
     detached: bool = False,
     train: Path | None = None,
 ) -> Engine:

@@ -22,7 +22,7 @@ USER = "callboard"
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class ServerSecurity:
     """How a server proves itself, and who may use it."""
 
     user: str
@@ -38,7 +38,7 @@ class Guard:
         return Server(address, named, self.password, self.ca, tls=True)
 
 
-def guard(folder: Path) -> Guard:
+def guard(folder: Path) -> ServerSecurity:
     """The guard of a folder, made at the first call."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -46,8 +46,8 @@ def guard(folder: Path) -> Guard:
     ca, certificate, key, password = (folder / name for name in names)
     if not password.is_file():
         _certificates(ca, certificate, key)
-        secret_file(password, secrets.token_hex(24))
-    return Guard(USER, password.read_text(), ca, certificate, key)
+        secret_file(password, secrets.token_urlsafe(24))
+    return ServerSecurity(USER, password.read_text(), ca, certificate, key)
 
 
 def _certificates(ca: Path, certificate: Path, key: Path) -> None:

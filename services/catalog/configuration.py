@@ -3,21 +3,26 @@
 from pathlib import Path
 
 from services.catalog.handlers.discovery import Provider
-from services.catalog.handlers.scanning import Wanted
+from services.catalog.handlers.scanning import DesiredLocations
 from services.catalog.ingest import rules
 from services.catalog.model import LocationRef
 from shared.guards.globs import glob_base
-from shared.kit.config import ConfiguredLocation, KindRule, PortalConfig, Rule
+from shared.kit.config import (
+    CatalogRuleSection,
+    ConfiguredLocation,
+    KindRule,
+    PortalConfig,
+)
 
 
-def wanted_of(config: PortalConfig, folder: Path) -> Wanted:
+def desired_locations(config: PortalConfig, folder: Path) -> DesiredLocations:
     """The locations and providers; relative files lie in the configuration's folder."""
     locations = [_location(item, folder) for item in config.catalog.locations]
     providers = [
         Provider(name, item.host, item.branch, item.catalog_path)
         for name, item in config.catalog.providers.git.items()
     ]
-    return Wanted(locations, providers)
+    return DesiredLocations(locations, providers)
 
 
 def _location(item: ConfiguredLocation, folder: Path) -> LocationRef:
@@ -26,7 +31,7 @@ def _location(item: ConfiguredLocation, folder: Path) -> LocationRef:
     return LocationRef(item.type, item.target)
 
 
-def folders_of(wanted: Wanted) -> list[Path]:
+def folders_of(wanted: DesiredLocations) -> list[Path]:
     """The folders that configured file locations open for reading."""
     return [
         Path(glob_base(one.target) or "/")
@@ -49,7 +54,9 @@ def rules_of(config: PortalConfig, folder: Path) -> rules.Rules:
     return rules.Rules(tuple(found))
 
 
-def _rule(item: Rule, where: tuple[rules.Where, ...] | None) -> rules.Rule:
+def _rule(
+    item: CatalogRuleSection, where: tuple[rules.Where, ...] | None
+) -> rules.AllowedKinds:
     kinds = tuple(_kind(allowed) for allowed in item.allow)
     if where is None and item.locations is not None:
         where = tuple(
@@ -59,7 +66,7 @@ def _rule(item: Rule, where: tuple[rules.Where, ...] | None) -> rules.Rule:
     for at in where or ():
         if at.pattern is not None:
             rules.rule_glob(at.pattern)
-    return rules.Rule(kinds, where)
+    return rules.AllowedKinds(kinds, where)
 
 
 def _kind(allowed: str | KindRule) -> rules.KindPattern:

@@ -10,17 +10,17 @@ import re
 from collections.abc import Sequence
 from typing import Self
 
-from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.discovery import Provider
-from services.catalog.handlers.others import Others
 from services.catalog.handlers.pushes import Push, merged, pushed
 from services.catalog.handlers.recent import Recent
+from services.catalog.handlers.state_follower import StateFollower
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.events import payload_of
 from shared.contracts.gateway import RepositoryPushed
 from shared.kit import logs, tasks
-from shared.kit.bus import Record
+from shared.kit.bus import EventRecord
 
 AGAIN_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 60.0
@@ -41,7 +41,7 @@ class Pushes:
     next start makes good what a crash breaks off there.
     """
 
-    def __init__(self, catalog: Catalog, providers: Sequence[Provider]) -> None:
+    def __init__(self, catalog: CatalogContext, providers: Sequence[Provider]) -> None:
         self._catalog = catalog
         self._providers = tuple(providers)
         self._gate = asyncio.Semaphore(AT_ONCE)
@@ -125,7 +125,7 @@ def _push(envelope: Envelope) -> RepositoryPushed:
     return payload
 
 
-def revision_in(record: Record) -> int:
+def revision_in(record: EventRecord) -> int:
     """The revision that an `entity-changed` message tells of; 0 if it tells none."""
     found = _REVISION.search(record.value)
     if found is not None:
@@ -139,9 +139,11 @@ def revision_in(record: Record) -> int:
 class Following:
     """Keeps what this process knows current with what others wrote."""
 
-    def __init__(self, catalog: Catalog, others: Others, recent: Recent) -> None:
-        self._known = catalog.known
-        self._others = others
+    def __init__(
+        self, catalog: CatalogContext, follower: StateFollower, recent: Recent
+    ) -> None:
+        self._state = catalog.state
+        self._follower = follower
         self._recent = recent
         self._started = False
         self._task: asyncio.Task[None] | None = None
@@ -155,14 +157,14 @@ class Following:
         if self._task is not None:
             await tasks.end(self._task)
 
-    async def batch(self, records: Sequence[Record]) -> None:
+    async def batch(self, records: Sequence[EventRecord]) -> None:
         """Look up what these messages tell of, unless it is known already."""
         newer = {
             record.key
             for record in records
-            if revision_in(record) > self._known.revision(record.key)
+            if revision_in(record) > self._state.revision(record.key)
         }
-        await self._others.learn(sorted(newer))
+        await self._follower.learn(sorted(newer))
         await self._recent.hear(
             record.value
             for record in records
@@ -175,10 +177,10 @@ class Following:
         At first those since the catalog was loaded, which costs one question by an
         index; later all revisions are compared.
         """
-        others = self._others
-        differing = await (others.compare() if self._started else others.catch_up())
+        follower = self._follower
+        differing = await (follower.compare() if self._started else follower.catch_up())
         self._started = True
-        held = (self._known.get(ref) for ref in differing)
+        held = (self._state.get(ref) for ref in differing)
         await self._recent.fill(stored for stored in held if stored is not None)
 
     async def _look_again(self) -> None:
@@ -186,4 +188,4 @@ class Following:
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
             with contextlib.suppress(Unavailable):
-                await self._others.look_again()
+                await self._follower.look_again()

@@ -9,9 +9,9 @@ import heapq
 import time
 from dataclasses import dataclass
 
-from services.catalog.handlers.catalog import Catalog
-from services.catalog.handlers.others import Others
+from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.recent import Recent, newest_of
+from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import StoredEntity
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.recent import KEPT
@@ -33,9 +33,9 @@ class ReadModelLoader:
     """Fills the read model of one process, and keeps it for the next."""
 
     model: ReadModel
-    catalog: Catalog
+    catalog: CatalogContext
     store: MongoEntityStore
-    others: Others
+    follower: StateFollower
     recent: Recent
     file: SnapshotFile
     marks: SnapshotMarks
@@ -51,16 +51,16 @@ class ReadModelLoader:
         """
         started = time.monotonic()
         await self.store.prepare()
-        known = self.catalog.known
+        state = self.catalog.state
         for root in await self.catalog.roots.every():
-            known.put_root(root)
+            state.put_root(root)
         self.is_restored = await self._restore()
         if not self.is_restored:
             await self._read()
         log.info(
             "catalog_loaded",
-            entities=len(known),
-            roots=len(known.roots),
+            entities=len(state),
+            roots=len(state.roots),
             restored=self.is_restored,
             seconds=round(time.monotonic() - started, 2),
         )
@@ -68,7 +68,7 @@ class ReadModelLoader:
     async def _read(self) -> None:
         newest: list[StoredEntity] = []
         async for batch in self.store.every():
-            await self.catalog.known.show_all(batch)
+            await self.catalog.state.show_all(batch)
             newest = newest_of([*newest, *batch])
         await self.recent.fill(newest)
         await asyncio.to_thread(self.model.prepare)
@@ -88,10 +88,10 @@ class ReadModelLoader:
         self.model.take_over(contents.tables, contents.records)
         await asyncio.to_thread(self.model.prepare)
         states = [record.stored for record in self.model.existing(self.model.live)]
-        await self.catalog.known.link_all(states)
-        self.others.resume(header.through)
+        await self.catalog.state.link_all(states)
+        self.follower.resume(header.through)
         before = str(self.model.revision)
-        await self.others.catch_up()
+        await self.follower.catch_up()
         newest = heapq.nlargest(KEPT, states, key=lambda stored: stored.updated)
         await self.recent.fill(newest)
         if str(self.model.revision) == before:
@@ -110,8 +110,8 @@ class ReadModelLoader:
             return
         try:
             async with asyncio.timeout(patience):
-                await self.others.catch_up()
-            revision, through = self.model.revision.value, self.others.through
+                await self.follower.catch_up()
+            revision, through = self.model.revision.value, self.follower.through
             mark = await self.marks.put()
             if await self.file.write(self.model, mark, through, pause=pause):
                 self._revision = revision

@@ -25,11 +25,11 @@ from services.catalog.api import (
 from services.catalog.api.described import OPERATIONS
 from services.catalog.api.stale import MarkedStale
 from services.catalog.api.writing import Writes
-from services.catalog.configuration import folders_of, rules_of, wanted_of
-from services.catalog.handlers.catalog import Catalog
-from services.catalog.handlers.known import Known
-from services.catalog.handlers.others import Others
+from services.catalog.configuration import desired_locations, folders_of, rules_of
+from services.catalog.handlers.catalog import CatalogContext
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.recent import Recent
+from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.handlers.takeovers import Takeovers
 from services.catalog.loading import ReadModelLoader
 from services.catalog.readers.reading import CatalogSources
@@ -46,7 +46,7 @@ from shared.kit.auth import PrincipalTokens
 from shared.kit.bus import Bus, KafkaBus
 from shared.kit.config import PortalConfig, load_config
 from shared.kit.git import RepositoryMirrors
-from shared.kit.outbox import Relay
+from shared.kit.outbox import OutboxRelay
 from shared.kit.serve import serve
 from shared.kit.urls import UrlReader
 from shared.kit.web import UNTOUCHED, error_response, make_app
@@ -128,34 +128,34 @@ async def _assemble(
         bus = kafka = await stack.enter_async_context(KafkaBus(settings.event_log))
     store = MongoEntityStore(database)
     recently = Recent(MongoRevisionLog(database))
-    relay = Relay(store.collection, bus, before_publish=_keeping(store, recently))
+    relay = OutboxRelay(store.collection, bus, before_publish=_keeping(store, recently))
     folder = settings.config.parent
-    wanted = wanted_of(config, folder)
+    desired = desired_locations(config, folder)
     mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
     urls = await stack.enter_async_context(
         UrlReader(config.backend.reading.allow, mirrors)
     )
-    catalog = Catalog(
+    catalog = CatalogContext(
         store=store,
         roots=MongoRootStore(database),
         definitions=store.definitions,
-        sources=CatalogSources(urls, folders_of(wanted)),
-        known=Known(model),
+        sources=CatalogSources(urls, folders_of(desired)),
+        state=CatalogState(model),
         rules=rules_of(config, folder),
         written=relay.nudge,
     )
-    others = Others(catalog)
+    follower = StateFollower(catalog)
     file, marks = _snapshot_file(settings), SnapshotMarks(database)
-    loader = ReadModelLoader(model, catalog, store, others, recently, file, marks)
-    takeovers = Takeovers(catalog, others, report)
+    loader = ReadModelLoader(model, catalog, store, follower, recently, file, marks)
+    takeovers = Takeovers(catalog, follower, report)
     return Work(
         settings,
         catalog,
-        wanted,
+        desired,
         store,
         relay,
         recently,
-        others,
+        follower,
         kafka,
         loader,
         takeovers,
@@ -186,17 +186,17 @@ def _offer(app: FastAPI, work: Work, config: PortalConfig) -> None:
     app.state.work = work
     app.state.definitions = work.store.definitions
     app.state.recent = work.recent.changes
-    app.state.others = work.others
+    app.state.follower = work.follower
     app.state.writes = Writes(
         catalog=work.catalog,
-        others=work.others,
+        follower=work.follower,
         model=model,
         types=("url", "file") if section.file_locations else ("url",),
         refresh_duplicates=section.default_location_conflict_strategy == "refresh",
         readonly=section.readonly,
     )
     ENTITIES.set_function(lambda: len(model))
-    ROOTS.set_function(lambda: len(work.catalog.known.roots))
+    ROOTS.set_function(lambda: len(work.catalog.state.roots))
     app.state.checks["catalog loaded"] = work.check_loaded
     app.state.checks["documents"] = work.check_documents
     if work.kafka is not None:

@@ -99,7 +99,7 @@ def parse_location(text: str) -> LocationRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RepositoryPath:
     """A path in a repository, as a push names it; `branch` "" is the default one."""
 
     host: str
@@ -126,12 +126,12 @@ class FileState:
     location: str
     digest: str | None
     etag: str | None = None
-    place: Place | None = None
-    includes: tuple[Place, ...] = ()
+    place: RepositoryPath | None = None
+    includes: tuple[RepositoryPath, ...] = ()
     errors: tuple[Mapping[str, Any], ...] = ()
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[RepositoryPath, ...]:
         """Everything in Git that this target was made of."""
         return (self.place, *self.includes) if self.place else self.includes
 
@@ -169,7 +169,7 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StoredChange:
     """One entity's step from what it was to what it is; None: absent.
 
     The store gives the new state its revision.
@@ -183,7 +183,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
+class EntityRevision:
     """One entry of an entity's history; `entity` is None where it was deleted."""
 
     revision: int

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.catalog.model import (
-    Change,
+    EntityRevision,
     LocationRef,
-    Place,
-    Revision,
+    RepositoryPath,
     Root,
+    StoredChange,
     StoredEntity,
 )
 from shared.contracts.catalog import Cause
@@ -36,13 +36,13 @@ class Fetched:
     body: bytes
     digest: str
     etag: str | None = None
-    place: Place | None = None
+    place: RepositoryPath | None = None
     unchanged: bool = False
-    links: tuple[Place, ...] = ()
+    links: tuple[RepositoryPath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WriteResult:
     """What a batch of changes came to: new states, deleted refs, and lost ones.
 
     Lost: somebody else changed that entity meanwhile.
@@ -57,7 +57,7 @@ class Written:
 Compute = Callable[..., Awaitable[Any]]
 
 
-class Reading(Protocol):
+class SourceSnapshot(Protocol):
     """One look at the sources: a repository is read at one commit throughout."""
 
     async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
@@ -79,7 +79,7 @@ class Reading(Protocol):
     async def described(self, location: LocationRef, cause: Cause) -> Cause:
         """The cause, with the commit that the location was read at, if there is one."""
 
-    def place(self, location: LocationRef) -> Place | None:
+    def place(self, location: LocationRef) -> RepositoryPath | None:
         """Where in Git a location lies; None outside Git."""
 
     def links(self, location: LocationRef) -> Mapping[str, str]:
@@ -94,13 +94,13 @@ class Reading(Protocol):
         """The file that a placeholder at `base` means; in Git: of its repository."""
 
 
-class Sources(Protocol):
+class DescriptorSources(Protocol):
     """Where descriptors come from."""
 
-    def reading(self, origin: LocationRef | None = None) -> Reading:
+    def reading(self, origin: LocationRef | None = None) -> SourceSnapshot:
         """A fresh look; files may lie below the folder of `origin`."""
 
-    def source(self, location: LocationRef) -> Place:
+    def source(self, location: LocationRef) -> RepositoryPath:
         """Where a location lies, whatever it is: its `key` names the source.
 
         Different spellings of one place are equal. Outside Git the host is the source.
@@ -137,12 +137,12 @@ class EntityStore(Protocol):
     async def changed_since(self, moment: datetime) -> Mapping[str, int]:
         """What was stamped since: revision by ref, 0 for what is deleted."""
 
-    async def write(self, changes: Sequence[Change]) -> Written:
+    async def write(self, changes: Sequence[StoredChange]) -> WriteResult:
         """Apply each change whose `before` is still what is stored."""
 
     async def history(
         self, ref: str, *, limit: int, before: int | None = None
-    ) -> tuple[Sequence[Revision], int]:
+    ) -> tuple[Sequence[EntityRevision], int]:
         """Revisions, newest first, below `before`; and how many there are in all."""
 
 

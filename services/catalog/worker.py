@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from prometheus_client import Gauge
 
 from services.catalog.events import Following, Pushes
-from services.catalog.handlers.catalog import Catalog
-from services.catalog.handlers.others import Others
+from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.recent import Recent
-from services.catalog.handlers.scanning import Wanted, begin, scan
+from services.catalog.handlers.scanning import DesiredLocations, begin, scan
+from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.handlers.takeovers import Takeovers
 from services.catalog.loading import ReadModelLoader
 from services.catalog.settings import Settings
@@ -21,7 +21,7 @@ from shared.contracts.errors import CallboardError, Unavailable
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
 from shared.kit import logs, tasks
 from shared.kit.bus import KafkaBus, LiveReader
-from shared.kit.outbox import Relay
+from shared.kit.outbox import OutboxRelay
 from shared.kit.workers import SharedWork
 
 NAME = "catalog"
@@ -35,12 +35,12 @@ class Work:
     """The parts, and how far they have come."""
 
     settings: Settings
-    catalog: Catalog
-    wanted: Wanted
+    catalog: CatalogContext
+    wanted: DesiredLocations
     store: MongoEntityStore
-    relay: Relay
+    relay: OutboxRelay
     recent: Recent
-    others: Others
+    follower: StateFollower
     kafka: KafkaBus | None
     loader: ReadModelLoader
     takeovers: Takeovers
@@ -86,7 +86,7 @@ class Work:
     async def _listen(self, stack: AsyncExitStack, kafka: KafkaBus) -> None:
         log_server = self.settings.event_log
         following = await stack.enter_async_context(
-            Following(self.catalog, self.others, self.recent)
+            Following(self.catalog, self.follower, self.recent)
         )
         self.following = LiveReader(
             log_server, [ENTITY_CHANGED], following.batch, on_gap=following.gap
@@ -121,7 +121,7 @@ class Work:
                 return
 
     async def _compare(self) -> None:
-        differing = await self.others.compare()
+        differing = await self.follower.compare()
         if differing:
             log.warning("snapshot_differed", entities=len(differing))
 
@@ -131,7 +131,7 @@ class Work:
     async def check_loaded(self) -> None:
         """Raise Unavailable until the read model is complete."""
         if not self.loaded:
-            count = len(self.catalog.known)
+            count = len(self.catalog.state)
             sofar = f", {count:,} entities so far" if count else ""
             raise Unavailable(f"The catalog is being loaded{sofar}{self._waits}")
 

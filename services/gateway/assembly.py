@@ -51,7 +51,7 @@ HOOKS: Mapping[str, Provider] = {
 
 
 @dataclass(frozen=True, slots=True)
-class IdentityFloor:
+class IdentityDependencies:
     """Who is asking."""
 
     keys: KeyRing
@@ -63,13 +63,13 @@ class IdentityFloor:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class GatewayDependencies:
     """Everything the gateway's routes need."""
 
     base_url: str
     api: InProcessApi
     catalog: CatalogClient
-    identity: IdentityFloor
+    identity: IdentityDependencies
     policy: Policy
     guard: PolicyGuard
     hub: LiveHub
@@ -88,7 +88,7 @@ def build(
     database: AsyncIOMotorDatabase[dict[str, Any]],
     *,
     policy: Policy | None = None,
-) -> House:
+) -> GatewayDependencies:
     """The house; `policy` takes the place of the embedded one.
 
     Raises:
@@ -118,7 +118,7 @@ def build(
         tokens=service_tokens,
         open_requests=open_requests,
     )
-    return House(
+    return GatewayDependencies(
         base_url, api, catalog, floor, asked, guard, hub, forwarder, open_requests
     )
 
@@ -148,7 +148,7 @@ def _identity(
     catalog: CatalogClient,
     database: AsyncIOMotorDatabase[dict[str, Any]],
     base_url: str,
-) -> IdentityFloor:
+) -> IdentityDependencies:
     rules = sign_in_rules(config)
     service_tokens = PrincipalTokens(settings.service_secret.get_secret_value())
     memberships = CatalogMemberships(
@@ -179,7 +179,9 @@ def _identity(
         secure=base_url.startswith("https://"),
     )
     sign_in = SignIn(tokens, memberships, sessions, rules)
-    return IdentityFloor(keys, memberships, credentials, sessions, sign_in, ended)
+    return IdentityDependencies(
+        keys, memberships, credentials, sessions, sign_in, ended
+    )
 
 
 def sign_in_rules(config: PortalConfig) -> SignInRules:
@@ -227,13 +229,15 @@ def hook_secrets(config: PortalConfig) -> list[HookSecret]:
     ]
 
 
-def own_hosts(house: House, settings: Settings, config: PortalConfig) -> OwnHosts:
+def own_hosts(
+    dependencies: GatewayDependencies, settings: Settings, config: PortalConfig
+) -> OwnHosts:
     """The names by which this portal is called."""
     addresses = [
         *(url.strip() for url in settings.gateway_url.split(",")),
         *filter(None, (config.backend.base_url, config.app.base_url)),
     ]
-    return OwnHosts(house.base_url, addresses, config.backend.allowed_hosts)
+    return OwnHosts(dependencies.base_url, addresses, config.backend.allowed_hosts)
 
 
 def attempts(settings: Settings) -> Attempts:

@@ -14,12 +14,12 @@ from fastapi import APIRouter, FastAPI
 
 from services.gateway import assembly, status
 from services.gateway.api import documents_router, health_router, status_router
-from services.gateway.assembly import House
+from services.gateway.assembly import GatewayDependencies
 from services.gateway.callers import failed_below_plugin
 from services.gateway.catalog import OWN
-from services.gateway.forward.front import Front
+from services.gateway.collections import GatewayCollections
+from services.gateway.forward.front import RequestRouter
 from services.gateway.identity.api import make_routers as identity_routers
-from services.gateway.kept import KeptDocuments
 from services.gateway.model import Identity, PolicyInput
 from services.gateway.openapi import ApiDocument
 from services.gateway.policy.api import make_router as policy_router
@@ -75,37 +75,39 @@ def create_app(
         logs.get_logger(NAME).warning("configuration_key_ignored", key=key)
     client = mongo.connect(settings.documents)
     database = mongo.database(client, NAME)
-    house = assembly.build(settings, config, database, policy=policy)
+    dependencies = assembly.build(settings, config, database, policy=policy)
     bus = KafkaBus(settings.event_log)
-    feed = LiveFeed(house.hub, house.catalog, house.identity.memberships)
+    feed = LiveFeed(
+        dependencies.hub, dependencies.catalog, dependencies.identity.memberships
+    )
     reader = LiveReader(settings.event_log, TOPICS, feed.take, on_gap=feed.missed)
 
-    kept = KeptDocuments(database, house.identity.ended)
+    collections = GatewayCollections(database, dependencies.identity.ended)
 
     def lifespan(_: FastAPI) -> AbstractAsyncContextManager[None]:
-        return _running(client, house, bus, reader, kept)
+        return _running(client, dependencies, bus, reader, collections)
 
     app = make_app(NAME, lifespan=lifespan)
     app.add_middleware(
-        Front,
+        RequestRouter,
         owned=OWNED,
-        hosts=assembly.own_hosts(house, settings, config),
+        hosts=assembly.own_hosts(dependencies, settings, config),
         attempts=assembly.attempts(settings),
     )
     app.add_middleware(SafeAnswers)
     app.add_exception_handler(CallboardError, failed_below_plugin)
-    app.state.forwarder = house.forwarder
-    app.state.authenticator = house.identity.credentials
-    app.state.checks |= _checks(house, kept, reader)
-    house.api.app = app
-    for router in _routers(app, house, bus, database, settings, config):
+    app.state.forwarder = dependencies.forwarder
+    app.state.authenticator = dependencies.identity.credentials
+    app.state.checks |= _checks(dependencies, collections, reader)
+    dependencies.api.app = app
+    for router in _routers(app, dependencies, bus, database, settings, config):
         app.include_router(router)
     portal = make_portal(
-        house.api,
-        house.identity.sessions,
-        house.catalog,
+        dependencies.api,
+        dependencies.identity.sessions,
+        dependencies.catalog,
         organization=config.organization.name,
-        position=house.hub.position,
+        position=dependencies.hub.position,
         file_locations=config.catalog.file_locations,
         is_policy_asked=config.permission.enabled,
     )
@@ -115,22 +117,26 @@ def create_app(
 
 @asynccontextmanager
 async def _running(
-    client: Any, house: House, bus: KafkaBus, reader: LiveReader, kept: KeptDocuments
+    client: Any,
+    dependencies: GatewayDependencies,
+    bus: KafkaBus,
+    reader: LiveReader,
+    collections: GatewayCollections,
 ) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.callback(client.close)
-        if isinstance(house.policy, AbstractAsyncContextManager):
-            await stack.enter_async_context(house.policy)
-        await stack.enter_async_context(house.forwarder)
+        if isinstance(dependencies.policy, AbstractAsyncContextManager):
+            await stack.enter_async_context(dependencies.policy)
+        await stack.enter_async_context(dependencies.forwarder)
         await stack.enter_async_context(bus)
         await stack.enter_async_context(reader)
-        await stack.enter_async_context(kept)
+        await stack.enter_async_context(collections)
         yield
 
 
 def _routers(
     app: FastAPI,
-    house: House,
+    dependencies: GatewayDependencies,
     bus: KafkaBus,
     database: Any,
     settings: Settings,
@@ -139,20 +145,20 @@ def _routers(
     last = LastDeliveries()
 
     async def report(identity: Identity) -> Any:
-        found = await status.report(_probes(app, house), last.seen)
-        if await status.sees_all(house.guard, identity):
+        found = await status.report(_probes(app, dependencies), last.seen)
+        if await status.sees_all(dependencies.guard, identity):
             return found
         return status.without_counts(found)
 
     return [
         health_router(app),
         *identity_routers(
-            house.identity.sign_in,
-            house.identity.keys,
-            base_url=house.base_url,
-            secure=house.secure,
+            dependencies.identity.sign_in,
+            dependencies.identity.keys,
+            base_url=dependencies.base_url,
+            secure=dependencies.secure,
         ),
-        policy_router(house.guard, house.catalog),
+        policy_router(dependencies.guard, dependencies.catalog),
         bundle_router(PolicyFolder(settings.policies), settings.bundle_token),
         preferences_router(MongoPreferences(database["preferences"])),
         webhooks_router(
@@ -161,31 +167,37 @@ def _routers(
             MongoDeliveries(database["deliveries"]),
             last,
         ),
-        stream_router(house.hub, house.open_requests),
+        stream_router(dependencies.hub, dependencies.open_requests),
         documents_router(
             app,
             {"events": settings.kafka},
-            ApiDocument(house.api, OWN, assembly.PLUGINS),
+            ApiDocument(dependencies.api, OWN, assembly.PLUGINS),
         ),
         status_router(report),
     ]
 
 
-def _checks(house: House, kept: KeptDocuments, reader: LiveReader) -> dict[str, Any]:
+def _checks(
+    dependencies: GatewayDependencies,
+    collections: GatewayCollections,
+    reader: LiveReader,
+) -> dict[str, Any]:
     async def policy() -> None:
-        await house.policy.decide(
+        await dependencies.policy.decide(
             PolicyInput("service:gateway", "service", (), "catalog.entity.read")
         )
 
-    return {"documents": kept.check, "events": reader.check, "policy": policy}
+    return {"documents": collections.check, "events": reader.check, "policy": policy}
 
 
-def _probes(app: FastAPI, house: House) -> dict[str, status.Probe]:
+def _probes(app: FastAPI, dependencies: GatewayDependencies) -> dict[str, status.Probe]:
     def service(name: str) -> status.Probe:
         async def probe() -> tuple[bool, Mapping[str, Any]]:
             try:
                 async with asyncio.timeout(PROBE_SECONDS):
-                    answer = await house.api.call(OWN, "GET", f"/api/{name}/readyz")
+                    answer = await dependencies.api.call(
+                        OWN, "GET", f"/api/{name}/readyz"
+                    )
             except TimeoutError:
                 return False, {"error": f"no answer within {PROBE_SECONDS:.0f} s"}
             body = answer.json()

@@ -158,7 +158,7 @@ class Policy(Protocol):
         ...
 
 
-class Guard(Protocol):
+class PermissionChecker(Protocol):
     """The policy asked for an identity, with what was answered before remembered."""
 
     async def decision(self, identity: Identity, permission: str) -> Decision:
@@ -226,7 +226,7 @@ class PushLog(Protocol):
 class Deliveries(Protocol):
     """Which webhook deliveries were published before."""
 
-    async def told(self, delivery: str) -> bool:
+    async def was_published(self, delivery: str) -> bool:
         """Whether this delivery was published. Raises Unavailable."""
         ...
 
@@ -235,7 +235,7 @@ class Deliveries(Protocol):
         ...
 
 
-class Preferences(Protocol):
+class PreferenceStore(Protocol):
     """What people keep for themselves, by bucket and key."""
 
     async def get(

@@ -21,7 +21,7 @@ class Settings(ServiceSettings):
     policies: Path = Field(
         default=POLICIES, validation_alias="CALLBOARD_GATEWAY_POLICIES"
     )
-    #: What OPA servers prove themselves with to fetch the policy; none: none may.
+    #: The token with which OPA servers fetch the policy; without it no server may.
     bundle_token: SecretStr | None = Field(
         default=None, min_length=16, validation_alias="CALLBOARD_GATEWAY_BUNDLE_TOKEN"
     )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from services.gateway.model import Identity
-from services.gateway.ports import Guard
+from services.gateway.ports import PermissionChecker
 from shared.contracts.errors import Unavailable
 from shared.contracts.permissions import ENTITY_READ
 
@@ -43,7 +43,7 @@ def _engines(services: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(seen.values(), key=lambda entry: str(entry["name"]))
 
 
-async def sees_all(guard: Guard, identity: Identity) -> bool:
+async def sees_all(guard: PermissionChecker, identity: Identity) -> bool:
     """Whether somebody may see every entity; not while the policy is away."""
     try:
         decision = await guard.decision(identity, ENTITY_READ)

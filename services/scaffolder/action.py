@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.scaffolder.dialect.calling import Operation
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Initiator
-from services.scaffolder.ports import Catalog, Repositories, Sources
+from services.scaffolder.ports import Repositories, TemplateCatalog, TemplateSources
 from services.scaffolder.redaction import Redactor
 from services.scaffolder.twins import LearningDialect
 from services.scaffolder.workspace import Workspace
@@ -22,8 +22,8 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 class Tools:
     """What actions reach the world with. `author` signs where a user has no name."""
 
-    catalog: Catalog
-    sources: Sources
+    catalog: TemplateCatalog
+    sources: TemplateSources
     repositories: Repositories
     filters: Mapping[str, Operation] = field(default_factory=dict)
     author: tuple[str, str] = ("Scaffolder", "scaffolder@callboard.invalid")
@@ -35,9 +35,9 @@ class Tools:
         cookiecutter: bool = False,
         trim_blocks: bool = False,
         lstrip_blocks: bool = False,
-    ) -> Dialect:
+    ) -> TemplateDialect:
         """A way of reading skeleton files, with the templates' own filters."""
-        return Dialect(
+        return TemplateDialect(
             self.filters,
             cookiecutter=cookiecutter,
             trim_blocks=trim_blocks,
@@ -75,8 +75,10 @@ class ActionContext:
     redactor: Redactor | None = None
 
     def learning(
-        self, dialect: Dialect, names: Callable[[Mapping[str, Any]], dict[str, Any]]
-    ) -> Dialect | LearningDialect:
+        self,
+        dialect: TemplateDialect,
+        names: Callable[[Mapping[str, Any]], dict[str, Any]],
+    ) -> TemplateDialect | LearningDialect:
         """A dialect for files; what they make of the input's secrets stays secret.
 
         `names` makes the context of the files out of an input.

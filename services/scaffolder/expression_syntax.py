@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
-from services.scaffolder.dialect.limits import Budget
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.dialect.template import TemplateDialect
 
 #: What one check looks at; the rest of a larger template is not checked.
 MOST_TEXTS = 5_000
@@ -21,7 +21,7 @@ MOST_ERRORS = 20
 _DEPTH = 100
 _LONGEST_CACHED = 1_000
 _STEP_FIELDS = ("if", "each", "input")
-_DIALECT = Dialect()
+_DIALECT = TemplateDialect()
 
 
 class ExpressionError(NamedTuple):
@@ -39,13 +39,13 @@ class ExpressionError(NamedTuple):
 
 
 def expression_errors(
-    spec: Any, *, budget: Budget | None = None
+    spec: Any, *, budget: RenderingBudget | None = None
 ) -> list[ExpressionError]:
     """The expressions of a template's `spec` that cannot be parsed, in their order.
 
     Ends early, without an error, where the budget does.
     """
-    budget = budget or Budget(seconds=SECONDS)
+    budget = budget or RenderingBudget(seconds=SECONDS)
     errors: list[ExpressionError] = []
     for number, (step, field, text) in enumerate(_expressions(spec)):
         if number == MOST_TEXTS or len(errors) == MOST_ERRORS:

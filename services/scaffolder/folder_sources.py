@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.scaffolder.ports import Sources
+from services.scaffolder.ports import TemplateSources
 from services.scaffolder.workspace import Workspace, copy_tree, tree
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.addresses import split_address
@@ -14,7 +14,7 @@ from shared.guards.foreign_paths import check_link
 class FolderSources:
     """Reads relative URLs below one folder, everything else elsewhere."""
 
-    def __init__(self, folder: Path, elsewhere: Sources) -> None:
+    def __init__(self, folder: Path, elsewhere: TemplateSources) -> None:
         self._folder = folder
         self._elsewhere = elsewhere
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
-from services.scaffolder.dialect.limits import Budget
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.dialect.values import UNDEFINED, Callable
 from shared.contracts.errors import Invalid
 
@@ -22,7 +22,7 @@ _STATUS = re.compile(r"\b(?:always|failure)\b")
 
 
 def rendered(
-    dialect: Dialect,
+    dialect: TemplateDialect,
     value: Any,
     context: Mapping[str, Any],
     trace: list[str] | None = None,
@@ -37,7 +37,7 @@ def rendered(
     Raises:
         TemplateLimitError: if it takes too much work.
     """
-    budget = Budget(seconds=_SECONDS, seed=seed)
+    budget = RenderingBudget(seconds=_SECONDS, seed=seed)
 
     def text(source: str) -> Any:
         try:
@@ -62,7 +62,7 @@ def _mapped(value: Any, text: Function[[str], Any]) -> Any:
     return value
 
 
-def has_template(dialect: Dialect, value: Any) -> bool:
+def has_template(dialect: TemplateDialect, value: Any) -> bool:
     """Whether any text within `value` has something to render."""
     if isinstance(value, str):
         return dialect.is_template(value)

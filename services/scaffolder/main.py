@@ -16,22 +16,22 @@ from services.scaffolder.api import (
     template_checks,
     templates,
 )
-from services.scaffolder.api.rooms import Rooms
+from services.scaffolder.api.dependencies import ScaffolderDependencies
 from services.scaffolder.events import shared_work
 from services.scaffolder.filters import template_filters
-from services.scaffolder.keeping import Keeping
 from services.scaffolder.model import Task
 from services.scaffolder.pool import Pool
-from services.scaffolder.ports import Catalog
-from services.scaffolder.running import Run
-from services.scaffolder.scenes import Scenes
+from services.scaffolder.ports import TemplateCatalog
+from services.scaffolder.run_factory import RunFactory
+from services.scaffolder.running import TaskRun
 from services.scaffolder.settings import Settings
 from services.scaffolder.signals import Signals
-from services.scaffolder.store.catalog import CatalogOverHttp
+from services.scaffolder.store.catalog import HttpTemplateCatalog
 from services.scaffolder.store.repositories import GitRepositories
 from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.store.tasks import MongoTaskStore
 from services.scaffolder.vault import FernetVault
+from services.scaffolder.workspace_retention import WorkspaceRetention
 from shared.kit import logs, ownership
 from shared.kit.auth import PrincipalTokens
 from shared.kit.bus import KafkaBus
@@ -40,7 +40,7 @@ from shared.kit.config import PortalConfig, load_config
 from shared.kit.git import RepositoryMirrors
 from shared.kit.mongo import connect, database
 from shared.kit.opening import Opening, WhenOpen
-from shared.kit.outbox import Relay
+from shared.kit.outbox import OutboxRelay
 from shared.kit.serve import serve
 from shared.kit.urls import UrlReader
 from shared.kit.web import make_app
@@ -51,7 +51,7 @@ NAME = "scaffolder"
 def create_app(
     settings: Settings | None = None,
     *,
-    catalog: Catalog | None = None,
+    catalog: TemplateCatalog | None = None,
     listens: bool = True,
 ) -> FastAPI:
     """The scaffolder; `catalog` takes the place of the real one over HTTP.
@@ -65,7 +65,7 @@ def create_app(
     async def opens(stack: AsyncExitStack) -> None:
         calls = ServiceCalls(secret, NAME, settings.urls())
         await stack.enter_async_context(calls)
-        owner = catalog or CatalogOverHttp(calls)
+        owner = catalog or HttpTemplateCatalog(calls)
         await _open(stack, app, settings, config, owner, listens=listens)
 
     @asynccontextmanager
@@ -88,7 +88,7 @@ async def _open(
     app: FastAPI,
     settings: Settings,
     config: PortalConfig,
-    catalog: Catalog,
+    catalog: TemplateCatalog,
     *,
     listens: bool,
 ) -> None:
@@ -97,13 +97,13 @@ async def _open(
     client = connect(settings.documents)
     stack.callback(client.close)
     own = database(client, NAME)
-    relay = await stack.enter_async_context(Relay(own["tasks"], bus))
+    relay = await stack.enter_async_context(OutboxRelay(own["tasks"], bus))
     vault = FernetVault(settings.service_secret.get_secret_value())
     store = MongoTaskStore(own, vault, nudge=relay.nudge)
     await store.prepare()
     tools = await _tools(stack, settings, config, catalog)
     environment = config.scaffolder.default_environment
-    scenes = Scenes(registry.load(), tools, vault, settings.workspaces, environment)
+    scenes = RunFactory(registry.load(), tools, vault, settings.workspaces, environment)
     signals = Signals()
     pool = _pool(stack, settings, config, scenes, store, signals)
     if listens:
@@ -112,7 +112,9 @@ async def _open(
         app.state.checks["events"] = work.check
     # Last in, first out: runs are given back before anything takes its time to close.
     await stack.enter_async_context(pool)
-    keeping = Keeping(settings.workspaces, store, keep_hours=settings.keep_hours)
+    keeping = WorkspaceRetention(
+        settings.workspaces, store, keep_hours=settings.keep_hours
+    )
     await stack.enter_async_context(keeping)
 
     async def documents() -> None:
@@ -120,7 +122,7 @@ async def _open(
         measures.RUNNING.set(pool.running)
 
     app.state.checks |= {"documents": documents, "runs": pool.check}
-    app.state.rooms = Rooms(
+    app.state.dependencies = ScaffolderDependencies(
         catalog=catalog,
         store=store,
         vault=vault,
@@ -136,11 +138,11 @@ def _pool(
     stack: AsyncExitStack,
     settings: Settings,
     config: PortalConfig,
-    scenes: Scenes,
+    scenes: RunFactory,
     store: MongoTaskStore,
     signals: Signals,
 ) -> Pool:
-    async def make(task: Task) -> Run:
+    async def make(task: Task) -> TaskRun:
         return await scenes.run(task, store, signals.tell)
 
     return Pool(
@@ -155,7 +157,10 @@ def _pool(
 
 
 async def _tools(
-    stack: AsyncExitStack, settings: Settings, config: PortalConfig, catalog: Catalog
+    stack: AsyncExitStack,
+    settings: Settings,
+    config: PortalConfig,
+    catalog: TemplateCatalog,
 ) -> Tools:
     mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
     reader = UrlReader(config.backend.reading.allow, mirrors)
@@ -174,7 +179,7 @@ async def _tools(
     )
 
 
-def _ended(scenes: Scenes, signals: Signals) -> Callable[[Task], None]:
+def _ended(scenes: RunFactory, signals: Signals) -> Callable[[Task], None]:
     log = logs.get_logger(NAME)
 
     def ended(task: Task) -> None:

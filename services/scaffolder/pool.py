@@ -12,13 +12,13 @@ from typing import Self
 
 from services.scaffolder.model import TakenOver, Task
 from services.scaffolder.ports import TaskStore
-from services.scaffolder.running import Run
+from services.scaffolder.running import TaskRun
 from shared.contracts.errors import Unavailable
 from shared.kit import tasks
 
 HEARTBEAT_SECONDS = 1.0
 LOOK_SECONDS = 2.0
-MakeRun = Callable[[Task], Awaitable[Run]]
+MakeRun = Callable[[Task], Awaitable[TaskRun]]
 Ended = Callable[[Task], None]
 
 

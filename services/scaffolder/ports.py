@@ -11,7 +11,7 @@ from shared.contracts.errors import CallboardError
 Entity = Mapping[str, Any]
 
 
-class Catalog(Protocol):
+class TemplateCatalog(Protocol):
     """The catalog, asked with the identity of whom a run acts for."""
 
     async def entity(self, ref: str, asker: Initiator) -> Entity | None:
@@ -35,7 +35,7 @@ class Catalog(Protocol):
         ...
 
 
-class Sources(Protocol):
+class TemplateSources(Protocol):
     """Files to copy into a workspace, by URL; relative ones as seen from `base`."""
 
     def location(self, url: str, base: str | None) -> str:

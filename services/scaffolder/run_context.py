@@ -7,7 +7,7 @@ from typing import Any
 
 from services.scaffolder import inputs, twins
 from services.scaffolder.action import Tools
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.journal import Journal
 from services.scaffolder.model import Task
 from services.scaffolder.redaction import MASK, Redactor
@@ -17,13 +17,13 @@ from services.scaffolder.workspace import Workspace
 
 
 @dataclass(slots=True)
-class RunScene:
+class RunContext:
     """Everything that the steps of one run share."""
 
     task: Task
     registry: Registry
     tools: Tools
-    dialect: Dialect
+    dialect: TemplateDialect
     workspace: Workspace
     journal: Journal
     redactor: Redactor

@@ -21,7 +21,7 @@ from services.scaffolder.model import (
     TaskEvent,
     now,
 )
-from services.scaffolder.run_context import RunScene
+from services.scaffolder.run_context import RunContext
 from services.scaffolder.stepping import EARLIER_FAILURE, StepRun
 from shared.contracts import room
 from shared.contracts.envelope import Payload
@@ -48,24 +48,24 @@ class RunKeeper(Protocol):
         ...
 
 
-class Run:
+class TaskRun:
     """One process' turn at one task."""
 
-    def __init__(self, keeper: RunKeeper, scene: RunScene) -> None:
+    def __init__(self, keeper: RunKeeper, run_context: RunContext) -> None:
         self._keeper = keeper
-        self._scene = scene
-        self._task = scene.task
-        self._journal: Journal = scene.journal
+        self._run_context = run_context
+        self._task = run_context.task
+        self._journal: Journal = run_context.journal
         self._said: list[Payload] = []
         #: The first thing that went wrong, as it was raised.
         self.failure: BaseException | None = None
-        scene.save = self.save
+        run_context.save = self.save
 
     async def save(self) -> None:
         """Keep the state, and say what happened since the last time."""
         said, self._said = self._said, []
         if not self._task.has_ended or self._task.status == "failed":
-            self._task.learned = self._scene.redactor.learned
+            self._task.learned = self._run_context.redactor.learned
         flushed = patiently(self._journal.flush)
         recorded = patiently(lambda: self._keeper.record(self._task, said))
         if self._task.has_ended:
@@ -90,10 +90,10 @@ class Run:
         else:
             self._journal.log(f"Starting up task with {len(steps)} steps")
             for step_id in templates.repeated_ids(steps):
-                self._journal.log(f"Warning: {templates.told_repeated(step_id)}")
+                self._journal.log(f"Warning: {templates.repeated_id_warning(step_id)}")
         self._say(RunStarted)
         with room.needed():
-            await asyncio.to_thread(self._scene.workspace.prepare)
+            await asyncio.to_thread(self._run_context.workspace.prepare)
         for step, record in zip(steps, self._task.steps, strict=True):
             if record.status not in STEP_ENDED:
                 await self._step(step, record)
@@ -114,7 +114,7 @@ class Run:
 
     async def _step(self, step: Mapping[str, Any], record: StepRecord) -> None:
         was_begun = record.status == "processing"
-        run = StepRun(self._scene, step, record, is_resumed=was_begun)
+        run = StepRun(self._run_context, step, record, is_resumed=was_begun)
         work = asyncio.ensure_future(self._whole_step(run, record))
         try:
             await asyncio.wait({work})
@@ -155,10 +155,10 @@ class Run:
             )
 
     def _fail(self, record: StepRecord, error: BaseException) -> None:
-        name, message = _told(error)
+        name, message = _error_text(error)
         record.status = "failed"
         record.error_name = name
-        record.error = self._scene.redactor.beginning(message, LONGEST_MESSAGE)
+        record.error = self._run_context.redactor.beginning(message, LONGEST_MESSAGE)
         if self.failure is None:
             self.failure = error
         self._journal.log(f"{name}: {message}", step_id=record.id, status="failed")
@@ -202,7 +202,9 @@ class Run:
     async def _output(self) -> dict[str, Any]:
         """The template's output, without links and texts whose `if` does not hold."""
         given = self._task.spec.get("output") or {}
-        rendered = await self._scene.rendered(given, await self._scene.context())
+        rendered = await self._run_context.rendered(
+            given, await self._run_context.context()
+        )
         made = rendered.public
         for group in ("links", "text"):
             if isinstance(made.get(group), list):
@@ -211,7 +213,9 @@ class Run:
                     for item in made[group]
                     if "if" not in item or condition_holds(item["if"])
                 ]
-        safe: dict[str, Any] = await asyncio.to_thread(self._scene.redactor.value, made)
+        safe: dict[str, Any] = await asyncio.to_thread(
+            self._run_context.redactor.value, made
+        )
         return safe
 
     def _say(self, kind: type[RunChange], record: StepRecord | None = None) -> None:
@@ -237,7 +241,7 @@ class Run:
         )
 
 
-def _told(error: BaseException) -> tuple[str, str]:
+def _error_text(error: BaseException) -> tuple[str, str]:
     """An error's name and message, as people see them."""
     name = error.name if isinstance(error, CallboardError) else type(error).__name__
     return name, str(error) or name

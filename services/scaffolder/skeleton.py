@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateRenderError
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.twins import LearningDialect
 from services.scaffolder.workspace import FILE_LIMIT, Workspace, tree
 from shared.guards.foreign_files import ForeignFolder
@@ -15,7 +15,7 @@ from shared.guards.foreign_trees import ForeignEntry
 from shared.guards.globs import GlobList
 
 DEFAULT_EXTENSION = ".njk"
-FileDialect = Dialect | LearningDialect
+FileDialect = TemplateDialect | LearningDialect
 _SNIFFED = 8_000
 
 

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.scaffolder.model import Initiator
-from services.scaffolder.ports import Catalog, Sources
+from services.scaffolder.ports import TemplateCatalog, TemplateSources
 from shared.contracts.errors import CallboardError
 
 
 class ReadableSources:
-    """`Sources` that asks before it reads."""
+    """`TemplateSources` that asks before it reads."""
 
-    def __init__(self, sources: Sources, catalog: Catalog, asker: Initiator) -> None:
+    def __init__(
+        self, sources: TemplateSources, catalog: TemplateCatalog, asker: Initiator
+    ) -> None:
         self._sources = sources
         self._catalog = catalog
         self._asker = asker

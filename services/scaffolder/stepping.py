@@ -10,7 +10,7 @@ from services.scaffolder import inputs, twins, validation
 from services.scaffolder.action import Action, ActionContext
 from services.scaffolder.dialect import json_text
 from services.scaffolder.model import StepRecord, TakenOver
-from services.scaffolder.run_context import RunScene
+from services.scaffolder.run_context import RunContext
 from services.scaffolder.twins import Twins
 from shared.contracts import room
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
@@ -34,13 +34,13 @@ class StepRun:
 
     def __init__(
         self,
-        scene: RunScene,
+        run_context: RunContext,
         step: Mapping[str, Any],
         record: StepRecord,
         *,
         is_resumed: bool = False,
     ) -> None:
-        self._scene = scene
+        self._run_context = run_context
         self._step = step
         self._record = record
         self._is_resumed = is_resumed
@@ -52,7 +52,7 @@ class StepRun:
         Raises:
             CallboardError: if its condition takes too much work.
         """
-        has_failed, condition = self._scene.has_failed, self._step.get("if")
+        has_failed, condition = self._run_context.has_failed, self._step.get("if")
         if self._is_chosen_per_round:
             skips = has_failed and not inputs.asks_for_status(condition)
             return EARLIER_FAILURE if skips else None
@@ -69,15 +69,15 @@ class StepRun:
 
     async def _condition(self, round_: Twins | None) -> tuple[bool, bool]:
         """Whether the `if` holds, and whether it asked how the run stands."""
-        functions = inputs.StatusFunctions(has_failed=self._scene.has_failed)
+        functions = inputs.StatusFunctions(has_failed=self._run_context.has_failed)
         condition = self._step.get("if")
         if condition is None:
             return True, False
-        known = await self._scene.context()
+        known = await self._run_context.context()
         context = {**known.real, **functions.context()}
         if round_ is not None:
             context["each"] = round_.real
-        made = await self._scene.rendered(condition, Twins.of(context))
+        made = await self._run_context.rendered(condition, Twins.of(context))
         return inputs.condition_holds(made.real), functions.was_asked
 
     async def perform(self) -> StepStatus:
@@ -86,9 +86,9 @@ class StepRun:
         Raises:
             Exception: whatever the action raised.
         """
-        action = self._scene.registry.get(self._step["action"])
-        if self._scene.is_dry_run and not action.supports_dry_run:
-            self._scene.journal.log(
+        action = self._run_context.registry.get(self._step["action"])
+        if self._run_context.is_dry_run and not action.supports_dry_run:
+            self._run_context.journal.log(
                 f"Skipping because {action.id} does not support dry-run",
                 step_id=self._record.id,
                 status="skipped",
@@ -102,8 +102,8 @@ class StepRun:
         return "completed"
 
     async def _each(self, action: Action) -> None:
-        iterated = await self._scene.rendered(
-            self._step["each"], await self._scene.context(secret=True)
+        iterated = await self._run_context.rendered(
+            self._step["each"], await self._run_context.context(secret=True)
         )
         try:
             rounds = twins.rounds(iterated)
@@ -115,7 +115,7 @@ class StepRun:
             await self._one_round(action, round_, number)
             self._record.done = number + 1
             if number + 1 < len(rounds):
-                await self._scene.save()
+                await self._run_context.save()
             self._is_resumed = False
 
     async def _one_round(self, action: Action, round_: Twins, number: int) -> None:
@@ -123,7 +123,7 @@ class StepRun:
         shown = json.dumps(round_.public, ensure_ascii=False, separators=(",", ":"))
         if self._is_chosen_per_round:
             holds, was_asked = await self._condition(round_)
-            if not holds or (self._scene.has_failed and not was_asked):
+            if not holds or (self._run_context.has_failed and not was_asked):
                 self._log(f"Skipping step each: {shown}")
                 return
         self._log(f"Running step each: {shown}")
@@ -173,7 +173,7 @@ class StepRun:
             try:
                 await _performed(action, context)
             except Unavailable as error:
-                if self._scene.is_dry_run or time.monotonic() + wait > deadline:
+                if self._run_context.is_dry_run or time.monotonic() + wait > deadline:
                     raise
                 self._log(f"{error.message}; trying again in {wait:g} seconds")
                 await asyncio.sleep(wait)
@@ -185,8 +185,8 @@ class StepRun:
     async def _input(self, more: Twins) -> Twins:
         """The step's input; what secrets made of it is secret from now on."""
         given = self._step.get("input") or {}
-        context = (await self._scene.context(secret=True)).with_names(more)
-        made = await self._scene.rendered(given, context)
+        context = (await self._run_context.context(secret=True)).with_names(more)
+        made = await self._run_context.rendered(given, context)
         if not isinstance(made.real, dict):
             raise Invalid(f"input: the input of step {self._record.id} is no object")
         return made
@@ -194,34 +194,34 @@ class StepRun:
     @property
     def _key(self) -> str:
         """What the step's checkpoints are kept under; ids may come twice."""
-        steps = self._scene.task.steps
+        steps = self._run_context.task.steps
         ids = [record.id for record in steps]
         index = next(n for n, record in enumerate(steps) if record is self._record)
         again = ids[:index].count(self._record.id)
         return f"{self._record.id}#{again}" if again else self._record.id
 
     def _context(self, given: Twins, key: str) -> ActionContext:
-        scene, task = self._scene, self._scene.task
+        run_context, task = self._run_context, self._run_context.task
         prefix = f"{self._key}.{key}"
 
         async def remember(name: str, value: Any) -> None:
             task.checkpoints[prefix + name] = value
-            await scene.save()
+            await run_context.save()
 
         return ActionContext(
             task_id=task.id,
             step_id=self._record.id,
             input=given.real,
             public_input=given.public,
-            redactor=scene.redactor,
-            workspace=scene.workspace,
+            redactor=run_context.redactor,
+            workspace=run_context.workspace,
             initiator=task.created_by,
             user=task.spec.get("user") or {},
             template_info=task.spec.get("templateInfo") or {},
-            tools=scene.tools,
+            tools=run_context.tools,
             log=self._log,
-            secrets=scene.secrets,
-            is_dry_run=scene.is_dry_run,
+            secrets=run_context.secrets,
+            is_dry_run=run_context.is_dry_run,
             is_resumed=self._is_resumed,
             checkpoints={
                 name.removeprefix(prefix): value
@@ -233,8 +233,8 @@ class StepRun:
 
     def _log(self, message: str) -> None:
         if self._conceals:
-            message = self._scene.redactor.whole(message)
-        self._scene.journal.log(message, step_id=self._record.id)
+            message = self._run_context.redactor.whole(message)
+        self._run_context.journal.log(message, step_id=self._record.id)
 
 
 async def _performed(action: Action, context: ActionContext) -> None:

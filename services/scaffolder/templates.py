@@ -1,6 +1,6 @@
 """Template entities: what makes one valid, its form, and the frozen spec of a run.
 
-Rules: `scaffolder.backstage.io/v1beta3` (facts 1.2.1).
+Rules: `scaffolder.backstage.io/v1beta3` (Backstage's "Writing Templates").
 """
 
 import copy
@@ -89,7 +89,7 @@ def repeated_ids(steps: Sequence[Mapping[str, Any]]) -> list[str]:
     return [step_id for step_id, count in counts.items() if count > 1]
 
 
-def told_repeated(step_id: str) -> str:
+def repeated_id_warning(step_id: str) -> str:
     """What an author should know about steps that share an id."""
     return (
         f"Several steps have the id {step_id!r}: expressions see the output of the "

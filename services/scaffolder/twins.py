@@ -15,8 +15,8 @@ from services.scaffolder.dialect.failure import (
     TemplateLimitError,
     TemplateRenderError,
 )
-from services.scaffolder.dialect.limits import Budget
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.redaction import MASK, Redactor, derived
 
 
@@ -55,7 +55,9 @@ class Twins:
         return Twins(real, {**self.public, **names.public})
 
 
-def rendered(dialect: Dialect, value: Any, context: Twins, redactor: Redactor) -> Twins:
+def rendered(
+    dialect: TemplateDialect, value: Any, context: Twins, redactor: Redactor
+) -> Twins:
     """A JSON value rendered both ways; what differs is learned by the redactor.
 
     Raises:
@@ -79,7 +81,7 @@ def rendered(dialect: Dialect, value: Any, context: Twins, redactor: Redactor) -
 class LearningDialect:
     """A dialect for files: what their expressions make of secrets is learned."""
 
-    dialect: Dialect
+    dialect: TemplateDialect
     public: Mapping[str, Any]
     redactor: Redactor
 
@@ -93,13 +95,15 @@ class LearningDialect:
             return source
         trace: list[str] = []
         public_trace: list[str] = []
-        real = self.dialect.text(source, context, budget=Budget(seed=1), trace=trace)
+        real = self.dialect.text(
+            source, context, budget=RenderingBudget(seed=1), trace=trace
+        )
         public = self._public(source, public_trace)
         self.redactor.learn(real, public, derived(trace, public_trace))
         return real
 
     def _public(self, source: str, trace: list[str]) -> str:
-        budget = Budget(seed=1)
+        budget = RenderingBudget(seed=1)
         try:
             return self.dialect.text(source, self.public, budget=budget, trace=trace)
         except TemplateRenderError:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from shared.contracts.errors import Forbidden, Invalid, TooLarge
 from shared.guards.foreign_files import ForeignFolder, PathStatus
-from shared.guards.foreign_paths import OUTSIDE, normalise, shown
+from shared.guards.foreign_paths import OUTSIDE, normalise, quoted_path
 from shared.guards.foreign_trees import ForeignEntry, TreeLimits, check_entries
 
 FILE_LIMIT = 10 * 1024 * 1024
@@ -176,7 +176,7 @@ def _place(folder: ForeignFolder, relative: str) -> str:
     """The path that `relative` means, links among its folders followed."""
     parts = normalise(relative, allows_backslash=True)
     if not parts:
-        raise Invalid(f"path: {shown(relative)}: is the workspace itself")
+        raise Invalid(f"path: {quoted_path(relative)}: is the workspace itself")
     parent = folder.real_path("/".join(parts[:-1]))
     return f"{parent}/{parts[-1]}" if parent else parts[-1]
 

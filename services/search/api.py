@@ -19,17 +19,17 @@ from services.search.conditions import Condition, criteria_condition
 from services.search.described import OPERATIONS
 from services.search.highlight import Tags
 from services.search.measures import QUERY_SECONDS
-from services.search.model import Found, Hit, Sum
+from services.search.model import Hit, HitPage, Sum
 from services.search.ports import Alias, Owners
 from services.search.query import (
     DEEPEST,
-    Question,
+    SearchRequest,
     cursor_of,
     page_size,
     parse_question,
     parse_term,
 )
-from services.search.resync import Progress, Rebuilt, rebuild
+from services.search.resync import RebuildProgress, Rebuilt, rebuild
 from shared.contracts.errors import CallboardError, Forbidden
 from shared.kit.auth import Principal
 from shared.kit.web import caller_of, json_response, sse, sse_frame
@@ -41,7 +41,7 @@ LONGEST_KEPT = 100_000
 
 def add_routes(app: FastAPI) -> None:
     """`app.state` must hold `alias`, `owners`, `tags` and `tokens`."""
-    app.state.answers = Answers()
+    app.state.answers = SearchResponseCache()
     app.state.described = OPERATIONS
     app.add_route("/query", query, methods=["GET"])
     app.add_route("/suggest", suggest, methods=["GET"])
@@ -53,7 +53,7 @@ async def query(request: Request) -> Response:
     """GET /query: a page of results that the caller may see."""
     begun = time.perf_counter()
     conditions = _conditions(caller_of(request))
-    answers: Answers = request.app.state.answers
+    answers: SearchResponseCache = request.app.state.answers
     live = _alias(request).answering
     key = (live.edition, conditions, request.scope["query_string"])
     body = answers.get(key)
@@ -76,9 +76,9 @@ async def suggest(request: Request) -> Response:
     limit = page_size(
         given.get("limit") or str(SUGGESTIONS), MOST_SUGGESTIONS, field="limit"
     )
-    found = Found(0, ())
+    found = HitPage(0, ())
     if term.words:
-        question = Question(
+        question = SearchRequest(
             term, readable=readable_by(principal), limit=2 * limit, within="title"
         )
         found = await handlers.search(_alias(request), question)
@@ -131,7 +131,7 @@ def _condition(conditions: bytes | None) -> Condition | None:
     return criteria_condition(orjson.loads(conditions))
 
 
-class Answers:
+class SearchResponseCache:
     """The last answers, kept while the index stays as it is.
 
     People page back and forth and ask the same; the key holds what they may see.
@@ -174,7 +174,7 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
     return parse_qsl(text[:LONGEST_QUERY].decode("latin-1"), keep_blank_values=True)
 
 
-def _page(question: Question, found: Found, tags: Tags) -> dict[str, Any]:
+def _page(question: SearchRequest, found: HitPage, tags: Tags) -> dict[str, Any]:
     first = question.page * question.limit
     page: dict[str, Any] = {"numberOfResults": found.total}
     after = first + question.limit
@@ -234,7 +234,9 @@ def _proof(proof: Rebuilt) -> dict[str, Any]:
     }
 
 
-async def _frames(steps: AsyncIterator[Progress | Rebuilt]) -> AsyncIterator[bytes]:
+async def _frames(
+    steps: AsyncIterator[RebuildProgress | Rebuilt],
+) -> AsyncIterator[bytes]:
     try:
         async for step in steps:
             if isinstance(step, Rebuilt):

@@ -30,27 +30,27 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllConditions:
     """Every part holds; without parts, always."""
 
     parts: "tuple[Condition, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class AnyCondition:
     """At least one part holds; without parts, never."""
 
     parts: "tuple[Condition, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class NotCondition:
     """The part does not hold."""
 
     part: "Condition"
 
 
-Condition = Has | All | Some | Not
+Condition = Has | AllConditions | AnyCondition | NotCondition
 NOTHING = Has(())
 
 
@@ -81,11 +81,15 @@ def criteria_condition(criteria: Mapping[str, Any] | None) -> Condition:
     if criteria is None:
         return NOTHING
     if "anyOf" in criteria:
-        return Some(tuple(criteria_condition(item) for item in criteria["anyOf"]))
+        return AnyCondition(
+            tuple(criteria_condition(item) for item in criteria["anyOf"])
+        )
     if "allOf" in criteria:
-        return All(tuple(criteria_condition(item) for item in criteria["allOf"]))
+        return AllConditions(
+            tuple(criteria_condition(item) for item in criteria["allOf"])
+        )
     if "not" in criteria:
-        return Not(criteria_condition(criteria["not"]))
+        return NotCondition(criteria_condition(criteria["not"]))
     rule, params = str(criteria.get("rule")), criteria.get("params") or {}
     try:
         return _rule(rule, params)
@@ -173,7 +177,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def filter_condition(filters: Iterable[tuple[str, tuple[str, ...]]]) -> Condition:
     """The caller's filters: every field has one of its values, in any case."""
-    return All(
+    return AllConditions(
         tuple(
             Has(tuple(filter_mark(field, value) for value in values))
             for field, values in filters

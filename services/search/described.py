@@ -1,6 +1,6 @@
 """Search's plain routes in words, for the OpenAPI document; a test holds them equal."""
 
-from shared.kit.openapi import Asked, Operation
+from shared.kit.openapi import Operation, QueryParameter
 
 OPERATIONS = (
     Operation(
@@ -10,13 +10,13 @@ OPERATIONS = (
         "numberOfResults, results of {type, document, rank, highlight}, nextPageCursor "
         "and previousPageCursor",
         (
-            Asked("term", "What to look for"),
-            Asked("types", "software-catalog or techdocs", many=True),
-            Asked(
+            QueryParameter("term", "What to look for"),
+            QueryParameter("types", "software-catalog or techdocs", many=True),
+            QueryParameter(
                 "filters", "What fields must hold: filters[kind]=Component", "object"
             ),
-            Asked("pageLimit", "How many at most", "integer"),
-            Asked("pageCursor", "From nextPageCursor or previousPageCursor"),
+            QueryParameter("pageLimit", "How many at most", "integer"),
+            QueryParameter("pageCursor", "From nextPageCursor or previousPageCursor"),
         ),
     ),
     Operation(
@@ -26,8 +26,8 @@ OPERATIONS = (
         "suggestions of {title, highlight, type, kind, entityRef, entityTitle, "
         "location}, preTag and postTag",
         (
-            Asked("term", "What has been typed"),
-            Asked("limit", "How many at most", "integer"),
+            QueryParameter("term", "What has been typed"),
+            QueryParameter("limit", "How many at most", "integer"),
         ),
     ),
     Operation(

@@ -15,7 +15,7 @@ from services.search.model import (
     TECHDOCS,
     EntityPut,
     Facts,
-    Record,
+    IndexRecord,
     Section,
     Version,
 )
@@ -33,7 +33,7 @@ LONGEST_SECTION = 50_000
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def entity_record(change: EntityPut) -> Record:
+def entity_record(change: EntityPut) -> IndexRecord:
     """An entity's record: found by its words, hidden or shown by its marks.
 
     One that cannot be read is bookkeeping alone, which nobody is shown: the others
@@ -47,7 +47,7 @@ def entity_record(change: EntityPut) -> Record:
         return _bookkeeping(change.ref, kept)
 
 
-def _entity_record(change: EntityPut) -> Record:
+def _entity_record(change: EntityPut) -> IndexRecord:
     ref, entity = parse_ref(change.ref), change.entity
     metadata, spec = _mapping(entity.get("metadata")), _mapping(entity.get("spec"))
     kind, namespace = _text(entity.get("kind")), ref.namespace
@@ -67,7 +67,7 @@ def _entity_record(change: EntityPut) -> Record:
     facts = Facts(
         document, name, _annotations(metadata), entity_marks(entity), _weight(document)
     )
-    return Record(
+    return IndexRecord(
         role="entity",
         ref=change.ref,
         type=SOFTWARE_CATALOG,
@@ -77,47 +77,49 @@ def _entity_record(change: EntityPut) -> Record:
         keywords=_keywords(name, document["title"], metadata, spec),
         about=" ".join(filter(None, (_about(document, spec), change.operations))),
         weight=facts.weight,
-        kept=_kept(change.version, facts),
+        kept=_stored_values(change.version, facts),
     )
 
 
-def _kept(version: Version, facts: Facts) -> dict[str, Any]:
+def _stored_values(version: Version, facts: Facts) -> dict[str, Any]:
     # Only what has documentation can have pages that inherit from it.
     documented = any(name in facts.annotations for name in DOCUMENTED)
-    found = {"facts": _kept_facts(facts)} if documented else {}
+    found = {"facts": _stored_facts(facts)} if documented else {}
     return {"version": _version(version), **found}
 
 
-def gone_record(ref: str, version: Version) -> Record:
+def gone_record(ref: str, version: Version) -> IndexRecord:
     """The tombstone: an event that comes late must not wake the dead."""
     kept = {"version": _version(version), "gone": True}
     return _bookkeeping(ref, kept)
 
 
-def _bookkeeping(ref: str, kept: Mapping[str, Any]) -> Record:
+def _bookkeeping(ref: str, kept: Mapping[str, Any]) -> IndexRecord:
     """An entity's record that is found by nothing."""
-    return Record("entity", ref, SOFTWARE_CATALOG, shown=False, document={}, kept=kept)
+    return IndexRecord(
+        "entity", ref, SOFTWARE_CATALOG, shown=False, document={}, kept=kept
+    )
 
 
-def site_record(ref: str, site: str) -> Record:
+def site_record(ref: str, site: str) -> IndexRecord:
     """Which site the sections of this entity's documentation come from."""
     kept = {"site": site}
-    return Record("site", ref, TECHDOCS, shown=False, document={}, kept=kept)
+    return IndexRecord("site", ref, TECHDOCS, shown=False, document={}, kept=kept)
 
 
 def section_records(
     ref: str, sections: Iterable[Section], facts: Facts | None
-) -> Iterator[Record]:
+) -> Iterator[IndexRecord]:
     """A site's records, with their entity's policy; hidden until it is known."""
     for section in sections:
         if facts is None:
             document: dict[str, Any] = _section_words(section)
-            yield Record("section", ref, TECHDOCS, shown=False, document=document)
+            yield IndexRecord("section", ref, TECHDOCS, shown=False, document=document)
         else:
             yield _section_record(ref, section, facts)
 
 
-def _section_record(ref: str, section: Section, facts: Facts) -> Record:
+def _section_record(ref: str, section: Section, facts: Facts) -> IndexRecord:
     entity, parsed = facts.document, parse_ref(ref)
     place = f"/docs/{parsed.namespace}/{parsed.kind}/{parsed.name}/{section.path}"
     document = {
@@ -133,7 +135,7 @@ def _section_record(ref: str, section: Section, facts: Facts) -> Record:
         "location": place,
         "entityTitle": entity["title"],
     }
-    return Record(
+    return IndexRecord(
         role="section",
         ref=ref,
         type=TECHDOCS,
@@ -182,7 +184,7 @@ def _version(version: Version) -> dict[str, Any]:
     return {"uid": version.uid, "revision": version.revision, "at": version.at}
 
 
-def _kept_facts(facts: Facts) -> dict[str, Any]:
+def _stored_facts(facts: Facts) -> dict[str, Any]:
     return {
         "document": facts.document,
         "name": facts.name,

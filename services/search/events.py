@@ -8,7 +8,7 @@ from typing import Self
 from services.search.handlers import take_entities, take_sites
 from services.search.measures import CHANGES, LAG_SECONDS, RECORDS
 from services.search.ports import Alias, Owners
-from services.search.resync import ENTITIES, PARTS, Part, catch_up, compare
+from services.search.resync import ENTITIES, PARTS, OwnedRecords, catch_up, compare
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED
@@ -54,7 +54,7 @@ def _measure(topic: str, envelopes: Sequence[Envelope], news: int) -> None:
         LAG_SECONDS.labels(topic).observe(max(0.0, time.time() - told))
 
 
-class Looks:
+class IndexReconciler:
     """Compares checksums with the owners at start and every so often, and repairs.
 
     As long as events are not heard (`hears` is false: a group takes seconds to be
@@ -117,7 +117,7 @@ class Looks:
         if failed is not None:
             raise failed
 
-    async def _look_at(self, part: Part, *, settled: bool) -> None:
+    async def _look_at(self, part: OwnedRecords, *, settled: bool) -> None:
         """A difference may be an event on its way: it is given time to arrive."""
         alias = self._alias
         if not settled:
@@ -131,7 +131,7 @@ class Looks:
             self._log.info("caught_up", part=part.name, changes=changes)
         RECORDS.set(await alias.live.index.count())
 
-    async def _keep(self, part: Part) -> None:
+    async def _keep(self, part: OwnedRecords) -> None:
         """What a look is for beside comparing: what others left behind, the figure."""
         if part is ENTITIES:
             await self._alias.completed()

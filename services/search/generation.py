@@ -21,7 +21,7 @@ from services.search.model import (
     EntityPut,
     Facts,
     Holdings,
-    Record,
+    IndexRecord,
     Section,
     SiteGone,
     SitePut,
@@ -29,7 +29,7 @@ from services.search.model import (
 )
 from services.search.ports import RecordIndex, Sums
 
-Groups = dict[str, Sequence[Record]]
+Groups = dict[str, Sequence[IndexRecord]]
 
 
 class LocalGeneration:
@@ -119,7 +119,7 @@ class LocalGeneration:
                 held = ledger.sites.get(ref)
                 return held is not None and replaces in (None, held)
             case EntityPut() | EntityGone():
-                known = ledger.known(change.ref)
+                known = ledger.version_of(change.ref)
                 if change.replaces is not None and change.replaces == known:
                     return True
                 return change.version.is_newer_than(known)
@@ -161,7 +161,7 @@ class LocalGeneration:
         groups = {group_of("section", ref): ref for ref in refs}
         if not groups:
             return {}
-        kept = await self._index.kept(list(groups))
+        kept = await self._index.stored_values(list(groups))
         return {
             groups[group]: tuple(section_of(document) for document, _ in found)
             for group, found in kept.items()
@@ -171,7 +171,7 @@ class LocalGeneration:
         groups = {group_of("entity", ref): ref for ref in refs}
         if not groups:
             return {}
-        kept = await self._index.kept(list(groups))
+        kept = await self._index.stored_values(list(groups))
         return {
             groups[group]: facts_of(found[0][1]) if found else None
             for group, found in kept.items()
@@ -193,7 +193,7 @@ def _sums(ledger: Ledger) -> Sums:
     return {"entities": ledger.entity_sum, "sites": ledger.site_sum}
 
 
-def _record(change: EntityPut | EntityGone) -> Record:
+def _record(change: EntityPut | EntityGone) -> IndexRecord:
     if isinstance(change, EntityPut):
         return entity_record(change)
     return gone_record(change.ref, change.version)

@@ -8,13 +8,13 @@ from services.search.model import (
     Change,
     EntityGone,
     EntityPut,
-    Found,
+    HitPage,
     SiteGone,
     SitePut,
     Version,
 )
 from services.search.ports import Alias, Owners
-from services.search.query import Question
+from services.search.query import SearchRequest
 from shared.contracts.catalog import EntityChange
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid
@@ -85,7 +85,7 @@ async def sites_of(owners: Owners, ref: str) -> AsyncIterator[SitePut | SiteGone
         yield SiteGone(ref)
 
 
-async def search(alias: Alias, question: Question) -> Found:
+async def search(alias: Alias, question: SearchRequest) -> HitPage:
     """A page of results.
 
     Raises:

@@ -34,7 +34,7 @@ class Ledger:
                 ledger.set_entity(ref, version_of(kept), gone=bool(kept.get("gone")))
         return ledger
 
-    def known(self, ref: str) -> Version | None:
+    def version_of(self, ref: str) -> Version | None:
         """The last version heard of, of the living or the dead."""
         return self.entities.get(ref) or self.gone.get(ref)
 

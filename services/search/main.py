@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from services.search.alias import LocalAlias
 from services.search.api import add_routes
-from services.search.events import Looks, shared_work
+from services.search.events import IndexReconciler, shared_work
 from services.search.highlight import Tags, new_tags
 from services.search.index.embedded import opener
 from services.search.ports import Alias, Owners
@@ -52,7 +52,7 @@ def create_app(
                 logs.get_logger(NAME).error("index_rebuilt", reason=alias.put_aside)
             bus = await stack.enter_async_context(KafkaBus(settings.event_log))
             hearing = _listening(app, settings, bus) if hears else None
-            looks = Looks(
+            looks = IndexReconciler(
                 alias,
                 app.state.owners,
                 settings.look_seconds,
@@ -82,9 +82,9 @@ def _alias(settings: Settings, tags: Tags) -> Alias:
         return LocalAlias(settings.index_folder, opener(tags))
     # Its client is 12 MB that the embedded form has no use for.
     from services.search.opensearch.alias import ServerAlias  # noqa: PLC0415
-    from services.search.opensearch.client import Client  # noqa: PLC0415
+    from services.search.opensearch.client import OpenSearchClient  # noqa: PLC0415
 
-    return ServerAlias(Client(server), settings.index_name, tags)
+    return ServerAlias(OpenSearchClient(server), settings.index_name, tags)
 
 
 def _listening(app: FastAPI, settings: Settings, bus: Bus) -> SharedWork:

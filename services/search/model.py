@@ -58,7 +58,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class IndexRecord:
     """One entry of the index.
 
     `marks` are exact tokens that filters and conditions ask for. `keywords` and `about`
@@ -158,7 +158,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class HitPage:
     """A page of hits, best first, and how many there are in all."""
 
     total: int

@@ -12,13 +12,13 @@ from services.search.model import (
     Change,
     Document,
     EntityPut,
-    Found,
+    HitPage,
     Holdings,
-    Record,
+    IndexRecord,
     SitePut,
     Sum,
 )
-from services.search.query import Question
+from services.search.query import SearchRequest
 
 Kept = tuple[Document, Mapping[str, object]]
 #: Of each part, by its name (`entities`, `sites`), what is held of it.
@@ -28,7 +28,7 @@ Sums = Mapping[str, Sum]
 class SearchIndex(Protocol):
     """Where questions are answered. Raises Unavailable while it cannot be asked."""
 
-    async def find(self, question: Question) -> Found:
+    async def find(self, question: SearchRequest) -> HitPage:
         """A page of hits, best first, equals in a fixed order; the exact total."""
 
     async def count(self) -> int:
@@ -38,10 +38,10 @@ class SearchIndex(Protocol):
 class RecordIndex(SearchIndex, Protocol):
     """Records by group, searchable as soon as a call that writes returns."""
 
-    async def replace(self, groups: Mapping[str, Sequence[Record]]) -> None:
+    async def replace(self, groups: Mapping[str, Sequence[IndexRecord]]) -> None:
         """Each group holds exactly these records from now on: all of it, or nothing."""
 
-    async def kept(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
+    async def stored_values(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
         """The documents and kept values of these groups, in the order written."""
 
     async def holdings(self) -> list[tuple[str, str, Mapping[str, object]]]:

@@ -94,7 +94,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SearchRequest:
     """A page of results that somebody wants.
 
     `readable` is what the policy lets them see, `filters` what they chose. A question
@@ -134,7 +134,7 @@ def parse_term(text: str) -> Term:
             everything = everything or (not found and not chunk.strip("*"))
         else:
             words += [_single(piece) for piece in pieces(chunk)]
-    wanted = _wanted(words)
+    wanted = _without_stop_words(words)
     _check_effort(wanted)
     typed = () if "*" in plain else tuple(pieces(plain))
     return Term(wanted, empty=everything and not words, typed=typed)
@@ -186,7 +186,7 @@ def _starred(chunk: str) -> list[str]:
     return [part for part in found if part.strip("*")]
 
 
-def _wanted(words: list[Word]) -> tuple[Word, ...]:
+def _without_stop_words(words: list[Word]) -> tuple[Word, ...]:
     """Without the little words, unless there are no others; each once."""
     telling = [
         word
@@ -249,7 +249,7 @@ def _is_forgiven(word: Word) -> bool:
 
 def parse_question(
     pairs: Iterable[tuple[str, str]], *, readable: Condition | None = None
-) -> Question:
+) -> SearchRequest:
     """The question in a query string, by Backstage's parameter names.
 
     Lists are written `types[]=a`, `types[0]=a` or `types=a`, filters `filters[k]=v`,
@@ -274,7 +274,7 @@ def parse_question(
         elif base == "filters" and keys and keys[0]:
             filters.setdefault(keys[0], []).append(value)
     size = page_size(limit, LONGEST_PAGE)
-    return Question(
+    return SearchRequest(
         term=parse_term(term),
         types=tuple(dict.fromkeys(types)),
         filters=tuple((name, tuple(values)) for name, values in filters.items()),

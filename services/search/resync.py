@@ -31,7 +31,7 @@ TOMB_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OwnedRecords:
     """What one owner holds: compared and repaired without asking the other one."""
 
     name: str
@@ -52,7 +52,9 @@ class Agreement:
         return self.ours == self.theirs
 
 
-async def compare(generation: Generation, owners: Owners, part: Part) -> Agreement:
+async def compare(
+    generation: Generation, owners: Owners, part: OwnedRecords
+) -> Agreement:
     """Ask the owner for its checksum and put ours beside it.
 
     Raises:
@@ -63,7 +65,7 @@ async def compare(generation: Generation, owners: Owners, part: Part) -> Agreeme
 
 
 async def repair(
-    generation: Generation, owners: Owners, part: Part
+    generation: Generation, owners: Owners, part: OwnedRecords
 ) -> AsyncIterator[int]:
     """Write what differs; yields how many changes were applied after each batch.
 
@@ -121,12 +123,12 @@ async def _site_changes(
         yield SiteGone(ref, before[ref])
 
 
-ENTITIES = Part(
+ENTITIES = OwnedRecords(
     "entities",
     lambda owners: owners.entity_sum(),
     _entity_changes,
 )
-SITES = Part(
+SITES = OwnedRecords(
     "sites",
     lambda owners: owners.site_sum(),
     _site_changes,
@@ -134,7 +136,7 @@ SITES = Part(
 PARTS = (ENTITIES, SITES)
 
 
-async def catch_up(alias: Alias, owners: Owners, part: Part) -> int:
+async def catch_up(alias: Alias, owners: Owners, part: OwnedRecords) -> int:
     """Bring a part of the live generation up to its owner; how many changes it took.
 
     The generation answers from when it has the entities: pages follow. Where several
@@ -161,7 +163,7 @@ async def catch_up(alias: Alias, owners: Owners, part: Part) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RebuildProgress:
     """A rebuild as it goes: `done` of about `total` records are in the new index."""
 
     step: str
@@ -180,7 +182,7 @@ class Rebuilt:
 
 async def rebuild(
     alias: Alias, owners: Owners, clock: Callable[[], float] = time.monotonic
-) -> AsyncIterator[Progress | Rebuilt]:
+) -> AsyncIterator[RebuildProgress | Rebuilt]:
     """Build a fresh index beside the live one, prove it equal to the owners, switch.
 
     The last thing yielded is the proof.
@@ -207,17 +209,17 @@ async def rebuild(
 
 
 async def _filled(
-    rising: Generation, owners: Owners, part: Part
-) -> AsyncIterator[Progress]:
+    rising: Generation, owners: Owners, part: OwnedRecords
+) -> AsyncIterator[RebuildProgress]:
     done = 0
     for _ in range(TRIES):
         agreement = await compare(rising, owners, part)
-        yield Progress(part.name, done, agreement.theirs.count)
+        yield RebuildProgress(part.name, done, agreement.theirs.count)
         if agreement.reached:
             return
         async for applied in repair(rising, owners, part):
             done += applied
-            yield Progress(part.name, done, max(done, agreement.theirs.count))
+            yield RebuildProgress(part.name, done, max(done, agreement.theirs.count))
 
 
 async def _proven(rising: Generation, owners: Owners) -> dict[str, Agreement]:

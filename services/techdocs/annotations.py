@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from services.techdocs.model import Entity, Source
+from services.techdocs.model import DocsSource, Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref, ref_of
 
@@ -43,7 +43,7 @@ def alias_of(entity: Entity) -> str | None:
     )
 
 
-def source_of(entity: Entity) -> Source:
+def source_of(entity: Entity) -> DocsSource:
     """Where the entity says its docs are (techdocs-node, `getLocationForEntity`).
 
     Raises:
@@ -55,23 +55,23 @@ def source_of(entity: Entity) -> Source:
         raise Invalid(f"No {REF} annotation provided in entity: {name}")
     kind, target = _location(str(given), REF)
     if kind == "url":
-        return Source("url", target)
+        return DocsSource("url", target)
     if kind != "dir":
         raise Invalid(f"{REF}: the type {kind!r} is not known; use dir: or url:")
     return _relative(entity, target)
 
 
-def own_source(entity: Entity) -> Source | None:
+def own_source(entity: Entity) -> DocsSource | None:
     """Where the entity itself was read from, on a Git host; None if elsewhere.
 
     By the catalog's word: an author's annotation says where docs are, not whose.
     """
     kind, _, target = str(annotations(entity).get(MANAGED_BY) or "").partition(":")
     is_address = kind == "url" and bool(target)
-    return Source("url", target, base_is_folder=False) if is_address else None
+    return DocsSource("url", target, base_is_folder=False) if is_address else None
 
 
-def _relative(entity: Entity, relative: str) -> Source:
+def _relative(entity: Entity, relative: str) -> DocsSource:
     found = annotations(entity)
     managed = found.get(MANAGED_BY)
     if not managed:
@@ -80,17 +80,17 @@ def _relative(entity: Entity, relative: str) -> Source:
     if found.get(SOURCE_LOCATION):
         source_kind, source = _location(str(found[SOURCE_LOCATION]), SOURCE_LOCATION)
         if source_kind == "url":
-            return Source("url", source, relative)
+            return DocsSource("url", source, relative)
         if kind != "file" or source_kind != "file":
             raise Invalid(f"{SOURCE_LOCATION}: must be a url:")
         folder = _child(posixpath.dirname(target), source, SOURCE_LOCATION)
-        return Source("dir", _child(folder, relative, REF))
+        return DocsSource("dir", _child(folder, relative, REF))
     if kind == "url":
-        return Source("url", target, relative, base_is_folder=False)
+        return DocsSource("url", target, relative, base_is_folder=False)
     if kind != "file":
         raise Invalid(f"{MANAGED_BY}: the type {kind!r} is not known")
     # A descriptor may point below itself, never beside: it is somebody's word.
-    return Source("dir", _child(posixpath.dirname(target), relative, REF))
+    return DocsSource("dir", _child(posixpath.dirname(target), relative, REF))
 
 
 def _location(text: str, what: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from services.techdocs.handlers.documented import (
     visibility_changed,
 )
 from services.techdocs.model import CHECK
-from services.techdocs.ports import Records, SiteStore, Sources
+from services.techdocs.ports import DocsSources, Records, SiteStore
 from shared.contracts.catalog import EntityChange
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import CallboardError, Invalid
@@ -21,7 +21,7 @@ from shared.contracts.events import payload_of
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
 from shared.kit import logs, tasks
-from shared.kit.bus import Bus, MemoryBus, Record
+from shared.kit.bus import Bus, EventRecord, MemoryBus
 from shared.kit.servers import Server
 from shared.kit.workers import Handler, SharedWork
 
@@ -35,7 +35,7 @@ UNUSED_SECONDS = 3600.0
 
 
 def handlers(
-    records: Records, sources: Sources, nudge: Callable[[], None]
+    records: Records, sources: DocsSources, nudge: Callable[[], None]
 ) -> dict[str, Handler]:
     """What is done with the events of each topic; `nudge` wakes the builders."""
 
@@ -76,8 +76,8 @@ class HandedOver:
         """It is always at work."""
 
     @staticmethod
-    def _one(handler: Handler) -> Callable[[Record], Awaitable[None]]:
-        async def handle(record: Record) -> None:
+    def _one(handler: Handler) -> Callable[[EventRecord], Awaitable[None]]:
+        async def handle(record: EventRecord) -> None:
             await handler([record.envelope()])
 
         return handle
@@ -99,7 +99,7 @@ def _payload(envelope: Envelope, kind: type[T]) -> T:
     return found
 
 
-class Looks:
+class DocsReconciler:
     """Compares the table with the catalog, looks at old sources, collects old sites."""
 
     def __init__(

@@ -10,20 +10,20 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 
 from services.techdocs import measures
 from services.techdocs.api import backstage, portal, snapshot
-from services.techdocs.api.rooms import ReadersCatalog, Rooms
-from services.techdocs.events import Looks, handlers, shared_work
-from services.techdocs.handlers.builds import Workshop
+from services.techdocs.api.dependencies import DocsDependencies, ReadersCatalog
+from services.techdocs.events import DocsReconciler, handlers, shared_work
+from services.techdocs.handlers.builds import BuildTools
 from services.techdocs.handlers.documented import Resync
-from services.techdocs.handlers.progress import Progress
+from services.techdocs.handlers.progress import BuildLogFeed
 from services.techdocs.handlers.queue import BuildQueue
-from services.techdocs.handlers.reading import Reading
+from services.techdocs.handlers.reading import DocsReader
 from services.techdocs.handlers.syncing import Syncing
 from services.techdocs.mkdocs_rules import SAFE_PLUGINS
 from services.techdocs.model import Documented, Failed, Limits, Outcome
 from services.techdocs.settings import Settings
 from services.techdocs.sites import DirectorySites
 from services.techdocs.stages.generate import ProcessGenerator
-from services.techdocs.store.catalog import CatalogOverHttp
+from services.techdocs.store.catalog import HttpDocsCatalog
 from services.techdocs.store.records import SITES, MongoRecords
 from services.techdocs.store.sources import GitAndFolders
 from shared.kit import logs, ownership
@@ -34,7 +34,7 @@ from shared.kit.config import PortalConfig, load_config
 from shared.kit.git import RepositoryMirrors
 from shared.kit.mongo import connect, database
 from shared.kit.opening import Opening, WhenOpen
-from shared.kit.outbox import Relay
+from shared.kit.outbox import OutboxRelay
 from shared.kit.serve import serve
 from shared.kit.web import Check, make_app
 
@@ -62,7 +62,7 @@ def create_app(
     async def opens(stack: AsyncExitStack) -> None:
         calls = ServiceCalls(secret, NAME, settings.urls())
         await stack.enter_async_context(calls)
-        owner = catalog or CatalogOverHttp(calls)
+        owner = catalog or HttpDocsCatalog(calls)
         log: Bus = KafkaBus(settings.event_log) if bus is None else bus
         if isinstance(log, KafkaBus) and log is not bus:
             await stack.enter_async_context(log)
@@ -97,28 +97,28 @@ async def _open(
 ) -> None:
     """Start everything, in the order in which it is needed."""
     catalog, bus, table = given
-    relay = await stack.enter_async_context(Relay(table, bus))
+    relay = await stack.enter_async_context(OutboxRelay(table, bus))
     owner = stack.enter_context(ownership.owner(settings.data / NAME))
     records = await _records(settings, config, owner, table, relay)
     generator = ProcessGenerator(config.techdocs.build_seconds)
     await stack.enter_async_context(generator)
-    shop = _workshop(settings, config, records, generator, catalog)
-    progress = Progress()
+    tools = _workshop(settings, config, records, generator, catalog)
+    progress = BuildLogFeed()
     queue = BuildQueue(
-        shop,
+        tools,
         progress,
         concurrency=config.techdocs.concurrency,
         finished=_finished,
     )
     await stack.enter_async_context(queue)
     work = shared_work(
-        settings.event_log, bus, handlers(records, shop.sources, queue.nudge)
+        settings.event_log, bus, handlers(records, tools.sources, queue.nudge)
     )
     await stack.enter_async_context(work)
-    looks = Looks(
-        Resync(catalog, records, shop.sources),
+    looks = DocsReconciler(
+        Resync(catalog, records, tools.sources),
         records,
-        shop.sites,
+        tools.sites,
         queue.nudge,
         joined=work.joined,
         resync_seconds=settings.resync_seconds,
@@ -130,17 +130,21 @@ async def _open(
         "events": work.check,
         "builders": queue.check,
     }
-    app.state.rooms = Rooms(
+    app.state.dependencies = DocsDependencies(
         records=records,
-        reading=Reading(records, shop.sites),
+        reading=DocsReader(records, tools.sites),
         syncing=Syncing(records, queue, progress),
         catalog=catalog,
-        sources=shop.sources,
+        sources=tools.sources,
     )
 
 
 async def _records(
-    settings: Settings, config: PortalConfig, owner: str, table: Table, relay: Relay
+    settings: Settings,
+    config: PortalConfig,
+    owner: str,
+    table: Table,
+    relay: OutboxRelay,
 ) -> MongoRecords:
     records = MongoRecords(
         table,
@@ -154,7 +158,7 @@ async def _records(
     return records
 
 
-def _documents(records: MongoRecords, relay: Relay) -> Check:
+def _documents(records: MongoRecords, relay: OutboxRelay) -> Check:
     async def documents() -> None:
         measures.WAITING.set(await records.waiting())
         measures.OUTBOX.set(await relay.depth())
@@ -168,14 +172,14 @@ def _workshop(
     records: MongoRecords,
     generator: ProcessGenerator,
     catalog: ReadersCatalog,
-) -> Workshop:
+) -> BuildTools:
     mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
     limits = Limits(
         seconds=config.techdocs.build_seconds,
         memory_bytes=config.techdocs.build_megabytes * 1024**2,
         plugins=_plugins(config),
     )
-    return Workshop(
+    return BuildTools(
         records=records,
         sources=GitAndFolders(mirrors),
         generator=generator,

@@ -1,6 +1,6 @@
 """What a site's mkdocs.yml may say: keeps what is allowed, names what is not.
 
-The lists are those of Backstage's generator (facts 1.3); extensions are listed too,
+The lists are those of `@backstage/plugin-techdocs-node`; extensions are listed too,
 because naming one imports a module. It does not build anything.
 """
 

@@ -22,7 +22,7 @@ CHANGED, CHECK = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DocsSource:
     """Where an entity says its docs are.
 
     `kind` "url": `base` is a web address of a file or folder on a Git host, `relative`
@@ -36,7 +36,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DocsFolder:
     """A folder with docs, found: in a repository (`host` set) or on this machine."""
 
     folder: str
@@ -51,7 +51,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class PublishedSite:
     """A published site: the content hash that names its folder, and its story."""
 
     site: str
@@ -94,10 +94,10 @@ class Documented:
     ref: str
     revision: int
     entity: Entity
-    source: Source | None = None
+    source: DocsSource | None = None
     alias: str | None = None
     error: str | None = None
-    current: Site | None = None
+    current: PublishedSite | None = None
     failure: Failure | None = None
     history: tuple[tuple[str, datetime], ...] = ()
     watched: tuple[str, ...] | None = None
@@ -122,7 +122,7 @@ class Documented:
 class Built:
     """The outcome of a build that published a site (or found it published)."""
 
-    site: Site
+    site: PublishedSite
     watched: tuple[str, ...] = ()
     looked: str | None = None
 
@@ -208,7 +208,7 @@ class Generated:
     warnings: tuple[str, ...] = field(default=())
 
 
-def kept(entity: Entity) -> dict[str, Any]:
+def docs_fields(entity: Entity) -> dict[str, Any]:
     """The parts of an entity that techdocs keeps."""
     spec = entity.get("spec")
     small = {

@@ -7,42 +7,42 @@ from typing import Any, Literal, Protocol
 
 from services.techdocs.generator.job import Job
 from services.techdocs.model import (
+    DocsFolder,
+    DocsSource,
     Documented,
     Exported,
     Generated,
     Outcome,
-    Place,
-    Source,
 )
 
 Say = Callable[[str], None]
 
 
-class Sources(Protocol):
+class DocsSources(Protocol):
     """Where docs are read from: repositories and folders of this machine."""
 
-    def locate(self, source: Source) -> Place:
+    def locate(self, source: DocsSource) -> DocsFolder:
         """The folder that is meant; Invalid if no integration knows its host."""
         ...
 
-    async def settle(self, source: Source) -> Place:
+    async def settle(self, source: DocsSource) -> DocsFolder:
         """The same, where the host was asked if its address does not say the ref."""
         ...
 
-    def url(self, source: Source) -> str:
+    def url(self, source: DocsSource) -> str:
         """The address of the folder that is meant, on its host."""
         ...
 
-    async def commit(self, place: Place) -> str | None:
+    async def commit(self, place: DocsFolder) -> str | None:
         """The newest commit, fetched; None for a folder of this machine."""
         ...
 
-    async def read(self, place: Place, commit: str | None, path: str) -> bytes:
+    async def read(self, place: DocsFolder, commit: str | None, path: str) -> bytes:
         """One file below the place; NotFound if it is not there."""
         ...
 
     async def trail(
-        self, place: Place, commit: str | None, paths: Sequence[str]
+        self, place: DocsFolder, commit: str | None, paths: Sequence[str]
     ) -> Sequence[str]:
         """The repository's paths of the links that these files are read through.
 
@@ -51,13 +51,13 @@ class Sources(Protocol):
         ...
 
     async def list(
-        self, place: Place, commit: str | None, prefix: str
+        self, place: DocsFolder, commit: str | None, prefix: str
     ) -> Sequence[str]:
         """The files below `prefix`, relative to the place."""
         ...
 
     async def export(
-        self, place: Place, commit: str | None, prefix: str, folder: Path
+        self, place: DocsFolder, commit: str | None, prefix: str, folder: Path
     ) -> Exported:
         """Copy the files below `prefix` into `folder`; NotFound if there is none.
 
@@ -66,11 +66,11 @@ class Sources(Protocol):
         """
         ...
 
-    def link(self, place: Place, kind: Literal["edit", "blob"]) -> str | None:
+    def link(self, place: DocsFolder, kind: Literal["edit", "blob"]) -> str | None:
         """The address of a file of the place's repository, `{path}` for its path."""
         ...
 
-    def repository_url(self, place: Place) -> str | None:
+    def repository_url(self, place: DocsFolder) -> str | None:
         """The page of the place's repository."""
         ...
 
@@ -124,7 +124,7 @@ class Records(Protocol):
 
     async def get(self, ref: str) -> Documented | None: ...
 
-    async def known(self, refs: Sequence[str]) -> dict[str, Documented]:
+    async def documented_among(self, refs: Sequence[str]) -> dict[str, Documented]:
         """Those of these entities that are documented."""
         ...
 
@@ -163,7 +163,7 @@ class Records(Protocol):
         """Give a claim back: what it needs is away."""
         ...
 
-    async def located(self, ref: str, place: Place | None) -> None:
+    async def located(self, ref: str, place: DocsFolder | None) -> None:
         """Remember where the docs of an entity are."""
         ...
 
@@ -196,7 +196,7 @@ class Records(Protocol):
         ...
 
 
-class Catalog(Protocol):
+class DocsCatalog(Protocol):
     """The owner of entities."""
 
     async def entity(self, ref: str) -> Mapping[str, Any] | None:

@@ -122,7 +122,7 @@ def split_address(text: str, label: str = "url") -> SplitResult:
     try:
         return urlsplit(text)
     except ValueError as error:
-        raise Invalid(f"{label}: {_shown(text)} is no address") from error
+        raise Invalid(f"{label}: {_quoted(text)} is no address") from error
 
 
 def join_address(base: str, relative: str, label: str = "url") -> str:
@@ -132,7 +132,7 @@ def join_address(base: str, relative: str, label: str = "url") -> str:
     try:
         return urljoin(base, relative)
     except ValueError as error:
-        raise Invalid(f"{label}: {_shown(relative)} is no address") from error
+        raise Invalid(f"{label}: {_quoted(relative)} is no address") from error
 
 
 def parse_address(url: str, *, users: bool = False) -> Address:
@@ -147,16 +147,16 @@ def parse_address(url: str, *, users: bool = False) -> Address:
         raise Invalid(f"url: is over the limit of {ADDRESS_LIMIT} characters")
     if _UNSAFE.search(url.partition("?")[0].partition("#")[0].replace(" ", "")):
         raise Invalid(
-            f"url: {_shown(url)} must not hold control characters or backslashes"
+            f"url: {_quoted(url)} must not hold control characters or backslashes"
         )
     _check_authority(url, "url")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise Invalid(f"url: {_shown(url)} is not an http(s) address") from error
+        raise Invalid(f"url: {_quoted(url)} is not an http(s) address") from error
     if parts.scheme not in PORTS or not host:
-        raise Invalid(f"url: {_shown(url)} is not an http(s) address")
+        raise Invalid(f"url: {_quoted(url)} is not an http(s) address")
     if "@" in parts.netloc and (not users or parts.password is not None):
         raise Invalid("url: must not hold a user or a password before its host")
     netloc = _normal_host(host)
@@ -222,5 +222,5 @@ def _resolved(names: Sequence[str]) -> list[str]:
     return left
 
 
-def _shown(url: str) -> str:
+def _quoted(url: str) -> str:
     return repr(re.sub(r"//[^/]*@", "//***@", url[:200]))

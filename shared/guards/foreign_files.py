@@ -22,7 +22,7 @@ from shared.guards.foreign_paths import (
     check_path,
     check_target,
     is_git_folder,
-    shown,
+    quoted_path,
 )
 from shared.guards.foreign_trees import ForeignEntry, link_trail
 
@@ -150,7 +150,7 @@ class ForeignFolder:
         """
         with self._opened(path) as descriptor:
             if os.fstat(descriptor).st_size > limit:
-                raise TooLarge(f"{shown(path)}: over the limit of {limit} bytes")
+                raise TooLarge(f"{quoted_path(path)}: over the limit of {limit} bytes")
             with os.fdopen(os.dup(descriptor), "rb") as file:
                 content = file.read(limit + 1)
         return content
@@ -165,7 +165,7 @@ class ForeignFolder:
         """What the link at `path` points to; Invalid if it is no link."""
         target = self._target(check_path(path, allows_git=True))
         if target is None:
-            raise Invalid(f"path: {shown(path)}: is no link")
+            raise Invalid(f"path: {quoted_path(path)}: is no link")
         return target
 
     def entries(
@@ -208,11 +208,11 @@ class ForeignFolder:
         """
         parts = [part for part in path.split("/") if part]
         if len(parts) > DEPTH:
-            raise Invalid(f"path: {shown(path)}: deeper than {DEPTH} folders")
+            raise Invalid(f"path: {quoted_path(path)}: deeper than {DEPTH} folders")
         try:
             folder = self._folder(parts)
         except OSError as error:
-            raise NotFound(f"There is no folder {shown(path)}") from error
+            raise NotFound(f"There is no folder {quoted_path(path)}") from error
         with os.scandir(folder) as found:
             return [
                 (item.name, _status(item.name, item.stat(follow_symlinks=False)))
@@ -266,7 +266,7 @@ class ForeignFolder:
     @contextmanager
     def _opened(self, path: str) -> Iterator[int]:
         real = self.real_path(path).split("/")
-        missing = NotFound(f"There is no file {shown(path)}")
+        missing = NotFound(f"There is no file {quoted_path(path)}")
         try:
             folder = self._folder(real[:-1])
             descriptor = os.open(real[-1], _READ, dir_fd=folder)
@@ -338,7 +338,7 @@ def _status(path: str, found: os.stat_result) -> PathStatus:
     if stat.S_ISDIR(found.st_mode):
         return PathStatus("folder")
     if not stat.S_ISREG(found.st_mode):
-        raise Invalid(f"path: {shown(path)}: is neither file, folder nor link")
+        raise Invalid(f"path: {quoted_path(path)}: is neither file, folder nor link")
     return PathStatus("file", found.st_size, bool(found.st_mode & 0o111))
 
 
@@ -350,8 +350,8 @@ def _refusing(path: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in _IN_THE_WAY:
             raise Invalid(
-                f"path: {shown(path)}: something else is in its place"
+                f"path: {quoted_path(path)}: something else is in its place"
             ) from error
         if error.errno in (errno.EINVAL, errno.ENAMETOOLONG):
-            raise Invalid(f"path: {shown(path)}: is no path of a file") from error
+            raise Invalid(f"path: {quoted_path(path)}: is no path of a file") from error
         raise

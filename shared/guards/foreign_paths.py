@@ -26,7 +26,7 @@ _IGNORED = dict.fromkeys(
 OUTSIDE = "Relative path is not allowed to refer to a directory outside its parent"
 
 
-def shown(path: str) -> str:
+def quoted_path(path: str) -> str:
     """A path as errors and logs name it: quoted, on one line, bounded."""
     text = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…"
     return repr(text)
@@ -53,7 +53,7 @@ def check_path(path: str, *, allows_git: bool = False) -> tuple[str, ...]:
         if reason is None and not allows_git and is_git_folder(part):
             reason = f"{part!r} is the name of Git's own folder"
         if reason is not None:
-            raise Invalid(f"path: {shown(path)}: {reason}")
+            raise Invalid(f"path: {quoted_path(path)}: {reason}")
     return parts
 
 
@@ -84,10 +84,12 @@ def check_target(path: str, target: str) -> None:
         Invalid: naming the link.
     """
     if not target or "\0" in target or len(os.fsencode(target)) > TARGET_BYTES:
-        raise Invalid(f"path: {shown(path)}: what the link leads to is not a path")
+        raise Invalid(
+            f"path: {quoted_path(path)}: what the link leads to is not a path"
+        )
     if target.startswith("/"):
         raise Invalid(
-            f"path: {shown(path)}: the link leads to an absolute path; "
+            f"path: {quoted_path(path)}: the link leads to an absolute path; "
             "a link must stay in its repository"
         )
 
@@ -104,7 +106,9 @@ def check_link(path: str, target: str) -> None:
     check_target(path, target)
     place = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     if place == ".." or place.startswith("../"):
-        raise Invalid(f"path: {shown(path)}: the link leads outside the repository")
+        raise Invalid(
+            f"path: {quoted_path(path)}: the link leads outside the repository"
+        )
 
 
 def _check_lengths(path: str, parts: tuple[str, ...]) -> None:
@@ -112,12 +116,14 @@ def _check_lengths(path: str, parts: tuple[str, ...]) -> None:
         length = len(path.encode())
     except UnicodeEncodeError:
         raise Invalid(
-            f"path: {shown(path)}: the name is not UTF-8; rename the file"
+            f"path: {quoted_path(path)}: the name is not UTF-8; rename the file"
         ) from None
     if length > PATH_BYTES:
-        raise Invalid(f"path: {shown(path)}: over the limit of {PATH_BYTES} bytes")
+        raise Invalid(
+            f"path: {quoted_path(path)}: over the limit of {PATH_BYTES} bytes"
+        )
     if len(parts) > DEPTH:
-        raise Invalid(f"path: {shown(path)}: deeper than {DEPTH} folders")
+        raise Invalid(f"path: {quoted_path(path)}: deeper than {DEPTH} folders")
 
 
 def _reason(part: str) -> str | None:

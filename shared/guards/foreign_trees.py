@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from shared.contracts.errors import Invalid, NotFound, TooLarge
-from shared.guards.foreign_paths import DEPTH, check_path, check_target, shown
+from shared.guards.foreign_paths import DEPTH, check_path, check_target, quoted_path
 from shared.guards.unicode_forms import composed
 
 EntryKind = Literal["file", "link"]
@@ -68,13 +68,15 @@ def check_entries(
         if len(folders) > limits.folders:
             raise TooLarge(f"More than {limits.folders} folders")
     for key in places.keys() & folders.keys():
-        raise Invalid(f"path: {shown(places[key])}: is a file and a folder at once")
+        raise Invalid(
+            f"path: {quoted_path(places[key])}: is a file and a folder at once"
+        )
 
 
 def _check_size(entry: ForeignEntry, total: int, limits: TreeLimits) -> None:
     if entry.size > limits.file_bytes:
         raise TooLarge(
-            f"{shown(entry.path)}: over the limit of {limits.file_bytes} bytes"
+            f"{quoted_path(entry.path)}: over the limit of {limits.file_bytes} bytes"
         )
     if total > limits.total_bytes:
         raise TooLarge(f"Over the limit of {limits.total_bytes} bytes in all files")
@@ -86,7 +88,7 @@ def _place(
     parts = check_path(path)
     key = _folded(path) if folds_case else path
     if places.get(key) == path:
-        raise Invalid(f"path: {shown(path)}: is there twice")
+        raise Invalid(f"path: {quoted_path(path)}: is there twice")
     if key in places:
         raise _one_name(path, places[key])
     places[key] = path
@@ -102,7 +104,9 @@ def _place(
 
 
 def _one_name(path: str, other: str) -> Invalid:
-    return Invalid(f"path: {shown(path)} and {shown(other)} are one name on this disk")
+    return Invalid(
+        f"path: {quoted_path(path)} and {quoted_path(other)} are one name on this disk"
+    )
 
 
 def _folded(path: str) -> str:
@@ -116,7 +120,9 @@ def check_way(path: str, count: int, real: Sequence[str]) -> None:
         Invalid: if it has more than `LINK_PARTS` parts or leads too deep.
     """
     if count > LINK_PARTS or len(real) > DEPTH:
-        raise Invalid(f"path: {shown(path)}: its links lead through too many folders")
+        raise Invalid(
+            f"path: {quoted_path(path)}: its links lead through too many folders"
+        )
 
 
 def link_trail(path: str, target_at: Callable[[str], str | None]) -> list[str]:
@@ -139,7 +145,7 @@ def link_trail(path: str, target_at: Callable[[str], str | None]) -> list[str]:
         if part == "..":
             if not real:
                 raise Invalid(
-                    f"path: {shown(path)}: the link leads outside the repository"
+                    f"path: {quoted_path(path)}: the link leads outside the repository"
                 )
             real.pop()
             continue
@@ -150,7 +156,7 @@ def link_trail(path: str, target_at: Callable[[str], str | None]) -> list[str]:
             continue
         links.append(here)
         if len(links) > LINK_STEPS:
-            raise Invalid(f"path: {shown(path)}: the link is part of a ring")
+            raise Invalid(f"path: {quoted_path(path)}: the link is part of a ring")
         check_target(here, target)
         pending += reversed(target.split("/"))
     return [*links, "/".join(real)]

@@ -39,7 +39,7 @@ _EDGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Translation:
+class PatternTranslation:
     """A pattern for both engines.
 
     `linear` is None if RE2 cannot do it: it looks around or refers back.
@@ -66,7 +66,7 @@ class _Measure:
         self.size += other.size
 
 
-def translate(source: str, flags: str) -> Translation:
+def translate(source: str, flags: str) -> PatternTranslation:
     """The pattern for both engines.
 
     Raises:
@@ -94,7 +94,7 @@ class _Translator:
         #: The same of what a quantifier would repeat; None if there is nothing.
         self._atom: _Measure | None = None
 
-    def translation(self) -> Translation:
+    def translation(self) -> PatternTranslation:
         if self._captures > MOST_GROUPS:
             raise NotAPattern(f"more than {MOST_GROUPS} groups")
         while self._at < len(self._source):
@@ -102,7 +102,7 @@ class _Translator:
         if len(self._open_groups) > 1:
             raise NotAPattern("unterminated group")
         whole = self._open_groups[0]
-        return Translation(
+        return PatternTranslation(
             "".join(self._linear) if self._is_linear else None,
             "".join(self._backtracking),
             self._groups,

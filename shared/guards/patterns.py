@@ -17,7 +17,7 @@ import regex
 
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.pattern_classes import NotAPattern
-from shared.guards.pattern_syntax import Translation, translate
+from shared.guards.pattern_syntax import PatternTranslation, translate
 
 __all__ = ["ForeignPattern", "NotAPattern", "Spans", "compile_pattern"]
 
@@ -47,7 +47,7 @@ class ForeignPattern:
     flags: str
     #: The numbers of the groups that have names.
     names: dict[str, int]
-    _translation: Translation
+    _translation: PatternTranslation
 
     def matches(self, text: str, *, seconds: float = _SECONDS) -> bool:
         """Whether it matches anywhere in `text`, as JavaScript's `test`.
@@ -156,7 +156,7 @@ def compile_pattern(source: str, flags: str = "u") -> ForeignPattern:
     return ForeignPattern(source, flags, translation.names, translation)
 
 
-def _check_engines(translation: Translation, is_insensitive: bool) -> None:
+def _check_engines(translation: PatternTranslation, is_insensitive: bool) -> None:
     """Raise NotAPattern if neither engine takes the pattern."""
     if _linear(translation.linear, is_insensitive, captures=False) is None:
         if translation.weight > _MOST_WEIGHT:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from shared.guards import formats
-from shared.guards.schema_run import Keyword, NotASchema, Path, Run, Violation
+from shared.guards.schema_run import Keyword, NotASchema, Path, ValidationRun, Violation
 from shared.guards.schema_values import TYPES, is_equal, is_multiple, is_number, key_of
 
 Schema = Mapping[str, Any]
@@ -32,7 +32,7 @@ def _list(keyword: str, value: Any) -> list[Any]:
 
 
 def _type(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     names = argument if isinstance(argument, list) else [argument]
     run.budget.pay_nodes(len(names))
@@ -46,7 +46,7 @@ def _type(
 
 
 def _enum(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if not any(
         is_equal(each, instance, run.budget) for each in _list("enum", argument)
@@ -55,7 +55,7 @@ def _enum(
 
 
 def _const(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if not is_equal(argument, instance, run.budget):
         yield Violation(path, "const", argument, instance, schema)
@@ -69,7 +69,7 @@ def _limit(
     """A keyword that compares a number of the instance's with its own."""
 
     def check(
-        _: Run, argument: Any, instance: Any, schema: Schema, path: Path
+        _: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
     ) -> Violations:
         if not is_number(argument):
             raise NotASchema(f"{name} must be a number")
@@ -80,14 +80,14 @@ def _limit(
 
 
 def _pattern(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if isinstance(instance, str) and not run.matches(argument, instance):
         yield Violation(path, "pattern", argument, instance, schema)
 
 
 def _format(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if (
         run.checks_formats
@@ -98,7 +98,7 @@ def _format(
 
 
 def _unique_items(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if argument is not True or not isinstance(instance, list):
         return
@@ -111,7 +111,9 @@ def _unique_items(
         seen.add(key)
 
 
-def _items(run: Run, argument: Any, instance: Any, _: Schema, path: Path) -> Violations:
+def _items(
+    run: ValidationRun, argument: Any, instance: Any, _: Schema, path: Path
+) -> Violations:
     if not isinstance(instance, list):
         return
     if isinstance(argument, list):
@@ -123,7 +125,7 @@ def _items(run: Run, argument: Any, instance: Any, _: Schema, path: Path) -> Vio
 
 
 def _additional_items(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     first = schema.get("items")
     if not isinstance(instance, list) or not isinstance(first, list):
@@ -137,7 +139,7 @@ def _additional_items(
 
 
 def _contains(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if isinstance(instance, list) and not any(
         run.accepts(argument, item) for item in instance
@@ -146,7 +148,7 @@ def _contains(
 
 
 def _properties(
-    run: Run, argument: Any, instance: Any, _: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, _: Schema, path: Path
 ) -> Violations:
     if not _is_object(instance):
         return
@@ -158,7 +160,7 @@ def _properties(
 
 
 def _pattern_properties(
-    run: Run, argument: Any, instance: Any, _: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, _: Schema, path: Path
 ) -> Violations:
     if not _is_object(instance):
         return
@@ -169,7 +171,7 @@ def _pattern_properties(
 
 
 def _additional_properties(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if not _is_object(instance):
         return
@@ -181,7 +183,9 @@ def _additional_properties(
         yield from run.check(argument, instance[name], (*path, name))
 
 
-def _additional(run: Run, instance: Mapping[str, Any], schema: Schema) -> list[str]:
+def _additional(
+    run: ValidationRun, instance: Mapping[str, Any], schema: Schema
+) -> list[str]:
     """The names that neither `properties` nor `patternProperties` speak of."""
     run.budget.pay_nodes(len(instance))
     properties = _mapping("properties", schema.get("properties", {}))
@@ -195,7 +199,7 @@ def _additional(run: Run, instance: Mapping[str, Any], schema: Schema) -> list[s
 
 
 def _property_names(
-    run: Run, argument: Any, instance: Any, _: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, _: Schema, path: Path
 ) -> Violations:
     if _is_object(instance):
         for name in instance:
@@ -203,7 +207,7 @@ def _property_names(
 
 
 def _required(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if not _is_object(instance):
         return
@@ -215,7 +219,7 @@ def _required(
 
 
 def _dependencies(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if not _is_object(instance):
         return
@@ -237,21 +241,21 @@ def _dependencies(
 
 
 def _all_of(
-    run: Run, argument: Any, instance: Any, _: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, _: Schema, path: Path
 ) -> Violations:
     for schema in _list("allOf", argument):
         yield from run.check(schema, instance, path)
 
 
 def _any_of(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if not any(run.accepts(each, instance) for each in _list("anyOf", argument)):
         yield Violation(path, "anyOf", argument, instance, schema)
 
 
 def _one_of(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     accepting = 0
     for each in _list("oneOf", argument):
@@ -263,14 +267,14 @@ def _one_of(
 
 
 def _not(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if run.accepts(argument, instance):
         yield Violation(path, "not", argument, instance, schema)
 
 
 def _if(
-    run: Run, argument: Any, instance: Any, schema: Schema, path: Path
+    run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     branch = "then" if run.accepts(argument, instance) else "else"
     if branch in schema:

@@ -42,11 +42,13 @@ class Violation:
 
 
 #: Checks one keyword: run, its value, the instance, the schema, where the instance is.
-Keyword = Callable[["Run", Any, Any, Mapping[str, Any], Path], Iterator[Violation]]
+Keyword = Callable[
+    ["ValidationRun", Any, Any, Mapping[str, Any], Path], Iterator[Violation]
+]
 
 
 @dataclass(slots=True)
-class Run:
+class ValidationRun:
     """What the keywords share."""
 
     root: Any

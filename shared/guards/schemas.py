@@ -11,7 +11,7 @@ from typing import Any
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.schema_keywords import KEYWORDS
-from shared.guards.schema_run import NotASchema, Path, Run, Violation
+from shared.guards.schema_run import NotASchema, Path, ValidationRun, Violation
 from shared.guards.trees import check_tree
 
 __all__ = ["NotASchema", "Path", "Violation", "find_violations", "is_valid"]
@@ -66,13 +66,15 @@ def is_valid(
     return next(_guarded(run.check(schema, instance, ())), None) is None
 
 
-def _start(schema: Any, root: Any, checks_formats: bool, budget: Budget | None) -> Run:
+def _start(
+    schema: Any, root: Any, checks_formats: bool, budget: Budget | None
+) -> ValidationRun:
     root = schema if root is None else root
     if budget is None:
         # Who brings a budget has looked at the size of the whole.
         _check_size(root)
         budget = Budget("schema", seconds=_SECONDS, nodes=_STEPS)
-    return Run(root, budget, KEYWORDS, checks_formats=checks_formats)
+    return ValidationRun(root, budget, KEYWORDS, checks_formats=checks_formats)
 
 
 def _check_size(schema: Any) -> None:

@@ -38,7 +38,7 @@ _threads = ThreadPoolExecutor(2, thread_name_prefix="guards")
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class WorkOptions:
     """How work is done: `is_long` waits behind other long work, never before quick.
 
     `spend` is called with the processor time that it took.
@@ -48,7 +48,7 @@ class Terms:
     spend: Callable[[float], None] | None = None
 
 
-_USUAL = Terms()
+_USUAL = WorkOptions()
 
 
 async def run_beside(
@@ -65,7 +65,7 @@ async def run_bounded(
     seconds: float = 10.0,
     memory: int = 1024 * _MB,
     label: str = "input",
-    terms: Terms = _USUAL,
+    terms: WorkOptions = _USUAL,
 ) -> Result:
     """Run a function of a module in a process that can be ended.
 

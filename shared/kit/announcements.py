@@ -132,7 +132,7 @@ class Listener(asyncio.DatagramProtocol):
         self._confirmed_at = -EXPIRY_SECONDS
 
 
-class Relay:
+class AnnouncementRelay:
     """The broker's side: passes announcements on to whoever listens."""
 
     #: More listeners than this are not served: they poll.

@@ -190,7 +190,7 @@ async def close_rest(consumer: AIOKafkaConsumer) -> None:
     await end(consumer._client.close())  # noqa: SLF001
 
 
-def told_to_end() -> bool:
+def is_cancelled_itself() -> bool:
     """Whether a cancellation is meant for this task, and not a client's that leaked."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

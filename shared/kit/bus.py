@@ -31,7 +31,7 @@ WAIT_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class EventRecord:
     """One message where it lies in the log."""
 
     topic: str
@@ -163,10 +163,10 @@ class MemoryBus:
     def __init__(self) -> None:
         self.sent: list[Message] = []
         self.away = False
-        self._handlers: dict[str, list[Callable[[Record], Awaitable[None]]]] = {}
+        self._handlers: dict[str, list[Callable[[EventRecord], Awaitable[None]]]] = {}
 
     def subscribe(
-        self, topic: str, handler: Callable[[Record], Awaitable[None]]
+        self, topic: str, handler: Callable[[EventRecord], Awaitable[None]]
     ) -> None:
         """Call `handler` for every later message of `topic`."""
         self._handlers.setdefault(topic, []).append(handler)
@@ -179,7 +179,7 @@ class MemoryBus:
             if self.away:
                 raise Unavailable("The event log is not reachable")
             self.sent.append((topic, key, value))
-            record = Record(topic, 0, len(self.sent) - 1, key, value)
+            record = EventRecord(topic, 0, len(self.sent) - 1, key, value)
             for handler in self._handlers.get(topic, ()):
                 await handler(record)
 
@@ -201,7 +201,7 @@ class LiveReader:
         self,
         server: Server | str,
         topics: Sequence[str],
-        on_batch: Callable[[Sequence[Record]], Awaitable[None]],
+        on_batch: Callable[[Sequence[EventRecord]], Awaitable[None]],
         *,
         from_start: bool = False,
         on_gap: Callable[[], Awaitable[None]] | None = None,
@@ -245,7 +245,7 @@ class LiveReader:
             except (KafkaError, OSError, Unavailable) as error:
                 why = str(error) or type(error).__name__
             except asyncio.CancelledError:
-                if broker.told_to_end():
+                if broker.is_cancelled_itself():
                     raise
                 why = "cancelled by its client"
             finally:
@@ -343,7 +343,7 @@ class LiveReader:
             consumer.seek(partition, begin)
         await self._missed()
 
-    async def _hand(self, records: Sequence[Record]) -> None:
+    async def _hand(self, records: Sequence[EventRecord]) -> None:
         try:
             await self._on_batch(records)
         except (KafkaError, OSError, Unavailable):
@@ -353,6 +353,6 @@ class LiveReader:
             self._log.exception("live_reader_failed", records=len(records))
 
 
-def _record(item: Any) -> Record:
+def _record(item: Any) -> EventRecord:
     key = (item.key or b"").decode("utf-8", "replace")
-    return Record(item.topic, item.partition, item.offset, key, item.value or b"")
+    return EventRecord(item.topic, item.partition, item.offset, key, item.value or b"")

@@ -37,7 +37,7 @@ ERRORS: dict[int, type[CallboardError]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceResponse:
     """What came back."""
 
     status: int
@@ -121,7 +121,7 @@ class ServiceCalls:
 
     async def as_user(
         self, subject: str, method: str, path: str, *, json: Any = None
-    ) -> Answer:
+    ) -> ServiceResponse:
         """Ask the gateway's API (`/api/…`) on behalf of a user.
 
         Raises:
@@ -137,7 +137,7 @@ class ServiceCalls:
 
     async def _ask(
         self, method: str, path: str, headers: dict[str, str], json: Any, service: str
-    ) -> Answer:
+    ) -> ServiceResponse:
         data = None
         if json is not None:
             data = orjson.dumps(json)
@@ -150,7 +150,7 @@ class ServiceCalls:
                 if answer.status >= 400:
                     raise _error(answer.status, raw, service)
                 body = orjson.loads(raw) if raw else None
-                return Answer(answer.status, body, dict(answer.headers))
+                return ServiceResponse(answer.status, body, dict(answer.headers))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"The {service} does not answer") from error
         except orjson.JSONDecodeError as error:

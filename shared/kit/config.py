@@ -36,7 +36,7 @@ class Organization(_Section):
     name: str = "My Company"
 
 
-class App(_Section):
+class AppSection(_Section):
     """Backstage's web app: only its address means something here."""
 
     base_url: str | None = None
@@ -49,7 +49,7 @@ class ReadingAllow(_Section):
     paths: list[str] = Field(default_factory=list)
 
 
-class Reading(_Section):
+class ReadingSection(_Section):
     """What may be read besides the integrations."""
 
     allow: list[ReadingAllow] = Field(default_factory=list)
@@ -61,7 +61,7 @@ class Backend(_Section):
     base_url: str | None = None
     #: Further names that the portal is called by; `*.` in front: all below.
     allowed_hosts: list[str] = Field(default_factory=list)
-    reading: Reading = Field(default_factory=Reading)
+    reading: ReadingSection = Field(default_factory=ReadingSection)
 
 
 class KindRule(_Section):
@@ -71,7 +71,7 @@ class KindRule(_Section):
     spec_type: str | None = Field(default=None, alias="spec.type")
 
 
-class Rule(_Section):
+class CatalogRuleSection(_Section):
     """Which kinds may come from where; no `locations`: from everywhere."""
 
     allow: list[str | KindRule]
@@ -83,7 +83,7 @@ class ConfiguredLocation(_Section):
 
     type: Literal["url", "file"]
     target: str
-    rules: list[Rule] = Field(default_factory=list)
+    rules: list[CatalogRuleSection] = Field(default_factory=list)
 
 
 class GitProvider(_Section):
@@ -100,11 +100,11 @@ class Providers(_Section):
     git: dict[str, GitProvider] = Field(default_factory=dict)
 
 
-class Catalog(_Section):
+class CatalogSection(_Section):
     """What the catalog is filled from."""
 
     locations: list[ConfiguredLocation] = Field(default_factory=list)
-    rules: list[Rule] | None = None
+    rules: list[CatalogRuleSection] | None = None
     providers: Providers = Field(default_factory=Providers)
     readonly: bool = False
     #: Whether users may register `file:` locations: for loads and laptops only.
@@ -215,7 +215,7 @@ class Auth(_Section):
     static_tokens: list[StaticToken] = Field(default_factory=list)
 
 
-class Permission(_Section):
+class PermissionSection(_Section):
     """Whether the policy is asked, and who the platform team is."""
 
     enabled: bool = False
@@ -249,13 +249,13 @@ class PortalConfig(_Section):
 
     SILENT: ClassVar[frozenset[str]] = frozenset({"app"})
 
-    app: App = Field(default_factory=App)
+    app: AppSection = Field(default_factory=AppSection)
     organization: Organization = Field(default_factory=Organization)
     backend: Backend = Field(default_factory=Backend)
-    catalog: Catalog = Field(default_factory=Catalog)
+    catalog: CatalogSection = Field(default_factory=CatalogSection)
     integrations: Integrations = Field(default_factory=Integrations)
     auth: Auth = Field(default_factory=Auth)
-    permission: Permission = Field(default_factory=Permission)
+    permission: PermissionSection = Field(default_factory=PermissionSection)
     techdocs: Techdocs = Field(default_factory=Techdocs)
     scaffolder: Scaffolder = Field(default_factory=Scaffolder)
 

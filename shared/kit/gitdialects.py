@@ -53,7 +53,7 @@ class PlaceParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class AddressedPlace:
     """A place's repository, ref and path as they stand in an address."""
 
     repository: str
@@ -62,12 +62,12 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class HostDialect:
     """One kind of host; `example` is what an address looks like after the host."""
 
     example: str
     read: Callable[[AddressParts], PlaceParts | None]
-    write: Callable[[Written, LinkKind], str]
+    write: Callable[[AddressedPlace, LinkKind], str]
     clone_path: Callable[[str], str] = "{}.git".format
     page_path: Callable[[str], str] = "{}".format
 
@@ -113,7 +113,7 @@ def _read_marked(count: int, parts: AddressParts) -> PlaceParts | None:
     return _below(parts, repository, count + 1)
 
 
-def _write_marked(place: Written, kind: LinkKind) -> str:
+def _write_marked(place: AddressedPlace, kind: LinkKind) -> str:
     return f"{place.repository}/{kind}/{place.ref or DEFAULT}/{place.path}"
 
 
@@ -141,7 +141,7 @@ def _read_gitlab(parts: AddressParts) -> PlaceParts | None:
     return _below(parts, repository, word + 1) if raw[word] in _WORDS else None
 
 
-def _write_gitlab(place: Written, kind: LinkKind) -> str:
+def _write_gitlab(place: AddressedPlace, kind: LinkKind) -> str:
     return f"{place.repository}/-/{kind}/{place.ref or DEFAULT}/{place.path}"
 
 
@@ -162,7 +162,7 @@ def _read_gitea(parts: AddressParts) -> PlaceParts | None:
     return PlaceParts(repository, TAGS + place.ref, place.path, is_open=place.is_open)
 
 
-def _write_gitea(place: Written, kind: LinkKind) -> str:
+def _write_gitea(place: AddressedPlace, kind: LinkKind) -> str:
     tag = unquote(place.ref)
     if tag.startswith(TAGS):
         where = f"tag/{place.ref.removeprefix('refs%2Ftags%2F')}"
@@ -189,7 +189,7 @@ def _read_bitbucket_cloud(parts: AddressParts) -> PlaceParts | None:
     return _below(parts, repository, 3)
 
 
-def _write_bitbucket_cloud(place: Written, _: LinkKind) -> str:
+def _write_bitbucket_cloud(place: AddressedPlace, _: LinkKind) -> str:
     return f"{place.repository}/src/{place.ref or DEFAULT}/{place.path}"
 
 
@@ -209,7 +209,7 @@ def _read_bitbucket_server(parts: AddressParts) -> PlaceParts | None:
     return PlaceParts(repository, ref, parts.path(5))
 
 
-def _write_bitbucket_server(place: Written, _: LinkKind) -> str:
+def _write_bitbucket_server(place: AddressedPlace, _: LinkKind) -> str:
     at = f"?at={place.ref}" if place.ref else ""
     return f"projects/{place.repository}/browse/{place.path}{at}"
 
@@ -233,7 +233,7 @@ def _read_azure(parts: AddressParts) -> PlaceParts | None:
     return PlaceParts(_repository(names), ref, clean_path(parts.query.get("path", "")))
 
 
-def _write_azure(place: Written, _: LinkKind) -> str:
+def _write_azure(place: AddressedPlace, _: LinkKind) -> str:
     ref = unquote(place.ref)
     if ref.startswith(TAGS):
         version = f"&version=GT{place.ref.removeprefix('refs%2Ftags%2F')}"
@@ -249,25 +249,27 @@ def _named(ref: str) -> str:
     return "" if ref == DEFAULT else ref.removeprefix(BRANCHES)
 
 
-DIALECTS: Mapping[str, Dialect] = {
-    "github": Dialect("OWNER/NAME/blob/BRANCH/PATH", _read_github, _write_marked),
-    "gitlab": Dialect("GROUP/NAME/-/blob/BRANCH/PATH", _read_gitlab, _write_gitlab),
-    "gitea": Dialect("OWNER/NAME/src/branch/BRANCH/PATH", _read_gitea, _write_gitea),
-    "bitbucket_cloud": Dialect(
+DIALECTS: Mapping[str, HostDialect] = {
+    "github": HostDialect("OWNER/NAME/blob/BRANCH/PATH", _read_github, _write_marked),
+    "gitlab": HostDialect("GROUP/NAME/-/blob/BRANCH/PATH", _read_gitlab, _write_gitlab),
+    "gitea": HostDialect(
+        "OWNER/NAME/src/branch/BRANCH/PATH", _read_gitea, _write_gitea
+    ),
+    "bitbucket_cloud": HostDialect(
         "WORKSPACE/NAME/src/BRANCH/PATH", _read_bitbucket_cloud, _write_bitbucket_cloud
     ),
-    "bitbucket_server": Dialect(
+    "bitbucket_server": HostDialect(
         "projects/KEY/repos/NAME/browse/PATH?at=BRANCH",
         _read_bitbucket_server,
         _write_bitbucket_server,
         _clone_bitbucket_server,
         "projects/{}".format,
     ),
-    "azure": Dialect(
+    "azure": HostDialect(
         "ORGANISATION/PROJECT/_git/NAME?path=/PATH&version=GBBRANCH",
         _read_azure,
         _write_azure,
         "{}".format,
     ),
-    "local": Dialect("NAME/blob/BRANCH/PATH", _read_local, _write_marked),
+    "local": HostDialect("NAME/blob/BRANCH/PATH", _read_local, _write_marked),
 }

@@ -6,7 +6,7 @@ from typing import IO
 
 from shared.contracts.errors import Invalid, NotFound, TooLarge, Unavailable
 from shared.guards.foreign_files import ForeignFolder
-from shared.guards.foreign_paths import PATH_BYTES, TARGET_BYTES, shown
+from shared.guards.foreign_paths import PATH_BYTES, TARGET_BYTES, quoted_path
 from shared.guards.foreign_trees import ForeignEntry
 from shared.kit.gitcommand import FILE_LIMIT
 
@@ -26,7 +26,7 @@ class FolderInstead(NotFound):
 
 
 @dataclass(slots=True)
-class Listing:
+class TreeListing:
     """The entries of a tree, links and files, and the paths of its submodules."""
 
     entries: list[ForeignEntry] = field(default_factory=list)
@@ -50,12 +50,12 @@ def records(output: IO[bytes]) -> Iterator[bytes]:
             if len(record) > _RECORD_BYTES:
                 name = record.partition(b"\t")[2][:PATH_BYTES].decode(errors="replace")
                 raise Invalid(
-                    f"path: {shown(name)}: over the limit of {PATH_BYTES} bytes"
+                    f"path: {quoted_path(name)}: over the limit of {PATH_BYTES} bytes"
                 )
         yield from records
 
 
-def add_record(record: bytes, listing: Listing) -> None:
+def add_record(record: bytes, listing: TreeListing) -> None:
     """Add one record of `ls-tree` to the listing."""
     head, _, raw = record.partition(b"\t")
     mode, _, content = head.split()
@@ -97,7 +97,7 @@ def with_sizes(entries: Sequence[ForeignEntry], printed: bytes) -> list[ForeignE
 def _blob_size(entry: ForeignEntry, line: str) -> int:
     kind, _, size = line.partition(" ")
     if kind != "blob":
-        raise Invalid(f"path: {shown(entry.path)}: its content is not a file")
+        raise Invalid(f"path: {quoted_path(entry.path)}: its content is not a file")
     return int(size)
 
 
@@ -154,7 +154,7 @@ def file_size(header: bytes, output: IO[bytes], path: str) -> int:
         target = output.read(min(int(words[1]), TARGET_BYTES))
         raise Invalid(
             f"{path}: the link leads outside the repository, "
-            f"to {shown(target.decode(errors='replace'))}"
+            f"to {quoted_path(target.decode(errors='replace'))}"
         )
     if len(words) == 2 and words[0] == b"loop":
         raise Invalid(f"{path}: the link is part of a ring")

@@ -19,7 +19,7 @@ from shared.contracts.errors import (
     Unavailable,
 )
 from shared.guards.foreign_files import ForeignFolder, folds_case
-from shared.guards.foreign_paths import TARGET_BYTES, check_link, shown
+from shared.guards.foreign_paths import TARGET_BYTES, check_link, quoted_path
 from shared.guards.foreign_trees import (
     FollowedTree,
     ForeignEntry,
@@ -33,7 +33,7 @@ from shared.kit.gitcommand import run_git, stream_git
 from shared.kit.gitoutput import (
     HEADER_BYTES,
     DanglingLink,
-    Listing,
+    TreeListing,
     add_record,
     content_ids,
     contents,
@@ -122,7 +122,7 @@ class GitTrees:
         Raises:
             Invalid: if a link leaves the repository or is part of a ring.
         """
-        listing = Listing()
+        listing = TreeListing()
 
         def consume(output: IO[bytes]) -> None:
             for record in records(output):
@@ -161,7 +161,7 @@ class GitTrees:
             prefix = trail[-1]
             tree = await self._tree_id(commit, prefix)
         if tree is None:
-            raise NotFound(f"There is no folder {shown(prefix)} at {commit[:8]}")
+            raise NotFound(f"There is no folder {quoted_path(prefix)} at {commit[:8]}")
         listing = await self._list(tree, most=limits.files)
         targets = await self._targets(commit, listing.entries)
         if follows and targets:
@@ -201,7 +201,7 @@ class GitTrees:
         self,
         commit: str,
         prefix: str,
-        listing: Listing,
+        listing: TreeListing,
         targets: Mapping[str, str],
         limits: TreeLimits,
     ) -> FollowedTree:
@@ -213,8 +213,8 @@ class GitTrees:
             index = await self._index(commit)
             return await to_thread(follow_links, index, prefix, limits)
 
-    async def _list(self, treeish: str, *, most: int) -> Listing:
-        listing = Listing()
+    async def _list(self, treeish: str, *, most: int) -> TreeListing:
+        listing = TreeListing()
 
         def consume(output: IO[bytes]) -> None:
             for record in records(output):

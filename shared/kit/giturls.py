@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote, urlunsplit
 
 from shared.contracts.errors import Forbidden, Invalid
 from shared.guards.addresses import join_address, parse_address, split_address
-from shared.guards.foreign_paths import shown
-from shared.kit.gitdialects import DIALECTS, AddressParts, LinkKind, Written
+from shared.guards.foreign_paths import quoted_path
+from shared.kit.gitdialects import DIALECTS, AddressedPlace, AddressParts, LinkKind
 
 #: How many folders of a path may belong to a ref's name.
 REF_PARTS = 12
@@ -69,7 +69,7 @@ class GitTarget:
 
     def url(self, kind: LinkKind = "blob") -> str:
         """The page of this place on its host."""
-        written = Written(
+        written = AddressedPlace(
             quote(self.repository, safe="/~@+"),
             # Slashes of an open address stay: each may be the ref's own.
             quote(self.ref, safe=""),
@@ -132,7 +132,7 @@ def check_git_path(path: str) -> None:
         Invalid: if it holds a control character.
     """
     if _CONTROL.search(path):
-        raise Invalid(f"path: {shown(path)} must not hold control characters")
+        raise Invalid(f"path: {quoted_path(path)} must not hold control characters")
 
 
 def is_absolute(address: str) -> bool:

@@ -5,9 +5,9 @@ Faust brings the agents, the streams and the batches. Three things are done here
 * The consumer is made with the house's own options: TLS and user, a fetch wait that
   suits the broker, a sticky assignor. Neither Faust nor aiokafka offers the cooperative
   protocol: a rebalance calls all partitions back.
-* Offsets are kept by whoever handles the messages (`Member`). Faust marks a batch as
-  done also when its handler was cancelled, and forgets what was done when partitions
-  are called back.
+* Whoever handles the messages keeps the offsets (`GroupMember`). Faust marks a batch
+  as done also when its handler was cancelled, and forgets what was done when
+  partitions are called back.
 * Before partitions are given back, what is under way is finished and saved, so that
   the next member begins where this one ended.
 """
@@ -47,7 +47,7 @@ FAUST_COMMIT_SECONDS = 30.0
 Offsets = Mapping[Any, int]
 
 
-class Member(Protocol):
+class GroupMember(Protocol):
     """Who handles the messages, told of what the group does with its partitions."""
 
     async def called_back(self, consumer: "Consumer") -> None:
@@ -257,25 +257,27 @@ class _NoTables(TableManager):
         await self.recovery.start()
 
 
-class App(faust.App):
+class ConsumerApp(faust.App):
     """Faust without its folder: no table is kept, and state lies elsewhere."""
 
     server: Server
     able: broker.Abilities
-    member: Member
+    member: GroupMember
 
     def _create_directories(self) -> None:
         """Make nothing in the folder where the process happens to run."""
 
 
-def make_app(name: str, server: Server, able: broker.Abilities, member: Member) -> Any:
+def make_app(
+    name: str, server: Server, able: broker.Abilities, member: GroupMember
+) -> Any:
     """An app whose group is `name`; agents are added by the caller."""
     loop = asyncio.get_running_loop()
     urls = [
         yarl.URL(f"aiokafka://{address.strip()}")
         for address in server.address.split(",")
     ]
-    app = App(
+    app = ConsumerApp(
         name,
         broker=[str(url) for url in urls],
         broker_credentials=_credentials(server),

@@ -42,7 +42,7 @@ LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredCollection:
     """What a store keeps in one collection.
 
     `steps` maps a shape to what brings documents to it from the shape before.
@@ -56,7 +56,7 @@ class Kept:
 
 async def prepare(
     database: AsyncIOMotorDatabase[Document],
-    collections: Sequence[Kept],
+    collections: Sequence[StoredCollection],
     *,
     lease_seconds: float = LEASE_SECONDS,
 ) -> None:
@@ -75,8 +75,8 @@ async def prepare(
 
 
 async def _behind(
-    database: AsyncIOMotorDatabase[Document], collections: Sequence[Kept]
-) -> list[Kept]:
+    database: AsyncIOMotorDatabase[Document], collections: Sequence[StoredCollection]
+) -> list[StoredCollection]:
     """The collections that are not at their shape yet, or have none."""
     found = {d["_id"]: d async for d in database[META].find({})}
     if RESTORING in found:
@@ -98,7 +98,7 @@ async def _behind(
 
 async def _migrate(
     database: AsyncIOMotorDatabase[Document],
-    collections: Sequence[Kept],
+    collections: Sequence[StoredCollection],
     seconds: float,
 ) -> None:
     async with _lease(database[META], seconds) as holding:
@@ -106,7 +106,9 @@ async def _migrate(
             await holding.whole(_bring(database, kept))
 
 
-async def _bring(database: AsyncIOMotorDatabase[Document], kept: Kept) -> None:
+async def _bring(
+    database: AsyncIOMotorDatabase[Document], kept: StoredCollection
+) -> None:
     """Bring one collection to its shape; it says how far it is after each step."""
     log = logs.get_logger("documents")
     collection = database[kept.name]
@@ -128,7 +130,9 @@ async def _bring(database: AsyncIOMotorDatabase[Document], kept: Kept) -> None:
         log.info("documents_migrated", collection=kept.name, shape=shape, seconds=took)
 
 
-async def _shape(database: AsyncIOMotorDatabase[Document], kept: Kept) -> int:
+async def _shape(
+    database: AsyncIOMotorDatabase[Document], kept: StoredCollection
+) -> int:
     """The shape a collection has; an empty one has the newest without any work."""
     held = await database[META].find_one({"_id": kept.name})
     if held is not None:

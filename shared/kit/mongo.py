@@ -98,7 +98,7 @@ def _is_lost(found: TopologyDescription) -> bool:
     return any(server.error for server in found.server_descriptions().values())
 
 
-class Client(AsyncIOMotorClient[Document]):
+class MonitoredMongoClient(AsyncIOMotorClient[Document]):
     """Motor's client, which also knows whether anybody answers."""
 
     def __init__(self, address: str, **options: Any) -> None:
@@ -126,7 +126,11 @@ def away_seconds(
 ) -> float:
     """For how long the server of a database or collection was not to be found."""
     owner = place.database if isinstance(place, AsyncIOMotorCollection) else place
-    return owner.client.away_seconds if isinstance(owner.client, Client) else 0.0
+    return (
+        owner.client.away_seconds
+        if isinstance(owner.client, MonitoredMongoClient)
+        else 0.0
+    )
 
 
 class Unfit(CallboardError):
@@ -154,7 +158,7 @@ class Index:
         return f"({', '.join(self.fields)}){''.join(f' {mark}' for mark in marks)}"
 
 
-def connect(server: Server | str) -> Client:
+def connect(server: Server | str) -> MonitoredMongoClient:
     """A client whose calls fail after seconds, not minutes, when nobody answers.
 
     Raises:
@@ -175,7 +179,7 @@ def connect(server: Server | str) -> Client:
         with warnings.catch_warnings():
             # What the driver only warns of, it ignores; a typing error must be seen.
             warnings.simplefilter("error", UserWarning)
-            return Client(given.address, tz_aware=True, **options)
+            return MonitoredMongoClient(given.address, tz_aware=True, **options)
     except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
         # The driver's words may repeat the address, and that the password in it.
         reason = "" if "@" in given.address else f": {error}"
@@ -187,7 +191,9 @@ def connect(server: Server | str) -> Client:
         ) from None
 
 
-def database(client: Client, service: str) -> AsyncIOMotorDatabase[Document]:
+def database(
+    client: MonitoredMongoClient, service: str
+) -> AsyncIOMotorDatabase[Document]:
     """A service's own database."""
     return client[f"callboard_{service}"]
 

@@ -54,7 +54,7 @@ _OF_FASTAPI = ("HTTPValidationError", "ValidationError")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryParameter:
     """A query parameter; `many` may be repeated."""
 
     name: str
@@ -89,7 +89,7 @@ class Operation:
     path: str
     summary: str
     answer: str
-    query: tuple[Asked, ...] = ()
+    query: tuple[QueryParameter, ...] = ()
     body: Mapping[str, str] | None = None
     status: int = 200
     media: str = JSON
@@ -133,7 +133,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         path = _IN_PATH.sub(r"{\1}", operation.path)
         paths.setdefault(path, {})[operation.method.lower()] = operation.document()
     found["paths"] = {
-        path: {method: _told(path, one) for method, one in item.items()}
+        path: {method: _documented_operation(path, one) for method, one in item.items()}
         for path, item in paths.items()
         if not path.startswith(INTERNAL)
     }
@@ -156,7 +156,7 @@ def _routes(routes: Iterable[BaseRoute]) -> Iterable[BaseRoute]:
     return (route for route in routes if not isinstance(route, Mount))
 
 
-def _told(path: str, operation: dict[str, Any]) -> dict[str, Any]:
+def _documented_operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:
     """One operation with the errors of this house, and its first sentence first."""
     words = " ".join(str(operation.get("description") or "").split())
     first, stop, rest = words.partition(". ")

@@ -70,7 +70,7 @@ async def mark_anew(collection: AsyncIOMotorCollection[dict[str, Any]]) -> None:
         await collection.update_one({"_id": document["_id"], "unsent": 1}, change)
 
 
-class Relay:
+class OutboxRelay:
     """Publishes the pending events of one collection.
 
     `before_publish` sees a batch of documents first (the catalog keeps its revisions

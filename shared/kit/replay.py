@@ -14,17 +14,17 @@ from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
 from shared.kit import broker
 from shared.kit.bus import Bus
-from shared.kit.letters import Letter, put_back, put_back_id
+from shared.kit.dead_letters import DeadLetter, put_back, put_back_id
 from shared.kit.servers import Server
 
 
-async def waiting(server: Server, topic: str) -> list[Letter]:
+async def waiting(server: Server, topic: str) -> list[DeadLetter]:
     """The dead letters of a topic that were not put back, oldest first.
 
     Raises:
         Unavailable: if the event log does not answer.
     """
-    letters: dict[str, Letter] = {}
+    letters: dict[str, DeadLetter] = {}
     done: set[str] = set()
     try:
         async for raw in _whole(server, dead(topic)):
@@ -33,7 +33,7 @@ async def waiting(server: Server, topic: str) -> list[Letter]:
                 done.add(marked)
                 continue
             try:
-                letter = Letter.parse(raw)
+                letter = DeadLetter.parse(raw)
             except Invalid:
                 # Not one of ours, or of a form that nobody can put back.
                 continue
@@ -43,7 +43,7 @@ async def waiting(server: Server, topic: str) -> list[Letter]:
     return [letter for letter in letters.values() if letter.id not in done]
 
 
-def chosen(letters: Iterable[Letter], ids: Sequence[str]) -> list[Letter]:
+def chosen(letters: Iterable[DeadLetter], ids: Sequence[str]) -> list[DeadLetter]:
     """Those with the given ids, or all.
 
     Raises:
@@ -60,7 +60,7 @@ def chosen(letters: Iterable[Letter], ids: Sequence[str]) -> list[Letter]:
     return [letter for letter in asked if letter.value is not None]
 
 
-async def replay(bus: Bus, letters: Sequence[Letter]) -> None:
+async def replay(bus: Bus, letters: Sequence[DeadLetter]) -> None:
     """Put letters back, then mark them."""
     for letter in letters:
         await bus.publish(letter.topic, letter.key, letter.value or b"")

@@ -175,7 +175,7 @@ async def _looked(
     if missing and make:
         made = await _make(admin, missing)
         missing = []
-        described = await _shown(admin, wanted)
+        described = await _visible_topics(admin, wanted)
     there = [topic for topic in wanted if topic.name in described]
     settings = await _settings(admin, [topic.name for topic in there])
     wrong = [Contradiction(t.name, "topic", "missing", "created") for t in missing]
@@ -187,7 +187,7 @@ async def _looked(
     return Report(True, tuple(made), fitting, tuple(wrong))
 
 
-async def _shown(
+async def _visible_topics(
     admin: AIOKafkaAdminClient, wanted: Sequence[Topic]
 ) -> dict[str, tuple[int, int]]:
     """The topics, once all that were made are shown: brokers learn of them later."""

@@ -21,7 +21,7 @@ from shared.contracts.topics import dead
 from shared.kit import broker, group, logs, measures, tasks
 from shared.kit.batching import batches
 from shared.kit.bus import Bus, KafkaBus
-from shared.kit.letters import Letter
+from shared.kit.dead_letters import DeadLetter
 from shared.kit.servers import Server
 
 Handler = Callable[[Sequence[Envelope]], Awaitable[None]]
@@ -72,7 +72,7 @@ class SharedWork:
         self._task: asyncio.Task[None] | None = None
         self._log = logs.get_logger(name)
         self._leaving = asyncio.Event()
-        self._held = _Held()
+        self._held = _AssignedPartitions()
         #: Set once the group is joined.
         self.joined = asyncio.Event()
 
@@ -103,7 +103,7 @@ class SharedWork:
             try:
                 await self._take_part()
             except asyncio.CancelledError:
-                if broker.told_to_end():
+                if broker.is_cancelled_itself():
                     raise
                 self._log.warning("workers_lost", group=self._name, error="cancelled")
             except Exception as error:  # noqa: BLE001 - Faust fails in many ways
@@ -295,7 +295,7 @@ class SharedWork:
 
     async def _bury(self, topic: str, item: Item, error: Exception, tried: int) -> None:
         key, value = item
-        letter = Letter.of(topic, key, self._name, value or b"", error, tried)
+        letter = DeadLetter.of(topic, key, self._name, value or b"", error, tried)
         reason = letter.message[:300]
         self._log.error("dead_letter", topic=topic, error=letter.error, reason=reason)
         measures.DEAD_LETTERS.labels(self._name, topic).inc()
@@ -307,7 +307,7 @@ class SharedWork:
             wait = await self._pause(wait)
 
 
-class _Held:
+class _AssignedPartitions:
     """How far the partitions held now are handled, and whether they are wanted back."""
 
     def __init__(self) -> None:

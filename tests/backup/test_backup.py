@@ -21,7 +21,7 @@ from shared.contracts.errors import Invalid
 from shared.kit import mongo
 from shared.kit.bus import MemoryBus
 from shared.kit.mongo import Unfit
-from shared.kit.outbox import UNSENT, Relay
+from shared.kit.outbox import UNSENT, OutboxRelay
 from tests.catalog.test_store import change, state
 from tests.shared import documents
 from tests.techdocs.test_records import record
@@ -58,7 +58,9 @@ def run(tmp_path: Path) -> Commands:
 
 
 async def told(store: MongoEntityStore) -> None:
-    relay = Relay(store.collection, MemoryBus(), before_publish=store.keep_revisions)
+    relay = OutboxRelay(
+        store.collection, MemoryBus(), before_publish=store.keep_revisions
+    )
     await relay.drain()
 
 

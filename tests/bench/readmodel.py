@@ -15,9 +15,9 @@ from services.catalog.api.parameters import parse_order_fields
 from services.catalog.query.criteria import EVERYTHING
 from services.catalog.query.facets import count_facets
 from services.catalog.query.filters import parse_filters
-from services.catalog.query.listing import Listing, page_of
+from services.catalog.query.listing import ListRequest, page_of
 from services.catalog.query.rendering import render, render_all
-from services.catalog.query.scopes import Scope, everything
+from services.catalog.query.scopes import ReaderScope, everything
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
 from tests.bench.catalogs import WORDS, Catalog
@@ -62,20 +62,22 @@ def load(catalog: Catalog) -> ReadModel:
     return model
 
 
-def listings(model: ReadModel, catalog: Catalog, scope: Scope) -> None:
+def listings(model: ReadModel, catalog: Catalog, scope: ReaderScope) -> None:
     """Measures pages, as the HTTP face asks for them."""
     groups = [f"group:default/{name}" for name in catalog.names["Group"]]
 
-    def page(listing: Listing) -> object:
+    def page(listing: ListRequest) -> object:
         found = page_of(model, listing, scope)
         return render_all(model, model.existing(found.ids), listing.fields, scope)
 
     services = ("kind=component,spec.type=service",)
-    measure("page of 20, kind and type", lambda _: page(Listing(services, limit=20)))
+    measure(
+        "page of 20, kind and type", lambda _: page(ListRequest(services, limit=20))
+    )
     measure(
         "page of 20, owner, by name",
         lambda n: page(
-            Listing(
+            ListRequest(
                 (f"kind=component,relations.ownedBy={groups[n % len(groups)]}",),
                 orders=BY_NAME,
                 limit=20,
@@ -85,7 +87,7 @@ def listings(model: ReadModel, catalog: Catalog, scope: Scope) -> None:
     measure(
         "page of 20, full text, by name",
         lambda n: page(
-            Listing(
+            ListRequest(
                 ("kind=component",),
                 orders=BY_NAME,
                 term=WORDS[n % len(WORDS)],
@@ -129,7 +131,7 @@ def main() -> None:
         "put of a changed entity, then a page",
         lambda n: (
             model.put(catalog.entity("Component", name, n + 2)),
-            page_of(model, Listing(("kind=component",), orders=BY_NAME), scope),
+            page_of(model, ListRequest(("kind=component",), orders=BY_NAME), scope),
         ),
     )
     print(f"resident at the end: {resident():.0f} MB")

@@ -24,7 +24,7 @@ from services.search.conditions import criteria_condition
 from services.search.highlight import new_tags
 from services.search.index.embedded import opener
 from services.search.opensearch.alias import ServerAlias
-from services.search.opensearch.client import Client
+from services.search.opensearch.client import OpenSearchClient
 from services.search.ports import Alias
 from services.search.resync import PARTS, Rebuilt, rebuild
 from shared.kit.servers import Server
@@ -175,7 +175,7 @@ async def _main(sizes: Sequence[int]) -> None:
                 forms: dict[str, Alias] = {
                     "tantivy": LocalAlias(folder / f"tantivy-{size}", opener(tags)),
                     "OpenSearch": ServerAlias(
-                        Client(server), f"bench-{os.getpid()}-{size}", tags
+                        OpenSearchClient(server), f"bench-{os.getpid()}-{size}", tags
                     ),
                 }
                 for form, alias in forms.items():

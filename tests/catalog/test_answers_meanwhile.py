@@ -107,7 +107,7 @@ async def test_what_is_restricted_meanwhile_is_in_no_later_part(
         async def send(message: Any) -> None:
             parts.append(message.get("body", b""))
             if len(parts) == 2:
-                catalog.work.catalog.known.put_many([hidden])
+                catalog.work.catalog.state.put_many([hidden])
 
         headers = catalog.headers(reader).items()
         scope = {
@@ -119,7 +119,7 @@ async def test_what_is_restricted_meanwhile_is_in_no_later_part(
         }
         # A client that says nothing more, and does not go away either.
         await catalog.app(scope, asyncio.Event().wait, send)
-        assert catalog.work.catalog.known.get(hidden.ref) is not None
+        assert catalog.work.catalog.state.get(hidden.ref) is not None
     body = b"".join(parts)
     assert len(orjson.loads(body)) == len(names)
     assert b"secret" not in body

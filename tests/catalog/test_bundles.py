@@ -187,7 +187,7 @@ async def test_a_push_of_any_file_changes_the_bundle(database: Any, data: Path) 
         assert "street" in found["components"]["schemas"]["home"]["properties"]
         [root] = [
             root
-            for root in catalog.work.catalog.known.roots.values()
+            for root in catalog.work.catalog.state.roots.values()
             if root.location.target == host.url("tickets")
         ]
         [state] = root.files.values()

@@ -11,7 +11,7 @@ from services.catalog.handlers.applying import CHUNK
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.roots import MongoRootStore
 from shared.kit.bus import MemoryBus
-from shared.kit.outbox import Relay
+from shared.kit.outbox import OutboxRelay
 from tests import builders
 from tests.catalog.running import Running, pointing, running, write
 
@@ -48,7 +48,7 @@ async def doomed(
     with monkeypatch.context() as patch:
         async with running(database, data) as catalog:
             dying(target, name, after, patch, late=late)
-            patch.setattr(Relay, "drain", _silent)
+            patch.setattr(OutboxRelay, "drain", _silent)
             killed = False
             try:
                 yield catalog

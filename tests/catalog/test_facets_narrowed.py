@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.catalog.query.criteria import EVERYTHING
 from services.catalog.query.facets import Narrowing, count_facets, narrow_facets
-from services.catalog.query.scopes import Scope, everything
+from services.catalog.query.scopes import ReaderScope, everything
 from services.catalog.readmodel import ReadModel
 from tests import builders
 from tests.catalog.readmodels import model_of, stored
@@ -51,7 +51,7 @@ def test_a_value_is_found_by_the_title_of_what_it_names(model: ReadModel) -> Non
     )
     assert found.values[OWNED] == [{"value": "group:default/team-05", "count": 9}]
     visible = model.live - model.index.equal("metadata.title", "harbour")
-    scope = Scope(model, visible, b"others")
+    scope = ReaderScope(model, visible, b"others")
     hidden = narrow_facets(model, [OWNED], EVERYTHING, scope, narrowing=narrowing)
     assert hidden.values == {OWNED: []}
 

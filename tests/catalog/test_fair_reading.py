@@ -12,7 +12,7 @@ import pytest
 from services.catalog import events
 from services.catalog.events import Pushes
 from services.catalog.handlers import effort, walk
-from services.catalog.handlers.catalog import Catalog, order
+from services.catalog.handlers.catalog import CatalogContext, order
 from services.catalog.handlers.effort import Effort, Rests
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.pushes import Push
@@ -88,12 +88,12 @@ async def test_what_was_too_dear_stays_and_says_so(
     file = write(data, "all.yaml", pointing("all", "./a.yaml"))
     async with running(database, data) as running_catalog:
         await running_catalog.register(file)
-        catalog: Catalog = running_catalog.work.catalog
-        [root] = catalog.known.roots.values()
+        catalog: CatalogContext = running_catalog.work.catalog
+        [root] = catalog.state.roots.values()
         write(data, "a.yaml", builders.component("a", owner="team-b"))
         with monkeypatch.context() as patch:
             patch.setattr(
-                Catalog,
+                CatalogContext,
                 "effort",
                 lambda self, label: Effort(label, self.turns, seconds=0.0),
             )
@@ -101,7 +101,7 @@ async def test_what_was_too_dear_stays_and_says_so(
         [problem] = await running_catalog.problems(root.name)
         assert "its reading takes over 0 s of work; name fewer" in problem
         assert await owner_of(running_catalog) == "team-a"
-        root = catalog.known.roots[root.name]
+        root = catalog.state.roots[root.name]
         await ingest(catalog, root, order("scan"))
         assert await owner_of(running_catalog) == "team-a"
         await ingest(catalog, root, order("push"))

@@ -9,7 +9,7 @@ import yaml
 from services.catalog.handlers.pushes import Push, pushed
 from services.catalog.ingest.candidates import may_spread
 from services.catalog.ingest.rules import Where, rule_glob
-from services.catalog.model import LocationRef, Place
+from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.readers.reading import CatalogSources
 from shared.contracts.errors import Invalid
 from shared.kit.config import Integration, Integrations
@@ -140,7 +140,7 @@ async def test_a_provider_looks_for_a_pattern(database: Any, data: Path) -> None
     )
     async with running(database, data, config) as catalog:
         assert await catalog.refs() == {"component:one", "component:two"}
-        assert len(catalog.work.catalog.known.roots) == 2
+        assert len(catalog.work.catalog.state.roots) == 2
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ async def test_a_push_to_a_location_with_many_targets_is_cheap(
     async with running(database, data, host.config()) as catalog:
         await catalog.register(host.url("mono"))
         looks = 0
-        known = catalog.work.catalog.known
+        known = catalog.work.catalog.state
         get = known.get
 
         def counted(ref: str) -> Any:
@@ -217,8 +217,10 @@ def test_which_targets_may_mean_several_files(target: str, expected: bool) -> No
 def test_pushes_match_places_whatever_their_case() -> None:
     """People write `acme/shop` where the host writes `Acme/Shop`."""
     push = Push("git.example.org", "Acme/Shop", "main", frozenset(["x"]), "ann")
-    assert push.touches(Place("git.example.org", "acme/shop", "main", "x"))
-    assert not push.touches(Place("git.example.org", "acme/shop2", "main", "x"))
+    assert push.touches(RepositoryPath("git.example.org", "acme/shop", "main", "x"))
+    assert not push.touches(
+        RepositoryPath("git.example.org", "acme/shop2", "main", "x")
+    )
 
 
 async def test_a_pattern_leaves_out_the_file_that_it_stands_in(

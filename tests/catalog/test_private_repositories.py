@@ -49,7 +49,7 @@ async def test_a_refused_repository_is_named_at_its_location_and_in_the_log(
 ) -> None:
     """The location's status says what to do; every scan reports it again."""
     async with running(database, data, configured(private)) as catalog:
-        [root] = catalog.work.catalog.known.roots.values()
+        [root] = catalog.work.catalog.state.roots.values()
         [problem] = await catalog.problems(root.name)
         assert private.name in problem
         assert "`integrations`" in problem

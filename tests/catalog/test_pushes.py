@@ -12,7 +12,7 @@ from services.catalog.handlers.pushes import merged
 from shared.contracts.envelope import Envelope
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH, dead
-from shared.kit.bus import KafkaBus, LiveReader, Record
+from shared.kit.bus import EventRecord, KafkaBus, LiveReader
 from tests import builders
 from tests.catalog.running import Host, Running, generated, pointing, running, write
 from tests.waiting import until
@@ -135,7 +135,7 @@ async def test_a_repository_comes_and_goes_with_its_descriptor(
             return await catalog.refs() == set()
 
         await until(gone, what="the entity is gone")
-        roots = catalog.work.catalog.known.roots
+        roots = catalog.work.catalog.state.roots
         await until(lambda: not roots, what="the root is gone")
 
 
@@ -262,7 +262,7 @@ async def test_a_poison_message_is_put_aside(
     database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
     """What is no push goes to the dead letters; the next one is handled."""
-    letters: list[Record] = []
+    letters: list[EventRecord] = []
 
     async def keep(records: Any) -> None:
         letters.extend(records)

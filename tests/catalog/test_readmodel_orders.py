@@ -6,7 +6,7 @@ import pytest
 from pyroaring import BitMap
 
 from services.catalog.readmodel import orders
-from services.catalog.readmodel.orders import Order, SortKey
+from services.catalog.readmodel.orders import SortIndex, SortKey
 
 COUNT = 6000
 
@@ -21,7 +21,7 @@ def test_an_order_of_many_blocks_stays_sorted(values: int, changes: int) -> None
     """After few changes or many, singly or all at once, it is a sorted list."""
     draw = random.Random(values + changes)
     keys = [key(number, values) for number in range(COUNT)]
-    order = Order(list(keys), 0)
+    order = SortIndex(list(keys), 0)
     held: dict[int, SortKey] = dict(enumerate(keys))
     for _ in range(5):
         changed: dict[int, SortKey | None] = {}
@@ -41,7 +41,7 @@ def test_a_walk_equals_the_filtered_list(share: int, backwards: bool) -> None:
     """Whatever the share of members, the start and the skip: the same members."""
     draw = random.Random(share)
     keys = [key(number, 50) for number in range(COUNT)]
-    order = Order(list(keys), 0)
+    order = SortIndex(list(keys), 0)
     within = BitMap(range(0, COUNT, share))
     whole = sorted(range(COUNT), key=keys.__getitem__, reverse=backwards)
     for skip in (0, 1, 700, COUNT):
@@ -55,7 +55,7 @@ def test_a_walk_equals_the_filtered_list(share: int, backwards: bool) -> None:
 
 def test_an_order_grows_from_nothing() -> None:
     """Blocks split as they fill, and vanish as they empty."""
-    order = Order([], 0)
+    order = SortIndex([], 0)
     for number in range(3 * orders.BLOCK):
         order.update([(number, key(number, 97))])
     everyone = BitMap(range(3 * orders.BLOCK))
@@ -70,7 +70,7 @@ def test_an_order_grows_from_nothing() -> None:
 def test_who_is_equal_is_found_across_blocks(values: int) -> None:
     """The ids of one value, be it of a part of a block or of several."""
     keys = [key(number, values) for number in range(COUNT)]
-    order = Order(list(keys), 0)
+    order = SortIndex(list(keys), 0)
     for value in {keys[0][0], keys[-1][0], keys[COUNT // 2][0], "v", "w"}:
         wanted = BitMap(i for i, (mine, _) in enumerate(keys) if mine == value)
         assert order.equal(value) == wanted

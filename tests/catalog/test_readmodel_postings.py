@@ -11,7 +11,7 @@ from services.catalog.readmodel.postings import (
     added,
     bitmap,
     cardinality,
-    kept_apart,
+    frozen_copy,
     members,
     removed,
     union,
@@ -49,6 +49,6 @@ def test_what_is_kept_apart_does_not_follow(count: int) -> None:
     for entity in range(count):
         posting = added(posting, entity)
     assert posting is not None
-    kept = kept_apart(posting)
+    kept = frozen_copy(posting)
     added(posting, 99)
     assert set(members(kept)) == set(range(count))

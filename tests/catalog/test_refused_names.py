@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.handlers.known import Known
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.refused_names import Release
 from services.catalog.ingest.candidates import refused_ref, status_item, taken_error
 from services.catalog.model import FileState, LocationRef, Root
@@ -43,7 +43,7 @@ def test_the_index_is_what_all_roots_say(
     steps: list[tuple[int, dict[str, list[str]] | None]],
 ) -> None:
     """Roots are put, put again and dropped in any order."""
-    known = Known(ReadModel())
+    known = CatalogState(ReadModel())
     roots: dict[str, dict[str, list[str]]] = {}
     for number, refused in steps:
         root = root_of(number, refused or {})
@@ -80,7 +80,7 @@ def test_a_refusal_is_known_by_its_item(error: Conflict | Invalid, ref: str) -> 
 
 async def test_only_a_release_of_a_refused_name_wakes_anybody() -> None:
     """Nothing is noted before the start is over, then what is free already."""
-    known = Known(ReadModel())
+    known = CatalogState(ReadModel())
     known.put_root(root_of(1, {"one": [NAMES[0]]}))
     known.refused.release(NAMES[0], is_own=True)
     assert known.refused.take() == []
@@ -99,7 +99,7 @@ async def test_a_name_that_nobody_takes_is_asked_for_again_for_years(
     tries: int,
 ) -> None:
     """The wait stops growing; no number of tries ends the takeovers of a process."""
-    known = Known(ReadModel())
+    known = CatalogState(ReadModel())
     known.put_root(root_of(1, {"one": [NAMES[0]]}))
     known.refused.activate(lambda _: False)
     now = asyncio.get_running_loop().time()

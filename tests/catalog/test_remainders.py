@@ -38,7 +38,7 @@ async def test_a_provider_that_finds_the_same_location_is_named(
     documents = [builders.component("web"), builders.component("shop")]
     host.commit("one", {DESCRIPTOR: documents})
     async with running(database, data, host.discovering()) as catalog:
-        [root] = catalog.work.catalog.known.roots.values()
+        [root] = catalog.work.catalog.state.roots.values()
         identity = await register(catalog, root.location.target)
         [item] = await remaining_of(catalog, identity)
         assert item["providers"] == ["git:all"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.catalog.events import Following
-from services.catalog.handlers.others import MARGIN
+from services.catalog.handlers.state_follower import MARGIN
 from tests import builders
 from tests.catalog.running import Running, running, write
 from tests.waiting import until
@@ -154,12 +154,12 @@ async def test_only_what_changed_lately_is_looked_at(both, data: Path) -> None:
     one, other = both
     crowd = [builders.component(f"c-{n}") for n in range(50)]
     await one.register(write(data / "files", "all.yaml", *crowd))
-    others = other.work.others
+    others = other.work.follower
     await others.catch_up()
     others._through += MARGIN + MARGIN
     found = await other.work.catalog.store.changed_since(others._through)
     assert found == {}
-    await until(lambda: len(other.work.catalog.known) >= 50, what="the crowd")
+    await until(lambda: len(other.work.catalog.state) >= 50, what="the crowd")
 
 
 async def test_what_was_written_before_one_listens_is_known(both, data: Path) -> None:
@@ -170,7 +170,7 @@ async def test_what_was_written_before_one_listens_is_known(both, data: Path) ->
     # Whether its change is in the log of revisions yet, or will be heard, is by chance.
     await one.work.relay.drain()
     work = other.work
-    await Following(work.catalog, work.others, work.recent).gap()
+    await Following(work.catalog, work.follower, work.recent).gap()
     assert await other.entity("component:default/cart") is not None
     changes = (await other.ask("GET", "/changes")).json()["items"]
     assert "component:default/cart" in {item["entityRef"] for item in changes}

@@ -7,11 +7,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.handlers.known import Known
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import CHUNK, SourceIndex
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.handlers.source_views import SourceView
-from services.catalog.model import LocationRef, Place, StoredEntity
+from services.catalog.model import LocationRef, RepositoryPath, StoredEntity
 from services.catalog.readmodel import ReadModel
 from tests import builders
 from tests.catalog.readmodels import stored
@@ -26,10 +26,10 @@ class CountedSources:
     def __init__(self) -> None:
         self.count = 0
 
-    def source(self, location: LocationRef) -> Place:
+    def source(self, location: LocationRef) -> RepositoryPath:
         self.count += 1
         path = location.target.removeprefix("https://git.example/shop/")
-        return Place("git.example", "shop", "", path)
+        return RepositoryPath("git.example", "shop", "", path)
 
 
 def provided(name: str, location: str, revision: int = 1) -> StoredEntity:
@@ -37,8 +37,8 @@ def provided(name: str, location: str, revision: int = 1) -> StoredEntity:
     return replace(made, location=location)
 
 
-def catalog_of(*entities: StoredEntity) -> Known:
-    known = Known(ReadModel(first_revision=0))
+def catalog_of(*entities: StoredEntity) -> CatalogState:
+    known = CatalogState(ReadModel(first_revision=0))
     known.put_many(entities)
     return known
 
@@ -67,7 +67,8 @@ async def test_the_index_is_built_in_slices_and_misses_no_change() -> None:
     assert len(slices) > 15
     assert max(slices) <= CHUNK + 2
     targets = [
-        target for target, _ in index.targets(Place("git.example", "shop", "", ""))
+        target
+        for target, _ in index.targets(RepositoryPath("git.example", "shop", "", ""))
     ]
     assert sorted(targets) == sorted(known.targets())
     assert (PARENT, f"{REPOSITORY}/new.yaml") in targets
@@ -134,7 +135,7 @@ def test_what_lies_around_entities_is_what_the_rule_says(
     """For any tree of visible and hidden files, as by comparing with each of them."""
     view = SourceView()
     for file, is_visible in files:
-        view.add(Place("h", "r", "", file), is_visible=is_visible)
+        view.add(RepositoryPath("h", "r", "", file), is_visible=is_visible)
     seen = {file for file, is_visible in files if is_visible}
     hidden = {file for file, is_visible in files if not is_visible}
     assert view.lies_around(path, raw=raw) == _plainly(path, seen, hidden, raw=raw)

@@ -98,7 +98,7 @@ async def test_a_source_that_is_away_takes_nothing_away(
         file.unlink()
         await catalog.ask("POST", "/refresh", {"entityRef": "component:web"})
         assert await catalog.refs() == {"component:web"}
-        [root] = catalog.work.catalog.known.roots.values()
+        [root] = catalog.work.catalog.state.roots.values()
         assert "all.yaml" in (await catalog.problems(root.name))[0]
 
 

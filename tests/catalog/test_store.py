@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from services.catalog.model import (
-    Change,
     FileState,
     LocationRef,
-    Place,
     Relation,
+    RepositoryPath,
     Root,
+    StoredChange,
     StoredEntity,
 )
 from services.catalog.store.entities import MongoEntityStore
@@ -21,7 +21,7 @@ from services.catalog.store.roots import MongoRootStore
 from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted, EntityUpdated
 from shared.contracts.events import payload_of
 from shared.kit.bus import MemoryBus
-from shared.kit.outbox import UNSENT, Relay
+from shared.kit.outbox import UNSENT, OutboxRelay
 from tests import builders
 
 CAUSE = Cause(kind="refresh", location="url:https://x.example/a.yaml")
@@ -47,10 +47,10 @@ def state(name: str = "web", **spec: Any) -> StoredEntity:
     )
 
 
-def change(before: StoredEntity | None, after: StoredEntity | None) -> Change:
+def change(before: StoredEntity | None, after: StoredEntity | None) -> StoredChange:
     known = before or after
     assert known is not None
-    return Change(known.ref, before, after, "user:default/ann", CAUSE)
+    return StoredChange(known.ref, before, after, "user:default/ann", CAUSE)
 
 
 @pytest.fixture
@@ -62,7 +62,9 @@ async def store(database: Any) -> MongoEntityStore:
 
 async def told(store: MongoEntityStore) -> list[Any]:
     bus = MemoryBus()
-    await Relay(store.collection, bus, before_publish=store.keep_revisions).drain()
+    await OutboxRelay(
+        store.collection, bus, before_publish=store.keep_revisions
+    ).drain()
     return [payload_of(envelope) for envelope in bus.envelopes()]
 
 
@@ -189,7 +191,7 @@ async def test_many_at_once(store: MongoEntityStore) -> None:
 async def test_roots_are_kept_by_version(database: Any) -> None:
     """Who writes over a version that is not there any more is told so."""
     store = MongoRootStore(database)
-    place = Place("git.example.org", "web", "main", "a.yaml")
+    place = RepositoryPath("git.example.org", "web", "main", "a.yaml")
     file = FileState("location:default/x", "url:x", "d", None, place, (place,), ({},))
     root = Root(
         LocationRef("url", "https://x.example/a.yaml"),

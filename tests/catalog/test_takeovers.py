@@ -152,7 +152,7 @@ async def test_a_refused_location_that_is_gone_asks_for_nothing(
     await catalog.ask("DELETE", f"/locations/{first}")
     await catalog.app.state.work.takeovers.settle()
     assert await catalog.refs() == set()
-    assert WEB not in catalog.work.catalog.known.refused
+    assert WEB not in catalog.work.catalog.state.refused
 
 
 async def test_a_name_that_another_process_freed_is_asked_for_here(
@@ -168,11 +168,11 @@ async def test_a_name_that_another_process_freed_is_asked_for_here(
         await one.register(files[1])
         folder = tmp_path_factory.mktemp("second")
         async with running(database, folder) as other:
-            one.work.catalog.known.refused.release = lambda *_, **__: None
+            one.work.catalog.state.refused.release = lambda *_, **__: None
             gone = await one.ask("DELETE", f"/locations/{first}")
             assert gone.status_code == 204
             assert await one.entity(WEB) is None
-            await other.work.others.catch_up()
+            await other.work.follower.catch_up()
             await owned_by(other, "new")
 
 

@@ -27,7 +27,11 @@ def test_what_is_made_is_kept(own_cache: Path) -> None:
         made.append(folder)
         (folder / "file").write_text("once")
 
-    assert cache.kept("thing", make) == cache.kept("thing", make) == own_cache / "thing"
+    assert (
+        cache.cached_folder("thing", make)
+        == cache.cached_folder("thing", make)
+        == own_cache / "thing"
+    )
     assert len(made) == 1
     assert (own_cache / "thing" / "file").read_text() == "once"
 
@@ -44,7 +48,7 @@ def test_two_at_once_make_it_once(own_cache: Path) -> None:
 
     def ask() -> int:
         all_here.wait(10)
-        return len(list(cache.kept("thing", make).iterdir()))
+        return len(list(cache.cached_folder("thing", make).iterdir()))
 
     with ThreadPoolExecutor(4) as pool:
         seen = [future.result() for future in [pool.submit(ask) for _ in range(4)]]
@@ -60,9 +64,9 @@ def test_what_was_not_finished_leaves_nothing(own_cache: Path) -> None:
         raise CannotFetch("the network is gone")
 
     with pytest.raises(CannotFetch):
-        cache.kept("thing", fail)
+        cache.cached_folder("thing", fail)
     assert [path.name for path in own_cache.iterdir()] == [".thing.lock"]
-    cache.kept("thing", lambda folder: (folder / "file").touch())
+    cache.cached_folder("thing", lambda folder: (folder / "file").touch())
     assert [path.name for path in (own_cache / "thing").iterdir()] == ["file"]
 
 

@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.embedded import engines
-from deploy.embedded.login import Exchange, Refused, Verifier
+from deploy.embedded.login import Exchange, LoginRefused, Verifier
 from shared.kit import mongo
 from shared.kit.servers import Server
 from tests.conftest import running
@@ -138,7 +138,7 @@ def test_no_other_proof_passes(proof: bytes) -> None:
     exchange = Exchange(VERIFIER)
     nonce = exchange.first(b"n,,n=callboard,r=abc").partition(b"r=")[2].split(b",")[0]
     for message in (b"c=biws,r=" + nonce + b",p=" + proof, proof):
-        with pytest.raises(Refused):
+        with pytest.raises(LoginRefused):
             exchange.last(message)
 
 

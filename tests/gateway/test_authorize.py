@@ -8,7 +8,7 @@ import pytest
 
 from services.gateway.model import Identity
 from services.gateway.policy.guard import PolicyGuard
-from services.gateway.policy.handlers import AskedBatch
+from services.gateway.policy.handlers import PermissionBatch
 from services.gateway.policy.handlers import authorize as answer_to
 from tests.gateway.test_policy import ANN, rego
 
@@ -103,7 +103,7 @@ async def test_others_have_their_turn_between_questions() -> None:
         }
         for n in range(100)
     ]
-    batch = AskedBatch.model_validate({"items": asked})
+    batch = PermissionBatch.model_validate({"items": asked})
     ann = Identity(ANN.subject, "user", ANN.ownership)
     guard = PolicyGuard(rego())
     answering = asyncio.create_task(answer_to(batch, ann, guard, cast("Any", None)))

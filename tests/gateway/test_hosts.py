@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.forward.attempts import Attempts
-from services.gateway.forward.front import Front
+from services.gateway.forward.front import RequestRouter
 from services.gateway.forward.hosts import Misdirected, OwnHosts, is_loopback
 from shared.contracts.errors import Invalid
 
@@ -138,7 +138,7 @@ async def test_a_refusal_waits_for_the_body(ends: bool, answers: int) -> None:
     async def app(*_: object) -> None:
         raise AssertionError("it is not for this portal")
 
-    front = Front(app, owned=(), hosts=LOCAL, attempts=Attempts())
+    front = RequestRouter(app, owned=(), hosts=LOCAL, attempts=Attempts())
     scope = {
         "type": "http",
         "method": "POST",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from services.gateway.collections import COLLECTIONS, GatewayCollections
 from services.gateway.identity.store import MongoEndedSessions
-from services.gateway.kept import COLLECTIONS, KeptDocuments
 from services.gateway.preferences import store as settings
 from services.gateway.preferences.store import MongoPreferences
 from services.gateway.webhooks import store as webhooks
@@ -126,6 +126,6 @@ async def test_the_gateway_is_ready_once_it_knows_who_signed_out(
             return True
         return False
 
-    async with KeptDocuments(database, ended) as kept:
+    async with GatewayCollections(database, ended) as kept:
         await until(lambda: ended.ended("one"))
         await until(ready)

@@ -18,7 +18,7 @@ from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.errors import Unavailable
 from shared.contracts.scaffolder import RunStarted
 from shared.contracts.techdocs import SiteBuilt
-from shared.kit.bus import Record
+from shared.kit.bus import EventRecord
 from shared.kit.policy import matches
 from shared.kit.web import sse_frame
 from tests.builders import component
@@ -221,9 +221,9 @@ class Catalog:
         return []
 
 
-def record(payload: Payload, subject: str) -> Record:
+def record(payload: Payload, subject: str) -> EventRecord:
     envelope = Envelope.of(payload, source="/test", subject=subject)
-    return Record(payload.TOPIC, 0, 0, subject, envelope.to_bytes())
+    return EventRecord(payload.TOPIC, 0, 0, subject, envelope.to_bytes())
 
 
 def updated(ref: str, entity: Any, **more: Any) -> EntityUpdated:
@@ -297,10 +297,10 @@ async def test_the_feed_skips_what_is_no_event(hub) -> None:
     """The stream goes on behind a message that nobody understands."""
     feed = LiveFeed(hub, Catalog(), NoGroups())
     bad = [b"", b"{", b"[]", b'"x"', b'{"type": "x"}', b'{"type":1,"subject":"s"}']
-    records = [Record("entity-changed", 0, 0, "k", value) for value in bad]
+    records = [EventRecord("entity-changed", 0, 0, "k", value) for value in bad]
     runs = b'{"type":"x","subject":"s","data":{}}'
     async with hub.subscribe(ROBOT) as stream:
-        await feed.take([*records, Record("template-run", 0, 0, "k", runs)])
+        await feed.take([*records, EventRecord("template-run", 0, 0, "k", runs)])
         await feed.take([record(updated("x:y/z", component()), "x:y/z")])
         assert (await taken(stream, 1))[0].subject == "x:y/z"
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from services.gateway.forward import upstreams
 from services.gateway.forward.bodies import RequestBody
-from services.gateway.forward.upstreams import Question, Upstream
+from services.gateway.forward.upstreams import ServiceRequest, Upstream
 from shared.contracts.errors import Invalid, Unavailable
 from shared.kit.replicas import AWAY_SECONDS, Replicas
 from shared.kit.web import UNTOUCHED
@@ -90,7 +90,9 @@ async def ask(
         return {"type": "http.request", "body": body, "more_body": False}
 
     length = [(b"content-length", str(len(body)).encode())]
-    question = Question("POST", "/a", [], caller_of(addresses, first), changes=changes)
+    question = ServiceRequest(
+        "POST", "/a", [], caller_of(addresses, first), changes=changes
+    )
     upstream, heard = Upstream("catalog", addresses), Heard()
     await upstream.open()
     try:
@@ -240,7 +242,7 @@ class Front:
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        question = Question("GET", path, [], self._caller, changes=False)
+        question = ServiceRequest("GET", path, [], self._caller, changes=False)
         heard = Heard()
         await self.upstream.ask(question, RequestBody([], receive, 1000), heard)  # type: ignore[arg-type]
         return heard.status

@@ -88,7 +88,7 @@ OWN_JSON = {
     "services/scaffolder/vault.py": "secrets that we have sealed",
     "services/scaffolder/dialect/json_text.py": "texts of templates, within a budget",
     "shared/kit/calls.py": "answers of services",
-    "shared/kit/letters.py": "letters of our own topics",
+    "shared/kit/dead_letters.py": "letters of our own topics",
     "shared/kit/outbox.py": "events of our own",
 }
 #: Routers of pages: they take forms, no JSON, or read bodies by hand within limits.

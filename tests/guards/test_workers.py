@@ -14,7 +14,7 @@ from shared.contracts.errors import Invalid, NotFound
 from shared.guards import workers
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.schemas import NotASchema
-from shared.guards.workers import Terms, run_beside, run_bounded
+from shared.guards.workers import WorkOptions, run_beside, run_bounded
 from tests.waiting import until
 
 
@@ -118,11 +118,11 @@ async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
 async def test_quick_work_does_not_wait_for_long_work() -> None:
     """Each has a process of its own, and what each took is told."""
     spent: list[float] = []
-    terms = Terms(is_long=True, spend=spent.append)
+    terms = WorkOptions(is_long=True, spend=spent.append)
     long = asyncio.ensure_future(run_bounded(spin, seconds=600, terms=terms))
     lane = workers._long
     await until(lambda: lane.process._process is not None, what="it begins")
-    assert await run_bounded(add, 1, 2, terms=Terms(spend=spent.append)) == 3
+    assert await run_bounded(add, 1, 2, terms=WorkOptions(spend=spent.append)) == 3
     assert not long.done()
     long.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -65,7 +65,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("services/techdocs/generator/configuration.py", "write_text"): (
         "replaces a file that lies in the sources, which hold no links"
     ),
-    ("services/techdocs/generator/forge.py", "write_text"): "a sample of our own",
+    ("services/techdocs/generator/fork_server.py", "write_text"): "a sample of our own",
     ("services/techdocs/generator/job.py", "write_text"): _OWN,
     ("services/techdocs/generator/recorder.py", "write_text"): _CONFINED,
     ("shared/guards/foreign_files.py", "os.open"): "the mechanism itself",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.filters import template_filters
 
 VALUES: dict[str, Any] = {
@@ -21,7 +21,7 @@ VALUES: dict[str, Any] = {
     "markup": "<i>&'\"</i>",
 }
 CONTEXT = {"parameters": VALUES, "p": VALUES}
-DIALECT = Dialect({found.name: found.run for found in template_filters()})
+DIALECT = TemplateDialect({found.name: found.run for found in template_filters()})
 
 
 def value(source: str) -> Any:

@@ -147,7 +147,7 @@ async def test_who_lost_a_run_writes_nothing_more(
     catalog.add(template("t"))
     async with start(slots=0) as client:
         task_id = await create(client, ann, "t")
-        store = client.app.state.rooms.store
+        store = client.app.state.dependencies.store
         old = await store.claim(task_id, "frozen")
         assert await store.claim(task_id, "other") is None
         await store.release(old)

@@ -17,10 +17,10 @@ from services.scaffolder.dialect import evaluation, limits, rendering
 from services.scaffolder.dialect.checks import CHECKS
 from services.scaffolder.dialect.evaluation import Evaluation, Library
 from services.scaffolder.dialect.failure import TemplateRenderError
-from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.methods import NUMBER, OBJECT, PATTERN, TEXT
 from services.scaffolder.dialect.methods_list import LIST
-from services.scaffolder.dialect.template import BUILT_IN, Dialect
+from services.scaffolder.dialect.template import BUILT_IN, TemplateDialect
 from services.scaffolder.filters import template_filters
 from services.scaffolder.inputs import rendered
 from tests.costs import limit_processor_time
@@ -29,8 +29,8 @@ SHARE = 4
 SECONDS = 2.0
 MEGABYTES = 100
 OWN = {found.name: found.run for found in template_filters()}
-DIALECT = Dialect(OWN)
-COOKIECUTTER = Dialect(OWN, cookiecutter=True)
+DIALECT = TemplateDialect(OWN)
+COOKIECUTTER = TemplateDialect(OWN, cookiecutter=True)
 
 TEXT_GIVEN = "<&a b.com\n" * (50_000 // SHARE)
 NESTED: Any = "x" * (100_000 // SHARE)
@@ -128,7 +128,9 @@ STATEMENTS: dict[str, str] = {
 @pytest.fixture(autouse=True)
 def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     work, text = limits.WORK // SHARE, limits.TEXT // SHARE
-    monkeypatch.setattr(inputs, "Budget", partial(Budget, work=work, text=text))
+    monkeypatch.setattr(
+        inputs, "RenderingBudget", partial(RenderingBudget, work=work, text=text)
+    )
     monkeypatch.setattr(limits, "READ", limits.READ // SHARE)
 
 
@@ -141,7 +143,7 @@ def memory() -> int:
     return peak
 
 
-def check(source: str, dialect: Dialect = DIALECT) -> None:
+def check(source: str, dialect: TemplateDialect = DIALECT) -> None:
     """Whatever it gives, or however it is refused: it is quick and takes no room."""
     memory()
     before = memory()
@@ -165,7 +167,9 @@ def test_every_operation_has_its_measure() -> None:
     assert set(METHODS) == {*TEXT, *LIST, *NUMBER, *PATTERN, *OBJECT}
     assert set(OPERATORS) == {node.__name__ for node in evaluation._EXPRESSIONS}
     assert set(STATEMENTS) == {node.__name__ for node in rendering._STATEMENTS}
-    assert set(GLOBALS.values()) == set(Evaluation({}, Library({}), Budget()).globals)
+    assert set(GLOBALS.values()) == set(
+        Evaluation({}, Library({}), RenderingBudget()).globals
+    )
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS))
@@ -235,7 +239,7 @@ def test_a_template_that_changes_a_list_pays_for_its_copy() -> None:
 
 def test_long_templates_are_not_kept_parsed() -> None:
     """A parsed template takes a hundred times the room of its text."""
-    dialect = Dialect()
+    dialect = TemplateDialect()
     memory()
     before = memory()
     for number in range(20):

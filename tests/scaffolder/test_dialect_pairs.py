@@ -9,7 +9,7 @@ import pytest
 
 from services.scaffolder.dialect import limits
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
-from services.scaffolder.dialect.limits import OPERAND, Budget
+from services.scaffolder.dialect.limits import OPERAND, RenderingBudget
 from tests.costs import limit_processor_time
 from tests.scaffolder.test_dialect_costs import DIALECT
 from tests.scaffolder.test_dialect_turns import LongestStretch
@@ -94,7 +94,7 @@ def test_sorting_is_what_it_was() -> None:
 def test_an_answer_after_the_time_limit_is_an_error(source: str) -> None:
     """Also where the work was so little that nobody looked at the clock."""
     with pytest.raises(TemplateLimitError, match="the time limit of 0 s is exceeded"):
-        DIALECT.value(source, {}, budget=Budget(seconds=0))
+        DIALECT.value(source, {}, budget=RenderingBudget(seconds=0))
 
 
 @pytest.mark.parametrize("key", ["[1]", "{a: 1}", "1", "null"])

@@ -3,7 +3,7 @@
 import pytest
 
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
-from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.values import UNDEFINED
 from services.scaffolder.inputs import rendered
 from tests.costs import limit_processor_time
@@ -137,7 +137,7 @@ def test_a_nested_pattern_that_behaves_is_used() -> None:
 
 def test_time_is_limited() -> None:
     """A rendering ends when its time is over."""
-    budget = Budget(work=10**9, seconds=0.05)
+    budget = RenderingBudget(work=10**9, seconds=0.05)
     with pytest.raises(TemplateLimitError, match="time"):
         DIALECT.text(
             "{% for i in range(900000) %}{% set y = i * i %}{% endfor %}",

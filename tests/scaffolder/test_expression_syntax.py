@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from services.scaffolder import expression_syntax
 from services.scaffolder.dialect.failure import TemplateRenderError
-from services.scaffolder.dialect.limits import Budget
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.expression_syntax import expression_errors
 from tests.scaffolder.calls import step
 
@@ -65,7 +65,7 @@ def test_what_can_be_parsed_is_no_error_and_what_is_cut_off_is_one(value: str) -
     assert errors_of(whole) == []
     assert len(errors_of(cut)) == 1
     with pytest.raises(TemplateRenderError):
-        Dialect().value(cut, {})
+        TemplateDialect().value(cut, {})
 
 
 @pytest.mark.parametrize("text", ["{% if", "body {#fff}", "{{ x", "$ {{ ( }}"])
@@ -99,7 +99,9 @@ def test_a_check_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert expression_errors({"output": many}) == []
     assert len(expression_errors({"output": many[1:]})) == 1
     assert errors_of(broken + " " * expression_syntax.LONGEST_TEXT) == []
-    assert expression_errors({"output": broken}, budget=Budget(seconds=-1)) == []
+    assert (
+        expression_errors({"output": broken}, budget=RenderingBudget(seconds=-1)) == []
+    )
     deep: Any = broken
     for _ in range(2_000):
         deep = [deep]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.dialect.values import UNDEFINED
 from services.scaffolder.inputs import rendered
 from tests.scaffolder.expressions import CONTEXT, DIALECT, VALUES, value
@@ -218,7 +218,7 @@ def test_inputs_are_rendered_deeply() -> None:
 
 def test_cookiecutter_words() -> None:
     """Cookiecutter's templates have their braces, words and filter."""
-    dialect = Dialect(cookiecutter=True)
+    dialect = TemplateDialect(cookiecutter=True)
     context = {"cookiecutter": {"name": "x", "list": [1]}}
     source = "{{ cookiecutter.name }} {{ True }} {{ cookiecutter.list | jsonify }}"
     assert dialect.text(source, context) == "x true [1]"
@@ -238,4 +238,4 @@ WHITESPACE = [
 @pytest.mark.parametrize(("source", "rules", "expected"), WHITESPACE)
 def test_whitespace_is_the_authors(source: str, rules: Any, expected: str) -> None:
     """Nothing but what is asked for is trimmed, and line ends stay as they are."""
-    assert Dialect(**rules).text(source, {}) == expected
+    assert TemplateDialect(**rules).text(source, {}) == expected

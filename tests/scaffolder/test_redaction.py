@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Initiator, Task, fresh_steps
 from services.scaffolder.redaction import Redactor
 from services.scaffolder.store import documents
@@ -33,7 +33,7 @@ def test_files_teach_what_they_make_of_secrets() -> None:
     """A file's line with a part of a secret is known when it is read again."""
     redactor = Redactor([SECRET])
     public = {"values": {"k": "***"}}
-    dialect = LearningDialect(Dialect(), public, redactor)
+    dialect = LearningDialect(TemplateDialect(), public, redactor)
     text = "first\nkey: ${{ values.k[3] ~ values.k.slice(4, 7) }}\nlast ${{ values.k }}"
     made = dialect.text(text, {"values": {"k": SECRET}})
     assert SECRET[3:7] in made

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.inputs import rendered
 from services.scaffolder.redaction import Redactor, derived
 from services.scaffolder.vault import FernetVault
@@ -72,7 +72,7 @@ def test_only_the_secret_part_of_a_message_is_masked() -> None:
     """An expression's own text is known, not the sentence around it."""
     given = {"a": "key ${{ secrets.key | upper }} of {% if secrets %}x{% endif %}"}
     trace: list[str] = []
-    made = rendered(Dialect(), given, {"secrets": {"key": "hunter2"}}, trace)
+    made = rendered(TemplateDialect(), given, {"secrets": {"key": "hunter2"}}, trace)
     assert made == {"a": "key HUNTER2 of x"}
     assert trace == ["HUNTER2"]
 

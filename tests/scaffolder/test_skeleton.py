@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.scaffolder.dialect.failure import TemplateRenderError
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.skeleton import SkeletonRules, render_tree
 from services.scaffolder.workspace import Workspace
 from shared.contracts.errors import Forbidden, Invalid
@@ -34,7 +34,7 @@ def render(tmp_path: Path) -> Any:
     ) -> dict[str, bytes]:
         source = tree(tmp_path / "source", files)
         made = SkeletonRules(**rules)
-        dialect = Dialect(cookiecutter=made.cookiecutter)
+        dialect = TemplateDialect(cookiecutter=made.cookiecutter)
         render_tree(source, workspace, target, values or {}, dialect, made)
         entries = workspace.entries()
         return {x.path: workspace.read(x.path) for x in entries if x.kind == "file"}

@@ -10,7 +10,7 @@ from services.scaffolder.store.tasks import MongoTaskStore
 from services.scaffolder.vault import FernetVault
 from shared.contracts.scaffolder import RunCancelled, RunCreated, StepChanged
 from shared.kit.bus import MemoryBus
-from shared.kit.outbox import Relay
+from shared.kit.outbox import OutboxRelay
 from tests.conftest import SECRET
 
 ANN, BO = Initiator("user:default/ann"), Initiator("user:default/bo")
@@ -50,7 +50,7 @@ async def taken(store: MongoTaskStore, name: str, owner: str = "one") -> Task:
 async def told(store: MongoTaskStore) -> list[int]:
     """What the relay says: the sequences, in their order."""
     bus = MemoryBus()
-    await Relay(store._tasks, bus).drain()
+    await OutboxRelay(store._tasks, bus).drain()
     return [envelope.data["sequence"] for envelope in bus.envelopes()]
 
 

@@ -14,7 +14,7 @@ from services.search.highlight import Tags
 from services.search.index.embedded import opener
 from services.search.main import create_app
 from services.search.opensearch.alias import ServerAlias
-from services.search.opensearch.client import Client
+from services.search.opensearch.client import OpenSearchClient
 from services.search.ports import Alias, Generation
 from services.search.settings import Settings
 from shared.kit.servers import Server
@@ -84,7 +84,9 @@ def replica(data: Path, server: Server | None) -> Replica:
     def made() -> Alias:
         if server is None:
             return LocalAlias(data / "search", opener(TAGS))
-        return ServerAlias(Client(server), name, TAGS, lease_seconds=LEASE_SECONDS)
+        return ServerAlias(
+            OpenSearchClient(server), name, TAGS, lease_seconds=LEASE_SECONDS
+        )
 
     return made
 

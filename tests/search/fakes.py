@@ -6,14 +6,14 @@ from typing import Any
 from services.search.ledger import digest
 from services.search.model import (
     EntityPut,
-    Found,
+    HitPage,
     Section,
     SitePut,
     Sum,
     Version,
 )
 from services.search.ports import SearchIndex
-from services.search.query import Question, parse_question
+from services.search.query import SearchRequest, parse_question
 from shared.contracts.errors import Unavailable
 from shared.contracts.ref import ref_of
 
@@ -81,7 +81,7 @@ def entity_put(
     return EntityPut(str(ref_of(entity)), Version(uid, revision, at), entity)
 
 
-def asked(term: str = "", **given: Any) -> Question:
+def asked(term: str = "", **given: Any) -> SearchRequest:
     """A question as it comes over HTTP, `readable` aside."""
     readable = given.pop("readable", None)
     pairs = [("term", term)]
@@ -96,5 +96,5 @@ async def titles(index: SearchIndex, term: str = "", **given: Any) -> list[str]:
     return names(found)
 
 
-def names(found: Found) -> list[str]:
+def names(found: HitPage) -> list[str]:
     return [str(hit.document["title"]) for hit in found.hits]

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.search.conditions import (
-    All,
+    AllConditions,
+    AnyCondition,
     Condition,
     Has,
-    Not,
-    Some,
+    NotCondition,
     criteria_condition,
     entity_marks,
 )
@@ -20,7 +20,7 @@ from services.search.documents import entity_record
 from services.search.highlight import Tags
 from services.search.index.embedded import TantivyIndex
 from services.search.model import group_of
-from services.search.query import Question
+from services.search.query import SearchRequest
 from shared.contracts.errors import Forbidden
 from shared.kit.policy import matches
 from tests.builders import api, component, group, user
@@ -95,11 +95,11 @@ def holds(condition: Condition, marks: frozenset[str]) -> bool:
     match condition:
         case Has(wanted):
             return not marks.isdisjoint(wanted)
-        case All(parts):
+        case AllConditions(parts):
             return all(holds(part, marks) for part in parts)
-        case Some(parts):
+        case AnyCondition(parts):
             return any(holds(part, marks) for part in parts)
-        case Not(part):
+        case NotCondition(part):
             return not holds(part, marks)
 
 
@@ -120,7 +120,7 @@ def test_index_and_rules_agree(index: TantivyIndex, found: dict[str, Any]) -> No
     assert [e for e in ENTITIES if holds(condition, frozenset(entity_marks(e)))] == (
         allowed
     )
-    shown = index._find(Question(readable=condition, limit=100), ("exact",))
+    shown = index._find(SearchRequest(readable=condition, limit=100), ("exact",))
     assert sorted(hit.document["title"] for hit in shown.hits) == sorted(
         entity["metadata"]["name"] for entity in allowed
     )

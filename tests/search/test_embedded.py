@@ -17,9 +17,9 @@ from services.search.generation import LocalGeneration
 from services.search.highlight import Tags
 from services.search.index import embedded
 from services.search.index.embedded import TantivyIndex
-from services.search.model import Found, Record, Section, group_of
+from services.search.model import HitPage, IndexRecord, Section, group_of
 from services.search.ports import RecordIndex
-from services.search.query import Question, Step
+from services.search.query import SearchRequest, Step
 from shared.contracts.errors import Unavailable
 from tests.builders import component
 from tests.search.corpus import DOCUMENTED
@@ -36,7 +36,7 @@ async def index(data: Path) -> AsyncIterator[RecordIndex]:
     await index.close()
 
 
-def records_of(*entities: Any) -> dict[str, list[Record]]:
+def records_of(*entities: Any) -> dict[str, list[IndexRecord]]:
     found = [entity_record(entity_put(entity)) for entity in entities]
     return {group_of("entity", record.ref): [record] for record in found}
 
@@ -65,7 +65,7 @@ async def test_kept_values_come_back(index: RecordIndex) -> None:
     ref = "component:default/web"
     records = list(section_records(ref, sections, None))
     await index.replace({group_of("section", ref): records})
-    found = await index.kept([group_of("section", ref), "entity|none"])
+    found = await index.stored_values([group_of("section", ref), "entity|none"])
     assert [doc["path"] for doc, _ in found[group_of("section", ref)]] == [
         section.path for section in sections
     ]
@@ -79,11 +79,11 @@ class Watched(TantivyIndex):
     lookups: list[str]
     markings: list[str]
 
-    def _first_page(self, question: Question, wanted: Sequence[Step]) -> Any:
+    def _first_page(self, question: SearchRequest, wanted: Sequence[Step]) -> Any:
         self.lookups.append(_thread())
         return super()._first_page(question, wanted)
 
-    def _answer(self, question: Question, page: Any) -> Found:
+    def _answer(self, question: SearchRequest, page: Any) -> HitPage:
         self.markings.append(_thread())
         return super()._answer(question, page)
 

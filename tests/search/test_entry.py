@@ -7,10 +7,10 @@ import string
 import orjson
 import pytest
 
-from services.search.index.entry import Entry, entry_of
+from services.search.index.entry import IndexEntry, entry_of
 from services.search.index.fields import Stemmer, schema
-from services.search.index.translation import Translation
-from services.search.model import Record
+from services.search.index.translation import QueryTranslation
+from services.search.model import IndexRecord
 from services.search.opensearch.translation import request
 from services.search.query import Step
 from services.search.words import MOST_ENDINGS
@@ -20,9 +20,9 @@ from tests.search.fakes import asked
 TERM = "petstore ledger v2 認証サービス über no"
 
 
-def entry(text: str, title: str = "Cart") -> Entry:
+def entry(text: str, title: str = "Cart") -> IndexEntry:
     document = {"title": title, "text": text}
-    return entry_of(Record("entity", "api:default/cart", "t", True, document), 0)
+    return entry_of(IndexRecord("entity", "api:default/cart", "t", True, document), 0)
 
 
 def test_endings_of_names_and_of_other_words_lie_apart() -> None:
@@ -51,7 +51,7 @@ def test_the_endings_of_a_text_are_bounded() -> None:
 @pytest.mark.parametrize("step", ["exact", "forgiving", "most"])
 def test_only_stars_look_through_all_words(step: Step) -> None:
     """A question of many words that nobody wrote costs an engine little."""
-    translation = Translation(schema(), Stemmer())
+    translation = QueryTranslation(schema(), Stemmer())
     assert "RegexQuery" in repr(translation.query(asked("led*er"), step))
     assert b'"wildcard"' in orjson.dumps(request(asked("led*er"), step))
     assert "RegexQuery" not in repr(translation.query(asked(TERM), step))

@@ -9,7 +9,7 @@ import pytest
 from services.search.conditions import criteria_condition
 from services.search.model import EntityGone, Section, SitePut, Version
 from services.search.ports import Generation, SearchIndex
-from services.search.query import Question, parse_term
+from services.search.query import SearchRequest, parse_term
 from tests.builders import api, component, group, open_or_owned, system, user
 from tests.search.fakes import asked, entity_put, names, titles
 from tests.waiting import until
@@ -86,7 +86,7 @@ class TestSearchIndex:
         for term in ("", "shop"):
             whole = await index.find(asked(term, pageLimit=100))
             pages = [
-                await index.find(Question(parse_term(term), page=page, limit=2))
+                await index.find(SearchRequest(parse_term(term), page=page, limit=2))
                 for page in range(6)
             ]
             assert [name for page in pages for name in names(page)] == names(whole)

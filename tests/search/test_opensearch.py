@@ -13,10 +13,10 @@ from services.search.conditions import criteria_condition
 from services.search.model import EntityGone, EntityPut, Section, SitePut, Version
 from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.bulk import Write, bulk
-from services.search.opensearch.client import Client, Missing
+from services.search.opensearch.client import MissingIndex, OpenSearchClient
 from services.search.opensearch.schema import SCHEMA
-from services.search.query import Question
-from services.search.resync import PARTS, Progress, Rebuilt, rebuild
+from services.search.query import SearchRequest
+from services.search.resync import PARTS, RebuildProgress, Rebuilt, rebuild
 from shared.contracts.errors import Conflict, Invalid, Unavailable
 from shared.kit.servers import Server
 from tests.builders import component
@@ -38,9 +38,12 @@ async def replicas(opensearch: Server) -> AsyncIterator[Replicas]:
     name = fresh_name()
     made: list[ServerAlias] = []
 
-    def another(client: Client | None = None) -> ServerAlias:
+    def another(client: OpenSearchClient | None = None) -> ServerAlias:
         found = ServerAlias(
-            client or Client(opensearch), name, TAGS, lease_seconds=LEASE_SECONDS
+            client or OpenSearchClient(opensearch),
+            name,
+            TAGS,
+            lease_seconds=LEASE_SECONDS,
         )
         made.append(found)
         return found
@@ -137,7 +140,7 @@ async def test_pages_follow_both_of_their_sources(replicas: Replicas) -> None:
         assert seen == (0 if round_ % 2 else pages)
 
 
-class Dying(Client):
+class Dying(OpenSearchClient):
     """A process that is gone after so many requests: the rest of them never happen."""
 
     def __init__(self, server: Server, requests: int) -> None:
@@ -242,7 +245,7 @@ async def test_others_write_to_both(replicas: Replicas, owners: MemoryOwners) ->
     await one.open()
     await catch_up(one, owners)
     async for step in rebuild(one, owners):
-        if isinstance(step, Progress) and step.step == "sites":
+        if isinstance(step, RebuildProgress) and step.step == "sites":
             # After the entities were walked: only the event can bring this one.
             put = owners.put(component("new", {"description": "meanwhile"}))
             await other.apply([put])
@@ -271,7 +274,7 @@ async def test_a_killed_rebuild_leaves_nothing(
     await until(collected, what="the orphan to be removed")
     assert isinstance([s async for s in rebuild(other, owners)][-1], Rebuilt)
     # Woken up after all, the first one changes nothing.
-    with pytest.raises((Conflict, Missing)):
+    with pytest.raises((Conflict, MissingIndex)):
         [_ async for _ in steps]
     assert len(await indices(other)) == 1
     assert await total(other, "xylo") == 2
@@ -329,9 +332,9 @@ async def test_a_refused_document_is_named(replicas: Replicas) -> None:
     writes = [Write("entity|x", {"role": "entity", "surprise": 1})]
     with pytest.raises(Invalid, match="surprise"):
         await bulk(alias._client, alias._takes, writes)
-    with pytest.raises(Missing):
+    with pytest.raises(MissingIndex):
         await bulk(alias._client, "nobody", writes)
-    assert not await alias._client.there("/nobody")
+    assert not await alias._client.exists("/nobody")
 
 
 async def test_the_deepest_page(replicas: Replicas) -> None:
@@ -340,13 +343,13 @@ async def test_the_deepest_page(replicas: Replicas) -> None:
     await alias.open()
     await alias.apply([web(1)])
     await alias.completed()
-    deepest = Question(page=1000, limit=100)
+    deepest = SearchRequest(page=1000, limit=100)
     assert (await alias.live.index.find(deepest)).total == 1
 
 
 async def test_credentials(secured_opensearch: Server, owners: MemoryOwners) -> None:
     """Over TLS with a password; what is wrong with either is said by its setting."""
-    alias = ServerAlias(Client(secured_opensearch), fresh_name(), TAGS)
+    alias = ServerAlias(OpenSearchClient(secured_opensearch), fresh_name(), TAGS)
     await alias.open()
     await catch_up(alias, owners)
     assert await total(alias, "xylo") == 2
@@ -358,8 +361,8 @@ async def test_credentials(secured_opensearch: Server, owners: MemoryOwners) -> 
         ),
         (replace(secured_opensearch, ca=None, tls=True), "CALLBOARD_OPENSEARCH_CA"),
     ):
-        client = Client(wrong)
+        client = OpenSearchClient(wrong)
         with pytest.raises(Unavailable, match=named) as caught:
-            await client.there("/_alias/x")
+            await client.exists("/_alias/x")
         assert str(secured_opensearch.password) not in str(caught.value)
         await client.close()

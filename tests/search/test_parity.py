@@ -11,13 +11,13 @@ from services.search.alias import LocalAlias
 from services.search.conditions import criteria_condition
 from services.search.index.embedded import opener
 from services.search.index.fields import spaced_analyzer
-from services.search.model import Found, SitePut
+from services.search.model import HitPage, SitePut
 from services.search.opensearch.alias import ServerAlias
-from services.search.opensearch.client import Client
+from services.search.opensearch.client import OpenSearchClient
 from services.search.opensearch.index import ServerIndex
 from services.search.opensearch.translation import request
 from services.search.ports import Alias, SearchIndex
-from services.search.query import Question, parse_term, steps
+from services.search.query import SearchRequest, parse_term, steps
 from services.search.words import tokens
 from shared.contracts.ref import ref_of
 from shared.kit.servers import Server
@@ -53,7 +53,7 @@ async def both(
     folder: Path = tmp_path_factory.mktemp("parity")
     forms: list[Alias] = [
         LocalAlias(folder, opener(TAGS)),
-        ServerAlias(Client(opensearch), fresh_name(), TAGS),
+        ServerAlias(OpenSearchClient(opensearch), fresh_name(), TAGS),
     ]
     for form in forms:
         await form.open()
@@ -70,16 +70,16 @@ async def both(
         await form.close()
 
 
-async def answers(both: Pair, question: Question) -> tuple[Found, Found]:
+async def answers(both: Pair, question: SearchRequest) -> tuple[HitPage, HitPage]:
     embedded, server = both
     return await embedded.find(question), await server.find(question)
 
 
-def places(found: Found) -> list[str]:
+def places(found: HitPage) -> list[str]:
     return [str(hit.document["location"]) for hit in found.hits]
 
 
-async def scores(both: Pair, question: Question) -> dict[str, float]:
+async def scores(both: Pair, question: SearchRequest) -> dict[str, float]:
     """What the server gives its best hits, by their places."""
     server = both[1]
     assert isinstance(server, ServerIndex)
@@ -117,7 +117,7 @@ async def test_the_same_answers(both: Pair) -> None:
 async def test_the_same_pages(both: Pair) -> None:
     """Without a term the order is one and the same to the last page."""
     for page in range(7):
-        ours, theirs = await answers(both, Question(page=page, limit=100))
+        ours, theirs = await answers(both, SearchRequest(page=page, limit=100))
         assert ours == theirs
 
 
@@ -125,14 +125,16 @@ async def test_the_same_suggestions(both: Pair) -> None:
     """What is typed letter by letter completes to the same titles."""
     for word in ("payment", "Straße", "librari", "service"):
         for end in range(1, len(word) + 1):
-            question = Question(parse_term(word[:end]), limit=16, within="title")
+            question = SearchRequest(parse_term(word[:end]), limit=16, within="title")
             ours, theirs = await answers(both, question)
             assert ours.total == theirs.total, word[:end]
             assert ours.hits[:5] == theirs.hits[:5], word[:end]
 
     # Phrases of pairs may score as good as equal: their order is not compared.
     for end in range(1, 7):
-        question = Question(parse_term("認証サービス"[:end]), limit=16, within="title")
+        question = SearchRequest(
+            parse_term("認証サービス"[:end]), limit=16, within="title"
+        )
         ours, theirs = await answers(both, question)
         assert ours.total == theirs.total > 0
 
@@ -156,7 +158,7 @@ async def test_the_same_words(opensearch: Server, analyzer: str) -> None:
 
     But for the few (organ-, univers-, past-, ...) that newer Snowballs reduce less.
     """
-    client = Client(opensearch)
+    client = OpenSearchClient(opensearch)
     alias = ServerAlias(client, fresh_name(), TAGS)
     await alias.open()
     ours = spaced_analyzer(stemming=analyzer == "stems")

@@ -11,9 +11,9 @@ from services.search.alias import LocalAlias
 from services.search.index.embedded import opener
 from services.search.model import Section, SitePut
 from services.search.opensearch.alias import ServerAlias
-from services.search.opensearch.client import Client
+from services.search.opensearch.client import OpenSearchClient
 from services.search.ports import Alias, SearchIndex
-from services.search.query import Question, parse_term
+from services.search.query import SearchRequest, parse_term
 from tests.builders import component
 from tests.search.conftest import TAGS, fresh_name
 from tests.search.fakes import asked, entity_put
@@ -63,7 +63,7 @@ async def index(
     if request.param == "embedded":
         alias = LocalAlias(tmp_path_factory.mktemp("questions"), opener(TAGS))
     else:
-        client = Client(request.getfixturevalue("opensearch"))
+        client = OpenSearchClient(request.getfixturevalue("opensearch"))
         alias = ServerAlias(client, fresh_name(), TAGS)
     await alias.open()
     for number, (title, text) in enumerate(texts().values()):
@@ -76,7 +76,7 @@ async def index(
     await alias.close()
 
 
-async def found(index: SearchIndex, question: Question) -> list[str]:
+async def found(index: SearchIndex, question: SearchRequest) -> list[str]:
     """The keys of what is found, documentation and entities alike, best first."""
     keys = list(texts())
     hits = (await index.find(question)).hits
@@ -101,7 +101,7 @@ async def test_suggestions_follow_each_letter(index: SearchIndex) -> None:
     for key, (title, _) in texts().items():
         word = title.split(maxsplit=1)[0]
         for end in range(2, len(word) + 1):
-            question = Question(parse_term(word[:end]), limit=50, within="title")
+            question = SearchRequest(parse_term(word[:end]), limit=50, within="title")
             if key not in await found(index, question):
                 wrong.append((key, word[:end]))
     assert wrong == []

@@ -12,7 +12,7 @@ from services.search.index.embedded import opener
 from services.search.model import Section
 from services.search.opensearch.alias import ServerAlias
 from services.search.ports import Alias
-from services.search.resync import ENTITIES, PARTS, Progress, Rebuilt, rebuild
+from services.search.resync import ENTITIES, PARTS, RebuildProgress, Rebuilt, rebuild
 from shared.contracts.errors import Conflict, Unavailable
 from tests.builders import component
 from tests.search.conftest import TAGS, Replica
@@ -138,7 +138,7 @@ async def test_rebuild_proves_and_switches(alias: Alias, owners: MemoryOwners) -
     assert all(agreement.reached for agreement in proof.agreements.values())
     assert proof.agreements["entities"].ours == await owners.entity_sum()
     assert proof.live["entities"] == await owners.entity_sum()
-    assert any(isinstance(step, Progress) and step.done for step in steps)
+    assert any(isinstance(step, RebuildProgress) and step.done for step in steps)
     assert await total(alias, "xylophone") == 1
     assert len(before) == len(after := await generations(alias)) == 1
     assert after != before
@@ -150,7 +150,11 @@ async def test_changes_during_a_rebuild_are_in_both(
     """Nothing that is told while a rebuild goes on is lost by the switch."""
     await catch_up(alias, owners)
     async for step in rebuild(alias, owners):
-        if isinstance(step, Progress) and step.step == "entities" and not step.done:
+        if (
+            isinstance(step, RebuildProgress)
+            and step.step == "entities"
+            and not step.done
+        ):
             put = owners.put(component("new", {"description": "meanwhile"}))
             await alias.apply([put])
             assert await total(alias, "meanwhile") == 1

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from shared.kit import mongo
-from shared.kit.migrations import Kept, prepare
+from shared.kit.migrations import StoredCollection, prepare
 
 LEASE_SECONDS = 1.5
 STEP_SECONDS = 0.02
@@ -31,7 +31,7 @@ async def marked(collection: Any) -> None:
         await collection.update_one(same, {"$set": {"marked": found["twice"] + 1}})
 
 
-THINGS = Kept("things", shape=3, steps={2: doubled, 3: marked})
+THINGS = StoredCollection("things", shape=3, steps={2: doubled, 3: marked})
 
 
 async def main(address: str, name: str) -> None:

@@ -12,7 +12,7 @@ from aiokafka.structs import TopicPartition
 
 from shared.contracts.errors import Unavailable
 from shared.kit import broker, topics
-from shared.kit.bus import KafkaBus, LiveReader, Record
+from shared.kit.bus import EventRecord, KafkaBus, LiveReader
 from shared.kit.servers import Server
 from tests.waiting import until
 
@@ -26,7 +26,7 @@ class Heard:
         self.going = asyncio.Event()
         self.going.set()
 
-    async def batch(self, records: Sequence[Record]) -> None:
+    async def batch(self, records: Sequence[EventRecord]) -> None:
         await self.going.wait()
         self.keys.extend(record.key for record in records)
 
@@ -76,7 +76,7 @@ async def test_a_handler_that_fails_ends_nothing(kafka: str) -> None:
     """A batch that cannot be shown is logged; what comes later is read."""
     topic, heard = new_topic(), Heard()
 
-    async def batch(records: Sequence[Record]) -> None:
+    async def batch(records: Sequence[EventRecord]) -> None:
         if any(record.key == "bad" for record in records):
             raise ValueError("cannot be shown")
         await heard.batch(records)
@@ -94,7 +94,7 @@ async def test_no_message_is_lost_when_the_taker_was_away(kafka: str) -> None:
     """What could not be taken, as something was away, is handed over again."""
     topic, heard, away = new_topic(), Heard(), [True]
 
-    async def batch(records: Sequence[Record]) -> None:
+    async def batch(records: Sequence[EventRecord]) -> None:
         if away and any(record.key == "one" for record in records):
             away.clear()
             raise Unavailable("the store is away")
@@ -114,7 +114,7 @@ async def test_a_large_event_is_taken(kafka: str) -> None:
         await topics.ensure(Server(kafka), [topics.Topic(topic)])
     sizes: list[int] = []
 
-    async def batch(records: Sequence[Record]) -> None:
+    async def batch(records: Sequence[EventRecord]) -> None:
         sizes.extend(len(record.value) for record in records)
 
     async with KafkaBus(kafka) as bus, LiveReader(kafka, [topic], batch) as reader:

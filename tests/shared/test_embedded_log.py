@@ -11,8 +11,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from shared.kit import announcements, broker
-from shared.kit.announcements import Announcer, Listener, Relay
-from shared.kit.bus import KafkaBus, LiveReader, Record
+from shared.kit.announcements import AnnouncementRelay, Announcer, Listener
+from shared.kit.bus import EventRecord, KafkaBus, LiveReader
 from shared.kit.embedded_log import EmbeddedLogConsumer
 from shared.kit.servers import Server
 from tests.conftest import SERVERS
@@ -60,7 +60,7 @@ async def test_a_published_message_ends_the_rest(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An announcement lets the next fetch go at once, not at the end of the rest."""
-    arrived: list[Record] = []
+    arrived: list[EventRecord] = []
     resting = asyncio.Event()
     wait = Listener.wait
 
@@ -112,9 +112,9 @@ async def test_a_backlog_is_read_without_announcements(kafka: str) -> None:
 
 
 @contextmanager
-def relaying(address: str) -> Iterator[Relay]:
+def relaying(address: str) -> Iterator[AnnouncementRelay]:
     """A relay of the test's own, in a thread."""
-    relay, stop = Relay(address), Event()
+    relay, stop = AnnouncementRelay(address), Event()
 
     def serve() -> None:
         while not stop.is_set():

@@ -13,8 +13,8 @@ from deploy.engines import kafka as event_log
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Unavailable
 from shared.kit import topics
-from shared.kit.bus import KafkaBus, LiveReader, Record
-from shared.kit.outbox import Relay, mark, pending_event
+from shared.kit.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.outbox import OutboxRelay, mark, pending_event
 from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
 from tests.shared.test_workers import event
@@ -87,7 +87,7 @@ class Followed:
             if envelope.id not in ids:
                 ids.append(envelope.id)
 
-    async def batch(self, records: Sequence[Record]) -> None:
+    async def batch(self, records: Sequence[EventRecord]) -> None:
         self.take([record.envelope() for record in records])
 
     async def work(self, envelopes: Sequence[Envelope]) -> None:
@@ -102,7 +102,7 @@ async def test_everything_is_told_when_the_log_is_back(
     state, live, shared = State(database.states), Followed(), Followed()
     async with (
         KafkaBus(broker.address) as bus,
-        Relay(database.states, bus) as relay,
+        OutboxRelay(database.states, bus) as relay,
         LiveReader(broker.address, [TOPIC], live.batch) as reader,
         SharedWork("away", broker.address, {TOPIC: shared.work}, bus) as work,
     ):
@@ -148,7 +148,7 @@ async def test_a_message_that_was_not_taken_is_no_longer_under_way(
     """What was given up does not arrive late, behind what was said after it."""
     heard: list[str] = []
 
-    async def batch(records: Sequence[Record]) -> None:
+    async def batch(records: Sequence[EventRecord]) -> None:
         heard.extend(record.value.decode() for record in records)
 
     async with KafkaBus(broker.address) as bus:

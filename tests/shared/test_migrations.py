@@ -12,7 +12,7 @@ import pytest
 
 from services.gateway.webhooks.store import DELIVERIES, MongoDeliveries
 from shared.contracts.errors import Unavailable
-from shared.kit.migrations import META, Kept, prepare
+from shared.kit.migrations import META, StoredCollection, prepare
 from shared.kit.mongo import Index, Unfit
 from tests.shared.migrating import LEASE_SECONDS, THINGS
 from tests.waiting import until
@@ -37,7 +37,7 @@ async def process(address: str, name: str) -> asyncio.subprocess.Process:
 
 async def test_an_empty_database_has_the_newest_shape(database: Any) -> None:
     """Nothing is migrated where nothing is; the indexes are made; again is nothing."""
-    kept = Kept("t", shape=7, indexes=(Index.on("due"),))
+    kept = StoredCollection("t", shape=7, indexes=(Index.on("due"),))
     await prepare(database, [kept])
     assert await shapes(database) == {"t": 7}
     assert len(await database["t"].index_information()) == 2
@@ -48,7 +48,7 @@ async def test_an_empty_database_has_the_newest_shape(database: Any) -> None:
 async def test_documents_from_before_are_brought_up(database: Any) -> None:
     """Each step in its order; the lease is given back."""
     await old_things(database)
-    await prepare(database, [THINGS, Kept("other")])
+    await prepare(database, [THINGS, StoredCollection("other")])
     assert await shapes(database) == {"things": 3, "other": 1}
     found = await database["things"].find_one({"_id": 5})
     assert found == {"_id": 5, "n": 5, "twice": 10, "changed": 1, "marked": 11}
@@ -56,17 +56,17 @@ async def test_documents_from_before_are_brought_up(database: Any) -> None:
 
 async def test_newer_documents_are_refused_by_name(database: Any) -> None:
     """An older version does not start on what a newer one wrote."""
-    await prepare(database, [Kept("things", shape=2)])
+    await prepare(database, [StoredCollection("things", shape=2)])
     expected = rf"{database.name}\.things: .* shape 2, .* knows 1 at most"
     with pytest.raises(Unfit, match=expected):
-        await prepare(database, [Kept("things")])
+        await prepare(database, [StoredCollection("things")])
 
 
 async def test_a_gap_between_versions_is_refused_by_name(database: Any) -> None:
     """Documents too old for any step are left alone."""
     await old_things(database)
     with pytest.raises(Unfit, match="no way from shape 1 to 2"):
-        await prepare(database, [Kept("things", shape=2)])
+        await prepare(database, [StoredCollection("things", shape=2)])
     assert await shapes(database) == {"things": 1}
 
 
@@ -123,7 +123,7 @@ async def test_who_loses_the_lease_stops(database: Any) -> None:
         await asyncio.Event().wait()
 
     await database["t"].insert_one({"_id": 1})
-    kept = Kept("t", shape=2, steps={2: endless})
+    kept = StoredCollection("t", shape=2, steps={2: endless})
     work = asyncio.create_task(prepare(database, [kept], lease_seconds=1))
     await begun.wait()
     await database[META].update_one({"_id": "lease"}, {"$set": {"token": "other"}})

@@ -10,7 +10,7 @@ from shared.kit import outbox
 from shared.kit.bus import MemoryBus
 from shared.kit.outbox import (
     UNSENT,
-    Relay,
+    OutboxRelay,
     mark,
     mark_anew,
     pending_event,
@@ -34,7 +34,7 @@ async def test_pending_events_are_published_and_removed(database: Any) -> None:
     """After a drain the log has them and the documents do not."""
     bus = MemoryBus()
     await database.states.insert_many([document("a", "a1", "a2"), document("b", "b1")])
-    relay = Relay(database.states, bus)
+    relay = OutboxRelay(database.states, bus)
     assert await relay.depth() == 2
     assert await relay.drain() == 3
     assert [e.subject[-2:] for e in bus.envelopes() if "/a" in e.subject] == [
@@ -50,7 +50,7 @@ async def test_nothing_is_removed_that_was_not_published(database: Any) -> None:
     bus = MemoryBus()
     bus.away = True
     await database.states.insert_one(document("a", "a1"))
-    relay = Relay(database.states, bus)
+    relay = OutboxRelay(database.states, bus)
     with pytest.raises(Unavailable):
         await relay.drain()
     assert await relay.depth() == 1
@@ -67,7 +67,7 @@ async def test_a_write_in_between_keeps_its_event(database: Any) -> None:
         newer = document("a", "a1", "a2")
         await database.states.replace_one({"_id": "a"}, newer)
 
-    relay = Relay(database.states, bus, before_publish=meanwhile)
+    relay = OutboxRelay(database.states, bus, before_publish=meanwhile)
     await relay._publish(await database.states.find(UNSENT).to_list(10))
     left = await database.states.find_one({"_id": "a"})
     assert len(left["pending"]) == 2
@@ -80,7 +80,7 @@ async def test_the_relay_wakes_when_told(
     """A nudge publishes at once instead of at the next sweep."""
     monkeypatch.setattr(outbox, "SWEEP_SECONDS", 600)
     bus = MemoryBus()
-    async with Relay(database.states, bus) as relay:
+    async with OutboxRelay(database.states, bus) as relay:
         await database.states.insert_one(document("a", "a1"))
         relay.nudge()
         await until(lambda: bus.sent, 30)
@@ -94,7 +94,7 @@ async def test_events_that_were_pushed_onto_others_are_published_once(
     await database.states.insert_one(document("a", "a1"))
     more = document("a", "a2")["pending"]
     await database.states.update_one({"_id": "a"}, pushing(more))
-    relay = Relay(database.states, bus)
+    relay = OutboxRelay(database.states, bus)
     assert await relay.drain() == 2
     assert [envelope.subject[-2:] for envelope in bus.envelopes()] == ["a1", "a2"]
     assert await relay.depth() == 0
@@ -111,7 +111,7 @@ async def test_what_is_pushed_in_between_is_kept(database: Any) -> None:
         more = pushing(document("a", "a3")["pending"])
         await database.states.update_one({"_id": "a"}, more)
 
-    relay = Relay(database.states, bus, before_publish=meanwhile)
+    relay = OutboxRelay(database.states, bus, before_publish=meanwhile)
     await relay._publish(await database.states.find(UNSENT).to_list(10))
     left = await database.states.find_one({"_id": "a"})
     assert len(left["pending"]) == 3
@@ -123,10 +123,10 @@ async def test_nothing_is_lost_between_writers_and_relays(database: Any) -> None
     names, rounds, bus = [f"d{n}" for n in range(20)], 15, MemoryBus()
     states = database.states
     await states.insert_many([{**document(n, f"{n}-0"), "revision": 0} for n in names])
-    relays = [Relay(states, bus) for _ in range(2)]
+    relays = [OutboxRelay(states, bus) for _ in range(2)]
     ended = asyncio.Event()
 
-    async def relay(one: Relay) -> None:
+    async def relay(one: OutboxRelay) -> None:
         while not ended.is_set():
             await one.drain()
             await asyncio.sleep(0)
@@ -166,5 +166,5 @@ async def test_documents_of_before_there_were_marks(database: Any) -> None:
     assert await database.states.find_one({"_id": "b"}) == before
     assert "unsent" not in await database.states.find_one({"_id": "c"})
     bus = MemoryBus()
-    assert await Relay(database.states, bus).drain() == 2
+    assert await OutboxRelay(database.states, bus).drain() == 2
     assert await database.states.find(UNSENT).to_list(None) == []

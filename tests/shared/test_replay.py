@@ -12,8 +12,8 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid
 from shared.contracts.topics import GIT_PUSH, dead
 from shared.kit import replay
-from shared.kit.bus import KafkaBus, LiveReader, Record
-from shared.kit.letters import KEPT_BYTES, Letter
+from shared.kit.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.dead_letters import KEPT_BYTES, DeadLetter
 from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
 from tests.shared.test_workers import event
@@ -22,15 +22,17 @@ from tests.waiting import until
 
 def test_a_letter_holds_its_message_to_the_byte() -> None:
     """What was put aside can be put back as it was, also what is no text."""
-    letter = Letter.of("t", "k", "search", b"\xff\x00{", Invalid("kind: unknown"), 3)
-    assert Letter.parse(letter.to_bytes()) == letter
+    letter = DeadLetter.of(
+        "t", "k", "search", b"\xff\x00{", Invalid("kind: unknown"), 3
+    )
+    assert DeadLetter.parse(letter.to_bytes()) == letter
     assert json.loads(letter.to_bytes())["error"]["name"] == "InputError"
 
 
 def test_a_letter_too_large_says_so() -> None:
     """It tells its size, and is not put back."""
-    letter = Letter.of("t", "k", "g", bytes(KEPT_BYTES + 1), Invalid("too much"), 1)
-    found = Letter.parse(letter.to_bytes())
+    letter = DeadLetter.of("t", "k", "g", bytes(KEPT_BYTES + 1), Invalid("too much"), 1)
+    found = DeadLetter.parse(letter.to_bytes())
     assert found.value is None
     assert found.size == KEPT_BYTES + 1
     assert replay.chosen([found], []) == []
@@ -42,7 +44,7 @@ def test_a_letter_too_large_says_so() -> None:
 def test_what_is_no_letter_is_refused(raw: bytes) -> None:
     """Anything may lie in a topic; only letters are read as such."""
     with pytest.raises(Invalid, match="no dead letter"):
-        Letter.parse(raw)
+        DeadLetter.parse(raw)
 
 
 async def test_poison_is_put_back_once(
@@ -51,14 +53,14 @@ async def test_poison_is_put_back_once(
     """A message fails, is put aside, and after the fault is mended it takes effect."""
     monkeypatch.setenv("CALLBOARD_KAFKA", kafka)
     broken, seen = [True], list[str]()
-    told: list[Record] = []
+    told: list[EventRecord] = []
 
     async def handle(batch: Sequence[Envelope]) -> None:
         if broken and any("poison" in envelope.subject for envelope in batch):
             raise Invalid("this one is not understood")
         seen.extend(envelope.subject for envelope in batch)
 
-    async def read(records: Sequence[Record]) -> None:
+    async def read(records: Sequence[EventRecord]) -> None:
         told.extend(records)
 
     poison, good = event("poison"), event("good")
@@ -90,13 +92,13 @@ async def test_poison_is_put_back_once(
         replay.chosen(left, [letters[0].id])
 
 
-def _keys(told: Sequence[Record]) -> list[str]:
+def _keys(told: Sequence[EventRecord]) -> list[str]:
     return [record.key for record in told if record.topic == GIT_PUSH]
 
 
-def _letters(told: Sequence[Record], about: Envelope) -> list[Letter]:
+def _letters(told: Sequence[EventRecord], about: Envelope) -> list[DeadLetter]:
     """The letters that hold this event: a new group finds older poison too."""
-    found = [Letter.parse(r.value) for r in told if r.topic == dead(GIT_PUSH)]
+    found = [DeadLetter.parse(r.value) for r in told if r.topic == dead(GIT_PUSH)]
     return [letter for letter in found if letter.value == about.to_bytes()]
 
 

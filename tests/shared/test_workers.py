@@ -13,7 +13,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
 from shared.kit import group
-from shared.kit.bus import KafkaBus, LiveReader, MemoryBus, Record
+from shared.kit.bus import EventRecord, KafkaBus, LiveReader, MemoryBus
 from shared.kit.servers import Server
 from shared.kit.workers import SharedWork
 from tests.waiting import until
@@ -33,7 +33,7 @@ async def test_work_arrives_on_the_real_log_within_moments(kafka: str) -> None:
     async def handle(batch: Sequence[Envelope]) -> None:
         seen.extend(envelope.subject for envelope in batch)
 
-    async def read(records: Sequence[Record]) -> None:
+    async def read(records: Sequence[EventRecord]) -> None:
         live.extend(record.key for record in records)
 
     async with KafkaBus(kafka) as bus, LiveReader(kafka, [topic], read) as reader:

@@ -1,6 +1,6 @@
 """No room on the disk: the docs are as good as before, and are built later."""
 
-from services.techdocs.api.rooms import Rooms
+from services.techdocs.api.dependencies import DocsDependencies
 from tests.disk import SmallDisk
 from tests.techdocs.installation import SITE, Installation, Running
 from tests.waiting import until
@@ -10,10 +10,10 @@ REF, NAME = "component:default/box-office", "box-office"
 
 async def tried(techdocs: Running, times: int) -> None:
     """Wait until a build was given up for now so often."""
-    rooms: Rooms = techdocs.app.state.rooms
+    dependencies: DocsDependencies = techdocs.app.state.dependencies
 
     async def found() -> bool:
-        record = await rooms.records.get(REF)
+        record = await dependencies.records.get(REF)
         return record is not None and record.tries >= times
 
     await until(found, 20, f"{times} tries")

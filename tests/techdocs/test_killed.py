@@ -17,7 +17,7 @@ from services.techdocs.store.records import MongoRecords
 from services.techdocs.store.sources import GitAndFolders
 from shared.contracts.topics import DOCS_BUILT
 from shared.kit import mongo
-from shared.kit.bus import LiveReader, Record
+from shared.kit.bus import EventRecord, LiveReader
 from shared.kit.config import load_config
 from shared.kit.git import RepositoryMirrors
 from shared.kit.outbox import UNSENT
@@ -83,7 +83,7 @@ async def test_a_killed_build_is_done_once(
     mirrors = RepositoryMirrors(tmp_path / "mirrors", config.integrations)
     await revised([(REF, 1, documented())], records, GitAndFolders(mirrors))
     settings = installation.settings(kafka=kafka, port=free_port())
-    said: list[Record] = []
+    said: list[EventRecord] = []
 
     async def hear(found: Any) -> None:
         said.extend(record for record in found if record.key == REF)

@@ -8,9 +8,9 @@ import pytest
 from services.techdocs.annotations import alias_of, source_of
 from services.techdocs.handlers.reading import _known_path
 from services.techdocs.model import (
+    DocsSource,
     Documented,
-    Source,
-    kept,
+    docs_fields,
     retained,
     touches,
 )
@@ -33,23 +33,23 @@ def annotated(**given: str) -> dict[str, Any]:
     [
         (
             {"ref": "dir:.", "managed": BLOB},
-            Source("url", BLOB[4:], ".", base_is_folder=False),
+            DocsSource("url", BLOB[4:], ".", base_is_folder=False),
         ),
         (
             {"ref": "dir:x", "managed": BLOB, "source": "url:https://h/r/tree/main/"},
-            Source("url", "https://h/r/tree/main/", "x"),
+            DocsSource("url", "https://h/r/tree/main/", "x"),
         ),
         (
             {"ref": "url:https://h/r/tree/main/docs", "managed": BLOB},
-            Source("url", "https://h/r/tree/main/docs"),
+            DocsSource("url", "https://h/r/tree/main/docs"),
         ),
         (
             {"ref": "dir:./more", "managed": "file:/data/shop/catalog-info.yaml"},
-            Source("dir", "/data/shop/more"),
+            DocsSource("dir", "/data/shop/more"),
         ),
     ],
 )
-def test_the_source_of_docs(given: dict[str, str], source: Source) -> None:
+def test_the_source_of_docs(given: dict[str, str], source: DocsSource) -> None:
     """`dir:` starts at the source or the descriptor, `url:` stands for itself."""
     assert source_of(annotated(**given)) == source
 
@@ -92,7 +92,7 @@ def test_docs_of_another_entity() -> None:
 
 def test_large_parts_of_an_entity_are_not_kept() -> None:
     """What policy and pages ask for stays; an API's definition does not."""
-    found = kept(api())
+    found = docs_fields(api())
     assert found["spec"]["owner"] == "team-a"
     assert "definition" not in found["spec"]
 

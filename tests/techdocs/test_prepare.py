@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.techdocs.model import Limits, Place, Prepared, Source
+from services.techdocs.model import DocsFolder, DocsSource, Limits, Prepared
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.store.sources import GitAndFolders
 from shared.contracts.errors import Invalid, NotFound, TooLarge
@@ -29,7 +29,7 @@ class Bench:
         self._count = 0
 
     async def prepare(
-        self, source: Source, title: str = "Web", limits: Limits | None = None
+        self, source: DocsSource, title: str = "Web", limits: Limits | None = None
     ) -> Prepared:
         self._count += 1
         folder = self._tmp / f"prepared-{self._count}"
@@ -46,7 +46,7 @@ class Bench:
         )
 
     async def git(self, relative: str = ".", **given: object) -> Prepared:
-        source = Source("url", ROOT, relative, base_is_folder=False)
+        source = DocsSource("url", ROOT, relative, base_is_folder=False)
         return await self.prepare(source, **given)  # type: ignore[arg-type]
 
 
@@ -77,9 +77,9 @@ async def test_an_address_on_a_branch_with_slashes_is_settled(
     command = ["git", "update-ref", "refs/heads/release/v3", "refs/heads/main"]
     subprocess.run(command, cwd=bare, check=True)
     base = f"https://{HOST}/box/tree/release/v3/guide/"
-    source = Source("url", base)
+    source = DocsSource("url", base)
     place = await bench.sources.settle(source)
-    assert place == Place("guide", host=HOST, repository="box", ref="release/v3")
+    assert place == DocsFolder("guide", host=HOST, repository="box", ref="release/v3")
     assert bench.sources.url(source) == f"https://{HOST}/box/tree/release%2Fv3/guide/"
 
 
@@ -242,17 +242,17 @@ async def test_docs_in_a_folder_of_this_machine(bench: Bench, tmp_path: Path) ->
     (folder / "docs").mkdir(parents=True)
     (folder / "docs" / "index.md").write_text("# Hi\n")
     (folder / ".git").mkdir()
-    found = await bench.prepare(Source("dir", str(folder)))
+    found = await bench.prepare(DocsSource("dir", str(folder)))
     assert files(found) == {"docs/index.md"}
     assert (found.commit, found.edit_link, found.watched) == (None, None, ())
     (folder / "docs" / "evil.md").symlink_to("/etc/passwd")
     with pytest.raises(Invalid, match=r"docs/evil.md': the link leads") as refused:
-        await bench.prepare(Source("dir", str(folder)))
+        await bench.prepare(DocsSource("dir", str(folder)))
     assert str(folder) not in refused.value.message
     (folder / "docs" / "evil.md").unlink()
     (folder / "docs" / "same.md").symlink_to("index.md")
     (folder / "docs" / "all").symlink_to("../docs")
-    copied = await bench.prepare(Source("dir", str(folder)))
+    copied = await bench.prepare(DocsSource("dir", str(folder)))
     assert files(copied) == {"docs/index.md", "docs/same.md"}
     assert any("docs/all: the link leads to a folder that" in x for x in bench.log)
 
@@ -260,11 +260,11 @@ async def test_docs_in_a_folder_of_this_machine(bench: Bench, tmp_path: Path) ->
 async def test_a_place_that_is_not_there_is_named(bench: Bench, host: GitHost) -> None:
     """Unknown hosts, repositories and folders are told apart."""
     with pytest.raises(Invalid, match="on no Git host"):
-        await bench.prepare(Source("url", "https://elsewhere.example/a/b"))
+        await bench.prepare(DocsSource("url", "https://elsewhere.example/a/b"))
     with pytest.raises(NotFound, match="no repository box"):
         await bench.git()
     with pytest.raises(NotFound, match="no folder 'gone'"):
-        await bench.prepare(Source("dir", "/nowhere/gone"))
-    assert bench.sources.locate(Source("url", ROOT, "../up", base_is_folder=False)) == (
-        Place("up", HOST, "box", "main")
-    )
+        await bench.prepare(DocsSource("dir", "/nowhere/gone"))
+    assert bench.sources.locate(
+        DocsSource("url", ROOT, "../up", base_is_folder=False)
+    ) == (DocsFolder("up", HOST, "box", "main"))

@@ -11,12 +11,12 @@ from services.techdocs.model import (
     CHANGED,
     CHECK,
     Built,
+    DocsFolder,
+    DocsSource,
     Documented,
     Failed,
     Failure,
-    Place,
-    Site,
-    Source,
+    PublishedSite,
     Unchanged,
 )
 from services.techdocs.store.records import MongoRecords
@@ -39,14 +39,16 @@ def other(records: MongoRecords, owner: str) -> MongoRecords:
 
 
 def record(name: str = "web", revision: int = 1) -> Documented:
-    source = Source("url", "https://h/r", ".")
+    source = DocsSource("url", "https://h/r", ".")
     return Documented(
         f"component:default/{name}", revision, component(name), source=source
     )
 
 
-def site(name: str) -> Site:
-    return Site(name * 32, "Web", 2, datetime.now(UTC), commit="c", warnings=("w",))
+def site(name: str) -> PublishedSite:
+    return PublishedSite(
+        name * 32, "Web", 2, datetime.now(UTC), commit="c", warnings=("w",)
+    )
 
 
 async def due(records: MongoRecords, *names: str, how: int = CHANGED) -> None:
@@ -200,7 +202,7 @@ async def test_a_late_deletion_does_not_take_a_newer_entity(
 async def test_entities_are_found_by_their_repository(records: MongoRecords) -> None:
     """A push asks one index, whatever the number of entities."""
     await records.remember(record())
-    await records.located(REF, Place("docs", "h", "r", "main"))
+    await records.located(REF, DocsFolder("docs", "h", "r", "main"))
     [(found, branch, folder)] = await records.of_repository("h/r")
     assert (found.ref, branch, folder) == (REF, "main", "docs")
     assert await records.of_repository("h/other") == []
@@ -209,7 +211,7 @@ async def test_entities_are_found_by_their_repository(records: MongoRecords) -> 
 async def test_case_of_a_repository_does_not_count(records: MongoRecords) -> None:
     """A host sends its own spelling, which need not be that of the annotation."""
     await records.remember(record())
-    await records.located(REF, Place("", "git.example", "Acme/Docs", "main"))
+    await records.located(REF, DocsFolder("", "git.example", "Acme/Docs", "main"))
     await records.ask([REF], CHECK)
     await records.finish(await claimed(records), Unchanged())
     push = RepositoryPushed(
@@ -230,7 +232,9 @@ async def test_case_of_a_repository_does_not_count(records: MongoRecords) -> Non
 async def _due_in(records: MongoRecords, repository: str, *names: str) -> None:
     await due(records, *names)
     for name in names:
-        await records.located(f"component:default/{name}", Place("", "h", repository))
+        await records.located(
+            f"component:default/{name}", DocsFolder("", "h", repository)
+        )
 
 
 async def test_repositories_take_turns(records: MongoRecords) -> None:
@@ -298,7 +302,7 @@ async def test_lists_of_records(records: MongoRecords) -> None:
     assert named == ["b", "a", "new"]
     every = sorted([item.ref.rpartition("/")[2] async for item in records.each()])
     assert every == ["a", "b", "new"]
-    known = await records.known([REF, "component:default/a", gone.ref])
+    known = await records.documented_among([REF, "component:default/a", gone.ref])
     assert list(known) == ["component:default/a"]
     assert sorted(ref for ref, _ in await records.published()) == [
         "component:default/a",

@@ -15,7 +15,7 @@ HOUR = 3600.0
 
 async def _failure(techdocs: Running) -> Failure:
     """Why the latest build failed, when nothing is due any more."""
-    records: Any = techdocs.app.state.rooms.records
+    records: Any = techdocs.app.state.dependencies.records
 
     async def looked_at() -> Any:
         record = await records.get(REF)
@@ -28,7 +28,7 @@ async def _failure(techdocs: Running) -> Failure:
 
 async def _stopped(techdocs: Running) -> Failure:
     """Why a first build failed that took longer than it may."""
-    techdocs.app.state.rooms.syncing._queue._shop.limits.seconds = 1
+    techdocs.app.state.dependencies.syncing._queue._tools.limits.seconds = 1
     techdocs.host.commit("box", {**SITE, "docs/slow.md": SLOW})
     await techdocs.document(NAME)
     return await _failure(techdocs)
@@ -41,32 +41,32 @@ def _rest(failure: Failure) -> float:
 
 async def test_a_stopped_build_rests(techdocs: Running) -> None:
     """Looks leave it alone, the rest doubles, and a push builds at once."""
-    rooms = techdocs.app.state.rooms
+    dependencies = techdocs.app.state.dependencies
     first = await _stopped(techdocs)
     assert "slow.md: mkdocs was stopped at this page" in first.error
     assert (first.stops, _rest(first)) == (1, HOUR)
 
-    await rooms.records.ask([REF], CHECK)
+    await dependencies.records.ask([REF], CHECK)
     assert (await _failure(techdocs)).at == first.at, "it was not built"
 
     over = {"failure.retry_at": datetime.now(UTC).timestamp() - 1}
-    await rooms.records._all.update_one({"_id": REF}, {"$set": over})
-    await rooms.records.ask([REF], CHECK)
+    await dependencies.records._all.update_one({"_id": REF}, {"$set": over})
+    await dependencies.records.ask([REF], CHECK)
     second = await _failure(techdocs)
     assert second.at > first.at
     assert (second.stops, _rest(second)) == (2, 2 * HOUR)
 
     await techdocs.push("box", {"docs/slow.md": "# Quick\n"})
     await techdocs.built(NAME)
-    assert (await rooms.records.get(REF)).failure is None
+    assert (await dependencies.records.get(REF)).failure is None
 
 
 async def test_a_visit_does_not_build_what_rests(techdocs: Running) -> None:
     """Whoever opens the page is told the reason; nothing is built for it."""
-    rooms = techdocs.app.state.rooms
+    dependencies = techdocs.app.state.dependencies
     first = await _stopped(techdocs)
     entity = techdocs.catalog.entities[REF][1]
-    told = [line async for line in rooms.syncing.sync(entity)]
+    told = [line async for line in dependencies.syncing.sync(entity)]
     assert told[-1] == ("error", first.error)
     assert any("not built again before" in str(line) for _, line in told)
     assert (await _failure(techdocs)).at == first.at

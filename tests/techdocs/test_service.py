@@ -8,7 +8,7 @@ from typing import Any
 from services.techdocs.model import CHANGED
 from shared.contracts.techdocs import SiteBuilt, SiteFailed
 from shared.contracts.topics import DOCS_BUILT, GIT_PUSH, dead
-from shared.kit.bus import KafkaBus, LiveReader, Record
+from shared.kit.bus import EventRecord, KafkaBus, LiveReader
 from tests.builders import component
 from tests.techdocs.installation import SITE, Installation, Running
 from tests.waiting import until
@@ -146,7 +146,7 @@ async def test_pushes_while_building_are_one_more_build(techdocs: Running) -> No
 
 
 async def _settled(techdocs: Running) -> Any:
-    records = techdocs.app.state.rooms.records
+    records = techdocs.app.state.dependencies.records
 
     async def idle() -> bool:
         return bool(await records.waiting() == 0)
@@ -185,7 +185,7 @@ async def test_an_unfinished_build_is_taken_up_at_once(
         await techdocs.built(NAME)
     installation.catalog.away = True
     async with installation.start() as techdocs:
-        records = techdocs.app.state.rooms.records
+        records = techdocs.app.state.dependencies.records
         await records.ask([REF], CHANGED)
         installation.host.commit(
             "box", {"docs/index.md": "# Box office\n\nUnfinished.\n"}
@@ -212,7 +212,7 @@ async def test_an_unfinished_build_is_taken_up_at_once(
 
 async def test_on_the_real_log(installation: Installation, kafka: str) -> None:
     """Events arrive by Kafka, answers leave by it, and poison stops nothing."""
-    said: list[Record] = []
+    said: list[EventRecord] = []
 
     async def hear(records: Any) -> None:
         said.extend(records)
@@ -235,7 +235,7 @@ async def test_on_the_real_log(installation: Installation, kafka: str) -> None:
             await until(lambda: any(r.topic == dead(GIT_PUSH) for r in said), 10)
 
 
-def _count(said: list[Record], kind: str) -> int:
+def _count(said: list[EventRecord], kind: str) -> int:
     """How many events of a kind tell of the entity; what is said twice counts once."""
     found = [json.loads(record.value) for record in said if record.topic == DOCS_BUILT]
     told = [event for event in found if event["subject"] == REF]

@@ -25,7 +25,7 @@ from services.catalog.descriptor.definitions import reference_in
 from services.catalog.handlers import analysis, refreshing
 from services.catalog.ingest.differences import Difference, differences
 from services.catalog.ingest.excerpts import excerpts
-from services.catalog.model import Entity, Revision, StoredEntity, parse_location
+from services.catalog.model import Entity, EntityRevision, StoredEntity, parse_location
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.kit.auth import Principal
@@ -46,7 +46,7 @@ async def refresh(request: Request) -> Response:
     if held is None or not writes.require(principal, held):
         # Another replica may have made it, or opened it, a moment ago. What is hidden
         # takes the same time as what is not there.
-        await writes.others.catch_up()
+        await writes.follower.catch_up()
         held = _entity(writes, text)
         if held is None or not writes.require(principal, held):
             raise NotFound(f"Entity {text} not found")
@@ -60,7 +60,7 @@ def _entity(writes: Writes, text: str) -> StoredEntity | None:
         ref = str(parse_ref(text))
     except Invalid:
         return None
-    return writes.catalog.known.get(ref)
+    return writes.catalog.state.get(ref)
 
 
 async def delete(request: Request) -> Response:
@@ -68,10 +68,10 @@ async def delete(request: Request) -> Response:
     principal, writes = caller_of(request), writes_of(request)
     uid = request.path_params["uid"].lower()
     if not writes.model.index.equal("metadata.uid", uid):
-        await writes.others.catch_up()
+        await writes.follower.catch_up()
     for number in writes.model.index.equal("metadata.uid", uid):
         record = writes.model.records[number]
-        held = writes.catalog.known.get(record.ref) if record else None
+        held = writes.catalog.state.get(record.ref) if record else None
         if held is not None and writes.require(principal, held):
             order = order_of(principal, "delete")
             await refreshing.delete(writes.catalog, held, order)
@@ -147,7 +147,7 @@ async def history(request: Request) -> Response:
     )
     if not found:
         raise NotFound(f"No such entity {ref}")
-    shown = _shown(found, principal)
+    shown = _visible_revisions(found, principal)
     items = [
         await _item(request, revision, previous)
         for revision, previous in shown
@@ -162,9 +162,9 @@ async def history(request: Request) -> Response:
     )
 
 
-def _shown(
-    found: Sequence[Revision], principal: Principal
-) -> list[tuple[Revision, Revision | None]]:
+def _visible_revisions(
+    found: Sequence[EntityRevision], principal: Principal
+) -> list[tuple[EntityRevision, EntityRevision | None]]:
     """The revisions that the caller may see, each with the one before if that, too.
 
     An entity may have been restricted before it was opened, or somebody else's.
@@ -175,7 +175,7 @@ def _shown(
         for revision, previous in zip(found, older, strict=True)
     ]
     seen = [_may_see(principal, state) for state in states]
-    shown: list[tuple[Revision, Revision | None]] = []
+    shown: list[tuple[EntityRevision, EntityRevision | None]] = []
     for number, revision in enumerate(found):
         if not seen[number]:
             continue
@@ -217,7 +217,7 @@ async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
 
 
 async def _item(
-    request: Request, revision: Revision, previous: Revision | None
+    request: Request, revision: EntityRevision, previous: EntityRevision | None
 ) -> dict[str, Any]:
     before = previous.entity if previous is not None else None
     # A first state differs from nothing in everything: no news.

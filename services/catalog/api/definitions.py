@@ -14,7 +14,7 @@ from services.catalog.descriptor.definitions import (
 )
 from services.catalog.ports import DefinitionStore
 from services.catalog.readmodel import ReadModel
-from services.catalog.readmodel.records import Record
+from services.catalog.readmodel.records import EntityRecord
 from shared.contracts.errors import Unavailable
 from shared.kit import logs
 
@@ -24,7 +24,7 @@ AT_ONCE_BYTES = 8_000_000
 REMEMBERED_BYTES = 8_000_000
 _MARK = b'"%b":' % KEY.encode()
 
-Item = TypeVar("Item", Record, Record | None)
+Item = TypeVar("Item", EntityRecord, EntityRecord | None)
 
 
 class Definitions:
@@ -37,7 +37,7 @@ class Definitions:
         self._bytes = 0
         self._log = logs.get_logger("catalog")
 
-    def are_few(self, records: Sequence[Record]) -> bool:
+    def are_few(self, records: Sequence[EntityRecord]) -> bool:
         """Whether the definitions of all these may be in memory at once."""
         if not self._model.definitions:
             return True
@@ -95,7 +95,7 @@ class Definitions:
                 self._remember(name, texts[name])
         return texts
 
-    def _size(self, record: Record | None) -> int:
+    def _size(self, record: EntityRecord | None) -> int:
         if record is None:
             return 0
         reference = self._model.definitions.get(record.entity)

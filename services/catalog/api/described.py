@@ -1,15 +1,17 @@
 """The catalog's routes in words, for the OpenAPI document; a test holds them equal."""
 
-from shared.kit.openapi import Asked, Operation
+from shared.kit.openapi import Operation, QueryParameter
 
-FILTER = Asked(
+FILTER = QueryParameter(
     "filter",
     "key=value pairs joined by commas that must all hold; repeated, one is enough",
     many=True,
 )
-FIELDS = Asked("fields", "Dotted paths that entities are cut down to", many=True)
-LIMIT = Asked("limit", "How many at most", "integer")
-OFFSET = Asked("offset", "How many to skip", "integer")
+FIELDS = QueryParameter(
+    "fields", "Dotted paths that entities are cut down to", many=True
+)
+LIMIT = QueryParameter("limit", "How many at most", "integer")
+OFFSET = QueryParameter("offset", "How many to skip", "integer")
 BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
 PERMISSIONS = "/.well-known/backstage/permissions"
 PAGE = "items, totalItems and pageInfo with cursors to the neighbours"
@@ -25,8 +27,8 @@ ENTITIES = (
             FIELDS,
             LIMIT,
             OFFSET,
-            Asked("after", "The place that the Link header told"),
-            Asked("order", "asc:path or desc:path", many=True),
+            QueryParameter("after", "The place that the Link header told"),
+            QueryParameter("order", "asc:path or desc:path", many=True),
         ),
     ),
     Operation(
@@ -39,11 +41,13 @@ ENTITIES = (
             FIELDS,
             LIMIT,
             OFFSET,
-            Asked("orderField", "path, path,asc or path,desc", many=True),
-            Asked("fullTextFilterTerm", "Text that a field must hold"),
-            Asked("fullTextFilterFields", "The fields that it may be in", many=True),
-            Asked("cursor", "From pageInfo; instead of all the others"),
-            Asked("totalItems", "include or exclude"),
+            QueryParameter("orderField", "path, path,asc or path,desc", many=True),
+            QueryParameter("fullTextFilterTerm", "Text that a field must hold"),
+            QueryParameter(
+                "fullTextFilterFields", "The fields that it may be in", many=True
+            ),
+            QueryParameter("cursor", "From pageInfo; instead of all the others"),
+            QueryParameter("totalItems", "include or exclude"),
         ),
     ),
     Operation(
@@ -95,7 +99,7 @@ ENTITIES = (
         "Who changed an entity, what and why; newest first",
         "items of {revision, at, actor, cause, changed, deleted, diff}, totalItems and "
         "pageInfo.nextCursor",
-        (LIMIT, Asked("cursor", "From pageInfo.nextCursor")),
+        (LIMIT, QueryParameter("cursor", "From pageInfo.nextCursor")),
     ),
     Operation(
         "GET",
@@ -104,10 +108,12 @@ ENTITIES = (
         "facets: by field an array of {value, count}; with valueText or valueLimit "
         "also totals: by field how many values there are",
         (
-            Asked("facet", "A field's path", many=True, required=True),
+            QueryParameter("facet", "A field's path", many=True, required=True),
             FILTER,
-            Asked("valueText", "Only values that contain it, or name such a title"),
-            Asked("valueLimit", "Only so many, the most frequent"),
+            QueryParameter(
+                "valueText", "Only values that contain it, or name such a title"
+            ),
+            QueryParameter("valueLimit", "Only so many, the most frequent"),
         ),
     ),
     Operation(
@@ -123,7 +129,7 @@ ENTITIES = (
         "What changed lately in the whole catalog; newest first",
         "items of {entityRef, title, kind, revision, at, actor, cause, changed, "
         "deleted} and pageInfo.nextCursor",
-        (LIMIT, Asked("after", "From pageInfo.nextCursor")),
+        (LIMIT, QueryParameter("after", "From pageInfo.nextCursor")),
     ),
     Operation(
         "POST",
@@ -150,9 +156,11 @@ LOCATIONS = (
         "location and entities; with dryRun what it would bring, with provided also "
         "{entityRef, location, origin, providers, isOtherFile} of what the catalog has",
         (
-            Asked("dryRun", "Only look", "boolean"),
-            Asked("provided", "Look also at what the catalog has", "boolean"),
-            Asked("onConflict", "refresh or reject a location that is registered"),
+            QueryParameter("dryRun", "Only look", "boolean"),
+            QueryParameter("provided", "Look also at what the catalog has", "boolean"),
+            QueryParameter(
+                "onConflict", "refresh or reject a location that is registered"
+            ),
         ),
         {"type": "url", "target": "the address of a descriptor"},
         status=201,

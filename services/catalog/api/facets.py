@@ -7,12 +7,19 @@ import orjson
 from starlette.requests import Request
 
 from services.catalog.api.parameters import Parameters, body_of, predicate, strings
-from services.catalog.api.reading import Answer, Sent, begin, get, post, reads_of
+from services.catalog.api.reading import (
+    FinishedResponse,
+    Sent,
+    begin,
+    get,
+    post,
+    reads_of,
+)
 from services.catalog.query.criteria import Criterion
 from services.catalog.query.facets import (
     FacetCounts,
+    FacetValues,
     Narrowing,
-    Part,
     distinct,
     facets_of,
 )
@@ -63,14 +70,14 @@ async def _counted(
     names: Sequence[str],
     criterion: Criterion,
     narrowing: Narrowing | None,
-) -> Answer:
+) -> FinishedResponse:
     """The answer, in which others have their turn after each facet.
 
     It reflects the revision of its first facet; what comes meanwhile may be in others.
     """
     reads, principal = reads_of(request), caller_of(request)
     names, first = distinct(names), str(reads.model.revision)
-    parts: list[Part] = []
+    parts: list[FacetValues] = []
     revision: int | None = None
     for name in names:
         if reads.model.revision.value != revision:
@@ -83,7 +90,9 @@ async def _counted(
     return reads.answer(body, first)
 
 
-def _body(names: Sequence[str], parts: Sequence[Part], *, with_totals: bool) -> bytes:
+def _body(
+    names: Sequence[str], parts: Sequence[FacetValues], *, with_totals: bool
+) -> bytes:
     facets = facets_of(names, parts)
     totals = {"totals": facets.totals} if with_totals else {}
     return orjson.dumps({"facets": facets.values, **totals})

@@ -23,7 +23,7 @@ from services.catalog.api.writing import (
 from services.catalog.handlers import roots
 from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, Root, parse_location
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.contracts.permissions import LOCATION_CREATE
 from shared.guards.json_text import load_json
@@ -34,7 +34,7 @@ PAGE = 1000
 CONFLICTS = {"refresh": True, "reject": False}
 
 
-def _shown(root: Root) -> dict[str, Any]:
+def _location_json(root: Root) -> dict[str, Any]:
     location = root.location
     return {
         "id": root.id,
@@ -44,21 +44,21 @@ def _shown(root: Root) -> dict[str, Any]:
     }
 
 
-def _registered(writes: Writes, scope: Scope) -> list[Root]:
+def _registered(writes: Writes, scope: ReaderScope) -> list[Root]:
     """What is registered, but for what leads to restricted entities alone."""
-    found = writes.catalog.known.in_bucket(roots.REGISTERED)
+    found = writes.catalog.state.in_bucket(roots.REGISTERED)
     shown = (root for root in found if not scope.hides(root.location.entity_ref))
     return sorted(shown, key=lambda root: (root.created, root.name))
 
 
 def _with_id(writes: Writes, identity: str) -> Root:
-    root = writes.catalog.known.root_with_id(identity)
+    root = writes.catalog.state.root_with_id(identity)
     if root is None:
         raise NotFound(f"Found no location with ID {identity}")
     return root
 
 
-def visible_root(writes: Writes, scope: Scope, identity: str) -> Root:
+def visible_root(writes: Writes, scope: ReaderScope, identity: str) -> Root:
     """The registration with an id, if the caller may know of it.
 
     Raises:
@@ -76,9 +76,9 @@ async def _known_root(writes: Writes, principal: Principal, identity: str) -> Ro
     Raises:
         NotFound: if there is none, or none that the caller may know of.
     """
-    if writes.catalog.known.root_with_id(identity) is None:
+    if writes.catalog.state.root_with_id(identity) is None:
         # Another replica may have made it a moment ago.
-        await writes.others.catch_up()
+        await writes.follower.catch_up()
     root = _with_id(writes, identity)
     if writes.hides(principal, root):
         raise NotFound(f"Found no location with ID {identity}")
@@ -89,7 +89,7 @@ async def listing(request: Request) -> Response:
     """GET `/locations`: all registrations, oldest first."""
     _, scope = await begin(request)
     found = _registered(writes_of(request), scope)
-    return json_response([{"data": _shown(root)} for root in found])
+    return json_response([{"data": _location_json(root)} for root in found])
 
 
 async def create(request: Request) -> Response:
@@ -110,7 +110,7 @@ async def create(request: Request) -> Response:
     order = order_of(principal, "registration", reader)
     root = await roots.register(writes.catalog, location, order, refresh=refresh)
     # As Backstage: entities are read from /entities, where they are by now.
-    return json_response({"location": _shown(root), "entities": []}, status=201)
+    return json_response({"location": _location_json(root), "entities": []}, status=201)
 
 
 def _allowed(writes: Writes, location: LocationRef) -> LocationRef:
@@ -143,7 +143,7 @@ async def by_query(request: Request) -> Response:
     limit = whole_number(body, "limit")
     limit = PAGE if limit is None else in_range(limit, "request/body/limit", 1)
     query = body.get("query", {})
-    shown = [_shown(root) for root in _registered(writes_of(request), scope)]
+    shown = [_location_json(root) for root in _registered(writes_of(request), scope)]
     matching = sorted(
         (item for item in shown if holds(query, item)), key=lambda item: item["id"]
     )
@@ -171,7 +171,7 @@ async def single(request: Request) -> Response:
     """GET `/locations/{id}`."""
     _, scope = await begin(request)
     root = visible_root(writes_of(request), scope, request.path_params["id"])
-    return json_response(_shown(root))
+    return json_response(_location_json(root))
 
 
 async def change(request: Request) -> Response:
@@ -187,7 +187,7 @@ async def change(request: Request) -> Response:
     await roots.require_readable(writes.catalog, location, reader)
     order = order_of(principal, "registration", reader)
     return json_response(
-        _shown(await roots.move(writes.catalog, root, location, order))
+        _location_json(await roots.move(writes.catalog, root, location, order))
     )
 
 
@@ -207,7 +207,7 @@ async def by_entity(request: Request) -> Response:
     principal, writes = caller_of(request), writes_of(request)
     at = request.path_params
     ref = f"{at['kind']}:{at['namespace']}/{at['name']}".lower()
-    held = writes.catalog.known.get(ref)
+    held = writes.catalog.state.get(ref)
     if held is None or not writes.permitted(principal, ref):
         raise NotFound(f"No such entity {ref}")
     origin = parse_location(held.origin)
@@ -216,7 +216,7 @@ async def by_entity(request: Request) -> Response:
         raise NotFound(
             f"Found no location with type {origin.type} and target {origin.target}"
         )
-    return json_response(_shown(root))
+    return json_response(_location_json(root))
 
 
 router = APIRouter()

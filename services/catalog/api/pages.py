@@ -20,13 +20,21 @@ from services.catalog.api.parameters import (
     text,
     whole_number,
 )
-from services.catalog.api.reading import Answer, Reads, Sent, array, begin, get, post
+from services.catalog.api.reading import (
+    FinishedResponse,
+    Reads,
+    Sent,
+    array,
+    begin,
+    get,
+    post,
+)
 from services.catalog.query.cursors import Cursor, decode_cursor
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
-from services.catalog.query.listing import DEFAULT_LIMIT, Listing, page_of
+from services.catalog.query.listing import DEFAULT_LIMIT, ListRequest, page_of
 from services.catalog.query.ordering import OrderField, all_in_order, check_orders
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
@@ -42,8 +50,8 @@ async def by_query(request: Request) -> Sent:
     known = reads.answers.find(key)
     if known is not None:
         return reads.answer(known)
-    sent = await _page(reads, _asked(Parameters(key[1])), scope)
-    if isinstance(sent, Answer):
+    sent = await _page(reads, _list_request(Parameters(key[1])), scope)
+    if isinstance(sent, FinishedResponse):
         reads.answers.keep(key, sent)
     return sent
 
@@ -52,7 +60,7 @@ async def by_query_body(request: Request) -> Sent:
     """POST `/entities/by-query`: the same, asked with a predicate."""
     reads, scope = await begin(request)
     body = await body_of(request)
-    return await _page(reads, _asked_in_body(body), scope)
+    return await _page(reads, _list_request_in_body(body), scope)
 
 
 async def entities(request: Request) -> Sent:
@@ -72,7 +80,7 @@ async def entities(request: Request) -> Sent:
     return sent
 
 
-async def _page(reads: Reads, listing: Listing, scope: Scope) -> Sent:
+async def _page(reads: Reads, listing: ListRequest, scope: ReaderScope) -> Sent:
     page = page_of(reads.model, listing, scope)
     info = {}
     if page.next_cursor:
@@ -86,12 +94,12 @@ async def _page(reads: Reads, listing: Listing, scope: Scope) -> Sent:
     )
 
 
-def _asked(asked: Parameters) -> Listing:
+def _list_request(asked: Parameters) -> ListRequest:
     counting = asked.one("totalItems")
     if counting not in COUNTING:
         raise Invalid("request/query/totalItems must be include or exclude")
     limit = asked.number("limit")
-    return Listing(
+    return ListRequest(
         filters=tuple(asked.all("filter")),
         orders=parse_order_fields(asked.all("orderField")),
         term=asked.one("fullTextFilterTerm") or "",
@@ -104,7 +112,7 @@ def _asked(asked: Parameters) -> Listing:
     )
 
 
-def _asked_in_body(body: Mapping[str, Any]) -> Listing:
+def _list_request_in_body(body: Mapping[str, Any]) -> ListRequest:
     counting = text(body, "totalItems")
     if counting not in COUNTING:
         raise Invalid("request/body/totalItems must be include or exclude")
@@ -115,7 +123,7 @@ def _asked_in_body(body: Mapping[str, Any]) -> Listing:
     if query is not None and not isinstance(query, dict):
         raise Invalid("request/body/query must be object")
     limit = whole_number(body, "limit")
-    return Listing(
+    return ListRequest(
         query=query,
         orders=_order_by(body.get("orderBy")),
         term=text(full_text, "term", "request/body/fullTextFilter") or "",

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from services.catalog.api.parameters import body_of
 from services.catalog.api.reading import Reads, Sent, begin, get, post
 from services.catalog.query.conditions import RESOURCE_TYPE, parse_conditions
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from shared.contracts.errors import Invalid
 
@@ -38,7 +38,9 @@ async def apply_conditions(request: Request) -> Sent:
     return reads.answer(orjson.dumps({"items": found}))
 
 
-def _result(reads: Reads, item: object, scope: Scope, where: str) -> dict[str, Any]:
+def _result(
+    reads: Reads, item: object, scope: ReaderScope, where: str
+) -> dict[str, Any]:
     if not isinstance(item, dict) or not isinstance(item.get("id"), str):
         raise Invalid(f"{where}.id: must be string")
     if item.get("resourceType") != RESOURCE_TYPE:

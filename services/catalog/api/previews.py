@@ -79,7 +79,7 @@ async def _provided(
     for count, item in enumerate(items[1:], 1):
         if count % CHUNK == 0:
             await asyncio.sleep(0)
-        stored = writes.catalog.known.get(item.ref)
+        stored = writes.catalog.state.get(item.ref)
         if stored is not None and writes.permitted(reader, item.ref):
             provided.append(_provider(writes, stored, item))
     return provided
@@ -87,7 +87,7 @@ async def _provided(
 
 def _provider(writes: Writes, stored: StoredEntity, item: Candidate) -> dict[str, Any]:
     name = parse_location(stored.origin).entity_name
-    root = writes.catalog.known.roots.get(name)
+    root = writes.catalog.state.roots.get(name)
     return {
         "entityRef": stored.ref,
         "location": stored.location,

@@ -25,11 +25,11 @@ from services.catalog.api.revisions import REVISION, reach
 from services.catalog.ports import DefinitionStore
 from services.catalog.query.conditions import parse_conditions
 from services.catalog.query.rendering import render_all
-from services.catalog.query.scopes import Scope, Scopes
+from services.catalog.query.scopes import ReaderScope, Scopes
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
-from services.catalog.readmodel.changes import Revision
-from services.catalog.readmodel.records import Record
+from services.catalog.readmodel.changes import ChangeCounter
+from services.catalog.readmodel.records import EntityRecord
 from shared.contracts.errors import Forbidden
 from shared.kit.auth import Principal
 from shared.kit.web import caller_of
@@ -43,7 +43,7 @@ ANSWERS = 1024
 LARGEST_ANSWER = 64 * 1024
 
 
-class Answer:
+class FinishedResponse:
     """A finished body; an ASGI app, as an endpoint's result has to be."""
 
     __slots__ = ("body", "headers", "revision", "status")
@@ -77,7 +77,7 @@ class Pieces:
     def __init__(
         self,
         pieces: Iterable[bytes] | AsyncIterator[bytes],
-        revision: Revision,
+        revision: ChangeCounter,
         *,
         media: bytes = JSON,
     ) -> None:
@@ -108,34 +108,34 @@ async def _each(
             await asyncio.sleep(0)
 
 
-Sent = Answer | Pieces
+Sent = FinishedResponse | Pieces
 Endpoint = Callable[[Request], Awaitable[Sent]]
 
 
-class Answers:
+class ReadResponseCache:
     """Finished answers, good until anything changes; by what was asked and by whom."""
 
     def __init__(self, model: ReadModel) -> None:
         self._model = model
         self._revision = -1
-        self._known: OrderedDict[tuple[str, bytes, bytes], bytes] = OrderedDict()
+        self._state: OrderedDict[tuple[str, bytes, bytes], bytes] = OrderedDict()
 
     def find(self, key: tuple[str, bytes, bytes]) -> bytes | None:
         if self._revision != self._model.revision.value:
-            self._known.clear()
+            self._state.clear()
             self._revision = self._model.revision.value
             return None
-        return self._known.get(key)
+        return self._state.get(key)
 
-    def keep(self, key: tuple[str, bytes, bytes], answer: Answer) -> None:
+    def keep(self, key: tuple[str, bytes, bytes], answer: FinishedResponse) -> None:
         """Remember an answer, unless something has changed while it was made."""
         if answer.revision != str(self._model.revision):
             return
         if len(answer.body) > LARGEST_ANSWER:
             return
-        self._known[key] = answer.body
-        if len(self._known) > ANSWERS:
-            self._known.popitem(last=False)
+        self._state[key] = answer.body
+        if len(self._state) > ANSWERS:
+            self._state.popitem(last=False)
 
 
 class Reads:
@@ -144,10 +144,10 @@ class Reads:
     def __init__(self, model: ReadModel, definitions: DefinitionStore | None) -> None:
         self.model = model
         self.scopes = Scopes(model)
-        self.answers = Answers(model)
+        self.answers = ReadResponseCache(model)
         self.definitions = Definitions(model, definitions)
 
-    def scope(self, principal: Principal) -> Scope:
+    def scope(self, principal: Principal) -> ReaderScope:
         """What a caller may see, by the decision that came with the request."""
         if principal.decision == "allow":
             return self.scopes.everything()
@@ -155,13 +155,13 @@ class Reads:
             raise Forbidden("The decision has no conditions")
         return self._conditional(principal.conditions)
 
-    def renewed(self, scope: Scope) -> Scope:
+    def renewed(self, scope: ReaderScope) -> ReaderScope:
         """A caller's scope as it is now; the same one while nothing changes."""
         if scope.conditions is None:
             return scope
         return self._conditional(scope.conditions)
 
-    def _conditional(self, conditions: Mapping[str, Any]) -> Scope:
+    def _conditional(self, conditions: Mapping[str, Any]) -> ReaderScope:
         scope = self.scopes.find(conditions)
         if scope is None:
             criterion = parse_conditions(conditions)
@@ -169,9 +169,9 @@ class Reads:
             scope = self.scopes.remember(conditions, visible)
         return scope
 
-    def answer(self, body: bytes, revision: str | None = None) -> Answer:
+    def answer(self, body: bytes, revision: str | None = None) -> FinishedResponse:
         """A finished body, marked with the revision it reflects; None: that of now."""
-        return Answer(body, revision or str(self.model.revision))
+        return FinishedResponse(body, revision or str(self.model.revision))
 
 
 def reads_of(request: Request) -> Reads:
@@ -184,7 +184,7 @@ def reads_of(request: Request) -> Reads:
     return reads
 
 
-async def begin(request: Request) -> tuple[Reads, Scope]:
+async def begin(request: Request) -> tuple[Reads, ReaderScope]:
     """The reads and the caller's scope, once the revision they ask for is there."""
     principal = caller_of(request)
     reads = reads_of(request)
@@ -204,15 +204,15 @@ def post(path: str, endpoint: Endpoint) -> Route:
 
 async def array(
     reads: Reads,
-    records: Sequence[Record],
+    records: Sequence[EntityRecord],
     fields: Sequence[str],
-    scope: Scope,
+    scope: ReaderScope,
     *,
     around: tuple[bytes, bytes] = (b"[", b"]"),
 ) -> Sent:
     """Records as a JSON array between two texts; a long one is streamed."""
 
-    def rendered(part: Sequence[Record]) -> list[bytes]:
+    def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
         # Something hidden may have come since, to which a later part has a relation.
         return render_all(reads.model, part, fields, reads.renewed(scope))
 
@@ -227,8 +227,8 @@ async def array(
 
 async def _pieces(
     reads: Reads,
-    records: Sequence[Record],
-    rendered: Callable[[Sequence[Record]], list[bytes]],
+    records: Sequence[EntityRecord],
+    rendered: Callable[[Sequence[EntityRecord]], list[bytes]],
     around: tuple[bytes, bytes],
 ) -> AsyncIterator[bytes]:
     before = around[0]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from services.catalog.api.parameters import Parameters
 from services.catalog.api.reading import Reads, Sent, begin, get
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel.recent import Place, RecentChange, RecentChanges
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
@@ -47,7 +47,7 @@ async def recent(request: Request) -> Sent:
 
 
 def _visible(
-    changes: RecentChanges, reads: Reads, scope: Scope, principal: Principal
+    changes: RecentChanges, reads: Reads, scope: ReaderScope, principal: Principal
 ) -> Callable[[RecentChange], bool]:
     """Whether the caller may know of a change."""
 

@@ -12,7 +12,7 @@ from services.catalog.api.reading import begin
 from services.catalog.api.writing import Writes, route, writes_of
 from services.catalog.handlers.remainders import Remainder, unregistering
 from services.catalog.model import Root
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import Forbidden
 from shared.contracts.permissions import LOCATION_DELETE
 from shared.kit.auth import Principal
@@ -44,7 +44,7 @@ async def remaining(request: Request) -> Response:
     )
 
 
-def _item(remainder: Remainder, scope: Scope) -> dict[str, Any]:
+def _item(remainder: Remainder, scope: ReaderScope) -> dict[str, Any]:
     return {
         "location": str(remainder.root.location),
         "providers": sorted(remainder.root.buckets),
@@ -53,7 +53,7 @@ def _item(remainder: Remainder, scope: Scope) -> dict[str, Any]:
     }
 
 
-def _listed(refs: Sequence[str], scope: Scope) -> dict[str, Any]:
+def _listed(refs: Sequence[str], scope: ReaderScope) -> dict[str, Any]:
     shown = [ref for ref in refs if not scope.hides(ref)]
     return {"totalEntities": len(shown), "entityRefs": shown[:MOST_REFS]}
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from starlette.requests import Request
 
-from services.catalog.handlers.others import Others
+from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.readmodel import ReadModel
 from shared.contracts.errors import Invalid, Unavailable
 
@@ -52,14 +52,14 @@ async def reach(request: Request) -> None:
             raise Unavailable(f"The catalog has not reached revision {wanted}")
         return
     state = request.app.state
-    others: Others | None = getattr(state, "others", None)
-    if others is None:
+    follower: StateFollower | None = getattr(state, "follower", None)
+    if follower is None:
         raise Unavailable(f"The catalog has not reached revision {wanted}")
     reached: Reached | None = getattr(state, "reached", None)
     if reached is None:
         reached = state.reached = Reached()
     if not reached.holds(process, number):
-        await others.catch_up()
+        await follower.catch_up()
         reached.note(process, number)
 
 

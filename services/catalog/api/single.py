@@ -12,9 +12,9 @@ from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.rendering import render, render_all
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
-from services.catalog.readmodel.records import Record
+from services.catalog.readmodel.records import EntityRecord
 from shared.contracts.errors import Invalid, NotFound
 
 MOST_REFS = 20_000
@@ -88,17 +88,17 @@ async def by_name_ancestry(request: Request) -> Sent:
     return reads.answer(body, revision)
 
 
-def _visible(reads: Reads, ref: str, scope: Scope) -> Record | None:
+def _visible(reads: Reads, ref: str, scope: ReaderScope) -> EntityRecord | None:
     record = reads.model.record(ref)
     return record if record is not None and scope.holds(record.entity) else None
 
 
-async def _answer(reads: Reads, record: Record, scope: Scope) -> Sent:
+async def _answer(reads: Reads, record: EntityRecord, scope: ReaderScope) -> Sent:
     revision = str(reads.model.revision)
     return reads.answer(await _whole(reads, record, scope), revision)
 
 
-async def _whole(reads: Reads, record: Record, scope: Scope) -> bytes:
+async def _whole(reads: Reads, record: EntityRecord, scope: ReaderScope) -> bytes:
     rendered = render(reads.model, record, reads.renewed(scope))
     return (await reads.definitions.completed([rendered]))[0]
 
@@ -114,13 +114,13 @@ def _demanded(request: Request, body: dict[str, object]) -> Criterion:
 
 async def _items(
     reads: Reads,
-    records: list[Record | None],
+    records: list[EntityRecord | None],
     fields: tuple[str, ...],
-    scope: Scope,
+    scope: ReaderScope,
 ) -> Sent:
     there = [record for record in records if record is not None]
 
-    def rendered(part: Sequence[Record]) -> list[bytes]:
+    def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
         return render_all(reads.model, part, fields, reads.renewed(scope))
 
     if len(records) <= CHUNK and reads.definitions.are_few(there):
@@ -133,8 +133,8 @@ async def _items(
 
 async def _item_pieces(
     reads: Reads,
-    records: Sequence[Record | None],
-    rendered: Callable[[Sequence[Record]], list[bytes]],
+    records: Sequence[EntityRecord | None],
+    rendered: Callable[[Sequence[EntityRecord]], list[bytes]],
 ) -> AsyncIterator[bytes]:
     before = b'{"items":['
     for part in reads.definitions.portions(records, CHUNK):

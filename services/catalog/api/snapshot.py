@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, get, reads_of
 from services.catalog.query.ordering import in_order
-from services.catalog.readmodel.records import Record, tail_of
+from services.catalog.readmodel.records import EntityRecord, tail_of
 from shared.contracts.errors import Forbidden
 from shared.kit.web import caller_of
 
@@ -40,7 +40,7 @@ def for_services(request: Request) -> Reads:
 
 
 def _lines(
-    reads: Reads, records: Sequence[Record], *, refs_only: bool
+    reads: Reads, records: Sequence[EntityRecord], *, refs_only: bool
 ) -> Iterator[bytes]:
     for start in range(0, len(records), CHUNK):
         part = records[start : start + CHUNK]
@@ -50,12 +50,12 @@ def _lines(
             yield b"".join(_line(reads, record) for record in part)
 
 
-def _start(record: Record) -> bytes:
+def _start(record: EntityRecord) -> bytes:
     told = (orjson.dumps(record.ref), record.stored.revision)
     return b'{"ref":%b,"revision":%d' % told
 
 
-def _line(reads: Reads, record: Record) -> bytes:
+def _line(reads: Reads, record: EntityRecord) -> bytes:
     # Tails are not remembered here: nobody may read these entities again for days.
     tail = record.tail or tail_of(record, reads.model.relations(record))
     return b'%b,"entity":%b%b}\n' % (_start(record), record.head, tail)

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.catalog.api.revisions import REVISION, reach
-from services.catalog.handlers.catalog import Catalog, Order, order
-from services.catalog.handlers.others import Others
+from services.catalog.handlers.catalog import CatalogContext, CommandContext, order
 from services.catalog.handlers.remainders import unregistering
 from services.catalog.handlers.source_rights import SourceReader
+from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import LocationRef, Root, StoredEntity
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
@@ -32,8 +32,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Writes:
     """The write side of one app. `types` may be registered by users."""
 
-    catalog: Catalog
-    others: Others
+    catalog: CatalogContext
+    follower: StateFollower
     model: ReadModel
     types: tuple[str, ...]
     refresh_duplicates: bool
@@ -77,10 +77,10 @@ class Writes:
         """
         if principal.decision == "allow":
             return
-        known = self.catalog.known
+        state = self.catalog.state
         waiting, seen = [root.location.entity_ref], {root.location.entity_ref}
         while waiting:
-            for ref in known.emitted_by(waiting.pop()):
+            for ref in state.emitted_by(waiting.pop()):
                 if ref not in seen:
                     seen.add(ref)
                     waiting.append(ref)
@@ -131,7 +131,7 @@ def writes_of(request: Request) -> Writes:
 
 def order_of(
     principal: Principal, kind: CauseKind, reader: SourceReader | None = None
-) -> Order:
+) -> CommandContext:
     """What a caller wants, by their own name."""
     return order(kind, principal.subject, reader)
 

@@ -36,7 +36,7 @@ class Format:
         """What is wrong with `value`, or None."""
         if isinstance(value, str) and self.holds(value):
             return None
-        return f"must be {self.wants}, found {_shown(value)}"
+        return f"must be {self.wants}, found {_shortened(value)}"
 
 
 def named(value: Any) -> str:
@@ -58,7 +58,7 @@ def no_string(value: Any) -> str:
     return f"must be a string, found {named(value)}{fix}"
 
 
-def _shown(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
 

@@ -26,7 +26,7 @@ class Relates:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SpecField:
     """One field of a spec."""
 
     check: Check
@@ -38,11 +38,11 @@ class Field:
 class Kind:
     """A kind: its apiVersions and the fields of its spec."""
 
-    fields: Mapping[str, Field]
+    fields: Mapping[str, SpecField]
     versions: frozenset[str] = CATALOG_VERSIONS
-    by_type: Mapping[str, Mapping[str, Field]] = field(default_factory=dict)
+    by_type: Mapping[str, Mapping[str, SpecField]] = field(default_factory=dict)
 
-    def fields_of(self, spec: Mapping[str, Any]) -> Mapping[str, Field]:
+    def fields_of(self, spec: Mapping[str, Any]) -> Mapping[str, SpecField]:
         """The fields that count for this spec: some types have their own."""
         return self.by_type.get(str(spec.get("type")), self.fields)
 
@@ -74,7 +74,7 @@ def one_of(*words: str) -> Check:
     return check
 
 
-def table(**held: Field) -> Check:
+def table(**held: SpecField) -> Check:
     """An object with the given fields, and any others."""
 
     def check(value: Any, where: str) -> Iterator[str]:
@@ -119,7 +119,7 @@ def flag(value: Any, where: str) -> Iterator[str]:
 
 
 def spec_problems(
-    held: Mapping[str, Field], value: Mapping[str, Any], where: str
+    held: Mapping[str, SpecField], value: Mapping[str, Any], where: str
 ) -> Iterator[str]:
     """What breaks the rules of `held` in the object `value`."""
     for name, rule in held.items():
@@ -131,44 +131,46 @@ def spec_problems(
 
 
 OWNED = Relates("ownedBy", "ownerOf", "Group")
-OWNER = Field(text, required=True, relates=OWNED)
-SYSTEM = Field(text, relates=Relates("partOf", "hasPart", "System"))
-TYPE = Field(text, required=True)
-ANY_TYPE = Field(text)
-DEPENDS_ON = Field(texts, relates=Relates("dependsOn", "dependencyOf", None))
-DEPENDENCY_OF = Field(texts, relates=Relates("dependencyOf", "dependsOn", None))
-PROFILE = Field(table(displayName=Field(text), email=Field(text), picture=Field(text)))
+OWNER = SpecField(text, required=True, relates=OWNED)
+SYSTEM = SpecField(text, relates=Relates("partOf", "hasPart", "System"))
+TYPE = SpecField(text, required=True)
+ANY_TYPE = SpecField(text)
+DEPENDS_ON = SpecField(texts, relates=Relates("dependsOn", "dependencyOf", None))
+DEPENDENCY_OF = SpecField(texts, relates=Relates("dependencyOf", "dependsOn", None))
+PROFILE = SpecField(
+    table(displayName=SpecField(text), email=SpecField(text), picture=SpecField(text))
+)
 _API = {
     "type": TYPE,
-    "lifecycle": Field(text, required=True),
+    "lifecycle": SpecField(text, required=True),
     "owner": OWNER,
-    "definition": Field(text, required=True),
+    "definition": SpecField(text, required=True),
     "system": SYSTEM,
 }
-_REMOTE = table(type=Field(text, required=True), url=Field(text, required=True))
+_REMOTE = table(type=SpecField(text, required=True), url=SpecField(text, required=True))
 _ANY_OBJECT = table()
 _STEP = table(
-    id=Field(text),
-    name=Field(text),
-    action=Field(text, required=True),
-    input=Field(_ANY_OBJECT),
-    **{"if": Field(either(text, flag))},
+    id=SpecField(text),
+    name=SpecField(text),
+    action=SpecField(text, required=True),
+    input=SpecField(_ANY_OBJECT),
+    **{"if": SpecField(either(text, flag))},
 )
 
 KINDS: Mapping[str, Kind] = {
     "Component": Kind(
         {
             "type": TYPE,
-            "lifecycle": Field(text, required=True),
+            "lifecycle": SpecField(text, required=True),
             "owner": OWNER,
             "system": SYSTEM,
-            "subcomponentOf": Field(
+            "subcomponentOf": SpecField(
                 text, relates=Relates("partOf", "hasPart", "Component")
             ),
-            "providesApis": Field(
+            "providesApis": SpecField(
                 texts, relates=Relates("providesApi", "apiProvidedBy", "API")
             ),
-            "consumesApis": Field(
+            "consumesApis": SpecField(
                 texts, relates=Relates("consumesApi", "apiConsumedBy", "API")
             ),
             "dependsOn": DEPENDS_ON,
@@ -180,7 +182,7 @@ KINDS: Mapping[str, Kind] = {
         by_type={
             "mcp-server": {
                 **{name: rule for name, rule in _API.items() if name != "definition"},
-                "remotes": Field(rows(_REMOTE, least=1), required=True),
+                "remotes": SpecField(rows(_REMOTE, least=1), required=True),
             }
         },
     ),
@@ -196,14 +198,16 @@ KINDS: Mapping[str, Kind] = {
     "System": Kind(
         {
             "owner": OWNER,
-            "domain": Field(text, relates=Relates("partOf", "hasPart", "Domain")),
+            "domain": SpecField(text, relates=Relates("partOf", "hasPart", "Domain")),
             "type": ANY_TYPE,
         }
     ),
     "Domain": Kind(
         {
             "owner": OWNER,
-            "subdomainOf": Field(text, relates=Relates("partOf", "hasPart", "Domain")),
+            "subdomainOf": SpecField(
+                text, relates=Relates("partOf", "hasPart", "Domain")
+            ),
             "type": ANY_TYPE,
         }
     ),
@@ -211,17 +215,19 @@ KINDS: Mapping[str, Kind] = {
         {
             "type": TYPE,
             "profile": PROFILE,
-            "parent": Field(text, relates=Relates("childOf", "parentOf", "Group")),
-            "children": Field(
+            "parent": SpecField(text, relates=Relates("childOf", "parentOf", "Group")),
+            "children": SpecField(
                 texts, required=True, relates=Relates("parentOf", "childOf", "Group")
             ),
-            "members": Field(texts, relates=Relates("hasMember", "memberOf", "User")),
+            "members": SpecField(
+                texts, relates=Relates("hasMember", "memberOf", "User")
+            ),
         }
     ),
     "User": Kind(
         {
             "profile": PROFILE,
-            "memberOf": Field(
+            "memberOf": SpecField(
                 texts, required=True, relates=Relates("memberOf", "hasMember", "Group")
             ),
         }
@@ -229,18 +235,18 @@ KINDS: Mapping[str, Kind] = {
     "Location": Kind(
         {
             "type": ANY_TYPE,
-            "target": Field(text),
-            "targets": Field(texts),
-            "presence": Field(one_of("required", "optional")),
+            "target": SpecField(text),
+            "targets": SpecField(texts),
+            "presence": SpecField(one_of("required", "optional")),
         }
     ),
     "Template": Kind(
         {
             "type": TYPE,
-            "owner": Field(text, relates=OWNED),
-            "parameters": Field(either(_ANY_OBJECT, rows(_ANY_OBJECT))),
-            "steps": Field(rows(_STEP), required=True),
-            "output": Field(_ANY_OBJECT),
+            "owner": SpecField(text, relates=OWNED),
+            "parameters": SpecField(either(_ANY_OBJECT, rows(_ANY_OBJECT))),
+            "steps": SpecField(rows(_STEP), required=True),
+            "output": SpecField(_ANY_OBJECT),
         },
         versions=TEMPLATE_VERSIONS,
     ),

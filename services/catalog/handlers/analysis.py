@@ -5,14 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 from services.catalog.descriptor.envelope import identify
-from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.including import include
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import Candidate, Context, candidate, checked
 from services.catalog.model import Entity, LocationRef
-from services.catalog.ports import Reading
+from services.catalog.ports import SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.yaml_text import load_documents
 
@@ -24,7 +24,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
 
 
 async def validate(
-    catalog: Catalog, entity: Any, location: LocationRef, reader: SourceReader
+    catalog: CatalogContext, entity: Any, location: LocationRef, reader: SourceReader
 ) -> None:
     """Check an entity as if it stood in a file at `location`.
 
@@ -48,7 +48,7 @@ async def validate(
 
 
 async def analyse(
-    catalog: Catalog,
+    catalog: CatalogContext,
     location: LocationRef,
     filename: str,
     reader: SourceReader,
@@ -98,8 +98,8 @@ async def analyse(
 
 
 async def _entities(
-    catalog: Catalog,
-    reading: Reading,
+    catalog: CatalogContext,
+    reading: SourceSnapshot,
     file: LocationRef,
     filename: str,
     *,
@@ -131,11 +131,13 @@ def _is_entity(document: Any, context: Context) -> bool:
     return isinstance(candidate(document, context, contents), Candidate)
 
 
-def _is_registered(catalog: Catalog, reading: Reading, file: LocationRef) -> bool:
+def _is_registered(
+    catalog: CatalogContext, reading: SourceSnapshot, file: LocationRef
+) -> bool:
     place = reading.place(file)
     return place is not None and any(
         state.location == str(file)
-        for root in catalog.known.roots_of(place.key)
+        for root in catalog.state.roots_of(place.key)
         for state in root.files.values()
     )
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from services.catalog.handlers.known import Known
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.ingest.candidates import (
     ORIGIN,
     Candidate,
@@ -20,7 +20,7 @@ from services.catalog.ingest.candidates import (
     status_item,
     taken_error,
 )
-from services.catalog.model import Change, Entity, StoredEntity
+from services.catalog.model import Entity, StoredChange, StoredEntity
 from services.catalog.ports import EntityStore
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict
@@ -42,11 +42,11 @@ class Applier:
     What the candidates were made of was read after this was made.
     """
 
-    def __init__(self, store: EntityStore, known: Known, actor: str) -> None:
+    def __init__(self, store: EntityStore, state: CatalogState, actor: str) -> None:
         self._store = store
-        self._known = known
+        self._state = state
         self._actor = actor
-        self._began = known.clock
+        self._began = state.clock
         self._mark = object()
 
     async def upsert(
@@ -67,12 +67,12 @@ class Applier:
         waiting = list(candidates)
         foreign: list[Candidate] = []
         for _ in range(TRIES):
-            changes: list[Change] = []
+            changes: list[StoredChange] = []
             own: list[Candidate] = []
             for count, candidate in enumerate(waiting, 1):
                 if count % UPSERTS == 0:
                     await asyncio.sleep(0)
-                held = self._known.get(candidate.ref)
+                held = self._state.get(candidate.ref)
                 if _is_foreign(held, candidate, adopt):
                     foreign.append(candidate)
                     continue
@@ -82,7 +82,7 @@ class Applier:
                     self.check_not_overtaken(candidate.ref)
                     own.append(candidate)
                     changes.append(
-                        Change(candidate.ref, held, after, self._actor, cause)
+                        StoredChange(candidate.ref, held, after, self._actor, cause)
                     )
             lost = set(await self.write(changes))
             waiting = [candidate for candidate in own if candidate.ref in lost]
@@ -93,27 +93,27 @@ class Applier:
     def check_not_overtaken(self, *refs: str) -> None:
         """Raise Overtaken if others changed one of these since this was made."""
         for ref in refs:
-            if self._known.overtaken(ref, self._began, self._mark):
+            if self._state.overtaken(ref, self._began, self._mark):
                 raise Overtaken(ref)
 
-    async def write(self, changes: Sequence[Change]) -> Sequence[str]:
+    async def write(self, changes: Sequence[StoredChange]) -> Sequence[str]:
         """Write changes, show them, and learn what the lost ones met."""
         if not changes:
             return ()
         written = await self._store.write(changes)
-        await self._known.show(written, self._mark)
+        await self._state.show(written, self._mark)
         if written.lost:
-            await learn(self._store, self._known, written.lost)
+            await learn(self._store, self._state, written.lost)
         return written.lost
 
     async def settle(
-        self, refs: Sequence[str], step: Callable[[StoredEntity], Change | None]
+        self, refs: Sequence[str], step: Callable[[StoredEntity], StoredChange | None]
     ) -> None:
         """Make one change to each of these entities, whatever others do meanwhile."""
         for start in range(0, len(refs), CHUNK):
             waiting: Sequence[str] = refs[start : start + CHUNK]
             for _ in range(TRIES):
-                held = [stored for ref in waiting if (stored := self._known.get(ref))]
+                held = [stored for ref in waiting if (stored := self._state.get(ref))]
                 changes = [made for item in held if (made := step(item)) is not None]
                 waiting = await self.write(changes)
                 if not waiting:
@@ -125,11 +125,11 @@ class Applier:
     async def refuse(self, ref: str, errors: Sequence[Any], cause: Cause) -> None:
         """Show problems in an entity's status; the rest stays as it last was good."""
 
-        def step(held: StoredEntity) -> Change | None:
+        def step(held: StoredEntity) -> StoredChange | None:
             after = with_errors(held, tuple(errors), cause)
             if after is None:
                 return None
-            return Change(ref, held, after, self._actor, cause)
+            return StoredChange(ref, held, after, self._actor, cause)
 
         await self.settle([ref], step)
 
@@ -138,33 +138,33 @@ class Applier:
     ) -> None:
         """Show problems of one location in the statuses of what it provides."""
 
-        def step(held: StoredEntity) -> Change | None:
+        def step(held: StoredEntity) -> StoredChange | None:
             if held.location_key != location:
                 return None
             after = with_errors(held, tuple(items[held.ref]), cause)
             if after is None:
                 return None
-            return Change(held.ref, held, after, self._actor, cause)
+            return StoredChange(held.ref, held, after, self._actor, cause)
 
         await self.settle(list(items), step)
 
     async def delete(self, refs: Sequence[str], cause: Cause) -> None:
         """Remove entities."""
 
-        def step(held: StoredEntity) -> Change:
-            return Change(held.ref, held, None, self._actor, cause)
+        def step(held: StoredEntity) -> StoredChange:
+            return StoredChange(held.ref, held, None, self._actor, cause)
 
         await self.settle(refs, step)
 
     async def reparent(self, ref: str, parents: tuple[str, ...], cause: Cause) -> None:
         """Leave an entity to those that still emit it."""
 
-        def step(held: StoredEntity) -> Change:
+        def step(held: StoredEntity) -> StoredChange:
             left = tuple(p for p in held.parents if p in parents)
-            over = self._known.get(left[0]) if left else None
+            over = self._state.get(left[0]) if left else None
             origin = over.origin if over else held.origin
             after = moved(held, left, origin, cause)
-            return Change(held.ref, held, after, self._actor, cause)
+            return StoredChange(held.ref, held, after, self._actor, cause)
 
         await self.settle([ref], step)
 
@@ -179,13 +179,13 @@ def _is_foreign(
     return adopt is None or not adopt(held)
 
 
-async def learn(store: EntityStore, known: Known, refs: Sequence[str]) -> None:
+async def learn(store: EntityStore, state: CatalogState, refs: Sequence[str]) -> None:
     """Look at what the store holds of some entities, and show that."""
     there = await store.load(refs)
-    known.put_many(list(there.values()))
+    state.put_many(list(there.values()))
     for ref in refs:
         if ref not in there:
-            known.drop(ref)
+            state.drop(ref)
 
 
 def _contended(ref: str) -> CallboardError:

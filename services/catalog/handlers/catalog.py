@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.effort import Effort, Rests
-from services.catalog.handlers.known import Known
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Root
 from services.catalog.ports import (
     DefinitionStore,
+    DescriptorSources,
     EntityStore,
     RootStore,
-    Sources,
 )
 from shared.contracts.catalog import Cause, CauseKind
 
@@ -21,7 +21,7 @@ ITSELF = "service:catalog"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CommandContext:
     """Who wants something, and why; a reading completes the cause with the commit.
 
     `reader`: on whose behalf sources are read for it; None: on nobody's.
@@ -34,20 +34,20 @@ class Order:
 
 def order(
     kind: CauseKind, actor: str = ITSELF, reader: SourceReader | None = None
-) -> Order:
+) -> CommandContext:
     """An order that has no more to say than who and what."""
-    return Order(actor, Cause(kind=kind), reader)
+    return CommandContext(actor, Cause(kind=kind), reader)
 
 
 @dataclass(frozen=True, slots=True)
-class Catalog:
+class CatalogContext:
     """The ports that the handlers share, and what this process knows."""
 
     store: EntityStore
     roots: RootStore
     definitions: DefinitionStore
-    sources: Sources
-    known: Known
+    sources: DescriptorSources
+    state: CatalogState
     rules: Rules
     locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     #: Dear readings take turns; those that were too dear rest.
@@ -58,7 +58,7 @@ class Catalog:
     rights: SourceRights = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rights", SourceRights(self.known, self.sources))
+        object.__setattr__(self, "rights", SourceRights(self.state, self.sources))
 
     def effort(self, label: str) -> Effort:
         """What one reading may cost; `label` names its source in errors."""

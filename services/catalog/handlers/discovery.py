@@ -7,7 +7,7 @@ A push tells of one repository at once; the scan compares the whole listing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.roots import CONFIG, Report, unwant, want
@@ -35,27 +35,29 @@ class Provider:
 
 
 async def configure(
-    catalog: Catalog, locations: Sequence[LocationRef], order: Order
+    catalog: CatalogContext, locations: Sequence[LocationRef], order: CommandContext
 ) -> None:
     """Make the configured roots those of the configuration."""
     wanted = {location.entity_name: location for location in locations}
-    for root in list(catalog.known.in_bucket(CONFIG)):
+    for root in list(catalog.state.in_bucket(CONFIG)):
         if root.name not in wanted:
             await unwant(catalog, root, CONFIG, order)
     for location in wanted.values():
         await want(catalog, location, CONFIG)
 
 
-async def retire(catalog: Catalog, providers: Sequence[Provider], order: Order) -> None:
+async def retire(
+    catalog: CatalogContext, providers: Sequence[Provider], order: CommandContext
+) -> None:
     """Let go of what providers found that are no longer configured."""
     buckets = {provider.bucket for provider in providers}
-    for root in list(catalog.known.roots.values()):
+    for root in list(catalog.state.roots.values()):
         for bucket in root.buckets:
             if bucket.startswith("git:") and bucket not in buckets:
-                await unwant(catalog, catalog.known.roots[root.name], bucket, order)
+                await unwant(catalog, catalog.state.roots[root.name], bucket, order)
 
 
-async def has_descriptor(catalog: Catalog, location: LocationRef) -> bool | None:
+async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool | None:
     """Whether there is a descriptor; None if that cannot be told now."""
     reading = catalog.sources.reading(location)
     try:
@@ -73,13 +75,13 @@ async def has_descriptor(catalog: Catalog, location: LocationRef) -> bool | None
 
 
 async def look(
-    catalog: Catalog, provider: Provider, repository: str, order: Order
+    catalog: CatalogContext, provider: Provider, repository: str, order: CommandContext
 ) -> Root | None:
     """Take in one repository, or let it go; its root, if it has just been found."""
     location = catalog.sources.descriptor(
         provider.host, repository, provider.branch, provider.path
     )
-    root = catalog.known.roots.get(location.entity_name)
+    root = catalog.state.roots.get(location.entity_name)
     there = await has_descriptor(catalog, location)
     wanted = root is not None and provider.bucket in root.buckets
     if there and not wanted:
@@ -91,7 +93,7 @@ async def look(
 
 
 async def discover(
-    catalog: Catalog, provider: Provider, order: Order, report: Report
+    catalog: CatalogContext, provider: Provider, order: CommandContext, report: Report
 ) -> None:
     """Compare a host's whole listing with what is known of it."""
     listing = await catalog.sources.repositories(provider.host)
@@ -103,7 +105,7 @@ async def discover(
         ).entity_name: repository
         for repository in listing
     }
-    known = list(catalog.known.in_bucket(provider.bucket))
+    known = list(catalog.state.in_bucket(provider.bucket))
     vanished = [root for root in known if root.name not in present]
     if len(vanished) > GUARD_ABOVE and len(vanished) > GUARD_SHARE * len(known):
         report(provider.name, f"{len(vanished)} of {len(known)} repositories vanished")

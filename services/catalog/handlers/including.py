@@ -12,8 +12,8 @@ from typing import Any
 
 from services.catalog.handlers.parsing import compute
 from services.catalog.ingest import bundling, placeholders
-from services.catalog.model import LocationRef, Place
-from services.catalog.ports import Compute, Reading
+from services.catalog.model import LocationRef, RepositoryPath
+from services.catalog.ports import Compute, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
 
 #: Bytes and files that the placeholders of one file bring together.
@@ -32,14 +32,14 @@ class Included:
     """
 
     contents: dict[placeholders.Placeholder, Any] = field(default_factory=dict)
-    places: dict[Place, None] = field(default_factory=dict)
+    places: dict[RepositoryPath, None] = field(default_factory=dict)
     digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
 
 async def include(
     wanted: Iterable[placeholders.Placeholder],
     base: LocationRef,
-    reading: Reading,
+    reading: SourceSnapshot,
     *,
     admit: Admit | None = None,
     compute: Compute = compute,
@@ -67,7 +67,7 @@ class _IncludedFiles:
     def __init__(
         self,
         base: LocationRef,
-        reading: Reading,
+        reading: SourceSnapshot,
         admit: Admit | None,
         compute: Compute,
     ) -> None:

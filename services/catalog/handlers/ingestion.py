@@ -12,13 +12,13 @@ from itertools import chain
 
 from services.catalog.descriptor.definitions import reference_of
 from services.catalog.handlers.applying import Applier, Overtaken, conflict_item
-from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.problem_reports import ProblemReports
 from services.catalog.handlers.reading_ahead import ahead
-from services.catalog.handlers.removal import Edge, falling
+from services.catalog.handlers.removal import Edge, orphan_deletion
 from services.catalog.handlers.source_rights import Admission
-from services.catalog.handlers.walk import Found, Key, Target, Walk
+from services.catalog.handlers.walk import Key, Target, TargetReading, Walk
 from services.catalog.ingest.candidates import (
     RESTRICTED,
     VISIBILITY,
@@ -30,7 +30,7 @@ from services.catalog.ingest.candidates import (
 )
 from services.catalog.ingest.problems import FILE_ITEMS, REFUSED_NAMES
 from services.catalog.model import FileState, LocationRef, Root, parse_location
-from services.catalog.ports import Reading
+from services.catalog.ports import SourceSnapshot
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Unavailable
 
@@ -45,9 +45,9 @@ GUARD_ABOVE = 25
 
 
 async def ingest(
-    catalog: Catalog,
+    catalog: CatalogContext,
     root: Root,
-    order: Order,
+    order: CommandContext,
     *,
     only: Collection[Key] | None = None,
     force: bool = False,
@@ -62,12 +62,12 @@ async def ingest(
         Conflict: if others keep reading the same root.
     """
     if order.cause.kind == "scan" and catalog.rests.is_resting(root.name):
-        return catalog.known.roots.get(root.name, root)
+        return catalog.state.roots.get(root.name, root)
     async with catalog.lock(root):
         # One for all tries: a reading that was overtaken costs as well.
         effort = catalog.effort(str(root.location))
         for _ in range(TRIES):
-            current = catalog.known.roots.get(root.name, root)
+            current = catalog.state.roots.get(root.name, root)
             stored = None
             try:
                 stored = await _Ingestion(catalog, current, order, effort).run(
@@ -80,11 +80,11 @@ async def ingest(
                 catalog.written()
                 catalog.rests.note(root.name, effort)
             if stored is not None:
-                catalog.known.put_root(stored)
+                catalog.state.put_root(stored)
                 return stored
             # Another process read the same root meanwhile: look again, it may be newer.
             for other in await catalog.roots.load([root.name]):
-                catalog.known.put_root(other)
+                catalog.state.put_root(other)
         raise Conflict(f"{root.location}: is being read by others; try again")
 
 
@@ -92,28 +92,28 @@ class _Ingestion:
     """One attempt; its fields are what is gathered on the way."""
 
     def __init__(
-        self, catalog: Catalog, root: Root, order: Order, effort: Effort
+        self, catalog: CatalogContext, root: Root, order: CommandContext, effort: Effort
     ) -> None:
         self._catalog = catalog
-        self._known = catalog.known
+        self._state = catalog.state
         self._root = root
         self._order = order
-        self._reading: Reading = catalog.sources.reading(root.location)
+        self._reading: SourceSnapshot = catalog.sources.reading(root.location)
         admission = Admission(catalog.rights, root, order.reader)
         self._walk = Walk(
             root,
             self._reading,
             catalog.rules,
-            catalog.known,
+            catalog.state,
             admission,
             effort=effort,
         )
-        self._applier = Applier(catalog.store, catalog.known, order.actor)
+        self._applier = Applier(catalog.store, catalog.state, order.actor)
         self._states: dict[Key, FileState] = {}
         self._waiting: list[Candidate] = []
         self._locations: dict[str, Candidate] = {}
         self._foreign: list[Candidate] = []
-        self._problems = ProblemReports(catalog.known, self._applier)
+        self._problems = ProblemReports(catalog.state, self._applier)
         self._lost: set[Edge] = set()
         self._cause = order.cause.model_copy(update={"location": str(root.location)})
         self._causes: dict[str, Cause] = {}
@@ -129,7 +129,7 @@ class _Ingestion:
             await self._take(found)
         await self._flush()
         self._drop_unnamed()
-        await self._fall()
+        await self._delete_orphans()
         await self._tell_locations()
         return await self._keep(whole=only is None)
 
@@ -142,7 +142,7 @@ class _Ingestion:
     def _targets(self, only: Collection[Key]) -> list[Target]:
         targets = []
         for parent, text in only:
-            held = self._known.get(parent)
+            held = self._state.get(parent)
             optional = held is not None and targets_of(held.entity)[2]
             kind, _, target = text.partition(":")
             location = LocationRef(kind, target)
@@ -155,14 +155,14 @@ class _Ingestion:
     def _cause_of(self, candidate: Candidate) -> Cause:
         return self._causes.get(candidate.location, self._cause)
 
-    async def _take(self, found: Found) -> None:
+    async def _take(self, found: TargetReading) -> None:
         """Gather what one target came to; write when a batch is full."""
         if isinstance(found.error, Unavailable) and self._order.cause.kind == "push":
             raise found.error
         key = found.target.key
         self._states[key] = found.state
         if found.gone:
-            gone = self._known.emitted(*key)
+            gone = self._state.emitted(*key)
             self._lost.update((key[0], ref) for ref in gone)
         if found.unchanged or found.gone:
             return
@@ -183,7 +183,7 @@ class _Ingestion:
         if len(self._waiting) >= BATCH:
             await self._flush()
 
-    async def _report_failure(self, found: Found) -> None:
+    async def _report_failure(self, found: TargetReading) -> None:
         cause = self._cause
         with suppress(CallboardError):
             location = found.target.location
@@ -231,32 +231,32 @@ class _Ingestion:
                 continue
             for key in self._root.files:
                 if key[0] == parent and key not in keys:
-                    refs = self._known.emitted(*key)
+                    refs = self._state.emitted(*key)
                     self._lost.update((parent, ref) for ref in refs)
 
     def _is_root(self, ref: str) -> bool:
         name = ref.rpartition("/")[2]
-        return name in self._known.roots or name == self._root.name
+        return name in self._state.roots or name == self._root.name
 
-    async def _fall(self) -> None:
+    async def _delete_orphans(self) -> None:
         """Give away what moved, delete what nobody emits any more."""
-        fall = await falling(self._known, self._lost, self._is_root)
-        leaving = set(fall.deleted)
+        deletion = await orphan_deletion(self._state, self._lost, self._is_root)
+        leaving = set(deletion.deleted)
         candidates, self._foreign = self._foreign, []
         self._foreign = await self._applier.upsert(
             candidates, self._cause_of, adopt=lambda held: held.ref in leaving
         )
         adopted = {item.ref for item in candidates} - {c.ref for c in self._foreign}
         taken = adopted | self._locations.keys()
-        doomed = [ref for ref in fall.deleted if ref not in taken]
+        doomed = [ref for ref in deletion.deleted if ref not in taken]
         if self._too_many(doomed):
             self._hold_back(doomed)
             return
-        self._applier.check_not_overtaken(*doomed, *fall.kept)
+        self._applier.check_not_overtaken(*doomed, *deletion.kept)
         cause = self._cause
-        if cause.commit is None and (doomed or fall.kept):
+        if cause.commit is None and (doomed or deletion.kept):
             cause = await self._reading.described(self._root.location, cause)
-        for ref, parents in fall.kept.items():
+        for ref, parents in deletion.kept.items():
             if ref not in adopted:
                 await self._applier.reparent(ref, parents, cause)
         await self._applier.delete(doomed, cause)
@@ -267,7 +267,7 @@ class _Ingestion:
         held = {
             ref
             for parent, location in self._root.files
-            for ref in self._known.emitted(parent, location)
+            for ref in self._state.emitted(parent, location)
         }
         return len(doomed) > GUARD_SHARE * len(held)
 
@@ -278,7 +278,7 @@ class _Ingestion:
             "half of it; nothing was deleted. Unregister it if that is meant"
         )
         parents = {
-            parent for ref in doomed for parent in self._known.parents(ref) or ()
+            parent for ref in doomed for parent in self._state.parents(ref) or ()
         }
         item = status_item(error)
         for key, old in self._root.files.items():
@@ -298,14 +298,14 @@ class _Ingestion:
             held.entity
             for key in self._merged()
             if key[0] == ref
-            for held in map(self._known.get, self._known.emitted(*key))
+            for held in map(self._state.get, self._state.emitted(*key))
             if held is not None
         )
         first = next(brought, None)
         restricted = first is not None and all(
             map(is_restricted, chain([first], brought))
         )
-        held = self._known.get(ref)
+        held = self._state.get(ref)
         changed = held is not None and is_restricted(held.entity) != restricted
         if changed or ref in self._locations:
             self._locations[ref] = self._own_entity(restricted=restricted)
@@ -334,7 +334,7 @@ class _Ingestion:
             state = self._states.get(key)
             if state is None or len(state.errors) > FILE_ITEMS + REFUSED_NAMES:
                 continue
-            item = conflict_item(candidate, self._known.get(candidate.ref))
+            item = conflict_item(candidate, self._state.get(candidate.ref))
             self._states[key] = replace(
                 state, digest=None, errors=(*state.errors, item)
             )
@@ -354,7 +354,7 @@ class _Ingestion:
         files = {
             key: state
             for key, state in self._merged().items()
-            if self._known.get(key[0]) is not None
+            if self._state.get(key[0]) is not None
         }
         rules = self._catalog.rules.fingerprint if whole else self._root.rules
         following = replace(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from shared.guards.workers import Terms, run_beside, run_bounded
+from shared.guards.workers import WorkOptions, run_beside, run_bounded
 
 Result = TypeVar("Result")
 #: Bytes that are read in about 50 ms.
@@ -50,7 +50,7 @@ async def compute(
         seconds=min(seconds, max(left, 1.0)),
         memory=MEMORY,
         label="the file",
-        terms=Terms(is_long=seconds == SECONDS, spend=spend),
+        terms=WorkOptions(is_long=seconds == SECONDS, spend=spend),
     )
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from services.catalog.handlers.applying import Applier
-from services.catalog.handlers.known import Known
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_rights import VISIBILITY_PATH
-from services.catalog.handlers.walk import Found, Key
+from services.catalog.handlers.walk import Key, TargetReading
 from services.catalog.ingest.candidates import RESTRICTED
 from services.catalog.ingest.problems import (
     ENTITY_ITEMS,
@@ -31,27 +31,27 @@ States = Mapping[Key, FileState]
 class ProblemReports:
     """The problems that one reading of a root meets."""
 
-    def __init__(self, known: Known, applier: Applier) -> None:
-        self._known = known
+    def __init__(self, state: CatalogState, applier: Applier) -> None:
+        self._state = state
         self._applier = applier
         #: Location entities from files with problems: theirs are stored with those of
         #: their targets.
         self.locations: set[str] = set()
 
-    def missing(self, found: Found) -> frozenset[str]:
+    def missing(self, found: TargetReading) -> frozenset[str]:
         """What a file brought and says no longer, as far as that is certain.
 
         A document without its name, or with another one, may be any of them.
         """
-        brought = self._known.emitted(*found.target.key)
+        brought = self._state.emitted(*found.target.key)
         refused = {refusal.ref for refusal in found.refusals}
         if refused - brought:
             return frozenset()
         return brought - {c.ref for c in found.candidates} - refused
 
-    async def report_refusals(self, found: Found, cause: Cause) -> None:
+    async def report_refusals(self, found: TargetReading, cause: Cause) -> None:
         """Show on each entity why its document is invalid."""
-        brought = self._known.emitted(*found.target.key)
+        brought = self._state.emitted(*found.target.key)
         items: dict[str | None, list[Item]] = {ref: [] for ref in (*brought, None)}
         for refusal in found.refusals:
             ref = refusal.ref if refusal.ref in brought else None
@@ -63,12 +63,12 @@ class ProblemReports:
         if found.refusals:
             await self._report(shown, found.target.key, cause)
 
-    async def report_failure(self, found: Found, cause: Cause) -> None:
+    async def report_failure(self, found: TargetReading, cause: Cause) -> None:
         """Show on everything that a file brought that it cannot be read any more."""
         key = found.target.key
         items = [item for item in found.state.errors if "since" in item["error"]]
         if all(is_lasting(item, datetime.now(UTC)) for item in items):
-            refs = sorted(self._known.emitted(*key))
+            refs = sorted(self._state.emitted(*key))
             await self._report(dict.fromkeys(refs, items), key, cause)
 
     async def _report(
@@ -79,7 +79,9 @@ class ProblemReports:
         self.locations |= places
         shown = {
             ref: [
-                item if _is_own(item, ref, hidden) else _shown(item, key[1], others)
+                item
+                if _is_own(item, ref, hidden)
+                else _without_private_words(item, key[1], others)
                 for item in told
             ]
             for ref, told in items.items()
@@ -95,32 +97,36 @@ class ProblemReports:
         """
         problems: dict[str, tuple[Item, ...]] = {}
         for key, state in states.items():
-            items = self._told(key[0], key, state.errors)
+            items = self._visible_items(key[0], key, state.errors)
             problems[key[0]] = (*problems.get(key[0], ()), *items)
         for ref in problems.keys() | self.locations:
             for key in self._files_of(ref):
                 if key in states:
-                    own = self._told(ref, key, items_of_entity(ref, states[key]))
+                    own = self._visible_items(
+                        ref, key, items_of_entity(ref, states[key])
+                    )
                     problems[ref] = (*own, *problems.get(ref, ()))
         return {ref: limited(items, LOCATION_ITEMS) for ref, items in problems.items()}
 
     def _files_of(self, ref: str) -> list[Key]:
-        location = self._known.provider(ref) or ""
-        return [(parent, location) for parent in self._known.parents(ref) or ()]
+        location = self._state.provider(ref) or ""
+        return [(parent, location) for parent in self._state.parents(ref) or ()]
 
-    def _told(self, ref: str, key: Key, items: Sequence[Item]) -> tuple[Item, ...]:
+    def _visible_items(
+        self, ref: str, key: Key, items: Sequence[Item]
+    ) -> tuple[Item, ...]:
         """A file's items as the readers of a Location entity may see them."""
         if not items or self._is_restricted(ref):
             return tuple(items)
         hidden = self._hidden(key)
-        return tuple(_shown(item, key[1], hidden) for item in items)
+        return tuple(_without_private_words(item, key[1], hidden) for item in items)
 
     def _hidden(self, key: Key) -> frozenset[str]:
         """The entities of a file that not everybody may see."""
-        return frozenset(filter(self._is_restricted, self._known.emitted(*key)))
+        return frozenset(filter(self._is_restricted, self._state.emitted(*key)))
 
     def _is_restricted(self, ref: str) -> bool:
-        return self._known.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
+        return self._state.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
 
 
 def _is_own(item: Item, ref: str, hidden: frozenset[str]) -> bool:
@@ -128,7 +134,7 @@ def _is_own(item: Item, ref: str, hidden: frozenset[str]) -> bool:
     return ref in hidden and item["error"].get("entityRef") == ref
 
 
-def _shown(item: Item, location: str, hidden: frozenset[str]) -> Item:
+def _without_private_words(item: Item, location: str, hidden: frozenset[str]) -> Item:
     """An item without its words, if it is about a hidden entity, or may be."""
     error = item["error"]
     if "since" not in error and "line" not in error:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.discovery import Provider, look
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.walk import Key
 from services.catalog.ingest.candidates import may_spread, targets_of
-from services.catalog.model import FileState, Place, Root
+from services.catalog.model import FileState, RepositoryPath, Root
 from shared.contracts.catalog import Cause
 from shared.contracts.gateway import RepositoryPushed
 from shared.guards.globs import is_pattern
@@ -30,7 +30,7 @@ class Push:
     @property
     def key(self) -> str:
         """The repository as places are matched by it."""
-        return Place(self.host, self.repository, "", "").key
+        return RepositoryPath(self.host, self.repository, "", "").key
 
     def joined(self, earlier: "Push | None") -> "Push":
         """This push and an earlier one to the same branch as one."""
@@ -38,7 +38,7 @@ class Push:
             return self
         return replace(self, paths=_both(earlier.paths, self.paths))
 
-    def touches(self, place: Place) -> bool:
+    def touches(self, place: RepositoryPath) -> bool:
         """Whether a place may differ now; a place without branch is on the default."""
         return (
             place.key == self.key
@@ -70,9 +70,11 @@ def _both(
     return None if one is None or other is None else one | other
 
 
-async def pushed(catalog: Catalog, providers: Sequence[Provider], push: Push) -> None:
+async def pushed(
+    catalog: CatalogContext, providers: Sequence[Provider], push: Push
+) -> None:
     """Bring the catalog up to a push."""
-    order = Order(
+    order = CommandContext(
         push.actor, Cause(kind="push", repository=f"{push.host}/{push.repository}")
     )
     fresh = {
@@ -81,8 +83,8 @@ async def pushed(catalog: Catalog, providers: Sequence[Provider], push: Push) ->
         if provider.host == push.host and provider.branch == push.branch
         if (root := await _looked(catalog, provider, push, order)) is not None
     }
-    for root in catalog.known.roots_of(push.key):
-        if root.name in fresh or root.name not in catalog.known.roots:
+    for root in catalog.state.roots_of(push.key):
+        if root.name in fresh or root.name not in catalog.state.roots:
             continue
         if _spreads(catalog, root):
             await ingest(catalog, root, order)
@@ -93,14 +95,16 @@ async def pushed(catalog: Catalog, providers: Sequence[Provider], push: Push) ->
 
 
 async def _looked(
-    catalog: Catalog, provider: Provider, push: Push, order: Order
+    catalog: CatalogContext, provider: Provider, push: Push, order: CommandContext
 ) -> Root | None:
     """Ask for the descriptor if the push may have brought it or taken it away."""
-    place = Place(push.host, push.repository, push.branch, provider.path.strip("/"))
+    place = RepositoryPath(
+        push.host, push.repository, push.branch, provider.path.strip("/")
+    )
     location = catalog.sources.descriptor(
         provider.host, push.repository, provider.branch, provider.path
     )
-    root = catalog.known.roots.get(location.entity_name)
+    root = catalog.state.roots.get(location.entity_name)
     known = root is not None and provider.bucket in root.buckets
     if known and not is_pattern(place.path) and not push.touches(place):
         return None
@@ -115,11 +119,11 @@ def _touched(states: Iterable[FileState], push: Push) -> set[Key]:
     }
 
 
-def _spreads(catalog: Catalog, root: Root) -> bool:
+def _spreads(catalog: CatalogContext, root: Root) -> bool:
     """Whether patterns may match files now that were not there before."""
     texts = [root.location.target]
     for parent in {parent for parent, _ in root.files}:
-        held = catalog.known.get(parent)
+        held = catalog.state.get(parent)
         if held is not None:
             texts += targets_of(held.entity)[1]
     return any(may_spread(text) for text in texts)

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from services.catalog.handlers.walk import Found
+from services.catalog.handlers.walk import TargetReading
 
 
-async def ahead(walk: AsyncIterator[Found], count: int) -> AsyncIterator[Found]:
+async def ahead(
+    walk: AsyncIterator[TargetReading], count: int
+) -> AsyncIterator[TargetReading]:
     """The same, while up to `count` more are being read."""
     # Never full, so that who reads can always say that there is no more.
-    queue: asyncio.Queue[Found | None] = asyncio.Queue()
+    queue: asyncio.Queue[TargetReading | None] = asyncio.Queue()
     room = asyncio.Semaphore(count)
 
     async def read() -> None:

@@ -3,30 +3,30 @@
 from collections.abc import Mapping
 
 from services.catalog.handlers.applying import Applier
-from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.catalog import CatalogContext, CommandContext
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.known import Known
 from services.catalog.handlers.walk import Key
 from services.catalog.model import StoredEntity
 
 
-def files_of(known: Known, ref: str) -> Mapping[str, set[Key]]:
+def files_of(state: CatalogState, ref: str) -> Mapping[str, set[Key]]:
     """By root, the targets that an entity hangs on: its file and its parents' files.
 
     Of a Location entity also the targets that it names itself.
     """
-    below = _links_above(known, ref)
+    below = _links_above(state, ref)
     found: dict[str, set[Key]] = {}
     for at in below:
         name = at.rpartition("/")[2]
-        if name in known.roots:
+        if name in state.roots:
             keys = found.setdefault(name, set())
             keys |= _links_below(below, at)
-            keys.update(key for key in known.roots[name].files if key[0] == ref)
+            keys.update(key for key in state.roots[name].files if key[0] == ref)
     return found
 
 
-def _links_above(known: Known, ref: str) -> dict[str, dict[str, Key]]:
+def _links_above(state: CatalogState, ref: str) -> dict[str, dict[str, Key]]:
     """All that lies above an entity, each with what it leads to, and by which file.
 
     Each is looked at once, however many ways lead up to it.
@@ -35,7 +35,7 @@ def _links_above(known: Known, ref: str) -> dict[str, dict[str, Key]]:
     waiting = [ref]
     while waiting:
         at = waiting.pop()
-        link = known.get(at)
+        link = state.get(at)
         for parent in link.parents if link else ():
             if parent not in below:
                 below[parent] = {}
@@ -58,22 +58,26 @@ def _links_below(below: Mapping[str, Mapping[str, Key]], root: str) -> set[Key]:
     return keys
 
 
-async def refresh(catalog: Catalog, held: StoredEntity, order: Order) -> None:
+async def refresh(
+    catalog: CatalogContext, held: StoredEntity, order: CommandContext
+) -> None:
     """Read an entity's sources now; unchanged ones cost a hash."""
-    for name, keys in files_of(catalog.known, held.ref).items():
+    for name, keys in files_of(catalog.state, held.ref).items():
         only = keys if held.parents else None
-        await ingest(catalog, catalog.known.roots[name], order, only=only)
+        await ingest(catalog, catalog.state.roots[name], order, only=only)
 
 
-async def delete(catalog: Catalog, held: StoredEntity, order: Order) -> None:
+async def delete(
+    catalog: CatalogContext, held: StoredEntity, order: CommandContext
+) -> None:
     """Delete an entity; if its source still has it, it comes back as a new one."""
-    files = files_of(catalog.known, held.ref)
-    with catalog.known.refused.withhold(held.ref):
-        applier = Applier(catalog.store, catalog.known, order.actor)
+    files = files_of(catalog.state, held.ref)
+    with catalog.state.refused.withhold(held.ref):
+        applier = Applier(catalog.store, catalog.state, order.actor)
         await applier.delete([held.ref], order.cause)
         catalog.written()
         for name, keys in files.items():
             own = {k for k in keys if k[1] == held.location and k[0] != held.ref}
             only = own if held.parents else None
-            root = catalog.known.roots[name]
+            root = catalog.state.roots[name]
             await ingest(catalog, root, order, only=only, force=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from services.catalog.handlers.catalog import Catalog
-from services.catalog.handlers.known import Known
-from services.catalog.handlers.removal import fall_of
+from services.catalog.handlers.catalog import CatalogContext
+from services.catalog.handlers.catalog_state import CatalogState
+from services.catalog.handlers.removal import orphans_of
 from services.catalog.handlers.roots import REGISTERED
 from services.catalog.model import Root
 
@@ -24,7 +24,7 @@ class Remainder:
 
 
 @dataclass(frozen=True, slots=True)
-class Unregistering:
+class RemovalOutcome:
     """What follows from unregistering a location.
 
     `deleted` are the entities that are deleted, also those that come back at once;
@@ -43,31 +43,31 @@ class Unregistering:
         return sorted(set(self.deleted) - returning)
 
 
-async def unregistering(catalog: Catalog, root: Root) -> Unregistering:
+async def unregistering(catalog: CatalogContext, root: Root) -> RemovalOutcome:
     """What taking out the registration of a root deletes, and what it leaves."""
-    known = catalog.known
-    fall = await fall_of(known, root)
+    state = catalog.state
+    deletion = await orphans_of(state, root)
     others = root.buckets - {REGISTERED}
     if others:
-        refs = sorted([*fall.deleted, *fall.keepers])
+        refs = sorted([*deletion.deleted, *deletion.keepers])
         rest = Remainder(replace(root, buckets=others), refs)
-        return Unregistering([], [rest] if refs else [])
-    names = {ref: keeper.rpartition("/")[2] for ref, keeper in fall.keepers.items()}
+        return RemovalOutcome([], [rest] if refs else [])
+    names = {ref: keeper.rpartition("/")[2] for ref, keeper in deletion.keepers.items()}
     staying = [
-        Remainder(known.roots[name], refs) for name, refs in _grouped(names.items())
+        Remainder(state.roots[name], refs) for name, refs in _grouped(names.items())
     ]
-    claims = ((ref, _claimant(known, ref, root)) for ref in fall.deleted)
+    claims = ((ref, _claimant(state, ref, root)) for ref in deletion.deleted)
     returning = [
-        Remainder(known.roots[name], refs, returns=True)
+        Remainder(state.roots[name], refs, returns=True)
         for name, refs in _grouped((ref, name) for ref, name in claims if name)
     ]
-    return Unregistering(fall.deleted, staying + returning)
+    return RemovalOutcome(deletion.deleted, staying + returning)
 
 
-def _claimant(known: Known, ref: str, leaving: Root) -> str:
+def _claimant(state: CatalogState, ref: str, leaving: Root) -> str:
     """The root that gets a name when it becomes free: the oldest that is refused it."""
-    names = known.refused.targets(ref).keys() - {leaving.name}
-    return min(names, key=lambda name: (known.roots[name].created, name), default="")
+    names = state.refused.targets(ref).keys() - {leaving.name}
+    return min(names, key=lambda name: (state.roots[name].created, name), default="")
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from services.catalog.handlers.known import Known
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.model import Root
 
 Edge = tuple[str, str]
@@ -18,7 +18,7 @@ CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
+class OrphanDeletion:
     """What goes, in order, and what stays, with the parents that are left to it.
 
     `keepers` names for all that stays the Location entity of a root that leads to it.
@@ -29,19 +29,21 @@ class Fall:
     keepers: dict[str, str]
 
 
-async def fall_of(known: Known, root: Root) -> Fall:
+async def orphans_of(state: CatalogState, root: Root) -> OrphanDeletion:
     """What follows from taking a root out of the catalog."""
     ref = root.location.entity_ref
 
     def is_root(other: str) -> bool:
-        return other.rpartition("/")[2] in known.roots and other != ref
+        return other.rpartition("/")[2] in state.roots and other != ref
 
-    return await falling(known, {(ref, e) for e in known.emitted_by(ref)}, is_root)
+    return await orphan_deletion(
+        state, {(ref, e) for e in state.emitted_by(ref)}, is_root
+    )
 
 
-async def falling(
-    known: Known, lost: Collection[Edge], is_root: Callable[[str], bool]
-) -> Fall:
+async def orphan_deletion(
+    state: CatalogState, lost: Collection[Edge], is_root: Callable[[str], bool]
+) -> OrphanDeletion:
     """What follows from losing these edges (parent, entity).
 
     `is_root` tells whether a ref is a root's own Location entity that stays.
@@ -52,14 +54,14 @@ async def falling(
     # Everything below a lost edge might fall; whether it does is asked bottom up.
     while waiting:
         ref = waiting.popleft()
-        parents = known.parents(ref)
+        parents = state.parents(ref)
         if parents is None or ref in reached:
             continue
         reached[ref] = parents
-        waiting.extend(sorted(known.emitted_by(ref)))
+        waiting.extend(sorted(state.emitted_by(ref)))
         if len(reached) % CHUNK == 0:
             await asyncio.sleep(0)
-    roots = _RemainingRoots(known, cut, is_root)
+    roots = _RemainingRoots(state, cut, is_root)
     deleted: dict[str, None] = {}
     keepers: dict[str, str] = {}
     for count, ref in enumerate(reached, 1):
@@ -76,7 +78,7 @@ async def falling(
         if ref not in deleted and (left := _left(ref, parents, cut, deleted)) != parents
     }
     # Those below go first: cut off half-way, what is left still hangs on something.
-    return Fall(list(reversed(deleted)), kept, keepers)
+    return OrphanDeletion(list(reversed(deleted)), kept, keepers)
 
 
 def _left(
@@ -89,9 +91,9 @@ class _RemainingRoots:
     """The roots to which chains of parents lead, without the cut edges."""
 
     def __init__(
-        self, known: Known, cut: set[Edge], is_root: Callable[[str], bool]
+        self, state: CatalogState, cut: set[Edge], is_root: Callable[[str], bool]
     ) -> None:
-        self._known = known
+        self._state = state
         self._cut = cut
         self._is_root = is_root
 
@@ -103,7 +105,7 @@ class _RemainingRoots:
             at = waiting.pop()
             if self._is_root(at):
                 return at
-            for parent in self._known.parents(at) or ():
+            for parent in self._state.parents(at) or ():
                 if (parent, at) not in self._cut and parent not in seen:
                     seen.add(parent)
                     waiting.append(parent)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from services.catalog.handlers.applying import Applier
-from services.catalog.handlers.catalog import Catalog, Order
+from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.removal import fall_of
+from services.catalog.handlers.removal import orphans_of
 from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
@@ -25,14 +25,14 @@ Report = Callable[[str, str], None]
 TRIES = 5
 
 
-def registered(catalog: Catalog, location: LocationRef) -> Root | None:
+def registered(catalog: CatalogContext, location: LocationRef) -> Root | None:
     """The registration of a location, if somebody made one."""
-    root = catalog.known.roots.get(location.entity_name)
+    root = catalog.state.roots.get(location.entity_name)
     return root if root is not None and REGISTERED in root.buckets else None
 
 
 async def want(
-    catalog: Catalog,
+    catalog: CatalogContext,
     location: LocationRef,
     bucket: str,
     identity: str | None = None,
@@ -42,7 +42,7 @@ async def want(
     """Make sure that there is a root for a location and that `bucket` wants it."""
     name = location.entity_name
     for _ in range(TRIES):
-        held = catalog.known.roots.get(name)
+        held = catalog.state.roots.get(name)
         if held is not None and bucket in held.buckets:
             return held
         fresh = held or Root(location, frozenset(), datetime.now(UTC))
@@ -53,17 +53,17 @@ async def want(
             replace(fresh, buckets=fresh.buckets | {bucket}, settled=False)
         )
         if stored is not None:
-            catalog.known.put_root(stored)
+            catalog.state.put_root(stored)
             return stored
         for other in await catalog.roots.load([name]):
-            catalog.known.put_root(other)
+            catalog.state.put_root(other)
     raise Conflict(f"{location}: is being changed by others; try again")
 
 
 async def register(
-    catalog: Catalog,
+    catalog: CatalogContext,
     location: LocationRef,
-    order: Order,
+    order: CommandContext,
     *,
     refresh: bool,
     identity: str | None = None,
@@ -88,7 +88,7 @@ async def register(
 
 
 async def require_readable(
-    catalog: Catalog, location: LocationRef, reader: SourceReader
+    catalog: CatalogContext, location: LocationRef, reader: SourceReader
 ) -> None:
     """Check that there is something at a location, and that the reader may read it.
 
@@ -104,7 +104,9 @@ async def require_readable(
         await reading.described(location, Cause(kind="registration"))
 
 
-async def unwant(catalog: Catalog, root: Root, bucket: str, order: Order) -> None:
+async def unwant(
+    catalog: CatalogContext, root: Root, bucket: str, order: CommandContext
+) -> None:
     """A bucket wants a root no longer; without any it goes, with what it brought."""
     for _ in range(TRIES):
         left = root.buckets - {bucket}
@@ -114,15 +116,17 @@ async def unwant(catalog: Catalog, root: Root, bucket: str, order: Order) -> Non
         identity = None if bucket == REGISTERED else root.id
         stored = await catalog.roots.put(replace(root, buckets=left, id=identity))
         if stored is not None:
-            catalog.known.put_root(stored)
+            catalog.state.put_root(stored)
             return
         for other in await catalog.roots.load([root.name]):
-            catalog.known.put_root(other)
+            catalog.state.put_root(other)
             root = other
     raise Conflict(f"{root.location}: is being changed by others; try again")
 
 
-async def move(catalog: Catalog, root: Root, to: LocationRef, order: Order) -> Root:
+async def move(
+    catalog: CatalogContext, root: Root, to: LocationRef, order: CommandContext
+) -> Root:
     """Point a registration at another location; its id stays.
 
     Raises:
@@ -136,33 +140,33 @@ async def move(catalog: Catalog, root: Root, to: LocationRef, order: Order) -> R
     await register(catalog, to, order, refresh=False, identity=root.id)
     await unwant(catalog, root, REGISTERED, order)
     # What both name belonged to the old one until now.
-    return await ingest(catalog, catalog.known.roots[to.entity_name], order)
+    return await ingest(catalog, catalog.state.roots[to.entity_name], order)
 
 
-async def dismiss(catalog: Catalog, root: Root, order: Order) -> None:
+async def dismiss(catalog: CatalogContext, root: Root, order: CommandContext) -> None:
     """Take a root out of the catalog, with everything that only it brought.
 
     The entities go first: after a crash the root is still there to be dismissed again.
     """
     async with catalog.lock(root):
         ref = root.location.entity_ref
-        held = catalog.known.get(ref)
-        applier = Applier(catalog.store, catalog.known, order.actor)
+        held = catalog.state.get(ref)
+        applier = Applier(catalog.store, catalog.state, order.actor)
         cause = order.cause.model_copy(update={"location": str(root.location)})
-        fall = await fall_of(catalog.known, root)
-        doomed = list(fall.deleted)
+        deletion = await orphans_of(catalog.state, root)
+        doomed = list(deletion.deleted)
         if held is not None and not held.parents and ref not in doomed:
             doomed.append(ref)
-        for other, parents in fall.kept.items():
+        for other, parents in deletion.kept.items():
             await applier.reparent(other, parents, cause)
         await applier.delete(doomed, cause)
         await catalog.roots.remove(root)
-        catalog.known.drop_root(root.name)
+        catalog.state.drop_root(root.name)
         catalog.written()
 
 
 async def preview(
-    catalog: Catalog, location: LocationRef, reader: SourceReader
+    catalog: CatalogContext, location: LocationRef, reader: SourceReader
 ) -> list[Candidate]:
     """What a location would bring, without storing anything: its own entity first.
 
@@ -205,9 +209,11 @@ def _in_order(own: Candidate, emitted: dict[str, list[Candidate]]) -> list[Candi
     return ordered
 
 
-async def resume(catalog: Catalog, order: Order, report: Report) -> None:
+async def resume(
+    catalog: CatalogContext, order: CommandContext, report: Report
+) -> None:
     """Read the roots whose first reading was never finished."""
-    waiting = [root for root in catalog.known.roots.values() if not root.settled]
+    waiting = [root for root in catalog.state.roots.values() if not root.settled]
     for root in waiting:
         try:
             stored = await ingest(catalog, root, order)

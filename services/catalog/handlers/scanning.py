@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.catalog.handlers.catalog import Catalog, order
+from services.catalog.handlers.catalog import CatalogContext, order
 from services.catalog.handlers.discovery import (
     Provider,
     configure,
@@ -21,14 +21,16 @@ from shared.contracts.errors import CallboardError
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredLocations:
     """What the configuration wants to be in the catalog."""
 
     locations: Sequence[LocationRef]
     providers: Sequence[Provider]
 
 
-async def begin(catalog: Catalog, wanted: Wanted, report: Report) -> None:
+async def begin(
+    catalog: CatalogContext, wanted: DesiredLocations, report: Report
+) -> None:
     """Make the roots those of the configuration, and read what is new."""
     await configure(catalog, wanted.locations, order("config"))
     await retire(catalog, wanted.providers, order("config"))
@@ -37,13 +39,15 @@ async def begin(catalog: Catalog, wanted: Wanted, report: Report) -> None:
         await discover(catalog, provider, order("scan"), report)
 
 
-async def scan(catalog: Catalog, wanted: Wanted, at_once: int, report: Report) -> None:
+async def scan(
+    catalog: CatalogContext, wanted: DesiredLocations, at_once: int, report: Report
+) -> None:
     """Read every root again; one that fails is reported and does not stop the rest."""
     gate = asyncio.Semaphore(at_once)
 
     async def one(name: str) -> None:
         async with gate:
-            root = catalog.known.roots.get(name)
+            root = catalog.state.roots.get(name)
             if root is None:
                 return
             try:
@@ -58,4 +62,4 @@ async def scan(catalog: Catalog, wanted: Wanted, at_once: int, report: Report) -
             await discover(catalog, provider, order("scan"), report)
         except CallboardError as error:
             report(provider.name, error.message)
-    await asyncio.gather(*(one(name) for name in list(catalog.known.roots)))
+    await asyncio.gather(*(one(name) for name in list(catalog.state.roots)))

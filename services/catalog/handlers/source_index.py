@@ -7,7 +7,7 @@ anything was read, so that a registration alone would make a source somebody's o
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 
-from services.catalog.model import LocationRef, Place, parse_location
+from services.catalog.model import LocationRef, RepositoryPath, parse_location
 from shared.contracts.errors import Invalid
 
 #: So many targets are looked at before others get their turn: some milliseconds.
@@ -26,15 +26,15 @@ class SourceIndex:
 
     def __init__(
         self,
-        locate: Callable[[LocationRef], Place],
+        locate: Callable[[LocationRef], RepositoryPath],
         targets: Callable[[], Iterable[Target]],
         emitted: Callable[[str, str], Collection[str]],
     ) -> None:
         self._locate = locate
         self._all = targets
         self._emitted = emitted
-        self._sources: dict[str, dict[Target, Place]] = {}
-        self._places: dict[str, Place] = {}
+        self._sources: dict[str, dict[Target, RepositoryPath]] = {}
+        self._places: dict[str, RepositoryPath] = {}
         self._lock = asyncio.Lock()
         self._is_complete = False
         self._is_current = False
@@ -71,18 +71,18 @@ class SourceIndex:
         if not targets:
             self._sources.pop(key, None)
 
-    def targets(self, place: Place) -> list[tuple[Target, Place]]:
+    def targets(self, place: RepositoryPath) -> list[tuple[Target, RepositoryPath]]:
         """The targets in the source that a place is in, each with its own place."""
         return list(self._sources.get(place.key, {}).items())
 
-    def place(self, location: str) -> Place:
+    def place(self, location: str) -> RepositoryPath:
         """Where a location (its text) lies."""
         place = self._places.get(location)
         if place is None:
             try:
                 place = self._locate(parse_location(location))
             except Invalid:
-                place = Place("", location, "", "")
+                place = RepositoryPath("", location, "", "")
             if len(self._places) >= REMEMBERED_PLACES:
                 self._places.clear()
             self._places[location] = place

@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.catalog.handlers.known import Known
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import SourceView
 from services.catalog.ingest.candidates import RESTRICTED, VISIBILITY
-from services.catalog.model import LocationRef, Place, Root
-from services.catalog.ports import Sources
+from services.catalog.model import LocationRef, RepositoryPath, Root
+from services.catalog.ports import DescriptorSources
 
 VISIBILITY_PATH = f"metadata.annotations.{VISIBILITY}"
 #: Who wants a root that an operator's configuration names or finds.
@@ -48,10 +48,10 @@ class SourceRights:
     or include.
     """
 
-    def __init__(self, known: Known, sources: Sources) -> None:
-        self._index = SourceIndex(sources.source, known.targets, known.emitted)
-        known.sources = self._index
-        self._known = known
+    def __init__(self, state: CatalogState, sources: DescriptorSources) -> None:
+        self._index = SourceIndex(sources.source, state.targets, state.emitted)
+        state.sources = self._index
+        self._state = state
         self._sources = sources
 
     async def is_readable(
@@ -74,16 +74,18 @@ class SourceRights:
             return reader.explores if verdict is None else verdict
         return view.has_visible and view.has_branch(place) and bool(verdict)
 
-    async def _view(self, place: Place, reader: SourceReader, sees: Sees) -> SourceView:
+    async def _view(
+        self, place: RepositoryPath, reader: SourceReader, sees: Sees
+    ) -> SourceView:
         """What a reader may see of the source that a place is in."""
         await self._index.complete()
-        clock = self._known.clock
+        clock = self._state.clock
         state, view = reader.views.get(place.key, (-1, SourceView()))
         if state == clock:
             return view
         view, count = SourceView(), 0
         for target, each in self._index.targets(place):
-            for ref in self._known.emitted(*target):
+            for ref in self._state.emitted(*target):
                 view.add(each, is_visible=sees(ref))
                 count += 1
                 if count % CHUNK == 0:
@@ -101,7 +103,7 @@ class SourceRights:
         visible: set[str] = set()
         states = (
             state
-            for root in self._known.roots_of(source)
+            for root in self._state.roots_of(source)
             for state in root.files.values()
         )
         for count, state in enumerate(states, 1):
@@ -109,7 +111,7 @@ class SourceRights:
                 await asyncio.sleep(0)
             paths = {each.path for each in state.includes if each.key == source}
             if paths:
-                refs = self._known.emitted(state.parent, state.location)
+                refs = self._state.emitted(state.parent, state.location)
                 (visible if any(map(sees, refs)) else hidden).update(paths)
         for path in hidden - visible:
             view.hide(path)
@@ -138,7 +140,7 @@ class SourceRights:
     async def emitting(self, parent: str) -> frozenset[str]:
         """The sources that a Location entity has entities from."""
         sources: set[str] = set()
-        for count, location in enumerate(self._known.emitting(parent), 1):
+        for count, location in enumerate(self._state.emitting(parent), 1):
             sources.add(self.source(location))
             if count % CHUNK == 0:
                 await asyncio.sleep(0)
@@ -168,13 +170,13 @@ class SourceRights:
         return SourceReader(see, explores=True)
 
     def _owners(self, ref: str) -> frozenset[str]:
-        stored = self._known.get(ref)
+        stored = self._state.get(ref)
         if stored is None:
             return frozenset()
         return frozenset(r.target for r in stored.relations if r.type == "ownedBy")
 
     def _is_open(self, ref: str) -> bool:
-        return not self._known.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
+        return not self._state.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
 
 
 class Admission:

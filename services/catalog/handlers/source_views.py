@@ -3,7 +3,7 @@
 Made once for a source and a reader; every question about a place in it is a lookup.
 """
 
-from services.catalog.model import Place
+from services.catalog.model import RepositoryPath
 
 
 class SourceView:
@@ -28,7 +28,7 @@ class SourceView:
         """Whether something comes from the source that the reader may not see."""
         return bool(self._hidden)
 
-    def add(self, place: Place, *, is_visible: bool) -> None:
+    def add(self, place: RepositoryPath, *, is_visible: bool) -> None:
         """Take in an entity of the file at a place, which may hold others."""
         folder = place.path.rpartition("/")[0]
         if is_visible:
@@ -44,7 +44,7 @@ class SourceView:
         self._hidden.add(path)
         self._above_hidden.update(_folders(path))
 
-    def has_branch(self, place: Place) -> bool:
+    def has_branch(self, place: RepositoryPath) -> bool:
         """Whether a place is on the default branch, or on one of visible entities."""
         return place.branch in self._branches
 

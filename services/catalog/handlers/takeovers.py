@@ -7,22 +7,24 @@ others are told who provides the name now.
 import asyncio
 from collections.abc import Collection, Sequence
 
-from services.catalog.handlers.catalog import Catalog, order
+from services.catalog.handlers.catalog import CatalogContext, order
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.others import Others
 from services.catalog.handlers.refused_names import Key, Release
 from services.catalog.handlers.roots import Report
+from services.catalog.handlers.state_follower import StateFollower
 from shared.contracts.errors import CallboardError
 
 
 class Takeovers:
     """Asks the refused locations of one process' catalog."""
 
-    def __init__(self, catalog: Catalog, others: Others, report: Report) -> None:
+    def __init__(
+        self, catalog: CatalogContext, follower: StateFollower, report: Report
+    ) -> None:
         self._catalog = catalog
-        self._others = others
+        self._follower = follower
         self._report = report
-        self._names = catalog.known.refused
+        self._names = catalog.state.refused
         self._settling = asyncio.Lock()
 
     def activate(self) -> None:
@@ -59,7 +61,7 @@ class Takeovers:
         foreign = [each.ref for each in releases if not each.is_own]
         names = {name for ref in foreign for name in self._names.targets(ref)}
         try:
-            await self._others.learn_roots(names)
+            await self._follower.learn_roots(names)
         except CallboardError as error:
             self._report("takeover", error.message)
 
@@ -69,11 +71,11 @@ class Takeovers:
         for release in releases:
             for name, keys in self._names.targets(release.ref).items():
                 targets.setdefault(name, set()).update(keys)
-        roots = self._catalog.known.roots
+        roots = self._catalog.state.roots
         return sorted(targets.items(), key=lambda item: (roots[item[0]].created, item))
 
     async def _read(self, name: str, keys: Collection[Key]) -> None:
-        root = self._catalog.known.roots.get(name)
+        root = self._catalog.state.roots.get(name)
         if root is None:
             return
         try:
@@ -82,4 +84,4 @@ class Takeovers:
             self._report(name, error.message)
 
     def _is_free(self, ref: str) -> bool:
-        return self._catalog.known.parents(ref) is None
+        return self._catalog.state.parents(ref) is None

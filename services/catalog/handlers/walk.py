@@ -1,7 +1,7 @@
 """Reads a root and all that it leads to; what did not change costs a hash.
 
-Yields one `Found` per target. Nothing is stored here, and nothing decided: what an
-existing entity or another root says to it is the business of `ingestion`.
+Yields one `TargetReading` per target. Nothing is stored here, and nothing decided: what
+an existing entity or another root says to it is the business of `ingestion`.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.including import Included, include
-from services.catalog.handlers.known import Known
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
@@ -42,7 +42,7 @@ from services.catalog.ingest.refusals import (
 )
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, FileState, LocationRef, Root
-from services.catalog.ports import Fetched, Reading
+from services.catalog.ports import Fetched, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.yaml_lines import DocumentLines, locate
@@ -75,7 +75,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TargetReading:
     """What a target came to.
 
     `unchanged`: as at the last reading. `gone`: there certainly is no such file (any
@@ -97,9 +97,9 @@ class Walk:
     def __init__(
         self,
         root: Root,
-        reading: Reading,
+        reading: SourceSnapshot,
         rules: Rules,
-        known: Known | None,
+        state: CatalogState | None,
         admission: Admission,
         *,
         effort: Effort,
@@ -107,7 +107,7 @@ class Walk:
         self._root = root
         self._reading = reading
         self._rules = rules
-        self._known = known
+        self._state = state
         self._admission = admission
         self._seen: set[Key] = set()
         self._named = 0
@@ -116,9 +116,9 @@ class Walk:
         self.named: dict[str, set[Key]] = {}
         #: Those whose patterns could not be asked: what they named stays.
         self.uncertain: set[str] = set()
-        self._trusted = known is not None and root.rules == rules.fingerprint
+        self._trusted = state is not None and root.rules == rules.fingerprint
 
-    async def whole(self) -> AsyncIterator[Found]:
+    async def whole(self) -> AsyncIterator[TargetReading]:
         """Everything, from the root's own target down."""
         start = Target(self._root.location.entity_ref, self._root.location)
         targets = await self._spread(start)
@@ -128,7 +128,7 @@ class Walk:
 
     async def below(
         self, targets: Collection[Target], *, force: bool = False, deep: bool = False
-    ) -> AsyncIterator[Found]:
+    ) -> AsyncIterator[TargetReading]:
         """These targets and what they newly lead to; `deep`: all they lead to."""
         waiting = deque(self._new(targets))
         while waiting:
@@ -168,15 +168,15 @@ class Walk:
             return [replace(target, error=missing)]
         return [replace(target, location=location) for location in found]
 
-    def _locations(self, found: Found) -> list[tuple[str, Entity]]:
+    def _locations(self, found: TargetReading) -> list[tuple[str, Entity]]:
         """The Location entities in a file, from it or, unchanged, from memory."""
         if found.gone:
             held = {}
         elif not found.unchanged and found.error is None:
             held = {item.ref: item.entity for item in found.candidates}
-        elif self._known is not None:
-            refs = self._known.emitted(*found.target.key)
-            states = (self._known.get(ref) for ref in sorted(refs))
+        elif self._state is not None:
+            refs = self._state.emitted(*found.target.key)
+            states = (self._state.get(ref) for ref in sorted(refs))
             held = {state.ref: state.entity for state in states if state is not None}
         else:
             held = {}
@@ -186,7 +186,9 @@ class Walk:
             if entity["kind"] == "Location"
         ]
 
-    async def _targets(self, ref: str, entity: Entity, found: Found) -> list[Target]:
+    async def _targets(
+        self, ref: str, entity: Entity, found: TargetReading
+    ) -> list[Target]:
         kind, texts, optional = targets_of(entity)
         targets: list[Target] = []
         base = found.target.location
@@ -221,7 +223,7 @@ class Walk:
         if self._named % TURN == 0:
             await asyncio.sleep(0)
 
-    async def _examine(self, target: Target, force: bool) -> Found:
+    async def _examine(self, target: Target, force: bool) -> TargetReading:
         state = self._root.files.get(target.key)
         trusted = None if force or not self._trusted else state
         try:
@@ -229,12 +231,12 @@ class Walk:
                 raise target.error
             self._effort.check()
             await self._require_admitted(target)
-            if self._known is None and not await self._admission.is_shown(
+            if self._state is None and not await self._admission.is_shown(
                 target.location
             ):
                 # Of a look at what there is, what the reader may not see is no part.
                 state = FileState(target.parent, str(target.location), digest=None)
-                return Found(target, state)
+                return TargetReading(target, state)
             return await self._read(target, trusted)
         except CallboardError as error:
             return self._failed(target, state, error)
@@ -244,7 +246,7 @@ class Walk:
 
     def _failed(
         self, target: Target, state: FileState | None, error: CallboardError
-    ) -> Found:
+    ) -> TargetReading:
         missing = isinstance(error, NotFound)
         forgiven = missing and target.optional
         place = self._reading.place(target.location)
@@ -264,19 +266,21 @@ class Walk:
             includes=state.includes if state else (),
             errors=tuple(errors),
         )
-        return Found(target, failed, error=None if forgiven else error, gone=certain)
+        return TargetReading(
+            target, failed, error=None if forgiven else error, gone=certain
+        )
 
-    async def _read(self, target: Target, state: FileState | None) -> Found:
+    async def _read(self, target: Target, state: FileState | None) -> TargetReading:
         etag = state.etag if state and state.digest else None
         fetched = await self._reading.read(target.location, etag)
         if state is not None and fetched.unchanged:
-            return Found(target, state, unchanged=True)
+            return TargetReading(target, state, unchanged=True)
         composed = placeholders.may_hold(fetched.body)
         digest, etag = fetched.digest, fetched.etag
         includes = fetched.links
         if state is not None and not composed and digest == state.digest:
             same = replace(state, etag=etag, includes=includes)
-            return Found(target, same, unchanged=True)
+            return TargetReading(target, same, unchanged=True)
         parsed = await self._parsed(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
         if composed:
@@ -287,7 +291,7 @@ class Walk:
             # The file's etag says nothing of what it includes: read it every time.
             etag = None
             if state is not None and digest == state.digest:
-                return Found(target, state, unchanged=True)
+                return TargetReading(target, state, unchanged=True)
         items = await self._effort.compute(self._candidates, target, parsed, contents)
         if any(isinstance(item, Refusal) for item in items):
             fields = {
@@ -310,7 +314,7 @@ class Walk:
             errors=limited([refusal_item(item) for item in refusals], FILE_ITEMS),
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
-        return Found(target, fresh, candidates, refusals)
+        return TargetReading(target, fresh, candidates, refusals)
 
     async def _parsed(self, target: Target, fetched: Fetched) -> list[Any]:
         try:

@@ -1,4 +1,4 @@
 """From a source's text to candidates: placeholders, rules, annotations, differences.
 
-Pure, but for the `Reading` it is handed; what is stored is decided in `handlers`.
+Pure, but for the `SourceSnapshot` it is handed: `handlers` decide what is stored.
 """

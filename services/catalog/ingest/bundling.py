@@ -212,12 +212,12 @@ class _Bundle:
     def _in_place(self, file: str, pointer: str, place: Place) -> dict[str, Any]:
         """What a reference means, for which there is no kind of component."""
         if (file, pointer) in self._opened:
-            raise Invalid(f"{_shown(file, pointer)}: leads to itself")
+            raise Invalid(f"{_reference_text(file, pointer)}: leads to itself")
         self._opened.add((file, pointer))
         value = self._copy(value_at(self._files[file], pointer), file, place)
         self._opened.discard((file, pointer))
         if not isinstance(value, dict):
-            raise Invalid(f"{_shown(file, pointer)}: must be an object")
+            raise Invalid(f"{_reference_text(file, pointer)}: must be an object")
         return value
 
     def _target(self, pointer: str, file: str) -> tuple[str, str] | None:
@@ -232,7 +232,9 @@ class _Bundle:
             # A part that speaks of the whole: `#/channels/…` of an operation.
             end = self._end(self._root, place[1])
         if end is None:
-            raise Invalid(f"{_shown(*place)}: leads nowhere; {file} refers to it")
+            raise Invalid(
+                f"{_reference_text(*place)}: leads nowhere; {file} refers to it"
+            )
         return end
 
     def _place_of(self, pointer: str, file: str) -> tuple[str, str] | None:
@@ -264,7 +266,7 @@ class _Bundle:
             if place is None:
                 return None
             file, pointer = place[0], "/".join([place[1], *rest])
-        raise Invalid(f"{_shown(file, pointer)}: leads to itself")
+        raise Invalid(f"{_reference_text(file, pointer)}: leads to itself")
 
     def _name_own(self) -> None:
         """A component of the root that is another file's gets no second name."""
@@ -371,5 +373,5 @@ def _last(file: str, pointer: str) -> str:
     return posixpath.basename(file.partition("?")[0]).partition(".")[0]
 
 
-def _shown(file: str, pointer: str) -> str:
+def _reference_text(file: str, pointer: str) -> str:
     return f"{file}#{pointer}" if pointer else file

@@ -163,7 +163,7 @@ def require_size(entity: Entity) -> None:
             label = f"{part}.{name}"
             check_tree(value, label=label, nodes=ENTITY_LIMIT, text=text)
     apart = definitions.separated(entity)[0]
-    if not _is_kept(apart):
+    if not _is_within_limits(apart):
         field, most = _biggest(apart)
         raise Invalid(
             f"{field}: {most:,} bytes; an entity without its definition has at most "
@@ -171,7 +171,7 @@ def require_size(entity: Entity) -> None:
         )
 
 
-def _is_kept(entity: Entity) -> bool:
+def _is_within_limits(entity: Entity) -> bool:
     try:
         check_tree(entity, label="entity", nodes=ENTITY_LIMIT, text=ENTITY_LIMIT)
     except Invalid:

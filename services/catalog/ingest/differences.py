@@ -21,7 +21,7 @@ def differences(before: Entity | None, after: Entity | None) -> list[Difference]
     more than `LONGEST_PATH` characters, which is cut.
     """
     return [
-        (path, _shown(old), _shown(new))
+        (path, _none_if_absent(old), _none_if_absent(new))
         for path, old, new in _walk(before or {}, after or {}, "")
         if path not in DERIVED
     ]
@@ -32,7 +32,7 @@ def changed_paths(before: Entity | None, after: Entity | None) -> list[str]:
     return [path for path, _, _ in differences(before, after)]
 
 
-def _shown(value: Any) -> Any:
+def _none_if_absent(value: Any) -> Any:
     return None if value is _ABSENT else value
 
 

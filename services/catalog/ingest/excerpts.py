@@ -22,8 +22,8 @@ def excerpts(before: str, after: str) -> tuple[str, str]:
     first = max(start - LINES_AROUND, 0)
     last = max(end - LINES_AROUND, 0)
     return (
-        _shown(old[first : len(old) - last]),
-        _shown(new[first : len(new) - last]),
+        _excerpt(old[first : len(old) - last]),
+        _excerpt(new[first : len(new) - last]),
     )
 
 
@@ -33,7 +33,7 @@ def _equal(left: Sequence[str], right: Sequence[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _shown(lines: Sequence[str]) -> str:
+def _excerpt(lines: Sequence[str]) -> str:
     shown: list[str] = []
     characters = 0
     for line in lines[:MOST_LINES]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.catalog.model import LocationRef, Place
+from services.catalog.model import LocationRef, RepositoryPath
 from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 
@@ -108,7 +108,9 @@ def owner_named_by(document: Any) -> str:
     return str(ref).lower()
 
 
-def path_of(location: LocationRef, root: LocationRef, place: Place | None) -> str:
+def path_of(
+    location: LocationRef, root: LocationRef, place: RepositoryPath | None
+) -> str:
     """The path of a file in its repository, or from the folder of its root.
 
     A bare name tells nobody which of several files is meant.

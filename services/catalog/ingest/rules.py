@@ -59,7 +59,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AllowedKinds:
     """Kinds that are allowed; `where` None: from everywhere."""
 
     kinds: tuple[KindPattern, ...]
@@ -70,7 +70,7 @@ class Rule:
 class Rules:
     """All rules of an installation."""
 
-    rules: Sequence[Rule]
+    rules: Sequence[AllowedKinds]
 
     def allow(self, entity: Entity, origin: LocationRef) -> bool:
         """Whether an entity may come from a root location."""
@@ -86,4 +86,4 @@ class Rules:
         return hashlib.blake2b(repr(self.rules).encode(), digest_size=8).hexdigest()
 
 
-DEFAULT = Rule(tuple(KindPattern(kind) for kind in DEFAULT_KINDS))
+DEFAULT = AllowedKinds(tuple(KindPattern(kind) for kind in DEFAULT_KINDS))

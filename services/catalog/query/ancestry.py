@@ -2,19 +2,19 @@
 
 from collections import deque
 
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel import ReadModel
-from services.catalog.readmodel.records import Record
+from services.catalog.readmodel.records import EntityRecord
 
 
 def ancestry(
-    model: ReadModel, record: Record, scope: Scope
-) -> list[tuple[Record, list[str]]]:
+    model: ReadModel, record: EntityRecord, scope: ReaderScope
+) -> list[tuple[EntityRecord, list[str]]]:
     """An entity and its ancestors with their parents' refs, nearest first.
 
     What the reader may not see is left out, and with it what only it leads to.
     """
-    found: list[tuple[Record, list[str]]] = []
+    found: list[tuple[EntityRecord, list[str]]] = []
     seen = {record.ref}
     waiting = deque((record,))
     while waiting:

@@ -13,7 +13,7 @@ from services.catalog.query.criteria import (
     AnyOf,
     Criterion,
     Exists,
-    Not,
+    Negation,
     OneOf,
 )
 from services.catalog.readmodel.rows import LONGEST, text_of
@@ -33,7 +33,7 @@ def parse_conditions(given: object, depth: int = DEEPEST) -> Criterion:
     if not depth:
         raise Invalid(f"conditions: must not be nested deeper than {DEEPEST}")
     if "not" in given:
-        return Not(parse_conditions(given["not"], depth - 1))
+        return Negation(parse_conditions(given["not"], depth - 1))
     for key, make in (("anyOf", AnyOf), ("allOf", AllOf)):
         if key in given:
             several = given[key]

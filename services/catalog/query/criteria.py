@@ -60,11 +60,11 @@ class AnyOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class Negation:
     """The part does not hold."""
 
     part: "Criterion"
 
 
-Criterion = Exists | OneOf | StartsWith | Mentions | AllOf | AnyOf | Not
+Criterion = Exists | OneOf | StartsWith | Mentions | AllOf | AnyOf | Negation
 EVERYTHING = AllOf(())

@@ -7,7 +7,7 @@ from services.catalog.query.criteria import (
     AnyOf,
     Criterion,
     Mentions,
-    Not,
+    Negation,
     StartsWith,
 )
 from shared.contracts.errors import Invalid
@@ -33,7 +33,7 @@ def check_texts(criterion: Criterion, where: str) -> None:
         match waiting.pop():
             case AllOf(parts) | AnyOf(parts):
                 waiting += parts
-            case Not(part):
+            case Negation(part):
                 waiting.append(part)
             case StartsWith():
                 texts += 1

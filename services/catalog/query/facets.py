@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.catalog.query.criteria import EVERYTHING, RELATIONS, Criterion
 from services.catalog.query.effort import check_facets
 from services.catalog.query.relating import relation_buckets
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.inverted import Bucket
@@ -37,7 +37,7 @@ class Facets:
 
 
 def count_facets(
-    model: ReadModel, names: Sequence[str], criterion: Criterion, scope: Scope
+    model: ReadModel, names: Sequence[str], criterion: Criterion, scope: ReaderScope
 ) -> dict[str, Facet]:
     """For each name its values, as they were written, with their counts."""
     return narrow_facets(model, names, criterion, scope, narrowing=Narrowing()).values
@@ -47,7 +47,7 @@ def narrow_facets(
     model: ReadModel,
     names: Sequence[str],
     criterion: Criterion,
-    scope: Scope,
+    scope: ReaderScope,
     *,
     narrowing: Narrowing,
 ) -> Facets:
@@ -70,14 +70,14 @@ def distinct(names: Sequence[str]) -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FacetValues:
     """The wanted values of one facet, and how many values it has in all."""
 
     buckets: Sequence[Bucket]
     total: int
 
 
-def facets_of(names: Sequence[str], parts: Sequence[Part]) -> Facets:
+def facets_of(names: Sequence[str], parts: Sequence[FacetValues]) -> Facets:
     """The answer that the facets with these names make."""
     pairs = list(zip(names, parts, strict=True))
     return Facets(
@@ -92,13 +92,15 @@ def facets_of(names: Sequence[str], parts: Sequence[Part]) -> Facets:
 class FacetCounts:
     """Facets of what a reader may see and a criterion leaves, one at a time."""
 
-    def __init__(self, model: ReadModel, criterion: Criterion, scope: Scope) -> None:
+    def __init__(
+        self, model: ReadModel, criterion: Criterion, scope: ReaderScope
+    ) -> None:
         self._model = model
         self._scope = scope
         whole = criterion == EVERYTHING and scope.visible is None
         self._within = None if whole else select(model, criterion, scope)
 
-    def of(self, name: str, narrowing: Narrowing) -> Part:
+    def of(self, name: str, narrowing: Narrowing) -> FacetValues:
         """The facet of one field."""
         path, text = name.lower(), narrowing.text
         titled: frozenset[str] = frozenset()
@@ -110,10 +112,10 @@ class FacetCounts:
             buckets = self._model.index.buckets(path, self._within)
         if text:
             buckets = _mentioning(buckets, text.lower(), titled)
-        return Part(_most_frequent(buckets, narrowing.limit), len(buckets))
+        return FacetValues(_most_frequent(buckets, narrowing.limit), len(buckets))
 
 
-def _titled(model: ReadModel, scope: Scope, text: str) -> frozenset[str]:
+def _titled(model: ReadModel, scope: ReaderScope, text: str) -> frozenset[str]:
     """The refs of the visible entities whose title contains a text."""
     if not text:
         return frozenset()

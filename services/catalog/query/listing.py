@@ -19,7 +19,7 @@ from services.catalog.query.ordering import (
     place_of,
 )
 from services.catalog.query.predicates import parse_predicate
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
 
@@ -28,7 +28,7 @@ DEFAULT_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListRequest:
     """What was asked for; with `cursor`, the rest but for limit and fields is in it."""
 
     filters: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """A page's ids in order; `total` is 0 when it was not to be counted."""
 
     ids: Sequence[int]
@@ -53,14 +53,14 @@ class Page:
     previous_cursor: str | None
 
 
-def page_of(model: ReadModel, listing: Listing, scope: Scope) -> Page:
+def page_of(model: ReadModel, listing: ListRequest, scope: ReaderScope) -> ListPage:
     """The page that a listing asks for."""
     start = listing.cursor or _beginning(listing)
     check_orders(start.orders)
     within = _entities(model, start, scope)
     total = len(within) if listing.counted else 0
     if not listing.limit:
-        return Page((), total, None, None)
+        return ListPage((), total, None, None)
     found = in_order(
         model,
         within,
@@ -77,7 +77,7 @@ def page_of(model: ReadModel, listing: Listing, scope: Scope) -> Page:
     onward, back = _ends(model, within, start, ids, more=more)
     if listing.cursor is None:
         back = False
-    return Page(
+    return ListPage(
         ids,
         total,
         _cursor(model, start, ids[-1], backwards=False) if onward else None,
@@ -85,7 +85,7 @@ def page_of(model: ReadModel, listing: Listing, scope: Scope) -> Page:
     )
 
 
-def _beginning(listing: Listing) -> Cursor:
+def _beginning(listing: ListRequest) -> Cursor:
     return Cursor(
         orders=listing.orders,
         place=((), ""),
@@ -97,7 +97,7 @@ def _beginning(listing: Listing) -> Cursor:
     )
 
 
-def _entities(model: ReadModel, start: Cursor, scope: Scope) -> BitMap:
+def _entities(model: ReadModel, start: Cursor, scope: ReaderScope) -> BitMap:
     found = select(model, _criterion(start), scope)
     return having_first(model, found, start.orders)
 

@@ -8,7 +8,7 @@ from pyroaring import BitMap
 from services.catalog.query.effort import check_length
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.entities import BY_REF
-from services.catalog.readmodel.orders import LAST, Order
+from services.catalog.readmodel.orders import LAST, SortIndex
 from shared.contracts.errors import Invalid
 
 Value = str | None
@@ -91,7 +91,7 @@ def place_of(model: ReadModel, entity: int, fields: Sequence[OrderField]) -> Pla
     return [_value(model.order(field.path), entity) for field in fields], ref
 
 
-def _value(order: Order, entity: int) -> Value:
+def _value(order: SortIndex, entity: int) -> Value:
     return order.key(entity)[0] if entity in order else None
 
 

@@ -11,7 +11,7 @@ from services.catalog.query.criteria import (
     AnyOf,
     Criterion,
     Exists,
-    Not,
+    Negation,
     OneOf,
     StartsWith,
 )
@@ -66,7 +66,7 @@ def _expression(given: object, where: str, depth: int) -> Criterion:
         raise _invalid(where, f"must have nothing beside {operator}")
     inner = given[operator]
     if operator == "$not":
-        return Not(_expression(inner, f"{where}.$not", depth - 1))
+        return Negation(_expression(inner, f"{where}.$not", depth - 1))
     if operator not in {"$all", "$any"}:
         raise _invalid(f"{where}.{operator}", "is not one of $all, $any, $not")
     if not isinstance(inner, list):
@@ -96,7 +96,7 @@ def _field(path: str, value: object, where: str) -> Criterion:
 def _exists(path: str, wanted: object, where: str) -> Criterion:
     if not isinstance(wanted, bool):
         raise _invalid(where, "must be boolean")
-    return Exists(path) if wanted else Not(Exists(path))
+    return Exists(path) if wanted else Negation(Exists(path))
 
 
 def _in(path: str, wanted: object, where: str) -> Criterion:

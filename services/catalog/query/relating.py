@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pyroaring import BitMap
 
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.inverted import Bucket
 from services.catalog.readmodel.postings import (
@@ -17,7 +17,7 @@ from services.catalog.readmodel.postings import (
 )
 
 
-def related_to(model: ReadModel, name: str, target: str, scope: Scope) -> BitMap:
+def related_to(model: ReadModel, name: str, target: str, scope: ReaderScope) -> BitMap:
     """The entities with a relation of a lower-cased name to a lower-cased ref."""
     if scope.hides(target):
         return EMPTY
@@ -31,7 +31,7 @@ def related_to(model: ReadModel, name: str, target: str, scope: Scope) -> BitMap
     return found
 
 
-def has_relation(model: ReadModel, name: str, scope: Scope) -> BitMap:
+def has_relation(model: ReadModel, name: str, scope: ReaderScope) -> BitMap:
     """The entities with any relation of a lower-cased name to what may be seen."""
     found = model.adjacency.sources(name).copy()
     for entity, posting in _shown_by_targets(model, name):
@@ -41,7 +41,7 @@ def has_relation(model: ReadModel, name: str, scope: Scope) -> BitMap:
 
 
 def relation_buckets(
-    model: ReadModel, name: str, within: BitMap | None, scope: Scope
+    model: ReadModel, name: str, within: BitMap | None, scope: ReaderScope
 ) -> list[Bucket]:
     """How many entities of `within` have a relation to each target ref."""
     found: dict[str, Posting] = {}

@@ -5,18 +5,21 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from services.catalog.query.fields import cut, needs_derived
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel import ReadModel
-from services.catalog.readmodel.records import Record, tail_of
+from services.catalog.readmodel.records import EntityRecord, tail_of
 
 
-def render(model: ReadModel, record: Record, scope: Scope) -> bytes:
+def render(model: ReadModel, record: EntityRecord, scope: ReaderScope) -> bytes:
     """One whole entity as JSON, its relations without hidden targets."""
     return record.head + _tail(model, record, scope)
 
 
 def render_all(
-    model: ReadModel, records: Iterable[Record], fields: Sequence[str], scope: Scope
+    model: ReadModel,
+    records: Iterable[EntityRecord],
+    fields: Sequence[str],
+    scope: ReaderScope,
 ) -> list[bytes]:
     """Each record as JSON, cut down to `fields` if there are any."""
     if not fields:
@@ -29,7 +32,7 @@ def render_all(
     ]
 
 
-def _tail(model: ReadModel, record: Record, scope: Scope) -> bytes:
+def _tail(model: ReadModel, record: EntityRecord, scope: ReaderScope) -> bytes:
     if scope.visible is None or not scope.is_near_hidden(record.entity):
         return record.tail or model.tail(record)
     relations = model.relations(record)
@@ -40,7 +43,7 @@ def _tail(model: ReadModel, record: Record, scope: Scope) -> bytes:
 
 
 def _cut_plain(
-    model: ReadModel, records: Iterable[Record], fields: tuple[str, ...]
+    model: ReadModel, records: Iterable[EntityRecord], fields: tuple[str, ...]
 ) -> list[bytes]:
     """Cuts that are the same for all readers are made once and remembered."""
     known = model.projections.cut(fields)

@@ -16,7 +16,7 @@ FEW = 2_000
 """Up to so many hidden entities, their neighbours are found beforehand."""
 
 
-class Scope:
+class ReaderScope:
     """The entities that a reader may see; `visible` None stands for all of them.
 
     `key` is equal where the same entities are visible for the same reason.
@@ -72,9 +72,9 @@ class Scope:
         return found
 
 
-def everything(model: ReadModel) -> Scope:
+def everything(model: ReadModel) -> ReaderScope:
     """The scope of those who may see all."""
-    return Scope(model, None, b"")
+    return ReaderScope(model, None, b"")
 
 
 class Scopes:
@@ -83,24 +83,24 @@ class Scopes:
     def __init__(self, model: ReadModel) -> None:
         self._model = model
         self._everything = everything(model)
-        self._known: OrderedDict[bytes, Scope] = OrderedDict()
+        self._state: OrderedDict[bytes, ReaderScope] = OrderedDict()
         self._revision = -1
 
-    def everything(self) -> Scope:
+    def everything(self) -> ReaderScope:
         """The scope of those who may see all."""
         return self._everything
 
-    def find(self, conditions: Mapping[str, Any]) -> Scope | None:
+    def find(self, conditions: Mapping[str, Any]) -> ReaderScope | None:
         """The remembered scope, None when it must be made."""
         if self._revision != self._model.revision.value:
-            self._known.clear()
+            self._state.clear()
             self._revision = self._model.revision.value
-        return self._known.get(orjson.dumps(conditions))
+        return self._state.get(orjson.dumps(conditions))
 
-    def remember(self, conditions: Mapping[str, Any], visible: BitMap) -> Scope:
+    def remember(self, conditions: Mapping[str, Any], visible: BitMap) -> ReaderScope:
         """The scope that conditions were found to mean."""
         key = orjson.dumps(conditions)
-        scope = self._known[key] = Scope(self._model, visible, key, conditions)
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        scope = self._state[key] = ReaderScope(self._model, visible, key, conditions)
+        if len(self._state) > REMEMBERED:
+            self._state.popitem(last=False)
         return scope

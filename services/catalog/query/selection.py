@@ -9,36 +9,36 @@ from services.catalog.query.criteria import (
     Criterion,
     Exists,
     Mentions,
-    Not,
+    Negation,
     OneOf,
     StartsWith,
 )
 from services.catalog.query.relating import has_relation, related_to
-from services.catalog.query.scopes import Scope
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.postings import EMPTY, union
 
 
-def select(model: ReadModel, criterion: Criterion, scope: Scope) -> BitMap:
+def select(model: ReadModel, criterion: Criterion, scope: ReaderScope) -> BitMap:
     """The entities in `scope` that meet a criterion; shared, so never change it."""
     found = _select(model, criterion, scope)
     return found if scope.visible is None else found & scope.visible
 
 
-def _select(model: ReadModel, criterion: Criterion, scope: Scope) -> BitMap:
+def _select(model: ReadModel, criterion: Criterion, scope: ReaderScope) -> BitMap:
     match criterion:
         case AllOf(parts):
             return _all_of(model, parts, scope)
         case AnyOf(parts):
             return union(_select(model, part, scope) for part in parts)
-        case Not(part):
+        case Negation(part):
             return model.live - _select(model, part, scope)
         case leaf:
             return _matching(model, leaf, scope)
 
 
 def _matching(
-    model: ReadModel, leaf: Exists | OneOf | StartsWith | Mentions, scope: Scope
+    model: ReadModel, leaf: Exists | OneOf | StartsWith | Mentions, scope: ReaderScope
 ) -> BitMap:
     match leaf:
         case OneOf(path, values):
@@ -54,7 +54,7 @@ def _matching(
 
 
 def _one_of(
-    model: ReadModel, path: str, values: tuple[str, ...], scope: Scope
+    model: ReadModel, path: str, values: tuple[str, ...], scope: ReaderScope
 ) -> BitMap:
     if path.startswith(RELATIONS):
         name = path[len(RELATIONS) :]
@@ -64,13 +64,15 @@ def _one_of(
     return union(model.index.equal(path, value) for value in values)
 
 
-def _all_of(model: ReadModel, parts: tuple[Criterion, ...], scope: Scope) -> BitMap:
+def _all_of(
+    model: ReadModel, parts: tuple[Criterion, ...], scope: ReaderScope
+) -> BitMap:
     if not parts:
         return model.live
     found: BitMap | None = None
     excluded: list[BitMap] = []
     for part in parts:
-        if isinstance(part, Not):
+        if isinstance(part, Negation):
             excluded.append(_select(model, part.part, scope))
             continue
         one = _select(model, part, scope)

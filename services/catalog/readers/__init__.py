@@ -1,1 +1,1 @@
-"""Adapters of the `Sources` port: files, Git repositories, plain HTTP."""
+"""Adapters of the `DescriptorSources` port: files, Git repositories, plain HTTP."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from services.catalog.ingest.candidates import EDIT, SOURCE, VIEW
-from services.catalog.model import LocationRef, Place
+from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Compute, Fetched
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader
 from shared.contracts.catalog import Cause
@@ -36,7 +36,7 @@ SHORT_BODY = 64 * 1024
 
 
 class SourceReading:
-    """The `Reading` port over files, Git mirrors and HTTP."""
+    """The `SourceSnapshot` port over files, Git mirrors and HTTP."""
 
     def __init__(self, urls: UrlReader, folders: Sequence[Path]) -> None:
         self._urls = urls
@@ -46,7 +46,7 @@ class SourceReading:
         self._commits: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._infos: dict[str, CommitInfo] = {}
         #: Short files that were read last: many addresses may name one.
-        self._bodies: dict[Place, Fetched] = {}
+        self._bodies: dict[RepositoryPath, Fetched] = {}
         #: By commit and folder: the files that patterns are asked for.
         self._listings: dict[tuple[str, str], bytes] = {}
 
@@ -176,7 +176,7 @@ class SourceReading:
             }
         )
 
-    def place(self, location: LocationRef) -> Place | None:
+    def place(self, location: LocationRef) -> RepositoryPath | None:
         target = self._known_target(location)
         return None if target is None else _place(target)
 
@@ -236,7 +236,7 @@ class SourceReading:
 
 
 class CatalogSources:
-    """The `Sources` port."""
+    """The `DescriptorSources` port."""
 
     def __init__(self, urls: UrlReader, folders: Sequence[Path]) -> None:
         self._urls = urls
@@ -248,21 +248,23 @@ class CatalogSources:
             folders.append(Path(glob_base(origin.target) or "/"))
         return SourceReading(self._urls, folders)
 
-    def source(self, location: LocationRef) -> Place:
+    def source(self, location: LocationRef) -> RepositoryPath:
         if location.type == "file":
-            return Place("", "", "", _normal(location.target))
+            return RepositoryPath("", "", "", _normal(location.target))
         target = self._urls.locate(location.target)
         if target is not None:
             branch = "" if target.ref == "HEAD" else target.ref
             repository = _normal(target.repository.lower())
-            return Place(target.host.lower(), repository, branch, _normal(target.path))
+            return RepositoryPath(
+                target.host.lower(), repository, branch, _normal(target.path)
+            )
         try:
             parts = split_address(location.target)
         except Invalid:
             # Nothing else comes from there.
-            return Place(location.target, "", "", "")
+            return RepositoryPath(location.target, "", "", "")
         host = parts.netloc.rpartition("@")[2].lower()
-        return Place(host, "", "", _normal(unquote(parts.path)))
+        return RepositoryPath(host, "", "", _normal(unquote(parts.path)))
 
     async def missing(self, location: LocationRef) -> CallboardError:
         if location.type == "file":
@@ -298,8 +300,8 @@ def _require_url(location: LocationRef) -> None:
         raise Invalid(f"target: {location.target!r} must be an http(s) URL")
 
 
-def _place(target: GitTarget) -> Place:
-    return Place(target.host, target.repository, target.ref, target.path)
+def _place(target: GitTarget) -> RepositoryPath:
+    return RepositoryPath(target.host, target.repository, target.ref, target.path)
 
 
 def _digest(body: bytes) -> str:

@@ -32,7 +32,7 @@ class ChangeLog:
         return set(self._ids[position - self._dropped :])
 
 
-class Revision:
+class ChangeCounter:
     """A counter of changes that clients can wait for.
 
     It starts at the wall clock in microseconds, so that a number handed out before a

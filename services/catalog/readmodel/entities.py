@@ -13,14 +13,19 @@ from pyroaring import BitMap
 from services.catalog.descriptor.definitions import Reference, reference_of
 from services.catalog.model import Relation, StoredEntity
 from services.catalog.readmodel.adjacency import Adjacency
-from services.catalog.readmodel.changes import ChangeLog, Revision
-from services.catalog.readmodel.inverted import Field, InvertedIndex
-from services.catalog.readmodel.orders import LAST, Order, SortKey
+from services.catalog.readmodel.changes import ChangeCounter, ChangeLog
+from services.catalog.readmodel.inverted import InvertedField, InvertedIndex
+from services.catalog.readmodel.orders import LAST, SortIndex, SortKey
 from services.catalog.readmodel.postings import members
 from services.catalog.readmodel.projections import Projections
-from services.catalog.readmodel.records import Record, fingerprint, record_of, tail_of
+from services.catalog.readmodel.records import (
+    EntityRecord,
+    fingerprint,
+    record_of,
+    tail_of,
+)
 from services.catalog.readmodel.rows import Rows, rows_of
-from services.catalog.readmodel.terms import Terms
+from services.catalog.readmodel.terms import TermCache
 
 BY_REF = ""
 """The name of the order that every entity is in."""
@@ -31,7 +36,7 @@ PREPARED = (BY_REF, "metadata.name")
 MOST_ORDERS = 32
 """Fields whose order is kept at a time; each costs some 15 MB per 100,000 entities."""
 
-NOTHING_SORTED = Order([], 0)
+NOTHING_SORTED = SortIndex([], 0)
 """The order by a field that no entity has; shared, so never updated."""
 
 
@@ -39,19 +44,19 @@ class ReadModel:
     """What the catalog holds now; ids are dense, and given again after a `drop`."""
 
     def __init__(self, first_revision: int | None = None) -> None:
-        self.records: list[Record | None] = []
+        self.records: list[EntityRecord | None] = []
         self.ids: dict[str, int] = {}
         self.live = BitMap()
         self.index = InvertedIndex()
         self.adjacency = Adjacency()
-        self.revision = Revision(first_revision)
+        self.revision = ChangeCounter(first_revision)
         self.projections = Projections()
         #: Of the entities whose definition is stored apart, by id.
         self.definitions: dict[int, Reference] = {}
         self._free: list[int] = []
         self._log = ChangeLog()
-        self._orders: dict[str, Order] = {}
-        self._terms = Terms(self.index.fields, self._values_of)
+        self._orders: dict[str, SortIndex] = {}
+        self._terms = TermCache(self.index.fields, self._values_of)
         self._fingerprint = 0
 
     def __len__(self) -> int:
@@ -103,7 +108,7 @@ class ReadModel:
             return None
         return dataclasses.replace(record.stored, entity=record.document())
 
-    def record(self, ref: str) -> Record | None:
+    def record(self, ref: str) -> EntityRecord | None:
         """What is kept of an entity, by its canonical ref."""
         entity = self.ids.get(ref)
         return None if entity is None else self.records[entity]
@@ -122,20 +127,20 @@ class ReadModel:
         """16 hex digits that are equal when two models hold the same revisions."""
         return f"{self._fingerprint:016x}"
 
-    def existing(self, ids: Iterable[int]) -> Iterator[Record]:
+    def existing(self, ids: Iterable[int]) -> Iterator[EntityRecord]:
         """The records of ids, in their order."""
         for entity in ids:
             record = self.records[entity]
             if record is not None:
                 yield record
 
-    def tail(self, record: Record) -> bytes:
+    def tail(self, record: EntityRecord) -> bytes:
         """The end of an entity's JSON, from its relations on; remembered."""
         if record.tail is None:
             record.tail = tail_of(record, self.relations(record))
         return record.tail
 
-    def relations(self, record: Record) -> set[tuple[str, str]]:
+    def relations(self, record: EntityRecord) -> set[tuple[str, str]]:
         """All relations of an entity as (type, target ref), whoever declared them."""
         found = {(r.type, r.target) for r in record.stored.relations}
         for name, posting in self.adjacency.incoming(record.ref):
@@ -147,14 +152,14 @@ class ReadModel:
         for path in PREPARED:
             self.order(path)
 
-    def order(self, path: str) -> Order:
+    def order(self, path: str) -> SortIndex:
         """Entities by the value at a lower-cased path, or all by ref (`BY_REF`)."""
         if path != BY_REF and path not in self.index.fields:
             return NOTHING_SORTED
         order = self._orders.get(path)
         changed = None if order is None else self._log.since(order.seen)
         if order is None or changed is None:
-            order = Order(self._keys(path), self._log.end)
+            order = SortIndex(self._keys(path), self._log.end)
             if len(self._orders) >= MOST_ORDERS:
                 del self._orders[next(iter(self._orders))]
             self._orders[path] = order
@@ -191,7 +196,9 @@ class ReadModel:
         return {"rest": rest, "adjacency": self.adjacency.tables(), **fields}
 
     def take_over(
-        self, tables: Mapping[str, Mapping[str, Any]], records: list[Record | None]
+        self,
+        tables: Mapping[str, Mapping[str, Any]],
+        records: list[EntityRecord | None],
     ) -> None:
         """Hold the tables and the records of a snapshot, and nothing else."""
         self.records = records
@@ -200,17 +207,17 @@ class ReadModel:
         self.live, self._free = rest["live"], rest["free"]
         self._fingerprint, self.definitions = rest["fingerprint"], rest["definitions"]
         fields = {
-            name.removeprefix("field "): Field.of_tables(table)
+            name.removeprefix("field "): InvertedField.of_tables(table)
             for name, table in tables.items()
             if name.startswith("field ")
         }
         self.index = InvertedIndex(fields, rest["items"])
         self.adjacency = Adjacency.of_tables(tables["adjacency"])
         self.projections, self._log, self._orders = Projections(), ChangeLog(), {}
-        self._terms = Terms(self.index.fields, self._values_of)
+        self._terms = TermCache(self.index.fields, self._values_of)
         self.revision.advance()
 
-    def _place(self, record: Record, before: Record | None) -> int:
+    def _place(self, record: EntityRecord, before: EntityRecord | None) -> int:
         """Gives a record its predecessor's id, one that is free, or a new one."""
         if before is not None:
             entity = before.entity
@@ -259,7 +266,7 @@ class ReadModel:
                 keys[record.entity] = (value, record.ref)
         return keys
 
-    def _key(self, record: Record | None, path: str) -> SortKey | None:
+    def _key(self, record: EntityRecord | None, path: str) -> SortKey | None:
         if record is None:
             return None
         if path == BY_REF:
@@ -275,7 +282,7 @@ class ReadModel:
         return [] if record is None else _rows(record).at(path)
 
 
-def _rows(record: Record) -> Rows:
+def _rows(record: EntityRecord) -> Rows:
     return rows_of(record.document(), record.stored.errors)
 
 

@@ -13,7 +13,7 @@ from services.catalog.readmodel.postings import (
     added,
     bitmap,
     cardinality,
-    kept_apart,
+    frozen_copy,
     members,
     removed,
     union,
@@ -29,7 +29,7 @@ SEARCHED = frozenset({"metadata.name", "metadata.title", "spec.profile.displayna
 NO_ROWS = Rows(frozenset(), frozenset())
 
 
-class Field:
+class InvertedField:
     """All values of one path: compared in lower case, shown as they were written."""
 
     __slots__ = ("_grams", "_spellings", "present", "values")
@@ -83,7 +83,7 @@ class Field:
         """Tells spellings of one value apart once there is more than one."""
         spellings = self._spellings.get(folded, folded)
         if isinstance(spellings, str):
-            spellings = {spellings: kept_apart(before)}
+            spellings = {spellings: frozen_copy(before)}
             self._spellings[folded] = spellings
         spellings[value] = added(spellings.get(value), entity)
 
@@ -150,7 +150,7 @@ class InvertedIndex:
 
     def __init__(
         self,
-        fields: dict[str, Field] | None = None,
+        fields: dict[str, InvertedField] | None = None,
         items: dict[str, Posting] | None = None,
     ) -> None:
         self.fields = fields or {}
@@ -165,7 +165,7 @@ class InvertedIndex:
         for path, value in new.values - old.values:
             field = self.fields.get(path)
             if field is None:
-                field = self.fields[path] = Field(searched=path in SEARCHED)
+                field = self.fields[path] = InvertedField(searched=path in SEARCHED)
             field.add(entity, value)
         for path in old.items - new.items:
             rest = removed(self.items.get(path), entity)

@@ -21,7 +21,7 @@ FEW = 64
 """Members up to this many are sorted by themselves, without looking at the blocks."""
 
 
-class Order:
+class SortIndex:
     """The ids that have a field, by (value, ref); `seen` says up to which change.
 
     The sequence is cut into blocks with a bitmap each: a block without a member of a

@@ -58,7 +58,7 @@ def members(posting: Posting | None) -> tuple[int, ...] | BitMap:
     return (posting,) if isinstance(posting, int) else posting
 
 
-def kept_apart(posting: Posting) -> Posting:
+def frozen_copy(posting: Posting) -> Posting:
     """The posting as of now, whatever is added to the original later."""
     return posting.copy() if isinstance(posting, BitMap) else posting
 

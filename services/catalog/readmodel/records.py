@@ -16,7 +16,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True, eq=False)
-class Record:
+class EntityRecord:
     """An entity ready to be sent: `head` is its JSON without the closing brace.
 
     `tail` (relations, status and that brace) is made when first read, and forgotten
@@ -38,7 +38,7 @@ class Record:
         return found
 
 
-def record_of(stored: StoredEntity) -> Record:
+def record_of(stored: StoredEntity) -> EntityRecord:
     """A record that shares with all others what repeats; it has no id yet."""
     share = sys.intern
     relations = tuple(
@@ -55,10 +55,10 @@ def record_of(stored: StoredEntity) -> Record:
         location_key=share(stored.location_key),
         parents=tuple(share(ref) for ref in stored.parents),
     )
-    return Record(NOT_PLACED, kept, orjson.dumps(stored.entity)[:-1])
+    return EntityRecord(NOT_PLACED, kept, orjson.dumps(stored.entity)[:-1])
 
 
-def tail_of(record: Record, relations: Iterable[tuple[str, str]]) -> bytes:
+def tail_of(record: EntityRecord, relations: Iterable[tuple[str, str]]) -> bytes:
     """What completes a record's head: relations by type, then target, and status."""
     listed = [{"type": t, "targetRef": target} for t, target in sorted(relations)]
     tail = b',"relations":' + orjson.dumps(listed)

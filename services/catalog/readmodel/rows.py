@@ -73,7 +73,7 @@ def _owners_in(items: Sequence[Any]) -> set[str]:
 
 def _visit(path: str, value: object, rows: list[Row], items: list[str]) -> None:
     if isinstance(value, str):
-        if _kept(path):
+        if _is_indexed(path):
             rows.append((path, value if len(value) <= LONGEST else None))
     elif isinstance(value, dict):
         if reference_in(value) is not None:
@@ -89,11 +89,11 @@ def _visit(path: str, value: object, rows: list[Row], items: list[str]) -> None:
             _visit(path, inner, rows, items)
             if isinstance(inner, str) and len(path) + len(inner) < LONGEST:
                 items.append(f"{path}.{inner.lower()}")
-    elif _kept(path):
+    elif _is_indexed(path):
         rows.append((path, None if value is None else text_of(value)))
 
 
-def _kept(path: str) -> bool:
+def _is_indexed(path: str) -> bool:
     if path in NOT_INDEXED:
         return False
     return _is_searched(path)

@@ -24,7 +24,7 @@ from services.catalog import model as words
 from services.catalog.descriptor import definitions
 from services.catalog.model import Relation, StoredEntity
 from services.catalog.readmodel.entities import ReadModel
-from services.catalog.readmodel.records import NOTHING, Record
+from services.catalog.readmodel.records import NOTHING, EntityRecord
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import Invalid
 from shared.text import folding
@@ -84,7 +84,7 @@ class Contents:
     """What a snapshot holds: for `ReadModel.take_over`."""
 
     tables: Mapping[str, Mapping[str, Any]]
-    records: list[Record | None]
+    records: list[EntityRecord | None]
 
 
 def load(frames: Iterator[bytes]) -> Contents:
@@ -94,7 +94,7 @@ def load(frames: Iterator[bytes]) -> Contents:
         Invalid: if they are not those of a snapshot.
     """
     tables: dict[str, dict[str, Any]] = {}
-    records: list[Record | None] = []
+    records: list[EntityRecord | None] = []
     try:
         for frame in frames:
             name, part, value = _Unpickler(io.BytesIO(frame)).load()
@@ -126,7 +126,7 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _row(record: Record | None) -> Row | None:
+def _row(record: EntityRecord | None) -> Row | None:
     if record is None:
         return None
     stored = record.stored
@@ -150,7 +150,7 @@ def _row(record: Record | None) -> Row | None:
 _cause = functools.lru_cache(maxsize=4096)(Cause.model_validate_json)
 
 
-def _record(entity: int, row: Row | None) -> Record | None:
+def _record(entity: int, row: Row | None) -> EntityRecord | None:
     if row is None:
         return None
     ref, uid, revision, relations, location, origin, key, *rest = row
@@ -174,4 +174,4 @@ def _record(entity: int, row: Row | None) -> Record | None:
         errors=errors,
         parents=tuple(share(parent) for parent in parents),
     )
-    return Record(entity, stored, head)
+    return EntityRecord(entity, stored, head)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-from services.catalog.readmodel.inverted import Field, comparable
+from services.catalog.readmodel.inverted import InvertedField, comparable
 from shared.text.folding import folded
 
 REMEMBERED = 512
@@ -26,10 +26,12 @@ class _Answer:
     seen: int
 
 
-class Terms:
+class TermCache:
     """Answers by (path, text, whether it must stand at the beginning)."""
 
-    def __init__(self, fields: Mapping[str, Field], values_of: ValuesOf) -> None:
+    def __init__(
+        self, fields: Mapping[str, InvertedField], values_of: ValuesOf
+    ) -> None:
         self._fields = fields
         self._values_of = values_of
         self._answers: OrderedDict[tuple[str, str, bool], _Answer] = OrderedDict()

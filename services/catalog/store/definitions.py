@@ -13,8 +13,8 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
+from services.catalog.store.collections import DEFINITIONS
 from services.catalog.store.documents import stamp
-from services.catalog.store.kept import DEFINITIONS
 from shared.contracts.errors import Unavailable
 from shared.kit.mongo import unavailable_as_error
 

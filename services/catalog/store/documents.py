@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from services.catalog.model import (
+    EntityRevision,
     FileState,
     LocationRef,
-    Place,
     Relation,
-    Revision,
+    RepositoryPath,
     Root,
     StoredEntity,
 )
@@ -135,13 +135,13 @@ def _state(item: Sequence[Any]) -> FileState:
         location,
         digest,
         etag,
-        Place(*place) if place else None,
-        tuple(Place(*included) for included in includes),
+        RepositoryPath(*place) if place else None,
+        tuple(RepositoryPath(*included) for included in includes),
         tuple(errors),
     )
 
 
-def _place(place: Place) -> list[str]:
+def _place(place: RepositoryPath) -> list[str]:
     return [place.host, place.repository, place.branch, place.path]
 
 
@@ -156,11 +156,11 @@ def revision_document(pending: Mapping[str, Any]) -> Document:
     return {"_id": identity, "event": pending["value"]}
 
 
-def stored_revision(document: Mapping[str, Any]) -> Revision:
+def stored_revision(document: Mapping[str, Any]) -> EntityRevision:
     """The entry in a document."""
     event = orjson.loads(document["event"])
     data = event["data"]
-    return Revision(
+    return EntityRevision(
         revision=data["revision"],
         at=datetime.fromisoformat(event["time"]),
         actor=data["actor"],

@@ -16,9 +16,9 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
-from services.catalog.model import Change, Revision, StoredEntity
-from services.catalog.ports import Written
-from services.catalog.store import documents, kept
+from services.catalog.model import EntityRevision, StoredChange, StoredEntity
+from services.catalog.ports import WriteResult
+from services.catalog.store import collections, documents
 from services.catalog.store.definitions import MongoDefinitionStore
 from services.catalog.store.pending import pending_event
 from shared.kit import logs, migrations, outbox
@@ -34,7 +34,7 @@ Document = dict[str, Any]
 class _Step:
     """A change, the document it makes, and the revision it must find (0: nothing)."""
 
-    change: Change
+    change: StoredChange
     document: Document
     stored: StoredEntity | None
     expected: int
@@ -45,13 +45,13 @@ class MongoEntityStore:
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         self._database = database
-        self.collection = database[kept.ENTITIES.name]
-        self._revisions = database[kept.REVISIONS.name]
+        self.collection = database[collections.ENTITIES.name]
+        self._revisions = database[collections.REVISIONS.name]
         self.definitions = MongoDefinitionStore(database)
 
     async def prepare(self) -> None:
         """Bring what is kept to this version's shapes, and make the indexes."""
-        await migrations.prepare(self._database, kept.COLLECTIONS)
+        await migrations.prepare(self._database, collections.COLLECTIONS)
 
     def away_seconds(self) -> float:
         """For how long the store was not to be found; 0 while it is there."""
@@ -106,7 +106,7 @@ class MongoEntityStore:
             for document in found
         }
 
-    async def write(self, changes: Sequence[Change]) -> Written:
+    async def write(self, changes: Sequence[StoredChange]) -> WriteResult:
         stored: list[StoredEntity] = []
         deleted: list[str] = []
         lost: list[str] = []
@@ -118,18 +118,18 @@ class MongoEntityStore:
                     deleted.append(step.change.ref)
                 else:
                     stored.append(step.stored)
-        return Written(stored, deleted, lost)
+        return WriteResult(stored, deleted, lost)
 
-    async def _batch(self, changes: Sequence[Change]) -> list[tuple[_Step, bool]]:
+    async def _batch(self, changes: Sequence[StoredChange]) -> list[tuple[_Step, bool]]:
         trace = logs.traceparent.get() or None
         with unavailable_as_error(self.collection):
             known = [change for change in changes if change.before is not None]
-            held = await self._held([change.ref for change in known])
+            held = await self._stored_versions([change.ref for change in known])
             steps = await asyncio.to_thread(_steps, changes, held, trace)
             done = await self._insert([s for s in steps if not s.expected], trace)
             return done + await self._replace([s for s in steps if s.expected])
 
-    async def _held(self, refs: Sequence[str]) -> Mapping[str, Document]:
+    async def _stored_versions(self, refs: Sequence[str]) -> Mapping[str, Document]:
         if not refs:
             return {}
         found = await self.collection.find(
@@ -157,7 +157,7 @@ class MongoEntityStore:
         self, steps: Sequence[_Step], trace: str | None
     ) -> list[tuple[_Step, bool]]:
         """Entities that are there already: over tombstones they may be written."""
-        held = await self._held([step.change.ref for step in steps])
+        held = await self._stored_versions([step.change.ref for step in steps])
         over = [s for s in steps if held.get(s.change.ref, {}).get("deleted")]
         lost = [(s, False) for s in steps if not held[s.change.ref].get("deleted")]
         revived = _steps([step.change for step in over], held, trace)
@@ -201,7 +201,7 @@ class MongoEntityStore:
 
     async def history(
         self, ref: str, *, limit: int, before: int | None = None
-    ) -> tuple[Sequence[Revision], int]:
+    ) -> tuple[Sequence[EntityRevision], int]:
         with unavailable_as_error(self.collection):
             held = await self.collection.find_one(
                 {"_id": ref}, {"revision": 1, "pending": 1}
@@ -232,14 +232,14 @@ def _entries(held: Sequence[Mapping[str, Any]]) -> list[Document]:
 
 
 def _steps(
-    changes: Sequence[Change], held: Mapping[str, Document], trace: str | None
+    changes: Sequence[StoredChange], held: Mapping[str, Document], trace: str | None
 ) -> list[_Step]:
     now = datetime.now(UTC)
     return [_step(change, held.get(change.ref), now, trace) for change in changes]
 
 
 def _step(
-    change: Change, held: Document | None, now: datetime, trace: str | None
+    change: StoredChange, held: Document | None, now: datetime, trace: str | None
 ) -> _Step:
     """The write that a change comes to; over a tombstone its count goes on."""
     expected = change.before.revision if change.before else 0

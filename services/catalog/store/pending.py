@@ -13,7 +13,7 @@ import orjson
 
 from services.catalog.descriptor.definitions import reference_of
 from services.catalog.ingest.differences import changed_paths, relation_steps
-from services.catalog.model import Change, Relation, StoredEntity
+from services.catalog.model import Relation, StoredChange, StoredEntity
 from shared.contracts.catalog import (
     EntityChange,
     EntityCreated,
@@ -26,7 +26,7 @@ SOURCE = "/catalog"
 
 
 def pending_event(
-    change: Change, revision: int, at: datetime, traceparent: str | None
+    change: StoredChange, revision: int, at: datetime, traceparent: str | None
 ) -> dict[str, Any]:
     """The event that tells of `change`, which made the entity's `revision`."""
     before, after = change.before, change.after
@@ -59,7 +59,7 @@ def pending_event(
     return event
 
 
-def _data(change: Change, revision: int) -> dict[str, Any]:
+def _data(change: StoredChange, revision: int) -> dict[str, Any]:
     before, after = change.before, change.after
     added, removed = relation_steps(
         before.relations if before else (), after.relations if after else ()
@@ -67,8 +67,8 @@ def _data(change: Change, revision: int) -> dict[str, Any]:
     return {
         "entity_ref": change.ref,
         "revision": revision,
-        "entity": _shown(after),
-        "previous": _shown(before) if after is None else None,
+        "entity": _entity_json(after),
+        "previous": _entity_json(before) if after is None else None,
         "changed": _changed(before, after),
         "relations_added": [_relation(item) for item in added],
         "relations_removed": [_relation(item) for item in removed],
@@ -88,7 +88,7 @@ def _changed(before: StoredEntity | None, after: StoredEntity | None) -> list[st
     return found
 
 
-def _shown(stored: StoredEntity | None) -> Mapping[str, Any] | None:
+def _entity_json(stored: StoredEntity | None) -> Mapping[str, Any] | None:
     if stored is None:
         return None
     relations = [_relation(item) for item in stored.relations]

@@ -5,8 +5,8 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
+from services.catalog.store.collections import REVISIONS
 from services.catalog.store.documents import revision_id
-from services.catalog.store.kept import REVISIONS
 from shared.kit.mongo import unavailable_as_error
 
 

@@ -8,8 +8,8 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.model import Root
+from services.catalog.store.collections import LOCATIONS
 from services.catalog.store.documents import root_document, stored_root
-from services.catalog.store.kept import LOCATIONS
 from shared.kit.mongo import unavailable_as_error
 
 

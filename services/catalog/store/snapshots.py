@@ -24,8 +24,8 @@ from typing import Any, BinaryIO
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.catalog.readmodel import ReadModel, snapshot
+from services.catalog.store.collections import SNAPSHOTS
 from services.catalog.store.documents import stamp
-from services.catalog.store.kept import SNAPSHOTS
 from shared.contracts.errors import Invalid
 from shared.kit.mongo import unavailable_as_error
 

@@ -16,10 +16,10 @@ from services.gateway.callers import IN_PROCESS
 from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import ClientGone, RequestBody
 from services.gateway.forward.measures import PluginMeasures
-from services.gateway.forward.upstreams import Question, Reply, Upstream
+from services.gateway.forward.upstreams import Reply, ServiceRequest, Upstream
 from services.gateway.model import SESSION_COOKIE, Decision, Identity
 from services.gateway.open_requests import OpenRequests
-from services.gateway.ports import Authenticator, Guard, Routes
+from services.gateway.ports import Authenticator, PermissionChecker, Routes
 from shared.contracts.errors import (
     CallboardError,
     Forbidden,
@@ -58,7 +58,7 @@ class Forwarder:
         upstreams: Mapping[str, str],
         *,
         authenticator: Authenticator,
-        guard: Guard,
+        guard: PermissionChecker,
         routes: Routes,
         tokens: PrincipalTokens,
         open_requests: OpenRequests,
@@ -128,7 +128,7 @@ class Forwarder:
 
     async def _admitted(
         self, plugin: str, rest: str, scope: Scope
-    ) -> tuple[Identity, Question]:
+    ) -> tuple[Identity, ServiceRequest]:
         """Who asks, and what the service gets to see; raises if they may not ask it."""
         given: hdr.Headers = scope["headers"]
         method: str = scope["method"]
@@ -155,7 +155,7 @@ class Forwarder:
             )
         principal = self._principal(identity, permission, decision, also)
         sent = [*hdr.to_service(given), (HEADER, principal), *trace]
-        question = Question(
+        question = ServiceRequest(
             method, _below(scope), sent, identity.subject, changes=changes
         )
         return identity, question

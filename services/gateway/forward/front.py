@@ -22,7 +22,7 @@ AUTH_BELOW = "/.backstage/auth/"
 CROSS_SITE = "A page of another site sent this request"
 
 
-class Front:
+class RequestRouter:
     """Sends each request where it belongs.
 
     `owned` are the names after `/api/` that the gateway answers itself, `hosts` the

@@ -44,7 +44,7 @@ _is_fresh: ContextVar[bool] = ContextVar("is_fresh", default=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ServiceRequest:
     """A request as its service gets it: path and query as the client wrote them."""
 
     method: str
@@ -111,7 +111,9 @@ class Upstream:
             await asyncio.sleep(LOOK_SECONDS)
             await asyncio.gather(*map(look, self._watches))
 
-    async def ask(self, question: Question, body: RequestBody, reply: Reply) -> None:
+    async def ask(
+        self, question: ServiceRequest, body: RequestBody, reply: Reply
+    ) -> None:
         """Ask one replica after the other until one answers, and pass that on.
 
         Raises:
@@ -142,7 +144,7 @@ class Upstream:
     async def _put(
         self,
         attempt: "_Attempt",
-        question: Question,
+        question: ServiceRequest,
         data: object,
         reply: Reply,
         *,
@@ -158,7 +160,7 @@ class Upstream:
                 raise
         return await attempt.go(self._changes, question, data, reply, watch)
 
-    def _session(self, question: Question) -> aiohttp.ClientSession:
+    def _session(self, question: ServiceRequest) -> aiohttp.ClientSession:
         session = self._changes if question.changes else self._questions
         if session is None:
             raise Unavailable("The gateway is starting")
@@ -180,7 +182,7 @@ class _Attempt:
         #: The question may be why the replica does not answer.
         self.is_suspect = False
 
-    def may_go_on(self, question: Question, error: Exception) -> bool:
+    def may_go_on(self, question: ServiceRequest, error: Exception) -> bool:
         """Whether the next one may be asked after this failure."""
         if not self._left or self.is_suspect:
             return False
@@ -189,7 +191,7 @@ class _Attempt:
     async def go(
         self,
         session: aiohttp.ClientSession,
-        question: Question,
+        question: ServiceRequest,
         data: object,
         to: Reply,
         watch: ReplicaWatch,
@@ -217,7 +219,7 @@ class _Attempt:
             return True
 
     async def _answering(
-        self, session: aiohttp.ClientSession, question: Question, data: object
+        self, session: aiohttp.ClientSession, question: ServiceRequest, data: object
     ) -> aiohttp.ClientResponse:
         url = URL(self.address + question.path, encoded=True)
         async with asyncio.timeout(self._patience(question)):
@@ -229,13 +231,13 @@ class _Attempt:
                 allow_redirects=False,
             )
 
-    def _patience(self, question: Question) -> float:
+    def _patience(self, question: ServiceRequest) -> float:
         if question.changes:
             return CHANGE_SECONDS
         return PATIENCE_SECONDS if self._left else LAST_PATIENCE_SECONDS
 
     @staticmethod
-    def _is_unready(answer: aiohttp.ClientResponse, question: Question) -> bool:
+    def _is_unready(answer: aiohttp.ClientResponse, question: ServiceRequest) -> bool:
         if answer.status != Unavailable.status:
             return False
         return not question.changes or UNTOUCHED in answer.headers

@@ -24,7 +24,7 @@ COOKIE_SECONDS = 3600
 BELOW = "/api/{plugin}/.backstage/auth/v1"
 
 
-class Wanted(BaseModel):
+class SignInRequest(BaseModel):
     """Whom the development sign-in shall become."""
 
     userEntityRef: str  # noqa: N815 - Backstage's word
@@ -46,7 +46,7 @@ def _providers(sign_in: SignIn) -> APIRouter:
 
     @router.get("/{provider}/refresh")
     @router.post("/{provider}/refresh")
-    async def refresh(provider: str, wanted: Wanted | None = None) -> Response:
+    async def refresh(provider: str, wanted: SignInRequest | None = None) -> Response:
         """A user token: as a guest, or in development as any user."""
         ref = wanted.userEntityRef if wanted else None
         return json_response(await sign_in.refresh(provider, ref))
@@ -54,7 +54,7 @@ def _providers(sign_in: SignIn) -> APIRouter:
     @router.get("/{provider}/start")
     async def start(provider: str) -> Response:
         """Providers with a login page begin here; there is none yet."""
-        sign_in.known(provider)
+        sign_in.require_provider(provider)
         raise Unsupported("Not implemented")
 
     @router.post("/{provider}/logout")

@@ -30,7 +30,7 @@ class SignIn:
         self._guest_ref = rules.guest_ref
         self._development = rules.development
 
-    def known(self, provider: str) -> None:
+    def require_provider(self, provider: str) -> None:
         """Raises NotFound unless the configuration has this provider."""
         guest = provider == GUEST and self._guest_ref is not None
         if not guest and not (provider == DEVELOPMENT and self._development):
@@ -42,7 +42,7 @@ class SignIn:
         Raises:
             NotFound: if there is no such provider or user.
         """
-        self.known(provider)
+        self.require_provider(provider)
         if provider == GUEST and self._guest_ref is not None:
             return await self._answer(self._guest_ref, "guest")
         if not user_ref:

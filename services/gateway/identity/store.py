@@ -8,10 +8,12 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.contracts.errors import CallboardError
-from shared.kit.migrations import Kept
+from shared.kit.migrations import StoredCollection
 from shared.kit.mongo import Index, unavailable_as_error
 
-ENDED_SESSIONS = Kept("ended_sessions", indexes=(Index.on("until"), Index.on("at")))
+ENDED_SESSIONS = StoredCollection(
+    "ended_sessions", indexes=(Index.on("until"), Index.on("at"))
+)
 #: So long a session that another gateway ended may still count here.
 LOOK_SECONDS = 1.0
 #: No request waits longer for that look: while the documents are away memory counts.

@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from services.gateway.callers import asker
 from services.gateway.model import Identity
-from services.gateway.policy.handlers import AskedBatch, authorize
-from services.gateway.ports import Guard, Resources
+from services.gateway.policy.handlers import PermissionBatch, authorize
+from services.gateway.ports import PermissionChecker, Resources
 from shared.kit.bodies import BoundedRoute
 from shared.kit.web import json_response
 
 
-def make_router(guard: Guard, resources: Resources) -> APIRouter:
+def make_router(guard: PermissionChecker, resources: Resources) -> APIRouter:
     """Routes below `/api/permission`."""
     router = APIRouter(
         prefix="/api/permission", tags=["permission"], route_class=BoundedRoute
@@ -21,7 +21,7 @@ def make_router(guard: Guard, resources: Resources) -> APIRouter:
 
     @router.post("/authorize")
     async def ask(
-        batch: AskedBatch, identity: Annotated[Identity, Depends(asker)]
+        batch: PermissionBatch, identity: Annotated[Identity, Depends(asker)]
     ) -> Response:
         """Whether the caller may do each of the things asked about."""
         return json_response(await authorize(batch, identity, guard, resources))

@@ -25,7 +25,7 @@ _Key = tuple[str, str, tuple[str, ...], str]
 
 
 class PolicyGuard:
-    """`Guard` over any `Policy`.
+    """`PermissionChecker` over any `Policy`.
 
     `seconds` is how long an answer counts: for ever of a policy that cannot change
     while this process runs. `own` is this gateway: what it asks its services to answer

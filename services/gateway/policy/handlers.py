@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.model import Decision, Identity
-from services.gateway.ports import Guard, Resources
+from services.gateway.ports import PermissionChecker, Resources
 from shared.contracts.errors import Invalid
 
 ALLOW, DENY, CONDITIONAL = "ALLOW", "DENY", "CONDITIONAL"
@@ -36,7 +36,7 @@ REF_NEEDED = (
 )
 
 
-class AskedPermission(BaseModel):
+class NamedPermission(BaseModel):
     """A permission as clients send it; `attributes` is free but must be there."""
 
     model_config = ConfigDict(extra="ignore")
@@ -47,24 +47,27 @@ class AskedPermission(BaseModel):
     resourceType: str | None = None  # noqa: N815 - the name on the wire
 
 
-class Asked(BaseModel):
+class PermissionQuestion(BaseModel):
     """One question of the batch."""
 
     model_config = ConfigDict(extra="ignore")
 
     id: str
-    permission: AskedPermission
+    permission: NamedPermission
     resourceRef: str | list[str] | None = None  # noqa: N815
 
 
-class AskedBatch(BaseModel):
+class PermissionBatch(BaseModel):
     """The body of `POST /authorize`."""
 
-    items: list[Asked] = Field(max_length=5000)
+    items: list[PermissionQuestion] = Field(max_length=5000)
 
 
 async def authorize(
-    batch: AskedBatch, identity: Identity, guard: Guard, resources: Resources
+    batch: PermissionBatch,
+    identity: Identity,
+    guard: PermissionChecker,
+    resources: Resources,
 ) -> dict[str, Any]:
     """The answers, in order.
 
@@ -88,7 +91,7 @@ async def authorize(
 
 
 async def _decisions(
-    names: Iterable[str], identity: Identity, guard: Guard
+    names: Iterable[str], identity: Identity, guard: PermissionChecker
 ) -> dict[str, Decision]:
     """What the policy says of each; others have their turn in between."""
     decisions = {}
@@ -99,7 +102,7 @@ async def _decisions(
     return decisions
 
 
-def _check(item: Asked, identity: Identity) -> None:
+def _check(item: PermissionQuestion, identity: Identity) -> None:
     permission = item.permission
     if permission.type != "resource":
         return
@@ -109,7 +112,7 @@ def _check(item: Asked, identity: Identity) -> None:
         raise Invalid(REF_NEEDED)
 
 
-def _answer(item: Asked, decision: Decision, met: Met) -> dict[str, Any]:
+def _answer(item: PermissionQuestion, decision: Decision, met: Met) -> dict[str, Any]:
     refs = item.resourceRef
     if item.permission.type == "basic":
         # Of a yes that depends on a resource, "yes" would promise too much.
@@ -130,7 +133,9 @@ def _answer(item: Asked, decision: Decision, met: Met) -> dict[str, Any]:
 
 
 async def _met(
-    items: Sequence[Asked], decisions: Mapping[str, Decision], resources: Resources
+    items: Sequence[PermissionQuestion],
+    decisions: Mapping[str, Decision],
+    resources: Resources,
 ) -> Met:
     """The pairs of permission and ref that a conditional answer holds for.
 
@@ -154,7 +159,7 @@ async def _met(
     return met
 
 
-def _refs(item: Asked) -> list[str]:
+def _refs(item: PermissionQuestion) -> list[str]:
     refs = item.resourceRef
     return [] if refs is None else [refs] if isinstance(refs, str) else refs
 
@@ -163,7 +168,7 @@ def _plain(decision: Decision) -> str:
     return ALLOW if decision.result == "allow" else DENY
 
 
-def _conditional(item: Asked, decision: Decision) -> dict[str, Any]:
+def _conditional(item: PermissionQuestion, decision: Decision) -> dict[str, Any]:
     resource_type = str(item.permission.resourceType)
     return {
         "result": CONDITIONAL,

@@ -24,14 +24,14 @@ DEFAULT_PORT = 8181
 #: How long one decision may take.
 SECONDS = 1.0
 CONNECTIONS = 64
-#: OPA keeps idle connections; what stands between may not.
+#: Proxies in front of OPA close idle connections, OPA itself does not.
 KEEPALIVE_SECONDS = 30.0
 FAILED = Counter(
     "callboard_gateway_policy_failures_total",
     "Questions that the policy server did not answer",
     ["reason"],
 )
-#: What an idle connection fails with that ended meanwhile.
+#: Errors of a connection that the other side closed while it was idle.
 STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
@@ -79,7 +79,7 @@ class OpaPolicy:
     async def _answer(self, document: dict[str, Any]) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._seconds):
-                answer = await self._asked(document)
+                answer = await self._query(document)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             reason, words = self._why(error)
             FAILED.labels(reason).inc()
@@ -89,7 +89,7 @@ class OpaPolicy:
             ) from error
         return answer if isinstance(answer, dict) else {}
 
-    async def _asked(self, document: dict[str, Any]) -> Any:
+    async def _query(self, document: dict[str, Any]) -> Any:
         try:
             return await self._client.query_rule(document, PACKAGE, RULE)
         except STALE:

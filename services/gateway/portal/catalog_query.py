@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from services.gateway.portal.entities import Summary, ref_title, split_ref
-from services.gateway.portal.tables import Choice, Facet
+from services.gateway.portal.tables import Facet, FacetChoice
 from shared.guards.numbers import whole_number
 
 PAGE_SIZE = 50
@@ -196,7 +196,7 @@ def facet_of(
     ranked = sorted(counts, key=lambda value: -counts[value])[:CHOICES_SHOWN]
     shown = {*ranked, *chosen}
     choices = [
-        Choice(
+        FacetChoice(
             value,
             ref_label(value, known) if name in REF_FACETS else value,
             None if query.text else counts.get(value),

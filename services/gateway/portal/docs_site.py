@@ -21,7 +21,7 @@ DEEPEST_CONTENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteState:
     """What is known of a site; `broken` is why its latest build failed, "" if not."""
 
     base: str
@@ -84,11 +84,11 @@ def page_href(base: str, path: str) -> str:
     return f"{base}/{quote(path)}/" if path else f"{base}/"
 
 
-def site_of(found: Mapping[str, Any], base: str, path: str) -> Site:
+def site_of(found: Mapping[str, Any], base: str, path: str) -> SiteState:
     """The site that techdocs describes, its navigation as seen from the page `path`."""
     pages = [page for page in found.get("pages") or () if isinstance(page, Mapping)]
     error = str(found.get("error") or "")
-    return Site(
+    return SiteState(
         base=base,
         title=str(found.get("title") or ""),
         status=str(found.get("status") or ""),

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 
 from services.gateway.portal.assets import Assets
 from services.gateway.portal.formats import FILTERS
-from services.gateway.portal.preferences import Preferences
+from services.gateway.portal.preferences import DisplayPreferences
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -35,7 +35,7 @@ SECURITY_HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NavigationEntry:
     """An entry of the bar at the left; `key` is what pages name as their `nav`."""
 
     key: str
@@ -63,14 +63,14 @@ class Person:
 
 
 PLACES = (
-    Place("home", "/", "Home", "home"),
-    Place("catalog", "/catalog", "Catalog", "catalog"),
-    Place("docs", "/docs", "Docs", "docs"),
-    Place("create", "/create", "Templates", "create"),
-    Place("graph", "/graph", "Graph", "graph"),
-    Place("search", "/search", "Search", "search"),
-    Place("status", "/status", "Status", "status", foot=True),
-    Place("settings", "/settings", "Settings", "settings", foot=True),
+    NavigationEntry("home", "/", "Home", "home"),
+    NavigationEntry("catalog", "/catalog", "Catalog", "catalog"),
+    NavigationEntry("docs", "/docs", "Docs", "docs"),
+    NavigationEntry("create", "/create", "Templates", "create"),
+    NavigationEntry("graph", "/graph", "Graph", "graph"),
+    NavigationEntry("search", "/search", "Search", "search"),
+    NavigationEntry("status", "/status", "Status", "status", foot=True),
+    NavigationEntry("settings", "/settings", "Settings", "settings", foot=True),
 )
 
 
@@ -82,7 +82,7 @@ class Frame:
         organization: str,
         *,
         assets: Assets | None = None,
-        places: Sequence[Place] = PLACES,
+        places: Sequence[NavigationEntry] = PLACES,
         development: bool = False,
     ) -> None:
         self.assets = assets or Assets()
@@ -115,7 +115,7 @@ class Frame:
         *,
         path: str,
         person: Person | None,
-        preferences: Preferences,
+        preferences: DisplayPreferences,
         block: str | None = None,
     ) -> str:
         """The page, or one block of it, as HTML."""

@@ -38,7 +38,7 @@ SECOND = len("2026-01-01T00:00:00")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DiffLine:
     """A line of a diff; `kind` is before, after or same."""
 
     kind: str
@@ -46,11 +46,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """What happened to one field."""
 
     path: str
-    lines: tuple[Line, ...]
+    lines: tuple[DiffLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Moment:
     revision: int
     source: str = ""
     commit: str = ""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     entities: tuple[Summary, ...] = ()
     paths: tuple[str, ...] = ()
 
@@ -145,7 +145,7 @@ def _second(at: str) -> float:
     return then.timestamp() if then else 0.0
 
 
-def changes_of(diff: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
+def changes_of(diff: Sequence[Mapping[str, Any]]) -> tuple[FieldChange, ...]:
     """The API's `[{path, before, after}]` with the lines that differ."""
     shown = [
         _change(str(each["path"]), each.get("before"), each.get("after"))
@@ -153,16 +153,16 @@ def changes_of(diff: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
     ]
     if len(diff) > CHANGES_SHOWN:
         rest = f"and {len(diff) - CHANGES_SHOWN} fields more"
-        shown.append(Change("…", (Line("same", rest),)))
+        shown.append(FieldChange("…", (DiffLine("same", rest),)))
     return tuple(shown)
 
 
-def _change(path: str, before: object, after: object) -> Change:
+def _change(path: str, before: object, after: object) -> FieldChange:
     lines = lines_of(shown_value(path, before), shown_value(path, after))
-    return Change(change_label(path, before, after), lines)
+    return FieldChange(change_label(path, before, after), lines)
 
 
-def lines_of(before: object, after: object) -> tuple[Line, ...]:
+def lines_of(before: object, after: object) -> tuple[DiffLine, ...]:
     """The lines that went and came; of long texts only those around a change.
 
     Equal lines at both ends are passed over first. Of what is left, so many lines are
@@ -170,16 +170,18 @@ def lines_of(before: object, after: object) -> tuple[Line, ...]:
     """
     old, new = _differing(_lines(before), _lines(after))
     if len(old) <= 1 and len(new) <= 1:
-        return tuple([Line("before", x) for x in old] + [Line("after", x) for x in new])
+        return tuple(
+            [DiffLine("before", x) for x in old] + [DiffLine("after", x) for x in new]
+        )
     kinds = {"-": "before", "+": "after", " ": "same"}
     found = [
-        Line(kinds[line[0]], line[1:])
+        DiffLine(kinds[line[0]], line[1:])
         for line in difflib.unified_diff(old, new, n=LINES_AROUND, lineterm="")
         if line[:3] not in {"---", "+++"} and line[:1] in kinds
     ]
     if len(found) > LINES_SHOWN:
         rest = len(found) - LINES_SHOWN
-        found = [*found[:LINES_SHOWN], Line("same", f"… and {rest} lines more")]
+        found = [*found[:LINES_SHOWN], DiffLine("same", f"… and {rest} lines more")]
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ SECONDS_KEPT = 400 * 24 * 3600  # the longest that browsers keep a cookie
 
 
 @dataclass(frozen=True, slots=True)
-class Preferences:
+class DisplayPreferences:
     """Theme and density; unknown values in a cookie mean the defaults."""
 
     theme: str = "auto"

@@ -39,7 +39,7 @@ ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunSummary:
     """A run as a list shows it; `status` is the scaffolder's word."""
 
     id: str
@@ -70,7 +70,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """One line of the log, its colours as marked spans."""
 
     text: Markup
@@ -79,7 +79,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class RunLink:
     """Where a run leads."""
 
     title: str
@@ -88,28 +88,30 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """Everything that the events tell."""
 
     steps: Sequence[Step]
-    lines: Sequence[Line]
-    links: Sequence[Link]
+    lines: Sequence[LogLine]
+    links: Sequence[RunLink]
     texts: Sequence[tuple[str, Markup]]
     error: str
     last: int
     left_out: int
 
 
-def run_of(task: Mapping[str, Any]) -> Run:
+def run_of(task: Mapping[str, Any]) -> RunSummary:
     """A run from the scaffolder's task."""
     spec = _mapping(task.get("spec"))
     info = _mapping(spec.get("templateInfo"))
     metadata = _mapping(_mapping(info.get("entity")).get("metadata"))
     ref = str(info.get("entityRef") or task.get("templateRef") or "")
-    return Run(
+    return RunSummary(
         id=str(task.get("id") or ""),
         template=ref,
-        template_title=str(metadata.get("title") or ref.rpartition("/")[2] or "Run"),
+        template_title=str(
+            metadata.get("title") or ref.rpartition("/")[2] or "RunSummary"
+        ),
         status=str(task.get("status") or ""),
         created_at=str(task.get("createdAt") or ""),
         created_by=str(task.get("createdBy") or ""),
@@ -118,7 +120,7 @@ def run_of(task: Mapping[str, Any]) -> Run:
 
 def progress_of(
     task: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
-) -> Progress:
+) -> RunProgress:
     """Steps, log and outcome of a task, from its events in their order."""
     declared = _mapping(task.get("spec")).get("steps") or ()
     done = next((e for e in reversed(events) if e.get("type") == "completion"), None)
@@ -127,7 +129,7 @@ def progress_of(
     error = _mapping(body.get("error"))
     live = str(task.get("status")) in LIVE
     shown = events[-MOST_LINES:]
-    return Progress(
+    return RunProgress(
         steps=list(_steps(declared, events, live=live)),
         lines=[_line(event) for event in shown],
         links=list(_links(output)),
@@ -187,9 +189,9 @@ def _between(began: str | None, ended: str | None) -> int | None:
     return max(0, int((last - first).total_seconds() * 1000))
 
 
-def _line(event: Mapping[str, Any]) -> Line:
+def _line(event: Mapping[str, Any]) -> LogLine:
     body = _mapping(event.get("body"))
-    return Line(
+    return LogLine(
         text=coloured(str(body.get("message") or "")),
         step=str(body.get("stepId") or ""),
         at=str(event.get("createdAt") or ""),
@@ -225,15 +227,15 @@ def _span(text: str, tone: str) -> Markup:
     return Markup('<span class="log-{}">{}</span>').format(tone, linked)
 
 
-def _links(output: Mapping[str, Any]) -> Iterator[Link]:
+def _links(output: Mapping[str, Any]) -> Iterator[RunLink]:
     for each in islice(output.get("links") or (), MOST_LINKS):
         link = _mapping(each)
         ref, url = str(link.get("entityRef") or ""), safe_url(link.get("url"))
         if ref:
             title = str(link.get("title") or ref)
-            yield Link(title, entity_href(full_ref(ref)), entity=True)
+            yield RunLink(title, entity_href(full_ref(ref)), entity=True)
         elif url:
-            yield Link(str(link.get("title") or url), url, entity=False)
+            yield RunLink(str(link.get("title") or url), url, entity=False)
 
 
 def full_ref(ref: str) -> str:

@@ -1,7 +1,7 @@
 """What a reader starred, kept where Backstage's own pages keep it: in user settings."""
 
 from services.gateway.model import ApiAnswer
-from services.gateway.portal.visit import Visit, told
+from services.gateway.portal.visit import Visit, json_of
 
 SETTING = "/api/user-settings/buckets/starredEntities/keys/entityRefs"
 MOST_STARS = 200
@@ -20,10 +20,10 @@ async def star(visit: Visit, ref: str, *, on: bool) -> None:
     answer = await visit.ask("GET", SETTING)
     if answer.status != NONE_YET:
         # A list that cannot be read now must not be replaced by this one star.
-        told(answer)
+        json_of(answer)
     others = [each for each in _refs(answer) if each != ref]
     value = [*others, ref] if on else others
-    told(await visit.ask("PUT", SETTING, json={"value": value}))
+    json_of(await visit.ask("PUT", SETTING, json={"value": value}))
 
 
 def _refs(answer: ApiAnswer) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class Paging:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FacetChoice:
     """One value of a facet; `count` is None where it is not known."""
 
     value: str
@@ -44,7 +44,7 @@ class Facet:
 
     name: str
     label: str
-    choices: tuple[Choice, ...]
+    choices: tuple[FacetChoice, ...]
     total: int = 0
     find: str = ""
     text: str = ""

@@ -19,7 +19,7 @@ _MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class ExpressionError:
+class ExpressionWarning:
     """An expression of a template that the scaffolder cannot parse."""
 
     step: str
@@ -33,7 +33,7 @@ class ExpressionError:
 
 async def expression_errors(
     visit: Visit, templates: Sequence[Entity]
-) -> list[list[ExpressionError]]:
+) -> list[list[ExpressionWarning]]:
     """What the scaffolder cannot parse in each template; nothing if it is away."""
     specs = [_rendered_parts(each) for each in templates]
     if not any(specs):
@@ -52,10 +52,10 @@ def _rendered_parts(template: Entity) -> dict[str, Any]:
     return {key: given[key] for key in ("steps", "output") if given.get(key)}
 
 
-def _errors_in(item: Any) -> list[ExpressionError]:
+def _errors_in(item: Any) -> list[ExpressionWarning]:
     errors = item.get("expressionErrors") if isinstance(item, Mapping) else None
     return [
-        ExpressionError(str(each.get("step") or ""), str(each.get("message") or ""))
+        ExpressionWarning(str(each.get("step") or ""), str(each.get("message") or ""))
         for each in (errors if isinstance(errors, list) else ())
         if isinstance(each, Mapping)
     ]
@@ -83,7 +83,7 @@ def missing_actions(template: Entity, installed: frozenset[str] | None) -> list[
 def warnings_of(
     template: Entity,
     installed: frozenset[str] | None,
-    errors: Sequence[ExpressionError] = (),
+    errors: Sequence[ExpressionWarning] = (),
 ) -> list[str]:
     """All that should be known about a template, as sentences."""
     missing = missing_actions(template, installed)

@@ -9,7 +9,7 @@ from services.gateway.portal.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
-class Unregistering:
+class UnregisterPreview:
     """The refs that leave the catalog (the first of `total`), and what remains.
 
     Each of `remainders` has a sentence that says why. `providers` still want the
@@ -23,16 +23,16 @@ class Unregistering:
     is_allowed: bool = False
 
 
-NOTHING = Unregistering()
+NOTHING = UnregisterPreview()
 
 
-async def unregistering(visit: Visit, location: Mapping[str, Any]) -> Unregistering:
+async def unregistering(visit: Visit, location: Mapping[str, Any]) -> UnregisterPreview:
     """What the catalog says of a registered location, and whether the reader may."""
     path = f"/api/catalog/locations/{quote(str(location['id']))}/remaining"
     answer = await visit.get(path)
     own = f"{location['type']}:{location['target']}"
     leaving = answer["leaving"]
-    return Unregistering(
+    return UnregisterPreview(
         leaving=tuple(leaving["entityRefs"]),
         total=leaving["totalEntities"],
         remainders=tuple(

@@ -17,7 +17,7 @@ from services.gateway.portal.definitions import DefinitionReader
 from services.gateway.portal.entities import Summary, summarize
 from services.gateway.portal.frame import Crumb, Frame, Person
 from services.gateway.portal.people import People
-from services.gateway.portal.preferences import Preferences
+from services.gateway.portal.preferences import DisplayPreferences
 from services.gateway.ports import Api, Params, Sessions, Users
 from shared.contracts.errors import (
     CallboardError,
@@ -87,7 +87,7 @@ class Visit:
     identity: Identity
     state: PortalState
     person: Person
-    preferences: Preferences = field(default_factory=Preferences)
+    preferences: DisplayPreferences = field(default_factory=DisplayPreferences)
     #: Where the event stream stood before anything was read: from here it listens.
     since: str = ""
     #: For how many seconds what was read may be behind: what the answers were marked.
@@ -123,11 +123,11 @@ class Visit:
         Raises:
             CallboardError: of the kind that the API answered with.
         """
-        return told(await self.ask("GET", path, params=params))
+        return json_of(await self.ask("GET", path, params=params))
 
     async def post(self, path: str, json: Any, params: Params | None = None) -> Any:
         """The JSON that an API path answers to a POST. Raises as `get`."""
-        return told(await self.ask("POST", path, params=params, json=json))
+        return json_of(await self.ask("POST", path, params=params, json=json))
 
     async def summaries(self, refs: Iterable[str]) -> dict[str, Summary]:
         """Name and address of each ref; what the reader may not see is missing."""
@@ -187,7 +187,7 @@ class Visit:
         return RedirectResponse(address, 303)
 
 
-def told(answer: ApiAnswer) -> Any:
+def json_of(answer: ApiAnswer) -> Any:
     """The JSON of a good answer. Raises the matching error of a bad one."""
     if answer.ok:
         return answer.json()
@@ -206,7 +206,7 @@ async def visiting(request: Request) -> Visit:
     if identity is None:
         raise Unauthenticated("Missing credentials")
     person = await state.people.person(identity)
-    preferences = Preferences.of(request.headers.get("cookie"))
+    preferences = DisplayPreferences.of(request.headers.get("cookie"))
     visit = Visit(request, identity, state, person, preferences, since)
     request.state.visit = visit  # an error page is shown in the reader's own frame
     return visit

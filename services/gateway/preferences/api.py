@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.gateway.callers import person
 from services.gateway.model import Identity
-from services.gateway.ports import Preferences
+from services.gateway.ports import PreferenceStore
 from shared.contracts.errors import Invalid, NotFound
 from shared.kit.bodies import BoundedRoute
 from shared.kit.web import json_response
@@ -28,20 +28,20 @@ class Value(BaseModel):
     value: Any
 
 
-class Wanted(BaseModel):
+class PreferenceKey(BaseModel):
     """One item of a multiget."""
 
     bucket: str
     key: str
 
 
-class WantedBatch(BaseModel):
+class PreferenceBatch(BaseModel):
     """The body of a multiget."""
 
-    items: list[Wanted] = Field(max_length=1000)
+    items: list[PreferenceKey] = Field(max_length=1000)
 
 
-def make_router(preferences: Preferences) -> APIRouter:
+def make_router(preferences: PreferenceStore) -> APIRouter:
     """Routes below `/api/user-settings`."""
     router = APIRouter(
         prefix="/api/user-settings", tags=["user-settings"], route_class=BoundedRoute
@@ -72,7 +72,7 @@ def make_router(preferences: Preferences) -> APIRouter:
         return Response(status_code=204)
 
     @router.post("/multiget")
-    async def multiget(wanted: WantedBatch, who: Person) -> Response:
+    async def multiget(wanted: PreferenceBatch, who: Person) -> Response:
         """Several settings in order; null where there is none."""
         pairs = [(item.bucket, item.key) for item in wanted.items]
         found = await preferences.get(who.subject, pairs)

@@ -7,18 +7,18 @@ import orjson
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.contracts.errors import Conflict
-from shared.kit.migrations import Kept
+from shared.kit.migrations import StoredCollection
 from shared.kit.mongo import unavailable_as_error
 
 #: Found by their ids alone, which are made of person, bucket and key.
-PREFERENCES = Kept("preferences")
+PREFERENCES = StoredCollection("preferences")
 #: How many settings one person may store, and how many bytes of JSON in all.
 MOST_SETTINGS = 500
 MOST_BYTES = 4 * 1024 * 1024
 
 
 class MongoPreferences:
-    """`Preferences`: one document a (person, bucket, key).
+    """`PreferenceStore`: one document a (person, bucket, key).
 
     Values are kept as JSON text: the server does not take every key of an object.
     """

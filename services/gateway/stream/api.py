@@ -49,12 +49,12 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
         # Before the answer begins; it is counted from when it does until it ends.
         open_requests.check(identity)
         frames = _frames(live, identity, topics, ref, last_event_id or after)
-        return sse(_held(open_requests, identity, frames))
+        return sse(_counted_frames(open_requests, identity, frames))
 
     return router
 
 
-async def _held(
+async def _counted_frames(
     open_requests: OpenRequests, identity: Identity, frames: AsyncIterator[bytes]
 ) -> AsyncIterator[bytes]:
     """The frames of a stream that counts as open while they are handed over."""

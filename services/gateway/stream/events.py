@@ -17,7 +17,7 @@ from services.gateway.stream.hub import LiveHub
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, TEMPLATE_RUN
 from shared.kit import logs
-from shared.kit.bus import Record
+from shared.kit.bus import EventRecord
 
 #: Entities that documentation was built for: kept to judge who may hear of it.
 KEPT_ENTITIES = 2000
@@ -39,7 +39,7 @@ class LiveFeed:
         self._documented: OrderedDict[str, Mapping[str, Any] | None] = OrderedDict()
         self._log = logs.get_logger("gateway")
 
-    async def take(self, records: Sequence[Record]) -> None:
+    async def take(self, records: Sequence[EventRecord]) -> None:
         """One batch, in order."""
         for record in records:
             event = await self._event(record)
@@ -52,7 +52,7 @@ class LiveFeed:
         self._documented.clear()
         await self._hub.missed()
 
-    async def _event(self, record: Record) -> LiveEvent | None:
+    async def _event(self, record: EventRecord) -> LiveEvent | None:
         try:
             envelope = orjson.loads(record.value)
             kind, subject = envelope["type"], envelope["subject"]

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from services.gateway.model import Identity, LiveEvent
-from services.gateway.ports import Guard, Memberships
+from services.gateway.ports import Memberships, PermissionChecker
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TEMPLATE_RUN
 from shared.guards.numbers import whole_number
 
@@ -69,7 +69,7 @@ class LiveHub:
 
     def __init__(
         self,
-        guard: Guard,
+        guard: PermissionChecker,
         memberships: Memberships,
         matches: Matches,
         *,

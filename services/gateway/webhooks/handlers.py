@@ -82,7 +82,7 @@ async def receive(
             raise Forbidden(f"The delivery is about {push.host}, which did not sign it")
     key = _fingerprint(delivery, hosts)
     with suppress(Unavailable):
-        if await deliveries.told(key):
+        if await deliveries.was_published(key):
             return "duplicate"
     await log.tell(found)
     with suppress(Unavailable):

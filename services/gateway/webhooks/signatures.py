@@ -46,7 +46,7 @@ def signing_hosts(
     known = [secret for secret in secrets if secret.provider == provider]
     if not known:
         raise Forbidden(f"No webhookSecret is configured for a {provider} integration")
-    given = _given(provider, headers)
+    given = _signature_in(provider, headers)
     if not given:
         raise Forbidden("The delivery is not signed")
     hosts = frozenset(
@@ -59,7 +59,7 @@ def signing_hosts(
     return hosts
 
 
-def _given(provider: Provider, headers: Mapping[str, str]) -> bytes:
+def _signature_in(provider: Provider, headers: Mapping[str, str]) -> bytes:
     if provider == "gitlab":
         return headers.get(GITLAB_HEADER, "").encode()
     for name in SIGNATURE_HEADERS[provider]:

@@ -6,7 +6,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 
-from shared.kit.migrations import Kept
+from shared.kit.migrations import StoredCollection
 from shared.kit.mongo import Index, unavailable_as_error
 
 #: Hosts send a failed delivery again for three days at the most.
@@ -28,7 +28,7 @@ async def dates_to_numbers(collection: AsyncIOMotorCollection[Document]) -> None
         await collection.bulk_write(updates[start : start + BATCH], ordered=False)
 
 
-DELIVERIES = Kept(
+DELIVERIES = StoredCollection(
     "deliveries", shape=2, indexes=(Index.on("at"),), steps={2: dates_to_numbers}
 )
 
@@ -40,7 +40,7 @@ class MongoDeliveries:
         self._collection = collection
         self._marked = 0
 
-    async def told(self, delivery: str) -> bool:
+    async def was_published(self, delivery: str) -> bool:
         with unavailable_as_error(self._collection):
             return await self._collection.find_one({"_id": delivery}) is not None
 

@@ -24,7 +24,7 @@ async def _run(context: ActionContext) -> None:
     if one:
         ref = _canonical(context, one)
         context.output(
-            "entity", _wanted(context, ref, await catalog.entity(ref, asker))
+            "entity", _required_entity(context, ref, await catalog.entity(ref, asker))
         )
     if several:
         refs = [_canonical(context, ref) for ref in several]
@@ -32,7 +32,7 @@ async def _run(context: ActionContext) -> None:
         context.output(
             "entities",
             [
-                _wanted(context, ref, entity)
+                _required_entity(context, ref, entity)
                 for ref, entity in zip(refs, found, strict=True)
             ],
         )
@@ -48,7 +48,7 @@ def _canonical(context: ActionContext, ref: str) -> str:
     )
 
 
-def _wanted(context: ActionContext, ref: str, entity: Any) -> Any:
+def _required_entity(context: ActionContext, ref: str, entity: Any) -> Any:
     if entity is None and not context.input.get("optional"):
         raise NotFound(f"Entity {ref} not found")
     return entity

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.scaffolder.api.rooms import Open, initiator
+from services.scaffolder.api.dependencies import Open, initiator
 from services.scaffolder.api.tasks import refused
 from services.scaffolder.handlers import creating
 from services.scaffolder.handlers.creating import BadParameters
@@ -31,23 +31,27 @@ class DryRun(BaseModel):
 
 
 @router.post("/v2/dry-run")
-async def run(body: DryRun, caller: Caller, room: Open) -> Response:
+async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
     """Try the template; what it logs, writes and answers."""
     trial = Trial(body.template, body.values, body.secrets, body.directoryContents)
     asker = initiator(caller)
     try:
-        user = await _user(room, asker)
+        user = await _user(dependencies, asker)
         made = await dry_run(
-            trial, asker, user, scenes=room.scenes, folder=room.folder / "dry-runs"
+            trial,
+            asker,
+            user,
+            scenes=dependencies.scenes,
+            folder=dependencies.folder / "dry-runs",
         )
     except BadParameters as error:
         return refused(error)
     return json_response(made)
 
 
-async def _user(room: Open, asker: Initiator) -> dict[str, Any]:
+async def _user(dependencies: Open, asker: Initiator) -> dict[str, Any]:
     """Who tries it; a catalog that is away does not keep authors from trying."""
     try:
-        return await creating.user_of(room.catalog, asker)
+        return await creating.user_of(dependencies.catalog, asker)
     except Unavailable:
         return {"ref": asker.ref}

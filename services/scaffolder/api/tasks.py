@@ -8,9 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.scaffolder.api import shapes
-from services.scaffolder.api.rooms import Open, Rooms, creators, initiator
+from services.scaffolder.api.dependencies import (
+    Open,
+    ScaffolderDependencies,
+    creators,
+    initiator,
+)
 from services.scaffolder.handlers import creating, ending
-from services.scaffolder.handlers.creating import BadParameters, Wanted
+from services.scaffolder.handlers.creating import BadParameters, RunRequest
 from services.scaffolder.model import Task, TaskQuery
 from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.scaffolder import RunStatus
@@ -55,11 +60,11 @@ def refused(error: BadParameters) -> Response:
 
 
 @router.post("/v2/tasks", status_code=201)
-async def create(body: NewTask, caller: Caller, room: Open) -> Response:
+async def create(body: NewTask, caller: Caller, dependencies: Open) -> Response:
     """Create a run; 400 with `errors` if the values break the rules."""
     if len(orjson.dumps(body.values)) > VALUES_LIMIT:
         raise TooLarge(f"values: over the limit of {VALUES_LIMIT} bytes together")
-    wanted = Wanted(
+    wanted = RunRequest(
         body.templateRef,
         body.values,
         body.secrets,
@@ -69,20 +74,20 @@ async def create(body: NewTask, caller: Caller, room: Open) -> Response:
         task = await creating.create_task(
             wanted,
             initiator(caller),
-            catalog=room.catalog,
-            store=room.store,
-            vault=room.vault,
+            catalog=dependencies.catalog,
+            store=dependencies.store,
+            vault=dependencies.vault,
         )
     except BadParameters as error:
         return refused(error)
-    room.pool.offer(task.id)
+    dependencies.pool.offer(task.id)
     return json_response({"id": task.id}, status=201)
 
 
 @router.get("/v2/tasks")
 async def listed(
     caller: Caller,
-    room: Open,
+    dependencies: Open,
     created_by: Annotated[list[str] | None, Query(alias="createdBy")] = None,
     status: Annotated[list[str] | None, Query()] = None,
     order: Annotated[list[str] | None, Query()] = None,
@@ -106,7 +111,7 @@ async def listed(
         offset=offset,
         visible_to=creators(caller),
     )
-    found, total = await room.store.find(query)
+    found, total = await dependencies.store.find(query)
     return json_response(
         {"tasks": [shapes.task(task) for task in found], "totalTasks": total}
     )
@@ -122,24 +127,28 @@ def _order(given: str) -> tuple[OrderField, bool]:
     return field, direction == "desc"  # type: ignore[return-value]
 
 
-async def seen(room: Rooms, task_id: str, caller: Principal) -> Task:
+async def visible_task(
+    dependencies: ScaffolderDependencies, task_id: str, caller: Principal
+) -> Task:
     """The run, if the caller may see it."""
-    task = await room.store.get(task_id)
+    task = await dependencies.store.get(task_id)
     return ending.visible(task, task_id, creators(caller))
 
 
 @router.get("/v2/tasks/{task_id}")
-async def one(task_id: str, caller: Caller, room: Open) -> Response:
+async def one(task_id: str, caller: Caller, dependencies: Open) -> Response:
     """One run."""
-    return json_response(shapes.task(await seen(room, task_id, caller)))
+    return json_response(shapes.task(await visible_task(dependencies, task_id, caller)))
 
 
 @router.post("/v2/tasks/{task_id}/cancel")
-async def cancel(task_id: str, caller: Caller, room: Open) -> Response:
+async def cancel(task_id: str, caller: Caller, dependencies: Open) -> Response:
     """Cancel a run; 409 once it has ended."""
-    task = await seen(room, task_id, caller)
-    await ending.cancel_task(task, room.store, tell_holder=room.pool.cancel)
-    room.signals.tell(task_id)
+    task = await visible_task(dependencies, task_id, caller)
+    await ending.cancel_task(
+        task, dependencies.store, tell_holder=dependencies.pool.cancel
+    )
+    dependencies.signals.tell(task_id)
     return json_response({"status": "cancelled"})
 
 
@@ -156,17 +165,17 @@ def _retriable_by(caller: Principal) -> tuple[str, ...] | None:
 
 @router.post("/v2/tasks/{task_id}/retry", status_code=201)
 async def retry(
-    task_id: str, caller: Caller, room: Open, body: Retry | None = None
+    task_id: str, caller: Caller, dependencies: Open, body: Retry | None = None
 ) -> Response:
     """Open a failed or cancelled run again."""
-    found = await room.store.get(task_id)
+    found = await dependencies.store.get(task_id)
     task = ending.visible(found, task_id, _retriable_by(caller))
     await ending.retry_task(
         task,
         body.secrets if body else {},
-        store=room.store,
-        vault=room.vault,
-        has_workspace=lambda key: room.scenes.workspace(key).root.is_dir(),
+        store=dependencies.store,
+        vault=dependencies.vault,
+        has_workspace=lambda key: dependencies.scenes.workspace(key).root.is_dir(),
     )
-    room.pool.offer(task_id)
+    dependencies.pool.offer(task_id)
     return json_response({"id": task_id}, status=201)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.expression_syntax import SECONDS, expression_errors
 from shared.guards.workers import run_beside
 from shared.kit.bodies import BoundedRoute
@@ -31,7 +31,7 @@ async def check_templates(body: TemplateChecks, caller: Caller) -> Response:
 
 
 def _checked(specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    budget = Budget(seconds=SECONDS)
+    budget = RenderingBudget(seconds=SECONDS)
     return [
         {
             "expressionErrors": [

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.scaffolder import templates
-from services.scaffolder.api.rooms import Open, initiator
+from services.scaffolder.api.dependencies import Open, initiator
 from services.scaffolder.filters import template_filters
 from services.scaffolder.handlers.creating import load_template
 from shared.contracts.errors import Invalid
@@ -18,19 +18,19 @@ router = APIRouter(route_class=BoundedRoute)
 
 @router.get("/v2/templates/{namespace}/{kind}/{name}/parameter-schema")
 async def parameter_schema(
-    namespace: str, kind: str, name: str, caller: Caller, room: Open
+    namespace: str, kind: str, name: str, caller: Caller, dependencies: Open
 ) -> Response:
     """A template's form."""
     ref = f"{kind}:{namespace}/{name}"
-    template = await load_template(room.catalog, ref, initiator(caller))
+    template = await load_template(dependencies.catalog, ref, initiator(caller))
     return json_response(templates.form(template))
 
 
 @router.get("/v2/actions")
-async def actions(caller: Caller, room: Open) -> Response:
+async def actions(caller: Caller, dependencies: Open) -> Response:
     """Every action with its schemas and examples."""
     del caller
-    return json_response([action.document() for action in room.registry.all()])
+    return json_response([action.document() for action in dependencies.registry.all()])
 
 
 @router.get("/v2/templating-extensions")

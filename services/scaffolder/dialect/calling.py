@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.scaffolder.dialect.failure import ValueFailure
-from services.scaffolder.dialect.limits import Budget, check_operand
+from services.scaffolder.dialect.limits import RenderingBudget, check_operand
 from services.scaffolder.dialect.values import UNDEFINED, empty
 
 
@@ -18,7 +18,7 @@ class Call:
 
     value: Any
     args: list[Any] = field(default_factory=list)
-    budget: Budget = field(default_factory=Budget)
+    budget: RenderingBudget = field(default_factory=RenderingBudget)
 
     def arg(self, index: int, default: Any = UNDEFINED) -> Any:
         """The argument at `index`; the default also where it is undefined."""

@@ -15,10 +15,10 @@ from services.scaffolder.dialect import arithmetic
 from services.scaffolder.dialect.calling import Call, Operation, performed
 from services.scaffolder.dialect.checks import passes
 from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailure
-from services.scaffolder.dialect.limits import Budget, check_operand
+from services.scaffolder.dialect.limits import RenderingBudget, check_operand
 from services.scaffolder.dialect.methods import item, method
 from services.scaffolder.dialect.methods_list import MUTATORS
-from services.scaffolder.dialect.scope import Scope
+from services.scaffolder.dialect.scope import NameScope
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Callable,
@@ -56,7 +56,7 @@ class Evaluation:
         self,
         context: Mapping[str, Any],
         library: Library,
-        budget: Budget,
+        budget: RenderingBudget,
         *,
         detached: bool = True,
     ) -> None:
@@ -64,7 +64,7 @@ class Evaluation:
         self.library = library
         self.budget = budget
         self.detached = detached
-        self.scope = Scope(is_top=True)
+        self.scope = NameScope(is_top=True)
         self.shared: dict[str, Any] = {}
         self.owned: dict[str, Any] = {}
         self.globals: dict[str, Any] = {
@@ -188,7 +188,7 @@ def _bound(name: str, operation: Operation, subject: Any) -> Operation:
     return called
 
 
-def _copied(value: Any, budget: Budget) -> Any:
+def _copied(value: Any, budget: RenderingBudget) -> Any:
     """A JSON value whose lists are new ones, paid for by their members."""
     if isinstance(value, list):
         budget.spend(len(value) + 1)

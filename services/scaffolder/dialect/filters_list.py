@@ -15,10 +15,10 @@ from services.scaffolder.dialect.values import (
     SafeText,
     add,
     empty,
+    interpolated_text,
     is_number,
     length,
     less,
-    shown,
     text,
     to_number,
     truthy,
@@ -155,8 +155,8 @@ def join(call: Call) -> str:
     items, key = call.value, call.arg(1)
     if truthy(key):
         items = [attribute(item, key) for item in items]
-    glue = shown(call.arg(0, ""))
-    parts = [shown(item) for item in items]
+    glue = interpolated_text(call.arg(0, ""))
+    parts = [interpolated_text(item) for item in items]
     call.afford(sum(map(len, parts)) + len(glue) * len(parts))
     return glue.join(parts)
 

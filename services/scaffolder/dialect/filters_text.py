@@ -15,8 +15,8 @@ from services.scaffolder.dialect.values import (
     Pattern,
     SafeText,
     empty,
+    interpolated_text,
     is_number,
-    shown,
     text,
     truthy,
 )
@@ -78,7 +78,7 @@ def forceescape(call: Call) -> SafeText:
 
 
 def _escaped(call: Call) -> str:
-    given = shown(call.value)
+    given = interpolated_text(call.value)
     call.afford(len(given) + 5 * sum(map(given.count, "&<>\"'\\")))
     return escaped(given)
 

@@ -5,7 +5,12 @@ import math
 from typing import Any
 
 from services.scaffolder.dialect.failure import ValueFailure
-from services.scaffolder.dialect.limits import OPERAND, Budget, check_operand, in_force
+from services.scaffolder.dialect.limits import (
+    OPERAND,
+    RenderingBudget,
+    check_operand,
+    in_force,
+)
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Callable,
@@ -22,7 +27,7 @@ _CONTAINER = 4
 _WHOLE = 2**63
 
 
-def plain(value: Any, budget: Budget | None = None) -> Any:
+def plain(value: Any, budget: RenderingBudget | None = None) -> Any:
     """`value` as JSON keeps it: NaN is null, undefined is dropped or null in a list.
 
     What appears several times in it is paid for each time: it is written out as often.
@@ -34,7 +39,7 @@ def plain(value: Any, budget: Budget | None = None) -> Any:
     return _plain(value, budget or in_force())
 
 
-def _plain(value: Any, budget: Budget) -> Any:
+def _plain(value: Any, budget: RenderingBudget) -> Any:
     if isinstance(value, list):
         budget.spend(_CONTAINER + len(value))
         return [None if item is UNDEFINED else _plain(item, budget) for item in value]
@@ -64,7 +69,7 @@ def _scalar(value: Any) -> Any:
     return value
 
 
-def written(value: Any, indent: str = "", budget: Budget | None = None) -> str:
+def written(value: Any, indent: str = "", budget: RenderingBudget | None = None) -> str:
     """JavaScript's `JSON.stringify(value, null, indent)` of a plain value.
 
     Raises:
@@ -74,7 +79,7 @@ def written(value: Any, indent: str = "", budget: Budget | None = None) -> str:
     return _written(plain(value, budget), indent, "\n", budget)
 
 
-def _written(value: Any, indent: str, newline: str, budget: Budget) -> str:
+def _written(value: Any, indent: str, newline: str, budget: RenderingBudget) -> str:
     budget.spend()
     if isinstance(value, str):
         return _quoted(value, budget)
@@ -94,7 +99,7 @@ def _written(value: Any, indent: str, newline: str, budget: Budget) -> str:
     return {None: "null", True: "true", False: "false"}[value]
 
 
-def _quoted(value: str, budget: Budget) -> str:
+def _quoted(value: str, budget: RenderingBudget) -> str:
     budget.write(len(value))
     pieces = (value[at : at + OPERAND] for at in range(0, len(value), OPERAND))
     made = "".join(json.dumps(piece, ensure_ascii=False)[1:-1] for piece in pieces)
@@ -103,7 +108,7 @@ def _quoted(value: str, budget: Budget) -> str:
 
 
 def _bracketed(
-    brackets: str, items: list[str], indent: str, newline: str, budget: Budget
+    brackets: str, items: list[str], indent: str, newline: str, budget: RenderingBudget
 ) -> str:
     opening, closing = brackets[0], brackets[1]
     inner = newline + indent

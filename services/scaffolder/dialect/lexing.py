@@ -1,8 +1,8 @@
 """From a template's text to Jinja2 tokens: where Nunjucks' surface differs.
 
 Jinja2's own lexer normalises line ends, knows no `===`, no `r/…/g`, and takes other
-number forms; so this one replaces it. Every token's line is a `Line`, which knows its
-column too.
+number forms; so this one replaces it. Every token's line is a `LineNumber`, which
+knows its column too.
 """
 
 import re
@@ -56,7 +56,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _NAMES = {"variable": "variable", "block": "block tag", "comment": "comment"}
 
 
-class Line(int):
+class LineNumber(int):
     """A line number, from 1, that carries the column, from 1."""
 
     column: int
@@ -216,7 +216,7 @@ class Lexer:
             return Token(place, _OPERATORS[sign[0]], sign[0])
         raise self._wrong(f'Unexpected character "{source[at]}"', place)
 
-    def _string(self, place: Line) -> str:
+    def _string(self, place: LineNumber) -> str:
         quote, at, parts = self._source[self._at], self._at + 1, list[str]()
         while at < len(self._source):
             character = self._source[at]
@@ -230,14 +230,14 @@ class Lexer:
             at += 1
         raise self._wrong("Unterminated string", place)
 
-    def _place(self, offset: int) -> Line:
+    def _place(self, offset: int) -> LineNumber:
         starts = self._line_starts
         while self._line + 1 < len(starts) and starts[self._line + 1] <= offset:
             self._line += 1
         while starts[self._line] > offset:
             self._line -= 1
-        return Line(self._line + 1, offset - starts[self._line] + 1)
+        return LineNumber(self._line + 1, offset - starts[self._line] + 1)
 
     @staticmethod
-    def _wrong(reason: str, place: Line) -> TemplateRenderError:
+    def _wrong(reason: str, place: LineNumber) -> TemplateRenderError:
         return TemplateRenderError(reason, line=int(place), column=place.column)

@@ -35,7 +35,7 @@ def check_operand(text: str, name: str) -> None:
         )
 
 
-class Budget:
+class RenderingBudget:
     """Counts down the allowance of one rendering.
 
     `work` are evaluated nodes and produced list items, `text` are characters made by
@@ -155,9 +155,9 @@ class Budget:
             _IN_FORCE.reset(token)
 
 
-_IN_FORCE: ContextVar[Budget | None] = ContextVar("budget", default=None)
+_IN_FORCE: ContextVar[RenderingBudget | None] = ContextVar("budget", default=None)
 
 
-def in_force() -> Budget:
+def in_force() -> RenderingBudget:
     """The budget of the rendering under way; a fresh one outside of any."""
-    return _IN_FORCE.get() or Budget()
+    return _IN_FORCE.get() or RenderingBudget()

@@ -13,8 +13,8 @@ from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.failure import ValueFailure
 from services.scaffolder.dialect.values import (
     UNDEFINED,
+    interpolated_text,
     pay_comparison,
-    shown,
     strict_equal,
     text,
 )
@@ -98,7 +98,10 @@ def _last_index_of(call: Call) -> int:
 
 
 def _join(call: Call) -> str:
-    glue, parts = text(call.arg(0, ",")), [shown(item) for item in call.value]
+    glue, parts = (
+        text(call.arg(0, ",")),
+        [interpolated_text(item) for item in call.value],
+    )
     call.afford(sum(map(len, parts)) + len(glue) * len(parts))
     return glue.join(parts)
 

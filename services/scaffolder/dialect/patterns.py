@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateLimitError, ValueFailure
-from services.scaffolder.dialect.limits import Budget, in_force
+from services.scaffolder.dialect.limits import RenderingBudget, in_force
 from services.scaffolder.dialect.values import Pattern
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.patterns import NotAPattern, Spans, compile_pattern
@@ -51,7 +51,7 @@ def replace(
     pattern: Pattern,
     text: str,
     replacement: str,
-    budget: Budget,
+    budget: RenderingBudget,
 ) -> str:
     """JavaScript's `text.replace(pattern, replacement)` with `$1`, `$&`, `$<name>`."""
     found, names = spans(pattern, text, 0 if "g" in pattern.flags else 1)

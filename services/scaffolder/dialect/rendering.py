@@ -10,19 +10,19 @@ from services.scaffolder.dialect import json_text
 from services.scaffolder.dialect.calling import Call
 from services.scaffolder.dialect.evaluation import Evaluation
 from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailure
-from services.scaffolder.dialect.limits import Budget
-from services.scaffolder.dialect.scope import Scope
+from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.dialect.scope import NameScope
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Callable,
     Keywords,
     SafeText,
-    shown,
+    interpolated_text,
     truthy,
 )
 
 
-class Page:
+class RenderedText:
     """The text written so far; `encoded` is the same with interpolations as JSON."""
 
     __slots__ = ("encoded", "parts", "size")
@@ -38,9 +38,9 @@ class Page:
         if self.encoded is not None:
             self.encoded.append(text)
 
-    def interpolate(self, value: Any, budget: Budget) -> str:
+    def interpolate(self, value: Any, budget: RenderingBudget) -> str:
         """Add a value's text, paid for; it is answered too."""
-        made = shown(value)
+        made = interpolated_text(value)
         budget.write(len(made))
         self.parts.append(made)
         self.size += len(made)
@@ -55,7 +55,7 @@ class Page:
 class Rendering(Evaluation):
     """Writes one template's text. Made for one use."""
 
-    page: Page
+    page: RenderedText
     #: The text of every interpolation in order, where somebody wants to compare them.
     trace: list[str] | None = None
 
@@ -65,7 +65,7 @@ class Rendering(Evaluation):
         if self.trace is not None:
             self.trace.append(made)
 
-    def render(self, body: Sequence[nodes.Node], page: Page) -> str:
+    def render(self, body: Sequence[nodes.Node], page: RenderedText) -> str:
         """The text of `body`, also left on `page`."""
         self.page = page
         self.write(body)
@@ -88,7 +88,7 @@ class Rendering(Evaluation):
 
     def captured(self, body: Sequence[nodes.Node]) -> str:
         """The text of `body`, not written to the page."""
-        outer, self.page = self.page, Page()
+        outer, self.page = self.page, RenderedText()
         self.budget.enter()
         try:
             self.write(body)
@@ -98,7 +98,7 @@ class Rendering(Evaluation):
             self.budget.leave()
             self.page = outer
 
-    def within(self, scope: Scope, body: Sequence[nodes.Node]) -> str:
+    def within(self, scope: NameScope, body: Sequence[nodes.Node]) -> str:
         """The text of `body` with the names of another scope."""
         outer, self.scope = self.scope, scope
         try:
@@ -135,7 +135,7 @@ def _for(self: Rendering, node: nodes.For) -> None:
         self.budget.spend(len(iterated))
     items = _items(iterated, len(names))
     self.budget.enter()
-    outer, self.scope = self.scope, Scope(self.scope)
+    outer, self.scope = self.scope, NameScope(self.scope)
     try:
         for index, item in enumerate(items):
             self.budget.spend(len(names))
@@ -186,7 +186,7 @@ def _set(self: Rendering, node: nodes.Assign) -> None:
 
 
 def _set_block(self: Rendering, node: nodes.AssignBlock) -> None:
-    made = self.within(Scope(self.scope), node.body)
+    made = self.within(NameScope(self.scope), node.body)
     for target in node.target.items:  # type: ignore[attr-defined]
         self.assign(target.name, made)
 
@@ -201,7 +201,7 @@ def _made(
     args: list[nodes.Name],
     defaults: list[nodes.Expr],
     body: list[nodes.Node],
-    home: Scope | None,
+    home: NameScope | None,
 ) -> Function[[Call], SafeText]:
     """A macro's function: binds what it is given, then writes its body apart."""
     plain = [arg.name for arg in args[: len(args) - len(defaults)]]
@@ -210,7 +210,7 @@ def _made(
     def run(call: Call) -> SafeText:
         given = list(call.args)
         keywords = given.pop() if given and isinstance(given[-1], Keywords) else {}
-        scope = Scope(home, isolated=home is not None)
+        scope = NameScope(home, isolated=home is not None)
         scope.names.update(zip(plain, given, strict=False))
         for name in plain[len(given) :]:
             scope.names[name] = keywords.get(name, UNDEFINED)

@@ -5,7 +5,7 @@ from typing import Any
 from services.scaffolder.dialect.values import UNDEFINED
 
 
-class Scope:
+class NameScope:
     """One frame of names.
 
     `set` writes to the frame that already has the name, as far up as the nearest
@@ -16,7 +16,7 @@ class Scope:
 
     def __init__(
         self,
-        parent: "Scope | None" = None,
+        parent: "NameScope | None" = None,
         *,
         isolated: bool = False,
         is_top: bool = False,
@@ -27,7 +27,7 @@ class Scope:
         self.is_top = is_top
 
     def get(self, name: str) -> Any:
-        scope: Scope | None = self
+        scope: NameScope | None = self
         while scope is not None:
             if name in scope.names:
                 return scope.names[name]
@@ -35,7 +35,7 @@ class Scope:
         return UNDEFINED
 
     def set(self, name: str, value: Any) -> None:
-        scope: Scope | None = self
+        scope: NameScope | None = self
         while scope is not None:
             if name in scope.names:
                 scope.names[name] = value

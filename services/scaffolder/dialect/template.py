@@ -23,9 +23,9 @@ from services.scaffolder.dialect.failure import (
     ValueFailure,
 )
 from services.scaffolder.dialect.lexing import Delimiters, Lexer
-from services.scaffolder.dialect.limits import Budget
+from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.methods_list import MUTATES
-from services.scaffolder.dialect.rendering import Page, Rendering
+from services.scaffolder.dialect.rendering import RenderedText, Rendering
 from services.scaffolder.dialect.statements import TemplateParser
 from services.scaffolder.dialect.values import UNDEFINED, is_number, text
 
@@ -68,7 +68,7 @@ class DialectEnvironment(ImmutableSandboxedEnvironment):
         return parser.parse()
 
 
-class Dialect:
+class TemplateDialect:
     """One way of reading templates: filters, delimiters and whitespace rules.
 
     Safe to use from several threads; parsed templates are kept.
@@ -113,7 +113,7 @@ class Dialect:
         source: str,
         context: Mapping[str, Any],
         *,
-        budget: Budget | None = None,
+        budget: RenderingBudget | None = None,
         trace: list[str] | None = None,
     ) -> str:
         """The whole template as text; `trace` as for `value`.
@@ -124,14 +124,14 @@ class Dialect:
         if not self.is_template(source):
             return source
         body = self._body(source)
-        return self._rendered(source, body, context, Page(), budget, trace)
+        return self._rendered(source, body, context, RenderedText(), budget, trace)
 
     def value(
         self,
         source: str,
         context: Mapping[str, Any],
         *,
-        budget: Budget | None = None,
+        budget: RenderingBudget | None = None,
         trace: list[str] | None = None,
     ) -> Any:
         """The value of a template; `UNDEFINED` where there is none.
@@ -152,9 +152,9 @@ class Dialect:
             for part in (node.nodes if isinstance(node, nodes.Output) else [node])
         ]
         if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-            made = self._rendered(source, body, context, Page(), budget, trace)
+            made = self._rendered(source, body, context, RenderedText(), budget, trace)
             return made or UNDEFINED
-        page = Page(encoding=True)
+        page = RenderedText(encoding=True)
         if isinstance(parts[0], nodes.Expr):
             return self._alone(source, parts[0], context, budget, trace)
         made = self._rendered(source, body, context, page, budget, trace)
@@ -175,7 +175,7 @@ class Dialect:
         source: str,
         expression: nodes.Expr,
         context: Mapping[str, Any],
-        budget: Budget | None,
+        budget: RenderingBudget | None,
         trace: list[str] | None,
     ) -> Any:
         rendering = self._rendering(source, context, budget)
@@ -196,8 +196,8 @@ class Dialect:
         source: str,
         body: list[nodes.Node],
         context: Mapping[str, Any],
-        page: Page,
-        budget: Budget | None,
+        page: RenderedText,
+        budget: RenderingBudget | None,
         trace: list[str] | None = None,
     ) -> str:
         rendering = self._rendering(source, context, budget)
@@ -211,11 +211,13 @@ class Dialect:
             raise TemplateLimitError("the template nests too deeply") from error
 
     def _rendering(
-        self, source: str, context: Mapping[str, Any], budget: Budget | None
+        self, source: str, context: Mapping[str, Any], budget: RenderingBudget | None
     ) -> Rendering:
         # Methods such as `push` change a list: then of a copy, made only when needed.
         detached = MUTATES.search(source) is not None
-        return Rendering(context, self._library, budget or Budget(), detached=detached)
+        return Rendering(
+            context, self._library, budget or RenderingBudget(), detached=detached
+        )
 
     def _parse(self, source: str) -> list[nodes.Node]:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.scaffolder.dialect.failure import ValueFailure
-from services.scaffolder.dialect.limits import Budget, check_operand, in_force
+from services.scaffolder.dialect.limits import RenderingBudget, check_operand, in_force
 
 _SAFE_INTEGER = 2**53
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)")
@@ -195,7 +195,7 @@ def text(value: Any) -> str:
     return "[object Object]" if isinstance(value, (dict, Cycler)) else words[value]
 
 
-def _collect(items: list[Any], parts: list[str], budget: Budget) -> None:
+def _collect(items: list[Any], parts: list[str], budget: RenderingBudget) -> None:
     """The pieces of a list's text, which may name one thing many times."""
     budget.spend(len(items) + 1)
     for index, item in enumerate(items):
@@ -214,7 +214,7 @@ def empty(value: Any) -> bool:
     return value is None or value is UNDEFINED
 
 
-def shown(value: Any) -> str:
+def interpolated_text(value: Any) -> str:
     """The text of an interpolation: nothing for null and undefined."""
     return "" if empty(value) else text(value)
 

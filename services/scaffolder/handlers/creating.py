@@ -8,7 +8,7 @@ from typing import Any
 
 from services.scaffolder import hidden, templates
 from services.scaffolder.model import Initiator, Task, fresh_steps, now
-from services.scaffolder.ports import Catalog, TaskStore, Vault
+from services.scaffolder.ports import TaskStore, TemplateCatalog, Vault
 from services.scaffolder.redaction import Redactor
 from services.scaffolder.validation import Problem
 from shared.contracts.errors import Invalid, NotFound, TooMany
@@ -33,7 +33,7 @@ class BadParameters(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RunRequest:
     """What somebody wants to run."""
 
     template_ref: str
@@ -43,7 +43,7 @@ class Wanted:
 
 
 async def load_template(
-    catalog: Catalog, ref: str, asker: Initiator
+    catalog: TemplateCatalog, ref: str, asker: Initiator
 ) -> Mapping[str, Any]:
     """The template entity.
 
@@ -60,10 +60,10 @@ async def load_template(
 
 
 async def create_task(
-    wanted: Wanted,
+    wanted: RunRequest,
     asker: Initiator,
     *,
-    catalog: Catalog,
+    catalog: TemplateCatalog,
     store: TaskStore,
     vault: Vault,
 ) -> Task:
@@ -92,7 +92,7 @@ async def create_task(
         is_confidential=bool(wanted.secrets) or has_hidden,
         traceparent=wanted.traceparent,
     )
-    await store.create(task, said_created(task))
+    await store.create(task, run_created_event(task))
     return task
 
 
@@ -160,7 +160,7 @@ def _without(redactor: Redactor, problem: Problem) -> Problem:
     }
 
 
-async def user_of(catalog: Catalog, asker: Initiator) -> dict[str, Any]:
+async def user_of(catalog: TemplateCatalog, asker: Initiator) -> dict[str, Any]:
     """Who a run acts for, as templates see it: `ref`, and `entity` if there is one."""
     if not asker.is_user:
         return {}
@@ -192,7 +192,7 @@ def sealed(vault: Vault, secrets: Mapping[str, str]) -> str | None:
     return vault.seal(dict(secrets))
 
 
-def said_created(task: Task) -> RunCreated:
+def run_created_event(task: Task) -> RunCreated:
     """The event that tells of a run waiting for a worker."""
     return RunCreated(
         task_id=task.id,

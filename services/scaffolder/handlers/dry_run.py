@@ -21,8 +21,8 @@ from services.scaffolder.handlers.creating import (
     spec_of,
 )
 from services.scaffolder.model import Initiator, Task, TaskEvent, fresh_steps
-from services.scaffolder.running import Run
-from services.scaffolder.scenes import Scenes
+from services.scaffolder.run_factory import RunFactory
+from services.scaffolder.running import TaskRun
 from services.scaffolder.workspace import Workspace
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
@@ -61,7 +61,7 @@ async def dry_run(
     asker: Initiator,
     user: Mapping[str, Any],
     *,
-    scenes: Scenes,
+    scenes: RunFactory,
     folder: Path,
 ) -> dict[str, Any]:
     """What the run would log, write and answer.
@@ -85,7 +85,7 @@ async def _tried(
     trial: Trial,
     asker: Initiator,
     user: Mapping[str, Any],
-    scenes: Scenes,
+    scenes: RunFactory,
     root: Path,
 ) -> dict[str, Any]:
     content = root / "content"
@@ -96,8 +96,8 @@ async def _tried(
     task = Task(str(uuid.uuid4()), spec, asker, steps=fresh_steps(spec))
     listening = _Listening()
     workspace = Workspace(root / "workspace")
-    scene = scenes.dry(task, trial.secrets, listening, workspace, content)
-    run = Run(listening, scene)
+    run_context = scenes.dry(task, trial.secrets, listening, workspace, content)
+    run = TaskRun(listening, run_context)
     await run.go()
     if isinstance(run.failure, CallboardError):
         raise run.failure

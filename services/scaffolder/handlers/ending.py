@@ -3,7 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from services.scaffolder import templates
-from services.scaffolder.handlers.creating import require_turn, said_created, sealed
+from services.scaffolder.handlers.creating import (
+    require_turn,
+    run_created_event,
+    sealed,
+)
 from services.scaffolder.model import RETRYABLE, StepRecord, Task, TaskEvent
 from services.scaffolder.ports import TaskStore, Vault
 from shared.contracts.errors import Conflict, NotFound
@@ -80,7 +84,7 @@ async def retry_task(
     task.status, task.error, task.is_cancelling = "open", None, False
     task.secrets = sealed(vault, secrets)
     task.is_confidential = task.is_confidential or bool(secrets)
-    if not await store.reopen(task, said_created(task)):
+    if not await store.reopen(task, run_created_event(task)):
         raise Conflict(f"Task {task.id} is being tried again already")
     return task
 

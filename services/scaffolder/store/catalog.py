@@ -13,7 +13,7 @@ Entity = Mapping[str, Any]
 ROOT = "/api/catalog"
 
 
-class CatalogOverHttp:
+class HttpTemplateCatalog:
     """The Catalog of an installation."""
 
     def __init__(self, calls: ServiceCalls) -> None:

@@ -20,7 +20,7 @@ from services.scaffolder.store import documents
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.topics import TEMPLATE_RUN
 from shared.kit import logs, outbox
-from shared.kit.migrations import Kept, prepare
+from shared.kit.migrations import StoredCollection, prepare
 from shared.kit.mongo import Index, only_duplicates, unavailable_as_error
 
 SOURCE = "/scaffolder"
@@ -29,7 +29,7 @@ LEASE_MS = 15_000
 WAITED_MS = 2_000
 SOON_SECONDS = 0.02
 _LISTED = 1000
-TASKS = Kept(
+TASKS = StoredCollection(
     "tasks",
     shape=2,
     steps={2: outbox.mark_anew},
@@ -37,7 +37,7 @@ TASKS = Kept(
         Index.on(field) for field in ("status", "created_by", "arrival", "unsent")
     ),
 )
-EVENTS = Kept("events", indexes=(Index.on("task", "number", unique=True),))
+EVENTS = StoredCollection("events", indexes=(Index.on("task", "number", unique=True),))
 Document = dict[str, Any]
 
 

@@ -15,10 +15,10 @@ from tantivy import Order, Query
 
 from services.search.highlight import Tags, is_long, marked
 from services.search.index.fields import Stemmer, register, schema, to_tantivy
-from services.search.index.translation import Translation
-from services.search.model import Document, Found, Hit, Record
+from services.search.index.translation import QueryTranslation
+from services.search.model import Document, Hit, HitPage, IndexRecord
 from services.search.ports import Kept
-from services.search.query import Question, Step, is_costly, steps
+from services.search.query import SearchRequest, Step, is_costly, steps
 from shared.contracts.errors import Unavailable
 
 WRITER_BYTES = 20_000_000
@@ -50,7 +50,7 @@ class TantivyIndex:
         self._tags = tags
         self._writer = index.writer(WRITER_BYTES, 1)
         self._stemmer = Stemmer()
-        self._translation = Translation(self._schema, self._stemmer)
+        self._translation = QueryTranslation(self._schema, self._stemmer)
         self._writing = asyncio.Lock()
         self._searcher = index.searcher()
         self._closed = False
@@ -73,7 +73,7 @@ class TantivyIndex:
         index.reload()
         return cls(index, tags)
 
-    async def replace(self, groups: Mapping[str, Sequence[Record]]) -> None:
+    async def replace(self, groups: Mapping[str, Sequence[IndexRecord]]) -> None:
         """One commit for all groups; about 12 ms and 40 µs a record."""
         async with self._writing:
             self._usable()
@@ -85,7 +85,7 @@ class TantivyIndex:
                 await asyncio.gather(writing, return_exceptions=True)
                 raise
 
-    def _replace(self, groups: Mapping[str, Sequence[Record]]) -> None:
+    def _replace(self, groups: Mapping[str, Sequence[IndexRecord]]) -> None:
         try:
             for group, records in groups.items():
                 self._writer.delete_documents_by_term("group", group)
@@ -99,7 +99,7 @@ class TantivyIndex:
         self._index.reload()
         self._searcher = self._index.searcher()
 
-    async def find(self, question: Question) -> Found:
+    async def find(self, question: SearchRequest) -> HitPage:
         self._usable()
         wanted = steps(question.term)
         if self._searcher.num_docs <= LARGE and not is_costly(question.term):
@@ -111,7 +111,7 @@ class TantivyIndex:
                 return self._answer(question, page)
         return await self._beside(partial(self._find, question, wanted))
 
-    async def _beside(self, answer: Callable[[], Found]) -> Found:
+    async def _beside(self, answer: Callable[[], HitPage]) -> HitPage:
         """Answer in a thread: an engine that walks through all its words takes long."""
         if self._costly >= THREADS + WAITING:
             raise Unavailable("Too many costly searches at once; try again")
@@ -122,10 +122,10 @@ class TantivyIndex:
         finally:
             self._costly -= 1
 
-    def _find(self, question: Question, wanted: Sequence[Step]) -> Found:
+    def _find(self, question: SearchRequest, wanted: Sequence[Step]) -> HitPage:
         return self._answer(question, self._first_page(question, wanted))
 
-    def _first_page(self, question: Question, wanted: Sequence[Step]) -> _Page:
+    def _first_page(self, question: SearchRequest, wanted: Sequence[Step]) -> _Page:
         """The page of the first step that finds anything."""
         term, searcher = question.term, self._searcher
         if not term.words and not term.empty:
@@ -137,7 +137,7 @@ class TantivyIndex:
         return _Page()
 
     def _page(
-        self, searcher: tantivy.Searcher, question: Question, step: Step
+        self, searcher: tantivy.Searcher, question: SearchRequest, step: Step
     ) -> _Page:
         query = self._translation.query(question, step)
         order: dict[str, Any] = {"weight_by_field": "weight"}
@@ -150,7 +150,7 @@ class TantivyIndex:
         stored = [_stored(searcher.doc(address), "stored") for _, address in hits]
         return _Page(step, int(found.count or 0), stored)  # type: ignore[attr-defined]
 
-    def _answer(self, question: Question, page: _Page) -> Found:
+    def _answer(self, question: SearchRequest, page: _Page) -> HitPage:
         stems = self._stemmer.stems_of(question.term)
         fields = marked(page.documents, question.term, stems, page.step, self._tags)
         hits = tuple(
@@ -159,13 +159,13 @@ class TantivyIndex:
                 page.stored, fields, strict=True
             )
         )
-        return Found(page.total, hits)
+        return HitPage(page.total, hits)
 
-    async def kept(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
+    async def stored_values(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
         self._usable()
-        return await asyncio.to_thread(self._kept, groups)
+        return await asyncio.to_thread(self._stored_values, groups)
 
-    def _kept(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
+    def _stored_values(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
         found: dict[str, list[Kept]] = {}
         for group in groups:
             query = Query.term_query(self._schema, "group", group, "basic")

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.search.model import Record
+from services.search.model import IndexRecord
 from services.search.words import (
     endings,
     parts,
@@ -27,7 +27,7 @@ SEARCHED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """The fields of one record; every engine is given the same.
 
     Texts are folded words with a space between them: engines only split them. `words`
@@ -55,7 +55,7 @@ class Entry:
         return math.log2(2.0 + self.weight)
 
 
-def entry_of(record: Record, number: int) -> Entry:
+def entry_of(record: IndexRecord, number: int) -> IndexEntry:
     """The entry of a shown record; `number` is its place in its group."""
     title = str(record.document.get("title", ""))
     name = record.ref.rpartition("/")[2] if record.role == "entity" else ""
@@ -67,7 +67,7 @@ def entry_of(record: Record, number: int) -> Entry:
     words = _words(written, fields)
     names = {*fields[0], *fields[1]}
     key = f"{record.type}|{record.ref}|{number}"
-    return Entry(
+    return IndexEntry(
         title=spaced[0],
         keywords=spaced[1],
         about=spaced[2],
@@ -82,7 +82,7 @@ def entry_of(record: Record, number: int) -> Entry:
     )
 
 
-def _text(record: Record) -> str:
+def _text(record: IndexRecord) -> str:
     return str(record.document.get("text", ""))
 
 

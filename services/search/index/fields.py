@@ -5,13 +5,13 @@ from typing import Any
 import orjson
 import tantivy
 
-from services.search.index.entry import FORMAT, SEARCHED, Entry, entry_of
-from services.search.model import Record, group_of
+from services.search.index.entry import FORMAT, SEARCHED, IndexEntry, entry_of
+from services.search.model import IndexRecord, group_of
 from services.search.query import Term
 
 
 def schema() -> tantivy.Schema:
-    """The fields of an `Entry`; another schema than a folder's makes a new index."""
+    """The fields of an `IndexEntry`; a changed schema makes a new index."""
     builder = tantivy.SchemaBuilder()
     for name in ("group", "role", "shown", "type", "marks", "whole"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
@@ -44,7 +44,7 @@ def register(index: tantivy.Index) -> None:
     index.register_tokenizer("stems", spaced_analyzer(stemming=True))
 
 
-def to_tantivy(record: Record, number: int) -> tantivy.Document:
+def to_tantivy(record: IndexRecord, number: int) -> tantivy.Document:
     """One record as tantivy takes it; `number` tells records of one group apart."""
     document = tantivy.Document()
     document.add_text("group", group_of(record.role, record.ref))
@@ -65,7 +65,7 @@ def to_tantivy(record: Record, number: int) -> tantivy.Document:
     return document
 
 
-def _add_words(document: tantivy.Document, entry: Entry) -> None:
+def _add_words(document: tantivy.Document, entry: IndexEntry) -> None:
     for whole in entry.whole:
         document.add_text("whole", whole)
     for name in SEARCHED:

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 import tantivy
 from tantivy import Occur, Query
 
-from services.search.conditions import All, Condition, Has, Not, Some, filter_condition
+from services.search.conditions import (
+    AllConditions,
+    AnyCondition,
+    Condition,
+    Has,
+    NotCondition,
+    filter_condition,
+)
 from services.search.index.fields import Stemmer
 from services.search.query import (
     BOOSTS,
@@ -15,7 +22,7 @@ from services.search.query import (
     PREFIX_BOOSTS,
     SHORTEST_PREFIX,
     WHOLE_BOOST,
-    Question,
+    SearchRequest,
     Step,
     Word,
     inner,
@@ -34,14 +41,14 @@ TIE = 0.1
 FEW = 40
 
 
-class Translation:
+class QueryTranslation:
     """One schema's queries."""
 
     def __init__(self, schema: tantivy.Schema, stemmer: Stemmer) -> None:
         self._schema = schema
         self._stemmer = stemmer
 
-    def query(self, question: Question, step: Step) -> Query:
+    def query(self, question: SearchRequest, step: Step) -> Query:
         """The whole of a question: words, choice and policy."""
         clauses = self._chosen(question)
         if question.term.words:
@@ -49,7 +56,7 @@ class Translation:
             clauses += self._bonuses(question)
         return _combined(clauses)
 
-    def _chosen(self, question: Question) -> Clauses:
+    def _chosen(self, question: SearchRequest) -> Clauses:
         clauses: Clauses = []
         if question.types:
             types = self._any_of("type", question.types)
@@ -64,7 +71,7 @@ class Translation:
             clauses += self._clauses(condition)
         return clauses
 
-    def _words(self, question: Question, step: Step) -> Query:
+    def _words(self, question: SearchRequest, step: Step) -> Query:
         title = question.within == "title"
         parts = [self._word(word, step, title) for word in question.term.words]
         if step != "most":
@@ -159,7 +166,7 @@ class Translation:
             for field in fields
         ]
 
-    def _bonuses(self, question: Question) -> Clauses:
+    def _bonuses(self, question: SearchRequest) -> Clauses:
         """What was typed is the whole title, or stands there in a row."""
         plain = question.term.plain
         if not plain:
@@ -205,12 +212,14 @@ class Translation:
         rare, and excluding it costs a fraction of allowing all the rest.
         """
         match condition:
-            case All(parts):
+            case AllConditions(parts):
                 return [clause for part in parts for clause in self._clauses(part)]
-            case Not(part):
+            case NotCondition(part):
                 return [(Occur.MustNot, self._condition(part))]
-            case Some(parts) if any(isinstance(part, Not) for part in parts):
-                denied = All(tuple(_negated(part) for part in parts))
+            case AnyCondition(parts) if any(
+                isinstance(part, NotCondition) for part in parts
+            ):
+                denied = AllConditions(tuple(_negated(part) for part in parts))
                 return [(Occur.MustNot, self._condition(denied))]
             case _:
                 return [(Occur.Must, _silent(self._condition(condition)))]
@@ -219,7 +228,9 @@ class Translation:
         match condition:
             case Has(marks):
                 return self._any_of("marks", marks)
-            case Some(parts) if not any(isinstance(part, Not) for part in parts):
+            case AnyCondition(parts) if not any(
+                isinstance(part, NotCondition) for part in parts
+            ):
                 if not parts:
                     return Query.empty_query()
                 return Query.boolean_query(
@@ -230,7 +241,11 @@ class Translation:
 
 
 def _negated(condition: Condition) -> Condition:
-    return condition.part if isinstance(condition, Not) else Not(condition)
+    return (
+        condition.part
+        if isinstance(condition, NotCondition)
+        else NotCondition(condition)
+    )
 
 
 def _silent(query: Query) -> Query:

@@ -18,7 +18,11 @@ from typing import Any
 from services.search.highlight import Tags
 from services.search.model import Change
 from services.search.opensearch import lease
-from services.search.opensearch.client import Client, Collision, Missing
+from services.search.opensearch.client import (
+    MissingIndex,
+    OpenSearchClient,
+    VersionCollision,
+)
 from services.search.opensearch.generation import ServerGeneration
 from services.search.opensearch.index import ServerIndex
 from services.search.opensearch.lease import Lease
@@ -28,7 +32,7 @@ from shared.kit import logs
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AliasState:
     """An index as it is on the server."""
 
     name: str
@@ -43,7 +47,7 @@ class ServerAlias:
 
     def __init__(
         self,
-        client: Client,
+        client: OpenSearchClient,
         name: str,
         tags: Tags,
         *,
@@ -69,11 +73,11 @@ class ServerAlias:
 
     @property
     def answering(self) -> ServerGeneration:
-        """The same: that it is not complete yet, the server says when it is asked."""
+        """The live index. The server knows whether it is complete."""
         return self._live
 
     async def open(self) -> None:
-        """Begin if nothing is there; a server that is away is waited for, not here."""
+        """Create the first index if there is none. Does not wait for the server."""
         try:
             await self._begun()
             await self._collect(await self._standing())
@@ -88,14 +92,14 @@ class ServerAlias:
         body = {"size": 0, "track_total_hits": False, "terminate_after": 1}
         try:
             await self._client.search(self._answers, body)
-        except Missing as error:
+        except MissingIndex as error:
             raise Unavailable("The search index is being built") from error
 
     async def apply(self, changes: Sequence[Change]) -> int:
-        if await self._client.there(f"/_alias/{self._rises}"):
+        if await self._client.exists(f"/_alias/{self._rises}"):
             try:
                 await self._others.apply(changes)
-            except Missing:
+            except MissingIndex:
                 logs.get_logger("search").info("rising_index_gone")
         return await self._live.apply(changes)
 
@@ -107,7 +111,7 @@ class ServerAlias:
         await self._collect(standing)
 
     def turn(self) -> AbstractAsyncContextManager[bool]:
-        return self._lease(self._takes).held()
+        return self._lease(self._takes).holding()
 
     async def begin(self) -> ServerGeneration:
         standing = await self._standing()
@@ -117,7 +121,7 @@ class ServerAlias:
         name = _next(self._answers, standing)
         try:
             await self._create(name, self._rises, _own(name))
-        except Collision as error:
+        except VersionCollision as error:
             raise Conflict("The index is being rebuilt already") from error
         claim = self._lease(_own(name))
         await claim.take()
@@ -140,7 +144,7 @@ class ServerAlias:
                 {"add": self._of(name, self._answers)},
                 *({"remove_index": {"index": index}} for index in old),
             )
-        except Missing as error:
+        except MissingIndex as error:
             raise Conflict("Another process took over the rebuild") from error
         self._rising = None
         await claim.drop()
@@ -166,11 +170,11 @@ class ServerAlias:
 
         Always by the same name: two of them would be one too many.
         """
-        if await self._client.there(f"/_alias/{self._takes}"):
+        if await self._client.exists(f"/_alias/{self._takes}"):
             return
         try:
             await self._create(f"{self._answers}-000000", self._takes)
-        except Collision:
+        except VersionCollision:
             logs.get_logger("search").info("index_made_by_another")
 
     async def _create(self, name: str, *aliases: str) -> None:
@@ -181,13 +185,13 @@ class ServerAlias:
         }
         await self._client.call("PUT", f"/{name}", body)
 
-    async def _standing(self) -> list[Standing]:
+    async def _standing(self) -> list[AliasState]:
         """The indices of this schema, oldest first."""
         params = {"filter_path": "*.aliases,*.mappings._meta"}
         found = await self._client.call("GET", f"/{self._answers}-*", params=params)
         names = re.compile(rf"{re.escape(self._answers)}-\d{{6}}(-[0-9a-f]{{4}})?")
         return [
-            Standing(
+            AliasState(
                 name,
                 frozenset(index.get("aliases", ())),
                 float(index["mappings"]["_meta"]["begun"]),
@@ -196,7 +200,7 @@ class ServerAlias:
             if names.fullmatch(name)
         ]
 
-    async def _collect(self, standing: Sequence[Standing]) -> None:
+    async def _collect(self, standing: Sequence[AliasState]) -> None:
         """Remove what a process that died left behind."""
         for index in standing:
             if self._takes in index.aliases:
@@ -224,7 +228,7 @@ def _own(name: str) -> str:
     return f"{name}-filling"
 
 
-def _next(prefix: str, standing: Sequence[Standing]) -> str:
+def _next(prefix: str, standing: Sequence[AliasState]) -> str:
     """A name that none had: who tidies up late must not meet another's index by it."""
     numbers = [int(index.name[len(prefix) + 1 :][:6]) for index in standing]
     return f"{prefix}-{max(numbers, default=0) + 1:06d}-{secrets.token_hex(2)}"

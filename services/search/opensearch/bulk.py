@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from services.search.opensearch.client import Client, Missing
+from services.search.opensearch.client import MissingIndex, OpenSearchClient
 from shared.contracts.errors import Invalid, Unavailable
 
 #: Below the size from which the HTTP client had better not be given bytes.
@@ -46,7 +46,9 @@ class Write:
     fresh: bool = False
 
 
-async def bulk(client: Client, target: str, writes: Sequence[Write]) -> list[int]:
+async def bulk(
+    client: OpenSearchClient, target: str, writes: Sequence[Write]
+) -> list[int]:
     """Write these; the status of each: 200s, 409 for a conflict, 404 for a non-delete.
 
     Raises:
@@ -109,7 +111,7 @@ def _lines(write: Write) -> bytes:
     return b"%b\n%b\n" % (head, body)
 
 
-async def _sent(client: Client, target: str, body: bytes) -> list[int]:
+async def _sent(client: OpenSearchClient, target: str, body: bytes) -> list[int]:
     path, params = f"/{target}/_bulk", {"require_alias": "true", "filter_path": ANSWER}
     found = await client.call("POST", path, body, params)
     return [_status(result) for item in found["items"] for result in item.values()]
@@ -121,7 +123,7 @@ def _status(result: Mapping[str, Any]) -> int:
         return status
     kind, why = str(error.get("type")), str(error.get("reason"))[:300]
     if kind == "index_not_found_exception":
-        raise Missing(why)
+        raise MissingIndex(why)
     if status in WRONG:
         raise Invalid(f"The index server (OpenSearch) refuses a document: {why}")
     raise Unavailable(f"The index server (OpenSearch) cannot write: {why}")

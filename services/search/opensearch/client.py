@@ -30,11 +30,11 @@ REFUSED = {
 }
 
 
-class Missing(Unavailable):
+class MissingIndex(Unavailable):
     """There is no such index or alias."""
 
 
-class Collision(Unavailable):
+class VersionCollision(Unavailable):
     """Somebody else wrote this, or made it, in the meantime."""
 
 
@@ -48,7 +48,7 @@ class _Serializer(JSONSerializer):
         return data if isinstance(data, bytes | str) else orjson.dumps(data)
 
 
-class Client:
+class OpenSearchClient:
     """One server, or the nodes of one cluster with commas between their addresses."""
 
     def __init__(
@@ -116,7 +116,7 @@ class Client:
         """
         self._rested()
         headers = {"content-type": "application/x-ndjson"} if _lines(body) else None
-        with self._told(seconds):
+        with self._errors_translated(seconds):
             return await self._client.transport.perform_request(
                 method,
                 path,
@@ -125,10 +125,10 @@ class Client:
                 headers=headers,
             )
 
-    async def there(self, path: str) -> bool:
+    async def exists(self, path: str) -> bool:
         """Whether an index, alias or document is there."""
         self._rested()
-        with self._told(self._search_seconds):
+        with self._errors_translated(self._search_seconds):
             params = {"request_timeout": self._search_seconds}
             found = await self._client.transport.perform_request(
                 "HEAD", path, params=params
@@ -140,7 +140,7 @@ class Client:
             raise Unavailable("The index server (OpenSearch) did not answer just now")
 
     @contextmanager
-    def _told(self, seconds: float) -> Iterator[None]:
+    def _errors_translated(self, seconds: float) -> Iterator[None]:
         try:
             yield
         except failures.ConnectionTimeout as error:
@@ -173,9 +173,9 @@ def _unreached(error: failures.ConnectionError) -> str:
 def _refusal(error: failures.TransportError) -> Exception:
     status, kind = error.status_code, str(error.error)
     if status == 404:
-        return Missing("The index server (OpenSearch) has no such index")
+        return MissingIndex("The index server (OpenSearch) has no such index")
     if status == 409 or kind == "resource_already_exists_exception":
-        return Collision("Another process is at the search index as well")
+        return VersionCollision("Another process is at the search index as well")
     if status in REFUSED:
         return Unavailable(f"The index server (OpenSearch) {REFUSED[status]}")
     return Unavailable(

@@ -14,9 +14,9 @@ from typing import Any
 from services.search.documents import entity_record, gone_record
 from services.search.ledger import digest
 from services.search.model import EntityGone, EntityPut, Version
-from services.search.opensearch.books import documents
 from services.search.opensearch.bulk import CONFLICT, Write, bulk
-from services.search.opensearch.client import Client, Collision
+from services.search.opensearch.checksums import documents
+from services.search.opensearch.client import OpenSearchClient, VersionCollision
 from services.search.opensearch.schema import body_of, digits, identity
 
 EntityChange = EntityPut | EntityGone
@@ -24,7 +24,7 @@ TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class DocumentWrite:
     """What came of a change: `version` is that of its document on the server.
 
     `again`: it was there before. `open`: its pages wait, and then to be settled.
@@ -37,16 +37,19 @@ class Written:
 
 
 async def write(
-    client: Client, target: str, changes: Mapping[str, EntityChange]
-) -> list[Written]:
-    """Write what is newer than what is held; of the rest, what is held just so.
+    client: OpenSearchClient, target: str, changes: Mapping[str, EntityChange]
+) -> list[DocumentWrite]:
+    """Write the changes that are newer than the index's documents.
+
+    Also returns the changes whose documents have the same version already: the
+    process that wrote them may have died before it settled them.
 
     An entity with pages is left unsettled, in no checksum, until its pages follow it.
     """
     refs = list(changes)
     paged = await documents(client, target, "site", refs, ())
     versions = {ref: change.version.revision for ref, change in changes.items()}
-    found: list[Written] = []
+    found: list[DocumentWrite] = []
     for _ in range(TRIES):
         writes = await asyncio.to_thread(_writes, changes, versions, frozenset(paged))
         statuses = await bulk(client, target, writes)
@@ -56,7 +59,9 @@ async def write(
                 refused.append(ref)
             else:
                 is_open = ref in paged
-                found.append(Written(changes[ref], version, again=False, open=is_open))
+                found.append(
+                    DocumentWrite(changes[ref], version, again=False, open=is_open)
+                )
         if not refused:
             return found
         attempted = versions
@@ -72,8 +77,8 @@ async def write(
             elif (number := _after(change, document)) is not None:
                 versions[ref] = number
             elif _is(change, document):
-                found.append(_held(change, document))
-    raise Collision("Other processes keep writing the same entities")
+                found.append(_write_of_same_version(change, document))
+    raise VersionCollision("Other processes keep writing the same entities")
 
 
 def _after(change: EntityChange, document: Mapping[str, Any]) -> int | None:
@@ -90,18 +95,22 @@ def _is(change: EntityChange, document: Mapping[str, Any]) -> bool:
     return (held.uid, held.revision) == (told.uid, told.revision)
 
 
-def _held(change: EntityChange, document: Mapping[str, Any]) -> Written:
+def _write_of_same_version(
+    change: EntityChange, document: Mapping[str, Any]
+) -> DocumentWrite:
     source = document["_source"]
     settled = "gone" if isinstance(change, EntityGone) else "entities"
     is_open = source.get("held") != settled
-    return Written(change, int(document["_version"]), again=True, open=is_open)
+    return DocumentWrite(change, int(document["_version"]), again=True, open=is_open)
 
 
 def _version(source: Mapping[str, Any]) -> Version:
     return Version(str(source["uid"]), int(source["revision"]), float(source["at"]))
 
 
-async def settle(client: Client, target: str, written: Sequence[Written]) -> None:
+async def settle(
+    client: OpenSearchClient, target: str, written: Sequence[DocumentWrite]
+) -> None:
     """Their pages follow them: they count from now on."""
     writes = await asyncio.to_thread(
         lambda: [
@@ -137,11 +146,11 @@ def _body(change: EntityChange, *, settled: bool) -> dict[str, Any]:
     version = change.version
     told = {"uid": version.uid, "revision": version.revision, "at": version.at}
     if isinstance(change, EntityPut):
-        books = {
+        summed = {
             "held": "entities",
             "digest": digits(digest(change.ref, version.revision)),
         }
-        return body_of(entity_record(change)) | told | (books if settled else {})
+        return body_of(entity_record(change)) | told | (summed if settled else {})
     body = body_of(gone_record(change.ref, version)) | told
     if settled:
         return body | {"held": "gone"}

@@ -17,9 +17,9 @@ from services.search.model import (
     SiteGone,
     SitePut,
 )
-from services.search.opensearch import books, entities, sites
+from services.search.opensearch import checksums, entities, sites
 from services.search.opensearch.bulk import Write, bulk
-from services.search.opensearch.client import Client, Missing
+from services.search.opensearch.client import MissingIndex, OpenSearchClient
 from services.search.opensearch.index import ServerIndex
 from services.search.opensearch.pages import show_pages
 from services.search.ports import Sums
@@ -39,7 +39,7 @@ class ServerGeneration:
 
     def __init__(
         self,
-        client: Client,
+        client: OpenSearchClient,
         target: str,
         index: ServerIndex,
         *,
@@ -60,7 +60,7 @@ class ServerGeneration:
 
     async def apply(self, changes: Sequence[Change]) -> int:
         async with self._turn:
-            return await self._there(lambda: self._apply(changes))
+            return await self._on_existing_index(lambda: self._apply(changes))
 
     async def _apply(self, changes: Sequence[Change]) -> int:
         if not changes:
@@ -75,30 +75,35 @@ class ServerGeneration:
         await sites.settle(client, target, made)
         await entities.settle(client, target, [each for each in written if each.open])
         if self._prompt:
-            # No news may be what another wrote, and died before it could be seen.
+            # Without changes of this process too: a process that died may have written
+            # documents and not refreshed the index.
             await self._refresh()
         return news
 
     async def sums(self) -> Sums:
-        return await self._there(self._sums)
+        return await self._on_existing_index(self._sums)
 
     async def counted(self) -> Sums:
-        return await self._there(self._sums)
+        return await self._on_existing_index(self._sums)
 
     async def _sums(self) -> Sums:
         if not self._prompt:
             await self._refresh()
-        return await books.sums(self._client, self._target)
+        return await checksums.sums(self._client, self._target)
 
     async def holdings(self) -> Holdings:
-        return await self._there(lambda: books.holdings(self._client, self._target))
+        return await self._on_existing_index(
+            lambda: checksums.holdings(self._client, self._target)
+        )
 
     async def sites_of(self, refs: Sequence[str]) -> dict[str, str]:
-        return await self._there(lambda: sites.shown(self._client, self._target, refs))
+        return await self._on_existing_index(
+            lambda: sites.settled_sites(self._client, self._target, refs)
+        )
 
     async def forget_tombs(self, before: float) -> int:
         """At most some thousands at a time; the next look goes on."""
-        found = await books.tombs(self._client, self._target, before, MOST_TOMBS)
+        found = await checksums.tombs(self._client, self._target, before, MOST_TOMBS)
         writes = [
             Write(
                 hit["_id"], None, expected=(int(hit["_seq_no"]), hit["_primary_term"])
@@ -113,10 +118,10 @@ class ServerGeneration:
     async def _refresh(self) -> None:
         await self._client.call("POST", f"/{self._target}/_refresh")
 
-    async def _there(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _on_existing_index(self, ask: Callable[[], Awaitable[T]]) -> T:
         try:
             return await ask()
-        except Missing:
+        except MissingIndex:
             if self._begin is None:
                 raise
             await self._begin()

@@ -6,10 +6,10 @@ from typing import Any
 
 from services.search.highlight import Tags, marked
 from services.search.index.fields import Stemmer
-from services.search.model import Found, Hit
-from services.search.opensearch.client import Client, Missing
+from services.search.model import Hit, HitPage
+from services.search.opensearch.client import MissingIndex, OpenSearchClient
 from services.search.opensearch.translation import request
-from services.search.query import Question, Step, steps
+from services.search.query import SearchRequest, Step, steps
 from shared.contracts.errors import Unavailable
 
 BUILT = "The search index is being built; ask again soon"
@@ -18,40 +18,40 @@ BUILT = "The search index is being built; ask again soon"
 class ServerIndex:
     """What an alias of the server holds."""
 
-    def __init__(self, client: Client, target: str, tags: Tags) -> None:
+    def __init__(self, client: OpenSearchClient, target: str, tags: Tags) -> None:
         self._client = client
         self._target = target
         self._tags = tags
         self._stemmer = Stemmer()
 
-    async def find(self, question: Question) -> Found:
+    async def find(self, question: SearchRequest) -> HitPage:
         term = question.term
         if not term.words and not term.empty:
-            return Found(0, ())
+            return HitPage(0, ())
         for step in steps(term):
-            found = (await self._asked(request(question, step)))["hits"]
+            found = (await self._search(request(question, step)))["hits"]
             total = int(found["total"]["value"])
             if total:
                 # In a thread: a page of long texts takes a while to mark.
                 hits = await asyncio.to_thread(
                     self._hits, question, step, found["hits"]
                 )
-                return Found(total, hits)
-        return Found(0, ())
+                return HitPage(total, hits)
+        return HitPage(0, ())
 
     async def count(self) -> int:
         records = {"bool": {"must_not": [{"term": {"role": "lease"}}]}}
         body = {"size": 0, "track_total_hits": True, "query": records}
-        return int((await self._asked(body))["hits"]["total"]["value"])
+        return int((await self._search(body))["hits"]["total"]["value"])
 
-    async def _asked(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def _search(self, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
             return await self._client.search(self._target, body)
-        except Missing as error:
+        except MissingIndex as error:
             raise Unavailable(BUILT) from error
 
     def _hits(
-        self, question: Question, step: Step, hits: Sequence[Mapping[str, Any]]
+        self, question: SearchRequest, step: Step, hits: Sequence[Mapping[str, Any]]
     ) -> tuple[Hit, ...]:
         found = [hit["_source"] for hit in hits]
         documents = [source["document"] for source in found]

@@ -11,7 +11,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from services.search.opensearch.client import Client, Collision, Missing
+from services.search.opensearch.client import (
+    MissingIndex,
+    OpenSearchClient,
+    VersionCollision,
+)
 from shared.contracts.errors import Unavailable
 from shared.kit import tasks
 
@@ -26,7 +30,11 @@ class Lease:
     """
 
     def __init__(
-        self, client: Client, target: str, holder: str, seconds: float = SECONDS
+        self,
+        client: OpenSearchClient,
+        target: str,
+        holder: str,
+        seconds: float = SECONDS,
     ) -> None:
         self._client = client
         self._path = f"/{target}/_doc/{DOCUMENT}"
@@ -35,7 +43,7 @@ class Lease:
         self._task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[bool]:
+    async def holding(self) -> AsyncIterator[bool]:
         """Whether it was free; held until the end of the block then."""
         taken = await self.take()
         try:
@@ -86,21 +94,21 @@ class Lease:
             params["op_type"] = "create"
         try:
             await self._client.call("PUT", self._path, body, params)
-        except Collision:
+        except VersionCollision:
             return False
         return True
 
 
-async def read(client: Client, path: str) -> Mapping[str, Any] | None:
+async def read(client: OpenSearchClient, path: str) -> Mapping[str, Any] | None:
     """The lease as it is, or None if nobody ever took it."""
     try:
         found: Mapping[str, Any] = await client.call("GET", path)
-    except Missing:
+    except MissingIndex:
         return None
     return found
 
 
-async def is_held(client: Client, index: str) -> bool:
+async def is_held(client: OpenSearchClient, index: str) -> bool:
     """Whether somebody is at work on this index."""
     found = await read(client, f"/{index}/_doc/{DOCUMENT}")
     return found is not None and _runs(found["_source"]["kept"])

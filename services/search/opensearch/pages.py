@@ -11,9 +11,9 @@ from typing import Any
 
 from services.search.documents import facts_of, section_of, section_records
 from services.search.model import Section
-from services.search.opensearch.books import documents
 from services.search.opensearch.bulk import Write, bulk
-from services.search.opensearch.client import Client
+from services.search.opensearch.checksums import documents
+from services.search.opensearch.client import OpenSearchClient
 from services.search.opensearch.schema import body_of, identity
 
 #: Sites are read and written so many at a time: one may have megabytes of text.
@@ -22,7 +22,9 @@ AT_ONCE = 50
 Documents = Mapping[str, Mapping[str, Any]]
 
 
-async def show_pages(client: Client, target: str, refs: Sequence[str]) -> Documents:
+async def show_pages(
+    client: OpenSearchClient, target: str, refs: Sequence[str]
+) -> Documents:
     """Make the pages of these entities; the site documents they were made from."""
     found: dict[str, Mapping[str, Any]] = {}
     known = list(await documents(client, target, "site", refs, ()))
@@ -66,7 +68,7 @@ def _pages(
     ]
 
 
-def kept_sections(sections: Sequence[Section]) -> list[dict[str, str]]:
+def section_documents(sections: Sequence[Section]) -> list[dict[str, str]]:
     """A site's sections as its document keeps them."""
     return [
         {"path": section.path, "title": section.title, "text": section.text}

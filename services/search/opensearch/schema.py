@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.search.index.entry import FORMAT, SEARCHED, entry_of
-from services.search.model import Record
+from services.search.model import IndexRecord
 from services.search.query import DEEPEST, LONGEST_PAGE
 
 #: Part of every index's name: another schema is another set of indices.
@@ -86,7 +86,7 @@ def identity(role: str, ref: str, number: int | None = None) -> str:
     return f"{role}|{ref}" if number is None else f"{role}|{ref}|{number:05d}"
 
 
-def body_of(record: Record, number: int = 0) -> dict[str, Any]:
+def body_of(record: IndexRecord, number: int = 0) -> dict[str, Any]:
     """One record as OpenSearch takes it; `number` is its place in its group."""
     body: dict[str, Any] = {
         "role": record.role,

@@ -10,10 +10,10 @@ from typing import Any
 
 from services.search.ledger import digest
 from services.search.model import SiteGone, SitePut
-from services.search.opensearch.books import documents
 from services.search.opensearch.bulk import CONFLICT, Write, bulk
-from services.search.opensearch.client import Client, Collision
-from services.search.opensearch.pages import kept_sections
+from services.search.opensearch.checksums import documents
+from services.search.opensearch.client import OpenSearchClient, VersionCollision
+from services.search.opensearch.pages import section_documents
 from services.search.opensearch.schema import digits, identity
 
 SiteChange = SitePut | SiteGone
@@ -23,7 +23,7 @@ SHOWN, UNPUBLISHED = "sites", "unpublished"
 
 
 async def write(
-    client: Client, target: str, changes: Mapping[str, SiteChange]
+    client: OpenSearchClient, target: str, changes: Mapping[str, SiteChange]
 ) -> tuple[int, list[str]]:
     """Write what is news, unsettled; how many were, and whose pages are to be made."""
     left, news = list(changes), 0
@@ -49,7 +49,7 @@ async def write(
                 pages.append(ref)
         if not left:
             return news, pages
-    raise Collision("Other processes keep writing the same sites")
+    raise VersionCollision("Other processes keep writing the same sites")
 
 
 def _is_news(change: SiteChange, document: Mapping[str, Any] | None) -> bool:
@@ -68,25 +68,25 @@ def _settled(document: Mapping[str, Any]) -> bool:
 def _written(change: SiteChange, document: Mapping[str, Any] | None) -> Write:
     most = int(document["_source"]["kept"]["most"]) if document else 0
     sections: list[dict[str, str]] = []
-    site, books = None, dict[str, Any]()
+    site, summed = None, dict[str, Any]()
     if isinstance(change, SitePut):
-        sections, site = kept_sections(change.sections), change.site
+        sections, site = section_documents(change.sections), change.site
     else:
         # Wrong in the books until it is settled: then the next look finds it.
-        books = {"held": SHOWN, "site": "going"}
-        books["digest"] = digits(digest(change.ref, "going"))
+        summed = {"held": SHOWN, "site": "going"}
+        summed["digest"] = digits(digest(change.ref, "going"))
     kept = {"site": site, "sections": sections, "most": max(most, len(sections))}
-    body = {**_BARE, "ref": change.ref, "kept": kept, **books}
+    body = {**_BARE, "ref": change.ref, "kept": kept, **summed}
     if document is None:
         return Write(identity("site", change.ref), body, fresh=True)
     return Write(identity("site", change.ref), body, expected=_place(document))
 
 
-_BARE: Mapping[str, Any] = {"role": "site", "shown": False, "document": {}}
+_BARE: Mapping[str, Any] = {"role": "site", "settled_sites": False, "document": {}}
 
 
 async def settle(
-    client: Client, target: str, made: Mapping[str, Mapping[str, Any]]
+    client: OpenSearchClient, target: str, made: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Their pages are made of these documents: they count from now on."""
     writes: list[Write] = []
@@ -109,7 +109,9 @@ def _place(document: Mapping[str, Any]) -> tuple[int, int]:
     return int(document["_seq_no"]), int(document["_primary_term"])
 
 
-async def shown(client: Client, target: str, refs: Sequence[str]) -> dict[str, str]:
+async def settled_sites(
+    client: OpenSearchClient, target: str, refs: Sequence[str]
+) -> dict[str, str]:
     """The settled sites of these entities, of those that have one."""
     found = await documents(client, target, "site", refs, ("kept.site", "held"))
     return {

@@ -7,7 +7,14 @@ that words that are scored stand to words that merely begin so as in the embedde
 from collections.abc import Sequence
 from typing import Any
 
-from services.search.conditions import All, Condition, Has, Not, Some, filter_condition
+from services.search.conditions import (
+    AllConditions,
+    AnyCondition,
+    Condition,
+    Has,
+    NotCondition,
+    filter_condition,
+)
 from services.search.query import (
     BOOSTS,
     FUZZY_BOOST,
@@ -16,7 +23,7 @@ from services.search.query import (
     PREFIX_BOOSTS,
     SHORTEST_PREFIX,
     WHOLE_BOOST,
-    Question,
+    SearchRequest,
     Step,
     Word,
     inner,
@@ -34,7 +41,7 @@ TIE = 0.1
 LUCENE = 2.2
 
 
-def request(question: Question, step: Step) -> Clause:
+def request(question: SearchRequest, step: Step) -> Clause:
     """The body of a search: one page, its exact total."""
     typed = bool(question.term.words)
     query = _query(question, step)
@@ -56,7 +63,7 @@ def request(question: Question, step: Step) -> Clause:
     }
 
 
-def _query(question: Question, step: Step) -> Clause:
+def _query(question: SearchRequest, step: Step) -> Clause:
     chosen: list[Clause] = [{"term": {"shown": True}}]
     if question.types:
         chosen.append(_any_of("type", question.types))
@@ -75,22 +82,22 @@ def condition(wanted: Condition) -> Clause:
     match wanted:
         case Has(marks):
             return _any_of("marks", marks)
-        case All(parts):
+        case AllConditions(parts):
             return {"bool": {"filter": [condition(part) for part in parts]}}
-        case Some(parts):
+        case AnyCondition(parts):
             if not parts:
                 return {"match_none": {}}
-            return _some([condition(part) for part in parts])
-        case Not(part):
+            return _some_of([condition(part) for part in parts])
+        case NotCondition(part):
             return {"bool": {"must_not": [condition(part)]}}
 
 
-def _words(question: Question, step: Step) -> Clause:
+def _words(question: SearchRequest, step: Step) -> Clause:
     title = question.within == "title"
     parts = [_word(word, step, title) for word in question.term.words]
     if step != "most":
         return {"bool": {"must": parts}}
-    return _some(parts, len(parts) - max(1, len(parts) // 3))
+    return _some_of(parts, len(parts) - max(1, len(parts) // 3))
 
 
 def _word(word: Word, step: Step, title: bool) -> Clause:
@@ -138,7 +145,7 @@ def _run(run: str, step: Step, title: bool) -> list[Clause]:
     ]
     if step != "exact" and not title:
         grams, least = loose_grams(run)
-        loose = _some([{"term": {"words": gram}} for gram in grams], least)
+        loose = _some_of([{"term": {"words": gram}} for gram in grams], least)
         found.append(_constant(loose, FUZZY_BOOST))
     return found
 
@@ -186,7 +193,7 @@ def _slipped(token: str, title: bool) -> list[Clause]:
     ]
 
 
-def _bonuses(question: Question) -> list[Clause]:
+def _bonuses(question: SearchRequest) -> list[Clause]:
     """What was typed is the whole title, or stands there in a row."""
     plain = question.term.plain
     if not plain:
@@ -216,5 +223,5 @@ def _any_of(field: str, values: Sequence[str]) -> Clause:
     return {"terms": {field: list(values)}}
 
 
-def _some(parts: Sequence[Clause], wanted: int = 1) -> Clause:
+def _some_of(parts: Sequence[Clause], wanted: int = 1) -> Clause:
     return {"bool": {"should": list(parts), "minimum_should_match": wanted}}

@@ -1,4 +1,4 @@
-"""The routes of Backstage's techdocs backend (facts 1.3): metadata, sync, static."""
+"""The routes of Backstage's techdocs backend: metadata, sync, static."""
 
 import asyncio
 import json
@@ -10,8 +10,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from services.techdocs.annotations import source_of
+from services.techdocs.api.dependencies import (
+    DocsDependencies,
+    Served,
+    entity_of,
+    ref_in,
+    sees,
+)
 from services.techdocs.api.files import static_answer
-from services.techdocs.api.rooms import Rooms, Served, entity_of, ref_in, sees
 from shared.contracts.errors import CallboardError, NotFound
 from shared.kit.openapi import EVENTS, FILES
 from shared.kit.web import Caller, json_response, sse, sse_frame
@@ -25,12 +31,12 @@ router = APIRouter()
 
 @router.get("/metadata/techdocs/{namespace}/{kind}/{name}")
 async def site_metadata(
-    namespace: str, kind: str, name: str, rooms: Served, caller: Caller
+    namespace: str, kind: str, name: str, dependencies: Served, caller: Caller
 ) -> Response:
     """`techdocs_metadata.json` of an entity's site."""
     ref = ref_in(namespace, kind, name)
     try:
-        _, path = await rooms.reading.file(ref, METADATA, sees(caller))
+        _, path = await dependencies.reading.file(ref, METADATA, sees(caller))
     except NotFound:
         raise NotFound(f"Unable to get metadata for '{ref}'") from None
     return json_response(await asyncio.to_thread(path.read_bytes))
@@ -38,42 +44,46 @@ async def site_metadata(
 
 @router.get("/metadata/entity/{namespace}/{kind}/{name}")
 async def entity_metadata(
-    namespace: str, kind: str, name: str, rooms: Served, caller: Caller
+    namespace: str, kind: str, name: str, dependencies: Served, caller: Caller
 ) -> Response:
     """The entity as its reader sees it, and where its docs come from."""
     ref = ref_in(namespace, kind, name)
     missing = f"Unable to get metadata for '{ref}'"
-    entity = await rooms.catalog.seen(ref, caller)
+    entity = await dependencies.catalog.seen(ref, caller)
     if entity is None:
         raise NotFound(missing)
     try:
-        location = _location(rooms, entity)
+        location = _location(dependencies, entity)
     except CallboardError as error:
         raise NotFound(missing) from error
     return json_response({**entity, "locationMetadata": location})
 
 
-def _location(rooms: Rooms, entity: Mapping[str, Any]) -> dict[str, str]:
+def _location(
+    dependencies: DocsDependencies, entity: Mapping[str, Any]
+) -> dict[str, str]:
     source = source_of(entity)
     if source.kind == "dir":
         return {"type": "dir", "target": source.base}
-    return {"type": "url", "target": rooms.sources.url(source)}
+    return {"type": "url", "target": dependencies.sources.url(source)}
 
 
 @router.get("/sync/{namespace}/{kind}/{name}", openapi_extra=dict(EVENTS))
 async def sync(
-    namespace: str, kind: str, name: str, rooms: Served, caller: Caller
+    namespace: str, kind: str, name: str, dependencies: Served, caller: Caller
 ) -> Response:
     """Look at the source now and tell how it goes, as server-sent events."""
     ref = ref_in(namespace, kind, name)
     missing = f"Unable to sync docs of '{ref}': there is no such entity"
-    entity = await entity_of(rooms, caller, ref, missing)
-    return sse(_frames(rooms, entity))
+    entity = await entity_of(dependencies, caller, ref, missing)
+    return sse(_frames(dependencies, entity))
 
 
-async def _frames(rooms: Rooms, entity: Mapping[str, Any]) -> AsyncIterator[bytes]:
+async def _frames(
+    dependencies: DocsDependencies, entity: Mapping[str, Any]
+) -> AsyncIterator[bytes]:
     try:
-        async for event, data in rooms.syncing.sync(entity):
+        async for event, data in dependencies.syncing.sync(entity):
             yield sse_frame(event=event, data=json.dumps(data))
     except CallboardError as error:
         # The answer has begun, so its last event says what became of it.
@@ -89,7 +99,7 @@ async def static_file(
     namespace: str,
     kind: str,
     name: str,
-    rooms: Served,
+    dependencies: Served,
     caller: Caller,
     path: str = "",
 ) -> Response:
@@ -99,11 +109,13 @@ async def static_file(
     here = f"{PUBLIC_ROOT}/static/docs/{triplet.lower()}/"
     if triplet != triplet.lower():
         return RedirectResponse(here + quote(path), 301)
-    site, found = await rooms.reading.file(ref, path, sees(caller))
+    site, found = await dependencies.reading.file(ref, path, sees(caller))
     if found.is_dir():
         if not request.url.path.endswith("/"):
             return RedirectResponse(f"{here}{quote(path.strip('/'))}/", 301)
-        site, found = await rooms.reading.file(ref, f"{path}/index.html", sees(caller))
+        site, found = await dependencies.reading.file(
+            ref, f"{path}/index.html", sees(caller)
+        )
     if not found.is_file():
         raise NotFound(f"The docs of '{ref}' have no file '{path}'")
     return static_answer(request, site.site, found)

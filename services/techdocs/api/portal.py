@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from services.techdocs.api.dependencies import Served, ref_in, sees
 from services.techdocs.api.files import asset_answer
-from services.techdocs.api.rooms import Served, ref_in, sees
 from shared.contracts.errors import NotFound
 from shared.kit.bodies import BoundedRoute
 from shared.kit.openapi import FILES
@@ -28,46 +28,59 @@ class EntityRefs(BaseModel):
 
 @router.get("/sites")
 async def sites(
-    rooms: Served,
+    dependencies: Served,
     caller: Caller,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """The sites that the reader may see, the latest built first."""
-    return json_response({"items": await rooms.reading.listed(sees(caller), limit)})
+    return json_response(
+        {"items": await dependencies.reading.listed(sees(caller), limit)}
+    )
 
 
 @router.get("/sites/failed")
 async def failed_sites(
-    rooms: Served, caller: Caller, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    dependencies: Served,
+    caller: Caller,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """The sites whose latest build failed and that the reader may see, last first."""
-    return json_response(await rooms.reading.failed(sees(caller), limit))
+    return json_response(await dependencies.reading.failed(sees(caller), limit))
 
 
 @router.post("/sites/by-refs")
-async def sites_by_refs(wanted: EntityRefs, rooms: Served, caller: Caller) -> Response:
+async def sites_by_refs(
+    wanted: EntityRefs, dependencies: Served, caller: Caller
+) -> Response:
     """The states of entities' own sites: as many as refs, null where there is none."""
     refs = [ref.lower() for ref in wanted.entityRefs]
-    return json_response({"items": await rooms.reading.states(refs, sees(caller))})
+    return json_response(
+        {"items": await dependencies.reading.states(refs, sees(caller))}
+    )
 
 
 @router.get("/sites/{namespace}/{kind}/{name}")
 async def site(
-    namespace: str, kind: str, name: str, rooms: Served, caller: Caller
+    namespace: str, kind: str, name: str, dependencies: Served, caller: Caller
 ) -> Response:
     """The state of an entity's site, its navigation and pages."""
     ref = ref_in(namespace, kind, name)
-    return json_response(await rooms.reading.state(ref, sees(caller)))
+    return json_response(await dependencies.reading.state(ref, sees(caller)))
 
 
 @router.get("/pages/{namespace}/{kind}/{name}")
 @router.get("/pages/{namespace}/{kind}/{name}/{path:path}")
 async def page(
-    namespace: str, kind: str, name: str, rooms: Served, caller: Caller, path: str = ""
+    namespace: str,
+    kind: str,
+    name: str,
+    dependencies: Served,
+    caller: Caller,
+    path: str = "",
 ) -> Response:
     """One page's article, safe to stand in a page of ours."""
     ref = ref_in(namespace, kind, name)
-    return json_response(await rooms.reading.page(ref, path, sees(caller)))
+    return json_response(await dependencies.reading.page(ref, path, sees(caller)))
 
 
 @router.head("/assets/{namespace}/{kind}/{name}/{path:path}", include_in_schema=False)
@@ -78,12 +91,12 @@ async def asset(
     kind: str,
     name: str,
     path: str,
-    rooms: Served,
+    dependencies: Served,
     caller: Caller,
 ) -> Response:
     """A picture of a site, or another file to keep."""
     ref = ref_in(namespace, kind, name)
-    found_site, found = await rooms.reading.file(ref, path, sees(caller))
+    found_site, found = await dependencies.reading.file(ref, path, sees(caller))
     if not found.is_file():
         raise NotFound(f"The docs of '{ref}' have no file '{path}'")
     return asset_answer(request, found_site.site, found)

@@ -8,8 +8,8 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
-from services.techdocs.api.rooms import Rooms, Served, only_services
-from services.techdocs.model import Documented, Site
+from services.techdocs.api.dependencies import DocsDependencies, Served, only_services
+from services.techdocs.model import Documented, PublishedSite
 from shared.contracts.errors import NotFound
 from shared.kit.web import Caller, json_response
 
@@ -18,35 +18,45 @@ router = APIRouter()
 
 @router.get("/snapshot")
 async def snapshot(
-    rooms: Served, caller: Caller, ref: Annotated[list[str] | None, Query()] = None
+    dependencies: Served,
+    caller: Caller,
+    ref: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """JSON lines `{ref, site, commit, title, sections}`; `ref` names some of them."""
     only_services(caller)
-    return StreamingResponse(_lines(rooms, ref), media_type="application/x-ndjson")
+    return StreamingResponse(
+        _lines(dependencies, ref), media_type="application/x-ndjson"
+    )
 
 
-async def _lines(rooms: Rooms, refs: list[str] | None) -> AsyncIterator[bytes]:
-    async for record in _asked(rooms, refs):
+async def _lines(
+    dependencies: DocsDependencies, refs: list[str] | None
+) -> AsyncIterator[bytes]:
+    async for record in _requested_records(dependencies, refs):
         if record.current is not None:
-            line = await _line(rooms, record, record.current)
+            line = await _line(dependencies, record, record.current)
             if line is not None:
                 yield line
 
 
-async def _asked(rooms: Rooms, refs: list[str] | None) -> AsyncIterator[Documented]:
+async def _requested_records(
+    dependencies: DocsDependencies, refs: list[str] | None
+) -> AsyncIterator[Documented]:
     if refs is None:
-        async for record in rooms.records.listed():
+        async for record in dependencies.records.listed():
             yield record
         return
     for ref in refs:
-        found = await rooms.records.get(ref.lower())
+        found = await dependencies.records.get(ref.lower())
         if found is not None:
             yield found
 
 
-async def _line(rooms: Rooms, record: Documented, site: Site) -> bytes | None:
+async def _line(
+    dependencies: DocsDependencies, record: Documented, site: PublishedSite
+) -> bytes | None:
     try:
-        sections = await rooms.reading.sections(site.site)
+        sections = await dependencies.reading.sections(site.site)
     except NotFound:
         # Replaced and collected between the two reads: the next snapshot has the new.
         return None
@@ -60,10 +70,10 @@ async def _line(rooms: Rooms, record: Documented, site: Site) -> bytes | None:
 
 
 @router.get("/snapshot/checksum")
-async def checksum(rooms: Served, caller: Caller) -> Response:
+async def checksum(dependencies: Served, caller: Caller) -> Response:
     """How many sites, and the exclusive or of the 64-bit hashes of `ref@site`."""
     only_services(caller)
-    published = await rooms.records.published()
+    published = await dependencies.records.published()
     total = 0
     for ref, site in published:
         digest = blake2b(f"{ref}@{site}".encode(), digest_size=8).digest()

@@ -88,9 +88,9 @@ class _Sources(Preprocessor):  # type: ignore[misc]
     def run(self, lines: list[str]) -> list[str]:
         if not self._markup.absent:
             return lines
-        return list(self._shown(lines))
+        return list(self._visible_lines(lines))
 
-    def _shown(self, lines: list[str]) -> Iterator[str]:
+    def _visible_lines(self, lines: list[str]) -> Iterator[str]:
         fence = ""  # what ends the fence that this line is in
         block = ""  # what ends the diagram that this line is in
         for line in lines:

@@ -16,18 +16,25 @@ from services.techdocs.handlers.documented import repository_of
 from services.techdocs.model import (
     CHECK,
     Built,
+    DocsFolder,
     Documented,
     Failed,
     Failure,
     Limits,
     Outcome,
-    Place,
     Prepared,
-    Site,
+    PublishedSite,
     SourceClosed,
     Unchanged,
 )
-from services.techdocs.ports import Catalog, Generator, Records, Say, SiteStore, Sources
+from services.techdocs.ports import (
+    DocsCatalog,
+    DocsSources,
+    Generator,
+    Records,
+    Say,
+    SiteStore,
+)
 from services.techdocs.stages.generate import STOPPED
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.stages.publish import publish
@@ -41,18 +48,18 @@ LOG = logging.getLogger("techdocs")
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BuildTools:
     """What a build works with."""
 
     records: Records
-    sources: Sources
+    sources: DocsSources
     generator: Generator
     sites: SiteStore
     limits: Limits
-    catalog: Catalog
+    catalog: DocsCatalog
 
 
-async def build(record: Documented, shop: Workshop, say: Say) -> Outcome:
+async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
     """Bring one entity's site up to date with its source.
 
     Whatever goes wrong with the docs is an outcome, also what nobody foresaw.
@@ -62,7 +69,7 @@ async def build(record: Documented, shop: Workshop, say: Say) -> Outcome:
             wrong with the docs.
     """
     began = time.monotonic()
-    work = asyncio.create_task(_build(record, shop, say))
+    work = asyncio.create_task(_build(record, tools, say))
     try:
         await asyncio.wait({work})
     except asyncio.CancelledError:
@@ -82,7 +89,7 @@ async def build(record: Documented, shop: Workshop, say: Say) -> Outcome:
     return _failed(record, None, failure, began, None)
 
 
-async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
+async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
     began = time.monotonic()
     log = _StoredLog()
 
@@ -91,17 +98,17 @@ async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
         log.log.add(line)
 
     prepared, looked = None, None
-    workspace = await asyncio.to_thread(shop.sites.workspace)
+    workspace = await asyncio.to_thread(tools.sites.workspace)
     try:
-        place = await _place(record, shop)
-        await _require_open(record, place, shop)
-        commit = await shop.sources.commit(place)
+        place = await _place(record, tools)
+        await _require_open(record, place, tools)
+        commit = await tools.sources.commit(place)
         looked = _source_state(record, place, commit)
         if looked is not None and looked == record.looked:
             tell(f"info: Docs for entity {record.ref} are up to date")
             return Unchanged(looked=looked)
-        prepared = await _prepare(record, place, commit, shop, tell, workspace)
-        made = await _outcome(record, prepared, place, shop, tell, workspace, began)
+        prepared = await _prepare(record, place, commit, tools, tell, workspace)
+        made = await _outcome(record, prepared, place, tools, tell, workspace, began)
         rests = record.failure is not None and record.failure.retry_at is not None
         if rests and isinstance(made, Unchanged):
             # The next look is to build it, if it has rested long enough.
@@ -122,7 +129,7 @@ async def _build(record: Documented, shop: Workshop, say: Say) -> Outcome:
         failed = _failed(record, prepared, failure, began, looked if final else None)
         return replace(failed, withdraws=isinstance(error, SourceClosed))
     finally:
-        await asyncio.to_thread(shop.sites.discard, workspace)
+        await asyncio.to_thread(tools.sites.discard, workspace)
 
 
 class _StoredLog:
@@ -137,7 +144,9 @@ class _StoredLog:
         return self._lines
 
 
-def _source_state(record: Documented, place: Place, commit: str | None) -> str | None:
+def _source_state(
+    record: Documented, place: DocsFolder, commit: str | None
+) -> str | None:
     """What a site depends on, known without reading it; None for a plain folder."""
     if commit is None:
         return None
@@ -147,20 +156,20 @@ def _source_state(record: Documented, place: Place, commit: str | None) -> str |
 
 async def _prepare(
     record: Documented,
-    place: Place,
+    place: DocsFolder,
     commit: str | None,
-    shop: Workshop,
+    tools: BuildTools,
     say: Say,
     workspace: Path,
 ) -> Prepared:
     say(f"info: Step 1 of 3: Preparing docs for entity {record.ref}")
     prepared = await prepare(
         place,
-        shop.sources,
+        tools.sources,
         _made(workspace / "source"),
         commit=commit,
         title=record.title,
-        limits=shop.limits,
+        limits=tools.limits,
         say=say,
     )
     say(f"info: Prepare step completed for entity {record.ref}")
@@ -172,20 +181,22 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-async def _place(record: Documented, shop: Workshop) -> Place:
+async def _place(record: Documented, tools: BuildTools) -> DocsFolder:
     if record.source is None:
-        await shop.records.located(record.ref, None)
+        await tools.records.located(record.ref, None)
         raise CallboardError(record.error or "There is no source of docs")
-    place = shop.sources.locate(record.source)
+    place = tools.sources.locate(record.source)
     # Kept before anything is read: a push that comes while this builds finds it.
-    await shop.records.located(record.ref, place)
-    settled = await shop.sources.settle(record.source)
+    await tools.records.located(record.ref, place)
+    settled = await tools.sources.settle(record.source)
     if settled != place:
-        await shop.records.located(record.ref, settled)
+        await tools.records.located(record.ref, settled)
     return settled
 
 
-async def _require_open(record: Documented, place: Place, shop: Workshop) -> None:
+async def _require_open(
+    record: Documented, place: DocsFolder, tools: BuildTools
+) -> None:
     """Check that docs from another repository are for all readers of their entity.
 
     Nobody in particular asks for a build: it reads with the portal's own rights, and
@@ -193,10 +204,10 @@ async def _require_open(record: Documented, place: Place, shop: Workshop) -> Non
     """
     if place.host is None or record.source is None:
         return
-    if repository_of(record.entity, shop.sources) == place.repository_key:
+    if repository_of(record.entity, tools.sources) == place.repository_key:
         return
-    location = f"url:{shop.sources.url(record.source)}"
-    if not await shop.catalog.is_open(location, record.ref):
+    location = f"url:{tools.sources.url(record.source)}"
+    if not await tools.catalog.is_open(location, record.ref):
         raise SourceClosed(
             f"{REF}: there is no repository {place.repository} at {place.host}, or it "
             f"is not for everybody who may see {record.ref}"
@@ -206,8 +217,8 @@ async def _require_open(record: Documented, place: Place, shop: Workshop) -> Non
 async def _outcome(
     record: Documented,
     prepared: Prepared,
-    place: Place,
-    shop: Workshop,
+    place: DocsFolder,
+    tools: BuildTools,
     say: Say,
     workspace: Path,
     began: float,
@@ -223,11 +234,11 @@ async def _outcome(
     if failed or (known and failure is None):
         say(f"info: Docs for entity {record.ref} are up to date")
         return Unchanged(prepared.watched)
-    if await asyncio.to_thread(shop.sites.has, prepared.content):
+    if await asyncio.to_thread(tools.sites.has, prepared.content):
         # The same content was built before, here or for another entity.
-        site = await asyncio.to_thread(_again, prepared, place, shop.sites, began)
+        site = await asyncio.to_thread(_again, prepared, place, tools.sites, began)
     else:
-        site = await _make(record, prepared, place, shop, say, workspace, began)
+        site = await _make(record, prepared, place, tools, say, workspace, began)
     say(f"info: Docs of entity {record.ref} are published: {site.pages} pages")
     return Built(site, prepared.watched)
 
@@ -235,12 +246,12 @@ async def _outcome(
 async def _make(
     record: Documented,
     prepared: Prepared,
-    place: Place,
-    shop: Workshop,
+    place: DocsFolder,
+    tools: BuildTools,
     say: Say,
     workspace: Path,
     began: float,
-) -> Site:
+) -> PublishedSite:
     say(f"info: Step 2 of 3: Generating docs for entity {record.ref}")
     job = Job(
         source=prepared.folder,
@@ -253,23 +264,25 @@ async def _make(
         source_link=prepared.source_link,
         folder=place.folder if place.host else "",
         readme=prepared.readme,
-        plugins=shop.limits.plugins,
+        plugins=tools.limits.plugins,
         # A folder on this machine has no version of its own to tell.
         etag=prepared.content if prepared.commit else None,
-        cpu_seconds=int(shop.limits.seconds),
-        memory_bytes=shop.limits.memory_bytes,
+        cpu_seconds=int(tools.limits.seconds),
+        memory_bytes=tools.limits.memory_bytes,
     )
-    generated = await shop.generator.generate(job, say)
+    generated = await tools.generator.generate(job, say)
     for line in generated.warnings:
         say(f"warn: {line}")
     say(f"info: Step 3 of 3: Publishing docs for entity {record.ref}")
     elapsed = int((time.monotonic() - began) * 1000)
-    return await publish(generated, prepared, place, shop.sites, duration_ms=elapsed)
+    return await publish(generated, prepared, place, tools.sites, duration_ms=elapsed)
 
 
-def _again(prepared: Prepared, place: Place, sites: SiteStore, began: float) -> Site:
+def _again(
+    prepared: Prepared, place: DocsFolder, sites: SiteStore, began: float
+) -> PublishedSite:
     found: dict[str, Any] = json.loads(sites.record(prepared.content, SITE_FILE))
-    return Site(
+    return PublishedSite(
         site=prepared.content,
         title=found["title"],
         pages=len(found["pages"]),

@@ -14,13 +14,13 @@ from services.techdocs.annotations import (
 from services.techdocs.model import (
     CHANGED,
     CHECK,
+    DocsFolder,
+    DocsSource,
     Documented,
-    Place,
-    Source,
-    kept,
+    docs_fields,
     touches,
 )
-from services.techdocs.ports import Catalog, Records, Sources
+from services.techdocs.ports import DocsCatalog, DocsSources, Records
 from shared.contracts.catalog import EntityChange
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import RepositoryPushed
@@ -30,7 +30,7 @@ Revised = tuple[str, int, Mapping[str, Any] | None]
 
 
 async def entities_changed(
-    changes: Sequence[EntityChange], records: Records, sources: Sources
+    changes: Sequence[EntityChange], records: Records, sources: DocsSources
 ) -> int:
     """Keep what changed; the number of entities whose sources must be looked at."""
     return await revised(
@@ -39,12 +39,12 @@ async def entities_changed(
 
 
 async def revised(
-    entities: Sequence[Revised], records: Records, sources: Sources
+    entities: Sequence[Revised], records: Records, sources: DocsSources
 ) -> int:
     """The same for entities from wherever; None for one that was deleted."""
     # Within a batch the last word counts: batches keep an entity's order.
     latest = {ref: (revision, entity) for ref, revision, entity in entities}
-    known = await records.known(list(latest))
+    known = await records.documented_among(list(latest))
     asked: list[str] = []
     for ref, (revision, entity) in latest.items():
         former = known.get(ref)
@@ -73,11 +73,11 @@ def documented(ref: str, revision: int, entity: Mapping[str, Any]) -> Documented
     except Invalid as problem:
         alias, source, error = None, None, problem.message
     return Documented(
-        ref, revision, kept(entity), source=source, alias=alias, error=error
+        ref, revision, docs_fields(entity), source=source, alias=alias, error=error
     )
 
 
-def _place(source: Source | None, sources: Sources) -> Place | None:
+def _place(source: DocsSource | None, sources: DocsSources) -> DocsFolder | None:
     """Where a source is; None if no integration knows its host."""
     try:
         return sources.locate(source) if source else None
@@ -97,7 +97,7 @@ def _must_look(former: Documented | None, record: Documented) -> bool:
 
 
 async def visibility_changed(
-    changes: Sequence[EntityChange], records: Records, sources: Sources
+    changes: Sequence[EntityChange], records: Records, sources: DocsSources
 ) -> int:
     """Look at the docs that others have from where these entities come from.
 
@@ -113,7 +113,7 @@ async def visibility_changed(
     return len(asked)
 
 
-def _source_changed(change: EntityChange, sources: Sources) -> str | None:
+def _source_changed(change: EntityChange, sources: DocsSources) -> str | None:
     """The repository whose readers a change may have changed."""
     entity = change.entity or change.previous or {}
     is_marked = VISIBILITY in annotations(entity)
@@ -124,7 +124,7 @@ def _source_changed(change: EntityChange, sources: Sources) -> str | None:
     return repository_of(entity, sources)
 
 
-def repository_of(entity: Mapping[str, Any], sources: Sources) -> str | None:
+def repository_of(entity: Mapping[str, Any], sources: DocsSources) -> str | None:
     """The repository that an entity was read from, `host/repository`."""
     place = _place(own_source(entity), sources)
     return place.repository_key if place else None
@@ -147,7 +147,9 @@ async def repository_pushed(push: RepositoryPushed, records: Records) -> int:
 class Resync:
     """Compares the table with the catalog; the event log may have forgotten things."""
 
-    def __init__(self, catalog: Catalog, records: Records, sources: Sources) -> None:
+    def __init__(
+        self, catalog: DocsCatalog, records: Records, sources: DocsSources
+    ) -> None:
         self._catalog = catalog
         self._records = records
         self._sources = sources

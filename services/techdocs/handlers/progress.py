@@ -7,7 +7,7 @@ from contextlib import contextmanager
 QUEUED = 1000
 
 
-class Progress:
+class BuildLogFeed:
     """Lines of builds, to whoever listens; a slow listener loses lines, not builds."""
 
     def __init__(self) -> None:

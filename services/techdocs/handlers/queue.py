@@ -1,7 +1,7 @@
 """Works off what is due: claims one entity after another and builds its site.
 
-What is due is kept in the table, so a killed process forgets nothing; this only holds
-the hands that do it.
+The table keeps what is due, so a killed process forgets nothing. This module only has
+the workers.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Self
 
-from services.techdocs.handlers.builds import Workshop, build
-from services.techdocs.handlers.progress import Progress
+from services.techdocs.handlers.builds import BuildTools, build
+from services.techdocs.handlers.progress import BuildLogFeed
 from services.techdocs.model import Documented, Outcome
 from shared.contracts.errors import Unavailable
 
@@ -33,44 +33,44 @@ class BuildQueue:
 
     def __init__(
         self,
-        shop: Workshop,
-        progress: Progress,
+        tools: BuildTools,
+        progress: BuildLogFeed,
         *,
         concurrency: int,
         finished: Finished | None = None,
     ) -> None:
-        self._shop = shop
+        self._tools = tools
         self._progress = progress
         self._concurrency = concurrency
         self._finished = finished
         self._wake = asyncio.Event()
-        self._hands: list[asyncio.Task[None]] = []
+        self._workers: list[asyncio.Task[None]] = []
         self._idle_rounds = 0
 
     async def __aenter__(self) -> Self:
-        self._hands = [
+        self._workers = [
             asyncio.create_task(self._work(), name=f"build-{number}")
             for number in range(self._concurrency)
         ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for hand in self._hands:
-            hand.cancel()
-        await asyncio.gather(*self._hands, return_exceptions=True)
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
 
     def nudge(self) -> None:
         """Something became due."""
         self._wake.set()
 
     async def check(self) -> None:
-        """Raise Unavailable if a hand has died."""
-        if not self._hands or any(hand.done() for hand in self._hands):
+        """Raise Unavailable if a worker has ended."""
+        if not self._workers or any(worker.done() for worker in self._workers):
             raise Unavailable("The builders of techdocs are not at work")
 
     async def _work(self) -> None:
         while True:
-            # Run apart, so that what nobody foresaw ends one turn and not the hand.
+            # A task of its own: an unforeseen error ends one build and not the worker.
             turn = asyncio.create_task(self._turn())
             try:
                 await asyncio.wait({turn})
@@ -86,7 +86,7 @@ class BuildQueue:
                 await self._idle()
 
     async def _turn(self) -> bool:
-        record = await self._shop.records.claim()
+        record = await self._tools.records.claim()
         if record is not None:
             await self._one(record)
         return record is not None
@@ -99,7 +99,7 @@ class BuildQueue:
         except TimeoutError:
             self._idle_rounds += 1
             if self._idle_rounds >= WARM_AFTER_ROUNDS:
-                await self._shop.generator.warm_up()
+                await self._tools.generator.warm_up()
         else:
             self._wake.clear()
 
@@ -110,13 +110,13 @@ class BuildQueue:
             self._progress.say(record.ref, line)
 
         try:
-            async with _renewed(record.ref, self._shop.records.renew):
-                outcome = await build(record, self._shop, say)
-            await self._shop.records.finish(record, outcome)
+            async with _renewed(record.ref, self._tools.records.renew):
+                outcome = await build(record, self._tools, say)
+            await self._tools.records.finish(record, outcome)
         except Unavailable as error:
             say(f"warn: {error}; trying again")
             wait = min(2.0**record.tries, LONGEST_WAIT_SECONDS)
-            await self._shop.records.postpone(record, wait)
+            await self._tools.records.postpone(record, wait)
         else:
             if self._finished is not None:
                 self._finished(record, outcome, time.monotonic() - began)

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from services.techdocs.articles import Surroundings, safe_article
 from services.techdocs.generator.job import PAGES_FOLDER, SECTIONS_FILE, SITE_FILE
 from services.techdocs.generator.pages import page_file, page_key
-from services.techdocs.model import Documented, Failure, Site
+from services.techdocs.model import Documented, Failure, PublishedSite
 from services.techdocs.ports import Records, SiteStore
 from shared.contracts.errors import NotFound
 from shared.contracts.ref import parse_ref
@@ -34,7 +34,7 @@ def triplet(ref: str) -> str:
     return f"{name.namespace}/{name.kind}/{name.name}"
 
 
-class Reading:
+class DocsReader:
     """Reads for one reader after another; keeps the last summaries and articles."""
 
     def __init__(self, records: Records, sites: SiteStore) -> None:
@@ -50,21 +50,21 @@ class Reading:
             raise NotFound(f"There are no docs of '{ref}'")
         return record
 
-    async def shown(self, ref: str, sees: Sees) -> Documented:
+    async def documented_entity(self, ref: str, sees: Sees) -> Documented:
         """The same, after `backstage.io/techdocs-entity` pointed elsewhere (once)."""
         record = await self.visible(ref, sees)
         return await self.visible(record.alias, sees) if record.alias else record
 
-    async def current(self, ref: str, sees: Sees) -> tuple[Documented, Site]:
+    async def current(self, ref: str, sees: Sees) -> tuple[Documented, PublishedSite]:
         """The record and its published site; NotFound if none is published."""
-        record = await self.shown(ref, sees)
+        record = await self.documented_entity(ref, sees)
         if record.current is None:
             raise NotFound(f"The docs of '{record.ref}' are not built")
         return record, record.current
 
     async def state(self, ref: str, sees: Sees) -> dict[str, Any]:
         """The state of an entity's site, its navigation and its pages."""
-        record = await self.shown(ref, sees)
+        record = await self.documented_entity(ref, sees)
         found = record.current
         summary = await self._summary(found.site) if found else {}
         return {
@@ -100,7 +100,7 @@ class Reading:
         self, refs: Sequence[str], sees: Sees
     ) -> list[dict[str, Any] | None]:
         """The states of these entities' own sites, None where there is none to see."""
-        records = await self.records.known(list(dict.fromkeys(refs)))
+        records = await self.records.documented_among(list(dict.fromkeys(refs)))
         return [
             _listed_state(record) if record and sees(record.entity) else None
             for record in map(records.get, refs)
@@ -169,7 +169,7 @@ class Reading:
         found = self.sites.file(site, path)
         return found is not None and found.is_file()
 
-    async def file(self, ref: str, path: str, sees: Sees) -> tuple[Site, Path]:
+    async def file(self, ref: str, path: str, sees: Sees) -> tuple[PublishedSite, Path]:
         """A public file of an entity's own site; a folder stands for its index."""
         record = await self.visible(ref, sees)
         if record.current is None:

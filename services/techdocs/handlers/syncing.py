@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from services.techdocs.annotations import source_of
 from services.techdocs.handlers.documented import documented
-from services.techdocs.handlers.progress import Progress
+from services.techdocs.handlers.progress import BuildLogFeed
 from services.techdocs.handlers.queue import BuildQueue
 from services.techdocs.model import CHANGED, CHECK, Documented
 from services.techdocs.ports import Records
@@ -28,7 +28,9 @@ Told = tuple[Literal["log", "error", "finish"], Any]
 class Syncing:
     """Remembers which sources were looked at within the last minute."""
 
-    def __init__(self, records: Records, queue: BuildQueue, progress: Progress) -> None:
+    def __init__(
+        self, records: Records, queue: BuildQueue, progress: BuildLogFeed
+    ) -> None:
         self._records = records
         self._queue = queue
         self._progress = progress

@@ -18,8 +18,8 @@ from typing import Any
 from services.techdocs import mkdocs_file
 from services.techdocs.generator.job import GENERATOR_VERSION
 from services.techdocs.generator.places import README_FILES, pictures_of
-from services.techdocs.model import Exported, Limits, Place, Prepared
-from services.techdocs.ports import Say, Sources
+from services.techdocs.model import DocsFolder, Exported, Limits, Prepared
+from services.techdocs.ports import DocsSources, Say
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.guards.foreign_files import ForeignFolder
 
@@ -49,8 +49,8 @@ class _Plan:
 
 
 async def prepare(
-    place: Place,
-    sources: Sources,
+    place: DocsFolder,
+    sources: DocsSources,
     folder: Path,
     *,
     commit: str | None,
@@ -99,7 +99,7 @@ async def prepare(
 
 
 def _in_repository(
-    place: Place, paths: Sequence[str], elsewhere: Sequence[str]
+    place: DocsFolder, paths: Sequence[str], elsewhere: Sequence[str]
 ) -> tuple[str, ...]:
     """Paths below the place and, `elsewhere`, of its repository: each one once."""
     joined = [posixpath.normpath(posixpath.join(place.folder, p)) for p in paths]
@@ -107,7 +107,7 @@ def _in_repository(
     return tuple(dict.fromkeys([*below, *elsewhere]))
 
 
-async def _plan(place: Place, sources: Sources, commit: str | None) -> _Plan:
+async def _plan(place: DocsFolder, sources: DocsSources, commit: str | None) -> _Plan:
     for name in mkdocs_file.CONFIG_NAMES:
         try:
             text = await sources.read(place, commit, name)
@@ -122,7 +122,11 @@ async def _plan(place: Place, sources: Sources, commit: str | None) -> _Plan:
 
 
 async def _include(
-    plan: _Plan, statement: str, place: Place, sources: Sources, commit: str | None
+    plan: _Plan,
+    statement: str,
+    place: DocsFolder,
+    sources: DocsSources,
+    commit: str | None,
 ) -> None:
     """Add another configuration and its pages (mkdocs' monorepo plugin)."""
     if statement.startswith(mkdocs_file.WILDCARD_INCLUDE):
@@ -147,7 +151,11 @@ async def _include(
 
 
 async def _fetch(
-    plan: _Plan, place: Place, sources: Sources, commit: str | None, folder: Path
+    plan: _Plan,
+    place: DocsFolder,
+    sources: DocsSources,
+    commit: str | None,
+    folder: Path,
 ) -> list[Exported]:
     """Fetch what the plan says."""
     exported: list[Exported] = []
@@ -182,8 +190,8 @@ def _needs_whole(folder: Path) -> bool:
 
 async def _index(
     plan: _Plan,
-    place: Place,
-    sources: Sources,
+    place: DocsFolder,
+    sources: DocsSources,
     commit: str | None,
     folder: Path,
     say: Say,
@@ -215,8 +223,8 @@ async def _index(
 async def _pictures(
     plan: _Plan,
     readme: bytes,
-    place: Place,
-    sources: Sources,
+    place: DocsFolder,
+    sources: DocsSources,
     commit: str | None,
     folder: Path,
 ) -> None:

@@ -4,18 +4,18 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.techdocs.model import Generated, Place, Prepared, Site
+from services.techdocs.model import DocsFolder, Generated, Prepared, PublishedSite
 from services.techdocs.ports import SiteStore
 
 
 async def publish(
     generated: Generated,
     prepared: Prepared,
-    place: Place,
+    place: DocsFolder,
     sites: SiteStore,
     *,
     duration_ms: int,
-) -> Site:
+) -> PublishedSite:
     """Publish what the generator made; nobody sees it until an entity points to it.
 
     Raises:
@@ -24,7 +24,7 @@ async def publish(
     await asyncio.to_thread(
         sites.publish, prepared.content, Path(generated.out), Path(generated.record)
     )
-    return Site(
+    return PublishedSite(
         site=prepared.content,
         title=generated.title,
         pages=generated.pages,

@@ -12,7 +12,7 @@ from shared.kit.auth import Principal
 from shared.kit.calls import ServiceCalls
 
 
-class CatalogOverHttp:
+class HttpDocsCatalog:
     """The Catalog of an installation; what a reader may see is decided here, not there.
 
     It asks as a service, so the answer must pass the reader's policy before anybody is

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.techdocs.model import Documented, Failure, Site, Source
+from services.techdocs.model import DocsSource, Documented, Failure, PublishedSite
 
 Document = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ def documented(document: Document) -> Documented:
         ref=document["_id"],
         revision=document["revision"],
         entity=document["entity"],
-        source=Source(**document["source"]) if document.get("source") else None,
+        source=DocsSource(**document["source"]) if document.get("source") else None,
         alias=document.get("alias"),
         error=document.get("error"),
         current=_site(document.get("current")),
@@ -52,7 +52,7 @@ def entity_fields(record: Documented) -> dict[str, Any]:
     }
 
 
-def site_fields(site: Site) -> dict[str, Any]:
+def site_fields(site: PublishedSite) -> dict[str, Any]:
     """A published site."""
     return {
         "site": site.site,
@@ -80,11 +80,11 @@ def failure_fields(failure: Failure) -> dict[str, Any]:
     }
 
 
-def _site(found: Document | None) -> Site | None:
+def _site(found: Document | None) -> PublishedSite | None:
     if not found:
         return None
     typed = {"built_at": _utc(found["built_at"]), "warnings": tuple(found["warnings"])}
-    return Site(**{**found, **typed})
+    return PublishedSite(**{**found, **typed})
 
 
 def _failure(found: Document | None) -> Failure | None:

@@ -19,10 +19,10 @@ from pymongo.errors import DuplicateKeyError
 from services.techdocs.model import (
     CHANGED,
     Built,
+    DocsFolder,
     Documented,
     Failed,
     Outcome,
-    Place,
     retained,
 )
 from services.techdocs.store.announcements import announcement, withdrawal
@@ -35,12 +35,12 @@ from services.techdocs.store.documents import (
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import push_key
 from shared.kit import logs, outbox
-from shared.kit.migrations import Kept, prepare
+from shared.kit.migrations import StoredCollection, prepare
 from shared.kit.mongo import Index, counted, unavailable_as_error
 
 LEASE_SECONDS = 60.0
 ATTEMPTS = 10
-SITES = Kept(
+SITES = StoredCollection(
     "sites",
     shape=2,
     steps={2: outbox.mark_anew},
@@ -96,7 +96,7 @@ class MongoRecords:
             found = await self._all.find_one({"_id": ref})
         return documented(found) if found and not found.get("gone") else None
 
-    async def known(self, refs: Sequence[str]) -> dict[str, Documented]:
+    async def documented_among(self, refs: Sequence[str]) -> dict[str, Documented]:
         with unavailable_as_error(self._all):
             found = await self._all.find({"_id": {"$in": list(refs)}}).to_list(None)
         return {item["_id"]: documented(item) for item in found if not item.get("gone")}
@@ -153,7 +153,7 @@ class MongoRecords:
             for item in found
         ]
 
-    async def located(self, ref: str, place: Place | None) -> None:
+    async def located(self, ref: str, place: DocsFolder | None) -> None:
         key = place.repository_key if place else None
         fields = {
             "repository": push_key(key) if key else None,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from services.techdocs.model import Exported, Place, Source
-from services.techdocs.ports import Sources
+from services.techdocs.model import DocsFolder, DocsSource, Exported
+from services.techdocs.ports import DocsSources
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.guards.foreign_files import ForeignFolder
 from shared.guards.foreign_trees import (
@@ -28,15 +28,15 @@ PATH = "{path}"
 FILE_BYTES = 10 * 1024 * 1024
 
 
-class GitAndFolders(Sources):
+class GitAndFolders(DocsSources):
     """The Sources of an installation: its Git hosts, and `file:` locations."""
 
     def __init__(self, mirrors: RepositoryMirrors) -> None:
         self._mirrors = mirrors
 
-    def locate(self, source: Source) -> Place:
+    def locate(self, source: DocsSource) -> DocsFolder:
         if source.kind == "dir":
-            return Place(source.base)
+            return DocsFolder(source.base)
         found = self._mirrors.locate(source.base)
         if found is None:
             raise Invalid(
@@ -45,14 +45,14 @@ class GitAndFolders(Sources):
             )
         start = found.path if source.base_is_folder else posixpath.dirname(found.path)
         folder = posixpath.normpath(posixpath.join("/", start, source.relative or "."))
-        return Place(
+        return DocsFolder(
             folder.strip("/"),
             host=found.host,
             repository=found.repository,
             ref=found.ref,
         )
 
-    async def settle(self, source: Source) -> Place:
+    async def settle(self, source: DocsSource) -> DocsFolder:
         if source.kind == "dir":
             return self.locate(source)
         target = self._mirrors.locate(source.base)
@@ -60,31 +60,31 @@ class GitAndFolders(Sources):
             await self._mirrors.resolve(target)
         return self.locate(source)
 
-    def url(self, source: Source) -> str:
+    def url(self, source: DocsSource) -> str:
         place = self.locate(source)
         return self._target(place).url("tree").rstrip("/") + "/"
 
-    def _target(self, place: Place, path: str = "") -> GitTarget:
+    def _target(self, place: DocsFolder, path: str = "") -> GitTarget:
         assert place.host is not None  # noqa: S101 - told apart by the caller
         assert place.repository is not None  # noqa: S101
         below = posixpath.join(place.folder, path).strip("/")
         return self._mirrors.target(place.host, place.repository, place.ref, below)
 
-    async def commit(self, place: Place) -> str | None:
+    async def commit(self, place: DocsFolder) -> str | None:
         if place.host is None:
             if not await asyncio.to_thread(Path(place.folder).is_dir):
                 raise NotFound(f"There is no folder {Path(place.folder).name!r}")
             return None
         return await self._mirrors.fetch(self._target(place))
 
-    async def read(self, place: Place, commit: str | None, path: str) -> bytes:
+    async def read(self, place: DocsFolder, commit: str | None, path: str) -> bytes:
         if place.host is None or commit is None:
             return await asyncio.to_thread(_read, Path(place.folder), path)
         target = self._target(place, path)
         return await self._mirrors.read(target, commit, target.path)
 
     async def trail(
-        self, place: Place, commit: str | None, paths: Sequence[str]
+        self, place: DocsFolder, commit: str | None, paths: Sequence[str]
     ) -> Sequence[str]:
         if place.host is None or commit is None:
             return ()
@@ -95,7 +95,7 @@ class GitAndFolders(Sources):
         return [path for trail in trails for path in trail]
 
     async def list(
-        self, place: Place, commit: str | None, prefix: str
+        self, place: DocsFolder, commit: str | None, prefix: str
     ) -> Sequence[str]:
         if place.host is None or commit is None:
             return await asyncio.to_thread(_list, Path(place.folder), prefix)
@@ -105,7 +105,7 @@ class GitAndFolders(Sources):
         return [path.removeprefix(root) for path in found]
 
     async def export(
-        self, place: Place, commit: str | None, prefix: str, folder: Path
+        self, place: DocsFolder, commit: str | None, prefix: str, folder: Path
     ) -> Exported:
         if place.host is None or commit is None:
             return await asyncio.to_thread(_copy, Path(place.folder), prefix, folder)
@@ -117,12 +117,12 @@ class GitAndFolders(Sources):
         warnings = [*modules, *_left_out(exported.dangling, exported.rings)]
         return Exported(tuple(exported.outside), tuple(warnings))
 
-    def link(self, place: Place, kind: Literal["edit", "blob"]) -> str | None:
+    def link(self, place: DocsFolder, kind: Literal["edit", "blob"]) -> str | None:
         if place.host is None:
             return None
         return self._target(place).at(PATH).url(kind).replace(quote(PATH), PATH)
 
-    def repository_url(self, place: Place) -> str | None:
+    def repository_url(self, place: DocsFolder) -> str | None:
         if place.host is None:
             return None
         return self._target(place).repository_url

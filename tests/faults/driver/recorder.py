@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from shared.contracts.topics import ENTITY_CHANGED, TOPICS, dead
-from shared.kit.bus import LiveReader, Record
+from shared.kit.bus import EventRecord, LiveReader
 
 LOOK_SECONDS = 0.5
 
@@ -44,7 +44,7 @@ class Recorder:
             at = self._address()
             topics = [*TOPICS, *(dead(topic) for topic in TOPICS)]
 
-            async def hear(records: Sequence[Record], at: str = at) -> None:
+            async def hear(records: Sequence[EventRecord], at: str = at) -> None:
                 for record in records:
                     self._hear(record, at)
 
@@ -53,7 +53,7 @@ class Recorder:
                     await asyncio.sleep(LOOK_SECONDS)
             self.deaths += not self._ending.is_set()
 
-    def _hear(self, record: Record, at: str) -> None:
+    def _hear(self, record: EventRecord, at: str) -> None:
         if record.topic.endswith(".dead"):
             self.dead.add(f"{record.topic} {record.value.decode('utf-8', 'replace')}")
             return

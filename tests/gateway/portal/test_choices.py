@@ -7,7 +7,7 @@ import pytest
 
 from services.gateway.portal.choices.question import ChoiceQuestion
 from services.gateway.portal.forms.draft import draft_of
-from services.gateway.portal.forms.model import Page
+from services.gateway.portal.forms.model import FormPage
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
 from tests.gateway.portal.house import GUEST, entity
@@ -129,7 +129,7 @@ def test_a_short_answer_is_completed(
 ) -> None:
     """By `defaultKind` and `defaultNamespace`, as in Backstage."""
     schema = {"type": "string", "ui:field": field, "ui:options": options}
-    page = Page(0, "", "", {"properties": {"it": schema}})
+    page = FormPage(0, "", "", {"properties": {"it": schema}})
     assert draft_of([page], {"p.it": [typed]}).values == {"it": value}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway.portal.definitions import definition_of
-from services.gateway.portal.definitions.model import Definition, Entry
+from services.gateway.portal.definitions.model import Definition, DefinitionEntry
 
 EXAMPLE = Path(__file__).parents[3] / "deploy/examples/playhouse/repositories"
 
@@ -14,7 +14,7 @@ def example(kind: str, path: str) -> Definition:
     return definition_of(kind, (EXAMPLE / path).read_text("utf-8"))
 
 
-def entries(definition: Definition) -> dict[str, Entry]:
+def entries(definition: Definition) -> dict[str, DefinitionEntry]:
     return {
         f"{each.mark} {each.name}".strip(): each
         for group in definition.groups

@@ -9,13 +9,13 @@ import pytest
 
 from services.gateway.portal.forms.answers import gathered
 from services.gateway.portal.forms.draft import Draft, draft_of
-from services.gateway.portal.forms.model import Page
+from services.gateway.portal.forms.model import FormPage
 from services.gateway.portal.pages.template_form import BUTTONS, button_words
 
 
 def draft(schema: dict[str, Any], **answers: str) -> Draft:
     given = gathered(parse_qsl(urlencode({f"p.{k}": v for k, v in answers.items()})))
-    return draft_of([Page(0, "One", "", schema)], given, {})
+    return draft_of([FormPage(0, "One", "", schema)], given, {})
 
 
 def asking(**schema: Any) -> dict[str, Any]:

@@ -7,15 +7,15 @@ import pytest
 
 from services.gateway.portal.forms.answers import gathered, repo_parts
 from services.gateway.portal.forms.draft import Draft, draft_of
-from services.gateway.portal.forms.model import Field, Page
+from services.gateway.portal.forms.model import FormField, FormPage
 
 
 def draft(schema: dict[str, Any], answers: str = "", **prefilled: Any) -> Draft:
     given = gathered(parse_qsl(answers, keep_blank_values=True))
-    return draft_of([Page(0, "One", "", schema)], given, prefilled)
+    return draft_of([FormPage(0, "One", "", schema)], given, prefilled)
 
 
-def fields(form: Draft) -> dict[str, Field]:
+def fields(form: Draft) -> dict[str, FormField]:
     return {".".join(field.path): field for field in form.pages[0].fields}
 
 

@@ -1,10 +1,14 @@
 """OpenAPI 3.1 as its author wrote it: words, types, webhooks, callbacks, references."""
 
 from services.gateway.portal.definitions import definition_of
-from services.gateway.portal.definitions.model import Definition, Entry, Row
+from services.gateway.portal.definitions.model import (
+    Definition,
+    DefinitionEntry,
+    DefinitionRow,
+)
 
 
-def entry(definition: Definition, name: str) -> Entry:
+def entry(definition: Definition, name: str) -> DefinitionEntry:
     """The entry that is called so: `GET /a`, `Thing`."""
     return next(
         each
@@ -14,7 +18,7 @@ def entry(definition: Definition, name: str) -> Entry:
     )
 
 
-def fields(text: str, name: str = "Thing") -> dict[str, Row]:
+def fields(text: str, name: str = "Thing") -> dict[str, DefinitionRow]:
     """The rows of a schema, by field."""
     shown = entry(definition_of("openapi", text), name)
     return {row.name: row for row in shown.parts[0].rows}

@@ -34,7 +34,7 @@ REPOSITORY_PARTS = {"repository-owners": 0, "repositories": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FieldChoice:
     """One choice: `value` goes into the form, `about` tells it from its namesakes."""
 
     value: str
@@ -47,7 +47,7 @@ class Choice:
 class Choices:
     """What is shown of all that fits; `total` counts those too that are not shown."""
 
-    items: Sequence[Choice]
+    items: Sequence[FieldChoice]
     total: int
 
 
@@ -82,7 +82,7 @@ async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
     return Choices(list(items.values())[:MOST_CHOICES], int(others["totalItems"]))
 
 
-async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[Choice]:
+async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
     """What has the typed name itself, which may stand far down among longer names."""
     name = question.name_term
     if not name or "," in name or "=" in name or _names(question, "metadata.name"):
@@ -93,7 +93,7 @@ async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[Choice]:
 
 async def _reader_and_teams(
     visit: Visit, question: ChoiceQuestion, own: Sequence[str]
-) -> list[Choice]:
+) -> list[FieldChoice]:
     """The reader and the groups they are in, where such are asked for."""
     kinds = question.kinds
     if not own or (kinds and not kinds & OWNERS) or _names(question, "metadata.name"):
@@ -107,7 +107,7 @@ async def _reader_and_teams(
 
 async def _owned(
     visit: Visit, question: ChoiceQuestion, own: Sequence[str]
-) -> list[Choice]:
+) -> list[FieldChoice]:
     """What belongs to the reader or their teams."""
     kinds = question.kinds
     owners_only = bool(kinds) and kinds <= OWNERS
@@ -149,7 +149,7 @@ async def _page(visit: Visit, question: ChoiceQuestion, limit: int) -> Any:
     return await visit.get(BY_QUERY, params)
 
 
-def _choices(items: Sequence[Mapping[str, Any] | None]) -> list[Choice]:
+def _choices(items: Sequence[Mapping[str, Any] | None]) -> list[FieldChoice]:
     found = []
     for item in items:
         if not item:
@@ -157,7 +157,7 @@ def _choices(items: Sequence[Mapping[str, Any] | None]) -> list[Choice]:
         ref = canonical(item)
         kind, namespace, name = split_ref(ref)
         place = name if namespace == "default" else f"{namespace}/{name}"
-        found.append(Choice(ref, title_of(item), f"{kind_word(kind)} · {place}"))
+        found.append(FieldChoice(ref, title_of(item), f"{kind_word(kind)} · {place}"))
     return found
 
 
@@ -166,7 +166,9 @@ async def _own_groups(visit: Visit, question: ChoiceQuestion) -> Choices:
     names = await visit.summaries(groups)
     text = question.name_term.lower()
     found = [
-        Choice(ref, summary.title, f"{summary.kind} · {split_ref(ref)[2]}", own=True)
+        FieldChoice(
+            ref, summary.title, f"{summary.kind} · {split_ref(ref)[2]}", own=True
+        )
         for ref, summary in names.items()
         if text in summary.title.lower() or text in split_ref(ref)[2]
     ]
@@ -179,7 +181,9 @@ async def _values(visit: Visit, question: ChoiceQuestion, field: str) -> Choices
     answer = await visit.get(FACETS, _value_params(question, field))
     found = sorted(answer["facets"].get(field, ()), key=lambda each: -each["count"])
     items = [
-        Choice(str(each["value"]), str(each["value"]), f"used {each['count']:,} times")
+        FieldChoice(
+            str(each["value"]), str(each["value"]), f"used {each['count']:,} times"
+        )
         for each in found[:MOST_CHOICES]
     ]
     return Choices(items, int(answer.get("totals", {}).get(field, len(found))))
@@ -200,7 +204,7 @@ async def _repository_parts(visit: Visit, question: ChoiceQuestion) -> Choices:
     """Names or owners of the repositories that entities come from."""
     answer = await visit.get(FACETS, _value_params(question, SOURCE, MOST_SOURCES))
     place = REPOSITORY_PARTS[question.what]
-    choices: dict[str, Choice] = {}
+    choices: dict[str, FieldChoice] = {}
     for each in answer["facets"].get(SOURCE, ()):
         try:
             url = split_address(str(each["value"]).removeprefix("url:"))
@@ -210,5 +214,5 @@ async def _repository_parts(visit: Visit, question: ChoiceQuestion) -> Choices:
         if len(parts) > place:
             name = parts[place].removesuffix(".git")
             about = "/".join([url.netloc, *parts[:place]])
-            choices.setdefault(name, Choice(name, name, about))
+            choices.setdefault(name, FieldChoice(name, name, about))
     return Choices(list(choices.values())[:MOST_CHOICES], len(choices))

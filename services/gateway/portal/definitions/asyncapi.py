@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from services.gateway.portal.definitions.documents import Document, load
+from services.gateway.portal.definitions.documents import DefinitionDocument, load
 from services.gateway.portal.definitions.model import (
     Definition,
-    Entry,
+    DefinitionEntry,
+    DefinitionPart,
+    DefinitionRow,
     Group,
-    Part,
-    Row,
     Unreadable,
     anchor,
     budget_of,
@@ -42,7 +42,7 @@ def read(text: str) -> Definition:
 
 
 class _Reader:
-    def __init__(self, document: Document, release: str, text: str) -> None:
+    def __init__(self, document: DefinitionDocument, release: str, text: str) -> None:
         self._document = document
         self._release = release
         self._text = text
@@ -103,10 +103,10 @@ class _Reader:
 
     def _channel(
         self, name: str, channel: Mapping[str, Any], acts: list[tuple[str, str]]
-    ) -> Entry:
+    ) -> DefinitionEntry:
         actions = list(dict.fromkeys(action for action, _ in acts))
         told = [": ".join(filter(None, (SAYS.get(a, a), about))) for a, about in acts]
-        return Entry(
+        return DefinitionEntry(
             id=anchor("channel", name),
             name=words(channel.get("address")) or name,
             mark=" and ".join(actions).upper(),
@@ -116,17 +116,17 @@ class _Reader:
             parts=[*self._parameters(channel), *self._messages(channel)],
         )
 
-    def _parameters(self, channel: Mapping[str, Any]) -> Iterator[Part]:
+    def _parameters(self, channel: Mapping[str, Any]) -> Iterator[DefinitionPart]:
         rows = []
         for name, value in islice(objects(channel.get("parameters")), MOST_MESSAGES):
             parameter = self._document.follow(value)[0]
             kind = self._schemas.type_of(parameter.get("schema"))
             about = self._schemas.about(parameter)
-            rows.append(Row(name, kind, about, required=True))
+            rows.append(DefinitionRow(name, kind, about, required=True))
         if rows:
-            yield Part("In the address", rows)
+            yield DefinitionPart("In the address", rows)
 
-    def _messages(self, channel: Mapping[str, Any]) -> Iterator[Part]:
+    def _messages(self, channel: Mapping[str, Any]) -> Iterator[DefinitionPart]:
         given: list[tuple[str, object]] = list(objects(channel.get("messages")))
         for verb in OLD_VERBS:
             message = mapping(channel.get(verb)).get("message")
@@ -138,9 +138,9 @@ class _Reader:
                 message, ref = self._document.follow(value)
                 yield self._message(name or ref, message)
         except BudgetExceeded:
-            yield Part("…", about="Not shown; see the raw text.")
+            yield DefinitionPart("…", about="Not shown; see the raw text.")
 
-    def _message(self, name: str, message: Mapping[str, Any]) -> Part:
+    def _message(self, name: str, message: Mapping[str, Any]) -> DefinitionPart:
         shown = mapping(next(iter(sequence(message.get("examples"))), None)).get(
             "payload"
         )
@@ -149,7 +149,7 @@ class _Reader:
         payload = mapping(payload).get("schema", payload)
         kind = self._schemas.type_of(payload)
         about = words(message.get("summary") or message.get("description"))
-        return Part(
+        return DefinitionPart(
             title=words(message.get("title") or message.get("name"))
             or name
             or "Message",
@@ -160,11 +160,11 @@ class _Reader:
 
     def _schema_group(self) -> Iterator[Group]:
         entries = [
-            Entry(
+            DefinitionEntry(
                 id=anchor("schema", name),
                 name=name,
                 about=words(schema.get("description")),
-                parts=[Part("", self._schemas.rows(schema))],
+                parts=[DefinitionPart("", self._schemas.rows(schema))],
             )
             for name, schema in list(self._named.items())[:MOST_CHANNELS]
         ]

@@ -26,7 +26,7 @@ YAML = YamlLimits(
 JSON = JsonLimits(size=MOST_CHARACTERS, depth=150, nodes=2_000_000)
 
 
-class Document:
+class DefinitionDocument:
     """An object, the references inside it, and those that lead nowhere in it."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
@@ -66,7 +66,7 @@ class Document:
         return {"name": name, "description": f"{pointer[:300]} {where}."}
 
 
-def load(text: str) -> Document:
+def load(text: str) -> DefinitionDocument:
     """The object that the text holds.
 
     Raises:
@@ -80,7 +80,7 @@ def load(text: str) -> Document:
         raise Unreadable(f"{error.message}.") from error
     if not isinstance(root, dict):
         raise Unreadable("The definition holds no object at its root.")
-    return Document(root)
+    return DefinitionDocument(root)
 
 
 def _json(text: str) -> Any:

@@ -1,15 +1,15 @@
 """The entries of a definition that a search term means."""
 
-from services.gateway.portal.definitions.model import Definition, Entry
+from services.gateway.portal.definitions.model import Definition, DefinitionEntry
 
 MOST = 12
 LONGEST_TERM = 200
 
 
-def matching(definition: Definition | None, term: str) -> list[Entry]:
+def matching(definition: Definition | None, term: str) -> list[DefinitionEntry]:
     """The first entries that have all words of `term` in what is said of them."""
     words = term[:LONGEST_TERM].lower().split()
-    found: list[Entry] = []
+    found: list[DefinitionEntry] = []
     if definition is None or not words:
         return found
     for group in definition.groups:

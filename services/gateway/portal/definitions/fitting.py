@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from services.gateway.portal.definitions.model import (
     Definition,
-    Entry,
+    DefinitionEntry,
+    DefinitionPart,
+    DefinitionRow,
     Group,
-    Part,
-    Row,
     clipped,
 )
 from services.gateway.portal.definitions.schemas import MORE
@@ -121,7 +121,7 @@ class _Page:
             entries,
         )
 
-    def _entry(self, entry: Entry) -> Entry:
+    def _entry(self, entry: DefinitionEntry) -> DefinitionEntry:
         name = clipped(entry.name, LONGEST_NAME)
         summary = clipped(entry.summary, LONGEST_SUMMARY)
         about = clipped(entry.about, LONGEST_ABOUT)
@@ -146,7 +146,7 @@ class _Page:
             parts=parts,
         )
 
-    def _has_room(self, characters: int, parts: Sequence[Part]) -> bool:
+    def _has_room(self, characters: int, parts: Sequence[DefinitionPart]) -> bool:
         """Whether an entry fits whole; what is bare already needs no room."""
         if not characters and not parts:
             return True
@@ -161,7 +161,7 @@ class _Page:
         return identity if number == 1 else f"{identity}--{number}"
 
 
-def _part(part: Part) -> Part:
+def _part(part: DefinitionPart) -> DefinitionPart:
     rows = [_row(row) for row in part.rows[:LONGEST_TABLE]]
     if len(part.rows) > LONGEST_TABLE:
         rows.append(MORE)
@@ -173,7 +173,7 @@ def _part(part: Part) -> Part:
     )
 
 
-def _row(row: Row) -> Row:
+def _row(row: DefinitionRow) -> DefinitionRow:
     lengths = (len(row.name), len(row.type))
     short = max(lengths) <= LONGEST_NAME and len(row.about) <= LONGEST_CELL
     if short and row.depth <= DEEPEST_ROW:
@@ -187,7 +187,7 @@ def _row(row: Row) -> Row:
     )
 
 
-def _length(part: Part) -> int:
+def _length(part: DefinitionPart) -> int:
     rows = sum(
         min(len(row.about), LONGEST_CELL) + len(row.name) + len(row.type)
         for row in part.rows

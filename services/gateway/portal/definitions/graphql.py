@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from services.gateway.portal.definitions.model import (
     Definition,
-    Entry,
+    DefinitionEntry,
+    DefinitionPart,
+    DefinitionRow,
     Group,
-    Part,
-    Row,
     Unreadable,
     anchor,
 )
@@ -40,7 +40,7 @@ class _Field:
     name: str
     type: str = ""
     about: str = ""
-    arguments: list[Row] = field(default_factory=list)
+    arguments: list[DefinitionRow] = field(default_factory=list)
     default: str = ""
     deprecated: str | None = None
 
@@ -77,7 +77,7 @@ def _bare(kind: str) -> str:
     return kind.strip("[]!")
 
 
-def _row(each: _Field, known: dict[str, str]) -> Row:
+def _row(each: _Field, known: dict[str, str]) -> DefinitionRow:
     about = each.about
     if each.arguments:
         given = ", ".join(f"{row.name}: {row.type}" for row in each.arguments)
@@ -86,7 +86,7 @@ def _row(each: _Field, known: dict[str, str]) -> Row:
         about = " · ".join(filter(None, (about, f"default {each.default}")))
     if each.deprecated:
         about = " · ".join(filter(None, (about, each.deprecated)))
-    return Row(
+    return DefinitionRow(
         each.name,
         each.type,
         about,
@@ -96,11 +96,11 @@ def _row(each: _Field, known: dict[str, str]) -> Row:
     )
 
 
-def _call(each: _Field, title: str, known: dict[str, str]) -> Entry:
+def _call(each: _Field, title: str, known: dict[str, str]) -> DefinitionEntry:
     parts = []
     if each.arguments:
         rows = [
-            Row(
+            DefinitionRow(
                 row.name,
                 row.type,
                 row.about,
@@ -109,10 +109,10 @@ def _call(each: _Field, title: str, known: dict[str, str]) -> Entry:
             )
             for row in each.arguments
         ]
-        parts.append(Part("Arguments", rows))
-    gives = Row("", each.type, link=known.get(_bare(each.type), ""))
-    parts.append(Part("Answers", [gives]))
-    return Entry(
+        parts.append(DefinitionPart("Arguments", rows))
+    gives = DefinitionRow("", each.type, link=known.get(_bare(each.type), ""))
+    parts.append(DefinitionPart("Answers", [gives]))
+    return DefinitionEntry(
         id=anchor(title, each.name),
         name=each.name,
         gives=each.type,
@@ -123,16 +123,16 @@ def _call(each: _Field, title: str, known: dict[str, str]) -> Entry:
     )
 
 
-def _entry(each: _Type, known: dict[str, str]) -> Entry:
+def _entry(each: _Type, known: dict[str, str]) -> DefinitionEntry:
     summary = f"implements {', '.join(each.implements)}" if each.implements else ""
     rows = [_row(one, known) for one in each.fields]
-    return Entry(
+    return DefinitionEntry(
         id=anchor("type", each.name),
         name=each.name,
         mark=each.kind,
         summary=summary or each.about.partition("\n")[0],
         about=each.about,
-        parts=[Part("", rows)] if rows else [],
+        parts=[DefinitionPart("", rows)] if rows else [],
     )
 
 
@@ -232,14 +232,14 @@ class _Parser:
         found.deprecated = self._directives()
         return found
 
-    def _argument(self) -> Row:
+    def _argument(self) -> DefinitionRow:
         each = self._field()
         about = " · ".join(
             filter(
                 None, (each.about, f"default {each.default}" if each.default else "")
             )
         )
-        return Row(each.name, each.type, about, each.type.endswith("!"))
+        return DefinitionRow(each.name, each.type, about, each.type.endswith("!"))
 
     def _type_text(self) -> str:
         if self._tokens.take("["):

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from services.gateway.portal.definitions.model import (
     Definition,
-    Entry,
+    DefinitionEntry,
+    DefinitionPart,
+    DefinitionRow,
     Group,
-    Part,
-    Row,
     Unreadable,
     anchor,
 )
@@ -30,8 +30,8 @@ class _File:
     package: str = ""
     syntax: str = "proto2"
     services: list[Group] = field(default_factory=list)
-    messages: list[Entry] = field(default_factory=list)
-    enums: list[Entry] = field(default_factory=list)
+    messages: list[DefinitionEntry] = field(default_factory=list)
+    enums: list[DefinitionEntry] = field(default_factory=list)
 
 
 def read(text: str) -> Definition:
@@ -58,9 +58,9 @@ def read(text: str) -> Definition:
 
 
 def _linked(group: Group, known: dict[str, str]) -> Group:
-    def link(row: Row) -> Row:
+    def link(row: DefinitionRow) -> DefinitionRow:
         name = MARKS.split(row.type.strip("<> "))[-1].rpartition(".")[2]
-        return Row(
+        return DefinitionRow(
             row.name,
             row.type,
             row.about,
@@ -70,12 +70,12 @@ def _linked(group: Group, known: dict[str, str]) -> Group:
             known.get(name, ""),
         )
 
-    def linked(each: Entry) -> Entry:
+    def linked(each: DefinitionEntry) -> DefinitionEntry:
         parts = [
-            Part(part.title, [link(row) for row in part.rows], part.about)
+            DefinitionPart(part.title, [link(row) for row in part.rows], part.about)
             for part in each.parts
         ]
-        return Entry(
+        return DefinitionEntry(
             each.id,
             each.name,
             each.mark,
@@ -161,7 +161,7 @@ class _Parser:
             Group(anchor("service", name), name, about or title, entries)
         )
 
-    def _call(self, service: str, about: str) -> Entry:
+    def _call(self, service: str, about: str) -> DefinitionEntry:
         name = self._tokens.next().text
         takes, streams_in = self._side()
         self._tokens.expect("returns")
@@ -175,10 +175,14 @@ class _Parser:
             (True, True): "both ways",
         }[streams_in, streams_out]
         says = [
-            Part("Takes", [Row("stream of" if streams_in else "", takes)]),
-            Part("Answers", [Row("stream of" if streams_out else "", gives)]),
+            DefinitionPart(
+                "Takes", [DefinitionRow("stream of" if streams_in else "", takes)]
+            ),
+            DefinitionPart(
+                "Answers", [DefinitionRow("stream of" if streams_out else "", gives)]
+            ),
         ]
-        return Entry(
+        return DefinitionEntry(
             anchor("call", service, name),
             name,
             mark,
@@ -203,12 +207,12 @@ class _Parser:
         name = self._tokens.next().text
         full = f"{outer}.{name}" if outer else name
         self._tokens.expect("{")
-        rows: list[Row] = []
+        rows: list[DefinitionRow] = []
         place = len(self._found.messages)
         while not self._tokens.take("}"):
             rows += self._member(full)
-        parts = [Part("", rows)] if rows else []
-        entry = Entry(
+        parts = [DefinitionPart("", rows)] if rows else []
+        entry = DefinitionEntry(
             anchor("message", full),
             name,
             summary=about.partition("\n")[0],
@@ -217,7 +221,7 @@ class _Parser:
         )
         self._found.messages.insert(place, entry)
 
-    def _member(self, outer: str, choice: str = "") -> Iterator[Row]:
+    def _member(self, outer: str, choice: str = "") -> Iterator[DefinitionRow]:
         token = self._tokens.next()
         match token.text:
             case "message":
@@ -239,7 +243,7 @@ class _Parser:
             case _:
                 yield self._field(token, choice)
 
-    def _field(self, token: Token, choice: str) -> Row:
+    def _field(self, token: Token, choice: str) -> DefinitionRow:
         label, kind = "", token.text
         if kind in {"repeated", "optional", "required"}:
             label, kind = kind, self._tokens.next().text
@@ -260,7 +264,7 @@ class _Parser:
             )
         )
         shown = f"{label} {kind}" if label in {"repeated", "optional"} else kind
-        return Row(name, shown, about, label == "required", deprecated)
+        return DefinitionRow(name, shown, about, label == "required", deprecated)
 
     def _trailing(self, after: Token) -> str:
         """A comment that stands behind the field, on its own line."""
@@ -291,9 +295,18 @@ class _Parser:
                 deprecated = self._options()
                 after = self._tokens.expect(";")
                 about_value = token.about or self._trailing(after)
-                rows.append(Row(token.text, number, about_value, deprecated=deprecated))
+                rows.append(
+                    DefinitionRow(
+                        token.text, number, about_value, deprecated=deprecated
+                    )
+                )
         self._found.enums.append(
-            Entry(anchor("enum", full), name, about=about, parts=[Part("", rows)])
+            DefinitionEntry(
+                anchor("enum", full),
+                name,
+                about=about,
+                parts=[DefinitionPart("", rows)],
+            )
         )
 
 
@@ -306,7 +319,7 @@ def _tokens(text: str) -> Iterator[Token]:
             if found.count("\n") > 1:
                 about = []
         elif kind == "comment":
-            said = _said(found)
+            said = _comment_text(found)
             if waiting is not None and waiting.line == line:
                 waiting = Token(";", line, said)
             else:
@@ -327,7 +340,7 @@ def _tokens(text: str) -> Iterator[Token]:
         yield waiting
 
 
-def _said(comment: str) -> str:
+def _comment_text(comment: str) -> str:
     if comment.startswith("//"):
         return comment[2:].strip()
     lines = [line.strip().lstrip("*").strip() for line in comment[2:-2].splitlines()]

@@ -6,7 +6,11 @@ from typing import Any
 
 from services.gateway.portal.definitions import asyncapi, graphql, grpc, openapi
 from services.gateway.portal.definitions.fitting import fitted
-from services.gateway.portal.definitions.model import Definition, Entry, Unreadable
+from services.gateway.portal.definitions.model import (
+    Definition,
+    DefinitionEntry,
+    Unreadable,
+)
 
 Reader = Callable[[str], Definition]
 PIECE_ENTRIES = 200
@@ -79,7 +83,7 @@ def in_pieces(kind: str, text: str) -> list[Any]:
 def of_pieces(pieces: Sequence[Any]) -> Definition:
     """The definition that `in_pieces` took apart."""
     whole: Definition = pieces[0]
-    entries: list[list[Entry]] = [[] for _ in whole.groups]
+    entries: list[list[DefinitionEntry]] = [[] for _ in whole.groups]
     for number, some in pieces[1:]:
         entries[number] += some
     pairs = zip(whole.groups, entries, strict=True)

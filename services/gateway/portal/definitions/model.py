@@ -18,7 +18,7 @@ OUTSIDE_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DefinitionRow:
     """A field, parameter or value; `depth` counts how far inside others it stands.
 
     `link` is the entry that explains its type, as the entry's id.
@@ -34,18 +34,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DefinitionPart:
     """What goes in or comes out: parameters, a body, an answer."""
 
     title: str
-    rows: Sequence[Row] = ()
+    rows: Sequence[DefinitionRow] = ()
     about: str = ""
     tone: str = ""
     example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DefinitionEntry:
     """One operation, channel, call or type; `gives` is the type of its answer.
 
     `html` is `about` as the page shows it, unless that is the summary.
@@ -58,7 +58,7 @@ class Entry:
     summary: str = ""
     about: str = ""
     deprecated: bool = False
-    parts: Sequence[Part] = ()
+    parts: Sequence[DefinitionPart] = ()
     gives: str = ""
     html: str = ""
 
@@ -70,7 +70,7 @@ class Group:
     id: str
     title: str
     about: str = ""
-    entries: Sequence[Entry] = ()
+    entries: Sequence[DefinitionEntry] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.gateway.portal.definitions.documents import Document, load
+from services.gateway.portal.definitions.documents import DefinitionDocument, load
 from services.gateway.portal.definitions.model import (
     Definition,
-    Entry,
+    DefinitionEntry,
+    DefinitionPart,
     Group,
-    Part,
     Unreadable,
     anchor,
     budget_of,
@@ -37,7 +37,7 @@ def read(text: str) -> Definition:
 
 
 class _Reader:
-    def __init__(self, document: Document, release: str, text: str) -> None:
+    def __init__(self, document: DefinitionDocument, release: str, text: str) -> None:
         self._document = document
         self._release = release
         self._text = text
@@ -96,7 +96,7 @@ class _Reader:
             words(mapping(tag).get("name")): words(mapping(tag).get("description"))
             for tag in sequence(self._document.get("tags"))
         }
-        found: dict[str, list[Entry]] = {name: [] for name in about if name}
+        found: dict[str, list[DefinitionEntry]] = {name: [] for name in about if name}
         for tag, entry in self._few(self._of_paths()):
             found.setdefault(tag, []).append(entry)
         for name, entries in found.items():
@@ -104,7 +104,7 @@ class _Reader:
                 title = name[:1].upper() + name[1:]
                 yield Group(anchor("tag", name), title, about.get(name, ""), entries)
 
-    def _of_paths(self) -> Iterator[tuple[str, Entry]]:
+    def _of_paths(self) -> Iterator[tuple[str, DefinitionEntry]]:
         for path, item in objects(self._document.get("paths")):
             for operation, entry in self._operations.of_path(path, item):
                 tags = [words(tag) for tag in sequence(operation.get("tags"))[:1]]
@@ -127,7 +127,9 @@ class _Reader:
         paths = mapping(self._document.get("paths")).values()
         return sum(len(mapping(item).keys() & set(METHODS)) for item in paths)
 
-    def _few(self, entries: Iterator[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
+    def _few(
+        self, entries: Iterator[tuple[str, DefinitionEntry]]
+    ) -> Iterator[tuple[str, DefinitionEntry]]:
         """The first of these."""
         for count, item in enumerate(entries):
             if count == MOST_OPERATIONS:
@@ -144,12 +146,12 @@ class _Reader:
         if entries:
             yield Group("schemas", "Schemas", "", entries)
 
-    def _schema(self, name: str, schema: Mapping[str, Any]) -> Entry:
-        return Entry(
+    def _schema(self, name: str, schema: Mapping[str, Any]) -> DefinitionEntry:
+        return DefinitionEntry(
             id=anchor("schema", name),
             name=name,
             summary=words(schema.get("title")),
             about=words(schema.get("description")),
             deprecated=schema.get("deprecated") is True,
-            parts=[Part("", self._schemas.rows(schema), tone="")],
+            parts=[DefinitionPart("", self._schemas.rows(schema), tone="")],
         )

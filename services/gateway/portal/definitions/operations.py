@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from services.gateway.portal.definitions.documents import Document
+from services.gateway.portal.definitions.documents import DefinitionDocument
 from services.gateway.portal.definitions.model import (
-    Entry,
-    Part,
-    Row,
+    DefinitionEntry,
+    DefinitionPart,
+    DefinitionRow,
     anchor,
     mapping,
     objects,
@@ -41,13 +41,13 @@ Operation = Mapping[str, Any]
 class Operations:
     """Makes entries of the operations of one document."""
 
-    def __init__(self, document: Document, schemas: Schemas) -> None:
+    def __init__(self, document: DefinitionDocument, schemas: Schemas) -> None:
         self._document = document
         self._schemas = schemas
 
     def of_path(
         self, name: str, item: object, *, kind: str = "operation"
-    ) -> Iterator[tuple[Operation, Entry]]:
+    ) -> Iterator[tuple[Operation, DefinitionEntry]]:
         """The operations of a path or a webhook; of an absent one, where it is."""
         shared = self._document.follow(item)[0]
         methods = [
@@ -55,15 +55,15 @@ class Operations:
         ]
         if not methods and "$ref" in mapping(item):
             about = words(shared.get("description"))
-            yield {}, Entry(anchor(kind, name), name, summary=about)
+            yield {}, DefinitionEntry(anchor(kind, name), name, summary=about)
         for method in methods:
             operation = shared[method]
             yield operation, self._entry(name, method, operation, shared, kind)
 
     def _entry(
         self, path: str, method: str, operation: Operation, shared: Operation, kind: str
-    ) -> Entry:
-        return Entry(
+    ) -> DefinitionEntry:
+        return DefinitionEntry(
             id=anchor(kind, words(operation.get("operationId")) or method + path),
             name=path,
             mark=method.upper(),
@@ -74,9 +74,9 @@ class Operations:
             parts=self._parts(operation, shared),
         )
 
-    def _parts(self, operation: Operation, shared: Operation) -> list[Part]:
+    def _parts(self, operation: Operation, shared: Operation) -> list[DefinitionPart]:
         """Everything about an operation, or what of it the budget allows."""
-        parts: list[Part] = []
+        parts: list[DefinitionPart] = []
         try:
             given = self._parameters_of(shared, operation)
             parts += self._parameters([e for e in given if e.get("in") != "body"])
@@ -84,7 +84,7 @@ class Operations:
             parts += self._answers(operation)
             parts += self._callbacks(operation)
         except BudgetExceeded:
-            parts.append(Part("…", about="Not shown; see the raw text."))
+            parts.append(DefinitionPart("…", about="Not shown; see the raw text."))
         return parts[:MOST_PARTS]
 
     def _parameters_of(
@@ -100,19 +100,19 @@ class Operations:
                 found[key] = parameter
         return list(found.values())
 
-    def _parameters(self, given: list[Mapping[str, Any]]) -> Iterator[Part]:
+    def _parameters(self, given: list[Mapping[str, Any]]) -> Iterator[DefinitionPart]:
         rows = [self._parameter(each) for each in given if each]
         if rows:
-            yield Part("Parameters", rows)
+            yield DefinitionPart("Parameters", rows)
 
-    def _parameter(self, given: Mapping[str, Any]) -> Row:
+    def _parameter(self, given: Mapping[str, Any]) -> DefinitionRow:
         schema = given.get("schema", given)
         for _, content in islice(objects(given.get("content")), 1):
             schema = content.get("schema", schema)
         found = self._document.follow(schema)[0]
         described = {**found, "description": given.get("description")}
         kinds = self._schemas.type_of(schema), words(given.get("in"))
-        return Row(
+        return DefinitionRow(
             name=words(given.get("name")),
             type=" · ".join(filter(None, kinds)),
             about=self._schemas.about(described),
@@ -122,21 +122,21 @@ class Operations:
 
     def _body(
         self, operation: Operation, given: list[Mapping[str, Any]]
-    ) -> Iterator[Part]:
+    ) -> Iterator[DefinitionPart]:
         for each in given:
             if each.get("in") == "body":
                 rows = self._schemas.rows(each.get("schema"))
-                yield Part("Body", rows, words(each.get("description")))
+                yield DefinitionPart("Body", rows, words(each.get("description")))
         body = self._document.follow(operation.get("requestBody"))[0]
         about = words(body.get("description"))
         contents = list(islice(objects(body.get("content")), MOST_PARTS))
         title = "Body" if body.get("required") is True else "Body (optional)"
         if about and not contents:
-            yield Part(title, about=about)
+            yield DefinitionPart(title, about=about)
         for media, content in contents:
             yield self._content(f"{title}: {media}", about, content)
 
-    def _answers(self, operation: Operation) -> Iterator[Part]:
+    def _answers(self, operation: Operation) -> Iterator[DefinitionPart]:
         answers = mapping(operation.get("responses")).items()
         for status, value in islice(answers, MOST_PARTS):
             self._schemas.pay()
@@ -147,12 +147,12 @@ class Operations:
             if "schema" in answer:
                 contents.append(("", answer))
             if not contents:
-                yield Part(str(status), about=about, tone=tone)
+                yield DefinitionPart(str(status), about=about, tone=tone)
             for media, content in contents:
                 title = f"{status}: {media}" if media else str(status)
                 yield self._content(title, about, content, tone)
 
-    def _callbacks(self, operation: Operation) -> Iterator[Part]:
+    def _callbacks(self, operation: Operation) -> Iterator[DefinitionPart]:
         """What the API sends back later, to the address that an expression names."""
         for name, value in islice(objects(operation.get("callbacks")), MOST_PARTS):
             callback = self._document.follow(value)[0]
@@ -165,18 +165,18 @@ class Operations:
                         title = f"Callback {name}: {method.upper()} {expression}"
                         yield from self._callback(title, sent)
 
-    def _callback(self, title: str, sent: Operation) -> Iterator[Part]:
+    def _callback(self, title: str, sent: Operation) -> Iterator[DefinitionPart]:
         about = words(sent.get("summary")) or words(sent.get("description"))
         body = self._document.follow(sent.get("requestBody"))[0]
         contents = list(islice(objects(body.get("content")), MOST_PARTS))
         if not contents:
-            yield Part(title, about=about, tone="info")
+            yield DefinitionPart(title, about=about, tone="info")
         for media, content in contents:
             yield self._content(f"{title}: {media}", about, content, "info")
 
     def _content(
         self, title: str, about: str, content: Mapping[str, Any], tone: str = ""
-    ) -> Part:
+    ) -> DefinitionPart:
         self._schemas.pay()
         shown = content.get("example")
         for _, each in islice(objects(content.get("examples")), 1):
@@ -185,4 +185,4 @@ class Operations:
         rows = self._schemas.rows(schema)
         kind = self._schemas.type_of(schema)
         about = " · ".join(filter(None, (about, kind if kind != "object" else "")))
-        return Part(title, rows, about, tone, example(shown))
+        return DefinitionPart(title, rows, about, tone, example(shown))

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from services.gateway.portal.definitions.documents import Document
+from services.gateway.portal.definitions.documents import DefinitionDocument
 from services.gateway.portal.definitions.model import (
-    Row,
+    DefinitionRow,
     clipped,
     mapping,
     sequence,
@@ -27,7 +27,7 @@ STEPS, LEAST_STEPS = 4_000, 2
 #: Schemas on the way to one field: parts of parts stand at the same depth.
 LONGEST_WAY = 40
 LONGEST_EXAMPLE = 10_000
-MORE = Row("…", about="More than is shown here; see the raw text.")
+MORE = DefinitionRow("…", about="More than is shown here; see the raw text.")
 
 LIMITS = (
     ("minimum", "≥ {}"),
@@ -49,7 +49,7 @@ class Schemas:
     """Rows of the schemas of one document, as long as its budget lasts."""
 
     def __init__(
-        self, document: Document, known: Mapping[str, str], budget: Budget
+        self, document: DefinitionDocument, known: Mapping[str, str], budget: Budget
     ) -> None:
         """`known` are the ids of the entries that explain a named schema."""
         self._document = document
@@ -57,10 +57,10 @@ class Schemas:
         self._budget = budget
         self._walk = Budget("schema")
 
-    def rows(self, schema: object) -> list[Row]:
+    def rows(self, schema: object) -> list[DefinitionRow]:
         """The fields of a schema; of one that is no object, the one row that it is."""
         found, name = self._document.follow(schema)
-        rows: list[Row] = []
+        rows: list[DefinitionRow] = []
         self._walk = Budget("schema", nodes=self._share())
         try:
             fields = self._fields(found, 0, (name,) if name else ())
@@ -71,7 +71,7 @@ class Schemas:
             return [*rows, MORE]
         if rows or not found:
             return rows
-        return [Row("", self.type_of(schema), self.about(found))]
+        return [DefinitionRow("", self.type_of(schema), self.about(found))]
 
     def _share(self) -> int:
         """Steps for one schema: never so many that little is left for the others."""
@@ -148,7 +148,7 @@ class Schemas:
 
     def _fields(
         self, schema: Mapping[str, Any], depth: int, seen: tuple[str, ...]
-    ) -> Iterator[Row]:
+    ) -> Iterator[DefinitionRow]:
         self._step()
         if depth > DEEPEST or len(seen) > LONGEST_WAY:
             return
@@ -171,13 +171,15 @@ class Schemas:
 
     def _variant(
         self, number: int, part: object, depth: int, seen: tuple[str, ...]
-    ) -> Iterator[Row]:
+    ) -> Iterator[DefinitionRow]:
         self._step()
         found, name = self._document.follow(part)
         title = clipped(words(found.get("title")), 200) or name or f"choice {number}"
         inner = list(self._fields(found, depth + 1, (*seen, name)))
         if inner and name not in seen:
-            yield Row(f"or {title}" if number > 1 else f"either {title}", depth=depth)
+            yield DefinitionRow(
+                f"or {title}" if number > 1 else f"either {title}", depth=depth
+            )
             yield from inner
 
     def _field(
@@ -187,10 +189,10 @@ class Schemas:
         required: bool,
         depth: int,
         seen: tuple[str, ...],
-    ) -> Iterator[Row]:
+    ) -> Iterator[DefinitionRow]:
         self._step()
         found, ref = self._document.follow(field)
-        yield Row(
+        yield DefinitionRow(
             name=clipped(name, 200),
             type=self.type_of(field),
             about=self.about(found),

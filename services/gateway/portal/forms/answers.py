@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from services.gateway.portal.forms.fields import key_of, type_of
-from services.gateway.portal.forms.model import Field
+from services.gateway.portal.forms.model import FormField
 from shared.contracts.errors import CallboardError
 from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
 
@@ -34,7 +34,7 @@ def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def values_of(
-    fields: Iterable[Field], given: Given, prefilled: Mapping[str, Any]
+    fields: Iterable[FormField], given: Given, prefilled: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The JSON object of all answers; what was not answered is not in it."""
     values: dict[str, Any] = {}
@@ -53,7 +53,7 @@ def values_of(
     return values
 
 
-def value_of(field: Field, given: Given) -> Any:
+def value_of(field: FormField, given: Given) -> Any:
     """The answer to one question; MISSING if it was not asked, None if left empty."""
     if field.kind == "secret":
         return None
@@ -71,14 +71,14 @@ def value_of(field: Field, given: Given) -> Any:
     return _single(field, texts[-1]) if texts[-1].strip() else None
 
 
-def _lines(field: Field, texts: Sequence[str]) -> list[Any] | None:
+def _lines(field: FormField, texts: Sequence[str]) -> list[Any] | None:
     lines = [line.strip() for text in texts for line in text.splitlines()]
     items = field.schema.get("items")
     inner = type_of(items) if isinstance(items, Mapping) else "string"
     return [_typed(line, inner) for line in lines if line] or None
 
 
-def _single(field: Field, text: str) -> Any:
+def _single(field: FormField, text: str) -> Any:
     if field.kind == "yaml":
         return _structured(text)
     if field.picker is not None:
@@ -89,7 +89,7 @@ def _single(field: Field, text: str) -> Any:
     return _typed(text, type_of(field.schema))
 
 
-def _chosen(field: Field, texts: list[str]) -> list[Any] | None:
+def _chosen(field: FormField, texts: list[str]) -> list[Any] | None:
     known = {option.key: option.value for option in field.options}
     if field.picker is not None:
         # Without scripts all of them stand in one text.
@@ -148,7 +148,7 @@ def repo_parts(value: object) -> dict[str, str]:
     }
 
 
-def shown(field: Field, values: Mapping[str, Any]) -> Any:
+def displayed_answer(field: FormField, values: Mapping[str, Any]) -> Any:
     """The answer as the form shows it: a text, or texts for a set of boxes."""
     value = _at(values, field.path)
     if value is MISSING or value is None:
@@ -165,7 +165,7 @@ def shown(field: Field, values: Mapping[str, Any]) -> Any:
 
 
 def pairs_of(
-    fields: Iterable[Field], values: Mapping[str, Any]
+    fields: Iterable[FormField], values: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """The answers as they go into an address or into hidden inputs; no secrets."""
     for field in fields:
@@ -187,7 +187,7 @@ def pairs_of(
             yield field.name, key_of(value)
 
 
-def secrets_of(fields: Iterable[Field], given: Given) -> dict[str, str]:
+def secrets_of(fields: Iterable[FormField], given: Given) -> dict[str, str]:
     """What was typed into the fields for secrets, by the field's own name."""
     found = {}
     for field in fields:

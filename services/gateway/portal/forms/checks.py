@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from services.gateway.portal.forms.answers import repo_parts
-from services.gateway.portal.forms.model import Field, Path
+from services.gateway.portal.forms.model import FormField, Path
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.schemas import Violation, find_violations
@@ -23,7 +23,7 @@ MOST_ERRORS = 100
 
 def errors_in(
     schema: Mapping[str, Any],
-    fields: list[Field],
+    fields: list[FormField],
     values: Mapping[str, Any],
     budget: Budget,
 ) -> dict[Path, str]:
@@ -39,11 +39,11 @@ def errors_in(
     for violation in violations[:MOST_ERRORS]:
         path = _place(violation)
         if path not in secrets:
-            found.setdefault(path, said(violation))
+            found.setdefault(path, violation_text(violation))
     return found
 
 
-def repository_errors(fields: Iterable[Field]) -> dict[Path, str]:
+def repository_errors(fields: Iterable[FormField]) -> dict[Path, str]:
     """Repositories whose host or owner is not among those that the field lists."""
     errors: dict[Path, str] = {}
     for field in fields:
@@ -82,7 +82,7 @@ def _place(violation: Violation) -> Path:
     return path
 
 
-def said(violation: Violation) -> str:
+def violation_text(violation: Violation) -> str:
     """The rule that was broken, for the person who typed."""
     limit = violation.argument
     if violation.keyword == "type":

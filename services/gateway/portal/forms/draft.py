@@ -9,9 +9,9 @@ from typing import Any
 
 from services.gateway.portal.forms.answers import (
     Given,
+    displayed_answer,
     pairs_of,
     secrets_of,
-    shown,
     values_of,
 )
 from services.gateway.portal.forms.checks import (
@@ -22,7 +22,7 @@ from services.gateway.portal.forms.checks import (
 )
 from services.gateway.portal.forms.conditions import Deciding, controllers, decided
 from services.gateway.portal.forms.fields import fields_of
-from services.gateway.portal.forms.model import Field, Page, Path
+from services.gateway.portal.forms.model import FormField, FormPage, Path
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.trees import check_tree
@@ -41,13 +41,13 @@ SECONDS = 0.5
 class Filled:
     """A page with its fields and answers; `errors` by the field's path."""
 
-    page: Page
-    fields: Sequence[Field]
+    page: FormPage
+    fields: Sequence[FormField]
     values: Mapping[str, Any]
     errors: Mapping[Path, str]
 
     @property
-    def secrets(self) -> list[Field]:
+    def secrets(self) -> list[FormField]:
         """The questions that are asked last, and kept nowhere."""
         return [field for field in self.fields if field.kind == "secret"]
 
@@ -104,13 +104,13 @@ class Draft:
 
 
 def draft_of(
-    pages: Sequence[Page], given: Given, prefilled: Mapping[str, Any] | None = None
+    pages: Sequence[FormPage], given: Given, prefilled: Mapping[str, Any] | None = None
 ) -> Draft:
     """The form for these answers; `prefilled` are values from the address."""
     return Draft([_filled(page, given, prefilled or {}) for page in pages], given)
 
 
-def _filled(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+def _filled(page: FormPage, given: Given, prefilled: Mapping[str, Any]) -> Filled:
     try:
         check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
         return _answered(page, given, prefilled)
@@ -118,7 +118,7 @@ def _filled(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
         return Filled(page, [], {}, {(): cannot_check(error.message)})
 
 
-def _answered(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+def _answered(page: FormPage, given: Given, prefilled: Mapping[str, Any]) -> Filled:
     """The page with its answers.
 
     Raises:
@@ -142,6 +142,8 @@ def _answered(page: Page, given: Given, prefilled: Mapping[str, Any]) -> Filled:
     errors = errors_in(schema, fields, values, budget)
     if deciding.faults:
         errors[()] = cannot_check(deciding.faults[0])
-    shown_fields = [replace(field, value=shown(field, values)) for field in fields]
+    shown_fields = [
+        replace(field, value=displayed_answer(field, values)) for field in fields
+    ]
     errors = {**repository_errors(shown_fields), **errors}
     return Filled(page, shown_fields, values, errors)

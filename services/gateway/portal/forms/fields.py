@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from services.gateway.portal.forms.conditions import is_object
-from services.gateway.portal.forms.model import Field, Kind, Option, Path, Picker
+from services.gateway.portal.forms.model import FormField, Kind, Option, Path, Picker
 from shared.contracts.ref import DEFAULT_NAMESPACE
 
 ENTITY_PICKERS = frozenset(
@@ -44,10 +44,10 @@ def fields_of(
     controls: frozenset[str] = frozenset(),
     path: Path = (),
     group: str = "",
-) -> list[Field]:
+) -> list[FormField]:
     """The fields of a decided schema, in the order that it asks for."""
     required = frozenset(map(str, schema.get("required") or ()))
-    found: list[Field] = []
+    found: list[FormField] = []
     for name in _ordered(schema):
         each = schema["properties"][name]
         place = (*path, name)
@@ -99,7 +99,7 @@ def _field(
     required: bool,
     *,
     controls: bool,
-) -> Field:
+) -> FormField:
     options = tuple(islice(_options(schema), MOST_CHOICES + 1))
     if len(options) > MOST_CHOICES:
         # Nobody looks through so many: it is typed, and checked as before.
@@ -111,7 +111,7 @@ def _field(
         or schema.get("format") == "entity-name"
     ):
         limits = {"pattern": NAME_PATTERN, **schema}
-    return Field(
+    return FormField(
         path=path,
         kind=kind,
         label=str(schema.get("title") or path[-1]),

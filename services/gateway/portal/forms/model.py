@@ -74,7 +74,7 @@ class Picker:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FormField:
     """One question.
 
     `name` is its name in the form, `value` a text or a list of texts as the form shows
@@ -120,7 +120,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FormPage:
     """One page of the form, its schema as the template has it."""
 
     number: int
@@ -129,11 +129,11 @@ class Page:
     schema: Mapping[str, Any]
 
 
-def pages_of(answer: Mapping[str, Any]) -> list[Page]:
+def pages_of(answer: Mapping[str, Any]) -> list[FormPage]:
     """The pages in an answer of the scaffolder's `parameter-schema`."""
     found: Sequence[Any] = answer.get("steps") or ()
     return [
-        Page(
+        FormPage(
             number,
             str(step.get("title") or "Please answer"),
             str(step.get("description") or ""),

@@ -30,7 +30,7 @@ MOST_ARROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class NodeBox:
     """A node in its place; `x` and `y` are its upper left corner."""
 
     node: Node
@@ -57,7 +57,7 @@ class Arrow:
 class Picture:
     """A drawing: what stands where, and how large it all is."""
 
-    boxes: tuple[Box, ...]
+    boxes: tuple[NodeBox, ...]
     arrows: tuple[Arrow, ...]
     width: float
     height: float
@@ -81,7 +81,7 @@ def draw(nodes: Sequence[Node], edges: Sequence[Edge], focus: str = "") -> Pictu
     lefts, columns, width = _columns(rows, widths)
     tops = _tops(rows, ways.values(), by_ref)
     boxes = tuple(
-        Box(
+        NodeBox(
             by_ref[name],
             _clipped(by_ref[name].title),
             lefts[place],
@@ -110,7 +110,7 @@ def draw(nodes: Sequence[Node], edges: Sequence[Edge], focus: str = "") -> Pictu
 
 def _arrows(
     lines: Sequence[tuple[Edge, list[Point]]],
-    boxes: Sequence[Box],
+    boxes: Sequence[NodeBox],
     picture: Area,
     *,
     shown: bool,
@@ -211,7 +211,7 @@ def _mean(pool: tuple[float, int]) -> float:
 def _points(
     edge: Edge,
     ways: dict[Pair, list[str]],
-    at: dict[str, Box],
+    at: dict[str, NodeBox],
     tops: dict[str, float],
     layers: dict[str, int],
     lefts: Sequence[float],

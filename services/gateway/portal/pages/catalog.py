@@ -66,7 +66,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CatalogRow:
     """A line of the list."""
 
     summary: Summary
@@ -199,9 +199,9 @@ def _mentioned(items: Sequence[Entity]) -> list[str]:
     return [ref for ref in refs if ref]
 
 
-def _rows(items: Iterable[Entity], known: Mapping[str, Summary]) -> list[Row]:
+def _rows(items: Iterable[Entity], known: Mapping[str, Summary]) -> list[CatalogRow]:
     return [
-        Row(
+        CatalogRow(
             summarize(canonical(item), item),
             known.get(spec_ref(item, "owner", "group")),
             known.get(spec_ref(item, "system", "system")),

@@ -17,9 +17,9 @@ from services.gateway.portal.entities import (
 from services.gateway.portal.pages.first_steps import REGISTER
 from services.gateway.portal.pages.sign_in import sign_in_of_guest
 from services.gateway.portal.permissions import allowed, why_not
-from services.gateway.portal.runs import Run, run_of
+from services.gateway.portal.runs import RunSummary, run_of
 from services.gateway.portal.template_warnings import (
-    ExpressionError,
+    ExpressionWarning,
     expression_errors,
     installed_actions,
     missing_actions,
@@ -89,7 +89,7 @@ async def create(visit: Visiting, text: str = "") -> Response:
     )
 
 
-async def _own_runs(visit: Visit) -> list[Run]:
+async def _own_runs(visit: Visit) -> list[RunSummary]:
     """The reader's latest runs; none if the scaffolder is away."""
     params = {"createdBy": visit.identity.subject, "limit": str(LATEST_RUNS)}
     answer = await visit.ask("GET", TASKS, params=params)
@@ -127,7 +127,7 @@ def _offer(
     template: Entity,
     owners: Mapping[str, Summary],
     missing: list[str],
-    errors: list[ExpressionError],
+    errors: list[ExpressionWarning],
 ) -> Offer:
     _, namespace, name = split_ref(canonical(template))
     metadata, spec = template["metadata"], template.get("spec") or {}

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.gateway.model import ApiAnswer
 from services.gateway.portal.docs_site import (
-    Site,
+    SiteState,
     article_of,
     page_href,
     site_of,
@@ -25,7 +25,7 @@ from services.gateway.portal.docs_site import (
 from services.gateway.portal.entities import Summary, docs_href, split_ref
 from services.gateway.portal.pages.diagrams import frame_address
 from services.gateway.portal.pages.search import QUERY, Result, result_of
-from services.gateway.portal.visit import Visit, Visiting, together, told
+from services.gateway.portal.visit import Visit, Visiting, json_of, together
 from shared.contracts.errors import NotFound
 
 LISTED = "/api/techdocs/sites"
@@ -41,7 +41,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class DocsList:
     """One site of the list."""
 
     href: str
@@ -90,8 +90,8 @@ def _owner_ref(site: Mapping[str, Any]) -> str:
     return f"{kind if colon else 'group'}:{name}"
 
 
-def _shelf(site: Mapping[str, Any], owners: Mapping[str, Summary]) -> Shelf:
-    return Shelf(
+def _shelf(site: Mapping[str, Any], owners: Mapping[str, Summary]) -> DocsList:
+    return DocsList(
         href=docs_href(str(site.get("entity_ref") or "")) + "/",
         title=str(site.get("title") or site.get("entity_title") or ""),
         description=str(site.get("description") or ""),
@@ -136,7 +136,7 @@ async def page(
     # A navigation of thousands of pages takes a while to make, and to render.
     site = await asyncio.to_thread(site_of, state.json(), base, key)
     if find.strip():
-        return await _found(visit, entity, site, find.strip()[:LONGEST])
+        return await _search_results(visit, entity, site, find.strip()[:LONGEST])
     return await asyncio.to_thread(_page, visit, entity, site, answer)
 
 
@@ -165,7 +165,7 @@ async def _elsewhere(visit: Visit, triplet: str, path: str, answer: ApiAnswer) -
 def _without_docs(visit: Visit, entity: Summary, state: ApiAnswer) -> Response:
     """An entity that never said where its docs are; other errors are themselves."""
     if state.status != HTTPStatus.NOT_FOUND:
-        told(state)
+        json_of(state)
     return visit.page(
         "docs/none.html",
         title=entity.title,
@@ -176,10 +176,12 @@ def _without_docs(visit: Visit, entity: Summary, state: ApiAnswer) -> Response:
     )
 
 
-def _page(visit: Visit, entity: Summary, site: Site, answer: ApiAnswer) -> Response:
+def _page(
+    visit: Visit, entity: Summary, site: SiteState, answer: ApiAnswer
+) -> Response:
     missing = answer.status == HTTPStatus.NOT_FOUND
     if not missing:
-        told(answer)
+        json_of(answer)
     article = None if missing else article_of(answer.json(), site.base)
     crumbs = [("Docs", "/docs")]
     title = entity.title
@@ -208,7 +210,9 @@ def _page(visit: Visit, entity: Summary, site: Site, answer: ApiAnswer) -> Respo
     return page
 
 
-async def _found(visit: Visit, entity: Summary, site: Site, text: str) -> Response:
+async def _search_results(
+    visit: Visit, entity: Summary, site: SiteState, text: str
+) -> Response:
     """What the site's pages hold of these words, by section."""
     params = [
         ("term", text),

@@ -24,7 +24,7 @@ from services.gateway.portal.unregistering import (
     provider_names,
     unregistering,
 )
-from services.gateway.portal.visit import Visit, Visiting, together, told
+from services.gateway.portal.visit import Visit, Visiting, json_of, together
 from shared.contracts.errors import Invalid
 
 LOCATION = "backstage.io/managed-by-location"
@@ -139,7 +139,7 @@ async def unregister(
         path = f"/api/catalog/entities/by-uid/{quote(entity['metadata']['uid'])}"
     else:
         raise Invalid("what: must be location or entity")
-    told(await visit.ask("DELETE", path))
+    json_of(await visit.ask("DELETE", path))
     address = f"{entity_href(f'{kind}:{namespace}/{name}'.lower())}/removed"
     return visit.go(f"{address}?returns=1" if returns else address)
 

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from services.gateway.portal.frame import Crumb
 from services.gateway.portal.pages.search import LONGEST, suggestions
 from services.gateway.portal.pages.sign_in import sign_in_address
-from services.gateway.portal.preferences import Preferences
+from services.gateway.portal.preferences import DisplayPreferences
 from services.gateway.portal.visit import Visit, state_of, visiting
 from shared.contracts.errors import CallboardError, Unauthenticated
 from shared.kit import logs
@@ -187,7 +187,7 @@ def _page(
         },
         path=request.url.path,
         person=visit.person if visit else None,
-        preferences=Preferences.of(request.headers.get("cookie")),
+        preferences=DisplayPreferences.of(request.headers.get("cookie")),
     )
     response = frame.response(html, status)
     if status == 503:

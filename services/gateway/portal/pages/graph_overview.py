@@ -38,7 +38,7 @@ TEAMS = Grouping("group", "relations.ownedBy", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class OverviewBox:
     """A system or team with the number of entities in it, and the domain it is in."""
 
     summary: Summary
@@ -50,14 +50,14 @@ class Box:
 class Overview:
     """The boxes, largest first; `left_out` more are counted and not shown."""
 
-    boxes: Sequence[Box]
+    boxes: Sequence[OverviewBox]
     kind: str
     left_out: int
 
     @property
-    def domains(self) -> list[tuple[Summary | None, list[Box]]]:
+    def domains(self) -> list[tuple[Summary | None, list[OverviewBox]]]:
         """The boxes by domain, the domain with the largest box first, None last."""
-        groups: dict[str, list[Box]] = {}
+        groups: dict[str, list[OverviewBox]] = {}
         for box in self.boxes:
             groups.setdefault(box.domain.ref if box.domain else "", []).append(box)
         alone = groups.pop("", [])
@@ -92,7 +92,7 @@ async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
     }
     known = await visit.summaries(ref for ref in wholes.values() if ref)
     boxes = [
-        Box(summarize(ref, one), members.get(ref, 0), known.get(wholes[ref]))
+        OverviewBox(summarize(ref, one), members.get(ref, 0), known.get(wholes[ref]))
         for ref, one in shown.items()
     ]
     return Overview(boxes, grouping.kind, max(0, total - len(boxes)))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from services.gateway.portal.choices.answers import BY_QUERY
 from services.gateway.portal.entities import Summary, canonical, split_ref
 from services.gateway.portal.forms.draft import Draft, Filled
-from services.gateway.portal.forms.model import Field, Option, Path, Picker
+from services.gateway.portal.forms.model import FormField, Option, Path, Picker
 from services.gateway.portal.visit import Visit, together
 
 NOT_OFFERED = "This is not among the choices; choose from the list."
@@ -15,20 +15,20 @@ MOST_NAMESAKES = 50
 MOST_CHECKED = 50
 
 
-async def named(visit: Visit, fields: Sequence[Field]) -> list[Field]:
+async def named(visit: Visit, fields: Sequence[FormField]) -> list[FormField]:
     """The fields, those with a picker with the names of what was chosen."""
     refs = [ref for field in fields if field.picker for ref in chosen_in(field)]
     known = await visit.summaries(ref for ref in refs if "/" in ref)
     return [_named(field, known) for field in fields]
 
 
-def chosen_in(field: Field) -> list[str]:
+def chosen_in(field: FormField) -> list[str]:
     """The texts that a field holds, none of them empty."""
     values = field.value if isinstance(field.value, list) else [field.value]
     return [str(value) for value in values if value]
 
 
-def _named(field: Field, known: Mapping[str, Summary]) -> Field:
+def _named(field: FormField, known: Mapping[str, Summary]) -> FormField:
     if field.picker is None:
         return field
     options = [

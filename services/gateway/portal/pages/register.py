@@ -24,7 +24,7 @@ from services.gateway.portal.pages.first_steps import REGISTER
 from services.gateway.portal.pages.sign_in import sign_in_of_guest
 from services.gateway.portal.permissions import allowed, why_not
 from services.gateway.portal.unregistering import provider_names
-from services.gateway.portal.visit import Visit, Visiting, told
+from services.gateway.portal.visit import Visit, Visiting, json_of
 from shared.contracts.errors import Invalid
 
 LOCATIONS = "/api/catalog/locations"
@@ -90,7 +90,7 @@ async def registered(
     answer = await _ask(visit, target, dry=False)
     if answer.status in {*REFUSED, HTTPStatus.CONFLICT}:
         return _page(visit, target, _look(answer))
-    told(answer)
+    json_of(answer)
     shown = next(iter(look.found), None)
     if shown is None:
         return visit.go("/catalog?kind=location")
@@ -120,7 +120,7 @@ def _look(answer: ApiAnswer) -> Look:
         return Look(known=True)
     if answer.status in REFUSED:
         return Look(error=ERROR_NAME.sub("", answer.error))
-    body: Mapping[str, Any] = told(answer)
+    body: Mapping[str, Any] = json_of(answer)
     # The Location entity that stands for the address itself is bookkeeping.
     own = (body.get("location") or {}).get("entityRef")
     provided = {each["entityRef"]: each for each in body.get("provided") or ()}

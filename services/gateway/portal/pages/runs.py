@@ -11,7 +11,13 @@ from starlette.responses import Response
 from services.gateway.portal.entities import Summary
 from services.gateway.portal.pages.start_again import form_address
 from services.gateway.portal.pages.template_answers import answers_of_run
-from services.gateway.portal.runs import CAN_RETRY, ENDED, Run, progress_of, run_of
+from services.gateway.portal.runs import (
+    CAN_RETRY,
+    ENDED,
+    RunSummary,
+    progress_of,
+    run_of,
+)
 from services.gateway.portal.tables import Paging, columns
 from services.gateway.portal.visit import Visit, Visiting, together, with_query
 from shared.guards.workers import run_beside
@@ -51,7 +57,7 @@ async def runs(visit: Visiting, page: int = 1, whose: str = "own") -> Response:
     )
 
 
-def _people(found: list[Run]) -> set[str]:
+def _people(found: list[RunSummary]) -> set[str]:
     return {run.created_by for run in found if run.created_by.startswith("user:")}
 
 
@@ -89,8 +95,8 @@ async def run(visit: Visiting, task: str) -> Response:
         crumbs=[("Templates", "/create"), ("Runs", "/create/tasks")],
         run=state,
         progress=progress,
-        made_by=_seen(names, state.template),
-        by=_seen(names, state.created_by),
+        made_by=_visible_summary(names, state.template),
+        by=_visible_summary(names, state.created_by),
         can_retry=state.status in CAN_RETRY,
         answers=answers,
         again=form_address(found) if state.status in ENDED else "",
@@ -129,6 +135,6 @@ def _is_entity(ref: str) -> bool:
     return ":" in ref and "/" in ref
 
 
-def _seen(names: Mapping[str, Summary], ref: str) -> Summary | None:
+def _visible_summary(names: Mapping[str, Summary], ref: str) -> Summary | None:
     found = names.get(ref.lower())
     return None if found is None or found.missing else found

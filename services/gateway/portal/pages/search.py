@@ -17,7 +17,7 @@ from services.gateway.portal.entities import kind_plural, kind_word
 from services.gateway.portal.formats import safe_url
 from services.gateway.portal.frame import SECURITY_HEADERS
 from services.gateway.portal.marks import marked, snippet
-from services.gateway.portal.tables import Choice, Facet, Paging
+from services.gateway.portal.tables import Facet, FacetChoice, Paging
 from services.gateway.portal.visit import Visit, Visiting, together, with_query
 
 QUERY = "/api/search/query"
@@ -31,7 +31,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchParameters:
     """What the address asks for."""
 
     text: str = ""
@@ -106,7 +106,7 @@ class TypeChoice:
 @router.get("/search")
 async def search(visit: Visiting) -> Response:
     """The results; of htmx only the part that changes."""
-    asked = Asked.of(visit)
+    asked = SearchParameters.of(visit)
     answer, types, facets = await together(
         visit.get(QUERY, asked.params()), _types(visit, asked), _facets(visit, asked)
     )
@@ -159,7 +159,7 @@ def _suggestion(each: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-async def _types(visit: Visit, asked: Asked) -> list[TypeChoice]:
+async def _types(visit: Visit, asked: SearchParameters) -> list[TypeChoice]:
     """How many were found of each type, whatever is chosen among them."""
     bare = replace(asked, cursor="")
     counts = await together(
@@ -176,7 +176,7 @@ async def _types(visit: Visit, asked: Asked) -> list[TypeChoice]:
     ]
 
 
-async def _facets(visit: Visit, asked: Asked) -> list[Facet]:
+async def _facets(visit: Visit, asked: SearchParameters) -> list[Facet]:
     """The most frequent kinds and lifecycles of the reader's catalog."""
     answer = await visit.ask(
         "GET",
@@ -204,9 +204,9 @@ async def _facets(visit: Visit, asked: Asked) -> list[Facet]:
 
 def _choices(
     values: set[str], chosen: tuple[str, ...], *, plural: bool = False
-) -> tuple[Choice, ...]:
+) -> tuple[FacetChoice, ...]:
     return tuple(
-        Choice(
+        FacetChoice(
             value,
             kind_plural(value) if plural else value.capitalize(),
             chosen=value in chosen,
@@ -246,7 +246,7 @@ def result_of(found: Mapping[str, Any], term: str = "") -> Result:
     )
 
 
-def _paging(asked: Asked, answer: Mapping[str, Any]) -> Paging:
+def _paging(asked: SearchParameters, answer: Mapping[str, Any]) -> Paging:
     total = int(answer.get("numberOfResults") or 0)
     shown = len(answer["results"])
     first = int(answer["results"][0].get("rank") or 1) if shown else 0

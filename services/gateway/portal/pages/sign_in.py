@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from services.gateway.model import SignedIn, UserCard
-from services.gateway.portal.preferences import Preferences
+from services.gateway.portal.preferences import DisplayPreferences
 from services.gateway.portal.visit import Visit, state_of
 from services.gateway.ports import Users
 from shared.contracts.errors import (
@@ -76,7 +76,7 @@ async def sign_in(
         },
         path="/sign-in",
         person=None,
-        preferences=Preferences.of(request.headers.get("cookie")),
+        preferences=DisplayPreferences.of(request.headers.get("cookie")),
         block="people" if part else None,
     )
     return state.frame.response(html)

@@ -73,7 +73,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StatusLine:
     """A service, engine or host: `state` says in words what is wrong, "" if nothing."""
 
     name: str
@@ -84,7 +84,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FailingLocation:
     """A location with errors: what it names, the first errors, how many more.
 
     `began` is when the first of them was met, "" if that is not known.
@@ -123,7 +123,7 @@ async def status(visit: Visiting) -> Response:
     )
 
 
-async def _sources(visit: Visit) -> tuple[list[Source], int]:
+async def _sources(visit: Visit) -> tuple[list[FailingLocation], int]:
     """The locations with errors, as far as the reader may see them.
 
     None while the catalog does not answer: the page says so of the catalog itself.
@@ -141,11 +141,11 @@ async def _sources(visit: Visit) -> tuple[list[Source], int]:
     return [_source(item) for item in body["items"] if item], int(body["totalItems"])
 
 
-def _source(location: Entity) -> Source:
+def _source(location: Entity) -> FailingLocation:
     items = errors_of(location)
     errors = error_texts(location)
     shown = tuple(errors[:ERRORS_SHOWN])
-    return Source(
+    return FailingLocation(
         title_of(location),
         entity_href(canonical(location)),
         shown,
@@ -154,14 +154,14 @@ def _source(location: Entity) -> Source:
     )
 
 
-def service_line(service: Mapping[str, Any]) -> Line:
+def service_line(service: Mapping[str, Any]) -> StatusLine:
     """A service with what it depends on where that is not well, and its figures."""
     checks = _mapping(service.get("checks"))
     wrong = _wrong(checks)
     if service.get("error"):
         wrong.insert(0, str(service["error"]))
     name = str(service.get("name") or "")
-    return Line(
+    return StatusLine(
         name=name,
         ready=bool(service.get("ready")),
         about=ROLES.get(name, ""),
@@ -170,14 +170,14 @@ def service_line(service: Mapping[str, Any]) -> Line:
     )
 
 
-def engine_line(engine: Mapping[str, Any]) -> Line:
+def engine_line(engine: Mapping[str, Any]) -> StatusLine:
     """A dependency, and who sees it in which state."""
     seen = _mapping(engine.get("seen_by"))
     wrong = _wrong(seen)
     name = str(engine.get("name") or "")
     about = CHECKS.get(name, ("", ""))[1]
     users = f"used by {', '.join(map(str, seen))}" if seen else ""
-    return Line(
+    return StatusLine(
         name=check_name(name),
         ready=bool(engine.get("ready")),
         about="; ".join(filter(None, (about, users))),

@@ -11,7 +11,7 @@ from services.gateway.portal.formats import now
 from services.gateway.portal.graph.layout import draw
 from services.gateway.portal.graph.model import Edge, Node
 from services.gateway.portal.history import Moment, changes_of
-from services.gateway.portal.tables import Choice, Column, Facet, Paging
+from services.gateway.portal.tables import Column, Facet, FacetChoice, Paging
 from services.gateway.portal.visit import Visiting
 from shared.contracts.errors import NotFound
 
@@ -49,7 +49,10 @@ async def styleguide(visit: Visiting) -> Response:
         facet=Facet(
             "type",
             "Type",
-            (Choice("service", "service", 7, chosen=True), Choice("x", "website", 2)),
+            (
+                FacetChoice("service", "service", 7, chosen=True),
+                FacetChoice("x", "website", 2),
+            ),
         ),
         moments=[
             Moment(

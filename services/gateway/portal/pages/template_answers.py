@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from services.gateway.portal.entities import Summary, ref_title, split_ref
 from services.gateway.portal.forms.draft import Filled, draft_of
-from services.gateway.portal.forms.model import Field, Page, pages_of
+from services.gateway.portal.forms.model import FormField, FormPage, pages_of
 from services.gateway.portal.pages.pickers import chosen_in
 from services.gateway.portal.visit import Visit
 from shared.guards.workers import run_beside
@@ -20,7 +20,7 @@ TEMPLATES = "/api/scaffolder/v2/templates"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnsweredQuestion:
     """A question, and its answer in words."""
 
     label: str
@@ -30,7 +30,7 @@ class Answer:
 
 async def answers_of_pages(
     visit: Visit, pages: Sequence[Filled]
-) -> list[tuple[Page, list[Answer]]]:
+) -> list[tuple[FormPage, list[AnsweredQuestion]]]:
     """What was answered, refs as the names of what they lead to."""
     refs = {
         ref
@@ -47,7 +47,9 @@ async def answers_of_pages(
     ]
 
 
-async def answers_of_run(visit: Visit, task: Mapping[str, Any]) -> list[Answer]:
+async def answers_of_run(
+    visit: Visit, task: Mapping[str, Any]
+) -> list[AnsweredQuestion]:
     """What a run was given; the scaffolder has taken secrets out of it.
 
     The questions are the template's of today: what they no longer ask, and all of it
@@ -68,12 +70,12 @@ async def answers_of_run(visit: Visit, task: Mapping[str, Any]) -> list[Answer]:
     answered = [
         answer for _, each in await answers_of_pages(visit, filled) for answer in each
     ]
-    rest = [Answer(name, _plain(value)) for name, value in given.items()]
+    rest = [AnsweredQuestion(name, _plain(value)) for name, value in given.items()]
     rest = [answer for answer in rest if answer.label not in asked]
     return [answer for answer in answered if answer.text] + rest
 
 
-async def _pages(visit: Visit, ref: str) -> list[Page]:
+async def _pages(visit: Visit, ref: str) -> list[FormPage]:
     """The template's questions; none if it is gone or not the reader's to see."""
     if not ref.startswith("template:") or "/" not in ref:
         return []
@@ -83,7 +85,7 @@ async def _pages(visit: Visit, ref: str) -> list[Page]:
     return pages_of(answer.json() or {}) if answer.ok else []
 
 
-def _filled(pages: Sequence[Page], given: Mapping[str, Any]) -> list[Filled]:
+def _filled(pages: Sequence[FormPage], given: Mapping[str, Any]) -> list[Filled]:
     """The questions with a run's answers: without those that it was not asked."""
     return [
         replace(page, fields=[f for f in page.fields if _is_given(given, f.path)])
@@ -99,7 +101,7 @@ def _is_given(values: Any, path: Sequence[str]) -> bool:
     return True
 
 
-def _answer(field: Field, names: Mapping[str, Summary]) -> Answer | None:
+def _answer(field: FormField, names: Mapping[str, Summary]) -> AnsweredQuestion | None:
     hints = field.schema.get("ui:backstage")
     review = hints.get("review") if isinstance(hints, Mapping) else None
     review = review if isinstance(review, Mapping) else {}
@@ -107,19 +109,19 @@ def _answer(field: Field, names: Mapping[str, Summary]) -> Answer | None:
         return None
     label = str(review.get("name") or field.label)
     if field.value in ("", []):
-        return Answer(label, "")
+        return AnsweredQuestion(label, "")
     if review.get("mask"):
-        return Answer(label, str(review["mask"]))
+        return AnsweredQuestion(label, str(review["mask"]))
     texts = field.value if isinstance(field.value, list) else [field.value]
     known = {option.key: option.label for option in field.options}
     words = [known.get(text) or _name_of(field, text, names) for text in texts]
     if field.kind == "check":
         words = ["Yes" if field.value == "true" else "No"]
     summary = names.get(str(field.value).lower()) if field.picker else None
-    return Answer(label, ", ".join(words), summary)
+    return AnsweredQuestion(label, ", ".join(words), summary)
 
 
-def _name_of(field: Field, text: str, names: Mapping[str, Summary]) -> str:
+def _name_of(field: FormField, text: str, names: Mapping[str, Summary]) -> str:
     if field.picker is None:
         return text
     summary = names.get(text.lower())

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from services.gateway.portal.definitions.model import mapping, words
 from services.gateway.portal.forms.answers import gathered, repo_parts
 from services.gateway.portal.forms.draft import Draft, draft_of
-from services.gateway.portal.forms.model import Page, pages_of
+from services.gateway.portal.forms.model import FormPage, pages_of
 from services.gateway.portal.pages.pickers import named, with_choices_checked
 from services.gateway.portal.pages.sign_in import sign_in_address
 from services.gateway.portal.pages.template_answers import answers_of_pages
@@ -28,7 +28,7 @@ from services.gateway.portal.template_warnings import (
     installed_actions,
     warnings_of,
 )
-from services.gateway.portal.visit import Visit, Visiting, together, told
+from services.gateway.portal.visit import Visit, Visiting, json_of, together
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.numbers import whole_number
@@ -46,14 +46,14 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TemplateForm:
     """The template that the form is of."""
 
     ref: str
     href: str
     title: str
     about: str
-    pages: Sequence[Page]
+    pages: Sequence[FormPage]
     buttons: Mapping[str, str]
     warnings: Sequence[str] = ()
 
@@ -62,7 +62,7 @@ class Asked:
 async def form(visit: Visiting, namespace: str, name: str) -> Response:
     """The page that is asked for, or the next one if all is well on this one."""
     query = visit.request.query_params
-    asked = await _asked(visit, namespace, name)
+    asked = await _template_form(visit, namespace, name)
     draft = await _draft(visit, asked, query.multi_items(), query.get("formData", ""))
     go, current = query.get("go", ""), _number(query.get("page", "0"), asked)
     if go == "next" and current < len(asked.pages):
@@ -81,7 +81,7 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
     """Starts the run; what is wrong is shown where it is wrong."""
     form = await visit.request.form()
     pairs = [(key, str(value)) for key, value in form.multi_items()]
-    asked = await _asked(visit, namespace, name)
+    asked = await _template_form(visit, namespace, name)
     draft = await _draft(visit, asked, pairs)
     wrong = draft.first_wrong()
     if wrong is not None:
@@ -101,10 +101,10 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
         body = answer.json() or {}
         told_errors = [_worded(each) for each in body.get("errors") or ()]
         return await _review(visit, asked, draft, refused=told_errors or [answer.error])
-    return visit.go(f"/create/tasks/{quote(str(told(answer)['id']))}")
+    return visit.go(f"/create/tasks/{quote(str(json_of(answer)['id']))}")
 
 
-async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
+async def _template_form(visit: Visit, namespace: str, name: str) -> TemplateForm:
     place = f"{quote(namespace)}/template/{quote(name)}"
     found, entity, installed = await together(
         visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema"),
@@ -113,7 +113,7 @@ async def _asked(visit: Visit, namespace: str, name: str) -> Asked:
     )
     template = (entity.json() or {}) if entity.ok else {}
     errors = await expression_errors(visit, [template])
-    return Asked(
+    return TemplateForm(
         ref=f"template:{namespace}/{name}".lower(),
         href=f"/create/templates/{quote(namespace)}/{quote(name)}",
         title=str(found.get("title") or name),
@@ -134,14 +134,19 @@ def button_words(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 async def _draft(
-    visit: Visit, asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str = ""
+    visit: Visit,
+    asked: TemplateForm,
+    pairs: Sequence[tuple[str, str]],
+    prefilled: str = "",
 ) -> Draft:
     """The form for these answers; a template's author may make it costly."""
     draft = await run_beside(_fill, asked, pairs, prefilled)
     return await with_choices_checked(visit, draft)
 
 
-def _fill(asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str) -> Draft:
+def _fill(
+    asked: TemplateForm, pairs: Sequence[tuple[str, str]], prefilled: str
+) -> Draft:
     values: Any = {}
     if prefilled:
         with contextlib.suppress(CallboardError):
@@ -150,16 +155,16 @@ def _fill(asked: Asked, pairs: Sequence[tuple[str, str]], prefilled: str) -> Dra
     return draft_of(asked.pages, given, values if isinstance(values, dict) else {})
 
 
-def _number(text: str, asked: Asked) -> int:
+def _number(text: str, asked: TemplateForm) -> int:
     return min(whole_number(text, most=99_999) or 0, len(asked.pages))
 
 
-def _address(asked: Asked, draft: Draft, number: int, **more: str) -> str:
+def _address(asked: TemplateForm, draft: Draft, number: int, **more: str) -> str:
     pairs = [("page", str(number)), *more.items(), *draft.pairs()]
     return f"{asked.href}?{urlencode(pairs)}"
 
 
-def _on_to(asked: Asked, draft: Draft, number: int, **more: str) -> Response:
+def _on_to(asked: TemplateForm, draft: Draft, number: int, **more: str) -> Response:
     address = _address(asked, draft, number, **more)
     if len(address) > LONGEST_ADDRESS:
         raise Invalid(
@@ -170,7 +175,7 @@ def _on_to(asked: Asked, draft: Draft, number: int, **more: str) -> Response:
 
 
 async def _page(
-    visit: Visit, asked: Asked, draft: Draft, number: int, *, complain: bool
+    visit: Visit, asked: TemplateForm, draft: Draft, number: int, *, complain: bool
 ) -> Response:
     """One page of questions; `complain` shows what is wrong with the answers."""
     filled = draft.pages[number]
@@ -210,7 +215,7 @@ async def _page(
     )
 
 
-async def _review_or_mend(visit: Visit, asked: Asked, draft: Draft) -> Response:
+async def _review_or_mend(visit: Visit, asked: TemplateForm, draft: Draft) -> Response:
     """The review, or the first page on which something is still wrong."""
     wrong = draft.first_wrong()
     if wrong is not None:
@@ -220,7 +225,7 @@ async def _review_or_mend(visit: Visit, asked: Asked, draft: Draft) -> Response:
 
 async def _review(
     visit: Visit,
-    asked: Asked,
+    asked: TemplateForm,
     draft: Draft,
     *,
     complain: bool = False,

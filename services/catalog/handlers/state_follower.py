@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.catalog.handlers.applying import learn
-from services.catalog.handlers.catalog import Catalog
+from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.model import parse_location
 
 LOAD = 500
@@ -17,10 +17,10 @@ LOAD = 500
 MARGIN = timedelta(seconds=30)
 
 
-class Others:
+class StateFollower:
     """Keeps what is known current with the store."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: CatalogContext) -> None:
         self._catalog = catalog
         self._lock = asyncio.Lock()
         self._begun = 0
@@ -39,12 +39,12 @@ class Others:
 
     async def learn(self, refs: Sequence[str]) -> None:
         """Take over what the store holds of these entities, and of their roots."""
-        known = self._catalog.known
+        state = self._catalog.state
         for start in range(0, len(refs), LOAD):
             part = refs[start : start + LOAD]
-            held = [known.get(ref) for ref in part]
-            await learn(self._catalog.store, known, part)
-            held += [known.get(ref) for ref in part]
+            held = [state.get(ref) for ref in part]
+            await learn(self._catalog.store, state, part)
+            held += [state.get(ref) for ref in part]
             origins = {stored.origin for stored in held if stored is not None}
             names = {parse_location(origin).entity_name for origin in origins}
             await self.learn_roots(names)
@@ -52,15 +52,15 @@ class Others:
 
     async def learn_roots(self, names: set[str]) -> None:
         """Take over what the store holds of these roots."""
-        known = self._catalog.known
+        state = self._catalog.state
         there = {root.name: root for root in await self._catalog.roots.load([*names])}
         for name in names:
-            held = known.roots.get(name)
+            held = state.roots.get(name)
             found = there.get(name)
             if found is None:
-                known.drop_root(name)
+                state.drop_root(name)
             elif held is None or held.version < found.version:
-                known.put_root(found)
+                state.put_root(found)
 
     async def look_again(self) -> None:
         """Load roots once more: they are written after the entities told of."""
@@ -70,11 +70,11 @@ class Others:
 
     async def compare(self) -> list[str]:
         """Hold all revisions against the store's; the refs that differed."""
-        known = self._catalog.known
+        state = self._catalog.state
         # Between two of these at most so many of the known entities were written.
-        moments = (await asyncio.to_thread(sorted, known.moments()))[LOAD::LOAD]
+        moments = (await asyncio.to_thread(sorted, state.moments()))[LOAD::LOAD]
         there = await self._catalog.store.versions(moments)
-        shown = known.revisions()
+        shown = state.revisions()
         differing = await asyncio.to_thread(_differing, there, shown)
         await self.learn(differing)
         return differing
@@ -94,11 +94,11 @@ class Others:
             self._begun += 1
             now = datetime.now(UTC)
             changed = await self._catalog.store.changed_since(self._through)
-            known = self._catalog.known
+            state = self._catalog.state
             newer = [
                 ref
                 for ref, revision in changed.items()
-                if known.revision(ref) != revision
+                if state.revision(ref) != revision
             ]
             await self.learn(sorted(newer))
             await self.look_again()

@@ -1,4 +1,4 @@
-"""Throws away what runs have left on the disk when nobody can need it any more."""
+"""Deletes the folders of runs that have ended, after a time."""
 
 import asyncio
 import shutil
@@ -16,15 +16,15 @@ _SCRATCH_SECONDS = 3600.0
 
 
 class EndedRuns(Protocol):
-    """Who knows which runs are over."""
+    """The store of runs, asked which of them have ended."""
 
     async def ended_before(self, moment: datetime, ids: Iterable[str]) -> Sequence[str]:
         """Those of `ids` that need no folder any more."""
         ...
 
 
-class Keeping:
-    """Looks through the folders from time to time."""
+class WorkspaceRetention:
+    """Deletes the folders of ended runs every `_EVERY_SECONDS`."""
 
     def __init__(self, folder: Path, runs: EndedRuns, *, keep_hours: float) -> None:
         self._folder = folder

@@ -18,7 +18,7 @@ KEPT_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """One message that was put aside."""
 
     id: str
@@ -41,7 +41,7 @@ class Letter:
         value: bytes,
         why: Exception,
         tried: int,
-    ) -> "Letter":
+    ) -> "DeadLetter":
         """A new one."""
         name = why.name if isinstance(why, CallboardError) else type(why).__name__
         kept = value if len(value) <= KEPT_BYTES else None
@@ -67,7 +67,7 @@ class Letter:
         return to_bytes(told)
 
     @classmethod
-    def parse(cls, raw: bytes) -> "Letter":
+    def parse(cls, raw: bytes) -> "DeadLetter":
         """Read one.
 
         Raises:

@@ -17,7 +17,7 @@ COLLECTIONS = (ENDED_SESSIONS, PREFERENCES, DELIVERIES)
 AGAIN_SECONDS = 2.0
 
 
-class KeptDocuments:
+class GatewayCollections:
     """Prepares the collections and loads the ended sessions, in the background.
 
     The gateway answers meanwhile, for most of it needs no documents; but it is not

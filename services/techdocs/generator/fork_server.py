@@ -59,7 +59,7 @@ class _Child:
     rest: bytes = b""
 
 
-class Forge:
+class BuildForkServer:
     """Takes jobs, forks, and tells how they go."""
 
     def __init__(self) -> None:

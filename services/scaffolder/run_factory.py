@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.scaffolder.action import Tools
-from services.scaffolder.dialect.template import Dialect
+from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.folder_sources import FolderSources
 from services.scaffolder.hidden import secret_texts
 from services.scaffolder.journal import EventKeeper, Journal, Told
@@ -14,8 +14,8 @@ from services.scaffolder.model import Task
 from services.scaffolder.ports import TaskStore, Vault
 from services.scaffolder.redaction import MASK, Redactor, texts
 from services.scaffolder.registry import Registry
-from services.scaffolder.run_context import RunScene
-from services.scaffolder.running import Run
+from services.scaffolder.run_context import RunContext
+from services.scaffolder.running import TaskRun
 from services.scaffolder.source_rights import ReadableSources
 from services.scaffolder.workspace import Workspace
 
@@ -25,7 +25,7 @@ async def _unsaved() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Scenes:
+class RunFactory:
     """What all runs of this process have in common."""
 
     registry: Registry
@@ -34,7 +34,7 @@ class Scenes:
     workspaces: Path
     environment: Mapping[str, Any] = field(default_factory=dict)
     #: One for all runs, so that a template is parsed once.
-    dialect: Dialect = field(init=False)
+    dialect: TemplateDialect = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dialect", self.tools.dialect())
@@ -43,10 +43,10 @@ class Scenes:
         """The folder of a run."""
         return Workspace(self.workspaces / task_id)
 
-    async def run(self, task: Task, store: TaskStore, told: Told) -> Run:
+    async def run(self, task: Task, store: TaskStore, told: Told) -> TaskRun:
         """The run of a claimed task."""
         secrets = self.vault.open(task.secrets) if task.secrets else {}
-        given = _Given(secrets, self.environment, task.spec["parameters"])
+        given = _RunInput(secrets, self.environment, task.spec["parameters"])
         if task.hidden:
             names, parameters = self.vault.open(task.hidden)
             given = replace(given, parameters=parameters, names=frozenset(names))
@@ -56,9 +56,9 @@ class Scenes:
         redactor = Redactor(given.hidden())
         redactor.recall(task.learned)
         journal = Journal(task.id, store, redactor, last=last, told=told)
-        scene = self._scene(task, given, journal, redactor, workspace)
-        task.is_confidential = task.is_confidential or scene.is_confidential
-        return Run(store, scene)
+        run_context = self._run_context(task, given, journal, redactor, workspace)
+        task.is_confidential = task.is_confidential or run_context.is_confidential
+        return TaskRun(store, run_context)
 
     def dry(
         self,
@@ -67,7 +67,7 @@ class Scenes:
         keeper: EventKeeper,
         workspace: Workspace,
         content: Path,
-    ) -> RunScene:
+    ) -> RunContext:
         """The scene of a dry run, whose template lies in the folder `content`.
 
         Whoever may try a template need not know the installation's secrets, nor see
@@ -76,27 +76,27 @@ class Scenes:
         environment = dict(self.environment)
         environment["secrets"] = dict.fromkeys(environment.get("secrets") or {}, MASK)
         masks = dict.fromkeys(secrets, MASK)
-        given = _Given(masks, environment, task.spec["parameters"])
+        given = _RunInput(masks, environment, task.spec["parameters"])
         redactor = Redactor(texts(dict(secrets)))
         journal = Journal(task.id, keeper, redactor)
-        scene = self._scene(task, given, journal, redactor, workspace)
-        sources = FolderSources(content, scene.tools.sources)
-        scene.tools = replace(scene.tools, sources=sources)
-        scene.is_dry_run = True
-        return scene
+        run_context = self._run_context(task, given, journal, redactor, workspace)
+        sources = FolderSources(content, run_context.tools.sources)
+        run_context.tools = replace(run_context.tools, sources=sources)
+        run_context.is_dry_run = True
+        return run_context
 
-    def _scene(
+    def _run_context(
         self,
         task: Task,
-        given: "_Given",
+        given: "_RunInput",
         journal: Journal,
         redactor: Redactor,
         workspace: Workspace,
-    ) -> RunScene:
+    ) -> RunContext:
         tools = self.tools
         # What may be read on behalf of whom the run acts for.
         sources = ReadableSources(tools.sources, tools.catalog, task.created_by)
-        return RunScene(
+        return RunContext(
             task=task,
             registry=self.registry,
             tools=replace(tools, sources=sources),
@@ -113,7 +113,7 @@ class Scenes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class _RunInput:
     """What a run was given; `names` are those of the answers that are secrets."""
 
     secrets: Mapping[str, str]

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from services.search.model import Holdings, Sum, Version
-from services.search.opensearch.client import Client, Missing
+from services.search.opensearch.client import MissingIndex, OpenSearchClient
 from services.search.opensearch.schema import checksum, identity
 from services.search.ports import Sums
 
@@ -19,7 +19,7 @@ VALUES = ("ref", "held", "uid", "revision", "at", "site")
 PARTS = ("entities", "sites")
 
 
-async def sums(client: Client, target: str) -> Sums:
+async def sums(client: OpenSearchClient, target: str) -> Sums:
     """Count and checksum of each part."""
     body = {
         "size": 0,
@@ -44,10 +44,10 @@ def _sum(found: Mapping[str, Any]) -> Sum:
     return Sum(int(found["doc_count"]), f"{checksum(counts):016x}")
 
 
-async def holdings(client: Client, target: str) -> Holdings:
+async def holdings(client: OpenSearchClient, target: str) -> Holdings:
     """Every version held; about two seconds for 100,000."""
     entities, gone, sites = dict[str, Version](), dict[str, Version](), dict[str, str]()
-    async for values in _held(client, target):
+    async for values in _living_documents(client, target):
         ref, held = str(values["ref"][0]), values["held"][0]
         if held == "sites":
             sites[ref] = str(values["site"][0])
@@ -62,7 +62,9 @@ def _version(values: Mapping[str, Sequence[Any]]) -> Version:
     return Version(str(uid[0]), int(values["revision"][0]), float(values["at"][0]))
 
 
-async def _held(client: Client, target: str) -> AsyncIterator[Mapping[str, Any]]:
+async def _living_documents(
+    client: OpenSearchClient, target: str
+) -> AsyncIterator[Mapping[str, Any]]:
     """In the order of refs: what is written meanwhile moves nothing else."""
     after: list[Any] | None = None
     while True:
@@ -85,7 +87,7 @@ async def _held(client: Client, target: str) -> AsyncIterator[Mapping[str, Any]]
 
 
 async def documents(
-    client: Client,
+    client: OpenSearchClient,
     target: str,
     role: str,
     refs: Sequence[str],
@@ -103,7 +105,7 @@ async def documents(
     params = {"_source": ",".join(fields)} if fields else {"_source": "false"}
     found = (await client.call("POST", path, body, params))["docs"]
     if any("error" in document for document in found):
-        raise Missing(f"The index server (OpenSearch) has no {target}")
+        raise MissingIndex(f"The index server (OpenSearch) has no {target}")
     return {
         ref: document
         for ref, document in zip(refs, found, strict=True)
@@ -112,7 +114,7 @@ async def documents(
 
 
 async def tombs(
-    client: Client, target: str, before: float, most: int
+    client: OpenSearchClient, target: str, before: float, most: int
 ) -> list[dict[str, Any]]:
     """Tombstones older than this: id, sequence number and term of each."""
     body = {

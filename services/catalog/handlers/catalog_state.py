@@ -13,7 +13,7 @@ from services.catalog.handlers.refused_names import RefusedNames
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import Root, StoredEntity
-from services.catalog.ports import Entities, Written
+from services.catalog.ports import Entities, WriteResult
 
 #: So many entities are shown before others get their turn: some milliseconds.
 CHUNK = 50
@@ -22,27 +22,27 @@ LINKS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class EntityPlacement:
     """Where a shown entity hangs: kept apart, so as not to unpack documents for it."""
 
     revision: int
     parents: tuple[str, ...]
     location: str
-    #: When it was shown, by `Known.clock`, and whose writing showed it.
+    #: When it was shown, by `CatalogState.clock`, and whose writing showed it.
     at: int
     by: object
     #: When it was written.
     updated: datetime
 
 
-class Known:
+class CatalogState:
     """Entities by ref and by who emits them, roots by name, id and repository."""
 
     def __init__(self, entities: Entities) -> None:
         self.entities = entities
         self.roots: dict[str, Root] = {}
         self._emitted: dict[str, dict[str, set[str]]] = {}
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, EntityPlacement] = {}
         self._by_id: dict[str, str] = {}
         self._by_repository: dict[str, set[str]] = {}
         #: The targets that entities come from, by their sources.
@@ -67,7 +67,7 @@ class Known:
         found = self._emitted.get(parent, {}).values()
         return frozenset(ref for refs in found for ref in refs)
 
-    async def show(self, written: Written, by: object) -> None:
+    async def show(self, written: WriteResult, by: object) -> None:
         """Take over what `by` wrote, in slices that do not hold the loop up."""
         for count, ref in enumerate(written.deleted, 1):
             self.drop(ref, by)
@@ -122,7 +122,7 @@ class Known:
             self.refused.release(stored.ref, is_own=by is not None)
 
     def _link(self, stored: StoredEntity, by: object) -> None:
-        link = Link(
+        link = EntityPlacement(
             stored.revision,
             stored.parents,
             stored.location,

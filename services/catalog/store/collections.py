@@ -1,21 +1,21 @@
 """What the catalog keeps: its collections, their shapes and their indexes."""
 
-from shared.kit.migrations import Kept
+from shared.kit.migrations import StoredCollection
 from shared.kit.mongo import Index
 from shared.kit.outbox import mark_anew
 
 #: By the outbox, and by when they were written: what other processes changed.
-ENTITIES = Kept(
+ENTITIES = StoredCollection(
     "entities",
     shape=2,
     indexes=(Index.on("unsent"), Index.on("updated")),
     steps={2: mark_anew},
 )
 #: Found by their ids alone, which are made of ref and revision.
-REVISIONS = Kept("revisions")
-LOCATIONS = Kept("locations")
+REVISIONS = StoredCollection("revisions")
+LOCATIONS = StoredCollection("locations")
 #: By when they were put, as long as no revision refers to them.
-DEFINITIONS = Kept("definitions", indexes=(Index.on("touched"),))
+DEFINITIONS = StoredCollection("definitions", indexes=(Index.on("touched"),))
 #: Marks of snapshots of the read model, a small document each.
-SNAPSHOTS = Kept("snapshots", indexes=(Index.on("put"),))
+SNAPSHOTS = StoredCollection("snapshots", indexes=(Index.on("put"),))
 COLLECTIONS = (ENTITIES, REVISIONS, LOCATIONS, DEFINITIONS, SNAPSHOTS)

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Protocol, cast
 
 from fastapi import Depends, Request
 
-from services.techdocs.handlers.reading import Reading, Sees
+from services.techdocs.handlers.reading import DocsReader, Sees
 from services.techdocs.handlers.syncing import Syncing
-from services.techdocs.ports import Catalog, Records, Sources
+from services.techdocs.ports import DocsCatalog, DocsSources, Records
 from shared.contracts.errors import Forbidden, NotFound
 from shared.kit.auth import Principal
 from shared.kit.policy import permits
 
 
-class ReadersCatalog(Catalog, Protocol):
+class ReadersCatalog(DocsCatalog, Protocol):
     """The catalog, asked for itself or for a reader."""
 
     async def seen(self, ref: str, reader: Principal) -> Mapping[str, Any] | None:
@@ -23,22 +23,22 @@ class ReadersCatalog(Catalog, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
+class DocsDependencies:
     """The parts that routes use."""
 
     records: Records
-    reading: Reading
+    reading: DocsReader
     syncing: Syncing
     catalog: ReadersCatalog
-    sources: Sources
+    sources: DocsSources
 
 
-def rooms_of(request: Request) -> Rooms:
+def rooms_of(request: Request) -> DocsDependencies:
     """The rooms of the app that serves this request."""
-    return cast("Rooms", request.app.state.rooms)
+    return cast("DocsDependencies", request.app.state.dependencies)
 
 
-Served = Annotated[Rooms, Depends(rooms_of)]
+Served = Annotated[DocsDependencies, Depends(rooms_of)]
 
 
 def sees(principal: Principal) -> Sees:
@@ -56,10 +56,10 @@ def ref_in(namespace: str, kind: str, name: str) -> str:
 
 
 async def entity_of(
-    rooms: Rooms, principal: Principal, ref: str, missing: str
+    dependencies: DocsDependencies, principal: Principal, ref: str, missing: str
 ) -> Mapping[str, Any]:
     """The entity as the catalog has it; NotFound with `missing` if not to be seen."""
-    entity = await rooms.catalog.entity(ref)
+    entity = await dependencies.catalog.entity(ref)
     if entity is None or not permits(principal, entity):
         raise NotFound(missing)
     return entity

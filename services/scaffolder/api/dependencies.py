@@ -9,34 +9,34 @@ from fastapi import Depends, Request
 
 from services.scaffolder.model import Initiator
 from services.scaffolder.pool import Pool
-from services.scaffolder.ports import Catalog, TaskStore, Vault
+from services.scaffolder.ports import TaskStore, TemplateCatalog, Vault
 from services.scaffolder.registry import Registry
-from services.scaffolder.scenes import Scenes
+from services.scaffolder.run_factory import RunFactory
 from services.scaffolder.signals import Signals
 from shared.kit.auth import Principal
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
-    """The open service."""
+class ScaffolderDependencies:
+    """What the scaffolder's routes use."""
 
-    catalog: Catalog
+    catalog: TemplateCatalog
     store: TaskStore
     vault: Vault
     pool: Pool
     registry: Registry
-    scenes: Scenes
+    scenes: RunFactory
     signals: Signals
     folder: Path
 
 
-def rooms(request: Request) -> Rooms:
-    """The open service, as a dependency."""
-    found: Rooms = request.app.state.rooms
+def dependencies(request: Request) -> ScaffolderDependencies:
+    """The dependencies of the app that serves this request."""
+    found: ScaffolderDependencies = request.app.state.dependencies
     return found
 
 
-Open = Annotated[Rooms, Depends(rooms)]
+Open = Annotated[ScaffolderDependencies, Depends(dependencies)]
 
 
 def initiator(principal: Principal) -> Initiator:
