@@ -25,9 +25,10 @@ from deploy.engines import opensearch as index_server
 from deploy.engines.security import ServerSecurity, guard
 from shared.contracts import permissions
 from shared.contracts.errors import Unauthenticated
-from shared.kit import mongo, topics
-from shared.kit.auth import HEADER, Grant, Principal, PrincipalTokens
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
+from shared.kit.documents import mongo
+from shared.kit.events import topics
+from shared.kit.http.service_tokens import HEADER, Grant, Principal, PrincipalTokens
 from tests.disk import CannotMount, SmallDisk
 
 # How long an example takes depends on what else the machine does.

@@ -34,8 +34,8 @@ from deploy.embedded import backing, engines
 from deploy.embedded.rundata import RunData
 from shared.contracts.errors import CallboardError
 from shared.guards.foreign_files import ForeignFolder
-from shared.kit import mongo
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
+from shared.kit.documents import mongo
 
 out = console()
 err = console(stderr=True)

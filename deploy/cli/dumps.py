@@ -22,7 +22,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from shared.kit.migrations import LEASE, META, RESTORING
+from shared.kit.documents.migrations import LEASE, META, RESTORING
 
 SERVICES = ("catalog", "scaffolder", "techdocs", "gateway")
 COLLECTION = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)*")

@@ -16,7 +16,7 @@ from deploy.embedded import backing
 from deploy.embedded.rundata import RunData
 from deploy.examples import playhouse_git
 from shared.contracts.errors import CallboardError
-from shared.kit.config import PortalConfig, load_config
+from shared.kit.config.sections import PortalConfig, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "deploy" / "examples"

@@ -19,11 +19,11 @@ from deploy.cli.printing import DEFAULT_DATA, console, plain
 from deploy.embedded.rundata import RunData
 from shared.contracts import topics as names
 from shared.contracts.errors import CallboardError
-from shared.kit import replay as letters
-from shared.kit import topics as declared
-from shared.kit.bus import KafkaBus
-from shared.kit.dead_letters import DeadLetter
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
+from shared.kit.events import replay as letters
+from shared.kit.events import topics as declared
+from shared.kit.events.bus import KafkaBus
+from shared.kit.events.dead_letters import DeadLetter
 
 T = TypeVar("T")
 out = console()

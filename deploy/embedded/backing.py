@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from deploy.embedded import engines
 from deploy.embedded.engines import Engine
 from deploy.embedded.rundata import RunData
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 
 EMBEDDED, SERVERS, GIVEN = FORMS = ("embedded", "servers", "given")
 #: Each engine by its name in `run.json`, and the setting that names a server for it.
@@ -141,7 +141,7 @@ def _driver(name: str) -> Any:
 
 
 async def _ensure_topics(server: Server) -> None:
-    await importlib.import_module("shared.kit.topics").ensure(server)
+    await importlib.import_module("shared.kit.events.topics").ensure(server)
 
 
 def _with_topics(engine: Engine) -> Engine:

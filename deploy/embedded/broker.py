@@ -19,7 +19,7 @@ from typing import Any
 
 import confluent_kafka
 
-from shared.kit.announcements import AnnouncementRelay
+from shared.kit.events.announcements import AnnouncementRelay
 
 TOPICS = ("entity-changed", "docs-built", "template-run", "git-push")
 PARTITIONS = 4

@@ -58,7 +58,7 @@ def spawn(
 
 def run_service(name: str, listening: socket.socket) -> None:
     """Serve one service in this process, on a socket that is already listening."""
-    serving = importlib.import_module("shared.kit.serve")
+    serving = importlib.import_module("shared.kit.http.serving")
     main = importlib.import_module(f"services.{name}.main")
     settings = importlib.import_module(f"services.{name}.settings").Settings()
     serving.serve(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.kit.config import WITHHELD
-from shared.kit.privacy import make_private
+from shared.kit.config.sections import WITHHELD
+from shared.kit.processes.privacy import make_private
 
 SERVICES = ("catalog", "scaffolder", "techdocs", "search", "gateway")
 

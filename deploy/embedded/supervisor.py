@@ -28,7 +28,7 @@ from deploy.embedded.rundata import SERVICES, AlreadyRunning, RunData
 from deploy.engines.cache import CannotFetch
 from shared.contracts.errors import CallboardError
 
-#: A little longer than a service's own limit (`shared.kit.serve.END_SECONDS`).
+#: A little longer than a service's own limit (`shared.kit.http.serving.END_SECONDS`).
 STOP_SECONDS = 15.0
 #: For services whose event log is gone: they cannot say goodbye to it.
 ORPHAN_SECONDS = 1.5
@@ -47,14 +47,14 @@ SHARED_MODULES = (
     "aiokafka",
     "faust",
     "motor.motor_asyncio",
-    "shared.kit.serve",
-    "shared.kit.bus",
-    "shared.kit.workers",
-    "shared.kit.outbox",
-    "shared.kit.calls",
-    "shared.kit.config",
-    "shared.kit.urls",
-    "shared.kit.web",
+    "shared.kit.http.serving",
+    "shared.kit.events.bus",
+    "shared.kit.events.workers",
+    "shared.kit.events.outbox",
+    "shared.kit.http.clients",
+    "shared.kit.config.sections",
+    "shared.kit.git.url_reader",
+    "shared.kit.http.apps",
 )
 
 

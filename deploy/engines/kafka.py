@@ -17,7 +17,7 @@ from deploy.embedded.engines import Engine, answers
 from deploy.engines import processes
 from deploy.engines.maven import Jars
 from deploy.engines.security import ServerSecurity
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 
 JARS = Jars(
     "kafka",

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from deploy.engines.processes import secret_file
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 
 DAYS = 365
 USER = "callboard"

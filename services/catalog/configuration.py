@@ -7,7 +7,7 @@ from services.catalog.handlers.scanning import DesiredLocations
 from services.catalog.ingest import rules
 from services.catalog.model import LocationRef
 from shared.guards.globs import glob_base
-from shared.kit.config import (
+from shared.kit.config.sections import (
     CatalogRuleSection,
     ConfiguredLocation,
     KindRule,

@@ -19,8 +19,9 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.events import payload_of
 from shared.contracts.gateway import RepositoryPushed
-from shared.kit import logs, tasks
-from shared.kit.bus import EventRecord
+from shared.kit.events.bus import EventRecord
+from shared.kit.observability import logs
+from shared.kit.processes import tasks
 
 AGAIN_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 60.0

@@ -18,7 +18,7 @@ from services.catalog.readmodel.recent import KEPT
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from shared.contracts.errors import CallboardError, Invalid
-from shared.kit import logs
+from shared.kit.observability import logs
 
 #: How long catching up with the store may take: at an end the process is awaited.
 LAST_CATCH_UP_SECONDS = 3.0

@@ -41,15 +41,16 @@ from services.catalog.store.roots import MongoRootStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
-from shared.kit import mongo, tasks
-from shared.kit.auth import PrincipalTokens
-from shared.kit.bus import Bus, KafkaBus
-from shared.kit.config import PortalConfig, load_config
-from shared.kit.git import RepositoryMirrors
-from shared.kit.outbox import OutboxRelay
-from shared.kit.serve import serve
-from shared.kit.urls import UrlReader
-from shared.kit.web import UNTOUCHED, error_response, make_app
+from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.documents import mongo
+from shared.kit.events.bus import Bus, KafkaBus
+from shared.kit.events.outbox import OutboxRelay
+from shared.kit.git.mirrors import RepositoryMirrors
+from shared.kit.git.url_reader import UrlReader
+from shared.kit.http.apps import UNTOUCHED, error_response, make_app
+from shared.kit.http.service_tokens import PrincipalTokens
+from shared.kit.http.serving import serve
+from shared.kit.processes import tasks
 
 #: Routes that answer while the catalog is still being loaded.
 ALWAYS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.kit.settings import ServiceSettings
+from shared.kit.config.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -19,10 +19,11 @@ from services.catalog.settings import Settings
 from services.catalog.store.entities import MongoEntityStore
 from shared.contracts.errors import CallboardError, Unavailable
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
-from shared.kit import logs, tasks
-from shared.kit.bus import KafkaBus, LiveReader
-from shared.kit.outbox import OutboxRelay
-from shared.kit.workers import SharedWork
+from shared.kit.events.bus import KafkaBus, LiveReader
+from shared.kit.events.outbox import OutboxRelay
+from shared.kit.events.workers import SharedWork
+from shared.kit.observability import logs
+from shared.kit.processes import tasks
 
 NAME = "catalog"
 RETRY_SECONDS = 1.0

@@ -10,8 +10,8 @@ from services.gateway.callers import asker
 from services.gateway.documents import asyncapi, schema, schema_types
 from services.gateway.model import Identity
 from services.gateway.openapi import ApiDocument
-from shared.kit.openapi import own_part
-from shared.kit.web import json_response, run_checks
+from shared.kit.http.apps import json_response, run_checks
+from shared.kit.http.openapi import own_part
 
 StatusReport = Callable[[Identity], Awaitable[Any]]
 

@@ -34,9 +34,9 @@ from services.gateway.stream.hub import LiveHub
 from services.gateway.webhooks.signatures import HookSecret, Provider
 from shared.contracts.errors import Invalid, Unauthenticated
 from shared.contracts.ref import parse_ref
-from shared.kit import policy as conditions
-from shared.kit.auth import PrincipalTokens
-from shared.kit.config import PortalConfig
+from shared.kit.config.sections import PortalConfig
+from shared.kit.http import conditions
+from shared.kit.http.service_tokens import PrincipalTokens
 
 PLUGINS = ("catalog", "scaffolder", "techdocs", "search")
 #: The type of an integration -> whose webhooks it sends. A local host speaks Gitea's.

@@ -7,8 +7,8 @@ from services.gateway.model import SESSION_COOKIE, Identity
 from services.gateway.ports import Authenticator
 from shared.contracts.errors import Forbidden, Unauthenticated
 from shared.guards.cookies import cookie_in
-from shared.kit.auth import ON_BEHALF_OF
-from shared.kit.web import error_response
+from shared.kit.http.apps import error_response
+from shared.kit.http.service_tokens import ON_BEHALF_OF
 
 #: Where a request that was made in this process carries who made it.
 IN_PROCESS = "callboard.identity"

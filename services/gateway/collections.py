@@ -9,9 +9,10 @@ from services.gateway.identity.store import ENDED_SESSIONS, MongoEndedSessions
 from services.gateway.preferences.store import PREFERENCES
 from services.gateway.webhooks.store import DELIVERIES
 from shared.contracts.errors import CallboardError, Unavailable
-from shared.kit import logs, tasks
-from shared.kit.migrations import prepare
-from shared.kit.mongo import unavailable_as_error
+from shared.kit.documents.migrations import prepare
+from shared.kit.documents.mongo import unavailable_as_error
+from shared.kit.observability import logs
+from shared.kit.processes import tasks
 
 COLLECTIONS = (ENDED_SESSIONS, PREFERENCES, DELIVERIES)
 AGAIN_SECONDS = 2.0

@@ -38,12 +38,13 @@ from services.gateway.webhooks.events import BusPushLog
 from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import TOPICS
-from shared.kit import logs, mongo
-from shared.kit.answers import SafeAnswers
-from shared.kit.bus import KafkaBus, LiveReader
-from shared.kit.config import PortalConfig, load_config
-from shared.kit.serve import serve
-from shared.kit.web import make_app, run_checks
+from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.documents import mongo
+from shared.kit.events.bus import KafkaBus, LiveReader
+from shared.kit.http.apps import make_app, run_checks
+from shared.kit.http.headers import SafeAnswers
+from shared.kit.http.serving import serve
+from shared.kit.observability import logs
 
 NAME = "gateway"
 #: The names below `/api/` that the gateway answers itself.

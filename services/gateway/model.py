@@ -1,6 +1,7 @@
 """The gateway's words: who asks, what was decided, what the API answered.
 
-Not the principal that travels to the services: `shared.kit.auth` makes that of these.
+Not the principal that travels to the services: `shared.kit.http.service_tokens` makes
+that of these.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from shared.kit.settings import ServiceSettings
+from shared.kit.config.settings import ServiceSettings
 
 POLICIES = Path(__file__).resolve().parents[2] / "deploy" / "policies"
 

@@ -7,9 +7,9 @@ from shared.contracts.errors import Invalid
 from shared.contracts.events import payload_of
 from shared.contracts.scaffolder import RunChange, RunCreated
 from shared.contracts.topics import TEMPLATE_RUN
-from shared.kit.bus import Bus
-from shared.kit.servers import Server
-from shared.kit.workers import SharedWork
+from shared.kit.config.servers import Server
+from shared.kit.events.bus import Bus
+from shared.kit.events.workers import SharedWork
 
 GROUP = "scaffolder"
 

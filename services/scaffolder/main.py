@@ -32,18 +32,19 @@ from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.store.tasks import MongoTaskStore
 from services.scaffolder.vault import FernetVault
 from services.scaffolder.workspace_retention import WorkspaceRetention
-from shared.kit import logs, ownership
-from shared.kit.auth import PrincipalTokens
-from shared.kit.bus import KafkaBus
-from shared.kit.calls import ServiceCalls
-from shared.kit.config import PortalConfig, load_config
-from shared.kit.git import RepositoryMirrors
-from shared.kit.mongo import connect, database
-from shared.kit.opening import Opening, WhenOpen
-from shared.kit.outbox import OutboxRelay
-from shared.kit.serve import serve
-from shared.kit.urls import UrlReader
-from shared.kit.web import make_app
+from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.documents import lease_owners
+from shared.kit.documents.mongo import connect, database
+from shared.kit.events.bus import KafkaBus
+from shared.kit.events.outbox import OutboxRelay
+from shared.kit.git.mirrors import RepositoryMirrors
+from shared.kit.git.url_reader import UrlReader
+from shared.kit.http.apps import make_app
+from shared.kit.http.clients import ServiceCalls
+from shared.kit.http.service_tokens import PrincipalTokens
+from shared.kit.http.serving import serve
+from shared.kit.http.startup import Opening, WhenOpen
+from shared.kit.observability import logs
 
 NAME = "scaffolder"
 
@@ -148,7 +149,7 @@ def _pool(
     return Pool(
         store,
         make,
-        owner=stack.enter_context(ownership.owner(settings.folder)),
+        owner=stack.enter_context(lease_owners.owner(settings.folder)),
         slots=config.scaffolder.concurrent_tasks_limit,
         ended=_ended(scenes, signals),
         heartbeat_seconds=settings.heartbeat_seconds,

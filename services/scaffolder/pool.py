@@ -14,7 +14,7 @@ from services.scaffolder.model import TakenOver, Task
 from services.scaffolder.ports import TaskStore
 from services.scaffolder.running import TaskRun
 from shared.contracts.errors import Unavailable
-from shared.kit import tasks
+from shared.kit.processes import tasks
 
 HEARTBEAT_SECONDS = 1.0
 LOOK_SECONDS = 2.0

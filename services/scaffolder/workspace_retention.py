@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from shared.contracts.errors import Unavailable
-from shared.kit import tasks
+from shared.kit.processes import tasks
 
 _EVERY_SECONDS = 600.0
 _AGAIN_SECONDS = 1.0

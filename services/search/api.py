@@ -31,8 +31,8 @@ from services.search.query import (
 )
 from services.search.resync import RebuildProgress, Rebuilt, rebuild
 from shared.contracts.errors import CallboardError, Forbidden
-from shared.kit.auth import Principal
-from shared.kit.web import caller_of, json_response, sse, sse_frame
+from shared.kit.http.apps import caller_of, json_response, sse, sse_frame
+from shared.kit.http.service_tokens import Principal
 
 SUGGESTIONS, MOST_SUGGESTIONS = 8, 25
 LONGEST_QUERY = 8_000

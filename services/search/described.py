@@ -1,6 +1,6 @@
 """Search's plain routes in words, for the OpenAPI document; a test holds them equal."""
 
-from shared.kit.openapi import Operation, QueryParameter
+from shared.kit.http.openapi import Operation, QueryParameter
 
 OPERATIONS = (
     Operation(

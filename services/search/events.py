@@ -12,10 +12,11 @@ from services.search.resync import ENTITIES, PARTS, OwnedRecords, catch_up, comp
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED
-from shared.kit import logs, tasks
-from shared.kit.bus import Bus
-from shared.kit.servers import Server
-from shared.kit.workers import SharedWork
+from shared.kit.config.servers import Server
+from shared.kit.events.bus import Bus
+from shared.kit.events.workers import SharedWork
+from shared.kit.observability import logs
+from shared.kit.processes import tasks
 
 GROUP = "search"
 SETTLE_SECONDS = 1.5

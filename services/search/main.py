@@ -13,13 +13,13 @@ from services.search.index.embedded import opener
 from services.search.ports import Alias, Owners
 from services.search.settings import Settings
 from services.search.snapshots import SnapshotOwners
-from shared.kit import logs
-from shared.kit.auth import PrincipalTokens
-from shared.kit.bus import Bus, KafkaBus
-from shared.kit.calls import ServiceCalls
-from shared.kit.serve import serve
-from shared.kit.web import make_app
-from shared.kit.workers import SharedWork
+from shared.kit.events.bus import Bus, KafkaBus
+from shared.kit.events.workers import SharedWork
+from shared.kit.http.apps import make_app
+from shared.kit.http.clients import ServiceCalls
+from shared.kit.http.service_tokens import PrincipalTokens
+from shared.kit.http.serving import serve
+from shared.kit.observability import logs
 
 NAME = "search"
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from services.search.model import EntityPut, Section, SitePut, Sum, Version
 from shared.contracts.errors import NotFound, Unavailable
-from shared.kit.calls import ServiceCalls
+from shared.kit.http.clients import ServiceCalls
 
 
 class SnapshotOwners:

@@ -20,10 +20,11 @@ from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.events import payload_of
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
-from shared.kit import logs, tasks
-from shared.kit.bus import Bus, EventRecord, MemoryBus
-from shared.kit.servers import Server
-from shared.kit.workers import Handler, SharedWork
+from shared.kit.config.servers import Server
+from shared.kit.events.bus import Bus, EventRecord, MemoryBus
+from shared.kit.events.workers import Handler, SharedWork
+from shared.kit.observability import logs
+from shared.kit.processes import tasks
 
 T = TypeVar("T")
 GROUP = "techdocs"

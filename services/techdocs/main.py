@@ -26,17 +26,18 @@ from services.techdocs.stages.generate import ProcessGenerator
 from services.techdocs.store.catalog import HttpDocsCatalog
 from services.techdocs.store.records import SITES, MongoRecords
 from services.techdocs.store.sources import GitAndFolders
-from shared.kit import logs, ownership
-from shared.kit.auth import PrincipalTokens
-from shared.kit.bus import Bus, KafkaBus
-from shared.kit.calls import ServiceCalls
-from shared.kit.config import PortalConfig, load_config
-from shared.kit.git import RepositoryMirrors
-from shared.kit.mongo import connect, database
-from shared.kit.opening import Opening, WhenOpen
-from shared.kit.outbox import OutboxRelay
-from shared.kit.serve import serve
-from shared.kit.web import Check, make_app
+from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.documents import lease_owners
+from shared.kit.documents.mongo import connect, database
+from shared.kit.events.bus import Bus, KafkaBus
+from shared.kit.events.outbox import OutboxRelay
+from shared.kit.git.mirrors import RepositoryMirrors
+from shared.kit.http.apps import Check, make_app
+from shared.kit.http.clients import ServiceCalls
+from shared.kit.http.service_tokens import PrincipalTokens
+from shared.kit.http.serving import serve
+from shared.kit.http.startup import Opening, WhenOpen
+from shared.kit.observability import logs
 
 NAME = "techdocs"
 Table = AsyncIOMotorCollection[dict[str, Any]]
@@ -98,7 +99,7 @@ async def _open(
     """Start everything, in the order in which it is needed."""
     catalog, bus, table = given
     relay = await stack.enter_async_context(OutboxRelay(table, bus))
-    owner = stack.enter_context(ownership.owner(settings.data / NAME))
+    owner = stack.enter_context(lease_owners.owner(settings.data / NAME))
     records = await _records(settings, config, owner, table, relay)
     generator = ProcessGenerator(config.techdocs.build_seconds)
     await stack.enter_async_context(generator)

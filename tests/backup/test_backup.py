@@ -18,10 +18,10 @@ from services.catalog.model import StoredEntity
 from services.catalog.store.entities import MongoEntityStore
 from services.techdocs.store.records import MongoRecords
 from shared.contracts.errors import Invalid
-from shared.kit import mongo
-from shared.kit.bus import MemoryBus
-from shared.kit.mongo import Unfit
-from shared.kit.outbox import UNSENT, OutboxRelay
+from shared.kit.documents import mongo
+from shared.kit.documents.mongo import Unfit
+from shared.kit.events.bus import MemoryBus
+from shared.kit.events.outbox import UNSENT, OutboxRelay
 from tests.catalog.test_store import change, state
 from tests.shared import documents
 from tests.techdocs.test_records import record

@@ -18,7 +18,7 @@ from pymongo import ReplaceOne
 
 from deploy.embedded import engines
 from deploy.engines import documents
-from shared.kit import mongo
+from shared.kit.documents import mongo
 from tests import builders
 from tests.catalog.running import running
 

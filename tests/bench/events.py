@@ -24,7 +24,7 @@ import yaml
 
 from deploy.embedded.backing import EMBEDDED, FORMS, VARIABLES
 from deploy.embedded.rundata import SERVICES, RunData
-from shared.kit.auth import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
 from tests.bench.portal import BenchPortal
 from tests.builders import component
 from tests.e2e.system import free_port

@@ -27,7 +27,7 @@ from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.client import OpenSearchClient
 from services.search.ports import Alias
 from services.search.resync import PARTS, Rebuilt, rebuild
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 from tests.builders import component
 from tests.search import corpus
 from tests.search.fakes import MemoryOwners, asked, entity_put

@@ -7,8 +7,8 @@ from httpx import ASGITransport, AsyncClient
 
 from services.catalog.api.entities import routers
 from services.catalog.readmodel import ReadModel
-from shared.kit.auth import PrincipalTokens
-from shared.kit.web import make_app
+from shared.kit.http.apps import make_app
+from shared.kit.http.service_tokens import PrincipalTokens
 
 
 def reading_app(model: ReadModel, tokens: PrincipalTokens) -> FastAPI:

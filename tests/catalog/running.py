@@ -14,8 +14,8 @@ import yaml
 from services.catalog.main import create_app
 from services.catalog.settings import Settings
 from shared.contracts.envelope import Envelope
-from shared.kit.auth import HEADER, Principal, PrincipalTokens
-from shared.kit.bus import MemoryBus
+from shared.kit.events.bus import MemoryBus
+from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
 from tests.conftest import SECRET
 from tests.waiting import until
 

@@ -11,7 +11,7 @@ from services.catalog.api.reading import CHUNK
 from services.catalog.api.revisions import REVISION
 from services.catalog.query.facets import FacetCounts
 from shared.contracts.permissions import ENTITY_READ
-from shared.kit.auth import Principal
+from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.readmodels import stored
 from tests.catalog.running import running, write

@@ -10,8 +10,8 @@ import pytest
 from services.catalog.handlers.applying import CHUNK
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.roots import MongoRootStore
-from shared.kit.bus import MemoryBus
-from shared.kit.outbox import OutboxRelay
+from shared.kit.events.bus import MemoryBus
+from shared.kit.events.outbox import OutboxRelay
 from tests import builders
 from tests.catalog.running import Running, pointing, running, write
 

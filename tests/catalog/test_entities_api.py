@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient
 
 from services.catalog.readmodel import ReadModel
-from shared.kit.auth import PrincipalTokens
+from shared.kit.http.service_tokens import PrincipalTokens
 from tests import builders
 from tests.catalog.entities_app import ask, client_of, reading_app, refused
 from tests.catalog.readmodels import stored, uid_of

@@ -21,7 +21,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.guards.budgets import BudgetExceeded
-from shared.kit.git import RepositoryMirrors
+from shared.kit.git.mirrors import RepositoryMirrors
 from tests import builders
 from tests.catalog.running import Host, pointing, running, write
 from tests.catalog.test_pushes import event

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from shared.kit.auth import Principal
+from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import OPEN, generated, pointing, running, write
 

@@ -10,7 +10,7 @@ from services.catalog.api import operations as api
 from services.catalog.ingest.operations import operation_text
 from shared.contracts.catalog import SEARCHED_CHARACTERS
 from shared.guards.budgets import BudgetExceeded
-from shared.kit.auth import Principal
+from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import Running, running, write
 

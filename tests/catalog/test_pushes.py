@@ -12,7 +12,7 @@ from services.catalog.handlers.pushes import merged
 from shared.contracts.envelope import Envelope
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH, dead
-from shared.kit.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
 from tests import builders
 from tests.catalog.running import Host, Running, generated, pointing, running, write
 from tests.waiting import until

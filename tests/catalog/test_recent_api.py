@@ -12,7 +12,7 @@ from services.catalog.readmodel.recent import RecentChanges, change_of
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.revisions import MongoRevisionLog
 from shared.contracts.errors import Invalid
-from shared.kit.auth import Principal
+from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import Host, Running, pointing, running, write
 from tests.waiting import until

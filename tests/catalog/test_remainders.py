@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.kit.auth import Principal
+from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import OPEN, Host, Running, pointing, running, write
 from tests.waiting import until

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.kit.auth import Principal
+from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import Running, running, write
 from tests.conftest import HIDDEN

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.kit.auth import Grant, Principal
+from shared.kit.http.service_tokens import Grant, Principal
 from tests.builders import component
 from tests.catalog.running import Host, Running, generated, pointing, running, write
 

@@ -20,8 +20,8 @@ from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.roots import MongoRootStore
 from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted, EntityUpdated
 from shared.contracts.events import payload_of
-from shared.kit.bus import MemoryBus
-from shared.kit.outbox import UNSENT, OutboxRelay
+from shared.kit.events.bus import MemoryBus
+from shared.kit.events.outbox import UNSENT, OutboxRelay
 from tests import builders
 
 CAUSE = Cause(kind="refresh", location="url:https://x.example/a.yaml")

@@ -8,8 +8,8 @@ import httpx
 
 from services.catalog.main import create_app
 from services.catalog.settings import Settings
-from shared.kit import mongo
-from shared.kit.bus import MemoryBus
+from shared.kit.documents import mongo
+from shared.kit.events.bus import MemoryBus
 from tests import builders
 from tests.catalog.running import OPEN, Running, running, settings_of, write
 from tests.shared import documents

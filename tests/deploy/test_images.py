@@ -14,7 +14,7 @@ import pytest
 
 from deploy.embedded.engines import free_port
 from deploy.embedded.rundata import SERVICES
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 from tests.conftest import SERVERS
 from tests.deploy.conftest import recipe
 from tests.deploy.dockerfile import DOCKERFILE, SYSTEM, Image, stages_of

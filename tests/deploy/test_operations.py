@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from deploy.embedded.rundata import SERVICES
-from shared.kit.settings import ServiceSettings
+from shared.kit.config.settings import ServiceSettings
 from tests.deploy.compose import ROOT
 
 PAPER = (ROOT / "docs" / "operations.md").read_text()

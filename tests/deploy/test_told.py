@@ -11,8 +11,8 @@ import yaml
 
 from deploy.embedded.rundata import SERVICES
 from services.gateway.assembly import sign_in_rules
-from shared.kit.config import VARIABLE, load_config
-from shared.kit.settings import ServiceSettings
+from shared.kit.config.sections import VARIABLE, load_config
+from shared.kit.config.settings import ServiceSettings
 from tests.deploy.compose import (
     CONFIG,
     ROOT,

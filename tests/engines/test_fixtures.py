@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.engines.kafka import settings
 from shared.contracts.topics import TOPICS
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 
 
 def test_the_event_log_has_the_topics(servers: None, kafka: str) -> None:

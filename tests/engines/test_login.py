@@ -15,8 +15,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.embedded import engines
 from deploy.embedded.login import Exchange, LoginRefused, Verifier
-from shared.kit import mongo
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
+from shared.kit.documents import mongo
 from tests.conftest import running
 
 PASSWORD = "a-password-of-the-tests"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 from tests.e2e.system import System, free_port
 from tests.waiting import until_now
 

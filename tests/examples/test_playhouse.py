@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from deploy.examples.playhouse_git import create_bare, load
-from shared.kit.config import load_config
+from shared.kit.config.sections import load_config
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 SECRET = "a secret of this test"

@@ -22,10 +22,10 @@ from starlette.routing import Route
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
 from shared.contracts.ref import parse_ref, ref_of
-from shared.kit.auth import PrincipalTokens
-from shared.kit.config import PortalConfig
-from shared.kit.policy import matches
-from shared.kit.web import caller_of
+from shared.kit.config.sections import PortalConfig
+from shared.kit.http.apps import caller_of
+from shared.kit.http.conditions import matches
+from shared.kit.http.service_tokens import PrincipalTokens
 from tests.waiting import until_now
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"

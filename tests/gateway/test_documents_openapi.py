@@ -26,7 +26,7 @@ from services.search.main import create_app as search_app
 from services.search.settings import Settings as SearchSettings
 from services.techdocs.main import create_app as techdocs_app
 from services.techdocs.settings import Settings as TechdocsSettings
-from shared.kit.openapi import INTERNAL, document
+from shared.kit.http.openapi import INTERNAL, document
 from tests.gateway.openapi_rules import DOCUMENT
 from tests.gateway.running import SECRET, configuration
 

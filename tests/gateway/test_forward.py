@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.gateway.forward import headers as hdr
-from shared.kit.auth import Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from tests.gateway.running import SECRET, StandIn
 from tests.waiting import until
 

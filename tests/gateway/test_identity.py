@@ -20,7 +20,7 @@ from services.gateway.identity.memberships import (
 from services.gateway.identity.store import LOOK_SECONDS, MongoEndedSessions
 from services.gateway.identity.tokens import API, DOCS, SESSION, UserTokens
 from shared.contracts.errors import Unauthenticated, Unavailable
-from shared.kit import mongo
+from shared.kit.documents import mongo
 
 ISSUER = "http://portal/api/auth"
 

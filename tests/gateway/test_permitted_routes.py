@@ -23,7 +23,7 @@ from services.techdocs.settings import Settings as TechdocsSettings
 from shared.contracts.errors import NotFound
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, Route, need_of
-from shared.kit.auth import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
 from tests.gateway.running import SECRET
 
 PLUGINS = {

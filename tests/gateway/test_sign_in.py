@@ -7,7 +7,7 @@ from services.gateway.assembly import sign_in_rules
 from services.gateway.identity.sessions import set_cookie
 from services.gateway.model import SESSION_COOKIE
 from shared.contracts.errors import Invalid
-from shared.kit.auth import Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from tests.gateway.running import SECRET, STATIC, configuration
 
 

@@ -13,7 +13,7 @@ from services.gateway.preferences.store import MongoPreferences
 from services.gateway.webhooks import store as webhooks
 from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.errors import Conflict, Unavailable
-from shared.kit.migrations import prepare
+from shared.kit.documents.migrations import prepare
 from tests.waiting import until
 
 

@@ -18,9 +18,9 @@ from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.errors import Unavailable
 from shared.contracts.scaffolder import RunStarted
 from shared.contracts.techdocs import SiteBuilt
-from shared.kit.bus import EventRecord
-from shared.kit.policy import matches
-from shared.kit.web import sse_frame
+from shared.kit.events.bus import EventRecord
+from shared.kit.http.apps import sse_frame
+from shared.kit.http.conditions import matches
 from tests.builders import component
 
 ANN = Identity("user:default/ann", "user", ("user:default/ann",))

@@ -9,7 +9,7 @@ import pytest
 
 from shared.contracts.catalog import Cause, EntityUpdated
 from shared.contracts.envelope import Envelope
-from shared.kit.bus import KafkaBus
+from shared.kit.events.bus import KafkaBus
 from tests.builders import component, group, user
 from tests.waiting import until
 

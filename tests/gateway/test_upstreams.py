@@ -12,8 +12,8 @@ from services.gateway.forward import upstreams
 from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.upstreams import ServiceRequest, Upstream
 from shared.contracts.errors import Invalid, Unavailable
-from shared.kit.replicas import AWAY_SECONDS, Replicas
-from shared.kit.web import UNTOUCHED
+from shared.kit.http.apps import UNTOUCHED
+from shared.kit.http.replicas import AWAY_SECONDS, Replicas
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -9,7 +9,7 @@ import pytest
 from services.gateway.webhooks.payloads import MOST_REFS, pushes
 from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.gateway import RepositoryPushed
-from shared.kit.giturls import parse_url
+from shared.kit.git.addresses import parse_url
 from tests.gateway.hooks import (
     NEW,
     OLD,

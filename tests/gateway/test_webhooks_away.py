@@ -9,8 +9,8 @@ from services.gateway.webhooks.handlers import receive
 from services.gateway.webhooks.payloads import pushes
 from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.errors import Unavailable
-from shared.kit import mongo
-from shared.kit.bus import MemoryBus, Message
+from shared.kit.documents import mongo
+from shared.kit.events.bus import MemoryBus, Message
 from tests.gateway.hooks import gitea
 from tests.gateway.test_webhooks import SECRETS, Log, delivery
 

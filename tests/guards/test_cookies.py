@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.guards.cookies import are_plain, cookie_in, plain_cookies
-from shared.kit.web import make_app
+from shared.kit.http.apps import make_app
 from tests.costs import limit_processor_time
 
 ROOT = Path(__file__).parents[2]

@@ -34,8 +34,8 @@ GUARDED = {
     "urllib.parse.urlsplit": {
         "services/gateway/policy/opa.py": "an address of this installation",
         "services/gateway/forward/hosts.py": "names of hosts, with their errors",
-        "shared/kit/connections.py": "bytes of a request's target, with their errors",
-        "shared/kit/mongo.py": "an address of this installation",
+        "shared/kit/http/connections.py": "bytes of a target, with their errors",
+        "shared/kit/documents/mongo.py": "an address of this installation",
         "deploy/embedded/backing.py": "an address of this installation",
         "deploy/cli/portal.py": "an address of this installation",
     },
@@ -87,9 +87,9 @@ OWN_JSON = {
     "services/techdocs/stages/generate.py": "what the builder's process tells",
     "services/scaffolder/vault.py": "secrets that we have sealed",
     "services/scaffolder/dialect/json_text.py": "texts of templates, within a budget",
-    "shared/kit/calls.py": "answers of services",
-    "shared/kit/dead_letters.py": "letters of our own topics",
-    "shared/kit/outbox.py": "events of our own",
+    "shared/kit/http/clients.py": "answers of services",
+    "shared/kit/events/dead_letters.py": "letters of our own topics",
+    "shared/kit/events/outbox.py": "events of our own",
 }
 #: Routers of pages: they take forms, no JSON, or read bodies by hand within limits.
 FORM_ROUTERS = {

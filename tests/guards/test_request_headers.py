@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Form, Header
 
-from shared.kit.web import make_app
+from shared.kit.http.apps import make_app
 from tests.costs import limit_processor_time
 
 #: As long as a line of a request may be.

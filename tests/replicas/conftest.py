@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 from tests.replicas.installation import Installation
 
 EXPECTED = 60

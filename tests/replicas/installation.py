@@ -22,7 +22,7 @@ import yaml
 from deploy.embedded.rundata import SERVICES, RunData
 from deploy.engines.processes import quiet_port
 from deploy.examples import playhouse_git
-from shared.kit.auth import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
 from tests.e2e.system import ROOT
 from tests.waiting import until_now
 

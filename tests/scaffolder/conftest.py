@@ -10,7 +10,7 @@ import pytest
 
 from services.scaffolder.main import create_app
 from services.scaffolder.settings import Settings
-from shared.kit.mongo import connect
+from shared.kit.documents.mongo import connect
 from tests.scaffolder.fakes import DictCatalog
 from tests.scaffolder.workbench import HOST, Bench
 from tests.shared.githost import git

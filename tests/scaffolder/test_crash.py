@@ -13,7 +13,7 @@ import pytest
 from services.scaffolder.model import TakenOver
 from services.scaffolder.settings import Settings
 from shared.contracts.topics import TEMPLATE_RUN, dead
-from shared.kit.bus import KafkaBus, LiveReader
+from shared.kit.events.bus import KafkaBus, LiveReader
 from tests.builders import template
 from tests.scaffolder.calls import create, messages, reached, say, step, task
 from tests.waiting import until

@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.contracts.envelope import Envelope
 from shared.contracts.topics import TEMPLATE_RUN
-from shared.kit.bus import LiveReader
+from shared.kit.events.bus import LiveReader
 from tests.builders import template
 from tests.scaffolder.calls import (
     create,
@@ -38,7 +38,7 @@ async def test_secrets_are_used_and_never_shown(
         step("fs:delete", "boom", files=["/${{ secrets.token }}"]),
     ]
     catalog.add(template("t", steps=steps, output={"x": "${{ secrets.token }}"}))
-    from shared.kit.mongo import connect  # noqa: PLC0415 - to look at what is stored
+    from shared.kit.documents.mongo import connect  # noqa: PLC0415 - to look at what is stored
 
     async with start() as client:
         task_id = await create(client, ann, "t", secrets={"token": "hunter2hunter"})

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared.contracts.topics import TEMPLATE_RUN
-from shared.kit.bus import LiveReader
-from shared.kit.mongo import connect
+from shared.kit.documents.mongo import connect
+from shared.kit.events.bus import LiveReader
 from tests.builders import template
 from tests.scaffolder.calls import create, frames, messages, reached, say, step
 from tests.scaffolder.secret_flows import PAGES, SECRET, WORD, flows, shown_nowhere

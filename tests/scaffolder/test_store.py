@@ -9,8 +9,8 @@ from services.scaffolder.model import Initiator, StepRecord, Task, TaskEvent, Ta
 from services.scaffolder.store.tasks import MongoTaskStore
 from services.scaffolder.vault import FernetVault
 from shared.contracts.scaffolder import RunCancelled, RunCreated, StepChanged
-from shared.kit.bus import MemoryBus
-from shared.kit.outbox import OutboxRelay
+from shared.kit.events.bus import MemoryBus
+from shared.kit.events.outbox import OutboxRelay
 from tests.conftest import SECRET
 
 ANN, BO = Initiator("user:default/ann"), Initiator("user:default/bo")

@@ -10,9 +10,9 @@ from services.scaffolder.model import Initiator
 from services.scaffolder.store.repositories import GitRepositories
 from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.workspace import Workspace
-from shared.kit.config import Integration, Integrations
-from shared.kit.git import RepositoryMirrors
-from shared.kit.urls import UrlReader
+from shared.kit.config.sections import Integration, Integrations
+from shared.kit.git.mirrors import RepositoryMirrors
+from shared.kit.git.url_reader import UrlReader
 
 HOST = "git.example.test"
 ANN = {

@@ -17,7 +17,7 @@ from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.client import OpenSearchClient
 from services.search.ports import Alias, Generation
 from services.search.settings import Settings
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 from tests.conftest import SECRET
 from tests.search.fakes import MemoryOwners
 

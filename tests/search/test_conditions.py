@@ -22,7 +22,7 @@ from services.search.index.embedded import TantivyIndex
 from services.search.model import group_of
 from services.search.query import SearchRequest
 from shared.contracts.errors import Forbidden
-from shared.kit.policy import matches
+from shared.kit.http.conditions import matches
 from tests.builders import api, component, group, user
 from tests.costs import limit_processor_time
 from tests.search.fakes import entity_put

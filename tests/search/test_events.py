@@ -15,9 +15,9 @@ from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.techdocs import SiteBuilt
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, dead
-from shared.kit.bus import KafkaBus
-from shared.kit.servers import Server
-from shared.kit.web import run_checks
+from shared.kit.config.servers import Server
+from shared.kit.events.bus import KafkaBus
+from shared.kit.http.apps import run_checks
 from tests.builders import component
 from tests.conftest import SERVERS
 from tests.search.conftest import fresh_name, settings_of

@@ -18,7 +18,7 @@ from services.search.opensearch.schema import SCHEMA
 from services.search.query import SearchRequest
 from services.search.resync import PARTS, RebuildProgress, Rebuilt, rebuild
 from shared.contracts.errors import Conflict, Invalid, Unavailable
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 from tests.builders import component
 from tests.search.conftest import LEASE_SECONDS, TAGS, fresh_name
 from tests.search.fakes import MemoryOwners, asked, entity_put, titles

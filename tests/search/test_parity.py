@@ -20,7 +20,7 @@ from services.search.ports import Alias, SearchIndex
 from services.search.query import SearchRequest, parse_term, steps
 from services.search.words import tokens
 from shared.contracts.ref import ref_of
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 from shared.text.folding import folded
 from tests.search import corpus
 from tests.search.conftest import TAGS, fresh_name

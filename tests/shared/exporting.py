@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.guards.foreign_trees import TreeLimits
-from shared.kit.gittrees import ExportedTree, GitTrees
+from shared.kit.git.trees import ExportedTree, GitTrees
 from tests.rawtrees import (
     FILE,
     FOLDER,

@@ -7,8 +7,8 @@ import asyncio
 import sys
 from typing import Any
 
-from shared.kit import mongo
-from shared.kit.migrations import StoredCollection, prepare
+from shared.kit.documents import mongo
+from shared.kit.documents.migrations import StoredCollection, prepare
 
 LEASE_SECONDS = 1.5
 STEP_SECONDS = 0.02

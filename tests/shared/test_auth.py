@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from shared.contracts.errors import Forbidden, Unauthenticated
-from shared.kit.auth import AUDIENCE, Grant, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import AUDIENCE, Grant, Principal, PrincipalTokens
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 ANN = Principal(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.kit.batching import batches
+from shared.kit.events.batching import batches
 
 
 async def numbers(count: int) -> AsyncIterator[int]:

@@ -11,9 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from shared.contracts.errors import Unavailable
-from shared.kit import broker, topics
-from shared.kit.bus import EventRecord, KafkaBus, LiveReader
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
+from shared.kit.events import broker, topics
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
 from tests.waiting import until
 
 

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from shared.contracts.errors import Unavailable
-from shared.kit.auth import HEADER, Principal, PrincipalTokens
-from shared.kit.calls import ServiceCalls
+from shared.kit.http.clients import ServiceCalls
+from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.kit import commands
+from shared.kit.processes import commands
 from tests.waiting import until
 
 ENV = {"PATH": os.environ["PATH"]}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Invalid
-from shared.kit.config import load_config
+from shared.kit.config.sections import load_config
 
 
 def config(tmp_path: Path, text: str) -> Path:

@@ -12,7 +12,7 @@ import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.kit.connections import Bounds, ConnectionCensus, bounded_protocol
+from shared.kit.http.connections import Bounds, ConnectionCensus, bounded_protocol
 from tests.waiting import until_now
 
 #: Short times, so that a test waits for less than a second.

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from shared.kit import announcements, broker
-from shared.kit.announcements import AnnouncementRelay, Announcer, Listener
-from shared.kit.bus import EventRecord, KafkaBus, LiveReader
-from shared.kit.embedded_log import EmbeddedLogConsumer
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
+from shared.kit.events import announcements, broker
+from shared.kit.events.announcements import AnnouncementRelay, Announcer, Listener
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.events.embedded_log import EmbeddedLogConsumer
 from tests.conftest import SERVERS
 from tests.waiting import until
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Conflict, Invalid, NotFound
-from shared.kit.config import Integration, Integrations
-from shared.kit.git import RepositoryMirrors
+from shared.kit.config.sections import Integration, Integrations
+from shared.kit.git.mirrors import RepositoryMirrors
 
 HOST = "git.example.org"
 AUTHOR = ("Ann Example", "ann@example.org")

@@ -9,14 +9,14 @@ import pytest
 from pydantic import SecretStr
 
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
-from shared.kit.config import (
+from shared.kit.config.sections import (
     AzureCredential,
     GithubIntegration,
     Integration,
     Integrations,
 )
-from shared.kit.git import RepositoryMirrors
-from shared.kit.gitaccess import AUTHORITIES, authorization, network_environment
+from shared.kit.git.access import AUTHORITIES, authorization, network_environment
+from shared.kit.git.mirrors import RepositoryMirrors
 from tests.shared.githost import GitHost, git_host
 
 TOKEN = "a-token-that-nobody-may-see"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Invalid, NotFound
-from shared.kit.gittrees import GitTrees
+from shared.kit.git.trees import GitTrees
 from tests.rawtrees import (
     RawRepository,
 )

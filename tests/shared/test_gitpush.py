@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Invalid
-from shared.kit.gitpush import push_folder
-from shared.kit.gittrees import GitTrees
+from shared.kit.git.push import push_folder
+from shared.kit.git.trees import GitTrees
 from tests.rawtrees import (
     RawRepository,
 )

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
 from shared.guards.foreign_trees import TreeLimits
-from shared.kit.gitcommand import run_git
-from shared.kit.gittrees import GitTrees
+from shared.kit.git.command import run_git
+from shared.kit.git.trees import GitTrees
 from tests.rawtrees import (
     FILE,
     FOLDER,

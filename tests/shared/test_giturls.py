@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.errors import Invalid
-from shared.kit.giturls import GitTarget, LinkKind, NoPlace, parse_url, resolve
+from shared.kit.git.addresses import GitTarget, LinkKind, NoPlace, parse_url, resolve
 
 HOSTS = {
     "github.com": "github",

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.envelope import Envelope
-from shared.kit import topics
-from shared.kit.bus import KafkaBus
-from shared.kit.servers import Server
-from shared.kit.workers import SharedWork
+from shared.kit.config.servers import Server
+from shared.kit.events import topics
+from shared.kit.events.bus import KafkaBus
+from shared.kit.events.workers import SharedWork
 from tests.shared.test_workers import event
 from tests.waiting import until
 

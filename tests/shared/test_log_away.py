@@ -12,11 +12,11 @@ from deploy.embedded.engines import Engine
 from deploy.engines import kafka as event_log
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Unavailable
-from shared.kit import topics
-from shared.kit.bus import EventRecord, KafkaBus, LiveReader
-from shared.kit.outbox import OutboxRelay, mark, pending_event
-from shared.kit.servers import Server
-from shared.kit.workers import SharedWork
+from shared.kit.config.servers import Server
+from shared.kit.events import topics
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.events.outbox import OutboxRelay, mark, pending_event
+from shared.kit.events.workers import SharedWork
 from tests.shared.test_workers import event
 from tests.waiting import until
 

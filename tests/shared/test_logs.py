@@ -9,7 +9,7 @@ import pytest
 FULL = Path("/dev/full")
 PROGRAM = """
 import logging
-from shared.kit import logs
+from shared.kit.observability import logs
 logs.configure("test")
 logs.get_logger("test").info("a_line")
 logging.getLogger("other").warning("another")

@@ -12,8 +12,8 @@ import pytest
 
 from services.gateway.webhooks.store import DELIVERIES, MongoDeliveries
 from shared.contracts.errors import Unavailable
-from shared.kit.migrations import META, StoredCollection, prepare
-from shared.kit.mongo import Index, Unfit
+from shared.kit.documents.migrations import META, StoredCollection, prepare
+from shared.kit.documents.mongo import Index, Unfit
 from tests.shared.migrating import LEASE_SECONDS, THINGS
 from tests.waiting import until
 

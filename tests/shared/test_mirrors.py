@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.room import NoRoom
-from shared.kit.config import Integration, Integrations
-from shared.kit.git import RepositoryMirrors
+from shared.kit.config.sections import Integration, Integrations
+from shared.kit.git.mirrors import RepositoryMirrors
 from tests.disk import SmallDisk
 
 HOST = "git.elsewhere.example"

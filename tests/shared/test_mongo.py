@@ -14,9 +14,14 @@ from pymongo.errors import (
 )
 
 from shared.contracts.errors import Invalid, Unavailable
-from shared.kit import mongo
-from shared.kit.mongo import Index, Unfit, ensure_indexes, unavailable_as_error
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
+from shared.kit.documents import mongo
+from shared.kit.documents.mongo import (
+    Index,
+    Unfit,
+    ensure_indexes,
+    unavailable_as_error,
+)
 from tests.shared import documents
 from tests.waiting import until
 

@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from services.scaffolder.main import create_app as scaffolder
 from services.techdocs.main import create_app as techdocs
 from shared.contracts.errors import Invalid, Unavailable
-from shared.kit.mongo import Unfit
-from shared.kit.opening import Opening, WhenOpen
-from shared.kit.web import make_app
+from shared.kit.documents.mongo import Unfit
+from shared.kit.http.apps import make_app
+from shared.kit.http.startup import Opening, WhenOpen
 from tests.catalog.running import settings_of
 from tests.shared import documents
 from tests.waiting import until

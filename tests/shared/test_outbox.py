@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shared.contracts.errors import Unavailable
-from shared.kit import outbox
-from shared.kit.bus import MemoryBus
-from shared.kit.outbox import (
+from shared.kit.events import outbox
+from shared.kit.events.bus import MemoryBus
+from shared.kit.events.outbox import (
     UNSENT,
     OutboxRelay,
     mark,

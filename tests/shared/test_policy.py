@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from shared.contracts.errors import Invalid
-from shared.kit.auth import Principal
-from shared.kit.policy import matches, permits
+from shared.kit.http.conditions import matches, permits
+from shared.kit.http.service_tokens import Principal
 from tests.builders import component
 
 WEB = component(

@@ -6,8 +6,8 @@ import pytest
 
 from deploy.embedded.rundata import RunData
 from shared.contracts.errors import Invalid
-from shared.kit.config import load_config
-from shared.kit.privacy import forget_secrets, make_private
+from shared.kit.config.sections import load_config
+from shared.kit.processes.privacy import forget_secrets, make_private
 
 
 def mode(folder: Path) -> int:

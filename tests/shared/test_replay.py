@@ -11,11 +11,11 @@ from deploy.cli.commands import whole
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid
 from shared.contracts.topics import GIT_PUSH, dead
-from shared.kit import replay
-from shared.kit.bus import EventRecord, KafkaBus, LiveReader
-from shared.kit.dead_letters import KEPT_BYTES, DeadLetter
-from shared.kit.servers import Server
-from shared.kit.workers import SharedWork
+from shared.kit.config.servers import Server
+from shared.kit.events import replay
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.events.dead_letters import KEPT_BYTES, DeadLetter
+from shared.kit.events.workers import SharedWork
 from tests.shared.test_workers import event
 from tests.waiting import until
 

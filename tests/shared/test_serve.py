@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.kit.serve import Ending
+from shared.kit.http.serving import Ending
 from tests.e2e.system import ROOT, free_port
 from tests.waiting import until_now
 
@@ -74,8 +74,8 @@ import asyncio, contextlib, sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from shared.kit import serve
-from shared.kit.web import make_app
+from shared.kit.http import serving
+from shared.kit.http.apps import make_app
 
 serve.END_SECONDS = 1.0
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 
 
 def test_the_password_shows_in_no_text() -> None:

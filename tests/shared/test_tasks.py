@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.kit import tasks
+from shared.kit.processes import tasks
 
 
 async def test_a_task_that_lost_a_cancellation_is_cancelled_anew() -> None:

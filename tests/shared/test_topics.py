@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from deploy.cli.commands import whole
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TOPICS, dead
-from shared.kit import broker, topics
-from shared.kit.bus import KafkaBus
-from shared.kit.servers import Server
-from shared.kit.topics import Topic, WrongTopics
+from shared.kit.config.servers import Server
+from shared.kit.events import broker, topics
+from shared.kit.events.bus import KafkaBus
+from shared.kit.events.topics import Topic, WrongTopics
 
 runner = CliRunner()
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Forbidden, Invalid
-from shared.kit.config import GithubIntegration, Integrations, ReadingAllow
-from shared.kit.git import RepositoryMirrors
-from shared.kit.urls import UrlReader
+from shared.kit.config.sections import GithubIntegration, Integrations, ReadingAllow
+from shared.kit.git.mirrors import RepositoryMirrors
+from shared.kit.git.url_reader import UrlReader
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -22,8 +22,9 @@ SERVICE = """
 import re, sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from shared.kit import serve, watchdog
-from shared.kit.web import make_app
+from shared.kit.http import serving
+from shared.kit.processes import watchdog
+from shared.kit.http.apps import make_app
 
 watchdog.LIMIT_SECONDS, watchdog.BEAT_SECONDS = 2.0, 0.4
 

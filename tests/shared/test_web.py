@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.contracts.errors import Conflict, Unavailable
-from shared.kit import logs, web
-from shared.kit.auth import PrincipalTokens
+from shared.kit.http import apps
+from shared.kit.http.service_tokens import PrincipalTokens
+from shared.kit.observability import logs
 
 
 @pytest.fixture
 def app(tokens: PrincipalTokens) -> FastAPI:
-    app = web.make_app("test", body_limit=1000)
+    app = apps.make_app("test", body_limit=1000)
     app.state.tokens = tokens
 
     @app.get("/fails/{how}")
@@ -40,7 +41,7 @@ def app(tokens: PrincipalTokens) -> FastAPI:
         return Response("x", headers={"etag": '"1"'})
 
     @app.post("/echo")
-    async def echo(request: Request, who: web.Caller) -> dict[str, Any]:
+    async def echo(request: Request, who: apps.Caller) -> dict[str, Any]:
         return {"size": len(await request.body()), "who": who.subject}
 
     @app.get("/trace")
@@ -50,10 +51,10 @@ def app(tokens: PrincipalTokens) -> FastAPI:
     @app.get("/stream")
     async def stream() -> Response:
         async def frames() -> AsyncIterator[bytes]:
-            yield web.sse_frame(data="one\ntwo", event="log", id="1")
+            yield apps.sse_frame(data="one\ntwo", event="log", id="1")
             await asyncio.Event().wait()
 
-        return web.sse(frames(), heartbeat=0.01)
+        return apps.sse(frames(), heartbeat=0.01)
 
     return app
 
@@ -146,7 +147,7 @@ async def test_an_unavailable_answer_says_when_to_come_back(
 
 async def test_an_address_has_so_many_parameters(client: httpx.AsyncClient) -> None:
     """More are refused before any is read; thousands of empty ones count too."""
-    query = "&".join(["a=1"] * web.MOST_PARAMETERS)
+    query = "&".join(["a=1"] * apps.MOST_PARAMETERS)
     assert (await client.get(f"/trace?{query}")).status_code == 200
     answer = await client.get(f"/trace?{query}&")
     assert answer.status_code == 400
@@ -252,10 +253,10 @@ async def test_a_quiet_stream_has_a_heartbeat() -> None:
     """A frame's lines are each marked, and a comment follows when it is quiet."""
 
     async def frames() -> AsyncIterator[bytes]:
-        yield web.sse_frame(data="one\ntwo", event="log", id="1")
+        yield apps.sse_frame(data="one\ntwo", event="log", id="1")
         await asyncio.Event().wait()
 
-    body = web.sse(frames(), heartbeat=0.01).body_iterator
+    body = apps.sse(frames(), heartbeat=0.01).body_iterator
     assert await anext(body) == b"id: 1\nevent: log\ndata: one\ndata: two\n\n"
     assert await anext(body) == b": \n\n"
     await body.aclose()  # type: ignore[union-attr]

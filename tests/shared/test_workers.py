@@ -12,10 +12,10 @@ from shared.contracts.catalog import Cause, EntityCreated
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
-from shared.kit import group
-from shared.kit.bus import EventRecord, KafkaBus, LiveReader, MemoryBus
-from shared.kit.servers import Server
-from shared.kit.workers import SharedWork
+from shared.kit.config.servers import Server
+from shared.kit.events import consumer_group
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader, MemoryBus
+from shared.kit.events.workers import SharedWork
 from tests.waiting import until
 
 
@@ -187,7 +187,7 @@ async def test_a_stop_while_offsets_are_saved_hands_over(
         async with SharedWork("cut-save", kafka, {topic: first}, bus) as work:
             called_back = work.called_back
 
-            async def call_back(consumer: group.Consumer) -> None:
+            async def call_back(consumer: consumer_group.Consumer) -> None:
                 calling_back.set()
                 await called_back(consumer)
 
@@ -270,7 +270,7 @@ async def test_work_is_shared_over_tls(secured_kafka: Server) -> None:
 def test_a_thread_that_outlives_the_loop_of_its_starter_ends_in_order() -> None:
     """A broker that is away keeps it longer than the stop that waited for it."""
     loop = asyncio.new_event_loop()
-    thread = group._Thread.__new__(group._Thread)
+    thread = consumer_group._Thread.__new__(consumer_group._Thread)
     thread.parent_loop, thread._shutdown = loop, asyncio.Event()
     loop.close()
     thread.set_shutdown()

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.contracts.envelope import Envelope
-from shared.kit.bus import KafkaBus
-from shared.kit.workers import SharedWork
+from shared.kit.events.bus import KafkaBus
+from shared.kit.events.workers import SharedWork
 
 
 async def main(address: str, group: str, topic: str, file: Path) -> None:

@@ -10,8 +10,8 @@ from shared.contracts.catalog import Cause, EntityChange, EntityDeleted, EntityU
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.ref import ref_of
-from shared.kit.auth import Principal
-from shared.kit.policy import permits
+from shared.kit.http.conditions import permits
+from shared.kit.http.service_tokens import Principal
 
 HOST = "git.playhouse.example"
 CAUSE = Cause(kind="push")

@@ -15,9 +15,9 @@ from services.techdocs.main import create_app
 from services.techdocs.settings import Settings
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.topics import DOCS_BUILT
-from shared.kit import mongo
-from shared.kit.auth import HEADER, Principal, PrincipalTokens
-from shared.kit.bus import KafkaBus, MemoryBus
+from shared.kit.documents import mongo
+from shared.kit.events.bus import KafkaBus, MemoryBus
+from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
 from tests.builders import component
 from tests.techdocs.fakes import HOST, GitHost, MemoryCatalog
 from tests.waiting import until

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.kit.auth import HEADER
+from shared.kit.http.service_tokens import HEADER
 from tests.builders import component
 from tests.techdocs.box_office import POLICY, RESTRICTED, STRANGERS, TRIPLET, error
 from tests.techdocs.fakes import HOST

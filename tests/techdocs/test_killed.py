@@ -16,11 +16,11 @@ from services.techdocs.handlers.documented import revised
 from services.techdocs.store.records import MongoRecords
 from services.techdocs.store.sources import GitAndFolders
 from shared.contracts.topics import DOCS_BUILT
-from shared.kit import mongo
-from shared.kit.bus import EventRecord, LiveReader
-from shared.kit.config import load_config
-from shared.kit.git import RepositoryMirrors
-from shared.kit.outbox import UNSENT
+from shared.kit.config.sections import load_config
+from shared.kit.documents import mongo
+from shared.kit.events.bus import EventRecord, LiveReader
+from shared.kit.events.outbox import UNSENT
+from shared.kit.git.mirrors import RepositoryMirrors
 from tests.builders import component
 from tests.techdocs.fakes import HOST
 from tests.techdocs.installation import SITE, Installation

@@ -8,7 +8,7 @@ from typing import Any
 from services.techdocs.model import CHANGED
 from shared.contracts.techdocs import SiteBuilt, SiteFailed
 from shared.contracts.topics import DOCS_BUILT, GIT_PUSH, dead
-from shared.kit.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
 from tests.builders import component
 from tests.techdocs.installation import SITE, Installation, Running
 from tests.waiting import until

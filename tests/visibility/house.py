@@ -16,8 +16,8 @@ from services.gateway.policy.rego import RegoPolicy
 from services.gateway.settings import POLICIES
 from services.search.main import create_app as search_app
 from shared.contracts.permissions import need_of
-from shared.kit.auth import HEADER, Grant, Principal, PrincipalTokens
-from shared.kit.bus import MemoryBus
+from shared.kit.events.bus import MemoryBus
+from shared.kit.http.service_tokens import HEADER, Grant, Principal, PrincipalTokens
 from tests.catalog.running import Running, running
 from tests.conftest import SECRET
 from tests.search.conftest import settings_of as search_settings

@@ -16,7 +16,7 @@ from services.gateway.model import Identity
 from services.gateway.portal.frame import Frame
 from services.gateway.portal.router import PAGES, make_portal
 from shared.contracts.permissions import ROUTES
-from shared.kit import mongo
+from shared.kit.documents import mongo
 from tests.visibility.house import House, NoUsers, Sessions, house_of
 from tests.visibility.organisation import Organisation, organisation
 from tests.visibility.questions import ASKED, EVERY, ITSELF, NOTHING, PAGES_ASKED

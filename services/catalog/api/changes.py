@@ -28,9 +28,9 @@ from services.catalog.ingest.excerpts import excerpts
 from services.catalog.model import Entity, EntityRevision, StoredEntity, parse_location
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.ref import parse_ref
-from shared.kit.auth import Principal
-from shared.kit.policy import permits
-from shared.kit.web import caller_of, json_response
+from shared.kit.http.apps import caller_of, json_response
+from shared.kit.http.conditions import permits
+from shared.kit.http.service_tokens import Principal
 
 PAGE, MOST = 20, 100
 #: No entity's ref.

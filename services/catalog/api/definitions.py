@@ -16,7 +16,7 @@ from services.catalog.ports import DefinitionStore
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.records import EntityRecord
 from shared.contracts.errors import Unavailable
-from shared.kit import logs
+from shared.kit.observability import logs
 
 #: Bytes of definitions that are in memory for one answer at a time.
 AT_ONCE_BYTES = 8_000_000

@@ -26,7 +26,7 @@ from services.catalog.query.facets import (
 from services.catalog.query.filters import parse_filters
 from shared.contracts.errors import Invalid
 from shared.guards.workers import run_beside
-from shared.kit.web import caller_of
+from shared.kit.http.apps import caller_of
 
 LONGEST_TEXT = 100
 

@@ -27,8 +27,8 @@ from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.contracts.permissions import LOCATION_CREATE
 from shared.guards.json_text import load_json
-from shared.kit.auth import Principal
-from shared.kit.web import caller_of, json_response
+from shared.kit.http.apps import caller_of, json_response
+from shared.kit.http.service_tokens import Principal
 
 PAGE = 1000
 CONFLICTS = {"refresh": True, "reject": False}

@@ -11,7 +11,7 @@ from services.catalog.query.fields import parse_fields
 from services.catalog.query.ordering import OrderField
 from services.catalog.query.predicates import parse_predicate
 from shared.contracts.errors import Invalid
-from shared.kit.bodies import json_of
+from shared.kit.http.bodies import json_of
 
 KNOWN = frozenset(
     {

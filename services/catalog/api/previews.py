@@ -15,8 +15,8 @@ from services.catalog.model import LocationRef, StoredEntity, parse_location
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
 from shared.contracts.permissions import ENTITY_READ
 from shared.guards.workers import run_beside
-from shared.kit.auth import Principal
-from shared.kit.web import caller_of
+from shared.kit.http.apps import caller_of
+from shared.kit.http.service_tokens import Principal
 
 #: So many entities are looked up before others get their turn: some milliseconds.
 CHUNK = 50

@@ -31,8 +31,8 @@ from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.changes import ChangeCounter
 from services.catalog.readmodel.records import EntityRecord
 from shared.contracts.errors import Forbidden
-from shared.kit.auth import Principal
-from shared.kit.web import caller_of
+from shared.kit.http.apps import caller_of
+from shared.kit.http.service_tokens import Principal
 
 JSON = b"application/json; charset=utf-8"
 

@@ -14,9 +14,9 @@ from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel.recent import Place, RecentChange, RecentChanges
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
-from shared.kit.auth import Principal
-from shared.kit.policy import permits
-from shared.kit.web import caller_of
+from shared.kit.http.apps import caller_of
+from shared.kit.http.conditions import permits
+from shared.kit.http.service_tokens import Principal
 
 PAGE, MOST = 50, 200
 

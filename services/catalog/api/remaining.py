@@ -15,8 +15,8 @@ from services.catalog.model import Root
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import Forbidden
 from shared.contracts.permissions import LOCATION_DELETE
-from shared.kit.auth import Principal
-from shared.kit.web import caller_of, json_response
+from shared.kit.http.apps import caller_of, json_response
+from shared.kit.http.service_tokens import Principal
 
 MOST_REFS = 1_000
 

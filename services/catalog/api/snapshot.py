@@ -9,7 +9,7 @@ from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, get, reads_
 from services.catalog.query.ordering import in_order
 from services.catalog.readmodel.records import EntityRecord, tail_of
 from shared.contracts.errors import Forbidden
-from shared.kit.web import caller_of
+from shared.kit.http.apps import caller_of
 
 NDJSON = b"application/x-ndjson"
 

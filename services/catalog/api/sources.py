@@ -15,9 +15,9 @@ from services.catalog.model import LocationRef, parse_location
 from shared.contracts.errors import Forbidden, Invalid
 from shared.contracts.permissions import ENTITY_READ, SOURCE_EXPLORE, SOURCE_READ
 from shared.contracts.ref import parse_ref
-from shared.kit.auth import Principal
-from shared.kit.policy import permits
-from shared.kit.web import caller_of, json_response
+from shared.kit.http.apps import caller_of, json_response
+from shared.kit.http.conditions import permits
+from shared.kit.http.service_tokens import Principal
 
 MOST_LOCATIONS = 100
 #: Characters: more than any address or path has that can be read.

@@ -20,9 +20,9 @@ from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
 from shared.contracts.errors import Forbidden, Invalid
 from shared.contracts.permissions import ENTITY_READ
-from shared.kit.auth import Principal
-from shared.kit.policy import permits
-from shared.kit.web import caller_of
+from shared.kit.http.apps import caller_of
+from shared.kit.http.conditions import permits
+from shared.kit.http.service_tokens import Principal
 
 EMPTY = 204
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -21,10 +21,10 @@ from shared.guards.globs import (
     select_paths,
 )
 from shared.guards.workers import run_beside
-from shared.kit.git import CommitInfo, no_repository
-from shared.kit.gitoutput import FolderInstead
-from shared.kit.giturls import GitTarget
-from shared.kit.urls import UrlReader
+from shared.kit.git.addresses import GitTarget
+from shared.kit.git.mirrors import CommitInfo, no_repository
+from shared.kit.git.output import FolderInstead
+from shared.kit.git.url_reader import UrlReader
 
 #: What is not there and what a reader may not read are told in the same words.
 OR_HIDDEN = ", or it is not readable for you"

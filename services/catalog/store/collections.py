@@ -1,8 +1,8 @@
 """What the catalog keeps: its collections, their shapes and their indexes."""
 
-from shared.kit.migrations import StoredCollection
-from shared.kit.mongo import Index
-from shared.kit.outbox import mark_anew
+from shared.kit.documents.migrations import StoredCollection
+from shared.kit.documents.mongo import Index
+from shared.kit.events.outbox import mark_anew
 
 #: By the outbox, and by when they were written: what other processes changed.
 ENTITIES = StoredCollection(

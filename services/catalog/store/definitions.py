@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from services.catalog.store.collections import DEFINITIONS
 from services.catalog.store.documents import stamp
 from shared.contracts.errors import Unavailable
-from shared.kit.mongo import unavailable_as_error
+from shared.kit.documents.mongo import unavailable_as_error
 
 UNUSED_AFTER = timedelta(days=7)
 #: A mark that is younger is left as it is: it saves a write.

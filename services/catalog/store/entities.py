@@ -21,8 +21,14 @@ from services.catalog.ports import WriteResult
 from services.catalog.store import collections, documents
 from services.catalog.store.definitions import MongoDefinitionStore
 from services.catalog.store.pending import pending_event
-from shared.kit import logs, migrations, outbox
-from shared.kit.mongo import away_seconds, only_duplicates, unavailable_as_error
+from shared.kit.documents import migrations
+from shared.kit.documents.mongo import (
+    away_seconds,
+    only_duplicates,
+    unavailable_as_error,
+)
+from shared.kit.events import outbox
+from shared.kit.observability import logs
 
 BATCH = 1000
 #: Sorts behind every moment.

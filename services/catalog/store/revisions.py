@@ -7,7 +7,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.catalog.store.collections import REVISIONS
 from services.catalog.store.documents import revision_id
-from shared.kit.mongo import unavailable_as_error
+from shared.kit.documents.mongo import unavailable_as_error
 
 
 class MongoRevisionLog:

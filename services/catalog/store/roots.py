@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from services.catalog.model import Root
 from services.catalog.store.collections import LOCATIONS
 from services.catalog.store.documents import root_document, stored_root
-from shared.kit.mongo import unavailable_as_error
+from shared.kit.documents.mongo import unavailable_as_error
 
 
 class MongoRootStore:

@@ -27,7 +27,7 @@ from services.catalog.readmodel import ReadModel, snapshot
 from services.catalog.store.collections import SNAPSHOTS
 from services.catalog.store.documents import stamp
 from shared.contracts.errors import Invalid
-from shared.kit.mongo import unavailable_as_error
+from shared.kit.documents.mongo import unavailable_as_error
 
 SIGNATURE_BYTES = 32
 LENGTH_BYTES = 8

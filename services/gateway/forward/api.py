@@ -27,15 +27,15 @@ from shared.contracts.errors import (
     Unauthenticated,
 )
 from shared.contracts.paths import checked_path
-from shared.kit import logs
-from shared.kit.auth import (
+from shared.kit.http.apps import BODY_LIMIT, CORRELATION, error_body
+from shared.kit.http.service_tokens import (
     HEADER,
     ON_BEHALF_OF,
     Grant,
     Principal,
     PrincipalTokens,
 )
-from shared.kit.web import BODY_LIMIT, CORRELATION, error_body
+from shared.kit.observability import logs
 
 #: After this long the gateway looks whether the client is still there.
 WATCH_AFTER_SECONDS = 0.25

@@ -14,7 +14,7 @@ from services.gateway.forward.api import SAFE, SESSION, Forwarder
 from services.gateway.forward.attempts import Attempts
 from services.gateway.forward.hosts import OwnHosts
 from shared.contracts.errors import CallboardError, Forbidden
-from shared.kit.web import BODY_LIMIT, error_body
+from shared.kit.http.apps import BODY_LIMIT, error_body
 
 API = "/api/"
 #: Below any plugin: answered by the gateway, which alone knows keys and cookies.

@@ -18,8 +18,8 @@ from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.suspects import ReplicaWatch, Strikes
 from shared.contracts.errors import Unavailable
-from shared.kit.replicas import Replicas
-from shared.kit.web import UNTOUCHED
+from shared.kit.http.apps import UNTOUCHED
+from shared.kit.http.replicas import Replicas
 
 #: Answers up to this size are passed on in one piece.
 WHOLE = 1024 * 1024

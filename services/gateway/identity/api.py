@@ -16,8 +16,8 @@ from services.gateway.identity.keys import KeyRing
 from services.gateway.identity.sessions import set_cookie
 from services.gateway.model import Identity
 from shared.contracts.errors import Forbidden, NotFound, Unauthenticated, Unsupported
-from shared.kit.bodies import BoundedRoute
-from shared.kit.web import json_response
+from shared.kit.http.apps import json_response
+from shared.kit.http.bodies import BoundedRoute
 
 DOCS_COOKIE = "backstage-auth"
 COOKIE_SECONDS = 3600

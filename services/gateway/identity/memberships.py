@@ -17,7 +17,7 @@ from typing import Any
 from services.gateway.ports import Resources
 from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
-from shared.kit import logs
+from shared.kit.observability import logs
 
 KEPT_SECONDS = 60.0
 #: So many levels of groups above a user's own count.

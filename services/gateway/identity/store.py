@@ -8,8 +8,8 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.contracts.errors import CallboardError
-from shared.kit.migrations import StoredCollection
-from shared.kit.mongo import Index, unavailable_as_error
+from shared.kit.documents.migrations import StoredCollection
+from shared.kit.documents.mongo import Index, unavailable_as_error
 
 ENDED_SESSIONS = StoredCollection(
     "ended_sessions", indexes=(Index.on("until"), Index.on("at"))

@@ -9,8 +9,8 @@ from services.gateway.callers import asker
 from services.gateway.model import Identity
 from services.gateway.policy.handlers import PermissionBatch, authorize
 from services.gateway.ports import PermissionChecker, Resources
-from shared.kit.bodies import BoundedRoute
-from shared.kit.web import json_response
+from shared.kit.http.apps import json_response
+from shared.kit.http.bodies import BoundedRoute
 
 
 def make_router(guard: PermissionChecker, resources: Resources) -> APIRouter:

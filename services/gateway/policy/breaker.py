@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from prometheus_client import Gauge
 
 from shared.contracts.errors import Unavailable
-from shared.kit import logs
+from shared.kit.observability import logs
 
 FAILURES = 5
 #: Short: whoever asks first after it may wait for the time-out, nobody else does.

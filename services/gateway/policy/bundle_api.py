@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from services.gateway.policy.bundle import PolicyFolder
 from shared.contracts.errors import NotFound, Unauthenticated
-from shared.kit import logs
-from shared.kit.openapi import MEDIA
+from shared.kit.http.openapi import MEDIA
+from shared.kit.observability import logs
 
 ARCHIVE = "application/gzip"
 

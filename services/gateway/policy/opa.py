@@ -18,7 +18,7 @@ from services.gateway.model import Decision, PolicyInput
 from services.gateway.policy.breaker import RETRY_AFTER, Breaker
 from services.gateway.policy.question import PACKAGE, RULE, Questions, decision_of
 from shared.contracts.errors import Invalid, Unavailable
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 
 DEFAULT_PORT = 8181
 #: How long one decision may take.

@@ -12,8 +12,8 @@ from services.gateway.callers import person
 from services.gateway.model import Identity
 from services.gateway.ports import PreferenceStore
 from shared.contracts.errors import Invalid, NotFound
-from shared.kit.bodies import BoundedRoute
-from shared.kit.web import json_response
+from shared.kit.http.apps import json_response
+from shared.kit.http.bodies import BoundedRoute
 
 VALUE_LIMIT = 256 * 1024
 #: What one answer may hold: a question may name one large value many times.

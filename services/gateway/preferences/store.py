@@ -7,8 +7,8 @@ import orjson
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.contracts.errors import Conflict
-from shared.kit.migrations import StoredCollection
-from shared.kit.mongo import unavailable_as_error
+from shared.kit.documents.migrations import StoredCollection
+from shared.kit.documents.mongo import unavailable_as_error
 
 #: Found by their ids alone, which are made of person, bucket and key.
 PREFERENCES = StoredCollection("preferences")

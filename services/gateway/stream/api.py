@@ -15,8 +15,8 @@ from services.gateway.ports import LiveEvents
 from shared.contracts.errors import Invalid, TooMany, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.contracts.topics import TOPICS
-from shared.kit.openapi import EVENTS
-from shared.kit.web import sse, sse_frame
+from shared.kit.http.apps import sse, sse_frame
+from shared.kit.http.openapi import EVENTS
 
 #: After how long a browser connects again.
 RETRY_MS = 1000

@@ -16,8 +16,8 @@ from services.gateway.ports import Memberships, Resources
 from services.gateway.stream.hub import LiveHub
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, TEMPLATE_RUN
-from shared.kit import logs
-from shared.kit.bus import EventRecord
+from shared.kit.events.bus import EventRecord
+from shared.kit.observability import logs
 
 #: Entities that documentation was built for: kept to judge who may hear of it.
 KEPT_ENTITIES = 2000

@@ -15,7 +15,7 @@ from services.gateway.ports import Deliveries, PushLog
 from services.gateway.webhooks.handlers import Delivery, receive
 from services.gateway.webhooks.signatures import HookSecret, Provider
 from shared.contracts.errors import CallboardError, NotFound, TooLarge
-from shared.kit.web import json_response
+from shared.kit.http.apps import json_response
 
 LIMIT = 5 * 1024 * 1024
 PROVIDERS: frozenset[str] = frozenset(get_args(Provider))

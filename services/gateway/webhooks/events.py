@@ -8,8 +8,8 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH
-from shared.kit import logs
-from shared.kit.bus import Bus
+from shared.kit.events.bus import Bus
+from shared.kit.observability import logs
 
 SOURCE = "/gateway"
 #: Pauses before the log is asked again: some hosts deliver once and never again.

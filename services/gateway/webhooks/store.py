@@ -6,8 +6,8 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 
-from shared.kit.migrations import StoredCollection
-from shared.kit.mongo import Index, unavailable_as_error
+from shared.kit.documents.migrations import StoredCollection
+from shared.kit.documents.mongo import Index, unavailable_as_error
 
 #: Hosts send a failed delivery again for three days at the most.
 KEPT = timedelta(days=30)

@@ -13,7 +13,7 @@ from services.scaffolder.ports import TaskStore, TemplateCatalog, Vault
 from services.scaffolder.registry import Registry
 from services.scaffolder.run_factory import RunFactory
 from services.scaffolder.signals import Signals
-from shared.kit.auth import Principal
+from shared.kit.http.service_tokens import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from services.scaffolder.handlers.creating import BadParameters
 from services.scaffolder.handlers.dry_run import Trial, dry_run
 from services.scaffolder.model import Initiator
 from shared.contracts.errors import Unavailable
-from shared.kit.bodies import BoundedRoute
-from shared.kit.web import Caller, json_response
+from shared.kit.http.apps import Caller, json_response
+from shared.kit.http.bodies import BoundedRoute
 
 router = APIRouter(route_class=BoundedRoute)
 

@@ -13,8 +13,8 @@ from services.scaffolder.api.dependencies import Open, ScaffolderDependencies
 from services.scaffolder.api.tasks import visible_task
 from services.scaffolder.model import Task, TaskEvent
 from shared.contracts.errors import Unavailable
-from shared.kit.openapi import EVENTS
-from shared.kit.web import Caller, json_response, sse, sse_frame
+from shared.kit.http.apps import Caller, json_response, sse, sse_frame
+from shared.kit.http.openapi import EVENTS
 
 router = APIRouter()
 LONG_POLL_SECONDS = 30.0

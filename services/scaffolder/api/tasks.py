@@ -19,10 +19,10 @@ from services.scaffolder.handlers.creating import BadParameters, RunRequest
 from services.scaffolder.model import Task, TaskQuery
 from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.scaffolder import RunStatus
-from shared.kit import logs
-from shared.kit.auth import Principal
-from shared.kit.bodies import BoundedRoute
-from shared.kit.web import Caller, json_response
+from shared.kit.http.apps import Caller, json_response
+from shared.kit.http.bodies import BoundedRoute
+from shared.kit.http.service_tokens import Principal
+from shared.kit.observability import logs
 
 router = APIRouter(route_class=BoundedRoute)
 OrderField = Literal["created_at", "status", "created_by"]

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.expression_syntax import SECONDS, expression_errors
 from shared.guards.workers import run_beside
-from shared.kit.bodies import BoundedRoute
-from shared.kit.web import Caller, json_response
+from shared.kit.http.apps import Caller, json_response
+from shared.kit.http.bodies import BoundedRoute
 
 router = APIRouter(route_class=BoundedRoute)
 

@@ -10,8 +10,8 @@ from services.scaffolder.api.dependencies import Open, initiator
 from services.scaffolder.filters import template_filters
 from services.scaffolder.handlers.creating import load_template
 from shared.contracts.errors import Invalid
-from shared.kit.bodies import BoundedRoute
-from shared.kit.web import Caller, json_response
+from shared.kit.http.apps import Caller, json_response
+from shared.kit.http.bodies import BoundedRoute
 
 router = APIRouter(route_class=BoundedRoute)
 

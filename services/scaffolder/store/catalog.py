@@ -7,7 +7,7 @@ from urllib.parse import quote
 from services.scaffolder.model import Initiator
 from shared.contracts.errors import NotFound, Unavailable
 from shared.contracts.ref import parse_ref
-from shared.kit.calls import ServiceCalls
+from shared.kit.http.clients import ServiceCalls
 
 Entity = Mapping[str, Any]
 ROOT = "/api/catalog"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.contracts.errors import NotFound
-from shared.kit.git import RepositoryMirrors
+from shared.kit.git.mirrors import RepositoryMirrors
 
 
 class GitRepositories:

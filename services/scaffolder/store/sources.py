@@ -11,9 +11,9 @@ from services.scaffolder.folder_sources import (
     read_file,
 )
 from shared.contracts.errors import CallboardError, Invalid, NotFound
-from shared.kit.git import no_repository
-from shared.kit.giturls import GitTarget
-from shared.kit.urls import UrlReader
+from shared.kit.git.addresses import GitTarget
+from shared.kit.git.mirrors import no_repository
+from shared.kit.git.url_reader import UrlReader
 
 #: What is not there and what a run may not read are told in the same words.
 OR_HIDDEN = ", or it is not readable for who started this"

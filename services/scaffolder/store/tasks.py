@@ -19,9 +19,10 @@ from services.scaffolder.ports import Vault
 from services.scaffolder.store import documents
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.topics import TEMPLATE_RUN
-from shared.kit import logs, outbox
-from shared.kit.migrations import StoredCollection, prepare
-from shared.kit.mongo import Index, only_duplicates, unavailable_as_error
+from shared.kit.documents.migrations import StoredCollection, prepare
+from shared.kit.documents.mongo import Index, only_duplicates, unavailable_as_error
+from shared.kit.events import outbox
+from shared.kit.observability import logs
 
 SOURCE = "/scaffolder"
 LEASE_MS = 15_000

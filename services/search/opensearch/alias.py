@@ -28,7 +28,7 @@ from services.search.opensearch.index import ServerIndex
 from services.search.opensearch.lease import Lease
 from services.search.opensearch.schema import MAPPING, SCHEMA, SETTINGS
 from shared.contracts.errors import Conflict, Unavailable
-from shared.kit import logs
+from shared.kit.observability import logs
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from opensearchpy import AsyncOpenSearch, JSONSerializer
 from opensearchpy import exceptions as failures
 
 from shared.contracts.errors import Unavailable
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
 
 SEARCH_SECONDS = 5.0
 #: Of calls that write or manage.

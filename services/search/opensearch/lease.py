@@ -17,7 +17,7 @@ from services.search.opensearch.client import (
     VersionCollision,
 )
 from shared.contracts.errors import Unavailable
-from shared.kit import tasks
+from shared.kit.processes import tasks
 
 SECONDS = 20.0
 DOCUMENT = "lease"

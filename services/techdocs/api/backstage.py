@@ -19,8 +19,8 @@ from services.techdocs.api.dependencies import (
 )
 from services.techdocs.api.files import static_answer
 from shared.contracts.errors import CallboardError, NotFound
-from shared.kit.openapi import EVENTS, FILES
-from shared.kit.web import Caller, json_response, sse, sse_frame
+from shared.kit.http.apps import Caller, json_response, sse, sse_frame
+from shared.kit.http.openapi import EVENTS, FILES
 
 #: Where the gateway serves these routes: a redirect must lead back through it.
 PUBLIC_ROOT = "/api/techdocs"

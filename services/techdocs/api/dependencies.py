@@ -10,8 +10,8 @@ from services.techdocs.handlers.reading import DocsReader, Sees
 from services.techdocs.handlers.syncing import Syncing
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
 from shared.contracts.errors import Forbidden, NotFound
-from shared.kit.auth import Principal
-from shared.kit.policy import permits
+from shared.kit.http.conditions import permits
+from shared.kit.http.service_tokens import Principal
 
 
 class ReadersCatalog(DocsCatalog, Protocol):

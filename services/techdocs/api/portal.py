@@ -9,9 +9,9 @@ from starlette.responses import Response
 from services.techdocs.api.dependencies import Served, ref_in, sees
 from services.techdocs.api.files import asset_answer
 from shared.contracts.errors import NotFound
-from shared.kit.bodies import BoundedRoute
-from shared.kit.openapi import FILES
-from shared.kit.web import Caller, json_response
+from shared.kit.http.apps import Caller, json_response
+from shared.kit.http.bodies import BoundedRoute
+from shared.kit.http.openapi import FILES
 
 MOST_REFS = 500
 

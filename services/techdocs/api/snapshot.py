@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from services.techdocs.api.dependencies import DocsDependencies, Served, only_services
 from services.techdocs.model import Documented, PublishedSite
 from shared.contracts.errors import NotFound
-from shared.kit.web import Caller, json_response
+from shared.kit.http.apps import Caller, json_response
 
 router = APIRouter()
 

@@ -7,7 +7,7 @@ from services.techdocs.model import Built, Documented, Failed, Outcome
 from shared.contracts.envelope import Envelope
 from shared.contracts.techdocs import SiteBuilt, SiteChange, SiteFailed
 from shared.contracts.topics import DOCS_BUILT
-from shared.kit.outbox import pending_event
+from shared.kit.events.outbox import pending_event
 
 SOURCE = "/techdocs"
 

@@ -8,8 +8,8 @@ import orjson
 
 from shared.contracts.errors import NotFound
 from shared.contracts.ref import parse_ref
-from shared.kit.auth import Principal
-from shared.kit.calls import ServiceCalls
+from shared.kit.http.clients import ServiceCalls
+from shared.kit.http.service_tokens import Principal
 
 
 class HttpDocsCatalog:

@@ -34,9 +34,10 @@ from services.techdocs.store.documents import (
 )
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import push_key
-from shared.kit import logs, outbox
-from shared.kit.migrations import StoredCollection, prepare
-from shared.kit.mongo import Index, counted, unavailable_as_error
+from shared.kit.documents.migrations import StoredCollection, prepare
+from shared.kit.documents.mongo import Index, counted, unavailable_as_error
+from shared.kit.events import outbox
+from shared.kit.observability import logs
 
 LEASE_SECONDS = 60.0
 ATTEMPTS = 10

@@ -18,8 +18,8 @@ from shared.guards.foreign_trees import (
     check_entries,
     follow_links,
 )
-from shared.kit.git import RepositoryMirrors
-from shared.kit.giturls import GitTarget
+from shared.kit.git.addresses import GitTarget
+from shared.kit.git.mirrors import RepositoryMirrors
 
 FILES = 20_000
 #: Of a whole folder of this machine, where its docs are a part of it.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.kit import logs
+from shared.kit.observability import logs
 from tests.faults.driver.houses import house_of
 from tests.faults.driver.run import run
 from tests.faults.driver.table import show

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from shared.contracts.topics import ENTITY_CHANGED, TOPICS, dead
-from shared.kit.bus import EventRecord, LiveReader
+from shared.kit.events.bus import EventRecord, LiveReader
 
 LOOK_SECONDS = 0.5
 

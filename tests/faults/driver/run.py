@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import yaml
 
 from shared.contracts.topics import GIT_PUSH
-from shared.kit.bus import KafkaBus
+from shared.kit.events.bus import KafkaBus
 from tests.builders import component
 from tests.e2e.running import Portal
 from tests.faults.driver.faults import Faults

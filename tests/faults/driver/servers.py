@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from deploy.embedded.engines import Engine
 from deploy.engines import documents, kafka, opa, opensearch
 from deploy.engines.processes import quiet_port
-from shared.kit import topics
-from shared.kit.servers import Server
+from shared.kit.config.servers import Server
+from shared.kit.events import topics
 from tests.disk import CannotMount, SmallDisk
 from tests.e2e.system import free_port
 from tests.faults.driver.proxies import Proxies

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from pymongo import MongoClient
 
-from shared.kit.outbox import UNSENT
+from shared.kit.events.outbox import UNSENT
 from tests.e2e.running import SERVICE, Portal
 from tests.faults.driver.host import GitHost
 from tests.faults.driver.ledger import Ledger, Registered

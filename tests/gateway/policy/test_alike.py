@@ -14,7 +14,7 @@ from services.gateway.policy.opa import OpaPolicy
 from services.gateway.policy.question import Questions
 from services.gateway.policy.rego import RegoPolicy
 from services.gateway.ports import Policy
-from shared.kit.policy import matches
+from shared.kit.http.conditions import matches
 from tests.gateway.policy import questions as made
 from tests.gateway.policy.opa_server import RULES, program
 from tests.gateway.policy.questions import ENTITIES, KINDS, PERMISSIONS, settings

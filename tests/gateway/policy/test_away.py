@@ -10,7 +10,7 @@ import pytest
 from services.gateway.policy.breaker import FAILURES
 from shared.contracts.catalog import Cause, EntityUpdated
 from shared.contracts.envelope import Envelope
-from shared.kit.bus import KafkaBus
+from shared.kit.events.bus import KafkaBus
 from tests.builders import component
 from tests.gateway.policy.conftest import MakeGateway, MakeOpa
 from tests.gateway.policy.opa_server import OpaServer

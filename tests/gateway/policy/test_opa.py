@@ -10,8 +10,8 @@ from services.gateway.model import PolicyInput
 from services.gateway.policy.opa import OpaPolicy
 from services.gateway.policy.question import Questions
 from shared.contracts.errors import Invalid, Unavailable
-from shared.kit.servers import Server
-from shared.kit.settings import ServiceSettings
+from shared.kit.config.servers import Server
+from shared.kit.config.settings import ServiceSettings
 from tests.gateway.policy.conftest import MakeOpa
 
 QUESTIONS = Questions(enabled=True)

@@ -17,7 +17,7 @@ from services.gateway.portal.pages.sign_in import sign_in_address
 from services.gateway.portal.preferences import DisplayPreferences
 from services.gateway.portal.visit import Visit, state_of, visiting
 from shared.contracts.errors import CallboardError, Unauthenticated
-from shared.kit import logs
+from shared.kit.observability import logs
 
 
 @dataclass(frozen=True, slots=True)

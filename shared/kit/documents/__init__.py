@@ -1,0 +1,1 @@
+"""Documents in MongoDB: the driver, migrations, and names of lease owners."""

@@ -1,0 +1,1 @@
+"""The event log: producers, consumer groups, outboxes, dead letters and topics."""

@@ -1,0 +1,190 @@
+"""The relay between a document and the event log: nothing stored stays unsaid.
+
+A state document carries its pending events (`pending`, each with `id`, `topic`, `key`
+and the envelope as `value`) and a mark (`unsent`) while it has any, so that one atomic
+write of one document holds both the change and its telling (ADR 0002). Every write that
+adds an event gives a new mark, larger than those before: the relay publishes in order
+and clears the documents whose marks it has seen, a batch at once. What was written
+meanwhile has another mark and stays; a crash in between says a thing twice, never not
+at all.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Self
+
+import orjson
+from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo.errors import PyMongoError
+
+from shared.contracts.envelope import Envelope, to_bytes
+from shared.contracts.errors import CallboardError
+from shared.kit.documents.mongo import counted
+from shared.kit.events import metrics
+from shared.kit.events.bus import Bus
+from shared.kit.observability import logs
+from shared.kit.processes import tasks
+
+Document = Mapping[str, Any]
+BATCH = 500
+#: Documents with something unsaid. A range, for which every server has an index.
+UNSENT: Mapping[str, Any] = {"unsent": {"$gt": ""}}
+SWEEP_SECONDS = 2.0
+#: A broker that is away refuses at once, so asking again soon costs little.
+LONGEST_WAIT_SECONDS = 3.0
+
+
+def pending_event(topic: str, key: str, envelope: Envelope) -> dict[str, Any]:
+    """One event as it waits inside its document."""
+    return {
+        "id": envelope.id,
+        "topic": topic,
+        "key": key,
+        "value": to_bytes(envelope.document()).decode(),
+    }
+
+
+def waiting(events: Sequence[Mapping[str, Any] | str]) -> dict[str, Any]:
+    """The fields of a document that hold its pending events, the newest last.
+
+    Events are as `pending_event` makes them, or that as JSON text.
+    """
+    return {"pending": list(events), "unsent": mark(events)}
+
+
+def mark(events: Sequence[Mapping[str, Any] | str]) -> str:
+    """What `unsent` must be set to when these are added to a document's events.
+
+    It ends with the last event's id, which tells whether both were read as they were
+    written together.
+    """
+    return f"{time.time_ns():016x}-{_last(events)}"
+
+
+async def mark_anew(collection: AsyncIOMotorCollection[dict[str, Any]]) -> None:
+    """Give a mark to documents of before there were marks (`unsent: 1`), or none."""
+    async for document in collection.find({"unsent": 1}, {"pending": 1}):
+        change: dict[str, Any] = {"$unset": {"unsent": ""}}
+        if document.get("pending"):
+            change = {"$set": {"unsent": mark(document["pending"])}}
+        await collection.update_one({"_id": document["_id"], "unsent": 1}, change)
+
+
+class OutboxRelay:
+    """Publishes the pending events of one collection.
+
+    `before_publish` sees a batch of documents first (the catalog keeps its revisions
+    there); it must be idempotent. `nudge` wakes the relay, a slow sweep is the net.
+    """
+
+    def __init__(
+        self,
+        collection: AsyncIOMotorCollection[dict[str, Any]],
+        bus: Bus,
+        *,
+        before_publish: Callable[[Sequence[Document]], Awaitable[None]] | None = None,
+    ) -> None:
+        self._collection = collection
+        self._bus = bus
+        self._before = before_publish
+        self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._log = logs.get_logger("outbox")
+        self._depth = metrics.OUTBOX_DEPTH.labels(collection.full_name)
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="outbox")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            await tasks.end(self._task)
+
+    def nudge(self) -> None:
+        """Something was just written."""
+        self._wake.set()
+
+    async def depth(self) -> int:
+        """How many documents have something unsaid, as `mongo.counted` counts."""
+        depth = await counted(self._collection, UNSENT)
+        self._depth.set(depth)
+        return depth
+
+    async def _measure(self) -> None:
+        # Where the documents are away too, the last known depth stays.
+        with contextlib.suppress(PyMongoError):
+            await self.depth()
+
+    async def drain(self) -> int:
+        """Publish everything there is; the number of events published."""
+        total = 0
+        async with self._lock:
+            while documents := await self._next():
+                total += await self._publish(documents)
+        return total
+
+    async def _next(self) -> list[dict[str, Any]]:
+        found = await self._collection.find(UNSENT).limit(BATCH).to_list(BATCH)
+        # Not every server shows a document as it was before or after a write of it.
+        return [document for document in found if _is_whole(document)]
+
+    async def _publish(self, documents: Sequence[dict[str, Any]]) -> int:
+        if self._before is not None:
+            await self._before(documents)
+        events = [_event(e) for held in documents for e in held.get("pending", ())]
+        await self._bus.publish_many(
+            (event["topic"], event["key"], _wire(event["value"])) for event in events
+        )
+        seen = {
+            "_id": {"$in": [document["_id"] for document in documents]},
+            "unsent": {"$in": [document["unsent"] for document in documents]},
+        }
+        nothing = {"$set": {"pending": []}, "$unset": {"unsent": ""}}
+        await self._collection.update_many(seen, nothing)
+        return len(events)
+
+    async def _run(self) -> None:
+        wait = SWEEP_SECONDS
+        while True:
+            try:
+                await self.drain()
+                self._depth.set(0)
+                wait = SWEEP_SECONDS
+            except (CallboardError, PyMongoError) as error:
+                self._log.warning("outbox_waits", error=str(error))
+                await self._measure()
+                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            except Exception:  # noqa: BLE001 - the edge: a silent end would lose events
+                self._log.exception("outbox_failed")
+                wait = LONGEST_WAIT_SECONDS
+            # Not `wait_for`: in Python 3.11 it may lose a cancellation that meets its
+            # result (python/cpython#86296), and this task would never end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            self._wake.clear()
+
+
+def _is_whole(document: Document) -> bool:
+    """Whether the mark is of the events that were read with it."""
+    pending, marked = document.get("pending") or (), document.get("unsent", "")
+    return bool(pending) and marked.endswith(f"-{_last(pending)}")
+
+
+def _last(events: Sequence[Mapping[str, Any] | str]) -> str:
+    return str(_event(events[-1])["id"])
+
+
+def _event(waiting: Any) -> Mapping[str, Any]:
+    """A pending event; the embedded store makes text of what is `$push`ed."""
+    found: Mapping[str, Any] = (
+        orjson.loads(waiting) if isinstance(waiting, str) else waiting
+    )
+    return found
+
+
+def _wire(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else to_bytes(value)

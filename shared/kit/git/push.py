@@ -1,0 +1,121 @@
+"""A folder of foreign files to the first commit of a branch, byte by byte.
+
+The commit is made by `git fast-import` out of what the folder holds: there is no work
+tree and no index, so what `.gitattributes`, `.gitignore`, filters and hooks in the
+folder say is content like any other.
+"""
+
+import tempfile
+from asyncio import to_thread
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from shared.contracts.errors import Invalid
+from shared.guards.foreign_files import ForeignFolder
+from shared.guards.foreign_trees import ForeignEntry, TreeLimits, check_entries
+from shared.kit.git.command import run_git
+
+_BRANCH = "refs/heads/first"
+_PLAIN = frozenset(
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./"
+)
+#: What a name or an address in a commit may neither hold nor begin or end with.
+_CRUD = " .,:;<>\"\\'"
+
+
+async def push_folder(
+    folder: Path,
+    destination: str,
+    branch: str,
+    *,
+    message: str,
+    author: tuple[str, str],
+    environment: Mapping[str, str],
+) -> str:
+    """Commit the files and links of `folder` and push them; the new commit's id.
+
+    Raises:
+        Conflict: if the branch exists.
+        Invalid: naming the branch or a path that breaks a rule.
+    """
+    await _check_branch(branch)
+    with tempfile.TemporaryDirectory() as parent, tempfile.TemporaryFile() as stream:
+        repository = Path(parent) / "first.git"
+        await run_git(["init", "--quiet", "--bare", "--template=", repository])
+        await to_thread(_describe, folder, stream, message, author)
+        arguments = ["fast-import", "--quiet", "--done", "--date-format=now"]
+        await run_git(arguments, cwd=repository, data=stream)
+        found = await run_git(["rev-parse", _BRANCH], cwd=repository)
+        await run_git(
+            ["push", "--quiet", destination, f"{_BRANCH}:refs/heads/{branch}"],
+            cwd=repository,
+            extra=environment,
+            conflict="rejected",
+        )
+    return found.decode().strip()
+
+
+async def _check_branch(branch: str) -> None:
+    name = f"refs/heads/{branch}"
+    if branch.startswith("-") or "\0" in branch:
+        raise Invalid(f"branch: {branch!r} is not a branch's name")
+    valid = await run_git(["check-ref-format", "--normalize", name], allow=(1,))
+    if valid.decode(errors="replace").strip() != name:
+        raise Invalid(f"branch: {branch!r} is not a branch's name")
+
+
+def _describe(
+    folder: Path, stream: IO[bytes], message: str, author: tuple[str, str]
+) -> None:
+    """Write the commit as `fast-import` reads it."""
+    identity = f"{_plain(author[0]) or 'unknown'} <{_plain(author[1])}> now"
+    stream.write(f"commit {_BRANCH}\nauthor {identity}\n".encode())
+    stream.write(f"committer {identity}\n".encode())
+    _data(stream, f"{message.replace(chr(0), '').strip()}\n".encode())
+    limits = TreeLimits()
+    with ForeignFolder.open(folder) as root:
+        # A repository is never part of another one.
+        most = limits.files + limits.folders
+        entries = list(root.entries(most=most, skips_git=True))
+        check_entries(entries, limits)
+        for entry in entries:
+            _add(root, entry, stream)
+    stream.write(b"\ndone\n")
+    stream.flush()
+    stream.seek(0)
+
+
+def _add(root: ForeignFolder, entry: ForeignEntry, stream: IO[bytes]) -> None:
+    mode = "100755" if entry.is_executable else "100644"
+    if entry.kind == "link":
+        mode = "120000"
+    stream.write(f"M {mode} inline ".encode() + _quoted(entry.path) + b"\n")
+    if entry.kind == "link":
+        _data(stream, root.target(entry.path).encode("utf-8", "surrogateescape"))
+        return
+    stream.write(b"data %d\n" % entry.size)
+    for chunk in root.chunks(entry.path):
+        stream.write(chunk)
+    stream.write(b"\n")
+
+
+def _data(stream: IO[bytes], content: bytes) -> None:
+    stream.write(b"data %d\n" % len(content))
+    stream.write(content + b"\n")
+
+
+def _quoted(path: str) -> bytes:
+    """A path as `fast-import` reads it, whatever characters it holds."""
+    escaped = (
+        chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in path.encode()
+    )
+    return f'"{"".join(escaped)}"'.encode()
+
+
+def _plain(text: str) -> str:
+    """A name or an address that ends no line of a commit's head."""
+    printable = "".join(
+        char for char in text if char.isprintable() and char not in "<>"
+    )
+    return printable.strip(_CRUD)

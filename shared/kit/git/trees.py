@@ -1,0 +1,316 @@
+"""Trees of a repository as files: listed, checked, then their contents streamed.
+
+Contents are read by their ids, never checked out or archived: what the repository's own
+`.gitattributes` say changes nothing, and no file is left out. Everything is bounded by
+the listing before the first file is written (ADR 17).
+"""
+
+from asyncio import to_thread
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from shared.contracts.errors import (
+    CallboardError,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
+from shared.guards.foreign_files import ForeignFolder, folds_case
+from shared.guards.foreign_paths import TARGET_BYTES, check_link, quoted_path
+from shared.guards.foreign_trees import (
+    FollowedTree,
+    ForeignEntry,
+    TreeIndex,
+    TreeLimits,
+    check_entries,
+    follow_links,
+)
+from shared.kit.git.command import run_git, stream_git
+from shared.kit.git.output import (
+    HEADER_BYTES,
+    DanglingLink,
+    TreeListing,
+    add_record,
+    content_ids,
+    contents,
+    file_size,
+    records,
+    with_sizes,
+    write_entry,
+)
+from shared.kit.processes.commands import Consumer
+
+#: Of a whole repository, where a link leads out of the folder that is exported.
+REPOSITORY_FILES = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedTree:
+    """What became of a folder's tree.
+
+    `files` is how many files and links were written, `submodules` the paths that hold
+    other repositories, which are left out. `outside` are the repository's paths that
+    links brought in from outside the folder, or that it was found through. `dangling`
+    are the links that lead nowhere and `rings` those to a folder that holds the link
+    itself: both are left out where links are followed.
+    """
+
+    files: int
+    submodules: Sequence[str] = ()
+    outside: Sequence[str] = ()
+    dangling: Sequence[str] = ()
+    rings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GitTrees:
+    """The trees of one mirror.
+
+    `environment` is what git needs to ask the mirror's host; `is_partial` is whether
+    the mirror may lack contents that nobody has read yet.
+    """
+
+    mirror: Path
+    environment: Mapping[str, str]
+    is_partial: bool = False
+
+    async def read(self, commit: str, path: str) -> bytes:
+        """One file at a commit; links are followed as in a checkout.
+
+        Raises:
+            Invalid: if a link leaves the repository or is part of a ring.
+            NotFound: if there is no such file.
+            TooLarge: if it is over `FILE_LIMIT` bytes.
+        """
+        try:
+            return await self._read(commit, path)
+        except DanglingLink as dangling:
+            place = (await self._index(commit)).resolve(path)
+            try:
+                return await self._read(commit, place)
+            except NotFound:
+                raise dangling from None
+
+    async def _read(self, commit: str, path: str) -> bytes:
+        answer: bytes | CallboardError = b""
+
+        def consume(output: IO[bytes]) -> None:
+            nonlocal answer
+            try:
+                size = file_size(output.readline(HEADER_BYTES), output, path)
+                answer = output.read(size)
+                output.read(1)
+            except CallboardError as error:
+                # Raised after git has ended: a host that denies an answer comes first.
+                answer = error
+
+        await self._stream(
+            ["cat-file", "--batch", "--follow-symlinks"],
+            consume,
+            data=f"{commit}:{path}\n".encode(),
+        )
+        if isinstance(answer, CallboardError):
+            raise answer
+        return answer
+
+    async def trail(self, commit: str, path: str) -> list[str]:
+        """The links that a file is read through, and where it lies; [] without links.
+
+        Raises:
+            Invalid: if a link leaves the repository or is part of a ring.
+        """
+        listing = TreeListing()
+
+        def consume(output: IO[bytes]) -> None:
+            for record in records(output):
+                add_record(record, listing)
+
+        await self._stream(
+            ["ls-tree", "-z", "--full-tree", commit, "--", path], consume
+        )
+        if any(entry.kind == "file" for entry in listing.entries):
+            return []
+        return (await self._index(commit)).trail(path)
+
+    async def export(
+        self,
+        commit: str,
+        prefix: str,
+        folder: Path,
+        *,
+        limits: TreeLimits,
+        follows: bool,
+    ) -> ExportedTree:
+        """Write the files below `prefix` into `folder`, relative to `prefix`.
+
+        `follows` puts files in the place of links, also of links to other places of the
+        repository; without it links are written as they are.
+
+        Raises:
+            Invalid: naming a path that breaks a rule, or a link that leaves the
+                repository.
+            NotFound: if there is no such folder.
+            TooLarge: if it is over the limits.
+        """
+        tree, trail = await self._tree_id(commit, prefix), [prefix]
+        if tree is None:
+            trail = (await self._index(commit)).trail(prefix)
+            prefix = trail[-1]
+            tree = await self._tree_id(commit, prefix)
+        if tree is None:
+            raise NotFound(f"There is no folder {quoted_path(prefix)} at {commit[:8]}")
+        listing = await self._list(tree, most=limits.files)
+        targets = await self._targets(commit, listing.entries)
+        if follows and targets:
+            followed = await self._followed(commit, prefix, listing, targets, limits)
+        else:
+            await to_thread(_check_links, prefix, targets)
+            followed = FollowedTree(listing.entries)
+        entries = await self._sized(commit, followed.files)
+        folds = folds_case(folder.parent)
+        await to_thread(check_entries, entries, limits, folds_case=folds)
+        await self._write(entries, folder)
+        return ExportedTree(
+            len(entries),
+            listing.submodules,
+            [*(trail if len(trail) > 1 else ()), *followed.outside],
+            followed.dangling,
+            followed.rings,
+        )
+
+    async def _tree_id(self, commit: str, path: str) -> str | None:
+        """The id of a folder; None if no folder is there without following links."""
+        found = await run_git(
+            ["cat-file", "--batch-check=%(objecttype) %(objectname)"],
+            cwd=self.mirror,
+            data=f"{commit}:{path}\n".encode(),
+            extra=self.environment,
+        )
+        kind, _, name = found.decode(errors="replace").partition(" ")
+        return name.strip() if kind == "tree" else None
+
+    async def _index(self, commit: str) -> TreeIndex:
+        listing = await self._list(commit, most=REPOSITORY_FILES)
+        targets = await self._targets(commit, listing.entries)
+        return await to_thread(TreeIndex, listing.entries, targets)
+
+    async def _followed(
+        self,
+        commit: str,
+        prefix: str,
+        listing: TreeListing,
+        targets: Mapping[str, str],
+        limits: TreeLimits,
+    ) -> FollowedTree:
+        try:
+            index = TreeIndex(listing.entries, targets)
+            return await to_thread(follow_links, index, "", limits)
+        except Invalid:
+            # A link leaves the folder: the repository says whether it may.
+            index = await self._index(commit)
+            return await to_thread(follow_links, index, prefix, limits)
+
+    async def _list(self, treeish: str, *, most: int) -> TreeListing:
+        listing = TreeListing()
+
+        def consume(output: IO[bytes]) -> None:
+            for record in records(output):
+                add_record(record, listing)
+                if len(listing.entries) > most:
+                    raise TooLarge(f"More than {most} files")
+
+        await self._stream(["ls-tree", "-r", "-z", "--full-tree", treeish], consume)
+        return listing
+
+    async def _targets(
+        self, commit: str, entries: Sequence[ForeignEntry]
+    ) -> dict[str, str]:
+        """Where the links among `entries` lead; without those that are no path."""
+        links = [entry for entry in entries if entry.kind == "link"]
+        if not links:
+            return {}
+        sized = await self._sized(commit, links)
+        sane = [entry for entry in sized if entry.size <= TARGET_BYTES]
+        targets: dict[str, str] = {}
+
+        def consume(output: IO[bytes]) -> None:
+            for entry, size in contents(output, sane):
+                raw = output.read(size)
+                targets[entry.path] = raw.decode("utf-8", "surrogateescape")
+
+        await self._stream(["cat-file", "--batch"], consume, data=content_ids(sane))
+        return targets
+
+    async def _sized(
+        self, commit: str, entries: Sequence[ForeignEntry]
+    ) -> list[ForeignEntry]:
+        """The same entries with their sizes."""
+        if self.is_partial:
+            await self._fetch_missing(commit, {entry.content for entry in entries})
+        if not entries:
+            return []
+        out = await run_git(
+            ["cat-file", "--batch-check=%(objecttype) %(objectsize)"],
+            cwd=self.mirror,
+            data=content_ids(entries),
+            extra=self.environment,
+        )
+        return await to_thread(with_sizes, entries, out)
+
+    async def _fetch_missing(self, commit: str, ids: set[str]) -> None:
+        """Fetch the contents that are not in the mirror at once, not one by one."""
+        missing: set[str] = set()
+
+        def consume(output: IO[bytes]) -> None:
+            for line in output:
+                if line.startswith(b"?"):
+                    missing.add(line[1:].decode().strip())
+
+        arguments = ["rev-list", "--objects", "--missing=print", f"{commit}^{{tree}}"]
+        await self._stream(arguments, consume)
+        if not missing & ids:
+            return
+        # As git fetches them itself, one by one.
+        options = ["--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"]
+        negotiation = ["-c", "fetch.negotiationAlgorithm=noop"]
+        filtering = ["--filter=blob:none", "--stdin", "origin"]
+        await run_git(
+            [*negotiation, "fetch", "--quiet", *options, *filtering],
+            cwd=self.mirror,
+            data="".join(f"{name}\n" for name in sorted(missing & ids)).encode(),
+            extra=self.environment,
+        )
+
+    async def _write(self, entries: Sequence[ForeignEntry], folder: Path) -> None:
+        written = 0
+
+        def consume(output: IO[bytes]) -> None:
+            nonlocal written
+            with ForeignFolder.open(folder, create=True) as root:
+                replaces = bool(root.listing(""))
+                for entry, size in contents(output, entries):
+                    write_entry(root, entry, output, size, replaces=replaces)
+                    written += 1
+
+        await self._stream(["cat-file", "--batch"], consume, data=content_ids(entries))
+        if written < len(entries):
+            raise Unavailable("git cat-file ended early")
+
+    async def _stream(
+        self,
+        arguments: Sequence[str],
+        consume: Consumer,
+        *,
+        data: bytes | None = None,
+    ) -> None:
+        await stream_git(
+            arguments, consume, cwd=self.mirror, data=data, extra=self.environment
+        )
+
+
+def _check_links(prefix: str, targets: Mapping[str, str]) -> None:
+    for path, target in targets.items():
+        check_link(f"{prefix}/{path}" if prefix else path, target)

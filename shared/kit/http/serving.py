@@ -1,0 +1,188 @@
+"""Runs one service's app in this process until it is told to stop."""
+
+import asyncio
+import os
+import resource
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.contracts.errors import Unavailable
+from shared.kit.config.settings import ServiceSettings
+from shared.kit.http.apps import error_body
+from shared.kit.http.connections import Bounds, ConnectionCensus, bounded_protocol
+from shared.kit.observability import logs
+from shared.kit.processes.privacy import forget_secrets, make_private
+from shared.kit.processes.watchdog import Watchdog
+
+#: How long open requests may take once the process was told to stop.
+GRACE_SECONDS = 5
+#: And the whole process, before it ends whatever it still waits for. All that it was
+#: doing is as safe as if it had been killed: somebody goes on with it.
+END_SECONDS = 14.0
+#: How long a connection may be open without a request.
+IDLE_SECONDS = 75
+#: Connections are bounded by the files that this process may open, less those that it
+#: needs for itself; and by this.
+MOST_CONNECTIONS = 8192
+OTHER_FILES = 256
+
+
+def serve(
+    name: str,
+    create_app: Callable[[], FastAPI],
+    settings: ServiceSettings,
+    *,
+    listening: socket.socket | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; open requests are given five seconds to end.
+
+    The process has ended at the latest `END_SECONDS` after it was told to.
+
+    `listening` is a socket that somebody bound before: then no request is refused
+    while the process starts.
+    """
+    logs.configure(name, settings.log_level)
+    census = ConnectionCensus(connection_limit(), settings.connections_per_client)
+    config = uvicorn.Config(
+        Ending(create_app()),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=bounded_protocol(Bounds(), census),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=IDLE_SECONDS,
+    )
+    os.umask(0o077)
+    make_private(settings.data)
+    watchdog = Watchdog(name, settings.data / "watchdog", settings.port)
+    watchdog.report()
+    server = _Server(config, name, watchdog)
+    server.run(sockets=[listening] if listening is not None else None)
+
+
+def connection_limit() -> int:
+    """How many connections this process may have, after it may open what it can."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(min(MOST_CONNECTIONS, soft - OTHER_FILES), soft // 2)
+
+
+class _Server(uvicorn.Server):
+    """One that cannot be kept from ending: a task may swallow its cancellation."""
+
+    def __init__(self, config: uvicorn.Config, name: str, watchdog: Watchdog) -> None:
+        super().__init__(config)
+        self._name = name
+        self._watchdog = watchdog
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._overdue: threading.Timer | None = None
+        self._exit_requested = asyncio.Event()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    async def main_loop(self) -> None:
+        """Wait for the end; uvicorn's own loop would wake up ten times a second."""
+        await self._exit_requested.wait()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            # Everything has read them; what this process starts needs none.
+            forget_secrets(os.environ)
+            self._watchdog.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._watchdog.stop()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._exit_requested.set)
+        if self._overdue is None:
+            self._overdue = threading.Timer(END_SECONDS, self._end)
+            self._overdue.daemon = True
+            self._overdue.start()
+
+    def _end(self) -> None:
+        try:
+            tasks = asyncio.all_tasks(self._loop) if self._loop is not None else ()
+            waits = [_place(task) for task in tasks]
+            logs.get_logger(self._name).error("ended_by_force", waits_for=waits)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(1)
+
+
+def _place(task: asyncio.Task[object]) -> str:
+    """What a task is called and where it stands, for the log."""
+    found: object = task.get_coro()
+    at = "its end"
+    while (frame := getattr(found, "cr_frame", None)) is not None:
+        at = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+        found = getattr(found, "cr_await", None)
+    return f"{task.get_name()} at {at}"
+
+
+class Ending:
+    """Answers 503 to a request whose time is over because the process ends.
+
+    The server would answer 500: but nothing is broken, and it may be asked again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if begun:
+                raise
+            await _too_late(scope, send)
+
+
+async def _too_late(scope: Scope, send: Send) -> None:
+    error = Unavailable("This process is being stopped; ask again", retry_after=1)
+    body = error_body(
+        error.name, error.message, scope["method"], scope["path"], error.status
+    )
+    headers = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", str(error.retry_after).encode()),
+    ]
+    start = {"type": "http.response.start", "status": error.status, "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,118 @@
+"""A service's start: open what it needs, and wait where something is away.
+
+A process that ends because a server is not there yet is restarted in circles; one that
+answers nothing makes its callers hang. This one serves: 503 and why, until all is open.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Self
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.contracts.errors import Unavailable
+from shared.kit.documents.mongo import Unfit
+from shared.kit.http.apps import UNTOUCHED, error_response
+from shared.kit.observability import logs
+
+#: Routes that answer while the service is not open.
+ALWAYS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 5.0
+
+
+class Opening:
+    """Opens a service's parts in the background, anew until they are all there.
+
+    `opens` enters them on the stack that it is given. Entering this waits for the first
+    attempt only, so that where nothing is away the service is open at once. Errors
+    other than `Unavailable` and `Unfit` end the first: waiting cures no mistake.
+    """
+
+    def __init__(
+        self, name: str, opens: Callable[[AsyncExitStack], Awaitable[None]]
+    ) -> None:
+        self._name = name
+        self._opens = opens
+        self._reason = "it has just begun"
+        self._tried = asyncio.Event()
+        self._leaving = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.is_open = False
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name=f"opening-{self._name}")
+        tried = asyncio.create_task(self._tried.wait())
+        try:
+            await asyncio.wait({self._task, tried}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            tried.cancel()
+        if self._task.done():
+            self._task.result()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.is_open = False
+        self._leaving.set()
+        if self._task is None:
+            return
+        if not self._tried.is_set():
+            self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def error(self) -> Unavailable:
+        """Why the service does not answer yet."""
+        return Unavailable(f"The {self._name} is not open yet: {self._reason}")
+
+    async def check(self) -> None:
+        """Raise Unavailable, with the reason, until everything is open."""
+        if not self.is_open:
+            raise self.error
+
+    async def _run(self) -> None:
+        wait = FIRST_WAIT_SECONDS
+        log = logs.get_logger(self._name)
+        while not self._leaving.is_set():
+            async with AsyncExitStack() as stack:
+                try:
+                    await self._opens(stack)
+                except (Unavailable, Unfit) as error:
+                    self._reason = error.message
+                    log.warning("start_waits", reason=error.message)
+                except Exception as error:
+                    if not self._tried.is_set():
+                        raise
+                    # A server that is just coming up may answer anything.
+                    self._reason = f"{type(error).__name__}; the log tells more"
+                    log.exception("start_failed")
+                else:
+                    self.is_open = True
+                    self._tried.set()
+                    await self._leaving.wait()
+                    return
+            self._tried.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._leaving.wait()
+            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+
+class WhenOpen:
+    """Answers 503 with the reason until the service is open."""
+
+    def __init__(self, app: ASGIApp, opening: Opening) -> None:
+        self.app = app
+        self.opening = opening
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_http = scope["type"] == "http"
+        if is_http and not self.opening.is_open and scope["path"] not in ALWAYS:
+            answer = error_response(Request(scope), self.opening.error)
+            answer.headers[UNTOUCHED] = "1"
+            await answer(scope, receive, send)
+            return
+        await self.app(scope, receive, send)

@@ -1,0 +1,1 @@
+"""Logs, and the trace that runs through a request."""

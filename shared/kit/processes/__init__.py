@@ -1,0 +1,1 @@
+"""This process and those it starts: commands, tasks, secrets, the watchdog."""
