@@ -21,7 +21,7 @@ from services.catalog.ingest.refusals import Refusal, paths_of
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
-from services.scaffolder.expression_syntax import expression_errors
+from services.scaffolder.templates.expression_syntax import expression_errors
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 
 #: What stands for a file that is elsewhere.

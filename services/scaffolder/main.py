@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from services.scaffolder import measures, registry
-from services.scaffolder.action import Tools
+from services.scaffolder import measures
+from services.scaffolder.actions import registry
+from services.scaffolder.actions.action import Tools
 from services.scaffolder.api import (
     dry_runs,
     task_events,
@@ -18,20 +19,20 @@ from services.scaffolder.api import (
 )
 from services.scaffolder.api.dependencies import ScaffolderDependencies
 from services.scaffolder.events import shared_work
-from services.scaffolder.filters import template_filters
 from services.scaffolder.model import Task
-from services.scaffolder.pool import Pool
 from services.scaffolder.ports import TemplateCatalog
-from services.scaffolder.run_factory import RunFactory
-from services.scaffolder.running import TaskRun
+from services.scaffolder.runs.factory import RunFactory
+from services.scaffolder.runs.pool import Pool
+from services.scaffolder.runs.running import TaskRun
+from services.scaffolder.runs.signals import Signals
+from services.scaffolder.secrets.vault import FernetVault
 from services.scaffolder.settings import Settings
-from services.scaffolder.signals import Signals
 from services.scaffolder.store.catalog import HttpTemplateCatalog
 from services.scaffolder.store.repositories import GitRepositories
 from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.store.tasks import MongoTaskStore
-from services.scaffolder.vault import FernetVault
-from services.scaffolder.workspace_retention import WorkspaceRetention
+from services.scaffolder.templates.filters import template_filters
+from services.scaffolder.workspace.retention import WorkspaceRetention
 from shared.kit.config.sections import PortalConfig, load_config
 from shared.kit.documents import lease_owners
 from shared.kit.documents.mongo import connect, database

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.filters import template_filters
+from services.scaffolder.templates.filters import template_filters
 
 VALUES: dict[str, Any] = {
     "name": "seat-Pricer Two",

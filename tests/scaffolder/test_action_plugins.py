@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.scaffolder import registry
-from services.scaffolder.action import Action, ActionContext
-from services.scaffolder.hookspecs import hookimpl
+from services.scaffolder.actions import registry
+from services.scaffolder.actions.action import Action, ActionContext
+from services.scaffolder.actions.hookspecs import hookimpl
 from shared.contracts.errors import (
     Conflict,
 )

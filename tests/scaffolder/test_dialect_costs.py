@@ -12,17 +12,16 @@ from typing import Any
 
 import pytest
 
-from services.scaffolder import inputs
-from services.scaffolder.dialect import evaluation, limits, rendering
+from services.scaffolder.dialect import evaluation, json_rendering, limits, rendering
 from services.scaffolder.dialect.checks import CHECKS
 from services.scaffolder.dialect.evaluation import Evaluation, Library
 from services.scaffolder.dialect.failure import TemplateRenderError
+from services.scaffolder.dialect.json_rendering import rendered
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.methods import NUMBER, OBJECT, PATTERN, TEXT
 from services.scaffolder.dialect.methods_list import LIST
 from services.scaffolder.dialect.template import BUILT_IN, TemplateDialect
-from services.scaffolder.filters import template_filters
-from services.scaffolder.inputs import rendered
+from services.scaffolder.templates.filters import template_filters
 from tests.costs import limit_processor_time
 
 SHARE = 4
@@ -129,7 +128,9 @@ STATEMENTS: dict[str, str] = {
 def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     work, text = limits.WORK // SHARE, limits.TEXT // SHARE
     monkeypatch.setattr(
-        inputs, "RenderingBudget", partial(RenderingBudget, work=work, text=text)
+        json_rendering,
+        "RenderingBudget",
+        partial(RenderingBudget, work=work, text=text),
     )
     monkeypatch.setattr(limits, "READ", limits.READ // SHARE)
 

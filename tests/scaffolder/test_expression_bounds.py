@@ -3,9 +3,9 @@
 import pytest
 
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
+from services.scaffolder.dialect.json_rendering import rendered
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.values import UNDEFINED
-from services.scaffolder.inputs import rendered
 from tests.costs import limit_processor_time
 from tests.scaffolder.expressions import CONTEXT, DIALECT, VALUES, value
 

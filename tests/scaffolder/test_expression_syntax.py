@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scaffolder import expression_syntax
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.expression_syntax import expression_errors
+from services.scaffolder.templates import expression_syntax
+from services.scaffolder.templates.expression_syntax import expression_errors
 from tests.scaffolder.calls import step
 
 SPEC = {

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from services.scaffolder.dialect.json_rendering import rendered
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.dialect.values import UNDEFINED
-from services.scaffolder.inputs import rendered
 from tests.scaffolder.expressions import CONTEXT, DIALECT, VALUES, value
 
 KEEPS_TYPE = [

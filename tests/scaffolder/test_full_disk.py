@@ -18,7 +18,7 @@ async def test_a_step_waits_for_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The log says what is missing; with room the run goes on by itself."""
-    monkeypatch.setattr("services.scaffolder.stepping.FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("services.scaffolder.runs.stepping.FIRST_WAIT_SECONDS", 0.05)
     entity = component("web", {"description": "wordy " * 9000})
     steps = [
         step("debug:wait", milliseconds=200),

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Initiator, Task, fresh_steps
-from services.scaffolder.redaction import Redactor
+from services.scaffolder.secrets.redaction import Redactor
+from services.scaffolder.secrets.twins import LearningDialect, Twins, rendered
+from services.scaffolder.secrets.vault import FernetVault
 from services.scaffolder.store import documents
-from services.scaffolder.twins import LearningDialect, Twins, rendered
-from services.scaffolder.vault import FernetVault
 from tests.scaffolder.expressions import DIALECT
 from tests.scaffolder.secret_flows import SECRET
 

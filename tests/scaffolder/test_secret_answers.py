@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.scaffolder.hidden import masked, secret_names
+from services.scaffolder.secrets.hidden_answers import masked, secret_names
 from tests.builders import template
 from tests.scaffolder.calls import create
 from tests.scaffolder.secret_flows import PAGES, SECRET, shown_nowhere

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
+from services.scaffolder.dialect.json_rendering import rendered
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.inputs import rendered
-from services.scaffolder.redaction import Redactor, derived
-from services.scaffolder.vault import FernetVault
+from services.scaffolder.secrets.redaction import Redactor, derived
+from services.scaffolder.secrets.vault import FernetVault
 from shared.contracts.errors import Invalid
 from tests.costs import limit_processor_time
 

@@ -7,8 +7,8 @@ import pytest
 
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.skeleton import SkeletonRules, render_tree
-from services.scaffolder.workspace import Workspace
+from services.scaffolder.workspace.folder import Workspace
+from services.scaffolder.workspace.skeleton import SkeletonRules, render_tree
 from shared.contracts.errors import Forbidden, Invalid
 
 

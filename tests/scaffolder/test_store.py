@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.scaffolder.model import Initiator, StepRecord, Task, TaskEvent, TaskQuery
+from services.scaffolder.secrets.vault import FernetVault
 from services.scaffolder.store.tasks import MongoTaskStore
-from services.scaffolder.vault import FernetVault
 from shared.contracts.scaffolder import RunCancelled, RunCreated, StepChanged
 from shared.kit.events.bus import MemoryBus
 from shared.kit.events.outbox import OutboxRelay

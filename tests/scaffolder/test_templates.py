@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.scaffolder import templates
-from services.scaffolder.validation import check_input, problems
+from services.scaffolder.templates import template_entity
+from services.scaffolder.templates.schema_checks import check_input, problems
 from shared.contracts.errors import Invalid
 from tests.builders import template
 
@@ -41,7 +41,7 @@ def test_an_invalid_template_is_told_its_field(
 ) -> None:
     """The error names the field and the rule."""
     with pytest.raises(Invalid, match=words):
-        templates.check(changed(path, value))
+        template_entity.check(changed(path, value))
 
 
 def test_a_template_without_steps_is_refused() -> None:
@@ -49,7 +49,7 @@ def test_a_template_without_steps_is_refused() -> None:
     made = template("t")
     del made["spec"]["steps"]
     with pytest.raises(Invalid, match='spec: requires property "steps"'):
-        templates.check(made)
+        template_entity.check(made)
 
 
 def test_the_form_has_a_page_for_each_schema() -> None:
@@ -57,7 +57,7 @@ def test_the_form_has_a_page_for_each_schema() -> None:
     page = {"title": "Basics", "description": "d", "properties": {}}
     made = template("t", parameters=[page, {}], presentation={"buttonLabels": {}})
     made["metadata"]["description"] = "What it does"
-    form = templates.form(made)
+    form = template_entity.form(made)
     assert form == {
         "title": "t",
         "description": "What it does",
@@ -72,7 +72,8 @@ def test_the_form_has_a_page_for_each_schema() -> None:
 def test_a_single_page_needs_no_list() -> None:
     """`parameters` may be one schema."""
     assert (
-        len(templates.form(template("t", parameters={"properties": {}}))["steps"]) == 1
+        len(template_entity.form(template("t", parameters={"properties": {}}))["steps"])
+        == 1
     )
 
 
@@ -90,8 +91,8 @@ def test_pages_are_checked_one_by_one() -> None:
     """The first page that does not accept the values tells why."""
     pages = [{"required": ["a"]}, {"required": ["b"]}]
     made = template("t", parameters=pages)
-    assert templates.parameter_problems(made, {"a": 1})[0]["argument"] == "b"
-    assert templates.parameter_problems(made, {"a": 1, "b": 1}) == []
+    assert template_entity.parameter_problems(made, {"a": 1})[0]["argument"] == "b"
+    assert template_entity.parameter_problems(made, {"a": 1, "b": 1}) == []
 
 
 def test_conditions_between_fields_are_checked() -> None:
@@ -111,8 +112,8 @@ def test_conditions_between_fields_are_checked() -> None:
         },
     }
     made = template("t", parameters=page)
-    assert templates.parameter_problems(made, {"database": False}) == []
-    assert templates.parameter_problems(made, {"database": True})
+    assert template_entity.parameter_problems(made, {"database": False}) == []
+    assert template_entity.parameter_problems(made, {"database": True})
 
 
 def test_patterns_are_javascripts_and_cannot_run_away() -> None:
@@ -175,13 +176,13 @@ def test_an_author_cannot_point_at_the_machines_files(
 ) -> None:
     """A `file:` place counts only where the catalog itself read the template."""
     made = template("t", {"annotations": annotations})
-    assert templates.base_url(made) == expected
+    assert template_entity.base_url(made) == expected
 
 
 def test_the_spec_of_a_run_is_frozen() -> None:
     """Steps get ids and names; later changes of the template do not reach the run."""
     made = template("t", steps=[{"action": "debug:log"}])
-    spec = templates.frozen_spec(made, {"a": 1}, {"ref": "user:default/ann"})
+    spec = template_entity.frozen_spec(made, {"a": 1}, {"ref": "user:default/ann"})
     made["metadata"]["title"] = "changed"
     assert spec["steps"] == [
         {"action": "debug:log", "id": "step-1", "name": "debug:log"}

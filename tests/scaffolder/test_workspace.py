@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.scaffolder.workspace import (
+from services.scaffolder.workspace.folder import (
     FILE_LIMIT,
     Workspace,
     copy_tree,

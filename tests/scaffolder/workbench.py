@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from services.scaffolder import registry
-from services.scaffolder.action import ActionContext, Tools
-from services.scaffolder.filters import template_filters
+from services.scaffolder.actions import registry
+from services.scaffolder.actions.action import ActionContext, Tools
 from services.scaffolder.model import Initiator
 from services.scaffolder.store.repositories import GitRepositories
 from services.scaffolder.store.sources import UrlSources
-from services.scaffolder.workspace import Workspace
+from services.scaffolder.templates.filters import template_filters
+from services.scaffolder.workspace.folder import Workspace
 from shared.kit.config.sections import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors
 from shared.kit.git.url_reader import UrlReader

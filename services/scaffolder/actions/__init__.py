@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from services.scaffolder.action import Action
 from services.scaffolder.actions import (
     catalog_fetch,
     catalog_register,
@@ -18,7 +17,8 @@ from services.scaffolder.actions import (
     fs_rename,
     publish_git,
 )
-from services.scaffolder.hookspecs import hookimpl
+from services.scaffolder.actions.action import Action
+from services.scaffolder.actions.hookspecs import hookimpl
 
 
 class BuiltIn:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.scaffolder.action import (
+from services.scaffolder.actions.action import (
     Action,
     ActionContext,
     flag,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from services.scaffolder.action import (
+from services.scaffolder.actions.action import (
     Action,
     ActionContext,
     flag,

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from services.scaffolder.action import Action, ActionContext, members, step, text
+from services.scaffolder.actions.action import (
+    Action,
+    ActionContext,
+    members,
+    step,
+    text,
+)
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import dump_yaml
 

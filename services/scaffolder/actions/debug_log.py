@@ -1,6 +1,12 @@
 """`debug:log`: writes a message into the run's log, and lists the workspace."""
 
-from services.scaffolder.action import Action, ActionContext, members, step, text
+from services.scaffolder.actions.action import (
+    Action,
+    ActionContext,
+    members,
+    step,
+    text,
+)
 
 _LARGEST = 32 * 1024
 

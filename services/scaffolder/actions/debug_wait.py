@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from services.scaffolder.action import Action, ActionContext, members, step
+from services.scaffolder.actions.action import Action, ActionContext, members, step
 from shared.contracts.errors import Invalid
 
 _LONGEST = 600.0

@@ -2,8 +2,14 @@
 
 import shutil
 
-from services.scaffolder.action import Action, ActionContext, members, step, text
-from services.scaffolder.workspace import copy_tree
+from services.scaffolder.actions.action import (
+    Action,
+    ActionContext,
+    members,
+    step,
+    text,
+)
+from services.scaffolder.workspace.folder import copy_tree
 
 TOKEN = text("A token for reading; the host's integration is used without one.")
 

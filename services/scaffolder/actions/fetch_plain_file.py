@@ -1,6 +1,12 @@
 """`fetch:plain:file`: copies one file from a URL into the workspace as it is."""
 
-from services.scaffolder.action import Action, ActionContext, members, step, text
+from services.scaffolder.actions.action import (
+    Action,
+    ActionContext,
+    members,
+    step,
+    text,
+)
 from services.scaffolder.actions.fetch_plain import TOKEN
 
 

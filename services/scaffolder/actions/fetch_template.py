@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from services.scaffolder.action import (
+from services.scaffolder.actions.action import (
     Action,
     ActionContext,
     flag,
@@ -13,7 +13,7 @@ from services.scaffolder.action import (
     text,
 )
 from services.scaffolder.actions.fetch_plain import TOKEN
-from services.scaffolder.skeleton import (
+from services.scaffolder.workspace.skeleton import (
     DEFAULT_EXTENSION,
     SkeletonRules,
     context_of,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.scaffolder.action import (
+from services.scaffolder.actions.action import (
     Action,
     ActionContext,
     flag,
@@ -18,7 +18,7 @@ from services.scaffolder.actions.fetch_template import (
     TRIM,
     VALUES,
 )
-from services.scaffolder.skeleton import context_of, render_content
+from services.scaffolder.workspace.skeleton import context_of, render_content
 
 
 async def _run(context: ActionContext) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 
-from services.scaffolder.action import Action, ActionContext, members, step
+from services.scaffolder.actions.action import Action, ActionContext, members, step
 from shared.contracts.errors import Invalid
 from shared.guards.foreign_paths import normalise
 from shared.guards.globs import Glob, is_pattern

@@ -2,7 +2,7 @@
 
 import functools
 
-from services.scaffolder.action import (
+from services.scaffolder.actions.action import (
     Action,
     ActionContext,
     flag,
@@ -10,7 +10,7 @@ from services.scaffolder.action import (
     step,
     text,
 )
-from services.scaffolder.workspace import Workspace
+from services.scaffolder.workspace.folder import Workspace
 from shared.contracts.errors import NotFound
 
 Found = dict[str, str]

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from services.scaffolder.action import (
+from services.scaffolder.actions.action import (
     Action,
     ActionContext,
     flag,

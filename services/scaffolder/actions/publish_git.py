@@ -6,8 +6,14 @@ run taken up after a crash goes on with its own repository and refuses everybody
 
 from pathlib import Path
 
-from services.scaffolder.action import Action, ActionContext, members, step, text
-from services.scaffolder.filters import RepositoryPlace, parse_place
+from services.scaffolder.actions.action import (
+    Action,
+    ActionContext,
+    members,
+    step,
+    text,
+)
+from services.scaffolder.templates.filters import RepositoryPlace, parse_place
 from shared.contracts.errors import Conflict, NotFound
 
 _CLAIMED = "claimed"

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from services.scaffolder.actions.registry import Registry
 from services.scaffolder.model import Initiator
-from services.scaffolder.pool import Pool
 from services.scaffolder.ports import TaskStore, TemplateCatalog, Vault
-from services.scaffolder.registry import Registry
-from services.scaffolder.run_factory import RunFactory
-from services.scaffolder.signals import Signals
+from services.scaffolder.runs.factory import RunFactory
+from services.scaffolder.runs.pool import Pool
+from services.scaffolder.runs.signals import Signals
 from shared.kit.http.service_tokens import Principal
 
 

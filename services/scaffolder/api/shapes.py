@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from services.scaffolder import templates
 from services.scaffolder.model import Task, TaskEvent
+from services.scaffolder.templates import template_entity
 
 
 def moment(value: datetime) -> str:
@@ -31,7 +31,7 @@ def event(found: TaskEvent, of: Task) -> dict[str, Any]:
     """One line of a run's log."""
     return {
         "id": found.number,
-        "isTaskRecoverable": templates.starts_over(of.spec),
+        "isTaskRecoverable": template_entity.starts_over(of.spec),
         "taskId": found.task_id,
         "body": found.body,
         "type": found.type,

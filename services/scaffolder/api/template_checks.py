@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.scaffolder.dialect.limits import RenderingBudget
-from services.scaffolder.expression_syntax import SECONDS, expression_errors
+from services.scaffolder.templates.expression_syntax import SECONDS, expression_errors
 from shared.guards.workers import run_beside
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute

@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.scaffolder import templates
 from services.scaffolder.api.dependencies import Open, initiator
-from services.scaffolder.filters import template_filters
 from services.scaffolder.handlers.creating import load_template
+from services.scaffolder.templates import template_entity
+from services.scaffolder.templates.filters import template_filters
 from shared.contracts.errors import Invalid
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
@@ -23,7 +23,7 @@ async def parameter_schema(
     """A template's form."""
     ref = f"{kind}:{namespace}/{name}"
     template = await load_template(dependencies.catalog, ref, initiator(caller))
-    return json_response(templates.form(template))
+    return json_response(template_entity.form(template))
 
 
 @router.get("/v2/actions")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from services.scaffolder import hidden, templates
 from services.scaffolder.model import Initiator, Task, fresh_steps, now
 from services.scaffolder.ports import TaskStore, TemplateCatalog, Vault
-from services.scaffolder.redaction import Redactor
-from services.scaffolder.validation import Problem
+from services.scaffolder.secrets import hidden_answers
+from services.scaffolder.secrets.redaction import Redactor
+from services.scaffolder.templates import template_entity
+from services.scaffolder.templates.schema_checks import Problem
 from shared.contracts.errors import Invalid, NotFound, TooMany
 from shared.contracts.ref import parse_ref
 from shared.contracts.scaffolder import RunCreated
@@ -55,7 +56,7 @@ async def load_template(
     found = await catalog.entity(canonical, asker)
     if found is None or str(found.get("kind", "")).lower() != "template":
         raise NotFound(f"Template {canonical} not found")
-    await run_beside(templates.check, found)
+    await run_beside(template_entity.check, found)
     return found
 
 
@@ -125,13 +126,17 @@ def spec_of(
     Raises:
         Invalid: if too many of the values are secrets.
     """
-    names = hidden.secret_names(templates.pages(template))
-    answers = islice(hidden.secret_texts(values, names), _MOST_SECRET_ANSWERS + 1)
+    names = hidden_answers.secret_names(template_entity.pages(template))
+    answers = islice(
+        hidden_answers.secret_texts(values, names), _MOST_SECRET_ANSWERS + 1
+    )
     if len(list(answers)) > _MOST_SECRET_ANSWERS:
         raise Invalid(
             f"values: at most {_MOST_SECRET_ANSWERS} texts may be secret answers"
         )
-    return templates.frozen_spec(template, hidden.masked(values, names), user), names
+    return template_entity.frozen_spec(
+        template, hidden_answers.masked(values, names), user
+    ), names
 
 
 def check_parameters(
@@ -144,11 +149,13 @@ def check_parameters(
     Raises:
         BadParameters: naming every broken rule, and no secret.
     """
-    found = templates.parameter_problems(template, values)
-    found = found or templates.secret_problems(template, secrets)
+    found = template_entity.parameter_problems(template, values)
+    found = found or template_entity.secret_problems(template, secrets)
     if found:
-        names = hidden.secret_names(templates.pages(template))
-        redactor = Redactor([*secrets.values(), *hidden.secret_texts(values, names)])
+        names = hidden_answers.secret_names(template_entity.pages(template))
+        redactor = Redactor(
+            [*secrets.values(), *hidden_answers.secret_texts(values, names)]
+        )
         raise BadParameters([_without(redactor, problem) for problem in found])
 
 

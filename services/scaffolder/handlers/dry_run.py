@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.scaffolder import templates
 from services.scaffolder.handlers.creating import (
     check_parameters,
     check_secrets,
     spec_of,
 )
 from services.scaffolder.model import Initiator, Task, TaskEvent, fresh_steps
-from services.scaffolder.run_factory import RunFactory
-from services.scaffolder.running import TaskRun
-from services.scaffolder.workspace import Workspace
+from services.scaffolder.runs.factory import RunFactory
+from services.scaffolder.runs.running import TaskRun
+from services.scaffolder.templates import template_entity
+from services.scaffolder.workspace.folder import Workspace
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
 from shared.guards.foreign_trees import ForeignEntry
@@ -71,7 +71,7 @@ async def dry_run(
         CallboardError: what made a step fail.
     """
     check_secrets(trial.secrets)
-    await run_beside(templates.check, trial.template)
+    await run_beside(template_entity.check, trial.template)
     await run_beside(check_parameters, trial.template, trial.values, trial.secrets)
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=folder, prefix="dry-run-"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from services.scaffolder import templates
 from services.scaffolder.handlers.creating import (
     require_turn,
     run_created_event,
@@ -10,6 +9,7 @@ from services.scaffolder.handlers.creating import (
 )
 from services.scaffolder.model import RETRYABLE, StepRecord, Task, TaskEvent
 from services.scaffolder.ports import TaskStore, Vault
+from services.scaffolder.templates import template_entity
 from shared.contracts.errors import Conflict, NotFound
 from shared.contracts.scaffolder import RunCancelled, StepStatus
 
@@ -79,7 +79,7 @@ async def retry_task(
             "only failed and cancelled ones can"
         )
     await require_turn(store, task.created_by)
-    keeps = has_workspace(task.id) and not templates.starts_over(task.spec)
+    keeps = has_workspace(task.id) and not template_entity.starts_over(task.spec)
     _reset(task, keeps=keeps)
     task.status, task.error, task.is_cancelling = "open", None, False
     task.secrets = sealed(vault, secrets)

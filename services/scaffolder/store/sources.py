@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.scaffolder.folder_sources import (
+from services.scaffolder.workspace.folder_sources import (
     copy_folder,
     folder_of,
     is_absolute,

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import orjson
 
 from services.gateway.model import ApiAnswer
-from services.scaffolder.expression_syntax import expression_errors
+from services.scaffolder.templates.expression_syntax import expression_errors
 from tests.gateway.portal.answers import (
     NEW,
     STEPS,

@@ -9,9 +9,9 @@ from services.scaffolder.dialect.calling import Operation
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Initiator
 from services.scaffolder.ports import Repositories, TemplateCatalog, TemplateSources
-from services.scaffolder.redaction import Redactor
-from services.scaffolder.twins import LearningDialect
-from services.scaffolder.workspace import Workspace
+from services.scaffolder.secrets.redaction import Redactor
+from services.scaffolder.secrets.twins import LearningDialect
+from services.scaffolder.workspace.folder import Workspace
 
 Schema = Mapping[str, Any]
 Checkpoint = Callable[[str, Any], Awaitable[None]]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.scaffolder.ports import TemplateSources
-from services.scaffolder.workspace import Workspace, copy_tree, tree
+from services.scaffolder.workspace.folder import Workspace, copy_tree, tree
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.addresses import split_address
 from shared.guards.foreign_paths import check_link

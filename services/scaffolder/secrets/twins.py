@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.scaffolder import inputs
+from services.scaffolder.dialect import json_rendering
 from services.scaffolder.dialect.failure import (
     TemplateLimitError,
     TemplateRenderError,
 )
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.redaction import MASK, Redactor, derived
+from services.scaffolder.secrets.redaction import MASK, Redactor, derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,14 @@ def rendered(
         TemplateLimitError: if it takes too much work.
     """
     if context.are_one:
-        return Twins.of(inputs.rendered(dialect, value, context.real))
+        return Twins.of(json_rendering.rendered(dialect, value, context.real))
     trace: list[str] = []
     public_trace: list[str] = []
-    real = inputs.rendered(dialect, value, context.real, trace, seed=1)
+    real = json_rendering.rendered(dialect, value, context.real, trace, seed=1)
     try:
-        public = inputs.rendered(dialect, value, context.public, public_trace, seed=1)
+        public = json_rendering.rendered(
+            dialect, value, context.public, public_trace, seed=1
+        )
     except TemplateLimitError:
         public = MASK
     pieces = derived(trace, public_trace)
@@ -116,10 +118,10 @@ def rounds(iterated: Twins) -> Sequence[Twins]:
     Raises:
         Invalid: if it is neither an array nor an object, or has too many.
     """
-    real = inputs.rounds(iterated.real)
+    real = json_rendering.rounds(iterated.real)
     if iterated.are_one:
         return [Twins.of(each) for each in real]
-    public = inputs.rounds(iterated.public) if _alike(iterated) else []
+    public = json_rendering.rounds(iterated.public) if _alike(iterated) else []
     if len(public) != len(real):
         public = [{"key": MASK, "value": MASK} for _ in real]
     return [Twins(*pair) for pair in zip(real, public, strict=True)]

@@ -6,7 +6,7 @@ Fields of `ui:field: Secret` and `ui:widget: password`, wherever in the schema.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from services.scaffolder.redaction import MASK, texts
+from services.scaffolder.secrets.redaction import MASK, texts
 
 _DEPTH = 60
 _LINKS = 8

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from services.scaffolder.model import LONGEST_MESSAGE, EventType, TaskEvent
-from services.scaffolder.redaction import Redactor
+from services.scaffolder.secrets.redaction import Redactor
 from shared.contracts.errors import Unavailable
 
 _SOON = 0.05

@@ -7,8 +7,8 @@ from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.twins import LearningDialect
-from services.scaffolder.workspace import FILE_LIMIT, Workspace, tree
+from services.scaffolder.secrets.twins import LearningDialect
+from services.scaffolder.workspace.folder import FILE_LIMIT, Workspace, tree
 from shared.guards.foreign_files import ForeignFolder
 from shared.guards.foreign_paths import check_link
 from shared.guards.foreign_trees import ForeignEntry

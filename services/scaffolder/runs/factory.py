@@ -5,19 +5,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from services.scaffolder.action import Tools
+from services.scaffolder.actions.action import Tools
+from services.scaffolder.actions.registry import Registry
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.folder_sources import FolderSources
-from services.scaffolder.hidden import secret_texts
-from services.scaffolder.journal import EventKeeper, Journal, Told
 from services.scaffolder.model import Task
 from services.scaffolder.ports import TaskStore, Vault
-from services.scaffolder.redaction import MASK, Redactor, texts
-from services.scaffolder.registry import Registry
-from services.scaffolder.run_context import RunContext
-from services.scaffolder.running import TaskRun
-from services.scaffolder.source_rights import ReadableSources
-from services.scaffolder.workspace import Workspace
+from services.scaffolder.runs.context import RunContext
+from services.scaffolder.runs.journal import EventKeeper, Journal, Told
+from services.scaffolder.runs.running import TaskRun
+from services.scaffolder.secrets.hidden_answers import secret_texts
+from services.scaffolder.secrets.redaction import MASK, Redactor, texts
+from services.scaffolder.workspace.folder import Workspace
+from services.scaffolder.workspace.folder_sources import FolderSources
+from services.scaffolder.workspace.source_rights import ReadableSources
 
 
 async def _unsaved() -> None:

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.scaffolder import validation
 from services.scaffolder.model import START_OVER
+from services.scaffolder.templates import schema_checks
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import ref_of
 
@@ -76,7 +76,7 @@ def check(template: Any) -> None:
     Raises:
         Invalid: naming the field and the rule.
     """
-    found = validation.problems(_SCHEMA, template)
+    found = schema_checks.problems(_SCHEMA, template)
     if found:
         first = found[0]
         place = first["property"].removeprefix("instance").lstrip(".") or "template"
@@ -129,10 +129,10 @@ def form(template: Mapping[str, Any]) -> dict[str, Any]:
 
 def parameter_problems(
     template: Mapping[str, Any], values: Mapping[str, Any]
-) -> list[validation.Problem]:
+) -> list[schema_checks.Problem]:
     """What is wrong with the values, of the first page that does not accept them."""
     for page in pages(template):
-        found = validation.problems(page, values)
+        found = schema_checks.problems(page, values)
         if found:
             return found
     return []
@@ -140,12 +140,12 @@ def parameter_problems(
 
 def secret_problems(
     template: Mapping[str, Any], secrets: Mapping[str, str]
-) -> list[validation.Problem]:
+) -> list[schema_checks.Problem]:
     """What is wrong with the secrets; the answer repeats none of them."""
     schema = (template["spec"].get("secrets") or {}).get("schema")
     if not schema:
         return []
-    found = validation.problems(schema, dict(secrets))
+    found = schema_checks.problems(schema, dict(secrets))
     hidden = ("instance", "schema")
     return [
         {key: value for key, value in problem.items() if key not in hidden}

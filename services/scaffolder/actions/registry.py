@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import pluggy
 
-from services.scaffolder import actions, hookspecs
-from services.scaffolder.action import Action
+from services.scaffolder import actions
+from services.scaffolder.actions import hookspecs
+from services.scaffolder.actions.action import Action
 from shared.contracts.errors import Conflict, NotFound
 
 

@@ -6,12 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from services.scaffolder import inputs, twins, validation
-from services.scaffolder.action import Action, ActionContext
-from services.scaffolder.dialect import json_text
+from services.scaffolder.actions.action import Action, ActionContext
+from services.scaffolder.dialect import json_rendering, json_text
 from services.scaffolder.model import StepRecord, TakenOver
-from services.scaffolder.run_context import RunContext
-from services.scaffolder.twins import Twins
+from services.scaffolder.runs.context import RunContext
+from services.scaffolder.secrets import twins
+from services.scaffolder.secrets.twins import Twins
+from services.scaffolder.templates import schema_checks
 from shared.contracts import room
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
 from shared.contracts.scaffolder import StepStatus
@@ -54,7 +55,7 @@ class StepRun:
         """
         has_failed, condition = self._run_context.has_failed, self._step.get("if")
         if self._is_chosen_per_round:
-            skips = has_failed and not inputs.asks_for_status(condition)
+            skips = has_failed and not json_rendering.asks_for_status(condition)
             return EARLIER_FAILURE if skips else None
         holds, was_asked = await self._condition(None)
         if has_failed and not was_asked:
@@ -65,11 +66,13 @@ class StepRun:
     def _is_chosen_per_round(self) -> bool:
         """Whether each round of `each` decides for itself."""
         has_rounds = self._step.get("each") is not None
-        return has_rounds and inputs.is_per_round(self._step.get("if"))
+        return has_rounds and json_rendering.is_per_round(self._step.get("if"))
 
     async def _condition(self, round_: Twins | None) -> tuple[bool, bool]:
         """Whether the `if` holds, and whether it asked how the run stands."""
-        functions = inputs.StatusFunctions(has_failed=self._run_context.has_failed)
+        functions = json_rendering.StatusFunctions(
+            has_failed=self._run_context.has_failed
+        )
         condition = self._step.get("if")
         if condition is None:
             return True, False
@@ -78,7 +81,7 @@ class StepRun:
         if round_ is not None:
             context["each"] = round_.real
         made = await self._run_context.rendered(condition, Twins.of(context))
-        return inputs.condition_holds(made.real), functions.was_asked
+        return json_rendering.condition_holds(made.real), functions.was_asked
 
     async def perform(self) -> StepStatus:
         """Do the step's work; how it ended if it did not fail.
@@ -138,7 +141,7 @@ class StepRun:
         return await self._worked(action, given, key)
 
     async def _worked(self, action: Action, given: Twins, key: str) -> dict[str, Any]:
-        await run_beside(validation.check_input, action.id, action.input, given.real)
+        await run_beside(schema_checks.check_input, action.id, action.input, given.real)
         context = await self._patiently(action, given, key)
         made: dict[str, Any] = json_text.plain(context.outputs)
         return made

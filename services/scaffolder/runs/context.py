@@ -5,15 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.scaffolder import inputs, twins
-from services.scaffolder.action import Tools
+from services.scaffolder.actions.action import Tools
+from services.scaffolder.actions.registry import Registry
+from services.scaffolder.dialect import json_rendering
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.journal import Journal
 from services.scaffolder.model import Task
-from services.scaffolder.redaction import MASK, Redactor
-from services.scaffolder.registry import Registry
-from services.scaffolder.twins import Twins
-from services.scaffolder.workspace import Workspace
+from services.scaffolder.runs.journal import Journal
+from services.scaffolder.secrets import twins
+from services.scaffolder.secrets.redaction import MASK, Redactor
+from services.scaffolder.secrets.twins import Twins
+from services.scaffolder.workspace.folder import Workspace
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ class RunContext:
 
     async def rendered(self, value: Any, context: Twins) -> Twins:
         """`value` rendered, beside the event loop: a template may take its time."""
-        if not inputs.has_template(self.dialect, value):
+        if not json_rendering.has_template(self.dialect, value):
             return Twins.of(value)
         return await asyncio.to_thread(
             twins.rendered, self.dialect, value, context, self.redactor

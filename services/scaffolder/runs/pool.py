@@ -12,7 +12,7 @@ from typing import Self
 
 from services.scaffolder.model import TakenOver, Task
 from services.scaffolder.ports import TaskStore
-from services.scaffolder.running import TaskRun
+from services.scaffolder.runs.running import TaskRun
 from shared.contracts.errors import Unavailable
 from shared.kit.processes import tasks
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from services.scaffolder.action import Action
+from services.scaffolder.actions.action import Action
 
 PROJECT = "callboard.scaffolder"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -9,9 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from services.scaffolder import templates
-from services.scaffolder.inputs import condition_holds
-from services.scaffolder.journal import Journal, patiently
+from services.scaffolder.dialect.json_rendering import condition_holds
 from services.scaffolder.model import (
     LONGEST_MESSAGE,
     STEP_ENDED,
@@ -21,8 +19,10 @@ from services.scaffolder.model import (
     TaskEvent,
     now,
 )
-from services.scaffolder.run_context import RunContext
-from services.scaffolder.stepping import EARLIER_FAILURE, StepRun
+from services.scaffolder.runs.context import RunContext
+from services.scaffolder.runs.journal import Journal, patiently
+from services.scaffolder.runs.stepping import EARLIER_FAILURE, StepRun
+from services.scaffolder.templates import template_entity
 from shared.contracts import room
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError
@@ -89,8 +89,10 @@ class TaskRun:
             self._journal.log("Resuming the task where it was left", type="recovered")
         else:
             self._journal.log(f"Starting up task with {len(steps)} steps")
-            for step_id in templates.repeated_ids(steps):
-                self._journal.log(f"Warning: {templates.repeated_id_warning(step_id)}")
+            for step_id in template_entity.repeated_ids(steps):
+                self._journal.log(
+                    f"Warning: {template_entity.repeated_id_warning(step_id)}"
+                )
         self._say(RunStarted)
         with room.needed():
             await asyncio.to_thread(self._run_context.workspace.prepare)

@@ -1,0 +1,1 @@
+"""Secrets of runs: sealed, and taken out of all that people read."""

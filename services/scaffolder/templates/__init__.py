@@ -1,0 +1,1 @@
+"""Template entities: validity, form, and filters of expressions."""
