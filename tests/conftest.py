@@ -22,6 +22,7 @@ from deploy.engines import documents
 from deploy.engines import kafka as event_log
 from deploy.engines import opa as opa_server
 from deploy.engines import opensearch as index_server
+from deploy.engines.engine import Engine
 from deploy.engines.security import ServerSecurity, guard
 from shared.contracts import permissions
 from shared.contracts.errors import Unauthenticated
@@ -166,7 +167,7 @@ def secured_opa(secure: ServerSecurity, engine_folder: Path) -> Iterator[Server]
 
 
 @contextmanager
-def running(engine: engines.Engine) -> Iterator[engines.Engine]:
+def running(engine: Engine) -> Iterator[Engine]:
     """An engine, until the session ends."""
     try:
         yield engine

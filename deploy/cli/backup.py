@@ -32,6 +32,7 @@ from deploy.cli import dumps
 from deploy.cli.printing import DEFAULT_DATA, console, plain
 from deploy.embedded import backing, engines
 from deploy.embedded.rundata import RunData
+from deploy.engines.engine import EngineFailed
 from shared.contracts.errors import CallboardError
 from shared.guards.foreign_files import ForeignFolder
 from shared.kit.config.servers import Server
@@ -224,7 +225,7 @@ def _errors_printed() -> Iterator[None]:
     except (
         BackupRefused,
         dumps.BadBackup,
-        engines.EngineFailed,
+        EngineFailed,
         CallboardError,
     ) as error:
         err.print(f"[red]{plain(error)}[/]", soft_wrap=True)

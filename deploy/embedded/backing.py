@@ -15,18 +15,11 @@ from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from deploy.embedded import engines
-from deploy.embedded.engines import Engine
 from deploy.embedded.rundata import RunData
+from deploy.engines.engine import VARIABLES, Engine
 from shared.kit.config.servers import Server
 
 EMBEDDED, SERVERS, GIVEN = FORMS = ("embedded", "servers", "given")
-#: Each engine by its name in `run.json`, and the setting that names a server for it.
-VARIABLES = {
-    "broker": "CALLBOARD_KAFKA",
-    "documents": "CALLBOARD_MONGODB",
-    "opensearch": "CALLBOARD_OPENSEARCH",
-    "opa": "CALLBOARD_OPA",
-}
 #: Inside the services where no server is named.
 INSIDE = ("opensearch", "opa")
 CREDENTIALS = ("_USER", "_PASSWORD", "_TOKEN", "_CA", "_TLS")

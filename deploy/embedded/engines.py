@@ -1,19 +1,17 @@
 """Starts the embedded engines as processes, and tells where they answer."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.engines.engine import Engine, EngineFailed, answers
 from shared.kit.config.servers import Server
 
 START_SECONDS = 20.0
-STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
 #: To the address of the embedded documents: on one machine a write need not wait for
 #: the disk. It outlives the end of any process so, if not a power cut.
@@ -22,46 +20,6 @@ UNSYNCED = "/?journal=false"
 #: variable by which their process is told where the password is.
 DOCUMENTS_USER = "callboard"
 PASSWORD_FILE = "CALLBOARD_DOCUMENTS_PASSWORD_FILE"
-
-
-class EngineFailed(RuntimeError):
-    """An engine did not start; the message names its log."""
-
-
-@dataclass(slots=True)
-class Engine:
-    """A running engine: its process, and the address that its clients use."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-    address: str
-    #: The address with what its clients must prove, where it asks for that.
-    secured: Server | None = field(default=None, repr=False)
-    #: Processes that live for this one: ended before it, in this order.
-    beside: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
-
-    @property
-    def server(self) -> Server:
-        """What a client is given: address, user, password, authority."""
-        return self.secured or Server(self.address)
-
-    def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End it, at first politely, for so many seconds."""
-        for process in (*self.beside, self.process):
-            end(process, seconds)
-
-
-def end(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
-    """Ask a process to end, and after so many seconds do not ask."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
 
 
 def free_port() -> int:
@@ -116,13 +74,6 @@ def start_documents(
     if password_file is not None:
         secured = Server(address, DOCUMENTS_USER, password_file.read_text().strip())
     return Engine("documents", process, address, secured)
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens at a port of this machine."""
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _start(

@@ -22,10 +22,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
-from deploy.embedded import child, engines
+from deploy.embedded import child
 from deploy.embedded.backing import EMBEDDED, FORMS, Backing, WrongEngines
 from deploy.embedded.rundata import SERVICES, AlreadyRunning, RunData
 from deploy.engines.cache import CannotFetch
+from deploy.engines.engine import Engine, EngineFailed
 from shared.contracts.errors import CallboardError
 
 #: A little longer than a service's own limit (`shared.kit.http.serving.END_SECONDS`).
@@ -38,7 +39,7 @@ LONGEST_WAIT_SECONDS = 10.0
 CALM_SECONDS = 30.0
 BACKLOG = 1024
 #: What a start may fail with; each message is for the operator.
-FAILURES = (engines.EngineFailed, CannotFetch, CallboardError, OSError)
+FAILURES = (EngineFailed, CannotFetch, CallboardError, OSError)
 #: Imported before the first fork: what every service needs anyway.
 SHARED_MODULES = (
     "fastapi",
@@ -71,9 +72,9 @@ class Supervisor:
         self._sockets = {name: _listen(0) for name in SERVICES if name != "gateway"}
         self._sockets["gateway"] = _listen(port)
         self._pids: dict[str, int] = {}
-        self._engines: dict[str, engines.Engine] = {}
+        self._engines: dict[str, Engine] = {}
         self._pool = ThreadPoolExecutor(len(backing.forms))
-        self._reviving: dict[str, Future[engines.Engine]] = {}
+        self._reviving: dict[str, Future[Engine]] = {}
         self._waits: dict[str, float] = {}
         self._due: dict[str, float] = {}
         self._born: dict[str, float] = {}
@@ -196,7 +197,7 @@ class Supervisor:
         port = int(gone.address.rpartition(":")[2])
         self._reviving[name] = self._pool.submit(self._backing.start, name, port)
 
-    def _revived(self, name: str, started: Future[engines.Engine]) -> None:
+    def _revived(self, name: str, started: Future[Engine]) -> None:
         try:
             self._engines[name] = started.result()
         except FAILURES as error:
@@ -254,7 +255,7 @@ class Supervisor:
         self._data.run_file.unlink(missing_ok=True)
 
 
-def _stop_started(future: Future[engines.Engine]) -> None:
+def _stop_started(future: Future[Engine]) -> None:
     if future.exception() is None:
         future.result().stop()
 

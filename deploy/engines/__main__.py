@@ -24,8 +24,6 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from deploy.embedded.backing import VARIABLES
-from deploy.embedded.engines import Engine, EngineFailed
 from deploy.engines import (
     documents,
     kafka,
@@ -35,6 +33,7 @@ from deploy.engines import (
     security,
     toxiproxy,
 )
+from deploy.engines.engine import VARIABLES, Engine, EngineFailed
 from deploy.engines.fetching import SOURCES, CannotFetch, fetch
 
 STARTS: Mapping[str, Callable[..., Engine]] = {

@@ -11,8 +11,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from deploy.embedded.engines import Engine, answers
 from deploy.engines import processes
+from deploy.engines.engine import Engine, answers
 from deploy.engines.maven import Jars
 from deploy.engines.security import ServerSecurity
 

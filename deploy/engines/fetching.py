@@ -4,9 +4,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from deploy.embedded.engines import Engine, EngineFailed
 from deploy.engines import cache, documents, jdk, kafka, opa, opensearch, toxiproxy
 from deploy.engines.cache import CannotFetch
+from deploy.engines.engine import Engine, EngineFailed
 from deploy.engines.golang import Program
 from deploy.engines.maven import Jars
 

@@ -17,8 +17,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from deploy.embedded.engines import answers
 from deploy.engines import processes
+from deploy.engines.engine import answers
 from deploy.engines.security import ServerSecurity
 
 ROOT = Path(__file__).resolve().parents[2]

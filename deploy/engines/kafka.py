@@ -13,8 +13,8 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from deploy.embedded.engines import Engine, answers
 from deploy.engines import processes
+from deploy.engines.engine import Engine, answers
 from deploy.engines.maven import Jars
 from deploy.engines.security import ServerSecurity
 from shared.kit.config.servers import Server

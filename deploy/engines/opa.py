@@ -5,8 +5,8 @@ import json
 import ssl
 from pathlib import Path
 
-from deploy.embedded.engines import Engine
 from deploy.engines import processes
+from deploy.engines.engine import Engine
 from deploy.engines.golang import Program
 from deploy.engines.security import ServerSecurity
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from deploy.embedded.engines import Engine
 from deploy.engines import guardproxy, processes
+from deploy.engines.engine import Engine
 from deploy.engines.maven import Jars
 from deploy.engines.security import ServerSecurity
 

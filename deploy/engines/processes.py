@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from deploy.embedded.engines import EngineFailed, end
+from deploy.engines.engine import EngineFailed, end
 
 START_SECONDS = 110.0
 POLL_SECONDS = 0.05

@@ -6,8 +6,8 @@ Its address answers its HTTP API; proxies are made and spoilt there by whoever u
 import http.client
 from pathlib import Path
 
-from deploy.embedded.engines import Engine
 from deploy.engines import processes
+from deploy.engines.engine import Engine
 from deploy.engines.golang import Program
 
 MODULE = "github.com/Shopify/toxiproxy/v2"

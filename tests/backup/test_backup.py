@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from deploy.cli import backup, dumps
 from deploy.cli.commands import whole
-from deploy.embedded.engines import Engine
+from deploy.engines.engine import Engine
 from services.catalog.model import StoredEntity
 from services.catalog.store.entities import MongoEntityStore
 from services.techdocs.store.records import MongoRecords

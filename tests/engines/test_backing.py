@@ -6,8 +6,8 @@ import pytest
 
 from deploy.cli import starting
 from deploy.embedded.backing import EMBEDDED, GIVEN, SERVERS, Backing, WrongEngines
-from deploy.embedded.engines import Engine
 from deploy.embedded.rundata import RunData
+from deploy.engines.engine import Engine
 
 OWN = {"CALLBOARD_KAFKA": "log.example:9093", "CALLBOARD_KAFKA_USER": "callboard"}
 

@@ -17,9 +17,9 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from pymongo import MongoClient
 
-from deploy.embedded.engines import Engine, EngineFailed
 from deploy.engines import documents, kafka, opensearch, processes, toxiproxy
 from deploy.engines import opa as opa_server
+from deploy.engines.engine import Engine, EngineFailed
 from tests.waiting import until_now
 
 pytestmark = pytest.mark.usefixtures("servers")

@@ -15,6 +15,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.embedded import engines
 from deploy.embedded.login import Exchange, LoginRefused, Verifier
+from deploy.engines.engine import Engine
 from shared.kit.config.servers import Server
 from shared.kit.documents import mongo
 from tests.conftest import running
@@ -23,7 +24,7 @@ PASSWORD = "a-password-of-the-tests"
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     folder = tmp_path_factory.mktemp("login")
     file = folder / "password"
     file.write_text(PASSWORD + "\n")
@@ -33,14 +34,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
         yield engine
 
 
-def client(store: engines.Engine, user: str | None, password: str | None) -> Any:
+def client(store: Engine, user: str | None, password: str | None) -> Any:
     options: dict[str, Any] = {"serverSelectionTimeoutMS": 5000}
     if user is not None:
         options |= {"username": user, "password": password}
     return MongoClient(store.address, **options)
 
 
-async def test_who_knows_the_password_reads_and_writes(store: engines.Engine) -> None:
+async def test_who_knows_the_password_reads_and_writes(store: Engine) -> None:
     """By the services' own client, as many connections as it makes."""
     assert PASSWORD not in repr(store)
     connected = mongo.connect(store.server)
@@ -62,7 +63,7 @@ async def test_who_knows_the_password_reads_and_writes(store: engines.Engine) ->
     ],
 )
 def test_nobody_else_does(
-    store: engines.Engine, user: str | None, password: str | None
+    store: Engine, user: str | None, password: str | None
 ) -> None:
     """Neither with a wrong password nor without any."""
     with client(store, user, password) as connected:
@@ -78,7 +79,7 @@ def test_nobody_else_does(
             assert raised.value.code in (13, 18)
 
 
-def test_who_asks_learns_that_somebody_is_there(store: engines.Engine) -> None:
+def test_who_asks_learns_that_somebody_is_there(store: Engine) -> None:
     """Drivers look for a server before they log in."""
     with client(store, None, None) as connected:
         assert connected.admin.command("ping")["ok"] == 1
@@ -95,9 +96,7 @@ def test_who_asks_learns_that_somebody_is_there(store: engines.Engine) -> None:
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
-def test_what_is_no_question_ends_the_connection(
-    store: engines.Engine, said: bytes
-) -> None:
+def test_what_is_no_question_ends_the_connection(store: Engine, said: bytes) -> None:
     """Nothing large is waited for; others go on."""
     port = int(store.address.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -114,7 +113,7 @@ def command(document: dict[str, Any]) -> bytes:
     return struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body
 
 
-def test_a_proof_without_a_beginning_is_none(store: engines.Engine) -> None:
+def test_a_proof_without_a_beginning_is_none(store: Engine) -> None:
     """Nor one of another mechanism, nor of a payload that is no payload."""
     port = int(store.address.rpartition(":")[2])
     for document in (
@@ -142,7 +141,7 @@ def test_no_other_proof_passes(proof: bytes) -> None:
             exchange.last(message)
 
 
-def test_an_address_alone_opens_nothing(store: engines.Engine) -> None:
+def test_an_address_alone_opens_nothing(store: Engine) -> None:
     """What `run.json` tells everybody has no password in it."""
     assert "@" not in store.address
     with pytest.raises(PyMongoError):

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from deploy.embedded.engines import Engine
 from deploy.engines import opensearch as engine_of
+from deploy.engines.engine import Engine
 from services.search.main import create_app
 from tests.builders import component
 from tests.search.conftest import fresh_name, settings_of

@@ -8,18 +8,19 @@ from pathlib import Path
 
 from deploy.embedded import engines
 from deploy.engines import documents
+from deploy.engines.engine import Engine
 from tests.conftest import SERVERS
 from tests.waiting import until_now
 
 
-def start(folder: Path, port: int | None = None) -> engines.Engine:
+def start(folder: Path, port: int | None = None) -> Engine:
     """Start one over the data in a folder, of the kind that this run is about."""
     starting = documents.start if SERVERS else engines.start_documents
     return starting(folder / "store", folder / "store.log", port=port)
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[engines.Engine]:
+def started(folder: Path) -> Iterator[Engine]:
     """One for the length of a test."""
     engine = start(folder)
     try:
@@ -29,7 +30,7 @@ def started(folder: Path) -> Iterator[engines.Engine]:
 
 
 @contextmanager
-def frozen(engine: engines.Engine) -> Iterator[None]:
+def frozen(engine: Engine) -> Iterator[None]:
     """Let one stand still for a while: every thread of it, which takes a moment."""
     os.kill(engine.process.pid, signal.SIGSTOP)
     until_now(lambda: _still(engine.process.pid), what="it stands still")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deploy.embedded.engines import Engine
 from deploy.engines import kafka as event_log
+from deploy.engines.engine import Engine
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Unavailable
 from shared.kit.config.servers import Server

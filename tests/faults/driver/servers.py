@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.embedded.engines import Engine
 from deploy.engines import documents, kafka, opa, opensearch
+from deploy.engines.engine import Engine
 from deploy.engines.processes import quiet_port
 from shared.kit.config.servers import Server
 from shared.kit.events import topics

@@ -3,8 +3,8 @@
 import signal
 from pathlib import Path
 
-from deploy.embedded.engines import Engine
 from deploy.engines import opa, processes
+from deploy.engines.engine import Engine
 from services.gateway.settings import POLICIES
 
 #: The policy alone: OPA would take the configuration beside it for data.
