@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from prometheus_client import Gauge
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -43,6 +42,7 @@ from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
 from shared.kit.config.sections import PortalConfig, load_config
 from shared.kit.documents import mongo
+from shared.kit.documents.mongo import Database
 from shared.kit.events.bus import Bus, KafkaBus
 from shared.kit.events.outbox import OutboxRelay
 from shared.kit.git.mirrors import RepositoryMirrors
@@ -63,7 +63,7 @@ ROOTS = Gauge("callboard_catalog_roots", "Roots: registered, configured, discove
 def create_app(
     settings: Settings | None = None,
     *,
-    database: AsyncIOMotorDatabase[dict[str, Any]] | None = None,
+    database: Database | None = None,
     bus: Bus | None = None,
 ) -> FastAPI:
     """The catalog's app; with a `bus` of the caller's, events are said, not heard."""
@@ -117,7 +117,7 @@ async def _assemble(
     config: PortalConfig,
     stack: AsyncExitStack,
     model: ReadModel,
-    database: AsyncIOMotorDatabase[dict[str, Any]] | None,
+    database: Database | None,
     bus: Bus | None,
 ) -> Work:
     if database is None:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
-
 from services.gateway.catalog import OWN, CatalogClient
 from services.gateway.forward.api import Forwarder
 from services.gateway.forward.attempts import Attempts
@@ -35,6 +33,7 @@ from services.gateway.webhooks.signatures import HookSecret, Provider
 from shared.contracts.errors import Invalid, Unauthenticated
 from shared.contracts.ref import parse_ref
 from shared.kit.config.sections import PortalConfig
+from shared.kit.documents.mongo import Database
 from shared.kit.http import conditions
 from shared.kit.http.service_tokens import PrincipalTokens
 
@@ -85,7 +84,7 @@ class GatewayDependencies:
 def build(
     settings: Settings,
     config: PortalConfig,
-    database: AsyncIOMotorDatabase[dict[str, Any]],
+    database: Database,
     *,
     policy: Policy | None = None,
 ) -> GatewayDependencies:
@@ -146,7 +145,7 @@ def _identity(
     settings: Settings,
     config: PortalConfig,
     catalog: CatalogClient,
-    database: AsyncIOMotorDatabase[dict[str, Any]],
+    database: Database,
     base_url: str,
 ) -> IdentityDependencies:
     rules = sign_in_rules(config)

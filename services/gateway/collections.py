@@ -1,16 +1,14 @@
 """What the gateway keeps: made ready at its start, as soon as the documents answer."""
 
 import asyncio
-from typing import Any, Self
-
-from motor.motor_asyncio import AsyncIOMotorDatabase
+from typing import Self
 
 from services.gateway.identity.store import ENDED_SESSIONS, MongoEndedSessions
 from services.gateway.preferences.store import PREFERENCES
 from services.gateway.webhooks.store import DELIVERIES
 from shared.contracts.errors import CallboardError, Unavailable
 from shared.kit.documents.migrations import prepare
-from shared.kit.documents.mongo import unavailable_as_error
+from shared.kit.documents.mongo import Database, unavailable_as_error
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
 
@@ -25,9 +23,7 @@ class GatewayCollections:
     ready: a session that was ended must not count because nobody could look.
     """
 
-    def __init__(
-        self, database: AsyncIOMotorDatabase[dict[str, Any]], ended: MongoEndedSessions
-    ) -> None:
+    def __init__(self, database: Database, ended: MongoEndedSessions) -> None:
         self._database = database
         self._ended = ended
         self._reason: str | None = "The ended sessions are not loaded yet"

@@ -3,10 +3,8 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
-from motor.motor_asyncio import AsyncIOMotorCollection
 
 from services.techdocs import measures
 from services.techdocs.api import backstage, portal, snapshot
@@ -28,7 +26,7 @@ from services.techdocs.store.records import SITES, MongoRecords
 from services.techdocs.store.sources import GitAndFolders
 from shared.kit.config.sections import PortalConfig, load_config
 from shared.kit.documents import lease_owners
-from shared.kit.documents.mongo import connect, database
+from shared.kit.documents.mongo import Collection, connect, database
 from shared.kit.events.bus import Bus, KafkaBus
 from shared.kit.events.outbox import OutboxRelay
 from shared.kit.git.mirrors import RepositoryMirrors
@@ -40,7 +38,6 @@ from shared.kit.http.startup import Opening, WhenOpen
 from shared.kit.observability import logs
 
 NAME = "techdocs"
-Table = AsyncIOMotorCollection[dict[str, Any]]
 
 
 def create_app(
@@ -48,7 +45,7 @@ def create_app(
     *,
     catalog: ReadersCatalog | None = None,
     bus: Bus | None = None,
-    table: Table | None = None,
+    table: Collection | None = None,
 ) -> FastAPI:
     """The techdocs service.
 
@@ -94,7 +91,7 @@ async def _open(
     app: FastAPI,
     settings: Settings,
     config: PortalConfig,
-    given: tuple[ReadersCatalog, Bus, Table],
+    given: tuple[ReadersCatalog, Bus, Collection],
 ) -> None:
     """Start everything, in the order in which it is needed."""
     catalog, bus, table = given
@@ -144,7 +141,7 @@ async def _records(
     settings: Settings,
     config: PortalConfig,
     owner: str,
-    table: Table,
+    table: Collection,
     relay: OutboxRelay,
 ) -> MongoRecords:
     records = MongoRecords(

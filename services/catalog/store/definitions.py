@@ -10,13 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.store.collections import DEFINITIONS
 from services.catalog.store.documents import stamp
 from shared.contracts.errors import Unavailable
-from shared.kit.documents.mongo import unavailable_as_error
+from shared.kit.documents.mongo import Database, unavailable_as_error
 
 UNUSED_AFTER = timedelta(days=7)
 #: A mark that is younger is left as it is: it saves a write.
@@ -29,7 +28,7 @@ OPERATIONS = "operations"
 class MongoDefinitionStore:
     """The `DefinitionStore` port, and what removes unused definitions."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
+    def __init__(self, database: Database) -> None:
         self._collection = database[DEFINITIONS.name]
 
     async def put(self, name: str, text: str) -> None:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
@@ -23,6 +22,7 @@ from services.catalog.store.definitions import MongoDefinitionStore
 from services.catalog.store.pending import pending_event
 from shared.kit.documents import migrations
 from shared.kit.documents.mongo import (
+    Database,
     away_seconds,
     only_duplicates,
     unavailable_as_error,
@@ -49,7 +49,7 @@ class _Step:
 class MongoEntityStore:
     """The `EntityStore` port."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self.collection = database[collections.ENTITIES.name]
         self._revisions = database[collections.REVISIONS.name]

@@ -1,19 +1,16 @@
 """The events of revisions in MongoDB, as the outbox kept them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.catalog.store.collections import REVISIONS
 from services.catalog.store.documents import revision_id
-from shared.kit.documents.mongo import unavailable_as_error
+from shared.kit.documents.mongo import Database, unavailable_as_error
 
 
 class MongoRevisionLog:
     """The `RevisionLog` port."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
+    def __init__(self, database: Database) -> None:
         self._revisions = database[REVISIONS.name]
 
     async def events(

@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.model import Root
 from services.catalog.store.collections import LOCATIONS
 from services.catalog.store.documents import root_document, stored_root
-from shared.kit.documents.mongo import unavailable_as_error
+from shared.kit.documents.mongo import Database, unavailable_as_error
 
 
 class MongoRootStore:
     """The `RootStore` port."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
+    def __init__(self, database: Database) -> None:
         self._collection = database[LOCATIONS.name]
 
     async def every(self) -> Sequence[Root]:

@@ -19,15 +19,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from motor.motor_asyncio import AsyncIOMotorDatabase
+from typing import BinaryIO
 
 from services.catalog.readmodel import ReadModel, snapshot
 from services.catalog.store.collections import SNAPSHOTS
 from services.catalog.store.documents import stamp
 from shared.contracts.errors import Invalid
-from shared.kit.documents.mongo import unavailable_as_error
+from shared.kit.documents.mongo import Database, unavailable_as_error
 
 SIGNATURE_BYTES = 32
 LENGTH_BYTES = 8
@@ -52,7 +50,7 @@ class Header:
 class SnapshotMarks:
     """The snapshots' marks in the store."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
+    def __init__(self, database: Database) -> None:
         self._collection = database[SNAPSHOTS.name]
 
     async def put(self) -> str:

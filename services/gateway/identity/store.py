@@ -3,13 +3,10 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
-
-from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.contracts.errors import CallboardError
 from shared.kit.documents.migrations import StoredCollection
-from shared.kit.documents.mongo import Index, unavailable_as_error
+from shared.kit.documents.mongo import Collection, Index, unavailable_as_error
 
 ENDED_SESSIONS = StoredCollection(
     "ended_sessions", indexes=(Index.on("until"), Index.on("at"))
@@ -31,7 +28,7 @@ class MongoEndedSessions:
 
     def __init__(
         self,
-        collection: AsyncIOMotorCollection[dict[str, Any]],
+        collection: Collection,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:

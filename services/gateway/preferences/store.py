@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.contracts.errors import Conflict
 from shared.kit.documents.migrations import StoredCollection
-from shared.kit.documents.mongo import unavailable_as_error
+from shared.kit.documents.mongo import Collection, unavailable_as_error
 
 #: Found by their ids alone, which are made of person, bucket and key.
 PREFERENCES = StoredCollection("preferences")
@@ -23,7 +22,7 @@ class MongoPreferences:
     Values are kept as JSON text: the server does not take every key of an object.
     """
 
-    def __init__(self, collection: AsyncIOMotorCollection[dict[str, Any]]) -> None:
+    def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
     async def get(

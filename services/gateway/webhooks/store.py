@@ -3,11 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 
 from shared.kit.documents.migrations import StoredCollection
-from shared.kit.documents.mongo import Index, unavailable_as_error
+from shared.kit.documents.mongo import Collection, Index, unavailable_as_error
 
 #: Hosts send a failed delivery again for three days at the most.
 KEPT = timedelta(days=30)
@@ -16,7 +15,7 @@ BATCH = 1000
 Document = dict[str, Any]
 
 
-async def dates_to_numbers(collection: AsyncIOMotorCollection[Document]) -> None:
+async def dates_to_numbers(collection: Collection) -> None:
     """Shape 2: `at` is milliseconds since 1970, as everywhere else, and no date."""
     updates: list[UpdateOne] = []
     async for found in collection.find({}, {"at": 1}):
@@ -36,7 +35,7 @@ DELIVERIES = StoredCollection(
 class MongoDeliveries:
     """`Deliveries`: the fingerprint is the document's id, so it is unique."""
 
-    def __init__(self, collection: AsyncIOMotorCollection[Document]) -> None:
+    def __init__(self, collection: Collection) -> None:
         self._collection = collection
         self._marked = 0
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.errors import BulkWriteError
 
@@ -20,7 +19,12 @@ from services.scaffolder.store import documents
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.topics import TEMPLATE_RUN
 from shared.kit.documents.migrations import StoredCollection, prepare
-from shared.kit.documents.mongo import Index, only_duplicates, unavailable_as_error
+from shared.kit.documents.mongo import (
+    Database,
+    Index,
+    only_duplicates,
+    unavailable_as_error,
+)
 from shared.kit.events import outbox
 from shared.kit.observability import logs
 
@@ -47,7 +51,7 @@ class MongoTaskStore:
 
     def __init__(
         self,
-        database: AsyncIOMotorDatabase[Document],
+        database: Database,
         vault: Vault,
         *,
         nudge: Callable[[], None],

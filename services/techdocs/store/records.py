@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import DuplicateKeyError
 
 from services.techdocs.model import (
@@ -35,7 +34,7 @@ from services.techdocs.store.documents import (
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import push_key
 from shared.kit.documents.migrations import StoredCollection, prepare
-from shared.kit.documents.mongo import Index, counted, unavailable_as_error
+from shared.kit.documents.mongo import Collection, Index, counted, unavailable_as_error
 from shared.kit.events import outbox
 from shared.kit.observability import logs
 
@@ -68,7 +67,7 @@ class MongoRecords:
 
     def __init__(
         self,
-        collection: AsyncIOMotorCollection[dict[str, Any]],
+        collection: Collection,
         owner: str,
         *,
         nudge: Callable[[], None],

@@ -20,11 +20,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from shared.contracts.errors import Unavailable
 from shared.kit.documents.mongo import (
+    Collection,
+    Database,
     Index,
     Unfit,
     ensure_indexes,
@@ -34,7 +35,7 @@ from shared.kit.observability import logs
 from shared.kit.processes import tasks
 
 Document = dict[str, Any]
-Step = Callable[[AsyncIOMotorCollection[Document]], Awaitable[None]]
+Step = Callable[[Collection], Awaitable[None]]
 META = "callboard_meta"
 LEASE = "lease"
 #: While a backup is put back; what is there is not whole.
@@ -61,7 +62,7 @@ class StoredCollection:
 
 
 async def prepare(
-    database: AsyncIOMotorDatabase[Document],
+    database: Database,
     collections: Sequence[StoredCollection],
     *,
     lease_seconds: float = LEASE_SECONDS,
@@ -81,7 +82,7 @@ async def prepare(
 
 
 async def _behind(
-    database: AsyncIOMotorDatabase[Document], collections: Sequence[StoredCollection]
+    database: Database, collections: Sequence[StoredCollection]
 ) -> list[StoredCollection]:
     """The collections that are not at their shape yet, or have none."""
     found = {d["_id"]: d async for d in database[META].find({})}
@@ -103,7 +104,7 @@ async def _behind(
 
 
 async def _migrate(
-    database: AsyncIOMotorDatabase[Document],
+    database: Database,
     collections: Sequence[StoredCollection],
     seconds: float,
 ) -> None:
@@ -112,9 +113,7 @@ async def _migrate(
             await holding.whole(_bring(database, kept))
 
 
-async def _bring(
-    database: AsyncIOMotorDatabase[Document], kept: StoredCollection
-) -> None:
+async def _bring(database: Database, kept: StoredCollection) -> None:
     """Bring one collection to its shape; it says how far it is after each step."""
     log = logs.get_logger("documents")
     collection = database[kept.name]
@@ -136,9 +135,7 @@ async def _bring(
         log.info("documents_migrated", collection=kept.name, shape=shape, seconds=took)
 
 
-async def _shape(
-    database: AsyncIOMotorDatabase[Document], kept: StoredCollection
-) -> int:
+async def _shape(database: Database, kept: StoredCollection) -> int:
     """The shape a collection has; an empty one has the newest without any work."""
     held = await database[META].find_one({"_id": kept.name})
     if held is not None:
@@ -155,9 +152,7 @@ async def _shape(
 class _Holding:
     """A lease that this process has; its work ends when the lease is another's."""
 
-    def __init__(
-        self, meta: AsyncIOMotorCollection[Document], token: str, seconds: float
-    ) -> None:
+    def __init__(self, meta: Collection, token: str, seconds: float) -> None:
         self._meta = meta
         self._token = token
         self._every = min(BEAT_SECONDS, seconds / 4)
@@ -189,9 +184,7 @@ class _Holding:
 
 
 @asynccontextmanager
-async def _lease(
-    meta: AsyncIOMotorCollection[Document], seconds: float
-) -> AsyncIterator[_Holding]:
+async def _lease(meta: Collection, seconds: float) -> AsyncIterator[_Holding]:
     """Hold the database's lease; waits while another holds it.
 
     Nobody's clock is believed: a holder is dead when its `beat` stood still for
@@ -215,9 +208,7 @@ async def _lease(
         await meta.delete_one({"_id": LEASE, "token": token})
 
 
-async def _taken(
-    meta: AsyncIOMotorCollection[Document], mine: Document, held: Document | None
-) -> bool:
+async def _taken(meta: Collection, mine: Document, held: Document | None) -> bool:
     """Take a lease that nobody has, or that of the dead."""
     if held is None:
         try:

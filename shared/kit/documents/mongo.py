@@ -40,6 +40,8 @@ from shared.contracts.errors import CallboardError, Invalid, Unavailable
 from shared.kit.config.servers import Server
 
 Document = dict[str, Any]
+Collection = AsyncIOMotorCollection[Document]
+Database = AsyncIOMotorDatabase[Document]
 #: Each may be overruled in the address (`?socketTimeoutMS=60000`). A server that does
 #: not answer the heartbeat for `connectTimeoutMS` stands still, and calls that wait for
 #: it are ended; on a machine with too much to do, three seconds were mere slowness.
@@ -122,7 +124,7 @@ class MonitoredMongoClient(AsyncIOMotorClient[Document]):
 
 
 def away_seconds(
-    place: AsyncIOMotorCollection[Document] | AsyncIOMotorDatabase[Document],
+    place: Collection | Database,
 ) -> float:
     """For how long the server of a database or collection was not to be found."""
     owner = place.database if isinstance(place, AsyncIOMotorCollection) else place
@@ -191,16 +193,14 @@ def connect(server: Server | str) -> MonitoredMongoClient:
         ) from None
 
 
-def database(
-    client: MonitoredMongoClient, service: str
-) -> AsyncIOMotorDatabase[Document]:
+def database(client: MonitoredMongoClient, service: str) -> Database:
     """A service's own database."""
     return client[f"callboard_{service}"]
 
 
 @contextmanager
 def unavailable_as_error(
-    place: AsyncIOMotorCollection[Document] | None = None,
+    place: Collection | None = None,
 ) -> Iterator[None]:
     """Turn a server that does not answer, or not now, into `Unavailable`.
 
@@ -259,9 +259,7 @@ def only_duplicates(error: BulkWriteError) -> frozenset[int]:
     return frozenset(int(failure["index"]) for failure in failures)
 
 
-async def counted(
-    collection: AsyncIOMotorCollection[Document], filters: Mapping[str, Any]
-) -> int:
+async def counted(collection: Collection, filters: Mapping[str, Any]) -> int:
     """How many documents fit, by an index on what `filters` asks; `COUNTED` at most.
 
     A server's own count may look at all documents: the embedded one takes four seconds
@@ -271,9 +269,7 @@ async def counted(
     return len(await found.to_list(COUNTED))
 
 
-async def ensure_indexes(
-    collection: AsyncIOMotorCollection[Document], indexes: Sequence[Index]
-) -> None:
+async def ensure_indexes(collection: Collection, indexes: Sequence[Index]) -> None:
     """Make what is missing; safe to repeat, and by many processes at once.
 
     Raises:
@@ -302,7 +298,7 @@ async def ensure_indexes(
 
 
 async def _uniqueness(
-    collection: AsyncIOMotorCollection[Document],
+    collection: Collection,
 ) -> dict[tuple[str, ...], bool]:
     """Whether the index on these fields is unique: all servers tell that much."""
     found = await collection.index_information()
@@ -312,7 +308,7 @@ async def _uniqueness(
     }
 
 
-def _contradiction(collection: AsyncIOMotorCollection[Document], index: Index) -> str:
+def _contradiction(collection: Collection, index: Index) -> str:
     return (
         f"{collection.full_name}: the index on {', '.join(index.fields)} has other "
         f"options than {index}; drop it there, it is made anew at the next start"

@@ -16,12 +16,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import orjson
-from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import PyMongoError
 
 from shared.contracts.envelope import Envelope, to_bytes
 from shared.contracts.errors import CallboardError
-from shared.kit.documents.mongo import counted
+from shared.kit.documents.mongo import Collection, counted
 from shared.kit.events import metrics
 from shared.kit.events.bus import Bus
 from shared.kit.observability import logs
@@ -63,7 +62,7 @@ def mark(events: Sequence[Mapping[str, Any] | str]) -> str:
     return f"{time.time_ns():016x}-{_last(events)}"
 
 
-async def mark_anew(collection: AsyncIOMotorCollection[dict[str, Any]]) -> None:
+async def mark_anew(collection: Collection) -> None:
     """Give a mark to documents of before there were marks (`unsent: 1`), or none."""
     async for document in collection.find({"unsent": 1}, {"pending": 1}):
         change: dict[str, Any] = {"$unset": {"unsent": ""}}
@@ -81,7 +80,7 @@ class OutboxRelay:
 
     def __init__(
         self,
-        collection: AsyncIOMotorCollection[dict[str, Any]],
+        collection: Collection,
         bus: Bus,
         *,
         before_publish: Callable[[Sequence[Document]], Awaitable[None]] | None = None,
