@@ -49,7 +49,7 @@ async def entity_metadata(
     """The entity as its reader sees it, and where its docs come from."""
     ref = ref_in(namespace, kind, name)
     missing = f"Unable to get metadata for '{ref}'"
-    entity = await dependencies.catalog.seen(ref, caller)
+    entity = await dependencies.catalog.visible_entity(ref, caller)
     if entity is None:
         raise NotFound(missing)
     try:

@@ -1,0 +1,127 @@
+"""Import directions: every contract notices the import that it is there for."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][
+    "importlinter"
+]["contracts"]
+#: Of each contract a module and an import that it must not have.
+BREACHES = {
+    "No service imports another": (
+        "services/search/model.py",
+        "import services.catalog.model",
+    ),
+    "What is shared knows no service": (
+        "shared/kit/http/bodies.py",
+        "import services.search.words",
+    ),
+    "Contracts are the standard library and pydantic": (
+        "shared/contracts/ref.py",
+        "import orjson",
+    ),
+    "Guards know no plumbing: every room may use them": (
+        "shared/guards/budgets.py",
+        "import shared.kit.processes.tasks",
+    ),
+    "Kit: packages point down": (
+        "shared/kit/processes/tasks.py",
+        "import shared.kit.documents.mongo",
+    ),
+    "Catalog: rooms point down": (
+        "services/catalog/query/scopes.py",
+        "import services.catalog.handlers.roots",
+    ),
+    "Scaffolder: rooms point down": (
+        "services/scaffolder/dialect/values.py",
+        "import services.scaffolder.runs.pool",
+    ),
+    "TechDocs: rooms point down": (
+        "services/techdocs/generator/markup.py",
+        "import services.techdocs.handlers.queue",
+    ),
+    "Search: rooms point down": (
+        "services/search/words.py",
+        "import services.search.query",
+    ),
+    "Gateway: floors meet in ports alone": (
+        "services/gateway/stream/events.py",
+        "import services.gateway.forward.front",
+    ),
+    "Deploy: packages point down": (
+        "deploy/engines/engine.py",
+        "import deploy.embedded.engines",
+    ),
+    "Documents' driver is known to its own package alone": (
+        "services/catalog/store/roots.py",
+        "import motor.motor_asyncio",
+    ),
+    "Queries of documents stand in stores alone": (
+        "services/techdocs/main.py",
+        "import pymongo",
+    ),
+    "Neither services nor what they share know how they are deployed": (
+        "shared/kit/http/serving.py",
+        "import deploy.cli",
+    ),
+    "The inside knows no framework, no driver and no plumbing": (
+        "services/catalog/model.py",
+        "import fastapi",
+    ),
+}
+
+
+def lint(folder: Path) -> str:
+    """What import-linter prints of a source tree."""
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What is printed of a tree in which every contract has a breach."""
+    folder = tmp_path_factory.mktemp("breached")
+    for place in ("services", "shared", "deploy"):
+        shutil.copytree(ROOT / place, folder / place, ignore=_ignored)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for path, line in BREACHES.values():
+        module = folder / path
+        module.write_text(f"{module.read_text()}\n\n{line}\n")
+    return lint(folder)
+
+
+def _ignored(at: str, names: list[str]) -> list[str]:
+    """All that is no module, and the examples' repositories."""
+    if "examples" in at:
+        return names
+    return [name for name in names if not _is_source(Path(at, name))]
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_dir() or path.suffix == ".py"
+
+
+def test_every_contract_has_a_breach_to_notice() -> None:
+    """A contract that is added is tried too."""
+    assert {each["name"] for each in CONTRACTS} == set(BREACHES)
+
+
+@pytest.mark.parametrize("contract", BREACHES)
+def test_a_breach_is_noticed(report: str, contract: str) -> None:
+    """An import against a contract breaks it."""
+    assert f"{contract} BROKEN" in report
+
+
+def test_no_module_is_in_no_layer() -> None:
+    """Where a package has layers, a module in none of them is an error."""
+    layered = [each for each in CONTRACTS if each["type"] == "layers"]
+    assert all(each.get("exhaustive") for each in layered)
