@@ -15,6 +15,7 @@ from rich.table import Table
 
 from deploy.cli import starting
 from deploy.cli.checking import Finding, check_path
+from deploy.cli.config_commands import config_app
 from deploy.cli.portal import Portal, PortalError
 from deploy.cli.printing import DEFAULT_DATA, command_line, console, plain
 from deploy.embedded.rundata import RunData
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 rebuild_app = typer.Typer(help="Rebuild what can be derived.", no_args_is_help=True)
 app.add_typer(rebuild_app, name="rebuild")
+app.add_typer(config_app, name="config")
 #: Commands that somebody waits for: they load no driver of an engine.
 QUICK = frozenset({"up", "down", "status"})
 OPERATORS = {
@@ -103,8 +105,7 @@ def _wait(process: Any, data: Path) -> None:
 
 
 def _start(wanted: starting.StartOptions) -> Any:
-    configured = starting.read_config(wanted)
-    for key in configured.warnings:
+    for key in starting.unknown_config_keys(wanted):
         err.print(f"[yellow]Configuration:[/] {plain(key)} means nothing here")
     bar = Progress(
         SpinnerColumn(),

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.cli.configuration import PortalConfig
 from deploy.cli.portal import Portal, PortalError, wait_until
 from deploy.embedded import backing
 from deploy.embedded.rundata import RunData
 from deploy.examples import playhouse_git
 from shared.contracts.errors import CallboardError
-from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.config.sections import load_config, unknown_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "deploy" / "examples"
@@ -73,8 +74,12 @@ def config_file(wanted: StartOptions) -> Path:
     return found
 
 
-def read_config(wanted: StartOptions) -> PortalConfig:
-    """The configuration, its variables filled; CannotStart names what is wrong."""
+def unknown_config_keys(wanted: StartOptions) -> list[str]:
+    """Check the configuration; its keys that mean nothing.
+
+    Raises:
+        CannotStart: naming what is wrong with it.
+    """
     data = RunData(wanted.data)
     data.prepare()
     # Not in the environment of this process: all that it starts would inherit it.
@@ -89,9 +94,11 @@ def read_config(wanted: StartOptions) -> PortalConfig:
         os.environ["CALLBOARD_GOLDEN"] = str(golden.resolve())
         environ["CALLBOARD_GOLDEN"] = os.environ["CALLBOARD_GOLDEN"]
     try:
-        return load_config(config_file(wanted), environ)
+        config = load_config(config_file(wanted), environ, PortalConfig)
     except CallboardError as error:
         raise CannotStart(error.message) from error
+    given = config.model_dump(by_alias=True)
+    return [unknown.key for unknown in unknown_keys(PortalConfig, given)]
 
 
 def prepare(wanted: StartOptions, progress: Progress) -> RunData:

@@ -1,75 +1,80 @@
-"""The configuration file's catalog section in the catalog's own words."""
+"""The sections of the configuration that the catalog reads."""
 
-from pathlib import Path
+from typing import Literal
 
-from services.catalog.handlers.discovery import Provider
-from services.catalog.handlers.scanning import DesiredLocations
-from services.catalog.ingest import rules
-from services.catalog.model import LocationRef
-from shared.guards.globs import glob_base
-from shared.kit.config.sections import (
-    CatalogRuleSection,
-    ConfiguredLocation,
-    KindRule,
-    PortalConfig,
-)
+from pydantic import Field
+
+from shared.kit.config.integrations import Backend, Integrations
+from shared.kit.config.sections import Section
 
 
-def desired_locations(config: PortalConfig, folder: Path) -> DesiredLocations:
-    """The locations and providers; relative files lie in the configuration's folder."""
-    locations = [_location(item, folder) for item in config.catalog.locations]
-    providers = [
-        Provider(name, item.host, item.branch, item.catalog_path)
-        for name, item in config.catalog.providers.git.items()
-    ]
-    return DesiredLocations(locations, providers)
+class KindRule(Section):
+    """A kind, and one `spec.type` of it if given."""
+
+    kind: str
+    """The kind, such as `Component`."""
+    spec_type: str | None = Field(default=None, alias="spec.type")
+    """Only entities of this type."""
 
 
-def _location(item: ConfiguredLocation, folder: Path) -> LocationRef:
-    if item.type == "file":
-        return LocationRef("file", str((folder / item.target).resolve()))
-    return LocationRef(item.type, item.target)
+class CatalogRuleSection(Section):
+    """Which kinds may come from where; no `locations`: from everywhere."""
+
+    allow: list[str | KindRule]
+    """The kinds."""
+    locations: list[dict[str, str]] | None = None
+    """Where they may come from: `type`, and `exact` or `pattern`."""
 
 
-def folders_of(wanted: DesiredLocations) -> list[Path]:
-    """The folders that configured file locations open for reading."""
-    return [
-        Path(glob_base(one.target) or "/")
-        for one in wanted.locations
-        if one.type == "file"
-    ]
+class ConfiguredLocation(Section):
+    """A location that the configuration registers."""
+
+    type: Literal["url", "file"]
+    """`url`, or `file` for a path from the configuration's folder."""
+    target: str
+    """The address or path; wildcards are allowed."""
+    rules: list[CatalogRuleSection] = Field(default_factory=list)
+    """Kinds that may come from here, beside those of `catalog.rules`."""
 
 
-def rules_of(config: PortalConfig, folder: Path) -> rules.Rules:
-    """Which kinds may come from where; without rules, Backstage's default."""
-    found = (
-        [rules.DEFAULT]
-        if config.catalog.rules is None
-        else [_rule(item, None) for item in config.catalog.rules]
-    )
-    for location in config.catalog.locations:
-        at = _location(location, folder)
-        where = (rules.Where(at.type, exact=at.target),)
-        found += [_rule(item, where) for item in location.rules]
-    return rules.Rules(tuple(found))
+class GitProvider(Section):
+    """Finds the descriptor of every repository of a host."""
+
+    host: str
+    """The host of an integration."""
+    branch: str = "main"
+    """The branch that is read."""
+    catalog_path: str = "/catalog-info.yaml"
+    """The descriptor's path; wildcards are allowed."""
 
 
-def _rule(
-    item: CatalogRuleSection, where: tuple[rules.Where, ...] | None
-) -> rules.AllowedKinds:
-    kinds = tuple(_kind(allowed) for allowed in item.allow)
-    if where is None and item.locations is not None:
-        where = tuple(
-            rules.Where(at.get("type", "url"), at.get("exact"), at.get("pattern"))
-            for at in item.locations
-        )
-    for at in where or ():
-        if at.pattern is not None:
-            rules.rule_glob(at.pattern)
-    return rules.AllowedKinds(kinds, where)
+class Providers(Section):
+    """Discovery, by the kind of source."""
+
+    git: dict[str, GitProvider] = Field(default_factory=dict)
+    """Git hosts, each by a name of your choice."""
 
 
-def _kind(allowed: str | KindRule) -> rules.KindPattern:
-    if isinstance(allowed, str):
-        return rules.KindPattern(allowed)
-    return rules.KindPattern(allowed.kind, allowed.spec_type)
+class CatalogSection(Section):
+    """What the catalog is filled from."""
+
+    locations: list[ConfiguredLocation] = Field(default_factory=list)
+    """Locations that are read at start and kept up to date."""
+    rules: list[CatalogRuleSection] | None = None
+    """Which kinds may come from where; Backstage's default without it."""
+    providers: Providers = Field(default_factory=Providers)
+    """Discovery of repositories."""
+    readonly: bool = False
+    """Whether nobody may register, change or delete anything by the API."""
+    file_locations: bool = False
+    """Whether users may register `file:` locations: for loads and laptops only."""
+    default_location_conflict_strategy: Literal["reject", "refresh"] = "reject"
+    """What registering an address again does."""
+
+
+class CatalogConfig(Section):
+    """The sections that the catalog reads."""
+
+    catalog: CatalogSection = Field(default_factory=CatalogSection)
+    integrations: Integrations = Field(default_factory=Integrations)
+    backend: Backend = Field(default_factory=Backend)

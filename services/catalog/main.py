@@ -24,7 +24,12 @@ from services.catalog.api import (
 from services.catalog.api.described import OPERATIONS
 from services.catalog.api.stale import MarkedStale
 from services.catalog.api.writing import Writes
-from services.catalog.configuration import desired_locations, folders_of, rules_of
+from services.catalog.configuration import CatalogConfig
+from services.catalog.configured_sources import (
+    desired_locations,
+    folders_of,
+    rules_of,
+)
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.recent import Recent
@@ -40,7 +45,8 @@ from services.catalog.store.roots import MongoRootStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
-from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.config.reporting import report_unknown_keys
+from shared.kit.config.sections import load_config
 from shared.kit.documents import mongo
 from shared.kit.documents.mongo import Database
 from shared.kit.events.bus import Bus, KafkaBus
@@ -73,7 +79,10 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _share_the_interpreter()
         async with AsyncExitStack() as stack:
-            config = await asyncio.to_thread(load_config, settings.config, os.environ)
+            config = await asyncio.to_thread(
+                load_config, settings.config, os.environ, CatalogConfig
+            )
+            report_unknown_keys(config, "catalog")
             model = app.state.readmodel
             work = await _assemble(settings, config, stack, model, database, bus)
             _offer(app, work, config)
@@ -114,7 +123,7 @@ def _share_the_interpreter() -> None:
 
 async def _assemble(
     settings: Settings,
-    config: PortalConfig,
+    config: CatalogConfig,
     stack: AsyncExitStack,
     model: ReadModel,
     database: Database | None,
@@ -181,7 +190,7 @@ def _keeping(
     return keep
 
 
-def _offer(app: FastAPI, work: Work, config: PortalConfig) -> None:
+def _offer(app: FastAPI, work: Work, config: CatalogConfig) -> None:
     """Give the routes and the health checks what they answer from."""
     section, model = config.catalog, app.state.readmodel
     app.state.work = work

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.gateway.catalog import OWN, CatalogClient
+from services.gateway.configuration import GatewayConfig
 from services.gateway.forward.api import Forwarder
 from services.gateway.forward.attempts import Attempts
 from services.gateway.forward.hosts import OwnHosts
@@ -32,7 +33,6 @@ from services.gateway.stream.hub import LiveHub
 from services.gateway.webhooks.signatures import HookSecret, Provider
 from shared.contracts.errors import Invalid, Unauthenticated
 from shared.contracts.ref import parse_ref
-from shared.kit.config.sections import PortalConfig
 from shared.kit.documents.mongo import Database
 from shared.kit.http import conditions
 from shared.kit.http.service_tokens import PrincipalTokens
@@ -83,7 +83,7 @@ class GatewayDependencies:
 
 def build(
     settings: Settings,
-    config: PortalConfig,
+    config: GatewayConfig,
     database: Database,
     *,
     policy: Policy | None = None,
@@ -128,7 +128,7 @@ def _visitor(rules: SignInRules) -> Identity:
     return Identity(ref, "guest", (ref,))
 
 
-def _policy(settings: Settings, config: PortalConfig) -> Policy:
+def _policy(settings: Settings, config: GatewayConfig) -> Policy:
     questions = Questions(
         enabled=config.permission.enabled,
         platform_team=config.permission.platform_team,
@@ -143,7 +143,7 @@ def _policy(settings: Settings, config: PortalConfig) -> Policy:
 
 def _identity(
     settings: Settings,
-    config: PortalConfig,
+    config: GatewayConfig,
     catalog: CatalogClient,
     database: Database,
     base_url: str,
@@ -183,7 +183,7 @@ def _identity(
     )
 
 
-def sign_in_rules(config: PortalConfig) -> SignInRules:
+def sign_in_rules(config: GatewayConfig) -> SignInRules:
     """Who may sign in without a password.
 
     Raises:
@@ -205,7 +205,7 @@ def sign_in_rules(config: PortalConfig) -> SignInRules:
     return SignInRules(ref, auth.development_sign_in, token=developing)
 
 
-def static_tokens(settings: Settings, config: PortalConfig) -> dict[str, str]:
+def static_tokens(settings: Settings, config: GatewayConfig) -> dict[str, str]:
     """Each static token with the name of whoever uses it."""
     found = {
         item.token.get_secret_value(): item.subject
@@ -217,7 +217,7 @@ def static_tokens(settings: Settings, config: PortalConfig) -> dict[str, str]:
     return {token: name for token, name in found.items() if token}
 
 
-def hook_secrets(config: PortalConfig) -> list[HookSecret]:
+def hook_secrets(config: GatewayConfig) -> list[HookSecret]:
     """The webhook secrets of all integrations that have one."""
     return [
         HookSecret(HOOKS[kind], found.host, found.webhook_secret.get_secret_value())
@@ -229,7 +229,7 @@ def hook_secrets(config: PortalConfig) -> list[HookSecret]:
 
 
 def own_hosts(
-    dependencies: GatewayDependencies, settings: Settings, config: PortalConfig
+    dependencies: GatewayDependencies, settings: Settings, config: GatewayConfig
 ) -> OwnHosts:
     """The names by which this portal is called."""
     addresses = [

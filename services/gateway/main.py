@@ -18,6 +18,7 @@ from services.gateway.assembly import GatewayDependencies
 from services.gateway.callers import failed_below_plugin
 from services.gateway.catalog import OWN
 from services.gateway.collections import GatewayCollections
+from services.gateway.configuration import GatewayConfig
 from services.gateway.forward.front import RequestRouter
 from services.gateway.identity.api import make_routers as identity_routers
 from services.gateway.model import Identity, PolicyInput
@@ -38,13 +39,13 @@ from services.gateway.webhooks.events import BusPushLog
 from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import TOPICS
-from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.config.reporting import report_unknown_keys
+from shared.kit.config.sections import load_config
 from shared.kit.documents import mongo
 from shared.kit.events.bus import KafkaBus, LiveReader
 from shared.kit.http.apps import make_app, run_checks
 from shared.kit.http.headers import SafeAnswers
 from shared.kit.http.serving import serve
-from shared.kit.observability import logs
 
 NAME = "gateway"
 #: The names below `/api/` that the gateway answers itself.
@@ -66,14 +67,13 @@ PROBE_SECONDS = 5.0
 def create_app(
     settings: Settings | None = None,
     *,
-    config: PortalConfig | None = None,
+    config: GatewayConfig | None = None,
     policy: Policy | None = None,
 ) -> FastAPI:
     """The gateway; `policy` takes the place of the embedded one."""
     settings = settings or Settings()
-    config = config or load_config(settings.config, os.environ)
-    for key in config.warnings:
-        logs.get_logger(NAME).warning("configuration_key_ignored", key=key)
+    config = config or load_config(settings.config, os.environ, GatewayConfig)
+    report_unknown_keys(config, NAME)
     client = mongo.connect(settings.documents)
     database = mongo.database(client, NAME)
     dependencies = assembly.build(settings, config, database, policy=policy)
@@ -141,7 +141,7 @@ def _routers(
     bus: KafkaBus,
     database: Any,
     settings: Settings,
-    config: PortalConfig,
+    config: GatewayConfig,
 ) -> list[APIRouter]:
     last = LastDeliveries()
 

@@ -18,6 +18,7 @@ from services.scaffolder.api import (
     templates,
 )
 from services.scaffolder.api.dependencies import ScaffolderDependencies
+from services.scaffolder.configuration import ScaffolderConfig
 from services.scaffolder.events import shared_work
 from services.scaffolder.model import Task
 from services.scaffolder.ports import TemplateCatalog
@@ -33,7 +34,8 @@ from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.store.tasks import MongoTaskStore
 from services.scaffolder.templates.filters import template_filters
 from services.scaffolder.workspace.retention import WorkspaceRetention
-from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.config.reporting import report_unknown_keys
+from shared.kit.config.sections import load_config
 from shared.kit.documents import lease_owners
 from shared.kit.documents.mongo import connect, database
 from shared.kit.events.bus import KafkaBus
@@ -61,7 +63,8 @@ def create_app(
     Without `listens` it does not hear of runs created elsewhere: it looks for them.
     """
     settings = settings or Settings()
-    config = load_config(settings.config, os.environ)
+    config = load_config(settings.config, os.environ, ScaffolderConfig)
+    report_unknown_keys(config, NAME)
     secret = settings.service_secret.get_secret_value()
 
     async def opens(stack: AsyncExitStack) -> None:
@@ -89,7 +92,7 @@ async def _open(
     stack: AsyncExitStack,
     app: FastAPI,
     settings: Settings,
-    config: PortalConfig,
+    config: ScaffolderConfig,
     catalog: TemplateCatalog,
     *,
     listens: bool,
@@ -139,7 +142,7 @@ async def _open(
 def _pool(
     stack: AsyncExitStack,
     settings: Settings,
-    config: PortalConfig,
+    config: ScaffolderConfig,
     scenes: RunFactory,
     store: MongoTaskStore,
     signals: Signals,
@@ -161,7 +164,7 @@ def _pool(
 async def _tools(
     stack: AsyncExitStack,
     settings: Settings,
-    config: PortalConfig,
+    config: ScaffolderConfig,
     catalog: TemplateCatalog,
 ) -> Tools:
     mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)

@@ -16,7 +16,7 @@ from services.search.model import (
     EntityPut,
     Facts,
     IndexRecord,
-    Section,
+    PageSection,
     Version,
 )
 from shared.contracts.ref import parse_ref
@@ -108,7 +108,7 @@ def site_record(ref: str, site: str) -> IndexRecord:
 
 
 def section_records(
-    ref: str, sections: Iterable[Section], facts: Facts | None
+    ref: str, sections: Iterable[PageSection], facts: Facts | None
 ) -> Iterator[IndexRecord]:
     """A site's records, with their entity's policy; hidden until it is known."""
     for section in sections:
@@ -119,7 +119,7 @@ def section_records(
             yield _section_record(ref, section, facts)
 
 
-def _section_record(ref: str, section: Section, facts: Facts) -> IndexRecord:
+def _section_record(ref: str, section: PageSection, facts: Facts) -> IndexRecord:
     entity, parsed = facts.document, parse_ref(ref)
     place = f"/docs/{parsed.namespace}/{parsed.kind}/{parsed.name}/{section.path}"
     document = {
@@ -147,7 +147,7 @@ def _section_record(ref: str, section: Section, facts: Facts) -> IndexRecord:
     )
 
 
-def _section_words(section: Section) -> dict[str, Any]:
+def _section_words(section: PageSection) -> dict[str, Any]:
     return {
         "title": section.title,
         "text": section.text[:LONGEST_SECTION],
@@ -155,9 +155,11 @@ def _section_words(section: Section) -> dict[str, Any]:
     }
 
 
-def section_of(document: Mapping[str, Any]) -> Section:
+def section_of(document: Mapping[str, Any]) -> PageSection:
     """The section that a record's document was made from."""
-    return Section(str(document["path"]), str(document["title"]), str(document["text"]))
+    return PageSection(
+        str(document["path"]), str(document["title"]), str(document["text"])
+    )
 
 
 def facts_of(kept: Mapping[str, Any]) -> Facts | None:

@@ -22,7 +22,7 @@ from services.search.model import (
     Facts,
     Holdings,
     IndexRecord,
-    Section,
+    PageSection,
     SiteGone,
     SitePut,
     group_of,
@@ -157,7 +157,7 @@ class LocalGeneration:
 
     async def _old_sections(
         self, refs: Iterable[str]
-    ) -> dict[str, tuple[Section, ...]]:
+    ) -> dict[str, tuple[PageSection, ...]]:
         groups = {group_of("section", ref): ref for ref in refs}
         if not groups:
             return {}

@@ -49,7 +49,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PageSection:
     """One section of a documentation page, as the site's own search lists it."""
 
     path: str
@@ -113,7 +113,7 @@ class SitePut:
 
     ref: str
     site: str
-    sections: tuple[Section, ...]
+    sections: tuple[PageSection, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from services.search.model import EntityPut, Section, SitePut, Sum, Version
+from services.search.model import EntityPut, PageSection, SitePut, Sum, Version
 from shared.contracts.errors import NotFound, Unavailable
 from shared.kit.http.clients import ServiceCalls
 
@@ -56,7 +56,7 @@ class SnapshotOwners:
 
 def _site(line: Mapping[str, Any]) -> SitePut:
     sections = tuple(
-        Section(str(item["path"]), str(item["title"]), str(item["text"]))
+        PageSection(str(item["path"]), str(item["title"]), str(item["text"]))
         for item in line["sections"]
     )
     return SitePut(str(line["ref"]).lower(), str(line["site"]), sections)

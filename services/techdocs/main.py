@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.techdocs import measures
 from services.techdocs.api import backstage, portal, snapshot
 from services.techdocs.api.dependencies import DocsDependencies, ReadersCatalog
+from services.techdocs.configuration import TechdocsConfig
 from services.techdocs.events import DocsReconciler, handlers, shared_work
 from services.techdocs.handlers.builds import BuildTools
 from services.techdocs.handlers.documented import Resync
@@ -24,7 +25,8 @@ from services.techdocs.stages.generate import ProcessGenerator
 from services.techdocs.store.catalog import HttpDocsCatalog
 from services.techdocs.store.records import SITES, MongoRecords
 from services.techdocs.store.sources import GitAndFolders
-from shared.kit.config.sections import PortalConfig, load_config
+from shared.kit.config.reporting import report_unknown_keys
+from shared.kit.config.sections import load_config
 from shared.kit.documents import lease_owners
 from shared.kit.documents.mongo import Collection, connect, database
 from shared.kit.events.bus import Bus, KafkaBus
@@ -54,7 +56,8 @@ def create_app(
     that the service hears.
     """
     settings = settings or Settings()
-    config = load_config(settings.config, os.environ)
+    config = load_config(settings.config, os.environ, TechdocsConfig)
+    report_unknown_keys(config, NAME)
     secret = settings.service_secret.get_secret_value()
 
     async def opens(stack: AsyncExitStack) -> None:
@@ -90,7 +93,7 @@ async def _open(
     stack: AsyncExitStack,
     app: FastAPI,
     settings: Settings,
-    config: PortalConfig,
+    config: TechdocsConfig,
     given: tuple[ReadersCatalog, Bus, Collection],
 ) -> None:
     """Start everything, in the order in which it is needed."""
@@ -139,7 +142,7 @@ async def _open(
 
 async def _records(
     settings: Settings,
-    config: PortalConfig,
+    config: TechdocsConfig,
     owner: str,
     table: Collection,
     relay: OutboxRelay,
@@ -166,7 +169,7 @@ def _documents(records: MongoRecords, relay: OutboxRelay) -> Check:
 
 def _workshop(
     settings: Settings,
-    config: PortalConfig,
+    config: TechdocsConfig,
     records: MongoRecords,
     generator: ProcessGenerator,
     catalog: ReadersCatalog,
@@ -187,7 +190,7 @@ def _workshop(
     )
 
 
-def _plugins(config: PortalConfig) -> tuple[str, ...]:
+def _plugins(config: TechdocsConfig) -> tuple[str, ...]:
     """The plugins that the operator allows, of those that are safe."""
     rule = f"techdocs.allowPlugins may hold {', '.join(sorted(SAFE_PLUGINS))} only"
     for name in sorted(set(config.techdocs.allow_plugins) - SAFE_PLUGINS):

@@ -12,7 +12,7 @@ from services.catalog.ingest.rules import Where, rule_glob
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.readers.reading import CatalogSources
 from shared.contracts.errors import Invalid
-from shared.kit.config.sections import Integration, Integrations
+from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors
 from shared.kit.git.url_reader import UrlReader
 from tests import builders

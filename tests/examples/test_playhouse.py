@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.cli.configuration import check_config
 from deploy.examples.playhouse_git import create_bare, load
-from shared.kit.config.sections import load_config
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 SECRET = "a secret of this test"
@@ -159,5 +159,4 @@ def test_configurations_say_nothing_in_vain(example: str) -> None:
         "CALLBOARD_GOLDEN": "golden",
         "CALLBOARD_WEBHOOK_SECRET": SECRET,
     }
-    config = load_config(EXAMPLES / example / "app-config.yaml", given)
-    assert config.warnings == []
+    assert check_config(EXAMPLES / example / "app-config.yaml", given) == []

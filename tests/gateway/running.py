@@ -19,10 +19,10 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
+from services.gateway.configuration import GatewayConfig
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
 from shared.contracts.ref import parse_ref, ref_of
-from shared.kit.config.sections import PortalConfig
 from shared.kit.http.apps import caller_of
 from shared.kit.http.conditions import matches
 from shared.kit.http.service_tokens import PrincipalTokens
@@ -34,9 +34,9 @@ HOOK_SECRET = "hook-secret-of-the-tests"
 STAND_IN_LIMIT = 4 * 1024 * 1024
 
 
-def configuration(**sections: Any) -> PortalConfig:
+def configuration(**sections: Any) -> GatewayConfig:
     """An installation like the example's; a section given replaces the default."""
-    return PortalConfig.model_validate(
+    return GatewayConfig.model_validate(
         {
             "organization": {"name": "Playhouse"},
             "integrations": {
@@ -254,6 +254,6 @@ def settings_for(
     )
 
 
-def gateway_app(settings: Settings, config: PortalConfig) -> Callable[[], Any]:
+def gateway_app(settings: Settings, config: GatewayConfig) -> Callable[[], Any]:
     """What `served` needs to serve a gateway."""
     return lambda: create_app(settings, config=config)

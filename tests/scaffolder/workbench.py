@@ -10,7 +10,7 @@ from services.scaffolder.store.repositories import GitRepositories
 from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.templates.filters import template_filters
 from services.scaffolder.workspace.folder import Workspace
-from shared.kit.config.sections import Integration, Integrations
+from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors
 from shared.kit.git.url_reader import UrlReader
 

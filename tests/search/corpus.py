@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.search.model import Section
+from services.search.model import PageSection
 from tests.builders import api, component, group, system, template, user
 
 Entity = dict[str, Any]
@@ -63,11 +63,11 @@ def sentence(chance: random.Random, longest: int) -> str:
     return " ".join(chance.choices(WORDS, k=chance.randint(0, longest)))
 
 
-def sections(ref: str, seed: int = 7) -> tuple[Section, ...]:
+def sections(ref: str, seed: int = 7) -> tuple[PageSection, ...]:
     """The pages of an entity's documentation."""
     chance = random.Random(f"{seed}{ref}")
     return tuple(
-        Section(f"p{number}/", sentence(chance, 3) or "Page", sentence(chance, 60))
+        PageSection(f"p{number}/", sentence(chance, 3) or "Page", sentence(chance, 60))
         for number in range(chance.randint(1, 4))
     )
 

@@ -7,7 +7,7 @@ from services.search.ledger import digest
 from services.search.model import (
     EntityPut,
     HitPage,
-    Section,
+    PageSection,
     SitePut,
     Sum,
     Version,
@@ -34,7 +34,7 @@ class MemoryOwners:
         self.held[change.ref] = change
         return change
 
-    def publish(self, ref: str, site: str, *sections: Section) -> SitePut:
+    def publish(self, ref: str, site: str, *sections: PageSection) -> SitePut:
         self.published[ref] = SitePut(ref, site, sections)
         return self.published[ref]
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.search.main import create_app
-from services.search.model import Section
+from services.search.model import PageSection
 from tests.builders import component, template, user
 from tests.search.conftest import settings_of
 from tests.search.fakes import MemoryOwners
@@ -34,7 +34,10 @@ async def filled(
     owners.put(
         user("ann", profile={"displayName": "Ann Lee", "email": "a@example.com"})
     )
-    pages = Section("g/", "Guide", "xylophone"), Section("g/#guide", "Guide", "bells")
+    pages = (
+        PageSection("g/", "Guide", "xylophone"),
+        PageSection("g/#guide", "Guide", "bells"),
+    )
     owners.publish("component:default/web", "s1", *pages)
 
     async def held() -> bool:

@@ -17,7 +17,7 @@ from services.search.generation import LocalGeneration
 from services.search.highlight import Tags
 from services.search.index import embedded
 from services.search.index.embedded import TantivyIndex
-from services.search.model import HitPage, IndexRecord, Section, group_of
+from services.search.model import HitPage, IndexRecord, PageSection, group_of
 from services.search.ports import RecordIndex
 from services.search.query import SearchRequest, Step
 from shared.contracts.errors import Unavailable
@@ -61,7 +61,9 @@ async def test_a_group_is_replaced_whole(index: RecordIndex) -> None:
 
 async def test_kept_values_come_back(index: RecordIndex) -> None:
     """Sections come back in the order of their site, with what was kept."""
-    sections = [Section(f"p{number}/", f"Page {number}", "x") for number in range(5)]
+    sections = [
+        PageSection(f"p{number}/", f"Page {number}", "x") for number in range(5)
+    ]
     ref = "component:default/web"
     records = list(section_records(ref, sections, None))
     await index.replace({group_of("section", ref): records})
@@ -115,7 +117,7 @@ async def test_costly_questions_leave_the_event_loop(watched: Watched) -> None:
 
 async def test_long_pages_are_marked_beside_the_event_loop(watched: Watched) -> None:
     """Marking takes time by the letter, and documentation has many."""
-    page = Section("p/", "Ledger", "Größere Beträge im Hauptbuch. " * 1_500)
+    page = PageSection("p/", "Ledger", "Größere Beträge im Hauptbuch. " * 1_500)
     facts = facts_of(
         entity_record(entity_put(component("web", {"annotations": DOCUMENTED}))).kept
     )

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from fastapi import FastAPI
 
 from services.search.main import create_app
-from services.search.model import Section
+from services.search.model import PageSection
 from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.techdocs import SiteBuilt
@@ -122,7 +122,7 @@ async def test_sites_are_fetched(
 ) -> None:
     """A built site is fetched from techdocs, and again when techdocs was away."""
     ref, value = created("docs", **{**DOCS, "description": "has docs"})
-    owners.publish(ref, "s1", Section("", "Home", "marimba"))
+    owners.publish(ref, "s1", PageSection("", "Home", "marimba"))
     owners.away = True
     site = SiteBuilt(
         entity_ref=ref, title="Docs", site="s1", built_at="2026-01-01T00:00:00Z"

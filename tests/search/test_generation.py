@@ -4,7 +4,7 @@ from services.search.conditions import criteria_condition
 from services.search.model import (
     EntityGone,
     EntityPut,
-    Section,
+    PageSection,
     SiteGone,
     SitePut,
     Version,
@@ -16,7 +16,9 @@ from tests.search.test_index import PUBLIC_OR_OWNED
 
 REF = "component:default/web"
 DOCS = {"backstage.io/techdocs-ref": "dir:."}
-SITE = SitePut(REF, "s1", (Section("", "Home", "xylophone"), Section("a/", "A", "b")))
+SITE = SitePut(
+    REF, "s1", (PageSection("", "Home", "xylophone"), PageSection("a/", "A", "b"))
+)
 
 
 def web(text: str, revision: int, uid: str = "u1", at: float = 1.0) -> EntityPut:
@@ -95,7 +97,7 @@ async def test_pages_follow_their_entity(generation: Generation) -> None:
 async def test_a_new_site_replaces_the_old(generation: Generation) -> None:
     """Pages that are no longer in a site are no longer found."""
     await generation.apply([web("site", 1), SITE])
-    await generation.apply([SitePut(REF, "s2", (Section("", "Home", "zebra"),))])
+    await generation.apply([SitePut(REF, "s2", (PageSection("", "Home", "zebra"),))])
     assert await found(generation, "xylophone") == 0
     assert await found(generation, "zebra") == 1
     await generation.apply([SiteGone(REF)])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.search.conditions import criteria_condition
-from services.search.model import EntityGone, Section, SitePut, Version
+from services.search.model import EntityGone, PageSection, SitePut, Version
 from services.search.ports import Generation, SearchIndex
 from services.search.query import SearchRequest, parse_term
 from tests.builders import api, component, group, open_or_owned, system, user
@@ -179,8 +179,8 @@ async def test_pages_of_a_site(generation: Generation) -> None:
     annotated = {"annotations": {"backstage.io/techdocs-ref": "dir:."}, "title": "Web"}
     ref = "component:default/web"
     sections = (
-        Section("", "Home", "Welcome"),
-        Section("guide/#install", "Install", "the word xylophone"),
+        PageSection("", "Home", "Welcome"),
+        PageSection("guide/#install", "Install", "the word xylophone"),
     )
     await generation.apply([entity_put(component("web", annotated))])
     await generation.apply([SitePut(ref, "s1", sections)])

@@ -10,7 +10,7 @@ import pytest
 
 from services.search import resync
 from services.search.conditions import criteria_condition
-from services.search.model import EntityGone, EntityPut, Section, SitePut, Version
+from services.search.model import EntityGone, EntityPut, PageSection, SitePut, Version
 from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.bulk import Write, bulk
 from services.search.opensearch.client import MissingIndex, OpenSearchClient
@@ -59,7 +59,7 @@ def web(revision: int, annotations: Mapping[str, str] = DOCS) -> EntityPut:
 
 
 def site(name: str, pages: int) -> SitePut:
-    sections = [Section(f"{n}/", f"Page {n}", f"{name} xylo") for n in range(pages)]
+    sections = [PageSection(f"{n}/", f"Page {n}", f"{name} xylo") for n in range(pages)]
     return SitePut(REF, name, tuple(sections))
 
 
@@ -170,7 +170,7 @@ STORIES: Mapping[str, tuple[Callable[[MemoryOwners, str], Any], int, int]] = {
     ),
     "published": (
         lambda owners, name: owners.publish(
-            f"component:default/{name}", "second", Section("", "Home", "fresh")
+            f"component:default/{name}", "second", PageSection("", "Home", "fresh")
         ),
         1,
         1,

@@ -9,7 +9,7 @@ from services.search import resync
 from services.search.alias import LocalAlias
 from services.search.index import fields
 from services.search.index.embedded import opener
-from services.search.model import Section
+from services.search.model import PageSection
 from services.search.opensearch.alias import ServerAlias
 from services.search.ports import Alias
 from services.search.resync import ENTITIES, PARTS, RebuildProgress, Rebuilt, rebuild
@@ -27,7 +27,7 @@ def owners() -> MemoryOwners:
     owners = MemoryOwners()
     owners.put(component("web", DOCS), revision=3)
     owners.put(component("api"), revision=1)
-    owners.publish(REF, "s1", Section("", "Home", "xylophone"))
+    owners.publish(REF, "s1", PageSection("", "Home", "xylophone"))
     return owners
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli.configuration import PortalConfig
 from shared.contracts.errors import Invalid
-from shared.kit.config.sections import load_config
+from shared.kit.config.sections import load_config, unknown_keys
 
 
 def config(tmp_path: Path, text: str) -> Path:
@@ -26,11 +27,15 @@ catalog:
   locations: [{type: url, target: 'https://a/b'}]
   processingInterval: false
 """
-    found = load_config(config(tmp_path, text), {})
+    found = load_config(config(tmp_path, text), {}, PortalConfig)
     assert found.organization.name == "Shop"
     assert found.auth.providers.guest is not None
     assert found.catalog.locations[0].target == "https://a/b"
-    assert sorted(found.warnings) == ["backend.database", "catalog.processingInterval"]
+    unknown = unknown_keys(PortalConfig, found.model_dump(by_alias=True))
+    assert [each.key for each in unknown] == [
+        "backend.database",
+        "catalog.processingInterval",
+    ]
 
 
 def test_public_hosts_need_no_name(tmp_path: Path) -> None:
@@ -43,7 +48,8 @@ def test_public_hosts_need_no_name(tmp_path: Path) -> None:
         "  azure: [{credentials: [{personalAccessToken: c}]}]\n"
         "  bitbucketCloud: [{username: d, appPassword: e}]\n"
     )
-    hosts = [item.host for _, item in load_config(path, {}).integrations.each()]
+    integrations = load_config(path, {}, PortalConfig).integrations
+    hosts = [item.host for _, item in integrations.each()]
     assert hosts == [
         "github.com",
         "hub.example.org",
@@ -56,7 +62,7 @@ def test_public_hosts_need_no_name(tmp_path: Path) -> None:
 def test_the_environment_fills_in(tmp_path: Path) -> None:
     """`${NAME}`, its default, and the escape."""
     text = "organization: {name: '${ORG}-${X:-y}-$${Z}'}"
-    found = load_config(config(tmp_path, text), {"ORG": "shop"})
+    found = load_config(config(tmp_path, text), {"ORG": "shop"}, PortalConfig)
     assert found.organization.name == "shop-y-${Z}"
 
 
@@ -73,10 +79,10 @@ def test_the_environment_fills_in(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
     """A missing variable and an unknown value are errors that name the key."""
     with pytest.raises(Invalid, match=named):
-        load_config(config(tmp_path, text), {})
+        load_config(config(tmp_path, text), {}, PortalConfig)
 
 
 def test_a_token_does_not_show(tmp_path: Path) -> None:
     """Printing the configuration prints no secret."""
     text = "integrations: {github: [{host: github.com, token: hunter2}]}"
-    assert "hunter2" not in repr(load_config(config(tmp_path, text), {}))
+    assert "hunter2" not in repr(load_config(config(tmp_path, text), {}, PortalConfig))

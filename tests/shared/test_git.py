@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Conflict, Invalid, NotFound
-from shared.kit.config.sections import Integration, Integrations
+from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors
 
 HOST = "git.example.org"

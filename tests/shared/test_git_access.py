@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
-from shared.kit.config.sections import (
+from shared.kit.config.integrations import (
     AzureCredential,
     GithubIntegration,
     Integration,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.room import NoRoom
-from shared.kit.config.sections import Integration, Integrations
+from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors
 from tests.disk import SmallDisk
 

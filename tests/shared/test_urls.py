@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.errors import Forbidden, Invalid
-from shared.kit.config.sections import GithubIntegration, Integrations, ReadingAllow
+from shared.kit.config.integrations import GithubIntegration, Integrations, ReadingAllow
 from shared.kit.git.mirrors import RepositoryMirrors
 from shared.kit.git.url_reader import UrlReader
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.embedded.engines import free_port
+from services.techdocs.configuration import TechdocsConfig
 from services.techdocs.handlers.documented import revised
 from services.techdocs.store.records import MongoRecords
 from services.techdocs.store.sources import GitAndFolders
@@ -79,7 +80,7 @@ async def test_a_killed_build_is_done_once(
     client = mongo.connect(mongodb)
     table = mongo.database(client, "techdocs")["sites"]
     records = MongoRecords(table, "test", nudge=lambda: None)
-    config = load_config(installation.settings().config, {})
+    config = load_config(installation.settings().config, {}, TechdocsConfig)
     mirrors = RepositoryMirrors(tmp_path / "mirrors", config.integrations)
     await revised([(REF, 1, documented())], records, GitAndFolders(mirrors))
     settings = installation.settings(kafka=kafka, port=free_port())

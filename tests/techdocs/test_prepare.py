@@ -10,7 +10,7 @@ from services.techdocs.model import DocsFolder, DocsSource, Limits, Prepared
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.store.sources import GitAndFolders
 from shared.contracts.errors import Invalid, NotFound, TooLarge
-from shared.kit.config.sections import Integration, Integrations
+from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors
 from tests.techdocs.fakes import HOST, GitHost
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.search.documents import facts_of, section_of, section_records
-from services.search.model import Section
+from services.search.model import PageSection
 from services.search.opensearch.bulk import Write, bulk
 from services.search.opensearch.checksums import documents
 from services.search.opensearch.client import OpenSearchClient
@@ -68,7 +68,7 @@ def _pages(
     ]
 
 
-def section_documents(sections: Sequence[Section]) -> list[dict[str, str]]:
+def section_documents(sections: Sequence[PageSection]) -> list[dict[str, str]]:
     """A site's sections as its document keeps them."""
     return [
         {"path": section.path, "title": section.title, "text": section.text}

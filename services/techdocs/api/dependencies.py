@@ -17,7 +17,9 @@ from shared.kit.http.service_tokens import Principal
 class ReadersCatalog(DocsCatalog, Protocol):
     """The catalog, asked for itself or for a reader."""
 
-    async def visible_entity(self, ref: str, reader: Principal) -> Mapping[str, Any] | None:
+    async def visible_entity(
+        self, ref: str, reader: Principal
+    ) -> Mapping[str, Any] | None:
         """The entity with those relations that a reader may see; None if not it."""
         ...
 

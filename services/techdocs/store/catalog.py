@@ -25,7 +25,9 @@ class HttpDocsCatalog:
     async def entity(self, ref: str) -> Mapping[str, Any] | None:
         return await self._by_name(ref, None)
 
-    async def visible_entity(self, ref: str, reader: Principal) -> Mapping[str, Any] | None:
+    async def visible_entity(
+        self, ref: str, reader: Principal
+    ) -> Mapping[str, Any] | None:
         return await self._by_name(ref, reader)
 
     async def _by_name(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from shared.kit.config.sections import Integration
+from shared.kit.config.integrations import Integration
 
 #: What an operator sets for every program of the machine, in both spellings.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from shared.contracts.errors import Conflict, Invalid, NotFound
 from shared.guards.addresses import normal_netloc
 from shared.guards.foreign_trees import TreeLimits
-from shared.kit.config.sections import Integration, Integrations
+from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.access import access_environment
 from shared.kit.git.addresses import GitTarget, are_names, check_git_path, parse_url
 from shared.kit.git.command import OUTPUT_LIMIT, run_git

@@ -23,7 +23,7 @@ from shared.guards.addresses import (
     join_address,
     parse_address,
 )
-from shared.kit.config.sections import ReadingAllow
+from shared.kit.config.integrations import ReadingAllow
 from shared.kit.git.addresses import GitTarget, NoPlace, resolve
 from shared.kit.git.mirrors import RepositoryMirrors, no_repository
 

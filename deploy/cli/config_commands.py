@@ -1,0 +1,76 @@
+"""`callboard config`: what is wrong with a configuration, and what may stand in it."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli.configuration import Problem, check_config, json_schema
+from deploy.cli.printing import console, plain
+from shared.contracts.errors import Invalid
+
+config_app = typer.Typer(
+    help="Check a configuration, or print its JSON Schema.", no_args_is_help=True
+)
+err = console(stderr=True)
+
+
+@config_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="An app-config.yaml.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON for scripts.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Keys that mean nothing count as errors.")
+    ] = False,
+    environment: Annotated[
+        bool,
+        typer.Option(
+            help="Whether variables of the environment must be set, as at a start."
+        ),
+    ] = True,
+) -> None:
+    """Check a configuration without a portal: every key, with its line.
+
+    Exit code 0: nothing is wrong; 1: a value is, or with --strict a key means nothing;
+    2: the file cannot be read.
+    """
+    try:
+        problems = check_config(file, os.environ, needs_variables=environment)
+    except Invalid as error:
+        err.print(f"[red]{plain(error.message)}[/]")
+        raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(json.dumps([problem.as_json() for problem in problems]))
+    else:
+        for problem in problems:
+            _print(file, problem)
+        typer.echo(_summary(problems), err=True)
+    raise typer.Exit(1 if any(strict or not one.is_unknown for one in problems) else 0)
+
+
+def _print(file: Path, problem: Problem) -> None:
+    mark, colour = ("unknown", "yellow") if problem.is_unknown else ("error", "red")
+    place = f"{file}:{problem.line}" if problem.line else str(file)
+    typer.echo(
+        f"{typer.style(mark, fg=colour)} {place}: {problem.key}: {problem.message}"
+    )
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    unknown = sum(problem.is_unknown for problem in problems)
+    errors = len(problems) - unknown
+    return (
+        f"{errors} error{'s' if errors != 1 else ''}, "
+        f"{unknown} unknown key{'s' if unknown != 1 else ''}"
+    )
+
+
+@config_app.command()
+def schema() -> None:
+    """Print a JSON Schema of the configuration, for editors."""
+    typer.echo(json_schema())

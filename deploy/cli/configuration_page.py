@@ -1,0 +1,120 @@
+"""Writes `docs/configuration.md`: `python -m deploy.cli.configuration_page`.
+
+The page is made of the models that the services read the configuration with; a test
+compares the two.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from deploy.cli.configuration import PortalConfig
+from shared.kit.config.sections import Section, keys_of
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
+HEAD = (
+    "# The configuration file\n\n"
+    "One YAML file (`app-config.yaml`; its path is in `CALLBOARD_CONFIG`) with "
+    "Backstage's section names. `${NAME}` and `${NAME:-default}` come from the\n"
+    "environment, `$${` stays `${`. `callboard config check FILE` names all that is "
+    "wrong with a file, each with its line;\n"
+    "`callboard config schema` prints a JSON Schema for editors. Each service reads "
+    "its own sections alone. Keys that mean nothing here are warnings:\n"
+    "a file of Backstage can be given as it is.\n\n"
+    "`python -m deploy.cli.configuration_page` makes this page of the models that the "
+    "services read the file with.\n"
+)
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_sections(PortalConfig, "")])
+
+
+def _sections(section: type[Section], path: str) -> Iterator[str]:
+    for key, below in keys_of(section).items():
+        if below.section is None:
+            continue
+        field = _field(section, key)
+        place = f"{path}{key}"
+        if below.is_named:
+            place += ".<name>"
+        elif _is_list(field):
+            place += "[]"
+        yield f"## `{place}`\n"
+        yield f"{_text(below.section.__doc__)}\n"
+        yield from _table(below.section)
+        yield from _sections(below.section, f"{place}.")
+
+
+def _table(section: type[Section]) -> Iterator[str]:
+    yield "| key | value | default | |"
+    yield "|---|---|---|---|"
+    for key in keys_of(section):
+        field = _field(section, key)
+        cells = (f"`{key}`", _kind(field), _default(field), _text(field.description))
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _field(section: type[Section], key: str) -> FieldInfo:
+    names = list(keys_of(section))
+    return list(section.model_fields.values())[names.index(key)]
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return str(field.annotation).startswith("list[")
+
+
+def _kind(field: FieldInfo) -> str:
+    """The type of a value, in words."""
+    text = re.sub(r"\b(?:[a-z_]+\.)+", "", str(field.annotation))
+    text = re.sub(r"<class '(\w+)'>", r"\1", text).replace(" | None", "")
+    text = re.sub(r"Literal\[(.*)\]", r"\1", text).replace("'", "`")
+    if text.startswith("list["):
+        return f"list of {_word(text[5:-1])}"
+    if text.startswith("dict["):
+        return f"{_word(text[5:-1].partition(', ')[2])} by name"
+    return _word(text)
+
+
+WORDS = {
+    "str": "text",
+    "int": "number",
+    "bool": "true or false",
+    "SecretStr": "secret",
+    "Path": "path",
+    "Any": "anything",
+}
+
+
+def _word(text: str) -> str:
+    if text.startswith("`"):
+        return text.replace(", ", " or ")
+    parts = [
+        WORDS.get(part, "section" if part[0].isupper() else part)
+        for part in text.split(" | ")
+    ]
+    return " or ".join(dict.fromkeys(parts))
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.get_default(call_default_factory=True)
+    if field.is_required():
+        return "required"
+    if isinstance(value, Section) or value in (None, [], {}):
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value}`"
+
+
+def _text(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,94 @@
+"""The sections of the configuration that the gateway and its portal read."""
+
+from typing import ClassVar
+
+from pydantic import ConfigDict, Field, SecretStr
+
+from shared.kit.config.integrations import Backend, Integrations
+from shared.kit.config.sections import Section
+
+
+class AppSection(Section):
+    """Backstage's web app: only its address means something here."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+
+    base_url: str | None = None
+    """The address of the portal."""
+
+
+class Organization(Section):
+    """The organisation that the portal is for."""
+
+    name: str = "My Company"
+    """Its name, as pages show it."""
+
+
+class GuestProvider(Section):
+    """Sign-in without a name."""
+
+    user_entity_ref: str = "user:development/guest"
+    """The user that a guest is."""
+    dangerously_allow_outside_development: bool = False
+    """Whether guests are let in where `auth.environment` is not `development`."""
+
+
+class AuthProviders(Section):
+    """Ways to sign in."""
+
+    guest: GuestProvider | None = None
+    """Guests; nobody is one without it."""
+
+
+class StaticToken(Section):
+    """A token for a program."""
+
+    subject: str
+    """The program's name."""
+    token: SecretStr
+    """The token itself."""
+
+
+class Auth(Section):
+    """Sign-in, ownership and tokens."""
+
+    environment: str = "production"
+    """`development` opens ways to sign in that have no password."""
+    providers: AuthProviders = Field(default_factory=AuthProviders)
+    """Ways to sign in."""
+    development_sign_in: bool = False
+    """Whether one signs in as any user of the catalog without a password."""
+    parent_groups: bool = True
+    """Whether members of a group own what the groups above it own."""
+    static_tokens: list[StaticToken] = Field(default_factory=list)
+    """Tokens for programs."""
+
+
+class PermissionSection(Section):
+    """The access policy."""
+
+    enabled: bool = False
+    """Whether the policy is asked; without it everybody may do everything."""
+    platform_team: list[str] = Field(default_factory=list)
+    """Refs of users and groups that may do everything."""
+
+
+class CatalogSwitches(Section):
+    """What the portal's pages need to know of the catalog's section."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+
+    file_locations: bool = False
+    """Whether users may register `file:` locations."""
+
+
+class GatewayConfig(Section):
+    """The sections that the gateway reads."""
+
+    app: AppSection = Field(default_factory=AppSection)
+    organization: Organization = Field(default_factory=Organization)
+    backend: Backend = Field(default_factory=Backend)
+    auth: Auth = Field(default_factory=Auth)
+    permission: PermissionSection = Field(default_factory=PermissionSection)
+    integrations: Integrations = Field(default_factory=Integrations)
+    catalog: CatalogSwitches = Field(default_factory=CatalogSwitches)

@@ -1,0 +1,115 @@
+"""`callboard config`: every key that is wrong, with its line; a schema for editors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from deploy.cli.commands import app
+from deploy.cli.configuration_page import PAGE, page
+
+FILE = """\
+organization: {name: Shop}
+catalog:
+  locations:
+    - type: ftp
+      target: x
+  providers:
+    git:
+      acme: {host: git.example, brnch: x}
+techdocs:
+  concurrency: 0
+integrations:
+  github:
+    - token: ${SHOP_TOKEN}
+proxy: {}
+"""
+EXPECTED = """\
+error FILE:4: catalog.locations.0.type: Input should be 'url' or 'file'
+unknown FILE:8: catalog.providers.git.acme.brnch: means nothing here; did you mean \
+branch?
+error FILE:10: techdocs.concurrency: Input should be greater than 0
+error FILE:13: integrations.github.0.token: the environment has no variable SHOP_TOKEN
+unknown FILE:14: proxy: means nothing here
+3 errors, 2 unknown keys
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "app-config.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def check(*arguments: object, **environ: str) -> tuple[int, str]:
+    """Exit code and output of `callboard config check`."""
+    command = ["config", "check", *map(str, arguments)]
+    result = CliRunner(env=environ).invoke(app, command)
+    return result.exit_code, result.output
+
+
+def test_everything_wrong_is_named_with_its_line(file: Path) -> None:
+    """Values, keys that mean nothing with the one that was meant, and variables."""
+    code, output = check(file)
+    assert code == 1
+    assert output.replace(str(file), "FILE").splitlines() == EXPECTED.splitlines()
+
+
+def test_variables_may_be_left_to_the_installation(file: Path) -> None:
+    """Where the file is checked, its secrets need not be known."""
+    assert "SHOP_TOKEN" not in check(file, "--no-environment")[1]
+    assert "SHOP_TOKEN" not in check(file, SHOP_TOKEN="hunter2")[1]
+    assert "hunter2" not in check(file, SHOP_TOKEN="hunter2")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        ("organization: {name: Shop}", [], 0),
+        ("proxy: {}", [], 0),
+        ("proxy: {}", ["--strict"], 1),
+        ("techdocs: {concurrency: none}", [], 1),
+        ("catalog: [", [], 2),
+        ("[1]", [], 2),
+    ],
+)
+def test_the_exit_code_says_what_was_found(
+    tmp_path: Path, text: str, options: list[str], expected: int
+) -> None:
+    """Keys that mean nothing are no error unless that is asked for."""
+    path = tmp_path / "app-config.yaml"
+    path.write_text(text)
+    assert check(path, *options)[0] == expected
+    assert check(tmp_path / "gone.yaml")[0] == 2
+
+
+def test_problems_are_json_for_scripts(file: Path) -> None:
+    """One object a problem."""
+    found: list[dict[str, Any]] = json.loads(check(file, "--json")[1])
+    assert {name: found[-1][name] for name in ("line", "key", "is_unknown")} == {
+        "line": 14,
+        "key": "proxy",
+        "is_unknown": True,
+    }
+
+
+def test_the_schema_fits_good_files_and_no_others() -> None:
+    """What an editor is given is a JSON Schema of the file."""
+    output = CliRunner().invoke(app, ["config", "schema"]).output
+    schema = json.loads(output)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    judge = jsonschema.Draft202012Validator(schema)
+    assert judge.is_valid(yaml.safe_load("catalog: {readonly: true}"))
+    assert not judge.is_valid(yaml.safe_load(FILE))
+
+
+def test_the_page_is_made_of_the_models() -> None:
+    """`docs/configuration.md` says what the services read."""
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "run `python -m deploy.cli.configuration_page`"
+    )
