@@ -45,6 +45,7 @@ from services.catalog.store.roots import MongoRootStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
+from shared.contracts.permissions import OPEN_PATHS
 from shared.kit.config.reporting import report_unknown_keys
 from shared.kit.config.sections import load_config
 from shared.kit.documents import mongo
@@ -58,8 +59,6 @@ from shared.kit.http.service_tokens import PrincipalTokens
 from shared.kit.http.serving import serve
 from shared.kit.processes import tasks
 
-#: Routes that answer while the catalog is still being loaded.
-ALWAYS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 #: Longer than the work needs for leaving its group and closing its clients.
 LEAVE_SECONDS = 7.0
 ENTITIES = Gauge("callboard_catalog_entities", "Entities in this process' read model")
@@ -222,7 +221,7 @@ class _WhenLoaded:
         self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in ALWAYS:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             work: Work | None = getattr(self.state, "work", None)
             if work is None or not work.loaded:
                 error = Unavailable("The catalog is being loaded")

@@ -19,6 +19,7 @@ from services.search.model import (
     PageSection,
     Version,
 )
+from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
 from shared.contracts.ref import parse_ref
 
 #: How much a document counts beside an equal one; an ordinary one counts 2.
@@ -28,7 +29,7 @@ SECTION_WEIGHT = 1.2
 FADED = {"deprecated": 0.4, "retired": 0.2, "experimental": 0.9}
 #: What clients may filter by, beside `type` of the result itself.
 FILTERABLE = ("kind", "namespace", "type", "componentType", "lifecycle", "owner")
-DOCUMENTED = ("backstage.io/techdocs-ref", "backstage.io/techdocs-entity")
+DOCUMENTED = (TECHDOCS_REF, TECHDOCS_ENTITY)
 LONGEST_SECTION = 50_000
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.techdocs.model import DocsSource, Entity
+from shared.contracts.annotations import (
+    MANAGED_BY_LOCATION,
+    SOURCE_LOCATION,
+    TECHDOCS_ENTITY,
+    TECHDOCS_REF,
+)
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref, ref_of
-
-REF = "backstage.io/techdocs-ref"
-ALIAS = "backstage.io/techdocs-entity"
-SOURCE_LOCATION = "backstage.io/source-location"
-VISIBILITY = "callboard.dev/visibility"
-MANAGED_BY = "backstage.io/managed-by-location"
 
 
 def annotations(entity: Entity) -> Mapping[str, Any]:
@@ -25,7 +25,7 @@ def annotations(entity: Entity) -> Mapping[str, Any]:
 def is_documented(entity: Entity) -> bool:
     """Whether techdocs keeps this entity at all."""
     found = annotations(entity)
-    return bool(found.get(REF) or found.get(ALIAS))
+    return bool(found.get(TECHDOCS_REF) or found.get(TECHDOCS_ENTITY))
 
 
 def alias_of(entity: Entity) -> str | None:
@@ -34,7 +34,7 @@ def alias_of(entity: Entity) -> str | None:
     Raises:
         Invalid: if the annotation is no entity ref.
     """
-    found = annotations(entity).get(ALIAS)
+    found = annotations(entity).get(TECHDOCS_ENTITY)
     if not found:
         return None
     own = ref_of(entity)
@@ -50,14 +50,16 @@ def source_of(entity: Entity) -> DocsSource:
         Invalid: naming the annotation and the rule.
     """
     name = str((entity.get("metadata") or {}).get("name") or "")
-    given = annotations(entity).get(REF)
+    given = annotations(entity).get(TECHDOCS_REF)
     if not given:
-        raise Invalid(f"No {REF} annotation provided in entity: {name}")
-    kind, target = _location(str(given), REF)
+        raise Invalid(f"No {TECHDOCS_REF} annotation provided in entity: {name}")
+    kind, target = _location(str(given), TECHDOCS_REF)
     if kind == "url":
         return DocsSource("url", target)
     if kind != "dir":
-        raise Invalid(f"{REF}: the type {kind!r} is not known; use dir: or url:")
+        raise Invalid(
+            f"{TECHDOCS_REF}: the type {kind!r} is not known; use dir: or url:"
+        )
     return _relative(entity, target)
 
 
@@ -66,17 +68,22 @@ def own_source(entity: Entity) -> DocsSource | None:
 
     By the catalog's word: an author's annotation says where docs are, not whose.
     """
-    kind, _, target = str(annotations(entity).get(MANAGED_BY) or "").partition(":")
+    kind, _, target = str(annotations(entity).get(MANAGED_BY_LOCATION) or "").partition(
+        ":"
+    )
     is_address = kind == "url" and bool(target)
     return DocsSource("url", target, base_is_folder=False) if is_address else None
 
 
 def _relative(entity: Entity, relative: str) -> DocsSource:
     found = annotations(entity)
-    managed = found.get(MANAGED_BY)
+    managed = found.get(MANAGED_BY_LOCATION)
     if not managed:
-        raise Invalid(f"{MANAGED_BY}: is missing, so {REF} has nothing to start from")
-    kind, target = _location(str(managed), MANAGED_BY)
+        raise Invalid(
+            f"{MANAGED_BY_LOCATION}: is missing, so {TECHDOCS_REF} has nothing to "
+            "start from"
+        )
+    kind, target = _location(str(managed), MANAGED_BY_LOCATION)
     if found.get(SOURCE_LOCATION):
         source_kind, source = _location(str(found[SOURCE_LOCATION]), SOURCE_LOCATION)
         if source_kind == "url":
@@ -84,13 +91,13 @@ def _relative(entity: Entity, relative: str) -> DocsSource:
         if kind != "file" or source_kind != "file":
             raise Invalid(f"{SOURCE_LOCATION}: must be a url:")
         folder = _child(posixpath.dirname(target), source, SOURCE_LOCATION)
-        return DocsSource("dir", _child(folder, relative, REF))
+        return DocsSource("dir", _child(folder, relative, TECHDOCS_REF))
     if kind == "url":
         return DocsSource("url", target, relative, base_is_folder=False)
     if kind != "file":
-        raise Invalid(f"{MANAGED_BY}: the type {kind!r} is not known")
+        raise Invalid(f"{MANAGED_BY_LOCATION}: the type {kind!r} is not known")
     # A descriptor may point below itself, never beside: it is somebody's word.
-    return DocsSource("dir", _child(posixpath.dirname(target), relative, REF))
+    return DocsSource("dir", _child(posixpath.dirname(target), relative, TECHDOCS_REF))
 
 
 def _location(text: str, what: str) -> tuple[str, str]:

@@ -8,6 +8,9 @@ from typing import ClassVar
 from shared.contracts.envelope import Payload
 from shared.contracts.topics import GIT_PUSH
 
+#: Stands for a commit where there is none: a branch that was made or deleted.
+NO_COMMIT = "0" * 40
+
 
 def push_key(repository: str) -> str:
     """What pushes are matched by, of `host/repository`.

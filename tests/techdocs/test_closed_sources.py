@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.techdocs.annotations import VISIBILITY
+from shared.contracts.annotations import VISIBILITY
 from shared.contracts.envelope import Envelope
 from shared.contracts.techdocs import SiteBuilt
 from tests.builders import component

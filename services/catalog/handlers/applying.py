@@ -13,7 +13,6 @@ from typing import Any
 
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.ingest.candidates import (
-    ORIGIN,
     Candidate,
     etag_of,
     is_restricted,
@@ -22,6 +21,7 @@ from services.catalog.ingest.candidates import (
 )
 from services.catalog.model import Entity, StoredChange, StoredEntity
 from services.catalog.ports import EntityStore
+from shared.contracts.annotations import MANAGED_BY_ORIGIN
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict
 
@@ -261,7 +261,7 @@ def moved(
 ) -> StoredEntity:
     """The entity under other parents, whose root is its origin now."""
     metadata = held.entity["metadata"]
-    annotations = {**metadata.get("annotations", {}), ORIGIN: origin}
+    annotations = {**metadata.get("annotations", {}), MANAGED_BY_ORIGIN: origin}
     entity = _anonymous(
         {**held.entity, "metadata": {**metadata, "annotations": annotations}}
     )

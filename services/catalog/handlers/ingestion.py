@@ -21,7 +21,6 @@ from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.walk import Key, Target, TargetReading, Walk
 from services.catalog.ingest.candidates import (
     RESTRICTED,
-    VISIBILITY,
     Candidate,
     is_restricted,
     location_entity,
@@ -31,6 +30,7 @@ from services.catalog.ingest.candidates import (
 from services.catalog.ingest.problems import FILE_ITEMS, REFUSED_NAMES
 from services.catalog.model import FileState, LocationRef, Root, parse_location
 from services.catalog.ports import SourceSnapshot
+from shared.contracts.annotations import VISIBILITY
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Unavailable
 

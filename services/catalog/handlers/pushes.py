@@ -10,11 +10,10 @@ from services.catalog.handlers.walk import Key
 from services.catalog.ingest.candidates import may_spread, targets_of
 from services.catalog.model import FileState, RepositoryPath, Root
 from shared.contracts.catalog import Cause
-from shared.contracts.gateway import RepositoryPushed
+from shared.contracts.gateway import NO_COMMIT, RepositoryPushed
 from shared.guards.globs import is_pattern
 
 BRANCH = "refs/heads/"
-NOTHING = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def merged(events: Iterable[RepositoryPushed]) -> list[Push]:
     """Pushes of whole branches; several to one are one. Tags and deletions are none."""
     found: dict[tuple[str, str, str], Push] = {}
     for event in events:
-        if not event.ref.startswith(BRANCH) or event.after == NOTHING:
+        if not event.ref.startswith(BRANCH) or event.after == NO_COMMIT:
             continue
         branch = event.ref.removeprefix(BRANCH)
         paths = None

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import SourceView
-from services.catalog.ingest.candidates import RESTRICTED, VISIBILITY
+from services.catalog.ingest.candidates import RESTRICTED
 from services.catalog.model import LocationRef, RepositoryPath, Root
 from services.catalog.ports import DescriptorSources
+from shared.contracts.annotations import VISIBILITY
 
 VISIBILITY_PATH = f"metadata.annotations.{VISIBILITY}"
 #: Who wants a root that an operator's configuration names or finds.

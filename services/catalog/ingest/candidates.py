@@ -16,6 +16,11 @@ from services.catalog.ingest import placeholders
 from services.catalog.ingest.refusals import BrokenFields, Refusal, broken_fields
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Entity, LocationRef, Relation
+from shared.contracts.annotations import (
+    MANAGED_BY_LOCATION,
+    MANAGED_BY_ORIGIN,
+    VISIBILITY,
+)
 from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
 from shared.guards.addresses import split_address
 from shared.guards.globs import is_pattern
@@ -30,12 +35,7 @@ MOST_PATTERNS = 100
 #: Characters of an error's message in a status.
 MESSAGE_LENGTH = 2_000
 _TAKEN = ": is already provided by "
-LOCATION = "backstage.io/managed-by-location"
-VISIBILITY = "callboard.dev/visibility"
 RESTRICTED = "restricted"
-ORIGIN = "backstage.io/managed-by-origin-location"
-VIEW, EDIT = "backstage.io/view-url", "backstage.io/edit-url"
-SOURCE = "backstage.io/source-location"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Candidate:
     def with_origin(self, origin: str) -> "Candidate":
         """The same under another root location."""
         metadata = self.entity["metadata"]
-        annotations = {**metadata["annotations"], ORIGIN: origin}
+        annotations = {**metadata["annotations"], MANAGED_BY_ORIGIN: origin}
         entity = {**self.entity, "metadata": {**metadata, "annotations": annotations}}
         etag = etag_of(entity, self.relations, self.errors)
         return replace(self, entity=entity, origin=origin, etag=etag)
@@ -193,13 +193,13 @@ def annotated(entity: Entity, context: Context) -> dict[str, Any]:
     """A copy that says where it is from; links that the descriptor gives itself win."""
     metadata = entity["metadata"]
     annotations = {
-        LOCATION: str(context.location),
-        ORIGIN: str(context.origin),
+        MANAGED_BY_LOCATION: str(context.location),
+        MANAGED_BY_ORIGIN: str(context.origin),
         **context.links,
         **(metadata.get("annotations") or {}),
     }
-    annotations[LOCATION] = str(context.location)
-    annotations[ORIGIN] = str(context.origin)
+    annotations[MANAGED_BY_LOCATION] = str(context.location)
+    annotations[MANAGED_BY_ORIGIN] = str(context.origin)
     return {**entity, "metadata": {**metadata, "annotations": annotations}}
 
 
@@ -319,7 +319,7 @@ def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidat
     """The Location entity that stands for a root location."""
     ref = str(location)
     metadata = {
-        "annotations": {LOCATION: ref, ORIGIN: ref, **links},
+        "annotations": {MANAGED_BY_LOCATION: ref, MANAGED_BY_ORIGIN: ref, **links},
         "name": location.entity_name,
         "namespace": "default",
     }

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from services.catalog.ingest.candidates import EDIT, SOURCE, VIEW
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Compute, Fetched
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader
+from shared.contracts.annotations import EDIT_URL, SOURCE_LOCATION, VIEW_URL
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.addresses import split_address
@@ -185,13 +185,13 @@ class SourceReading:
             return {}
         target = self._known_target(location)
         if target is None:
-            return {VIEW: location.target}
+            return {VIEW_URL: location.target}
         folder = target.path.rpartition("/")[0]
         tree = target.at(folder).url("tree").rstrip("/")
         return {
-            VIEW: target.url("blob"),
-            EDIT: target.url("edit"),
-            SOURCE: f"url:{tree}/",
+            VIEW_URL: target.url("blob"),
+            EDIT_URL: target.url("edit"),
+            SOURCE_LOCATION: f"url:{tree}/",
         }
 
     def resolve(

@@ -27,6 +27,7 @@ from shared.contracts.errors import (
     Unauthenticated,
 )
 from shared.contracts.paths import checked_path
+from shared.contracts.permissions import SAFE_METHODS
 from shared.kit.http.apps import BODY_LIMIT, CORRELATION, error_body
 from shared.kit.http.service_tokens import (
     HEADER,
@@ -39,7 +40,6 @@ from shared.kit.observability import logs
 
 #: After this long the gateway looks whether the client is still there.
 WATCH_AFTER_SECONDS = 0.25
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 DOCS_COOKIE = b"backstage-auth"
 DOCS_PATH = "/static/docs/"
 SESSION = SESSION_COOKIE.encode()
@@ -142,7 +142,7 @@ class Forwarder:
             raise Forbidden(decision.reason or f"Not allowed: {permission}")
         also = {name: await self._guard.decision(identity, name) for name in need.also}
         trace = _trace(given)
-        changes = method not in SAFE and not permission.endswith(".read")
+        changes = method not in SAFE_METHODS and not permission.endswith(".read")
         if changes:
             # The trail of who asked for what change; what came of it are events.
             self._log.info(

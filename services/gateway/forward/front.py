@@ -10,10 +10,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.callers import IN_PROCESS
 from services.gateway.forward import headers as hdr
-from services.gateway.forward.api import SAFE, SESSION, Forwarder
+from services.gateway.forward.api import SESSION, Forwarder
 from services.gateway.forward.attempts import Attempts
 from services.gateway.forward.hosts import OwnHosts
 from shared.contracts.errors import CallboardError, Forbidden
+from shared.contracts.permissions import SAFE_METHODS
 from shared.kit.http.apps import BODY_LIMIT, error_body
 
 API = "/api/"
@@ -78,7 +79,7 @@ class RequestRouter:
             return
         headers: hdr.Headers = scope["headers"]
         self._hosts.check(headers, path)
-        if scope["method"] not in SAFE and self._is_foreign(headers, path):
+        if scope["method"] not in SAFE_METHODS and self._is_foreign(headers, path):
             raise Forbidden(CROSS_SITE)
 
     def _is_foreign(self, headers: hdr.Headers, path: str) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.gateway.ports import Resources
+from shared.contracts.annotations import MANAGED_BY_ORIGIN
 from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 from shared.kit.observability import logs
@@ -28,7 +29,6 @@ OWNERSHIP_REFS = 100
 OWNERSHIP_LENGTH = 4096
 #: So many groups are looked at in one level: more than may count.
 GROUPS_A_LEVEL = 2 * OWNERSHIP_REFS
-ANNOTATION_ORIGIN = "backstage.io/managed-by-origin-location"
 Groups = Mapping[str, Mapping[str, Any]]
 #: While the catalog is away its last word counts; nobody gains rights meanwhile.
 RETRY_SECONDS = 1.0
@@ -151,7 +151,7 @@ def _stands_above(group: Mapping[str, Any], ref: str, child: Mapping[str, Any]) 
 
 
 def _origin(group: Mapping[str, Any]) -> Any:
-    return (group["metadata"].get("annotations") or {}).get(ANNOTATION_ORIGIN)
+    return (group["metadata"].get("annotations") or {}).get(MANAGED_BY_ORIGIN)
 
 
 def _children(group: Mapping[str, Any]) -> set[str]:

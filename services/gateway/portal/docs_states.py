@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.gateway.portal.entities import Entity, annotation, docs_href
-from services.gateway.portal.tabs import DOCS, DOCS_ELSEWHERE
 from services.gateway.portal.visit import Visit
+from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
 
 BY_REFS = "/api/techdocs/sites/by-refs"
 FAILED = "/api/techdocs/sites/failed"
@@ -42,7 +42,9 @@ class FailedBuilds:
 
 def has_docs(entity: Entity) -> bool:
     """Whether documentation is built of an entity's own source."""
-    return bool(annotation(entity, DOCS) and not annotation(entity, DOCS_ELSEWHERE))
+    return bool(
+        annotation(entity, TECHDOCS_REF) and not annotation(entity, TECHDOCS_ENTITY)
+    )
 
 
 async def failed_builds_of(visit: Visit, refs: Iterable[str]) -> dict[str, FailedBuild]:

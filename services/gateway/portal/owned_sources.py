@@ -8,6 +8,7 @@ concerns whoever owns all that its location did bring.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from services.gateway.portal.api_paths import BY_QUERY, ENTITY_FACETS, HAS_ERRORS
 from services.gateway.portal.entities import (
     Entity,
     annotation,
@@ -19,19 +20,16 @@ from services.gateway.portal.error_texts import error_text
 from services.gateway.portal.source_errors import (
     ERRORS_SHOWN,
     FIELDS,
-    ORIGIN,
     RefusedDocuments,
     began_at,
     source_of,
 )
 from services.gateway.portal.visit import Visit, together
+from shared.contracts.annotations import MANAGED_BY_ORIGIN
 
-BY_QUERY = "/api/catalog/entities/by-query"
-FACETS = "/api/catalog/entity-facets"
 REFUSED_OWNER = "status.items.error.owner"
-HAS_ERRORS = "status.items.level=error"
 OWNED_BY = "relations.ownedBy"
-ORIGIN_FIELD = f"metadata.annotations.{ORIGIN}"
+ORIGIN_FIELD = f"metadata.annotations.{MANAGED_BY_ORIGIN}"
 LOCATIONS_READ = 20
 
 Item = Mapping[str, Any]
@@ -67,14 +65,19 @@ async def _owned_locations(
     visit: Visit, owners: set[str], entities: Iterable[Entity]
 ) -> list[Entity]:
     """The locations with errors that brought nothing but what the owners have."""
-    found = {annotation(one, ORIGIN) for one in entities if not source_of(one)}
+    found = {
+        annotation(one, MANAGED_BY_ORIGIN) for one in entities if not source_of(one)
+    }
     origins = sorted(each for each in found if each and "," not in each)
     if not origins:
         return []
     own = [f"{ORIGIN_FIELD}={each}" for each in origins[:LOCATIONS_READ]]
     failed = await _locations(visit, [HAS_ERRORS, *own])
     are_owned = await together(
-        *(_is_owned(visit, owners, annotation(one, ORIGIN)) for one in failed)
+        *(
+            _is_owned(visit, owners, annotation(one, MANAGED_BY_ORIGIN))
+            for one in failed
+        )
     )
     return [one for one, owned in zip(failed, are_owned, strict=True) if owned]
 
@@ -93,7 +96,7 @@ async def _locations(visit: Visit, conditions: Iterable[str]) -> list[Entity]:
 async def _is_owned(visit: Visit, owners: set[str], origin: str) -> bool:
     """Whether all entities with an owner that came from a location are the owners'."""
     params = [("facet", OWNED_BY), ("filter", f"{ORIGIN_FIELD}={origin}")]
-    answer = await visit.ask("GET", FACETS, params=params)
+    answer = await visit.ask("GET", ENTITY_FACETS, params=params)
     if not answer.ok:
         return False
     values = answer.json()["facets"].get(OWNED_BY, ())

@@ -75,6 +75,7 @@ from services.gateway.portal.people import People
 from services.gateway.portal.visit import PortalState
 from services.gateway.ports import Api, Sessions, Users
 from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.permissions import SAFE_METHODS
 from shared.guards.addresses import split_address
 
 PAGES: tuple[APIRouter, ...] = (
@@ -100,7 +101,6 @@ PAGES: tuple[APIRouter, ...] = (
     settings.router,
     status.router,
 )
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def make_portal(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.gateway.portal.api_paths import BY_REFS
 from services.gateway.portal.entities import (
     Entity,
     annotation,
@@ -19,11 +20,10 @@ from services.gateway.portal.entities import (
 )
 from services.gateway.portal.error_texts import error_text
 from services.gateway.portal.visit import Visit
+from shared.contracts.annotations import MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN
 
-BY_REFS = "/api/catalog/entities/by-refs"
 FIELDS = ["kind", "metadata.name", "metadata.namespace", "metadata.title", "spec"]
 ERRORS_SHOWN = 3
-ORIGIN = "backstage.io/managed-by-origin-location"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def source_of(entity: Entity) -> str:
     "" where another file names it: that one's status tells of other files too. The
     name's rule (`generated-` and the SHA-1 of the location) is Backstage's.
     """
-    location = annotation(entity, "backstage.io/managed-by-location")
-    origin = annotation(entity, ORIGIN)
+    location = annotation(entity, MANAGED_BY_LOCATION)
+    origin = annotation(entity, MANAGED_BY_ORIGIN)
     if not location or location != origin:
         return ""
     return location_ref(location)

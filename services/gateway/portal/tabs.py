@@ -15,9 +15,8 @@ from services.gateway.portal.entities import (
     entity_href,
     related,
 )
+from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
 
-DOCS = "backstage.io/techdocs-ref"
-DOCS_ELSEWHERE = "backstage.io/techdocs-entity"
 DOCS_PATH = "backstage.io/techdocs-entity-path"
 API_RELATIONS = ("providesApi", "consumesApi")
 
@@ -43,10 +42,10 @@ class TabLink:
 
 def docs_of(entity: Entity) -> str:
     """Where an entity's documentation is read, "" if it has none."""
-    elsewhere = annotation(entity, DOCS_ELSEWHERE).lower()
+    elsewhere = annotation(entity, TECHDOCS_ENTITY).lower()
     if elsewhere.count(":") == 1 and elsewhere.count("/") == 1:
         return docs_href(elsewhere) + _page_path(entity)
-    if not annotation(entity, DOCS):
+    if not annotation(entity, TECHDOCS_REF):
         return ""
     return docs_href(canonical(entity)) + _page_path(entity)
 

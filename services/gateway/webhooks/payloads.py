@@ -10,10 +10,9 @@ from typing import Any
 
 from services.gateway.webhooks.signatures import Provider
 from shared.contracts.errors import Invalid, TooLarge
-from shared.contracts.gateway import RepositoryPushed
+from shared.contracts.gateway import NO_COMMIT, RepositoryPushed
 from shared.guards.addresses import split_address
 
-ZEROS = "0" * 40
 #: GitHub lists at most this many commits of one push.
 GITHUB_COMMITS = 2048
 #: Each becomes an event; hosts tell of a handful at a time.
@@ -116,8 +115,8 @@ def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
                 provider="bitbucket",
                 **place,
                 ref=f"refs/{kind}/{_text(named, 'name')}",
-                before=_text(then, "target.hash") if then else ZEROS,
-                after=_text(now, "target.hash") if now else ZEROS,
+                before=_text(then, "target.hash") if then else NO_COMMIT,
+                after=_text(now, "target.hash") if now else NO_COMMIT,
                 pusher=_first(payload, "actor.nickname", "actor.display_name"),
                 pusher_name=_optional(payload, "actor.display_name"),
                 delivery=delivery,
@@ -184,7 +183,7 @@ def _are_all(commits: list[Payload] | None, before: str) -> bool:
 
     A branch that was put back to an earlier commit comes with none, and differs.
     """
-    return bool(commits) and before != ZEROS
+    return bool(commits) and before != NO_COMMIT
 
 
 def _paths(commits: Iterable[Payload]) -> list[str]:

@@ -9,10 +9,11 @@ from services.scaffolder.actions.action import (
     step,
     text,
 )
+from shared.contracts.annotations import SOURCE_TEMPLATE
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import dump_yaml
 
-_SOURCE_TEMPLATE = "backstage.io/source-template"
+_SOURCE_TEMPLATE = SOURCE_TEMPLATE
 
 
 async def _run(context: ActionContext) -> None:

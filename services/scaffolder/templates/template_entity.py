@@ -10,12 +10,11 @@ from typing import Any
 
 from services.scaffolder.model import START_OVER
 from services.scaffolder.templates import schema_checks
+from shared.contracts.annotations import MANAGED_BY_LOCATION, SOURCE_LOCATION
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import ref_of
 
 API_VERSION = "scaffolder.backstage.io/v1beta3"
-_LOCATION = "backstage.io/managed-by-location"
-_SOURCE = "backstage.io/source-location"
 _UNTITLED = "Please enter the following information"
 _STEPS_LIMIT = 500
 _TEXT = {"type": "string", "minLength": 1}
@@ -172,8 +171,8 @@ def base_url(template: Mapping[str, Any]) -> str | None:
     author's annotation must not open the machine's files.
     """
     annotations = template["metadata"].get("annotations") or {}
-    read_from = str(annotations.get(_LOCATION) or "")
-    source = str(annotations.get(_SOURCE) or read_from)
+    read_from = str(annotations.get(MANAGED_BY_LOCATION) or "")
+    source = str(annotations.get(SOURCE_LOCATION) or read_from)
     for place in (source, read_from):
         kind, _, target = place.partition(":")
         if kind == "url" and target:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.techdocs.annotations import REF
 from services.techdocs.build_log import BuildLog, without_paths
 from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
 from services.techdocs.handlers.documented import repository_of
@@ -39,6 +38,7 @@ from services.techdocs.stages.generate import STOPPED
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.stages.publish import publish
 from shared.contracts import room
+from shared.contracts.annotations import TECHDOCS_REF
 from shared.contracts.errors import CallboardError, Unavailable
 
 FIRST_LINES, LAST_LINES = 100, 200
@@ -209,8 +209,8 @@ async def _require_open(
     location = f"url:{tools.sources.url(record.source)}"
     if not await tools.catalog.is_open(location, record.ref):
         raise SourceClosed(
-            f"{REF}: there is no repository {place.repository} at {place.host}, or it "
-            f"is not for everybody who may see {record.ref}"
+            f"{TECHDOCS_REF}: there is no repository {place.repository} at "
+            f"{place.host}, or it is not for everybody who may see {record.ref}"
         )
 
 

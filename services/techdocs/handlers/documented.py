@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.techdocs.annotations import (
-    VISIBILITY,
     alias_of,
     annotations,
     is_documented,
@@ -21,6 +20,7 @@ from services.techdocs.model import (
     touches,
 )
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
+from shared.contracts.annotations import VISIBILITY
 from shared.contracts.catalog import EntityChange
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import RepositoryPushed

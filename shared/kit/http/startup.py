@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.contracts.errors import Unavailable
+from shared.contracts.permissions import OPEN_PATHS
 from shared.kit.documents.mongo import Unfit
 from shared.kit.http.apps import UNTOUCHED, error_response
 from shared.kit.observability import logs
 
 #: Routes that answer while the service is not open.
-ALWAYS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 5.0
 
@@ -110,7 +110,7 @@ class WhenOpen:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_http = scope["type"] == "http"
-        if is_http and not self.opening.is_open and scope["path"] not in ALWAYS:
+        if is_http and not self.opening.is_open and scope["path"] not in OPEN_PATHS:
             answer = error_response(Request(scope), self.opening.error)
             answer.headers[UNTOUCHED] = "1"
             await answer(scope, receive, send)

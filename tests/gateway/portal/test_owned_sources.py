@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.portal.source_errors import ORIGIN
+from shared.contracts.annotations import MANAGED_BY_ORIGIN
 from tests.builders import entity
 from tests.gateway.portal.conftest import Client
 from tests.gateway.portal.fakes import FakeApi
@@ -24,7 +24,7 @@ def place(api: FakeApi, target: str, message: str, **error: Any) -> None:
     api.recent = []
     ref = "location:default/parts"
     location = entity("Location", "parts", {"type": "url", "targets": [target]})
-    location["metadata"]["annotations"] = {ORIGIN: f"url:{target}"}
+    location["metadata"]["annotations"] = {MANAGED_BY_ORIGIN: f"url:{target}"}
     item = {"level": "error", "message": message, "error": error}
     api.entities[ref] = {**location, "relations": [], "status": {"items": [item]}}
 
@@ -72,7 +72,7 @@ async def test_a_missing_file_is_of_those_who_own_all_else_of_its_location(
     names = {"basket"} | ({"refunds"} if is_shared else set())
     for name in names:
         annotations = api.entities[f"component:default/{name}"]["metadata"]
-        annotations.setdefault("annotations", {})[ORIGIN] = f"url:{pattern}"
+        annotations.setdefault("annotations", {})[MANAGED_BY_ORIGIN] = f"url:{pattern}"
         annotations["annotations"]["backstage.io/managed-by-location"] = (
             f"url:{PART.format(name)}"
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.gateway.portal.api_paths import BY_QUERY, ENTITY_FACETS
 from services.gateway.portal.choices.question import ChoiceQuestion
 from services.gateway.portal.entities import (
     canonical,
@@ -18,8 +19,6 @@ from services.gateway.portal.visit import Visit, together
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import split_address
 
-BY_QUERY = "/api/catalog/entities/by-query"
-FACETS = "/api/catalog/entity-facets"
 MOST_CHOICES = 20
 MOST_OWN = 8
 #: Many sources lie in one repository, and many repositories belong to one owner.
@@ -178,7 +177,7 @@ async def _own_groups(visit: Visit, question: ChoiceQuestion) -> Choices:
 
 async def _values(visit: Visit, question: ChoiceQuestion, field: str) -> Choices:
     """The most frequent values of a field that contain the text."""
-    answer = await visit.get(FACETS, _value_params(question, field))
+    answer = await visit.get(ENTITY_FACETS, _value_params(question, field))
     found = sorted(answer["facets"].get(field, ()), key=lambda each: -each["count"])
     items = [
         FieldChoice(
@@ -202,7 +201,9 @@ def _value_params(
 
 async def _repository_parts(visit: Visit, question: ChoiceQuestion) -> Choices:
     """Names or owners of the repositories that entities come from."""
-    answer = await visit.get(FACETS, _value_params(question, SOURCE, MOST_SOURCES))
+    answer = await visit.get(
+        ENTITY_FACETS, _value_params(question, SOURCE, MOST_SOURCES)
+    )
     place = REPOSITORY_PARTS[question.what]
     choices: dict[str, FieldChoice] = {}
     for each in answer["facets"].get(SOURCE, ()):

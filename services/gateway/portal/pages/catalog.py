@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.api_paths import BY_QUERY, ENTITY_FACETS
 from services.gateway.portal.catalog_query import (
     ALL_KINDS,
     PAGE_SIZE,
@@ -27,7 +28,6 @@ from services.gateway.portal.entities import (
     summarize,
 )
 from services.gateway.portal.pages.catalog_facets import (
-    FACETS_PATH,
     counted,
     facet_shown,
     offered_refs,
@@ -37,14 +37,12 @@ from services.gateway.portal.pages.catalog_facets import (
 from services.gateway.portal.tables import Column, Facet, Paging
 from services.gateway.portal.visit import Visit, Visiting, together
 
-BY_QUERY = "/api/catalog/entities/by-query"
 ROW_FIELDS = (
     "kind,metadata.name,metadata.namespace,metadata.title,metadata.description,"
     "metadata.tags,spec.type,spec.lifecycle,spec.owner,spec.system,spec.profile,"
     "spec.target,status"
 )
 #: Narrows a list of entities to those with errors in their status.
-HAS_ERRORS = "status.items.level=error"
 HEADS = {
     "name": "Name",
     "owner": "Owner",
@@ -175,7 +173,7 @@ async def _kinds(visit: Visit, query: CatalogQuery, reader: Reader) -> list[Kind
 async def _by_kind(
     visit: Visit, statements: Sequence[tuple[str, str]]
 ) -> dict[str, int]:
-    answer = await visit.get(FACETS_PATH, [*statements, ("facet", "kind")])
+    answer = await visit.get(ENTITY_FACETS, [*statements, ("facet", "kind")])
     return {
         str(each["value"]).lower(): int(each["count"])
         for each in answer["facets"]["kind"]

@@ -9,9 +9,10 @@ import orjson
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
+from services.gateway.portal.api_paths import BY_QUERY
 from services.gateway.portal.catalog_query import CatalogQuery, Reader
 from services.gateway.portal.entities import Entity, canonical, spec_ref
-from services.gateway.portal.pages.catalog import BY_QUERY, list_params
+from services.gateway.portal.pages.catalog import list_params
 from services.gateway.portal.pages.catalog_facets import reader_of
 from services.gateway.portal.visit import Visit, Visiting
 

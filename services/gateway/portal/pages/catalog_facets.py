@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
+from services.gateway.portal.api_paths import ENTITY_FACETS
 from services.gateway.portal.catalog_query import (
     CHOICES_SHOWN,
     FACETS,
@@ -25,7 +26,6 @@ from services.gateway.portal.tables import Facet
 from services.gateway.portal.visit import Visit, Visiting, together
 from shared.contracts.errors import NotFound
 
-FACETS_PATH = "/api/catalog/entity-facets"
 FIND = "find."
 
 Counts = Sequence[Mapping[str, Any]]
@@ -76,7 +76,7 @@ async def _count(
         ("valueLimit", str(CHOICES_SHOWN)),
         *([("valueText", text)] if text else ()),
     ]
-    answer = await visit.get(FACETS_PATH, params)
+    answer = await visit.get(ENTITY_FACETS, params)
     facets, totals = answer["facets"], answer.get("totals", {})
     return {
         name: Values(found, int(totals.get(FACETS[name][0], len(found))))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.api_paths import BY_QUERY, TASKS
 from services.gateway.portal.entities import (
     Entity,
     Summary,
@@ -26,8 +27,6 @@ from services.gateway.portal.template_warnings import (
 )
 from services.gateway.portal.visit import Visit, Visiting, together
 
-BY_QUERY = "/api/catalog/entities/by-query"
-TASKS = "/api/scaffolder/v2/tasks"
 #: Cards that are shown; the catalog counts what else fits.
 MOST_OFFERS = 60
 LONGEST_TEXT = 100

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.api_paths import BY_NAME
 from services.gateway.portal.entities import (
     Entity,
     Summary,
@@ -42,12 +43,12 @@ from services.gateway.portal.template_warnings import (
     warnings_of,
 )
 from services.gateway.portal.visit import Visit, Visiting, together
+from shared.contracts.annotations import EDIT_URL, ORPHAN, VIEW_URL
 from shared.guards.workers import run_beside
 
 MENTIONED = 400  # relations of which names are looked up; the rest is counted
 LATEST = 3
 MEMBERS_SHOWN = 12
-BY_NAME = "/api/catalog/entities/by-name"
 
 router = APIRouter()
 
@@ -139,9 +140,9 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
             (item, error_text(item, entity), error_advice(item))
             for item in errors_of(entity)
         ],
-        edit_url=safe_url(annotation(entity, "backstage.io/edit-url")),
-        view_url=safe_url(annotation(entity, "backstage.io/view-url")),
-        orphan=annotation(entity, "backstage.io/orphan") == "true",
+        edit_url=safe_url(annotation(entity, EDIT_URL)),
+        view_url=safe_url(annotation(entity, VIEW_URL)),
+        orphan=annotation(entity, ORPHAN) == "true",
         **values,
     )
 

@@ -25,10 +25,9 @@ from services.gateway.portal.unregistering import (
     unregistering,
 )
 from services.gateway.portal.visit import Visit, Visiting, json_of, together
+from shared.contracts.annotations import MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN, ORPHAN
 from shared.contracts.errors import Invalid
 
-LOCATION = "backstage.io/managed-by-location"
-ORIGIN = "backstage.io/managed-by-origin-location"
 TOGETHER_SHOWN = 50
 # name on the page: permission
 ACTIONS = {
@@ -90,7 +89,7 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         outcome = await unregistering(visit, location.json())
     others = [each for each in outcome.leaving if each != ref]
     names = await visit.summaries(others[:TOGETHER_SHOWN])
-    origin = annotation(entity, ORIGIN)
+    origin = annotation(entity, MANAGED_BY_ORIGIN)
     return visit.page(
         "entity/unregister.html",
         title=f"Unregister {title_of(entity)}",
@@ -104,7 +103,7 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         providers=provider_names(outcome.providers),
         several=len(outcome.providers) > 1,
         returns=bool(origin) and not is_orphan(entity),
-        source=safe_url(annotation(entity, LOCATION).partition(":")[2]),
+        source=safe_url(annotation(entity, MANAGED_BY_LOCATION).partition(":")[2]),
         may_unregister=outcome.is_allowed,
         may_delete="catalog.entity.delete" in may,
         why_not=why_not(visit),
@@ -135,7 +134,7 @@ async def unregister(
         path = f"/api/catalog/locations/{quote(str(location['id']))}"
     elif what == "entity":
         entity = await visit.get(_by_name(kind, namespace, name))
-        returns = bool(annotation(entity, ORIGIN)) and not is_orphan(entity)
+        returns = bool(annotation(entity, MANAGED_BY_ORIGIN)) and not is_orphan(entity)
         path = f"/api/catalog/entities/by-uid/{quote(entity['metadata']['uid'])}"
     else:
         raise Invalid("what: must be location or entity")
@@ -151,7 +150,7 @@ async def removed(
     """Says that it is gone or still there, and whether it will be back."""
     ref = f"{kind}:{namespace}/{name}".lower()
     answer = await visit.ask("GET", _by_name(kind, namespace, name))
-    provider = annotation(answer.json(), ORIGIN) if answer.ok else ""
+    provider = annotation(answer.json(), MANAGED_BY_ORIGIN) if answer.ok else ""
     return visit.page(
         "entity/removed.html",
         title=f"{name} was removed",
@@ -167,7 +166,7 @@ async def removed(
 
 def is_orphan(entity: Entity) -> bool:
     """Whether no source names the entity any more: nothing brings it back."""
-    return annotation(entity, "backstage.io/orphan") == "true"
+    return annotation(entity, ORPHAN) == "true"
 
 
 def _by_name(kind: str, namespace: str, name: str) -> str:

@@ -28,6 +28,12 @@ from services.gateway.portal.pages.entity import (
 )
 from services.gateway.portal.raw_text import raw_text
 from services.gateway.portal.visit import Visiting, together, with_query
+from shared.contracts.annotations import (
+    MANAGED_BY_LOCATION,
+    MANAGED_BY_ORIGIN,
+    SOURCE_LOCATION,
+    SOURCE_TEMPLATE,
+)
 from shared.guards.workers import run_beside
 
 ACTIVITY_PAGE = 20
@@ -49,10 +55,10 @@ LISTS = (
 )
 SIDES = ("providesApi", "consumesApi", "apiProvidedBy", "apiConsumedBy")
 PROVENANCE = (
-    ("backstage.io/managed-by-location", "Read from"),
-    ("backstage.io/managed-by-origin-location", "Registered as"),
-    ("backstage.io/source-location", "Source"),
-    ("backstage.io/source-template", "Made from template"),
+    (MANAGED_BY_LOCATION, "Read from"),
+    (MANAGED_BY_ORIGIN, "Registered as"),
+    (SOURCE_LOCATION, "Source"),
+    (SOURCE_TEMPLATE, "Made from template"),
 )
 
 router = APIRouter()

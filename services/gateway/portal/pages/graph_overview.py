@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.gateway.portal.api_paths import BY_QUERY, ENTITY_FACETS
 from services.gateway.portal.entities import (
     Entity,
     Summary,
@@ -17,8 +18,6 @@ from services.gateway.portal.entities import (
 )
 from services.gateway.portal.visit import SUMMARY_FIELDS, Visit, together
 
-BY_QUERY = "/api/catalog/entities/by-query"
-FACETS = "/api/catalog/entity-facets"
 #: Boxes of the page; further ones are counted.
 MOST_BOXES = 30
 PARTS = "kind=component,kind=api,kind=resource"
@@ -74,7 +73,7 @@ async def overview(visit: Visit) -> Overview:
 async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
     listed, counted = await together(
         visit.get(BY_QUERY, _list_params(grouping)),
-        visit.get(FACETS, _count_params(grouping)),
+        visit.get(ENTITY_FACETS, _count_params(grouping)),
     )
     members = {
         str(each["value"]): int(each["count"])

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.api_paths import BY_QUERY, ENTITY_FACETS, HAS_ERRORS
 from services.gateway.portal.docs_states import (
     FailedBuild,
     failed_builds_of,
@@ -34,8 +35,7 @@ from services.gateway.portal.history import (
     moment_of,
 )
 from services.gateway.portal.owned_sources import sources_to_mend
-from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS, ROW_FIELDS
-from services.gateway.portal.pages.catalog_facets import FACETS_PATH
+from services.gateway.portal.pages.catalog import ROW_FIELDS
 from services.gateway.portal.pages.first_steps import first_steps
 from services.gateway.portal.source_errors import began_at, refused_documents
 from services.gateway.portal.stars import starred
@@ -157,7 +157,7 @@ async def _stars(visit: Visit) -> list[Summary]:
 async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:
     """What the reader owns by kind, or else what the house has."""
     params = [("facet", "kind"), *([("filter", owned)] if owned else [])]
-    answer = await visit.get(FACETS_PATH, params)
+    answer = await visit.get(ENTITY_FACETS, params)
     counts = {
         str(each["value"]).lower(): int(each["count"])
         for each in answer["facets"]["kind"]

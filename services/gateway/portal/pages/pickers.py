@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.gateway.portal.choices.answers import BY_QUERY
+from services.gateway.portal.api_paths import BY_QUERY
 from services.gateway.portal.entities import Summary, canonical, split_ref
 from services.gateway.portal.forms.draft import Draft, Filled
 from services.gateway.portal.forms.model import FormField, Option, Path, Picker

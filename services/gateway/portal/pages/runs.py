@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.api_paths import TASKS
 from services.gateway.portal.entities import Summary
 from services.gateway.portal.pages.start_again import form_address
 from services.gateway.portal.pages.template_answers import answers_of_run
@@ -22,7 +23,6 @@ from services.gateway.portal.tables import Paging, columns
 from services.gateway.portal.visit import Visit, Visiting, together, with_query
 from shared.guards.workers import run_beside
 
-TASKS = "/api/scaffolder/v2/tasks"
 PAGE_SIZE = 20
 # The events are asked as clients wait for them: a run without any would keep us.
 NO_EVENTS_SECONDS = 0.4

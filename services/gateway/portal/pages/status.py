@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.portal.api_paths import BY_QUERY, HAS_ERRORS
 from services.gateway.portal.docs_states import latest_failed_builds
 from services.gateway.portal.entities import (
     Entity,
@@ -19,7 +20,6 @@ from services.gateway.portal.entities import (
     title_of,
 )
 from services.gateway.portal.error_texts import error_texts
-from services.gateway.portal.pages.catalog import BY_QUERY, HAS_ERRORS
 from services.gateway.portal.source_errors import (
     ERRORS_SHOWN,
     began_at,

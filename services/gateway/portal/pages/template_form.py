@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from services.gateway.portal.api_paths import BY_NAME
 from services.gateway.portal.definitions.model import mapping, words
 from services.gateway.portal.forms.answers import gathered, repo_parts
 from services.gateway.portal.forms.draft import Draft, draft_of
@@ -35,7 +36,6 @@ from shared.guards.numbers import whole_number
 from shared.guards.workers import run_beside
 
 SCAFFOLDER = "/api/scaffolder/v2"
-BY_NAME = "/api/catalog/entities/by-name"
 #: What a link to a form may bring with it.
 PREFILLED = JsonLimits(size=64 * 1024, depth=20, nodes=5_000)
 #: The longest address that browsers and proxies agree on, with room to spare.

@@ -1,0 +1,9 @@
+"""Addresses of the public API that several pages ask."""
+
+BY_NAME = "/api/catalog/entities/by-name"
+BY_QUERY = "/api/catalog/entities/by-query"
+BY_REFS = "/api/catalog/entities/by-refs"
+ENTITY_FACETS = "/api/catalog/entity-facets"
+TASKS = "/api/scaffolder/v2/tasks"
+#: Narrows a list of entities to those with errors in their status.
+HAS_ERRORS = "status.items.level=error"

@@ -1,0 +1,18 @@
+"""Annotations that several services know (Backstage: "Well-known Annotations")."""
+
+#: Where an entity was read from, and the location that led there.
+MANAGED_BY_LOCATION = "backstage.io/managed-by-location"
+MANAGED_BY_ORIGIN = "backstage.io/managed-by-origin-location"
+#: The folder of an entity's source code.
+SOURCE_LOCATION = "backstage.io/source-location"
+#: The template that an entity was made from.
+SOURCE_TEMPLATE = "backstage.io/source-template"
+VIEW_URL = "backstage.io/view-url"
+EDIT_URL = "backstage.io/edit-url"
+#: "true" where no location names an entity any more.
+ORPHAN = "backstage.io/orphan"
+#: The folder with documentation, or the entity whose documentation it shows.
+TECHDOCS_REF = "backstage.io/techdocs-ref"
+TECHDOCS_ENTITY = "backstage.io/techdocs-entity"
+#: Callboard's own: "restricted" hides an entity from all but its owners.
+VISIBILITY = "callboard.dev/visibility"
