@@ -37,7 +37,7 @@ def test_the_readmes_table_has_the_five_services() -> None:
 
 
 def test_the_readme_names_only_topics_that_exist() -> None:
-    """What a service hears and says is a topic of the contracts."""
+    """What a service consumes and publishes is a topic of the contracts."""
     for row in rows(README):
         if row[0] in SERVICES:
             for name in re.findall(r"`([a-z-]+)`", row[2] + row[3]):
