@@ -11,6 +11,8 @@ from typing import Any, Literal
 import orjson
 
 SESSION_COOKIE = "callboard_session"
+#: Backstage's name of the cookie that opens files of documentation.
+DOCS_COOKIE = "backstage-auth"
 
 IdentityKind = Literal["user", "guest", "service"]
 Result = Literal["allow", "deny", "conditional"]

@@ -17,7 +17,7 @@ from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import ClientGone, RequestBody
 from services.gateway.forward.measures import PluginMeasures
 from services.gateway.forward.upstreams import Reply, ServiceRequest, Upstream
-from services.gateway.model import SESSION_COOKIE, Decision, Identity
+from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Decision, Identity
 from services.gateway.open_requests import OpenRequests
 from services.gateway.ports import Authenticator, PermissionChecker, Routes
 from shared.contracts.errors import (
@@ -40,9 +40,8 @@ from shared.kit.observability import logs
 
 #: After this long the gateway looks whether the client is still there.
 WATCH_AFTER_SECONDS = 0.25
-DOCS_COOKIE = b"backstage-auth"
 DOCS_PATH = "/static/docs/"
-SESSION = SESSION_COOKIE.encode()
+DOCS, SESSION = DOCS_COOKIE.encode(), SESSION_COOKIE.encode()
 AUTHORIZATION, BEHALF = b"authorization", ON_BEHALF_OF.encode()
 
 
@@ -171,7 +170,7 @@ class Forwarder:
             hdr.text(given, AUTHORIZATION),
             hdr.cookie(given, SESSION),
             on_behalf_of=hdr.text(given, BEHALF),
-            docs_cookie=hdr.cookie(given, DOCS_COOKIE) if docs else None,
+            docs_cookie=hdr.cookie(given, DOCS) if docs else None,
         )
         if found is None:
             raise Unauthenticated("Missing credentials")

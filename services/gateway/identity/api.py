@@ -14,12 +14,11 @@ from services.gateway.identity.handlers import (
 )
 from services.gateway.identity.keys import KeyRing
 from services.gateway.identity.sessions import set_cookie
-from services.gateway.model import Identity
+from services.gateway.model import DOCS_COOKIE, Identity
 from shared.contracts.errors import Forbidden, NotFound, Unauthenticated, Unsupported
 from shared.kit.http.apps import json_response
 from shared.kit.http.bodies import BoundedRoute
 
-DOCS_COOKIE = "backstage-auth"
 COOKIE_SECONDS = 3600
 BELOW = "/api/{plugin}/.backstage/auth/v1"
 
