@@ -51,7 +51,7 @@ HOOKS: Mapping[str, Provider] = {
 
 @dataclass(frozen=True, slots=True)
 class IdentityDependencies:
-    """Who is asking."""
+    """What finds out who sends a request."""
 
     keys: KeyRing
     memberships: CatalogMemberships
@@ -88,7 +88,7 @@ def build(
     *,
     policy: Policy | None = None,
 ) -> GatewayDependencies:
-    """The house; `policy` takes the place of the embedded one.
+    """Make all of it; `policy` replaces the embedded policy.
 
     Raises:
         Invalid: if the configuration contradicts itself, naming the key.

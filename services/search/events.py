@@ -56,7 +56,7 @@ def _measure(topic: str, envelopes: Sequence[Envelope], news: int) -> None:
 
 
 class IndexReconciler:
-    """Compares checksums with the owners at start and every so often, and repairs.
+    """Compares the index with its owners by checksums, at start and regularly; repairs.
 
     As long as events are not heard (`hears` is false: a group takes seconds to be
     joined anew) it looks twice a second instead, so that nothing waits for them.

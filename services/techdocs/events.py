@@ -38,7 +38,7 @@ UNUSED_SECONDS = 3600.0
 def handlers(
     records: Records, sources: DocsSources, nudge: Callable[[], None]
 ) -> dict[str, Handler]:
-    """What is done with the events of each topic; `nudge` wakes the builders."""
+    """The handlers of each topic's events; `nudge` wakes the builders."""
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
         changes = [_payload(envelope, EntityChange) for envelope in envelopes]
@@ -57,7 +57,7 @@ def handlers(
 
 
 class HandedOver:
-    """The twin of `SharedWork` on a bus in memory: events come as they are sent."""
+    """`SharedWork` on a bus in memory: handles each event when it is published."""
 
     def __init__(self, bus: MemoryBus, given: Mapping[str, Handler]) -> None:
         self._bus = bus
@@ -87,7 +87,7 @@ class HandedOver:
 def shared_work(
     server: Server | str, bus: Bus, given: Mapping[str, Handler]
 ) -> SharedWork | HandedOver:
-    """The consumer group `techdocs`, on the log or on its twin."""
+    """The consumer group `techdocs`, on the event log or on a bus in memory."""
     if isinstance(bus, MemoryBus):
         return HandedOver(bus, given)
     return SharedWork(GROUP, server, given, bus)
@@ -101,7 +101,7 @@ def _payload(envelope: Envelope, kind: type[T]) -> T:
 
 
 class DocsReconciler:
-    """Compares the table with the catalog, looks at old sources, collects old sites."""
+    """Reconciles the table with the catalog, checks old sources, deletes old sites."""
 
     def __init__(
         self,

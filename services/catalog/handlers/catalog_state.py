@@ -1,7 +1,7 @@
-"""What this process knows: the read model, who emits whom, and the roots.
+"""The state of the catalog in this process: entities, their parents, and the roots.
 
-Fed by this process' writes and, through `events`, by everybody else's; the store alone
-is the truth. Everything here is a lookup, no matter how many entities there are.
+This process' own writes update it, and those of other replicas through `events`. The
+store alone is the truth. Every question is a lookup, however many entities there are.
 """
 
 import asyncio
@@ -15,20 +15,23 @@ from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import Root, StoredEntity
 from services.catalog.ports import Entities, WriteResult
 
-#: So many entities are shown before others get their turn: some milliseconds.
+#: After so many entities other tasks get their turn: some milliseconds.
 CHUNK = 50
-#: The same for entities that are linked only.
+#: The same for entities of which only the placement is put here.
 LINKS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class EntityPlacement:
-    """Where a shown entity hangs: kept apart, so as not to unpack documents for it."""
+    """An entity's revision, parents and file, without its document.
+
+    Documents are stored packed: questions about parents need not unpack them.
+    """
 
     revision: int
     parents: tuple[str, ...]
     location: str
-    #: When it was shown, by `CatalogState.clock`, and whose writing showed it.
+    #: `CatalogState.clock` when it was put here, and the write that did so.
     at: int
     by: object
     #: When it was written.

@@ -1,4 +1,4 @@
-"""Which entities fall when Location entities no longer emit them.
+"""Which entities are orphans, and deleted, when Locations no longer emit them.
 
 An entity lives as long as a chain of parents leads from it to a root; so two roots may
 share a file, and a circle of Location entities does not keep itself alive.
@@ -19,9 +19,10 @@ CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class OrphanDeletion:
-    """What goes, in order, and what stays, with the parents that are left to it.
+    """The entities that are deleted, in order, and those that stay (`kept`).
 
-    `keepers` names for all that stays the Location entity of a root that leads to it.
+    `kept` has the parents that remain to each of them, `keepers` the Location entity of
+    a root that leads to it.
     """
 
     deleted: list[str]
@@ -30,7 +31,7 @@ class OrphanDeletion:
 
 
 async def orphans_of(state: CatalogState, root: Root) -> OrphanDeletion:
-    """What follows from taking a root out of the catalog."""
+    """The orphans that a root leaves when it is taken out of the catalog."""
     ref = root.location.entity_ref
 
     def is_root(other: str) -> bool:

@@ -1,6 +1,7 @@
-"""What other processes wrote, taken over into what this one knows.
+"""Takes the writes of other replicas over into this process' state.
 
-They tell of it by events; whoever cannot wait for those has the store asked instead.
+Replicas publish events of their writes. Requests that cannot wait for an event read the
+store.
 """
 
 import asyncio
@@ -18,23 +19,23 @@ MARGIN = timedelta(seconds=30)
 
 
 class StateFollower:
-    """Keeps what is known current with the store."""
+    """Brings the state of this process up to the store."""
 
     def __init__(self, catalog: CatalogContext) -> None:
         self._catalog = catalog
         self._lock = asyncio.Lock()
         self._begun = 0
-        #: Everything stamped before is known: the catalog is loaded after this.
+        #: All writes stamped before this are in the state: it is loaded afterwards.
         self._through = datetime.now(UTC) - MARGIN
         self._again: set[str] = set()
 
     @property
     def through(self) -> datetime:
-        """Everything that was stored before this moment is known."""
+        """All that was stored before this moment is in the state."""
         return self._through
 
     def resume(self, through: datetime) -> None:
-        """What is known was complete at this moment, and is to be caught up from it."""
+        """Catch up from this moment on: the state was complete then."""
         self._through = through
 
     async def learn(self, refs: Sequence[str]) -> None:

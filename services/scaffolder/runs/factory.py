@@ -1,4 +1,4 @@
-"""Sets the scene for a run: secrets opened, what is secret known, folder and log."""
+"""Makes the context of a run: secrets unsealed, redaction, workspace and log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,12 +21,12 @@ from services.scaffolder.workspace.source_rights import ReadableSources
 
 
 async def _unsaved() -> None:
-    """A scene saves nothing until its run takes that over."""
+    """Save nothing: the run replaces this by its own saving."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFactory:
-    """What all runs of this process have in common."""
+    """Makes runs of this process, with what they have in common."""
 
     registry: Registry
     tools: Tools
@@ -114,7 +114,7 @@ class RunFactory:
 
 @dataclass(frozen=True, slots=True)
 class _RunInput:
-    """What a run was given; `names` are those of the answers that are secrets."""
+    """The input of a run; `names` are the answers that are secret."""
 
     secrets: Mapping[str, str]
     environment: Mapping[str, Any]

@@ -224,11 +224,11 @@ class ServerAlias:
 
 
 def _own(name: str) -> str:
-    """The alias by which the one who fills an index writes to this one and no other."""
+    """The alias that the process which fills an index writes by."""
     return f"{name}-filling"
 
 
 def _next(prefix: str, standing: Sequence[AliasState]) -> str:
-    """A name that none had: who tidies up late must not meet another's index by it."""
+    """A name that no index had before: a late clean-up deletes no other index by it."""
     numbers = [int(index.name[len(prefix) + 1 :][:6]) for index in standing]
     return f"{prefix}-{max(numbers, default=0) + 1:06d}-{secrets.token_hex(2)}"

@@ -60,7 +60,7 @@ class _Child:
 
 
 class BuildForkServer:
-    """Takes jobs, forks, and tells how they go."""
+    """Takes jobs, forks a process for each, and reports how each one ends."""
 
     def __init__(self) -> None:
         self._templates = CompiledTemplates()
