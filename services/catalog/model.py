@@ -17,7 +17,7 @@ Entity = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class StoredRelation:
     """One declared relation: kept once, on the entity that declares it.
 
     `type` points from the declaring entity to `target` (a canonical entity ref),
@@ -43,7 +43,7 @@ class StoredEntity:
     uid: str
     revision: int
     entity: Entity
-    relations: tuple[Relation, ...]
+    relations: tuple[StoredRelation, ...]
     location: str
     origin: str
     location_key: str

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden
 
 LONGEST_PLAIN = 80
@@ -118,19 +119,15 @@ _KEYED = {
 }
 
 
-def entity_marks(entity: Mapping[str, Any]) -> tuple[str, ...]:
+def entity_marks(entity: Entity) -> tuple[str, ...]:
     """The marks that any criteria could ask of this entity."""
-    metadata, spec = _mapping(entity.get("metadata")), _mapping(entity.get("spec"))
-    found = {f"kind:{entity.get('kind')}".lower()}
+    found = {f"kind:{entity.kind}".lower()}
     found.update(f"owner:{owner}" for owner in owners(entity))
-    for name, holder in (
-        ("annotation", metadata.get("annotations")),
-        ("label", metadata.get("labels")),
-    ):
-        for key, value in _mapping(holder).items():
+    for name, holder in (("annotation", entity.annotations), ("label", entity.labels)):
+        for key, value in holder.items():
             found |= {mark(name, key), mark(name, key, value)}
-    found.update(_paths("metadata", metadata))
-    found.update(_paths("spec", spec))
+    found.update(_paths("metadata", entity.metadata))
+    found.update(_paths("spec", entity.spec))
     return tuple(sorted(found))
 
 
@@ -149,18 +146,12 @@ def _paths(name: str, holder: Mapping[str, Any], before: str = "") -> Iterator[s
             yield from _paths(name, value, f"{path}.")
 
 
-def owners(entity: Mapping[str, Any]) -> set[str]:
+def owners(entity: Entity) -> set[str]:
     """Canonical refs of an entity's owners: ownedBy relations, else spec.owner."""
-    found = {
-        str(relation["targetRef"]).lower()
-        for relation in entity.get("relations") or ()
-        if relation.get("type") == "ownedBy"
-    }
-    owner = _mapping(entity.get("spec")).get("owner")
-    if not found and isinstance(owner, str) and owner:
-        namespace = _mapping(entity.get("metadata")).get("namespace") or "default"
-        found.add(full_ref(owner, "group", namespace))
-    return found
+    refs = {ref.lower() for ref in entity.targets("ownedBy")}
+    if not refs and entity.owner:
+        refs.add(full_ref(entity.owner, "group", entity.namespace))
+    return refs
 
 
 def full_ref(text: str, kind: str, namespace: str) -> str:

@@ -35,9 +35,7 @@ async def with_operations(owners: Owners, changes: Sequence[Change]) -> list[Cha
 
 def _defined(change: EntityPut) -> Mapping[str, object] | None:
     """The type and definition of an API; None for what has none."""
-    spec = change.entity.get("spec")
-    if str(change.entity.get("kind")).lower() != "api" or not isinstance(spec, Mapping):
-        return None
-    if not spec.get("definition"):
+    spec = change.entity.spec
+    if change.entity.kind.lower() != "api" or not spec.get("definition"):
         return None
     return {"type": spec.get("type"), "definition": spec["definition"]}

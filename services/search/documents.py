@@ -20,6 +20,7 @@ from services.search.model import (
     Version,
 )
 from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
+from shared.contracts.entity import Entity, text_of
 from shared.contracts.ref import parse_ref
 
 #: How much a document counts beside an equal one; an ordinary one counts 2.
@@ -50,23 +51,20 @@ def entity_record(change: EntityPut) -> IndexRecord:
 
 def _entity_record(change: EntityPut) -> IndexRecord:
     ref, entity = parse_ref(change.ref), change.entity
-    metadata, spec = _mapping(entity.get("metadata")), _mapping(entity.get("spec"))
-    kind, namespace = _text(entity.get("kind")), ref.namespace
-    name = _text(metadata.get("name")) or ref.name
-    kind_of_it = _text(spec.get("type")) or "other"
+    name, component_type = entity.name or ref.name, entity.type or "other"
     document = {
-        "title": _text(metadata.get("title")) or name,
-        "text": _description(kind, metadata, spec),
-        "componentType": kind_of_it,
-        "type": kind_of_it,
-        "namespace": _text(metadata.get("namespace")) or namespace,
-        "kind": kind,
-        "lifecycle": _text(spec.get("lifecycle")),
-        "owner": _text(spec.get("owner")),
-        "location": f"/catalog/{namespace}/{ref.kind}/{ref.name}".lower(),
+        "title": entity.title or name,
+        "text": _description(entity),
+        "componentType": component_type,
+        "type": component_type,
+        "namespace": text_of(entity.metadata.get("namespace")) or ref.namespace,
+        "kind": entity.kind,
+        "lifecycle": entity.lifecycle,
+        "owner": entity.owner,
+        "location": f"/catalog/{ref.namespace}/{ref.kind}/{ref.name}".lower(),
     }
     facts = Facts(
-        document, name, _annotations(metadata), entity_marks(entity), _weight(document)
+        document, name, _annotations(entity), entity_marks(entity), _weight(document)
     )
     return IndexRecord(
         role="entity",
@@ -74,9 +72,9 @@ def _entity_record(change: EntityPut) -> IndexRecord:
         type=SOFTWARE_CATALOG,
         shown=True,
         document=document,
-        marks=(*facts.marks, *_filter_marks(document, change.ref, metadata, spec)),
-        keywords=_keywords(name, document["title"], metadata, spec),
-        about=" ".join(filter(None, (_about(document, spec), change.operations))),
+        marks=(*facts.marks, *_filter_marks(document, change.ref, entity)),
+        keywords=_keywords(name, document["title"], entity),
+        about=" ".join(filter(None, (_about(document, entity), change.operations))),
         weight=facts.weight,
         kept=_stored_values(change.version, facts),
     )
@@ -142,7 +140,7 @@ def _section_record(ref: str, section: PageSection, facts: Facts) -> IndexRecord
         type=TECHDOCS,
         shown=True,
         document=document,
-        marks=(*facts.marks, *_filter_marks(document, ref, {}, {})),
+        marks=(*facts.marks, *_filter_marks(document, ref, Entity({}))),
         about=" ".join((str(entity["title"]), facts.name, str(entity["owner"]))),
         weight=min(SECTION_WEIGHT, facts.weight),
     )
@@ -197,23 +195,20 @@ def _stored_facts(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _description(
-    kind: str, metadata: Mapping[str, Any], spec: Mapping[str, Any]
-) -> str:
-    # Backstage's collator joins these with " : " (pairs *-search-*).
-    texts = [_text(metadata.get("description"))]
-    profile = _mapping(spec.get("profile"))
-    if kind.lower() in ("user", "group"):
-        texts.append(_text(profile.get("displayName")))
-    if kind.lower() == "user":
-        texts.append(_text(profile.get("email")))
+def _description(entity: Entity) -> str:
+    # Backstage's DefaultCatalogCollatorEntityTransformer joins these with " : ".
+    texts = [entity.description]
+    if entity.kind.lower() in ("user", "group"):
+        texts.append(text_of(entity.profile.get("displayName")))
+    if entity.kind.lower() == "user":
+        texts.append(text_of(entity.profile.get("email")))
     return " : ".join(text for text in texts if text)
 
 
-def _annotations(metadata: Mapping[str, Any]) -> dict[str, str]:
+def _annotations(entity: Entity) -> dict[str, str]:
     return {
-        key: _text(value)
-        for key, value in _mapping(metadata.get("annotations")).items()
+        key: text_of(value)
+        for key, value in entity.annotations.items()
         if key.startswith("backstage.io/")
     }
 
@@ -223,53 +218,31 @@ def _weight(document: Mapping[str, Any]) -> float:
     return weight * FADED.get(str(document["lifecycle"]).lower(), 1.0)
 
 
-def _keywords(
-    name: str, title: str, metadata: Mapping[str, Any], spec: Mapping[str, Any]
-) -> str:
-    words = [name, *(_text(tag) for tag in _items(metadata.get("tags")))]
-    words.append(_text(_mapping(spec.get("profile")).get("displayName")))
+def _keywords(name: str, title: str, entity: Entity) -> str:
+    words = [name, *entity.tags, text_of(entity.profile.get("displayName"))]
     # OrderService is found by "service" too.
     words += [split for word in (name, title) if (split := HUMP.sub(" ", word)) != word]
     return " ".join(word for word in words if word)
 
 
-def _about(document: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+def _about(document: Mapping[str, Any], entity: Entity) -> str:
     words = [document[field] for field in ("kind", "type", "lifecycle", "owner")]
-    words += [_text(spec.get(field)) for field in ("system", "domain", "parent")]
+    parents = ("system", "domain", "parent")
+    words += [text_of(entity.spec.get(field)) for field in parents]
     return " ".join(dict.fromkeys(word for word in words if word))
 
 
-def _filter_marks(
-    document: Mapping[str, Any],
-    ref: str,
-    metadata: Mapping[str, Any],
-    spec: Mapping[str, Any],
-) -> list[str]:
+def _filter_marks(document: Mapping[str, Any], ref: str, entity: Entity) -> list[str]:
     namespace = str(document["namespace"])
     found = [filter_mark(field, document[field]) for field in FILTERABLE]
     found += [
         filter_mark("name", parse_ref(ref).name),
         filter_mark("entityRef", ref),
-        *(filter_mark("tags", tag) for tag in _items(metadata.get("tags"))),
+        *(filter_mark("tags", tag) for tag in entity.tags),
     ]
     for field, kind in (("owner", "group"), ("system", "system"), ("domain", "domain")):
-        value = _text(spec.get(field)) or (document.get(field) or "")
+        value = text_of(entity.spec.get(field)) or (document.get(field) or "")
         if value:
             full = full_ref(str(value), kind, namespace)
             found += [filter_mark(field, value), filter_mark(field, full)]
     return found
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    """Words out of what should be words: a descriptor may hold anything."""
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int | float) else ""

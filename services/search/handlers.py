@@ -16,6 +16,7 @@ from services.search.model import (
 from services.search.ports import Alias, Owners
 from services.search.query import SearchRequest
 from shared.contracts.catalog import EntityChange
+from shared.contracts.entity import Entity
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid
 from shared.contracts.events import payload_of
@@ -42,14 +43,13 @@ def entity_change(envelope: Envelope) -> EntityPut | EntityGone:
     payload = payload_of(envelope)
     if not isinstance(payload, EntityChange):
         raise Invalid(f"type: {envelope.type!r} does not belong on entity-changed")
-    entity = payload.entity if payload.entity is not None else payload.previous
-    metadata = (entity or {}).get("metadata")
-    uid = str(metadata.get("uid") or "") if isinstance(metadata, dict) else ""
+    current = payload.entity if payload.entity is not None else payload.previous
+    uid = Entity(current or {}).uid
     version = Version(uid, payload.revision, envelope.time.timestamp())
     ref = payload.entity_ref.lower()
     if payload.entity is None:
         return EntityGone(ref, version)
-    return EntityPut(ref, version, payload.entity)
+    return EntityPut(ref, version, Entity(payload.entity))
 
 
 async def take_sites(alias: Alias, owners: Owners, batch: Sequence[Envelope]) -> int:

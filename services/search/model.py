@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.contracts.entity import Entity
+
 SOFTWARE_CATALOG = "software-catalog"
 TECHDOCS = "techdocs"
 
 Document = Mapping[str, Any]
-Entity = Mapping[str, Any]
 Role = Literal["entity", "site", "section"]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from services.search.model import EntityPut, PageSection, SitePut, Sum, Version
+from shared.contracts.entity import Entity
 from shared.contracts.errors import NotFound, Unavailable
 from shared.kit.http.clients import ServiceCalls
 
@@ -31,9 +32,8 @@ class SnapshotOwners:
 
     async def entities(self) -> AsyncIterator[EntityPut]:
         async for line in self._calls.lines("catalog", "/snapshot"):
-            entity = line["entity"]
-            uid = str(entity.get("metadata", {}).get("uid") or "")
-            version = Version(uid, int(line["revision"]))
+            entity = Entity(line["entity"])
+            version = Version(entity.uid, int(line["revision"]))
             yield EntityPut(str(line["ref"]), version, entity)
 
     async def sites(self, ref: str | None = None) -> AsyncIterator[SitePut]:

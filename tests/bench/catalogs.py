@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from services.catalog.model import Relation, StoredEntity
+from services.catalog.model import StoredEntity, StoredRelation
 from shared.contracts.catalog import Cause
 
 WORDS = [
@@ -58,12 +58,14 @@ class Catalog:
 
     def entity(self, kind: str, name: str, revision: int = 1) -> StoredEntity:
         ref = f"{kind.lower()}:default/{name}"
-        relations = [Relation("ownedBy", self.ref("Group"), "ownerOf")]
-        relations.append(Relation("partOf", self.ref("System"), "hasPart"))
+        relations = [StoredRelation("ownedBy", self.ref("Group"), "ownerOf")]
+        relations.append(StoredRelation("partOf", self.ref("System"), "hasPart"))
         if kind == "Component":
-            relations.append(Relation("consumesApi", self.ref("API"), "apiConsumedBy"))
+            relations.append(
+                StoredRelation("consumesApi", self.ref("API"), "apiConsumedBy")
+            )
             other = self.ref("Component")
-            relations.append(Relation("dependsOn", other, "dependencyOf"))
+            relations.append(StoredRelation("dependsOn", other, "dependencyOf"))
         location = f"file:/catalog/part-{self._random.randrange(1, 500):04}.yaml"
         return StoredEntity(
             ref=ref,
@@ -81,7 +83,7 @@ class Catalog:
         )
 
     def _document(
-        self, kind: str, name: str, relations: list[Relation], location: str
+        self, kind: str, name: str, relations: list[StoredRelation], location: str
     ) -> dict[str, Any]:
         pick = self._random
         spec: dict[str, Any] = {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from services.catalog.model import Relation, StoredEntity
+from services.catalog.model import StoredEntity, StoredRelation
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import Cause
 from shared.contracts.ref import ref_of
@@ -40,7 +40,7 @@ def stored(
         uid=uid_of(ref),
         revision=revision,
         entity=document,
-        relations=tuple(Relation(t, to, INVERSES[t]) for t, to in relations),
+        relations=tuple(StoredRelation(t, to, INVERSES[t]) for t, to in relations),
         location="url:https://git.example/catalog-info.yaml",
         origin="url:https://git.example/catalog-info.yaml",
         location_key="url:https://git.example/catalog-info.yaml",

@@ -10,11 +10,11 @@ import pytest
 from services.catalog.model import (
     FileState,
     LocationRef,
-    Relation,
     RepositoryPath,
     Root,
     StoredChange,
     StoredEntity,
+    StoredRelation,
 )
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.roots import MongoRootStore
@@ -36,7 +36,7 @@ def state(name: str = "web", **spec: Any) -> StoredEntity:
         uid="u",
         revision=0,
         entity=entity,
-        relations=(Relation("ownedBy", "group:default/team-a", "ownerOf"),),
+        relations=(StoredRelation("ownedBy", "group:default/team-a", "ownerOf"),),
         location="url:x",
         origin="url:y",
         location_key="url:x",
@@ -83,7 +83,7 @@ async def test_what_is_written_is_read_back(store: MongoEntityStore) -> None:
 async def test_each_step_is_told_once_in_order(store: MongoEntityStore) -> None:
     """Created, updated, deleted: with revision, difference, actor and cause."""
     [one] = (await store.write([change(None, state())])).stored
-    other = (Relation("ownedBy", "group:default/b", "ownerOf"),)
+    other = (StoredRelation("ownedBy", "group:default/b", "ownerOf"),)
     second = dataclasses.replace(state(owner="b"), relations=other)
     [two] = (await store.write([change(one, second)])).stored
     await store.write([change(two, None)])

@@ -14,10 +14,11 @@ from services.search.model import (
 )
 from services.search.ports import SearchIndex
 from services.search.query import SearchRequest, parse_question
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.contracts.ref import ref_of
 
-Entity = Mapping[str, Any]
+EntityJson = Mapping[str, Any]
 
 
 class MemoryOwners:
@@ -29,7 +30,7 @@ class MemoryOwners:
         self.away = False
         self.walked = 0
 
-    def put(self, entity: Entity, revision: int = 1, uid: str = "u1") -> EntityPut:
+    def put(self, entity: EntityJson, revision: int = 1, uid: str = "u1") -> EntityPut:
         change = entity_put(entity, revision, uid)
         self.held[change.ref] = change
         return change
@@ -76,9 +77,9 @@ def sum_of(parts: Mapping[str, int | str]) -> Sum:
 
 
 def entity_put(
-    entity: Entity, revision: int = 1, uid: str = "u1", at: float = 1.0
+    entity: EntityJson, revision: int = 1, uid: str = "u1", at: float = 1.0
 ) -> EntityPut:
-    return EntityPut(str(ref_of(entity)), Version(uid, revision, at), entity)
+    return EntityPut(str(ref_of(entity)), Version(uid, revision, at), Entity(entity))
 
 
 def asked(term: str = "", **given: Any) -> SearchRequest:

@@ -21,6 +21,7 @@ from services.search.highlight import Tags
 from services.search.index.embedded import TantivyIndex
 from services.search.model import group_of
 from services.search.query import SearchRequest
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden
 from shared.kit.http.conditions import matches
 from tests.builders import api, component, group, user
@@ -117,9 +118,9 @@ def test_index_and_rules_agree(index: TantivyIndex, found: dict[str, Any]) -> No
     """For any criteria, the index shows exactly the entities that the rules allow."""
     condition = criteria_condition(found)
     allowed = [entity for entity in ENTITIES if matches(found, entity)]
-    assert [e for e in ENTITIES if holds(condition, frozenset(entity_marks(e)))] == (
-        allowed
-    )
+    marks = [frozenset(entity_marks(Entity(entity))) for entity in ENTITIES]
+    pairs = zip(ENTITIES, marks, strict=True)
+    assert [entity for entity, each in pairs if holds(condition, each)] == allowed
     shown = index._find(SearchRequest(readable=condition, limit=100), ("exact",))
     assert sorted(hit.document["title"] for hit in shown.hits) == sorted(
         entity["metadata"]["name"] for entity in allowed
@@ -159,5 +160,5 @@ def test_long_paths_make_no_marks() -> None:
     """Every mark has its path written out: 50,000 would fill the memory."""
     deep = {"a" * 100_000: {str(n): n for n in range(50_000)}, "type": "service"}
     with limit_processor_time(2):
-        marks = entity_marks({"kind": "Component", "spec": deep})
+        marks = entity_marks(Entity({"kind": "Component", "spec": deep}))
     assert set(marks) == {"kind:component", "spec:type", 'spec:type="service"'}

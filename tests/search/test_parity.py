@@ -19,7 +19,6 @@ from services.search.opensearch.translation import request
 from services.search.ports import Alias, SearchIndex
 from services.search.query import SearchRequest, parse_term, steps
 from services.search.words import tokens
-from shared.contracts.ref import ref_of
 from shared.kit.config.servers import Server
 from shared.text.folding import folded
 from tests.search import corpus
@@ -60,7 +59,7 @@ async def both(
         puts = [entity_put(entity) for entity in corpus.entities(SIZE)]
         await form.apply(puts)
         sites = [
-            SitePut(ref := str(ref_of(put.entity)), "s1", corpus.sections(ref))
+            SitePut(ref := str(put.entity.ref), "s1", corpus.sections(ref))
             for put in puts[::10]
         ]
         await form.apply(sites)

@@ -5,12 +5,12 @@ from the read model. Targets need not exist.
 """
 
 from services.catalog.descriptor.kinds import KINDS, Relates
-from services.catalog.model import Entity, Relation
+from services.catalog.model import Entity, StoredRelation
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 
 
-def relations_of(entity: Entity) -> tuple[Relation, ...]:
+def relations_of(entity: Entity) -> tuple[StoredRelation, ...]:
     """What a valid entity declares, sorted by type and target.
 
     Raises:
@@ -18,7 +18,7 @@ def relations_of(entity: Entity) -> tuple[Relation, ...]:
     """
     spec = entity.get("spec") or {}
     namespace = entity["metadata"].get("namespace") or DEFAULT_NAMESPACE
-    found: set[Relation] = set()
+    found: set[StoredRelation] = set()
     for name, rule in KINDS[entity["kind"]].fields_of(spec).items():
         value = spec.get(name)
         if rule.relates is None or value is None:
@@ -32,7 +32,7 @@ def relations_of(entity: Entity) -> tuple[Relation, ...]:
 
 def _relation(
     text: str, relates: Relates, namespace: str, where: str
-) -> Relation | None:
+) -> StoredRelation | None:
     """One relation; None for what parses but can be nobody's ref (`a:b:c/d/e`)."""
     try:
         ref = parse_ref(text, default_kind=relates.kind, default_namespace=namespace)
@@ -40,4 +40,4 @@ def _relation(
         raise Invalid(f"{where}: {error.message}") from error
     if ":" in ref.namespace or "/" in ref.name or ":" in ref.name:
         return None
-    return Relation(relates.type, str(ref), relates.inverse)
+    return StoredRelation(relates.type, str(ref), relates.inverse)

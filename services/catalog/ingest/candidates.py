@@ -15,7 +15,7 @@ from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.refusals import BrokenFields, Refusal, broken_fields
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import Entity, LocationRef, Relation
+from services.catalog.model import Entity, LocationRef, StoredRelation
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     MANAGED_BY_ORIGIN,
@@ -58,7 +58,7 @@ class Candidate:
 
     ref: str
     entity: Entity
-    relations: tuple[Relation, ...]
+    relations: tuple[StoredRelation, ...]
     location: str
     origin: str
     parents: tuple[str, ...]
@@ -121,7 +121,7 @@ def refused_ref(item: Mapping[str, Any]) -> str | None:
 
 def etag_of(
     entity: Entity,
-    relations: Sequence[Relation],
+    relations: Sequence[StoredRelation],
     errors: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """A hash of everything a reader can see: equal exactly when nothing changed.
@@ -205,7 +205,7 @@ def annotated(entity: Entity, context: Context) -> dict[str, Any]:
 
 def checked(
     document: Any, contents: Mapping[placeholders.Placeholder, Any] | None = None
-) -> tuple[dict[str, Any], tuple[Relation, ...]]:
+) -> tuple[dict[str, Any], tuple[StoredRelation, ...]]:
     """A document as a valid entity, with the relations it declares.
 
     Raises:

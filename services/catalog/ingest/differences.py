@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.descriptor.definitions import reference_in
-from services.catalog.model import Entity, Relation
+from services.catalog.model import Entity, StoredRelation
 
 #: Differ with every change and say nothing about it.
 DERIVED = frozenset({"metadata.uid", "metadata.etag"})
@@ -60,8 +60,8 @@ def _is_object(value: Any) -> bool:
 
 
 def relation_steps(
-    before: tuple[Relation, ...], after: tuple[Relation, ...]
-) -> tuple[list[Relation], list[Relation]]:
+    before: tuple[StoredRelation, ...], after: tuple[StoredRelation, ...]
+) -> tuple[list[StoredRelation], list[StoredRelation]]:
     """The relations that were added, and those that were removed."""
     old, new = set(before), set(after)
     return [r for r in after if r not in old], [r for r in before if r not in new]

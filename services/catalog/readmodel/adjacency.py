@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 
 from pyroaring import BitMap
 
-from services.catalog.model import Relation
+from services.catalog.model import StoredRelation
 from services.catalog.readmodel.postings import Posting, added, members, removed, union
 
 
@@ -43,8 +43,11 @@ class Adjacency:
         return adjacency
 
     def change(
-        self, entity: int, before: Iterable[Relation], after: Iterable[Relation]
-    ) -> set[Relation]:
+        self,
+        entity: int,
+        before: Iterable[StoredRelation],
+        after: Iterable[StoredRelation],
+    ) -> set[StoredRelation]:
         """Moves an entity from its former relations to its new ones; says which."""
         old, new = set(before), set(after)
         for relation in old - new:
@@ -56,7 +59,7 @@ class Adjacency:
             self._sources[pair].discard(entity)
         return old ^ new
 
-    def _add(self, entity: int, relation: Relation) -> None:
+    def _add(self, entity: int, relation: StoredRelation) -> None:
         pair = Pair(relation.type, relation.inverse)
         targets = self._edges.get(pair)
         if targets is None:
@@ -65,7 +68,7 @@ class Adjacency:
         targets[relation.target] = added(targets.get(relation.target), entity)
         self._sources[pair].add(entity)
 
-    def _remove(self, entity: int, relation: Relation) -> None:
+    def _remove(self, entity: int, relation: StoredRelation) -> None:
         targets = self._edges[Pair(relation.type, relation.inverse)]
         rest = removed(targets.get(relation.target), entity)
         if rest is None:

@@ -11,7 +11,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from services.catalog.descriptor.definitions import Reference, reference_of
-from services.catalog.model import Relation, StoredEntity
+from services.catalog.model import StoredEntity, StoredRelation
 from services.catalog.readmodel.adjacency import Adjacency
 from services.catalog.readmodel.changes import ChangeCounter, ChangeLog
 from services.catalog.readmodel.inverted import InvertedField, InvertedIndex
@@ -233,7 +233,10 @@ class ReadModel:
         return entity
 
     def _relate(
-        self, entity: int, before: tuple[Relation, ...], after: tuple[Relation, ...]
+        self,
+        entity: int,
+        before: tuple[StoredRelation, ...],
+        after: tuple[StoredRelation, ...],
     ) -> None:
         for relation in self.adjacency.change(entity, before, after):
             record = self.record(relation.target)

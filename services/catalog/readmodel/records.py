@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from services.catalog.model import Relation, StoredEntity
+from services.catalog.model import StoredEntity, StoredRelation
 
 NOT_PLACED = -1
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -42,7 +42,7 @@ def record_of(stored: StoredEntity) -> EntityRecord:
     """A record that shares with all others what repeats; it has no id yet."""
     share = sys.intern
     relations = tuple(
-        Relation(share(r.type), share(r.target), share(r.inverse))
+        StoredRelation(share(r.type), share(r.target), share(r.inverse))
         for r in stored.relations
     )
     kept = replace(

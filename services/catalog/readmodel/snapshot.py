@@ -22,7 +22,7 @@ from typing import Any
 
 from services.catalog import model as words
 from services.catalog.descriptor import definitions
-from services.catalog.model import Relation, StoredEntity
+from services.catalog.model import StoredEntity, StoredRelation
 from services.catalog.readmodel.entities import ReadModel
 from services.catalog.readmodel.records import NOTHING, EntityRecord
 from shared.contracts.catalog import Cause
@@ -162,7 +162,7 @@ def _record(entity: int, row: Row | None) -> EntityRecord | None:
         revision=revision,
         entity=NOTHING,
         relations=tuple(
-            Relation(share(name), share(target), share(inverse))
+            StoredRelation(share(name), share(target), share(inverse))
             for name, target, inverse in relations
         ),
         location=share(location),

@@ -14,10 +14,10 @@ from services.catalog.model import (
     EntityRevision,
     FileState,
     LocationRef,
-    Relation,
     RepositoryPath,
     Root,
     StoredEntity,
+    StoredRelation,
 )
 from shared.contracts.catalog import Cause
 
@@ -70,7 +70,9 @@ def stored_entity(document: Mapping[str, Any]) -> StoredEntity:
         uid=document["uid"],
         revision=document["revision"],
         entity=orjson.loads(document["entity"]),
-        relations=tuple(Relation(*r) for r in orjson.loads(document["relations"])),
+        relations=tuple(
+            StoredRelation(*r) for r in orjson.loads(document["relations"])
+        ),
         location=document["location"],
         origin=document["origin"],
         location_key=document["location_key"],

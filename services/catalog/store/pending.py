@@ -13,7 +13,7 @@ import orjson
 
 from services.catalog.descriptor.definitions import reference_of
 from services.catalog.ingest.differences import changed_paths, relation_steps
-from services.catalog.model import Relation, StoredChange, StoredEntity
+from services.catalog.model import StoredChange, StoredEntity, StoredRelation
 from shared.contracts.catalog import (
     EntityChange,
     EntityCreated,
@@ -98,5 +98,5 @@ def _entity_json(stored: StoredEntity | None) -> Mapping[str, Any] | None:
     return shown
 
 
-def _relation(relation: Relation) -> dict[str, str]:
+def _relation(relation: StoredRelation) -> dict[str, str]:
     return {"type": relation.type, "targetRef": relation.target}
