@@ -46,7 +46,7 @@ def guard(folder: Path) -> ServerSecurity:
     ca, certificate, key, password = (folder / name for name in names)
     if not password.is_file():
         _certificates(ca, certificate, key)
-        secret_file(password, secrets.token_urlsafe(24))
+        secret_file(password, secrets.token_hex(24))
     return ServerSecurity(USER, password.read_text(), ca, certificate, key)
 
 
