@@ -100,14 +100,14 @@ async def test_deliveries_are_remembered_for_a_while(database: Any) -> None:
     """Marked once or twice; what is too old is swept, now and then."""
     held = database["deliveries"]
     deliveries = MongoDeliveries(held)
-    assert not await deliveries.told("d1")
+    assert not await deliveries.was_published("d1")
     await deliveries.mark("d1")
     await deliveries.mark("d1")
-    assert await deliveries.told("d1")
+    assert await deliveries.was_published("d1")
     await held.update_one({"_id": "d1"}, {"$set": {"at": 1}})
     for number in range(webhooks.SWEEP_EVERY):
         await deliveries.mark(f"e{number}")
-    assert not await deliveries.told("d1")
+    assert not await deliveries.was_published("d1")
     assert await held.count_documents({}) == webhooks.SWEEP_EVERY
 
 

@@ -45,6 +45,7 @@ _CONFINED = "a fixed name, or a hash, in the private folder of a confined proces
 ALLOWED: dict[tuple[str, str], str] = {
     ("deploy/cli/backup.py", "import tarfile"): "members are written by the mechanism",
     ("deploy/cli/backup.py", "open"): "packs the sites into the operator's folder",
+    ("deploy/cli/configuration_page.py", "write_text"): "a page of this repository",
     ("deploy/cli/dumps.py", "open"): "a collection's name, in the operator's folder",
     ("deploy/cli/dumps.py", "write_text"): "the manifest, in the operator's folder",
     ("deploy/cli/starting.py", "open"): _LOG,

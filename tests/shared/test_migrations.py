@@ -142,7 +142,7 @@ async def test_deliveries_of_the_first_version_are_swept_like_new_ones(
     await prepare(database, [DELIVERIES])
     deliveries = MongoDeliveries(held)
     await deliveries.mark("new")
-    assert [await deliveries.told(key) for key in ("old", "young", "new")] == [
+    assert [await deliveries.was_published(key) for key in ("old", "young", "new")] == [
         False,
         True,
         True,

@@ -77,7 +77,7 @@ from types import SimpleNamespace
 from shared.kit.http import serving
 from shared.kit.http.apps import make_app
 
-serve.END_SECONDS = 1.0
+serving.END_SECONDS = 1.0
 
 async def deaf():
     while True:
@@ -98,7 +98,7 @@ told = SimpleNamespace(
     connections_per_client=10,
     data=Path(sys.argv[2]),
 )
-serve.serve("deaf", lambda: make_app("deaf", lifespan=lifespan), told)
+serving.serve("deaf", lambda: make_app("deaf", lifespan=lifespan), told)
 """
 
 

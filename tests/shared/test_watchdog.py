@@ -55,7 +55,7 @@ told = SimpleNamespace(
     connections_per_client=10,
     data=Path(sys.argv[2]),
 )
-serve.serve("still", made, told)
+serving.serve("still", made, told)
 """
 
 

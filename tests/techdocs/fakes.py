@@ -55,7 +55,9 @@ class MemoryCatalog:
         found = self.entities.get(ref)
         return found[1] if found else None
 
-    async def seen(self, ref: str, reader: Principal) -> Mapping[str, Any] | None:
+    async def visible_entity(
+        self, ref: str, reader: Principal
+    ) -> Mapping[str, Any] | None:
         found = await self.entity(ref)
         if found is None or not permits(reader, found):
             return None

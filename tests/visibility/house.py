@@ -137,7 +137,7 @@ class SnapshotCatalog:
         answer = await self._catalog.ask("GET", path, principal=SERVICE)
         return answer.json() if answer.status_code == 200 else None
 
-    async def seen(self, ref: str, reader: Principal) -> Any:
+    async def visible_entity(self, ref: str, reader: Principal) -> Any:
         kind, _, rest = ref.partition(":")
         path = f"/entities/by-name/{kind}/{rest}"
         answer = await self._catalog.ask("GET", path, principal=reader)
