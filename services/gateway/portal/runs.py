@@ -109,9 +109,7 @@ def run_of(task: Mapping[str, Any]) -> RunSummary:
     return RunSummary(
         id=str(task.get("id") or ""),
         template=ref,
-        template_title=str(
-            metadata.get("title") or ref.rpartition("/")[2] or "RunSummary"
-        ),
+        template_title=str(metadata.get("title") or ref.rpartition("/")[2] or "Run"),
         status=str(task.get("status") or ""),
         created_at=str(task.get("createdAt") or ""),
         created_by=str(task.get("createdBy") or ""),

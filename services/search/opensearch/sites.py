@@ -82,7 +82,7 @@ def _written(change: SiteChange, document: Mapping[str, Any] | None) -> Write:
     return Write(identity("site", change.ref), body, expected=_place(document))
 
 
-_BARE: Mapping[str, Any] = {"role": "site", "settled_sites": False, "document": {}}
+_BARE: Mapping[str, Any] = {"role": "site", "shown": False, "document": {}}
 
 
 async def settle(
