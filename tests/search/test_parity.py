@@ -84,7 +84,7 @@ async def scores(both: Pair, question: SearchRequest) -> dict[str, float]:
     assert isinstance(server, ServerIndex)
     for step in steps(question.term):
         body = {**request(question, step), "size": 50}
-        hits = (await server._asked(body))["hits"]["hits"]
+        hits = (await server._search(body))["hits"]["hits"]
         if hits:
             break
     return {hit["_source"]["document"]["location"]: hit["sort"][0] for hit in hits}
