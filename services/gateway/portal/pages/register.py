@@ -51,7 +51,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AddressPreview:
     """What is at an address: its entities, or why nothing can be had from there."""
 
     found: tuple[Described, ...] = ()
@@ -89,7 +89,7 @@ async def registered(
         return _page(visit, target, look)
     answer = await _ask(visit, target, dry=False)
     if answer.status in {*REFUSED, HTTPStatus.CONFLICT}:
-        return _page(visit, target, _look(answer))
+        return _page(visit, target, _preview_of(answer))
     json_of(answer)
     shown = next(iter(look.found), None)
     if shown is None:
@@ -97,12 +97,12 @@ async def registered(
     return visit.go(entity_href(shown.summary.ref))
 
 
-async def _preview(visit: Visit, target: str) -> Look:
+async def _preview(visit: Visit, target: str) -> AddressPreview:
     """What the catalog finds at an address; an address that is none is an error."""
     try:
-        return _look(await _ask(visit, target, dry=True))
+        return _preview_of(await _ask(visit, target, dry=True))
     except Invalid as error:
-        return Look(error=error.message)
+        return AddressPreview(error=error.message)
 
 
 async def _ask(visit: Visit, target: str, *, dry: bool) -> ApiAnswer:
@@ -114,12 +114,12 @@ async def _ask(visit: Visit, target: str, *, dry: bool) -> ApiAnswer:
     )
 
 
-def _look(answer: ApiAnswer) -> Look:
+def _preview_of(answer: ApiAnswer) -> AddressPreview:
     """Raises the matching error where it is not about the address."""
     if answer.status == HTTPStatus.CONFLICT:
-        return Look(known=True)
+        return AddressPreview(known=True)
     if answer.status in REFUSED:
-        return Look(error=ERROR_NAME.sub("", answer.error))
+        return AddressPreview(error=ERROR_NAME.sub("", answer.error))
     body: Mapping[str, Any] = json_of(answer)
     # The Location entity that stands for the address itself is bookkeeping.
     own = (body.get("location") or {}).get("entityRef")
@@ -131,7 +131,7 @@ def _look(answer: ApiAnswer) -> Look:
         if ref != own
     ]
     found.sort(key=lambda each: each.summary.kind_key == "location")
-    return Look(tuple(found), known=bool(body.get("exists")))
+    return AddressPreview(tuple(found), known=bool(body.get("exists")))
 
 
 def _described(summary: Summary, provided: Mapping[str, Any] | None) -> Described:
@@ -147,7 +147,7 @@ def _described(summary: Summary, provided: Mapping[str, Any] | None) -> Describe
 
 
 def _page(
-    visit: Visit, target: str, look: Look | None, *, why_not: str = ""
+    visit: Visit, target: str, look: AddressPreview | None, *, why_not: str = ""
 ) -> Response:
     wrong = look is not None and bool(look.error)
     return visit.page(
