@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,10 +154,11 @@ def _with_lines(body: bytes, problems: Sequence[Problem]) -> list[Problem]:
         found = locate(body, {0: [each.key for each in problems]})
     except Invalid:
         return list(problems)
-    lines = found[0].fields if found else ()
+    if not found:
+        return list(problems)
     placed = [
-        Problem(line, each.key, each.message, is_unknown=each.is_unknown)
-        for each, line in zip(problems, lines, strict=False)
+        replace(each, line=line)
+        for each, line in zip(problems, found[0].fields, strict=True)
     ]
     return sorted(placed, key=lambda each: (each.line or 0, each.key))
 
