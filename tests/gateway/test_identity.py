@@ -142,7 +142,7 @@ class Groups:
     def __init__(self) -> None:
         self.direct: list[str] = ["group:default/a"]
         self.above: dict[str, list[str]] = {}
-        self.origins: dict[str, str] = {}
+        self.files: dict[str, str] = {}
         self.children: dict[str, list[str]] = {}
         self.asked = 0
         self.away = False
@@ -159,10 +159,14 @@ class Groups:
         return [self.group(ref) for ref in refs]
 
     def group(self, ref: str) -> Any:
-        origin = self.origins.get(ref, "url:https://git.example/org")
+        file = self.files.get(ref, "url:https://git.example/org")
         return {
             "metadata": {
-                "annotations": {"backstage.io/managed-by-origin-location": origin}
+                "annotations": {
+                    # One registration may lead to the files of many teams.
+                    "backstage.io/managed-by-origin-location": "url:https://x/all",
+                    "backstage.io/managed-by-location": file,
+                }
             },
             "spec": {"children": self.children.get(ref, [])},
             "relations": [
@@ -197,7 +201,7 @@ class TestMemberships:
         """Who brings in a group does not join another one that way."""
         groups = Groups()
         groups.above = {"group:default/a": ["group:default/tribe"]}
-        groups.origins = {"group:default/a": "url:https://git.example/a-strangers"}
+        groups.files = {"group:default/a": "url:https://git.example/a-strangers"}
         found = await CatalogMemberships(groups).ownership("user:d/a")
         assert found == ("user:d/a", "group:default/a")
 
@@ -206,7 +210,7 @@ class TestMemberships:
         """However its descriptor writes them, and wherever they come from."""
         groups = Groups()
         groups.above = {"group:default/a": ["group:default/tribe"]}
-        groups.origins = {"group:default/a": "url:https://git.example/elsewhere"}
+        groups.files = {"group:default/a": "url:https://git.example/elsewhere"}
         groups.children = {"group:default/tribe": ["", "x:", child]}
         found = await CatalogMemberships(groups).ownership("user:d/a")
         assert found == ("user:d/a", "group:default/a", "group:default/tribe")

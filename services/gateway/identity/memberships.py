@@ -3,7 +3,7 @@
 The groups of the `memberOf` relations, as Backstage's `getDefaultOwnershipEntityRefs`
 counts them, and the groups above those (`childOf`): who is in a squad owns what the
 squad's tribe owns. A group counts as above another one only by its own word: where its
-`children` name that one, or both come from the same origin. `parent` alone would let
+`children` name that one, or both stand in the same file. `parent` alone would let
 anybody who brings in a group make its members own what is another's. Forgotten when the
 catalog tells of a changed user or group, and after a minute.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.gateway.ports import Resources
-from shared.contracts.annotations import MANAGED_BY_ORIGIN
+from shared.contracts.annotations import MANAGED_BY_LOCATION
 from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 from shared.kit.observability import logs
@@ -146,12 +146,12 @@ class CatalogMemberships:
 
 def _stands_above(group: Mapping[str, Any], ref: str, child: Mapping[str, Any]) -> bool:
     """Whether a group's own descriptor, or who writes it, says that it has a child."""
-    origin = _origin(group)
-    return bool(origin and origin == _origin(child)) or ref in _children(group)
+    file = _file(group)
+    return bool(file and file == _file(child)) or ref in _children(group)
 
 
-def _origin(group: Mapping[str, Any]) -> Any:
-    return (group["metadata"].get("annotations") or {}).get(MANAGED_BY_ORIGIN)
+def _file(group: Mapping[str, Any]) -> Any:
+    return (group["metadata"].get("annotations") or {}).get(MANAGED_BY_LOCATION)
 
 
 def _children(group: Mapping[str, Any]) -> set[str]:
