@@ -13,7 +13,8 @@ from shared.contracts.catalog import Cause
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import push_key
 
-Entity = Mapping[str, Any]
+#: An entity as authors write it; `shared.contracts.entity.Entity` reads its fields.
+EntityJson = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class StoredEntity:
     ref: str
     uid: str
     revision: int
-    entity: Entity
+    entity: EntityJson
     relations: tuple[StoredRelation, ...]
     location: str
     origin: str
@@ -191,4 +192,4 @@ class EntityRevision:
     actor: str
     cause: Cause
     changed: tuple[str, ...]
-    entity: Entity | None
+    entity: EntityJson | None

@@ -122,7 +122,7 @@ _KEYED = {
 def entity_marks(entity: Entity) -> tuple[str, ...]:
     """The marks that any criteria could ask of this entity."""
     found = {f"kind:{entity.kind}".lower()}
-    found.update(f"owner:{owner}" for owner in owners(entity))
+    found.update(f"owner:{owner}" for owner in entity.owners)
     for name, holder in (("annotation", entity.annotations), ("label", entity.labels)):
         for key, value in holder.items():
             found |= {mark(name, key), mark(name, key, value)}
@@ -144,26 +144,6 @@ def _paths(name: str, holder: Mapping[str, Any], before: str = "") -> Iterator[s
             yield mark(name, path, item)
         if isinstance(value, Mapping):
             yield from _paths(name, value, f"{path}.")
-
-
-def owners(entity: Entity) -> set[str]:
-    """Canonical refs of an entity's owners: ownedBy relations, else spec.owner."""
-    refs = {ref.lower() for ref in entity.targets("ownedBy")}
-    if not refs and entity.owner:
-        refs.add(full_ref(entity.owner, "group", entity.namespace))
-    return refs
-
-
-def full_ref(text: str, kind: str, namespace: str) -> str:
-    """The canonical ref of `text`, short of its kind or namespace as it may be."""
-    before, colon, rest = text.partition(":")
-    if not colon:
-        before, rest = kind, text
-    return f"{before}:{rest if '/' in rest else f'{namespace}/{rest}'}".lower()
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def filter_condition(filters: Iterable[tuple[str, tuple[str, ...]]]) -> Condition:

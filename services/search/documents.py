@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from services.search.conditions import entity_marks, filter_mark, full_ref
+from services.search.conditions import entity_marks, filter_mark
 from services.search.measures import UNREADABLE
 from services.search.model import (
     SOFTWARE_CATALOG,
@@ -21,7 +21,7 @@ from services.search.model import (
 )
 from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
 from shared.contracts.entity import Entity, text_of
-from shared.contracts.ref import parse_ref
+from shared.contracts.ref import canonical_ref, parse_ref
 
 #: How much a document counts beside an equal one; an ordinary one counts 2.
 WEIGHTS = {"location": 0.0, "user": 1.8, "domain": 2.2, "system": 2.2, "template": 2.2}
@@ -243,6 +243,6 @@ def _filter_marks(document: Mapping[str, Any], ref: str, entity: Entity) -> list
     for field, kind in (("owner", "group"), ("system", "system"), ("domain", "domain")):
         value = text_of(entity.spec.get(field)) or (document.get(field) or "")
         if value:
-            full = full_ref(str(value), kind, namespace)
+            full = canonical_ref(str(value), kind, namespace)
             found += [filter_mark(field, value), filter_mark(field, full)]
     return found

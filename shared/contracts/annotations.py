@@ -14,5 +14,6 @@ ORPHAN = "backstage.io/orphan"
 #: The folder with documentation, or the entity whose documentation it shows.
 TECHDOCS_REF = "backstage.io/techdocs-ref"
 TECHDOCS_ENTITY = "backstage.io/techdocs-entity"
-#: Callboard's own: "restricted" hides an entity from all but its owners.
+#: Callboard's own: RESTRICTED hides an entity from all but its owners.
 VISIBILITY = "callboard.dev/visibility"
+RESTRICTED = "restricted"

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contracts.annotations import VISIBILITY
-from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef, ref_of
+from shared.contracts.annotations import RESTRICTED, VISIBILITY
+from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef, canonical_ref, ref_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,26 @@ class Relation:
 
     type: str
     target_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of an entity; `title`, `icon` and `type` are "" where it has none."""
+
+    url: str
+    title: str
+    icon: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusItem:
+    """A problem in an entity's status; `error` has its name, message and place."""
+
+    type: str
+    level: str
+    message: str
+    error: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +112,22 @@ class Entity:
         return [text_of(tag) for tag in list_of(self.metadata.get("tags"))]
 
     @property
+    def links(self) -> Sequence[Link]:
+        """Its links, in order."""
+        return [
+            Link(
+                *(text_of(each.get(name)) for name in ("url", "title", "icon", "type"))
+            )
+            for each in list_of(self.metadata.get("links"))
+            if isinstance(each, Mapping)
+        ]
+
+    @property
+    def display_name(self) -> str:
+        """What people call it: its profile's display name, its title or its name."""
+        return text_of(self.profile.get("displayName")) or self.title or self.name
+
+    @property
     def type(self) -> str:
         """`spec.type`; "" if it has none."""
         return text_of(self.spec.get("type"))
@@ -105,6 +141,14 @@ class Entity:
     def owner(self) -> str:
         """`spec.owner` as written, which need not be a full ref."""
         return text_of(self.spec.get("owner"))
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """Canonical refs of its owners: its `ownedBy` relations, else `spec.owner`."""
+        refs = frozenset(ref.lower() for ref in self.targets("ownedBy"))
+        if refs or not self.owner:
+            return refs
+        return frozenset({canonical_ref(self.owner, "group", self.namespace)})
 
     @property
     def profile(self) -> Mapping[str, Any]:
@@ -121,9 +165,28 @@ class Entity:
         ]
 
     @property
+    def status_items(self) -> Sequence[StatusItem]:
+        """The problems in its status, where the catalog has added them."""
+        return [
+            StatusItem(
+                text_of(each.get("type")),
+                text_of(each.get("level")),
+                text_of(each.get("message")),
+                mapping_of(each.get("error")),
+            )
+            for each in list_of(mapping_of(self.raw.get("status")).get("items"))
+            if isinstance(each, Mapping)
+        ]
+
+    @property
+    def visibility(self) -> str:
+        """What its annotation says of who may see it, in lower case; "" if nothing."""
+        return text_of(self.annotations.get(VISIBILITY)).lower()
+
+    @property
     def is_restricted(self) -> bool:
         """Whether its annotation hides it from all but its owners."""
-        return text_of(self.annotations.get(VISIBILITY)).lower() == "restricted"
+        return self.visibility == RESTRICTED
 
     def targets(self, relation: str) -> Sequence[str]:
         """The refs that relations of one type lead to, in order."""

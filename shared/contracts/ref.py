@@ -59,6 +59,17 @@ def parse_ref(
     return EntityRef(kind, namespace, name)
 
 
+def canonical_ref(text: str, kind: str, namespace: str) -> str:
+    """The canonical ref of `text`, short of its kind or namespace as it may be.
+
+    A text that is no ref has one as well, which leads nowhere.
+    """
+    before, colon, rest = text.partition(":")
+    if not colon:
+        before, rest = kind, text
+    return f"{before}:{rest if '/' in rest else f'{namespace}/{rest}'}".lower()
+
+
 def ref_of(entity: Mapping[str, Any]) -> EntityRef:
     """The ref of an entity document.
 

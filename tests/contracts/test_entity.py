@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.entity import Entity
+from shared.contracts.entity import Entity, Link
 
 WHOLE = {
     "kind": "Component",
@@ -18,12 +18,16 @@ WHOLE = {
         "tags": ["python", 3],
         "labels": {"tier": "1"},
         "annotations": {"callboard.dev/visibility": "Restricted"},
+        "links": [{"url": "https://shop.example", "title": "Shop"}, "no link"],
     },
     "spec": {"type": "service", "lifecycle": "production", "owner": "team"},
     "relations": [
         {"type": "ownedBy", "targetRef": "group:shop/team"},
         {"type": "partOf", "targetRef": "system:shop/till"},
     ],
+    "status": {
+        "items": [{"level": "error", "message": "Invalid: x", "error": {"line": 3}}]
+    },
 }
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 JSON = st.recursive(
@@ -52,7 +56,33 @@ def test_fields_are_as_written() -> None:
     assert list(entity.tags) == ["python", "3"]
     assert entity.labels == {"tier": "1"}
     assert entity.is_restricted
+    assert entity.visibility == "restricted"
     assert list(entity.targets("ownedBy")) == ["group:shop/team"]
+    assert entity.links == [Link("https://shop.example", "Shop", "", "")]
+    [problem] = entity.status_items
+    assert (problem.level, problem.error) == ("error", {"line": 3})
+
+
+def test_owners_are_those_of_the_relations() -> None:
+    """Until the catalog has added relations, they are what the spec names."""
+    assert Entity(WHOLE).owners == {"group:shop/team"}
+    for owner, ref in [
+        ("Team", "group:shop/team"),
+        ("user:Ann", "user:shop/ann"),
+        ("pier/team", "group:pier/team"),
+    ]:
+        described = {"metadata": {"namespace": "shop"}, "spec": {"owner": owner}}
+        assert Entity(described).owners == {ref}
+
+
+def test_what_people_call_an_entity() -> None:
+    """The name that a profile shows, or the title, or the name."""
+    named: dict[str, Any] = {"metadata": {"name": "ann"}}
+    assert Entity(named).display_name == "ann"
+    titled = {"metadata": {"name": "ann", "title": "Ann"}}
+    assert Entity(titled).display_name == "Ann"
+    profiled = {**titled, "spec": {"profile": {"displayName": "Ann B."}}}
+    assert Entity(profiled).display_name == "Ann B."
 
 
 def test_what_is_absent_is_empty() -> None:

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from services.gateway.configuration import GatewayConfig
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
+from shared.contracts.entity import Entity
 from shared.contracts.ref import parse_ref, ref_of
 from shared.kit.http.apps import caller_of
 from shared.kit.http.conditions import matches
@@ -137,7 +138,7 @@ class StandIn:
             for ref, entity in sorted(self.entities.items())
             if ref.startswith("user:")
             and text in entity["metadata"]["name"]
-            and matches(caller_of(request).conditions or {}, entity)
+            and matches(caller_of(request).conditions or {}, Entity(entity))
         ]
         return JSONResponse({"items": found, "totalItems": len(found), "pageInfo": {}})
 
@@ -146,7 +147,7 @@ class StandIn:
         results = []
         for item in items:
             entity = self.entities.get(str(parse_ref(item["resourceRef"])))
-            met = entity is not None and matches(item["conditions"], entity)
+            met = entity is not None and matches(item["conditions"], Entity(entity))
             results.append({"id": item["id"], "result": "ALLOW" if met else "DENY"})
         return JSONResponse({"items": results})
 

@@ -117,7 +117,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> TantivyIndex:
 def test_index_and_rules_agree(index: TantivyIndex, found: dict[str, Any]) -> None:
     """For any criteria, the index shows exactly the entities that the rules allow."""
     condition = criteria_condition(found)
-    allowed = [entity for entity in ENTITIES if matches(found, entity)]
+    allowed = [entity for entity in ENTITIES if matches(found, Entity(entity))]
     marks = [frozenset(entity_marks(Entity(entity))) for entity in ENTITIES]
     pairs = zip(ENTITIES, marks, strict=True)
     assert [entity for entity, each in pairs if holds(condition, each)] == allowed

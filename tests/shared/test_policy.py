@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.kit.http.conditions import matches, permits
 from shared.kit.http.service_tokens import Principal
@@ -46,7 +47,7 @@ def rule(name: str, **params: Any) -> dict[str, Any]:
 )
 def test_criteria_are_met(criteria: dict[str, Any], met: bool) -> None:
     """Each rule reads its own part of the entity."""
-    assert matches(criteria, WEB) is met
+    assert matches(criteria, Entity(WEB)) is met
 
 
 def test_case_makes_no_difference() -> None:
@@ -57,23 +58,23 @@ def test_case_makes_no_difference() -> None:
     restricted = rule(
         "HAS_ANNOTATION", annotation="callboard.dev/visibility", value="restricted"
     )
-    assert matches(restricted, shouting)
-    assert matches(rule("HAS_SPEC", key="Lifecycle", value="Production"), WEB)
+    assert matches(restricted, Entity(shouting))
+    assert matches(rule("HAS_SPEC", key="Lifecycle", value="Production"), Entity(WEB))
 
 
 def test_an_owner_in_another_namespace_is_another_owner() -> None:
     """An owner without a namespace is in the entity's own."""
     there = component("web", {"namespace": "shop"}, owner="team-a")
-    assert matches(rule("IS_ENTITY_OWNER", claims=["group:shop/team-a"]), there)
+    assert matches(rule("IS_ENTITY_OWNER", claims=["group:shop/team-a"]), Entity(there))
 
 
 def test_an_unknown_rule_allows_nothing() -> None:
     """A rule that nobody knows is an error, not a yes."""
     with pytest.raises(Invalid, match="unknown permission rule"):
-        matches(rule("IS_NICE"), WEB)
+        matches(rule("IS_NICE"), Entity(WEB))
 
 
 def test_a_conditional_decision_without_conditions_permits_nothing() -> None:
     """Deny is the default."""
     nobody = Principal(subject="user:x/y", kind="user", decision="conditional")
-    assert not permits(nobody, WEB)
+    assert not permits(nobody, Entity(WEB))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts.catalog import Cause, EntityChange, EntityDeleted, EntityUpdated
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.ref import ref_of
@@ -59,13 +60,13 @@ class MemoryCatalog:
         self, ref: str, reader: Principal
     ) -> Mapping[str, Any] | None:
         found = await self.entity(ref)
-        if found is None or not permits(reader, found):
+        if found is None or not permits(reader, Entity(found)):
             return None
         relations = [
             relation
             for relation in found.get("relations", ())
             if (target := await self.entity(relation["targetRef"])) is None
-            or permits(reader, target)
+            or permits(reader, Entity(target))
         ]
         return {**found, "relations": relations}
 

@@ -25,7 +25,13 @@ from services.catalog.descriptor.definitions import reference_in
 from services.catalog.handlers import analysis, refreshing
 from services.catalog.ingest.differences import Difference, differences
 from services.catalog.ingest.excerpts import excerpts
-from services.catalog.model import Entity, EntityRevision, StoredEntity, parse_location
+from services.catalog.model import (
+    EntityJson,
+    EntityRevision,
+    StoredEntity,
+    parse_location,
+)
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.kit.http.apps import caller_of, json_response
@@ -187,10 +193,10 @@ def _visible_revisions(
     return shown
 
 
-def _may_see(principal: Principal, state: Entity | None) -> bool:
+def _may_see(principal: Principal, state: EntityJson | None) -> bool:
     if principal.decision == "allow":
         return True
-    return state is not None and permits(principal, state)
+    return state is not None and permits(principal, Entity(state))
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -207,13 +213,13 @@ async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
     if principal.decision == "allow":
         return True
     entity = writes.entity(ref)
-    if entity is not None and permits(principal, entity):
+    if entity is not None and permits(principal, Entity(entity)):
         return True
     # The store is asked in any case: time would tell what is hidden from what is not.
     asked = ref if entity is None else NOBODY
     last, _ = await writes.catalog.store.history(asked, limit=2)
     states = [revision.entity for revision in last if revision.entity is not None]
-    return bool(states) and permits(principal, states[0])
+    return bool(states) and permits(principal, Entity(states[0]))
 
 
 async def _item(

@@ -12,6 +12,7 @@ from services.catalog.api.parameters import Parameters
 from services.catalog.api.reading import Reads, Sent, begin, get
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel.recent import Place, RecentChange, RecentChanges
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
 from shared.kit.http.apps import caller_of
@@ -74,7 +75,7 @@ def _visible(
 
 
 def _may_see(principal: Principal, change: RecentChange) -> bool:
-    return change.state is not None and permits(principal, change.state)
+    return change.state is not None and permits(principal, Entity(change.state))
 
 
 def _item(change: RecentChange) -> dict[str, Any]:

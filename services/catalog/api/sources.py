@@ -12,6 +12,7 @@ from services.catalog.api.reading import reads_of
 from services.catalog.api.writing import route, writes_of
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.model import LocationRef, parse_location
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden, Invalid
 from shared.contracts.permissions import ENTITY_READ, SOURCE_EXPLORE, SOURCE_READ
 from shared.contracts.ref import parse_ref
@@ -45,7 +46,7 @@ def source_reader(request: Request, principal: Principal) -> SourceReader:
 def may_see(principal: Principal, entity: Mapping[str, Any]) -> bool:
     """Whether the caller could see an entity that is not in the catalog yet."""
     try:
-        return permits(principal.granted(ENTITY_READ), entity)
+        return permits(principal.granted(ENTITY_READ), Entity(entity))
     except Forbidden:
         return False
 

@@ -18,6 +18,7 @@ from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import LocationRef, Root, StoredEntity
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden, Invalid
 from shared.contracts.permissions import ENTITY_READ
 from shared.kit.http.apps import caller_of
@@ -49,7 +50,7 @@ class Writes:
         if principal.decision == "allow":
             return True
         entity = self.entity(ref)
-        return entity is not None and permits(principal, entity)
+        return entity is not None and permits(principal, Entity(entity))
 
     def require(self, principal: Principal, held: StoredEntity) -> bool:
         """True if the caller may; False if they may not even know of the entity.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.catalog.model import Entity
+from services.catalog.model import EntityJson
 
 #: The key of a reference: no author can write it, `problem` refuses it.
 KEY = "$definition"
@@ -42,7 +42,7 @@ def reference_in(value: Any) -> Reference | None:
     return Reference(name, size)
 
 
-def reference_of(entity: Entity) -> Reference | None:
+def reference_of(entity: EntityJson) -> Reference | None:
     """The reference in an entity's `spec.definition`, if it has one."""
     spec = entity.get("spec")
     if not isinstance(spec, Mapping) or str(entity.get("kind")).lower() != "api":
@@ -50,7 +50,7 @@ def reference_of(entity: Entity) -> Reference | None:
     return reference_in(spec.get("definition"))
 
 
-def text_of(entity: Entity) -> str | None:
+def text_of(entity: EntityJson) -> str | None:
     """The text of an API's `spec.definition`; None for anything else."""
     spec = entity.get("spec")
     if not isinstance(spec, Mapping) or str(entity.get("kind")).lower() != "api":
@@ -59,7 +59,7 @@ def text_of(entity: Entity) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def problem(entity: Entity) -> str | None:
+def problem(entity: EntityJson) -> str | None:
     """The rule that an entity's definition breaks, if it breaks one."""
     if reference_of(entity) is not None:
         return f"spec.definition: must be a string; {KEY} is not for descriptors"
@@ -77,7 +77,7 @@ def hash_of(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
-def separated(entity: Entity) -> tuple[Entity, str | None]:
+def separated(entity: EntityJson) -> tuple[EntityJson, str | None]:
     """The entity with a reference for its definition, and the text if it is long."""
     text = text_of(entity)
     if text is None or len(text) * 4 <= INLINE_LIMIT:
@@ -89,6 +89,6 @@ def separated(entity: Entity) -> tuple[Entity, str | None]:
     return with_definition(entity, reference.as_value()), text
 
 
-def with_definition(entity: Entity, value: Any) -> dict[str, Any]:
+def with_definition(entity: EntityJson, value: Any) -> dict[str, Any]:
     """A copy of the entity with this value as its definition."""
     return {**entity, "spec": {**entity["spec"], "definition": value}}

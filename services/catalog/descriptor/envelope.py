@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.descriptor import fields
-from services.catalog.model import Entity
+from services.catalog.model import EntityJson
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef
 
@@ -48,7 +48,7 @@ def _require(value: Any, where: str) -> str:
     return value
 
 
-def completed(document: Entity) -> dict[str, Any]:
+def completed(document: EntityJson) -> dict[str, Any]:
     """A copy with the default namespace, without what counts as absent."""
     metadata = {"namespace": DEFAULT_NAMESPACE, **document["metadata"]}
     if metadata["namespace"] is None:
@@ -58,7 +58,7 @@ def completed(document: Entity) -> dict[str, Any]:
     return {**document, "metadata": metadata}
 
 
-def problems(entity: Entity) -> list[str]:
+def problems(entity: EntityJson) -> list[str]:
     """What breaks the envelope's rules, each as `field: rule`."""
     found = [f"{name}: unknown field" for name in entity.keys() - ROOT_FIELDS]
     found += _formatted("apiVersion", fields.API_VERSION, entity["apiVersion"])

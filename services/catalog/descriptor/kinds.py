@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.catalog.descriptor.fields import no_string
-from services.catalog.model import Entity
+from services.catalog.model import EntityJson
 
 Check = Callable[[Any, str], Iterator[str]]
 CATALOG_VERSIONS = frozenset({"backstage.io/v1alpha1", "backstage.io/v1beta1"})
@@ -253,7 +253,7 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def problems(entity: Entity) -> list[str]:
+def problems(entity: EntityJson) -> list[str]:
     """What breaks the rules of the entity's kind, each as `field: rule`."""
     kind = KINDS.get(entity["kind"])
     if kind is None or entity["apiVersion"] not in kind.versions:
@@ -265,7 +265,7 @@ def problems(entity: Entity) -> list[str]:
     return list(spec_problems(kind.fields_of(spec), spec, "spec"))
 
 
-def in_order(entity: Entity) -> dict[str, Any]:
+def in_order(entity: EntityJson) -> dict[str, Any]:
     """A valid entity's spec with its lists of refs sorted: their order says nothing."""
     spec = dict(entity["spec"])
     for name, rule in KINDS[entity["kind"]].fields_of(spec).items():

@@ -5,12 +5,12 @@ from the read model. Targets need not exist.
 """
 
 from services.catalog.descriptor.kinds import KINDS, Relates
-from services.catalog.model import Entity, StoredRelation
+from services.catalog.model import EntityJson, StoredRelation
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 
 
-def relations_of(entity: Entity) -> tuple[StoredRelation, ...]:
+def relations_of(entity: EntityJson) -> tuple[StoredRelation, ...]:
     """What a valid entity declares, sorted by type and target.
 
     Raises:

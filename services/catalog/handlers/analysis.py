@@ -11,7 +11,7 @@ from services.catalog.handlers.including import include
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import Candidate, Context, candidate, checked
-from services.catalog.model import Entity, LocationRef
+from services.catalog.model import EntityJson, LocationRef
 from services.catalog.ports import SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.yaml_text import load_documents
@@ -52,7 +52,7 @@ async def analyse(
     location: LocationRef,
     filename: str,
     reader: SourceReader,
-    is_shown: Callable[[Entity], bool],
+    is_shown: Callable[[EntityJson], bool],
 ) -> dict[str, Any]:
     """The descriptors that a repository has, or a first one for it.
 
@@ -104,7 +104,7 @@ async def _entities(
     filename: str,
     *,
     effort: Effort,
-) -> list[Entity]:
+) -> list[EntityJson]:
     """The entities in a file that may be registered from there."""
     fetched = await reading.read(file)
     try:

@@ -19,7 +19,7 @@ from services.catalog.ingest.candidates import (
     status_item,
     taken_error,
 )
-from services.catalog.model import Entity, StoredChange, StoredEntity
+from services.catalog.model import EntityJson, StoredChange, StoredEntity
 from services.catalog.ports import EntityStore
 from shared.contracts.annotations import MANAGED_BY_ORIGIN
 from shared.contracts.catalog import Cause
@@ -275,12 +275,12 @@ def moved(
     )
 
 
-def _identified(entity: Entity, identity: str, etag: str) -> dict[str, Any]:
+def _identified(entity: EntityJson, identity: str, etag: str) -> dict[str, Any]:
     metadata = {**entity["metadata"], "uid": identity, "etag": etag}
     return {**entity, "metadata": metadata}
 
 
-def _anonymous(entity: Entity) -> dict[str, Any]:
+def _anonymous(entity: EntityJson) -> dict[str, Any]:
     metadata = {
         key: value
         for key, value in entity["metadata"].items()

@@ -41,7 +41,7 @@ from services.catalog.ingest.refusals import (
     paths_of,
 )
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import Entity, FileState, LocationRef, Root
+from services.catalog.model import EntityJson, FileState, LocationRef, Root
 from services.catalog.ports import Fetched, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.budgets import BudgetExceeded
@@ -168,7 +168,7 @@ class Walk:
             return [replace(target, error=missing)]
         return [replace(target, location=location) for location in found]
 
-    def _locations(self, found: TargetReading) -> list[tuple[str, Entity]]:
+    def _locations(self, found: TargetReading) -> list[tuple[str, EntityJson]]:
         """The Location entities in a file, from it or, unchanged, from memory."""
         if found.gone:
             held = {}
@@ -187,7 +187,7 @@ class Walk:
         ]
 
     async def _targets(
-        self, ref: str, entity: Entity, found: TargetReading
+        self, ref: str, entity: EntityJson, found: TargetReading
     ) -> list[Target]:
         kind, texts, optional = targets_of(entity)
         targets: list[Target] = []

@@ -15,7 +15,7 @@ from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.refusals import BrokenFields, Refusal, broken_fields
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import Entity, LocationRef, StoredRelation
+from services.catalog.model import EntityJson, LocationRef, StoredRelation
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     MANAGED_BY_ORIGIN,
@@ -57,7 +57,7 @@ class Candidate:
     """
 
     ref: str
-    entity: Entity
+    entity: EntityJson
     relations: tuple[StoredRelation, ...]
     location: str
     origin: str
@@ -67,7 +67,7 @@ class Candidate:
     definition: str | None = None
 
     @property
-    def whole(self) -> Entity:
+    def whole(self) -> EntityJson:
         """The entity with the text of its definition."""
         if self.definition is None:
             return self.entity
@@ -120,7 +120,7 @@ def refused_ref(item: Mapping[str, Any]) -> str | None:
 
 
 def etag_of(
-    entity: Entity,
+    entity: EntityJson,
     relations: Sequence[StoredRelation],
     errors: Sequence[Mapping[str, Any]] = (),
 ) -> str:
@@ -147,7 +147,7 @@ def _json(value: Any, option: int = 0) -> bytes:
         raise Invalid(f"entity: cannot be JSON: {error}") from error
 
 
-def require_size(entity: Entity) -> None:
+def require_size(entity: EntityJson) -> None:
     """Refuse an entity that is too big to be kept.
 
     Raises:
@@ -171,7 +171,7 @@ def require_size(entity: Entity) -> None:
         )
 
 
-def _is_within_limits(entity: Entity) -> bool:
+def _is_within_limits(entity: EntityJson) -> bool:
     try:
         check_tree(entity, label="entity", nodes=ENTITY_LIMIT, text=ENTITY_LIMIT)
     except Invalid:
@@ -179,7 +179,7 @@ def _is_within_limits(entity: Entity) -> bool:
     return len(_json(entity)) <= ENTITY_LIMIT
 
 
-def _biggest(entity: Entity) -> tuple[str, int]:
+def _biggest(entity: EntityJson) -> tuple[str, int]:
     """The field of metadata or spec that takes the most bytes."""
     sizes = {
         f"{part}.{name}": len(_json(value))
@@ -189,7 +189,7 @@ def _biggest(entity: Entity) -> tuple[str, int]:
     return max(sizes.items(), key=lambda item: item[1], default=("entity", 0))
 
 
-def annotated(entity: Entity, context: Context) -> dict[str, Any]:
+def annotated(entity: EntityJson, context: Context) -> dict[str, Any]:
     """A copy that says where it is from; links that the descriptor gives itself win."""
     metadata = entity["metadata"]
     annotations = {
@@ -221,7 +221,7 @@ def checked(
 
 
 def _complete(
-    document: Entity, contents: Mapping[placeholders.Placeholder, Any] | None
+    document: EntityJson, contents: Mapping[placeholders.Placeholder, Any] | None
 ) -> dict[str, Any]:
     whole = placeholders.filled(document, contents) if contents else document
     entity = envelope.completed(whole)
@@ -234,7 +234,7 @@ def _complete(
     return {**entity, "spec": kinds.in_order(entity)}
 
 
-def _require_few_patterns(entity: Entity) -> None:
+def _require_few_patterns(entity: EntityJson) -> None:
     """Refuse a Location of very many patterns: each asks for all files of its source.
 
     Raises:
@@ -248,7 +248,7 @@ def _require_few_patterns(entity: Entity) -> None:
         )
 
 
-def _hints(document: Entity, broken: Sequence[str]) -> list[str]:
+def _hints(document: EntityJson, broken: Sequence[str]) -> list[str]:
     """What to do about each broken field that a placeholder stands for."""
     return [
         _hint(name)
@@ -291,7 +291,7 @@ def candidate(
     )
 
 
-def _require_allowed(entity: Entity, ref: str, context: Context) -> None:
+def _require_allowed(entity: EntityJson, ref: str, context: Context) -> None:
     if not context.rules.allow(entity, context.origin):
         raise Forbidden(
             f"{ref}: the kind {entity['kind']} is not allowed from {context.origin}; "
@@ -308,7 +308,7 @@ def asks_to_be_restricted(document: Any) -> bool:
     )
 
 
-def is_restricted(entity: Entity) -> bool:
+def is_restricted(entity: EntityJson) -> bool:
     """Whether the entity is there for its owners and the platform team alone."""
     annotations = entity["metadata"].get("annotations") or {}
     # Case is folded as the policy's conditions fold it.
@@ -340,7 +340,7 @@ def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidat
     )
 
 
-def targets_of(entity: Entity) -> tuple[str | None, list[str], bool]:
+def targets_of(entity: EntityJson) -> tuple[str | None, list[str], bool]:
     """A Location entity's type, its targets and whether they may be missing."""
     spec = entity.get("spec") or {}
     found = [spec["target"]] if isinstance(spec.get("target"), str) else []

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.descriptor.definitions import reference_in
-from services.catalog.model import Entity, StoredRelation
+from services.catalog.model import EntityJson, StoredRelation
 
 #: Differ with every change and say nothing about it.
 DERIVED = frozenset({"metadata.uid", "metadata.etag"})
@@ -14,7 +14,9 @@ _ABSENT: Any = object()
 Difference = tuple[str, Any, Any]
 
 
-def differences(before: Entity | None, after: Entity | None) -> list[Difference]:
+def differences(
+    before: EntityJson | None, after: EntityJson | None
+) -> list[Difference]:
     """Each path that differs, with its value before and after (None: absent).
 
     Lists count as one value: their order matters. So does what lies below a path of
@@ -27,7 +29,7 @@ def differences(before: Entity | None, after: Entity | None) -> list[Difference]
     ]
 
 
-def changed_paths(before: Entity | None, after: Entity | None) -> list[str]:
+def changed_paths(before: EntityJson | None, after: EntityJson | None) -> list[str]:
     """The dotted paths that differ."""
     return [path for path, _, _ in differences(before, after)]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from services.catalog.model import Entity, LocationRef
+from services.catalog.model import EntityJson, LocationRef
 from shared.guards.globs import Glob
 
 DEFAULT_KINDS = ("Component", "API", "Location")
@@ -31,7 +31,7 @@ class KindPattern:
     kind: str
     spec_type: str | None = None
 
-    def covers(self, entity: Entity) -> bool:
+    def covers(self, entity: EntityJson) -> bool:
         """Whether the entity is of this kind and type."""
         if str(entity["kind"]).lower() != self.kind.lower():
             return False
@@ -72,7 +72,7 @@ class Rules:
 
     rules: Sequence[AllowedKinds]
 
-    def allow(self, entity: Entity, origin: LocationRef) -> bool:
+    def allow(self, entity: EntityJson, origin: LocationRef) -> bool:
         """Whether an entity may come from a root location."""
         return any(
             any(kind.covers(entity) for kind in rule.kinds)

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from services.catalog.model import Entity
+from services.catalog.model import EntityJson
 from shared.contracts.errors import Invalid
 
 KEPT = 500
@@ -47,7 +47,7 @@ class RecentChange:
     cause: Mapping[str, Any]
     changed: tuple[str, ...]
     deleted: bool
-    state: Entity | None = None
+    state: EntityJson | None = None
 
     @property
     def place(self) -> Place:
@@ -81,7 +81,7 @@ def change_of(event: str | bytes) -> RecentChange:
         raise Invalid(f"data: not a change of an entity ({error})") from error
 
 
-def _judged(entity: Mapping[str, Any]) -> Entity | None:
+def _judged(entity: Mapping[str, Any]) -> EntityJson | None:
     """What conditions can ask of an entity; of a large value only that it is there."""
     spec = {
         key: value if len(orjson.dumps(value)) <= LARGEST_VALUE else ""

@@ -19,6 +19,7 @@ import orjson
 
 from services.gateway.model import Identity, LiveEvent
 from services.gateway.ports import Memberships, PermissionChecker
+from shared.contracts.entity import Entity
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TEMPLATE_RUN
 from shared.guards.numbers import whole_number
 
@@ -31,7 +32,7 @@ BEHIND = 500
 #: After this long a stream ends, so that its reader proves again who they are.
 LIFE_SECONDS = 1800.0
 
-Matches = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+Matches = Callable[[Mapping[str, Any], Entity], bool]
 
 
 class _End:
@@ -200,7 +201,8 @@ class LiveHub:
             states.append(self._entity_in(newest.document))
         conditions = decision.conditions or {}
         return all(
-            state is not None and self._matches(conditions, state) for state in states
+            state is not None and self._matches(conditions, Entity(state))
+            for state in states
         )
 
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from services.techdocs.handlers.reading import DocsReader, Sees
 from services.techdocs.handlers.syncing import Syncing
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden, NotFound
 from shared.kit.http.conditions import permits
 from shared.kit.http.service_tokens import Principal
@@ -47,7 +48,7 @@ def sees(principal: Principal) -> Sees:
     """Whether this reader may see an entity."""
 
     def may(entity: Mapping[str, Any]) -> bool:
-        return permits(principal, entity)
+        return permits(principal, Entity(entity))
 
     return may
 
@@ -62,7 +63,7 @@ async def entity_of(
 ) -> Mapping[str, Any]:
     """The entity as the catalog has it; NotFound with `missing` if not to be seen."""
     entity = await dependencies.catalog.entity(ref)
-    if entity is None or not permits(principal, entity):
+    if entity is None or not permits(principal, Entity(entity)):
         raise NotFound(missing)
     return entity
 

@@ -7,20 +7,23 @@ rules for `catalog-entity`). A service that can should turn them into a filter i
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.kit.http.service_tokens import Principal
 
 Criteria = Mapping[str, Any]
+#: The parameters of a rule.
+Params = Mapping[str, Any]
 
 
-def permits(principal: Principal, entity: Mapping[str, Any]) -> bool:
+def permits(principal: Principal, entity: Entity) -> bool:
     """Whether the decision in `principal` covers this entity."""
     if principal.decision == "allow":
         return True
     return principal.conditions is not None and matches(principal.conditions, entity)
 
 
-def matches(criteria: Criteria, entity: Mapping[str, Any]) -> bool:
+def matches(criteria: Criteria, entity: Entity) -> bool:
     """Whether `entity` meets `criteria`.
 
     Raises:
@@ -42,40 +45,18 @@ def matches(criteria: Criteria, entity: Mapping[str, Any]) -> bool:
         raise Invalid(f"params.{error.args[0]}: required by {rule}") from error
 
 
-def owners(entity: Mapping[str, Any]) -> set[str]:
-    """Canonical refs of who owns an entity: its ownedBy relations, else spec.owner."""
-    found = {
-        str(relation["targetRef"]).lower()
-        for relation in entity.get("relations") or ()
-        if relation.get("type") == "ownedBy"
-    }
-    owner = (entity.get("spec") or {}).get("owner")
-    if not found and isinstance(owner, str) and owner:
-        found.add(_owner_ref(owner, entity))
-    return found
-
-
-def _owner_ref(owner: str, entity: Mapping[str, Any]) -> str:
-    namespace = (entity.get("metadata") or {}).get("namespace") or "default"
-    kind, colon, rest = owner.partition(":")
-    if not colon:
-        kind, rest = "group", owner
-    return f"{kind}:{rest if '/' in rest else f'{namespace}/{rest}'}".lower()
-
-
-def _in(holder: Any, key: str, params: Mapping[str, Any]) -> bool:
+def _in(holder: Mapping[str, Any], key: str, params: Params) -> bool:
     # Case is folded everywhere, as the catalog's index does: a condition must never
     # mean one thing in a list and another on a single entity.
-    if not isinstance(holder, Mapping):
-        return False
-    wanted = key.lower()
-    found = [value for name, value in holder.items() if str(name).lower() == wanted]
+    values = [
+        value for name, value in holder.items() if str(name).lower() == key.lower()
+    ]
     if "value" not in params:
-        return bool(found)
-    return any(_same(value, params["value"]) for value in found)
+        return bool(values)
+    return any(_same(value, params["value"]) for value in values)
 
 
-def _at(holder: Any, params: Mapping[str, Any]) -> bool:
+def _at(holder: Any, params: Params) -> bool:
     for part in str(params["key"]).split("."):
         if not isinstance(holder, Mapping):
             return False
@@ -95,29 +76,28 @@ def _same(held: Any, wanted: Any) -> bool:
     return bool(held == wanted)
 
 
-def _has_annotation(entity: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
-    held = (entity.get("metadata") or {}).get("annotations")
-    return _in(held, params["annotation"], params)
+def _has_annotation(entity: Entity, params: Params) -> bool:
+    return _in(entity.annotations, params["annotation"], params)
 
 
-def _has_label(entity: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
-    return _in((entity.get("metadata") or {}).get("labels"), params["label"], params)
+def _has_label(entity: Entity, params: Params) -> bool:
+    return _in(entity.labels, params["label"], params)
 
 
-def _has_metadata(entity: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
-    return _at(entity.get("metadata"), params)
+def _has_metadata(entity: Entity, params: Params) -> bool:
+    return _at(entity.metadata, params)
 
 
-def _has_spec(entity: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
-    return _at(entity.get("spec"), params)
+def _has_spec(entity: Entity, params: Params) -> bool:
+    return _at(entity.spec, params)
 
 
-def _is_kind(entity: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
-    return str(entity.get("kind")).lower() in _lower(params["kinds"])
+def _is_kind(entity: Entity, params: Params) -> bool:
+    return entity.kind.lower() in _lower(params["kinds"])
 
 
-def _is_owner(entity: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
-    return not owners(entity).isdisjoint(_lower(params["claims"]))
+def _is_owner(entity: Entity, params: Params) -> bool:
+    return not entity.owners.isdisjoint(_lower(params["claims"]))
 
 
 def _lower(values: Iterable[Any]) -> set[str]:

@@ -14,6 +14,7 @@ from services.gateway.policy.opa import OpaPolicy
 from services.gateway.policy.question import Questions
 from services.gateway.policy.rego import RegoPolicy
 from services.gateway.ports import Policy
+from shared.contracts.entity import Entity
 from shared.kit.http.conditions import matches
 from tests.gateway.policy import questions as made
 from tests.gateway.policy.opa_server import RULES, program
@@ -92,8 +93,8 @@ async def test_conditions_let_the_same_entities_through(pairs: list[Pair]) -> No
             assert here.conditions is there.conditions
             continue
         for entity in ENTITIES:
-            yes = matches(here.conditions, entity)
-            assert yes is matches(there.conditions, entity), (question, entity)
+            yes = matches(here.conditions, Entity(entity))
+            assert yes is matches(there.conditions, Entity(entity)), (question, entity)
             seen[yes] += 1
     assert min(seen[True], seen[False]) > 30
 
