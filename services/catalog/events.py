@@ -22,9 +22,10 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.kit.events.bus import EventRecord
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
+from shared.kit.processes.retries import Backoff, retry
 
 AGAIN_SECONDS = 2.0
-LONGEST_WAIT_SECONDS = 60.0
+BACKOFF = Backoff(first=2.0, longest=60.0)
 #: Pushes that are read beside each other, and how long others wait for one of them.
 AT_ONCE = 8
 PATIENCE_SECONDS = 1.0
@@ -102,21 +103,24 @@ class Pushes:
             self._behind.discard(key)
 
     async def _read(self, push: Push) -> None:
-        wait = AGAIN_SECONDS
-        while True:
-            try:
-                await pushed(self._catalog, self._providers, push)
-            except Exception as error:
-                if push.key not in self._behind:
-                    raise
-                source = f"{push.host}/{push.repository}"
-                self._log.warning("push_failed", source=source, error=str(error))
-                if not isinstance(error, Unavailable):
-                    return
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-            else:
-                return
+        def passes(error: BaseException) -> bool:
+            return isinstance(error, Unavailable) and push.key in self._behind
+
+        def note(error: Exception, _: float = 0.0) -> None:
+            source = f"{push.host}/{push.repository}"
+            self._log.warning("push_failed", source=source, error=str(error))
+
+        try:
+            await retry(
+                lambda: pushed(self._catalog, self._providers, push),
+                BACKOFF,
+                on=passes,
+                note=note,
+            )
+        except Exception as error:
+            if push.key not in self._behind:
+                raise
+            note(error)
 
 
 def _push(envelope: Envelope) -> RepositoryPushed:

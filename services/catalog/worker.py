@@ -24,9 +24,10 @@ from shared.kit.events.outbox import OutboxRelay
 from shared.kit.events.workers import SharedWork
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
+from shared.kit.processes.retries import Backoff, retry
 
 NAME = "catalog"
-RETRY_SECONDS = 1.0
+BACKOFF = Backoff.every(1.0)
 log = logs.get_logger(NAME)
 OUTBOX = Gauge("callboard_catalog_outbox", "Entities with an event still to be told")
 
@@ -110,16 +111,12 @@ class Work:
 
     async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Repeat a step until everything that it needs is there."""
-        while True:
-            try:
-                await step()
-            except CallboardError as error:
-                self._waits = f": {error.message}"
-                log.warning("catalog_waits", problem=error.message)
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                self._waits = ""
-                return
+        await retry(step, BACKOFF, on=(CallboardError,), note=self._note)
+        self._waits = ""
+
+    def _note(self, error: Exception, _: float) -> None:
+        self._waits = f": {error}"
+        log.warning("catalog_waits", problem=str(error))
 
     async def _compare(self) -> None:
         differing = await self.follower.compare()

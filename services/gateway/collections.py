@@ -11,9 +11,10 @@ from shared.kit.documents.migrations import prepare
 from shared.kit.documents.mongo import Database, unavailable_as_error
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
+from shared.kit.processes.retries import Backoff, retry
 
 COLLECTIONS = (ENDED_SESSIONS, PREFERENCES, DELIVERIES)
-AGAIN_SECONDS = 2.0
+BACKOFF = Backoff.every(2.0)
 
 
 class GatewayCollections:
@@ -45,15 +46,13 @@ class GatewayCollections:
             await self._database.command("ping")
 
     async def _load(self) -> None:
-        log = logs.get_logger("gateway")
-        while True:
-            try:
-                await prepare(self._database, COLLECTIONS)
-                await self._ended.load()
-            except CallboardError as error:
-                self._reason = error.message
-                log.warning("documents_not_ready", reason=error.message)
-                await asyncio.sleep(AGAIN_SECONDS)
-            else:
-                self._reason = None
-                return
+        await retry(self._load_once, BACKOFF, on=(CallboardError,), note=self._note)
+        self._reason = None
+
+    async def _load_once(self) -> None:
+        await prepare(self._database, COLLECTIONS)
+        await self._ended.load()
+
+    def _note(self, error: Exception, _: float) -> None:
+        self._reason = str(error)
+        logs.get_logger("gateway").warning("documents_not_ready", reason=str(error))

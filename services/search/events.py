@@ -17,12 +17,14 @@ from shared.kit.events.bus import Bus
 from shared.kit.events.workers import SharedWork
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
+from shared.kit.processes.retries import Backoff, retry
 
 GROUP = "search"
 SETTLE_SECONDS = 1.5
 DEAF_SECONDS = 0.5
-FIRST_WAIT_SECONDS = 0.2
-LONGEST_WAIT_SECONDS = 5.0
+BACKOFF = Backoff(first=0.2, longest=5.0)
+#: Neither an owner that is away or answers nonsense nor a full disk ends the looks.
+PASSING = (CallboardError, OSError, KeyError, TypeError, ValueError)
 
 
 def shared_work(
@@ -85,19 +87,18 @@ class IndexReconciler:
             await tasks.end(self._task)
 
     async def _run(self) -> None:
-        wait, first = FIRST_WAIT_SECONDS, True
+        await self._compare(lambda: True)
         while True:
-            try:
-                await self._look(settled=first or not self._hears())
-            except (CallboardError, OSError, KeyError, TypeError, ValueError) as error:
-                # Neither an owner that is away or answers nonsense nor a full disk may
-                # end the looks.
-                self._log.warning("owners_not_compared", error=str(error))
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-                continue
-            wait, first = FIRST_WAIT_SECONDS, False
             await self._pause()
+            await self._compare(lambda: not self._hears())
+
+    async def _compare(self, settled: Callable[[], bool]) -> None:
+        def note(error: Exception, _: float) -> None:
+            self._log.warning("owners_not_compared", error=str(error))
+
+        await retry(
+            lambda: self._look(settled=settled()), BACKOFF, on=PASSING, note=note
+        )
 
     async def _pause(self) -> None:
         end = time.monotonic() + self._seconds

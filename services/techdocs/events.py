@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Self, TypeVar
 
 from services.techdocs.handlers.documented import (
@@ -25,11 +26,13 @@ from shared.kit.events.bus import Bus, EventRecord, MemoryBus
 from shared.kit.events.workers import Handler, SharedWork
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
+from shared.kit.processes.retries import Backoff, retry
 
 T = TypeVar("T")
 GROUP = "techdocs"
-FIRST_WAIT_SECONDS = 0.2
-LONGEST_WAIT_SECONDS = 10.0
+BACKOFF = Backoff(first=0.2, longest=10.0)
+#: Neither a catalog that is away or answers nonsense nor a full disk ends the looks.
+PASSING = (CallboardError, OSError, KeyError, TypeError, ValueError)
 JOIN_POLL_SECONDS = 1.0
 COLLECT_SECONDS = 600.0
 UNUSED_SECONDS = 3600.0
@@ -134,18 +137,14 @@ class DocsReconciler:
             await tasks.end(self._task)
 
     async def _run(self) -> None:
-        wait, gap = FIRST_WAIT_SECONDS, True
+        def note(error: Exception, _: float) -> None:
+            self._log.warning("catalog_not_compared", error=str(error))
+
+        gap = True
         while True:
-            try:
-                await self._look(gap=gap)
-            except (CallboardError, OSError, KeyError, TypeError, ValueError) as error:
-                # Neither a catalog that is away or answers nonsense nor a full disk
-                # may end the looks.
-                self._log.warning("catalog_not_compared", error=str(error))
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-                continue
-            wait, gap = FIRST_WAIT_SECONDS, await self._rest()
+            look = partial(self._look, gap=gap)
+            await retry(look, BACKOFF, on=PASSING, note=note)
+            gap = await self._rest()
 
     async def _rest(self) -> bool:
         """Wait for the next look; whether pushes may have been missed meanwhile."""

@@ -22,6 +22,7 @@ from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.guards.budgets import BudgetExceeded
 from shared.kit.git.mirrors import RepositoryMirrors
+from shared.kit.processes.retries import Backoff
 from tests import builders
 from tests.catalog.running import Host, pointing, running, write
 from tests.catalog.test_pushes import event
@@ -199,7 +200,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     reader = Reader()
     monkeypatch.setattr(events, "pushed", reader)
     monkeypatch.setattr(events, "PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(events, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(events, "BACKOFF", Backoff.every(0.01))
     return reader
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from services.scaffolder.runs import patience
+from shared.kit.processes.retries import Backoff
 from tests.builders import component, template
 from tests.disk import SmallDisk
 from tests.scaffolder.calls import create, messages, reached, step
@@ -18,7 +20,7 @@ async def test_a_step_waits_for_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The log says what is missing; with room the run goes on by itself."""
-    monkeypatch.setattr("services.scaffolder.runs.stepping.FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "STEP", Backoff(0.05, 10.0, within=120.0))
     entity = component("web", {"description": "wordy " * 9000})
     steps = [
         step("debug:wait", milliseconds=200),

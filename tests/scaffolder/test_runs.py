@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from services.scaffolder.model import Initiator
+from services.scaffolder.runs import patience
+from shared.kit.processes.retries import Backoff
 from tests.builders import component, template, user
 from tests.scaffolder.calls import (
     create,
@@ -255,7 +257,7 @@ async def test_a_step_waits_for_what_is_away(
     start: Any, catalog: Any, ann: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A catalog that restarts is no reason to lose a run: the step is tried again."""
-    monkeypatch.setattr("services.scaffolder.runs.stepping.FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "STEP", Backoff(0.05, 10.0, within=120.0))
     steps = [
         say("before"),
         step("debug:wait", milliseconds=200),
@@ -284,8 +286,7 @@ async def test_patience_has_an_end(
     start: Any, catalog: Any, ann: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What does not come back fails the run, and says what it was."""
-    monkeypatch.setattr("services.scaffolder.runs.stepping.FIRST_WAIT_SECONDS", 0.05)
-    monkeypatch.setattr("services.scaffolder.runs.stepping.PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(patience, "STEP", Backoff(0.05, 10.0, within=0.3))
     steps = [
         step("debug:wait", milliseconds=200),
         step("catalog:fetch", entityRef="component:default/web"),

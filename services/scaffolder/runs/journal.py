@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from services.scaffolder.model import LONGEST_MESSAGE, EventType, TaskEvent
@@ -99,21 +99,4 @@ class Journal:
             await self.flush()
         except Unavailable:
             # The next flush, at the latest the one at the step's end, tries again.
-            return
-
-
-FIRST_WAIT = 0.1
-LONGEST_WAIT = 5.0
-
-
-async def patiently(work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` until what it needs is there: a run outlives a store's restart."""
-    wait = FIRST_WAIT
-    while True:
-        try:
-            await work()
-        except Unavailable:
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT)
-        else:
             return

@@ -138,29 +138,24 @@ class Pool:
         while True:
             await asyncio.sleep(self._heartbeat_seconds)
             try:
-                if await self._store.heartbeat(task):
-                    turn.cancel()
+                with contextlib.suppress(Unavailable):
+                    if await self._store.heartbeat(task):
+                        turn.cancel()
             except TakenOver:
                 turn.lose()
-            except Unavailable:
-                continue
 
     async def _look(self) -> None:
         while True:
             free = self._slots - self.running
             if free > 0:
-                try:
+                # A store that does not answer is told by the readiness.
+                with contextlib.suppress(Unavailable):
                     for task_id in await self._store.claimable(free):
                         self.offer(task_id)
-                except Unavailable:
-                    # The store says so in the readiness already.
-                    await asyncio.sleep(self._heartbeat_seconds)
             self._look_now.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look_seconds):
                     await self._look_now.wait()
-            except TimeoutError:
-                continue
 
 
 class _Turn:

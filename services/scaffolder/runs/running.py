@@ -20,7 +20,8 @@ from services.scaffolder.model import (
     now,
 )
 from services.scaffolder.runs.context import RunContext
-from services.scaffolder.runs.journal import Journal, patiently
+from services.scaffolder.runs.journal import Journal
+from services.scaffolder.runs.patience import outlast_store
 from services.scaffolder.runs.stepping import EARLIER_FAILURE, StepRun
 from services.scaffolder.templates import template_entity
 from shared.contracts import room
@@ -66,8 +67,8 @@ class TaskRun:
         said, self._said = self._said, []
         if not self._task.has_ended or self._task.status == "failed":
             self._task.learned = self._run_context.redactor.learned
-        flushed = patiently(self._journal.flush)
-        recorded = patiently(lambda: self._keeper.record(self._task, said))
+        flushed = outlast_store(self._journal.flush)
+        recorded = outlast_store(lambda: self._keeper.record(self._task, said))
         if self._task.has_ended:
             # Who reads the log until the run has ended must find its last line there.
             await flushed

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +9,12 @@ from services.scaffolder.actions.action import Action, ActionContext
 from services.scaffolder.dialect import json_rendering, json_text
 from services.scaffolder.model import StepRecord, TakenOver
 from services.scaffolder.runs.context import RunContext
+from services.scaffolder.runs.patience import outlast_step
 from services.scaffolder.secrets import twins
 from services.scaffolder.secrets.twins import Twins
 from services.scaffolder.templates import schema_checks
 from shared.contracts import room
-from shared.contracts.errors import CallboardError, Invalid, Unavailable
+from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.scaffolder import StepStatus
 from shared.guards.workers import run_beside
 
@@ -24,10 +24,6 @@ CONCEALED = (
     "the step failed; why is not shown, as its input holds pieces of secrets: give an "
     "action a secret whole"
 )
-#: How long a step waits for something that is away, and between its tries.
-PATIENCE_SECONDS = 120.0
-FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 10.0
 
 
 class StepRun:
@@ -169,21 +165,19 @@ class StepRun:
 
         Actions are idempotent; a catalog that restarts is no reason to lose a run.
         """
-        wait = FIRST_WAIT_SECONDS
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
+
+        async def attempt() -> ActionContext:
             context = self._context(given, key)
-            try:
-                await _performed(action, context)
-            except Unavailable as error:
-                if self._run_context.is_dry_run or time.monotonic() + wait > deadline:
-                    raise
-                self._log(f"{error.message}; trying again in {wait:g} seconds")
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-                self._is_resumed = True
-            else:
-                return context
+            await _performed(action, context)
+            return context
+
+        def note(error: Exception, seconds: float) -> None:
+            self._log(f"{error}; trying again in {seconds:g} seconds")
+            self._is_resumed = True
+
+        if self._run_context.is_dry_run:
+            return await attempt()
+        return await outlast_step(attempt, note)
 
     async def _input(self, more: Twins) -> Twins:
         """The step's input; what secrets made of it is secret from now on."""

@@ -1,6 +1,7 @@
 """Deletes the folders of runs that have ended, after a time."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,6 @@ from shared.contracts.errors import Unavailable
 from shared.kit.processes import tasks
 
 _EVERY_SECONDS = 600.0
-_AGAIN_SECONDS = 1.0
 _SCRATCH_SECONDS = 3600.0
 
 
@@ -69,9 +69,7 @@ class WorkspaceRetention:
 
     async def _run(self) -> None:
         while True:
-            try:
+            # Nothing depends on a sweep: the next one is soon enough.
+            with contextlib.suppress(Unavailable, OSError):
                 await self.sweep()
-            except (Unavailable, OSError):
-                # Nothing depends on it: the next look is soon enough.
-                await asyncio.sleep(_AGAIN_SECONDS)
             await asyncio.sleep(_EVERY_SECONDS)

@@ -21,11 +21,12 @@ from shared.kit.events.announcements import Announcer
 from shared.kit.events.topics import LARGEST_EVENT, TopicsCheck
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
+from shared.kit.processes.retries import Backoff, retry
 
 Message = tuple[str, str, bytes]
 
 SEND_SECONDS = 10
-RETRY_SECONDS = 0.5
+BACKOFF = Backoff.every(0.5)
 #: How often partitions that were added are looked for.
 LOOK_SECONDS = 5.0
 #: How long a read waits before the reader looks around; a message ends it at once.
@@ -219,6 +220,8 @@ class LiveReader:
         #: What is read next, of every partition known.
         self._next: dict[TopicPartition, int] = {}
         self._log = logs.get_logger("bus")
+        #: The last failure that was logged, since the reader last began to read.
+        self._noted = ""
         #: Set once the topics are assigned and positions are known.
         self.reading = asyncio.Event()
 
@@ -239,25 +242,29 @@ class LiveReader:
         await self._fit()
 
     async def _follow(self) -> None:
-        told = ""
-        while True:
-            try:
-                async with broker.asking(self._server) as asked:
-                    await self._follow_one(asked)
-            except (KafkaError, OSError, Unavailable) as error:
-                why = str(error) or type(error).__name__
-            except asyncio.CancelledError:
-                if broker.is_cancelled_itself():
-                    raise
-                why = "cancelled by its client"
-            finally:
-                began, self._asked = self._asked is not None, None
-                self.reading.clear()
-            # A broker that is away for an hour is told once, not at every try.
-            if began or why != told:
-                self._log.warning("live_reader_lost", error=why)
-                told = why
-            await asyncio.sleep(RETRY_SECONDS)
+        passing = (KafkaError, OSError, Unavailable)
+        await retry(self._follow_until_lost, BACKOFF, on=passing, note=self._note)
+
+    async def _follow_until_lost(self) -> None:
+        try:
+            async with broker.asking(self._server) as asked:
+                await self._follow_one(asked)
+        except asyncio.CancelledError as error:
+            if broker.is_cancelled_itself():
+                raise
+            raise Unavailable("cancelled by its client") from error
+        finally:
+            if self._asked is not None:
+                self._noted = ""
+            self._asked = None
+            self.reading.clear()
+
+    def _note(self, error: Exception, _: float) -> None:
+        """Log a failure: a broker that is away for an hour once, not at every try."""
+        reason = str(error) or type(error).__name__
+        if reason != self._noted:
+            self._log.warning("live_reader_lost", error=reason)
+            self._noted = reason
 
     async def _follow_one(self, asked: broker.Asking) -> None:
         able = await asked.abilities()

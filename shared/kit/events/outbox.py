@@ -31,8 +31,6 @@ BATCH = 500
 #: Documents with something unsaid. A range, for which every server has an index.
 UNSENT: Mapping[str, Any] = {"unsent": {"$gt": ""}}
 SWEEP_SECONDS = 2.0
-#: A broker that is away refuses at once, so asking again soon costs little.
-LONGEST_WAIT_SECONDS = 3.0
 
 
 def pending_event(topic: str, key: str, envelope: Envelope) -> dict[str, Any]:
@@ -146,23 +144,19 @@ class OutboxRelay:
         return len(events)
 
     async def _run(self) -> None:
-        wait = SWEEP_SECONDS
         while True:
             try:
                 await self.drain()
                 self._depth.set(0)
-                wait = SWEEP_SECONDS
             except (CallboardError, PyMongoError) as error:
                 self._log.warning("outbox_waits", error=str(error))
                 await self._measure()
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
             except Exception:  # noqa: BLE001 - the edge: a silent end would lose events
                 self._log.exception("outbox_failed")
-                wait = LONGEST_WAIT_SECONDS
             # Not `wait_for`: in Python 3.11 it may lose a cancellation that meets its
             # result (python/cpython#86296), and this task would never end.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(SWEEP_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
 

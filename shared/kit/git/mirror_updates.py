@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 import shutil
 import tempfile
 import time
@@ -11,9 +10,10 @@ from pathlib import Path
 
 from shared.contracts import room
 from shared.kit.git.command import SECONDS, Busy, run_git
+from shared.kit.processes.retries import Backoff, retry
 
-#: How long to wait, again and again, for another process that fetches.
-BUSY_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+#: Another process may fetch; `spread`, as several wait for it.
+BUSY = Backoff(first=0.04, longest=1.6, attempts=7, spread=0.1)
 
 
 async def update(mirror: Path, clone_url: str, extra: Mapping[str, str]) -> None:
@@ -60,18 +60,14 @@ async def _fetch(mirror: Path, extra: Mapping[str, str]) -> None:
     Raises:
         Busy: if they do not end.
     """
-    for pause in BUSY_PAUSES:
-        try:
-            return await _fetch_once(mirror, extra)
-        except Busy:
-            await asyncio.to_thread(_drop_stale_locks, mirror)
-            # Not in step with the others.
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311
-    return await _fetch_once(mirror, extra)
 
+    async def fetch() -> None:
+        await run_git(["fetch", "--quiet", "--prune"], cwd=mirror, extra=extra)
 
-async def _fetch_once(mirror: Path, extra: Mapping[str, str]) -> None:
-    await run_git(["fetch", "--quiet", "--prune"], cwd=mirror, extra=extra)
+    async def drop_stale_locks(_: Exception, __: float) -> None:
+        await asyncio.to_thread(_drop_stale_locks, mirror)
+
+    await retry(fetch, BUSY, on=(Busy,), note=drop_stale_locks)
 
 
 def _drop_stale_locks(mirror: Path) -> None:

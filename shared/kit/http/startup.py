@@ -18,10 +18,10 @@ from shared.contracts.permissions import OPEN_PATHS
 from shared.kit.documents.mongo import Unfit
 from shared.kit.http.apps import UNTOUCHED, error_response
 from shared.kit.observability import logs
+from shared.kit.processes.retries import Backoff, retry
 
 #: Routes that answer while the service is not open.
-FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 5.0
+BACKOFF = Backoff(first=0.5, longest=5.0)
 
 
 class Opening:
@@ -74,31 +74,38 @@ class Opening:
             raise self.error
 
     async def _run(self) -> None:
-        wait = FIRST_WAIT_SECONDS
-        log = logs.get_logger(self._name)
-        while not self._leaving.is_set():
-            async with AsyncExitStack() as stack:
-                try:
-                    await self._opens(stack)
-                except (Unavailable, Unfit) as error:
-                    self._reason = error.message
-                    log.warning("start_waits", reason=error.message)
-                except Exception as error:
-                    if not self._tried.is_set():
-                        raise
-                    # A server that is just coming up may answer anything.
-                    self._reason = f"{type(error).__name__}; the log tells more"
-                    log.exception("start_failed")
-                else:
-                    self.is_open = True
-                    self._tried.set()
-                    await self._leaving.wait()
-                    return
+        await retry(
+            self._stay_open, BACKOFF, on=self._passes, note=self._note, sleep=self._rest
+        )
+
+    async def _stay_open(self) -> None:
+        if self._leaving.is_set():
+            return
+        async with AsyncExitStack() as stack:
+            await self._opens(stack)
+            self.is_open = True
             self._tried.set()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._leaving.wait()
-            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+            await self._leaving.wait()
+
+    def _passes(self, error: BaseException) -> bool:
+        # A server that is just coming up may answer anything, but not at first.
+        is_late = self._tried.is_set() and isinstance(error, Exception)
+        return isinstance(error, Unavailable | Unfit) or is_late
+
+    def _note(self, error: Exception, _: float) -> None:
+        log = logs.get_logger(self._name)
+        if isinstance(error, Unavailable | Unfit):
+            self._reason = error.message
+            log.warning("start_waits", reason=error.message)
+        else:
+            self._reason = f"{type(error).__name__}; the log tells more"
+            log.error("start_failed", exc_info=error)
+        self._tried.set()
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._leaving.wait()
 
 
 class WhenOpen:

@@ -1,0 +1,24 @@
+"""How a run waits for what is away: a restart of a server is no reason to lose it."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from shared.kit.processes.retries import Backoff, Note, retry
+
+T = TypeVar("T")
+STORE = Backoff(first=0.1, longest=5.0)
+STEP = Backoff(first=0.5, longest=10.0, within=120.0)
+
+
+async def outlast_store(work: Callable[[], Awaitable[T]]) -> T:
+    """Repeat `work` until the store of runs answers."""
+    return await retry(work, STORE)
+
+
+async def outlast_step(work: Callable[[], Awaitable[T]], note: Note) -> T:
+    """Repeat a step's work, for two minutes, while something it needs is away.
+
+    Raises:
+        Unavailable: if it is still away then.
+    """
+    return await retry(work, STEP, note=note)
