@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.prefix) / "bin"
-VENDOR = ROOT / "services" / "gateway" / "portal" / "assets" / "vendor"
+VENDOR = ROOT / "services" / "portal" / "assets" / "vendor"
 #: What is taken from which installed package, and under which name it is served.
 ASSETS = {"django_htmx/static/django_htmx/htmx-2.min.js": "htmx.min.js"}
 #: Folders of modules that load each other: their scripts alone are taken.

@@ -26,7 +26,6 @@ from services.gateway.openapi import ApiDocument
 from services.gateway.policy.api import make_router as policy_router
 from services.gateway.policy.bundle import PolicyFolder
 from services.gateway.policy.bundle_api import make_router as bundle_router
-from services.gateway.portal.router import make_portal
 from services.gateway.ports import Policy
 from services.gateway.preferences.api import make_router as preferences_router
 from services.gateway.preferences.store import MongoPreferences
@@ -37,6 +36,7 @@ from services.gateway.webhooks.api import LastDeliveries
 from services.gateway.webhooks.api import make_router as webhooks_router
 from services.gateway.webhooks.events import BusPushLog
 from services.gateway.webhooks.store import MongoDeliveries
+from services.portal.router import make_portal
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import TOPICS
 from shared.kit.config.reporting import report_unknown_keys

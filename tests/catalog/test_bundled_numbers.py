@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.ingest.bundling import bundle_of
-from services.gateway.portal.definitions.documents import load
+from services.portal.definitions.documents import load
 from shared.guards.yaml_text import load_yaml
 
 WRITTEN = [

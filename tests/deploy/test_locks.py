@@ -18,7 +18,8 @@ OURS = {"services", "shared", "deploy", "tests"}
 BY_NAME = {
     "shared": {"httptools", "uvloop"},
     "techdocs": {"mkdocs-techdocs-core"},
-    "gateway": {"python-multipart"},
+    # The portal's, which runs in the gateway's process.
+    "gateway": {"jinja2", "markdown-it-py", "markupsafe", "python-multipart"},
     "deploy": {"nx-27017"},
 }
 #: Large ones that one service alone needs.

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from services.gateway.portal.router import PAGES
+from services.portal.router import PAGES
 from tests.e2e import bomb_contents, bombs
 from tests.e2e.bombs import Bomb
 from tests.e2e.pulse import Pulse

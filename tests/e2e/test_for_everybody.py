@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import PATIENCE_MS, Open, sign_in
 from tests.e2e.running import BEN, Portal, seen
-from tests.gateway.portal.browsing import LOOKS, TOO_WIDE, violations
+from tests.portal.browsing import LOOKS, TOO_WIDE, violations
 
 pytestmark = pytest.mark.browser
 

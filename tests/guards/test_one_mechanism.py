@@ -53,7 +53,7 @@ MATCHERS = frozenset(
 )
 #: Files whose patterns are put together from parts of our own or from escaped texts.
 COMPOSED = {
-    "services/gateway/portal/marks.py": "marks of our own around words, escaped",
+    "services/portal/marks.py": "marks of our own around words, escaped",
     "services/scaffolder/dialect/template.py": "signs of our own, escaped",
     "services/scaffolder/dialect/lexing.py": "signs and words of our own, escaped",
     "services/scaffolder/dialect/methods_list.py": "names of our own",
@@ -93,7 +93,7 @@ OWN_JSON = {
 }
 #: Routers of pages: they take forms, no JSON, or read bodies by hand within limits.
 FORM_ROUTERS = {
-    "services/gateway/portal": "forms of pages",
+    "services/portal": "forms of pages",
     "services/gateway/webhooks/api.py": "raw bodies, signed, read by `load_json`",
     "services/catalog/api": "bodies read by `json_of`",
     "services/gateway/identity": "forms of sign-in",

@@ -27,8 +27,8 @@ ANCHORED = frozenset({"match", "fullmatch"})
 SHORT, LONG = 1_000, 60_000
 #: Patterns that are used under another name, and how.
 ELSEWHERE = {
-    "services/gateway/portal/definitions/graphql.py": "match",
-    "services/gateway/portal/definitions/grpc.py": "match",
+    "services/portal/definitions/graphql.py": "match",
+    "services/portal/definitions/grpc.py": "match",
     "services/techdocs/generator/markup.py": "match",
 }
 #: Processor seconds for a long text: a linear pattern takes a tenth of it, and one that

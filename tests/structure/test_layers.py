@@ -54,6 +54,10 @@ BREACHES = {
         "services/gateway/stream/events.py",
         "import services.gateway.forward.front",
     ),
+    "Portal: pages stand on what shows things, and that on the visit": (
+        "services/portal/graph/layout.py",
+        "import services.portal.visit",
+    ),
     "Deploy: packages point down": (
         "deploy/engines/engine.py",
         "import deploy.embedded.engines",

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from services.gateway.model import Identity
-from services.gateway.portal.frame import Frame
-from services.gateway.portal.router import PAGES, make_portal
+from services.portal.frame import Frame
+from services.portal.router import PAGES, make_portal
 from shared.contracts.permissions import ROUTES
 from shared.kit.documents import mongo
 from tests.visibility.house import House, NoUsers, Sessions, house_of

@@ -1,0 +1,234 @@
+"""The catalog list's state: read from its address, told to the API, written back.
+
+The address is the whole state, so that a list can be shared. Backstage's own spelling
+(`filters[kind]=component`) is understood, and written back in the short one.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from services.portal.entities import Summary, ref_title, split_ref
+from services.portal.tables import Facet, FacetChoice
+from shared.guards.numbers import whole_number
+
+PAGE_SIZE = 50
+CHOICES_SHOWN = 100
+ALL_KINDS = "all"
+NOBODY = "group:default/-"  # no name may be "-", so this matches nothing
+
+# facet in the address: (field of the API, label)
+FACETS = {
+    "type": ("spec.type", "Type"),
+    "owner": ("relations.ownedBy", "Owner"),
+    "system": ("relations.partOf", "System"),
+    "lifecycle": ("spec.lifecycle", "Lifecycle"),
+    "tag": ("metadata.tags", "Tag"),
+}
+REF_FACETS = ("owner", "system")
+SORTS = {
+    "name": "metadata.name",
+    "owner": "spec.owner",
+    "system": "spec.system",
+    "type": "spec.type",
+    "lifecycle": "spec.lifecycle",
+}
+LONGEST_TEXT = 100
+#: Ticked values in all, and the longest: each link of the page repeats them.
+MOST_TICKED = 40
+LAST_PAGE = 999_999
+LONGEST_VALUE = 300
+TEXT_FIELDS = "metadata.name,metadata.title,metadata.description,spec.target"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose list it is: refs that count as their own, refs that they starred."""
+
+    own: tuple[str, ...] = ()
+    starred: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogQuery:
+    """What the reader wants listed; `chosen` are the ticked values of each facet."""
+
+    kind: str = "component"
+    chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    own: bool = False
+    starred: bool = False
+    text: str = ""
+    sort: str = "name"
+    page: int = 1
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
+        """The state that an address holds; what makes no sense is left out."""
+        many: dict[str, list[str]] = {}
+        for name, value in pairs:
+            short = name.removeprefix("filters[").split("]")[0]
+            if value.strip() and "," not in value and len(value) <= LONGEST_VALUE:
+                many.setdefault(short, []).append(value.strip())
+        page = many.get("page", ["1"])[-1]
+        sort = many.get("sort", ["name"])[-1]
+        return cls(
+            kind=many.get("kind", ["component"])[-1].lower(),
+            chosen=_ticked(many),
+            own="own" in many or many.get("user") == ["owned"],
+            starred="starred" in many or many.get("user") == ["starred"],
+            text=" ".join(many.get("text", []))[:LONGEST_TEXT],
+            sort=sort if sort.removeprefix("-") in SORTS else "name",
+            page=whole_number(page, most=LAST_PAGE) or 1,
+        )
+
+    def values(self, facet: str) -> tuple[str, ...]:
+        """The ticked values of one facet."""
+        return dict(self.chosen).get(facet, ())
+
+    def without(self, facet: str, value: str) -> Self:
+        """The same with one value no longer ticked, from the first page on."""
+        left = tuple(each for each in self.values(facet) if each != value)
+        chosen = {**dict(self.chosen), facet: left}
+        pairs = tuple((name, values) for name, values in chosen.items() if values)
+        return replace(self, chosen=pairs, page=1)
+
+    def of_kind(self, kind: str) -> Self:
+        """The same for another kind, whose types are others; all kinds keep them."""
+        keeps = kind in {self.kind, ALL_KINDS}
+        chosen = tuple(pair for pair in self.chosen if keeps or pair[0] != "type")
+        return replace(self, kind=kind, chosen=chosen, sort="name", page=1)
+
+    def sorted_by(self, name: str) -> Self:
+        """The same in another order; the order it has is turned round."""
+        turned = f"-{name}" if self.sort == name else name
+        return replace(self, sort=turned, page=1)
+
+    def at_page(self, page: int) -> Self:
+        """The same at another page."""
+        return replace(self, page=page)
+
+    def address(self, path: str = "/catalog") -> str:
+        """The address that holds this state."""
+        pairs: list[tuple[str, str]] = []
+        if self.kind != "component":
+            pairs.append(("kind", self.kind))
+        pairs += [(name, value) for name, values in self.chosen for value in values]
+        if self.own:
+            pairs.append(("own", "1"))
+        if self.starred:
+            pairs.append(("starred", "1"))
+        if self.text:
+            pairs.append(("text", self.text))
+        if self.sort != "name":
+            pairs.append(("sort", self.sort))
+        if self.page > 1:
+            pairs.append(("page", str(self.page)))
+        return f"{path}?{urlencode(pairs, safe=':/')}" if pairs else path
+
+    def statements(
+        self, reader: Reader, leave_out: Collection[str] = ()
+    ) -> list[tuple[str, str]]:
+        """The API's `filter` parameters: one, none, or one for each star."""
+        found: list[str] = []
+        if self.kind != ALL_KINDS and "kind" not in leave_out:
+            found.append(f"kind={self.kind}")
+        for name, (field, _) in FACETS.items():
+            values: Iterable[str] = self.values(name)
+            if name in leave_out:
+                values = ()
+            if name == "owner" and self.own:
+                mine = [ref for ref in reader.own if not values or ref in values]
+                values = mine or [NOBODY]
+            found += [f"{field}={value}" for value in values]
+        if not self.starred:
+            return [("filter", ",".join(found))] if found else []
+        kind = "" if self.kind == ALL_KINDS or "kind" in leave_out else self.kind
+        return _any_of(reader.starred, kind, found)
+
+    def search(self) -> list[tuple[str, str]]:
+        """The API's parameters of the text filter."""
+        if not self.text:
+            return []
+        return [
+            ("fullTextFilterTerm", self.text),
+            ("fullTextFilterFields", TEXT_FIELDS),
+        ]
+
+    def order(self) -> tuple[str, str]:
+        """The API's parameter of the order."""
+        direction = "desc" if self.sort.startswith("-") else "asc"
+        return ("orderField", f"{SORTS[self.sort.removeprefix('-')]},{direction}")
+
+
+def _any_of(
+    refs: Iterable[str], kind: str, found: Sequence[str]
+) -> list[tuple[str, str]]:
+    """A filter for each ref, with all the rest; of none, one that nothing matches."""
+    rest = [each for each in found if not each.startswith("kind=")]
+    filters = []
+    for ref in refs:
+        of_kind, namespace, name = split_ref(ref)
+        if not kind or kind == of_kind:
+            names = [f"metadata.namespace={namespace}", f"metadata.name={name}"]
+            filters.append(("filter", ",".join([f"kind={of_kind}", *names, *rest])))
+    return filters or [("filter", f"relations.ownedBy={NOBODY}")]
+
+
+def facet_of(
+    name: str,
+    values: Iterable[Mapping[str, Any]],
+    query: CatalogQuery,
+    known: Mapping[str, Summary],
+    *,
+    total: int,
+    find: str,
+    text: str,
+) -> Facet:
+    """One facet as it is shown: the values with the most entities, by label.
+
+    Counts are left out while a text narrows the list: the API counts without it.
+    `total` says how many values there are, `find` is the address that searches them,
+    `text` what they are searched for.
+    """
+    chosen = query.values(name)
+    counts = {str(each["value"]): int(each["count"]) for each in values}
+    ranked = sorted(counts, key=lambda value: -counts[value])[:CHOICES_SHOWN]
+    shown = {*ranked, *chosen}
+    choices = [
+        FacetChoice(
+            value,
+            ref_label(value, known) if name in REF_FACETS else value,
+            None if query.text else counts.get(value),
+            chosen=value in chosen,
+        )
+        for value in shown
+    ]
+    choices.sort(key=lambda choice: choice.label.lower())
+    return Facet(
+        name,
+        FACETS[name][1],
+        tuple(choices),
+        total=max(total, len(choices)),
+        find=find,
+        text=text,
+    )
+
+
+def ref_label(ref: str, known: Mapping[str, Summary]) -> str:
+    """An owner or whole as a facet shows it; people are told from groups."""
+    summary = known.get(ref.lower())
+    label = summary.title if summary else ref_title(ref)
+    return f"{label} (person)" if split_ref(ref)[0] == "user" else label
+
+
+def _ticked(many: Mapping[str, list[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The values of each facet that an address ticks, up to the bound."""
+    found = []
+    left = MOST_TICKED
+    for name in FACETS:
+        values = tuple(dict.fromkeys(many.get(name, ())))[:left]
+        left -= len(values)
+        if values:
+            found.append((name, values))
+    return tuple(found)

@@ -1,0 +1,219 @@
+"""The choices that answer a combobox: at most a screenful, and how many there are.
+
+Every question to the catalog is bounded and under the reader's own identity.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.portal.api_paths import BY_QUERY, ENTITY_FACETS
+from services.portal.choices.question import ChoiceQuestion
+from services.portal.entities import (
+    canonical,
+    kind_word,
+    split_ref,
+    title_of,
+)
+from services.portal.visit import Visit, together
+from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
+
+MOST_CHOICES = 20
+MOST_OWN = 8
+#: Many sources lie in one repository, and many repositories belong to one owner.
+MOST_SOURCES = 500
+FIELDS = "kind,metadata.name,metadata.namespace,metadata.title,spec.profile,spec.target"
+TEXT_FIELDS = "metadata.name,metadata.title,spec.profile.displayName"
+SOURCE = "metadata.annotations.backstage.io/source-location"
+TAGS = "metadata.tags"
+OWNERS = frozenset({"group", "user"})
+#: Which part of the path of a source's address is asked for.
+REPOSITORY_PARTS = {"repository-owners": 0, "repositories": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChoice:
+    """One choice: `value` goes into the form, `about` tells it from its namesakes."""
+
+    value: str
+    label: str
+    about: str = ""
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What is shown of all that fits; `total` counts those too that are not shown."""
+
+    items: Sequence[FieldChoice]
+    total: int
+
+
+async def choices_for(visit: Visit, question: ChoiceQuestion) -> Choices:
+    """The choices for one question."""
+    if question.what == "tags":
+        return await _values(visit, question, TAGS)
+    if question.what in REPOSITORY_PARTS:
+        return await _repository_parts(visit, question)
+    if question.what == "groups":
+        return await _own_groups(visit, question)
+    return await _entities(visit, question)
+
+
+async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
+    """Exactly so named ones, the reader's own, and the first of all others."""
+    own = [ref for ref in visit.identity.ownership if "," not in ref]
+    if question.owned:
+        question = _with(question, [f"relations.ownedBy={ref}" for ref in own])
+        own = own if question.filters else []
+        if not own:
+            return Choices((), 0)
+    exact, teams, mine, others = await together(
+        _exactly(visit, question),
+        _reader_and_teams(visit, question, own),
+        _owned(visit, question, own),
+        _page(visit, question, MOST_CHOICES),
+    )
+    found = [*exact, *teams[:MOST_OWN], *mine[:MOST_OWN], *_choices(others["items"])]
+    own_values = {item.value for item in (*teams, *mine)}
+    items = {item.value: replace(item, own=item.value in own_values) for item in found}
+    return Choices(list(items.values())[:MOST_CHOICES], int(others["totalItems"]))
+
+
+async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
+    """What has the typed name itself, which may stand far down among longer names."""
+    name = question.name_term
+    if not name or "," in name or "=" in name or _names(question, "metadata.name"):
+        return []
+    asked = replace(_with(question, [f"metadata.name={name}"]), term="")
+    return _choices((await _page(visit, asked, MOST_OWN))["items"])
+
+
+async def _reader_and_teams(
+    visit: Visit, question: ChoiceQuestion, own: Sequence[str]
+) -> list[FieldChoice]:
+    """The reader and the groups they are in, where such are asked for."""
+    kinds = question.kinds
+    if not own or (kinds and not kinds & OWNERS) or _names(question, "metadata.name"):
+        return []
+    names = dict.fromkeys(split_ref(ref)[2] for ref in own)
+    asked = _with(question, [f"metadata.name={name}" for name in names])
+    items = (await _page(visit, asked, MOST_CHOICES))["items"]
+    known = frozenset(own)
+    return [replace(item, own=True) for item in _choices(items) if item.value in known]
+
+
+async def _owned(
+    visit: Visit, question: ChoiceQuestion, own: Sequence[str]
+) -> list[FieldChoice]:
+    """What belongs to the reader or their teams."""
+    kinds = question.kinds
+    owners_only = bool(kinds) and kinds <= OWNERS
+    if not own or owners_only or _names(question, "relations.ownedby"):
+        return []
+    asked = _with(question, [f"relations.ownedBy={ref}" for ref in own])
+    items = (await _page(visit, asked, MOST_OWN))["items"]
+    return [replace(item, own=True) for item in _choices(items)]
+
+
+def _names(question: ChoiceQuestion, key: str) -> bool:
+    """Whether a filter has a statement about a key: another one would widen it."""
+    return any(
+        part.partition("=")[0].strip().lower() == key
+        for text in question.filters
+        for part in text.split(",")
+    )
+
+
+def _with(question: ChoiceQuestion, statements: Iterable[str]) -> ChoiceQuestion:
+    """The question with statements of one key added to each filter."""
+    more = ",".join(statements)
+    if not more:
+        return replace(question, filters=())
+    filters = tuple(f"{each},{more}" for each in question.filters) or (more,)
+    return replace(question, filters=filters)
+
+
+async def _page(visit: Visit, question: ChoiceQuestion, limit: int) -> Any:
+    text = question.name_term
+    searched = [("fullTextFilterTerm", text), ("fullTextFilterFields", TEXT_FIELDS)]
+    params = [
+        *(("filter", each) for each in question.filters),
+        *(searched if text else ()),
+        ("fields", FIELDS),
+        ("limit", str(limit)),
+        ("orderField", "metadata.name,asc"),
+    ]
+    return await visit.get(BY_QUERY, params)
+
+
+def _choices(items: Sequence[Mapping[str, Any] | None]) -> list[FieldChoice]:
+    found = []
+    for item in items:
+        if not item:
+            continue
+        ref = canonical(item)
+        kind, namespace, name = split_ref(ref)
+        place = name if namespace == "default" else f"{namespace}/{name}"
+        found.append(FieldChoice(ref, title_of(item), f"{kind_word(kind)} · {place}"))
+    return found
+
+
+async def _own_groups(visit: Visit, question: ChoiceQuestion) -> Choices:
+    groups = [ref for ref in visit.identity.ownership if ref.startswith("group:")]
+    names = await visit.summaries(groups)
+    text = question.name_term.lower()
+    found = [
+        FieldChoice(
+            ref, summary.title, f"{summary.kind} · {split_ref(ref)[2]}", own=True
+        )
+        for ref, summary in names.items()
+        if text in summary.title.lower() or text in split_ref(ref)[2]
+    ]
+    found.sort(key=lambda choice: choice.label.lower())
+    return Choices(found[:MOST_CHOICES], len(found))
+
+
+async def _values(visit: Visit, question: ChoiceQuestion, field: str) -> Choices:
+    """The most frequent values of a field that contain the text."""
+    answer = await visit.get(ENTITY_FACETS, _value_params(question, field))
+    found = sorted(answer["facets"].get(field, ()), key=lambda each: -each["count"])
+    items = [
+        FieldChoice(
+            str(each["value"]), str(each["value"]), f"used {each['count']:,} times"
+        )
+        for each in found[:MOST_CHOICES]
+    ]
+    return Choices(items, int(answer.get("totals", {}).get(field, len(found))))
+
+
+def _value_params(
+    question: ChoiceQuestion, field: str, limit: int = MOST_CHOICES
+) -> list[tuple[str, str]]:
+    return [
+        ("facet", field),
+        *(("filter", each) for each in question.filters),
+        *([("valueText", question.term)] if question.term else ()),
+        ("valueLimit", str(limit)),
+    ]
+
+
+async def _repository_parts(visit: Visit, question: ChoiceQuestion) -> Choices:
+    """Names or owners of the repositories that entities come from."""
+    answer = await visit.get(
+        ENTITY_FACETS, _value_params(question, SOURCE, MOST_SOURCES)
+    )
+    place = REPOSITORY_PARTS[question.what]
+    choices: dict[str, FieldChoice] = {}
+    for each in answer["facets"].get(SOURCE, ()):
+        try:
+            url = split_address(str(each["value"]).removeprefix("url:"))
+        except Invalid:
+            continue
+        parts = [part for part in url.path.split("/") if part][:2]
+        if len(parts) > place:
+            name = parts[place].removesuffix(".git")
+            about = "/".join([url.netloc, *parts[:place]])
+            choices.setdefault(name, FieldChoice(name, name, about))
+    return Choices(list(choices.values())[:MOST_CHOICES], len(choices))

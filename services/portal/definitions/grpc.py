@@ -1,0 +1,347 @@
+"""Protocol Buffers: services with their calls, messages and enumerations."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from services.portal.definitions.model import (
+    Definition,
+    DefinitionEntry,
+    DefinitionPart,
+    DefinitionRow,
+    Group,
+    Unreadable,
+    anchor,
+)
+from services.portal.definitions.tokens import CUT, Token, Tokens, tokenize
+
+PATTERN = re.compile(
+    r"(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<space>[\s\ufeff]+)"
+    r"|(?P<string>\"(?:\\.|[^\"\\\n])*+\"|'(?:\\.|[^'\\\n])*+')"
+    r"|(?P<word>[A-Za-z0-9_.+\-]+)|(?P<mark>[{}()\[\]<>=;,:/])|(?P<unknown>.)",
+    re.DOTALL,
+)
+#: Between the names of a type: of `map<string, a.B>` the last one leads somewhere.
+MARKS = re.compile(r"[ ,<>]+")
+
+
+@dataclass(slots=True)
+class _File:
+    package: str = ""
+    syntax: str = "proto2"
+    services: list[Group] = field(default_factory=list)
+    messages: list[DefinitionEntry] = field(default_factory=list)
+    enums: list[DefinitionEntry] = field(default_factory=list)
+
+
+def read(text: str) -> Definition:
+    """Raises Unreadable if the text is no protocol buffer file."""
+    parser = _Parser(text)
+    found = parser.file()
+    if not (found.services or found.messages or found.enums):
+        raise Unreadable("There is no service and no message in it.")
+    known = {each.name: each.id for each in (*found.messages, *found.enums)}
+    groups = [
+        *found.services,
+        Group("messages", "Messages", "", found.messages),
+        Group("enumerations", "Enumerations", "", found.enums),
+    ]
+    facts = [("Package", found.package)] if found.package else []
+    return Definition(
+        language=f"gRPC ({found.syntax})",
+        raw=text,
+        file_name="api.proto",
+        facts=facts,
+        groups=[_linked(group, known) for group in groups if group.entries],
+        notes=[CUT] if parser.is_cut else [],
+    )
+
+
+def _linked(group: Group, known: dict[str, str]) -> Group:
+    def link(row: DefinitionRow) -> DefinitionRow:
+        name = MARKS.split(row.type.strip("<> "))[-1].rpartition(".")[2]
+        return DefinitionRow(
+            row.name,
+            row.type,
+            row.about,
+            row.required,
+            row.deprecated,
+            0,
+            known.get(name, ""),
+        )
+
+    def linked(each: DefinitionEntry) -> DefinitionEntry:
+        parts = [
+            DefinitionPart(part.title, [link(row) for row in part.rows], part.about)
+            for part in each.parts
+        ]
+        return DefinitionEntry(
+            each.id,
+            each.name,
+            each.mark,
+            each.tone,
+            each.summary,
+            each.about,
+            each.deprecated,
+            parts,
+            each.gives,
+        )
+
+    return Group(group.id, group.title, group.about, [linked(e) for e in group.entries])
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._tokens = Tokens(_tokens(text))
+        self._found = _File()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text goes on after what was read of it."""
+        return self._tokens.is_cut
+
+    def file(self) -> _File:
+        """What the file declares."""
+        try:
+            self._statements()
+        except Unreadable:
+            if not self.is_cut:
+                raise
+        return self._found
+
+    def _statements(self) -> None:
+        while not self._tokens.ended:
+            token = self._tokens.next()
+            match token.text:
+                case "syntax" | "edition":
+                    self._tokens.expect("=")
+                    self._found.syntax = self._tokens.next().text
+                    self._tokens.expect(";")
+                case "package":
+                    self._found.package = self._tokens.next().text
+                    self._tokens.expect(";")
+                case "service":
+                    self._service(token.about)
+                case "message":
+                    self._message(token.about, "")
+                case "enum":
+                    self._enum(token.about, "")
+                case "extend":
+                    self._tokens.next()
+                    self._tokens.skip_block("{", "}")
+                case "import" | "option":
+                    self._statement()
+                case ";":
+                    pass
+                case other:
+                    raise Unreadable(
+                        f"`{other[:40]}`, line {token.line}, means nothing."
+                    )
+
+    def _statement(self) -> None:
+        """Passes over the rest of a statement that readers need not see."""
+        while not self._tokens.take(";"):
+            if self._tokens.peek().text == "{":
+                self._tokens.skip_block("{", "}")
+            else:
+                self._tokens.next()
+
+    def _service(self, about: str) -> None:
+        name = self._tokens.next().text
+        self._tokens.expect("{")
+        entries = []
+        while not self._tokens.take("}"):
+            token = self._tokens.next()
+            if token.text == "rpc":
+                entries.append(self._call(name, token.about))
+            elif token.text == "option":
+                self._statement()
+        title = f"{self._found.package}.{name}" if self._found.package else name
+        self._found.services.append(
+            Group(anchor("service", name), name, about or title, entries)
+        )
+
+    def _call(self, service: str, about: str) -> DefinitionEntry:
+        name = self._tokens.next().text
+        takes, streams_in = self._side()
+        self._tokens.expect("returns")
+        gives, streams_out = self._side()
+        if not self._tokens.take(";"):
+            self._tokens.skip_block("{", "}")
+        mark = {
+            (False, False): "call",
+            (True, False): "client stream",
+            (False, True): "server stream",
+            (True, True): "both ways",
+        }[streams_in, streams_out]
+        says = [
+            DefinitionPart(
+                "Takes", [DefinitionRow("stream of" if streams_in else "", takes)]
+            ),
+            DefinitionPart(
+                "Answers", [DefinitionRow("stream of" if streams_out else "", gives)]
+            ),
+        ]
+        return DefinitionEntry(
+            anchor("call", service, name),
+            name,
+            mark,
+            summary=about.partition("\n")[0],
+            about=about,
+            parts=says,
+            gives=gives,
+        )
+
+    def _side(self) -> tuple[str, bool]:
+        self._tokens.expect("(")
+        streams = (
+            self._tokens.peek().text == "stream" and self._tokens.peek(1).text != ")"
+        )
+        if streams:
+            self._tokens.next()
+        kind = self._tokens.next().text
+        self._tokens.expect(")")
+        return kind, streams
+
+    def _message(self, about: str, outer: str) -> None:
+        name = self._tokens.next().text
+        full = f"{outer}.{name}" if outer else name
+        self._tokens.expect("{")
+        rows: list[DefinitionRow] = []
+        place = len(self._found.messages)
+        while not self._tokens.take("}"):
+            rows += self._member(full)
+        parts = [DefinitionPart("", rows)] if rows else []
+        entry = DefinitionEntry(
+            anchor("message", full),
+            name,
+            summary=about.partition("\n")[0],
+            about=about,
+            parts=parts,
+        )
+        self._found.messages.insert(place, entry)
+
+    def _member(self, outer: str, choice: str = "") -> Iterator[DefinitionRow]:
+        token = self._tokens.next()
+        match token.text:
+            case "message":
+                self._message(token.about, outer)
+            case "enum":
+                self._enum(token.about, outer)
+            case "oneof":
+                name = self._tokens.next().text
+                self._tokens.expect("{")
+                while not self._tokens.take("}"):
+                    yield from self._member(outer, f"one of {name}")
+            case "option" | "reserved" | "extensions":
+                self._statement()
+            case "extend" | "group":
+                self._tokens.next()
+                self._tokens.skip_block("{", "}")
+            case ";":
+                pass
+            case _:
+                yield self._field(token, choice)
+
+    def _field(self, token: Token, choice: str) -> DefinitionRow:
+        label, kind = "", token.text
+        if kind in {"repeated", "optional", "required"}:
+            label, kind = kind, self._tokens.next().text
+        if kind == "map" and self._tokens.take("<"):
+            key = self._tokens.next().text
+            self._tokens.expect(",")
+            kind = f"map<{key}, {self._tokens.next().text}>"
+            self._tokens.expect(">")
+        name = self._tokens.next().text
+        self._tokens.expect("=")
+        number = self._tokens.next()
+        deprecated = self._options()
+        after = self._tokens.expect(";")
+        about = " · ".join(
+            filter(
+                None,
+                (token.about or self._trailing(after), choice, f"no. {number.text}"),
+            )
+        )
+        shown = f"{label} {kind}" if label in {"repeated", "optional"} else kind
+        return DefinitionRow(name, shown, about, label == "required", deprecated)
+
+    def _trailing(self, after: Token) -> str:
+        """A comment that stands behind the field, on its own line."""
+        return after.about
+
+    def _options(self) -> bool:
+        if self._tokens.peek().text != "[":
+            return False
+        deprecated, ahead = False, 0
+        while self._tokens.peek(ahead).text not in {"]", ""}:
+            if self._tokens.peek(ahead).text == "deprecated":
+                deprecated = self._tokens.peek(ahead + 2).text == "true"
+            ahead += 1
+        self._tokens.skip_block("[", "]")
+        return deprecated
+
+    def _enum(self, about: str, outer: str) -> None:
+        name = self._tokens.next().text
+        full = f"{outer}.{name}" if outer else name
+        self._tokens.expect("{")
+        rows = []
+        while not self._tokens.take("}"):
+            token = self._tokens.next()
+            if token.text in {"option", "reserved"}:
+                self._statement()
+            elif self._tokens.take("="):
+                number = self._tokens.next().text
+                deprecated = self._options()
+                after = self._tokens.expect(";")
+                about_value = token.about or self._trailing(after)
+                rows.append(
+                    DefinitionRow(
+                        token.text, number, about_value, deprecated=deprecated
+                    )
+                )
+        self._found.enums.append(
+            DefinitionEntry(
+                anchor("enum", full),
+                name,
+                about=about,
+                parts=[DefinitionPart("", rows)],
+            )
+        )
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    """Tokens with the comment before them; a `;` carries the one behind it."""
+    about: list[str] = []
+    waiting: Token | None = None
+    for kind, found, line in tokenize(text, PATTERN):
+        if kind == "space":
+            if found.count("\n") > 1:
+                about = []
+        elif kind == "comment":
+            said = _comment_text(found)
+            if waiting is not None and waiting.line == line:
+                waiting = Token(";", line, said)
+            else:
+                about.append(said)
+        else:
+            if waiting is not None:
+                yield waiting
+                waiting = None
+            text_found = found[1:-1] if kind == "string" else found
+            before = "\n".join(about).strip() if about else ""
+            token = Token(text_found, line, before, kind == "string")
+            about = []
+            if found == ";":
+                waiting = Token(";", line)
+            else:
+                yield token
+    if waiting is not None:
+        yield waiting
+
+
+def _comment_text(comment: str) -> str:
+    if comment.startswith("//"):
+        return comment[2:].strip()
+    lines = [line.strip().lstrip("*").strip() for line in comment[2:-2].splitlines()]
+    return "\n".join(lines).strip()

@@ -1,0 +1,157 @@
+"""OpenAPI 3 and Swagger 2: operations by tag, webhooks, and the schemas they use."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.portal.definitions.documents import DefinitionDocument, load
+from services.portal.definitions.model import (
+    Definition,
+    DefinitionEntry,
+    DefinitionPart,
+    Group,
+    Unreadable,
+    anchor,
+    budget_of,
+    mapping,
+    objects,
+    outside_notes,
+    sequence,
+    words,
+)
+from services.portal.definitions.operations import METHODS, Operations
+from services.portal.definitions.schemas import Schemas
+
+#: So many operations and schemas are read; the page says how many are left out.
+MOST_OPERATIONS = 2_000
+MOST_FACTS = 30
+UNTAGGED = "Operations"
+
+
+def read(text: str) -> Definition:
+    """Raises Unreadable if the text is no OpenAPI document."""
+    document = load(text)
+    release = words(document.get("openapi") or document.get("swagger"))
+    if not release:
+        raise Unreadable("There is no `openapi` (or `swagger`) at its root.")
+    return _Reader(document, release, text).definition()
+
+
+class _Reader:
+    def __init__(self, document: DefinitionDocument, release: str, text: str) -> None:
+        self._document = document
+        self._release = release
+        self._text = text
+        components = mapping(document.get("components"))
+        self._named = dict(
+            objects(components.get("schemas") or document.get("definitions"))
+        )
+        known = {name: anchor("schema", name) for name in self._named}
+        self._schemas = Schemas(document, known, budget_of(text))
+        self._operations = Operations(document, self._schemas)
+        self._has_more = False
+
+    def definition(self) -> Definition:
+        info = mapping(self._document.get("info"))
+        groups = [*self._tags(), *self._webhooks(), *self._schema_group()]
+        notes = outside_notes(list(self._document.outside))
+        if self._has_more:
+            all_of_them = max(self._count(), len(self._named))
+            of = f" of {all_of_them:,}" if all_of_them > MOST_OPERATIONS else ""
+            notes.append(
+                f"The first {MOST_OPERATIONS:,}{of} operations or schemas are listed."
+            )
+        return Definition(
+            language=f"OpenAPI {self._release}",
+            raw=self._text,
+            file_name="openapi.json"
+            if self._text.lstrip()[:1] == "{"
+            else "openapi.yaml",
+            title=words(info.get("title")),
+            version=words(info.get("version")),
+            about=words(info.get("description")),
+            facts=list(self._facts())[:MOST_FACTS],
+            groups=groups,
+            notes=notes,
+        )
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        for server in sequence(self._document.get("servers"))[:MOST_FACTS]:
+            url = words(mapping(server).get("url"))
+            about = words(mapping(server).get("description"))
+            if url:
+                yield about.partition(";")[0].partition(".")[0] or "Server", url
+        host = words(self._document.get("host"))
+        if host:
+            yield "Server", host + words(self._document.get("basePath"))
+        security = mapping(
+            mapping(self._document.get("components")).get("securitySchemes")
+            or self._document.get("securityDefinitions")
+        )
+        for name, scheme in objects(security):
+            kind = words(scheme.get("scheme")) or words(scheme.get("type"))
+            yield "Signs in with", f"{name} ({kind})" if kind else name
+
+    def _tags(self) -> Iterator[Group]:
+        about = {
+            words(mapping(tag).get("name")): words(mapping(tag).get("description"))
+            for tag in sequence(self._document.get("tags"))
+        }
+        found: dict[str, list[DefinitionEntry]] = {name: [] for name in about if name}
+        for tag, entry in self._few(self._of_paths()):
+            found.setdefault(tag, []).append(entry)
+        for name, entries in found.items():
+            if entries:
+                title = name[:1].upper() + name[1:]
+                yield Group(anchor("tag", name), title, about.get(name, ""), entries)
+
+    def _of_paths(self) -> Iterator[tuple[str, DefinitionEntry]]:
+        for path, item in objects(self._document.get("paths")):
+            for operation, entry in self._operations.of_path(path, item):
+                tags = [words(tag) for tag in sequence(operation.get("tags"))[:1]]
+                yield next(filter(None, tags), UNTAGGED), entry
+
+    def _webhooks(self) -> Iterator[Group]:
+        """What the API sends to whoever asked for it (OpenAPI 3.1)."""
+        entries = (
+            ("", entry)
+            for name, item in objects(self._document.get("webhooks"))
+            for _, entry in self._operations.of_path(name, item, kind="webhook")
+        )
+        shown = [entry for _, entry in self._few(entries)]
+        if shown:
+            about = "Requests that this API sends to an address that its user names."
+            yield Group("webhooks", "Webhooks", about, shown)
+
+    def _count(self) -> int:
+        """How many operations stand in the text itself."""
+        paths = mapping(self._document.get("paths")).values()
+        return sum(len(mapping(item).keys() & set(METHODS)) for item in paths)
+
+    def _few(
+        self, entries: Iterator[tuple[str, DefinitionEntry]]
+    ) -> Iterator[tuple[str, DefinitionEntry]]:
+        """The first of these."""
+        for count, item in enumerate(entries):
+            if count == MOST_OPERATIONS:
+                self._has_more = True
+                return
+            yield item
+
+    def _schema_group(self) -> Iterator[Group]:
+        named = list(self._named.items())
+        self._has_more |= len(named) > MOST_OPERATIONS
+        entries = [
+            self._schema(name, schema) for name, schema in named[:MOST_OPERATIONS]
+        ]
+        if entries:
+            yield Group("schemas", "Schemas", "", entries)
+
+    def _schema(self, name: str, schema: Mapping[str, Any]) -> DefinitionEntry:
+        return DefinitionEntry(
+            id=anchor("schema", name),
+            name=name,
+            summary=words(schema.get("title")),
+            about=words(schema.get("description")),
+            deprecated=schema.get("deprecated") is True,
+            parts=[DefinitionPart("", self._schemas.rows(schema), tone="")],
+        )

@@ -1,0 +1,250 @@
+"""JSON Schema as rows of a table: names, types and limits, nested ones indented.
+
+For reading, not for validating: what it does not understand it leaves out. Every walk
+has a budget: a schema of a few lines may stand for more fields than there are atoms.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from services.portal.definitions.documents import DefinitionDocument
+from services.portal.definitions.model import (
+    DefinitionRow,
+    clipped,
+    mapping,
+    sequence,
+    words,
+)
+from shared.guards.budgets import Budget, BudgetExceeded
+
+DEEPEST = 6
+MOST_ROWS = 300
+MOST_CHOICES = 12
+#: Steps that the rows of one schema may take; a large real one takes some hundred.
+STEPS, LEAST_STEPS = 4_000, 2
+#: Schemas on the way to one field: parts of parts stand at the same depth.
+LONGEST_WAY = 40
+LONGEST_EXAMPLE = 10_000
+MORE = DefinitionRow("…", about="More than is shown here; see the raw text.")
+
+LIMITS = (
+    ("minimum", "≥ {}"),
+    ("exclusiveMinimum", "> {}"),
+    ("maximum", "≤ {}"),
+    ("exclusiveMaximum", "< {}"),
+    ("minLength", "at least {} characters"),
+    ("maxLength", "at most {} characters"),
+    ("minItems", "at least {} items"),
+    ("maxItems", "at most {} items"),
+    ("multipleOf", "a multiple of {}"),
+    ("pattern", "matches {}"),
+    ("default", "default {}"),
+)
+EXCLUSIVE = {"minimum": "> {}", "maximum": "< {}"}
+
+
+class Schemas:
+    """Rows of the schemas of one document, as long as its budget lasts."""
+
+    def __init__(
+        self, document: DefinitionDocument, known: Mapping[str, str], budget: Budget
+    ) -> None:
+        """`known` are the ids of the entries that explain a named schema."""
+        self._document = document
+        self._known = known
+        self._budget = budget
+        self._walk = Budget("schema")
+
+    def rows(self, schema: object) -> list[DefinitionRow]:
+        """The fields of a schema; of one that is no object, the one row that it is."""
+        found, name = self._document.follow(schema)
+        rows: list[DefinitionRow] = []
+        self._walk = Budget("schema", nodes=self._share())
+        try:
+            fields = self._fields(found, 0, (name,) if name else ())
+            rows += islice(fields, MOST_ROWS)
+            if next(fields, None) is not None:
+                rows.append(MORE)
+        except BudgetExceeded:
+            return [*rows, MORE]
+        if rows or not found:
+            return rows
+        return [DefinitionRow("", self.type_of(schema), self.about(found))]
+
+    def _share(self) -> int:
+        """Steps for one schema: never so many that little is left for the others."""
+        left = self._budget.nodes or 0
+        return min(STEPS, left // 10 + LEAST_STEPS)
+
+    def pay(self) -> None:
+        """Take a step that is none of a schema's; raise BudgetExceeded at the end."""
+        self._budget.pay_nodes()
+
+    def _step(self) -> None:
+        self._walk.pay_nodes()
+        self._budget.pay_nodes()
+
+    def type_of(self, schema: object) -> str:
+        """A type in a few words: `array of Seat`, `string (date-time) or null`."""
+        try:
+            return clipped(self._type_of(schema, 0), 300)
+        except BudgetExceeded:
+            return "…"
+
+    def _type_of(self, schema: object, depth: int) -> str:
+        self._step()
+        if isinstance(schema, bool):
+            return "anything" if schema else "nothing"
+        found, name = self._document.follow(schema)
+        if depth > DEEPEST:
+            return name or "…"
+        kinds = [words(each) for each in sequence(found.get("type"))]
+        kinds = [each for each in kinds or [words(found.get("type"))] if each]
+        if "array" in kinds:
+            inner = self._type_of(found.get("items"), depth + 1)
+            kinds[kinds.index("array")] = f"array of {inner}" if inner else "array"
+        elif name:
+            return name
+        text = " or ".join(kinds) or self._combined(found, depth)
+        form = words(found.get("format"))
+        text = f"{text} ({form})" if form and text else text or form
+        nullable = found.get("nullable") is True and "null" not in kinds
+        return f"{text} or null" if nullable and text else text
+
+    def _combined(self, found: Mapping[str, Any], depth: int) -> str:
+        for key, joint in (("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")):
+            parts = sequence(found.get(key))
+            inner = [self._type_of(each, depth + 1) for each in parts[:MOST_CHOICES]]
+            names = [each for each in dict.fromkeys(inner) if each]
+            if len(parts) > MOST_CHOICES:
+                names.append("…")
+            if names:
+                return joint.join(names)
+        return "object" if "properties" in found else ""
+
+    def link_of(self, schema: object) -> str:
+        """The entry that explains the schema, or the things it is a list of."""
+        found, name = self._document.follow(schema)
+        if not name and "items" in found:
+            name = self._document.follow(found["items"])[1]
+        return self._known.get(name, "")
+
+    def about(self, found: Mapping[str, Any]) -> str:
+        """The description, the choices and the limits, as sentences."""
+        told = [clipped(words(found.get("description")), 1_000)]
+        if "const" in found:
+            told.append(f"Always {_scalar(found['const'])}")
+        choices = [_scalar(each) for each in sequence(found.get("enum"))[:MOST_CHOICES]]
+        if choices:
+            more = ", …" if len(sequence(found.get("enum"))) > MOST_CHOICES else ""
+            told.append(f"One of {', '.join(choices)}{more}")
+        limits = list(_limits(found))
+        if limits:
+            text = ", ".join(limits)
+            told.append(text if told[0] else text[:1].upper() + text[1:])
+        return " · ".join(each for each in told if each)
+
+    def _fields(
+        self, schema: Mapping[str, Any], depth: int, seen: tuple[str, ...]
+    ) -> Iterator[DefinitionRow]:
+        self._step()
+        if depth > DEEPEST or len(seen) > LONGEST_WAY:
+            return
+        for part in sequence(schema.get("allOf")):
+            found, name = self._document.follow(part)
+            if not name or name not in seen:
+                yield from self._fields(found, depth, (*seen, name))
+        required = {words(each) for each in sequence(schema.get("required"))}
+        for name, field in mapping(schema.get("properties")).items():
+            yield from self._field(str(name), field, str(name) in required, depth, seen)
+        rest = schema.get("additionalProperties")
+        if isinstance(rest, Mapping) and rest:
+            yield from self._field("any other name", rest, False, depth, seen)
+        if schema.get("items") and depth == 0:
+            found, name = self._document.follow(schema["items"])
+            yield from self._fields(found, depth, (*seen, name))
+        for key in ("oneOf", "anyOf"):
+            for number, part in enumerate(sequence(schema.get(key)), 1):
+                yield from self._variant(number, part, depth, seen)
+
+    def _variant(
+        self, number: int, part: object, depth: int, seen: tuple[str, ...]
+    ) -> Iterator[DefinitionRow]:
+        self._step()
+        found, name = self._document.follow(part)
+        title = clipped(words(found.get("title")), 200) or name or f"choice {number}"
+        inner = list(self._fields(found, depth + 1, (*seen, name)))
+        if inner and name not in seen:
+            yield DefinitionRow(
+                f"or {title}" if number > 1 else f"either {title}", depth=depth
+            )
+            yield from inner
+
+    def _field(
+        self,
+        name: str,
+        field: object,
+        required: bool,
+        depth: int,
+        seen: tuple[str, ...],
+    ) -> Iterator[DefinitionRow]:
+        self._step()
+        found, ref = self._document.follow(field)
+        yield DefinitionRow(
+            name=clipped(name, 200),
+            type=self.type_of(field),
+            about=self.about(found),
+            required=required,
+            deprecated=found.get("deprecated") is True,
+            depth=depth,
+            link=self.link_of(field),
+        )
+        inner, inner_ref = found, ref
+        if "items" in found:
+            inner, inner_ref = self._document.follow(found["items"])
+        # A named schema has an entry of its own: a link is enough.
+        if inner_ref in seen or self._known.get(inner_ref):
+            return
+        yield from self._fields(
+            inner, depth + 1, (*seen, inner_ref) if inner_ref else seen
+        )
+
+
+def _limits(found: Mapping[str, Any]) -> Iterator[str]:
+    """The limits in words; in OpenAPI 3.0 `exclusiveMinimum` is true or false."""
+    for key, form in LIMITS:
+        value = found.get(key)
+        if key.startswith("exclusive") and isinstance(value, bool):
+            continue
+        if words(value):
+            exclusive = found.get(f"exclusive{key.capitalize()}") is True
+            chosen = EXCLUSIVE.get(key, form) if exclusive else form
+            yield chosen.format(clipped(words(value), 300))
+
+
+def _scalar(value: object) -> str:
+    """A choice as it is written: null, true, a text."""
+    if value is None:
+        return "null"
+    if isinstance(value, str | int | float):
+        return clipped(words(value), 200) or '""'
+    return example(value, 200)
+
+
+def example(value: object, most: int = LONGEST_EXAMPLE) -> str:
+    """An example as text; objects as indented JSON, of long ones the beginning."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return clipped(value, most)
+    parts: list[str] = []
+    length = 0
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=False, default=str)
+    for piece in encoder.iterencode(value):
+        parts.append(piece[: most + 1])
+        length += len(piece)
+        if length > most:
+            break
+    return clipped("".join(parts), most)

@@ -1,0 +1,164 @@
+"""Documentation sites as the reader's pages show them: navigation, state, article.
+
+Reads what techdocs answers; asks for nothing itself. The articles come sanitised from
+techdocs; here only what the portal's own frame needs is put into them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from services.portal.formats import safe_url
+
+CHECKBOX = re.compile(r"<input\b(?=[^>]*type=\"checkbox\")([^>]*)>")
+FIRST_HEADING = re.compile(r"<h1\b")
+SHORT_COMMIT = 8
+DEEPEST_CONTENTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """What is known of a site; `broken` is why its latest build failed, "" if not."""
+
+    base: str
+    title: str
+    status: str
+    built_at: str
+    commit: str
+    repository: str
+    broken: str
+    failed_at: str
+    failed_commit: str
+    log: Sequence[str]
+    warnings: Sequence[str]
+    nav: Sequence["NavItem"]
+    edits: Mapping[str, str]
+    ref: str
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is a site to read, old or new."""
+        return bool(self.built_at)
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """A line of the navigation: a page, a link elsewhere, or a heading over others."""
+
+    title: str
+    href: str = ""
+    current: bool = False
+    open: bool = False
+    children: Sequence["NavItem"] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """The page before or after this one."""
+
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One page. `headed`: the text brings its own first heading."""
+
+    title: str
+    html: Markup
+    headed: bool
+    contents: Sequence[tuple[str, str, int]]
+    previous: Neighbour | None
+    next: Neighbour | None
+    edit: str
+    commit: str
+    built_at: str
+
+
+def page_href(base: str, path: str) -> str:
+    """The address of a page of the site at `base`."""
+    return f"{base}/{quote(path)}/" if path else f"{base}/"
+
+
+def site_of(found: Mapping[str, Any], base: str, path: str) -> SiteState:
+    """The site that techdocs describes, its navigation as seen from the page `path`."""
+    pages = [page for page in found.get("pages") or () if isinstance(page, Mapping)]
+    error = str(found.get("error") or "")
+    return SiteState(
+        base=base,
+        title=str(found.get("title") or ""),
+        status=str(found.get("status") or ""),
+        built_at=str(found.get("built_at") or ""),
+        commit=str(found.get("commit") or ""),
+        repository=str(found.get("repository") or ""),
+        broken=error or ("It could not be built." if _failed(found) else ""),
+        failed_at=str(found.get("failed_at") or ""),
+        failed_commit=str(found.get("failed_commit") or ""),
+        log=[str(line) for line in found.get("log") or ()],
+        warnings=[str(line) for line in found.get("warnings") or ()],
+        nav=list(_nav(found.get("nav") or (), base, path)),
+        edits={
+            str(page.get("path") or ""): safe_url(page.get("edit_url"))
+            for page in pages
+        },
+        ref=str(found.get("entity_ref") or ""),
+    )
+
+
+def _failed(found: Mapping[str, Any]) -> bool:
+    return found.get("status") == "failed"
+
+
+def _nav(items: Sequence[Mapping[str, Any]], base: str, path: str) -> Iterator[NavItem]:
+    for item in items:
+        children = list(_nav(item.get("children") or (), base, path))
+        own = item.get("path")
+        href = safe_url(item.get("href"))
+        if isinstance(own, str):
+            href = page_href(base, own)
+        current = isinstance(own, str) and own == path
+        yield NavItem(
+            title=str(item.get("title") or own or "Page"),
+            href=href,
+            current=current,
+            open=any(child.current or child.open for child in children),
+            children=children,
+        )
+
+
+def article_of(found: Mapping[str, Any], base: str) -> Article:
+    """The page that techdocs answered."""
+    html = str(found.get("html") or "")
+    contents = [
+        (str(each.get("id") or ""), str(each.get("title") or ""), int(each["level"]))
+        for each in found.get("toc") or ()
+        if 1 < int(each.get("level") or 0) <= DEEPEST_CONTENTS
+    ]
+    return Article(
+        title=str(found.get("title") or "Documentation"),
+        html=Markup(CHECKBOX.sub(_named_box, html)),  # noqa: S704 - techdocs cleaned it
+        headed=bool(FIRST_HEADING.search(html)),
+        contents=contents,
+        previous=_neighbour(found.get("previous"), base),
+        next=_neighbour(found.get("next"), base),
+        edit=safe_url(found.get("edit_url")),
+        commit=str(found.get("commit") or ""),
+        built_at=str(found.get("built_at") or ""),
+    )
+
+
+def _named_box(match: re.Match[str]) -> str:
+    attributes = match[1]
+    word = "done" if "checked" in attributes else "to do"
+    return f'<input aria-label="{word}"{attributes}>'
+
+
+def _neighbour(found: object, base: str) -> Neighbour | None:
+    if not isinstance(found, Mapping):
+        return None
+    path = str(found.get("path") or "")
+    return Neighbour(str(found.get("title") or path), page_href(base, path))

@@ -1,0 +1,211 @@
+"""Answers between the form (texts under names) and the template (JSON values).
+
+A name that is absent was never asked, so the default holds; one that is there and empty
+was answered with nothing. Check boxes send an empty text of their own to tell the two
+apart.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from services.portal.forms.fields import key_of, type_of
+from services.portal.forms.model import FormField
+from shared.contracts.errors import CallboardError
+from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
+
+LONGEST_TEXT = 20_000
+MISSING = object()
+REPO_PARTS = ("host", "owner", "repo")
+
+Given = Mapping[str, Sequence[str]]
+
+
+def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Texts by name, those of the form's answers only."""
+    found: dict[str, list[str]] = {}
+    for name, text in pairs:
+        if name.startswith(("p.", "s.")):
+            found.setdefault(name, []).append(text[:LONGEST_TEXT])
+    return found
+
+
+def values_of(
+    fields: Iterable[FormField], given: Given, prefilled: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The JSON object of all answers; what was not answered is not in it."""
+    values: dict[str, Any] = {}
+    for field in fields:
+        value = value_of(field, given)
+        if value is MISSING:
+            value = _at(prefilled, field.path)
+        if value is MISSING:
+            value = field.schema.get("default", MISSING)
+        if value is MISSING or value is None:
+            continue
+        place = values
+        for part in field.path[:-1]:
+            place = place.setdefault(part, {})
+        place[field.path[-1]] = value
+    return values
+
+
+def value_of(field: FormField, given: Given) -> Any:
+    """The answer to one question; MISSING if it was not asked, None if left empty."""
+    if field.kind == "secret":
+        return None
+    if field.kind == "repo":
+        parts = [_last(given, f"{field.name}#{part}") for part in REPO_PARTS]
+        if any(part is not None for part in parts):
+            return _repo_url(*[(part or "").strip() for part in parts])
+    texts = given.get(field.name)
+    if texts is None:
+        return MISSING
+    if field.kind == "checks":
+        return _chosen(field, [text for text in texts if text])
+    if field.kind == "lines":
+        return _lines(field, texts)
+    return _single(field, texts[-1]) if texts[-1].strip() else None
+
+
+def _lines(field: FormField, texts: Sequence[str]) -> list[Any] | None:
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    items = field.schema.get("items")
+    inner = type_of(items) if isinstance(items, Mapping) else "string"
+    return [_typed(line, inner) for line in lines if line] or None
+
+
+def _single(field: FormField, text: str) -> Any:
+    if field.kind == "yaml":
+        return _structured(text)
+    if field.picker is not None:
+        return field.picker.completed(text)
+    for option in field.options:
+        if option.key == text:
+            return option.value
+    return _typed(text, type_of(field.schema))
+
+
+def _chosen(field: FormField, texts: list[str]) -> list[Any] | None:
+    known = {option.key: option.value for option in field.options}
+    if field.picker is not None:
+        # Without scripts all of them stand in one text.
+        pieces = [piece for text in texts for piece in re.split(r"[,\n]", text)]
+        texts = [field.picker.completed(piece) for piece in pieces if piece.strip()]
+    values = [known.get(text, text) for text in dict.fromkeys(texts) if text]
+    return values or None
+
+
+def _typed(text: str, kind: str) -> Any:
+    """The text as its type; a text that is no such thing stays one and is refused."""
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
+    try:
+        if kind == "integer":
+            return _within_json(int(text.strip()), text)
+        if kind == "number":
+            number = float(text.strip())
+            is_whole = number.is_integer() and "." not in text
+            return _within_json(int(number) if is_whole else number, text)
+    except (ValueError, OverflowError):
+        return text
+    return text.replace("\r\n", "\n")
+
+
+def _within_json(number: float, text: str) -> Any:
+    """The number; its text if JSON, which goes to other services, cannot say it."""
+    is_too_large = isinstance(number, int) and abs(number) >= 2**63
+    return text if is_too_large or not math.isfinite(number) else number
+
+
+def _structured(text: str) -> Any:
+    """The value that the text says in YAML; what is none stays a text."""
+    try:
+        return load_yaml(text, label="answer", limits=FIELD)
+    except CallboardError:
+        return text
+
+
+def _repo_url(host: str, owner: str, repo: str) -> str | None:
+    """Backstage's form of a repository: `host?owner=o&repo=r`."""
+    if not repo:
+        return None
+    pairs = [("owner", owner), ("repo", repo)]
+    return f"{host}?{urlencode([(name, value) for name, value in pairs if value])}"
+
+
+def repo_parts(value: object) -> dict[str, str]:
+    """Host, owner and repository of such a text."""
+    host, _, query = str(value or "").partition("?")
+    found = dict(parse_qsl(query))
+    return {
+        "host": host,
+        "owner": found.get("owner", ""),
+        "repo": found.get("repo", ""),
+    }
+
+
+def displayed_answer(field: FormField, values: Mapping[str, Any]) -> Any:
+    """The answer as the form shows it: a text, or texts for a set of boxes."""
+    value = _at(values, field.path)
+    if value is MISSING or value is None:
+        return [] if field.kind == "checks" else ""
+    if field.kind == "checks":
+        return [
+            key_of(each) for each in (value if isinstance(value, list) else [value])
+        ]
+    if field.kind == "lines" and isinstance(value, list):
+        return "\n".join(key_of(each) for each in value)
+    if isinstance(value, dict | list):
+        return dump_yaml(value, blocks=False)
+    return key_of(value)
+
+
+def pairs_of(
+    fields: Iterable[FormField], values: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """The answers as they go into an address or into hidden inputs; no secrets."""
+    for field in fields:
+        value = _at(values, field.path)
+        if field.kind == "secret":
+            continue
+        if value is MISSING or value is None:
+            # Said out loud where a default would come back otherwise.
+            if field.schema.get("default") is not None:
+                yield field.name, ""
+        elif field.kind == "checks":
+            for each in value if isinstance(value, list) else [value]:
+                yield field.name, key_of(each)
+        elif field.kind == "lines" and isinstance(value, list):
+            yield field.name, "\n".join(key_of(each) for each in value)
+        elif isinstance(value, dict | list):
+            yield field.name, json.dumps(value)
+        else:
+            yield field.name, key_of(value)
+
+
+def secrets_of(fields: Iterable[FormField], given: Given) -> dict[str, str]:
+    """What was typed into the fields for secrets, by the field's own name."""
+    found = {}
+    for field in fields:
+        text = _last(given, "s" + field.name[1:])
+        if field.kind == "secret" and text:
+            found[field.path[-1]] = text
+    return found
+
+
+def _last(given: Given, name: str) -> str | None:
+    texts = given.get(name)
+    return texts[-1] if texts else None
+
+
+def _at(values: Mapping[str, Any], path: Sequence[str]) -> Any:
+    found: Any = values
+    for part in path:
+        if not isinstance(found, Mapping) or part not in found:
+            return MISSING
+        found = found[part]
+    return found

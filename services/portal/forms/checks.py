@@ -1,0 +1,120 @@
+"""What is wrong with the answers, said at the field in words."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from services.portal.forms.answers import repo_parts
+from services.portal.forms.model import FormField, Path
+from shared.contracts.errors import Invalid
+from shared.guards.budgets import Budget
+from shared.guards.schemas import Violation, find_violations
+
+NEEDED = "This is needed."
+TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "yes or no",
+    "array": "a list",
+    "object": "an object",
+    "string": "a text",
+}
+MOST_ERRORS = 100
+
+
+def errors_in(
+    schema: Mapping[str, Any],
+    fields: list[FormField],
+    values: Mapping[str, Any],
+    budget: Budget,
+) -> dict[Path, str]:
+    """The first thing that is wrong with each field, by the field's path."""
+    secrets = {field.path for field in fields if field.kind == "secret"}
+    limits = {field.path: field.schema for field in fields}
+    plain = _plain(schema, limits)
+    try:
+        violations = find_violations(plain, values, checks_formats=True, budget=budget)
+    except Invalid as error:
+        return {(): cannot_check(error.message)}
+    found: dict[Path, str] = {}
+    for violation in violations[:MOST_ERRORS]:
+        path = _place(violation)
+        if path not in secrets:
+            found.setdefault(path, violation_text(violation))
+    return found
+
+
+def repository_errors(fields: Iterable[FormField]) -> dict[Path, str]:
+    """Repositories whose host or owner is not among those that the field lists."""
+    errors: dict[Path, str] = {}
+    for field in fields:
+        if field.kind != "repo" or not field.value:
+            continue
+        parts = repo_parts(field.value)
+        for part in ("host", "owner"):
+            listed = field.repo[f"{part}s"]
+            if listed and parts[part] not in listed:
+                errors[field.path] = f"Choose the {part} from the list."
+    return errors
+
+
+def cannot_check(reason: str) -> str:
+    """What is wrong with the template, for the person who fills its form."""
+    return f"The template's own form cannot be checked: {reason}"
+
+
+def _plain(
+    schema: Mapping[str, Any], limits: Mapping[Path, Mapping[str, Any]], path: Path = ()
+) -> dict[str, Any]:
+    """The schema with the rules that fields add (names of entities, for one)."""
+    plain = dict(schema)
+    if "properties" in plain:
+        plain["properties"] = {
+            name: limits.get((*path, name)) or _plain(each, limits, (*path, name))
+            for name, each in plain["properties"].items()
+        }
+    return plain
+
+
+def _place(violation: Violation) -> Path:
+    path = tuple(str(part) for part in violation.path if not isinstance(part, int))
+    if violation.keyword == "required":
+        return (*path, str(violation.detail))
+    return path
+
+
+def violation_text(violation: Violation) -> str:
+    """The rule that was broken, for the person who typed."""
+    limit = violation.argument
+    if violation.keyword == "type":
+        kinds = limit if isinstance(limit, list) else [limit]
+        named = [TYPES.get(str(each), str(each)) for each in kinds if each != "null"]
+        return f"This must be {' or '.join(named)}."
+    return SAID[violation.keyword](limit) if violation.keyword in SAID else REFUSED
+
+
+def _length(limit: Any) -> str:
+    return NEEDED if limit == 1 else f"At least {limit} characters, please."
+
+
+REFUSED = "This is not one of the forms that the template accepts."
+
+SAID: Mapping[str, Callable[[Any], str]] = {
+    "required": lambda _: NEEDED,
+    "minLength": _length,
+    "maxLength": lambda limit: f"At most {limit} characters, please.",
+    "pattern": lambda limit: f"This does not have the form that is asked for: {limit}",
+    "enum": lambda _: "Choose one of the values that are offered.",
+    "const": lambda limit: f"This must be {limit}.",
+    "minimum": lambda limit: f"This must be {limit} or more.",
+    "maximum": lambda limit: f"This must be {limit} or less.",
+    "exclusiveMinimum": lambda limit: f"This must be more than {limit}.",
+    "exclusiveMaximum": lambda limit: f"This must be less than {limit}.",
+    "multipleOf": lambda limit: f"This must be a multiple of {limit}.",
+    "minItems": lambda limit: f"Choose at least {limit}.",
+    "maxItems": lambda limit: f"Choose at most {limit}.",
+    "minProperties": lambda limit: f"This needs at least {limit} entries.",
+    "maxProperties": lambda limit: f"This takes at most {limit} entries.",
+    "additionalProperties": lambda _: "This has an entry that is not asked for.",
+    "uniqueItems": lambda _: "Something stands here twice.",
+    "format": lambda limit: f"This is no {limit}.",
+}

@@ -1,0 +1,149 @@
+"""A half-filled form: all pages, their fields as the answers so far make them.
+
+The one thing that the pages of the portal use of this room.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.portal.forms.answers import (
+    Given,
+    displayed_answer,
+    pairs_of,
+    secrets_of,
+    values_of,
+)
+from services.portal.forms.checks import (
+    NEEDED,
+    cannot_check,
+    errors_in,
+    repository_errors,
+)
+from services.portal.forms.conditions import Deciding, controllers, decided
+from services.portal.forms.fields import fields_of
+from services.portal.forms.model import FormField, FormPage, Path
+from shared.contracts.errors import Invalid
+from shared.guards.budgets import Budget
+from shared.guards.trees import check_tree
+
+# An answer may bring a question whose default brings another one.
+ROUNDS = 4
+#: What one page's schema may hold, and what deciding and checking it may cost.
+MOST_ELEMENTS = 20_000
+MOST_FIELDS = 500
+MOST_OPTIONS = 4_000
+STEPS = 200_000
+SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A page with its fields and answers; `errors` by the field's path."""
+
+    page: FormPage
+    fields: Sequence[FormField]
+    values: Mapping[str, Any]
+    errors: Mapping[Path, str]
+
+    @property
+    def secrets(self) -> list[FormField]:
+        """The questions that are asked last, and kept nowhere."""
+        return [field for field in self.fields if field.kind == "secret"]
+
+    def with_errors(self) -> "Filled":
+        """The same, each field carrying what is wrong with it."""
+        fields = [replace(f, error=self.errors.get(f.path, "")) for f in self.fields]
+        return replace(self, fields=fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The whole form."""
+
+    pages: Sequence[Filled]
+    given: Given
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All answers, as the template gets them."""
+        found: dict[str, Any] = {}
+        for page in self.pages:
+            found |= page.values
+        return found
+
+    def pairs(self, *, but: int = -1) -> Iterator[tuple[str, str]]:
+        """All answers as names and texts, those of one page left out."""
+        for filled in self.pages:
+            if filled.page.number != but:
+                yield from pairs_of(filled.fields, filled.values)
+
+    def first_wrong(self) -> int | None:
+        """The number of the first page with something wrong on it."""
+        for filled in self.pages:
+            if filled.errors:
+                return filled.page.number
+        return None
+
+    def secrets(self) -> dict[str, str]:
+        """What was typed into the fields for secrets."""
+        found: dict[str, str] = {}
+        for filled in self.pages:
+            found |= secrets_of(filled.fields, self.given)
+        return found
+
+    def secrets_wanting(self) -> dict[Path, str]:
+        """The secrets that are needed and were not typed."""
+        typed = self.secrets()
+        return {
+            field.path: NEEDED
+            for filled in self.pages
+            for field in filled.secrets
+            if field.required and field.path[-1] not in typed
+        }
+
+
+def draft_of(
+    pages: Sequence[FormPage], given: Given, prefilled: Mapping[str, Any] | None = None
+) -> Draft:
+    """The form for these answers; `prefilled` are values from the address."""
+    return Draft([_filled(page, given, prefilled or {}) for page in pages], given)
+
+
+def _filled(page: FormPage, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+    try:
+        check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
+        return _answered(page, given, prefilled)
+    except Invalid as error:
+        return Filled(page, [], {}, {(): cannot_check(error.message)})
+
+
+def _answered(page: FormPage, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+    """The page with its answers.
+
+    Raises:
+        Invalid: if its schema asks for too much work.
+    """
+    values: dict[str, Any] = {}
+    controls = controllers(page.schema)
+    budget = Budget("the form", seconds=SECONDS, nodes=STEPS)
+    deciding = Deciding(page.schema, budget)
+    for _ in range(ROUNDS):
+        schema = decided(page.schema, values, deciding)
+        fields = fields_of(schema, controls)
+        if len(fields) > MOST_FIELDS:
+            raise Invalid(f"the form: more than {MOST_FIELDS} questions")
+        if sum(len(field.options) for field in fields) > MOST_OPTIONS:
+            raise Invalid(f"the form: more than {MOST_OPTIONS} choices on one page")
+        found = values_of(fields, given, prefilled)
+        if found == values:
+            break
+        values = found
+    errors = errors_in(schema, fields, values, budget)
+    if deciding.faults:
+        errors[()] = cannot_check(deciding.faults[0])
+    shown_fields = [
+        replace(field, value=displayed_answer(field, values)) for field in fields
+    ]
+    errors = {**repository_errors(shown_fields), **errors}
+    return Filled(page, shown_fields, values, errors)

@@ -1,0 +1,257 @@
+"""Fields from a decided schema: which control asks for which property."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from services.portal.forms.conditions import is_object
+from services.portal.forms.model import FormField, Kind, Option, Path, Picker
+from shared.contracts.ref import DEFAULT_NAMESPACE
+
+ENTITY_PICKERS = frozenset(
+    {
+        "EntityPicker",
+        "OwnerPicker",
+        "OwnedEntityPicker",
+        "MultiEntityPicker",
+        "MyGroupsPicker",
+    }
+)
+MANY_CHOICES = 5
+MOST_CHOICES = 1_000
+HINTED: Mapping[str, Kind] = {
+    "Secret": "secret",
+    "password": "secret",
+    "hidden": "hidden",
+    "RepoUrlPicker": "repo",
+    "textarea": "textarea",
+    "MultilineInput": "textarea",
+}
+#: What may follow `ui:field`; anything else is asked for as its type says.
+KNOWN_FIELDS = ENTITY_PICKERS | {
+    "EntityTagsPicker",
+    "EntityNamePicker",
+    "RepoUrlPicker",
+    "RepoBranchPicker",
+    "MultilineInput",
+    "Secret",
+}
+NAME_PATTERN = "^([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$"
+
+
+def fields_of(
+    schema: Mapping[str, Any],
+    controls: frozenset[str] = frozenset(),
+    path: Path = (),
+    group: str = "",
+) -> list[FormField]:
+    """The fields of a decided schema, in the order that it asks for."""
+    required = frozenset(map(str, schema.get("required") or ()))
+    found: list[FormField] = []
+    for name in _ordered(schema):
+        each = schema["properties"][name]
+        place = (*path, name)
+        if is_object(each):
+            title = str(each.get("title") or name)
+            found += fields_of(each, frozenset(), place, title)
+        else:
+            found.append(
+                _field(each, place, group, name in required, controls=name in controls)
+            )
+    return found
+
+
+def _ordered(schema: Mapping[str, Any]) -> list[str]:
+    names = dict.fromkeys(str(name) for name in schema["properties"])
+    wanted = dict.fromkeys(str(name) for name in schema.get("ui:order") or ())
+    if not wanted:
+        return list(names)
+    rest = [name for name in names if name not in wanted]
+    found: list[str] = []
+    for name in wanted:
+        found += rest if name == "*" else [name] if name in names else []
+    return found if "*" in wanted else [*found, *rest]
+
+
+def type_of(schema: Mapping[str, Any]) -> str:
+    """The one type that a field is made for."""
+    kind = schema.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    named = [str(each) for each in kinds if each and each != "null"]
+    if named:
+        return named[0]
+    if "items" in schema:
+        return "array"
+    choices = schema.get("enum")
+    if (
+        isinstance(choices, list)
+        and choices
+        and all(isinstance(c, bool) for c in choices)
+    ):
+        return "boolean"
+    return "string"
+
+
+def _field(
+    schema: Mapping[str, Any],
+    path: Path,
+    group: str,
+    required: bool,
+    *,
+    controls: bool,
+) -> FormField:
+    options = tuple(islice(_options(schema), MOST_CHOICES + 1))
+    if len(options) > MOST_CHOICES:
+        # Nobody looks through so many: it is typed, and checked as before.
+        options = ()
+    kind, picker = _kind(schema, options)
+    limits = schema
+    if (
+        _ui(schema, "field") == "EntityNamePicker"
+        or schema.get("format") == "entity-name"
+    ):
+        limits = {"pattern": NAME_PATTERN, **schema}
+    return FormField(
+        path=path,
+        kind=kind,
+        label=str(schema.get("title") or path[-1]),
+        schema=limits,
+        required=required,
+        help=str(schema.get("description") or schema.get("ui:description") or ""),
+        hint=str(schema.get("ui:help") or ""),
+        group=group,
+        placeholder=str(_ui(schema, "placeholder") or ""),
+        options=options,
+        picker=picker,
+        controls=controls,
+        disabled=bool(_ui(schema, "disabled") or schema.get("ui:readonly")),
+        autofocus=bool(_ui(schema, "autofocus")),
+        repo=_repo(schema) if kind == "repo" else {},
+    )
+
+
+def _ui(schema: Mapping[str, Any], name: str) -> Any:
+    """A hint, written `ui:name` or inside `ui:options`."""
+    options = schema.get("ui:options")
+    inner = options.get(name) if isinstance(options, Mapping) else None
+    return schema.get(f"ui:{name}", inner)
+
+
+def _kind(
+    schema: Mapping[str, Any], options: tuple[Option, ...]
+) -> tuple[Kind, Picker | None]:
+    special, widget = str(_ui(schema, "field")), str(_ui(schema, "widget"))
+    kind = type_of(schema)
+    if special in ENTITY_PICKERS:
+        picker = _picker(schema, special)
+        return ("checks" if kind == "array" else "select"), picker
+    if special == "EntityTagsPicker":
+        return "checks", Picker("tags")
+    for hint, found in HINTED.items():
+        if hint in {special, widget}:
+            return found, None
+    return _plain_kind(schema, options, widget, kind), None
+
+
+def _plain_kind(
+    schema: Mapping[str, Any], options: tuple[Option, ...], widget: str, kind: str
+) -> Kind:
+    if kind == "array":
+        return _array(schema, options)
+    if kind == "boolean":
+        return "radio" if widget in {"radio", "select"} else "check"
+    if options:
+        few = len(options) < MANY_CHOICES and widget != "select"
+        return "radio" if few or widget == "radio" else "select"
+    plain: dict[str, Kind] = {"integer": "number", "number": "number", "object": "yaml"}
+    return plain.get(kind, "text")
+
+
+def _array(schema: Mapping[str, Any], options: tuple[Option, ...]) -> Kind:
+    if options:
+        return "checks"
+    items = schema.get("items")
+    inner = type_of(items) if isinstance(items, Mapping) else "string"
+    return "lines" if inner in {"string", "integer", "number"} else "yaml"
+
+
+def _options(schema: Mapping[str, Any]) -> Iterator[Option]:
+    items = schema.get("items")
+    if type_of(schema) == "array" and isinstance(items, Mapping):
+        schema = items
+    named = [
+        each
+        for key in ("oneOf", "anyOf")
+        for each in schema.get(key) or ()
+        if isinstance(each, Mapping) and "const" in each
+    ]
+    if named:
+        for each in named:
+            about = str(each.get("description") or "")
+            label = str(each.get("title") or key_of(each["const"]))
+            yield Option(key_of(each["const"]), label, each["const"], about)
+    elif isinstance(schema.get("enum"), list):
+        names = schema.get("enumNames")
+        names = names if isinstance(names, list) else []
+        for number, value in enumerate(schema["enum"]):
+            label = str(names[number]) if number < len(names) else key_of(value)
+            yield Option(key_of(value), label, value)
+    elif type_of(schema) == "boolean":
+        yield Option("true", "Yes", True)
+        yield Option("false", "No", False)
+
+
+def key_of(value: object) -> str:
+    """A choice's name in the form."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _picker(schema: Mapping[str, Any], special: str) -> Picker:
+    given = _ui(schema, "catalogFilter")
+    sets = given if isinstance(given, list) else [given] if given else []
+    filters = tuple(
+        text
+        for text in (_statement(each) for each in sets if isinstance(each, Mapping))
+        if text
+    )
+    allowed = _ui(schema, "allowedKinds")
+    if not filters and isinstance(allowed, list) and allowed:
+        filters = (",".join(f"kind={kind}" for kind in allowed),)
+    if not filters and special == "OwnerPicker":
+        filters = ("kind=group,kind=user",)
+    if special == "MyGroupsPicker":
+        return Picker("groups", free=False, default_kind="group")
+    usual = "group" if special == "OwnerPicker" else ""
+    return Picker(
+        "entities",
+        filters,
+        own=special == "OwnedEntityPicker",
+        free=_ui(schema, "allowArbitraryValues") is not False,
+        default_kind=str(_ui(schema, "defaultKind") or usual),
+        default_namespace=str(_ui(schema, "defaultNamespace") or DEFAULT_NAMESPACE),
+    )
+
+
+def _statement(filters: Mapping[str, Any]) -> str:
+    """A `catalogFilter` object in the catalog's filter language."""
+    parts: list[str] = []
+    for key, value in filters.items():
+        if isinstance(value, Mapping):
+            if value.get("exists") is True:
+                parts.append(str(key))
+            continue
+        parts += [
+            f"{key}={each}" for each in (value if isinstance(value, list) else [value])
+        ]
+    return ",".join(parts)
+
+
+def _repo(schema: Mapping[str, Any]) -> dict[str, Any]:
+    hosts = _ui(schema, "allowedHosts")
+    owners = _ui(schema, "allowedOwners") or _ui(schema, "allowedOrganizations")
+    return {
+        "hosts": [str(each) for each in hosts] if isinstance(hosts, list) else [],
+        "owners": [str(each) for each in owners] if isinstance(owners, list) else [],
+    }

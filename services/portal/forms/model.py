@@ -1,0 +1,144 @@
+"""The words of a form: fields, their choices and pickers, pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from services.portal.choices.question import ChoiceQuestion
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
+
+Path = tuple[str, ...]
+Values = Mapping[str, Any]
+Kind = Literal[
+    "text",
+    "textarea",
+    "number",
+    "select",
+    "radio",
+    "check",
+    "checks",
+    "lines",
+    "yaml",
+    "secret",
+    "repo",
+    "hidden",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice: `value` is what the template gets, `key` how the form names it."""
+
+    key: str
+    label: str
+    value: Any
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """Which entities a field offers.
+
+    `filters` are Backstage's `catalogFilter` as statements of the catalog's filter
+    language; `own` narrows to what is the reader's; `free`: an answer may be one that
+    is not offered. A short answer is completed by the default kind and namespace.
+    """
+
+    what: Literal["entities", "groups", "tags"] = "entities"
+    filters: tuple[str, ...] = ()
+    own: bool = False
+    free: bool = True
+    default_kind: str = ""
+    default_namespace: str = DEFAULT_NAMESPACE
+
+    @property
+    def source(self) -> str:
+        """The address that offers the choices."""
+        question = ChoiceQuestion(self.what, self.filters, owned=self.own)
+        return question.address()
+
+    def completed(self, text: str) -> str:
+        """The whole ref that a text means; a text that means none, as it is."""
+        if self.what == "tags":
+            return text.strip()
+        try:
+            ref = parse_ref(
+                text.strip(),
+                default_kind=self.default_kind or None,
+                default_namespace=self.default_namespace,
+            )
+        except Invalid:
+            return text.strip()
+        return str(ref)
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One question.
+
+    `name` is its name in the form, `value` a text or a list of texts as the form shows
+    it. `controls`: other questions depend on the answer. `group` is the heading of the
+    object that it belongs to.
+    """
+
+    path: Path
+    kind: Kind
+    label: str
+    schema: Mapping[str, Any]
+    required: bool = False
+    help: str = ""
+    hint: str = ""
+    group: str = ""
+    placeholder: str = ""
+    options: tuple[Option, ...] = ()
+    picker: Picker | None = None
+    controls: bool = False
+    disabled: bool = False
+    autofocus: bool = False
+    value: Any = ""
+    error: str = ""
+    repo: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """In the form and in the address: `p.owner`, `p.database.size`."""
+        return "p." + ".".join(
+            part.replace("~", "~0").replace(".", "~1") for part in self.path
+        )
+
+    @property
+    def chosen(self) -> list[tuple[str, str]]:
+        """What was chosen, each with its label."""
+        return [(option.key, option.label) for option in self.options]
+
+    @property
+    def id(self) -> str:
+        """In the page; made only of letters that selectors need not escape."""
+        text = "-".join(self.path)
+        return "f-" + "".join(c if c.isalnum() and c.isascii() else "-" for c in text)
+
+
+@dataclass(frozen=True, slots=True)
+class FormPage:
+    """One page of the form, its schema as the template has it."""
+
+    number: int
+    title: str
+    about: str
+    schema: Mapping[str, Any]
+
+
+def pages_of(answer: Mapping[str, Any]) -> list[FormPage]:
+    """The pages in an answer of the scaffolder's `parameter-schema`."""
+    found: Sequence[Any] = answer.get("steps") or ()
+    return [
+        FormPage(
+            number,
+            str(step.get("title") or "Please answer"),
+            str(step.get("description") or ""),
+            step["schema"] if isinstance(step.get("schema"), Mapping) else {},
+        )
+        for number, step in enumerate(found)
+        if isinstance(step, Mapping)
+    ]

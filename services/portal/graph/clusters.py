@@ -1,0 +1,67 @@
+"""Fewer nodes: neighbours of one sort, or what is of one system, drawn as one box."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from services.portal.graph.model import Edge, Node
+
+MOST_NODES = 150
+SORT_SHOWN = 6  # neighbours of one relation on an overview
+#: Steps that looking for repetitions may take; what is not looked at is drawn.
+MOST_STEPS = 200_000
+
+
+def clustered(
+    nodes: Sequence[Node], edges: Sequence[Edge], box: Callable[[Node], Node | None]
+) -> tuple[list[Node], list[Edge]]:
+    """Nodes merged into the box that `box` names for each; None stays as it is.
+
+    A box of one stays that one; arrows between the same boxes become one.
+    """
+    boxes = {node.ref: box(node) for node in nodes}
+    sizes = Counter(found.ref for found in boxes.values() if found)
+    names: dict[str, str] = {}
+    merged: dict[str, Node] = {}
+    for node in nodes:
+        found = boxes[node.ref]
+        kept = node if found is None or sizes[found.ref] < 2 else found
+        names[node.ref] = kept.ref
+        if kept is not node:
+            kept = replace(kept, members=sizes[kept.ref])
+        merged.setdefault(kept.ref, kept)
+    return list(merged.values()), _renamed(edges, names)
+
+
+def nearest(
+    focus: str, nodes: Mapping[str, Node], edges: Sequence[Edge], more_href: str
+) -> tuple[list[Node], list[Edge]]:
+    """An overview's few: of each relation the first, and a box for the rest."""
+    groups: dict[tuple[str, bool], list[Edge]] = {}
+    for edge in edges:
+        groups.setdefault((edge.relation, edge.source == focus), []).append(edge)
+    shown, kept = {focus: nodes[focus]}, []
+    for (relation, outward), group in groups.items():
+        few = group if len(group) <= SORT_SHOWN + 1 else group[:SORT_SHOWN]
+        for edge in few:
+            other = edge.target if outward else edge.source
+            shown[other] = nodes[other]
+            kept.append(edge)
+        rest = len(group) - len(few)
+        if rest:
+            ref = f"more:{relation}/{outward}"
+            shown[ref] = Node(
+                ref, f"{rest} more", "", "entity", more_href, members=rest
+            )
+            ends = (focus, ref) if outward else (ref, focus)
+            kept.append(Edge(*ends, relation))
+    return list(shown.values()), kept
+
+
+def _renamed(edges: Sequence[Edge], names: Mapping[str, str]) -> list[Edge]:
+    found = dict.fromkeys(
+        Edge(names[edge.source], names[edge.target], edge.relation)
+        for edge in edges
+        if edge.source in names and edge.target in names
+    )
+    return [edge for edge in found if edge.source != edge.target]

@@ -1,0 +1,84 @@
+"""Nodes and edges, and which way round each relation is drawn.
+
+Left of an arrow stands what holds or needs, right what is held or needed: an owner is
+left of what it owns, a component left of what it depends on. So "what breaks if I
+touch this?" is everything to the left, and what uses the APIs that it provides.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.portal.entities import Summary
+
+# relation as drawn: (its inverse, words on the arrow)
+RELATIONS = {
+    "ownerOf": ("ownedBy", "owns"),
+    "hasPart": ("partOf", "has part"),
+    "dependsOn": ("dependencyOf", "depends on"),
+    "consumesApi": ("apiConsumedBy", "uses"),
+    "providesApi": ("apiProvidedBy", "provides"),
+    "parentOf": ("childOf", "is parent of"),
+    "hasMember": ("memberOf", "has member"),
+}
+DRAWN_AS = {inverse: drawn for drawn, (inverse, _) in RELATIONS.items()}
+NEEDS = ("dependsOn", "consumesApi")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An entity, or several of them (`members` > 0) drawn as one."""
+
+    ref: str
+    title: str
+    kind: str
+    kind_key: str
+    href: str
+    missing: bool = False
+    members: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An arrow from one ref to another; `relation` is a key of RELATIONS."""
+
+    source: str
+    target: str
+    relation: str
+
+    @property
+    def needy(self) -> str:
+        """The end that breaks when the other does; an API breaks with its provider."""
+        return self.target if self.relation == "providesApi" else self.source
+
+    @property
+    def words(self) -> str:
+        return RELATIONS[self.relation][1] if self.relation in RELATIONS else ""
+
+
+def node_of(summary: Summary) -> Node:
+    """The node of one entity."""
+    return Node(
+        summary.ref,
+        summary.title,
+        summary.kind,
+        summary.kind_key,
+        "" if summary.missing else summary.href,
+        missing=summary.missing,
+    )
+
+
+def edges_of(
+    ref: str, relations: Iterable[Mapping[str, Any]], wanted: Iterable[str] = RELATIONS
+) -> list[Edge]:
+    """The arrows of one entity's relations, each turned the way it is drawn."""
+    kept = frozenset(wanted)
+    found = []
+    for relation in relations:
+        kind, target = str(relation["type"]), str(relation["targetRef"]).lower()
+        drawn = DRAWN_AS.get(kind, kind)
+        if drawn not in kept or drawn not in RELATIONS:
+            continue
+        ends = (target, ref) if kind in DRAWN_AS else (ref, target)
+        found.append(Edge(*ends, drawn))
+    return found

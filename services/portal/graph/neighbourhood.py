@@ -1,0 +1,78 @@
+"""What to draw around an entity: outward from it, step by step, to a depth.
+
+It is given a way to fetch entities, a whole step at a time, and keeps within a limit.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.portal.entities import Entity, summarize
+from services.portal.graph.model import Edge, Node, edges_of, node_of
+
+Fetch = Callable[[Sequence[str]], Awaitable[Sequence[Entity | None]]]
+
+MOST_FETCHED = 400
+BOTH, LEFT, RIGHT = "both", "needs-it", "it-needs"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """What was found; `cut` counts entities beyond the limit that were left out."""
+
+    nodes: dict[str, Node]
+    edges: list[Edge]
+    entities: dict[str, Entity]
+    cut: int
+
+
+async def neighbourhood(
+    focus: str,
+    fetch: Fetch,
+    *,
+    depth: int,
+    direction: str,
+    relations: Collection[str],
+) -> Neighbourhood:
+    """The entities within `depth` steps of `focus` along these relations.
+
+    `direction` LEFT goes to what needs an entity, RIGHT to what it needs.
+    """
+    nodes: dict[str, Node] = {}
+    entities: dict[str, Entity] = {}
+    edges: dict[Edge, None] = {}
+    step, cut = [focus], 0
+    for distance in range(depth + 1):
+        found = await fetch(step)
+        following: dict[str, None] = {}
+        for ref, entity in zip(step, found, strict=True):
+            nodes[ref] = node_of(summarize(ref, entity))
+            if entity is None:
+                continue
+            entities[ref] = entity
+            for edge in _turned(ref, entity, direction, relations):
+                edges[edge] = None
+                other = edge.target if edge.source == ref else edge.source
+                if other not in nodes:
+                    following[other] = None
+        if distance == depth or not following:
+            break
+        room = max(0, MOST_FETCHED - len(nodes))
+        step = [ref for ref in following if ref not in nodes]
+        cut += max(0, len(step) - room)
+        step = step[:room]
+    kept = [edge for edge in edges if edge.source in nodes and edge.target in nodes]
+    return Neighbourhood(nodes, kept, entities, cut)
+
+
+def _turned(
+    ref: str, entity: Entity, direction: str, relations: Collection[str]
+) -> list[Edge]:
+    """The entity's arrows that lead on in this direction."""
+    declared: Sequence[Mapping[str, Any]] = entity.get("relations") or ()
+    edges = edges_of(ref, declared, relations)
+    if direction == LEFT:
+        return [edge for edge in edges if edge.needy != ref]
+    if direction == RIGHT:
+        return [edge for edge in edges if edge.needy == ref]
+    return edges

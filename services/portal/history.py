@@ -1,0 +1,217 @@
+"""An entity's past in words: who changed what, why, and line by line.
+
+Reads the API's `…/history`; asks for nothing itself.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.portal.change_words import (
+    change_label,
+    field_label,
+    shown_value,
+)
+from services.portal.entities import Summary, kind_word, ref_title, split_ref
+from services.portal.formats import moment
+
+CAUSES = {
+    "push": "Changed by a push",
+    "registration": "Registered",
+    "refresh": "Read again on request",
+    "scan": "Found by the regular scan",
+    "delete": "Removed",
+    "template-run": "Made from a template",
+    "config": "Named in the configuration",
+}
+LONGEST_VALUE = 20_000
+#: Lines of each side that are compared: the comparison takes the product of both.
+LINES_COMPARED = 200
+LONGEST_LINE = 1_000
+LINES_SHOWN = 60
+#: Fields of one change that are shown with their lines.
+CHANGES_SHOWN = 20
+LINES_AROUND = 2
+SECOND = len("2026-01-01T00:00:00")
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """A line of a diff; `kind` is before, after or same."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """What happened to one field."""
+
+    path: str
+    lines: tuple[DiffLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A change as the time line shows it; `entities` where the page is of several.
+
+    `paths` are the fields that changed, where no lines of them are at hand.
+    """
+
+    what: str
+    who: str
+    at: str
+    revision: int
+    source: str = ""
+    commit: str = ""
+    changes: tuple[FieldChange, ...] = ()
+    entities: tuple[Summary, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+def actor_refs(items: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The refs of those who did it, where they are known as entities."""
+    return [
+        str(item["actor"]).lower()
+        for item in items
+        if str(item.get("actor", "")).startswith("user:")
+    ]
+
+
+def moment_of(
+    item: Mapping[str, Any],
+    people: Mapping[str, Summary],
+    entity: Summary | None = None,
+) -> Moment:
+    """One revision of the API in words."""
+    cause = item.get("cause") or {}
+    actor = str(item.get("actor") or "")
+    known = people.get(actor.lower())
+    named = known.title if known and not known.missing else _plain_actor(actor)
+    kind = str(cause.get("kind") or "")
+    return Moment(
+        what=str(cause.get("subject") or CAUSES.get(kind) or "Changed"),
+        who=str(cause.get("author") or named or "Somebody").partition(" <")[0],
+        at=str(cause.get("changed_at") or item.get("at") or ""),
+        revision=int(item.get("revision") or 0),
+        source=str(cause.get("repository") or ""),
+        commit=str(cause.get("commit") or ""),
+        changes=changes_of(item.get("diff") or ()),
+        entities=(entity,) if entity else (),
+        paths=tuple(field_label(str(path)) for path in item.get("changed") or ()),
+    )
+
+
+def moments_of(
+    items: Sequence[Mapping[str, Any]], people: Mapping[str, Summary]
+) -> list[Moment]:
+    """Revisions in words; comparing their texts is work for a thread."""
+    return [moment_of(item, people) for item in items]
+
+
+def changed_entity(item: Mapping[str, Any]) -> Summary:
+    """Whom a change of the catalog's list is about; what is gone leads nowhere."""
+    ref = str(item["entityRef"])
+    key = split_ref(ref)[0]
+    title = str(item.get("title") or ref_title(ref))
+    gone = bool(item.get("deleted"))
+    return Summary(ref, kind_word(str(item["kind"])), key, title, missing=gone)
+
+
+def by_commit(moments: Iterable[Moment]) -> list[Moment]:
+    """Moments newest first, those of one commit as one that names all its entities.
+
+    What has no commit is one if the same person did the same in the same second. Of an
+    entity that is named twice, what was said first stands.
+    """
+    found: dict[str, Moment] = {}
+    for each in moments:
+        key = each.commit or f"{each.at[:SECOND]} {each.what} {each.who}"
+        known = found.get(key)
+        if known is None:
+            found[key] = each
+        else:
+            named = {one.ref: one for one in (*each.entities, *known.entities)}
+            first = {one.ref: named[one.ref] for one in known.entities}
+            entities = tuple((first | named).values())
+            found[key] = replace(known, entities=entities, changes=(), paths=())
+    return sorted(found.values(), key=lambda each: _second(each.at), reverse=True)
+
+
+def _second(at: str) -> float:
+    then = moment(at)
+    return then.timestamp() if then else 0.0
+
+
+def changes_of(diff: Sequence[Mapping[str, Any]]) -> tuple[FieldChange, ...]:
+    """The API's `[{path, before, after}]` with the lines that differ."""
+    shown = [
+        _change(str(each["path"]), each.get("before"), each.get("after"))
+        for each in diff[:CHANGES_SHOWN]
+    ]
+    if len(diff) > CHANGES_SHOWN:
+        rest = f"and {len(diff) - CHANGES_SHOWN} fields more"
+        shown.append(FieldChange("…", (DiffLine("same", rest),)))
+    return tuple(shown)
+
+
+def _change(path: str, before: object, after: object) -> FieldChange:
+    lines = lines_of(shown_value(path, before), shown_value(path, after))
+    return FieldChange(change_label(path, before, after), lines)
+
+
+def lines_of(before: object, after: object) -> tuple[DiffLine, ...]:
+    """The lines that went and came; of long texts only those around a change.
+
+    Equal lines at both ends are passed over first. Of what is left, so many lines are
+    compared as a page can show.
+    """
+    old, new = _differing(_lines(before), _lines(after))
+    if len(old) <= 1 and len(new) <= 1:
+        return tuple(
+            [DiffLine("before", x) for x in old] + [DiffLine("after", x) for x in new]
+        )
+    kinds = {"-": "before", "+": "after", " ": "same"}
+    found = [
+        DiffLine(kinds[line[0]], line[1:])
+        for line in difflib.unified_diff(old, new, n=LINES_AROUND, lineterm="")
+        if line[:3] not in {"---", "+++"} and line[:1] in kinds
+    ]
+    if len(found) > LINES_SHOWN:
+        rest = len(found) - LINES_SHOWN
+        found = [*found[:LINES_SHOWN], DiffLine("same", f"… and {rest} lines more")]
+    return tuple(found)
+
+
+def _differing(old: list[str], new: list[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Both without what is equal at the beginning and at the end, but for a few."""
+    shorter = min(len(old), len(new))
+    start = 0
+    while start < shorter and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and old[-end - 1] == new[-end - 1]:
+        end += 1
+    first, last = max(start - LINES_AROUND, 0), max(end - LINES_AROUND, 0)
+    return (
+        old[first : len(old) - last][:LINES_COMPARED],
+        new[first : len(new) - last][:LINES_COMPARED],
+    )
+
+
+def _lines(value: object) -> list[str]:
+    if value is None:
+        return []
+    text = (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+    )
+    lines = text[: LONGEST_VALUE * 5].splitlines() or [""]
+    return [line[:LONGEST_LINE] for line in lines]
+
+
+def _plain_actor(actor: str) -> str:
+    return ref_title(actor) if ":" in actor else actor

@@ -1,0 +1,128 @@
+"""The filters beside the catalog: the most frequent values, and a search over all.
+
+The catalog counts and searches; a page never holds more than it shows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse, Response
+
+from services.portal.api_paths import ENTITY_FACETS
+from services.portal.catalog_query import (
+    CHOICES_SHOWN,
+    FACETS,
+    LONGEST_TEXT,
+    REF_FACETS,
+    CatalogQuery,
+    Reader,
+    facet_of,
+)
+from services.portal.frame import SECURITY_HEADERS
+from services.portal.stars import starred
+from services.portal.tables import Facet
+from services.portal.visit import Visit, Visiting, together
+from shared.contracts.errors import NotFound
+
+FIND = "find."
+
+Counts = Sequence[Mapping[str, Any]]
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Values of one facet with their counts, and how many there are in all."""
+
+    counts: Counts
+    total: int
+
+
+async def reader_of(visit: Visit, query: CatalogQuery) -> Reader:
+    """Whose list it is; stars are looked up only where they matter."""
+    stars = await starred(visit) if query.starred else ()
+    return Reader(visit.identity.ownership, stars)
+
+
+def searched(visit: Visit) -> dict[str, str]:
+    """What was typed into the search box of each facet."""
+    given = visit.request.query_params
+    return {name: given.get(FIND + name, "").strip()[:LONGEST_TEXT] for name in FACETS}
+
+
+async def counted(
+    visit: Visit, query: CatalogQuery, reader: Reader, texts: Mapping[str, str]
+) -> dict[str, Values]:
+    """All facets: those with ticks counted as if without them, so that one can add."""
+    alone = [name for name in FACETS if query.values(name) or texts[name]]
+    quiet = [name for name in FACETS if name not in alone]
+    groups = [group for group in (quiet, *([name] for name in alone)) if group]
+    answers = await together(
+        *(_count(visit, query, reader, group, texts[group[0]]) for group in groups)
+    )
+    found = {name: values for answer in answers for name, values in answer.items()}
+    return {name: found[name] for name in FACETS}
+
+
+async def _count(
+    visit: Visit, query: CatalogQuery, reader: Reader, names: Sequence[str], text: str
+) -> dict[str, Values]:
+    params = [
+        *query.statements(reader, leave_out=names),
+        *(("facet", FACETS[name][0]) for name in names),
+        ("valueLimit", str(CHOICES_SHOWN)),
+        *([("valueText", text)] if text else ()),
+    ]
+    answer = await visit.get(ENTITY_FACETS, params)
+    facets, totals = answer["facets"], answer.get("totals", {})
+    return {
+        name: Values(found, int(totals.get(FACETS[name][0], len(found))))
+        for name in names
+        for found in [facets.get(FACETS[name][0], ())]
+    }
+
+
+def offered_refs(found: Mapping[str, Values], query: CatalogQuery) -> list[str]:
+    """Owners and systems that the facets offer or that are ticked in them."""
+    return [
+        ref
+        for name in REF_FACETS
+        if name in found
+        for ref in (
+            *(str(each["value"]) for each in found[name].counts),
+            *query.values(name),
+        )
+    ]
+
+
+def facet_shown(
+    name: str, values: Values, query: CatalogQuery, known: Any, text: str
+) -> Facet:
+    """One facet as the page shows it, with the address that searches all values."""
+    return facet_of(
+        name,
+        values.counts,
+        query,
+        known,
+        total=values.total,
+        find=f"/catalog/facets/{name}",
+        text=text,
+    )
+
+
+@router.get("/catalog/facets/{name}")
+async def facet_values(name: str, visit: Visiting) -> Response:
+    """The values of one facet that contain what is typed into its box."""
+    if name not in FACETS:
+        raise NotFound(f"No facet {name}")
+    query = CatalogQuery.of(visit.request.query_params.multi_items())
+    text = searched(visit)[name]
+    reader = await reader_of(visit, query)
+    found = await _count(visit, query, reader, [name], text)
+    known = await visit.summaries(offered_refs(found, query))
+    facet = facet_shown(name, found[name], query, known, text)
+    html = visit.state.frame.fragment("components/facet-values.html", facet=facet)
+    return HTMLResponse(html, headers=dict(SECURITY_HEADERS))

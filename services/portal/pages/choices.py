@@ -1,0 +1,22 @@
+"""What comboboxes ask while somebody types: a piece of HTML with a few choices."""
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse, Response
+
+from services.portal.choices.answers import choices_for
+from services.portal.choices.question import PATH, ChoiceQuestion
+from services.portal.frame import SECURITY_HEADERS
+from services.portal.visit import Visiting
+
+router = APIRouter()
+
+
+@router.get(PATH)
+async def choices(visit: Visiting) -> Response:
+    """The options of a list box, and a line that says how many there are."""
+    question = ChoiceQuestion.of(visit.request.query_params.multi_items())
+    found = await choices_for(visit, question)
+    html = visit.state.frame.fragment(
+        "components/choices.html", choices=found, term=question.term
+    )
+    return HTMLResponse(html, headers=dict(SECURITY_HEADERS))

@@ -1,0 +1,143 @@
+"""Templates: what one can start here, by those who look after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.portal.api_paths import BY_QUERY, TASKS
+from services.portal.entities import (
+    Entity,
+    Summary,
+    canonical,
+    related,
+    split_ref,
+    title_of,
+)
+from services.portal.pages.first_steps import REGISTER
+from services.portal.pages.sign_in import sign_in_of_guest
+from services.portal.permissions import allowed, why_not
+from services.portal.runs import RunSummary, run_of
+from services.portal.template_warnings import (
+    ExpressionWarning,
+    expression_errors,
+    installed_actions,
+    missing_actions,
+)
+from services.portal.visit import Visit, Visiting, together
+
+#: Cards that are shown; the catalog counts what else fits.
+MOST_OFFERS = 60
+LONGEST_TEXT = 100
+TEXT_FIELDS = (
+    "metadata.name,metadata.title,metadata.description,metadata.tags,spec.type"
+)
+FIELDS = "kind,metadata,relations,spec.type,spec.steps,spec.output"
+LATEST_RUNS = 4
+FIRST_TAG = "recommended"
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One template of the list."""
+
+    href: str
+    title: str
+    description: str
+    type: str
+    tags: tuple[str, ...]
+    owner: Summary | None
+    missing: tuple[str, ...] = ()
+    #: Where expressions stand that cannot be parsed.
+    broken: tuple[str, ...] = ()
+
+
+@router.get("/create")
+async def create(visit: Visiting, text: str = "") -> Response:
+    """The templates that the reader may see, and the reader's own latest runs."""
+    text = text.strip()[:LONGEST_TEXT]
+    (templates, total), runs, installed, may = await together(
+        _templates(visit, text),
+        _own_runs(visit),
+        installed_actions(visit),
+        allowed(visit, [REGISTER]),
+    )
+    owners, errors = await together(
+        visit.summaries(ref for each in templates for ref in _owners(each)),
+        expression_errors(visit, templates),
+    )
+    offers = [
+        _offer(each, owners, missing_actions(each, installed), broken)
+        for each, broken in zip(templates, errors, strict=True)
+    ]
+    return visit.page(
+        "create/index.html",
+        title="Create",
+        nav="create",
+        block="part" if visit.partial == "offers" else None,
+        text=text,
+        offers=offers,
+        more=total - len(offers),
+        runs=runs,
+        may_register=REGISTER in may,
+        why_not=why_not(visit),
+        sign_in=sign_in_of_guest(visit),
+    )
+
+
+async def _own_runs(visit: Visit) -> list[RunSummary]:
+    """The reader's latest runs; none if the scaffolder is away."""
+    params = {"createdBy": visit.identity.subject, "limit": str(LATEST_RUNS)}
+    answer = await visit.ask("GET", TASKS, params=params)
+    tasks = (answer.json() or {}).get("tasks", []) if answer.ok else []
+    return [run_of(task) for task in tasks[:LATEST_RUNS]]
+
+
+async def _templates(visit: Visit, text: str) -> tuple[list[Entity], int]:
+    """The recommended templates that hold a text, then others; how many in all."""
+    first, every = await together(
+        visit.get(BY_QUERY, _params(f"kind=template,metadata.tags={FIRST_TAG}", text)),
+        visit.get(BY_QUERY, _params("kind=template", text)),
+    )
+    found = [each for each in (*first["items"], *every["items"]) if each]
+    templates = list({canonical(each): each for each in found}.values())
+    return templates[:MOST_OFFERS], int(every["totalItems"])
+
+
+def _params(statement: str, text: str) -> list[tuple[str, str]]:
+    searched = [("fullTextFilterTerm", text), ("fullTextFilterFields", TEXT_FIELDS)]
+    return [
+        ("filter", statement),
+        *(searched if text else ()),
+        ("fields", FIELDS),
+        ("orderField", "metadata.name,asc"),
+        ("limit", str(MOST_OFFERS)),
+    ]
+
+
+def _owners(template: Entity) -> list[str]:
+    return related(template, "ownedBy")[:1]
+
+
+def _offer(
+    template: Entity,
+    owners: Mapping[str, Summary],
+    missing: list[str],
+    errors: list[ExpressionWarning],
+) -> Offer:
+    _, namespace, name = split_ref(canonical(template))
+    metadata, spec = template["metadata"], template.get("spec") or {}
+    owner = _owners(template)
+    return Offer(
+        href=f"/create/templates/{namespace}/{name}",
+        title=title_of(template),
+        description=str(metadata.get("description") or ""),
+        type=str(spec.get("type") or ""),
+        tags=tuple(str(tag) for tag in metadata.get("tags") or ()),
+        owner=owners.get(owner[0]) if owner else None,
+        missing=tuple(missing),
+        broken=tuple(dict.fromkeys(each.place for each in errors)),
+    )

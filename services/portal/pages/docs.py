@@ -1,0 +1,239 @@
+"""Documentation: the list of sites, and the reader with its three columns.
+
+A page is asked of techdocs as an article; files (pictures, downloads) come from the
+API's own address for them.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from services.gateway.model import ApiAnswer
+from services.portal.docs_site import (
+    SiteState,
+    article_of,
+    page_href,
+    site_of,
+)
+from services.portal.entities import Summary, docs_href, split_ref
+from services.portal.pages.diagrams import frame_address
+from services.portal.pages.search import QUERY, Result, result_of
+from services.portal.visit import Visit, Visiting, json_of, together
+from shared.contracts.errors import NotFound
+
+LISTED = "/api/techdocs/sites"
+#: Sites that are looked through, the last built ones, and of these the cards shown.
+MOST_LISTED = 500
+MOST_SHOWN = 100
+FOUND = 20
+LONGEST = 100
+#: What fences of Mermaid become, with and without an extension of their own.
+MERMAID = re.compile(r'class="[^"]*\b(?:language-)?mermaid\b')
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class DocsList:
+    """One site of the list."""
+
+    href: str
+    title: str
+    description: str
+    owner: Summary | None
+    type: str
+    built_at: str
+    broken: bool
+    building: bool
+
+
+@router.get("/docs")
+async def docs(visit: Visiting, text: str = "") -> Response:
+    """The sites that the reader may see, the last built first."""
+    found = await visit.get(LISTED, {"limit": str(MOST_LISTED)})
+    listed = found["items"] if isinstance(found, Mapping) else found
+    wanted = [each for each in listed if _holds(each, text.strip().lower())]
+    shown = wanted[:MOST_SHOWN]
+    owners = await visit.summaries(filter(None, map(_owner_ref, shown)))
+    return visit.page(
+        "docs/index.html",
+        title="Documentation",
+        nav="docs",
+        block="part" if visit.partial == "sites" else None,
+        text=text,
+        shelves=[_shelf(each, owners) for each in shown],
+        more=len(wanted) - len(shown),
+        total=len(listed),
+        is_cut=len(listed) >= MOST_LISTED,
+    )
+
+
+def _holds(site: Mapping[str, Any], text: str) -> bool:
+    words = (site.get("title"), site.get("entity_title"), site.get("description"))
+    return not text or any(text in str(word or "").lower() for word in words)
+
+
+def _owner_ref(site: Mapping[str, Any]) -> str:
+    owner = str(site.get("owner") or "").lower()
+    if not owner:
+        return ""
+    kind, colon, rest = owner.rpartition(":")
+    namespace = split_ref(str(site.get("entity_ref") or "component:default/x"))[1]
+    name = rest if "/" in rest else f"{namespace}/{rest}"
+    return f"{kind if colon else 'group'}:{name}"
+
+
+def _shelf(site: Mapping[str, Any], owners: Mapping[str, Summary]) -> DocsList:
+    return DocsList(
+        href=docs_href(str(site.get("entity_ref") or "")) + "/",
+        title=str(site.get("title") or site.get("entity_title") or ""),
+        description=str(site.get("description") or ""),
+        owner=owners.get(_owner_ref(site)),
+        type=str(site.get("type") or ""),
+        built_at=str(site.get("built_at") or ""),
+        broken=site.get("status") == "failed",
+        building=site.get("status") == "building",
+    )
+
+
+@router.get("/docs/{namespace}/{kind}/{name}")
+async def site_root(visit: Visiting, namespace: str, kind: str, name: str) -> Response:
+    """The site's address has a slash at its end: links in it count from there."""
+    query = f"?{visit.request.url.query}" if visit.request.url.query else ""
+    place = "/".join(quote(part) for part in (namespace, kind, name))
+    return RedirectResponse(f"/docs/{place}/{query}", HTTPStatus.PERMANENT_REDIRECT)
+
+
+@router.get("/docs/{namespace}/{kind}/{name}/{path:path}")
+async def page(
+    visit: Visiting, namespace: str, kind: str, name: str, path: str, find: str = ""
+) -> Response:
+    """One page of a site, or what was found in the site."""
+    triplet = "/".join(quote(part) for part in (namespace, kind, name))
+    key = _key(path)
+    ref = f"{kind}:{namespace}/{name}".lower()
+    state, answer, names = await together(
+        visit.ask("GET", f"/api/techdocs/sites/{triplet}"),
+        visit.ask("GET", f"/api/techdocs/pages/{triplet}/{quote(key)}"),
+        visit.summaries([ref]),
+    )
+    entity = names[ref]
+    if entity.missing:
+        raise NotFound(f"There is no {ref}, or you may not see it.")
+    base = f"/docs/{triplet}"
+    if not state.ok:
+        return _without_docs(visit, entity, state)
+    elsewhere = await _elsewhere(visit, triplet, path, answer)
+    if elsewhere and not find.strip():
+        return RedirectResponse(elsewhere)
+    # A navigation of thousands of pages takes a while to make, and to render.
+    site = await asyncio.to_thread(site_of, state.json(), base, key)
+    if find.strip():
+        return await _search_results(visit, entity, site, find.strip()[:LONGEST])
+    return await asyncio.to_thread(_page, visit, entity, site, answer)
+
+
+def _key(path: str) -> str:
+    return path.removesuffix("index.html").strip("/")
+
+
+async def _elsewhere(visit: Visit, triplet: str, path: str, answer: ApiAnswer) -> str:
+    """Where a page or a file is really read, "" if it is here.
+
+    A page's name may have dots: only what is no page may be a file.
+    """
+    if answer.ok:
+        own = str(answer.json().get("path") or "")
+        if own != _key(path):
+            return page_href(f"/docs/{triplet}", own)
+    if not path or path.endswith(("/", ".html")):
+        return ""
+    if not answer.ok and "." in path.rpartition("/")[2]:
+        file = f"/api/techdocs/assets/{triplet}/{quote(path)}"
+        if (await visit.ask("HEAD", file)).ok:
+            return file
+    return page_href(f"/docs/{triplet}", path)
+
+
+def _without_docs(visit: Visit, entity: Summary, state: ApiAnswer) -> Response:
+    """An entity that never said where its docs are; other errors are themselves."""
+    if state.status != HTTPStatus.NOT_FOUND:
+        json_of(state)
+    return visit.page(
+        "docs/none.html",
+        title=entity.title,
+        nav="docs",
+        crumbs=[("Docs", "/docs")],
+        status=404,
+        entity=entity,
+    )
+
+
+def _page(
+    visit: Visit, entity: Summary, site: SiteState, answer: ApiAnswer
+) -> Response:
+    missing = answer.status == HTTPStatus.NOT_FOUND
+    if not missing:
+        json_of(answer)
+    article = None if missing else article_of(answer.json(), site.base)
+    crumbs = [("Docs", "/docs")]
+    title = entity.title
+    if article is not None and article.title != site.title:
+        crumbs.append((site.title or entity.title, f"{site.base}/"))
+        title = article.title
+    # A page that waits for its first build may have diagrams when that comes.
+    draws = article is None or MERMAID.search(article.html) is not None
+    page = visit.page(
+        "docs/page.html",
+        title=title,
+        nav="docs",
+        crumbs=crumbs,
+        status=404 if missing and site.readable else 200,
+        wide=True,
+        entity=entity,
+        site=site,
+        article=article,
+        diagram_frame=frame_address(visit.state.frame) if draws else "",
+        find="",
+        results=None,
+        total=0,
+    )
+    if draws:
+        page.headers["content-security-policy"] += "; frame-src 'self'"
+    return page
+
+
+async def _search_results(
+    visit: Visit, entity: Summary, site: SiteState, text: str
+) -> Response:
+    """What the site's pages hold of these words, by section."""
+    params = [
+        ("term", text),
+        ("types[0]", "techdocs"),
+        ("filters[entityRef]", site.ref or entity.ref),
+        ("pageLimit", str(FOUND)),
+    ]
+    answer = await visit.get(QUERY, params)
+    results: list[Result] = [result_of(each) for each in answer["results"]]
+    return visit.page(
+        "docs/page.html",
+        title=f"“{text}” in {site.title or entity.title}",
+        nav="docs",
+        crumbs=[("Docs", "/docs"), (site.title or entity.title, f"{site.base}/")],
+        block="main" if visit.partial == "docs-main" else None,
+        wide=True,
+        entity=entity,
+        site=site,
+        article=None,
+        diagram_frame="",
+        find=text,
+        results=results,
+        total=int(answer.get("numberOfResults") or 0),
+    )

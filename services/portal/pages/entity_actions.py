@@ -1,0 +1,179 @@
+"""What a reader may do with an entity: have it read again, take it out of the catalog.
+
+The buttons stand where the policy allows; the API decides again when one is pressed.
+"""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from services.portal.entities import (
+    Entity,
+    annotation,
+    entity_href,
+    title_of,
+)
+from services.portal.formats import safe_url
+from services.portal.pages.sign_in import sign_in_of_guest
+from services.portal.permissions import allowed, why_not
+from services.portal.stars import star
+from services.portal.unregistering import (
+    NOTHING,
+    provider_names,
+    unregistering,
+)
+from services.portal.visit import Visit, Visiting, json_of, together
+from shared.contracts.annotations import MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN, ORPHAN
+from shared.contracts.errors import Invalid
+
+TOGETHER_SHOWN = 50
+# name on the page: permission
+ACTIONS = {
+    "refresh": "catalog.entity.refresh",
+    "unregister": "catalog.entity.delete",
+}
+
+router = APIRouter()
+
+
+async def allowed_actions(visit: Visit, ref: str) -> frozenset[str]:
+    """Which of ACTIONS the reader may take on this entity.
+
+    A Location has no owner: whoever registered it may unregister it.
+    """
+    may = await allowed(visit, ACTIONS.values(), ref)
+    actions = {name for name, permission in ACTIONS.items() if permission in may}
+    if "unregister" not in actions and ref.startswith("location:"):
+        kind, _, rest = ref.partition(":")
+        answer = await visit.ask("GET", _location_of(kind, *rest.split("/", 1)))
+        if answer.ok and (await unregistering(visit, answer.json())).is_allowed:
+            actions.add("unregister")
+    return frozenset(actions)
+
+
+@router.post("/catalog/{namespace}/{kind}/{name}/refresh")
+async def refresh(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
+    """Reads the descriptor again now."""
+    ref = f"{kind}:{namespace}/{name}".lower()
+    await visit.post("/api/catalog/refresh", {"entityRef": ref})
+    return visit.go(entity_href(ref))
+
+
+@router.post("/catalog/{namespace}/{kind}/{name}/star")
+async def mark(
+    namespace: str,
+    kind: str,
+    name: str,
+    visit: Visiting,
+    on: Annotated[bool, Form()],
+) -> Response:
+    """Stars the entity, or takes the star away."""
+    ref = f"{kind}:{namespace}/{name}".lower()
+    await star(visit, ref, on=on)
+    return visit.go(entity_href(ref))
+
+
+@router.get("/catalog/{namespace}/{kind}/{name}/unregister")
+async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
+    """Asks first, and says what else would go, and what would stay or come back."""
+    ref = f"{kind}:{namespace}/{name}".lower()
+    entity, location, may = await together(
+        visit.get(_by_name(kind, namespace, name)),
+        visit.ask("GET", _location_of(kind, namespace, name)),
+        allowed(visit, ["catalog.entity.delete"], ref),
+    )
+    outcome = NOTHING
+    if location.ok:
+        outcome = await unregistering(visit, location.json())
+    others = [each for each in outcome.leaving if each != ref]
+    names = await visit.summaries(others[:TOGETHER_SHOWN])
+    origin = annotation(entity, MANAGED_BY_ORIGIN)
+    return visit.page(
+        "entity/unregister.html",
+        title=f"Unregister {title_of(entity)}",
+        nav="catalog",
+        crumbs=[("Catalog", "/catalog"), (title_of(entity), entity_href(ref))],
+        entity=entity,
+        ref=ref,
+        href=entity_href(ref),
+        origin=origin,
+        registered=location.ok,
+        providers=provider_names(outcome.providers),
+        several=len(outcome.providers) > 1,
+        returns=bool(origin) and not is_orphan(entity),
+        source=safe_url(annotation(entity, MANAGED_BY_LOCATION).partition(":")[2]),
+        may_unregister=outcome.is_allowed,
+        may_delete="catalog.entity.delete" in may,
+        why_not=why_not(visit),
+        sign_in=sign_in_of_guest(visit),
+        others=list(names.values()),
+        total=outcome.total - (ref in outcome.leaving),
+        remainders=outcome.remainders,
+    )
+
+
+@router.post("/catalog/{namespace}/{kind}/{name}/unregister")
+async def unregister(
+    namespace: str,
+    kind: str,
+    name: str,
+    visit: Visiting,
+    what: Annotated[str, Form()],
+) -> Response:
+    """Takes the registered location out with all it brought, or this entity alone."""
+    returns = False
+    if what == "location":
+        location = await visit.get(_location_of(kind, namespace, name))
+        ref = f"{kind}:{namespace}/{name}".lower()
+        outcome = await unregistering(visit, location)
+        returns = any(
+            one["returns"] and ref in one["entityRefs"] for one in outcome.remainders
+        )
+        path = f"/api/catalog/locations/{quote(str(location['id']))}"
+    elif what == "entity":
+        entity = await visit.get(_by_name(kind, namespace, name))
+        returns = bool(annotation(entity, MANAGED_BY_ORIGIN)) and not is_orphan(entity)
+        path = f"/api/catalog/entities/by-uid/{quote(entity['metadata']['uid'])}"
+    else:
+        raise Invalid("what: must be location or entity")
+    json_of(await visit.ask("DELETE", path))
+    address = f"{entity_href(f'{kind}:{namespace}/{name}'.lower())}/removed"
+    return visit.go(f"{address}?returns=1" if returns else address)
+
+
+@router.get("/catalog/{namespace}/{kind}/{name}/removed")
+async def removed(
+    namespace: str, kind: str, name: str, visit: Visiting, returns: bool = False
+) -> Response:
+    """Says that it is gone or still there, and whether it will be back."""
+    ref = f"{kind}:{namespace}/{name}".lower()
+    answer = await visit.ask("GET", _by_name(kind, namespace, name))
+    provider = annotation(answer.json(), MANAGED_BY_ORIGIN) if answer.ok else ""
+    return visit.page(
+        "entity/removed.html",
+        title=f"{name} was removed",
+        nav="catalog",
+        crumbs=[("Catalog", "/catalog")],
+        ref=ref,
+        href=entity_href(ref),
+        is_back=answer.ok,
+        provider=provider,
+        returns=returns,
+    )
+
+
+def is_orphan(entity: Entity) -> bool:
+    """Whether no source names the entity any more: nothing brings it back."""
+    return annotation(entity, ORPHAN) == "true"
+
+
+def _by_name(kind: str, namespace: str, name: str) -> str:
+    where = "/".join(quote(part) for part in (kind, namespace, name))
+    return f"/api/catalog/entities/by-name/{where}".lower()
+
+
+def _location_of(kind: str, namespace: str, name: str) -> str:
+    where = "/".join(quote(part) for part in (kind, namespace, name))
+    return f"/api/catalog/locations/by-entity/{where}".lower()

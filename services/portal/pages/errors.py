@@ -1,0 +1,195 @@
+"""What a reader sees when a page cannot be shown: what happened and what to do."""
+
+import contextlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.portal.frame import Crumb
+from services.portal.pages.search import LONGEST, suggestions
+from services.portal.pages.sign_in import sign_in_address
+from services.portal.preferences import DisplayPreferences
+from services.portal.visit import Visit, state_of, visiting
+from shared.contracts.errors import CallboardError, Unauthenticated
+from shared.kit.observability import logs
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """An error in words, and the steps that help."""
+
+    title: str
+    text: str
+    steps: tuple[str, ...]
+
+
+ADVICE = {
+    400: Advice(
+        "This request cannot be answered",
+        "Something in it breaks a rule; nothing was changed.",
+        ("Check what follows the question mark in the address, or what was typed.",),
+    ),
+    403: Advice(
+        "You may not see or do this",
+        "The portal's policy says no to you here. Nothing was changed.",
+        (
+            "If you expected to be allowed, ask the owner or the platform team.",
+            "You may be signed in as somebody else than you think: see the corner.",
+        ),
+    ),
+    404: Advice(
+        "There is nothing here",
+        "No such page, or one that you may not see.",
+        (
+            "It may have been renamed or removed: search for its name.",
+            "A new entity appears within a second after its push or registration.",
+        ),
+    ),
+    409: Advice(
+        "Somebody was faster",
+        "What you changed has changed meanwhile; nothing was lost.",
+        ("Open the page again and look at what is there now.",),
+    ),
+    500: Advice(
+        "This page broke",
+        "That is a mistake in the portal and not in what you did.",
+        (
+            "Try once more; if it stays, tell the platform team the number below.",
+            "The log of the gateway has the same number.",
+        ),
+    ),
+    503: Advice(
+        "A part of the portal is away",
+        "It is being restarted or cannot be reached. Nothing was lost.",
+        ("Try again in a few seconds.", "The status page says which part it is."),
+    ),
+}
+NOT_FOR_GUESTS = Advice(
+    "Guests may not see or do this",
+    "The portal's policy allows it to people who are signed in. Nothing was changed.",
+    ("Sign in as a person and try again.",),
+)
+NOT_FOUND_FOR_GUESTS = Advice(
+    ADVICE[404].title,
+    ADVICE[404].text,
+    (*ADVICE[404].steps, "It may be there for people only: sign in as a person."),
+)
+NO_RUN = Advice(
+    "There is no such run",
+    "No run has this number, or it is one that you may not see.",
+    (
+        "By the usual policy whoever started a run sees it, and the platform team.",
+        "The runs that you may see are on the page of all runs.",
+    ),
+)
+RUNS = "/create/tasks/"
+MOST_FOUND = 5
+log = logs.get_logger("portal")
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """The error's page; nobody signed in is sent to the sign-in, and back after."""
+    if isinstance(error, Unauthenticated):
+        return _to_sign_in(request)
+    status, message = 500, ""
+    if isinstance(error, CallboardError):
+        status, message = error.status, error.message
+    elif isinstance(error, HTTPException):
+        status = error.status_code
+        message = str(error.detail) if status == HTTPStatus.BAD_REQUEST else ""
+    else:
+        log.error("page_failed", path=request.url.path, exc_info=error)
+    visit: Visit | None = getattr(request.state, "visit", None)
+    found: Sequence[dict[str, str]] = ()
+    if status == HTTPStatus.NOT_FOUND and not request.url.path.startswith(RUNS):
+        with contextlib.suppress(CallboardError):
+            visit = visit or await visiting(request)
+            found = await suggestions(visit, _last_word(request), limit=MOST_FOUND)
+    return _page(request, status, message, visit, found)
+
+
+def _last_word(request: Request) -> str:
+    """What the address seems to look for, as words.
+
+    The name of the entity that it asks about, or else its last part.
+    """
+    path = request.query_params.get("entity") or request.url.path
+    name = path.rstrip("/").rpartition("/")[2]
+    return " ".join(re.split(r"[-_.+\s]+", unquote(name)))[:LONGEST].strip()
+
+
+def _address(request: Request) -> str:
+    url = request.url
+    return f"{url.path}?{url.query}" if url.query else url.path
+
+
+def _to_sign_in(request: Request) -> Response:
+    target = sign_in_address(_address(request))
+    if request.headers.get("hx-request"):
+        return Response(status_code=204, headers={"hx-redirect": target})
+    return RedirectResponse(target, 303)
+
+
+def _advice(request: Request, status: int, visit: Visit | None) -> Advice:
+    if status == HTTPStatus.NOT_FOUND and request.url.path.startswith(RUNS):
+        return NO_RUN
+    if status == HTTPStatus.FORBIDDEN and _is_guest(visit):
+        return NOT_FOR_GUESTS
+    if status == HTTPStatus.NOT_FOUND and _is_guest(visit):
+        return NOT_FOUND_FOR_GUESTS
+    return ADVICE.get(status) or ADVICE[400 if status < 500 else 500]
+
+
+def _is_guest(visit: Visit | None) -> bool:
+    return visit is not None and visit.identity.is_guest
+
+
+def _sign_in(request: Request, status: int, visit: Visit | None) -> str:
+    """Where a guest who was refused signs in as a person, and comes back from.
+
+    What a guest may not see is not found.
+    """
+    is_refusal = status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+    if not is_refusal or not _is_guest(visit):
+        return ""
+    # What was posted is not asked for again: it may be no page.
+    return sign_in_address(_address(request) if request.method == "GET" else "/")
+
+
+def _page(
+    request: Request,
+    status: int,
+    message: str,
+    visit: Visit | None,
+    found: Sequence[dict[str, str]],
+) -> Response:
+    advice = _advice(request, status, visit)
+    frame = state_of(request).frame
+    html = frame.render(
+        "error.html",
+        {
+            "title": advice.title,
+            "crumbs": (Crumb("Home", "/"), Crumb(advice.title)),
+            "advice": advice,
+            "status": status,
+            "message": message,
+            "searched": _last_word(request) if status == HTTPStatus.NOT_FOUND else "",
+            "is_searchable": advice is not NO_RUN,
+            "sign_in": _sign_in(request, status, visit),
+            "found": found,
+            "number": logs.correlation.get(),
+        },
+        path=request.url.path,
+        person=visit.person if visit else None,
+        preferences=DisplayPreferences.of(request.headers.get("cookie")),
+    )
+    response = frame.response(html, status)
+    if status == 503:
+        response.headers["retry-after"] = "2"
+    return response

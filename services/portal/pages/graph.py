@@ -1,0 +1,204 @@
+"""The graph: around one entity, or systems as boxes, as a picture and as a table."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.portal.choices.question import ChoiceQuestion
+from services.portal.entities import (
+    Entity,
+    Summary,
+    entity_href,
+    kind_plural,
+    kind_word,
+    ref_title,
+    related,
+    spec_ref,
+    split_ref,
+    summarize,
+)
+from services.portal.graph.clusters import (
+    MOST_NODES,
+    clustered,
+)
+from services.portal.graph.layout import draw
+from services.portal.graph.model import (
+    RELATIONS,
+    Edge,
+    Node,
+)
+from services.portal.graph.neighbourhood import (
+    LEFT,
+    Neighbourhood,
+    neighbourhood,
+)
+from services.portal.graph.question import DIRECTIONS, GraphQuestion
+from services.portal.pages.graph_overview import overview
+from services.portal.visit import SUMMARY_FIELDS, Visit, Visiting
+from shared.contracts.errors import Invalid, NotFound
+
+FIELDS = [*SUMMARY_FIELDS, "relations"]
+CHOICES = ChoiceQuestion().address()
+#: Of up to so many entities of one step also the relations among them are looked up.
+MOST_RELATED = 150
+HEADS = ("spec.system", "spec.owner")
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One arrow as a line of the table."""
+
+    source: Summary
+    words: str
+    target: Summary
+
+
+@router.get("/graph")
+async def graph(visit: Visiting) -> Response:
+    """The picture that the address asks for, with its table."""
+    question = GraphQuestion.of(visit.request.query_params.multi_items())
+    if question.entity:
+        return await _focused(visit, question)
+    return visit.page(
+        "graph-overview.html",
+        title="Relations",
+        nav="graph",
+        choices=CHOICES,
+        found=await overview(visit),
+    )
+
+
+async def _focused(visit: Visit, question: GraphQuestion) -> Response:
+    found = await _around(visit, question)
+    title = found.nodes[question.entity].title
+    nodes, edges, note = _few(found, question.entity)
+    picture = await asyncio.to_thread(
+        draw, _focusable(nodes, question), edges, question.entity
+    )
+    impact = await _impact(visit, found, question)
+    return visit.page(
+        "graph.html",
+        title=title,
+        nav="graph",
+        crumbs=[("Graph", "/graph")],
+        question=question,
+        choices=CHOICES,
+        directions=DIRECTIONS,
+        relations=[(name, words) for name, (_, words) in RELATIONS.items()],
+        picture=picture,
+        note=note,
+        cut=found.cut,
+        rows=_table(found),
+        impact=impact,
+        owners_to_notify=len({owner.ref for _, owner in impact if owner}),
+        entity_href=entity_href(question.entity),
+    )
+
+
+async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
+    kind, namespace, name = split_ref(question.entity)
+    if not (kind and namespace and name):
+        raise Invalid("entity: must be a full ref such as component:default/booking")
+
+    async def fetch(refs: Sequence[str]) -> Sequence[Entity | None]:
+        # Of many at the edge only their names: their relations may be very many.
+        fields = FIELDS if len(refs) <= MOST_RELATED else [*SUMMARY_FIELDS, *HEADS]
+        body = {"entityRefs": list(refs), "fields": fields}
+        answer = await visit.post("/api/catalog/entities/by-refs", body)
+        items: Sequence[Entity | None] = answer["items"]
+        return items
+
+    found = await neighbourhood(
+        question.entity,
+        fetch,
+        depth=question.depth,
+        direction=question.direction,
+        relations=question.relations,
+    )
+    if question.entity not in found.entities:
+        raise NotFound(f"No entity named '{question.entity}'")
+    return found
+
+
+def _few(found: Neighbourhood, focus: str) -> tuple[list[Node], list[Edge], str]:
+    """At most so many nodes as one can read: else by system, else by owner, by kind."""
+    nodes, edges = list(found.nodes.values()), found.edges
+    if len(nodes) <= MOST_NODES:
+        return nodes, edges, ""
+    many, note = len(nodes), ""
+    for label, relation in (("system", "partOf"), ("owner", "ownedBy"), ("kind", "")):
+        box = _boxes(found.entities, relation, focus)
+        nodes, edges = clustered(nodes, edges, box)
+        note = f"{many} entities are too many for one picture: grouped by {label}."
+        if len(nodes) <= MOST_NODES:
+            break
+    return nodes, edges, note
+
+
+def _boxes(
+    entities: Mapping[str, Entity], relation: str, focus: str
+) -> Callable[[Node], Node | None]:
+    """Names the box that a node goes into: its system, its owner, or its kind."""
+
+    def box(node: Node) -> Node | None:
+        entity = entities.get(node.ref)
+        if node.ref == focus or node.members or entity is None:
+            return None
+        if not relation:
+            title, ref = kind_plural(node.kind_key), f"kind:{node.kind_key}"
+            return Node(ref, title, "All", node.kind_key, "")
+        whole = _whole(entity, relation)
+        if node.kind_key in {"system", "domain", "group"} or not whole:
+            return None
+        kind = kind_word(split_ref(whole)[0])
+        href = f"/graph?entity={whole}"
+        return Node(f"box:{whole}", f"In {ref_title(whole)}", kind, "system", href)
+
+    return box
+
+
+def _whole(entity: Entity, relation: str) -> str:
+    """The system or owner of an entity, "" if it has none."""
+    field = {"partOf": ("system", "system"), "ownedBy": ("owner", "group")}[relation]
+    return next(iter(related(entity, relation)), "") or spec_ref(entity, *field)
+
+
+def _focusable(nodes: Sequence[Node], question: GraphQuestion) -> list[Node]:
+    """A click on a node moves the question there; on the focus, opens its page."""
+    return [
+        node
+        if node.members or node.missing or node.ref == question.entity
+        else replace(node, href=question.around(node.ref))
+        for node in nodes
+    ]
+
+
+def _table(found: Neighbourhood) -> list[TableRow]:
+    names = {ref: summarize(ref, found.entities.get(ref)) for ref in found.nodes}
+    return [
+        TableRow(names[edge.source], edge.words, names[edge.target])
+        for edge in found.edges
+    ]
+
+
+async def _impact(
+    visit: Visit, found: Neighbourhood, question: GraphQuestion
+) -> list[tuple[Summary, Summary | None]]:
+    """Who must be told: all that need the entity, with their owners."""
+    if question.direction != LEFT:
+        return []
+    owners = {
+        ref: _whole(entity, "ownedBy")
+        for ref, entity in found.entities.items()
+        if ref != question.entity
+    }
+    known = await visit.summaries(owner for owner in owners.values() if owner)
+    return [
+        (summarize(ref, found.entities[ref]), known.get(owner))
+        for ref, owner in owners.items()
+    ]

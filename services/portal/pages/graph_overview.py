@@ -1,0 +1,122 @@
+"""The graph without a focus: systems as boxes with what is in them counted.
+
+However large the catalog is, it is asked four bounded questions and counts itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.portal.api_paths import BY_QUERY, ENTITY_FACETS
+from services.portal.entities import (
+    Entity,
+    Summary,
+    canonical,
+    spec_ref,
+    split_ref,
+    summarize,
+)
+from services.portal.visit import SUMMARY_FIELDS, Visit, together
+
+#: Boxes of the page; further ones are counted.
+MOST_BOXES = 30
+PARTS = "kind=component,kind=api,kind=resource"
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What boxes stand for: a kind, the relation to it, and what a box is drawn in."""
+
+    kind: str
+    relation: str
+    whole: str
+
+
+SYSTEMS = Grouping("system", "relations.partOf", "domain")
+TEAMS = Grouping("group", "relations.ownedBy", "")
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewBox:
+    """A system or team with the number of entities in it, and the domain it is in."""
+
+    summary: Summary
+    members: int
+    domain: Summary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The boxes, largest first; `left_out` more are counted and not shown."""
+
+    boxes: Sequence[OverviewBox]
+    kind: str
+    left_out: int
+
+    @property
+    def domains(self) -> list[tuple[Summary | None, list[OverviewBox]]]:
+        """The boxes by domain, the domain with the largest box first, None last."""
+        groups: dict[str, list[OverviewBox]] = {}
+        for box in self.boxes:
+            groups.setdefault(box.domain.ref if box.domain else "", []).append(box)
+        alone = groups.pop("", [])
+        found = [(boxes[0].domain, boxes) for boxes in groups.values()]
+        return [*found, (None, alone)] if alone else found
+
+
+async def overview(visit: Visit) -> Overview:
+    """Systems; where a catalog has none, the teams that own most."""
+    found = await _boxes(visit, SYSTEMS)
+    return found if found.boxes else await _boxes(visit, TEAMS)
+
+
+async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
+    listed, counted = await together(
+        visit.get(BY_QUERY, _list_params(grouping)),
+        visit.get(ENTITY_FACETS, _count_params(grouping)),
+    )
+    members = {
+        str(each["value"]): int(each["count"])
+        for each in counted["facets"][grouping.relation]
+        if split_ref(str(each["value"]))[0] == grouping.kind
+    }
+    total = int(listed["totalItems"])
+    entities = {canonical(one): one for one in listed["items"] if one}
+    if total > len(entities):
+        entities = await _entities(visit, members)
+    ranked = sorted(entities, key=lambda ref: (-members.get(ref, 0), ref))
+    shown = {ref: entities[ref] for ref in ranked[:MOST_BOXES]}
+    wholes = {
+        ref: spec_ref(one, grouping.whole, "domain") for ref, one in shown.items()
+    }
+    known = await visit.summaries(ref for ref in wholes.values() if ref)
+    boxes = [
+        OverviewBox(summarize(ref, one), members.get(ref, 0), known.get(wholes[ref]))
+        for ref, one in shown.items()
+    ]
+    return Overview(boxes, grouping.kind, max(0, total - len(boxes)))
+
+
+async def _entities(visit: Visit, refs: Mapping[str, int]) -> dict[str, Entity]:
+    """The largest ones, which may stand anywhere in the list by name."""
+    body = {"entityRefs": list(refs), "fields": [*SUMMARY_FIELDS, "spec.domain"]}
+    answer: Any = await visit.post("/api/catalog/entities/by-refs", body)
+    return {canonical(one): one for one in answer["items"] if one}
+
+
+def _list_params(grouping: Grouping) -> list[tuple[str, str]]:
+    return [
+        ("filter", f"kind={grouping.kind}"),
+        ("fields", ",".join([*SUMMARY_FIELDS, "spec.domain"])),
+        ("limit", str(MOST_BOXES)),
+        ("orderField", "metadata.name,asc"),
+    ]
+
+
+def _count_params(grouping: Grouping) -> list[tuple[str, str]]:
+    return [
+        ("filter", PARTS),
+        ("facet", grouping.relation),
+        ("valueText", f"{grouping.kind}:"),
+        ("valueLimit", str(MOST_BOXES)),
+    ]

@@ -1,0 +1,77 @@
+"""Fields that offer entities, groups or tags: the names of what was chosen in them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from services.portal.api_paths import BY_QUERY
+from services.portal.entities import Summary, canonical, split_ref
+from services.portal.forms.draft import Draft, Filled
+from services.portal.forms.model import FormField, Option, Path, Picker
+from services.portal.visit import Visit, together
+
+NOT_OFFERED = "This is not among the choices; choose from the list."
+MOST_NAMESAKES = 50
+#: Answers of one field that are looked up: each is a question to the catalog.
+MOST_CHECKED = 50
+
+
+async def named(visit: Visit, fields: Sequence[FormField]) -> list[FormField]:
+    """The fields, those with a picker with the names of what was chosen."""
+    refs = [ref for field in fields if field.picker for ref in chosen_in(field)]
+    known = await visit.summaries(ref for ref in refs if "/" in ref)
+    return [_named(field, known) for field in fields]
+
+
+def chosen_in(field: FormField) -> list[str]:
+    """The texts that a field holds, none of them empty."""
+    values = field.value if isinstance(field.value, list) else [field.value]
+    return [str(value) for value in values if value]
+
+
+def _named(field: FormField, known: Mapping[str, Summary]) -> FormField:
+    if field.picker is None:
+        return field
+    options = [
+        Option(text, summary.title if summary and not summary.missing else text, text)
+        for text in chosen_in(field)
+        for summary in [known.get(text.lower())]
+    ]
+    return replace(field, options=tuple(options))
+
+
+async def with_choices_checked(visit: Visit, draft: Draft) -> Draft:
+    """The form, with an error where an answer must be one of the choices and is not."""
+    pages = await together(*(_checked(visit, page) for page in draft.pages))
+    return replace(draft, pages=pages)
+
+
+async def _checked(visit: Visit, page: Filled) -> Filled:
+    errors: dict[Path, str] = {}
+    for field in page.fields:
+        if field.picker is None or field.picker.free or field.picker.what == "tags":
+            continue
+        refs = chosen_in(field)[:MOST_CHECKED]
+        offered = await together(
+            *(_is_offered(visit, field.picker, ref) for ref in refs)
+        )
+        if not all(offered):
+            errors[field.path] = NOT_OFFERED
+    return replace(page, errors={**errors, **page.errors}) if errors else page
+
+
+async def _is_offered(visit: Visit, picker: Picker, ref: str) -> bool:
+    if picker.what == "groups":
+        return ref in visit.identity.ownership
+    name = split_ref(ref)[2]
+    if not name or "," in name or "=" in name:
+        return False
+    owned = [f"relations.ownedBy={own}" for own in visit.identity.ownership]
+    more = ",".join([f"metadata.name={name}", *(owned if picker.own else ())])
+    params = [
+        *(("filter", f"{each},{more}") for each in picker.filters),
+        *([] if picker.filters else [("filter", more)]),
+        ("fields", "kind,metadata.name,metadata.namespace"),
+        ("limit", str(MOST_NAMESAKES)),
+    ]
+    answer = await visit.get(BY_QUERY, params)
+    return any(canonical(item) == ref for item in answer["items"] if item)

@@ -1,0 +1,39 @@
+"""Remembers how a reader wants the portal to look, in cookies of their browser."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import RedirectResponse, Response
+
+from services.portal.pages.sign_in import local_address
+from services.portal.preferences import (
+    DENSITIES,
+    DENSITY_COOKIE,
+    SECONDS_KEPT,
+    THEME_COOKIE,
+    THEMES,
+)
+from shared.contracts.errors import Invalid
+
+router = APIRouter()
+
+
+@router.post("/preferences")
+async def prefer(
+    theme: Annotated[str, Form()] = "",
+    density: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",  # noqa: A002 - the field's name in the form
+) -> Response:
+    """Keeps what was chosen and returns to the page it was chosen on."""
+    response = RedirectResponse(local_address(next), 303)
+    for cookie, value, known in (
+        (THEME_COOKIE, theme, THEMES),
+        (DENSITY_COOKIE, density, DENSITIES),
+    ):
+        if value and value not in known:
+            raise Invalid(f"{cookie}: must be one of {', '.join(known)}")
+        if value:
+            response.set_cookie(
+                cookie, value, max_age=SECONDS_KEPT, samesite="lax", path="/"
+            )
+    return response

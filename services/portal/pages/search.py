@@ -1,0 +1,261 @@
+"""Search: one page of results that narrow by what they are, and what the box suggests.
+
+The policy is inside the search service's query, so totals here are exact.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, Response
+
+from services.portal.catalog_query import MOST_TICKED
+from services.portal.entities import kind_plural, kind_word
+from services.portal.formats import safe_url
+from services.portal.frame import SECURITY_HEADERS
+from services.portal.marks import marked, snippet
+from services.portal.tables import Facet, FacetChoice, Paging
+from services.portal.visit import Visit, Visiting, together, with_query
+
+QUERY = "/api/search/query"
+SUGGEST = "/api/search/suggest"
+PAGE_SIZE = 20
+LONGEST = 100
+TYPES = (("", "Everything"), ("software-catalog", "Catalog"), ("techdocs", "Docs"))
+SUGGESTIONS_SECONDS = 5
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameters:
+    """What the address asks for."""
+
+    text: str = ""
+    type: str = ""
+    kinds: tuple[str, ...] = ()
+    lifecycles: tuple[str, ...] = ()
+    cursor: str = ""
+
+    @classmethod
+    def of(cls, visit: Visit) -> Self:
+        """Read from the address; what is unknown in it means nothing."""
+        given = visit.request.query_params
+        kind = given.get("type", "")
+        return cls(
+            text=given.get("query", "").strip()[:LONGEST],
+            type=kind if kind in dict(TYPES) else "",
+            kinds=_ticked(given.getlist("kind")),
+            lifecycles=_ticked(given.getlist("lifecycle")),
+            cursor=given.get("cursor", "")[:LONGEST],
+        )
+
+    def params(self, *, limit: int = PAGE_SIZE) -> list[tuple[str, str]]:
+        """For the search API."""
+        pairs = [("term", self.text), ("pageLimit", str(limit))]
+        if self.type:
+            pairs.append(("types[0]", self.type))
+        pairs += [("filters[kind]", kind) for kind in self.kinds]
+        pairs += [("filters[lifecycle]", each) for each in self.lifecycles]
+        if self.cursor:
+            pairs.append(("pageCursor", self.cursor))
+        return pairs
+
+    def address(self, cursor: str = "") -> str:
+        """Of the page that shows this."""
+        pairs = [("query", self.text), ("type", self.type), ("cursor", cursor)]
+        pairs += [("kind", kind) for kind in self.kinds]
+        pairs += [("lifecycle", each) for each in self.lifecycles]
+        query = urlencode([(name, value) for name, value in pairs if value])
+        return f"/search?{query}" if query else "/search"
+
+
+def _ticked(values: Iterable[str]) -> tuple[str, ...]:
+    """The values that an address ticks in one list, each once, up to the bound."""
+    short = (each for each in values if len(each) <= LONGEST)
+    return tuple(dict.fromkeys(short))[:MOST_TICKED]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the list, its found words marked."""
+
+    href: str
+    title: Markup
+    text: Markup
+    kind: str
+    icon: str
+    within: str = ""
+    lifecycle: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChoice:
+    """Everything, the catalog or the docs, with how many were found there."""
+
+    value: str
+    label: str
+    count: int
+    chosen: bool
+
+
+@router.get("/search")
+async def search(visit: Visiting) -> Response:
+    """The results; of htmx only the part that changes."""
+    asked = SearchParameters.of(visit)
+    answer, types, facets = await together(
+        visit.get(QUERY, asked.params()), _types(visit, asked), _facets(visit, asked)
+    )
+    response = visit.page(
+        "search/search.html",
+        title=f"Search: {asked.text}" if asked.text else "Search",
+        nav="search",
+        block="part" if visit.partial == "results" else None,
+        search_text=asked.text,
+        asked=asked,
+        types=types,
+        facets=facets,
+        results=[result_of(each, asked.text) for each in answer["results"]],
+        paging=_paging(asked, answer),
+    )
+    response.headers["hx-push-url"] = asked.address()
+    return response
+
+
+@router.get("/search/suggest")
+async def suggest(visit: Visiting, term: str = "") -> Response:
+    """The lines under the search box; none if the search is away."""
+    items = await suggestions(visit, term, limit=8)
+    html = visit.state.frame.fragment("search/suggestions.html", items=items)
+    headers = {
+        **SECURITY_HEADERS,
+        "cache-control": f"private, max-age={SUGGESTIONS_SECONDS}",
+    }
+    return HTMLResponse(html, 200, headers)
+
+
+async def suggestions(visit: Visit, term: str, *, limit: int) -> list[dict[str, str]]:
+    """What a few letters may mean; nothing if the search is away."""
+    if not term.strip():
+        return []
+    given = {"term": term.strip()[:LONGEST], "limit": str(limit)}
+    answer = await visit.ask("GET", SUGGEST, params=given)
+    found = (answer.json() or {}) if answer.ok else {}
+    return [_suggestion(each) for each in found.get("suggestions", ())]
+
+
+def _suggestion(each: Mapping[str, Any]) -> dict[str, str]:
+    docs = each.get("type") == "techdocs"
+    within = str(each.get("entityTitle") or "")
+    return {
+        "href": safe_url(each.get("location")) or "/search",
+        "title": str(each.get("title") or ""),
+        "kind": "Docs" if docs else kind_word(str(each.get("kind") or "")),
+        "text": f"in {within}" if docs and within else "",
+    }
+
+
+async def _types(visit: Visit, asked: SearchParameters) -> list[TypeChoice]:
+    """How many were found of each type, whatever is chosen among them."""
+    bare = replace(asked, cursor="")
+    counts = await together(
+        *(
+            visit.get(QUERY, replace(bare, type=value).params(limit=0))
+            for value, _ in TYPES
+        )
+    )
+    return [
+        TypeChoice(
+            value, label, int(count.get("numberOfResults") or 0), value == asked.type
+        )
+        for (value, label), count in zip(TYPES, counts, strict=True)
+    ]
+
+
+async def _facets(visit: Visit, asked: SearchParameters) -> list[Facet]:
+    """The most frequent kinds and lifecycles of the reader's catalog."""
+    answer = await visit.ask(
+        "GET",
+        "/api/catalog/entity-facets",
+        params=[
+            ("facet", "kind"),
+            ("facet", "spec.lifecycle"),
+            ("valueLimit", str(MOST_TICKED)),
+        ],
+    )
+    found = (answer.json() or {}).get("facets", {}) if answer.ok else {}
+    kinds = {str(each["value"]).lower() for each in found.get("kind", ())}
+    lifecycles = {str(each["value"]) for each in found.get("spec.lifecycle", ())}
+    return [
+        Facet(
+            "kind", "Kind", _choices(kinds | set(asked.kinds), asked.kinds, plural=True)
+        ),
+        Facet(
+            "lifecycle",
+            "Lifecycle",
+            _choices(lifecycles | set(asked.lifecycles), asked.lifecycles),
+        ),
+    ]
+
+
+def _choices(
+    values: set[str], chosen: tuple[str, ...], *, plural: bool = False
+) -> tuple[FacetChoice, ...]:
+    return tuple(
+        FacetChoice(
+            value,
+            kind_plural(value) if plural else value.capitalize(),
+            chosen=value in chosen,
+        )
+        for value in sorted(values - {"location"} | set(chosen))
+    )
+
+
+def result_of(found: Mapping[str, Any], term: str = "") -> Result:
+    """A result of the search API as a line of the page.
+
+    An API in whose words nothing is marked was found by its operations: the result
+    leads to those that match `term`.
+    """
+    document = found.get("document") or {}
+    highlight = found.get("highlight") or {}
+    fields = highlight.get("fields") or {}
+    pre, post = str(highlight.get("preTag", "")), str(highlight.get("postTag", ""))
+    docs = found.get("type") == "techdocs"
+    kind = str(document.get("kind") or "").lower()
+    text = fields.get("text") or document.get("text") or ""
+    href = safe_url(document.get("location")) or "/search"
+    is_marked = bool(pre) and any(pre in str(field) for field in fields.values())
+    if kind == "api" and not docs and term.strip() and not is_marked:
+        href = with_query(f"{href}/api", {"find": term.strip()})
+    return Result(
+        href=href,
+        title=marked(
+            str(fields.get("title") or document.get("title") or ""), pre, post
+        ),
+        text=snippet(str(text), pre, post),
+        kind="Docs" if docs else kind_word(kind),
+        icon="docs" if docs else kind,
+        within=str(document.get("entityTitle") or "") if docs else "",
+        lifecycle="" if docs else str(document.get("lifecycle") or ""),
+        owner="" if docs else str(document.get("owner") or "").rpartition("/")[2],
+    )
+
+
+def _paging(asked: SearchParameters, answer: Mapping[str, Any]) -> Paging:
+    total = int(answer.get("numberOfResults") or 0)
+    shown = len(answer["results"])
+    first = int(answer["results"][0].get("rank") or 1) if shown else 0
+    following = str(answer.get("nextPageCursor") or "")
+    before = str(answer.get("previousPageCursor") or "")
+    return Paging(
+        first=first,
+        last=first + shown - 1 if shown else 0,
+        total=total,
+        previous=asked.address(before) if before else "",
+        next=asked.address(following) if following else "",
+    )

@@ -1,0 +1,217 @@
+"""Status: what an operator opens first. Every service, every engine, every Git host.
+
+The facts are the gateway's own report; the page words them and asks again by itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.portal.api_paths import BY_QUERY, HAS_ERRORS
+from services.portal.docs_states import latest_failed_builds
+from services.portal.entities import (
+    Entity,
+    canonical,
+    entity_href,
+    errors_of,
+    title_of,
+)
+from services.portal.error_texts import error_texts
+from services.portal.source_errors import (
+    ERRORS_SHOWN,
+    began_at,
+)
+from services.portal.visit import Visit, Visiting, together
+
+ROLES = {
+    "gateway": "The front door: identity, policy, this portal",
+    "catalog": "Entities, their relations and history",
+    "scaffolder": "Templates and their runs",
+    "techdocs": "Documentation sites",
+    "search": "The index of everything that can be found",
+}
+FIGURES = {
+    "outbox": "Unpublished events",
+    "entities": "Entities",
+    "roots": "Locations and sources",
+    "records": "Records in the index",
+    "running": "Runs in progress",
+    "waiting": "Sites to check",
+}
+#: Checks that services report: what each is called, and what it is for.
+CHECKS = {
+    "documents": ("Document store", "Keeps entities, runs and builds"),
+    "events": ("Event log", "Carries changes from one service to the others"),
+    "index": ("Search index", "Answers searches"),
+    "policy": ("Access policy", "Decides who may do what"),
+    "catalog loaded": ("Catalog in memory", "Holds all entities for queries"),
+    "pushes": ("Push notifications", "Git hosts report changes by them"),
+    "open": ("Start-up", "Connects a service to all that it needs"),
+    "builders": ("Documentation builders", "Processes that build documentation"),
+    "runs": ("Template runners", "Processes that run templates"),
+}
+
+SENDERS = {
+    "github": "GitHub",
+    "gitea": "Gitea",
+    "gitlab": "GitLab",
+    "bitbucket": "Bitbucket",
+}
+OUTCOMES = {
+    "accepted": "Accepted",
+    "duplicate": "Sent again: nothing to do",
+    "ignored": "No push: nothing to do",
+    "refused": "Refused",
+}
+SOURCES_SHOWN = 20
+SOURCE_FIELDS = "kind,metadata.name,metadata.namespace,metadata.title,spec,status"
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """A service, engine or host: `state` says in words what is wrong, "" if nothing."""
+
+    name: str
+    ready: bool
+    about: str = ""
+    state: str = ""
+    figures: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FailingLocation:
+    """A location with errors: what it names, the first errors, how many more.
+
+    `began` is when the first of them was met, "" if that is not known.
+    """
+
+    name: str
+    href: str
+    errors: tuple[str, ...]
+    more: int = 0
+    began: str = ""
+
+
+@router.get("/status")
+async def status(visit: Visiting) -> Response:
+    """The report as tables; of htmx only the part that changes."""
+    report = await visit.get("/api/status")
+    (sources, total), builds = await together(
+        _sources(visit), latest_failed_builds(visit)
+    )
+    services = [service_line(each) for each in report.get("services", ())]
+    engines = [engine_line(each) for each in report.get("engines", ())]
+    away = [line.name for line in (*services, *engines) if not line.ready]
+    return visit.page(
+        "status.html",
+        title="Status",
+        nav="status",
+        block="part" if visit.partial == "status" else None,
+        well=report.get("status") == "ok",
+        away=away,
+        services=services,
+        engines=engines,
+        sources=sources,
+        sources_total=total,
+        builds=builds,
+        webhooks=list(webhook_lines(_mapping(report.get("webhooks")))),
+    )
+
+
+async def _sources(visit: Visit) -> tuple[list[FailingLocation], int]:
+    """The locations with errors, as far as the reader may see them.
+
+    None while the catalog does not answer: the page says so of the catalog itself.
+    """
+    params = [
+        ("filter", f"kind=location,{HAS_ERRORS}"),
+        ("fields", SOURCE_FIELDS),
+        ("orderField", "metadata.name,asc"),
+        ("limit", str(SOURCES_SHOWN)),
+    ]
+    answer = await visit.ask("GET", BY_QUERY, params=params)
+    if not answer.ok:
+        return [], 0
+    body = answer.json()
+    return [_source(item) for item in body["items"] if item], int(body["totalItems"])
+
+
+def _source(location: Entity) -> FailingLocation:
+    items = errors_of(location)
+    errors = error_texts(location)
+    shown = tuple(errors[:ERRORS_SHOWN])
+    return FailingLocation(
+        title_of(location),
+        entity_href(canonical(location)),
+        shown,
+        len(errors) - len(shown),
+        began=min(filter(None, map(began_at, items)), default=""),
+    )
+
+
+def service_line(service: Mapping[str, Any]) -> StatusLine:
+    """A service with what it depends on where that is not well, and its figures."""
+    checks = _mapping(service.get("checks"))
+    wrong = _wrong(checks)
+    if service.get("error"):
+        wrong.insert(0, str(service["error"]))
+    name = str(service.get("name") or "")
+    return StatusLine(
+        name=name,
+        ready=bool(service.get("ready")),
+        about=ROLES.get(name, ""),
+        state="; ".join(wrong),
+        figures=tuple(_figures(_mapping(service.get("figures")))),
+    )
+
+
+def engine_line(engine: Mapping[str, Any]) -> StatusLine:
+    """A dependency, and who sees it in which state."""
+    seen = _mapping(engine.get("seen_by"))
+    wrong = _wrong(seen)
+    name = str(engine.get("name") or "")
+    about = CHECKS.get(name, ("", ""))[1]
+    users = f"used by {', '.join(map(str, seen))}" if seen else ""
+    return StatusLine(
+        name=check_name(name),
+        ready=bool(engine.get("ready")),
+        about="; ".join(filter(None, (about, users))),
+        state="; ".join(wrong),
+    )
+
+
+def _wrong(states: Mapping[str, Any]) -> list[str]:
+    """Those that are not well, each with its state."""
+    return [
+        f"{check_name(name)}: {state}"
+        for name, state in states.items()
+        if state != "ok"
+    ]
+
+
+def check_name(name: str) -> str:
+    """What a service's check is called on pages: the API's names are for programs."""
+    return CHECKS.get(name, (name, ""))[0]
+
+
+def webhook_lines(webhooks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The kind of host that sent it, the time of its last delivery, what came of it."""
+    for sender, told in webhooks.items():
+        last = _mapping(told)
+        outcome = str(last.get("outcome") or "")
+        at = str(last.get("at") or ("" if last else told) or "")
+        yield SENDERS.get(sender, sender), at, OUTCOMES.get(outcome, outcome)
+
+
+def _figures(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in figures.items():
+        yield FIGURES.get(key, key.replace("_", " ").capitalize()), f"{value:,.10g}"
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

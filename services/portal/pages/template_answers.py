@@ -1,0 +1,139 @@
+"""Answers to a template's questions in words: of the review, and of a run.
+
+Questions have titles, choices labels and refs names; what only the template hides
+from its review stays hidden of its runs as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from services.portal.entities import Summary, ref_title, split_ref
+from services.portal.forms.draft import Filled, draft_of
+from services.portal.forms.model import FormField, FormPage, pages_of
+from services.portal.pages.pickers import chosen_in
+from services.portal.visit import Visit
+from shared.guards.workers import run_beside
+
+TEMPLATES = "/api/scaffolder/v2/templates"
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredQuestion:
+    """A question, and its answer in words."""
+
+    label: str
+    text: str
+    summary: Summary | None = None
+
+
+async def answers_of_pages(
+    visit: Visit, pages: Sequence[Filled]
+) -> list[tuple[FormPage, list[AnsweredQuestion]]]:
+    """What was answered, refs as the names of what they lead to."""
+    refs = {
+        ref
+        for page in pages
+        for field in page.fields
+        if field.picker
+        for ref in chosen_in(field)
+        if "/" in ref
+    }
+    names = await visit.summaries(refs)
+    return [
+        (page.page, [a for field in page.fields if (a := _answer(field, names))])
+        for page in pages
+    ]
+
+
+async def answers_of_run(
+    visit: Visit, task: Mapping[str, Any]
+) -> list[AnsweredQuestion]:
+    """What a run was given; the scaffolder has taken secrets out of it.
+
+    The questions are the template's of today: what they no longer ask, and all of it
+    where the template is gone, stands under its own name.
+    """
+    spec = _mapping(task.get("spec"))
+    given = {
+        str(name): value
+        for name, value in _mapping(spec.get("parameters")).items()
+        if value not in (None, "", [])
+    }
+    if not given:
+        return []
+    ref = str(_mapping(spec.get("templateInfo")).get("entityRef") or "")
+    pages = await _pages(visit, ref)
+    filled = await run_beside(_filled, pages, given)
+    asked = {field.path[0] for page in filled for field in page.fields if field.path}
+    answered = [
+        answer for _, each in await answers_of_pages(visit, filled) for answer in each
+    ]
+    rest = [AnsweredQuestion(name, _plain(value)) for name, value in given.items()]
+    rest = [answer for answer in rest if answer.label not in asked]
+    return [answer for answer in answered if answer.text] + rest
+
+
+async def _pages(visit: Visit, ref: str) -> list[FormPage]:
+    """The template's questions; none if it is gone or not the reader's to see."""
+    if not ref.startswith("template:") or "/" not in ref:
+        return []
+    _, namespace, name = split_ref(ref)
+    place = f"{quote(namespace, safe='')}/template/{quote(name, safe='')}"
+    answer = await visit.ask("GET", f"{TEMPLATES}/{place}/parameter-schema")
+    return pages_of(answer.json() or {}) if answer.ok else []
+
+
+def _filled(pages: Sequence[FormPage], given: Mapping[str, Any]) -> list[Filled]:
+    """The questions with a run's answers: without those that it was not asked."""
+    return [
+        replace(page, fields=[f for f in page.fields if _is_given(given, f.path)])
+        for page in draft_of(pages, {}, given).pages
+    ]
+
+
+def _is_given(values: Any, path: Sequence[str]) -> bool:
+    for part in path:
+        if not isinstance(values, Mapping) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def _answer(field: FormField, names: Mapping[str, Summary]) -> AnsweredQuestion | None:
+    hints = field.schema.get("ui:backstage")
+    review = hints.get("review") if isinstance(hints, Mapping) else None
+    review = review if isinstance(review, Mapping) else {}
+    if review.get("show") is False or field.kind in {"secret", "hidden"}:
+        return None
+    label = str(review.get("name") or field.label)
+    if field.value in ("", []):
+        return AnsweredQuestion(label, "")
+    if review.get("mask"):
+        return AnsweredQuestion(label, str(review["mask"]))
+    texts = field.value if isinstance(field.value, list) else [field.value]
+    known = {option.key: option.label for option in field.options}
+    words = [known.get(text) or _name_of(field, text, names) for text in texts]
+    if field.kind == "check":
+        words = ["Yes" if field.value == "true" else "No"]
+    summary = names.get(str(field.value).lower()) if field.picker else None
+    return AnsweredQuestion(label, ", ".join(words), summary)
+
+
+def _name_of(field: FormField, text: str, names: Mapping[str, Summary]) -> str:
+    if field.picker is None:
+        return text
+    summary = names.get(text.lower())
+    return summary.title if summary else ref_title(text)
+
+
+def _plain(value: Any) -> str:
+    """A value without its question."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

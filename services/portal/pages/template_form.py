@@ -1,0 +1,312 @@
+"""A template's form: pages of questions, a review, and the run that they start.
+
+The answers ride in the address, so a half-filled form can be kept, shared and gone
+back in; secrets are asked on the last page only and are posted, never in an address.
+Works without scripts.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from services.portal.api_paths import BY_NAME
+from services.portal.definitions.model import mapping, words
+from services.portal.forms.answers import gathered, repo_parts
+from services.portal.forms.draft import Draft, draft_of
+from services.portal.forms.model import FormPage, pages_of
+from services.portal.pages.pickers import named, with_choices_checked
+from services.portal.pages.sign_in import sign_in_address
+from services.portal.pages.template_answers import answers_of_pages
+from services.portal.prose import rendered
+from services.portal.template_warnings import (
+    expression_errors,
+    installed_actions,
+    warnings_of,
+)
+from services.portal.visit import Visit, Visiting, json_of, together
+from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.json_text import JsonLimits, load_json
+from shared.guards.numbers import whole_number
+from shared.guards.workers import run_beside
+
+SCAFFOLDER = "/api/scaffolder/v2"
+#: What a link to a form may bring with it.
+PREFILLED = JsonLimits(size=64 * 1024, depth=20, nodes=5_000)
+#: The longest address that browsers and proxies agree on, with room to spare.
+LONGEST_ADDRESS = 32_000
+BUTTONS = {"back": "Back", "review": "Review", "create": "Create"}
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateForm:
+    """The template that the form is of."""
+
+    ref: str
+    href: str
+    title: str
+    about: str
+    pages: Sequence[FormPage]
+    buttons: Mapping[str, str]
+    warnings: Sequence[str] = ()
+
+
+@router.get("/create/templates/{namespace}/{name}")
+async def form(visit: Visiting, namespace: str, name: str) -> Response:
+    """The page that is asked for, or the next one if all is well on this one."""
+    query = visit.request.query_params
+    asked = await _template_form(visit, namespace, name)
+    draft = await _draft(visit, asked, query.multi_items(), query.get("formData", ""))
+    go, current = query.get("go", ""), _number(query.get("page", "0"), asked)
+    if go == "next" and current < len(asked.pages):
+        if draft.pages[current].errors:
+            return await _page(visit, asked, draft, current, complain=True)
+        return _on_to(asked, draft, current + 1)
+    if go == "back":
+        return _on_to(asked, draft, max(0, current - 1))
+    if current == len(asked.pages):
+        return await _review_or_mend(visit, asked, draft)
+    return await _page(visit, asked, draft, current, complain="check" in query)
+
+
+@router.post("/create/templates/{namespace}/{name}")
+async def start(visit: Visiting, namespace: str, name: str) -> Response:
+    """Starts the run; what is wrong is shown where it is wrong."""
+    form = await visit.request.form()
+    pairs = [(key, str(value)) for key, value in form.multi_items()]
+    asked = await _template_form(visit, namespace, name)
+    draft = await _draft(visit, asked, pairs)
+    wrong = draft.first_wrong()
+    if wrong is not None:
+        return await _page(visit, asked, draft, wrong, complain=True)
+    if draft.secrets_wanting():
+        return await _review(visit, asked, draft, complain=True)
+    answer = await visit.ask(
+        "POST",
+        f"{SCAFFOLDER}/tasks",
+        json={
+            "templateRef": asked.ref,
+            "values": _with_masks(draft),
+            "secrets": draft.secrets(),
+        },
+    )
+    if answer.status == HTTPStatus.BAD_REQUEST:
+        body = answer.json() or {}
+        told_errors = [_worded(each) for each in body.get("errors") or ()]
+        return await _review(visit, asked, draft, refused=told_errors or [answer.error])
+    return visit.go(f"/create/tasks/{quote(str(json_of(answer)['id']))}")
+
+
+async def _template_form(visit: Visit, namespace: str, name: str) -> TemplateForm:
+    place = f"{quote(namespace)}/template/{quote(name)}"
+    found, entity, installed = await together(
+        visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema"),
+        visit.ask("GET", f"{BY_NAME}/template/{quote(namespace)}/{quote(name)}"),
+        installed_actions(visit),
+    )
+    template = (entity.json() or {}) if entity.ok else {}
+    errors = await expression_errors(visit, [template])
+    return TemplateForm(
+        ref=f"template:{namespace}/{name}".lower(),
+        href=f"/create/templates/{quote(namespace)}/{quote(name)}",
+        title=str(found.get("title") or name),
+        about=str(found.get("description") or ""),
+        pages=pages_of(found),
+        buttons=button_words(found),
+        warnings=warnings_of(template, installed, errors[0]),
+    )
+
+
+def button_words(found: Mapping[str, Any]) -> dict[str, str]:
+    """What each button says: the template's author may have other words for it."""
+    labels = mapping(mapping(found.get("presentation")).get("buttonLabels"))
+    return {
+        name: words(labels.get(f"{name}ButtonText")) or word
+        for name, word in BUTTONS.items()
+    }
+
+
+async def _draft(
+    visit: Visit,
+    asked: TemplateForm,
+    pairs: Sequence[tuple[str, str]],
+    prefilled: str = "",
+) -> Draft:
+    """The form for these answers; a template's author may make it costly."""
+    draft = await run_beside(_fill, asked, pairs, prefilled)
+    return await with_choices_checked(visit, draft)
+
+
+def _fill(
+    asked: TemplateForm, pairs: Sequence[tuple[str, str]], prefilled: str
+) -> Draft:
+    values: Any = {}
+    if prefilled:
+        with contextlib.suppress(CallboardError):
+            values = load_json(prefilled, label="formData", limits=PREFILLED)
+    given = gathered(pairs)
+    return draft_of(asked.pages, given, values if isinstance(values, dict) else {})
+
+
+def _number(text: str, asked: TemplateForm) -> int:
+    return min(whole_number(text, most=99_999) or 0, len(asked.pages))
+
+
+def _address(asked: TemplateForm, draft: Draft, number: int, **more: str) -> str:
+    pairs = [("page", str(number)), *more.items(), *draft.pairs()]
+    return f"{asked.href}?{urlencode(pairs)}"
+
+
+def _on_to(asked: TemplateForm, draft: Draft, number: int, **more: str) -> Response:
+    address = _address(asked, draft, number, **more)
+    if len(address) > LONGEST_ADDRESS:
+        raise Invalid(
+            f"The answers are too long together: {len(address)} characters in an "
+            f"address, at most {LONGEST_ADDRESS}; shorten the longest of them"
+        )
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+
+async def _page(
+    visit: Visit, asked: TemplateForm, draft: Draft, number: int, *, complain: bool
+) -> Response:
+    """One page of questions; `complain` shows what is wrong with the answers."""
+    filled = draft.pages[number]
+    # What is wrong with the template itself is said at once.
+    faults = {path: text for path, text in filled.errors.items() if not path}
+    errors = dict(filled.errors) if complain else faults
+    if complain:
+        filled = filled.with_errors()
+    is_part = visit.partial == "questions"
+    fields, allowed = await together(
+        named(visit, [f for f in filled.fields if f.kind != "secret"]),
+        _yes() if is_part else _allowed(visit),
+    )
+    known = {field.path for field in fields}
+    return visit.page(
+        "create/form.html",
+        title=asked.title,
+        nav="create",
+        crumbs=[("Templates", "/create")],
+        status=HTTPStatus.UNPROCESSABLE_ENTITY
+        if errors and complain
+        else HTTPStatus.OK,
+        block="questions" if is_part else None,
+        asked=asked,
+        allowed=allowed,
+        guest=visit.identity.is_guest,
+        sign_in=sign_in_address(visit.address),
+        number=number,
+        page=filled.page,
+        about=await rendered(filled.page.about),
+        fields=fields,
+        repo_parts=repo_parts,
+        others=list(draft.pairs(but=number)),
+        wrong=[text for path, text in errors.items() if path not in known],
+        count=sum(1 for path in errors if path in known),
+        secret_later=any(page.secrets for page in draft.pages),
+    )
+
+
+async def _review_or_mend(visit: Visit, asked: TemplateForm, draft: Draft) -> Response:
+    """The review, or the first page on which something is still wrong."""
+    wrong = draft.first_wrong()
+    if wrong is not None:
+        return _on_to(asked, draft, wrong, check="1")
+    return await _review(visit, asked, draft)
+
+
+async def _review(
+    visit: Visit,
+    asked: TemplateForm,
+    draft: Draft,
+    *,
+    complain: bool = False,
+    refused: Sequence[str] = (),
+) -> Response:
+    wanting = draft.secrets_wanting() if complain else {}
+    secrets = [
+        replace(field, error=wanting.get(field.path, ""))
+        for page in draft.pages
+        for field in page.secrets
+    ]
+    pages, allowed = await together(
+        answers_of_pages(visit, draft.pages), _allowed(visit)
+    )
+    return visit.page(
+        "create/review.html",
+        title=asked.title,
+        nav="create",
+        crumbs=[("Templates", "/create")],
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if wanting or refused else HTTPStatus.OK,
+        asked=asked,
+        pages=pages,
+        secrets=secrets,
+        pairs=list(draft.pairs()),
+        change=[_address(asked, draft, page.page.number) for page in draft.pages],
+        refused=refused,
+        allowed=allowed,
+        guest=visit.identity.is_guest,
+        sign_in=sign_in_address(_address(asked, draft, len(asked.pages))),
+    )
+
+
+async def _yes() -> bool:
+    """The answer for a part of the page in which nothing depends on it."""
+    return True
+
+
+async def _allowed(visit: Visit) -> bool:
+    """Whether the policy lets the reader start runs; it is asked again when they do."""
+    item = {
+        "id": "create",
+        "permission": {
+            "type": "basic",
+            "name": "scaffolder.task.create",
+            "attributes": {"action": "create"},
+        },
+    }
+    answer = await visit.ask(
+        "POST", "/api/permission/authorize", json={"items": [item]}
+    )
+    found = (answer.json() or {}).get("items", []) if answer.ok else []
+    return not any(each.get("result") == "DENY" for each in found)
+
+
+def _with_masks(draft: Draft) -> dict[str, Any]:
+    """The values; a secret's own place in them holds as many stars as it is long.
+
+    A password that the template reads among its parameters stands there as it was
+    typed, as in Backstage: the scaffolder keeps it as the secret that it is.
+    """
+    values = draft.values
+    typed = draft.secrets()
+    for page in draft.pages:
+        for field in page.secrets:
+            text = typed.get(field.path[-1])
+            if text is None:
+                continue
+            place = values
+            for part in field.path[:-1]:
+                place = place.setdefault(part, {})
+            is_secret = field.schema.get("ui:field") == "Secret"
+            place[field.path[-1]] = "*" * len(text) if is_secret else text
+    return values
+
+
+def _worded(error: object) -> str:
+    """An error of the scaffolder's own check, with the name of what it is about."""
+    if not isinstance(error, Mapping):
+        return str(error)
+    path = error.get("path") or error.get("property") or ""
+    where = ".".join(map(str, path)) if isinstance(path, list) else str(path)
+    where = where.removeprefix("instance").strip(".")
+    message = str(error.get("message") or error.get("stack") or "is not accepted")
+    return f"{where}: {message}" if where else message

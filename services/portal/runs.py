@@ -1,0 +1,256 @@
+"""Runs of templates as pages show them: steps with their state, the log, the results.
+
+Reads what the scaffolder answers; asks for nothing itself.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from services.portal.entities import entity_href
+from services.portal.formats import moment, safe_url
+from services.portal.prose import MOST_MICROSECONDS, ProseBudget
+
+COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
+OTHER_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*+\x07|.)?|[\x00-\x08\x0b-\x1f]"
+)
+COLOURS = {
+    "31": "bad",
+    "91": "bad",
+    "33": "warn",
+    "93": "warn",
+    "32": "good",
+    "92": "good",
+}
+COLOURS |= {"34": "info", "36": "info", "94": "info", "96": "info", "90": "faint"}
+LIVE = frozenset({"open", "processing"})
+CAN_RETRY = frozenset({"failed", "cancelled"})
+ENDED = CAN_RETRY | {"completed"}
+MOST_LINES = 4000
+#: Of what a template puts out.
+MOST_LINKS, MOST_TEXTS = 40, 20
+ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run as a list shows it; `status` is the scaffolder's word."""
+
+    id: str
+    template: str
+    template_title: str
+    status: str
+    created_at: str
+    created_by: str
+
+    @property
+    def href(self) -> str:
+        return f"/create/tasks/{self.id}"
+
+    @property
+    def live(self) -> bool:
+        return self.status in LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step and how far it is; times in milliseconds."""
+
+    id: str
+    name: str
+    action: str
+    status: str
+    took: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the log, its colours as marked spans."""
+
+    text: Markup
+    step: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunLink:
+    """Where a run leads."""
+
+    title: str
+    href: str
+    entity: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """Everything that the events tell."""
+
+    steps: Sequence[Step]
+    lines: Sequence[LogLine]
+    links: Sequence[RunLink]
+    texts: Sequence[tuple[str, Markup]]
+    error: str
+    last: int
+    left_out: int
+
+
+def run_of(task: Mapping[str, Any]) -> RunSummary:
+    """A run from the scaffolder's task."""
+    spec = _mapping(task.get("spec"))
+    info = _mapping(spec.get("templateInfo"))
+    metadata = _mapping(_mapping(info.get("entity")).get("metadata"))
+    ref = str(info.get("entityRef") or task.get("templateRef") or "")
+    return RunSummary(
+        id=str(task.get("id") or ""),
+        template=ref,
+        template_title=str(metadata.get("title") or ref.rpartition("/")[2] or "Run"),
+        status=str(task.get("status") or ""),
+        created_at=str(task.get("createdAt") or ""),
+        created_by=str(task.get("createdBy") or ""),
+    )
+
+
+def progress_of(
+    task: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
+) -> RunProgress:
+    """Steps, log and outcome of a task, from its events in their order."""
+    declared = _mapping(task.get("spec")).get("steps") or ()
+    done = next((e for e in reversed(events) if e.get("type") == "completion"), None)
+    body = _mapping(done.get("body")) if done else {}
+    output = _mapping(body.get("output"))
+    error = _mapping(body.get("error"))
+    live = str(task.get("status")) in LIVE
+    shown = events[-MOST_LINES:]
+    return RunProgress(
+        steps=list(_steps(declared, events, live=live)),
+        lines=[_line(event) for event in shown],
+        links=list(_links(output)),
+        texts=list(_texts(output)),
+        error=str(error.get("message") or error.get("name") or ""),
+        last=int(events[-1].get("id") or 0) if events else 0,
+        left_out=len(events) - len(shown),
+    )
+
+
+def _steps(
+    declared: Sequence[Any], events: Sequence[Mapping[str, Any]], *, live: bool
+) -> Iterator[Step]:
+    names = _step_names(declared)
+    counts = Counter(names)
+    turns: Counter[str] = Counter()
+    states: dict[tuple[str, int], str] = {}
+    began: dict[tuple[str, int], str] = {}
+    ended: dict[tuple[str, int], str] = {}
+    for event in events:
+        body, at = _mapping(event.get("body")), str(event.get("createdAt") or "")
+        step, status = str(body.get("stepId") or ""), str(body.get("status") or "")
+        if not step or not status:
+            continue
+        is_next = states.get((step, turns[step]), "processing") != "processing"
+        if is_next and turns[step] + 1 < counts[step]:
+            # Several steps may share an id: they run in the order of the template.
+            turns[step] += 1
+        key = (step, turns[step])
+        states[key] = status
+        (began if status == "processing" else ended)[key] = at
+    shown: Counter[str] = Counter()
+    for name, each in zip(names, declared, strict=True):
+        told, key = _mapping(each), (name, shown[name])
+        shown[name] += 1
+        status = states.get(key, "open")
+        yield Step(
+            id=name,
+            name=str(told.get("name") or told.get("action") or name),
+            action=str(told.get("action") or ""),
+            status=status if live or status != "processing" else "cancelled",
+            took=_between(began.get(key), ended.get(key)),
+        )
+
+
+def _step_names(declared: Sequence[Any]) -> list[str]:
+    return [
+        str(_mapping(each).get("id") or f"step-{number}")
+        for number, each in enumerate(declared, 1)
+    ]
+
+
+def _between(began: str | None, ended: str | None) -> int | None:
+    first, last = moment(began), moment(ended)
+    if not began or not ended or first is None or last is None:
+        return None
+    return max(0, int((last - first).total_seconds() * 1000))
+
+
+def _line(event: Mapping[str, Any]) -> LogLine:
+    body = _mapping(event.get("body"))
+    return LogLine(
+        text=coloured(str(body.get("message") or "")),
+        step=str(body.get("stepId") or ""),
+        at=str(event.get("createdAt") or ""),
+    )
+
+
+def coloured(text: str) -> Markup:
+    """Terminal colours as spans, addresses as links; other escapes are dropped."""
+    spans: list[Markup] = []
+    tone, place = "", 0
+    for match in COLOUR.finditer(text):
+        spans.append(_span(text[place : match.start()], tone))
+        codes = match[1].split(";")
+        tone = next((COLOURS[code] for code in codes if code in COLOURS), "")
+        place = match.end()
+    spans.append(_span(text[place:], tone))
+    return Markup("").join(spans)
+
+
+def _span(text: str, tone: str) -> Markup:
+    plain = OTHER_ESCAPES.sub("", text)
+    pieces: list[Markup] = []
+    place = 0
+    for match in ADDRESS.finditer(plain):
+        address = match[0].rstrip(".,;:")
+        pieces.append(escape(plain[place : match.start()]))
+        pieces.append(Markup('<a href="{0}">{0}</a>').format(address))
+        place = match.start() + len(address)
+    pieces.append(escape(plain[place:]))
+    linked = Markup("").join(pieces)
+    if not tone or not linked:
+        return linked
+    return Markup('<span class="log-{}">{}</span>').format(tone, linked)
+
+
+def _links(output: Mapping[str, Any]) -> Iterator[RunLink]:
+    for each in islice(output.get("links") or (), MOST_LINKS):
+        link = _mapping(each)
+        ref, url = str(link.get("entityRef") or ""), safe_url(link.get("url"))
+        if ref:
+            title = str(link.get("title") or ref)
+            yield RunLink(title, entity_href(full_ref(ref)), entity=True)
+        elif url:
+            yield RunLink(str(link.get("title") or url), url, entity=False)
+
+
+def full_ref(ref: str) -> str:
+    """A ref with its namespace, and `component` where the kind is left out."""
+    kind, colon, rest = ref.lower().partition(":")
+    if not colon:
+        kind, rest = "component", kind
+    return f"{kind}:{rest}" if "/" in rest else f"{kind}:default/{rest}"
+
+
+def _texts(output: Mapping[str, Any]) -> Iterator[tuple[str, Markup]]:
+    budget = ProseBudget(MOST_MICROSECONDS)
+    for each in islice(output.get("text") or (), MOST_TEXTS):
+        text = _mapping(each)
+        content = str(text.get("content") or "")
+        yield str(text.get("title") or ""), budget.render(content)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,33 @@
+"""What a reader starred, kept where Backstage's own pages keep it: in user settings."""
+
+from services.gateway.model import ApiAnswer
+from services.portal.visit import Visit, json_of
+
+SETTING = "/api/user-settings/buckets/starredEntities/keys/entityRefs"
+MOST_STARS = 200
+NONE_YET = 404
+
+
+async def starred(visit: Visit) -> tuple[str, ...]:
+    """Canonical refs, oldest star first; guests have none."""
+    if visit.identity.kind != "user":
+        return ()
+    return _refs(await visit.ask("GET", SETTING))
+
+
+async def star(visit: Visit, ref: str, *, on: bool) -> None:
+    """Adds or removes one star. Raises as the API answers."""
+    answer = await visit.ask("GET", SETTING)
+    if answer.status != NONE_YET:
+        # A list that cannot be read now must not be replaced by this one star.
+        json_of(answer)
+    others = [each for each in _refs(answer) if each != ref]
+    value = [*others, ref] if on else others
+    json_of(await visit.ask("PUT", SETTING, json={"value": value}))
+
+
+def _refs(answer: ApiAnswer) -> tuple[str, ...]:
+    value = (answer.json() or {}).get("value") if answer.ok else None
+    refs = [str(each).lower() for each in value] if isinstance(value, list) else []
+    whole = [ref for ref in refs if ":" in ref and "/" in ref and "," not in ref]
+    return tuple(dict.fromkeys(whole))[-MOST_STARS:]

@@ -1,0 +1,72 @@
+"""What unregistering a location takes away and leaves, as its page says it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from services.portal.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class UnregisterPreview:
+    """The refs that leave the catalog (the first of `total`), and what remains.
+
+    Each of `remainders` has a sentence that says why. `providers` still want the
+    location when it is unregistered.
+    """
+
+    leaving: tuple[str, ...] = ()
+    total: int = 0
+    remainders: tuple[Mapping[str, Any], ...] = ()
+    providers: tuple[str, ...] = ()
+    is_allowed: bool = False
+
+
+NOTHING = UnregisterPreview()
+
+
+async def unregistering(visit: Visit, location: Mapping[str, Any]) -> UnregisterPreview:
+    """What the catalog says of a registered location, and whether the reader may."""
+    path = f"/api/catalog/locations/{quote(str(location['id']))}/remaining"
+    answer = await visit.get(path)
+    own = f"{location['type']}:{location['target']}"
+    leaving = answer["leaving"]
+    return UnregisterPreview(
+        leaving=tuple(leaving["entityRefs"]),
+        total=leaving["totalEntities"],
+        remainders=tuple(
+            {**item, "reason": _reason(item, own)} for item in answer["items"]
+        ),
+        providers=tuple(
+            provider
+            for item in answer["items"]
+            if item["location"] == own
+            for provider in item["providers"]
+        ),
+        is_allowed=answer["removable"],
+    )
+
+
+def _reason(remainder: Mapping[str, Any], own: str) -> str:
+    """Why entities stay, or come back, after the location `own` is unregistered."""
+    names = provider_names(remainder["providers"])
+    if remainder["location"] == own:
+        return f"Still provided by {names}, at the same address."
+    if remainder["returns"]:
+        return (
+            f"{remainder['location']} ({names}) has the same names and gets them as "
+            "soon as they are free."
+        )
+    return f"{remainder['location']} ({names}) leads to the same file."
+
+
+def provider_names(buckets: Iterable[str]) -> str:
+    """Who wants a location, in words: the provider acme and the configuration."""
+    return " and ".join(map(_provider_name, buckets))
+
+
+def _provider_name(bucket: str) -> str:
+    if bucket.startswith("git:"):
+        return f"the provider {bucket.removeprefix('git:')}"
+    return "the configuration" if bucket == "config" else "a registration"

@@ -1,0 +1,240 @@
+"""One reader's visit of one page: who asks, and what the page may do for them.
+
+Pages take `visit: Visiting` and never touch cookies, headers or sessions themselves.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, cast
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from services.gateway.model import ApiAnswer, Identity
+from services.gateway.ports import Api, Params, Sessions, Users
+from services.portal.definitions import DefinitionReader
+from services.portal.entities import Summary, summarize
+from services.portal.frame import Crumb, Frame, Person
+from services.portal.people import People
+from services.portal.preferences import DisplayPreferences
+from shared.contracts.errors import (
+    CallboardError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    Unsupported,
+)
+
+ERRORS: dict[int, type[CallboardError]] = {
+    kind.status: kind
+    for kind in (
+        Invalid,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        Conflict,
+        TooLarge,
+        TooMany,
+        Unsupported,
+        Unavailable,
+    )
+}
+PREFETCHED_SECONDS = 5
+#: On answers of the catalog while it cannot reach its store, with the seconds since.
+STALE = "callboard-stale"
+SUMMARY_FIELDS = [
+    "kind",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.title",
+    "metadata.description",
+    "spec.type",
+    "spec.lifecycle",
+    "spec.profile",
+    "spec.target",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PortalState:
+    """What all visits share."""
+
+    api: Api
+    sessions: Sessions
+    users: Users
+    frame: Frame
+    people: People
+    position: Callable[[], str]
+    definitions: DefinitionReader
+    #: Whether the configuration allows files of the portal's machine as locations.
+    file_locations: bool = False
+    #: Whether the policy is asked; without it guests may do all that people may.
+    is_policy_asked: bool = True
+
+
+@dataclass(slots=True)
+class Visit:
+    """A page's way to the API, under the reader's identity, and to its answer."""
+
+    request: Request
+    identity: Identity
+    state: PortalState
+    person: Person
+    preferences: DisplayPreferences = field(default_factory=DisplayPreferences)
+    #: Where the event stream stood before anything was read: from here it listens.
+    since: str = ""
+    #: For how many seconds what was read may be behind: what the answers were marked.
+    stale: int = 0
+
+    @property
+    def partial(self) -> str:
+        """The id of the part that htmx wants swapped; "" of a whole page."""
+        headers = self.request.headers
+        wanted = headers.get("hx-target", "") if headers.get("hx-request") else ""
+        return "" if headers.get("hx-history-restore-request") else wanted
+
+    @property
+    def address(self) -> str:
+        """Path and query of this page."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
+
+    async def ask(
+        self, method: str, path: str, *, params: Params | None = None, json: Any = None
+    ) -> ApiAnswer:
+        """What the public API answers; of an error too."""
+        answer = await self.state.api.call(
+            self.identity, method, path, params=params, json=json
+        )
+        marked = answer.headers.get(STALE, "")
+        self.stale = max(self.stale, int(marked) if marked.isdecimal() else 0)
+        return answer
+
+    async def get(self, path: str, params: Params | None = None) -> Any:
+        """The JSON at an API path.
+
+        Raises:
+            CallboardError: of the kind that the API answered with.
+        """
+        return json_of(await self.ask("GET", path, params=params))
+
+    async def post(self, path: str, json: Any, params: Params | None = None) -> Any:
+        """The JSON that an API path answers to a POST. Raises as `get`."""
+        return json_of(await self.ask("POST", path, params=params, json=json))
+
+    async def summaries(self, refs: Iterable[str]) -> dict[str, Summary]:
+        """Name and address of each ref; what the reader may not see is missing."""
+        wanted = list(dict.fromkeys(ref.lower() for ref in refs))
+        if not wanted:
+            return {}
+        answer = await self.post(
+            "/api/catalog/entities/by-refs",
+            {"entityRefs": wanted, "fields": SUMMARY_FIELDS},
+        )
+        return {
+            ref: summarize(ref, entity)
+            for ref, entity in zip(wanted, answer["items"], strict=True)
+        }
+
+    def page(
+        self,
+        template: str,
+        /,
+        *,
+        title: str,
+        nav: str = "",
+        crumbs: Sequence[tuple[str, str]] = (),
+        status: int = 200,
+        block: str | None = None,
+        **values: Any,
+    ) -> Response:
+        """The page in its frame, or the one block of it that htmx asked for.
+
+        `crumbs` are (label, address) pairs before the page's own title.
+        """
+        trail = (*(Crumb(label, href) for label, href in crumbs), Crumb(title))
+        html = self.state.frame.render(
+            template,
+            {
+                **values,
+                "title": title,
+                "nav": nav,
+                "crumbs": trail,
+                "since": self.since,
+                "stale": self.stale,
+            },
+            path=self.address,
+            person=self.person,
+            preferences=self.preferences,
+            block=block,
+        )
+        response = self.state.frame.response(html, status)
+        if self.request.headers.get("x-purpose") == "prefetch" and status == 200:
+            response.headers["cache-control"] = f"private, max-age={PREFETCHED_SECONDS}"
+        return response
+
+    def go(self, address: str) -> Response:
+        """On to another page after something was done (303; htmx: `HX-Redirect`)."""
+        if self.request.headers.get("hx-request"):
+            return Response(status_code=204, headers={"hx-redirect": address})
+        return RedirectResponse(address, 303)
+
+
+def json_of(answer: ApiAnswer) -> Any:
+    """The JSON of a good answer. Raises the matching error of a bad one."""
+    if answer.ok:
+        return answer.json()
+    raise ERRORS.get(answer.status, CallboardError)(answer.error)
+
+
+async def visiting(request: Request) -> Visit:
+    """The visit of whoever asks.
+
+    Raises:
+        Unauthenticated: if nobody is signed in; the error page offers to.
+    """
+    state = state_of(request)
+    since = state.position()
+    identity = await state.sessions.identity(request.headers)
+    if identity is None:
+        raise Unauthenticated("Missing credentials")
+    person = await state.people.person(identity)
+    preferences = DisplayPreferences.of(request.headers.get("cookie"))
+    visit = Visit(request, identity, state, person, preferences, since)
+    request.state.visit = visit  # an error page is shown in the reader's own frame
+    return visit
+
+
+Visiting = Annotated[Visit, Depends(visiting)]
+
+
+def state_of(request: Request) -> PortalState:
+    """The portal's shared parts."""
+    return cast(PortalState, request.app.state.portal)
+
+
+async def together(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The results of several calls made at once; the first error ends them all."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def with_query(path: str, params: Mapping[str, Any]) -> str:
+    """`path` with a query; empty values are left out."""
+    pairs = [
+        f"{quote(str(name))}={quote(str(value), safe=':/,')}"
+        for name, value in params.items()
+        if value not in ("", None)
+    ]
+    return f"{path}?{'&'.join(pairs)}" if pairs else path

@@ -1,0 +1,340 @@
+"""Twins of the portal's ports: the public API over a small company, and sign-in."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from services.gateway.model import (
+    ApiAnswer,
+    Identity,
+    SignedIn,
+    SignInWays,
+    UserCard,
+)
+from services.gateway.ports import Params
+from shared.contracts.errors import NotFound, Unauthenticated
+from tests.portal.house import Entity, changes_of, company, history
+
+CATALOG = "/api/catalog"
+
+OWNED = frozenset(
+    {"catalog.entity.delete", "catalog.entity.refresh", "catalog.location.delete"}
+)
+
+
+class FakeApi:
+    """Answers what the catalog would of `entities`; keeps every call in `calls`.
+
+    `hidden` refs are as if they were not there, `away` makes all of it answer 503,
+    `denied` are permissions that authorize says no to.
+    """
+
+    def __init__(self, entities: dict[str, Entity] | None = None) -> None:
+        self.entities = company() if entities is None else entities
+        self.calls: list[tuple[str, str, Any]] = []
+        self.hidden: set[str] = set()
+        self.denied: set[str] = set()
+        self.away = False
+        #: Paths that the policy refuses.
+        self.forbidden: set[str] = set()
+        #: Seconds since the catalog last reached its store.
+        self.stale = 0
+        self.settings: dict[str, Any] = {}
+        self.histories: dict[str, list[Any]] = {}
+        self.recent: list[Any] | None = None
+        #: What stays or comes back when a location is unregistered.
+        self.remainders: list[Any] = []
+        #: Whether no location is registered.
+        self.unregistered = False
+        #: What leaves the catalog then; whether the reader may unregister it.
+        self.leaving = ["component:default/booking", "component:default/seat-map"]
+        self.removable = True
+
+    async def call(
+        self,
+        identity: Identity,  # noqa: ARG002
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+    ) -> ApiAnswer:
+        pairs = list(params.items() if isinstance(params, Mapping) else params or ())
+        self.calls.append((method, path, json if json is not None else pairs))
+        if self.away:
+            return _error(503, "ServiceUnavailableError", "catalog is away")
+        if path in self.forbidden:
+            return _error(403, "NotAllowedError", "Sign in as a user to do this")
+        many: dict[str, list[str]] = {}
+        for name, value in pairs:
+            for each in value if isinstance(value, list | tuple) else [value]:
+                many.setdefault(name, []).append(str(each))
+        answer = self._answer(method, path, many, json)
+        if self.stale:
+            marked = {**answer.headers, "callboard-stale": str(self.stale)}
+            return replace(answer, headers=marked)
+        return answer
+
+    def _answer(
+        self, method: str, path: str, many: dict[str, list[str]], json: Any
+    ) -> ApiAnswer:
+        answers: dict[str, Callable[[], Any]] = {
+            f"{CATALOG}/entities/by-query": lambda: self._by_query(many),
+            f"{CATALOG}/entity-facets": lambda: self._facets(many),
+            f"{CATALOG}/entities/by-refs": lambda: {
+                "items": [self._seen(ref) for ref in json["entityRefs"]]
+            },
+            "/api/permission/authorize": lambda: {
+                "items": [self._decided(item) for item in json["items"]]
+            },
+            f"{CATALOG}/refresh": lambda: None,
+            f"{CATALOG}/locations/loc-1/remaining": self._remaining,
+            f"{CATALOG}/changes": lambda: {"items": self._changes(), "pageInfo": {}},
+        }
+        if path in answers:
+            return _ok(answers[path]())
+        if path.startswith(f"{CATALOG}/entities/by-name/"):
+            return self._by_name(path)
+        if path.startswith(f"{CATALOG}/locations/by-entity/"):
+            return self._location()
+        if path.startswith("/api/user-settings/"):
+            if method == "PUT":
+                self.settings[path] = json["value"]
+            known = path in self.settings
+            value = {"value": self.settings.get(path)}
+            return _ok(value) if known else _error(404, "NotFoundError", "none")
+        if method == "DELETE":
+            return ApiAnswer(204, {}, b"")
+        return _error(404, "NotFoundError", f"No route for {path}")
+
+    def _location(self) -> ApiAnswer:
+        if self.unregistered:
+            return _error(404, "NotFoundError", "Found no location")
+        return _ok({"id": "loc-1", "type": "url", "target": "https://x.y/z"})
+
+    def _remaining(self) -> Any:
+        leaving = {"totalEntities": len(self.leaving), "entityRefs": self.leaving}
+        return {
+            "items": self.remainders,
+            "leaving": leaving,
+            "removable": self.removable,
+        }
+
+    def _changes(self) -> list[Any]:
+        if self.recent is not None:
+            return self.recent
+        items = [
+            item
+            for ref in self.entities
+            if ref not in self.hidden
+            for item in changes_of(ref, self.entities[ref], self.histories.get(ref))
+        ]
+        return sorted(items, key=lambda item: item["at"], reverse=True)
+
+    def _seen(self, ref: str) -> Entity | None:
+        return None if ref in self.hidden else self.entities.get(ref)
+
+    def _decided(self, item: Any) -> Any:
+        name = item["permission"]["name"]
+        # What the policy decides by ownership it allows of an entity alone.
+        denied = name in self.denied or (name in OWNED and "resourceRef" not in item)
+        return {"id": item["id"], "result": "DENY" if denied else "ALLOW"}
+
+    def _by_name(self, path: str) -> ApiAnswer:
+        kind, namespace, name, *more = path.split("/by-name/")[1].split("/")
+        ref = f"{kind}:{namespace}/{name}"
+        found = self._seen(ref)
+        if found is None:
+            return _error(404, "NotFoundError", f"No entity named '{ref}'")
+        if more == ["history"]:
+            items = self.histories.get(ref) or history(ref)
+            return _ok({"items": items, "totalItems": len(items)})
+        return _ok(found)
+
+    def _by_query(self, many: dict[str, list[str]]) -> Any:
+        found = self._filtered(many)
+        order, _, direction = many.get("orderField", [""])[0].partition(",")
+        if order:
+            found = [each for each in found if _values(each, order)]
+            found.sort(
+                key=lambda each: _values(each, order)[0], reverse=direction == "desc"
+            )
+        term = many.get("fullTextFilterTerm", [""])[0].lower()
+        fields = ",".join(many.get("fullTextFilterFields", [])).split(",")
+        if term:
+            found = [
+                each
+                for each in found
+                if any(term in v for f in fields for v in _values(each, f))
+            ]
+        offset, limit = int(many.get("offset", ["0"])[0]), many.get("limit", ["20"])[0]
+        items = found[offset : offset + int(limit)]
+        return {"items": items, "totalItems": len(found), "pageInfo": {}}
+
+    def _facets(self, many: dict[str, list[str]]) -> Any:
+        found = self._filtered(many)
+        text = many.get("valueText", [""])[0].lower()
+        limit = int(many.get("valueLimit", ["1000000"])[0])
+        facets: dict[str, list[Any]] = {}
+        totals: dict[str, int] = {}
+        for facet in many["facet"]:
+            counts = Counter(
+                value
+                for each in found
+                for value in _values(each, facet, case=True)
+                if text in value.lower() or text in self._title(value).lower()
+            )
+            totals[facet] = len(counts)
+            facets[facet] = [
+                {"value": value, "count": count}
+                for value, count in sorted(counts.most_common(limit))
+            ]
+        return {"facets": facets, "totals": totals}
+
+    def _title(self, ref: str) -> str:
+        """What an entity is called; "" where the value names none."""
+        named = self.entities.get(ref, {})
+        profile = named.get("spec", {}).get("profile") or {}
+        title = named.get("metadata", {}).get("title") or profile.get("displayName")
+        return str(title or "")
+
+    def _filtered(self, many: dict[str, list[str]]) -> list[Entity]:
+        sets = [_statements(text) for text in many.get("filter", [])]
+        return [
+            each
+            for ref, each in self.entities.items()
+            if ref not in self.hidden
+            and (not sets or any(_matches(each, statements) for statements in sets))
+        ]
+
+
+def _statements(text: str) -> dict[str, list[str] | None]:
+    found: dict[str, list[str] | None] = {}
+    for part in text.split(","):
+        key, sep, value = part.partition("=")
+        if not sep:
+            found[key] = None
+        else:
+            known = found.setdefault(key, [])
+            assert known is not None
+            known.append(value.lower())
+    return found
+
+
+def _matches(each: Entity, statements: dict[str, list[str] | None]) -> bool:
+    return all(
+        bool(_values(each, key))
+        if wanted is None
+        else any(value in wanted for value in _values(each, key))
+        for key, wanted in statements.items()
+    )
+
+
+def _values(each: Entity, path: str, *, case: bool = False) -> list[str]:
+    if path.startswith("relations."):
+        kind = path.partition(".")[2].lower()
+        return [
+            one["targetRef"] for one in each["relations"] if one["type"].lower() == kind
+        ]
+    if path.startswith("metadata.annotations."):
+        annotations = each["metadata"].get("annotations") or {}
+        value: Any = annotations.get(path.split(".", 2)[2])
+    elif path.startswith("status.items."):
+        items = (each.get("status") or {}).get("items") or ()
+        field = path.rpartition(".")[2]
+        values = [{**item, **item.get("error", {})}.get(field) for item in items]
+        value = [each for each in values if each is not None]
+    else:
+        value = each
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return [str(one) if case else str(one).lower() for one in values]
+
+
+def _ok(value: Any) -> ApiAnswer:
+    return ApiAnswer(200, {"content-type": "application/json"}, orjson.dumps(value))
+
+
+def _error(status: int, name: str, message: str) -> ApiAnswer:
+    body = orjson.dumps({"error": {"name": name, "message": message}})
+    return ApiAnswer(status, {"content-type": "application/json"}, body)
+
+
+class FakeSessions:
+    """Sessions as the cookie's plain text: `callboard_session=user:default/ann`."""
+
+    def __init__(
+        self, *, guest: bool = True, development: bool = True, token: bool = True
+    ) -> None:
+        self._ways = SignInWays(guest=guest, development=development, token=token)
+
+    async def identity(self, headers: Mapping[str, str]) -> Identity | None:
+        cookies = dict(
+            pair.strip().split("=", 1)
+            for pair in headers.get("cookie", "").split(";")
+            if "=" in pair
+        )
+        subject = cookies.get("callboard_session")
+        return None if not subject else _identity(subject)
+
+    def ways(self) -> SignInWays:
+        return self._ways
+
+    async def sign_in_guest(self) -> SignedIn:
+        return _signed_in("user:development/guest")
+
+    async def sign_in_as(self, user_ref: str) -> SignedIn:
+        if user_ref not in company():
+            raise NotFound(f"No user {user_ref}")
+        return _signed_in(user_ref)
+
+    async def sign_in_token(self, token: str) -> SignedIn:
+        if token != "the-token":
+            raise Unauthenticated("This is not a token of this installation")
+        return _signed_in("service:operator")
+
+    async def sign_out(self, headers: Mapping[str, str]) -> str:  # noqa: ARG002
+        return "callboard_session=; Path=/; Max-Age=0"
+
+
+def _identity(subject: str) -> Identity:
+    if subject == "user:development/guest":
+        return Identity(subject, "guest", (subject,), by_cookie=True)
+    if subject.startswith("service:"):
+        return Identity(subject, "service", (), by_cookie=True)
+    user = company().get(subject)
+    groups = [
+        each["targetRef"]
+        for each in (user or {}).get("relations", [])
+        if each["type"] == "memberOf"
+    ]
+    return Identity(subject, "user", (subject, *groups), by_cookie=True)
+
+
+def _signed_in(subject: str) -> SignedIn:
+    cookie = f"callboard_session={subject}; Path=/; HttpOnly; SameSite=Lax"
+    return SignedIn(_identity(subject), cookie)
+
+
+class FakeUsers:
+    """The company's people."""
+
+    async def users(self, text: str = "", *, limit: int = 50) -> Sequence[UserCard]:
+        return [
+            UserCard(
+                ref,
+                each["metadata"]["name"],
+                each["spec"]["profile"]["displayName"],
+                groups=each["spec"]["memberOf"],
+            )
+            for ref, each in company().items()
+            if ref.startswith("user:")
+            and text.lower() in each["spec"]["profile"]["displayName"].lower()
+        ][:limit]
+
+    async def has_users(self) -> bool:
+        return True

@@ -1,0 +1,191 @@
+"""The fake public API's other services: search, docs, runs of templates, status."""
+
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from services.gateway.model import ApiAnswer
+from services.scaffolder.templates.expression_syntax import expression_errors
+from tests.portal.answers import (
+    NEW,
+    STEPS,
+    TASK,
+    TEMPLATE,
+    article,
+    events,
+    marked,
+    missing,
+    ok,
+    results,
+    site,
+    status,
+    suggestion,
+    task,
+)
+from tests.portal.fakes import FakeApi
+from tests.portal.house import Entity
+
+
+def checked(spec: dict[str, Any]) -> dict[str, Any]:
+    """What the scaffolder says of a template's spec."""
+    errors = [
+        {**each._asdict(), "message": each.message} for each in expression_errors(spec)
+    ]
+    return {"expressionErrors": errors}
+
+
+class FakeServices(FakeApi):
+    """`runs` are tasks by id with their events, `sites` are states of documentation."""
+
+    def __init__(self, entities: dict[str, Entity] | None = None) -> None:
+        super().__init__(entities)
+        self.runs: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+            TASK: (task(), events())
+        }
+        self.sites: dict[str, dict[str, Any]] = {"default/component/booking": site()}
+        self.steps = STEPS
+        self.actions = ["fetch:template", "publish:git", "debug:log"]
+        self.registered: set[str] = set()
+        self.provided: list[dict[str, Any]] = []
+        self.articles: dict[str, str] = {}
+        #: Of sites, `namespace/kind/name/path`.
+        self.files = {"default/component/booking/a/b.png"}
+        self.pages: dict[str, dict[str, Any]] = {}
+        self.started: list[Any] = []
+        self.refused: list[dict[str, Any]] = []
+        self.status: dict[str, Any] = status()
+
+    def _answer(
+        self, method: str, path: str, many: dict[str, list[str]], json: Any
+    ) -> ApiAnswer:
+        plugin = path.split("/")[2]
+        if plugin == "scaffolder":
+            return self._scaffolder(method, path, many, json)
+        if plugin == "techdocs":
+            return self._techdocs(path, json)
+        if plugin == "search":
+            return self._search(path, many)
+        if plugin == "status":
+            return ok(self.status)
+        if path == "/api/catalog/locations" and method == "POST":
+            return self._locations(json["target"], dry="dryRun" in many)
+        return super()._answer(method, path, many, json)
+
+    def _scaffolder(
+        self, method: str, path: str, many: dict[str, list[str]], json: Any
+    ) -> ApiAnswer:
+        what, *tail = path.split("/v2/")[1].split("/")
+        if what == "templates":
+            about = {"title": "Python service", "description": "Two minutes."}
+            known = tail[2] == TEMPLATE
+            found = {**about, "steps": self.steps}
+            return ok(found) if known else missing("Template not found")
+        if what == "template-checks":
+            return ok({"items": [checked(each) for each in json["specs"]]})
+        if what == "actions":
+            return ok([{"id": name} for name in self.actions])
+        if not tail:
+            self.started.append(json) if method == "POST" else None
+            return self._tasks(method, many)
+        if tail[0] not in self.runs:
+            return missing("Task not found")
+        return self._run(tail[0], "/".join(tail[1:]))
+
+    def _run(self, name: str, what: str) -> ApiAnswer:
+        found, told = self.runs[name]
+        if what == "cancel":
+            found["status"] = "cancelled"
+        if what == "retry":
+            return ApiAnswer(201, {}, orjson.dumps({"id": name}))
+        return ok(told if what == "events" else found)
+
+    def _locations(self, target: str, *, dry: bool) -> ApiAnswer:
+        if "bad" in target:
+            error = {"name": "InputError", "message": f"Unable to read {target}"}
+            return ApiAnswer(400, {}, orjson.dumps({"error": error}))
+        found = [self.entities[ref] for ref in ("location:default/generated-abc", NEW)]
+        if "empty" in target:
+            found = found[:1]
+        exists = target in self.registered
+        if not dry:
+            self.registered.add(target)
+        body = {
+            "entities": found if dry else [],
+            "exists": exists,
+            "location": {"entityRef": "location:default/generated-abc"},
+            "provided": self.provided,
+        }
+        return ApiAnswer(201, {}, orjson.dumps(body))
+
+    def _tasks(self, method: str, many: dict[str, list[str]]) -> ApiAnswer:
+        if method == "POST":
+            if self.refused:
+                return ApiAnswer(400, {}, orjson.dumps({"errors": self.refused}))
+            return ApiAnswer(201, {}, orjson.dumps({"id": TASK}))
+        wanted = many.get("createdBy")
+        tasks = [
+            each
+            for each, _ in self.runs.values()
+            if not wanted or each["createdBy"] in wanted
+        ]
+        return ok({"tasks": tasks, "totalTasks": len(tasks)})
+
+    def _techdocs(self, path: str, json: Any) -> ApiAnswer:
+        if path == "/api/techdocs/sites":
+            return ok({"items": list(self.sites.values())})
+        if path == "/api/techdocs/sites/by-refs":
+            by_ref = {each["entity_ref"]: each for each in self.sites.values()}
+            return ok({"items": [by_ref.get(ref) for ref in json["entityRefs"]]})
+        if path == "/api/techdocs/sites/failed":
+            failed = [one for one in self.sites.values() if one["status"] == "failed"]
+            return ok({"items": failed[:20], "total": len(failed), "is_cut": False})
+        return self._site(path)
+
+    def _site(self, path: str) -> ApiAnswer:
+        _, _, _, what, *rest = path.split("/")
+        place, page = "/".join(rest[:3]), unquote("/".join(rest[3:]))
+        if what == "assets":
+            return ok({}) if f"{place}/{page}" in self.files else missing("No file")
+        found = self.sites.get(place)
+        if found is None:
+            return missing("There are no docs")
+        return ok(found) if what == "sites" else self._page(found, place, page)
+
+    def _page(self, found: dict[str, Any], place: str, page: str) -> ApiAnswer:
+        own = self.pages.get(f"{place}/{page}".rstrip("/"))
+        if own is not None:
+            return ok(own)
+        if not found["built_at"] or page not in {"", "rules", "decisions/one"}:
+            return missing("No such page")
+        told = article(page)
+        return ok({**told, "html": self.articles.get(place, told["html"])})
+
+    def _search(self, path: str, many: dict[str, list[str]]) -> ApiAnswer:
+        term = many.get("term", [""])[0].lower()
+        wanted = many.get("types[0]")
+        found = self._found(term, wanted, many.get("filters[kind]"))
+        if path.endswith("/suggest"):
+            return ok({"suggestions": [suggestion(each) for each in found[:8]]})
+        size = int(many.get("pageLimit", ["25"])[0])
+        page = int(many.get("pageCursor", ["0"])[0])
+        shown = [marked(each, term) for each in found[page * size : (page + 1) * size]]
+        for number, each in enumerate(shown, page * size + 1):
+            each["rank"] = number
+        answer: dict[str, Any] = {"results": shown, "numberOfResults": len(found)}
+        if (page + 1) * size < len(found) and size:
+            answer["nextPageCursor"] = str(page + 1)
+        if page:
+            answer["previousPageCursor"] = str(page - 1)
+        return ok(answer)
+
+    def _found(
+        self, term: str, types: list[str] | None, kinds: list[str] | None
+    ) -> list[dict[str, Any]]:
+        return [
+            each
+            for each in results(self.entities)
+            if term in f"{each['document']['title']} {each['document']['text']}".lower()
+            and (not types or each["type"] in types)
+            and (not kinds or each["document"]["kind"].lower() in kinds)
+        ]

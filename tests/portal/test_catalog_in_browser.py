@@ -1,0 +1,46 @@
+"""The catalog's list in a real Chromium: narrowed by typing and ticks."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.portal.browsing import Open
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_typing_narrows_the_catalog_and_keeps_the_box(opened: Open) -> None:
+    """The list follows the keys; focus, text and address are kept."""
+    page = opened("/catalog")
+    box = page.get_by_label("Narrow by name or description")
+    box.click()
+    page.keyboard.type("seat", delay=15)
+    expect(page.locator("[data-row]")).to_have_count(2)
+    page.wait_for_url("**text=seat")
+    expect(box).to_have_value("seat")
+    expect(box).to_be_focused()
+
+
+def test_ticks_go_into_the_address_and_back_takes_them_out(opened: Open) -> None:
+    """A shared address shows the same list; the back button undoes a tick."""
+    page = opened("/catalog")
+    page.get_by_role("checkbox", name="library").check()
+    page.wait_for_url("**/catalog?type=library")
+    expect(page.locator("[data-row]")).to_have_count(2)
+    page.get_by_role("checkbox", name="Platform").check()
+    page.wait_for_url("**owner=group:default/platform-team")
+    expect(page.locator("[data-row]")).to_have_count(1)
+    page.go_back()
+    page.wait_for_url("**/catalog?type=library")
+    expect(page.locator("[data-row]")).to_have_count(2)
+    expect(page.get_by_role("checkbox", name="library")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Platform")).not_to_be_checked()
+
+
+def test_the_catalog_works_without_scripts(opened: Open) -> None:
+    """It is a form with a button, and links."""
+    page = opened("/catalog", scripts=False)
+    page.get_by_label("Narrow by name or description").fill("auditorium")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("[data-row]")).to_have_count(1)
+    page.get_by_role("link", name="APIs").click()
+    expect(page.locator("h1")).to_have_text("Catalog")

@@ -1,0 +1,336 @@
+"""Templates, their form, the run that it starts, and the list of runs."""
+
+import html as entities
+import re
+from urllib.parse import parse_qsl, quote
+
+import pytest
+
+from services.portal.runs import coloured, progress_of
+from tests.portal.answers import TASK, events, task
+from tests.portal.conftest import Client
+from tests.portal.house import GUEST, entity
+from tests.portal.services import FakeServices
+
+FORM = "/create/templates/default/python-service"
+GOOD = "p.name=seat-finder&p.owner=group%3Adefault%2Fstage-team"
+RUN = f"/create/tasks/{TASK}"
+
+
+@pytest.fixture
+def api() -> FakeServices:
+    return FakeServices()
+
+
+def hidden(page: str) -> list[tuple[str, str]]:
+    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', page)
+    return [(entities.unescape(name), entities.unescape(text)) for name, text in found]
+
+
+async def test_templates_are_listed_with_their_owners(client: Client) -> None:
+    """And the reader's own latest runs beneath."""
+    page = (await client().get("/create")).text
+    assert f'href="{FORM}"' in page
+    assert "in two minutes" in page
+    assert f'href="{RUN}"' in page
+
+
+async def test_templates_narrow_to_words(client: Client) -> None:
+    """Of htmx only the part is sent."""
+    headers = {"hx-request": "true", "hx-target": "offers"}
+    part = (await client().get("/create?text=zzz", headers=headers)).text
+    assert "<html" not in part
+    assert "No template fits" in part
+
+
+async def test_of_many_templates_the_recommended_ones_come_first(
+    client: Client, api: FakeServices
+) -> None:
+    """The rest is counted, and found by what is typed."""
+    for number in range(100):
+        tags = ["recommended"] if number == 99 else ["plain"]
+        made = entity("Template", f"many-{number:03}", {"type": "x"}, tags=tags)
+        api.entities[f"template:default/many-{number:03}"] = made
+    total = sum(ref.startswith("template:") for ref in api.entities)
+    page = (await client().get("/create")).text
+    assert page.index("many-099") < page.index("many-000")
+    assert "many-098" not in page
+    assert page.count('href="/create/templates/default/') == 60
+    assert f"and {total - 60} more" in page
+    page = (await client().get("/create?text=MANY-098")).text
+    assert page.count('href="/create/templates/default/') == 1
+    assert " more: type part" not in page
+
+
+async def test_the_first_page_asks_with_what_the_catalog_has(client: Client) -> None:
+    """A label, help, and a field whose choices the catalog is asked for."""
+    page = (await client().get(FORM)).text
+    assert '<label class="field-label" for="f-name">Name</label>' in page
+    assert "In lower case and dashes" in page
+    source = "/choices?what=entities&amp;filter=kind=Group"
+    assert f'data-combobox="{source}' in page
+    assert "This is needed" not in page
+
+
+async def test_wrong_answers_are_said_at_their_field(client: Client) -> None:
+    """422; the field is marked, described by its error, and keeps what was typed."""
+    answer = await client().get(f"{FORM}?page=0&go=next&p.name=Bad+Name")
+    assert answer.status_code == 422
+    assert 'value="Bad Name"' in answer.text
+    assert 'aria-describedby="f-name-help f-name-error" aria-invalid="true"' in (
+        answer.text
+    )
+    assert "This does not have the form that is asked for" in answer.text
+    assert "2 answers need another look" in answer.text
+
+
+async def test_right_answers_lead_on_and_come_along(client: Client) -> None:
+    """To the next page, the answers in its address and in its form."""
+    answer = await client().get(f"{FORM}?page=0&go=next&{GOOD}")
+    assert answer.status_code == 303
+    target = answer.headers["location"]
+    assert dict(parse_qsl(target.partition("?")[2])) == {
+        "page": "1",
+        "p.name": "seat-finder",
+        "p.owner": "group:default/stage-team",
+    } | dict(parse_qsl("p.lifecycle=experimental&p.port=8080&p.readers=engineers"))
+    page = (await client().get(target)).text
+    assert ("p.name", "seat-finder") in hidden(page)
+    assert "Where it belongs" in page
+
+
+async def test_an_answer_brings_its_question(client: Client) -> None:
+    """The script asks for the questions alone, and gets the new one."""
+    headers = {"hx-request": "true", "hx-target": "questions"}
+    address = f"{FORM}?page=1&go=stay&{GOOD}&p.database=true"
+    part = (await client().get(address, headers=headers)).text
+    assert "<html" not in part
+    assert "How long it is kept" in part
+    without = (await client().get(f"{FORM}?page=1&{GOOD}")).text
+    assert "How long it is kept" not in without
+
+
+async def test_backstages_form_data_fills_the_form(client: Client) -> None:
+    """Links made for Backstage work: `formData` is JSON of the answers."""
+    page = (await client().get(f'{FORM}?formData={{"name":"from-link"}}')).text
+    assert 'value="from-link"' in page
+    assert (await client().get(f"{FORM}?formData=nonsense")).status_code == 200
+
+
+async def test_the_review_shows_what_was_answered(client: Client) -> None:
+    """Names for refs, words for choices, secrets asked here and nowhere before."""
+    page = (await client().get(f"{FORM}?page=2&{GOOD}&p.database=false")).text
+    assert "seat-finder" in page
+    assert '/catalog/default/group/stage-team"' in page
+    assert 'name="s.token"' in page
+    assert ">No</dd>" in page
+    assert 'name="s.token"' not in (await client().get(f"{FORM}?page=1&{GOOD}")).text
+
+
+async def test_a_review_of_a_wrong_draft_goes_back_to_mend_it(client: Client) -> None:
+    """To the page where it is wrong, which says so."""
+    answer = await client().get(f"{FORM}?page=2&p.name=x")
+    assert answer.status_code == 303
+    assert "page=0&check=1" in answer.headers["location"]
+    again = await client().get(answer.headers["location"])
+    assert "This is needed" in again.text
+
+
+async def test_creating_starts_the_run(client: Client, api: FakeServices) -> None:
+    """With typed values, secrets apart and starred where they stood."""
+    form = {
+        **dict(parse_qsl(GOOD)),
+        "p.port": "9000",
+        "p.database": "true",
+        "p.retention": "1 year",
+        "s.token": "abc",
+    }
+    answer = await client().post(FORM, data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, RUN)
+    assert api.started[-1] == {
+        "templateRef": "template:default/python-service",
+        "values": {
+            "name": "seat-finder",
+            "owner": "group:default/stage-team",
+            "lifecycle": "experimental",
+            "port": 9000,
+            "database": True,
+            "retention": "1 year",
+            "readers": ["engineers"],
+            "token": "***",
+        },
+        "secrets": {"token": "abc"},
+    }
+
+
+async def test_what_the_scaffolder_refuses_is_shown(
+    client: Client, api: FakeServices
+) -> None:
+    """Its words stand on the review; nothing typed is lost."""
+    api.refused = [{"path": ["name"], "message": "is taken"}]
+    answer = await client().post(FORM, data=dict(parse_qsl(GOOD)))
+    assert answer.status_code == 422
+    assert "name: is taken" in answer.text
+    assert ("p.name", "seat-finder") in hidden(answer.text)
+
+
+async def test_who_may_not_run_is_told_before(
+    client: Client, api: FakeServices
+) -> None:
+    """The button is off, and the way to sign in is shown."""
+    api.denied.add("scaffolder.task.create")
+    page = (await client(GUEST).get(FORM)).text
+    assert "You may look, but not run" in page
+    assert f'href="/sign-in?next={quote(FORM, safe="")}">Sign in</a> before' in page
+    page = (await client().get(FORM)).text
+    assert "policy does not allow you to run templates" in page
+    page = (await client(GUEST).get(f"{FORM}?page=2&{GOOD}")).text
+    assert "You may look, but not run" in page
+    assert "your answers come along" in page
+    assert quote(GOOD.split("&", maxsplit=1)[0], safe="") in page
+    assert '<button class="button primary" disabled>' in page
+
+
+async def test_a_template_without_questions_can_be_run(
+    client: Client, api: FakeServices
+) -> None:
+    """The review is all there is."""
+    api.steps = []
+    page = (await client().get(FORM)).text
+    assert "asks nothing" in page
+    assert (await client().post(FORM)).headers["location"] == RUN
+
+
+async def test_an_unknown_template_is_not_found(client: Client) -> None:
+    """With the page that says what to do."""
+    answer = await client().get("/create/templates/default/nothing")
+    assert answer.status_code == 404
+
+
+async def test_a_run_shows_steps_log_and_results(client: Client) -> None:
+    """Each step with its state and time; links lead only where a browser may go."""
+    page = (await client().get(RUN)).text
+    assert re.findall(r'class="is-(\w+)"', page) == [
+        "completed",
+        "completed",
+        "skipped",
+    ]
+    assert "wrote &lt;12&gt; files" in page
+    assert 'href="/catalog/default/component/x"' in page
+    assert 'href="https://git.x/seat-finder"' in page
+    assert "javascript:" not in page
+    assert "<strong>hello</strong> &lt;i&gt;" in page
+    assert "data-run-live" not in page
+
+
+async def test_a_runs_answers_are_worded_as_in_its_review(
+    client: Client, api: FakeServices
+) -> None:
+    """Titles for keys, names for refs, Yes for true; no default that was not given."""
+    told = task("completed")
+    told["spec"]["parameters"] |= {
+        "database": True,
+        "readers": ["engineers", "theatres"],
+        "token": "******",
+        "older": ["a question", "of before"],
+    }
+    api.runs[TASK] = (told, events())
+    page = (await client().get(RUN)).text
+    answers = page.split('id="answers"')[1].split("</section>")[0]
+    lines = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", answers, re.DOTALL)
+    words = {label: re.sub(r"<[^>]+>", "", text).strip() for label, text in lines}
+    assert words == {
+        "Name": "seat-finder",
+        "Owner": "Stage",
+        "It keeps something": "Yes",
+        "Readers": "engineers, theatres",
+        "older": "a question, of before",
+    }
+
+
+async def test_answers_of_a_template_that_is_gone_stand_under_their_names(
+    client: Client, api: FakeServices
+) -> None:
+    """Nobody knows its questions any more; a run without answers asks for none."""
+    told = task("completed")
+    told["spec"]["parameters"] = {"name": "seat-finder", "public": False}
+    told["spec"]["templateInfo"]["entityRef"] = "template:default/gone"
+    api.runs[TASK] = (told, events())
+    page = (await client().get(RUN)).text
+    assert "<dt>name</dt><dd>seat-finder</dd>" in page
+    assert "<dt>public</dt><dd>No</dd>" in page
+    told["spec"]["parameters"] = {}
+    api.calls.clear()
+    assert "Answers" not in (await client().get(RUN)).text
+    assert not any("parameter-schema" in path for _, path, _ in api.calls)
+
+
+async def test_a_running_run_is_live_and_can_be_stopped(
+    client: Client, api: FakeServices
+) -> None:
+    """Its step is marked, the script knows where to go on, Cancel is there."""
+    api.runs[TASK] = (task("processing"), events()[:2])
+    page = (await client().get(RUN)).text
+    assert 'data-after="2" data-run-live' in page
+    assert 'class="is-processing" aria-current="step"' in page
+    answer = await client().post(f"{RUN}/cancel")
+    assert answer.headers["location"] == RUN
+    assert api.runs[TASK][0]["status"] == "cancelled"
+
+
+async def test_a_failed_run_says_why_and_offers_to_go_on(
+    client: Client, api: FakeServices
+) -> None:
+    """The reason as it was said; trying again begins at the step that failed."""
+    body = {"message": "Run completed", "error": {"message": "no room for <x>"}}
+    failed = {"id": 9, "type": "completion", "body": body}
+    api.runs[TASK] = (task("failed"), [*events()[:2], failed])
+    page = (await client().get(RUN)).text
+    assert "no room for &lt;x&gt;" in page
+    assert 'class="is-cancelled"' in page
+    answer = await client().post(f"{RUN}/retry")
+    assert answer.headers["location"] == RUN
+
+
+async def test_runs_are_listed_mine_first(client: Client, api: FakeServices) -> None:
+    """Everybody's are one click away."""
+    api.runs["other"] = (task(id="other", createdBy="user:default/bao"), [])
+    assert "/create/tasks/other" not in (await client().get("/create/tasks")).text
+    both = (await client().get("/create/tasks?whose=all")).text
+    assert "/create/tasks/other" in both
+    assert "Bao Tran" in both
+
+
+async def test_a_list_of_runs_without_any_says_whose_it_is(
+    client: Client, api: FakeServices
+) -> None:
+    """Others may have runs that the reader may not see."""
+    api.runs.clear()
+    own = (await client().get("/create/tasks")).text
+    assert "You have not started a run yet" in own
+    every = (await client().get("/create/tasks?whose=all")).text
+    assert "No runs that you may see" in every
+    assert "No runs yet" not in own + every
+
+
+async def test_an_unknown_run_is_not_found(client: Client) -> None:
+    """And a path that tries to climb is one."""
+    assert (await client().get("/create/tasks/nothing")).status_code == 404
+    assert (await client().get("/create/tasks/..%2Fx")).status_code == 404
+
+
+def test_logs_keep_their_colours_and_nothing_else() -> None:
+    """Colours become spans, addresses links; other escapes and HTML are text."""
+    assert coloured("\x1b[31mno\x1b[0m \x1b[2J<b>\x07") == (
+        '<span class="log-bad">no</span> &lt;b&gt;'
+    )
+    assert coloured('see https://a.b/c"x.') == (
+        'see <a href="https://a.b/c">https://a.b/c</a>&#34;x.'
+    )
+
+
+def test_long_logs_show_their_end() -> None:
+    """And how much was left out."""
+    line = events()[0]
+    found = progress_of(task(), [{**line, "id": n} for n in range(5000)])
+    assert (len(found.lines), found.left_out, found.last) == (4000, 1000, 4999)

@@ -1,0 +1,95 @@
+"""Reading definitions for pages: off the loop, once for all, and never for ever."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from services.portal.definitions import reading
+from services.portal.definitions.languages import (
+    PIECE_ENTRIES,
+    in_pieces,
+    of_pieces,
+    without_text,
+)
+from services.portal.definitions.reading import SHORT, DefinitionReader
+
+LONG = "openapi: 3.1.0\ninfo: {title: Long}\npaths:\n" + "".join(
+    f"  /p{n}: {{get: {{summary: Number {n}}}}}\n" for n in range(400)
+)
+
+
+@pytest.fixture
+def read_often(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that were read, in order."""
+    texts: list[str] = []
+    real = reading._read
+
+    async def counting(kind: str, text: str) -> reading.Definition:
+        texts.append(text)
+        return await real(kind, text)
+
+    monkeypatch.setattr(reading, "_read", counting)
+    return texts
+
+
+async def test_a_long_text_is_read_in_another_process(read_often: list[str]) -> None:
+    """All who ask at once, or later, get what was read once, with the text."""
+    assert len(LONG) > SHORT
+    reader = DefinitionReader()
+    found = await asyncio.gather(*(reader.read("openapi", LONG) for _ in range(8)))
+    found.append(await reader.read("OpenAPI", LONG))
+    assert read_often == [LONG]
+    assert {each.title for each in found} == {"Long"}
+    assert all(each.raw == LONG for each in found)
+    assert len(found[0].groups[0].entries) == 400
+
+
+async def test_who_leaves_does_not_take_it_from_others(read_often: list[str]) -> None:
+    """A client that hangs up ends its own waiting only."""
+    reader = DefinitionReader()
+    leaving = asyncio.create_task(reader.read("openapi", LONG))
+    staying = asyncio.create_task(reader.read("openapi", LONG))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert (await staying).title == "Long"
+    assert len(read_often) == 1
+
+
+async def test_what_is_late_is_ended_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process is ended; the page has the text and the reason."""
+    anchors = "".join(f"x-{n}: {{a: [{'1, ' * 900}1]}}\n" for n in range(900))
+    slow = f"openapi: 3.1.0\n{anchors}"
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "SECONDS", 0.2)
+        found = await DefinitionReader().read("openapi", slow)
+    assert found.problem == reading.LATE
+    assert found.raw == slow
+    assert (await DefinitionReader().read("openapi", LONG)).title == "Long"
+
+
+async def test_a_few_are_remembered() -> None:
+    """The memory for what people open one after another is bounded."""
+    reader = DefinitionReader()
+    for number in range(reading.REMEMBERED * 2):
+        await reader.read("openapi", f"openapi: 3.1.0\nx: {number}\n")
+    assert len(reader._recent) == reading.REMEMBERED
+
+
+@pytest.mark.parametrize("language", ["openapi", "graphql", "grpc"])
+def test_pieces_make_the_same_definition(language: str) -> None:
+    """Also groups of one id, groups without entries, and what cannot be read."""
+    tags = "[a b, a-b]"
+    paths = "".join(f"  /q{n}: {{get: {{tags: {tags}}}}}\n" for n in range(450))
+    texts = {
+        "openapi": f"openapi: 3.1.0\npaths:\n{paths}",
+        "graphql": "".join(f"type T{n} {{ a: Int }}\n" for n in range(401)),
+        "grpc": "service S {}\nmessage M { }",
+    }
+    for text in (texts[language], "{"):
+        pieces = in_pieces(language, text)
+        assert all(len(entries) <= PIECE_ENTRIES for _, entries in pieces[1:])
+        whole = without_text(language, text)
+        assert of_pieces(pieces) == replace(whole, groups=list(whole.groups))

@@ -1,0 +1,199 @@
+"""API definitions: four languages, and texts that are none of them."""
+
+from pathlib import Path
+
+import pytest
+
+from services.portal.definitions import definition_of
+from services.portal.definitions.model import Definition, DefinitionEntry
+
+EXAMPLE = Path(__file__).parents[2] / "deploy/examples/playhouse/repositories"
+
+
+def example(kind: str, path: str) -> Definition:
+    return definition_of(kind, (EXAMPLE / path).read_text("utf-8"))
+
+
+def entries(definition: Definition) -> dict[str, DefinitionEntry]:
+    return {
+        f"{each.mark} {each.name}".strip(): each
+        for group in definition.groups
+        for each in group.entries
+    }
+
+
+def test_openapi_is_read_by_tag() -> None:
+    """Operations stand under their tag with parameters, body and answers."""
+    found = example("openapi", "payments/openapi.yaml")
+    assert [group.title for group in found.groups] == ["Payments", "Refunds", "Schemas"]
+    assert (found.title, found.version) == ("Payments API", "2.3.0")
+    post = entries(found)["POST /payments"]
+    titles = [part.title for part in post.parts]
+    assert titles[:3] == [
+        "Parameters",
+        "Body: application/json",
+        "201: application/json",
+    ]
+    body = {row.name: row for row in post.parts[1].rows}
+    assert body["amount"].required
+    assert body["amount"].type == "integer"
+    assert "≥ 1" in body["amount"].about
+    assert '"cardToken": "tok_1f7c02"' in post.parts[1].example
+
+
+def test_asyncapi_is_read_by_channel() -> None:
+    """Channels say who sends and who listens, and which messages pass."""
+    found = entries(example("asyncapi", "box-office/asyncapi.yaml"))
+    assert "SEND booking.holds" in found
+    assert "RECEIVE theatres.performances" in found
+    messages = [part.title for part in found["SEND booking.bookings"].parts]
+    assert messages == ["Booking made", "Booking cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("asyncapi", "asyncapi: 2.6.0\nchannels: hello\n"), ("openapi", "openapi: 3.1.0")],
+)
+def test_a_definition_that_describes_nothing_says_so(kind: str, text: str) -> None:
+    """An empty page would look like one that failed; what lists something is silent."""
+    definition = definition_of(kind, text)
+    assert not definition.problem
+    assert "No operation, channel, type or schema" in " ".join(definition.notes)
+    assert definition_of("graphql", "type Query { a: Int }").notes == []
+
+
+def test_the_older_asyncapi_is_read_too() -> None:
+    """In version 2 `publish` is what others may do: the owner receives."""
+    text = (
+        "asyncapi: 2.6.0\nchannels:\n  a/b:\n    publish:\n      message:\n"
+        "        payload: {type: object, properties: {id: {type: string}}}\n"
+    )
+    found = entries(definition_of("asyncapi", text))["RECEIVE a/b"]
+    assert [row.name for row in found.parts[0].rows] == ["id"]
+
+
+def test_graphql_is_read_by_root_and_type() -> None:
+    """Calls with arguments, types with fields that lead to their types."""
+    found = example("graphql", "website/schema.graphql")
+    titles = [group.title for group in found.groups]
+    assert titles[:4] == ["Queries", "Mutations", "Subscriptions", "Types"]
+    all_of_them = entries(found)
+    assert all_of_them["shows"].gives == "ShowConnection!"
+    assert all_of_them["cancel"].deprecated
+    assert "Use exchange" in all_of_them["cancel"].about
+    fields = {row.name: row for row in all_of_them["type Performance"].parts[0].rows}
+    assert fields["show"].link == "type-show"
+
+
+@pytest.mark.parametrize(
+    ("schema", "titles"),
+    [
+        ('extend schema @link(url: "x", import: ["@key"])\n', ["Queries", "Types"]),
+        ("extend schema @a { mutation: User }\n", ["Queries", "Mutations"]),
+        ("schema { query: User }\n", ["Queries", "Types"]),
+    ],
+)
+def test_a_graphql_schema_may_be_extended(schema: str, titles: list[str]) -> None:
+    """Also by directives alone, as subgraphs of a federation are."""
+    types = 'type Query { me: User }\ntype User @key(fields: "id") { id: ID! }\n'
+    found = definition_of("graphql", schema + types)
+    assert [group.title for group in found.groups] == titles
+
+
+def test_grpc_is_read_by_service() -> None:
+    """Calls say what streams; comments before and behind become texts."""
+    found = example("grpc", "seating/proto/seat_map.proto")
+    all_of_them = entries(found)
+    assert "server stream WatchMaps" in all_of_them
+    assert "both ways ProposePrices" in all_of_them
+    views = {row.name: row for row in all_of_them["View"].parts[0].rows}
+    assert views["VIEW_NONE"].about == "for listening, and cheap"
+    changed = {row.name: row for row in all_of_them["MapChanged"].parts[0].rows}
+    assert changed["views"].type == "map<string, View>"
+    assert "one of why" in changed["repair"].about
+
+
+def test_schemas_that_hold_themselves_come_to_an_end() -> None:
+    """A tree of trees is shown once, with a link to itself."""
+    text = """
+openapi: 3.1.0
+components:
+  schemas:
+    Tree:
+      type: object
+      properties:
+        children: {type: array, items: {$ref: "#/components/schemas/Tree"}}
+"""
+    tree = entries(definition_of("openapi", text))["Tree"]
+    assert [(row.name, row.link) for row in tree.parts[0].rows] == [
+        ("children", "schema-tree")
+    ]
+
+
+def test_references_go_nowhere_else() -> None:
+    """A file or an address in `$ref` is not read, and named where it stands."""
+    text = (
+        "openapi: 3.0.0\npaths: {/a: {get: {parameters: [{$ref: 'file:///etc/passwd'}],"
+        " responses: {'200': {$ref: 'https://elsewhere.example/x'}}}}}\n"
+    )
+    found = definition_of("openapi", text)
+    [parameters, answer] = entries(found)["GET /a"].parts
+    assert parameters.rows[0].about == "file:///etc/passwd is in another file."
+    assert answer.about == "https://elsewhere.example/x is in another file."
+    [note] = found.notes
+    assert "`file:///etc/passwd`, `https://elsewhere.example/x`" in note
+    assert "`$openapi`" in note
+
+
+LAUGHS = "".join(f"b{n + 1}: &b{n + 1} [*b{n}, *b{n}]\n" for n in range(40))
+BILLION = f"openapi: 3.0.0\nb0: &b0 [x, x]\n{LAUGHS}"
+LONG = "x: 1\n" * 1_100_000
+ODD = """
+openapi: 3.0.0
+paths:
+  /a:
+    get: {tags: [[1]], parameters: [null, {schema: {type: {}, properties: []}}]}
+    post: 5
+    put: {parameters: {x: y}, requestBody: [], responses: [1]}
+"""
+FLAT = "openapi: 3.0.0\npaths: [a, b]\ncomponents: 7\ntags: {x: y}\ninfo: []\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "says"),
+    [
+        ("openapi", "a: [", "line 2"),
+        ("openapi", "- just\n- a list\n", "no object"),
+        ("openapi", "title: nothing\n", "`openapi`"),
+        ("asyncapi", "title: nothing\n", "`asyncapi`"),
+        ("graphql", "type Query { a: ", "ends in the middle"),
+        ("graphql", "type Query { a ~ }", "means nothing"),
+        ("graphql", "hello world", "expected"),
+        ("grpc", 'syntax = "proto3";', "no service"),
+        ("grpc", "service A { rpc B(", "ends in the middle"),
+        ("openapi", "", "empty"),
+        ("openapi", LONG, "longer than 5 MB"),
+        ("openapi", "{" * 100_000, "nested deeper than 150"),
+        ("openapi", "[" * 100_000, "nested deeper than 150"),
+        ("openapi", "- " * 100_000, "nested deeper than 150"),
+        ("openapi", BILLION, "too many aliases"),
+    ],
+)
+def test_what_cannot_be_read_says_why(kind: str, text: str, says: str) -> None:
+    """The problem names the place or the rule; the raw text stays."""
+    found = definition_of(kind, text)
+    assert says in found.problem
+    assert found.raw == text
+    assert not found.groups
+
+
+@pytest.mark.parametrize("text", [ODD, FLAT])
+def test_odd_documents_never_break_the_page(text: str) -> None:
+    """Whatever stands where something else is due is left out."""
+    assert definition_of("openapi", text).language == "OpenAPI 3.0.0"
+
+
+def test_a_language_without_a_reader_shows_its_text() -> None:
+    """No problem, no groups: the raw text is all there is."""
+    found = definition_of("trpc", "whatever")
+    assert (found.problem, found.groups, found.raw) == ("", (), "whatever")

@@ -1,0 +1,244 @@
+"""The documentation's pages: the list, the reader, what is missing and what failed."""
+
+import pytest
+
+from services.portal.docs_site import article_of
+from services.portal.tabs import docs_of
+from tests.portal.answers import article, site
+from tests.portal.conftest import Client
+from tests.portal.house import entity
+from tests.portal.services import FakeServices
+
+BOOKING = "/docs/default/component/booking"
+KEY = "default/component/booking"
+
+
+@pytest.fixture
+def api() -> FakeServices:
+    return FakeServices()
+
+
+async def test_the_list_says_what_is_built_and_what_failed(
+    client: Client, api: FakeServices
+) -> None:
+    """Each site with its owner and age; a failed build is told."""
+    api.sites["default/component/ledger"] = site(
+        entity_ref="component:default/ledger", title="Ledger", status="failed"
+    )
+    page = (await client().get("/docs")).text
+    assert f'href="{BOOKING}/"' in page
+    assert "Box Office" in page
+    assert page.count("latest build failed") == 1
+
+
+async def test_the_list_narrows_to_words(client: Client) -> None:
+    """Of htmx only the part is sent; nothing found says what else to do."""
+    headers = {"hx-request": "true", "hx-target": "sites"}
+    part = (await client().get("/docs?text=holds", headers=headers)).text
+    assert "<html" not in part
+    assert "Booking" in part
+    none = (await client().get("/docs?text=zzz")).text
+    assert "No site fits" in none
+
+
+async def test_a_page_has_its_three_columns(client: Client) -> None:
+    """Navigation, the article and its contents; the commit and where to edit it."""
+    page = (await client().get(f"{BOOKING}/")).text
+    assert f'href="{BOOKING}/" aria-current="page"' in page
+    assert f'href="{BOOKING}/decisions/one/"' in page
+    assert "is this seat still free?" in page
+    assert 'href="#rules"' in page
+    assert "booking/edit/main/docs/index.md" in page
+    assert "4f1c9a7b" in page
+    assert f'href="{BOOKING}/rules/" rel="next"' in page
+    assert 'data-live-entity="component:default/booking"' in page
+
+
+async def test_a_page_without_a_heading_gets_one(client: Client) -> None:
+    """Every page has exactly one first heading."""
+    assert (await client().get(f"{BOOKING}/")).text.count("<h1") == 1
+    assert (await client().get(f"{BOOKING}/rules/")).text.count("<h1") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        (BOOKING, f"{BOOKING}/"),
+        (f"{BOOKING}?find=seat", f"{BOOKING}/?find=seat"),
+        (f"{BOOKING}/rules", f"{BOOKING}/rules/"),
+        (f"{BOOKING}/a/b.png", f"/api/techdocs/assets/{KEY}/a/b.png"),
+    ],
+)
+async def test_addresses_lead_on(client: Client, path: str, target: str) -> None:
+    """Pages end with a slash, so that links count from there; files are the API's."""
+    answer = await client().get(path)
+    assert answer.status_code in {307, 308}
+    assert answer.headers["location"] == target
+
+
+@pytest.mark.parametrize("path", ["nope.md", "a/gone.png", "v2.1", "nope"])
+async def test_a_dead_link_stays_in_its_site(client: Client, path: str) -> None:
+    """Whatever its name looks like: the site's frame, its pages and a way on."""
+    answer = await client().get(f"{BOOKING}/{path}", follow_redirects=True)
+    assert answer.status_code == 404
+    assert "There is no such page in this site" in answer.text
+    assert f'href="{BOOKING}/rules/"' in answer.text
+
+
+async def test_a_page_whose_name_has_a_dot_is_a_page(
+    client: Client, api: FakeServices
+) -> None:
+    """`2.1 notes` is read at its own address, with or without the slash at its end."""
+    api.pages[f"{KEY}/2.1 notes"] = article("2.1 notes")
+    answer = await client().get(f"{BOOKING}/2.1%20notes")
+    assert answer.headers["location"] == f"{BOOKING}/2.1%20notes/"
+    assert (await client().get(f"{BOOKING}/2.1%20notes/")).status_code == 200
+
+
+async def test_a_name_is_encoded_once(client: Client, api: FakeServices) -> None:
+    """`#`, `%` and umlauts stand in addresses as browsers send them back."""
+    for name, address in (("F#", "F%23"), ("50%25", "50%2525"), ("Maß", "Ma%C3%9F")):
+        api.pages[f"{KEY}/{name}"] = article(name)
+        nav = [{"title": name, "path": name, "children": []}]
+        api.sites[KEY] = site(nav=nav)
+        page = await client().get(f"{BOOKING}/{address}/")
+        assert page.status_code == 200, name
+        assert f'href="{BOOKING}/{address}/" aria-current="page"' in page.text
+
+
+async def test_a_site_without_an_index_leads_to_its_first_page(
+    client: Client, api: FakeServices
+) -> None:
+    """The root sends on; a search at the root stays there."""
+    api.pages[KEY] = {**article(""), "path": "be gin"}
+    answer = await client().get(f"{BOOKING}/")
+    assert answer.headers["location"] == f"{BOOKING}/be%20gin/"
+    assert (await client().get(f"{BOOKING}/?find=seat")).status_code == 200
+
+
+async def test_the_frame_of_diagrams_has_no_origin(client: Client) -> None:
+    """Its own header shuts it in, wherever it is opened; its scripts may be loaded."""
+    answer = await client(None).get("/diagrams/frame")
+    policy = answer.headers["content-security-policy"]
+    assert "sandbox allow-scripts;" in policy
+    assert "allow-same-origin" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    script = answer.text.partition('src="')[2].partition('"')[0]
+    module = await client(None).get(script)
+    assert module.headers["access-control-allow-origin"] == "*"
+
+
+async def test_warnings_can_be_read(client: Client, api: FakeServices) -> None:
+    """Not how many only: what each says, escaped."""
+    api.sites[KEY] = site(warnings=["mkdocs.yml: <hooks> was left out", "two"])
+    page = (await client().get(f"{BOOKING}/")).text
+    assert "2 warnings in the build" in page
+    assert "mkdocs.yml: &lt;hooks&gt; was left out" in page
+
+
+@pytest.mark.parametrize(
+    ("annotations", "href"),
+    [
+        ({"techdocs-entity": "component:default/a"}, "/docs/default/component/a"),
+        (
+            {"techdocs-entity": "component:default/a", "techdocs-entity-path": "/x y/"},
+            "/docs/default/component/a/x%20y/",
+        ),
+        (
+            {"techdocs-ref": "dir:.", "techdocs-entity-path": "g/../h#two"},
+            "/docs/default/component/own/g/h/#two",
+        ),
+        ({"techdocs-entity-path": "/x"}, ""),
+    ],
+)
+def test_an_entity_names_the_page_that_is_its_own(
+    annotations: dict[str, str], href: str
+) -> None:
+    """`techdocs-entity-path` is where the tab and the links of an entity lead."""
+    given = {f"backstage.io/{key}": value for key, value in annotations.items()}
+    one = entity("Component", "own", {"type": "service"}, annotations=given)
+    assert docs_of(one) == href
+
+
+async def test_a_missing_page_keeps_its_site(client: Client) -> None:
+    """404 with the list of pages beside it."""
+    answer = await client().get(f"{BOOKING}/gone/")
+    assert answer.status_code == 404
+    assert "no such page in this site" in answer.text
+    assert f'href="{BOOKING}/rules/"' in answer.text
+
+
+async def test_a_failed_build_says_why_over_the_last_good_page(
+    client: Client, api: FakeServices
+) -> None:
+    """The reason, the commit and the log; the text stays readable."""
+    api.sites[KEY] = site(
+        status="failed",
+        error="mkdocs.yml: <nav> names a page that is not there",
+        failed_at="2026-11-22T15:10:00Z",
+        failed_commit="abcdef0123456789",
+        log=["INFO", "ERROR <x>"],
+    )
+    page = (await client().get(f"{BOOKING}/")).text
+    assert "this is the last good one" in page
+    assert "&lt;nav&gt; names a page" in page
+    assert "abcdef01" in page
+    assert "ERROR &lt;x&gt;" in page
+    assert "is this seat still free?" in page
+
+
+async def test_the_first_build_is_waited_for(client: Client, api: FakeServices) -> None:
+    """A site on its way says so, and is live."""
+    api.sites[KEY] = site(status="building", built_at=None, nav=[], pages=[])
+    answer = await client().get(f"{BOOKING}/")
+    assert answer.status_code == 200
+    assert "Being built" in answer.text
+
+
+async def test_an_entity_without_docs_says_how_to_begin(client: Client) -> None:
+    """404 with the three things that make a site."""
+    answer = await client().get("/docs/default/component/basket/")
+    assert answer.status_code == 404
+    assert "mkdocs.yml" in answer.text
+
+
+async def test_what_one_may_not_see_is_not_there(
+    client: Client, api: FakeServices
+) -> None:
+    """Docs of a hidden entity are a 404 like any other."""
+    api.hidden.add("component:default/booking")
+    answer = await client().get(f"{BOOKING}/")
+    assert answer.status_code == 404
+    assert "seat still free" not in answer.text
+
+
+async def test_words_are_found_in_this_site(client: Client, api: FakeServices) -> None:
+    """The search is narrowed to the site's entity; found words are marked."""
+    page = (await client().get(f"{BOOKING}/?find=seat")).text
+    assert "<mark>seat</mark>" in page
+    assert "&lt;b&gt;nine" in page
+    asked = next(given for _, path, given in api.calls if path == "/api/search/query")
+    assert ("filters[entityRef]", "component:default/booking") in asked
+
+
+def test_boxes_of_task_lists_have_names() -> None:
+    """A screen reader hears whether it is done."""
+    assert 'aria-label="done"' in str(article_of(article(""), BOOKING).html)
+
+
+async def test_a_list_of_many_sites_is_cut_and_says_so(
+    client: Client, api: FakeServices
+) -> None:
+    """Cards for the beginning, how many more there are, and where all are found."""
+    for number in range(499):
+        ref = f"component:default/many-{number}"
+        place = f"default/component/many-{number}"
+        api.sites[place] = site(entity_ref=ref, title=f"Many {number}")
+    page = (await client().get("/docs")).text
+    assert page.count('href="/docs/default/component/') < 110
+    assert "and 400 more" in page
+    assert "Only the 500 sites that were built last" in page
+    page = (await client().get("/docs?text=many 49")).text
+    assert page.count('href="/docs/default/component/many-49') == 10
+    assert "more: type part" not in page

@@ -1,0 +1,381 @@
+"""The entity page: head, tabs, relations, activity, errors and actions."""
+
+import time
+
+import pytest
+
+from services.portal.entities import entity_href, spec_ref, summarize
+from services.portal.history import (
+    CHANGES_SHOWN,
+    LINES_SHOWN,
+    by_commit,
+    changes_of,
+    lines_of,
+    moment_of,
+)
+from tests.portal.conftest import Client
+from tests.portal.fakes import FakeApi
+from tests.portal.house import entity, history, refuse
+
+BOOKING = "/catalog/default/component/booking"
+
+
+async def test_the_head_answers_the_first_question(client: Client) -> None:
+    """What it is, whose, part of what, how alive."""
+    text = (await client().get(BOOKING)).text
+    for words in (
+        "<h1>Booking</h1>",
+        "Holds seats while somebody decides",
+        'href="/catalog/default/group/box-office-team"',
+        'href="/catalog/default/system/sales"',
+        ">production</span>",
+    ):
+        assert words in text
+
+
+async def test_whom_to_ask_names_people(client: Client) -> None:
+    """The owner's address and members stand on the page."""
+    text = (await client().get(BOOKING)).text
+    assert "mailto:box-office-team@playhouse.example" in text
+    assert "Bao Tran" in text
+    assert "Carla Ruiz" not in text
+
+
+async def test_the_picture_links_and_has_a_twin_in_words(client: Client) -> None:
+    """Each box is a link, and the same stands as text."""
+    text = (await client().get(BOOKING)).text
+    assert '<svg class="graph"' in text
+    assert '<a href="/catalog/default/api/booking-api"><g class="node' in text
+    assert "component:default/seat-map depends on component:default/booking" in text
+
+
+async def test_tabs_are_those_that_have_something(client: Client) -> None:
+    """No docs tab without docs, no API tab without an API."""
+    booking = (await client().get(BOOKING)).text
+    assert 'href="/docs/default/component/booking"' in booking
+    printer = (await client().get("/catalog/default/component/ticket-printer")).text
+    assert "/docs/default/component/ticket-printer" not in printer
+    assert "/catalog/default/component/ticket-printer/api" not in printer
+
+
+async def test_errors_of_the_descriptor_stand_on_top(client: Client) -> None:
+    """The message, and the way to where it is mended."""
+    text = (await client().get("/catalog/default/component/basket")).text
+    assert "The descriptor has an error" in text
+    assert "must be a string, line 9" in text
+    assert "/edit/main/catalog-info.yaml" in text
+
+
+async def test_errors_say_since_when(client: Client, api: FakeApi) -> None:
+    """Where the catalog knows when a source could no longer be read."""
+    assert "Since <time" not in (await client().get(BOOKING)).text
+    error = {"name": "NotFoundError", "since": "2026-11-22T15:40:00+00:00"}
+    items = [{"level": "error", "message": "NotFoundError: gone", "error": error}]
+    api.entities["component:default/booking"]["status"] = {"items": items}
+    text = (await client().get(BOOKING)).text
+    assert 'Since <time datetime="2026-11-22T15:40:00+00:00"' in text
+
+
+async def test_what_else_is_refused_of_a_file_shows_on_its_good_entities(
+    client: Client, api: FakeApi
+) -> None:
+    """A new document has no page of its own; an entity that is there has one."""
+    message = "component:default/new: spec.owner: is missing <b>"
+    source = refuse(api, "component:default/new", message)
+    text = (await client().get(BOOKING)).text
+    assert "Something else in its file is refused" in text
+    assert "spec.owner: is missing &lt;b&gt;" in text
+    assert f'href="{entity_href(source)}"' in text
+    assert "last version that was right" not in text
+    refuse(api, "component:default/basket", message)
+    assert "else in its file is refused" not in (await client().get(BOOKING)).text
+    api.hidden = {source}
+    assert "else in its file is refused" not in (await client().get(BOOKING)).text
+
+
+async def test_a_source_is_no_version_that_was_right(
+    client: Client, api: FakeApi
+) -> None:
+    """What was never right has no last right version."""
+    source = refuse(api, "component:default/new", "spec.owner: is missing")
+    text = (await client().get(entity_href(source))).text
+    assert "This source has an error" in text
+    assert "last version that was right" not in text
+
+
+async def test_an_entity_of_a_file_that_another_names_shows_its_own_errors_only(
+    client: Client, api: FakeApi
+) -> None:
+    """The status of the Location that names several files tells of all of them."""
+    refuse(api, "component:default/new", "spec.owner: is missing")
+    annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
+    annotations["backstage.io/managed-by-origin-location"] = "url:https://x.y/all.yaml"
+    assert "else in its file is refused" not in (await client().get(BOOKING)).text
+
+
+async def test_activity_says_who_why_and_what(client: Client) -> None:
+    """A push shows its commit's subject, its author and the lines."""
+    text = (await client().get(f"{BOOKING}/activity")).text
+    assert "Say what booking is for" in text
+    assert "Ann Becker" in text
+    assert "metadata.description" in text
+    assert "To be written" in text
+    assert "Registered" in text
+
+
+async def test_missing_things_are_said_to_be_missing(client: Client) -> None:
+    """A relation to nothing is shown, and leads nowhere."""
+    text = (await client().get("/catalog/default/component/checkout/dependencies")).text
+    assert "component:default/gone is not in the catalog" in text
+    assert 'href="/catalog/default/component/gone"' not in text
+
+
+async def test_a_hidden_neighbour_is_not_betrayed(client: Client, api: FakeApi) -> None:
+    """Nothing but the ref that the visible entity itself declares."""
+    api.hidden = {"component:default/ledger"}
+    text = (await client().get("/catalog/default/component/checkout")).text
+    assert "what accounting reads" not in text
+    assert ">Ledger<" not in text
+
+
+async def test_raw_is_yaml_with_its_origin(client: Client) -> None:
+    """The document as the catalog has it, and where it was read."""
+    text = (await client().get(f"{BOOKING}/raw")).text
+    assert "kind: Component" in text
+    assert "Read from" in text
+    assert "url:https://git.playhouse.example/house" in text
+
+
+async def test_actions_stand_where_the_policy_allows(
+    client: Client, api: FakeApi
+) -> None:
+    """Who may not, sees no button; who may, gets it done."""
+    assert "Unregister…" in (await client().get(BOOKING)).text
+    api.denied = {"catalog.entity.delete", "catalog.entity.refresh"}
+    text = (await client().get(BOOKING)).text
+    assert "Unregister…" not in text
+    assert "Read again now" not in text
+
+
+async def test_refresh_asks_the_catalog_and_returns(
+    client: Client, api: FakeApi
+) -> None:
+    """One press, and back on the page."""
+    answer = await client().post(f"{BOOKING}/refresh")
+    assert answer.headers["location"] == BOOKING
+    body = {"entityRef": "component:default/booking"}
+    assert ("POST", "/api/catalog/refresh", body) in api.calls
+
+
+@pytest.mark.parametrize(
+    ("what", "path"),
+    [
+        ("location", "/api/catalog/locations/loc-1"),
+        ("entity", "/api/catalog/entities/by-uid/uid-component-booking"),
+    ],
+)
+async def test_unregistering_asks_first(
+    client: Client, api: FakeApi, what: str, path: str
+) -> None:
+    """The page says what else would go; the form does what was chosen."""
+    api.leaving += ["api:default/booking"]
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert "2 other entities leave the catalog" in text
+    assert "does not allow you" not in text
+    answer = await client().post(f"{BOOKING}/unregister", data={"what": what})
+    assert answer.headers["location"].startswith(f"{BOOKING}/removed")
+    assert ("DELETE", path, []) in api.calls
+
+
+async def test_unregistering_names_what_stays_and_what_comes_back(
+    client: Client, api: FakeApi
+) -> None:
+    """With the provider; what stays is not listed as leaving."""
+    stays, returns = "component:default/seat-map", "component:default/booking"
+    before = (await client().get(f"{BOOKING}/unregister")).text
+    api.leaving = []
+    api.remainders = [
+        _remainder("url:https://x.y/z", ["git:acme", "config"], [stays]),
+        _remainder("url:https://x.y/<b>", ["registered"], [returns], returns=True),
+    ]
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert "1 entity stays" in text
+    assert "by the provider acme and the configuration, at the same address" in text
+    assert f"<li><code>{stays}</code></li>" in text
+    assert "1 entity comes back" in text
+    assert "url:https://x.y/&lt;b&gt; (a registration) has the same names" in text
+    assert "/catalog/default/component/seat-map" in before
+    assert "/catalog/default/component/seat-map" not in text
+    assert "Its location is not only registered: it comes back" in text
+    assert "which the provider acme and the configuration name," in text
+    gone = await client().post(f"{BOOKING}/unregister", data={"what": "location"})
+    assert gone.headers["location"] == f"{BOOKING}/removed?returns=1"
+
+
+async def test_what_leaves_is_counted_whole_and_listed_in_part(
+    client: Client, api: FakeApi
+) -> None:
+    """A location may bring thousands, and its address may be a pattern with a comma."""
+    annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
+    annotations["backstage.io/managed-by-origin-location"] = (
+        "url:https://x.y/{a,b}.yaml"
+    )
+    api.leaving = [f"component:default/part-{n}" for n in range(120)]
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert "120 other entities leave the catalog with it" in text
+    assert "and 70 more" in text
+    api.leaving = ["component:default/booking"]
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert "Nothing else came from it" in text
+
+
+async def test_the_source_of_a_discovered_entity_is_its_own_file(
+    client: Client, api: FakeApi
+) -> None:
+    """Not the file of the Location that leads to it."""
+    api.unregistered = True
+    annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
+    own = "https://git.playhouse.example/house/blob/main/a/component.yaml"
+    annotations["backstage.io/managed-by-location"] = f"url:{own}"
+    text = (await client().get(f"{BOOKING}/unregister")).text
+    assert f'remove its descriptor at the source, <a href="{own}">{own}</a>' in text
+
+
+async def test_a_location_may_be_unregistered_by_whoever_registered_it(
+    client: Client, api: FakeApi
+) -> None:
+    """It has no owner: the catalog says who may, on its page and in the dialog."""
+    api.denied = {"catalog.entity.delete"}
+    page = f"/catalog/default/location/generated-{'a' * 40}"
+    api.entities[f"location:default/generated-{'a' * 40}"] = entity(
+        "Location", f"generated-{'a' * 40}", {"target": "https://x.y/z"}
+    )
+    assert f"{page}/unregister" in (await client().get(page)).text
+    api.removable = False
+    assert f"{page}/unregister" not in (await client().get(page)).text
+    text = (await client().get(f"{page}/unregister")).text
+    assert text.count("disabled") == 2
+
+
+def _remainder(
+    location: str, providers: list[str], refs: list[str], *, returns: bool = False
+) -> dict[str, object]:
+    return {
+        "location": location,
+        "providers": providers,
+        "returns": returns,
+        "totalEntities": len(refs),
+        "entityRefs": refs,
+    }
+
+
+async def test_what_stays_after_all_is_said(client: Client) -> None:
+    """Unregistered, but another source names the entity: the page says which."""
+    text = (await client().get(f"{BOOKING}/removed")).text
+    assert "It is still in the catalog" in text
+    assert "<code>url:https://git.playhouse.example/house" in text
+
+
+async def test_groups_show_what_they_own(client: Client) -> None:
+    """By kind, with members as people."""
+    text = (await client().get("/catalog/default/group/payments-team")).text
+    assert "Owns: Components" in text
+    assert "Members" in text
+    assert "Dmitri Volkov" in text
+
+
+async def test_what_a_search_found_is_opened(client: Client) -> None:
+    """All words of the term in one operation: it is linked above, and open."""
+    path = "/catalog/default/api/booking-api/api"
+    page = (await client().get(f"{path}?find=post+SEATS")).text
+    assert "Matches for “post SEATS”" in page
+    first = page.partition('class="api-matches"')[2].partition('href="#')[2]
+    identity = first.partition('"')[0]
+    assert f'id="{identity}" open>' in page
+    nothing = (await client().get(f"{path}?find=<nowhere>")).text
+    assert "Nothing listed here matches “&lt;nowhere&gt;”" in nothing
+
+
+async def test_an_api_shows_its_definition(client: Client) -> None:
+    """And its text can be had as a file."""
+    page = await client().get("/catalog/default/api/booking-api/api")
+    assert "OpenAPI" in page.text
+    raw = await client().get("/catalog/default/api/booking-api/api/definition")
+    assert raw.text.startswith("openapi: 3.1.0")
+    assert raw.headers["content-type"].startswith("text/plain")
+
+
+def test_refs_in_specs_are_completed() -> None:
+    """Kind and namespace come from the field and the entity, as in the catalog."""
+    entity = {
+        "kind": "Component",
+        "metadata": {"name": "x", "namespace": "Shop"},
+        "spec": {"owner": "team-a", "system": "a:b:c/d/e", "dependsOn": 3},
+    }
+    assert spec_ref(entity, "owner", "group") == "group:shop/team-a"
+    assert spec_ref(entity, "dependsOn", "component") == ""
+
+
+def test_addresses_are_quoted() -> None:
+    """A name may hold what an address may not."""
+    assert entity_href("api:default/a b") == "/catalog/default/api/a%20b"
+
+
+def test_long_texts_show_the_lines_that_changed() -> None:
+    """Of a thousand lines the one that differs, with its neighbours."""
+    before = "\n".join(f"line {number}" for number in range(1000))
+    lines = lines_of(before, before.replace("line 500\n", "line 5e2\n"))
+    assert [line.text for line in lines if line.kind == "before"] == ["line 500"]
+    assert [line.text for line in lines if line.kind == "after"] == ["line 5e2"]
+    assert len(lines) == 6
+
+
+def test_values_that_are_no_text_are_shown_as_json() -> None:
+    """Lists and objects differ line by line too."""
+    changes = changes_of([{"path": "spec.tags", "before": ["a"], "after": ["a", "b"]}])
+    assert [line.text for line in changes[0].lines if line.kind == "after"] == [
+        '  "a",',
+        '  "b"',
+    ]
+
+
+def test_long_texts_are_compared_in_no_time() -> None:
+    """All lines differ, many times over: what is compared is bounded, and shown so."""
+    before = "\n".join(f"old {n % 7}" for n in range(50_000))
+    after = "\n".join(f"new {n % 7}" for n in range(50_000))
+    diff = [{"path": f"spec.x{n}", "before": before, "after": after} for n in range(90)]
+    begun = time.process_time()
+    changes = changes_of(diff)
+    assert time.process_time() - begun < 10
+    assert all(len(change.lines) <= LINES_SHOWN + 1 for change in changes)
+    assert changes[-1].lines[0].text == f"and {90 - CHANGES_SHOWN} fields more"
+
+
+async def test_a_long_definition_is_cut_on_the_raw_page(
+    client: Client, api: FakeApi
+) -> None:
+    """The page says so; the download has everything."""
+    text = "openapi: 3.1.0\n" + "".join(f"x-{n}: line\n" for n in range(90_000))
+    api.entities["api:default/booking-api"]["spec"]["definition"] = text
+    path = "/catalog/default/api/booking-api"
+    page = (await client().get(f"{path}/raw")).text
+    assert "x-5000: line" in page
+    assert f"{len(text):,} characters" in page
+    assert "Not all of it is shown" in page
+    assert len(page) < 250_000
+    assert (await client().get(f"{path}/api/definition")).text == text
+    api.entities["api:default/booking-api"]["spec"]["definition"] = "{y}" * 90_000
+    assert "{y}{y}" in (await client().get(f"{path}/raw")).text
+
+
+def test_changes_of_one_commit_are_one_moment() -> None:
+    """Home names a push once, with all entities it touched."""
+    items = [history(f"component:default/{name}")[0] for name in ("a", "b")]
+    refs = ["component:default/a", "component:default/b"]
+    moments = [
+        moment_of(item, {}, summarize(ref))
+        for item, ref in zip(items, refs, strict=True)
+    ]
+    found = by_commit(moments)
+    assert len(found) == 1
+    assert [each.ref for each in found[0].entities] == refs

@@ -1,0 +1,266 @@
+"""An empty portal, and who may not: what to do first is said, with a way to do it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import quote
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.portal.frame import Frame
+from services.portal.router import make_portal
+from tests.portal.conftest import Client
+from tests.portal.fakes import FakeApi, FakeSessions, FakeUsers
+from tests.portal.house import ANN, GUEST
+from tests.portal.services import FakeServices
+
+OPERATOR = "service:operator"
+REGISTER = "catalog.location.create"
+From = Callable[..., httpx.AsyncClient]
+
+
+class NoUsers(FakeUsers):
+    """A catalog without people."""
+
+    async def users(self, text: str = "", *, limit: int = 50) -> list[object]:  # type: ignore[override]
+        del text, limit
+        return []
+
+    async def has_users(self) -> bool:
+        return False
+
+
+def text_of(answer: httpx.Response, status: int) -> str:
+    """The page of an answer, whose status is this one."""
+    assert answer.status_code == status
+    return answer.text
+
+
+@pytest.fixture
+def api() -> FakeServices:
+    return FakeServices()
+
+
+@pytest.fixture
+def portal(api: FakeApi, frame: Frame) -> FastAPI:
+    """A portal whose catalog has nobody in it."""
+    return make_portal(api, FakeSessions(), NoUsers(), frame=frame)
+
+
+@pytest.fixture
+def coming_from(portal: FastAPI) -> From:
+    """Makes clients at an address."""
+
+    def make(address: str = "127.0.0.1", **headers: str) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(portal, client=(address, 1))
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://portal.test", headers=headers
+        )
+
+    return make
+
+
+async def test_an_empty_portal_says_so_and_offers_the_token(coming_from: From) -> None:
+    """Nobody can be chosen: the page names the command, and takes the token."""
+    page = (await coming_from().get("/sign-in")).text
+    assert "The catalog is empty" in page
+    assert "callboard up --example playhouse" in page
+    assert 'action="/sign-in/token"' in page
+    assert "Find a person" not in page
+
+
+async def test_the_token_signs_in_whoever_sets_the_portal_up(
+    coming_from: From,
+) -> None:
+    """A wrong one leads back with a word, the right one to where they wanted."""
+    here = coming_from()
+    wrong = await here.post("/sign-in/token", data={"token": "guess"})
+    assert wrong.status_code == 303
+    assert wrong.headers["location"] == "/sign-in?next=%2F&wrong=token"
+    assert "set-cookie" not in wrong.headers
+    assert "not a token of this" in (await here.get("/sign-in?wrong=token")).text
+    form = {"token": " the-token\n", "next": "/create/register"}
+    answer = await here.post("/sign-in/token", data=form)
+    assert answer.headers["location"] == "/create/register"
+    assert "HttpOnly" in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("address", "headers"),
+    [
+        ("192.0.2.7", {}),
+        ("127.0.0.1", {"x-forwarded-for": "192.0.2.7"}),
+        ("::1", {"forwarded": "for=192.0.2.7"}),
+        ("127.0.0.1", {"via": "1.1 proxy"}),
+        ("127.0.0.1", {"x-real-ip": "192.0.2.7"}),
+        ("unix", {}),
+    ],
+)
+async def test_the_token_is_taken_on_the_machine_itself_only(
+    coming_from: From, address: str, headers: dict[str, str]
+) -> None:
+    """Not from elsewhere, and not through a proxy; the page does not offer it."""
+    there = coming_from(address, **headers)
+    assert "/sign-in/token" not in (await there.get("/sign-in")).text
+    answer = await there.post("/sign-in/token", data={"token": "the-token"})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+async def test_an_empty_home_leads_to_the_first_registration(
+    client: Client, api: FakeApi
+) -> None:
+    """Who may register gets the button; a guest reads why not, and what to do."""
+    api.hidden = set(api.entities)
+    page = (await client(OPERATOR).get("/")).text
+    assert "First steps" in page
+    assert 'href="/create/register"' in page
+    api.denied = {REGISTER}
+    page = (await client(GUEST).get("/")).text
+    assert 'disabled aria-describedby="register-why"' in page
+    assert "Guests may read" in page
+    assert "sign in with the installation" in page
+    api.hidden = set()
+    assert "First steps" not in (await client(GUEST).get("/")).text
+
+
+async def test_first_steps_name_files_only_where_they_can_be_registered(
+    client: Client, api: FakeApi, portal: FastAPI
+) -> None:
+    """The button and its text say what the register page takes."""
+    api.hidden = set(api.entities)
+    assert "path of a file" not in (await client(OPERATOR).get("/")).text
+    portal.state.portal = replace(portal.state.portal, file_locations=True)
+    page = (await client(OPERATOR).get("/")).text
+    assert "whole path of a file on this machine" in page
+    assert "Register an address or a file" in page
+
+
+async def test_buttons_that_would_be_refused_say_why(
+    client: Client, api: FakeApi
+) -> None:
+    """One question to the policy a page; no link leads to a refusal."""
+    api.denied = {REGISTER, "catalog.entity.delete", "catalog.entity.refresh"}
+    reader = client(ANN)
+    page = (await reader.get("/create")).text
+    assert 'href="/create/register"' not in page
+    assert "does not allow you this" in page
+    api.calls.clear()
+    page = (await reader.get("/catalog/default/component/booking")).text
+    assert "/unregister" not in page
+    assert "Refresh and unregister: The portal" in page
+    assert sum("authorize" in path for _, path, _ in api.calls) == 1
+    page = (await reader.get("/catalog/default/component/booking/unregister")).text
+    assert page.count("disabled") == 1
+    assert "does not allow you this" in page
+
+
+async def test_what_a_source_brings_back_is_said_before_and_after(
+    client: Client, api: FakeApi
+) -> None:
+    """And what to do instead; an orphan just goes."""
+    reader, path = client(ANN), "/catalog/default/component/booking"
+    page = (await reader.get(f"{path}/unregister")).text
+    assert "Its source will bring it back" in page
+    gone = await reader.post(f"{path}/unregister", data={"what": "entity"})
+    assert gone.headers["location"] == f"{path}/removed?returns=1"
+    assert "It is back" in (await reader.get(gone.headers["location"])).text
+    api.hidden = {"component:default/booking"}
+    page = (await reader.get(gone.headers["location"])).text
+    assert "Removed from the catalog" in page
+    assert "Its source will bring it back" in page
+    annotations = api.entities["component:default/ledger"]["metadata"]["annotations"]
+    annotations["backstage.io/orphan"] = "true"
+    orphan = "/catalog/default/component/ledger"
+    assert "does not come back" in (await reader.get(f"{orphan}/unregister")).text
+    gone = await reader.post(f"{orphan}/unregister", data={"what": "entity"})
+    assert gone.headers["location"] == f"{orphan}/removed"
+
+
+async def test_a_page_that_is_not_there_keeps_the_readers_frame(
+    client: Client, api: FakeServices
+) -> None:
+    """No "Sign in" for who is signed in; the address's last word is searched for."""
+    page = text_of(await client(ANN).get("/nowhere/seat-map"), 404)
+    assert "Ann Becker" in page
+    assert ">Sign in</a>" not in page
+    assert 'name="query" value="seat map"' in page
+    assert "Perhaps one of these" in page
+    api.away = True
+    assert (await client(ANN).get("/nowhere")).status_code == 404
+    assert ">Sign in</a>" in text_of(await client(None).get("/nowhere"), 404)
+
+
+async def test_a_guest_who_is_refused_is_led_to_the_sign_in(
+    client: Client, api: FakeApi
+) -> None:
+    """And back to the page; a person reads whom to ask instead."""
+    api.forbidden = {"/api/catalog/entity-facets", "/api/catalog/refresh"}
+    button = '<a class="button primary" href="{}">'.format
+    back = "/sign-in?next=%2Fcatalog%3Fkind%3Dapi"
+    page = text_of(await client(GUEST).get("/catalog?kind=api"), 403)
+    assert "Guests may not see or do this" in page
+    assert button(back) in page
+    refresh = "/catalog/default/component/booking/refresh"
+    assert button("/sign-in") in text_of(await client(GUEST).post(refresh), 403)
+    page = (await client(ANN).get("/catalog?kind=api")).text
+    assert "ask the owner or the platform team" in page
+    assert back not in page
+
+
+async def test_a_guest_who_finds_nothing_may_come_back_as_a_person(
+    client: Client,
+) -> None:
+    """What guests may not see is not found: they read so, and sign in from there."""
+    path = "/catalog/default/component/secret-plan"
+    page = await client(GUEST).get(path)
+    assert page.status_code == 404
+    assert "sign in as a person" in page.text
+    assert f'href="/sign-in?next={quote(path, safe="")}"' in page.text
+    assert "sign in as a person" not in (await client(ANN).get(path)).text
+
+
+async def test_the_entity_that_a_graph_lacks_is_searched_for(client: Client) -> None:
+    """Its name, and not the word for the page."""
+    page = await client(ANN).get("/nowhere?entity=component:default/seat-map")
+    assert page.status_code == 404
+    assert 'name="query" value="seat map"' in page.text
+
+
+async def test_a_run_that_is_not_there_is_not_searched_for(
+    client: Client, api: FakeApi
+) -> None:
+    """Its number is no word; the runs that the reader may see are."""
+    path = "/create/tasks/2b1c7d0e-0f3a-4c58-9d0e-1f2a3b4c5d6e"
+    page = text_of(await client(ANN).get(path), 404)
+    assert "There is no such run" in page
+    assert 'value="2b1c' not in page
+    assert 'href="/create/tasks?whose=all"' in page
+    assert not any("/search/" in path for _, path, _ in api.calls)
+
+
+@pytest.mark.parametrize("files", [True, False])
+@pytest.mark.parametrize("is_policy_asked", [True, False])
+async def test_the_sign_in_says_what_a_guest_may_do_here(
+    api: FakeApi, frame: Frame, files: bool, is_policy_asked: bool
+) -> None:
+    """Where permissions are off that is everything; the home page does not differ."""
+    portal = make_portal(
+        api,
+        FakeSessions(),
+        FakeUsers(),
+        frame=frame,
+        file_locations=files,
+        is_policy_asked=is_policy_asked,
+    )
+    transport = httpx.ASGITransport(portal)
+    cookies = {"callboard_session": GUEST}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://portal.test", cookies=cookies
+    ) as reader:
+        page = (await reader.get("/sign-in")).text
+        assert ("A guest may read." in page) is is_policy_asked
+        assert ("Permissions are off here" in page) is not is_policy_asked
+        assert ("and files of this machine" in page) is (files and not is_policy_asked)
+        assert ("Guests may read" in (await reader.get("/")).text) is is_policy_asked

@@ -1,0 +1,256 @@
+"""Forms of templates: which questions, which answers, what is wrong with them."""
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+
+from services.portal.forms.answers import gathered, repo_parts
+from services.portal.forms.draft import Draft, draft_of
+from services.portal.forms.model import FormField, FormPage
+
+
+def draft(schema: dict[str, Any], answers: str = "", **prefilled: Any) -> Draft:
+    given = gathered(parse_qsl(answers, keep_blank_values=True))
+    return draft_of([FormPage(0, "One", "", schema)], given, prefilled)
+
+
+def fields(form: Draft) -> dict[str, FormField]:
+    return {".".join(field.path): field for field in form.pages[0].fields}
+
+
+def one(**schema: Any) -> dict[str, Any]:
+    return {"properties": {"it": schema}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        ({"type": "string"}, "text"),
+        ({"type": "string", "ui:widget": "textarea"}, "textarea"),
+        ({"type": "string", "ui:options": {"widget": "textarea"}}, "textarea"),
+        ({"type": "string", "enum": ["a", "b"]}, "radio"),
+        ({"type": "string", "enum": list("abcdefg")}, "select"),
+        ({"type": "string", "enum": ["a"], "ui:widget": "select"}, "select"),
+        ({"type": ["string", "null"]}, "text"),
+        ({"type": "integer"}, "number"),
+        ({"type": "boolean"}, "check"),
+        ({"type": "boolean", "ui:widget": "radio"}, "radio"),
+        ({"type": "array", "items": {"type": "string"}}, "lines"),
+        ({"type": "array", "items": {"type": "string", "enum": ["a"]}}, "checks"),
+        ({"type": "array", "items": {"type": "object"}}, "yaml"),
+        ({"type": "object"}, "yaml"),
+        ({"type": "string", "ui:field": "OwnerPicker"}, "select"),
+        ({"type": "array", "ui:field": "MultiEntityPicker"}, "checks"),
+        ({"type": "string", "ui:field": "RepoUrlPicker"}, "repo"),
+        ({"type": "string", "ui:field": "Secret"}, "secret"),
+        ({"type": "string", "ui:widget": "password"}, "secret"),
+        ({"type": "string", "ui:widget": "hidden"}, "hidden"),
+    ],
+)
+def test_the_schema_decides_the_control(schema: dict[str, Any], kind: str) -> None:
+    """Types, enumerations and Backstage's hints lead to the fitting control."""
+    assert fields(draft(one(**schema)))["it"].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("schema", "answers", "value"),
+    [
+        ({"type": "integer"}, "p.it=42", 42),
+        ({"type": "number"}, "p.it=1.5", 1.5),
+        ({"type": "boolean"}, "p.it=false&p.it=true", True),
+        ({"type": "boolean", "default": True}, "p.it=false", False),
+        ({"type": "string", "default": "x"}, "", "x"),
+        ({"type": "string"}, "p.it=a+b", "a b"),
+        ({"type": "integer", "enum": [1, 2]}, "p.it=2", 2),
+        ({"type": "array", "items": {"type": "integer"}}, "p.it=1%0A2", [1, 2]),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, "p.it=&p.it=b", ["b"]),
+        ({"type": "object"}, "p.it=a%3A+1", {"a": 1}),
+        (
+            {"type": "string", "ui:field": "RepoUrlPicker"},
+            "p.it%23host=git.x&p.it%23owner=&p.it%23repo=r",
+            "git.x?repo=r",
+        ),
+    ],
+)
+def test_answers_become_values(
+    schema: dict[str, Any], answers: str, value: Any
+) -> None:
+    """Texts of the form become the JSON that the template is promised."""
+    assert draft(one(**schema), answers).values == {"it": value}
+
+
+def test_nothing_answered_is_not_the_default() -> None:
+    """Who empties a field does not get the default back."""
+    schema = one(type="array", items={"enum": ["a"]}, default=["a"])
+    assert draft(schema).values == {"it": ["a"]}
+    assert draft(schema, "p.it=").values == {}
+
+
+def test_answers_survive_the_address() -> None:
+    """All answers, written into an address and read again, are the same."""
+    schema = {
+        "properties": {
+            "a": {"type": "string"},
+            "b.c": {"type": "boolean"},
+            "d": {"type": "object", "properties": {"e": {"type": "integer"}}},
+            "f": {"type": "array", "items": {"type": "string"}},
+            "g": {"type": "object"},
+            "h": {"type": "array", "items": {"enum": ["x", "y"]}, "default": ["x"]},
+        }
+    }
+    first = draft(schema, "p.a=ä+%26&p.b~1c=true&p.d.e=7&p.f=1%0A2&p.g=%7Bk: 1%7D&p.h=")
+    assert first.values == {
+        "a": "ä &",
+        "b.c": True,
+        "d": {"e": 7},
+        "f": ["1", "2"],
+        "g": {"k": 1},
+    }
+    assert draft(schema, urlencode(list(first.pairs()))).values == first.values
+
+
+@pytest.mark.parametrize(
+    ("schema", "answers", "says"),
+    [
+        ({"type": "string"}, "", "This is needed."),
+        ({"type": "string", "minLength": 3}, "p.it=ab", "At least 3"),
+        ({"type": "string", "maxLength": 3}, "p.it=abcd", "At most 3"),
+        ({"type": "string", "pattern": "^[a-z]+$"}, "p.it=X", "^[a-z]+$"),
+        ({"type": "integer"}, "p.it=many", "a whole number"),
+        ({"type": "integer", "minimum": 5}, "p.it=4", "5 or more"),
+        ({"type": "string", "enum": ["a"]}, "p.it=b", "Choose one"),
+        ({"type": "string", "format": "email"}, "p.it=x", "no email"),
+        ({"type": "string", "ui:field": "EntityNamePicker"}, "p.it=-x", "form"),
+        ({"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+         "p.it=a%0Aa", "twice"),
+    ],
+)  # fmt: skip
+def test_errors_stand_at_the_field(
+    schema: dict[str, Any], answers: str, says: str
+) -> None:
+    """Every rule of the schema is said in words, at the question it is about."""
+    form = draft({**one(**schema), "required": ["it"]}, answers)
+    assert says in form.pages[0].with_errors().fields[0].error
+    assert form.first_wrong() == 0
+
+
+def test_a_pattern_that_python_cannot_read_is_left_to_the_scaffolder() -> None:
+    """The form does not break over it."""
+    form = draft(one(type="string", pattern=r"^\p{L}+$"), "p.it=x")
+    assert form.first_wrong() is None
+
+
+DEPENDENT = {
+    "properties": {"db": {"type": "boolean"}, "last": {"type": "string"}},
+    "dependencies": {
+        "db": {
+            "oneOf": [
+                {"properties": {"db": {"const": False}}},
+                {
+                    "properties": {"db": {"const": True}, "kept": {"type": "string"}},
+                    "required": ["kept"],
+                },
+            ]
+        }
+    },
+}
+IF = {
+    "properties": {"db": {"type": "boolean"}, "last": {"type": "string"}},
+    "if": {"properties": {"db": {"const": True}}, "required": ["db"]},
+    "then": {"properties": {"kept": {"type": "string"}}, "required": ["kept"]},
+}
+
+
+@pytest.mark.parametrize("schema", [DEPENDENT, IF, {"allOf": [IF]}])
+def test_an_answer_brings_questions(schema: dict[str, Any]) -> None:
+    """Conditional questions appear with the answer they hang on, and are needed."""
+    assert "kept" not in fields(draft(schema))
+    asked = draft(schema, "p.db=true")
+    assert fields(asked)["db"].controls
+    assert fields(asked)["kept"].required
+    assert asked.first_wrong() == 0
+    assert draft(schema, "p.db=false&p.kept=x").values == {"db": False}
+
+
+def test_a_question_stands_after_the_one_that_brought_it() -> None:
+    """Not at the end of the page, where nobody would look for it."""
+    assert list(fields(draft(DEPENDENT, "p.db=true"))) == ["db", "kept", "last"]
+
+
+def test_the_order_of_the_hint_is_kept() -> None:
+    """`ui:order` says the order; `*` stands for the rest."""
+    schema = {
+        "properties": {name: {"type": "string"} for name in "abcd"},
+        "ui:order": ["c", "*", "a"],
+    }
+    assert list(fields(draft(schema))) == ["c", "b", "d", "a"]
+
+
+def test_secrets_never_come_into_an_address() -> None:
+    """They are no values, ride in no pairs, and are asked for if they are needed."""
+    schema = {**one(type="string", **{"ui:field": "Secret"}), "required": ["it"]}
+    form = draft(schema, "p.it=typed&s.it=hidden")
+    assert list(form.pairs()) == []
+    assert form.values == {}
+    assert form.secrets() == {"it": "hidden"}
+    assert form.first_wrong() is None
+    assert draft(schema).secrets_wanting()
+
+
+def test_filters_of_pickers_speak_the_catalogs_language() -> None:
+    """Objects are sets of statements, lists alternatives, `exists` a bare key."""
+    options = {
+        "catalogFilter": [
+            {"kind": ["Group", "User"], "spec.type": "team"},
+            {"metadata.annotations.x/y": {"exists": True}},
+        ]
+    }
+    field = fields(
+        draft(one(type="string", **{"ui:field": "EntityPicker", "ui:options": options}))
+    )["it"]
+    assert field.picker is not None
+    assert field.picker.filters == (
+        "kind=Group,kind=User,spec.type=team",
+        "metadata.annotations.x/y",
+    )
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": 5}},
+        {"$ref": "#/nowhere"},
+        {"properties": {"a": {"$ref": "#/properties/a"}}},
+        {"allOf": [7], "if": 1, "dependencies": {"a": 5}, "required": "a"},
+        {"properties": {"a": {"type": "string", "enum": "abc", "minLength": "x"}}},
+    ],
+)
+def test_wrong_schemas_do_not_break_the_page(schema: dict[str, Any]) -> None:
+    """The template's mistake is not the reader's."""
+    assert draft(schema, "p.a=x").pages[0].fields is not None
+
+
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ("host=git.x&{0}owner=o&{0}repo=r", ""),
+        ("host=git.x&{0}owner=other&{0}repo=r", "Choose the owner from the list."),
+        ("host=git.y&{0}owner=o&{0}repo=r", "Choose the host from the list."),
+        ("host=git.x&{0}owner=&{0}repo=r", "Choose the owner from the list."),
+        ("host=git.x&{0}owner=other&{0}repo=", ""),
+    ],
+)
+def test_a_repository_is_of_a_listed_host_and_owner(typed: str, wrong: str) -> None:
+    """As the template lists them; what is typed may be something else."""
+    options = {"allowedHosts": ["git.x"], "allowedOwners": ["o", "p"]}
+    field = {"type": "string", "ui:field": "RepoUrlPicker", "ui:options": options}
+    asked = "p.it%23" + typed.format("p.it%23")
+    page = draft({"properties": {"it": field}}, asked).pages[0]
+    assert page.errors.get(("it",), "") == wrong
+
+
+def test_a_repository_is_taken_apart_again() -> None:
+    """For the three boxes it was typed into."""
+    parts = {"host": "git.x", "owner": "o", "repo": "r"}
+    assert repo_parts("git.x?owner=o&repo=r") == parts

@@ -1,0 +1,292 @@
+"""What stands around every page: safety, sign-in, errors, assets, preferences."""
+
+import re
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from structlog.testing import capture_logs
+
+from services.gateway.model import UserCard
+from services.portal.assets import Assets
+from services.portal.frame import Frame
+from services.portal.pages.sign_in import local_address
+from services.portal.router import make_portal
+from shared.contracts.errors import Unavailable
+from tests.portal.conftest import Client
+from tests.portal.fakes import FakeApi, FakeSessions, FakeUsers
+from tests.portal.house import GUEST
+
+PAGES = (
+    "/",
+    "/catalog",
+    "/catalog/default/component/booking",
+    "/catalog/default/component/booking/dependencies",
+    "/catalog/default/api/booking-api/api",
+    "/catalog/default/component/booking/activity",
+    "/catalog/default/component/booking/raw",
+    "/catalog/default/component/booking/unregister",
+    "/graph",
+    "/styleguide",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_carry_no_inline_script_or_style(client: Client, path: str) -> None:
+    """The strict content security policy would refuse them in silence."""
+    answer = await client().get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]*\ssrc=)", answer.text)
+    assert not re.search(r"<[^>]+\s(style|on\w+)=", answer.text)
+    assert "<style" not in answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_ask_nothing_of_other_hosts(client: Client, path: str) -> None:
+    """No page needs the internet."""
+    text = (await client().get(path)).text
+    loaded = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="([^"]+)"', text)
+    assert loaded
+    assert all(address.startswith("/") for address in loaded)
+
+
+async def test_a_page_that_may_be_behind_says_so(client: Client, api: FakeApi) -> None:
+    """While the catalog cannot reach its store, each page tells since when."""
+    path = "/catalog/default/component/booking"
+    assert "Changes cannot be saved now" not in (await client().get(path)).text
+    api.stale = 12
+    page = (await client().get(path)).text
+    assert "Changes cannot be saved now" in page
+    assert "12 seconds ago" in page
+
+
+async def test_nobody_is_sent_to_the_sign_in_and_back(client: Client) -> None:
+    """The wanted address survives the sign-in."""
+    nobody = client(None)
+    answer = await nobody.get("/catalog?kind=api&owner=group:a/x")
+    assert answer.status_code == 303
+    where = answer.headers["location"]
+    assert where == "/sign-in?next=%2Fcatalog%3Fkind%3Dapi%26owner%3Dgroup%3Aa%2Fx"
+    page = await nobody.get(where)
+    assert 'value="/catalog?kind=api&amp;owner=group:a/x"' in page.text
+
+
+async def test_a_guest_signs_in_and_out(client: Client) -> None:
+    """Both are one press of a button."""
+    nobody = client(None)
+    entered = await nobody.post("/sign-in/guest", data={"next": "/graph"})
+    assert entered.headers["location"] == "/graph"
+    assert GUEST in entered.headers["set-cookie"]
+    left = await nobody.post("/sign-out")
+    assert "Max-Age=0" in left.headers["set-cookie"]
+
+
+async def test_the_development_sign_in_finds_people(client: Client) -> None:
+    """A name narrows the list; choosing somebody begins their session."""
+    nobody = client(None)
+    page = await nobody.get("/sign-in?text=bao")
+    assert "Bao Tran" in page.text
+    assert "Ann Becker" not in page.text
+    entered = await nobody.post("/sign-in/as", data={"user": "user:default/bao"})
+    assert "user:default/bao" in entered.headers["set-cookie"]
+    unknown = await nobody.post("/sign-in/as", data={"user": "user:default/nobody"})
+    back = await nobody.get(unknown.headers["location"])
+    assert "No user with this name" in back.text
+    assert 'value="user:default/nobody"' not in back.text.partition('id="people"')[2]
+
+
+class UnlistedUsers(FakeUsers):
+    """Users that no guest may see; `error` is the answer to the list."""
+
+    error: Unavailable | None = None
+
+    async def users(self, text: str = "", *, limit: int = 50) -> list[UserCard]:
+        del text, limit
+        if self.error:
+            raise self.error
+        return []
+
+
+@pytest.mark.parametrize("error", [None, Unavailable("The policy is away")])
+async def test_a_user_who_is_not_listed_signs_in_by_name(
+    frame: Frame, error: Unavailable | None
+) -> None:
+    """The page offers a typed name, and does not call the catalog empty."""
+    users = UnlistedUsers()
+    users.error = error
+    app = make_portal(FakeApi(), FakeSessions(), users, frame=frame)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://p.test") as ask:
+        page = (await ask.get("/sign-in")).text
+        assert "The catalog is empty" not in page
+        assert "Users cannot be listed here now" in page
+        page = (await ask.get("/sign-in?text=user:default/bao")).text
+        assert 'name="user" value="user:default/bao"' in page
+
+
+async def test_the_banner_says_that_anybody_may_be_anybody(client: Client) -> None:
+    """It stands on every page while the development sign-in is allowed."""
+    assert "Development sign-in" in (await client().get("/catalog")).text
+    sessions = FakeSessions(development=False)
+    app = make_portal(FakeApi(), sessions, FakeUsers())
+    assert app.state.portal.frame.development is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "address"),
+    [
+        ("/catalog?x=1", "/catalog?x=1"),
+        ("https://evil.example", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/sign-in?next=/", "/"),
+        ("/a\nb", "/"),
+        ("", "/"),
+    ],
+)
+def test_the_way_on_stays_in_the_portal(wanted: str, address: str) -> None:
+    """A link to the sign-in page must not lead people elsewhere."""
+    assert local_address(wanted) == address
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}],
+)
+async def test_other_sites_forms_are_refused(
+    client: Client, api: FakeApi, headers: dict[str, str]
+) -> None:
+    """The session cookie alone does not prove that the reader meant it."""
+    path = "/catalog/default/component/booking/refresh"
+    answer = await client().post(path, headers=headers)
+    assert answer.status_code == 403
+    assert api.calls == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/catalog/default/component/nope", 404, "There is nothing here"),
+        ("/no-such-page", 404, "There is nothing here"),
+        ("/graph?entity=component:default/", 400, "must be a full ref"),
+    ],
+)
+async def test_errors_say_what_to_do(
+    client: Client, path: str, status: int, words: str
+) -> None:
+    """An error page explains itself and leads on."""
+    answer = await client().get(path)
+    assert answer.status_code == status
+    assert words in answer.text
+    assert 'href="/catalog"' in answer.text
+
+
+async def test_a_service_that_is_away_is_a_503(client: Client, api: FakeApi) -> None:
+    """It says that nothing was lost and when to try again."""
+    reader = client()
+    await reader.get("/")
+    api.away = True
+    answer = await reader.get("/catalog")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "2"
+    assert "Nothing was lost" in answer.text
+
+
+async def test_a_mistake_in_the_portal_tells_no_details(
+    client: Client, api: FakeApi
+) -> None:
+    """What nobody foresaw is logged, and the page gives a number for it."""
+    api.entities["component:default/broken"] = {"kind": "Component", "metadata": {}}
+    with capture_logs() as logged:
+        answer = await client().get("/catalog/default/component/broken")
+    assert [line["event"] for line in logged] == ["page_failed"]
+    assert answer.status_code == 500
+    assert "This page broke" in answer.text
+    assert "KeyError" not in answer.text
+
+
+async def test_assets_are_kept_for_ever_under_their_digest(client: Client) -> None:
+    """A new file has a new address, so a browser never asks twice."""
+    reader = client()
+    page = await reader.get("/catalog")
+    sheet = re.search(r'href="(/assets/[0-9a-f]{12}/css/portal.css)"', page.text)
+    assert sheet
+    answer = await reader.get(sheet[1])
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"].startswith("text/css")
+    stale = await reader.get("/assets/000000000000/css/portal.css")
+    assert stale.headers["cache-control"] == "no-cache"
+    assert (await reader.get("/assets/x/%2e%2e%2frouter.py")).status_code == 404
+
+
+def test_scripts_stay_within_their_budget() -> None:
+    """Less than 100 kB of JavaScript on a page, before compression."""
+    assets = Assets()
+    sizes = {name: len(asset.body) for name, asset in assets._files.items()}
+    imports = re.findall(rb'"./(.+)\.js"', assets._files["js/portal.js"].body)
+    everywhere = {"htmx.min", "portal", *(name.decode() for name in imports)}
+    own = {
+        name.rpartition("/")[2].removesuffix(".js"): size
+        for name, size in sizes.items()
+        if name.endswith(".js") and "mermaid/" not in name
+    }
+    scripts = sum(size for name, size in own.items() if name in everywhere)
+    extra = max(size for name, size in own.items() if name not in everywhere)
+    assert 0 < scripts + extra < 100_000
+    assert sizes["css/portal.css"] < 60_000
+
+
+async def test_preferences_are_kept_in_cookies(client: Client) -> None:
+    """Theme and density change the page's root; nonsense is refused."""
+    reader = client()
+    form = {"theme": "dark", "density": "compact", "next": "/catalog"}
+    answer = await reader.post("/preferences", data=form)
+    assert answer.headers["location"] == "/catalog"
+    page = await reader.get("/catalog")
+    assert '<html lang="en" data-theme="dark" data-density="compact">' in page.text
+    wrong = await reader.post("/preferences", data={"theme": "pink"})
+    assert wrong.status_code == 400
+
+
+async def test_what_people_wrote_is_text(client: Client, api: FakeApi) -> None:
+    """Names, descriptions and diffs are escaped wherever they stand."""
+    trap = '<img src=x onerror="alert(1)">'
+    metadata = api.entities["component:default/booking"]["metadata"]
+    metadata["title"] = metadata["description"] = trap
+    metadata["tags"] = [trap]
+    for path in ("/", "/catalog", *PAGES[2:]):
+        text = (await client().get(path)).text
+        assert "<img src=x" not in text, path
+    assert "<b>while</b>" not in (await client().get(PAGES[5])).text
+
+
+async def test_links_that_run_scripts_lead_nowhere(client: Client) -> None:
+    """`javascript:` passes the descriptor's rules and must not pass the page."""
+    text = (await client().get("/catalog/default/component/booking")).text
+    assert "javascript:" not in text
+    assert "Trap (not a web address)" in text
+
+
+async def test_a_prefetched_page_may_be_kept_for_a_moment(client: Client) -> None:
+    """Only such a page: a reload always asks the server."""
+    reader = client()
+    fetched = await reader.get("/catalog", headers={"x-purpose": "prefetch"})
+    assert fetched.headers["cache-control"] == "private, max-age=5"
+    asked = await reader.get("/catalog")
+    assert asked.headers["cache-control"] == "private, no-cache"
+    assert "Cookie" in asked.headers["vary"]
+
+
+async def test_the_style_guide_is_for_development(portal: FastAPI) -> None:
+    """A portal for people has none."""
+    assert portal.state.portal.frame.development
+    app = make_portal(FakeApi(), FakeSessions(development=False), FakeUsers())
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://portal.test",
+        cookies={"callboard_session": GUEST},
+    ) as reader:
+        assert (await reader.get("/styleguide")).status_code == 404

@@ -1,0 +1,246 @@
+"""The graph: layers, places, clusters, and the page that shows them."""
+
+import itertools
+import random
+import re
+import time
+
+from services.portal.entities import summarize
+from services.portal.graph.clusters import (
+    clustered,
+    nearest,
+)
+from services.portal.graph.layers import acyclic, layered
+from services.portal.graph.layout import (
+    MOST_ARROWS,
+    MOST_BOXES,
+    draw,
+    spread,
+)
+from services.portal.graph.model import Edge, Node, edges_of, node_of
+from tests.portal.conftest import Client
+from tests.portal.fakes import FakeApi
+from tests.portal.house import entity
+
+
+def node(name: str) -> Node:
+    return Node(name, name, "Component", "component", f"/{name}")
+
+
+def some_graph(seed: int) -> tuple[list[Node], list[Edge]]:
+    chance = random.Random(seed)
+    names = [f"n{number}" for number in range(chance.randint(2, 60))]
+    edges = [
+        Edge(chance.choice(names), chance.choice(names), "dependsOn")
+        for _ in range(chance.randint(1, 120))
+    ]
+    return [node(name) for name in names], edges
+
+
+def test_circles_are_opened() -> None:
+    """Every drawing has layers, whatever depends on what."""
+    names = ["a", "b", "c"]
+    pairs = acyclic(names, [("a", "b"), ("b", "c"), ("c", "a"), ("b", "b")])
+    layer = layered(names, pairs)
+    assert all(layer[source] < layer[target] for source, target in pairs)
+    assert set(layer) == set(names)
+
+
+def test_boxes_never_overlap() -> None:
+    """For fifty random graphs, with circles and lonely nodes."""
+    for seed in range(50):
+        picture = draw(*some_graph(seed))
+        for one, other in itertools.combinations(picture.boxes, 2):
+            beside = one.x + one.width <= other.x or other.x + other.width <= one.x
+            above = one.y + one.height <= other.y or other.y + other.height <= one.y
+            assert beside or above, seed
+        assert all(box.x >= 0 and box.y >= 0 for box in picture.boxes)
+        assert all(box.x + box.width <= picture.width for box in picture.boxes)
+        assert all(box.y + box.height <= picture.height for box in picture.boxes)
+
+
+def test_a_graph_of_any_size_is_drawn_in_time() -> None:
+    """Two thousand nodes, each before the others: some are drawn, and the focus."""
+    names = [f"n{number}" for number in range(2_000)]
+    pairs = itertools.islice(itertools.combinations(names, 2), 200_000)
+    edges = [Edge(*pair, "hasPart") for pair in pairs]
+    begun = time.process_time()
+    picture = draw([node(name) for name in names], edges, "n1999")
+    assert time.process_time() - begun < 20
+    assert len(picture.boxes) == MOST_BOXES
+    assert len(picture.arrows) <= MOST_ARROWS
+    assert sum(box.focus for box in picture.boxes) == 1
+
+
+def test_the_same_graph_gives_the_same_picture() -> None:
+    """A live swap moves nothing that did not change."""
+    assert draw(*some_graph(7)) == draw(*some_graph(7))
+
+
+def test_places_keep_order_and_gaps() -> None:
+    """As near to the wish as the neighbours allow."""
+    found = spread([10.0, 10.0, 100.0], [20.0, 20.0])
+    assert found == [0.0, 20.0, 100.0]
+
+
+def test_arrows_point_from_what_needs_to_what_is_needed() -> None:
+    """Whichever end the relation was read from."""
+    relations = [
+        {"type": "ownedBy", "targetRef": "group:default/g"},
+        {"type": "dependencyOf", "targetRef": "component:default/user"},
+        {"type": "consumesApi", "targetRef": "api:default/a"},
+    ]
+    found = edges_of("component:default/x", relations)
+    assert [(edge.source, edge.target) for edge in found] == [
+        ("group:default/g", "component:default/x"),
+        ("component:default/user", "component:default/x"),
+        ("component:default/x", "api:default/a"),
+    ]
+
+
+def test_an_overview_shows_few_and_counts_the_rest() -> None:
+    """A team that owns a thousand things is no hairball."""
+    nodes = {name: node(name) for name in ["g", *map(str, range(1000))]}
+    edges = [Edge("g", str(number), "ownerOf") for number in range(1000)]
+    shown, kept = nearest("g", nodes, edges, "/graph?entity=g")
+    assert len(shown) == 8
+    assert len(kept) == 7
+    assert shown[-1].title == "994 more"
+
+
+def test_clusters_merge_boxes_and_arrows() -> None:
+    """Arrows within a box vanish, those between two boxes are one."""
+    nodes = [node(name) for name in ("a1", "a2", "b1", "b2", "c1")]
+    edges = [
+        Edge("a1", "a2", "dependsOn"),
+        Edge("a1", "b1", "dependsOn"),
+        Edge("a2", "b2", "dependsOn"),
+        Edge("b1", "c1", "dependsOn"),
+    ]
+    few, kept = clustered(nodes, edges, lambda each: node(each.ref[0]))
+    assert [(each.ref, each.members) for each in few] == [("a", 2), ("b", 2), ("c1", 0)]
+    assert [(edge.source, edge.target) for edge in kept] == [("a", "b"), ("b", "c1")]
+
+
+def test_what_is_missing_leads_nowhere() -> None:
+    """A ref without an entity is drawn, not linked."""
+    assert node_of(summarize("component:default/gone")).href == ""
+
+
+async def test_the_first_page_shows_systems_with_their_sizes(client: Client) -> None:
+    """Domains and systems as boxes that lead on, and a field for any entity."""
+    text = (await client().get("/graph")).text
+    assert 'data-combobox="/choices?what=entities"' in text
+    assert "Sales</span><small>7 entities" in text
+    assert 'href="/graph?entity=system%3Adefault/sales"' in text
+    assert 'href="/graph?entity=domain%3Adefault/theatre"' in text
+    assert "Booking" not in text
+
+
+async def test_the_first_page_costs_the_same_whatever_the_catalog_holds(
+    client: Client, api: FakeApi
+) -> None:
+    """The largest systems and a count of the others: no question asks for more."""
+    await client().get("/graph")
+    few = len(api.calls)
+    api.calls.clear()
+    for number in range(3000):
+        system = f"s{number % 1000:04}"
+        ref = f"system:default/{system}"
+        api.entities.setdefault(ref, entity("System", system, {}))
+        made = entity("Component", f"c{number}", {"system": system})
+        made["relations"] = [{"type": "partOf", "targetRef": ref}]
+        api.entities[f"component:default/c{number}"] = made
+    text = (await client().get("/graph")).text
+    assert "The 30 largest of 1\u202f003" in text
+    assert "Sales</span><small>7 entities" in text
+    assert len(text) < 60_000
+    assert len(api.calls) <= few + 1
+    limits = [
+        dict(each).get("limit", "0")
+        for _, path, each in api.calls
+        if "by-query" in path
+    ]
+    assert all(int(limit) <= 30 for limit in limits)
+
+
+async def test_without_systems_teams_are_the_boxes(
+    client: Client, api: FakeApi
+) -> None:
+    """And without either, the page says what would be here."""
+    api.hidden = {ref for ref in api.entities if ref.startswith("system:")}
+    text = (await client().get("/graph")).text
+    assert "Payments</span>" in text
+    api.hidden |= set(api.entities)
+    assert "No systems and no teams yet" in (await client().get("/graph")).text
+
+
+async def test_a_short_name_is_a_component(client: Client) -> None:
+    """What is typed without scripts need not be a whole ref."""
+    text = (await client().get("/graph?entity=booking")).text
+    assert "<h1>Booking</h1>" in text
+    assert 'value="component:default/booking"' in text
+
+
+async def test_what_breaks_goes_through_apis(client: Client) -> None:
+    """Who uses an API breaks with the component that provides it; owners are named."""
+    path = "/graph?entity=component:default/ledger&show=impact"
+    text = (await client().get(path)).text
+    impact = text[text.index("Owners to notify") : text.index("View as table")]
+    assert "Refunds" in impact
+    assert "Checkout" in impact
+    assert "Payments" in impact
+    assert "ledger-db" not in impact
+
+
+async def test_owners_to_notify_are_counted_once_each(client: Client) -> None:
+    """Several entities of one team are one owner; what has none is no owner."""
+    path = "/graph?entity=component:default/ledger&show=impact"
+    text = (await client().get(path)).text
+    impact = text[text.index("Owners to notify") : text.index("View as table")]
+    owners = set(re.findall(r'href="/catalog/default/group/([a-z-]+)"', impact))
+    entities = impact.count("<tr data-row>")
+    assert 0 < len(owners) < entities
+    assert impact.startswith(
+        f'Owners to notify<span class="count">{len(owners)}</span>'
+    )
+
+
+async def test_depth_and_direction_are_in_the_address(client: Client) -> None:
+    """One step shows the neighbours, two theirs."""
+    path = "/graph?entity=component:default/seat-map&direction=it-needs"
+    near = (await client().get(path)).text
+    far = (await client().get(f"{path}&depth=2")).text
+    assert "seats-db" not in near
+    assert "seats-db" in far
+    assert 'href="/graph?entity=component:default/booking&amp;depth=2' in far
+
+
+async def test_a_large_neighbourhood_is_grouped_and_says_so(
+    client: Client, api: FakeApi
+) -> None:
+    """Above a hundred and fifty boxes, systems stand for their parts."""
+    owns = api.entities["group:default/stage-team"]["relations"]
+    for number in range(200):
+        made = entity("Component", f"c{number}", {"system": "sales"})
+        made["relations"] = [{"type": "partOf", "targetRef": "system:default/sales"}]
+        api.entities[f"component:default/c{number}"] = made
+        owns.append({"type": "ownerOf", "targetRef": f"component:default/c{number}"})
+    text = (await client().get("/graph?entity=group:default/stage-team")).text
+    assert "grouped by system" in text
+    assert "In sales (System): 200 entities" in text
+
+
+async def test_a_hub_of_thousands_is_cut_and_says_so(
+    client: Client, api: FakeApi
+) -> None:
+    """A team that owns five thousand things costs no more than one that owns 400."""
+    owns = api.entities["group:default/stage-team"]["relations"]
+    for number in range(5000):
+        ref = f"component:default/c{number}"
+        api.entities[ref] = entity("Component", f"c{number}", {"system": "sales"})
+        owns.append({"type": "ownerOf", "targetRef": ref})
+    text = (await client().get("/graph?entity=group:default/stage-team")).text
+    assert "Not everything is shown" in text
+    asked = [each["entityRefs"] for _, path, each in api.calls if "by-refs" in path]
+    assert max(map(len, asked)) <= 400

@@ -1,0 +1,206 @@
+"""Addresses, forms and entities of thousands of parts: a short page, or a clear no."""
+
+import time
+from typing import Any
+
+import orjson
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.model import ApiAnswer
+from services.portal.catalog_query import MOST_TICKED
+from services.portal.raw_text import MOST_CHARACTERS, raw_text
+from shared.guards.yaml_text import load_yaml
+from tests.portal.answers import TASK, events, task
+from tests.portal.conftest import Client
+from tests.portal.fakes import FakeApi
+from tests.portal.house import entity
+from tests.portal.services import FakeServices
+
+MANY = 10_000
+TABS = ("", "/dependencies", "/api", "/activity", "/raw")
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-99, 99) | st.text("abc: é\n", max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text("abc", min_size=1), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    return FakeServices()
+
+
+def hub(**metadata: Any) -> dict[str, Any]:
+    """A component with thousands of relations and faults."""
+    made = entity("Component", "hub", {"type": "service"}, **metadata)
+    made["relations"] = [
+        {"type": kind, "targetRef": f"component:default/part-{number}"}
+        for number in range(MANY)
+        for kind in ("dependsOn", "hasPart")
+    ]
+    fault = {"type": "x", "level": "error", "message": "bad"}
+    return {**made, "status": {"items": [fault] * MANY}}
+
+
+@pytest.mark.parametrize("tab", TABS)
+async def test_an_entity_of_thousands_of_parts_has_a_short_page(
+    client: Client, api: FakeApi, tab: str
+) -> None:
+    """Each list shows its beginning, and how many more there are."""
+    links = [{"url": f"https://x.example/{n}", "title": f"L{n}"} for n in range(MANY)]
+    tags = [f"t{number}" for number in range(MANY)]
+    api.entities["component:default/hub"] = hub(
+        tags=tags, links=links, description="word " * 100_000
+    )
+    page = await client().get(f"/catalog/default/component/hub{tab}")
+    assert page.status_code == 200
+    assert len(page.content) < 400_000
+    assert "and 9,980 more" in page.text  # faults
+    if not tab:
+        assert "and 9,940 more" in page.text  # tags
+        assert "and 9,960 more" in page.text  # links
+
+
+async def test_a_location_of_thousands_of_targets_has_a_short_page(
+    client: Client, api: FakeApi
+) -> None:
+    """As it may stand in one file."""
+    targets = [f"./{number}/catalog-info.yaml" for number in range(MANY)]
+    made = entity("Location", "all", {"targets": targets})
+    api.entities["location:default/all"] = made
+    page = (await client().get("/catalog/default/location/all")).text
+    assert "./19/catalog-info.yaml" in page
+    assert "./20/catalog-info.yaml" not in page
+    assert "and 9,980 more" in page
+
+
+def test_the_beginning_of_an_entity_costs_little() -> None:
+    """However many values, and however long the texts are."""
+    relations = [{"type": "dependsOn", "targetRef": f"x{n}"} for n in range(300_000)]
+    texts = ["word " * 30_000] * 50
+    for much in ({"relations": relations}, {"texts": texts, "spec": {"a": "b"}}):
+        begun = time.thread_time()
+        text, is_cut = raw_text({"kind": "Component", **much})
+        assert time.thread_time() - begun < 2
+        assert text.startswith("kind: Component\n")
+        assert is_cut
+        assert len(text) <= MOST_CHARACTERS
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), VALUES, max_size=5))
+def test_a_small_entity_is_shown_whole(made: dict[str, Any]) -> None:
+    """The text reads back as the entity."""
+    text, is_cut = raw_text(made)
+    assert not is_cut
+    assert load_yaml(text, label="entity") == made
+
+
+@pytest.mark.parametrize("number", ["²", "1" * 5000, "-1", "0", "x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/catalog?page=",
+        "/graph?entity=component:default/booking&depth=",
+        "/create/templates/default/python-service?page=",
+    ],
+)
+async def test_a_number_that_is_none_is_left_out(
+    client: Client, address: str, number: str
+) -> None:
+    """Also digits that no number is made of, and too many of them."""
+    answer = await client().get(f"{address}{number}")
+    assert answer.status_code == 200
+
+
+async def test_a_search_ticks_so_many_values(client: Client) -> None:
+    """An address may name thousands of kinds; the page and the question stay short."""
+    query = "&".join(f"kind=k{number}&lifecycle=l{number}" for number in range(900))
+    page = await client().get(f"/search?query=a&{query}")
+    assert page.status_code == 200
+    assert page.text.count('name="kind"') < 70
+    assert page.text.count('name="lifecycle"') < 70
+
+
+@pytest.mark.parametrize("address", ["/sign-in/as", "/preferences", "/create/register"])
+async def test_a_form_has_so_many_fields(
+    client: Client, portal: FastAPI, address: str
+) -> None:
+    """The reading stops at the limit, and the answer says why."""
+    del portal
+    fields = "&".join(f"f{number}=x" for number in range(100_000))
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await client().post(address, content=fields, headers=headers)
+    assert answer.status_code == 400
+    assert "Too many fields" in answer.text
+
+
+async def test_a_file_of_thousands_of_entities_has_a_short_preview(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The beginning, and how many more would come."""
+    many = [entity("Component", f"part-{n}", {"type": "x"}) for n in range(MANY)]
+    body = orjson.dumps({"entities": many, "exists": False, "location": {}})
+    answer = ApiAnswer(201, {}, body)
+    monkeypatch.setattr(FakeServices, "_locations", lambda *_, **__: answer)
+    page = (await client().get("/create/register?target=https://x.example/all")).text
+    assert "entities are described there" in page
+    assert "part-99" in page
+    assert "part-100<" not in page
+    assert "and 9,900 more" in page
+
+
+async def test_the_filters_of_search_list_so_many_values(
+    client: Client, api: FakeApi
+) -> None:
+    """Lifecycles are any words; the most frequent are offered."""
+    for number in range(900):
+        name = f"odd-{number}"
+        made = entity("Component", name, {"type": "x", "lifecycle": name})
+        api.entities[f"component:default/{name}"] = made
+    page = (await client().get("/search?query=a")).text
+    assert page.count('name="lifecycle"') <= MOST_TICKED
+
+
+def markdown_bombs() -> dict[str, str]:
+    """Texts of 50 KB that ask for cells and addresses that they do not hold."""
+    return {
+        "cells": "a|" * 9_000 + "\n" + "-|" * 9_000 + "\n" + "x\n" * 1_000,
+        "addresses": "[a]: /" + "b" * 38_000 + "\n\n" + "[a]" * 2_900,
+        "line ends": "a\r" * 25_000,
+    }
+
+
+@pytest.mark.parametrize("name", markdown_bombs())
+async def test_texts_of_a_template_hold_no_page_up(
+    client: Client, api: FakeServices, name: str
+) -> None:
+    """Neither above its form nor below its runs, of which one has many."""
+    text = markdown_bombs()[name]
+    api.steps = [{"title": "One", "description": text, "schema": {}}]
+    form = "/create/templates/default/python-service"
+    answers = [dict(each) for each in events()]
+    outputs = {"text": [{"title": "T", "content": text}] * 20}
+    answers[-1]["body"] = {"message": "x", "output": outputs}
+    api.runs[TASK] = (task(), answers)
+    browser = client()
+    for address in (form, f"/create/tasks/{TASK}"):
+        begun = time.thread_time()
+        page = await browser.get(address)
+        assert time.thread_time() - begun < 0.6
+        assert page.status_code == 200
+        assert len(page.content) < 700_000
+
+
+async def test_a_template_describes_its_pages_in_markdown(
+    client: Client, api: FakeServices
+) -> None:
+    """Above the questions."""
+    api.steps = [{"title": "One", "description": "Say **hello**.", "schema": {}}]
+    page = (await client().get("/create/templates/default/python-service")).text
+    assert "Say <strong>hello</strong>." in page

@@ -1,0 +1,174 @@
+"""Markdown of other people is shown, and holds nobody up."""
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from services.portal.definitions import definition_of
+from services.portal.prose import (
+    MOST_CHARACTERS,
+    MOST_HTML,
+    ProseBudget,
+    prose,
+    rendered,
+    short_prose,
+)
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+#: Ten times what such a text may take: the machine may be slow.
+MOST_SECONDS = 0.6
+
+
+@pytest.mark.parametrize(
+    "sign", ["[", "![", "*a ", "`a", "_a__b_", "[a](b", "- a\n", "1. a\n   "]
+)
+def test_no_text_takes_long(sign: str) -> None:
+    """A text of nothing but marks is shown as it is written, or rendered in time."""
+    started = time.thread_time()
+    html = prose((sign * 50_000)[:50_000])
+    assert time.thread_time() - started < MOST_SECONDS
+    assert html.startswith("<pre>")
+
+
+@pytest.mark.parametrize("sign", ["<http://a>", "[a](b) ", "~~a~~ ", "- - a\n"])
+def test_marks_that_make_much_take_no_longer(sign: str) -> None:
+    """Rendered or shown as written: links are the dearest."""
+    started = time.thread_time()
+    prose((sign * 50_000)[:50_000])
+    assert time.thread_time() - started < MOST_SECONDS
+
+
+def test_texts_of_a_page_share_a_budget() -> None:
+    """When it is spent, the rest of the marks are shown as they are written."""
+    budget = ProseBudget(100_000)
+    found = [budget.render("*a*\n" * 1_000) for _ in range(4)]
+    assert [html[:5] == "<pre>" for html in found] == [False, False, True, True]
+    assert budget.render("*a*") == "<p><em>a</em></p>\n"
+
+
+def test_a_long_manual_is_rendered() -> None:
+    """A real text of that length is not taken for such a one."""
+    text = (DOCS / "operations.md").read_text()[:50_000]
+    assert "<h2>" in prose(text)
+    assert "<pre>" not in prose(text)[:20]
+
+
+def test_marks_shown_as_written_are_escaped() -> None:
+    """A text that is not rendered is no HTML either."""
+    assert "<script>" not in prose("[<script>" * 10_000)
+
+
+def table(columns: int, rows: int) -> str:
+    """A table whose rows have one cell that is written out."""
+    return "|" + "a|" * columns + "\n|" + "-|" * columns + "\n" + "x\n" * rows
+
+
+#: Little text that asks for much: cells that are not written out, long addresses that
+#: are used again and again, line ends of other kinds.
+BOMBS = {
+    "wide table": table(12_000, 890),
+    "less wide table": table(900, 1_200),
+    "quoted table": "> " + table(600, 1_000).replace("\n", "\n> "),
+    "listed table": "- " + table(600, 1_000).replace("\n", "\n  "),
+    "many tables": (table(40, 20) + "\n") * 200,
+    "aligned table": "a|" * 900 + "\n" + ":-:|" * 900 + "\n" + "x\n" * 1_500,
+    "long address": "[a]: /" + "b" * 38_000 + "\n\n" + "[a]" * 2_900,
+    "long title": "[a]: /b '" + "c" * 38_000 + "'\n\n" + "[a]" * 2_900,
+    "letters of many bytes": "[a]: /" + "\u4e2d" * 10_000 + "\n\n" + "[a]" * 2_000,
+    "other line ends": "a\r" * 25_000,
+    "both line ends": "a\r\n" * 16_000,
+    "empty other lines": "a\r\r" * 16_000,
+    "colons": ":" * MOST_CHARACTERS,
+    "quotes": '"' * MOST_CHARACTERS,
+    "bars": "|" * MOST_CHARACTERS,
+    "rules": "|-\n" * 16_000,
+    "tables of one line": "a|b\n-|-\n" * 6_000,
+}
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
+def test_little_text_makes_no_long_work_and_no_long_page(text: str) -> None:
+    """Neither time nor HTML grows beyond what a text of honest marks takes."""
+    started = time.thread_time()
+    html = prose(text)
+    assert time.thread_time() - started < MOST_SECONDS
+    # Each sign may be written as an entity of six.
+    assert len(html) <= 6 * MOST_HTML
+
+
+@given(
+    st.lists(
+        st.sampled_from(["|", "-", ":", "a", " ", "\n", "[a]", "> "]), max_size=80
+    ),
+    st.integers(1, 400),
+)
+@example(["|", "a", "|", "b", "\n", "|", "-", "|", "-", "\n", "x", "\n"], 400)
+@settings(max_examples=60, deadline=None)
+def test_no_mixture_takes_long(signs: list[str], times: int) -> None:
+    """Whatever stands together, and however often."""
+    started = time.thread_time()
+    html = prose("".join(signs) * times)
+    assert time.thread_time() - started < MOST_SECONDS
+    assert len(html) <= 6 * MOST_HTML
+
+
+def test_all_texts_of_a_page_share_its_characters() -> None:
+    """What is beyond them is left out, and the page says so."""
+    budget = ProseBudget(60_000)
+    found = [budget.render(f"{number} " + "a" * 45_000) for number in range(12)]
+    assert sum(map(len, found)) < 1.1 * MOST_HTML
+    assert "left out" not in found[0]
+    assert all("left out" in html for html in found[-4:])
+
+
+def test_the_end_of_a_long_text_is_said_to_be_missing() -> None:
+    """Nobody takes the beginning for the whole."""
+    assert "left out" in prose("a" * (MOST_CHARACTERS + 1))
+    assert "left out" in prose("*a " * MOST_CHARACTERS)
+    assert "left out" not in prose("a" * MOST_CHARACTERS)
+
+
+def test_usual_tables_and_references_are_rendered() -> None:
+    """Some hundred rows, and some dozen uses of an address."""
+    rows = "|a|b|c|d|\n|-|-|-|-|\n" + "|one|two|three|four|\n" * 300
+    assert prose(rows).count("<td>") == 1_200
+    links = "[a]: https://example.org/a/long/one 'Title'\n\n" + "see [a], " * 50
+    assert prose(links).count("<a ") == 50
+    assert prose("# A\r\rb\rc\r\n") == prose("# A\n\nb\nc\n")
+
+
+async def test_dear_texts_are_rendered_beside_the_loop(monkeypatch) -> None:
+    """Cheap ones are not: a thread would take longer than they do."""
+    threads = []
+
+    def noted(text: object) -> str:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return prose(text)
+
+    monkeypatch.setattr("services.portal.prose.prose", noted)
+    dear = "*a*\n" * 1_000
+    assert await rendered("*a*") == "<p><em>a</em></p>\n"
+    assert await asyncio.wait_for(rendered(dear), 20) == prose(dear)
+    assert threads == [True, False]
+    assert short_prose(dear).startswith("<pre>")
+
+
+def test_all_descriptions_of_a_definition_share_a_budget() -> None:
+    """Each of them is short, and each asks for megabytes of addresses."""
+    about = "[a]: /" + "b" * 4_000 + "\\n\\n" + "[a]" * 1_000
+    calls = ",".join(
+        f'"/p{number}": {{"get": {{"summary": "x", "description": "{about}"}}}}'
+        for number in range(60)
+    )
+    info = f'{{"title": "x", "version": "1", "description": "{about}"}}'
+    text = f'{{"openapi": "3.0.0", "info": {info}, "paths": {{{calls}}}}}'
+    definition = definition_of("openapi", text)
+    htmls = [entry.html for group in definition.groups for entry in group.entries]
+    assert len(htmls) == 60
+    assert definition.html
+    assert sum(map(len, htmls)) + len(definition.html) < 4_000_000

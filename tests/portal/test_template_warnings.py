@@ -1,0 +1,171 @@
+"""What is told of a template before it is run; starting again with other answers."""
+
+import html as entities
+import re
+from typing import Any
+
+import pytest
+
+from services.gateway.model import ApiAnswer
+from services.portal.pages.start_again import form_address
+from services.portal.runs import progress_of
+from tests.portal.answers import TASK, missing, ok, task
+from tests.portal.conftest import Client
+from tests.portal.services import FakeServices
+
+FORM = "/create/templates/default/python-service"
+PAGE = "/catalog/default/template/python-service"
+STEPS = [
+    {"id": "make", "action": "publish:moon", "input": {}},
+    {"id": "make", "action": "debug:log"},
+    {"action": "${{ parameters.action }}"},
+]
+PARAMETERS = [
+    {"properties": {"planet": {"type": "string", "ui:field": "PlanetPicker"}}}
+]
+
+
+@pytest.fixture
+def api() -> FakeServices:
+    services = FakeServices()
+    spec = services.entities["template:default/python-service"]["spec"]
+    spec |= {"steps": STEPS, "parameters": PARAMETERS}
+    return services
+
+
+async def test_a_card_says_that_an_action_is_not_installed(client: Client) -> None:
+    """Which one, and only those that are missing."""
+    page = (await client().get("/create")).text
+    assert "Not installed here: publish:moon" in page
+    assert "debug:log" not in page
+
+
+@pytest.mark.parametrize("address", [FORM, PAGE])
+async def test_form_and_page_tell_all_that_should_be_known(
+    client: Client, address: str
+) -> None:
+    """Before an answer is given, and in nobody's way."""
+    answer = await client().get(address)
+    page = entities.unescape(answer.text)
+    assert answer.status_code == 200
+    assert "The action publish:moon is not installed here" in page
+    assert "Several steps have the id make" in page
+    assert "planet as plain text: its field PlanetPicker is not known here" in page
+
+
+async def test_a_template_that_cannot_run_is_not_said_to_run(
+    client: Client, api: FakeServices
+) -> None:
+    """With nothing to ask, its review says that it can run as it is, unless warned."""
+    api.steps = []
+    spec = api.entities["template:default/python-service"]["spec"]
+    spec |= {"parameters": [], "steps": [{"id": "a", "action": "debug:log"}]}
+    assert "It can run as it is." in (await client().get(FORM)).text
+    spec["steps"] = [{"id": "a", "action": "publish:moon"}]
+    page = (await client().get(FORM)).text
+    assert "This template asks nothing." in page
+    assert "It can run as it is." not in page
+
+
+BROKEN = [
+    {"id": "tell", "action": "debug:log", "input": {"a": ["${{ x | replace( }}"]}},
+    {"id": "skip", "action": "debug:log", "if": "${{ parameters.x == }}"},
+    {"id": "well", "action": "debug:log", "input": {"a": "${{ parameters.x }}"}},
+]
+
+
+async def test_expressions_that_cannot_be_parsed_are_told(
+    client: Client, api: FakeServices
+) -> None:
+    """Step, field and reason on page and form, the steps on the card."""
+    api.entities["template:default/python-service"]["spec"]["steps"] = BROKEN
+    card = (await client().get("/create")).text
+    assert "Syntax error in step tell, step skip" in card
+    for address in (FORM, PAGE):
+        page = entities.unescape((await client().get(address)).text)
+        assert "Step tell, input.a[0]: the expression cannot be parsed: line 1" in page
+        assert "Step skip, if: the expression cannot be parsed: line 1" in page
+        assert "step well" not in page.lower()
+
+
+async def test_pages_of_templates_open_while_the_scaffolder_checks_nothing(
+    client: Client, api: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer of another shape, or none, is no warning and no error."""
+    api.entities["template:default/python-service"]["spec"]["steps"] = BROKEN
+    answers: list[Any] = [missing("no such route"), ok({}), ok({"items": [{}, 5]})]
+    usual = api._scaffolder
+    for answer in answers:
+
+        def changed(
+            method: str, path: str, *rest: Any, answer: Any = answer
+        ) -> ApiAnswer:
+            is_check = path.endswith("/template-checks")
+            return answer if is_check else usual(method, path, *rest)
+
+        monkeypatch.setattr(api, "_scaffolder", changed)
+        for address in ("/create", PAGE):
+            response = await client().get(address)
+            assert response.status_code == 200
+            assert "cannot be parsed" not in response.text
+
+
+async def test_nothing_is_told_where_all_is_well(
+    client: Client, api: FakeServices
+) -> None:
+    """With everything installed, nothing stands on card, page or form."""
+    spec = api.entities["template:default/python-service"]["spec"]
+    spec |= {"steps": [{"action": "debug:log"}], "parameters": []}
+    for address in ("/create", FORM, PAGE):
+        page = (await client().get(address)).text
+        assert "not installed" not in page.lower()
+        assert 'class="notice warn"' not in page
+
+
+async def test_an_ended_run_leads_to_its_form_with_its_answers(
+    client: Client, api: FakeServices
+) -> None:
+    """All pages are filled in; what was secret is asked anew."""
+    answers = {"name": "seat-finder", "about": "a & b", "token": "***", "port": 9000}
+    spec = {**task()["spec"], "parameters": answers}
+    api.runs[TASK] = (task(status="failed", spec=spec), [])
+    page = (await client().get(f"/create/tasks/{TASK}")).text
+    found = re.search(r'href="([^"]+)">.*?Start again with other answers', page)
+    assert found is not None
+    address = entities.unescape(found[1].rsplit('href="', 1)[-1])
+    assert "***" not in address
+    form = (await client().get(address)).text
+    assert 'value="seat-finder"' in form
+    assert "a &amp; b" in form
+    assert '<input type="hidden" name="p.port" value="9000">' in form
+
+
+async def test_a_run_under_way_is_not_started_again(
+    client: Client, api: FakeServices
+) -> None:
+    """It can be cancelled first."""
+    api.runs[TASK] = (task(status="processing"), [])
+    page = (await client().get(f"/create/tasks/{TASK}")).text
+    assert "Start again" not in page
+
+
+def test_answers_too_long_for_an_address_are_left_out() -> None:
+    """The longest first; the others still come along."""
+    answers = {"short": "x", "long": "y" * 50_000, "pin": "*****"}
+    info = {"entityRef": "template:default/t"}
+    given: Any = {"spec": {"templateInfo": info, "parameters": answers}}
+    address = form_address(given)
+    assert address == "/create/templates/default/t?formData=%7B%22short%22%3A%22x%22%7D"
+    assert form_address({"spec": {}}) == ""
+
+
+def test_steps_that_share_an_id_are_shown_each_with_its_own_state() -> None:
+    """In the order of the template, whichever of them failed."""
+    steps = [{"id": "a", "action": "x"}, {"id": "a", "action": "y"}, {"id": "a"}]
+    told = ["processing", "completed", "processing", "failed", "skipped"]
+    events = [
+        {"id": number, "type": "log", "body": {"stepId": "a", "status": status}}
+        for number, status in enumerate(told, 1)
+    ]
+    found = progress_of({"spec": {"steps": steps}, "status": "failed"}, events)
+    assert [step.status for step in found.steps] == ["completed", "failed", "skipped"]
