@@ -10,8 +10,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import Gauge
-from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.catalog.api import (
     changes,
@@ -45,7 +43,6 @@ from services.catalog.store.roots import MongoRootStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
-from shared.contracts.permissions import OPEN_PATHS
 from shared.kit.config.reporting import report_unknown_keys
 from shared.kit.config.sections import load_config
 from shared.kit.documents import mongo
@@ -54,9 +51,10 @@ from shared.kit.events.bus import Bus, KafkaBus
 from shared.kit.events.outbox import OutboxRelay
 from shared.kit.git.mirrors import RepositoryMirrors
 from shared.kit.git.url_reader import UrlReader
-from shared.kit.http.apps import UNTOUCHED, error_response, make_app
+from shared.kit.http.apps import make_app
 from shared.kit.http.service_tokens import PrincipalTokens
 from shared.kit.http.serving import serve
+from shared.kit.http.startup import WhenOpen
 from shared.kit.processes import tasks
 
 #: Longer than the work needs for leaving its group and closing its clients.
@@ -97,11 +95,18 @@ def create_app(
     app.state.readmodel = ReadModel()
     app.state.described = OPERATIONS
     app.state.tokens = PrincipalTokens(settings.service_secret.get_secret_value())
-    app.add_middleware(_WhenLoaded, state=app.state)
+    app.add_middleware(WhenOpen, problem=lambda: _loading_problem(app))
     app.add_middleware(MarkedStale, away_seconds=lambda: _away_seconds(app))
     for part in (entities, locations, remaining, changes, recent, sources):
         app.include_router(part.router)
     return app
+
+
+def _loading_problem(app: FastAPI) -> Unavailable | None:
+    """Until the read model is complete: half a catalog is a wrong one."""
+    work: Work | None = getattr(app.state, "work", None)
+    is_loaded = work is not None and work.loaded
+    return None if is_loaded else Unavailable("The catalog is being loaded")
 
 
 def _away_seconds(app: FastAPI) -> float:
@@ -211,25 +216,6 @@ def _offer(app: FastAPI, work: Work, config: CatalogConfig) -> None:
     if work.kafka is not None:
         app.state.checks["events"] = work.kafka.check
         app.state.checks["pushes"] = work.check_pushes
-
-
-class _WhenLoaded:
-    """Answers 503 until the read model is complete: half a catalog is a wrong one."""
-
-    def __init__(self, app: ASGIApp, state: Any) -> None:
-        self.app = app
-        self.state = state
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            work: Work | None = getattr(self.state, "work", None)
-            if work is None or not work.loaded:
-                error = Unavailable("The catalog is being loaded")
-                answer = error_response(Request(scope), error)
-                answer.headers[UNTOUCHED] = "1"
-                await answer(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
 
 
 def main() -> None:

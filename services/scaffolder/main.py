@@ -81,7 +81,7 @@ def create_app(
     opening = Opening(NAME, opens)
     app = make_app(NAME, lifespan=lifespan)
     app.state.checks["open"] = opening.check
-    app.add_middleware(WhenOpen, opening=opening)
+    app.add_middleware(WhenOpen, problem=opening.problem)
     app.state.tokens = PrincipalTokens(secret)
     for routes in (templates, template_checks, tasks, task_events, dry_runs):
         app.include_router(routes.router)

@@ -82,7 +82,7 @@ def create_app(
     opening = Opening(NAME, opens)
     app = make_app(NAME, lifespan=lifespan)
     app.state.checks["open"] = opening.check
-    app.add_middleware(WhenOpen, opening=opening)
+    app.add_middleware(WhenOpen, problem=opening.problem)
     app.state.tokens = PrincipalTokens(secret)
     for routes in (backstage, portal, snapshot):
         app.include_router(routes.router)

@@ -40,7 +40,7 @@ def app_of(opening: Opening) -> FastAPI:
 
     app = make_app("t", lifespan=lifespan)
     app.state.checks["open"] = opening.check
-    app.add_middleware(WhenOpen, opening=opening)
+    app.add_middleware(WhenOpen, problem=opening.problem)
 
     @app.get("/x")
     async def x() -> dict[str, bool]:

@@ -20,7 +20,6 @@ from shared.kit.http.apps import UNTOUCHED, error_response
 from shared.kit.observability import logs
 from shared.kit.processes.retries import Backoff, retry
 
-#: Routes that answer while the service is not open.
 BACKOFF = Backoff(first=0.5, longest=5.0)
 
 
@@ -63,15 +62,16 @@ class Opening:
             self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    @property
-    def error(self) -> Unavailable:
-        """Why the service does not answer yet."""
+    def problem(self) -> Unavailable | None:
+        """Why the service does not answer yet; None once it does."""
+        if self.is_open:
+            return None
         return Unavailable(f"The {self._name} is not open yet: {self._reason}")
 
     async def check(self) -> None:
         """Raise Unavailable, with the reason, until everything is open."""
-        if not self.is_open:
-            raise self.error
+        if problem := self.problem():
+            raise problem
 
     async def _run(self) -> None:
         await retry(
@@ -109,17 +109,18 @@ class Opening:
 
 
 class WhenOpen:
-    """Answers 503 with the reason until the service is open."""
+    """Answers 503 with the `problem` until there is none, but for probes."""
 
-    def __init__(self, app: ASGIApp, opening: Opening) -> None:
+    def __init__(self, app: ASGIApp, problem: Callable[[], Unavailable | None]) -> None:
         self.app = app
-        self.opening = opening
+        self.problem = problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_http = scope["type"] == "http"
-        if is_http and not self.opening.is_open and scope["path"] not in OPEN_PATHS:
-            answer = error_response(Request(scope), self.opening.error)
-            answer.headers[UNTOUCHED] = "1"
-            await answer(scope, receive, send)
-            return
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            problem = self.problem()
+            if problem is not None:
+                answer = error_response(Request(scope), problem)
+                answer.headers[UNTOUCHED] = "1"
+                await answer(scope, receive, send)
+                return
         await self.app(scope, receive, send)
