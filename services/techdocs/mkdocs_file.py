@@ -10,10 +10,9 @@ from typing import Any
 
 import yaml
 
-from shared.contracts.errors import Invalid, TooLarge
+from shared.contracts.errors import Invalid
 from shared.guards.globs import Glob
 from shared.guards.trees import check_tree
-from shared.guards.yaml_hints import hint
 from shared.guards.yaml_text import YamlLimits, load_yaml
 
 CONFIG_NAMES = ("mkdocs.yaml", "mkdocs.yml")
@@ -27,6 +26,15 @@ INCLUDE = "!include "
 WILDCARD_INCLUDE = "*include "
 INCLUDES, WILDCARD_INCLUDES = 500, 50
 YAML_NAMES = (".yml", ".yaml")
+
+#: What is checked, with what aliases and merges stand for, before PyYAML follows it.
+LIMITS = YamlLimits(
+    size=CONFIG_BYTES,
+    depth=CONFIG_DEPTH,
+    nodes=CONFIG_VALUES,
+    aliases=CONFIG_ALIASES,
+    expansion=CONFIG_VALUES,
+)
 
 #: Functions that manuals of Material and of PyMdown name in their examples.
 PYTHON_NAMES = frozenset(
@@ -164,13 +172,14 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
         Invalid: if it is no YAML mapping or is nested too deeply.
         TooLarge: if it is over `CONFIG_BYTES`.
     """
-    if len(text) > CONFIG_BYTES:
-        raise TooLarge(f"{name}: over the limit of {CONFIG_BYTES} bytes")
+    load_yaml(
+        text, label=name, limits=LIMITS, old=True, read_tag=_keep, unique_keys=False
+    )
     try:
-        _check_structure(text, name)
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError) as error:
-        raise Invalid(f"{name}: is not valid YAML: {_reason(text, error)}") from error
+        reason = " ".join(str(error).split())
+        raise Invalid(f"{name}: YAML error: {reason}") from error
     if found is None:
         return {}
     # An alias is one value that stands in many places: what is walked is counted.
@@ -180,45 +189,6 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise Invalid(f"{name}: must be a mapping of settings")
     return found
-
-
-def _reason(text: bytes, error: Exception) -> str:
-    """The rule that a text breaks, where, and how it may be mended."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark, problem = error.problem_mark, error.problem or "syntax error"
-        whole = text.decode(errors="replace")
-        advice = hint(whole, error)
-        place = f"{problem} at line {mark.line + 1}, column {mark.column + 1}"
-        return f"{place}: {advice}" if advice else place
-    if isinstance(error, yaml.reader.ReaderError):
-        return f"{error.reason} at byte {error.position}"
-    return " ".join(str(error).split())
-
-
-def _check_structure(text: bytes, name: str) -> None:
-    # Events are read one by one: nothing grows before the limits are known to hold.
-    depth = aliases = values = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        values += 1
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.AliasEvent):
-            aliases += 1
-        if depth > CONFIG_DEPTH:
-            raise Invalid(f"{name}: is nested deeper than {CONFIG_DEPTH} levels")
-        if aliases > CONFIG_ALIASES:
-            raise Invalid(f"{name}: has more than {CONFIG_ALIASES} aliases")
-    if values > CONFIG_VALUES:
-        raise Invalid(f"{name}: has more than {CONFIG_VALUES} values")
-    # What aliases and merges stand for is counted before anything follows them.
-    limits = YamlLimits(
-        size=CONFIG_BYTES, nodes=2 * CONFIG_VALUES, expansion=CONFIG_VALUES
-    )
-    load_yaml(
-        text, label=name, limits=limits, old=True, read_tag=_keep, unique_keys=False
-    )
 
 
 def _keep(_tag: str, value: Any) -> Any:

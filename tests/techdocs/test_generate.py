@@ -83,7 +83,7 @@ async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({"mkdocs.yml": "site_name: [", "docs/index.md": ""}, "not valid YAML"),
+        ({"mkdocs.yml": "site_name: [", "docs/index.md": ""}, "YAML error"),
         ({"mkdocs.yml": CONFIG + "docs_dir: ../..\n"}, "leaves the documentation"),
         ({"mkdocs.yml": CONFIG, "docs/a.txt": ""}, "there is no page"),
         (

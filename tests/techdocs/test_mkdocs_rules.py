@@ -77,7 +77,7 @@ MERGES = "m0: &m0 {k: 1}\n" + "".join(
     ("text", "message"),
     [
         (b"- a", "must be a mapping"),
-        (b"a: [", "not valid YAML: did not find expected node content at line 2"),
+        (b"a: [", "YAML error: did not find expected node content at line 2"),
         (b"a: b: c", r"at line 1, column 5: a text with ': ' in it needs quotes"),
         (b"a: " + b"[" * 60 + b"]" * 60, "deeper than"),
         (b"a: &a 1\nb: [" + b"*a, " * 120 + b"1]", "aliases"),
@@ -86,7 +86,7 @@ MERGES = "m0: &m0 {k: 1}\n" + "".join(
             b"a: &a " + b"x" * 20_000 + b"\nb: [" + b"*a, " * 90 + b"]",
             "too many aliases",
         ),
-        (b"\xff\xfe\x00", "not valid YAML"),
+        (b"\xff\xfe\x00", "YAML error"),
         (MERGES.encode(), "too many aliases"),
     ],
 )
@@ -98,7 +98,7 @@ def test_bad_yaml_is_refused_with_the_reason(text: bytes, message: str) -> None:
 
 def test_a_huge_configuration_is_refused() -> None:
     """The limit is told in bytes."""
-    with pytest.raises(TooLarge, match="262144 bytes"):
+    with pytest.raises(TooLarge, match="262147 bytes, at most 262144"):
         file.read_config(b"a: " + b"x" * file.CONFIG_BYTES)
 
 

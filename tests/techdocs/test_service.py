@@ -63,7 +63,7 @@ async def test_a_failed_build_keeps_the_last_good_site(techdocs: Running) -> Non
     good = await techdocs.built(NAME)
     await techdocs.push("box", {"mkdocs.yml": "site_name: [broken\n"})
     state = await techdocs.built(NAME, status="failed")
-    assert "mkdocs.yml: is not valid YAML" in state["error"]
+    assert "mkdocs.yml: YAML error" in state["error"]
     assert state["site"] == good["site"]
     assert state["log"][-1].startswith("error: Failed to build the docs page")
     page = await techdocs.get(f"/pages/default/component/{NAME}/guide")
