@@ -22,7 +22,7 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.kit.events.bus import EventRecord
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 AGAIN_SECONDS = 2.0
 BACKOFF = Backoff(first=2.0, longest=60.0)

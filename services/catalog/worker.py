@@ -24,7 +24,7 @@ from shared.kit.events.outbox import OutboxRelay
 from shared.kit.events.workers import SharedWork
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 NAME = "catalog"
 BACKOFF = Backoff.every(1.0)

@@ -11,7 +11,7 @@ from shared.kit.documents.migrations import prepare
 from shared.kit.documents.mongo import Database, unavailable_as_error
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 COLLECTIONS = (ENDED_SESSIONS, PREFERENCES, DELIVERIES)
 BACKOFF = Backoff.every(2.0)

@@ -17,7 +17,7 @@ from shared.kit.events.bus import Bus
 from shared.kit.events.workers import SharedWork
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 GROUP = "search"
 SETTLE_SECONDS = 1.5

@@ -26,7 +26,7 @@ from shared.kit.events.bus import Bus, EventRecord, MemoryBus
 from shared.kit.events.workers import Handler, SharedWork
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 T = TypeVar("T")
 GROUP = "techdocs"

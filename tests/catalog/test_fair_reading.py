@@ -22,7 +22,7 @@ from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.guards.budgets import BudgetExceeded
 from shared.kit.git.mirrors import RepositoryMirrors
-from shared.kit.processes.retries import Backoff
+from shared.kit.resilience.retries import Backoff
 from tests import builders
 from tests.catalog.running import Host, pointing, running, write
 from tests.catalog.test_pushes import event

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.scaffolder.runs import patience
-from shared.kit.processes.retries import Backoff
+from shared.kit.resilience.retries import Backoff
 from tests.builders import component, template
 from tests.disk import SmallDisk
 from tests.scaffolder.calls import create, messages, reached, step

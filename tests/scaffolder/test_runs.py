@@ -6,7 +6,7 @@ import pytest
 
 from services.scaffolder.model import Initiator
 from services.scaffolder.runs import patience
-from shared.kit.processes.retries import Backoff
+from shared.kit.resilience.retries import Backoff
 from tests.builders import component, template, user
 from tests.scaffolder.calls import (
     create,

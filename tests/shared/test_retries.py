@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.contracts.errors import Conflict, Unavailable
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 
 class Work:

@@ -12,18 +12,22 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 from opa_client.opa_async import AsyncOpaClient
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from services.gateway.model import Decision, PolicyInput
-from services.gateway.policy.breaker import RETRY_AFTER, Breaker
 from services.gateway.policy.question import PACKAGE, RULE, Questions, decision_of
 from shared.contracts.errors import Invalid, Unavailable
 from shared.kit.config.servers import Server
+from shared.kit.observability import logs
+from shared.kit.resilience.breaker import RETRY_AFTER, CircuitBreaker
 
 DEFAULT_PORT = 8181
 #: How long one decision may take.
 SECONDS = 1.0
 CONNECTIONS = 64
+#: After so many failures in a row the server counts as away. The rest is short: whoever
+#: asks first after it may wait for the time-out.
+FAILURES, REST_SECONDS = 5, 0.25
 #: Proxies in front of OPA close idle connections, OPA itself does not.
 KEEPALIVE_SECONDS = 30.0
 FAILED = Counter(
@@ -31,6 +35,7 @@ FAILED = Counter(
     "Questions that the policy server did not answer",
     ["reason"],
 )
+AWAY = Gauge("callboard_gateway_policy_away", "1 while the policy server is not asked")
 #: Errors of a connection that the other side closed while it was idle.
 STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
@@ -49,12 +54,13 @@ class OpaPolicy:
         questions: Questions,
         *,
         seconds: float = SECONDS,
-        breaker: Breaker | None = None,
     ) -> None:
         server = Server.of(server)
         self._questions = questions
         self._seconds = seconds
-        self._breaker = breaker or Breaker()
+        self._breaker = CircuitBreaker(
+            failures=FAILURES, rest_seconds=REST_SECONDS, changed=_note_change
+        )
         self._client = _client(server, seconds)
 
     async def __aenter__(self) -> Self:
@@ -67,7 +73,7 @@ class OpaPolicy:
     async def decide(self, question: PolicyInput) -> Decision:
         """One decision; Unavailable when the server does not give one in time."""
         document = self._questions.document(question)
-        with self._breaker.asking():
+        with self._breaker.call():
             answer = await self._answer(document)
         if "result" not in answer:
             raise Unavailable(
@@ -110,6 +116,15 @@ class OpaPolicy:
             case ValueError():
                 return "error", "answers no JSON"
         return "away", "does not answer"
+
+
+def _note_change(is_away: bool, reason: str) -> None:
+    AWAY.set(is_away)
+    log = logs.get_logger("gateway")
+    if is_away:
+        log.warning("policy_server_away", reason=reason)
+    else:
+        log.info("policy_server_back")
 
 
 class _OpaClient(AsyncOpaClient):  # type: ignore[misc]  # the package has no types

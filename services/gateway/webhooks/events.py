@@ -7,7 +7,7 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH
 from shared.kit.events.bus import Bus
 from shared.kit.observability import logs
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 SOURCE = "/gateway"
 #: Some hosts deliver once and never again; they wait ten seconds for an answer.

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from shared.kit.processes.retries import Backoff, Note, retry
+from shared.kit.resilience.retries import Backoff, Note, retry
 
 T = TypeVar("T")
 STORE = Backoff(first=0.1, longest=5.0)

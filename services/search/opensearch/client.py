@@ -1,7 +1,7 @@
 """The way to OpenSearch: its answers, its refusals in our words, and no waiting.
 
-Every call has a time-out. After one that was not answered, the next second's calls are
-refused at once: questions must not pile up behind a server that hangs.
+Every call has a time-out. After one that was not answered, calls are refused at once,
+but for one each second, until the server answers.
 """
 
 import logging
@@ -17,6 +17,7 @@ from opensearchpy import exceptions as failures
 
 from shared.contracts.errors import Unavailable
 from shared.kit.config.servers import Server
+from shared.kit.resilience.breaker import CircuitBreaker
 
 SEARCH_SECONDS = 5.0
 #: Of calls that write or manage.
@@ -32,6 +33,10 @@ REFUSED = {
 
 class MissingIndex(Unavailable):
     """There is no such index or alias."""
+
+
+class ServerUnreachable(Unavailable):
+    """The server does not answer, or not in time."""
 
 
 class VersionCollision(Unavailable):
@@ -60,8 +65,13 @@ class OpenSearchClient:
     ) -> None:
         self._address = server.address
         self._search_seconds = search_seconds
-        self._clock = clock
-        self._rests_until = 0.0
+        # One failure is enough: questions must not pile up behind a server that hangs.
+        self._breaker = CircuitBreaker(
+            failures=1,
+            rest_seconds=REST_SECONDS,
+            on=(ServerUnreachable,),
+            clock=clock,
+        )
         # It warns of every 404 and every conflict; what matters is told by us.
         logging.getLogger("opensearch").setLevel(logging.CRITICAL)
         self._client = AsyncOpenSearch(
@@ -114,9 +124,8 @@ class OpenSearchClient:
             Collision: if what it was to change or make is another's already.
             Unavailable: if it cannot be done now, saying why.
         """
-        self._rested()
         headers = {"content-type": "application/x-ndjson"} if _lines(body) else None
-        with self._errors_translated(seconds):
+        with self._breaker.call(), _errors_translated(seconds):
             return await self._client.transport.perform_request(
                 method,
                 path,
@@ -127,34 +136,28 @@ class OpenSearchClient:
 
     async def exists(self, path: str) -> bool:
         """Whether an index, alias or document is there."""
-        self._rested()
-        with self._errors_translated(self._search_seconds):
+        with self._breaker.call(), _errors_translated(self._search_seconds):
             params = {"request_timeout": self._search_seconds}
             found = await self._client.transport.perform_request(
                 "HEAD", path, params=params
             )
         return bool(found)
 
-    def _rested(self) -> None:
-        if self._clock() < self._rests_until:
-            raise Unavailable("The index server (OpenSearch) did not answer just now")
 
-    @contextmanager
-    def _errors_translated(self, seconds: float) -> Iterator[None]:
-        try:
-            yield
-        except failures.ConnectionTimeout as error:
-            self._rests_until = self._clock() + REST_SECONDS
-            raise Unavailable(
-                f"The index server (OpenSearch) does not answer within {seconds:g} s"
-            ) from error
-        except failures.ConnectionError as error:
-            self._rests_until = self._clock() + REST_SECONDS
-            raise Unavailable(_unreached(error)) from error
-        except failures.TransportError as error:
-            raise _refusal(error) from error
-        except (failures.SerializationError, orjson.JSONDecodeError) as error:
-            raise Unavailable("What answers is no OpenSearch") from error
+@contextmanager
+def _errors_translated(seconds: float) -> Iterator[None]:
+    try:
+        yield
+    except failures.ConnectionTimeout as error:
+        raise ServerUnreachable(
+            f"The index server (OpenSearch) does not answer within {seconds:g} s"
+        ) from error
+    except failures.ConnectionError as error:
+        raise ServerUnreachable(_unreached(error)) from error
+    except failures.TransportError as error:
+        raise _refusal(error) from error
+    except (failures.SerializationError, orjson.JSONDecodeError) as error:
+        raise Unavailable("What answers is no OpenSearch") from error
 
 
 def _lines(body: object) -> bool:

@@ -21,7 +21,7 @@ from shared.kit.events.announcements import Announcer
 from shared.kit.events.topics import LARGEST_EVENT, TopicsCheck
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 Message = tuple[str, str, bytes]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared.contracts import room
 from shared.kit.git.command import SECONDS, Busy, run_git
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 #: Another process may fetch; `spread`, as several wait for it.
 BUSY = Backoff(first=0.04, longest=1.6, attempts=7, spread=0.1)

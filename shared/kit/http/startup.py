@@ -18,7 +18,7 @@ from shared.contracts.permissions import OPEN_PATHS
 from shared.kit.documents.mongo import Unfit
 from shared.kit.http.apps import UNTOUCHED, error_response
 from shared.kit.observability import logs
-from shared.kit.processes.retries import Backoff, retry
+from shared.kit.resilience.retries import Backoff, retry
 
 BACKOFF = Backoff(first=0.5, longest=5.0)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from services.gateway.policy.breaker import FAILURES
+from services.gateway.policy.opa import FAILURES
 from shared.contracts.catalog import Cause, EntityUpdated
 from shared.contracts.envelope import Envelope
 from shared.kit.events.bus import KafkaBus

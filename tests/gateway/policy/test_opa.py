@@ -1,5 +1,7 @@
 """The adapter against a real OPA: secured, wrongly configured, away."""
 
+import contextlib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,12 +9,13 @@ from prometheus_client import REGISTRY
 
 from deploy.engines.security import guard
 from services.gateway.model import PolicyInput
-from services.gateway.policy.opa import OpaPolicy
+from services.gateway.policy.opa import FAILURES, OpaPolicy
 from services.gateway.policy.question import Questions
 from shared.contracts.errors import Invalid, Unavailable
 from shared.kit.config.servers import Server
 from shared.kit.config.settings import ServiceSettings
 from tests.gateway.policy.conftest import MakeOpa
+from tests.waiting import until
 
 QUESTIONS = Questions(enabled=True)
 ANN = PolicyInput(
@@ -150,3 +153,25 @@ def test_the_settings_make_the_server(
     assert server is not None
     assert (server.address, server.password) == ("https://opa", "secret-word")
     assert "secret-word" not in f"{settings!r} {server!r}"
+
+
+async def test_the_metric_says_while_the_server_is_not_asked(
+    make_opa: MakeOpa,
+) -> None:
+    """An alert is on it; it ends with the first answer."""
+    name = "callboard_gateway_policy_away"
+    opa = make_opa()
+    async with OpaPolicy(opa.address, QUESTIONS) as policy:
+        for _ in range(FAILURES):
+            with pytest.raises(Unavailable):
+                await policy.decide(ANN)
+        assert REGISTRY.get_sample_value(name) == 1
+        opa.start()
+        await until(partial(answers, policy))
+        assert REGISTRY.get_sample_value(name) == 0
+
+
+async def answers(policy: OpaPolicy) -> bool:
+    with contextlib.suppress(Unavailable):
+        return (await policy.decide(ANN)).result == "allow"
+    return False

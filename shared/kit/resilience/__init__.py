@@ -1,0 +1,1 @@
+"""What is done about servers that are away: retries and circuit breakers."""
