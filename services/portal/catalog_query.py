@@ -79,7 +79,7 @@ class CatalogQuery:
             starred="starred" in many or many.get("user") == ["starred"],
             text=" ".join(many.get("text", []))[:LONGEST_TEXT],
             sort=sort if sort.removeprefix("-") in SORTS else "name",
-            page=whole_number(page, most=LAST_PAGE) or 1,
+            page=whole_number(page, limit=LAST_PAGE) or 1,
         )
 
     def values(self, facet: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Web addresses in one form, and rules about which of them may be read.
 
-An address is compared after it is made normal, as the server that gets it may do:
-escapes, dot segments, the host's case, port and script. What two programs could read in
-two ways is refused.
+Addresses are compared in a normal form: escapes, dot segments, the host's case, port
+and script are resolved as a server may resolve them. An address that two programs could
+read in two ways is refused.
 """
 
 import ipaddress
@@ -14,8 +14,8 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from shared.contracts.errors import Invalid
 
 ADDRESS_LIMIT = 4096
-#: Characters of a host with its user and port, in other scripts than Latin: Python
-#: normalizes those, in a time that grows with the square of a row of marks.
+#: The most characters of a host with its user and port in other scripts than Latin.
+#: Python normalizes those in a time that grows with the square of a row of marks.
 AUTHORITY_LIMIT = 512
 PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
@@ -23,10 +23,11 @@ _HOST = re.compile(
     r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*"
 )
 _DOT = re.compile(r"%2e", re.IGNORECASE)
-#: As Python finds it: behind blanks and a scheme, without tabs and line breaks.
+#: The authority as Python's parser sees it: after blanks and a scheme, without tabs and
+#: line breaks.
 _AUTHORITY = re.compile(r"[\x00-\x20]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*)")
 _DROPPED = str.maketrans("", "", "\t\r\n")
-#: What is escaped twice: whoever unescapes twice sees another path.
+#: A separator that is escaped twice: a server that unescapes twice sees another path.
 _TWICE = re.compile(r"%(2e|2f|5c|25)", re.IGNORECASE)
 
 
@@ -45,10 +46,10 @@ class Address:
     written_path: str = ""
 
     def readings(self) -> Iterator[list[str]]:
-        """The folders and the file of the path, in each way that a server sees them.
+        """The segments of the path, in each way in which a server may read them.
 
-        One unescapes a slash only in a name, another before it looks for names; one
-        takes a backslash for a slash; one drops empty names before it follows `..`.
+        Servers differ: some unescape a slash before they split the path, some read a
+        backslash as a slash, some drop empty segments before they follow `..`.
         """
         yield _names(self.raw_path)
         text = unquote(self.raw_path)
@@ -64,19 +65,19 @@ class Address:
 
     @property
     def url(self) -> str:
-        """The address, to be asked for as it is."""
+        """The address as a request must use it."""
         query = f"?{self.query}" if self.query else ""
         return f"{self.scheme}://{self.netloc}{self.raw_path}{query}"
 
 
 @dataclass(frozen=True, slots=True)
 class AddressRule:
-    """Addresses of a host (`*.` in front: of all hosts below it) and of some paths.
+    """Allows the addresses of a host, or of all hosts below it if it begins with `*.`.
 
-    No paths: of all. A path covers itself and what lies below it.
+    `paths` limits it to these paths and what lies below them; none means every path.
 
     Raises:
-        Invalid: if the host is none.
+        Invalid: if `host` is not a host's name.
     """
 
     host: str
@@ -104,7 +105,7 @@ class AddressRule:
 
     def _covers_host(self, address: Address) -> bool:
         suffix = self.host.removeprefix("*.")
-        # The rule's port, if it has one, is compared as the address' scheme has it.
+        # The scheme decides which port is left out of the normal form.
         expected = parse_address(f"{address.scheme}://{suffix}/").netloc
         if suffix == self.host:
             return address.netloc == expected
@@ -115,8 +116,8 @@ def split_address(text: str, label: str = "url") -> SplitResult:
     """The parts of any address, also a relative one.
 
     Raises:
-        Invalid: if it has none: half an IPv6 address, a host that changes when it is
-            normalized (RFC 3986, section 3.2.2) or is longer than any name.
+        Invalid: if it cannot be split: half an IPv6 address, a host that changes when
+            it is normalized (RFC 3986, section 3.2.2) or is longer than any name.
     """
     _check_authority(text, label)
     try:
@@ -138,10 +139,10 @@ def join_address(base: str, relative: str, label: str = "url") -> str:
 def parse_address(url: str, *, users: bool = False) -> Address:
     """The normal form of an http(s) address.
 
-    `users`: a user's name before the host is left out instead of refused.
+    With `users`, a user's name before the host is dropped instead of refused.
 
     Raises:
-        Invalid: if it is none, or programs could disagree about what it means.
+        Invalid: if it is not an address, or programs could disagree about its meaning.
     """
     if len(url) > ADDRESS_LIMIT:
         raise Invalid(f"url: is over the limit of {ADDRESS_LIMIT} characters")
@@ -162,8 +163,10 @@ def parse_address(url: str, *, users: bool = False) -> Address:
     netloc = _normal_host(host)
     if port is not None and port != PORTS[parts.scheme]:
         netloc = f"{netloc}:{port}"
-    written = quote(_DOT.sub(".", parts.path), safe="/%:@!$&'()*+,;=~[]{}|^")
-    return Address(parts.scheme, netloc, _without_dots(written), parts.query, written)
+    written_path = quote(_DOT.sub(".", parts.path), safe="/%:@!$&'()*+,;=~[]{}|^")
+    return Address(
+        parts.scheme, netloc, _without_dots(written_path), parts.query, written_path
+    )
 
 
 def _check_authority(text: str, label: str) -> None:
@@ -175,10 +178,10 @@ def _check_authority(text: str, label: str) -> None:
 
 
 def normal_netloc(host: str) -> str:
-    """A configured `host` or `host:port` as addresses have it over https.
+    """The normal form of a configured `host` or `host:port`, as in an https address.
 
     Raises:
-        Invalid: if it is no host.
+        Invalid: if it is not a host.
     """
     return parse_address(f"https://{host}/").netloc
 
@@ -190,7 +193,7 @@ def _normal_host(host: str) -> str:
         except ValueError as error:
             raise Invalid(f"url: {host!r} is not a host") from error
     try:
-        # The name as resolvers get it: other scripts, full stops and widths become one.
+        # IDNA gives other scripts, full stops and widths the one form resolvers use.
         name = host.encode("idna").decode("ascii").lower()
     except UnicodeError as error:
         raise Invalid(f"url: {host!r} is not a host") from error
@@ -203,8 +206,8 @@ def _normal_host(host: str) -> str:
 def _without_dots(path: str) -> str:
     """A path as clients send it: without `.` and `..`."""
     names = path.removeprefix("/").split("/")
-    folder = names[-1:] if names[-1] in (".", "..") else []
-    return "/" + "/".join(_resolved(names) + [""] * len(folder))
+    final_segment = names[-1:] if names[-1] in (".", "..") else []
+    return "/" + "/".join(_resolved(names) + [""] * len(final_segment))
 
 
 def _names(path: str) -> list[str]:
@@ -212,14 +215,14 @@ def _names(path: str) -> list[str]:
 
 
 def _resolved(names: Sequence[str]) -> list[str]:
-    """Names of folders, of which `..` takes the one before it away."""
-    left: list[str] = []
+    """The path segments after `.` and `..` are resolved."""
+    resolved: list[str] = []
     for name in names:
         if name == "..":
-            del left[-1:]
+            del resolved[-1:]
         elif name != ".":
-            left.append(name)
-    return left
+            resolved.append(name)
+    return resolved
 
 
 def _quoted(url: str) -> str:

@@ -1,6 +1,6 @@
-"""A budget: how much work one piece of foreign input may cause.
+"""A budget limits the work that one piece of foreign input may cause.
 
-A walk pays as it goes, so that work stops at the limit and not after it.
+The code that walks the input pays before each step, so work stops at the limit.
 """
 
 import time
@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 
 from shared.contracts.errors import Invalid
 
-#: How many payments pass between two looks at the clock.
+#: The clock is read once in so many payments.
 _CLOCK_EVERY = 256
 
 
 class BudgetExceeded(Invalid):
-    """The input asks for more work than it is allowed; nothing is wrong otherwise."""
+    """The input needs more work than its budget allows."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """What is left of each allowance; None is unlimited.
+    """The remaining amount of each resource; None is unlimited.
 
-    `label` names the input in errors, for people. `seconds` are processor time of the
-    thread that begins: a machine that is busy with other things makes nothing fail.
+    `label` names the input in errors. `seconds` is processor time of the calling
+    thread, so a busy machine does not make the work fail.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Budget:
         """Take `count` steps from the budget.
 
         Raises:
-            BudgetExceeded: if there are not as many left, or the time is over.
+            BudgetExceeded: if fewer are left, or the time is used up.
         """
         if self.nodes is not None:
             self.nodes -= count
@@ -54,7 +54,7 @@ class Budget:
         """Take `count` bytes of input or output from the budget.
 
         Raises:
-            BudgetExceeded: if there are not as many left.
+            BudgetExceeded: if fewer are left.
         """
         if self.bytes is not None:
             self.bytes -= count
@@ -67,6 +67,6 @@ class Budget:
             raise BudgetExceeded(f"{self.label}: nested deeper than {self.depth}")
 
     def check_time(self) -> None:
-        """Raise BudgetExceeded if the time is over."""
+        """Raise BudgetExceeded if the time is used up."""
         if self._end is not None and time.thread_time() > self._end:
             raise BudgetExceeded(f"{self.label}: takes longer than {self.seconds:g} s")

@@ -1,8 +1,8 @@
-"""Cookies of a request, read in one pass: names, and values as they were sent.
+"""Reads a request's cookies in one pass and leaves quoted values out.
 
-The readers of Python and of the frameworks take the escapes out of quoted values in
-time that grows with the square of their length. The values set here are never quoted,
-so a quoted one belongs to somebody else: it is left out before a framework reads it.
+Python's and the frameworks' readers unescape quoted values in time that grows with the
+square of their length. Callboard never sets quoted values, so a quoted one is foreign:
+it is removed before a framework reads the headers.
 """
 
 from collections.abc import Iterable
@@ -12,33 +12,33 @@ _QUOTE = b'"'
 
 def cookie_in(header: str | None, name: str) -> str | None:
     """The value of the first cookie with that name (RFC 6265, section 5.4)."""
-    wanted = f"{name}="
-    if not header or wanted not in header:
+    prefix = f"{name}="
+    if not header or prefix not in header:
         return None
     for pair in header.split(";"):
         stripped = pair.strip()
-        if stripped.startswith(wanted):
-            return stripped[len(wanted) :].strip()
+        if stripped.startswith(prefix):
+            return stripped[len(prefix) :].strip()
     return None
 
 
 def plain_cookies(
     headers: Iterable[tuple[bytes, bytes]],
 ) -> list[tuple[bytes, bytes]]:
-    """The headers with one header of cookies at most, without quoted values.
+    """The headers with at most one cookie header, which has no quoted values.
 
     Args:
         headers: Pairs of name and value; names are lower case.
     """
-    kept: list[tuple[bytes, bytes]] = []
+    other_headers: list[tuple[bytes, bytes]] = []
     pairs: list[bytes] = []
     for name, value in headers:
         if name == b"cookie":
             pairs += [pair for pair in value.split(b";") if _QUOTE not in pair]
         else:
-            kept.append((name, value))
+            other_headers.append((name, value))
     cookies = b";".join(pairs).strip()
-    return [*kept, (b"cookie", cookies)] if cookies else kept
+    return [*other_headers, (b"cookie", cookies)] if cookies else other_headers
 
 
 def are_plain(headers: Iterable[tuple[bytes, bytes]]) -> bool:

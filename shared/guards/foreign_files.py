@@ -1,9 +1,9 @@
-"""The one way to foreign files below a root: written, read and listed by descriptor.
+"""Reads, writes and lists foreign files below a root folder, by descriptor.
 
-Every folder on the way is opened relative to the one above it and never through a link
-(`dir_fd`, `O_NOFOLLOW`), so what lies on the disk cannot lead elsewhere, whatever the
-names say. Modes are reduced to executable or not. Reading follows links as long as they
-stay below the root. A new place that writes foreign files uses this (ADR 17).
+Every folder of a path is opened relative to its parent and never through a link
+(`dir_fd`, `O_NOFOLLOW`), so neither names nor files on the disk can lead outside the
+root. Modes are reduced to executable or not. Reading follows links that stay below the
+root. All code that writes foreign files uses this module (ADR 17).
 """
 
 import errno
@@ -24,18 +24,24 @@ from shared.guards.foreign_paths import (
     is_git_folder,
     quoted_path,
 )
-from shared.guards.foreign_trees import ForeignEntry, link_trail
+from shared.guards.foreign_trees import ForeignEntry, follow_path
 
 Parts = Sequence[str]
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOTEMPTY}
+_OCCUPIED_ERRORS = {
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENOTEMPTY,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class PathStatus:
-    """What is at a path: its kind, and size and mode if it is a file."""
+    """The kind of a path, and the size and mode of a file."""
 
     kind: Literal["file", "folder", "link"]
     size: int = 0
@@ -43,17 +49,17 @@ class PathStatus:
 
 
 class ForeignFolder:
-    """A folder of foreign files; `ForeignFolder.open(root)` is how to get one."""
+    """A folder of foreign files; `ForeignFolder.open(root)` opens one."""
 
     def __init__(self, descriptor: int) -> None:
         self._root = descriptor
-        #: The folders on the way to the last path, so that its neighbours are cheap.
-        self._way: list[tuple[str, int]] = []
+        #: The open folders of the last path, reused for paths beside it.
+        self._open_folders: list[tuple[str, int]] = []
 
     @classmethod
     @contextmanager
     def open(cls, root: Path, *, create: bool = False) -> Iterator[Self]:
-        """The folder at `root`, a path of our own, for as long as the block lasts."""
+        """The folder at `root`, which must be a trusted path, while the block runs."""
         if create:
             root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -61,7 +67,7 @@ class ForeignFolder:
         try:
             yield folder
         finally:
-            folder._back_to(0)
+            folder._close_folders(0)
             os.close(descriptor)
 
     def write(
@@ -72,21 +78,23 @@ class ForeignFolder:
         executable: bool = False,
         replaces: bool = False,
     ) -> None:
-        """Write a file, and the folders on its way.
+        """Write a file, and create the folders of its path.
 
-        With `replaces`, the file is there whole or as it was, and a link in its place
-        is replaced, not followed.
+        With `replaces`, an existing file or link is replaced atomically, and a link is
+        not followed.
 
         Raises:
             Invalid: if the path breaks a rule or something else is in its place.
         """
         parts = check_path(path, allows_git=True)
-        with _refusing(path):
+        with _translating_errors(path):
             folder = self._folder(parts[:-1], create=True)
             name = f".writing-{secrets.token_hex(8)}" if replaces else parts[-1]
-            opened = os.open(name, _NEW, 0o755 if executable else 0o644, dir_fd=folder)
+            descriptor = os.open(
+                name, _NEW, 0o755 if executable else 0o644, dir_fd=folder
+            )
             try:
-                with os.fdopen(opened, "wb", buffering=0) as file:
+                with os.fdopen(descriptor, "wb", buffering=0) as file:
                     _write_all(file.fileno(), content)
                     os.fchmod(file.fileno(), 0o755 if executable else 0o644)
                 if replaces:
@@ -97,14 +105,14 @@ class ForeignFolder:
                 raise
 
     def link(self, path: str, target: str, *, replaces: bool = False) -> None:
-        """Make a link; nothing here ever follows it out of the root.
+        """Make a link; this class never follows it out of the root.
 
         Raises:
             Invalid: if it is absolute or something else is in its place.
         """
         parts = check_path(path, allows_git=True)
         check_target(path, target)
-        with _refusing(path):
+        with _translating_errors(path):
             folder = self._folder(parts[:-1], create=True)
             name = f".writing-{secrets.token_hex(8)}" if replaces else parts[-1]
             os.symlink(target, name, dir_fd=folder)
@@ -116,35 +124,35 @@ class ForeignFolder:
                 raise
 
     def make_folder(self, path: str) -> None:
-        """Make a folder and those above it, where they are not there yet."""
-        with _refusing(path):
+        """Make a folder and its parents where they are missing."""
+        with _translating_errors(path):
             self._folder(check_path(path, allows_git=True), create=True)
 
     def real_path(self, path: str) -> str:
-        """The path without links that `path` leads to; "" is the root.
+        """The path after all links are followed; "" is the root.
 
         Raises:
-            Invalid: if a link on the way leaves the root or is part of a ring.
+            Invalid: if a link on the path leaves the root or is part of a cycle.
         """
-        return link_trail(path, lambda here: self._target(here.split("/")))[-1]
+        return follow_path(path, lambda link: self._target(link.split("/")))[-1]
 
     def status(self, path: str) -> PathStatus | None:
-        """What is at `path` itself, a link not followed; None if nothing is."""
+        """The status of `path` itself, without following a link; None if absent."""
         parts = [part for part in path.split("/") if part]
         if not parts:
             return PathStatus("folder")
         try:
             folder = self._folder(parts[:-1])
-            found = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
+            stat_result = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
         except OSError:
             return None
-        return _status(path, found)
+        return _status(path, stat_result)
 
     def read(self, path: str, *, limit: int) -> bytes:
         """The content of a file; links are followed below the root.
 
         Raises:
-            Invalid: if a link on the way leaves the root or is part of a ring.
+            Invalid: if a link on the path leaves the root or is part of a cycle.
             NotFound: if there is no such file.
             TooLarge: if it is over `limit` bytes.
         """
@@ -156,39 +164,39 @@ class ForeignFolder:
         return content
 
     def chunks(self, path: str, size: int = 1024 * 1024) -> Iterator[bytes]:
-        """The content of a file, piece by piece; see `read`."""
+        """The content of a file in chunks; raises as `read` does."""
         with self._opened(path) as descriptor:
             while chunk := os.read(descriptor, size):
                 yield chunk
 
     def target(self, path: str) -> str:
-        """What the link at `path` points to; Invalid if it is no link."""
+        """The target of the link at `path`; Invalid if it is no link."""
         target = self._target(check_path(path, allows_git=True))
         if target is None:
             raise Invalid(f"path: {quoted_path(path)}: is no link")
         return target
 
     def entries(
-        self, start: str = "", *, most: int, skips_git: bool = False
+        self, start: str = "", *, limit: int, skips_git: bool = False
     ) -> Iterator[ForeignEntry]:
         """All files and links below a folder, in order; links are not followed.
 
-        `skips_git` leaves Git's own folders out.
+        With `skips_git`, folders named `.git` are left out.
 
         Raises:
-            Invalid: if something is neither file, folder nor link.
+            Invalid: if an entry is neither file, folder nor link.
             NotFound: if there is no such folder.
-            TooLarge: if there are more than `most` files and folders.
+            TooLarge: if there are more than `limit` files and folders.
         """
-        waiting, count = [start], 0
-        while waiting:
-            folder = waiting.pop()
-            listed = self.listing(folder)
-            count += len(listed)
-            if count > most:
-                raise TooLarge(f"More than {most} files")
+        pending, count = [start], 0
+        while pending:
+            folder = pending.pop()
+            listing = self.listing(folder)
+            count += len(listing)
+            if count > limit:
+                raise TooLarge(f"More than {limit} files")
             folders: list[str] = []
-            for name, status in listed:
+            for name, status in listing:
                 path = f"{folder}/{name}" if folder else name
                 if skips_git and is_git_folder(name):
                     continue
@@ -198,10 +206,10 @@ class ForeignFolder:
                     yield ForeignEntry(
                         path, status.kind, status.size, status.is_executable
                     )
-            waiting += reversed(folders)
+            pending += reversed(folders)
 
     def listing(self, path: str) -> list[tuple[str, PathStatus]]:
-        """The names in a folder, in order, with what they are.
+        """The names in a folder in order, each with its status.
 
         Raises:
             NotFound: if there is no such folder.
@@ -213,18 +221,18 @@ class ForeignFolder:
             folder = self._folder(parts)
         except OSError as error:
             raise NotFound(f"There is no folder {quoted_path(path)}") from error
-        with os.scandir(folder) as found:
+        with os.scandir(folder) as scanned:
             return [
                 (item.name, _status(item.name, item.stat(follow_symlinks=False)))
-                for item in sorted(found, key=lambda item: item.name)
+                for item in sorted(scanned, key=lambda item: item.name)
             ]
 
     def remove(self, path: str) -> bool:
-        """Remove a file, a link or a whole folder; whether anything was there."""
+        """Remove a file, a link or a whole folder; whether it existed."""
         parts = check_path(path, allows_git=True)
         if self.status(path) is None:
             return False
-        with _refusing(path):
+        with _translating_errors(path):
             self._remove(parts)
         return True
 
@@ -232,24 +240,29 @@ class ForeignFolder:
         """Rename a file, a link or a folder.
 
         Raises:
-            Invalid: if something is at `target`, or a folder would move into itself.
+            Invalid: if `target` exists, or a folder would move into itself.
         """
-        before, after = (
+        source_parts, target_parts = (
             check_path(source, allows_git=True),
             check_path(target, allows_git=True),
         )
-        with _refusing(target):
+        with _translating_errors(target):
             if self.status(target) is not None:
                 raise FileExistsError(errno.EEXIST, "exists")
-            self._folder(after[:-1], create=True)
-            old = os.dup(self._folder(before[:-1]))
+            self._folder(target_parts[:-1], create=True)
+            source_folder = os.dup(self._folder(source_parts[:-1]))
             try:
-                new = self._folder(after[:-1])
-                os.rename(before[-1], after[-1], src_dir_fd=old, dst_dir_fd=new)
+                target_folder = self._folder(target_parts[:-1])
+                os.rename(
+                    source_parts[-1],
+                    target_parts[-1],
+                    src_dir_fd=source_folder,
+                    dst_dir_fd=target_folder,
+                )
             finally:
-                os.close(old)
-                # The folders on the way may be elsewhere now.
-                self._back_to(0)
+                os.close(source_folder)
+                # The open folders may have moved.
+                self._close_folders(0)
 
     def _remove(self, parts: Parts) -> None:
         status = self.status("/".join(parts))
@@ -280,49 +293,49 @@ class ForeignFolder:
             os.close(descriptor)
 
     def _target(self, parts: Parts) -> str | None:
-        """What the link at a path without links points to; None if it is no link."""
+        """The target of the link at a path whose folders are no links, else None."""
         try:
             return os.readlink(parts[-1], dir_fd=self._folder(parts[:-1]))
         except OSError:
             return None
 
     def _folder(self, parts: Parts, *, create: bool = False) -> int:
-        """The descriptor of a folder, reached through folders alone."""
-        same = 0
-        for part, (name, _) in zip(parts, self._way, strict=False):
+        """The descriptor of a folder, opened without following links."""
+        shared_depth = 0
+        for part, (name, _) in zip(parts, self._open_folders, strict=False):
             if part != name:
                 break
-            same += 1
-        self._back_to(same)
-        for part in parts[same:]:
-            above = self._way[-1][1] if self._way else self._root
-            self._way.append((part, _open_folder(part, above, create=create)))
-        return self._way[-1][1] if self._way else self._root
+            shared_depth += 1
+        self._close_folders(shared_depth)
+        for part in parts[shared_depth:]:
+            parent = self._open_folders[-1][1] if self._open_folders else self._root
+            self._open_folders.append((part, _open_folder(part, parent, create=create)))
+        return self._open_folders[-1][1] if self._open_folders else self._root
 
-    def _back_to(self, depth: int) -> None:
-        while len(self._way) > depth:
-            os.close(self._way.pop()[1])
+    def _close_folders(self, depth: int) -> None:
+        while len(self._open_folders) > depth:
+            os.close(self._open_folders.pop()[1])
 
 
 def folds_case(root: Path) -> bool:
-    """Whether the disk of `root` takes names that differ in case for one."""
-    other = root.with_name(root.name.swapcase())
-    if other.name == root.name:
+    """Whether the disk of `root` treats names that differ only in case as equal."""
+    swapped = root.with_name(root.name.swapcase())
+    if swapped.name == root.name:
         return False
     with suppress(OSError):
-        return root.samefile(other)
+        return root.samefile(swapped)
     return False
 
 
-def _open_folder(name: str, above: int, *, create: bool) -> int:
+def _open_folder(name: str, parent: int, *, create: bool) -> int:
     try:
-        return os.open(name, _FOLDER, dir_fd=above)
+        return os.open(name, _FOLDER, dir_fd=parent)
     except FileNotFoundError:
         if not create:
             raise
     with suppress(FileExistsError):
-        os.mkdir(name, 0o755, dir_fd=above)
-    return os.open(name, _FOLDER, dir_fd=above)
+        os.mkdir(name, 0o755, dir_fd=parent)
+    return os.open(name, _FOLDER, dir_fd=parent)
 
 
 def _write_all(descriptor: int, content: bytes | Iterable[bytes]) -> None:
@@ -332,23 +345,23 @@ def _write_all(descriptor: int, content: bytes | Iterable[bytes]) -> None:
             view = view[os.write(descriptor, view) :]
 
 
-def _status(path: str, found: os.stat_result) -> PathStatus:
-    if stat.S_ISLNK(found.st_mode):
-        return PathStatus("link", found.st_size)
-    if stat.S_ISDIR(found.st_mode):
+def _status(path: str, stat_result: os.stat_result) -> PathStatus:
+    if stat.S_ISLNK(stat_result.st_mode):
+        return PathStatus("link", stat_result.st_size)
+    if stat.S_ISDIR(stat_result.st_mode):
         return PathStatus("folder")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(stat_result.st_mode):
         raise Invalid(f"path: {quoted_path(path)}: is neither file, folder nor link")
-    return PathStatus("file", found.st_size, bool(found.st_mode & 0o111))
+    return PathStatus("file", stat_result.st_size, bool(stat_result.st_mode & 0o111))
 
 
 @contextmanager
-def _refusing(path: str) -> Iterator[None]:
-    """Turn the system's refusal of a path into an error that names it."""
+def _translating_errors(path: str) -> Iterator[None]:
+    """Turn the system's refusal of a path into an error that names the path."""
     try:
         yield
     except OSError as error:
-        if error.errno in _IN_THE_WAY:
+        if error.errno in _OCCUPIED_ERRORS:
             raise Invalid(
                 f"path: {quoted_path(path)}: something else is in its place"
             ) from error

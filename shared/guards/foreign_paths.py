@@ -1,7 +1,7 @@
-"""Checks names and paths that a stranger chose, before anything is opened by them.
+"""Checks foreign names and paths before they are opened.
 
-A path of a tree (`check_path`) is refused unless it is plain. A path that a template
-names (`normalise`) may hold dots as long as it stays below its root.
+`check_path` accepts only plain paths: no dots, no empty names. `normalise` accepts the
+paths of templates, which may hold dots as long as they stay below their root.
 """
 
 import os
@@ -10,14 +10,14 @@ import re
 
 from shared.contracts.errors import Forbidden, Invalid
 
-#: What file systems take for one name.
+#: The longest name that file systems accept.
 PART_BYTES = 255
-#: Leaves room below the system's 4,096 for the folder that the tree lies in.
+#: Leaves room below the system's 4,096 for the folder that holds the tree.
 PATH_BYTES = 2048
 DEPTH = 64
-#: What the system takes as a link's target.
+#: The longest link target that the system accepts.
 TARGET_BYTES = 4095
-_SHOWN = 200
+_QUOTED_CHARACTERS = 200
 _DRIVE = re.compile(r"[A-Za-z]:\\")
 #: Ignored by HFS+ when it compares names; the list is Git's own.
 _IGNORED = dict.fromkeys(
@@ -27,13 +27,13 @@ OUTSIDE = "Relative path is not allowed to refer to a directory outside its pare
 
 
 def quoted_path(path: str) -> str:
-    """A path as errors and logs name it: quoted, on one line, bounded."""
-    text = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}…"
+    """A path as errors and logs show it: quoted, on one line, shortened."""
+    text = path if len(path) <= _QUOTED_CHARACTERS else f"{path[:_QUOTED_CHARACTERS]}…"
     return repr(text)
 
 
 def is_git_folder(name: str) -> bool:
-    """Whether Git, on some file system, takes `name` for its own folder."""
+    """Whether Git, on any file system, treats `name` as its own folder."""
     plain = name.translate(_IGNORED).casefold().partition(":")[0].rstrip(". ")
     return plain in {".git", "git~1"}
 
@@ -41,7 +41,8 @@ def is_git_folder(name: str) -> bool:
 def check_path(path: str, *, allows_git: bool = False) -> tuple[str, ...]:
     """The parts of a tree's path, from the top.
 
-    With `allows_git` a folder may be called `.git`: a place where no Git looks.
+    With `allows_git` a folder may be called `.git`: for trees that no Git command
+    reads.
 
     Raises:
         Invalid: naming the path and the rule that it breaks.
@@ -60,13 +61,13 @@ def check_path(path: str, *, allows_git: bool = False) -> tuple[str, ...]:
 def normalise(relative: str, *, allows_backslash: bool = False) -> tuple[str, ...]:
     """The parts of a path that a template names, without dots; () for the root.
 
-    `allows_backslash` is for the names of files that are there already.
+    `allows_backslash` is for the names of files that exist already.
 
     Raises:
         Forbidden: if it leads outside its root.
         Invalid: if a name in it breaks a rule.
     """
-    # What leads outside with either separator is meant to, whatever this system says.
+    # A path that leads outside with either separator is an attempt on some system.
     for text in (relative, relative.replace("\\", "/")):
         plain = posixpath.normpath(text or ".")
         if plain == ".." or plain.startswith(("../", "/")) or "\0" in text:
@@ -78,7 +79,7 @@ def normalise(relative: str, *, allows_backslash: bool = False) -> tuple[str, ..
 
 
 def check_target(path: str, target: str) -> None:
-    """Check what the link at `path` points to: a relative path of a sensible length.
+    """Check the target of the link at `path`: a relative path of a valid length.
 
     Raises:
         Invalid: naming the link.
@@ -95,10 +96,9 @@ def check_target(path: str, target: str) -> None:
 
 
 def check_link(path: str, target: str) -> None:
-    """Check that the link at `path` leads to a place below the root of `path`.
+    """Check that the link at `path` leads to a path below the root of `path`.
 
-    The place need not exist: nothing is ever read through a link without following it
-    part by part.
+    The target need not exist: reading follows every link step by step.
 
     Raises:
         Invalid: naming the link.

@@ -1,7 +1,7 @@
-"""A tree of foreign files as it is listed: checked, and its links followed, on paper.
+"""The listing of a tree of foreign files: checks it and resolves its links.
 
-Everything is bounded here before a single file is written. What is listed may come from
-Git, an archive or a folder; writing it is the business of `foreign_files`.
+All limits are checked before the first file is written. The listing may come from Git,
+an archive or a folder; `foreign_files` does the writing.
 """
 
 import posixpath
@@ -15,15 +15,15 @@ from shared.guards.foreign_paths import DEPTH, check_path, check_target, quoted_
 from shared.guards.unicode_forms import composed
 
 EntryKind = Literal["file", "link"]
-#: As many as the system follows.
+#: As many links as the system follows for one path.
 LINK_STEPS = 40
-#: Of a path and of what the links on it lead to, so that no link is long to follow.
+#: The most names of a path and of the targets of its links together.
 LINK_PARTS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignEntry:
-    """One file or link of a tree; `content` says where its bytes are (a blob's id)."""
+    """One file or link of a tree; `content` identifies its bytes (a blob's id)."""
 
     path: str
     kind: EntryKind = "file"
@@ -34,7 +34,7 @@ class ForeignEntry:
 
 @dataclass(frozen=True, slots=True)
 class TreeLimits:
-    """The most that a tree may hold."""
+    """Limits on the size of a tree."""
 
     files: int = 20_000
     folders: int = 20_000
@@ -50,13 +50,13 @@ def check_entries(
 ) -> None:
     """Check a whole tree before any of it is written.
 
-    `folds_case` is whether the disk takes names for equal that differ in case only.
+    `folds_case` says that the disk treats names that differ only in case as equal.
 
     Raises:
-        Invalid: naming a path that breaks a rule, is there twice or is also a folder.
+        Invalid: naming a path that breaks a rule, is listed twice or is also a folder.
         TooLarge: naming the limit.
     """
-    places: dict[str, str] = {}
+    paths: dict[str, str] = {}
     folders: dict[str, str] = {}
     total = 0
     for count, entry in enumerate(entries, 1):
@@ -64,12 +64,12 @@ def check_entries(
             raise TooLarge(f"More than {limits.files} files")
         total += entry.size
         _check_size(entry, total, limits)
-        _place(entry.path, places, folders, folds_case=folds_case)
+        _register_path(entry.path, paths, folders, folds_case=folds_case)
         if len(folders) > limits.folders:
             raise TooLarge(f"More than {limits.folders} folders")
-    for key in places.keys() & folders.keys():
+    for key in paths.keys() & folders.keys():
         raise Invalid(
-            f"path: {quoted_path(places[key])}: is a file and a folder at once"
+            f"path: {quoted_path(paths[key])}: is a file and a folder at once"
         )
 
 
@@ -82,91 +82,90 @@ def _check_size(entry: ForeignEntry, total: int, limits: TreeLimits) -> None:
         raise TooLarge(f"Over the limit of {limits.total_bytes} bytes in all files")
 
 
-def _place(
-    path: str, places: dict[str, str], folders: dict[str, str], *, folds_case: bool
+def _register_path(
+    path: str, paths: dict[str, str], folders: dict[str, str], *, folds_case: bool
 ) -> None:
     parts = check_path(path)
     key = _folded(path) if folds_case else path
-    if places.get(key) == path:
+    if paths.get(key) == path:
         raise Invalid(f"path: {quoted_path(path)}: is there twice")
-    if key in places:
-        raise _one_name(path, places[key])
-    places[key] = path
+    if key in paths:
+        raise _name_collision(path, paths[key])
+    paths[key] = path
     for end in range(len(parts) - 1, 0, -1):
         folder = "/".join(parts[:end])
         key = _folded(folder) if folds_case else folder
         if folders.get(key) == folder:
-            # The folders above it are known as well.
+            # Its parents were registered with it.
             return
         if key in folders:
-            raise _one_name(folder, folders[key])
+            raise _name_collision(folder, folders[key])
         folders[key] = folder
 
 
-def _one_name(path: str, other: str) -> Invalid:
-    return Invalid(
-        f"path: {quoted_path(path)} and {quoted_path(other)} are one name on this disk"
-    )
+def _name_collision(path: str, other_path: str) -> Invalid:
+    names = f"{quoted_path(path)} and {quoted_path(other_path)}"
+    return Invalid(f"path: {names} are one name on this disk")
 
 
 def _folded(path: str) -> str:
     return composed(path).casefold()
 
 
-def check_way(path: str, count: int, real: Sequence[str]) -> None:
-    """Check how much of the way of `path` through links was gone.
+def check_link_steps(path: str, count: int, resolved: Sequence[str]) -> None:
+    """Check how many names were followed for `path`, and how deep they lead.
 
     Raises:
-        Invalid: if it has more than `LINK_PARTS` parts or leads too deep.
+        Invalid: if there are more than `LINK_PARTS` names, or the folder is too deep.
     """
-    if count > LINK_PARTS or len(real) > DEPTH:
+    if count > LINK_PARTS or len(resolved) > DEPTH:
         raise Invalid(
             f"path: {quoted_path(path)}: its links lead through too many folders"
         )
 
 
-def link_trail(path: str, target_at: Callable[[str], str | None]) -> list[str]:
-    """The links on the way of `path`, and at the end the path without links.
+def follow_path(path: str, target_at: Callable[[str], str | None]) -> list[str]:
+    """The links that `path` leads through and, as the last item, the resolved path.
 
-    `target_at` says what the link at a path points to, None where no link is.
+    `target_at` returns the target of the link at a path, None where no link is.
 
     Raises:
-        Invalid: if a link on the way leaves the root or is part of a ring.
+        Invalid: if a link leaves the root or is part of a cycle.
     """
     pending = list(reversed(path.split("/")))
-    real: list[str] = []
+    resolved: list[str] = []
     links: list[str] = []
     count = 0
     while pending:
         part, count = pending.pop(), count + 1
-        check_way(path, count, real)
+        check_link_steps(path, count, resolved)
         if part in ("", "."):
             continue
         if part == "..":
-            if not real:
+            if not resolved:
                 raise Invalid(
                     f"path: {quoted_path(path)}: the link leads outside the repository"
                 )
-            real.pop()
+            resolved.pop()
             continue
-        here = "/".join([*real, part])
-        target = target_at(here)
+        link = "/".join([*resolved, part])
+        target = target_at(link)
         if target is None:
-            real.append(part)
+            resolved.append(part)
             continue
-        links.append(here)
+        links.append(link)
         if len(links) > LINK_STEPS:
             raise Invalid(f"path: {quoted_path(path)}: the link is part of a ring")
-        check_target(here, target)
+        check_target(link, target)
         pending += reversed(target.split("/"))
-    return [*links, "/".join(real)]
+    return [*links, "/".join(resolved)]
 
 
 @dataclass(slots=True)
 class TreeIndex:
-    """The entries of a tree by path, and where its links lead.
+    """The entries of a tree by path, with the targets of its links.
 
-    `targets` has the target of every link among `entries`.
+    `targets` maps the path of every link in `entries` to its target.
     """
 
     entries: Sequence[ForeignEntry]
@@ -179,7 +178,7 @@ class TreeIndex:
         self._paths = sorted(self._by_path)
 
     def entry(self, path: str) -> ForeignEntry | None:
-        """The file at a path that holds no link; None if it is a folder or nothing."""
+        """The entry at a resolved path; None if it is a folder or absent."""
         return self._by_path.get(path)
 
     def is_folder(self, path: str) -> bool:
@@ -187,7 +186,7 @@ class TreeIndex:
         return next(self.below(path), None) is not None
 
     def below(self, folder: str) -> Iterator[ForeignEntry]:
-        """All entries below a folder, "" for the top; links are not followed."""
+        """All entries below a folder, "" for the root; links are not followed."""
         prefix = f"{folder}/" if folder else ""
         start = bisect_left(self._paths, prefix)
         for number in range(start, len(self._paths)):
@@ -197,28 +196,28 @@ class TreeIndex:
             yield self._by_path[path]
 
     def resolve(self, path: str) -> str:
-        """The path without links that `path` leads to, "" for the top.
+        """The path after all links are followed, "" for the root.
 
         Raises:
-            Invalid: if a link on the way leaves the tree or is part of a ring.
+            Invalid: if a link leaves the tree or is part of a cycle.
         """
-        return self.trail(path)[-1]
+        return self.follow_path(path)[-1]
 
-    def trail(self, path: str) -> list[str]:
-        """The links on the way of `path`, and at the end the path without links.
+    def follow_path(self, path: str) -> list[str]:
+        """The links that `path` leads through and, as the last item, the resolved path.
 
         Raises:
-            Invalid: if a link on the way leaves the tree or is part of a ring.
+            Invalid: if a link leaves the tree or is part of a cycle.
         """
-        return link_trail(path, self.targets.get)
+        return follow_path(path, self.targets.get)
 
 
 @dataclass(slots=True)
 class FollowedTree:
-    """A tree without links: `files` are to be written, each with its new path.
+    """A tree without links: `files` are the files to write, with their new paths.
 
-    `outside` are the places outside the root that links brought in, `dangling` the
-    links that lead to nothing, `rings` those to a folder that holds the link itself.
+    `outside` lists link targets outside the root, `dangling` links whose target is
+    absent, `rings` links to a folder that contains the link.
     """
 
     files: list[ForeignEntry] = field(default_factory=list)
@@ -228,7 +227,7 @@ class FollowedTree:
 
 
 def follow_links(index: TreeIndex, root: str, limits: TreeLimits) -> FollowedTree:
-    """What a reader of a checkout meets below `root`: files in the place of links.
+    """Replace every link below `root` by the files that it leads to.
 
     Raises:
         Invalid: naming a link that leaves the tree or leads to itself.
@@ -237,33 +236,33 @@ def follow_links(index: TreeIndex, root: str, limits: TreeLimits) -> FollowedTre
     """
     if not index.is_folder(root):
         raise NotFound(f"There is no folder {root or '/'}")
-    tree, seen = FollowedTree(), 0
-    waiting: list[tuple[str, str, tuple[str, ...]]] = [(root, "", ())]
-    while waiting:
-        folder, place, chain = waiting.pop()
+    tree, count = FollowedTree(), 0
+    pending: list[tuple[str, str, tuple[str, ...]]] = [(root, "", ())]
+    while pending:
+        folder, target_folder, chain = pending.pop()
         for entry in index.below(folder):
-            path = posixpath.join(place, entry.path[len(folder) :].lstrip("/"))
-            seen += 1
-            if seen > limits.files:
+            path = posixpath.join(target_folder, entry.path[len(folder) :].lstrip("/"))
+            count += 1
+            if count > limits.files:
                 raise TooLarge(f"More than {limits.files} files")
             if entry.kind != "link":
                 tree.files.append(replace(entry, path=path))
                 continue
-            real = index.resolve(entry.path)
-            file = index.entry(real)
+            resolved = index.resolve(entry.path)
+            file = index.entry(resolved)
             links = (*chain, entry.path)
             if file is not None and file.kind == "file":
                 tree.files.append(replace(file, path=path))
-            elif not index.is_folder(real):
+            elif not index.is_folder(resolved):
                 tree.dangling.append(entry.path)
                 continue
-            elif any(_is_below(link, real) for link in links):
+            elif any(_is_below(link, resolved) for link in links):
                 tree.rings.append(entry.path)
                 continue
             else:
-                waiting.append((real, path, links))
-            if not _is_below(real, root):
-                tree.outside.append(real)
+                pending.append((resolved, path, links))
+            if not _is_below(resolved, root):
+                tree.outside.append(resolved)
     return tree
 
 

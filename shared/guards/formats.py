@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.guards.patterns import NotAPattern, compile_pattern
 
-_LONGEST = 2_000
+_LENGTH_LIMIT = 2_000
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _HOST = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]*")
@@ -17,11 +17,11 @@ _TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)?")
 
 
 def conforms(name: Any, text: str) -> bool:
-    """Whether `text` has the format `name`; an unknown one asks for nothing."""
+    """Whether `text` has the format `name`; every text has an unknown format."""
     check = _FORMATS.get(name) if isinstance(name, str) else None
     if check is None:
         return True
-    if len(text) > _LONGEST:
+    if len(text) > _LENGTH_LIMIT:
         return False
     try:
         return check(text)

@@ -1,7 +1,8 @@
-"""One part of a glob, between two slashes, and the names that match it.
+"""One segment of a glob (between two slashes), matched against one file name.
 
-A set of positions in a name is an integer, one bit each. Every node of a pattern
-answers from which positions it can match so that the rest matches: no backtracking.
+A set of positions in a name is an integer, one bit a position. Each node of a pattern
+maps the positions where the rest can match to the positions where it can begin, so
+nothing backtracks.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,10 @@ _POSIX = {
 
 
 class NameBudget:
-    """How many steps may still be taken."""
+    """The number of steps that matching may still take."""
 
     def __init__(self, steps: int, message: str) -> None:
-        self._left = steps
+        self._steps_left = steps
         self._message = message
 
     def spend(self, steps: int) -> None:
@@ -35,27 +36,27 @@ class NameBudget:
         Raises:
             Invalid: if there are none left.
         """
-        self._left -= steps
-        if self._left < 0:
+        self._steps_left -= steps
+        if self._steps_left < 0:
             raise Invalid(self._message)
 
 
 @dataclass(slots=True)
 class _Name:
-    """The name that is matched; `hidden` forbids a wildcard to begin it."""
+    """The name that is matched; with `is_hidden` no wildcard may match its start."""
 
     text: str
-    hidden: bool
+    is_hidden: bool
     budget: NameBudget
 
     def by_wildcard(self, starts: int) -> int:
-        """The positions from which a wildcard may match."""
-        return starts & ~1 if self.hidden else starts
+        """The positions of `starts` where a wildcard may begin."""
+        return starts & ~1 if self.is_hidden else starts
 
 
 class _Node(Protocol):
     def starts(self, name: _Name, ends: int) -> int:
-        """The positions from which this matches up to one of `ends`."""
+        """The positions from which this node matches up to one of `ends`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +65,36 @@ class _Literal:
 
     def starts(self, name: _Name, ends: int) -> int:
         name.budget.spend(1)
-        found, position = 0, name.text.find(self.text)
+        positions, position = 0, name.text.find(self.text)
         while position >= 0:
             if ends >> position + len(self.text) & 1:
-                found |= 1 << position
+                positions |= 1 << position
             position = name.text.find(self.text, position + 1)
-        return found
+        return positions
 
 
 @dataclass(frozen=True, slots=True)
 class _Class:
-    """One character: any (`?`), or one of a set, or one outside of it."""
+    """One character: any (`?`), one of a set, or one outside of a set."""
 
     ranges: tuple[tuple[str, str], ...] = ()
-    named: tuple[str, ...] = ()
-    negated: bool = True
+    classes: tuple[str, ...] = ()
+    is_negated: bool = True
 
     def starts(self, name: _Name, ends: int) -> int:
         name.budget.spend(1 + len(name.text) // 16)
-        found = 0
+        positions = 0
         for position, character in enumerate(name.text):
-            if ends >> position + 1 & 1 and self._holds(character) != self.negated:
-                found |= 1 << position
-        return name.by_wildcard(found)
+            if (
+                ends >> position + 1 & 1
+                and self._contains(character) != self.is_negated
+            ):
+                positions |= 1 << position
+        return name.by_wildcard(positions)
 
-    def _holds(self, character: str) -> bool:
+    def _contains(self, character: str) -> bool:
         return any(low <= character <= high for low, high in self.ranges) or any(
-            _POSIX[word](character) for word in self.named
+            _POSIX[word](character) for word in self.classes
         )
 
 
@@ -111,25 +115,25 @@ class _Group:
     def starts(self, name: _Name, ends: int) -> int:
         name.budget.spend(1)
         if self.kind == "!":
-            # As in Backstage's matchers: not what a choice and then the rest matches.
-            fitting = (1 << ends.bit_length()) - 1
-            return name.by_wildcard(fitting & ~self._once(name, ends))
-        found = self._once(name, ends)
+            # As in minimatch: no choice followed by the rest may match.
+            all_positions = (1 << ends.bit_length()) - 1
+            return name.by_wildcard(all_positions & ~self._match_once(name, ends))
+        positions = self._match_once(name, ends)
         if self.kind in "*+":
-            fresh = found
-            while fresh:
-                fresh = self._once(name, fresh) & ~found
-                found |= fresh
-        return found | ends if self.kind in "?*" else found
+            new_positions = positions
+            while new_positions:
+                new_positions = self._match_once(name, new_positions) & ~positions
+                positions |= new_positions
+        return positions | ends if self.kind in "?*" else positions
 
-    def _once(self, name: _Name, ends: int) -> int:
-        found = 0
+    def _match_once(self, name: _Name, ends: int) -> int:
+        positions = 0
         for choice in self.choices:
-            found |= _sequence(choice, name, ends)
-        return found
+            positions |= _sequence_starts(choice, name, ends)
+        return positions
 
 
-def _sequence(nodes: Sequence[_Node], name: _Name, ends: int) -> int:
+def _sequence_starts(nodes: Sequence[_Node], name: _Name, ends: int) -> int:
     for node in reversed(nodes):
         ends = node.starts(name, ends)
         if not ends:
@@ -139,9 +143,9 @@ def _sequence(nodes: Sequence[_Node], name: _Name, ends: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NamePattern:
-    """What a name must be: it begins with `head` and ends with `tail`.
+    """A parsed segment: names begin with `head` and end with `tail`.
 
-    `literal` is the one name it can be, if it is only one.
+    `literal` is the only name that matches, if there is only one.
     """
 
     nodes: tuple[_Node, ...]
@@ -157,15 +161,15 @@ class NamePattern:
             return text == self.literal
         if not text.startswith(self.head) or not text.endswith(self.tail):
             return False
-        hidden = text.startswith(".") and not self.dot
-        name = _Name(text, hidden, budget)
-        return bool(_sequence(self.nodes, name, 1 << len(text)) & 1)
+        is_hidden = text.startswith(".") and not self.dot
+        name = _Name(text, is_hidden, budget)
+        return bool(_sequence_starts(self.nodes, name, 1 << len(text)) & 1)
 
 
 def parse_name(
     text: str, *, dot: bool = False, ignore_case: bool = False
 ) -> NamePattern:
-    """Parse one part of a pattern; what is not closed is text.
+    """Parse one segment of a pattern; an unclosed bracket is literal text.
 
     Raises:
         Invalid: if its groups are nested deeper than `DEPTH_LIMIT`.
@@ -173,7 +177,7 @@ def parse_name(
     nodes = _Parser(text.lower() if ignore_case else text).sequence(depth=0)
     head = nodes[0].text if nodes and isinstance(nodes[0], _Literal) else ""
     tail = nodes[-1].text if nodes and isinstance(nodes[-1], _Literal) else ""
-    # Literals beside each other are one: a pattern of nothing else has one, or none.
+    # Adjacent literals are merged, so a pattern of literals has at most one node.
     is_literal = not nodes or (len(nodes) == 1 and isinstance(nodes[0], _Literal))
     return NamePattern(tuple(nodes), head if is_literal else None, head, tail, dot)
 
@@ -181,26 +185,26 @@ def parse_name(
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._at = 0
+        self._position = 0
 
     def sequence(self, *, depth: int) -> list[_Node]:
-        """The nodes up to the end, or in a group to `|` or `)`."""
+        """The nodes up to the end, or inside a group up to `|` or `)`."""
         nodes: list[_Node] = []
-        while self._at < len(self._text):
-            if depth and self._text[self._at] in "|)":
+        while self._position < len(self._text):
+            if depth and self._text[self._position] in "|)":
                 break
             _append(nodes, self._node(depth))
         return nodes
 
     def _node(self, depth: int) -> _Node:
-        text, start = self._text, self._at
+        text, start = self._text, self._position
         character = text[start]
-        self._at += 1
-        if character in _EXTENDED and text.startswith("(", self._at):
+        self._position += 1
+        if character in _EXTENDED and text.startswith("(", self._position):
             group = self._group(character, depth)
             if group is not None:
                 return group
-            self._at = start + 1
+            self._position = start + 1
         match character:
             case "*":
                 return _Star()
@@ -208,71 +212,71 @@ class _Parser:
                 return _Class()
             case "[":
                 return self._class() or _Literal("[")
-            case "\\" if self._at < len(text):
-                self._at += 1
-                return _Literal(text[self._at - 1])
+            case "\\" if self._position < len(text):
+                self._position += 1
+                return _Literal(text[self._position - 1])
         return _Literal(character)
 
     def _group(self, kind: str, depth: int) -> _Group | None:
-        """The group whose bracket comes next; None if it is never closed."""
+        """The group that starts at the next bracket; None if it is not closed."""
         if depth >= DEPTH_LIMIT:
             raise Invalid(f"pattern: groups are nested deeper than {DEPTH_LIMIT}")
-        if ")" not in self._text[self._at :]:
+        if ")" not in self._text[self._position :]:
             return None
         choices: list[tuple[_Node, ...]] = []
-        while self._at < len(self._text) and self._text[self._at] in "(|":
-            self._at += 1
+        while self._position < len(self._text) and self._text[self._position] in "(|":
+            self._position += 1
             choices.append(tuple(self.sequence(depth=depth + 1)))
-        if not self._text.startswith(")", self._at):
+        if not self._text.startswith(")", self._position):
             return None
-        self._at += 1
+        self._position += 1
         return _Group(kind, tuple(choices))
 
     def _class(self) -> _Class | None:
-        """The class whose inside comes next; None if it is never closed."""
-        start = self._at
-        negated = self._text[start : start + 1] in ("!", "^")
-        self._at += negated
+        """The class that starts after the bracket; None if it is not closed."""
+        start = self._position
+        is_negated = self._text[start : start + 1] in ("!", "^")
+        self._position += is_negated
         ranges: list[tuple[str, str]] = []
-        named: list[str] = []
+        classes: list[str] = []
         is_first = True
-        while self._at < len(self._text):
-            if self._text[self._at] == "]" and not is_first:
-                self._at += 1
-                return _Class(tuple(ranges), tuple(named), negated)
+        while self._position < len(self._text):
+            if self._text[self._position] == "]" and not is_first:
+                self._position += 1
+                return _Class(tuple(ranges), tuple(classes), is_negated)
             is_first = False
             word = self._posix()
             if word is not None:
-                named.append(word)
+                classes.append(word)
             else:
                 ranges.append(self._range())
-        self._at = start
+        self._position = start
         return None
 
     def _posix(self) -> str | None:
         for word in _POSIX:
-            if self._text.startswith(f"[:{word}:]", self._at):
-                self._at += len(word) + 4
+            if self._text.startswith(f"[:{word}:]", self._position):
+                self._position += len(word) + 4
                 return word
         return None
 
     def _range(self) -> tuple[str, str]:
         low = self._character()
-        rest = self._text[self._at : self._at + 2]
-        if len(rest) == 2 and rest[0] == "-" and rest[1] != "]":
-            self._at += 1
+        following = self._text[self._position : self._position + 2]
+        if len(following) == 2 and following[0] == "-" and following[1] != "]":
+            self._position += 1
             return low, self._character()
         return low, low
 
     def _character(self) -> str:
-        if self._text[self._at] == "\\" and self._at + 1 < len(self._text):
-            self._at += 1
-        self._at += 1
-        return self._text[self._at - 1]
+        if self._text[self._position] == "\\" and self._position + 1 < len(self._text):
+            self._position += 1
+        self._position += 1
+        return self._text[self._position - 1]
 
 
 def _append(nodes: list[_Node], node: _Node) -> None:
-    """Add a node; texts become one, stars beside each other one star."""
+    """Add a node; adjacent literals are merged, and so are adjacent stars."""
     last = nodes[-1] if nodes else None
     if isinstance(last, _Literal) and isinstance(node, _Literal):
         nodes[-1] = _Literal(last.text + node.text)

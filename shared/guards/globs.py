@@ -1,9 +1,9 @@
-"""Globs with Backstage's meaning: `*`, `**`, classes, braces, extglobs, hidden files.
+"""Globs as Backstage reads them: `*`, `**`, classes, braces, extglobs, hidden files.
 
-A path is matched folder by folder by an automaton of bits, never by a regular
-expression: the work is bounded by the pattern's length times the path's, and a budget
-ends what is bounded badly all the same. `**` is any number of folders, also none; names
-that begin with a dot match only when the pattern names the dot, or with `dot`.
+A bit automaton matches a path folder by folder, without regular expressions: the work
+is bounded by the product of the pattern's and the path's length, and by a budget of
+steps. `**` stands for any number of folders, also none. A name that begins with a dot
+matches only if the pattern spells the dot, or with the option `dot`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,10 +16,10 @@ from shared.guards.glob_names import NameBudget, NamePattern, parse_name
 
 PATTERN_LIMIT = 1024
 PATH_LIMIT = 4096
-#: How many patterns the braces of one pattern may come to.
+#: The most patterns that the braces of one pattern may expand to.
 EXPANSION_LIMIT = 256
 BRACE_DEPTH_LIMIT = 16
-#: Steps of one match, and of one selection among many paths (about two seconds).
+#: Steps of one match, and of one selection from many paths (about two seconds).
 MATCH_STEPS = 100_000
 SELECT_STEPS = 4_000_000
 _ANY_FOLDERS = "**"
@@ -27,17 +27,17 @@ _MAGIC = frozenset("*?[]{}()!+@")
 
 
 def joined_paths(paths: Iterable[str]) -> bytes:
-    """Paths as one piece, which goes to another process at once."""
+    """Paths as one byte string, to be sent to another process."""
     return "\0".join(paths).encode("utf-8", "surrogatepass")
 
 
 def select_paths(pattern: str, label: str, joined: bytes) -> list[str]:
-    """The paths of `joined_paths` that match a pattern, in their order.
+    """The paths in the result of `joined_paths` that match a pattern, in their order.
 
-    A pattern that is one of the paths means that one.
+    A pattern that equals one of the paths selects only that path.
 
     Raises:
-        Invalid: if that takes too many steps: seconds, however many paths.
+        Invalid: if that takes too many steps.
     """
     paths = joined.decode("utf-8", "surrogatepass").split("\0")
     if pattern in paths:
@@ -46,7 +46,7 @@ def select_paths(pattern: str, label: str, joined: bytes) -> list[str]:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text means more than the one path that it spells."""
+    """Whether a text can match other paths than the one that it spells."""
     if not _MAGIC.intersection(text):
         return False
     return _fixed_name(text) is None
@@ -56,10 +56,10 @@ class Glob:
     """A pattern of paths, parsed once.
 
     `label` names the field in errors. `base` is the folder before the first wildcard,
-    without a slash at its end: everything that matches lies below.
+    without a trailing slash: every match lies below it.
 
     Raises:
-        Invalid: if the pattern is too long, or its braces come to too many.
+        Invalid: if the pattern is too long, or its braces expand to too many patterns.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Glob:
         self._dot = dot
         self._ignore_case = ignore_case
         self._automaton = _Automaton(
-            [_names(text) for text in expand_braces(pattern, label=label)],
+            [_pattern_parts(text) for text in expand_braces(pattern, label=label)],
             dot=dot,
             ignore_case=ignore_case,
         )
@@ -98,7 +98,7 @@ class Glob:
         """The paths that match, in their order.
 
         Raises:
-            Invalid: if that takes too many steps: seconds, however many paths.
+            Invalid: if that takes too many steps.
         """
         budget, masks = self._budget(SELECT_STEPS), dict[str, int]()
         accepts = self._automaton.accepts
@@ -109,9 +109,9 @@ class Glob:
 
 
 class GlobList:
-    """Patterns of which any may match; `!pattern` takes away from those before it.
+    """Patterns of which any may match; `!pattern` excludes from the ones before it.
 
-    A pattern that matches a folder means everything in the folder.
+    A pattern that matches a folder matches everything in the folder.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class GlobList:
             self._globs.append((is_negative, glob))
 
     def matches(self, path: str) -> bool:
-        """Whether a pattern matches the path, and no later one takes it away."""
+        """Whether a pattern matches the path, and no later one excludes it."""
         for is_negative, glob in reversed(self._globs):
             if glob.matches_parent(path):
                 return not is_negative
@@ -132,14 +132,14 @@ class GlobList:
 
 
 def glob_base(pattern: str) -> str:
-    """The folder before a pattern's first wildcard; a path's own folder without one."""
+    """The folder before the first wildcard; without wildcards, the path's folder."""
     folders, _, _ = pattern.rpartition("/")
     base: list[str] = []
     for name in folders.split("/"):
-        fixed = _fixed_name(name)
-        if fixed is None or "{" in name:
+        literal = _fixed_name(name)
+        if literal is None or "{" in name:
             break
-        base.append(fixed)
+        base.append(literal)
     return "/".join(base)
 
 
@@ -166,7 +166,7 @@ def expand_braces(pattern: str, *, label: str = "pattern") -> list[str]:
 
 
 class _Automaton:
-    """All expansions of a pattern at once: one bit for each place in each of them."""
+    """All expansions of a pattern at once, with one bit for each segment of each."""
 
     def __init__(
         self, expansions: Sequence[Sequence[str]], *, dot: bool, ignore_case: bool
@@ -192,8 +192,8 @@ class _Automaton:
             if parsed.literal is None:
                 self._wild.append((parsed, mask))
             else:
-                known = self._literals.get(parsed.literal, 0)
-                self._literals[parsed.literal] = known | mask
+                literal_mask = self._literals.get(parsed.literal, 0)
+                self._literals[parsed.literal] = literal_mask | mask
 
     def accepts(
         self,
@@ -203,10 +203,10 @@ class _Automaton:
         *,
         parents: bool = False,
     ) -> bool:
-        """Whether the path, or with `parents` a folder above it, is accepted."""
+        """Whether the path, or with `parents` one of its folders, is accepted."""
         if len(path) > PATH_LIMIT:
             return False
-        # Two `**` never follow each other: one shift passes them.
+        # `**` never follows `**`, so one shift skips it.
         state = self._starts | (self._starts & self._folders) << 1
         names = _split(path)
         budget.spend(len(names))
@@ -216,8 +216,8 @@ class _Automaton:
             mask = masks.get(name)
             if mask is None:
                 mask = masks[name] = self._mask(name, budget)
-            deep = state & self._folders if self._dot or name[0] != "." else 0
-            state = (state & mask) << 1 | deep
+            any_depth = state & self._folders if self._dot or name[0] != "." else 0
+            state = (state & mask) << 1 | any_depth
             state |= (state & self._folders) << 1
             if not state:
                 break
@@ -225,11 +225,11 @@ class _Automaton:
 
     def _mask(self, name: str, budget: NameBudget) -> int:
         compared = name.lower() if self._ignore_case else name
-        found = self._literals.get(compared, 0)
+        bits = self._literals.get(compared, 0)
         for pattern, mask in self._wild:
             if pattern.matches(compared, budget):
-                found |= mask
-        return found
+                bits |= mask
+        return bits
 
 
 def _split(path: str) -> list[str]:
@@ -239,13 +239,13 @@ def _split(path: str) -> list[str]:
     return names
 
 
-def _names(pattern: str) -> list[str]:
-    """The pattern's parts, without empty ones and without `**` after `**`."""
+def _pattern_parts(pattern: str) -> list[str]:
+    """The pattern's segments, without empty ones and without `**` after `**`."""
     names: list[str] = []
     for name in _split(pattern):
         if name != _ANY_FOLDERS or names[-1:] != [_ANY_FOLDERS]:
             names.append(name)
-    # `docs/**` is what lies in the folder, not the folder itself.
+    # `docs/**` matches what lies in the folder, not the folder itself.
     return [*names, "*"] if names[-1:] == [_ANY_FOLDERS] else names
 
 
@@ -256,5 +256,5 @@ def _fixed_name(text: str) -> str | None:
         return None if _MAGIC.intersection(text) else text
     if expand_braces(text) != [text]:
         return None
-    fixed = [parse_name(name).literal for name in text.split("/")]
-    return None if None in fixed else "/".join(name or "" for name in fixed)
+    names = [parse_name(name).literal for name in text.split("/")]
+    return None if None in names else "/".join(name or "" for name in names)

@@ -1,8 +1,8 @@
 """JSON text to plain values: bounded in size, depth and number of elements.
 
-The parser is orjson: it stops at 1,024 levels by itself, refuses NaN and half
-surrogates. Whole numbers that no signed integer of 64 bits holds are read as floats,
-as JavaScript reads them and as the YAML reader does: no store takes them otherwise.
+The parser is orjson: it stops at 1,024 levels, and refuses NaN and half surrogates.
+Whole numbers beyond 64 bits are read as floats, as JavaScript and the YAML reader do:
+no store accepts them as integers.
 """
 
 import re
@@ -17,12 +17,12 @@ from shared.guards.trees import check_tree
 _DIGITS = "[0-9]{19}"
 _MANY_DIGITS = re.compile(_DIGITS)
 _MANY_DIGITS_IN_BYTES = re.compile(_DIGITS.encode())
-_BEYOND = 2**63
+_INT64_LIMIT = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLimits:
-    """How large a text may be, and what it holds."""
+    """Limits on the size, the depth and the number of elements of a text."""
 
     size: int = 1024 * 1024
     depth: int = 100
@@ -32,10 +32,10 @@ class JsonLimits:
 def load_json(
     data: bytes | str, *, label: str, limits: JsonLimits = JsonLimits()
 ) -> Any:
-    """The value that `data` holds; of a key that comes twice the last holds.
+    """The value of the JSON text `data`; of a repeated key the last one counts.
 
     Raises:
-        Invalid: if it is no JSON, or nested too deeply.
+        Invalid: if it is not JSON, or nested too deeply.
         TooLarge: if the text is over the limit.
     """
     if len(data) > limits.size:
@@ -50,17 +50,19 @@ def load_json(
 
 
 def with_doubles(value: Any) -> Any:
-    """`value` with whole numbers beyond 64 bits as floats; changes it in place."""
+    """Convert whole numbers beyond 64 bits to floats, in place; returns the value."""
     holder = [value]
     containers: list[Any] = [holder]
     while containers:
-        held = containers.pop()
-        items = held.items() if isinstance(held, dict) else enumerate(held)
+        container = containers.pop()
+        items = (
+            container.items() if isinstance(container, dict) else enumerate(container)
+        )
         for key, item in list(items):
             if isinstance(item, list | dict):
                 containers.append(item)
-            elif isinstance(item, int) and not -_BEYOND <= item < _BEYOND:
-                held[key] = float(item)
+            elif isinstance(item, int) and not -_INT64_LIMIT <= item < _INT64_LIMIT:
+                container[key] = float(item)
     return holder[0]
 
 
@@ -72,9 +74,9 @@ def _has_many_digits(data: bytes | str) -> bool:
 
 
 def _may_exceed(data: bytes | str, limits: JsonLimits) -> bool:
-    """Whether counting brackets and commas leaves a doubt; cheaper than a walk."""
+    """Whether the value may be over the limits, judged by brackets and commas."""
     if isinstance(data, str):
-        opened, commas = data.count("[") + data.count("{"), data.count(",")
+        brackets, commas = data.count("[") + data.count("{"), data.count(",")
     else:
-        opened, commas = data.count(b"[") + data.count(b"{"), data.count(b",")
-    return opened > limits.depth or opened + commas + 1 > limits.nodes
+        brackets, commas = data.count(b"[") + data.count(b"{"), data.count(b",")
+    return brackets > limits.depth or brackets + commas + 1 > limits.nodes

@@ -1,12 +1,12 @@
-"""Whole numbers in texts of strangers: addresses, cursors, positions."""
+"""Whole numbers in foreign text: addresses, cursors, positions."""
 
 
-def whole_number(text: str, *, most: int) -> int | None:
-    """The number that a text of ASCII digits writes; None for others and over `most`.
+def whole_number(text: str, *, limit: int) -> int | None:
+    """The number in a text of ASCII digits; None for other texts and over `limit`.
 
-    `str.isdigit` alone says yes to `²`, and `int` refuses both that and 5,000 digits.
+    `str.isdigit` accepts `²`, and `int` refuses that and 5,000 digits.
     """
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)):
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(limit)):
         return None
     number = int(text)
-    return number if number <= most else None
+    return number if number <= limit else None

@@ -1,6 +1,6 @@
 r"""Character classes of JavaScript's regular expressions, for RE2 and for `regex`.
 
-`\d`, `\w`, `\s` and their opposites are written out as ranges, because the engines do
+`\d`, `\w`, `\s` and their opposites are translated to ranges, because the engines do
 not agree on them; everything else is one escaped character, a range or a property.
 """
 
@@ -11,7 +11,7 @@ from shared.contracts.errors import Invalid
 _LAST = "\U0010ffff"
 _WORD = "0-9A-Z_a-z"
 _SPACE = "\\t-\\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-#: What stands between the brackets of each class, for both engines.
+#: The content of the brackets of each class, for both engines.
 CLASSES = {
     "d": "0-9",
     "D": f"\\x00-\\/:-{_LAST}",
@@ -23,7 +23,7 @@ CLASSES = {
         f"\u2030-\u205e\u2060-\u2fff\u3001-\ufefe\uff00-{_LAST}"
     ),
 }
-#: What a table of ranges weighs, in plain characters.
+#: The weight of a table of ranges, in plain characters.
 CLASS_WEIGHTS = {"s": 15, "S": 30}
 PROPERTY_WEIGHT = 60
 DOT = "[^\\n\\r\u2028\u2029]"
@@ -63,21 +63,21 @@ _CATEGORIES = {
 
 
 class NotAPattern(Invalid):
-    """A text is no regular expression of JavaScript's, or larger than any real one."""
+    """The text is not a regular expression of JavaScript's, or it is too large."""
 
 
 def literal(character: str) -> str:
-    """One character as itself, outside of a class and inside."""
+    """The escaped form of one character, valid inside and outside of a class."""
     if character.isascii() and not character.isalnum() and character not in "_ ":
         if character.isprintable():
             return "\\" + character
         return f"\\x{ord(character):02x}"
-    # Half a surrogate pair is not in any text that is looked at.
+    # Half a surrogate pair occurs in no text that is matched.
     return "\ufffd" if "\ud800" <= character <= "\udfff" else character
 
 
 def property_of(source: str, at: int) -> tuple[str, int]:
-    r"""`\p{…}` for both engines, and where it ends; `at` is the place of the `p`."""
+    r"""`\p{…}` for both engines, and its end; `at` is the position of the `p`."""
     match = _PROPERTY.match(source, at)
     if match is None:
         raise NotAPattern("invalid property name")
@@ -88,7 +88,7 @@ def property_of(source: str, at: int) -> tuple[str, int]:
 
 
 def character_of(source: str, at: int) -> tuple[str, int]:
-    r"""The one character that an escape stands for; `at` is after the backslash."""
+    r"""The character that an escape stands for, and its end; `at` is after the `\`."""
     letter = source[at]
     if letter in _CONTROLS:
         return _CONTROLS[letter], at + 1
@@ -110,22 +110,22 @@ def character_of(source: str, at: int) -> tuple[str, int]:
 
 
 class ClassReader:
-    """Reads one `[…]`; `at` is where its first member stands."""
+    """Reads one `[…]`; `at` is the position after the bracket."""
 
     def __init__(self, source: str, at: int, *, has_properties: bool) -> None:
         self._source = source
-        self._at = at
+        self._position = at
         self._has_properties = has_properties
         self.weight = 0
 
     def read(self) -> tuple[str, int]:
-        """The class for both engines, and where it ends."""
-        is_negated = self._source.startswith("^", self._at)
-        self._at += is_negated
+        """The class for both engines, and the position after it."""
+        is_negated = self._source.startswith("^", self._position)
+        self._position += is_negated
         members: list[str] = []
-        while not self._source.startswith("]", self._at):
+        while not self._source.startswith("]", self._position):
             members.append(self._member())
-        end = self._at + 1
+        end = self._position + 1
         if not members:
             return ANYTHING if is_negated else NOTHING, end
         return f"[{'^' * is_negated}{''.join(members)}]", end
@@ -133,15 +133,15 @@ class ClassReader:
     def _member(self) -> str:
         self.weight += 1
         low, is_set = self._atom()
-        is_range = self._source.startswith("-", self._at) and not (
-            self._source.startswith("-]", self._at)
+        is_range = self._source.startswith("-", self._position) and not (
+            self._source.startswith("-]", self._position)
         )
         if not is_range:
             return low if is_set else literal(low)
-        self._at += 1
+        self._position += 1
         high, is_other_set = self._atom()
         if is_set or is_other_set:
-            # `[\w-.]`: the dash is itself where one side is no character.
+            # `[\w-.]`: the dash is literal if one side is a set.
             sides = (
                 low if is_set else literal(low),
                 high if is_other_set else literal(high),
@@ -152,26 +152,26 @@ class ClassReader:
         return f"{literal(low)}-{literal(high)}"
 
     def _atom(self) -> tuple[str, bool]:
-        """A character, or what stands in the brackets for a set of them."""
-        if self._at >= len(self._source):
+        """A character, or the bracket content of a set; whether it is a set."""
+        if self._position >= len(self._source):
             raise NotAPattern("unterminated character class")
-        character = self._source[self._at]
-        self._at += 1
+        character = self._source[self._position]
+        self._position += 1
         if character != "\\":
             return character, False
-        letter = self._source[self._at : self._at + 1]
+        letter = self._source[self._position : self._position + 1]
         if letter in CLASSES and letter:
-            self._at += 1
+            self._position += 1
             self.weight += CLASS_WEIGHTS.get(letter, 1)
             return CLASSES[letter], True
         if letter in {"p", "P"} and self._has_properties:
-            text, self._at = property_of(self._source, self._at)
+            text, self._position = property_of(self._source, self._position)
             self.weight += PROPERTY_WEIGHT
             return text, True
         if letter == "b":
-            self._at += 1
+            self._position += 1
             return "\b", False
         if not letter:
             raise NotAPattern("\\ at the end")
-        character, self._at = character_of(self._source, self._at)
+        character, self._position = character_of(self._source, self._position)
         return character, False

@@ -1,9 +1,9 @@
-"""Foreign regular expressions: JavaScript's, matched within limits.
+"""Matches foreign regular expressions, written for JavaScript, within limits.
 
-RE2 does almost all: its time is linear in the text, whatever the pattern. What it
-cannot do (look-around, back references, very many repeats) is done by `regex`, which
-backtracks, within a limit of processor time. Both leave the interpreter to other
-threads while they match, and not while they compile: a pattern's size is limited.
+RE2 matches almost all of them, in time linear in the text. The rest (look-around, back
+references, very many repeats) goes to `regex`, which backtracks, within a limit of
+processor time. Both release the interpreter lock while they match but not while they
+compile, so a pattern's size is limited.
 """
 
 import functools
@@ -21,31 +21,31 @@ from shared.guards.pattern_syntax import PatternTranslation, translate
 
 __all__ = ["ForeignPattern", "NotAPattern", "Spans", "compile_pattern"]
 
-MOST_CHARACTERS = 4_000
-#: The same for patterns that `regex` has to do, with counted repeats written out.
-_MOST_WEIGHT = 10_000
-#: The same for RE2, which would take long to find that they do not fit.
-_MOST_SIZE = 20_000
-#: Bytes for one pattern's program and for the states that it remembers.
-_MEMORY = 1024 * 1024
-#: How many instructions of a pattern RE2 tries on characters in a second, at the worst.
-_RATE = 100_000_000
-#: The longest text that `regex` is given: it remembers places to come back to.
-_MOST_BACKTRACKED = 200_000
+PATTERN_CHARACTERS = 4_000
+#: The size limit of patterns for `regex`, with counted repeats expanded.
+_WEIGHT_LIMIT = 10_000
+#: The size limit of patterns for RE2, which is slow to refuse larger ones.
+_SIZE_LIMIT = 20_000
+#: Bytes for one pattern's program and its cached states.
+_RE2_MEMORY = 1024 * 1024
+#: Instructions times characters that RE2 works off in a second, at the worst.
+_RE2_STEPS_PER_SECOND = 100_000_000
+#: The longest text for `regex`, whose memory grows with the text.
+_BACKTRACKED_CHARACTERS = 200_000
 _FLAGS = frozenset("imsugyd")
 _SECONDS = 0.25
 
-#: Where a match and each of its groups stand in a text; (-1, -1) is nowhere.
+#: Start and end of a match and of each of its groups; (-1, -1) is no match.
 Spans = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignPattern:
-    """A pattern that somebody else wrote, ready to be matched."""
+    """A compiled foreign pattern."""
 
     source: str
     flags: str
-    #: The numbers of the groups that have names.
+    #: The numbers of the named groups.
     names: dict[str, int]
     _translation: PatternTranslation
 
@@ -55,15 +55,17 @@ class ForeignPattern:
         Raises:
             BudgetExceeded: if that takes more than `seconds` of processor time.
         """
-        linear = _linear(self._translation.linear, self._is_insensitive, captures=False)
+        linear = _compile_linear(
+            self._translation.linear, self._is_insensitive, captures=False
+        )
         if linear is None:
-            return self._backtrack(text, 1, seconds) != []
-        data = _encoded(text)
+            return self._backtracking_spans(text, 1, seconds) != []
+        data = _encode(text)
         self._check_work(linear, data, seconds)
         return next(_iterate(linear, data), None) is not None
 
     def search(self, text: str, *, seconds: float = _SECONDS) -> Spans | None:
-        """Where it first matches in `text`, the whole first and then each group.
+        """The spans of the first match in `text`: the whole match, then each group.
 
         Raises:
             BudgetExceeded: if that takes more than `seconds` of processor time.
@@ -74,57 +76,61 @@ class ForeignPattern:
     def spans(
         self, text: str, count: int = 0, *, seconds: float = _SECONDS
     ) -> list[Spans]:
-        """Where it matches in `text`, at most `count` times; 0 is all.
+        """The spans of at most `count` matches in `text`; 0 is all.
 
         Raises:
             BudgetExceeded: if that takes more than `seconds` of processor time.
         """
-        linear = _linear(self._translation.linear, self._is_insensitive, captures=True)
+        linear = _compile_linear(
+            self._translation.linear, self._is_insensitive, captures=True
+        )
         if linear is None:
-            return self._backtrack(text, count, seconds)
-        data = _encoded(text)
-        # Where groups are, it is noted at each step.
+            return self._backtracking_spans(text, count, seconds)
+        data = _encode(text)
+        # RE2 records the groups at each step.
         self._check_work(linear, data, seconds / (1 + self._translation.groups // 4))
         matches = _iterate(linear, data)
-        found = self._collect(matches, count, seconds)
-        return found if len(data) == len(text) else _in_characters(data, found)
+        spans = self._collect(matches, count, seconds)
+        return spans if len(data) == len(text) else _in_characters(data, spans)
 
     @property
     def _is_insensitive(self) -> bool:
         return "i" in self.flags
 
-    def _backtrack(self, text: str, count: int, seconds: float) -> list[Spans]:
-        if len(text) > _MOST_BACKTRACKED:
+    def _backtracking_spans(self, text: str, count: int, seconds: float) -> list[Spans]:
+        if len(text) > _BACKTRACKED_CHARACTERS:
             raise BudgetExceeded(
                 f"{self._label}: a text of {len(text)} characters, at most "
-                f"{_MOST_BACKTRACKED}"
+                f"{_BACKTRACKED_CHARACTERS}"
             )
-        pattern = _backtracking(self._translation.backtracking, self._is_insensitive)
-        text = _encoded(text).decode()
+        pattern = _compile_backtracking(
+            self._translation.backtracking, self._is_insensitive
+        )
+        text = _encode(text).decode()
         matches = pattern.finditer(text, timeout=seconds, concurrent=True)
         try:
             return self._collect(matches, count, seconds)
         except TimeoutError as error:
-            raise self._late(seconds) from error
+            raise self._time_exceeded(seconds) from error
 
     def _collect(self, matches: Any, count: int, seconds: float) -> list[Spans]:
         end = time.thread_time() + seconds
         groups = range(self._translation.groups + 1)
-        found: list[Spans] = []
+        spans: list[Spans] = []
         for match in matches:
-            found.append([match.span(group) for group in groups])
-            if len(found) == count:
+            spans.append([match.span(group) for group in groups])
+            if len(spans) == count:
                 break
             if time.thread_time() > end:
-                raise self._late(seconds)
-        return found
+                raise self._time_exceeded(seconds)
+        return spans
 
     def _check_work(self, linear: Any, data: bytes, seconds: float) -> None:
-        # RE2 cannot be stopped: what it may have to do is known before.
-        if linear.programsize * len(data) > seconds * _RATE:
+        # RE2 cannot be stopped, so its work is estimated before.
+        if linear.programsize * len(data) > seconds * _RE2_STEPS_PER_SECOND:
             raise BudgetExceeded(f"{self._label}: too large for a text that long")
 
-    def _late(self, seconds: float) -> BudgetExceeded:
+    def _time_exceeded(self, seconds: float) -> BudgetExceeded:
         return BudgetExceeded(f"{self._label}: takes longer than {seconds:g} s")
 
     @property
@@ -137,16 +143,16 @@ def compile_pattern(source: str, flags: str = "u") -> ForeignPattern:
     """A pattern as JavaScript's `new RegExp(source, flags)` understands it.
 
     Raises:
-        NotAPattern: if it, or one of its flags, is not one, or it is too large.
+        NotAPattern: if it is not a pattern, has an unknown flag, or is too large.
     """
-    if len(source) > MOST_CHARACTERS:
-        raise NotAPattern(f"a pattern is over {MOST_CHARACTERS} characters")
+    if len(source) > PATTERN_CHARACTERS:
+        raise NotAPattern(f"a pattern is over {PATTERN_CHARACTERS} characters")
     for flag in flags:
         if flag not in _FLAGS:
             raise NotAPattern(f'unknown flag "{flag}" of a pattern')
     try:
         translation = translate(source, flags)
-        if translation.size > _MOST_SIZE:
+        if translation.size > _SIZE_LIMIT:
             translation = replace(translation, linear=None)
         _check_engines(translation, "i" in flags)
     except NotAPattern as error:
@@ -158,70 +164,70 @@ def compile_pattern(source: str, flags: str = "u") -> ForeignPattern:
 
 def _check_engines(translation: PatternTranslation, is_insensitive: bool) -> None:
     """Raise NotAPattern if neither engine takes the pattern."""
-    if _linear(translation.linear, is_insensitive, captures=False) is None:
-        if translation.weight > _MOST_WEIGHT:
+    if _compile_linear(translation.linear, is_insensitive, captures=False) is None:
+        if translation.weight > _WEIGHT_LIMIT:
             raise NotAPattern("it repeats too much")
-        _backtracking(translation.backtracking, is_insensitive)
+        _compile_backtracking(translation.backtracking, is_insensitive)
 
 
 def _shortened(source: str) -> str:
     return repr(source if len(source) <= 100 else source[:100] + "…")
 
 
-def _encoded(text: str) -> bytes:
-    """UTF-8; half surrogate pairs, which no engine knows, as other characters."""
+def _encode(text: str) -> bytes:
+    """UTF-8, with half surrogate pairs, which no engine accepts, replaced."""
     try:
         return text.encode()
     except UnicodeEncodeError:
-        whole = ("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
-        return "".join(whole).encode()
+        characters = ("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+        return "".join(characters).encode()
 
 
 def _iterate(linear: Any, data: bytes) -> Iterator[Any]:
-    """Every match; RE2's own iterator repeats an empty one that stands further on."""
+    """Every match; RE2's own iterator reports some empty matches twice."""
     at = 0
     while at <= len(data):
         match = linear.search(data, at)
         if match is None:
             return
         start, at = match.span()
-        # For RE2 `\\B` also stands between the bytes of a character.
-        if start == len(data) or not _is_inside(data[start]):
+        # For RE2 `\\B` also matches between the bytes of a character.
+        if start == len(data) or not _is_continuation(data[start]):
             yield match
         if at == start:
             at += 1
-            while at < len(data) and _is_inside(data[at]):
+            while at < len(data) and _is_continuation(data[at]):
                 at += 1
 
 
-def _is_inside(byte: int) -> bool:
-    """Whether a byte of UTF-8 does not begin a character."""
+def _is_continuation(byte: int) -> bool:
+    """Whether a byte continues a character of UTF-8."""
     return byte & 0xC0 == 0x80
 
 
-def _in_characters(data: bytes, found: list[Spans]) -> list[Spans]:
-    """The same places, counted in characters; matches are in order."""
+def _in_characters(data: bytes, byte_spans: list[Spans]) -> list[Spans]:
+    """The spans counted in characters instead of bytes; matches are in order."""
     base_bytes = base_characters = 0
     converted: list[Spans] = []
-    for spans in found:
+    for spans in byte_spans:
         start = spans[0][0]
         base_characters += len(data[base_bytes:start].decode())
         base_bytes = start
         places = {-1: -1}
         for place in {place for span in spans for place in span} - {-1}:
-            # A group of a look-behind would stand before: those are not for RE2.
+            # No group lies before the match: RE2 has no look-behind.
             places[place] = base_characters + len(data[start:place].decode())
         converted.append([(places[a], places[b]) for a, b in spans])
     return converted
 
 
 @functools.lru_cache(maxsize=32)
-def _linear(source: str | None, is_insensitive: bool, *, captures: bool) -> Any:
-    """The pattern for RE2; None if it cannot do it, or not in the memory allowed."""
+def _compile_linear(source: str | None, is_insensitive: bool, *, captures: bool) -> Any:
+    """The pattern for RE2; None if RE2 cannot compile it within its memory."""
     if source is None:
         return None
     options = re2.Options()
-    options.max_mem = _MEMORY
+    options.max_mem = _RE2_MEMORY
     options.log_errors = False
     options.case_sensitive = not is_insensitive
     options.never_capture = not captures
@@ -230,12 +236,12 @@ def _linear(source: str | None, is_insensitive: bool, *, captures: bool) -> Any:
     except re2.error:
         return None
     finally:
-        # The module's own cache would hold four times as many.
+        # The module's own cache would keep four times as many.
         re2.purge()
 
 
 @functools.lru_cache(maxsize=64)
-def _backtracking(source: str, is_insensitive: bool) -> regex.Pattern[str]:
+def _compile_backtracking(source: str, is_insensitive: bool) -> regex.Pattern[str]:
     flags = regex.VERSION0 | (regex.IGNORECASE if is_insensitive else 0)
     try:
         return regex.compile(source, flags, cache_pattern=False)

@@ -1,7 +1,7 @@
 """The keywords of JSON Schema draft 7.
 
-Source: draft-handrews-json-schema-validation-01. Each pays for the elements that it
-looks at; the walk pays for keywords and schemas.
+Source: draft-handrews-json-schema-validation-01. Each keyword pays for the elements
+that it reads; `ValidationRun` pays for keywords and schemas.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +49,7 @@ def _enum(
     run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     if not any(
-        is_equal(each, instance, run.budget) for each in _list("enum", argument)
+        is_equal(value, instance, run.budget) for value in _list("enum", argument)
     ):
         yield Violation(path, "enum", argument, instance, schema)
 
@@ -66,7 +66,7 @@ def _limit(
     applies: Callable[[Any], bool],
     breaks: Callable[[Any, Any], bool],
 ) -> Keyword:
-    """A keyword that compares a number of the instance's with its own."""
+    """A keyword that compares a number of the instance with its argument."""
 
     def check(
         _: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
@@ -102,13 +102,13 @@ def _unique_items(
 ) -> Violations:
     if argument is not True or not isinstance(instance, list):
         return
-    seen: set[str] = set()
+    keys: set[str] = set()
     for index, item in enumerate(instance):
         key = key_of(item, run.budget)
-        if key in seen:
+        if key in keys:
             yield Violation(path, "uniqueItems", argument, instance, schema, index)
             return
-        seen.add(key)
+        keys.add(key)
 
 
 def _items(
@@ -127,14 +127,14 @@ def _items(
 def _additional_items(
     run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
-    first = schema.get("items")
-    if not isinstance(instance, list) or not isinstance(first, list):
+    listed_schemas = schema.get("items")
+    if not isinstance(instance, list) or not isinstance(listed_schemas, list):
         return
-    if argument is False and len(instance) > len(first):
-        detail = len(first)
+    if argument is False and len(instance) > len(listed_schemas):
+        detail = len(listed_schemas)
         yield Violation(path, "additionalItems", argument, instance, schema, detail)
         return
-    for index in range(len(first), len(instance)):
+    for index in range(len(listed_schemas), len(instance)):
         yield from run.check(argument, instance[index], (*path, index))
 
 
@@ -186,7 +186,7 @@ def _additional_properties(
 def _additional(
     run: ValidationRun, instance: Mapping[str, Any], schema: Schema
 ) -> list[str]:
-    """The names that neither `properties` nor `patternProperties` speak of."""
+    """The names that neither `properties` nor `patternProperties` cover."""
     run.budget.pay_nodes(len(instance))
     properties = _mapping("properties", schema.get("properties", {}))
     patterns = _mapping("patternProperties", schema.get("patternProperties", {}))
@@ -225,16 +225,16 @@ def _dependencies(
         return
     dependencies = _mapping("dependencies", argument)
     run.budget.pay_nodes(len(dependencies))
-    for name, needed in dependencies.items():
+    for name, dependency in dependencies.items():
         if name not in instance:
             continue
-        if not isinstance(needed, list):
-            yield from run.check(needed, instance, path)
+        if not isinstance(dependency, list):
+            yield from run.check(dependency, instance, path)
             continue
-        run.budget.pay_nodes(len(needed))
-        for each in needed:
-            if each not in instance:
-                detail = (each, name)
+        run.budget.pay_nodes(len(dependency))
+        for required in dependency:
+            if required not in instance:
+                detail = (required, name)
                 yield Violation(
                     path, "dependencies", argument, instance, schema, detail
                 )
@@ -250,7 +250,7 @@ def _all_of(
 def _any_of(
     run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
-    if not any(run.accepts(each, instance) for each in _list("anyOf", argument)):
+    if not any(run.accepts(choice, instance) for choice in _list("anyOf", argument)):
         yield Violation(path, "anyOf", argument, instance, schema)
 
 
@@ -258,8 +258,8 @@ def _one_of(
     run: ValidationRun, argument: Any, instance: Any, schema: Schema, path: Path
 ) -> Violations:
     accepting = 0
-    for each in _list("oneOf", argument):
-        accepting += run.accepts(each, instance)
+    for choice in _list("oneOf", argument):
+        accepting += run.accepts(choice, instance)
         if accepting > 1:
             break
     if accepting != 1:

@@ -1,4 +1,4 @@
-"""One check of a value by a JSON Schema: the walk, its budget and its references."""
+"""One validation of a value by a JSON Schema: traversal, budget and references."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.patterns import NotAPattern, compile_pattern
 
-#: Where a value stands in the instance.
+#: The location of a value in the instance.
 Path = tuple[str | int, ...]
-_DEEPEST = 200
+_DEPTH_LIMIT = 200
 _PATTERN_SECONDS = 0.1
 #: So many characters of a text count as one step of matching it.
 _STEP_CHARACTERS = 200
 
 
 class NotASchema(Invalid):
-    """A JSON Schema that is none, or that leads out of its own document."""
+    """The schema is invalid, or it refers to another document."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"schema: it is no JSON Schema: {reason}")
@@ -28,9 +28,9 @@ class NotASchema(Invalid):
 class Violation:
     """One rule that a value breaks.
 
-    `keyword` is the rule and `argument` what the schema says with it; `detail` is the
-    name or the index that it is about, where there is one. `keyword` is empty if the
-    schema accepts no value at all.
+    `keyword` is the rule and `argument` its value in the schema; `detail` is the name
+    or the index concerned, where there is one. `keyword` is empty if the schema is
+    `false` and so accepts no value.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Violation:
     detail: Any = None
 
 
-#: Checks one keyword: run, its value, the instance, the schema, where the instance is.
+#: Checks one keyword; takes the run, its argument, the instance, the schema, the path.
 Keyword = Callable[
     ["ValidationRun", Any, Any, Mapping[str, Any], Path], Iterator[Violation]
 ]
@@ -49,7 +49,7 @@ Keyword = Callable[
 
 @dataclass(slots=True)
 class ValidationRun:
-    """What the keywords share."""
+    """The state of one validation, which all keywords share."""
 
     root: Any
     budget: Budget
@@ -70,10 +70,10 @@ class ValidationRun:
             raise NotASchema("a schema must be an object")
         self._depth += 1
         try:
-            if self._depth > _DEEPEST:
+            if self._depth > _DEPTH_LIMIT:
                 raise NotASchema("it refers to itself without an end")
             if "$ref" in schema:
-                # In draft 7 everything beside a reference is passed over.
+                # Draft 7 ignores every keyword beside `$ref`.
                 yield from self.check(self.target(schema["$ref"]), instance, path)
                 return
             for name, argument in schema.items():
@@ -101,7 +101,7 @@ class ValidationRun:
         return is_match
 
     def target(self, reference: Any) -> Any:
-        """The schema that `$ref` leads to.
+        """The schema that `$ref` refers to.
 
         Raises:
             NotASchema: if it is not in the document.
@@ -114,16 +114,16 @@ class ValidationRun:
                 "into the schema itself (#/…) are followed"
             )
         pointer = unquote(reference[1:])
-        found = (
-            self._pointed(pointer)
+        schema = (
+            self._resolve_pointer(pointer)
             if pointer[:1] in {"", "/"}
-            else self._anchored(pointer)
+            else self._resolve_anchor(pointer)
         )
-        if found is None:
+        if schema is None:
             raise NotASchema(f"$ref {reference[:200]!r} leads nowhere")
-        return found
+        return schema
 
-    def _pointed(self, pointer: str) -> Any:
+    def _resolve_pointer(self, pointer: str) -> Any:
         value = self.root
         for part in pointer.split("/")[1:]:
             self.budget.pay_nodes()
@@ -134,17 +134,17 @@ class ValidationRun:
                 value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
-    def _anchored(self, name: str) -> Any:
-        """What has the `$id` of `#name`."""
+    def _resolve_anchor(self, name: str) -> Any:
+        """The schema whose `$id` is `#name`."""
         if self._anchors is None:
             self._anchors = {}
-            waiting = [self.root]
-            while waiting:
+            pending = [self.root]
+            while pending:
                 self.budget.pay_nodes()
-                value = waiting.pop()
+                value = pending.pop()
                 if isinstance(value, Mapping):
                     self._anchors.setdefault(str(value.get("$id")), value)
-                    waiting.extend(value.values())
+                    pending.extend(value.values())
                 elif isinstance(value, list):
-                    waiting.extend(value)
+                    pending.extend(value)
         return self._anchors.get(f"#{name}")

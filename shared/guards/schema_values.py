@@ -1,4 +1,4 @@
-"""What JSON Schema says of values: types, equality, multiples."""
+"""JSON Schema's rules for values: types, equality, multiples."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ _TEXT_STEP = 200
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number; Python's truth values are none."""
+    """Whether it is a number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -34,48 +34,48 @@ TYPES: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def is_multiple(value: float, of: float) -> bool:
-    """Whether `value` is a whole number of times `of`."""
-    if of <= 0:
+def is_multiple(value: float, divisor: float) -> bool:
+    """Whether `value` is a multiple of `divisor`."""
+    if divisor <= 0:
         raise NotASchema("multipleOf must be over 0")
-    if isinstance(of, int) and isinstance(value, int):
-        return value % of == 0
-    quotient = value / of
+    if isinstance(divisor, int) and isinstance(value, int):
+        return value % divisor == 0
+    quotient = value / divisor
     try:
         return int(quotient) == quotient
     except (OverflowError, ValueError):
-        return (Fraction(value) / Fraction(of)).denominator == 1
+        return (Fraction(value) / Fraction(divisor)).denominator == 1
 
 
-def is_equal(one: Any, other: Any, budget: Budget) -> bool:
-    """Whether two values are the same JSON; 1 and 1.0 are, 1 and true are not."""
+def is_equal(first: Any, second: Any, budget: Budget) -> bool:
+    """Whether two values are equal as JSON; 1 and 1.0 are, 1 and true are not."""
     budget.pay_nodes()
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return len(one) == len(other) and all(
-            name in other and is_equal(value, other[name], budget)
-            for name, value in one.items()
+    if isinstance(first, bool) or isinstance(second, bool):
+        return first is second
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return len(first) == len(second) and all(
+            name in second and is_equal(value, second[name], budget)
+            for name, value in first.items()
         )
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(
-            is_equal(a, b, budget) for a, b in zip(one, other, strict=True)
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(
+            is_equal(a, b, budget) for a, b in zip(first, second, strict=True)
         )
-    return bool(one == other)
+    return bool(first == second)
 
 
 def key_of(value: Any, budget: Budget) -> str:
-    """A text that only equal values share."""
+    """A text that is the same for equal values only."""
     return json.dumps(_normal(value, budget), sort_keys=True)
 
 
 def _normal(value: Any, budget: Budget) -> Any:
-    """The same with whole floats as integers."""
+    """The value with whole floats as integers."""
     budget.pay_nodes()
     if isinstance(value, Mapping):
-        return {name: _normal(each, budget) for name, each in value.items()}
+        return {name: _normal(item, budget) for name, item in value.items()}
     if isinstance(value, list):
-        return [_normal(each, budget) for each in value]
+        return [_normal(item, budget) for item in value]
     if isinstance(value, str):
         budget.pay_nodes(len(value) // _TEXT_STEP)
     if isinstance(value, float) and value.is_integer():

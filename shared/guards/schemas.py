@@ -1,8 +1,8 @@
-"""JSON Schema draft 7 for schemas that anybody may have written.
+"""Validates values by foreign schemas of JSON Schema draft 7.
 
-A schema is a program: it may refer to itself, double its work at every level and carry
-patterns. So each step is paid for from a budget, references lead into the document
-itself alone, nothing is fetched, and an error repeats no value.
+A schema works like a program: it may refer to itself, double its work at every level
+and contain patterns. Therefore each step is paid from a budget, references stay inside
+the document, nothing is fetched, and an error repeats no value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ _INSTANCE_NODES = 200_000
 _INSTANCE_DEPTH = 100
 _STEPS = 400_000
 _SECONDS = 1.0
-_MOST_VIOLATIONS = 1_000
+_VIOLATION_LIMIT = 1_000
 
 
 def find_violations(
@@ -34,26 +34,26 @@ def find_violations(
     checks_formats: bool = False,
     budget: Budget | None = None,
 ) -> list[Violation]:
-    """What is wrong with `instance`, in the order of the schema's rules.
+    """The rules that `instance` breaks, in the order of the schema.
 
     Args:
         schema: The schema, an object or a truth value.
         instance: The value that is checked.
-        root: The document that references lead into; the schema itself without one.
-        checks_formats: Whether `format` is a rule or a note.
-        budget: What the check may cost, if it is a part of something larger.
+        root: The document that references refer to; by default the schema itself.
+        checks_formats: Whether `format` is checked or ignored.
+        budget: The budget of a larger task that the check belongs to.
 
     Raises:
-        NotASchema: if the schema is none, or refers to another document.
-        BudgetExceeded: if the check asks for too much work.
-        Invalid: if the instance is too large to be checked.
+        NotASchema: if the schema is invalid, or refers to another document.
+        BudgetExceeded: if the check takes too much work.
+        Invalid: if the instance is too large.
     """
     check_tree(instance, label="value", nodes=_INSTANCE_NODES, depth=_INSTANCE_DEPTH)
     run = _start(schema, root, checks_formats, budget)
     violations: list[Violation] = []
-    for violation in _guarded(run.check(schema, instance, ())):
+    for violation in _schema_errors(run.check(schema, instance, ())):
         violations.append(violation)
-        if len(violations) == _MOST_VIOLATIONS:
+        if len(violations) == _VIOLATION_LIMIT:
             break
     return violations
 
@@ -63,7 +63,7 @@ def is_valid(
 ) -> bool:
     """Whether the schema accepts the value; raises as `find_violations` does."""
     run = _start(schema, root, False, budget)
-    return next(_guarded(run.check(schema, instance, ())), None) is None
+    return next(_schema_errors(run.check(schema, instance, ())), None) is None
 
 
 def _start(
@@ -71,7 +71,7 @@ def _start(
 ) -> ValidationRun:
     root = schema if root is None else root
     if budget is None:
-        # Who brings a budget has looked at the size of the whole.
+        # A caller with its own budget has checked the size.
         _check_size(root)
         budget = Budget("schema", seconds=_SECONDS, nodes=_STEPS)
     return ValidationRun(root, budget, KEYWORDS, checks_formats=checks_formats)
@@ -92,8 +92,8 @@ def _check_size(schema: Any) -> None:
         raise NotASchema(error.message.removeprefix("schema: ")) from error
 
 
-def _guarded(violations: Iterator[Violation]) -> Iterator[Violation]:
-    """The same; what Python says of values of the wrong type is the schema's fault."""
+def _schema_errors(violations: Iterator[Violation]) -> Iterator[Violation]:
+    """Pass the violations on; an error from a wrong type is the schema's fault."""
     try:
         yield from violations
     except (TypeError, ValueError, AttributeError, ArithmeticError) as error:

@@ -1,6 +1,6 @@
-"""Bounds on JSON-like values: how deep, how many, how much text.
+"""Limits on JSON-like values: depth, number of elements, amount of text.
 
-Counts what a value is as JSON: an object that two places share counts twice.
+A value is counted as its JSON text: an object that is referenced twice counts twice.
 """
 
 from typing import Any
@@ -19,14 +19,14 @@ def check_tree(
     depth: int = DEPTH,
     text: int | None = None,
 ) -> None:
-    """Refuse a value that is too deep or too large to be walked.
+    """Refuse a value that is too deep or too large.
 
     Args:
         value: Made of dict, list and scalars; may share or contain itself.
-        label: Names the value in errors, for people.
-        nodes: How many values it may consist of.
-        depth: How many levels of lists and objects it may have.
-        text: How many characters its texts and keys may have together.
+        label: Names the value in errors.
+        nodes: The most values that it may consist of.
+        depth: The most levels of lists and objects.
+        text: The most characters of its texts and keys together.
 
     Raises:
         Invalid: naming the limit.
@@ -47,15 +47,15 @@ def check_tree(
             raise Invalid(f"{label}: nested deeper than {depth}")
 
 
-def _children(level: list[Any], most: int) -> list[Any]:
-    """What the lists and objects of a level hold; stops soon after `most`."""
+def _children(level: list[Any], limit: int) -> list[Any]:
+    """The items of all lists and objects of a level; stops soon after `limit`."""
     children: list[Any] = []
     for item in level:
         if isinstance(item, dict):
             children.extend(item.values())
         elif isinstance(item, list | tuple):
             children.extend(item)
-        if len(children) > most:
+        if len(children) > limit:
             break
     return children
 

@@ -1,7 +1,7 @@
-"""The process of `workers.run_bounded`: calls one function after another.
+"""The worker process of `workers.run_bounded`: calls one function after another.
 
-A request and its answer are frames: eight bytes of length, then a pickle. It ends when
-its parent does, and when nothing is asked for a while.
+A request and its reply are frames: eight bytes of length, then a pickle. The process
+ends with its parent, and when it gets no request for a while.
 """
 
 import gc
@@ -19,8 +19,8 @@ from typing import IO, Any
 from shared.contracts.errors import CallboardError
 
 IDLE_SECONDS = 30.0
-#: How much is made between two searches for garbage. What a function makes is gone
-#: when it ends; looked through as often as usual, it takes half as long again.
+#: Objects that are created between two garbage collections. A function's objects are
+#: freed when it ends; with Python's defaults it takes half as long again.
 GARBAGE_THRESHOLDS = (50_000, 20, 100)
 _LENGTH = struct.Struct(">Q")
 
@@ -28,7 +28,7 @@ _LENGTH = struct.Struct(">Q")
 def pack(
     function: Callable[..., Any], arguments: Any, seconds: float, memory: int
 ) -> bytes:
-    """A request."""
+    """The frame of a request."""
     return pickle.dumps((function, arguments, seconds, memory), 5)
 
 
@@ -50,27 +50,27 @@ def read_frame(stream: IO[bytes]) -> bytes:
 
 
 def main() -> None:
-    """Answer requests on standard input until there are none."""
+    """Reply to the requests on standard input until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     source, target = os.fdopen(0, "rb"), os.fdopen(os.dup(1), "wb")
-    # Whatever prints must not print into an answer.
+    # Printed text must not get into a reply.
     os.dup2(2, 1)
     while select.select([0], [], [], IDLE_SECONDS)[0]:
         request = read_frame(source)
         if not request:
             break
-        write_frame(target, _answer(request))
+        write_frame(target, _reply(request))
 
 
-def _answer(request: bytes) -> bytes:
-    """The processor time that a request took, and what came of it."""
-    begun = time.process_time()
-    outcome = _outcome(request)
-    return pickle.dumps((time.process_time() - begun, *outcome), 5)
+def _reply(request: bytes) -> bytes:
+    """The frame of a reply: the processor time that a request took, and its outcome."""
+    started_at = time.process_time()
+    outcome = _run(request)
+    return pickle.dumps((time.process_time() - started_at, *outcome), 5)
 
 
-def _outcome(request: bytes) -> tuple[Any, ...]:
+def _run(request: bytes) -> tuple[Any, ...]:
     try:
         function, arguments, seconds, memory = pickle.loads(request)  # noqa: S301
         del request
@@ -88,7 +88,7 @@ def _outcome(request: bytes) -> tuple[Any, ...]:
 
 
 def _limit(seconds: float, memory: int) -> None:
-    """Set what the next call may take: the kernel ends the process where it is over."""
+    """Limit the next call; the kernel ends the process when it exceeds the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

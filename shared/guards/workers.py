@@ -1,10 +1,10 @@
-"""Work on foreign input that may take long, beside the event loop.
+"""Runs work on foreign input outside of the event loop.
 
-`run_beside` is for work that is bounded and short: a few threads, so that many requests
-for it wait for each other and not the loop for them. `run_bounded` is for the rest: a
-process of its own, which is ended when it takes too long or too much memory. It starts
-with the first work and ends when it has had none for a while. Work that is long has a
-second process, so that what is quick never waits for it.
+`run_beside` runs bounded, short work in a few threads, so that requests wait for each
+other and never block the loop. `run_bounded` runs everything else in a worker process,
+which is killed when it takes too much time or memory. The process starts with the first
+job and ends when it has been idle for a while. Long jobs have a second process, so that
+short jobs never wait for them.
 """
 
 import asyncio
@@ -29,19 +29,19 @@ from shared.guards.budgets import BudgetExceeded
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-#: How much longer than its processor time a piece of work may take by the clock.
+#: A job may take so many times its processor time by the clock.
 _PATIENCE = 6.0
 _ROOT = Path(__file__).resolve().parents[2]
 _MB = 1024 * 1024
-# Two, so that one slow piece of work does not hold up the short ones.
+# Two threads, so that one slow job does not delay the short ones.
 _threads = ThreadPoolExecutor(2, thread_name_prefix="guards")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkOptions:
-    """How work is done: `is_long` waits behind other long work, never before quick.
+    """Options of a job: a job with `is_long` runs in the process for long jobs.
 
-    `spend` is called with the processor time that it took.
+    `spend` is called with the processor time that the job took.
     """
 
     is_long: bool = False
@@ -54,7 +54,7 @@ _USUAL = WorkOptions()
 async def run_beside(
     function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
 ) -> Result:
-    """Run bounded work in a thread, to its end even if the caller is cancelled."""
+    """Run bounded work in a thread; it runs to its end if the caller is cancelled."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_threads, lambda: function(*args, **kwargs))
 
@@ -65,23 +65,23 @@ async def run_bounded(
     seconds: float = 10.0,
     memory: int = 1024 * _MB,
     label: str = "input",
-    terms: WorkOptions = _USUAL,
+    options: WorkOptions = _USUAL,
 ) -> Result:
-    """Run a function of a module in a process that can be ended.
+    """Run a function of a module in a process that can be killed.
 
     Args:
-        function: A top-level function; its module is imported over there.
-        arguments: What it is called with; they are pickled.
-        seconds: Processor time that it may take.
-        memory: Bytes that its process may have.
-        label: Names the work in errors, for people.
-        terms: How it is done.
+        function: A top-level function; the process imports its module.
+        arguments: The function's arguments; they are pickled.
+        seconds: The most processor time.
+        memory: The most bytes of memory of the process.
+        label: Names the job in errors.
+        options: How the job runs.
 
     Raises:
         BudgetExceeded: if it takes more time or memory, or its process dies.
-        CallboardError: what the function itself raises.
+        CallboardError: as the function raises it.
     """
-    lane = _long if terms.is_long else _quick
+    lane = _long if options.is_long else _quick
     job = _Job((function, arguments, seconds, memory), label, lane.process)
     waiting = lane.thread.submit(job.run)
     future = asyncio.wrap_future(waiting)
@@ -93,20 +93,20 @@ async def run_bounded(
             await asyncio.wait({future})
             if not future.cancelled():
                 future.exception()
-        if terms.spend is not None:
-            terms.spend(job.spent)
+        if options.spend is not None:
+            options.spend(job.spent)
 
 
 class _Process:
-    """The worker of this process, if it has one; used by one thread at a time."""
+    """The worker process, if it runs; one thread at a time uses it."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, request: bytes, job: "_Job") -> bytes:
-        """Send a request and read its answer; empty if the worker died of it."""
+    def request(self, request: bytes, job: "_Job") -> bytes:
+        """Send a request and read its reply; empty if the worker died."""
         for _ in range(2):
-            process = self._running()
+            process = self._worker()
             job.begin(process)
             with contextlib.suppress(BrokenPipeError, ConnectionError):
                 worker_process.write_frame(_stream(process.stdin), request)
@@ -114,12 +114,12 @@ class _Process:
                 if answer:
                     return answer
             self.end()
-            # One that had nothing to do for a while ends by itself, before it reads.
+            # An idle worker ends by itself before it reads; then a second try is due.
             if process.returncode != 0 or job.is_killed:
                 return b""
         return b""
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _worker(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.end()
             code = (
@@ -148,12 +148,12 @@ class _Process:
 
 
 class _Lane:
-    """One thread, so that a process of this kind is the only one of its lane."""
+    """One thread with one worker process, for jobs of one kind."""
 
     def __init__(self, name: str) -> None:
         self.process = _Process()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        # It would end by itself; this leaves nothing behind that is still ending.
+        # The worker ends with its parent; this waits until it has ended.
         atexit.register(self.process.end)
 
 
@@ -162,17 +162,17 @@ _long = _Lane("guards-worker-long")
 
 
 class _Job:
-    """One piece of work, in the lane's thread; killed from the loop or by its timer."""
+    """One job, run by the lane's thread; the event loop or a timer may kill it."""
 
     def __init__(self, request: Any, label: str, process: _Process) -> None:
         self._request = request
         self._seconds: float = request[2]
         self._label = label
         self._process = process
-        #: Processor time that it took over there.
+        #: Processor time that the job took in the worker.
         self.spent = 0.0
         self._lock = threading.Lock()
-        self._running: subprocess.Popen[bytes] | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
         self.is_killed = False
 
     def run(self) -> Any:
@@ -181,11 +181,11 @@ class _Job:
         timer.daemon = True
         timer.start()
         try:
-            answer = self._process.ask(request, self)
+            answer = self._process.request(request, self)
         finally:
             timer.cancel()
             with self._lock:
-                self._running = None
+                self._worker = None
         if not answer:
             self.spent = self._seconds
             raise BudgetExceeded(f"{self._label}: takes too long or too much memory")
@@ -193,17 +193,17 @@ class _Job:
         return _unpack(outcome, self._label)
 
     def begin(self, process: subprocess.Popen[bytes]) -> None:
-        """Take note of the process, which may have been ended already."""
+        """Register the process; kill it if the job was killed before."""
         with self._lock:
-            self._running = process
+            self._worker = process
             if self.is_killed:
                 process.send_signal(signal.SIGKILL)
 
     def kill(self) -> None:
         with self._lock:
             self.is_killed = True
-            if self._running is not None:
-                self._running.send_signal(signal.SIGKILL)
+            if self._worker is not None:
+                self._worker.send_signal(signal.SIGKILL)
 
 
 def _unpack(answer: Sequence[Any], label: str) -> Any:
@@ -211,7 +211,7 @@ def _unpack(answer: Sequence[Any], label: str) -> Any:
     if outcome == "value":
         return pickle.loads(parts[0])  # noqa: S301 - our own process wrote it
     if outcome == "list":
-        # One by one, so that other threads get their turn in between.
+        # One by one, so that other threads run in between.
         return [pickle.loads(part) for part in parts]  # noqa: S301 - as above
     if outcome == "memory":
         raise BudgetExceeded(f"{label}: takes too much memory")

@@ -1,8 +1,7 @@
 """Composes plain JSON values from libyaml's events, within limits.
 
-It does not recurse, so depth is a number and not a crash; it counts what aliases expand
-to; and in YAML 1.2 `<<` is a key like any other. Built for files of thousands of
-documents.
+The composer does not recurse, so depth is a limit and not a crash. It counts the
+elements that aliases expand to. In YAML 1.2 `<<` is a key like any other.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,21 +31,21 @@ from shared.guards.yaml_scalars import (
     resolve_old,
 )
 
-#: Takes a tag and the value that it stands before; ValueError says what is wrong.
+#: Makes a value of a tag and the tagged value; raises ValueError to refuse it.
 TagReader = Callable[[str, Any], Any]
 _NO_KEY: Any = object()
 _MERGE = "<<"
-#: So many characters of a text that is repeated by aliases weigh as one element more.
+#: So many characters of a text count as one element in the size of an alias.
 _TEXT_WEIGHT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class YamlLimits:
-    """How large a text may be, and what it holds.
+    """Limits on a text and its content.
 
-    `aliases`: how often one anchor may be used, weighed by the aliases inside of it:
-    the rule (and number) of the `yaml` package that Backstage reads descriptors with.
-    `expansion`: how many elements all aliases of a text may stand for.
+    `aliases` is how often one anchor may be used, weighted by the aliases inside of it:
+    the rule and the number are those of the `yaml` package that Backstage uses.
+    `expansion` is the number of elements that all aliases together may expand to.
     """
 
     size: int = 10 * 1024 * 1024
@@ -66,7 +65,7 @@ class _Anchor:
 
 @dataclass(slots=True)
 class _Frame:
-    """A mapping or a sequence that is not closed yet."""
+    """A mapping or a sequence that is still open."""
 
     value: Any
     anchor: str | None
@@ -78,7 +77,7 @@ class _Frame:
 
 
 def syntax_error(problem: str, mark: Any) -> Invalid:
-    """What is wrong, with line and column where they are known."""
+    """The error of a problem, with line and column if `mark` has them."""
     if mark is None:
         return Invalid(f"YAML error: {problem}")
     return Invalid(
@@ -87,11 +86,11 @@ def syntax_error(problem: str, mark: Any) -> Invalid:
 
 
 class Composer:
-    """Composes one stream of events; counts belong to the whole text.
+    """Composes the documents of one text; limits apply to the whole text.
 
-    `old`: plain scalars and `<<` mean what YAML 1.1 says. `read_tag` makes a value of
-    each one that has a tag of its own; without it such tags are passed over.
-    `keep_numbers`: numbers keep the text that they are written as.
+    With `old`, plain scalars and `<<` have the meaning of YAML 1.1. `read_tag` converts
+    values with custom tags; without it such tags are ignored. With `keep_numbers`,
+    numbers keep their written form.
     """
 
     def __init__(
@@ -111,7 +110,7 @@ class Composer:
         self._stack: list[_Frame] = []
         self._anchors: dict[str, _Anchor] = {}
         self._open: set[str] = set()
-        self._expanded = 0
+        self._expanded_size = 0
         self._nodes_left = limits.nodes
         self._resolve: Resolver = self._default
         self._document: Any = None
@@ -160,11 +159,11 @@ class Composer:
 
     def _tagged(self, tag: str, value: Any, mark: Any) -> Any:
         try:
-            known = TAGGED.get(tag) if isinstance(value, str) else None
-            if known is not None:
-                if known is read_binary:
+            resolver = TAGGED.get(tag) if isinstance(value, str) else None
+            if resolver is not None:
+                if resolver is read_binary:
                     self._pay_nodes(len(value) * 3 // 4, mark)
-                return known(value)
+                return resolver(value)
             if self._read_tag is not None and tag not in CORE_KINDS:
                 return self._read_tag(tag, value)
         except ValueError as error:
@@ -174,12 +173,15 @@ class Composer:
     def _alias(self, event: Any) -> None:
         anchor = self._anchors.get(event.anchor)
         if anchor is None:
-            why = "inside of itself" if event.anchor in self._open else "not defined"
-            raise syntax_error(f"alias *{event.anchor} is {why}", event.start_mark)
+            reason = "inside of itself" if event.anchor in self._open else "not defined"
+            raise syntax_error(f"alias *{event.anchor} is {reason}", event.start_mark)
         anchor.uses += 1
         weight = anchor.uses * anchor.nested
-        self._expanded += anchor.size
-        if weight > self._limits.aliases or self._expanded > self._limits.expansion:
+        self._expanded_size += anchor.size
+        if (
+            weight > self._limits.aliases
+            or self._expanded_size > self._limits.expansion
+        ):
             raise syntax_error(
                 "too many aliases (a resource exhaustion attack?)", event.start_mark
             )
@@ -222,7 +224,7 @@ class Composer:
             raise syntax_error(f"more than {self._limits.nodes} elements", mark)
 
     def _take(self, value: Any, size: int, event: Any) -> None:
-        """Hand a finished value to what it stands in."""
+        """Put a complete value into the collection or document that contains it."""
         self._nodes_left -= 1
         if self._nodes_left < 0:
             self._pay_nodes(0, event.start_mark)
@@ -251,14 +253,14 @@ class Composer:
         return _MERGE if value == _MERGE and is_plain else value
 
     def _mergeable(self, value: Any, event: Any) -> list[Any]:
-        found = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, dict) for item in found):
+        mappings = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, dict) for item in mappings):
             raise syntax_error("<< needs a mapping or a list of them", event.start_mark)
-        return found
+        return mappings
 
 
 def _key_text(value: Any, event: Any) -> str:
-    """A key that is no text, as JSON spells it."""
+    """A key that is not a string, as JSON would write it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -267,6 +269,6 @@ def _key_text(value: Any, event: Any) -> str:
         return str(value)
     error = syntax_error("a key must be a scalar", event.start_mark)
     if isinstance(value, dict) and set(value.values()) == {None}:
-        # Two brackets are an object that is the key of another.
+        # `{{` opens a mapping whose key is a mapping.
         raise Invalid(f"{error.message}: a text that begins with {{{{ needs quotes")
     raise error

@@ -1,4 +1,4 @@
-"""The text of a file's bytes; if they are no UTF-8, what they seem to be instead."""
+"""Decodes a file's bytes as UTF-8, or names the encoding that they seem to have."""
 
 import codecs
 
@@ -10,7 +10,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-#: Bytes of a text from which its encoding is guessed.
+#: The encoding is guessed from so many bytes.
 _BEGINNING = 400
 _ADVICE = "save it as UTF-8"
 
@@ -19,7 +19,7 @@ def decode(body: bytes | str) -> str:
     """The text without a byte order mark.
 
     Raises:
-        Invalid: with line and column, and what to do, if it is no UTF-8.
+        Invalid: with line, column and advice, if it is not UTF-8.
     """
     if isinstance(body, str):
         return body.removeprefix("\ufeff")
@@ -36,9 +36,9 @@ def decode(body: bytes | str) -> str:
 
 
 def _wide_encoding(body: bytes) -> str:
-    """The encoding of several bytes a sign that a text has, "" if it has none.
+    """UTF-16 or UTF-32 if the text seems to be encoded so, else "".
 
-    Without its mark it is known by the zeros that every second byte is.
+    Without a byte order mark, zeros in every second byte reveal it.
     """
     for mark, encoding in _MARKS.items():
         if body.startswith(mark):

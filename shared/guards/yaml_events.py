@@ -1,8 +1,8 @@
-"""The events of a YAML text, for what libyaml reads otherwise than YAML 1.2.
+"""libyaml's events of a YAML text, corrected where libyaml differs from YAML 1.2.
 
-It takes the line separators of Unicode as ends of lines, and refuses control
-characters: text that was copied from a page or a chat holds them. It refuses lines that
-hold tabs and nothing else, comments behind tabs, and directives that it does not know.
+libyaml treats Unicode's line separators as line ends, and refuses control characters,
+which text copied from a page or a chat may hold. It also refuses lines of tabs,
+comments after tabs, and unknown directives.
 """
 
 import re
@@ -11,32 +11,37 @@ from typing import Any
 
 import yaml
 
-#: Signs that are letters in YAML 1.2; NUL stays refused, no store takes it.
-_ODD = "".join(
+#: Characters that YAML 1.2 allows in text; NUL stays refused, because no store takes
+#: it.
+_MISREAD = "".join(
     map(chr, [*range(1, 9), 11, 12, *range(14, 32), *range(127, 160), 0x2028, 0x2029])
 )
-#: Private signs that stand for them while libyaml reads; a text with one is left alone.
-_FIRST = 0x10F800
-_STANDINS = "".join(chr(_FIRST + number) for number in range(len(_ODD)))
-_IS_ODD = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+#: Private-use characters replace them while libyaml reads, unless the text has such
+#: ones.
+_FIRST_STANDIN = 0x10F800
+_STANDINS = "".join(chr(_FIRST_STANDIN + number) for number in range(len(_MISREAD)))
+_IS_MISREAD = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _IS_STANDIN = re.compile(r"[\U0010f800-\U0010f8ff]")
-_DISGUISE = str.maketrans(_ODD, _STANDINS)
-_REVEAL = str.maketrans(_STANDINS, _ODD)
+_TO_STANDINS = str.maketrans(_MISREAD, _STANDINS)
+_FROM_STANDINS = str.maketrans(_STANDINS, _MISREAD)
 
 _LINE_END = re.compile(r"\r\n?|\n")
-#: A line that says nothing although it begins with a tab.
-_SILENT = re.compile(r"(?= *\t)[ \t]++(?=#|\r|\n|\Z)")
+#: The indentation of an empty line or a comment that has a tab in it.
+_TABS_BEFORE_COMMENT = re.compile(r"(?= *\t)[ \t]++(?=#|\r|\n|\Z)")
 _BLANK = re.compile(r"(?m)^(?= *\t)[ \t]++(?=\r?$)")
-_DIRECTIVE = {"found incompatible YAML document", "found unknown directive name"}
-#: So often a text is mended and read again.
-MOST_REPAIRS = 3
+_DIRECTIVE_PROBLEMS = {
+    "found incompatible YAML document",
+    "found unknown directive name",
+}
+#: How often a text is repaired and read again.
+REPAIR_LIMIT = 3
 
 
-def disguised(text: str) -> str:
-    """The text as libyaml reads it right: of the same length, line by line."""
-    if _IS_ODD.search(text) is None or _IS_STANDIN.search(text) is not None:
+def with_standins(text: str) -> str:
+    """The text with misread characters replaced; its length stays the same."""
+    if _IS_MISREAD.search(text) is None or _IS_STANDIN.search(text) is not None:
         return text
-    return text.translate(_DISGUISE)
+    return text.translate(_TO_STANDINS)
 
 
 def events(text: str) -> Iterator[Any]:
@@ -45,54 +50,54 @@ def events(text: str) -> Iterator[Any]:
     Raises:
         yaml.YAMLError: if the syntax is broken.
     """
-    shown = disguised(text)
-    found: Iterator[Any] = yaml.parse(shown, Loader=yaml.CSafeLoader)
-    return found if shown is text else _revealed(found)
+    readable = with_standins(text)
+    parsed: Iterator[Any] = yaml.parse(readable, Loader=yaml.CSafeLoader)
+    return parsed if readable is text else _without_standins(parsed)
 
 
-def _revealed(found: Iterator[Any]) -> Iterator[Any]:
-    for event in found:
+def _without_standins(parsed: Iterator[Any]) -> Iterator[Any]:
+    for event in parsed:
         if isinstance(event, yaml.ScalarEvent):
-            event.value = event.value.translate(_REVEAL)
+            event.value = event.value.translate(_FROM_STANDINS)
         yield event
 
 
 def repaired(text: str, error: yaml.MarkedYAMLError) -> str | None:
-    """The text without what alone libyaml stumbled over; None if that is not so.
+    """The text without the construct that only libyaml refuses; None if there is none.
 
-    Each sign keeps its place, so that errors still name it.
+    Every character keeps its position, so that errors name the right place.
     """
     mark = error.problem_mark
     if mark is None:
         return None
-    start = _start_of(text, mark.line)
-    if error.problem in _DIRECTIVE and text.startswith("%", start):
+    start = _line_start(text, mark.line)
+    if error.problem in _DIRECTIVE_PROBLEMS and text.startswith("%", start):
         return f"{text[:start]}#{text[start + 1 :]}"
-    pieces = [text[:start]]
+    parts = [text[:start]]
     end = start
-    # The lines of a comment stand together.
-    while (silent := _SILENT.match(text, end)) is not None:
+    # The lines of a comment follow each other.
+    while (silent := _TABS_BEFORE_COMMENT.match(text, end)) is not None:
         following = _LINE_END.search(text, silent.end())
         line_end = len(text) if following is None else following.end()
-        pieces += [" " * (silent.end() - end), text[silent.end() : line_end]]
+        parts += [" " * (silent.end() - end), text[silent.end() : line_end]]
         end = line_end
     if end == start:
         return None
-    pieces.append(text[end:])
-    return _BLANK.sub(lambda found: " " * len(found[0]), "".join(pieces))
+    parts.append(text[end:])
+    return _BLANK.sub(lambda match: " " * len(match[0]), "".join(parts))
 
 
 def parseable(text: str) -> str:
-    """The text as it can be read, if that is possible."""
-    for _ in range(MOST_REPAIRS):
+    """The text, repaired so that libyaml can read it if that is possible."""
+    for _ in range(REPAIR_LIMIT):
         try:
             for _ in events(text):
                 pass
         except yaml.MarkedYAMLError as error:
-            better = repaired(text, error)
-            if better is None:
+            repaired_text = repaired(text, error)
+            if repaired_text is None:
                 break
-            text = better
+            text = repaired_text
         except (yaml.YAMLError, UnicodeEncodeError):
             break
         else:
@@ -100,11 +105,11 @@ def parseable(text: str) -> str:
     return text
 
 
-def _start_of(text: str, line: int) -> int:
+def _line_start(text: str, line: int) -> int:
     start = 0
     for _ in range(line):
-        found = _LINE_END.search(text, start)
-        if found is None:
+        line_end = _LINE_END.search(text, start)
+        if line_end is None:
             break
-        start = found.end()
+        start = line_end.end()
     return start

@@ -1,13 +1,13 @@
-"""What to do about a text that is not YAML: libyaml names the rule, people ask how."""
+"""Advice on how to repair a text that is not YAML; libyaml only names the rule."""
 
 from typing import Any
 
 import yaml
 
-#: Where the place stands at which something was opened.
-_OPENED = "{opened}"
+#: Placeholder for the position of an opening quote or bracket.
+_OPENING = "{opened}"
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
-#: What libyaml says, and what people most often did; the first that fits counts.
+#: libyaml's messages with the most frequent cause; the first that fits counts.
 _HINTS = (
     (
         "mapping values are not allowed",
@@ -17,48 +17,51 @@ _HINTS = (
         "could not find expected ':'",
         "a name needs ': ' after it, a text may need quotes",
     ),
-    ("unexpected end of stream", f"the quote{_OPENED} is not closed"),
-    ("unexpected document indicator", f"the quote{_OPENED} is not closed"),
+    ("unexpected end of stream", f"the quote{_OPENING} is not closed"),
+    ("unexpected document indicator", f"the quote{_OPENING} is not closed"),
     (
         "did not find expected ',' or",
-        f"the bracket{_OPENED} is not closed, or a comma is missing",
+        f"the bracket{_OPENING} is not closed, or a comma is missing",
     ),
     (
         "did not find expected key",
         "this line or one above is indented unlike the others",
     ),
     ("did not find expected '-' indicator", "the items of a list are indented alike"),
-    ("did not find expected node content", f"the bracket{_OPENED} is not closed"),
+    ("did not find expected node content", f"the bracket{_OPENING} is not closed"),
 )
 
 
 def hint(text: str, error: yaml.MarkedYAMLError) -> str:
-    """How the text may be mended; "" if nobody knows."""
+    """Advice on how to repair the text; "" if there is none."""
     mark, problem = error.problem_mark, error.problem or ""
     if mark is None:
         return ""
     line, column = mark.line, mark.column
     lines = text.split("\n", line + 1)[: line + 1]
-    here = lines[line] if line < len(lines) else ""
-    if any(each.startswith(_CONFLICT) for each in lines[-2:]):
+    line_text = lines[line] if line < len(lines) else ""
+    if any(last_line.startswith(_CONFLICT) for last_line in lines[-2:]):
         return "a merge conflict is left in the text"
-    at = here[column : column + 1]
-    if at == "\t" or "\t" in here[: len(here) - len(here.lstrip())]:
+    character = line_text[column : column + 1]
+    if (
+        character == "\t"
+        or "\t" in line_text[: len(line_text) - len(line_text.lstrip())]
+    ):
         return "indent with spaces, not with tabs"
-    if "cannot start any token" in problem and at:
-        return f"a text that begins with {at} needs quotes"
+    if "cannot start any token" in problem and character:
+        return f"a text that begins with {character} needs quotes"
     if "did not find expected" in problem:
         long_quote = _long_quote(text, line)
         if long_quote:
             return long_quote
     advice = next((advice for begin, advice in _HINTS if begin in problem), "")
-    return advice.replace(_OPENED, _opening_place(text, error))
+    return advice.replace(_OPENING, _opening_place(text, error))
 
 
 def _opening_place(text: str, error: yaml.MarkedYAMLError) -> str:
-    """Where the quote or the bracket begins whose end is missing, "" if none is.
+    """The position of the quote or bracket that is not closed, "" if all are.
 
-    libyaml stops where something else must not stand: often at the end of the file.
+    libyaml reports the place where it stopped, often the end of the file.
     """
     context = error.context or ""
     is_open = "quoted scalar" in context or "flow" in context
@@ -71,9 +74,9 @@ def _opening_place(text: str, error: yaml.MarkedYAMLError) -> str:
 
 
 def _long_quote(text: str, line: int) -> str:
-    """The hint that a quoted text of several lines ends just before an error.
+    """Advice for a quoted text of several lines that ends just before the error.
 
-    Where an end is missing, the next quote is taken for it.
+    If its closing quote is missing, libyaml takes the next quote for it.
     """
     last: Any = None
     try:
@@ -89,7 +92,7 @@ def _long_quote(text: str, line: int) -> str:
 
 
 def _last_bracket(text: str) -> Any:
-    """Where the innermost list or object in brackets begins that has no end."""
+    """The position of the innermost bracket that is not closed."""
     marks: list[Any] = []
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):

@@ -1,7 +1,7 @@
-"""Where the documents of a YAML text begin, and the fields in them.
+"""Finds the lines of documents and fields in a YAML text.
 
-Errors alone ask for it: the text is read once more, and no marks are kept while all is
-well.
+Only error messages need lines: the text is then parsed a second time, so that the
+normal case stores no positions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +17,10 @@ from shared.guards.yaml_events import events, parseable
 
 @dataclass(frozen=True, slots=True)
 class DocumentLines:
-    """The line (from 1) of a document, and of each field that is asked for.
+    """The line (from 1) of a document, and of each requested field.
 
-    The line of a field that is absent is that of the object it would stand in; None
-    where not even the first name of its path is there.
+    An absent field has the line of the object that should contain it; None if even the
+    first name of its path is absent.
     """
 
     start: int
@@ -29,7 +29,7 @@ class DocumentLines:
 
 @dataclass(slots=True)
 class _Node:
-    """A value with the line where it, or its name, begins; `text` if it is a scalar."""
+    """A value with the line of its beginning or its key; `text` if it is a scalar."""
 
     line: int
     text: str = ""
@@ -42,33 +42,35 @@ def locate(
     fields: Mapping[int, Sequence[str]],
     limits: YamlLimits = YamlLimits(),
 ) -> list[DocumentLines]:
-    """The lines of all documents that hold something, in order.
+    """The lines of all documents that are not empty, in order.
 
     Args:
-        body: What `load_documents` has read.
-        fields: Of documents, by their place in that order, the paths of fields:
-            names and numbers with dots between them.
-        limits: Those that the text was read with.
+        body: The text, as it was passed to `load_documents`.
+        fields: The paths of the requested fields by the document's position in that
+            order; names and numbers with dots between them.
+        limits: The limits that the text was read with.
 
     Raises:
         Invalid: as `load_documents` does.
     """
     text = parseable(decode(body))
     documents = Composer(limits).documents(text)
-    kept = [number for number, each in enumerate(documents) if each is not None]
-    wanted = {kept[place]: paths for place, paths in fields.items()}
+    numbers = [
+        number for number, document in enumerate(documents) if document is not None
+    ]
+    paths_by_number = {numbers[place]: paths for place, paths in fields.items()}
     lines: list[DocumentLines] = []
     outline = _Outline()
     for event in events(text):
         if isinstance(event, yaml.DocumentStartEvent):
             outline = _Outline()
         elif isinstance(event, yaml.DocumentEndEvent):
-            paths = wanted.get(len(lines), ())
-            found = tuple(_line_at(outline.root, path) for path in paths)
-            lines.append(DocumentLines(outline.root.line, found))
-        elif not outline.is_begun or len(lines) in wanted:
+            paths = paths_by_number.get(len(lines), ())
+            field_lines = tuple(_line_at(outline.root, path) for path in paths)
+            lines.append(DocumentLines(outline.root.line, field_lines))
+        elif not outline.has_root or len(lines) in paths_by_number:
             outline.add(event)
-    return [lines[number] for number in kept]
+    return [lines[number] for number in numbers]
 
 
 class _Outline:
@@ -76,7 +78,7 @@ class _Outline:
 
     def __init__(self) -> None:
         self.root = _Node(1)
-        self.is_begun = False
+        self.has_root = False
         self._open: list[_Node] = []
         self._name: _Node | None = None
         self._names: list[_Node | None] = []
@@ -108,9 +110,9 @@ class _Outline:
         return node
 
     def _place(self, node: _Node, name: _Node | None) -> None:
-        """Put a value into the one that is open, or take it for the next one's name."""
-        if not self.is_begun:
-            self.root, self.is_begun = node, True
+        """Add a value to the open collection, or remember it as the next key."""
+        if not self.has_root:
+            self.root, self.has_root = node, True
         elif not self._open[-1].is_mapping:
             siblings = self._open[-1].children
             siblings[str(len(siblings))] = node
@@ -122,17 +124,17 @@ class _Outline:
 
 
 def _line_at(root: _Node, path: str) -> int | None:
-    """The line of the last value on a path that is there; names may have dots."""
-    node, rest = root, path
-    while rest:
-        names = [each for each in _beginnings(rest) if each in node.children]
+    """The line of the deepest existing value on a path; names may have dots."""
+    node, remaining = root, path
+    while remaining:
+        names = [name for name in _path_prefixes(remaining) if name in node.children]
         if not names:
             break
-        node, rest = node.children[names[-1]], rest[len(names[-1]) + 1 :]
+        node, remaining = node.children[names[-1]], remaining[len(names[-1]) + 1 :]
     return None if node is root else node.line
 
 
-def _beginnings(path: str) -> Iterator[str]:
+def _path_prefixes(path: str) -> Iterator[str]:
     """`a`, `a.b` and `a.b.c` of `a.b.c`."""
     for place, sign in enumerate(path):
         if sign == ".":

@@ -1,7 +1,7 @@
-"""What a YAML scalar means: the core schema of YAML 1.2, and 1.1 where asked for.
+"""Resolves YAML scalars by the core schema of YAML 1.2, or by YAML 1.1.
 
-Sources: YAML 1.2.2, section 10.3.2, and the YAML 1.1 type repository; whole floats are
-integers because JSON, in which entities are served, knows one kind of number.
+Sources: YAML 1.2.2, section 10.3.2, and the YAML 1.1 type repository. Whole floats are
+integers, because JSON, in which entities are served, has one type of number.
 """
 
 import base64
@@ -13,22 +13,22 @@ from typing import Self
 
 
 class WrittenNumber(float):
-    """A number with the text that it is written as: `1.10`, `1e3`, `0x1f`.
+    """A number that keeps its written form: `1.10`, `1e3`, `0x1f`.
 
-    As text it is what is written; as a number it may be less exact.
+    `str()` returns the written form; the value may be less exact.
     """
 
     __slots__ = ("text",)
     text: str
 
     def __new__(cls, number: float, text: str) -> Self:
-        """The number that `text` stands for."""
-        written = super().__new__(cls, number)
-        written.text = text
-        return written
+        """Make the number of the written form `text`."""
+        instance = super().__new__(cls, number)
+        instance.text = text
+        return instance
 
     def __str__(self) -> str:
-        """The number as it is written."""
+        """The written form."""
         return self.text
 
 
@@ -55,7 +55,7 @@ _INT_11 = re.compile(
     r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*(:[0-5]?[0-9])*)"
 )
 _FLOAT_11 = re.compile(r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?")
-_LONGEST = 2**63
+_INT64_LIMIT = 2**63
 
 
 def resolve(text: str) -> Scalar:
@@ -65,34 +65,34 @@ def resolve(text: str) -> Scalar:
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text):
-        return _whole(text, 10)
+        return _integer(text, 10)
     if _PREFIXED.fullmatch(text):
-        return _whole(text[2:], 8 if text[1] == "o" else 16)
+        return _integer(text[2:], 8 if text[1] == "o" else 16)
     if _FLOAT.fullmatch(text):
         return _number(text)
     return None if _NOT_FINITE.fullmatch(text) else text
 
 
 def resolve_old(text: str) -> Scalar:
-    """The value of a plain scalar by YAML 1.1: `%YAML 1.1` asks for it.
+    """The value of a plain scalar by YAML 1.1, which `%YAML 1.1` requests.
 
-    Dates stay text: JSON has no other form for them.
+    Dates stay text, because JSON has no type for them.
     """
     if text and text[0] not in _FIRST_11:
         return text
     if text in _WORDS_11:
         return _WORDS_11[text]
     if _INT_11.fullmatch(text):
-        return _whole_old(text.replace("_", ""))
+        return _integer_old(text.replace("_", ""))
     if _FLOAT_11.fullmatch(text):
         return _number(text.replace("_", ""))
     return None if _NOT_FINITE.fullmatch(text) else text
 
 
 def as_written(text: str, value: Scalar) -> Scalar:
-    """`value`, with the text that it is read from where that says more.
+    """`value` as a `WrittenNumber` if its written form has more information.
 
-    A text that YAML 1.2 takes for another value is left out: `010` of YAML 1.1.
+    A form that YAML 1.2 reads as another value is dropped: `010` of YAML 1.1.
     """
     is_number = value is None or value.__class__ in {int, float}
     if not is_number or text in _WORDS or resolve(text) != value:
@@ -104,25 +104,25 @@ def as_written(text: str, value: Scalar) -> Scalar:
     return WrittenNumber(value, text)  # type: ignore[arg-type]
 
 
-def _whole(digits: str, radix: int) -> int | float | None:
-    # Python refuses to convert thousands of digits, JSON cannot say them exactly.
+def _integer(digits: str, radix: int) -> int | float | None:
+    # Python refuses to convert thousands of digits, and JSON cannot write them exactly.
     if len(digits) > 64:
         return _number(digits) if radix == 10 else None
     value = int(digits, radix)
-    return value if -_LONGEST <= value < _LONGEST else float(value)
+    return value if -_INT64_LIMIT <= value < _INT64_LIMIT else float(value)
 
 
-def _whole_old(text: str) -> int | float | None:
+def _integer_old(text: str) -> int | float | None:
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-")
     if ":" in digits:
         return _base_sixty(sign, digits)
     for prefix, radix in (("0b", 2), ("0x", 16), ("0", 8)):
-        rest = digits.removeprefix(prefix)
-        if digits.startswith(prefix) and rest:
-            found = _whole(rest, radix)
-            return None if found is None else sign * found
-    return _whole(text, 10)
+        magnitude = digits.removeprefix(prefix)
+        if digits.startswith(prefix) and magnitude:
+            value = _integer(magnitude, radix)
+            return None if value is None else sign * value
+    return _integer(text, 10)
 
 
 def _base_sixty(sign: int, digits: str) -> int | float | None:
@@ -131,7 +131,7 @@ def _base_sixty(sign: int, digits: str) -> int | float | None:
     value = 0
     for part in digits.split(":"):
         value = value * 60 + int(part)
-    return sign * value if value < _LONGEST else float(sign * value)
+    return sign * value if value < _INT64_LIMIT else float(sign * value)
 
 
 def _number(text: str) -> int | float | None:
@@ -145,7 +145,7 @@ def _text(text: str) -> str:
     return text
 
 
-def _strictly(kind: type, resolver: Resolver) -> Resolver:
+def _require_type(kind: type, resolver: Resolver) -> Resolver:
     def tagged(text: str) -> Scalar:
         value = resolver(text)
         fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
@@ -164,7 +164,7 @@ def _real(text: str) -> Scalar:
 
 
 def read_binary(text: str) -> Scalar:
-    """Bytes as Node's Buffer serialises them: that is what Backstage answers."""
+    """Bytes as Node's Buffer serialises them, which is Backstage's answer."""
     try:
         data = base64.b64decode(text, validate=False)
     except binascii.Error as error:
@@ -173,7 +173,7 @@ def read_binary(text: str) -> Scalar:
 
 
 _PREFIX = "tag:yaml.org,2002:"
-#: Tags that change nothing in JSON: what they stand before is read as it is written.
+#: Standard tags that do not change the JSON value.
 CORE_KINDS = frozenset(
     f"{_PREFIX}{kind}"
     for kind in (
@@ -190,8 +190,8 @@ CORE_KINDS = frozenset(
 ) | {"!"}
 TAGGED: dict[str, Resolver] = {
     f"{_PREFIX}str": _text,
-    f"{_PREFIX}int": _strictly(int, resolve),
-    f"{_PREFIX}bool": _strictly(bool, resolve),
+    f"{_PREFIX}int": _require_type(int, resolve),
+    f"{_PREFIX}bool": _require_type(bool, resolve),
     f"{_PREFIX}null": lambda _: None,
     f"{_PREFIX}float": _real,
     f"{_PREFIX}binary": read_binary,

@@ -1,7 +1,7 @@
-"""YAML text to plain JSON values and back, safely: YAML 1.2's core schema.
+"""Reads foreign YAML text (YAML 1.2's core schema) to plain JSON values, and writes it.
 
-The one reader for everything that a stranger writes: descriptors, form answers,
-definitions, settings of documentation. `dump_yaml` writes what it reads back equal.
+Every foreign text is read here: descriptors, form answers, definitions, settings of
+documentation. `dump_yaml` writes text that `load_yaml` reads back equal.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import yaml
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.yaml_composer import Composer, TagReader, YamlLimits, syntax_error
 from shared.guards.yaml_encoding import decode
-from shared.guards.yaml_events import MOST_REPAIRS, disguised, repaired
+from shared.guards.yaml_events import REPAIR_LIMIT, repaired, with_standins
 from shared.guards.yaml_hints import hint
 from shared.guards.yaml_writer import dump_yaml
 
@@ -27,14 +27,14 @@ __all__ = [
 
 #: Files of a repository that may declare thousands of entities.
 DESCRIPTOR = YamlLimits()
-#: What a person types into a field of a form.
+#: Text that a person types into a form field.
 FIELD = YamlLimits(size=20_000, depth=20, nodes=2_000, aliases=20, expansion=2_000)
 
 
 def load_documents(
     body: bytes | str, *, label: str = "", limits: YamlLimits = DESCRIPTOR
 ) -> list[Any]:
-    """The documents in `body` that hold something, in order.
+    """The documents in `body` that are not empty, in order.
 
     Raises:
         Invalid: with line and column, if any part of it breaks the dialect.
@@ -57,13 +57,13 @@ def load_yaml(
 
     Args:
         text: UTF-8, if it is bytes.
-        label: Names the text in errors, for people.
-        limits: What the text may ask for.
-        old: Whether words and numbers mean what YAML 1.1 says.
-        read_tag: Makes a value of what has a tag of its own.
-        unique_keys: Whether a key that comes twice is an error, or the last one holds.
-        keep_numbers: Whether a number says how it is written (`WrittenNumber`), if
-            its value alone would not.
+        label: Names the text in errors.
+        limits: Limits on the text.
+        old: Whether words and numbers have the meaning of YAML 1.1.
+        read_tag: Converts values with custom tags.
+        unique_keys: Whether a repeated key is an error; otherwise the last one counts.
+        keep_numbers: Whether numbers keep their written form (`WrittenNumber`) if the
+            value alone would lose it.
 
     Raises:
         Invalid: with line and column, if any part of it breaks the dialect.
@@ -86,46 +86,48 @@ def load_yaml(
 
 
 def _documents(
-    body: bytes | str, label: str, composer: Callable[[], Composer], most: int
+    body: bytes | str, label: str, composer: Callable[[], Composer], limit: int
 ) -> list[Any]:
     prefix = f"{label}: " if label else ""
     size = len(body)
-    if size > most:
-        raise TooLarge(f"{prefix}YAML of {size} bytes, at most {most}")
+    if size > limit:
+        raise TooLarge(f"{prefix}YAML of {size} bytes, at most {limit}")
     try:
         return _compose(decode(body), composer)
     except Invalid as error:
         raise Invalid(f"{prefix}{error.message}") from error
 
 
-def _compose(given: str, composer: Callable[[], Composer]) -> list[Any]:
-    text = given
-    for _ in range(MOST_REPAIRS):
+def _compose(original: str, composer: Callable[[], Composer]) -> list[Any]:
+    text = original
+    for _ in range(REPAIR_LIMIT):
         try:
-            return _composed(text, composer())
+            return _compose_once(text, composer())
         except yaml.MarkedYAMLError as error:
-            better = repaired(text, error)
-            if better is None:
-                raise _explained(text, error) from error
-            text = better
+            repaired_text = repaired(text, error)
+            if repaired_text is None:
+                raise _with_hint(text, error) from error
+            text = repaired_text
     try:
-        return _composed(text, composer())
+        return _compose_once(text, composer())
     except yaml.MarkedYAMLError as error:
-        raise _explained(text, error) from error
+        raise _with_hint(text, error) from error
 
 
-def _composed(text: str, composer: Composer) -> list[Any]:
+def _compose_once(text: str, composer: Composer) -> list[Any]:
     try:
         documents = list(composer.documents(text))
     except yaml.reader.ReaderError as error:
-        shown = disguised(text)
-        raise Invalid(f"YAML error: {error.reason} {_place(shown, error)}") from error
+        readable = with_standins(text)
+        raise Invalid(
+            f"YAML error: {error.reason} {_place(readable, error)}"
+        ) from error
     except UnicodeEncodeError as error:
         raise Invalid("YAML error: half of a surrogate pair") from error
     return [document for document in documents if document is not None]
 
 
-def _explained(text: str, error: yaml.MarkedYAMLError) -> Invalid:
+def _with_hint(text: str, error: yaml.MarkedYAMLError) -> Invalid:
     problem, mark = error.problem or "syntax error", error.problem_mark
     broken = syntax_error(problem, mark)
     advice = hint(text, error)
@@ -133,7 +135,7 @@ def _explained(text: str, error: yaml.MarkedYAMLError) -> Invalid:
 
 
 def _place(text: str, error: yaml.reader.ReaderError) -> str:
-    """Where the unreadable character stands; libyaml counts in bytes."""
+    """The line and column of the unreadable character; libyaml counts in bytes."""
     before = text.encode()[: error.position].decode(errors="ignore")
     column = len(before) - (before.rfind("\n") + 1)
     return f"at line {before.count(chr(10)) + 1}, column {column + 1}"

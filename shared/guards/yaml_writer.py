@@ -1,7 +1,7 @@
-"""Writes plain values as YAML that every reader understands alike.
+"""Writes plain values as YAML that readers of YAML 1.1 and 1.2 read alike.
 
-A text that a reader of YAML 1.1 or of 1.2 would take for a number, a date, a truth
-value or nothing is quoted. Nothing is written as an alias.
+A text that one of them would read as a number, a date, a boolean or null is quoted. No
+aliases are written.
 """
 
 import math
@@ -14,26 +14,26 @@ from shared.contracts.errors import Invalid
 from shared.guards.trees import DEPTH, NODES, check_tree
 from shared.guards.yaml_scalars import WrittenNumber, resolve, resolve_old
 
-#: What begins like a number and has no other signs than numbers and times of the many
-#: dialects: `0o17`, `-0x1f`, `1e3`, `1_000`, `1:30`, `5319e7`.
+#: A text of characters that numbers and times have in any dialect: `0o17`, `-0x1f`,
+#: `1e3`, `1_000`, `1:30`, `5319e7`.
 _NUMERIC = re.compile(r"[-+]?\.?[0-9][0-9a-fA-FoOxX_.:+-]*")
 _TEXT_TAG = "tag:yaml.org,2002:str"
-#: libyaml writes these as they are, and reads them as line ends or not at all.
+#: libyaml writes these characters unescaped, but cannot read them back.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def dump_yaml(
     value: Any, *, width: int = 100, blocks: bool = True, label: str = "YAML"
 ) -> str:
-    """`value` as one YAML document, keys in their own order.
+    """`value` as one YAML document, with keys in their own order.
 
-    A `WrittenNumber` is written as it is.
+    A `WrittenNumber` keeps its written form.
 
     Args:
         value: Made of dict, list and JSON's scalars.
-        width: Where long plain texts may be folded.
+        width: The column at which long plain texts may be folded.
         blocks: Whether texts of several lines are written as blocks (`|`).
-        label: Names the value in errors, for people.
+        label: Names the value in errors.
 
     Raises:
         Invalid: if the value is too deep or too large, or holds what JSON cannot say.
@@ -63,7 +63,7 @@ class _Dumper(yaml.CSafeDumper):
 
 
 class _BlockDumper(_Dumper):
-    """Writes texts of several lines as blocks, as people do."""
+    """Writes texts of several lines as blocks."""
 
 
 def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.Node:
@@ -86,7 +86,7 @@ def _represent_float(dumper: yaml.CSafeDumper, number: float) -> yaml.Node:
 
 
 def _represent_written(dumper: yaml.CSafeDumper, number: WrittenNumber) -> yaml.Node:
-    # The tag that libyaml expects of the text, whatever it is: so none is written.
+    # With the tag that libyaml would resolve, no tag is written.
     tag = dumper.resolve(  # type: ignore[no-untyped-call]
         yaml.ScalarNode, number.text, (True, False)
     )

@@ -1,20 +1,20 @@
-"""One form of a text for comparing: no case, no accents, no variants of one letter.
+"""The folded form in which texts are compared: without case, accents and variants.
 
-Everything that is searched and every question goes through `folded`, so that both sides
-agree by construction. Rules, in their order: compatibility forms become plain ones
-(full-width letters, ligatures), case is folded, accents are taken away where they are
-an addition (Latin, Greek, Cyrillic, Hebrew, Arabic) and stay where they are a part of
-the letter (kana, Thai, Indic scripts, Hangul), letters with strokes and digraphs become
-what is typed for them, digits of all scripts become 0 to 9.
+Indexed texts and queries both go through `folded`, so they always agree. The rules in
+their order: compatibility forms become plain ones (full-width letters, ligatures), case
+is folded, accents are removed where they are an addition (Latin, Greek, Cyrillic,
+Hebrew, Arabic) and stay where they are a part of the letter (kana, Thai, Indic scripts,
+Hangul), letters with strokes and digraphs become the letters that people type instead,
+digits of all scripts become 0 to 9.
 """
 
 import re
 import unicodedata
 
-from shared.guards.unicode_forms import composed, is_composed, taken_apart
+from shared.guards.unicode_forms import composed, decomposed, is_composed
 
-#: So many characters' folds are remembered: more than one page's scripts have.
-MOST_FOLDS = 20_000
+#: The number of cached characters: more than the scripts of one page have.
+FOLD_CACHE_SIZE = 20_000
 #: Where a combining mark is an accent; all others belong to their letter.
 _ACCENTS = (
     *((0x0300, 0x036F), (0x0483, 0x0489), (0x0591, 0x05C7), (0x0610, 0x061A)),
@@ -22,7 +22,7 @@ _ACCENTS = (
     *((0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0x2DE0, 0x2DFF), (0xFE00, 0xFE0F)),
     *((0xFE20, 0xFE2F), (0xE0100, 0xE01EF)),
 )
-#: Letters that are typed as others, where no name or decomposition says so.
+#: Letters that people type as others although neither name nor decomposition says so.
 _TYPED = {
     "ı": "i",
     "ð": "d",
@@ -39,15 +39,15 @@ _TYPED = {
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d", '"'),
     **dict.fromkeys("\u2018\u2019\u02b9\u02bb\u02bc\u02bd\u02be\u02bf", "'"),
 }
-#: Their names say what they are without their stroke, hook or tail.
+#: The name of a letter contains its base letter without stroke, hook or tail.
 _LATIN = re.compile(r"LATIN SMALL (?:LETTER|LIGATURE) ([A-Z]{1,2})(?: WITH .+)?")
 
 
 class _Folds(dict[int, str]):
-    """What each character is folded to, worked out once."""
+    """The folded form of each character, computed once."""
 
     def __missing__(self, code: int) -> str:
-        if len(self) >= MOST_FOLDS:
+        if len(self) >= FOLD_CACHE_SIZE:
             self.clear()
         self[code] = plain = _fold(chr(code))
         return plain
@@ -57,25 +57,25 @@ _FOLDS = _Folds()
 
 
 def folded(text: str) -> str:
-    """The form in which texts are compared; the form of a form is itself."""
+    """The folded form of a text; folding it again changes nothing."""
     if text.isascii():
         return text.lower()
     return composed(text.translate(_FOLDS))
 
 
 def folded_places(text: str) -> tuple[str, list[tuple[int, int]] | None]:
-    """The folded text, and from where to where each of its characters is written.
+    """The folded text, and the span in `text` that each of its characters comes from.
 
-    None in place of the list where every character stands at its own place.
+    The list is None if every character keeps its position.
     """
     if text.isascii():
         return text.lower(), None
-    pieces = list(map(_FOLDS.__getitem__, map(ord, text)))
-    plain = "".join(pieces)
+    folds = list(map(_FOLDS.__getitem__, map(ord, text)))
+    plain = "".join(folds)
     is_whole = is_composed(plain)
-    if is_whole and set(map(len, pieces)) == {1}:
+    if is_whole and set(map(len, folds)) == {1}:
         return plain, None
-    origins = [at for at, piece in enumerate(pieces) for _ in piece]
+    origins = [at for at, fold in enumerate(folds) for _ in fold]
     if is_whole:
         return plain, [(at, at + 1) for at in origins]
     return _composed_places(plain, origins)
@@ -84,7 +84,7 @@ def folded_places(text: str) -> tuple[str, list[tuple[int, int]] | None]:
 def _composed_places(
     plain: str, origins: list[int]
 ) -> tuple[str, list[tuple[int, int]]]:
-    """Where marks become one with their letters, cluster by cluster."""
+    """Compose each cluster of letter and marks, and merge the spans of its parts."""
     parts: list[str] = []
     places: list[tuple[int, int]] = []
     start = 0
@@ -104,7 +104,7 @@ def _is_joining(char: str) -> bool:
 
 
 def _fold(char: str) -> str:
-    plain = "".join(map(taken_apart, taken_apart(char).casefold()))
+    plain = "".join(map(decomposed, decomposed(char).casefold()))
     return composed("".join(map(_letter, plain)))
 
 

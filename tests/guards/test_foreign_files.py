@@ -142,7 +142,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(NotFound):
             folder.read("pipe", limit=LIMIT)
         with pytest.raises(Invalid, match="pipe"):
-            list(folder.entries(most=10))
+            list(folder.entries(limit=10))
 
 
 def test_modes_are_executable_or_not(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
             folder.write("a", b"x", replaces=True)
         with pytest.raises(Invalid, match="in its place"):
             folder.write("a/b/c", b"x")
-        assert [entry.path for entry in folder.entries(most=10)] == ["a/b"]
+        assert [entry.path for entry in folder.entries(limit=10)] == ["a/b"]
         assert folder.read("a/b", limit=LIMIT) == b"old"
 
 

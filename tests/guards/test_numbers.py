@@ -12,17 +12,17 @@ from shared.guards.numbers import whole_number
 )
 def test_other_texts_are_no_number(text: str) -> None:
     """Nothing is raised, also where `str.isdigit` says yes and `int` refuses."""
-    assert whole_number(text, most=1000) is None
+    assert whole_number(text, limit=1000) is None
 
 
 @given(st.integers(0, 1000))
 def test_digits_are_a_number(number: int) -> None:
     """Up to the limit and with it."""
-    assert whole_number(str(number), most=1000) == number
+    assert whole_number(str(number), limit=1000) == number
 
 
 @given(st.text())
 def test_no_text_raises(text: str) -> None:
     """What strangers write is a number, or None."""
-    number = whole_number(text, most=10**6)
+    number = whole_number(text, limit=10**6)
     assert number is None or 0 <= number <= 10**6

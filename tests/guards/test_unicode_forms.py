@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.errors import Invalid
 from shared.guards.foreign_trees import ForeignEntry, TreeLimits, check_entries
-from shared.guards.unicode_forms import composed, is_composed, taken_apart
+from shared.guards.unicode_forms import composed, decomposed, is_composed
 from tests.costs import limit_processor_time
 
 #: Letters with marks of many classes, marks that stand for several, a row's length of
@@ -53,9 +53,9 @@ def test_marks_out_of_order_cost_no_more_than_their_number(text: str) -> None:
 
 def test_only_one_character_is_taken_apart() -> None:
     """A whole text would be put in order by exchanging."""
-    assert taken_apart("ﬁ") == "fi"
+    assert decomposed("ﬁ") == "fi"
     with pytest.raises(ValueError, match="one character"):
-        taken_apart(ROWS[0])
+        decomposed(ROWS[0])
 
 
 def test_paths_are_compared_in_unicodes_form() -> None:

@@ -118,20 +118,20 @@ async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
 async def test_quick_work_does_not_wait_for_long_work() -> None:
     """Each has a process of its own, and what each took is told."""
     spent: list[float] = []
-    terms = WorkOptions(is_long=True, spend=spent.append)
-    long = asyncio.ensure_future(run_bounded(spin, seconds=600, terms=terms))
+    options = WorkOptions(is_long=True, spend=spent.append)
+    long = asyncio.ensure_future(run_bounded(spin, seconds=600, options=options))
     lane = workers._long
     await until(lambda: lane.process._process is not None, what="it begins")
-    assert await run_bounded(add, 1, 2, terms=WorkOptions(spend=spent.append)) == 3
+    assert await run_bounded(add, 1, 2, options=WorkOptions(spend=spent.append)) == 3
     assert not long.done()
     long.cancel()
     with pytest.raises(asyncio.CancelledError):
         await long
     spent.clear()
     with pytest.raises(BudgetExceeded):
-        await run_bounded(spin, seconds=1.0, terms=terms)
+        await run_bounded(spin, seconds=1.0, options=options)
     assert spent == [1.0]
-    assert await run_bounded(burn, 0.2, terms=terms) is None
+    assert await run_bounded(burn, 0.2, options=options) is None
     assert 0.2 <= spent[1] < 10
 
 

@@ -50,7 +50,7 @@ async def compute(
         seconds=min(seconds, max(left, 1.0)),
         memory=MEMORY,
         label="the file",
-        terms=WorkOptions(is_long=seconds == SECONDS, spend=spend),
+        options=WorkOptions(is_long=seconds == SECONDS, spend=spend),
     )
 
 

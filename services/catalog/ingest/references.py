@@ -136,7 +136,7 @@ def step_into(value: Any, step: str) -> Any:
     if isinstance(value, Mapping) and key in value:
         return value[key]
     if isinstance(value, list):
-        place = whole_number(key, most=len(value) - 1)
+        place = whole_number(key, limit=len(value) - 1)
         if place is not None:
             return value[place]
     return ABSENT

@@ -74,7 +74,7 @@ class SourceReading:
         if known is not None:
             return known
         body = await self._mirrors.read(target, commit, target.path)
-        trail = await self._mirrors.trail(target, commit, target.path)
+        trail = await self._mirrors.follow_path(target, commit, target.path)
         links = tuple(_place(target.at(path)) for path in trail)
         fetched = Fetched(body, _digest(body), commit, place, links=links)
         if len(body) <= SHORT_BODY:

@@ -152,7 +152,7 @@ class LiveHub:
         if not after:
             return []
         epoch, _, number = after.rpartition("-")
-        place = whole_number(number, most=self._last)
+        place = whole_number(number, limit=self._last)
         if epoch != self._epoch or place is None:
             return None
         missing = self._last - place

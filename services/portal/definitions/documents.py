@@ -112,7 +112,7 @@ def _at(root: Mapping[str, Any], pointer: str) -> object:
         if isinstance(found, Mapping):
             found = found.get(key, found.get(_decoded(key)))
         elif isinstance(found, list):
-            place = whole_number(key, most=len(found) - 1)
+            place = whole_number(key, limit=len(found) - 1)
             found = None if place is None else found[place]
         else:
             return None

@@ -52,7 +52,7 @@ class GraphQuestion:
         chosen = tuple(name for name in RELATIONS if name in many.get("relation", ()))
         return cls(
             entity,
-            min(DEEPEST, max(1, whole_number(depth, most=999) or 1)),
+            min(DEEPEST, max(1, whole_number(depth, limit=999) or 1)),
             direction if direction in DIRECTIONS else BOTH,
             chosen or USUAL,
         )

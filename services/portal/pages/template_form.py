@@ -156,7 +156,7 @@ def _fill(
 
 
 def _number(text: str, asked: TemplateForm) -> int:
-    return min(whole_number(text, most=99_999) or 0, len(asked.pages))
+    return min(whole_number(text, limit=99_999) or 0, len(asked.pages))
 
 
 def _address(asked: TemplateForm, draft: Draft, number: int, **more: str) -> str:

@@ -145,7 +145,7 @@ class Workspace:
             TooLarge: if there are too many.
         """
         with ForeignFolder.open(self.root) as folder:
-            found = list(folder.entries(most=2 * FILES_LIMIT))
+            found = list(folder.entries(limit=2 * FILES_LIMIT))
         if len(found) > FILES_LIMIT:
             raise TooLarge(f"Over the limit of {FILES_LIMIT} files")
         return sorted(found, key=lambda entry: entry.path)
@@ -209,7 +209,7 @@ def tree(root: Path) -> list[ForeignEntry]:
         TooLarge: if there are too many, or they are too large.
     """
     with ForeignFolder.open(root) as folder:
-        found = list(folder.entries(most=2 * FILES_LIMIT, skips_git=True))
+        found = list(folder.entries(limit=2 * FILES_LIMIT, skips_git=True))
     check_entries(found, LIMITS)
     return sorted(found, key=lambda entry: entry.path)
 

@@ -90,7 +90,8 @@ class GitAndFolders(DocsSources):
             return ()
         targets = [self._target(place, path) for path in paths]
         trails = [
-            await self._mirrors.trail(target, commit, target.path) for target in targets
+            await self._mirrors.follow_path(target, commit, target.path)
+            for target in targets
         ]
         return [path for trail in trails for path in trail]
 
@@ -147,7 +148,7 @@ def _list(root: Path, prefix: str) -> list[str]:
     with ForeignFolder.open(root) as folder:
         start = folder.real_path(prefix)
         try:
-            entries = list(folder.entries(start, most=2 * FILES, skips_git=True))
+            entries = list(folder.entries(start, limit=2 * FILES, skips_git=True))
         except NotFound:
             return []
     if len(entries) > FILES:
@@ -163,7 +164,7 @@ def _copy(root: Path, prefix: str, folder: Path) -> Exported:
             raise NotFound(f"There is no folder {prefix}")
         entries = [
             replace(entry, content=entry.path)
-            for entry in source.entries(most=ENTRIES, skips_git=True)
+            for entry in source.entries(limit=ENTRIES, skips_git=True)
         ]
         links = [entry.path for entry in entries if entry.kind == "link"]
         targets = {path: source.target(path) for path in links}

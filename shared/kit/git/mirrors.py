@@ -152,13 +152,15 @@ class RepositoryMirrors:
             message = f"{target.repository}: {error.message} at {commit[:8]}"
             raise type(error)(message) from None
 
-    async def trail(self, target: GitTarget, commit: str, path: str) -> Sequence[str]:
+    async def follow_path(
+        self, target: GitTarget, commit: str, path: str
+    ) -> Sequence[str]:
         """The links that a file is read through, and where it lies; () without links.
 
         Raises:
             Invalid: if a link leaves the repository or is part of a ring.
         """
-        return await self._trees(target).trail(commit, _clean(path))
+        return await self._trees(target).follow_path(commit, _clean(path))
 
     async def list(
         self, target: GitTarget, commit: str, prefix: str = ""

@@ -77,7 +77,7 @@ def _describe(
     with ForeignFolder.open(folder) as root:
         # A repository is never part of another one.
         most = limits.files + limits.folders
-        entries = list(root.entries(most=most, skips_git=True))
+        entries = list(root.entries(limit=most, skips_git=True))
         check_entries(entries, limits)
         for entry in entries:
             _add(root, entry, stream)

@@ -116,7 +116,7 @@ class GitTrees:
             raise answer
         return answer
 
-    async def trail(self, commit: str, path: str) -> list[str]:
+    async def follow_path(self, commit: str, path: str) -> list[str]:
         """The links that a file is read through, and where it lies; [] without links.
 
         Raises:
@@ -133,7 +133,7 @@ class GitTrees:
         )
         if any(entry.kind == "file" for entry in listing.entries):
             return []
-        return (await self._index(commit)).trail(path)
+        return (await self._index(commit)).follow_path(path)
 
     async def export(
         self,
@@ -157,7 +157,7 @@ class GitTrees:
         """
         tree, trail = await self._tree_id(commit, prefix), [prefix]
         if tree is None:
-            trail = (await self._index(commit)).trail(prefix)
+            trail = (await self._index(commit)).follow_path(prefix)
             prefix = trail[-1]
             tree = await self._tree_id(commit, prefix)
         if tree is None:

@@ -349,7 +349,7 @@ class _Edge:
             await error_response(Request(scope), too_many)(scope, receive, send)
             return
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and whole_number(length.decode(), most=self.limit) is None:
+        if length.isdigit() and whole_number(length.decode(), limit=self.limit) is None:
             await self._too_large(scope, receive, send)
             return
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
