@@ -1,9 +1,8 @@
 """The sections of the configuration that the scaffolder reads."""
 
-from typing import Any
-
 from pydantic import Field
 
+from services.scaffolder.model import JsonObject
 from shared.kit.config.integrations import Backend, Integrations
 from shared.kit.config.sections import Section
 
@@ -17,7 +16,7 @@ class ScaffolderSection(Section):
     """`name` and `email` of commits whose template names nobody."""
     default_commit_message: str = "Initial commit"
     """The message of first commits."""
-    default_environment: dict[str, Any] = Field(default_factory=dict)
+    default_environment: JsonObject = Field(default_factory=dict)
     """`parameters` and `secrets` that expressions find as `environment`."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Required, TypedDict
 
 from shared.contracts.scaffolder import RunStatus, StepStatus
 
@@ -16,6 +16,55 @@ STEP_ENDED: frozenset[StepStatus] = frozenset(
 )
 LONGEST_MESSAGE = 64 * 1024
 START_OVER = "startOver"
+#: Values by names that a template's author or an action chose: JSON of no known shape.
+JsonObject = dict[str, Any]
+#: The answers of a form, by the names of its fields.
+Answers = Mapping[str, Any]
+#: A JSON Schema, whose keywords are a standard's.
+Schema = Mapping[str, Any]
+#: A step of a template. A `TypedDict` call, as `if` cannot be a class attribute.
+TemplateStep = TypedDict(
+    "TemplateStep",
+    {
+        "id": Required[str],
+        "name": Required[str],
+        "action": Required[str],
+        "input": JsonObject,
+        "if": str | bool,
+        "each": str | list[Any] | JsonObject,
+    },
+    total=False,
+)
+
+
+class TemplateInfo(TypedDict, total=False):
+    """The template of a run: its ref, its metadata, the address of its file."""
+
+    entityRef: str
+    entity: JsonObject
+    baseUrl: str
+
+
+class RunUser(TypedDict, total=False):
+    """The user whom a run acts for, as expressions read it."""
+
+    ref: str
+    entity: JsonObject
+
+
+class RunSpec(TypedDict, total=False):
+    """A frozen copy of a template with the answers of one run (Backstage's task spec).
+
+    Its names are those of the API and of the store.
+    """
+
+    apiVersion: str
+    steps: Required[list[TemplateStep]]
+    output: JsonObject
+    parameters: JsonObject
+    user: RunUser
+    templateInfo: TemplateInfo
+    EXPERIMENTAL_recovery: JsonObject
 
 
 def now() -> datetime:
@@ -45,7 +94,7 @@ class StepRecord:
     id: str
     name: str
     status: StepStatus = "open"
-    output: dict[str, Any] = field(default_factory=dict)
+    output: JsonObject = field(default_factory=dict)
     done: int = 0
     error: str | None = None
     error_name: str | None = None
@@ -66,7 +115,7 @@ class Task:
     """
 
     id: str
-    spec: dict[str, Any]
+    spec: RunSpec
     created_by: Initiator
     status: RunStatus = "open"
     created_at: datetime = field(default_factory=now)
@@ -75,8 +124,8 @@ class Task:
     hidden: str | None = None
     learned: dict[str, str] = field(default_factory=dict)
     steps: list[StepRecord] = field(default_factory=list)
-    checkpoints: dict[str, Any] = field(default_factory=dict)
-    output: dict[str, Any] = field(default_factory=dict)
+    checkpoints: JsonObject = field(default_factory=dict)
+    output: JsonObject = field(default_factory=dict)
     error: str | None = None
     sequence: int = 0
     epoch: int = 0
@@ -86,8 +135,7 @@ class Task:
 
     @property
     def template_ref(self) -> str:
-        info = self.spec.get("templateInfo") or {}
-        return str(info.get("entityRef") or "")
+        return self.spec.get("templateInfo", {}).get("entityRef", "")
 
     @property
     def has_ended(self) -> bool:
@@ -99,7 +147,7 @@ class Task:
         return self.sequence
 
 
-def fresh_steps(spec: Mapping[str, Any]) -> list[StepRecord]:
+def fresh_steps(spec: RunSpec) -> list[StepRecord]:
     """The steps of a spec, none begun."""
     return [StepRecord(step["id"], step["name"]) for step in spec["steps"]]
 
@@ -111,7 +159,7 @@ class TaskEvent:
     task_id: str
     number: int
     type: EventType
-    body: dict[str, Any]
+    body: JsonObject
     created_at: datetime = field(default_factory=now)
 
 

@@ -1,14 +1,13 @@
 """What the scaffolder needs from outside. Adapters are in `store`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from services.scaffolder.model import Initiator, Task, TaskEvent, TaskQuery
+from shared.contracts.entity import Entity
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError
-
-Entity = Mapping[str, Any]
 
 
 class TemplateCatalog(Protocol):

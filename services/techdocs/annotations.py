@@ -1,31 +1,23 @@
-"""What an entity says of its docs: whether it has some, whose, and where they are."""
+"""The annotations of docs: whether an entity has docs, whose, and where they are."""
 
 import posixpath
-from collections.abc import Mapping
-from typing import Any
 
-from services.techdocs.model import DocsSource, Entity
+from services.techdocs.model import DocsSource
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     SOURCE_LOCATION,
     TECHDOCS_ENTITY,
     TECHDOCS_REF,
 )
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
-from shared.contracts.ref import parse_ref, ref_of
-
-
-def annotations(entity: Entity) -> Mapping[str, Any]:
-    """The entity's annotations, none if it has none."""
-    metadata = entity.get("metadata")
-    found = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+from shared.contracts.ref import parse_ref
 
 
 def is_documented(entity: Entity) -> bool:
-    """Whether techdocs keeps this entity at all."""
-    found = annotations(entity)
-    return bool(found.get(TECHDOCS_REF) or found.get(TECHDOCS_ENTITY))
+    """Whether the entity has docs, of its own or another entity's."""
+    annotations = entity.annotations
+    return bool(annotations.get(TECHDOCS_REF) or annotations.get(TECHDOCS_ENTITY))
 
 
 def alias_of(entity: Entity) -> str | None:
@@ -34,12 +26,12 @@ def alias_of(entity: Entity) -> str | None:
     Raises:
         Invalid: if the annotation is no entity ref.
     """
-    found = annotations(entity).get(TECHDOCS_ENTITY)
-    if not found:
+    alias = entity.annotations.get(TECHDOCS_ENTITY)
+    if not alias:
         return None
-    own = ref_of(entity)
+    own = entity.ref
     return str(
-        parse_ref(str(found), default_kind=own.kind, default_namespace=own.namespace)
+        parse_ref(str(alias), default_kind=own.kind, default_namespace=own.namespace)
     )
 
 
@@ -49,11 +41,10 @@ def source_of(entity: Entity) -> DocsSource:
     Raises:
         Invalid: naming the annotation and the rule.
     """
-    name = str((entity.get("metadata") or {}).get("name") or "")
-    given = annotations(entity).get(TECHDOCS_REF)
-    if not given:
-        raise Invalid(f"No {TECHDOCS_REF} annotation provided in entity: {name}")
-    kind, target = _location(str(given), TECHDOCS_REF)
+    annotation = entity.annotations.get(TECHDOCS_REF)
+    if not annotation:
+        raise Invalid(f"No {TECHDOCS_REF} annotation provided in entity: {entity.name}")
+    kind, target = _location(str(annotation), TECHDOCS_REF)
     if kind == "url":
         return DocsSource("url", target)
     if kind != "dir":
@@ -66,26 +57,25 @@ def source_of(entity: Entity) -> DocsSource:
 def own_source(entity: Entity) -> DocsSource | None:
     """Where the entity itself was read from, on a Git host; None if elsewhere.
 
-    By the catalog's word: an author's annotation says where docs are, not whose.
+    The catalog sets this annotation; an author's own says where docs are, not whose.
     """
-    kind, _, target = str(annotations(entity).get(MANAGED_BY_LOCATION) or "").partition(
-        ":"
-    )
+    location = str(entity.annotations.get(MANAGED_BY_LOCATION) or "")
+    kind, _, target = location.partition(":")
     is_address = kind == "url" and bool(target)
     return DocsSource("url", target, base_is_folder=False) if is_address else None
 
 
 def _relative(entity: Entity, relative: str) -> DocsSource:
-    found = annotations(entity)
-    managed = found.get(MANAGED_BY_LOCATION)
+    managed = entity.annotations.get(MANAGED_BY_LOCATION)
     if not managed:
         raise Invalid(
             f"{MANAGED_BY_LOCATION}: is missing, so {TECHDOCS_REF} has nothing to "
             "start from"
         )
     kind, target = _location(str(managed), MANAGED_BY_LOCATION)
-    if found.get(SOURCE_LOCATION):
-        source_kind, source = _location(str(found[SOURCE_LOCATION]), SOURCE_LOCATION)
+    source_location = entity.annotations.get(SOURCE_LOCATION)
+    if source_location:
+        source_kind, source = _location(str(source_location), SOURCE_LOCATION)
         if source_kind == "url":
             return DocsSource("url", source, relative)
         if kind != "file" or source_kind != "file":
@@ -96,7 +86,7 @@ def _relative(entity: Entity, relative: str) -> DocsSource:
         return DocsSource("url", target, relative, base_is_folder=False)
     if kind != "file":
         raise Invalid(f"{MANAGED_BY_LOCATION}: the type {kind!r} is not known")
-    # A descriptor may point below itself, never beside: it is somebody's word.
+    # A descriptor may point below its own folder only: anybody may have written it.
     return DocsSource("dir", _child(posixpath.dirname(target), relative, TECHDOCS_REF))
 
 

@@ -15,6 +15,9 @@ from shared.guards.globs import Glob
 from shared.guards.trees import check_tree
 from shared.guards.yaml_text import YamlLimits, load_yaml
 
+#: A mkdocs.yml as it was read: plain data, whose settings are checked one by one.
+SiteConfig = dict[str, Any]
+
 CONFIG_NAMES = ("mkdocs.yaml", "mkdocs.yml")
 DEFAULT_DOCS_DIR = "docs"
 CONFIG_BYTES = 256 * 1024
@@ -165,7 +168,7 @@ _Loader.add_constructor("!relative", _relative)
 _Loader.add_multi_constructor("", _unknown)
 
 
-def read_config(text: bytes, name: str = "mkdocs.yml") -> dict[str, Any]:
+def read_config(text: bytes, name: str = "mkdocs.yml") -> SiteConfig:
     """The configuration in `text`, as it was written.
 
     Raises:
@@ -222,14 +225,14 @@ def inside(path: str, what: str) -> str:
     return normal
 
 
-def docs_dir(config: Mapping[str, Any], name: str = "mkdocs.yml") -> str:
+def docs_dir(config: SiteConfig, name: str = "mkdocs.yml") -> str:
     """The folder of the pages, relative to the configuration."""
-    given = config.get("docs_dir")
-    if given is None:
+    folder = config.get("docs_dir")
+    if folder is None:
         return DEFAULT_DOCS_DIR
-    if not isinstance(given, str) or not given:
+    if not isinstance(folder, str) or not folder:
         raise Invalid(f"{name}: docs_dir must be a path")
-    return inside(given, f"{name}: docs_dir")
+    return inside(folder, f"{name}: docs_dir")
 
 
 def include_glob(statement: str) -> Glob:
@@ -244,20 +247,20 @@ def include_glob(statement: str) -> Glob:
     return Glob(pattern, dot=True, label="mkdocs.yml: nav")
 
 
-def includes(config: Mapping[str, Any]) -> list[str]:
+def includes(config: SiteConfig) -> list[str]:
     """The monorepo plugin's statements in `nav`, as written.
 
     Raises:
         Invalid: if there are too many.
     """
-    found = list(dict.fromkeys(_includes(config.get("nav"), CONFIG_DEPTH)))
-    wildcards = sum(statement.startswith(WILDCARD_INCLUDE) for statement in found)
-    if len(found) > INCLUDES or wildcards > WILDCARD_INCLUDES:
+    statements = list(dict.fromkeys(_includes(config.get("nav"), CONFIG_DEPTH)))
+    wildcards = sum(each.startswith(WILDCARD_INCLUDE) for each in statements)
+    if len(statements) > INCLUDES or wildcards > WILDCARD_INCLUDES:
         raise Invalid(
             f"mkdocs.yml: nav: includes over {INCLUDES} sites, or over "
             f"{WILDCARD_INCLUDES} times with wildcards"
         )
-    return found
+    return statements
 
 
 def _includes(nav: Any, depth: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.techdocs.mkdocs_file import docs_dir, inside, known_values
+from services.techdocs.mkdocs_file import SiteConfig, docs_dir, inside, known_values
 from shared.contracts.errors import Invalid
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):")
@@ -76,12 +76,12 @@ FORBIDDEN_OPTIONS: Mapping[str, frozenset[str]] = {
 class Allowed:
     """A configuration reduced to what is allowed, and what was left out and why."""
 
-    values: dict[str, Any]
+    values: SiteConfig
     warnings: list[str] = field(default_factory=list)
 
 
 def allowed(
-    config: Mapping[str, Any],
+    config: SiteConfig,
     more_plugins: Collection[str] = frozenset(),
     absent_plugins: Collection[str] = frozenset(),
 ) -> Allowed:
@@ -92,40 +92,42 @@ def allowed(
     """
     warnings: list[str] = []
     config = known_values(dict(config), warnings)
-    kept = Allowed({key: config[key] for key in config if key in KEYS}, warnings)
-    for key in sorted(config.keys() - KEYS - SILENT_KEYS):
-        kept.warnings.append(f"mkdocs.yml: {key} is not allowed and was left out")
-    kept.values["docs_dir"] = docs_dir(config)
-    kept.values["theme"] = _theme(config.get("theme"), kept.warnings)
+    values = {key: config[key] for key in config if key in KEYS}
+    warnings += [
+        f"mkdocs.yml: {key} is not allowed and was left out"
+        for key in sorted(config.keys() - KEYS - SILENT_KEYS)
+    ]
+    values["docs_dir"] = docs_dir(config)
+    values["theme"] = _theme(config.get("theme"), warnings)
     plugins = PLUGINS | (SAFE_PLUGINS & set(more_plugins))
-    known = {name: name not in absent_plugins for name in plugins}
-    kept.values["plugins"] = _plugins(config.get("plugins"), known, kept.warnings)
+    is_installed = {name: name not in absent_plugins for name in plugins}
+    values["plugins"] = _plugins(config.get("plugins"), is_installed, warnings)
     for key in ("edit_uri", "edit_uri_template"):
-        _drop_foreign_address(kept.values, key, f"mkdocs.yml: {key}", kept.warnings)
-    _check_edit_template(kept.values, kept.warnings)
-    if "techdocs-core" not in [next(iter(item)) for item in kept.values["plugins"]]:
-        kept.values["plugins"].append({"techdocs-core": {}})
-    kept.values["markdown_extensions"] = _extensions(
-        config.get("markdown_extensions"), kept.warnings
+        _drop_foreign_address(values, key, f"mkdocs.yml: {key}", warnings)
+    _check_edit_template(values, warnings)
+    if "techdocs-core" not in [next(iter(item)) for item in values["plugins"]]:
+        values["plugins"].append({"techdocs-core": {}})
+    values["markdown_extensions"] = _extensions(
+        config.get("markdown_extensions"), warnings
     )
-    return kept
+    return Allowed(values, warnings)
 
 
-def _theme(theme: Any, warnings: list[str]) -> dict[str, Any]:
-    given = {"name": theme} if isinstance(theme, str) else theme
-    if given is not None and not isinstance(given, dict):
+def _theme(theme: Any, warnings: list[str]) -> SiteConfig:
+    written = {"name": theme} if isinstance(theme, str) else theme
+    if written is not None and not isinstance(written, dict):
         raise Invalid("mkdocs.yml: theme must be a name or a mapping")
-    given = given or {}
-    dropped = sorted(str(key) for key in given if key not in THEME_KEYS)
+    options = written or {}
+    dropped = sorted(str(key) for key in options if key not in THEME_KEYS)
     warnings += [
         f"mkdocs.yml: theme.{key} was left out: not allowed" for key in dropped
     ]
-    kept = {key: value for key, value in given.items() if key in THEME_KEYS}
-    # techdocs-core sets this theme whatever is asked for.
-    return {**kept, "name": "material"}
+    allowed = {key: value for key, value in options.items() if key in THEME_KEYS}
+    # techdocs-core sets this theme, whatever the site names.
+    return {**allowed, "name": "material"}
 
 
-def _named(items: Any, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _named(items: Any, what: str) -> Iterator[tuple[str, SiteConfig]]:
     """Name and options of each item of a list that mkdocs reads in three forms."""
     if items is None:
         return
@@ -144,7 +146,7 @@ def _named(items: Any, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _drop_foreign_address(
-    values: dict[str, Any], key: str, what: str, warnings: list[str]
+    values: SiteConfig, key: str, what: str, warnings: list[str]
 ) -> None:
     """What links begin with is a path, or an address of the web."""
     value = values.get(key)
@@ -158,7 +160,7 @@ def _drop_foreign_address(
         del values[key]
 
 
-def _check_edit_template(values: dict[str, Any], warnings: list[str]) -> None:
+def _check_edit_template(values: SiteConfig, warnings: list[str]) -> None:
     """A template that names more than the page's path reaches into Python."""
     template = values.get("edit_uri_template")
     if template is None or not isinstance(template, str):
@@ -178,23 +180,23 @@ def _check_edit_template(values: dict[str, Any], warnings: list[str]) -> None:
 
 
 def _plugins(
-    items: Any, plugins: Mapping[str, bool], warnings: list[str]
-) -> list[dict[str, Any]]:
-    kept: list[dict[str, Any]] = []
+    items: Any, is_installed: Mapping[str, bool], warnings: list[str]
+) -> list[SiteConfig]:
+    allowed: list[SiteConfig] = []
     for name, options in _named(items, "plugins"):
         if name in BROUGHT:
             continue
-        if not plugins.get(name):
-            rule = "installed" if name in plugins else "allowed"
+        if not is_installed.get(name):
+            rule = "installed" if name in is_installed else "allowed"
             warnings.append(f"mkdocs.yml: plugin {name} is not {rule}, was left out")
             continue
         if "plugins" in options:
-            options["plugins"] = _plugins(options["plugins"], plugins, warnings)
-        kept.append({name: _redirects(options) if name == "redirects" else options})
-    return kept
+            options["plugins"] = _plugins(options["plugins"], is_installed, warnings)
+        allowed.append({name: _redirects(options) if name == "redirects" else options})
+    return allowed
 
 
-def _redirects(options: dict[str, Any]) -> dict[str, Any]:
+def _redirects(options: SiteConfig) -> SiteConfig:
     maps = options.get("redirect_maps") or {}
     if not isinstance(maps, dict):
         raise Invalid("mkdocs.yml: plugins.redirects.redirect_maps must be a mapping")
@@ -203,8 +205,8 @@ def _redirects(options: dict[str, Any]) -> dict[str, Any]:
     return {"redirect_maps": {str(key): str(value) for key, value in maps.items()}}
 
 
-def _extensions(items: Any, warnings: list[str]) -> list[dict[str, Any]]:
-    kept: list[dict[str, Any]] = []
+def _extensions(items: Any, warnings: list[str]) -> list[SiteConfig]:
+    allowed: list[SiteConfig] = []
     for name, options in _named(items, "markdown_extensions"):
         if name not in EXTENSIONS:
             warnings.append(
@@ -221,25 +223,25 @@ def _extensions(items: Any, warnings: list[str]) -> list[dict[str, Any]]:
             options["base_path"] = _base_paths(options.get("base_path"))
         if name == "pymdownx.emoji":
             _drop_foreign_icons(options, warnings)
-        kept.append({name: options})
-    return kept
+        allowed.append({name: options})
+    return allowed
 
 
-def _drop_foreign_icons(options: dict[str, Any], warnings: list[str]) -> None:
+def _drop_foreign_icons(options: SiteConfig, warnings: list[str]) -> None:
     """Icons come from the documentation's folder, or from the theme."""
     icons = options.get("options")
     if isinstance(icons, dict) and "custom_icons" in icons:
-        what, given = "mkdocs.yml: pymdownx.emoji.custom_icons", icons["custom_icons"]
+        what, folders = "mkdocs.yml: pymdownx.emoji.custom_icons", icons["custom_icons"]
         try:
-            paths = [inside(str(path), what) for path in given or ()]
+            paths = [inside(str(path), what) for path in folders or ()]
         except (Invalid, TypeError):
             warnings.append(f"{what}: leaves the documentation's folder, was left out")
             paths = []
         options["options"] = {**icons, "custom_icons": paths}
 
 
-def _base_paths(given: Any) -> list[str]:
-    paths = [given] if isinstance(given, str) else given or ["."]
+def _base_paths(option: Any) -> list[str]:
+    paths = [option] if isinstance(option, str) else option or ["."]
     if not isinstance(paths, list):
         raise Invalid("mkdocs.yml: pymdownx.snippets.base_path must be a path or paths")
     what = "mkdocs.yml: pymdownx.snippets.base_path"

@@ -4,17 +4,16 @@ An entity is documented when it has the annotation `backstage.io/techdocs-ref`; 
 instead point to another entity's docs with `backstage.io/techdocs-entity`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
+from shared.contracts.entity import Entity, list_of
 from shared.contracts.errors import Forbidden
 from shared.contracts.ref import EntityRef, parse_ref
 
-Entity = Mapping[str, Any]
-
-#: Large parts of an entity that no docs page and no policy rule asks for.
+#: Large parts of an entity that neither pages of docs nor rules of the policy read.
 LEFT_OUT = frozenset({"definition", "steps", "parameters"})
 
 #: What is asked of the queue: a build because something changed, or a mere check.
@@ -22,8 +21,17 @@ CHANGED, CHECK = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogRevision:
+    """A revision of an entity as the catalog publishes it; None once deleted."""
+
+    ref: str
+    revision: int
+    entity: Entity | None
+
+
+@dataclass(frozen=True, slots=True)
 class DocsSource:
-    """Where an entity says its docs are.
+    """The place of an entity's docs, as its annotations name it.
 
     `kind` "url": `base` is a web address of a file or folder on a Git host, `relative`
     a path from there. `kind` "dir": `base` is a folder of this machine.
@@ -114,8 +122,8 @@ class Documented:
 
     @property
     def title(self) -> str:
-        """What people call the entity."""
-        return title_of(self.entity)
+        """The entity's title, else its name."""
+        return self.entity.title or self.entity.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,27 +216,18 @@ class Generated:
     warnings: tuple[str, ...] = field(default=())
 
 
-def docs_fields(entity: Entity) -> dict[str, Any]:
-    """The parts of an entity that techdocs keeps."""
-    spec = entity.get("spec")
-    small = {
-        key: value
-        for key, value in (spec.items() if isinstance(spec, Mapping) else ())
-        if key not in LEFT_OUT
-    }
-    return {
-        "apiVersion": entity.get("apiVersion"),
-        "kind": entity.get("kind"),
-        "metadata": dict(entity.get("metadata") or {}),
-        "spec": small,
-        "relations": list(entity.get("relations") or ()),
-    }
-
-
-def title_of(entity: Entity) -> str:
-    """`metadata.title`, else the name."""
-    metadata = entity.get("metadata") or {}
-    return str(metadata.get("title") or metadata.get("name") or "")
+def stored_entity(entity: Entity) -> Entity:
+    """The entity with the parts that techdocs stores."""
+    raw = entity.raw
+    return Entity(
+        {
+            "apiVersion": raw.get("apiVersion"),
+            "kind": raw.get("kind"),
+            "metadata": dict(entity.metadata),
+            "spec": {k: v for k, v in entity.spec.items() if k not in LEFT_OUT},
+            "relations": list_of(raw.get("relations")),
+        }
+    )
 
 
 def touches(record: Documented, folder: str, changed: Sequence[str] | None) -> bool:

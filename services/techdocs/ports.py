@@ -1,12 +1,13 @@
 """What techdocs needs from outside."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from services.techdocs.generator.job import Job
 from services.techdocs.model import (
+    CatalogRevision,
     DocsFolder,
     DocsSource,
     Documented,
@@ -14,6 +15,7 @@ from services.techdocs.model import (
     Generated,
     Outcome,
 )
+from shared.contracts.entity import Entity
 
 Say = Callable[[str], None]
 
@@ -199,7 +201,7 @@ class Records(Protocol):
 class DocsCatalog(Protocol):
     """The owner of entities."""
 
-    async def entity(self, ref: str) -> Mapping[str, Any] | None:
+    async def entity(self, ref: str) -> Entity | None:
         """The entity as it is now, relations both ways; None if there is none."""
         ...
 
@@ -211,6 +213,6 @@ class DocsCatalog(Protocol):
         """What changes whenever any entity does."""
         ...
 
-    def snapshot(self) -> AsyncIterator[tuple[str, int, Mapping[str, Any]]]:
-        """Every entity: ref, revision, document."""
+    def snapshot(self) -> AsyncIterator[CatalogRevision]:
+        """Every entity as it is now."""
         ...

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.scaffolder.model import Initiator
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Conflict, Unavailable
-from shared.contracts.ref import ref_of
-
-Entity = Mapping[str, Any]
 
 
 class DictCatalog:
@@ -16,7 +14,7 @@ class DictCatalog:
     def __init__(self) -> None:
         self.by_ref: dict[str, Entity] = {}
         self.hidden: set[str] = set()
-        self.locations: dict[str, list[Entity]] = {}
+        self.locations: dict[str, list[dict[str, Any]]] = {}
         self.registered: list[str] = []
         self.asked_by: list[Initiator] = []
         self.away = False
@@ -28,9 +26,9 @@ class DictCatalog:
         self.read.append((location, asker))
         return not any(location.startswith(each) for each in self.restricted)
 
-    def add(self, *entities: Entity) -> None:
-        for entity in entities:
-            self.by_ref[str(ref_of(entity))] = entity
+    def add(self, *entities: Mapping[str, Any]) -> None:
+        for entity in map(Entity, entities):
+            self.by_ref[str(entity.ref)] = entity
 
     async def entity(self, ref: str, asker: Initiator) -> Entity | None:
         self.asked_by.append(asker)
@@ -53,4 +51,4 @@ class DictCatalog:
             if url in self.registered:
                 raise Conflict(f"Location {url} is registered already")
             self.registered.append(url)
-        return self.locations.get(url, [])
+        return [Entity(item) for item in self.locations.get(url, [])]

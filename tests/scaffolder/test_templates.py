@@ -6,6 +6,7 @@ import pytest
 
 from services.scaffolder.templates import template_entity
 from services.scaffolder.templates.schema_checks import check_input, problems
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from tests.builders import template
 
@@ -57,7 +58,7 @@ def test_the_form_has_a_page_for_each_schema() -> None:
     page = {"title": "Basics", "description": "d", "properties": {}}
     made = template("t", parameters=[page, {}], presentation={"buttonLabels": {}})
     made["metadata"]["description"] = "What it does"
-    form = template_entity.form(made)
+    form = template_entity.form(Entity(made))
     assert form == {
         "title": "t",
         "description": "What it does",
@@ -71,10 +72,8 @@ def test_the_form_has_a_page_for_each_schema() -> None:
 
 def test_a_single_page_needs_no_list() -> None:
     """`parameters` may be one schema."""
-    assert (
-        len(template_entity.form(template("t", parameters={"properties": {}}))["steps"])
-        == 1
-    )
+    made = template("t", parameters={"properties": {}})
+    assert len(template_entity.form(Entity(made))["steps"]) == 1
 
 
 def test_problems_say_what_clients_read() -> None:
@@ -91,8 +90,10 @@ def test_pages_are_checked_one_by_one() -> None:
     """The first page that does not accept the values tells why."""
     pages = [{"required": ["a"]}, {"required": ["b"]}]
     made = template("t", parameters=pages)
-    assert template_entity.parameter_problems(made, {"a": 1})[0]["argument"] == "b"
-    assert template_entity.parameter_problems(made, {"a": 1, "b": 1}) == []
+    assert (
+        template_entity.parameter_problems(Entity(made), {"a": 1})[0]["argument"] == "b"
+    )
+    assert template_entity.parameter_problems(Entity(made), {"a": 1, "b": 1}) == []
 
 
 def test_conditions_between_fields_are_checked() -> None:
@@ -112,8 +113,8 @@ def test_conditions_between_fields_are_checked() -> None:
         },
     }
     made = template("t", parameters=page)
-    assert template_entity.parameter_problems(made, {"database": False}) == []
-    assert template_entity.parameter_problems(made, {"database": True})
+    assert template_entity.parameter_problems(Entity(made), {"database": False}) == []
+    assert template_entity.parameter_problems(Entity(made), {"database": True})
 
 
 def test_patterns_are_javascripts_and_cannot_run_away() -> None:
@@ -176,13 +177,15 @@ def test_an_author_cannot_point_at_the_machines_files(
 ) -> None:
     """A `file:` place counts only where the catalog itself read the template."""
     made = template("t", {"annotations": annotations})
-    assert template_entity.base_url(made) == expected
+    assert template_entity.base_url(Entity(made)) == expected
 
 
 def test_the_spec_of_a_run_is_frozen() -> None:
     """Steps get ids and names; later changes of the template do not reach the run."""
     made = template("t", steps=[{"action": "debug:log"}])
-    spec = template_entity.frozen_spec(made, {"a": 1}, {"ref": "user:default/ann"})
+    spec = template_entity.frozen_spec(
+        Entity(made), {"a": 1}, {"ref": "user:default/ann"}
+    )
     made["metadata"]["title"] = "changed"
     assert spec["steps"] == [
         {"action": "debug:log", "id": "step-1", "name": "debug:log"}

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from services.techdocs.model import CatalogRevision
 from shared.contracts.catalog import Cause, EntityChange, EntityDeleted, EntityUpdated
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
@@ -51,24 +52,22 @@ class MemoryCatalog:
             cause=CAUSE,
         )
 
-    async def entity(self, ref: str) -> Mapping[str, Any] | None:
+    async def entity(self, ref: str) -> Entity | None:
         self._answers()
-        found = self.entities.get(ref)
-        return found[1] if found else None
+        stored = self.entities.get(ref)
+        return Entity(stored[1]) if stored else None
 
-    async def visible_entity(
-        self, ref: str, reader: Principal
-    ) -> Mapping[str, Any] | None:
-        found = await self.entity(ref)
-        if found is None or not permits(reader, Entity(found)):
+    async def visible_entity(self, ref: str, reader: Principal) -> Entity | None:
+        entity = await self.entity(ref)
+        if entity is None or not permits(reader, entity):
             return None
         relations = [
             relation
-            for relation in found.get("relations", ())
+            for relation in entity.raw.get("relations", ())
             if (target := await self.entity(relation["targetRef"])) is None
-            or permits(reader, Entity(target))
+            or permits(reader, target)
         ]
-        return {**found, "relations": relations}
+        return Entity({**entity.raw, "relations": relations})
 
     async def is_open(self, location: str, ref: str) -> bool:
         self._answers()
@@ -79,11 +78,11 @@ class MemoryCatalog:
         self._answers()
         return repr(sorted((ref, rev) for ref, (rev, _) in self.entities.items()))
 
-    async def snapshot(self) -> AsyncIterator[tuple[str, int, Mapping[str, Any]]]:
+    async def snapshot(self) -> AsyncIterator[CatalogRevision]:
         self._answers()
         self.snapshots += 1
         for ref, (revision, entity) in list(self.entities.items()):
-            yield ref, revision, entity
+            yield CatalogRevision(ref, revision, Entity(entity))
 
     def _answers(self) -> None:
         if self.away:

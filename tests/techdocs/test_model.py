@@ -1,19 +1,19 @@
 """Where an entity's docs are, and what a push touches."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from services.techdocs.annotations import alias_of, source_of
-from services.techdocs.handlers.reading import _known_path
+from services.techdocs.handlers.reading import _existing_path
 from services.techdocs.model import (
     DocsSource,
     Documented,
-    docs_fields,
     retained,
+    stored_entity,
     touches,
 )
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from tests.builders import api, component
 
@@ -23,9 +23,10 @@ SOURCE = "backstage.io/source-location"
 BLOB = "url:https://git.example/shop/blob/main/catalog-info.yaml"
 
 
-def annotated(**given: str) -> dict[str, Any]:
+def annotated(**values: str) -> Entity:
     keys = {"ref": REF, "managed": MANAGED, "source": SOURCE}
-    return component(metadata={"annotations": {keys[k]: v for k, v in given.items()}})
+    annotations = {keys[key]: value for key, value in values.items()}
+    return Entity(component(metadata={"annotations": annotations}))
 
 
 @pytest.mark.parametrize(
@@ -87,14 +88,14 @@ def test_docs_of_another_entity() -> None:
     entity = component(
         metadata={"annotations": {"backstage.io/techdocs-entity": "Web"}}
     )
-    assert alias_of(entity) == "component:default/web"
+    assert alias_of(Entity(entity)) == "component:default/web"
 
 
 def test_large_parts_of_an_entity_are_not_kept() -> None:
     """What policy and pages ask for stays; an API's definition does not."""
-    found = docs_fields(api())
-    assert found["spec"]["owner"] == "team-a"
-    assert "definition" not in found["spec"]
+    stored = stored_entity(Entity(api()))
+    assert stored.owner == "team-a"
+    assert "definition" not in stored.spec
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,9 @@ def test_what_a_push_touches(
     expected: bool,
 ) -> None:
     """Only a push to what the site is made of is a reason to look."""
-    record = Documented("component:default/web", 1, component(), watched=watched)
+    record = Documented(
+        "component:default/web", 1, Entity(component()), watched=watched
+    )
     assert touches(record, folder, changed) is expected
 
 
@@ -142,4 +145,4 @@ def test_earlier_sites_are_kept_for_a_while() -> None:
 )
 def test_a_page_is_known_by_what_readers_ask_for(path: str, page: str | None) -> None:
     """Sites of earlier versions are read until they are built again."""
-    assert _known_path(path, {"b": {}, "a%20b": {}, "c#": {}}) == page
+    assert _existing_path(path, {"b": {}, "a%20b": {}, "c#": {}}) == page

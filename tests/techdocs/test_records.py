@@ -20,6 +20,7 @@ from services.techdocs.model import (
     Unchanged,
 )
 from services.techdocs.store.records import MongoRecords
+from shared.contracts.entity import Entity
 from shared.contracts.gateway import RepositoryPushed
 from tests.builders import component
 
@@ -41,7 +42,7 @@ def other(records: MongoRecords, owner: str) -> MongoRecords:
 def record(name: str = "web", revision: int = 1) -> Documented:
     source = DocsSource("url", "https://h/r", ".")
     return Documented(
-        f"component:default/{name}", revision, component(name), source=source
+        f"component:default/{name}", revision, Entity(component(name)), source=source
     )
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.techdocs.model import CHECK, Failure
+from shared.contracts.entity import Entity
 from tests.techdocs.installation import SITE, Running
 from tests.waiting import until
 
@@ -65,7 +66,7 @@ async def test_a_visit_does_not_build_what_rests(techdocs: Running) -> None:
     """Whoever opens the page is told the reason; nothing is built for it."""
     dependencies = techdocs.app.state.dependencies
     first = await _stopped(techdocs)
-    entity = techdocs.catalog.entities[REF][1]
+    entity = Entity(techdocs.catalog.entities[REF][1])
     told = [line async for line in dependencies.syncing.sync(entity)]
     assert told[-1] == ("error", first.error)
     assert any("not built again before" in str(line) for _, line in told)

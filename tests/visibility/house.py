@@ -15,6 +15,8 @@ from services.gateway.policy.question import Questions
 from services.gateway.policy.rego import RegoPolicy
 from services.gateway.settings import POLICIES
 from services.search.main import create_app as search_app
+from services.techdocs.model import CatalogRevision
+from shared.contracts.entity import Entity
 from shared.contracts.permissions import need_of
 from shared.kit.events.bus import MemoryBus
 from shared.kit.http.service_tokens import HEADER, Grant, Principal, PrincipalTokens
@@ -135,13 +137,13 @@ class SnapshotCatalog:
         kind, _, rest = ref.partition(":")
         path = f"/entities/by-name/{kind}/{rest}"
         answer = await self._catalog.ask("GET", path, principal=SERVICE)
-        return answer.json() if answer.status_code == 200 else None
+        return Entity(answer.json()) if answer.status_code == 200 else None
 
     async def visible_entity(self, ref: str, reader: Principal) -> Any:
         kind, _, rest = ref.partition(":")
         path = f"/entities/by-name/{kind}/{rest}"
         answer = await self._catalog.ask("GET", path, principal=reader)
-        return answer.json() if answer.status_code == 200 else None
+        return Entity(answer.json()) if answer.status_code == 200 else None
 
     async def is_open(self, *_: str) -> bool:
         raise AssertionError("no docs here have a source")
@@ -150,11 +152,12 @@ class SnapshotCatalog:
         answer = await self._catalog.ask("GET", "/snapshot/checksum", principal=SERVICE)
         return str(answer.text)
 
-    async def snapshot(self) -> AsyncIterator[tuple[str, int, Any]]:
+    async def snapshot(self) -> AsyncIterator[CatalogRevision]:
         answer = await self._catalog.ask("GET", "/snapshot", principal=SERVICE)
         for line in answer.text.splitlines():
             one = jsonlib.loads(line)
-            yield one["ref"], one["revision"], one["entity"]
+            entity = Entity(one["entity"])
+            yield CatalogRevision(one["ref"], one["revision"], entity)
 
 
 @asynccontextmanager
@@ -174,10 +177,10 @@ async def house_of(
         seen = SnapshotCatalog(catalog)
         owners = MemoryOwners()
         documented = 0
-        async for _, revision, entity in seen.snapshot():
-            owners.put(entity, revision, entity["metadata"]["uid"])
-            marks = entity["metadata"].get("annotations") or {}
-            documented += "backstage.io/techdocs-ref" in marks
+        async for each in seen.snapshot():
+            assert each.entity is not None
+            owners.put(each.entity.raw, each.revision, each.entity.uid)
+            documented += "backstage.io/techdocs-ref" in each.entity.annotations
         search = search_app(
             search_settings(folder / "search"), owners=owners, hears=False
         )

@@ -7,13 +7,18 @@ from typing import Any
 
 from services.scaffolder.dialect.calling import Operation
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.model import Initiator
+from services.scaffolder.model import (
+    Initiator,
+    JsonObject,
+    RunUser,
+    Schema,
+    TemplateInfo,
+)
 from services.scaffolder.ports import Repositories, TemplateCatalog, TemplateSources
 from services.scaffolder.secrets.redaction import Redactor
 from services.scaffolder.secrets.twins import LearningDialect
 from services.scaffolder.workspace.folder import Workspace
 
-Schema = Mapping[str, Any]
 Checkpoint = Callable[[str, Any], Awaitable[None]]
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -57,27 +62,27 @@ class ActionContext:
 
     task_id: str
     step_id: str
-    input: dict[str, Any]
+    input: JsonObject
     workspace: Workspace
     initiator: Initiator
-    user: Mapping[str, Any]
-    template_info: Mapping[str, Any]
+    user: RunUser
+    template_info: TemplateInfo
     tools: Tools
     log: Callable[[str], None]
     secrets: Mapping[str, str] = field(default_factory=dict)
     is_dry_run: bool = False
     is_resumed: bool = False
-    checkpoints: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: JsonObject = field(default_factory=dict)
     remember: Checkpoint | None = None
-    outputs: dict[str, Any] = field(default_factory=dict)
+    outputs: JsonObject = field(default_factory=dict)
     #: The input as people may see it: the same unless it holds secrets.
-    public_input: Mapping[str, Any] | None = None
+    public_input: JsonObject | None = None
     redactor: Redactor | None = None
 
     def learning(
         self,
         dialect: TemplateDialect,
-        names: Callable[[Mapping[str, Any]], dict[str, Any]],
+        names: Callable[[JsonObject], JsonObject],
     ) -> TemplateDialect | LearningDialect:
         """A dialect for files; what they make of the input's secrets stays secret.
 
@@ -133,9 +138,9 @@ class Action:
     examples: Sequence[Example] = ()
     supports_dry_run: bool = False
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         """The action as `/v2/actions` lists it."""
-        schema: dict[str, Any] = {"input": {**self.input, "$schema": DRAFT}}
+        schema: JsonObject = {"input": {**self.input, "$schema": DRAFT}}
         if self.output is not None:
             schema["output"] = {**self.output, "$schema": DRAFT}
         return {
@@ -146,27 +151,27 @@ class Action:
         }
 
 
-def text(description: str, **rules: Any) -> dict[str, Any]:
+def text(description: str, **rules: Any) -> JsonObject:
     """The schema of a text."""
     return {"type": "string", "description": description, **rules}
 
 
-def flag(description: str) -> dict[str, Any]:
+def flag(description: str) -> JsonObject:
     """The schema of a yes or no."""
     return {"type": "boolean", "description": description}
 
 
 def members(
     properties: Mapping[str, Schema], *, required: Sequence[str] = ()
-) -> dict[str, Any]:
+) -> JsonObject:
     """The schema of an object with these members and no others."""
-    made: dict[str, Any] = {"type": "object", "properties": dict(properties)}
+    schema: JsonObject = {"type": "object", "properties": dict(properties)}
     if required:
-        made["required"] = list(required)
-    return {**made, "additionalProperties": False}
+        schema["required"] = list(required)
+    return {**schema, "additionalProperties": False}
 
 
-def step(action: str, description: str, given: str) -> Example:
-    """An example of a step; `given` is the YAML of its input, indented by nothing."""
-    lines = "".join(f"      {line}\n" for line in given.strip().splitlines())
+def step(action: str, description: str, input_yaml: str) -> Example:
+    """An example of a step; `input_yaml` is its input, without indentation."""
+    lines = "".join(f"      {line}\n" for line in input_yaml.strip().splitlines())
     return Example(description, f"steps:\n  - action: {action}\n    input:\n{lines}")

@@ -1,7 +1,5 @@
 """`catalog:fetch`: reads entities from the catalog, as the user may see them."""
 
-from typing import Any
-
 from services.scaffolder.actions.action import (
     Action,
     ActionContext,
@@ -10,6 +8,8 @@ from services.scaffolder.actions.action import (
     step,
     text,
 )
+from services.scaffolder.model import JsonObject
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid, NotFound
 from shared.contracts.ref import parse_ref
 
@@ -28,12 +28,12 @@ async def _run(context: ActionContext) -> None:
         )
     if several:
         refs = [_canonical(context, ref) for ref in several]
-        found = await catalog.entities(refs, asker)
+        entities = await catalog.entities(refs, asker)
         context.output(
             "entities",
             [
                 _required_entity(context, ref, entity)
-                for ref, entity in zip(refs, found, strict=True)
+                for ref, entity in zip(refs, entities, strict=True)
             ],
         )
 
@@ -48,10 +48,13 @@ def _canonical(context: ActionContext, ref: str) -> str:
     )
 
 
-def _required_entity(context: ActionContext, ref: str, entity: Any) -> Any:
+def _required_entity(
+    context: ActionContext, ref: str, entity: Entity | None
+) -> JsonObject | None:
+    """The entity's JSON, which expressions read; None if it may be missing, and is."""
     if entity is None and not context.input.get("optional"):
         raise NotFound(f"Entity {ref} not found")
-    return entity
+    return None if entity is None else dict(entity.raw)
 
 
 ACTION = Action(

@@ -1,7 +1,6 @@
 """`catalog:register`: makes a descriptor's URL a location of the catalog."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import parse_qs, quote
 
 from services.scaffolder.actions.action import (
@@ -12,8 +11,9 @@ from services.scaffolder.actions.action import (
     step,
     text,
 )
+from services.scaffolder.model import JsonObject
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Conflict, Invalid
-from shared.contracts.ref import ref_of
 from shared.guards.addresses import split_address
 
 _PATH = "/catalog-info.yaml"
@@ -32,10 +32,10 @@ async def _run(context: ActionContext) -> None:
         return
     chosen = _chosen(entities)
     if chosen is not None:
-        context.output("entityRef", str(ref_of(chosen)))
+        context.output("entityRef", str(chosen.ref))
 
 
-async def _register(context: ActionContext, url: str) -> Sequence[Mapping[str, Any]]:
+async def _register(context: ActionContext, url: str) -> Sequence[Entity]:
     catalog, asker = context.tools.catalog, context.initiator
     try:
         return await catalog.register(url, asker, dry_run=context.is_dry_run)
@@ -45,36 +45,36 @@ async def _register(context: ActionContext, url: str) -> Sequence[Mapping[str, A
         return await catalog.register(url, asker, dry_run=True)
 
 
-def _url(given: Mapping[str, Any]) -> str:
-    if given.get("catalogInfoUrl"):
-        return str(given["catalogInfoUrl"])
-    root = str(given["repoContentsUrl"]).rstrip("/")
-    path = str(given.get("catalogInfoPath") or _PATH)
+def _url(values: JsonObject) -> str:
+    if values.get("catalogInfoUrl"):
+        return str(values["catalogInfoUrl"])
+    root = str(values["repoContentsUrl"]).rstrip("/")
+    path = str(values.get("catalogInfoPath") or _PATH)
     if ".." in path.split("/"):
         raise Invalid(f"catalogInfoPath: {path!r} leads outside the repository")
     return _below(root, path.lstrip("/"))
 
 
 def _below(root: str, path: str) -> str:
-    """The address of a file below a page of files; what says its ref stays."""
+    """The address of a file below a page of files, at the same branch."""
     parts = split_address(root, "repoContentsUrl")
     if "/_git/" in parts.path:
         # Azure DevOps: the path is an argument.
-        given = parse_qs(parts.query)
-        folder = given.pop("path", [""])[0].strip("/")
+        arguments = parse_qs(parts.query)
+        folder = arguments.pop("path", [""])[0].strip("/")
         whole = f"/{folder}/{path}" if folder else f"/{path}"
-        rest = [f"{name}={quote(values[0])}" for name, values in given.items()]
+        rest = [f"{name}={quote(values[0])}" for name, values in arguments.items()]
         query = "&".join([f"path={quote(whole)}", *rest])
         return parts._replace(query=query, fragment="").geturl()
     place = f"{parts.path.rstrip('/')}/{path}"
     return parts._replace(path=place, fragment="").geturl()
 
 
-def _chosen(entities: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _chosen(entities: Sequence[Entity]) -> Entity | None:
     """The entity to show: a component if there is one, else the first."""
-    others = [entity for entity in entities if entity["kind"] != "Location"]
-    components = [entity for entity in others if entity["kind"] == "Component"]
-    return next(iter([*components, *others]), None)
+    candidates = [entity for entity in entities if entity.kind != "Location"]
+    components = [entity for entity in candidates if entity.kind == "Component"]
+    return next(iter([*components, *candidates]), None)
 
 
 _OPTIONAL = flag("Whether it may fail; false by default.")

@@ -9,11 +9,10 @@ from services.scaffolder.actions.action import (
     step,
     text,
 )
+from services.scaffolder.model import JsonObject
 from shared.contracts.annotations import SOURCE_TEMPLATE
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import dump_yaml
-
-_SOURCE_TEMPLATE = SOURCE_TEMPLATE
 
 
 async def _run(context: ActionContext) -> None:
@@ -25,18 +24,18 @@ async def _run(context: ActionContext) -> None:
 
 
 def _descriptor(context: ActionContext) -> bytes:
-    entity: dict[str, Any] = dict(context.input["entity"])
+    entity: JsonObject = dict(context.input["entity"])
     ref = context.template_info.get("entityRef")
     if ref:
         metadata = _mapping(entity.get("metadata"), "entity.metadata")
         label = "entity.metadata.annotations"
         annotations = _mapping(metadata.get("annotations"), label)
-        annotations[_SOURCE_TEMPLATE] = ref
+        annotations[SOURCE_TEMPLATE] = ref
         entity["metadata"] = {**metadata, "annotations": annotations}
     return dump_yaml(entity, width=1000, label="entity").encode()
 
 
-def _mapping(value: Any, label: str) -> dict[str, Any]:
+def _mapping(value: Any, label: str) -> JsonObject:
     """A copy of a mapping, an empty one for None.
 
     Raises:

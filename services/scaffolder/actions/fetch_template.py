@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from services.scaffolder.actions.action import (
     Action,
@@ -13,6 +12,7 @@ from services.scaffolder.actions.action import (
     text,
 )
 from services.scaffolder.actions.fetch_plain import TOKEN
+from services.scaffolder.model import JsonObject
 from services.scaffolder.workspace.skeleton import (
     DEFAULT_EXTENSION,
     SkeletonRules,
@@ -21,7 +21,7 @@ from services.scaffolder.workspace.skeleton import (
 )
 from shared.contracts.errors import Invalid
 
-GLOBS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+GLOBS: JsonObject = {"type": "array", "items": {"type": "string"}}
 VALUES = {
     "type": "object",
     "additionalProperties": {},
@@ -33,15 +33,17 @@ LSTRIP = flag("Drop the spaces before a block at the start of a line.")
 
 
 async def _run(context: ActionContext) -> None:
-    given = context.input
-    target = given.get("targetPath") or "."
+    values = context.input
+    target = values.get("targetPath") or "."
     context.workspace.path(target)
-    rules = rules_of(given)
+    rules = rules_of(values)
     context.log("Fetching template content from remote URL")
     scratch = await context.in_thread(context.workspace.scratch)
     try:
         source = scratch / "tree"
-        notes = await context.tools.sources.tree(given["url"], context.base_url, source)
+        notes = await context.tools.sources.tree(
+            values["url"], context.base_url, source
+        )
         for note in notes:
             context.log(note)
         written = await context.in_thread(
@@ -63,24 +65,24 @@ def _render(
     values = context.input.get("values", {})
     learning = context.learning(
         dialect,
-        lambda given: context_of(
-            given.get("values", {}), cookiecutter=rules.cookiecutter
+        lambda public: context_of(
+            public.get("values", {}), cookiecutter=rules.cookiecutter
         ),
     )
     return render_tree(source, context.workspace, target, values, learning, rules)
 
 
-def rules_of(given: dict[str, Any]) -> SkeletonRules:
-    """The rules that an input asks for.
+def rules_of(values: JsonObject) -> SkeletonRules:
+    """The rules that an input sets.
 
     Raises:
         Invalid: if two that exclude each other are given.
     """
-    cookiecutter = bool(given.get("cookiecutterCompat"))
-    extension = given.get("templateFileExtension")
+    cookiecutter = bool(values.get("cookiecutterCompat"))
+    extension = values.get("templateFileExtension")
     unrendered, copied = (
-        given.get("copyWithoutRender"),
-        given.get("copyWithoutTemplating"),
+        values.get("copyWithoutRender"),
+        values.get("copyWithoutTemplating"),
     )
     if unrendered and copied:
         raise Invalid(
@@ -102,7 +104,7 @@ def rules_of(given: dict[str, Any]) -> SkeletonRules:
         copied=tuple(copied or unrendered or ()),
         renders_copied_names=not unrendered,
         extension=extension or None,
-        replaces=bool(given.get("replace")),
+        replaces=bool(values.get("replace")),
         cookiecutter=cookiecutter,
     )
 

@@ -1,8 +1,5 @@
 """`fetch:template:file`: renders one file from a URL into the workspace."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from services.scaffolder.actions.action import (
     Action,
     ActionContext,
@@ -18,6 +15,7 @@ from services.scaffolder.actions.fetch_template import (
     TRIM,
     VALUES,
 )
+from services.scaffolder.model import JsonObject
 from services.scaffolder.workspace.skeleton import context_of, render_content
 
 
@@ -42,13 +40,13 @@ def _render(context: ActionContext, target: str, content: bytes) -> None:
         lstrip_blocks=bool(context.input.get("lstripBlocks")),
     )
 
-    def names(given: Mapping[str, Any]) -> dict[str, Any]:
-        return context_of(given.get("values", {}), cookiecutter=cookiecutter)
+    def names(values: JsonObject) -> JsonObject:
+        return context_of(values.get("values", {}), cookiecutter=cookiecutter)
 
     learning = context.learning(dialect, names)
     url = context.input["url"]
-    made = render_content(learning, content, names(context.input), url)
-    context.workspace.write(target, made)
+    rendered = render_content(learning, content, names(context.input), url)
+    context.workspace.write(target, rendered)
 
 
 ACTION = Action(

@@ -1,7 +1,6 @@
 """`fs:rename`: renames files and folders within the workspace."""
 
 import functools
-from typing import Any
 
 from services.scaffolder.actions.action import (
     Action,
@@ -11,6 +10,7 @@ from services.scaffolder.actions.action import (
     step,
     text,
 )
+from services.scaffolder.model import JsonObject
 from shared.contracts.errors import Conflict, Invalid, NotFound
 from shared.guards.foreign_paths import normalise
 
@@ -20,7 +20,7 @@ async def _run(context: ActionContext) -> None:
         await context.in_thread(functools.partial(_rename, context, file))
 
 
-def _rename(context: ActionContext, file: dict[str, Any]) -> None:
+def _rename(context: ActionContext, file: JsonObject) -> None:
     workspace = context.workspace
     source, target = file["from"], file["to"]
     if not normalise(source) or not normalise(target):

@@ -14,6 +14,7 @@ from services.scaffolder.actions.action import (
     text,
 )
 from services.scaffolder.templates.filters import RepositoryPlace, parse_place
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Conflict, NotFound
 
 _CLAIMED = "claimed"
@@ -85,10 +86,8 @@ async def _push(
 
 def _author(context: ActionContext) -> tuple[str, str]:
     name, email = context.tools.author
-    entity = context.user.get("entity") or {}
-    profile = (entity.get("spec") or {}).get("profile") or {}
-    given = context.user.get("ref") or ""
-    short = given.rpartition("/")[2]
+    profile = Entity(context.user.get("entity", {})).profile
+    short = context.user.get("ref", "").rpartition("/")[2]
     own_name = profile.get("displayName") or short or name
     own_email = profile.get("email") or (
         f"{short}@users.callboard.invalid" if short else email

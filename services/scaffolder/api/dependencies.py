@@ -1,9 +1,8 @@
 """What the routes reach from the application, and who is asking."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -13,6 +12,7 @@ from services.scaffolder.ports import TaskStore, TemplateCatalog, Vault
 from services.scaffolder.runs.factory import RunFactory
 from services.scaffolder.runs.pool import Pool
 from services.scaffolder.runs.signals import Signals
+from shared.kit.http.conditions import Criteria
 from shared.kit.http.service_tokens import Principal
 
 
@@ -55,7 +55,7 @@ def creators(principal: Principal) -> tuple[str, ...] | None:
     return None if found is None else tuple(sorted(found))
 
 
-def _creators(criteria: Mapping[str, Any]) -> frozenset[str] | None:
+def _creators(criteria: Criteria) -> frozenset[str] | None:
     """The creators that satisfy the criteria; what is not understood allows nobody."""
     if "anyOf" in criteria:
         found = [_creators(part) for part in criteria["anyOf"]]

@@ -1,7 +1,5 @@
 """Dry runs: a template tried as it stands in an editor."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -11,7 +9,8 @@ from services.scaffolder.api.tasks import refused
 from services.scaffolder.handlers import creating
 from services.scaffolder.handlers.creating import BadParameters
 from services.scaffolder.handlers.dry_run import Trial, dry_run
-from services.scaffolder.model import Initiator
+from services.scaffolder.model import Initiator, JsonObject, RunUser
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
@@ -20,20 +19,22 @@ router = APIRouter(route_class=BoundedRoute)
 
 
 class DryRun(BaseModel):
-    """A template, what would be typed into its form, and the files beside it."""
+    """A template, the answers of its form, and the files beside it, as sent."""
 
     model_config = ConfigDict(extra="forbid")
 
-    template: dict[str, Any]
-    values: dict[str, Any]
+    template: JsonObject
+    values: JsonObject
     secrets: dict[str, str] = Field(default_factory=dict)
-    directoryContents: list[dict[str, Any]]  # noqa: N815 - the field's name in the API
+    directoryContents: list[JsonObject]  # noqa: N815 - the field's name in the API
 
 
 @router.post("/v2/dry-run")
 async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
     """Try the template; what it logs, writes and answers."""
-    trial = Trial(body.template, body.values, body.secrets, body.directoryContents)
+    trial = Trial(
+        Entity(body.template), body.values, body.secrets, body.directoryContents
+    )
     asker = initiator(caller)
     try:
         user = await _user(dependencies, asker)
@@ -49,8 +50,8 @@ async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
     return json_response(made)
 
 
-async def _user(dependencies: Open, asker: Initiator) -> dict[str, Any]:
-    """Who tries it; a catalog that is away does not keep authors from trying."""
+async def _user(dependencies: Open, asker: Initiator) -> RunUser:
+    """The user of a dry run; without the catalog, the ref alone has to do."""
     try:
         return await creating.user_of(dependencies.catalog, asker)
     except Unavailable:

@@ -1,9 +1,8 @@
 """Runs and log lines as Backstage's clients read them."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from services.scaffolder.model import Task, TaskEvent
+from services.scaffolder.model import JsonObject, Task, TaskEvent
 from services.scaffolder.templates import template_entity
 
 
@@ -12,28 +11,28 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def task(found: Task) -> dict[str, Any]:
+def task(run: Task) -> JsonObject:
     """A run without its secrets and inner state."""
-    made: dict[str, Any] = {
-        "id": found.id,
-        "spec": found.spec,
-        "status": found.status,
-        "createdAt": moment(found.created_at),
+    answer: JsonObject = {
+        "id": run.id,
+        "spec": run.spec,
+        "status": run.status,
+        "createdAt": moment(run.created_at),
     }
-    if found.last_heartbeat_at is not None:
-        made["lastHeartbeatAt"] = moment(found.last_heartbeat_at)
-    if found.created_by.is_user:
-        made["createdBy"] = found.created_by.ref
-    return made
+    if run.last_heartbeat_at is not None:
+        answer["lastHeartbeatAt"] = moment(run.last_heartbeat_at)
+    if run.created_by.is_user:
+        answer["createdBy"] = run.created_by.ref
+    return answer
 
 
-def event(found: TaskEvent, of: Task) -> dict[str, Any]:
+def event(line: TaskEvent, run: Task) -> JsonObject:
     """One line of a run's log."""
     return {
-        "id": found.number,
-        "isTaskRecoverable": template_entity.starts_over(of.spec),
-        "taskId": found.task_id,
-        "body": found.body,
-        "type": found.type,
-        "createdAt": moment(found.created_at),
+        "id": line.number,
+        "isTaskRecoverable": template_entity.starts_over(run.spec),
+        "taskId": line.task_id,
+        "body": line.body,
+        "type": line.type,
+        "createdAt": moment(line.created_at),
     }

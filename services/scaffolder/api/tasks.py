@@ -1,6 +1,6 @@
 """Runs: create, list, see, cancel, try again."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import orjson
 from fastapi import APIRouter, Query
@@ -16,7 +16,7 @@ from services.scaffolder.api.dependencies import (
 )
 from services.scaffolder.handlers import creating, ending
 from services.scaffolder.handlers.creating import BadParameters, RunRequest
-from services.scaffolder.model import Task, TaskQuery
+from services.scaffolder.model import JsonObject, Task, TaskQuery
 from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.scaffolder import RunStatus
 from shared.kit.http.apps import Caller, json_response
@@ -42,7 +42,7 @@ class NewTask(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     templateRef: str = Field(min_length=1)  # noqa: N815 - the field's name in the API
-    values: dict[str, Any]
+    values: JsonObject
     secrets: dict[str, str] = Field(default_factory=dict)
 
 
@@ -64,7 +64,7 @@ async def create(body: NewTask, caller: Caller, dependencies: Open) -> Response:
     """Create a run; 400 with `errors` if the values break the rules."""
     if len(orjson.dumps(body.values)) > VALUES_LIMIT:
         raise TooLarge(f"values: over the limit of {VALUES_LIMIT} bytes together")
-    wanted = RunRequest(
+    request = RunRequest(
         body.templateRef,
         body.values,
         body.secrets,
@@ -72,7 +72,7 @@ async def create(body: NewTask, caller: Caller, dependencies: Open) -> Response:
     )
     try:
         task = await creating.create_task(
-            wanted,
+            request,
             initiator(caller),
             catalog=dependencies.catalog,
             store=dependencies.store,

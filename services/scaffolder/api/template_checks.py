@@ -1,12 +1,11 @@
 """Checks of templates: what their authors should mend before a run."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.model import JsonObject
 from services.scaffolder.templates.expression_syntax import SECONDS, expression_errors
 from shared.guards.workers import run_beside
 from shared.kit.http.apps import Caller, json_response
@@ -20,7 +19,7 @@ class TemplateChecks(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    specs: list[dict[str, Any]] = Field(max_length=100)
+    specs: list[JsonObject] = Field(max_length=100)
 
 
 @router.post("/v2/template-checks")
@@ -30,7 +29,7 @@ async def check_templates(body: TemplateChecks, caller: Caller) -> Response:
     return json_response({"items": await run_beside(_checked, body.specs)})
 
 
-def _checked(specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _checked(specs: list[JsonObject]) -> list[JsonObject]:
     budget = RenderingBudget(seconds=SECONDS)
     return [
         {

@@ -1,12 +1,11 @@
 """Forms, actions and what templates may use."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.scaffolder.api.dependencies import Open, initiator
 from services.scaffolder.handlers.creating import load_template
+from services.scaffolder.model import JsonObject
 from services.scaffolder.templates import template_entity
 from services.scaffolder.templates.filters import template_filters
 from shared.contracts.errors import Invalid
@@ -44,7 +43,7 @@ async def templating_extensions(caller: Caller) -> Response:
 
 
 @router.post("/v2/autocomplete/{provider}/{resource}")
-async def autocomplete(provider: str, resource: str, caller: Caller) -> dict[str, Any]:
+async def autocomplete(provider: str, resource: str, caller: Caller) -> JsonObject:
     """Suggestions from a provider; none is installed."""
     del caller, resource
     raise Invalid(f"Unsupported provider: {provider}")

@@ -18,12 +18,13 @@ from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailur
 from services.scaffolder.dialect.limits import RenderingBudget, check_operand
 from services.scaffolder.dialect.methods import item, method
 from services.scaffolder.dialect.methods_list import MUTATORS
-from services.scaffolder.dialect.scope import NameScope
+from services.scaffolder.dialect.scope import Names, NameScope
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Callable,
     Cycler,
     Keywords,
+    Record,
     add,
     empty,
     kind,
@@ -46,7 +47,7 @@ class Library:
 
     filters: Mapping[str, Operation]
     python_words: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Names = field(default_factory=dict)
 
 
 class Evaluation:
@@ -54,7 +55,7 @@ class Evaluation:
 
     def __init__(
         self,
-        context: Mapping[str, Any],
+        context: Names,
         library: Library,
         budget: RenderingBudget,
         *,
@@ -65,9 +66,9 @@ class Evaluation:
         self.budget = budget
         self.detached = detached
         self.scope = NameScope(is_top=True)
-        self.shared: dict[str, Any] = {}
-        self.owned: dict[str, Any] = {}
-        self.globals: dict[str, Any] = {
+        self.shared: Record = {}
+        self.owned: Record = {}
+        self.globals: Record = {
             "range": Callable("range", self._range),
             "cycler": Callable("cycler", lambda call: Cycler(list(call.args))),
             "joiner": Callable("joiner", _joiner),
@@ -277,14 +278,14 @@ def _contains(needle: Any, container: Any) -> bool:
     raise ValueFailure("Membership requires an array, record, or string")
 
 
-def _dict(self: Evaluation, node: nodes.Dict) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+def _dict(self: Evaluation, node: nodes.Dict) -> Record:
+    record: Record = {}
     for pair in node.items:
         key = text(self.evaluate(pair.key))
         if key in _RESERVED:
             raise ValueFailure(f'Template name "{key}" is reserved')
-        made[key] = self.evaluate(pair.value)
-    return made
+        record[key] = self.evaluate(pair.value)
+    return record
 
 
 def _getitem(self: Evaluation, node: nodes.Getitem) -> Any:

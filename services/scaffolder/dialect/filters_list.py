@@ -12,6 +12,7 @@ from services.scaffolder.dialect.limits import check_operand, in_force
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Keywords,
+    Record,
     SafeText,
     add,
     empty,
@@ -131,9 +132,9 @@ def last(call: Call) -> Any:
     return UNDEFINED
 
 
-def groupby(call: Call) -> dict[str, Any]:
+def groupby(call: Call) -> Record:
     """Lists by the text of an attribute; whole numbers come first, in order."""
-    groups: dict[str, Any] = {}
+    groups: Record = {}
     for item in _items(call):
         key = text(attribute(item, call.arg(0)))
         call.budget.read(len(key))

@@ -6,13 +6,13 @@ templates rely on it); only exceeding a limit ends the run.
 
 import re
 from collections.abc import Callable as Function
-from collections.abc import Mapping
 from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
 from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.dialect.scope import Names
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.dialect.values import UNDEFINED, Callable
+from services.scaffolder.dialect.values import UNDEFINED, Callable, Record
 from shared.contracts.errors import Invalid
 
 _SECONDS = 10.0
@@ -24,7 +24,7 @@ _STATUS = re.compile(r"\b(?:always|failure)\b")
 def rendered(
     dialect: TemplateDialect,
     value: Any,
-    context: Mapping[str, Any],
+    context: Names,
     trace: list[str] | None = None,
     *,
     seed: int | None = None,
@@ -122,7 +122,7 @@ def _described(value: Any) -> str:
     return "a text" if isinstance(value, str) else "a number"
 
 
-def rounds(iterated: Any) -> list[dict[str, Any]]:
+def rounds(iterated: Any) -> list[Record]:
     """The rounds of an `each`: key and value of every item or member.
 
     Raises:

@@ -16,6 +16,7 @@ from services.scaffolder.dialect.values import (
     UNDEFINED,
     Callable,
     Keywords,
+    Record,
     SafeText,
     interpolated_text,
     truthy,
@@ -166,7 +167,7 @@ def _row(item: Any, width: int) -> list[Any]:
     return row + [UNDEFINED] * (width - len(row))
 
 
-def _loop(index: int, count: int) -> dict[str, Any]:
+def _loop(index: int, count: int) -> Record:
     return {
         "index": index + 1,
         "index0": index,

@@ -1,8 +1,12 @@
 """Where a template's names live: Nunjucks' frames."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from services.scaffolder.dialect.values import UNDEFINED
+from services.scaffolder.dialect.values import UNDEFINED, Record
+
+#: The values that expressions know, by name.
+Names = Mapping[str, Any]
 
 
 class NameScope:
@@ -21,7 +25,7 @@ class NameScope:
         isolated: bool = False,
         is_top: bool = False,
     ) -> None:
-        self.names: dict[str, Any] = {}
+        self.names: Record = {}
         self.parent = parent
         self.isolated = isolated
         self.is_top = is_top

@@ -26,6 +26,7 @@ from services.scaffolder.dialect.lexing import Delimiters, Lexer
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.methods_list import MUTATES
 from services.scaffolder.dialect.rendering import RenderedText, Rendering
+from services.scaffolder.dialect.scope import Names
 from services.scaffolder.dialect.statements import TemplateParser
 from services.scaffolder.dialect.values import UNDEFINED, is_number, text
 
@@ -81,7 +82,7 @@ class TemplateDialect:
         cookiecutter: bool = False,
         trim_blocks: bool = False,
         lstrip_blocks: bool = False,
-        extra: Mapping[str, Any] | None = None,
+        extra: Names | None = None,
     ) -> None:
         own = dict(filters or {})
         if cookiecutter:
@@ -111,7 +112,7 @@ class TemplateDialect:
     def text(
         self,
         source: str,
-        context: Mapping[str, Any],
+        context: Names,
         *,
         budget: RenderingBudget | None = None,
         trace: list[str] | None = None,
@@ -129,7 +130,7 @@ class TemplateDialect:
     def value(
         self,
         source: str,
-        context: Mapping[str, Any],
+        context: Names,
         *,
         budget: RenderingBudget | None = None,
         trace: list[str] | None = None,
@@ -174,7 +175,7 @@ class TemplateDialect:
         self,
         source: str,
         expression: nodes.Expr,
-        context: Mapping[str, Any],
+        context: Names,
         budget: RenderingBudget | None,
         trace: list[str] | None,
     ) -> Any:
@@ -195,7 +196,7 @@ class TemplateDialect:
         self,
         source: str,
         body: list[nodes.Node],
-        context: Mapping[str, Any],
+        context: Names,
         page: RenderedText,
         budget: RenderingBudget | None,
         trace: list[str] | None = None,
@@ -211,7 +212,7 @@ class TemplateDialect:
             raise TemplateLimitError("the template nests too deeply") from error
 
     def _rendering(
-        self, source: str, context: Mapping[str, Any], budget: RenderingBudget | None
+        self, source: str, context: Names, budget: RenderingBudget | None
     ) -> Rendering:
         # Methods such as `push` change a list: then of a copy, made only when needed.
         detached = MUTATES.search(source) is not None

@@ -18,6 +18,10 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\
 _RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 
 
+#: An object of JavaScript: JSON, or what a template made of it.
+Record = dict[str, Any]
+
+
 class Undefined:
     """The type of `UNDEFINED`: there is nothing by this name."""
 
@@ -40,7 +44,7 @@ class SafeText(str):
     __slots__ = ()
 
 
-class Keywords(dict[str, Any]):
+class Keywords(Record):
     """The keyword arguments of a call, which arrive as its last argument."""
 
 

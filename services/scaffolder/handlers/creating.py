@@ -4,14 +4,23 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import cast
 
-from services.scaffolder.model import Initiator, Task, fresh_steps, now
+from services.scaffolder.model import (
+    Answers,
+    Initiator,
+    RunSpec,
+    RunUser,
+    Task,
+    fresh_steps,
+    now,
+)
 from services.scaffolder.ports import TaskStore, TemplateCatalog, Vault
 from services.scaffolder.secrets import hidden_answers
 from services.scaffolder.secrets.redaction import Redactor
 from services.scaffolder.templates import template_entity
-from services.scaffolder.templates.schema_checks import Problem
+from services.scaffolder.templates.schema_checks import SchemaProblem
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid, NotFound, TooMany
 from shared.contracts.ref import parse_ref
 from shared.contracts.scaffolder import RunCreated
@@ -28,24 +37,22 @@ _RETRY_SECONDS = 30
 class BadParameters(Exception):
     """The values break the template's rules; the answer lists how."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[SchemaProblem]) -> None:
         super().__init__(problems[0]["stack"])
         self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What somebody wants to run."""
+    """The request for a new run: the template, the answers, the secrets."""
 
     template_ref: str
-    values: Mapping[str, Any]
+    values: Answers
     secrets: Mapping[str, str]
     traceparent: str | None = None
 
 
-async def load_template(
-    catalog: TemplateCatalog, ref: str, asker: Initiator
-) -> Mapping[str, Any]:
+async def load_template(catalog: TemplateCatalog, ref: str, asker: Initiator) -> Entity:
     """The template entity.
 
     Raises:
@@ -53,15 +60,15 @@ async def load_template(
         Invalid: if the ref is none, or the entity is no valid template.
     """
     canonical = str(parse_ref(ref, default_kind="template"))
-    found = await catalog.entity(canonical, asker)
-    if found is None or str(found.get("kind", "")).lower() != "template":
+    template = await catalog.entity(canonical, asker)
+    if template is None or template.kind.lower() != "template":
         raise NotFound(f"Template {canonical} not found")
-    await run_beside(template_entity.check, found)
-    return found
+    await run_beside(template_entity.check, template.raw)
+    return template
 
 
 async def create_task(
-    wanted: RunRequest,
+    request: RunRequest,
     asker: Initiator,
     *,
     catalog: TemplateCatalog,
@@ -76,22 +83,22 @@ async def create_task(
         TooMany: if too many runs wait already.
     """
     await require_turn(store, asker)
-    check_secrets(wanted.secrets)
-    template = await load_template(catalog, wanted.template_ref, asker)
-    await run_beside(check_parameters, template, wanted.values, wanted.secrets)
+    check_secrets(request.secrets)
+    template = await load_template(catalog, request.template_ref, asker)
+    await run_beside(check_parameters, template, request.values, request.secrets)
     user = await user_of(catalog, asker)
-    spec, names = await run_beside(spec_of, template, wanted.values, user)
-    has_hidden = spec["parameters"] != wanted.values
+    spec, names = await run_beside(spec_of, template, request.values, user)
+    has_hidden = spec["parameters"] != request.values
     task = Task(
         id=str(uuid.uuid4()),
         spec=spec,
         created_by=asker,
         created_at=now(),
-        secrets=sealed(vault, wanted.secrets),
-        hidden=vault.seal([sorted(names), wanted.values]) if has_hidden else None,
+        secrets=sealed(vault, request.secrets),
+        hidden=vault.seal([sorted(names), request.values]) if has_hidden else None,
         steps=fresh_steps(spec),
-        is_confidential=bool(wanted.secrets) or has_hidden,
-        traceparent=wanted.traceparent,
+        is_confidential=bool(request.secrets) or has_hidden,
+        traceparent=request.traceparent,
     )
     await store.create(task, run_created_event(task))
     return task
@@ -119,8 +126,8 @@ async def require_turn(store: TaskStore, creator: Initiator) -> None:
 
 
 def spec_of(
-    template: Mapping[str, Any], values: Mapping[str, Any], user: Mapping[str, Any]
-) -> tuple[dict[str, Any], frozenset[str]]:
+    template: Entity, values: Answers, user: RunUser
+) -> tuple[RunSpec, frozenset[str]]:
     """The spec of a run, without secret values, and the names that they have.
 
     Raises:
@@ -140,39 +147,39 @@ def spec_of(
 
 
 def check_parameters(
-    template: Mapping[str, Any],
-    values: Mapping[str, Any],
-    secrets: Mapping[str, str],
+    template: Entity, values: Answers, secrets: Mapping[str, str]
 ) -> None:
-    """Check what was given against what the template asks for.
+    """Check answers and secrets against the template's schemas.
 
     Raises:
         BadParameters: naming every broken rule, and no secret.
     """
-    found = template_entity.parameter_problems(template, values)
-    found = found or template_entity.secret_problems(template, secrets)
-    if found:
+    problems = template_entity.parameter_problems(
+        template, values
+    ) or template_entity.secret_problems(template, secrets)
+    if problems:
         names = hidden_answers.secret_names(template_entity.pages(template))
         redactor = Redactor(
             [*secrets.values(), *hidden_answers.secret_texts(values, names)]
         )
-        raise BadParameters([_without(redactor, problem) for problem in found])
+        raise BadParameters([_without(redactor, problem) for problem in problems])
 
 
-def _without(redactor: Redactor, problem: Problem) -> Problem:
+def _without(redactor: Redactor, problem: SchemaProblem) -> SchemaProblem:
     """A problem without secrets; the schema in it is the template's own text."""
-    return {
+    redacted = {
         key: value if key == "schema" else redactor.value(value)
         for key, value in problem.items()
     }
+    return cast("SchemaProblem", redacted)
 
 
-async def user_of(catalog: TemplateCatalog, asker: Initiator) -> dict[str, Any]:
-    """Who a run acts for, as templates see it: `ref`, and `entity` if there is one."""
+async def user_of(catalog: TemplateCatalog, asker: Initiator) -> RunUser:
+    """The user whom a run acts for, as templates see it; empty for a program."""
     if not asker.is_user:
         return {}
-    found = await catalog.entity(asker.ref, asker)
-    return {"entity": dict(found), "ref": asker.ref} if found else {"ref": asker.ref}
+    user = await catalog.entity(asker.ref, asker)
+    return {"entity": dict(user.raw), "ref": asker.ref} if user else {"ref": asker.ref}
 
 
 def check_secrets(secrets: Mapping[str, str]) -> None:

@@ -12,18 +12,26 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from services.scaffolder.handlers.creating import (
     check_parameters,
     check_secrets,
     spec_of,
 )
-from services.scaffolder.model import Initiator, Task, TaskEvent, fresh_steps
+from services.scaffolder.model import (
+    Answers,
+    Initiator,
+    JsonObject,
+    RunUser,
+    Task,
+    TaskEvent,
+    fresh_steps,
+)
 from services.scaffolder.runs.factory import RunFactory
 from services.scaffolder.runs.running import TaskRun
 from services.scaffolder.templates import template_entity
 from services.scaffolder.workspace.folder import Workspace
+from shared.contracts.entity import Entity
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
 from shared.guards.foreign_trees import ForeignEntry
@@ -35,12 +43,15 @@ _BYTES = 50 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What to try: the template as it stands in an editor, with the files beside it."""
+    """A template as it stands in an editor, with answers and the files beside it.
 
-    template: Mapping[str, Any]
-    values: Mapping[str, Any]
+    `files` are JSON objects that the caller wrote: they are checked as they are read.
+    """
+
+    template: Entity
+    values: Answers
     secrets: Mapping[str, str]
-    files: Sequence[Mapping[str, Any]]
+    files: Sequence[JsonObject]
 
 
 @dataclass(slots=True)
@@ -59,11 +70,11 @@ class _Listening:
 async def dry_run(
     trial: Trial,
     asker: Initiator,
-    user: Mapping[str, Any],
+    user: RunUser,
     *,
     scenes: RunFactory,
     folder: Path,
-) -> dict[str, Any]:
+) -> JsonObject:
     """What the run would log, write and answer.
 
     Raises:
@@ -71,7 +82,7 @@ async def dry_run(
         CallboardError: what made a step fail.
     """
     check_secrets(trial.secrets)
-    await run_beside(template_entity.check, trial.template)
+    await run_beside(template_entity.check, trial.template.raw)
     await run_beside(check_parameters, trial.template, trial.values, trial.secrets)
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=folder, prefix="dry-run-"))
@@ -84,13 +95,13 @@ async def dry_run(
 async def _tried(
     trial: Trial,
     asker: Initiator,
-    user: Mapping[str, Any],
+    user: RunUser,
     scenes: RunFactory,
     root: Path,
-) -> dict[str, Any]:
+) -> JsonObject:
     content = root / "content"
     await asyncio.to_thread(_unpack, trial.files, content)
-    template = _named(trial.template)
+    template = _with_namespace(trial.template)
     spec, _ = await run_beside(spec_of, template, trial.values, user)
     spec["templateInfo"]["baseUrl"] = f"file://{content}/template.yaml"
     task = Task(str(uuid.uuid4()), spec, asker, steps=fresh_steps(spec))
@@ -111,12 +122,13 @@ async def _tried(
     }
 
 
-def _named(template: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = {"namespace": "default", **template["metadata"]}
-    return {**template, "metadata": metadata}
+def _with_namespace(template: Entity) -> Entity:
+    """The template with the namespace that the catalog would give it."""
+    metadata = {"namespace": template.namespace, **template.metadata}
+    return Entity({**template.raw, "metadata": metadata})
 
 
-def _unpack(files: Sequence[Mapping[str, Any]], folder: Path) -> None:
+def _unpack(files: Sequence[JsonObject], folder: Path) -> None:
     content = Workspace(folder)
     content.prepare()
     if len(files) > _FILES:
@@ -140,15 +152,15 @@ def _unpack(files: Sequence[Mapping[str, Any]], folder: Path) -> None:
             raise Invalid(f"{where}.{error.message}") from error
 
 
-def _packed(workspace: Workspace) -> list[dict[str, Any]]:
-    """What lies in a workspace; of a link, what it leads to."""
+def _packed(workspace: Workspace) -> list[JsonObject]:
+    """The files and links of a workspace; of a link, its target."""
     entries = workspace.entries()
     if sum(entry.size for entry in entries) > _BYTES:
         raise TooLarge(f"The files that the run wrote are over {_BYTES} bytes")
     return [_packed_file(workspace, entry) for entry in entries]
 
 
-def _packed_file(workspace: Workspace, entry: ForeignEntry) -> dict[str, Any]:
+def _packed_file(workspace: Workspace, entry: ForeignEntry) -> JsonObject:
     is_link = entry.kind == "link"
     raw = (
         workspace.target(entry.path).encode("utf-8", "surrogateescape")

@@ -9,7 +9,7 @@ from services.scaffolder.actions.action import Tools
 from services.scaffolder.actions.registry import Registry
 from services.scaffolder.dialect import json_rendering
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.model import Task
+from services.scaffolder.model import Answers, JsonObject, Task
 from services.scaffolder.runs.journal import Journal
 from services.scaffolder.secrets import twins
 from services.scaffolder.secrets.redaction import MASK, Redactor
@@ -30,9 +30,9 @@ class RunContext:
     redactor: Redactor
     save: Callable[[], Awaitable[None]]
     secrets: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, Any] = field(default_factory=dict)
+    environment: JsonObject = field(default_factory=dict)
     #: The answers as they were given; the task's spec shows none that is a secret.
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Answers = field(default_factory=dict)
     has_hidden_answers: bool = False
     is_dry_run: bool = False
 
@@ -48,12 +48,12 @@ class RunContext:
 
     def _names(
         self, parameters: Any, outputs: Any, *, secret: bool, mask: bool
-    ) -> dict[str, Any]:
-        def secrets(given: Mapping[str, Any]) -> dict[str, Any]:
-            return dict.fromkeys(given, MASK) if mask else dict(given)
+    ) -> JsonObject:
+        def secrets(values: Mapping[str, str]) -> dict[str, str]:
+            return dict.fromkeys(values, MASK) if mask else dict(values)
 
         of_all = secrets(self.environment.get("secrets") or {}) if secret else {}
-        made: dict[str, Any] = {
+        names: JsonObject = {
             "parameters": parameters,
             "steps": outputs,
             "user": self.task.spec.get("user") or {},
@@ -64,10 +64,10 @@ class RunContext:
             "context": {"task": {"id": self.task.id}},
         }
         if secret:
-            made["secrets"] = secrets(self.secrets)
-        return made
+            names["secrets"] = secrets(self.secrets)
+        return names
 
-    def _outputs(self) -> dict[str, Any]:
+    def _outputs(self) -> JsonObject:
         return {
             record.id: {"output": record.output}
             for record in self.task.steps

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from services.scaffolder.actions.action import Tools
 from services.scaffolder.actions.registry import Registry
 from services.scaffolder.dialect.template import TemplateDialect
-from services.scaffolder.model import Task
+from services.scaffolder.model import Answers, JsonObject, Task
 from services.scaffolder.ports import TaskStore, Vault
 from services.scaffolder.runs.context import RunContext
 from services.scaffolder.runs.journal import EventKeeper, Journal, Told
@@ -32,7 +31,7 @@ class RunFactory:
     tools: Tools
     vault: Vault
     workspaces: Path
-    environment: Mapping[str, Any] = field(default_factory=dict)
+    environment: JsonObject = field(default_factory=dict)
     #: One for all runs, so that a template is parsed once.
     dialect: TemplateDialect = field(init=False)
 
@@ -117,8 +116,8 @@ class _RunInput:
     """The input of a run; `names` are the answers that are secret."""
 
     secrets: Mapping[str, str]
-    environment: Mapping[str, Any]
-    parameters: Mapping[str, Any]
+    environment: JsonObject
+    parameters: Answers
     names: frozenset[str] = frozenset()
 
     def hidden(self) -> list[str]:

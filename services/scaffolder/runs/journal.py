@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from services.scaffolder.model import LONGEST_MESSAGE, EventType, TaskEvent
+from services.scaffolder.model import LONGEST_MESSAGE, EventType, JsonObject, TaskEvent
 from services.scaffolder.secrets.redaction import Redactor
 from shared.contracts.errors import Unavailable
 
@@ -57,7 +57,7 @@ class Journal:
     ) -> None:
         """Add a line; it is kept within a moment, or by `flush`. From any thread."""
         shown = self._redactor.beginning(message, LONGEST_MESSAGE)
-        body: dict[str, Any] = {"message": shown}
+        body: JsonObject = {"message": shown}
         if step_id is not None:
             body["stepId"] = step_id
         if status is not None:

@@ -6,17 +6,19 @@ are idempotent.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from services.scaffolder.dialect.json_rendering import condition_holds
 from services.scaffolder.model import (
     LONGEST_MESSAGE,
     STEP_ENDED,
+    JsonObject,
     StepRecord,
     TakenOver,
     Task,
     TaskEvent,
+    TemplateStep,
     now,
 )
 from services.scaffolder.runs.context import RunContext
@@ -115,7 +117,7 @@ class TaskRun:
         self._say(RunCancelled)
         await self.save()
 
-    async def _step(self, step: Mapping[str, Any], record: StepRecord) -> None:
+    async def _step(self, step: TemplateStep, record: StepRecord) -> None:
         was_begun = record.status == "processing"
         run = StepRun(self._run_context, step, record, is_resumed=was_begun)
         work = asyncio.ensure_future(self._whole_step(run, record))
@@ -188,7 +190,7 @@ class TaskRun:
         await self.save()
 
     def _complete(self, failed: StepRecord | None = None) -> None:
-        more: dict[str, Any] = {}
+        more: JsonObject = {}
         if failed is not None:
             more["error"] = {
                 "name": failed.error_name or "Error",
@@ -202,7 +204,7 @@ class TaskRun:
             **more,
         )
 
-    async def _output(self) -> dict[str, Any]:
+    async def _output(self) -> JsonObject:
         """The template's output, without links and texts whose `if` does not hold."""
         given = self._task.spec.get("output") or {}
         rendered = await self._run_context.rendered(
@@ -216,14 +218,14 @@ class TaskRun:
                     for item in made[group]
                     if "if" not in item or condition_holds(item["if"])
                 ]
-        safe: dict[str, Any] = await asyncio.to_thread(
+        safe: JsonObject = await asyncio.to_thread(
             self._run_context.redactor.value, made
         )
         return safe
 
     def _say(self, kind: type[RunChange], record: StepRecord | None = None) -> None:
         task = self._task
-        step: dict[str, Any] = {}
+        step: JsonObject = {}
         if record is not None:
             step = {
                 "step_id": record.id,

@@ -2,12 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from services.scaffolder.actions.action import Action, ActionContext
 from services.scaffolder.dialect import json_rendering, json_text
-from services.scaffolder.model import StepRecord, TakenOver
+from services.scaffolder.model import (
+    JsonObject,
+    Schema,
+    StepRecord,
+    TakenOver,
+    TemplateStep,
+)
 from services.scaffolder.runs.context import RunContext
 from services.scaffolder.runs.patience import outlast_step
 from services.scaffolder.secrets import twins
@@ -32,7 +37,7 @@ class StepRun:
     def __init__(
         self,
         run_context: RunContext,
-        step: Mapping[str, Any],
+        step: TemplateStep,
         record: StepRecord,
         *,
         is_resumed: bool = False,
@@ -130,21 +135,19 @@ class StepRun:
         for name, value in outputs.items():
             self._record.output.setdefault(name, []).append(value)
 
-    async def _once(self, action: Action, more: Twins, *, key: str) -> dict[str, Any]:
+    async def _once(self, action: Action, more: Twins, *, key: str) -> JsonObject:
         given = await self._input(more)
         if given.has_fragments:
             return await self._concealed(action, given, key)
         return await self._worked(action, given, key)
 
-    async def _worked(self, action: Action, given: Twins, key: str) -> dict[str, Any]:
+    async def _worked(self, action: Action, given: Twins, key: str) -> JsonObject:
         await run_beside(schema_checks.check_input, action.id, action.input, given.real)
         context = await self._patiently(action, given, key)
-        made: dict[str, Any] = json_text.plain(context.outputs)
-        return made
+        outputs: JsonObject = json_text.plain(context.outputs)
+        return outputs
 
-    async def _concealed(
-        self, action: Action, given: Twins, key: str
-    ) -> dict[str, Any]:
+    async def _concealed(self, action: Action, given: Twins, key: str) -> JsonObject:
         """Work without a word of the action's, whatever is in it."""
         self._conceals = True
         try:
@@ -249,7 +252,7 @@ async def _performed(action: Action, context: ActionContext) -> None:
         work.result()
 
 
-def _example(schema: Mapping[str, Any]) -> Any:
+def _example(schema: Schema) -> Any:
     """Something that fits a schema: the output of an action that a dry run skips."""
     for choice in ("examples", "enum"):
         if schema.get(choice):

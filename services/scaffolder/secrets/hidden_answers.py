@@ -6,6 +6,7 @@ Fields of `ui:field: Secret` and `ui:widget: password`, wherever in the schema.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from services.scaffolder.model import Schema
 from services.scaffolder.secrets.redaction import MASK, texts
 
 _DEPTH = 60
@@ -13,7 +14,7 @@ _LINKS = 8
 _HINTS = (("field", "Secret"), ("widget", "password"))
 
 
-def secret_names(pages: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+def secret_names(pages: Iterable[Schema]) -> frozenset[str]:
     """The names of all properties that are secrets, at any depth."""
     return frozenset(
         name for page in pages for name in _names(page, page, owner=None, depth=0)
@@ -52,7 +53,7 @@ def _is_given(value: Any) -> bool:
 
 
 def _names(
-    schema: Any, root: Mapping[str, Any], *, owner: str | None, depth: int
+    schema: Any, root: Schema, *, owner: str | None, depth: int
 ) -> Iterator[str]:
     if depth > _DEPTH:
         return
@@ -71,8 +72,8 @@ def _names(
             yield from _names(part, root, owner=owner, depth=depth + 1)
 
 
-def _linked(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a `$ref` within the document leads to."""
+def _linked(schema: Schema, root: Schema) -> Schema:
+    """The schema that a `$ref` within the document leads to."""
     for _ in range(_LINKS):
         ref = schema.get("$ref")
         if not isinstance(ref, str) or not ref.startswith("#/"):
@@ -86,7 +87,7 @@ def _linked(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, 
     return schema
 
 
-def _is_secret(schema: Mapping[str, Any]) -> bool:
+def _is_secret(schema: Schema) -> bool:
     options = schema.get("ui:options")
     inner = options if isinstance(options, Mapping) else {}
     return any(

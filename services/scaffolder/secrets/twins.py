@@ -6,7 +6,7 @@ does with it: filters, slices, loops over its letters, conditions on it. What th
 results do not have in common is secret, and the redactor learns it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.scaffolder.dialect.failure import (
     TemplateRenderError,
 )
 from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.dialect.scope import Names
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.secrets.redaction import MASK, Redactor, derived
 
@@ -84,10 +85,10 @@ class LearningDialect:
     """A dialect for files: what their expressions make of secrets is learned."""
 
     dialect: TemplateDialect
-    public: Mapping[str, Any]
+    public: Names
     redactor: Redactor
 
-    def text(self, source: str, context: Mapping[str, Any]) -> str:
+    def text(self, source: str, context: Names) -> str:
         """The whole template as text.
 
         Raises:

@@ -1,15 +1,15 @@
 """The catalog, asked through the gateway: the policy of whom a run acts for holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 from services.scaffolder.model import Initiator
+from shared.contracts.entity import Entity
 from shared.contracts.errors import NotFound, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.kit.http.clients import ServiceCalls
 
-Entity = Mapping[str, Any]
 ROOT = "/api/catalog"
 
 
@@ -27,34 +27,33 @@ class HttpTemplateCatalog:
         )
         path = "/entities/by-name/" + "/".join(parts)
         try:
-            found: Entity = await self._ask(asker, "GET", path)
+            return Entity(await self._ask(asker, "GET", path))
         except NotFound:
             return None
-        return found
 
     async def entities(
         self, refs: Sequence[str], asker: Initiator
     ) -> Sequence[Entity | None]:
         if not asker.is_user:
             return [await self.entity(ref, asker) for ref in refs]
-        given = {"entityRefs": list(refs)}
-        found = await self._ask(asker, "POST", "/entities/by-refs", given)
-        return list(found["items"])
+        body = {"entityRefs": list(refs)}
+        answer = await self._ask(asker, "POST", "/entities/by-refs", body)
+        return [None if item is None else Entity(item) for item in answer["items"]]
 
     async def register(
         self, url: str, asker: Initiator, *, dry_run: bool = False
     ) -> Sequence[Entity]:
         path = "/locations" + ("?dryRun=true" if dry_run else "")
-        given = {"type": "url", "target": url}
-        found = await self._ask(asker, "POST", path, given, for_a_program=True)
-        return list(found.get("entities") or ())
+        body = {"type": "url", "target": url}
+        answer = await self._ask(asker, "POST", path, body, for_a_program=True)
+        return [Entity(item) for item in answer.get("entities") or ()]
 
     async def is_readable(self, location: str, asker: Initiator) -> bool:
         if not asker.is_user:
             return True
-        given = {"locations": [location]}
-        found = await self._ask(asker, "POST", "/sources/readable", given)
-        return found["items"][0]["readable"] is True
+        body = {"locations": [location]}
+        answer = await self._ask(asker, "POST", "/sources/readable", body)
+        return answer["items"][0]["readable"] is True
 
     async def _ask(
         self,

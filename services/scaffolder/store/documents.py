@@ -1,17 +1,27 @@
 """A run as a document, and back. A confidential run's outputs are sealed."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.scaffolder.model import Initiator, StepRecord, Task, TaskEvent, now
+from services.scaffolder.model import (
+    Initiator,
+    JsonObject,
+    RunSpec,
+    StepRecord,
+    Task,
+    TaskEvent,
+    TemplateInfo,
+    TemplateStep,
+    now,
+)
 from services.scaffolder.ports import Vault
 
+#: A document as the driver takes it.
 Document = dict[str, Any]
 _NAMES = ("namespace", "name", "title")
-_STEP = ("id", "name", "action")
 _LISTED_STEPS = 100
+_LISTED_NAME = 200
 
 
 #: A longer spec is kept a second time, shortened, for lists of runs.
@@ -42,30 +52,35 @@ def written(task: Task, vault: Vault) -> Document:
     }
 
 
-def brief_spec(spec: dict[str, Any]) -> dict[str, Any]:
+def brief_spec(spec: RunSpec) -> RunSpec:
     """The spec as lists of runs show it: a long one without answers and inputs."""
     if len(json.dumps(spec)) <= LISTED_BYTES:
         return spec
-    info = spec.get("templateInfo") or {}
-    metadata = (info.get("entity") or {}).get("metadata") or {}
-    entity = {"metadata": {key: metadata.get(key) for key in _NAMES if key in metadata}}
-    steps = list(spec.get("steps") or ())[:_LISTED_STEPS]
+    info = spec.get("templateInfo", {})
+    metadata = info.get("entity", {}).get("metadata", {})
+    shown = {key: metadata[key] for key in _NAMES if key in metadata}
+    user = spec.get("user", {})
+    brief_info: TemplateInfo = {**info, "entity": {"metadata": shown}}
     return {
-        "apiVersion": spec.get("apiVersion"),
-        "steps": [{key: str(step[key])[:200] for key in _STEP} for step in steps],
+        "apiVersion": spec.get("apiVersion", ""),
+        "steps": [_brief_step(step) for step in spec["steps"][:_LISTED_STEPS]],
         "output": {},
         "parameters": {},
-        "user": {"ref": (spec.get("user") or {}).get("ref")},
-        "templateInfo": {**_texts(info), "entity": entity},
+        "user": {"ref": user["ref"]} if "ref" in user else {},
+        "templateInfo": brief_info,
     }
 
 
-def _texts(info: Mapping[str, Any]) -> Document:
-    return {key: value for key, value in info.items() if isinstance(value, str)}
+def _brief_step(step: TemplateStep) -> TemplateStep:
+    return {
+        "id": step["id"][:_LISTED_NAME],
+        "name": step["name"][:_LISTED_NAME],
+        "action": step["action"][:_LISTED_NAME],
+    }
 
 
-def listed(document: Mapping[str, Any], spec: Any) -> Task:
-    """The run of a document of which only what a list shows was read."""
+def listed(document: Document, spec: Any) -> Task:
+    """The run of a document that was read in part, with its (brief) spec."""
     return Task(
         id=document["_id"],
         spec=_unsafe(spec),
@@ -77,7 +92,7 @@ def listed(document: Mapping[str, Any], spec: Any) -> Task:
 
 
 def state(task: Task, vault: Vault) -> Document:
-    """What a run's holder changes. A wish to cancel is not among it: it is others'."""
+    """The fields that a run's holder writes; others write `is_cancelling`."""
     steps = [_step(record) for record in task.steps]
     progress: Any = {
         "steps": steps,
@@ -98,7 +113,7 @@ def state(task: Task, vault: Vault) -> Document:
     }
 
 
-def read(document: Mapping[str, Any], vault: Vault) -> Task:
+def read(document: Document, vault: Vault) -> Task:
     """The run of a document."""
     progress = document["progress"]
     is_sealed = isinstance(progress, str)
@@ -138,7 +153,7 @@ def written_event(event: TaskEvent) -> Document:
     }
 
 
-def read_event(document: Mapping[str, Any]) -> TaskEvent:
+def read_event(document: Document) -> TaskEvent:
     """The line of a document."""
     return TaskEvent(
         document["task"],
@@ -149,7 +164,7 @@ def read_event(document: Mapping[str, Any]) -> TaskEvent:
     )
 
 
-def _pairs(checkpoints: Mapping[str, Any]) -> list[list[Any]]:
+def _pairs(checkpoints: JsonObject) -> list[list[Any]]:
     return [[key, _safe(value)] for key, value in checkpoints.items()]
 
 
@@ -167,7 +182,7 @@ def _step(record: StepRecord) -> Document:
     }
 
 
-def _record(document: Mapping[str, Any]) -> StepRecord:
+def _record(document: Document) -> StepRecord:
     return StepRecord(
         id=document["id"],
         name=document["name"],

@@ -5,7 +5,7 @@ A run is one document: its state, its lease, and the events that still have to b
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError
 from services.scaffolder.model import TakenOver, Task, TaskEvent, TaskQuery, now
 from services.scaffolder.ports import Vault
 from services.scaffolder.store import documents
+from services.scaffolder.store.documents import Document
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.topics import TEMPLATE_RUN
 from shared.kit.documents.migrations import StoredCollection, prepare
@@ -43,7 +44,6 @@ TASKS = StoredCollection(
     ),
 )
 EVENTS = StoredCollection("events", indexes=(Index.on("task", "number", unique=True),))
-Document = dict[str, Any]
 
 
 class MongoTaskStore:
@@ -97,7 +97,7 @@ class MongoTaskStore:
         # Beside the loop: a thousand specs take a while to read.
         return await asyncio.to_thread(_listed, found, specs), total
 
-    async def _specs(self, ids: Sequence[str]) -> Mapping[str, Any]:
+    async def _specs(self, ids: Sequence[str]) -> Document:
         if not ids:
             return {}
         cursor = self._tasks.find({"_id": {"$in": list(ids)}}, {"spec": 1})
@@ -284,10 +284,10 @@ class MongoTaskStore:
         return found is not None
 
 
-def _listed(found: Iterable[Document], specs: Mapping[str, Any]) -> list[Task]:
-    """The runs of a list; one whose spec is gone was deleted meanwhile."""
-    read = ((item, item.get("brief") or specs.get(item["_id"])) for item in found)
-    return [documents.listed(item, spec) for item, spec in read if spec is not None]
+def _listed(items: Iterable[Document], specs: Document) -> list[Task]:
+    """The runs of a list; one without a spec was deleted between the two reads."""
+    pairs = ((item, item.get("brief") or specs.get(item["_id"])) for item in items)
+    return [documents.listed(item, spec) for item, spec in pairs if spec is not None]
 
 
 def _filters(query: TaskQuery) -> Document:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.failure import ValueFailure
 from services.scaffolder.dialect.values import UNDEFINED, text
+from services.scaffolder.model import JsonObject, Schema
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
 
@@ -112,10 +113,10 @@ class TemplateFilter:
     name: str
     run: Operation
     description: str
-    schema: dict[str, Any]
+    schema: Schema
     examples: list[dict[str, str]] = field(default_factory=list)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         return {
             "description": self.description,
             "schema": self.schema,
@@ -136,16 +137,16 @@ def _example(expression: str, given: str, made: str) -> dict[str, str]:
 
 def _object(
     *names: str, required: Sequence[str] = (), description: str = "", **more: Any
-) -> dict[str, Any]:
-    made: dict[str, Any] = {
+) -> JsonObject:
+    schema: JsonObject = {
         "type": "object",
         "properties": {name: {"type": "string"} for name in names},
         "additionalProperties": False,
         **more,
     }
     if required:
-        made["required"] = list(required)
-    return {**made, "description": description} if description else made
+        schema["required"] = list(required)
+    return {**schema, "description": description} if description else schema
 
 
 _TEXT = {"type": "string", **_DRAFT}

@@ -7,19 +7,32 @@ the limits of `shared.guards.schemas`.
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from services.scaffolder.model import Schema
 from shared.contracts.errors import Invalid
 from shared.guards.schemas import Violation, find_violations
 from shared.guards.trees import check_tree
 
-Problem = dict[str, Any]
 _MOST = 100
 _LONGEST_VALUE = 1_000
 
 
-def problems(schema: Mapping[str, Any], instance: Any) -> list[Problem]:
-    """What is wrong with `instance`, one entry for each broken rule.
+class SchemaProblem(TypedDict):
+    """One broken rule, as npm's `jsonschema` tells it; `instance` is the value."""
+
+    path: list[str | int]
+    property: str
+    message: str
+    schema: NotRequired[Any]
+    instance: NotRequired[Any]
+    name: str
+    argument: Any
+    stack: str
+
+
+def problems(schema: Schema, instance: Any) -> list[SchemaProblem]:
+    """The rules that `instance` breaks.
 
     Raises:
         Invalid: if the schema itself is none, or asks for too much work.
@@ -30,7 +43,7 @@ def problems(schema: Mapping[str, Any], instance: Any) -> list[Problem]:
     return [_problem(violation) for violation in violations[:_MOST]]
 
 
-def _problem(violation: Violation) -> Problem:
+def _problem(violation: Violation) -> SchemaProblem:
     place = "instance" + "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in violation.path
     )
@@ -149,13 +162,12 @@ _MESSAGES: dict[str, Callable[[Violation], str]] = {
 }
 
 
-def check_input(action_id: str, schema: Mapping[str, Any], given: Any) -> None:
+def check_input(action_id: str, schema: Schema, values: Any) -> None:
     """Check an action's input.
 
     Raises:
         Invalid: naming every broken rule.
     """
-    found = problems(schema, given)
-    if found:
-        told = ", ".join(problem["stack"] for problem in found)
-        raise Invalid(f"Invalid input passed to action {action_id}, {told}")
+    reasons = ", ".join(problem["stack"] for problem in problems(schema, values))
+    if reasons:
+        raise Invalid(f"Invalid input passed to action {action_id}, {reasons}")

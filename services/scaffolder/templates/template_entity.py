@@ -8,11 +8,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.scaffolder.model import START_OVER
+from services.scaffolder.model import (
+    START_OVER,
+    Answers,
+    JsonObject,
+    RunSpec,
+    RunUser,
+    Schema,
+    TemplateStep,
+)
 from services.scaffolder.templates import schema_checks
 from shared.contracts.annotations import MANAGED_BY_LOCATION, SOURCE_LOCATION
+from shared.contracts.entity import Entity, mapping_of, text_of
 from shared.contracts.errors import Invalid
-from shared.contracts.ref import ref_of
 
 API_VERSION = "scaffolder.backstage.io/v1beta3"
 _UNTITLED = "Please enter the following information"
@@ -70,19 +78,19 @@ _SCHEMA = {
 
 
 def check(template: Any) -> None:
-    """Check that `template` is a template entity.
+    """Check that a JSON value is a template entity.
 
     Raises:
         Invalid: naming the field and the rule.
     """
-    found = schema_checks.problems(_SCHEMA, template)
-    if found:
-        first = found[0]
+    problems = schema_checks.problems(_SCHEMA, template)
+    if problems:
+        first = problems[0]
         place = first["property"].removeprefix("instance").lstrip(".") or "template"
         raise Invalid(f"{place}: {first['message']}")
 
 
-def repeated_ids(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+def repeated_ids(steps: Sequence[TemplateStep]) -> list[str]:
     """The ids that several steps have, in the order of the steps."""
     counts = Counter(step["id"] for step in steps)
     return [step_id for step_id, count in counts.items() if count > 1]
@@ -96,83 +104,82 @@ def repeated_id_warning(step_id: str) -> str:
     )
 
 
-def pages(template: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The form's pages, each a JSON Schema."""
-    given = template["spec"].get("parameters") or []
-    return list(given) if isinstance(given, list) else [given]
+def pages(template: Entity) -> list[Schema]:
+    """The form's pages."""
+    parameters = template.spec.get("parameters") or []
+    return list(parameters) if isinstance(parameters, list) else [parameters]
 
 
-def form(template: Mapping[str, Any]) -> dict[str, Any]:
+def form(template: Entity) -> JsonObject:
     """The form of a template, as `parameter-schema` answers it."""
-    metadata, spec = template["metadata"], template["spec"]
-    made: dict[str, Any] = {"title": metadata.get("title") or metadata["name"]}
-    given = {
+    metadata, spec = template.metadata, template.spec
+    answer: JsonObject = {"title": metadata.get("title") or metadata["name"]}
+    optional = {
         "presentation": spec.get("presentation"),
         "description": metadata.get("description"),
         "ui:options": metadata.get("ui:options"),
     }
-    made |= {key: value for key, value in given.items() if value}
+    answer |= {key: value for key, value in optional.items() if value}
     steps = []
     for page in pages(template):
         step = {"title": page.get("title") or _UNTITLED, "schema": page}
         if page.get("description"):
             step["description"] = page["description"]
         steps.append(step)
-    made["steps"] = steps
+    answer["steps"] = steps
     decorators = spec.get("formDecorators") or spec.get("EXPERIMENTAL_formDecorators")
     if decorators:
-        made["EXPERIMENTAL_formDecorators"] = decorators
-        made["formDecorators"] = decorators
-    return made
+        answer["EXPERIMENTAL_formDecorators"] = decorators
+        answer["formDecorators"] = decorators
+    return answer
 
 
 def parameter_problems(
-    template: Mapping[str, Any], values: Mapping[str, Any]
-) -> list[schema_checks.Problem]:
-    """What is wrong with the values, of the first page that does not accept them."""
+    template: Entity, values: Answers
+) -> list[schema_checks.SchemaProblem]:
+    """The rules that the answers break, of the first page that refuses them."""
     for page in pages(template):
-        found = schema_checks.problems(page, values)
-        if found:
-            return found
+        problems = schema_checks.problems(page, values)
+        if problems:
+            return problems
     return []
 
 
 def secret_problems(
-    template: Mapping[str, Any], secrets: Mapping[str, str]
-) -> list[schema_checks.Problem]:
-    """What is wrong with the secrets; the answer repeats none of them."""
-    schema = (template["spec"].get("secrets") or {}).get("schema")
+    template: Entity, secrets: Mapping[str, str]
+) -> list[schema_checks.SchemaProblem]:
+    """The rules that the secrets break; no problem repeats a secret."""
+    schema = (template.spec.get("secrets") or {}).get("schema")
     if not schema:
         return []
-    found = schema_checks.problems(schema, dict(secrets))
-    hidden = ("instance", "schema")
-    return [
-        {key: value for key, value in problem.items() if key not in hidden}
-        for problem in found
-    ]
+    problems = schema_checks.problems(schema, dict(secrets))
+    for problem in problems:
+        problem.pop("instance", None)
+        problem.pop("schema", None)
+    return problems
 
 
-def numbered_steps(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+def numbered_steps(template: Entity) -> list[TemplateStep]:
     """The steps, each with an id and a name."""
+    steps: list[TemplateStep] = list(template.spec["steps"])
     return [
         {
             **step,
             "id": step.get("id") or f"step-{number}",
             "name": step.get("name") or step["action"],
         }
-        for number, step in enumerate(spec["steps"], 1)
+        for number, step in enumerate(steps, 1)
     ]
 
 
-def base_url(template: Mapping[str, Any]) -> str | None:
-    """Where the template lies: its own relative URLs are relative to this.
+def base_url(template: Entity) -> str | None:
+    """The address of the template's file, which its relative URLs start from.
 
-    A `file:` place counts only if the catalog itself read the entity from there: an
-    author's annotation must not open the machine's files.
+    A `file:` location counts only if the catalog itself read the entity from there: an
+    author's annotation must not open files of the machine.
     """
-    annotations = template["metadata"].get("annotations") or {}
-    read_from = str(annotations.get(MANAGED_BY_LOCATION) or "")
-    source = str(annotations.get(SOURCE_LOCATION) or read_from)
+    read_from = text_of(template.annotations.get(MANAGED_BY_LOCATION))
+    source = text_of(template.annotations.get(SOURCE_LOCATION)) or read_from
     for place in (source, read_from):
         kind, _, target = place.partition(":")
         if kind == "url" and target:
@@ -183,33 +190,33 @@ def base_url(template: Mapping[str, Any]) -> str | None:
 
 
 def frozen_spec(
-    template: Mapping[str, Any],
-    values: Mapping[str, Any],
-    user: Mapping[str, Any],
-) -> dict[str, Any]:
+    template: Entity,
+    values: Answers,
+    user: RunUser,
+) -> RunSpec:
     """The spec of a run: a copy that later changes of the template do not touch."""
-    spec = template["spec"]
-    made = {
-        "apiVersion": template["apiVersion"],
-        "steps": numbered_steps(spec),
+    spec = template.spec
+    frozen: RunSpec = {
+        "apiVersion": template.raw["apiVersion"],
+        "steps": numbered_steps(template),
         "output": spec.get("output") or {},
         "parameters": dict(values),
-        "user": dict(user),
+        "user": user,
         "templateInfo": {
-            "entityRef": str(ref_of(template)),
-            "entity": {"metadata": template["metadata"]},
+            "entityRef": str(template.ref),
+            "entity": {"metadata": template.metadata},
         },
     }
-    place = base_url(template)
-    if place is not None:
-        made["templateInfo"]["baseUrl"] = place
+    url = base_url(template)
+    if url is not None:
+        frozen["templateInfo"]["baseUrl"] = url
     recovery = spec.get("EXPERIMENTAL_recovery")
     if recovery:
-        made["EXPERIMENTAL_recovery"] = recovery
-    return copy.deepcopy(made)
+        frozen["EXPERIMENTAL_recovery"] = recovery
+    return copy.deepcopy(frozen)
 
 
-def starts_over(spec: Mapping[str, Any]) -> bool:
+def starts_over(spec: RunSpec) -> bool:
     """Whether a run that is tried again begins at its first step."""
-    recovery = spec.get("EXPERIMENTAL_recovery") or {}
+    recovery = mapping_of(spec.get("EXPERIMENTAL_recovery"))
     return recovery.get("EXPERIMENTAL_strategy") == START_OVER

@@ -1,12 +1,12 @@
 """Renders a folder of template files into a workspace: names and contents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.template import TemplateDialect
+from services.scaffolder.model import Answers, JsonObject
 from services.scaffolder.secrets.twins import LearningDialect
 from services.scaffolder.workspace.folder import FILE_LIMIT, Workspace, tree
 from shared.guards.foreign_files import ForeignFolder
@@ -50,8 +50,8 @@ class SkeletonRules:
         )
 
 
-def context_of(values: Mapping[str, Any], *, cookiecutter: bool) -> dict[str, Any]:
-    """The names that a skeleton's files know."""
+def context_of(values: Answers, *, cookiecutter: bool) -> JsonObject:
+    """The names that expressions of a skeleton's files read."""
     name = "cookiecutter" if cookiecutter else "values"
     return {name: dict(values)}
 
@@ -60,7 +60,7 @@ def render_tree(
     source: Path,
     workspace: Workspace,
     target: str,
-    values: Mapping[str, Any],
+    values: Answers,
     dialect: FileDialect,
     rules: SkeletonRules,
 ) -> list[str]:
@@ -102,7 +102,7 @@ class _Rendering:
 
     workspace: Workspace
     folder: str
-    context: Mapping[str, Any]
+    context: JsonObject
     dialect: FileDialect
 
     def place(self, path: str, rules: SkeletonRules) -> str | None:
@@ -136,7 +136,7 @@ class _Rendering:
         self.workspace.write(place, content, executable=entry.is_executable)
 
 
-def _named(dialect: FileDialect, path: str, context: Mapping[str, Any]) -> str:
+def _named(dialect: FileDialect, path: str, context: JsonObject) -> str:
     try:
         return dialect.text(path, context)
     except TemplateRenderError as error:
@@ -144,7 +144,7 @@ def _named(dialect: FileDialect, path: str, context: Mapping[str, Any]) -> str:
 
 
 def render_content(
-    dialect: FileDialect, content: bytes, context: Mapping[str, Any], path: str
+    dialect: FileDialect, content: bytes, context: JsonObject, path: str
 ) -> bytes:
     """A file's content rendered; a binary file as it is.
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -18,6 +17,7 @@ from services.techdocs.api.dependencies import (
     sees,
 )
 from services.techdocs.api.files import static_answer
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, NotFound
 from shared.kit.http.apps import Caller, json_response, sse, sse_frame
 from shared.kit.http.openapi import EVENTS, FILES
@@ -56,12 +56,10 @@ async def entity_metadata(
         location = _location(dependencies, entity)
     except CallboardError as error:
         raise NotFound(missing) from error
-    return json_response({**entity, "locationMetadata": location})
+    return json_response({**entity.raw, "locationMetadata": location})
 
 
-def _location(
-    dependencies: DocsDependencies, entity: Mapping[str, Any]
-) -> dict[str, str]:
+def _location(dependencies: DocsDependencies, entity: Entity) -> dict[str, str]:
     source = source_of(entity)
     if source.kind == "dir":
         return {"type": "dir", "target": source.base}
@@ -80,7 +78,7 @@ async def sync(
 
 
 async def _frames(
-    dependencies: DocsDependencies, entity: Mapping[str, Any]
+    dependencies: DocsDependencies, entity: Entity
 ) -> AsyncIterator[bytes]:
     try:
         async for event, data in dependencies.syncing.sync(entity):

@@ -1,8 +1,7 @@
-"""What the routes are served with, and who is asking."""
+"""What the routes get from the application, and the rights of their caller."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
@@ -16,18 +15,16 @@ from shared.kit.http.service_tokens import Principal
 
 
 class ReadersCatalog(DocsCatalog, Protocol):
-    """The catalog, asked for itself or for a reader."""
+    """The catalog, read with the identity of techdocs or of a reader."""
 
-    async def visible_entity(
-        self, ref: str, reader: Principal
-    ) -> Mapping[str, Any] | None:
-        """The entity with those relations that a reader may see; None if not it."""
+    async def visible_entity(self, ref: str, reader: Principal) -> Entity | None:
+        """The entity as a reader may see it, without hidden relations; else None."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class DocsDependencies:
-    """The parts that routes use."""
+    """The objects that the routes of techdocs use."""
 
     records: Records
     reading: DocsReader
@@ -36,21 +33,17 @@ class DocsDependencies:
     sources: DocsSources
 
 
-def rooms_of(request: Request) -> DocsDependencies:
-    """The rooms of the app that serves this request."""
+def dependencies_of(request: Request) -> DocsDependencies:
+    """The dependencies of the app that serves this request."""
     return cast("DocsDependencies", request.app.state.dependencies)
 
 
-Served = Annotated[DocsDependencies, Depends(rooms_of)]
+Served = Annotated[DocsDependencies, Depends(dependencies_of)]
 
 
 def sees(principal: Principal) -> Sees:
-    """Whether this reader may see an entity."""
-
-    def may(entity: Mapping[str, Any]) -> bool:
-        return permits(principal, Entity(entity))
-
-    return may
+    """The test whether this reader may see an entity."""
+    return lambda entity: permits(principal, entity)
 
 
 def ref_in(namespace: str, kind: str, name: str) -> str:
@@ -60,10 +53,10 @@ def ref_in(namespace: str, kind: str, name: str) -> str:
 
 async def entity_of(
     dependencies: DocsDependencies, principal: Principal, ref: str, missing: str
-) -> Mapping[str, Any]:
-    """The entity as the catalog has it; NotFound with `missing` if not to be seen."""
+) -> Entity:
+    """The entity as the catalog has it; NotFound with `missing` if hidden or absent."""
     entity = await dependencies.catalog.entity(ref)
-    if entity is None or not permits(principal, Entity(entity)):
+    if entity is None or not permits(principal, entity):
         raise NotFound(missing)
     return entity
 

@@ -8,6 +8,7 @@ import re
 import time
 import traceback
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from services.techdocs.generator.article import TITLE_CHARACTERS
 from services.techdocs.generator.configuration import configuration
 from services.techdocs.generator.job import PAGE_FILE, SECTIONS_FILE, SITE_FILE, Job
 from services.techdocs.generator.recorder import CompiledTemplates, Recorder
+from services.techdocs.generator.site_summary import PageSummary, SiteSummary
+from services.techdocs.mkdocs_file import SiteConfig
 from shared.contracts.errors import CallboardError, Invalid
 
 METADATA = "techdocs_metadata.json"
@@ -89,7 +92,7 @@ def _finish(
             f"search knows the first {SECTIONS_BYTES // 1024**2} MB of the pages; "
             f"{sections.left_out} sections are left out"
         )
-    summary = {
+    summary: SiteSummary = {
         "title": str(config.site_name)[:TITLE_CHARACTERS],
         "description": str(config.site_description or "")[:DESCRIPTION_CHARACTERS],
         "pages": pages,
@@ -100,7 +103,7 @@ def _finish(
     (record / SECTIONS_FILE).write_text(sections_text, errors="replace")
     (record / SITE_FILE).write_text(json.dumps(summary))
     (record / PAGE_FILE).unlink(missing_ok=True)
-    _lead_to_first_page(out, str(pages[0]["url"]))
+    _lead_to_first_page(out, pages[0]["url"])
     _tell_files(out, job.etag)
 
 
@@ -123,7 +126,7 @@ def _lead_to_first_page(out: Path, url: str) -> None:
 
 
 def _run(
-    job: Job, values: dict[str, Any], recorder: Recorder, warnings: _Warnings
+    job: Job, values: SiteConfig, recorder: Recorder, warnings: _Warnings
 ) -> MkDocsConfig:
     # mkdocs takes paths as relative to the file that a configuration came from.
     config = MkDocsConfig(config_file_path=str(Path(job.source) / "mkdocs.yml"))
@@ -241,30 +244,32 @@ def _sections(out: Path) -> _Sections:
     return found
 
 
-def _in_order(recorder: Recorder) -> list[dict[str, Any]]:
+def _in_order(recorder: Recorder) -> list[PageSummary]:
     """The pages in reading order, each with its neighbours; others after them."""
-    known = {page["path"]: page for page in recorder.pages}
-    order = [path for path in dict.fromkeys(recorder.order()) if path in known]
-    for at, path in enumerate(order):
-        known[path]["previous"] = order[at - 1] if at else None
-        known[path]["next"] = order[at + 1] if at + 1 < len(order) else None
-    rest = sorted(known.keys() - set(order))
-    return [{"previous": None, "next": None, **known[path]} for path in [*order, *rest]]
+    pages = {page["path"]: page for page in recorder.pages}
+    order = [path for path in dict.fromkeys(recorder.order()) if path in pages]
+    for page in pages.values():
+        page["previous"] = page["next"] = None
+    for path, following in pairwise(order):
+        pages[path]["next"] = following
+        pages[following]["previous"] = path
+    rest = sorted(pages.keys() - set(order))
+    return [pages[path] for path in [*order, *rest]]
 
 
 def _tell_files(out: Path, etag: str | None) -> None:
     """Complete the file that Backstage's clients read: what is there, since when."""
     path = out / METADATA
-    known: dict[str, Any] = {}
+    metadata: dict[str, object] = {}
     if path.is_file():
-        known = json.loads(path.read_bytes())
+        metadata = json.loads(path.read_bytes())
     files = [
         Path(folder, name).relative_to(out).as_posix()
         for folder, _, names in os.walk(out)
         for name in names
     ]
-    known["build_timestamp"] = int(time.time() * 1000)
-    known["files"] = sorted({*files, METADATA})
+    metadata["build_timestamp"] = int(time.time() * 1000)
+    metadata["files"] = sorted({*files, METADATA})
     if etag is not None:
-        known["etag"] = etag
-    path.write_text(json.dumps(known))
+        metadata["etag"] = etag
+    path.write_text(json.dumps(metadata))

@@ -13,6 +13,7 @@ import yaml
 from services.techdocs import mkdocs_file, mkdocs_rules
 from services.techdocs.generator.job import Job
 from services.techdocs.generator.places import Places
+from services.techdocs.mkdocs_file import SiteConfig
 from shared.contracts.errors import Invalid
 
 INCLUDED_KEYS = frozenset({"site_name", "docs_dir", "nav", "repo_url", "edit_uri"})
@@ -21,36 +22,37 @@ EDIT_KEYS = frozenset({"edit_uri", "edit_uri_template"})
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What mkdocs is told, what was left out and why, and where the sources are."""
+    """The configuration for mkdocs, warnings of what was left out, the folders."""
 
-    values: dict[str, Any]
+    values: SiteConfig
     warnings: list[str]
     places: Places
 
 
 def configuration(job: Job) -> Configured:
-    """What mkdocs is told; the configurations that it includes are reduced in place.
+    """The configuration for mkdocs; those that it includes are reduced in place.
 
     Raises:
         Invalid: naming the setting and the rule.
     """
     source = Path(job.source)
-    given: dict[str, Any] = {"site_name": job.title}
+    written: SiteConfig = {"site_name": job.title}
     if job.config is not None:
-        given = mkdocs_file.read_config((source / job.config).read_bytes(), job.config)
-    if "nav" in given:
-        given["nav"] = _with_files(given["nav"], source)
-    kept = mkdocs_rules.allowed(given, job.plugins, _absent(job.plugins))
-    values = kept.values
+        text = (source / job.config).read_bytes()
+        written = mkdocs_file.read_config(text, job.config)
+    if "nav" in written:
+        written["nav"] = _with_files(written["nav"], source)
+    reduced = mkdocs_rules.allowed(written, job.plugins, _absent(job.plugins))
+    values = reduced.values
     values.setdefault("site_name", job.title)
     places = Places(
         [(values["docs_dir"], "")],
         readme=job.readme,
         folder=job.folder,
-        # What the site says itself of where it is edited counts.
+        # The site's own setting of where its pages are edited goes first.
         edit_link=None if values.keys() & EDIT_KEYS else job.edit_link,
         source_link=job.source_link,
-        own_edit_links=_included(given, source, kept.warnings),
+        own_edit_links=_included(written, source, reduced.warnings),
     )
     if job.repository_url:
         values.setdefault("repo_url", job.repository_url)
@@ -60,7 +62,7 @@ def configuration(job: Job) -> Configured:
             {"pymdownx.snippets": {"base_path": ["."]}}
         )
     _absolute_base_paths(values["markdown_extensions"], source, values["docs_dir"])
-    return Configured(values, kept.warnings, places)
+    return Configured(values, reduced.warnings, places)
 
 
 def _absent(plugins: Iterable[str]) -> set[str]:
@@ -92,7 +94,7 @@ def _resolved(value: Any) -> Any:
     return value
 
 
-def _included(config: dict[str, Any], source: Path, warnings: list[str]) -> list[str]:
+def _included(config: SiteConfig, source: Path, warnings: list[str]) -> list[str]:
     """Reduce the configurations that the monorepo plugin will read by itself.
 
     Returns the folders of the pages whose configuration says where they are edited.
@@ -101,19 +103,19 @@ def _included(config: dict[str, Any], source: Path, warnings: list[str]) -> list
     for statement in mkdocs_file.includes(config):
         path = included_file(statement, source)
         name = path.relative_to(source).as_posix()
-        read = mkdocs_file.read_config(path.read_bytes(), name)
-        found = mkdocs_file.known_values(read, warnings, name)
+        included = mkdocs_file.known_values(
+            mkdocs_file.read_config(path.read_bytes(), name), warnings, name
+        )
         folder = path.relative_to(source).parent.as_posix()
         pages = mkdocs_file.inside(
-            f"{folder}/{mkdocs_file.docs_dir(found, name)}", f"{name}: docs_dir"
+            f"{folder}/{mkdocs_file.docs_dir(included, name)}", f"{name}: docs_dir"
         )
-        dropped = (
-            found.keys() - INCLUDED_KEYS - mkdocs_rules.KEYS - mkdocs_rules.SILENT_KEYS
-        )
+        allowed = INCLUDED_KEYS | mkdocs_rules.KEYS | mkdocs_rules.SILENT_KEYS
+        dropped = included.keys() - allowed
         warnings += [f"{name}: {key} is not allowed" for key in sorted(dropped)]
-        kept = {key: found[key] for key in found if key in INCLUDED_KEYS}
-        path.write_text(yaml.safe_dump(kept, sort_keys=False))
-        if found.keys() & {"edit_uri", "repo_url"}:
+        reduced = {key: included[key] for key in included if key in INCLUDED_KEYS}
+        path.write_text(yaml.safe_dump(reduced, sort_keys=False))
+        if included.keys() & {"edit_uri", "repo_url"}:
             own.append(pages)
     return own
 
@@ -131,8 +133,8 @@ def _with_files(nav: Any, source: Path) -> Any:
         return nav
     items: list[Any] = []
     for item in nav:
-        made = _with_files(item, source)
-        items += made if isinstance(made, list) else [made]
+        entry = _with_files(item, source)
+        items += entry if isinstance(entry, list) else [entry]
     return items
 
 

@@ -29,11 +29,17 @@ from services.techdocs.generator.markup import (
 )
 from services.techdocs.generator.pages import key_of_url, page_file
 from services.techdocs.generator.places import Places
+from services.techdocs.generator.site_summary import (
+    NavigationItem,
+    PageSummary,
+    StoredPage,
+    TocEntry,
+)
+from services.techdocs.mkdocs_file import SiteConfig
 from shared.contracts.errors import TooLarge
 from shared.guards.addresses import split_address
 
 ENTRIES = 2000
-Summary = dict[str, Any]
 
 
 class CompiledTemplates(BytecodeCache):
@@ -76,7 +82,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._output_bytes = 0
         self._sources: dict[str, set[str]] = {}
         self.page = ""
-        self.pages: list[Summary] = []
+        self.pages: list[PageSummary] = []
         self.warnings: list[str] = []
 
     def on_config(self, config: MkDocsConfig, **_: Any) -> MkDocsConfig:
@@ -86,7 +92,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         extensions: list[Any] = config.markdown_extensions
         extensions[:] = [name for name in extensions if name not in unusable]
         extensions.append(markup)
-        _keep_mermaid(config.mdx_configs)
+        _mark_mermaid_fences(config.mdx_configs)
         return config
 
     def on_files(self, files: Files, *, config: MkDocsConfig, **_: Any) -> Files:
@@ -124,7 +130,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         key = key_of_url(page.url)
         article, warnings = finished(html, page.file.src_uri)
         self.warnings += warnings
-        summary = {
+        summary: PageSummary = {
             "path": key,
             "url": "" if page.url == "./" else page.url,
             "title": _short(page.title),
@@ -135,10 +141,9 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         toc = [entry for item in page.toc.items for entry in _toc(item)][:ENTRIES]
         folder = self._record / PAGES_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / page_file(key)).write_text(
-            json.dumps({**summary, "html": article, "toc": toc}, ensure_ascii=False),
-            errors="replace",
-        )
+        stored: StoredPage = {**summary, "html": article, "toc": toc}
+        text = json.dumps(stored, ensure_ascii=False)
+        (folder / page_file(key)).write_text(text, errors="replace")
         return html
 
     def on_page_context(self, context: Any, *, page: Page, **_: Any) -> Any:
@@ -162,7 +167,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         ]
         return [*self.warnings, *drawn]
 
-    def navigation(self) -> list[Summary]:
+    def navigation(self) -> list[NavigationItem]:
         """The tree that the site's `nav` gives, titles as the pages have them."""
         return [_item(item) for item in (self._nav.items if self._nav else ())]
 
@@ -216,8 +221,8 @@ def _with_escaped_name(url: str | None, name: str | None) -> str | None:
     return url.removesuffix(name) + quote(name)
 
 
-def _keep_mermaid(options: dict[str, Any]) -> None:
-    """Fences of Mermaid keep their name: the portal draws them, other readers may."""
+def _mark_mermaid_fences(options: SiteConfig) -> None:
+    """Make fences of Mermaid keep their class, by which the portal draws them."""
     extra = options.setdefault("pymdownx.extra", {})
     fences = extra.setdefault("pymdownx.superfences", {})
     custom = fences.get("custom_fences")
@@ -232,13 +237,13 @@ def _short(text: object) -> str:
     return str(text)[:TITLE_CHARACTERS]
 
 
-def _toc(item: Any) -> Iterable[Summary]:
+def _toc(item: Any) -> Iterable[TocEntry]:
     yield {"id": item.id, "title": _short(item.title), "level": item.level}
     for child in item.children:
         yield from _toc(child)
 
 
-def _item(item: Any) -> Summary:
+def _item(item: Any) -> NavigationItem:
     title = _short(item.title)
     if isinstance(item, Section):
         children = [_item(child) for child in item.children]

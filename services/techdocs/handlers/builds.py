@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from services.techdocs.build_log import BuildLog, without_paths
 from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
+from services.techdocs.generator.site_summary import SiteSummary
 from services.techdocs.handlers.documented import repository_of
 from services.techdocs.model import (
     CHECK,
@@ -281,17 +281,17 @@ async def _make(
 def _again(
     prepared: Prepared, place: DocsFolder, sites: SiteStore, began: float
 ) -> PublishedSite:
-    found: dict[str, Any] = json.loads(sites.record(prepared.content, SITE_FILE))
+    summary: SiteSummary = json.loads(sites.record(prepared.content, SITE_FILE))
     return PublishedSite(
         site=prepared.content,
-        title=found["title"],
-        pages=len(found["pages"]),
+        title=summary["title"],
+        pages=len(summary["pages"]),
         built_at=datetime.now(UTC),
         duration_ms=int((time.monotonic() - began) * 1000),
         commit=prepared.commit,
         repository=place.repository_key,
         repository_url=prepared.repository_url,
-        warnings=tuple(found["warnings"]),
+        warnings=tuple(summary["warnings"]),
     )
 
 

@@ -1,11 +1,9 @@
-"""Keeps the table of documented entities: by events, and whole after a gap."""
+"""Stores which entities are documented: by events, and all of them after a gap."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from services.techdocs.annotations import (
     alias_of,
-    annotations,
     is_documented,
     own_source,
     source_of,
@@ -13,59 +11,66 @@ from services.techdocs.annotations import (
 from services.techdocs.model import (
     CHANGED,
     CHECK,
+    CatalogRevision,
     DocsFolder,
     DocsSource,
     Documented,
-    docs_fields,
+    stored_entity,
     touches,
 )
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
 from shared.contracts.annotations import VISIBILITY
 from shared.contracts.catalog import EntityChange
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import RepositoryPushed
 
 BATCH = 500
-Revised = tuple[str, int, Mapping[str, Any] | None]
 
 
 async def entities_changed(
     changes: Sequence[EntityChange], records: Records, sources: DocsSources
 ) -> int:
-    """Keep what changed; the number of entities whose sources must be looked at."""
-    return await revised(
-        [(c.entity_ref, c.revision, c.entity) for c in changes], records, sources
-    )
+    """Store changed entities; how many of them have a check of their source due."""
+    revisions = [
+        CatalogRevision(
+            change.entity_ref,
+            change.revision,
+            None if change.entity is None else Entity(change.entity),
+        )
+        for change in changes
+    ]
+    return await store_revisions(revisions, records, sources)
 
 
-async def revised(
-    entities: Sequence[Revised], records: Records, sources: DocsSources
+async def store_revisions(
+    revisions: Sequence[CatalogRevision], records: Records, sources: DocsSources
 ) -> int:
-    """The same for entities from wherever; None for one that was deleted."""
-    # Within a batch the last word counts: batches keep an entity's order.
-    latest = {ref: (revision, entity) for ref, revision, entity in entities}
-    known = await records.documented_among(list(latest))
-    asked: list[str] = []
-    for ref, (revision, entity) in latest.items():
-        former = known.get(ref)
+    """Store revisions of entities; how many have a check of their source due."""
+    # A batch keeps the order of each entity's revisions: the last one counts.
+    latest = {revision.ref: revision for revision in revisions}
+    stored = await records.documented_among(list(latest))
+    due: list[str] = []
+    for ref, revision in latest.items():
+        former, entity = stored.get(ref), revision.entity
         if entity is None or not is_documented(entity):
             if former is not None:
-                await records.forget(ref, revision)
+                await records.forget(ref, revision.revision)
             continue
-        if former is not None and former.revision >= revision:
+        if former is not None and former.revision >= revision.revision:
             continue
-        record = documented(ref, revision, entity)
-        if await records.remember(record) and _must_look(former, record):
+        record = documented(ref, revision.revision, entity)
+        if await records.remember(record) and _needs_check(former, record):
             # The queue takes turns by repository, also before the first build.
             await records.located(ref, _place(record.source, sources))
-            asked.append(ref)
-    if asked:
-        await records.ask(asked, CHANGED)
-    return len(asked)
+            due.append(ref)
+    if due:
+        await records.ask(due, CHANGED)
+    return len(due)
 
 
-def documented(ref: str, revision: int, entity: Mapping[str, Any]) -> Documented:
-    """What is kept of an entity; a wrong annotation is kept as the reason."""
+def documented(ref: str, revision: int, entity: Entity) -> Documented:
+    """The record of an entity; a wrong annotation becomes the record's error."""
     try:
         alias = alias_of(entity)
         source = None if alias else source_of(entity)
@@ -73,7 +78,7 @@ def documented(ref: str, revision: int, entity: Mapping[str, Any]) -> Documented
     except Invalid as problem:
         alias, source, error = None, None, problem.message
     return Documented(
-        ref, revision, docs_fields(entity), source=source, alias=alias, error=error
+        ref, revision, stored_entity(entity), source=source, alias=alias, error=error
     )
 
 
@@ -85,7 +90,7 @@ def _place(source: DocsSource | None, sources: DocsSources) -> DocsFolder | None
         return None
 
 
-def _must_look(former: Documented | None, record: Documented) -> bool:
+def _needs_check(former: Documented | None, record: Documented) -> bool:
     if record.alias:
         return False
     return (
@@ -99,24 +104,25 @@ def _must_look(former: Documented | None, record: Documented) -> bool:
 async def visibility_changed(
     changes: Sequence[EntityChange], records: Records, sources: DocsSources
 ) -> int:
-    """Look at the docs that others have from where these entities come from.
+    """Make a build due of docs whose readers these changes may have changed; how many.
 
-    Of those whose visibility may have changed: it decides who may read their source.
+    The visibility of a repository's own entities decides who may read it (ADR 18).
+    Other entities may have their docs in that repository.
     """
-    asked: set[str] = set()
-    for key in {_source_changed(change, sources) for change in changes} - {None}:
+    due: set[str] = set()
+    for key in {_repository_affected(change, sources) for change in changes} - {None}:
         for record, _, _ in await records.of_repository(str(key)):
             if repository_of(record.entity, sources) != key:
-                asked.add(record.ref)
-    if asked:
-        await records.ask(sorted(asked), CHANGED)
-    return len(asked)
+                due.add(record.ref)
+    if due:
+        await records.ask(sorted(due), CHANGED)
+    return len(due)
 
 
-def _source_changed(change: EntityChange, sources: DocsSources) -> str | None:
+def _repository_affected(change: EntityChange, sources: DocsSources) -> str | None:
     """The repository whose readers a change may have changed."""
-    entity = change.entity or change.previous or {}
-    is_marked = VISIBILITY in annotations(entity)
+    entity = Entity(change.entity or change.previous or {})
+    is_marked = VISIBILITY in entity.annotations
     came_or_went = change.entity is None or change.revision == 1
     named = any(VISIBILITY in path for path in change.changed)
     if not named and not (is_marked and came_or_went):
@@ -124,28 +130,28 @@ def _source_changed(change: EntityChange, sources: DocsSources) -> str | None:
     return repository_of(entity, sources)
 
 
-def repository_of(entity: Mapping[str, Any], sources: DocsSources) -> str | None:
+def repository_of(entity: Entity, sources: DocsSources) -> str | None:
     """The repository that an entity was read from, `host/repository`."""
     place = _place(own_source(entity), sources)
     return place.repository_key if place else None
 
 
 async def repository_pushed(push: RepositoryPushed, records: Records) -> int:
-    """Look at the sources in this repository that the push may have changed."""
+    """Make a build due of the docs that a push may have changed; how many."""
     branch = push.ref.removeprefix("refs/heads/")
-    found = await records.of_repository(f"{push.host}/{push.repository}")
-    asked = [
+    located = await records.of_repository(f"{push.host}/{push.repository}")
+    due = [
         record.ref
-        for record, ref, folder in found
+        for record, ref, folder in located
         if ref in ("", branch) and touches(record, folder, push.changed_paths)
     ]
-    if asked:
-        await records.ask(asked, CHANGED)
-    return len(asked)
+    if due:
+        await records.ask(due, CHANGED)
+    return len(due)
 
 
 class Resync:
-    """Compares the table with the catalog; the event log may have forgotten things."""
+    """Compares the table with the catalog: the event log drops old events."""
 
     def __init__(
         self, catalog: DocsCatalog, records: Records, sources: DocsSources
@@ -153,35 +159,35 @@ class Resync:
         self._catalog = catalog
         self._records = records
         self._sources = sources
-        self._seen: str | None = None
+        self._checksum: str | None = None
 
     async def run(self) -> int:
-        """Repair the table if the catalog is not what it was at the last run.
+        """Repair the table if the catalog has changed since the last run.
 
-        Returns the number of entities whose sources must be looked at.
+        Returns how many entities have a check of their source due.
         """
         checksum = await self._catalog.checksum()
-        if checksum == self._seen:
+        if checksum == self._checksum:
             return 0
         before = {r.ref: r.revision async for r in self._records.each()}
-        seen: set[str] = set()
-        asked = 0
-        batch: list[Revised] = []
-        async for item in self._catalog.snapshot():
-            seen.add(item[0])
-            batch.append(item)
+        refs: set[str] = set()
+        due = 0
+        batch: list[CatalogRevision] = []
+        async for revision in self._catalog.snapshot():
+            refs.add(revision.ref)
+            batch.append(revision)
             if len(batch) == BATCH:
-                asked += await revised(batch, self._records, self._sources)
+                due += await store_revisions(batch, self._records, self._sources)
                 batch.clear()
-        asked += await revised(batch, self._records, self._sources)
-        for ref, revision in before.items():
-            if ref not in seen:
-                await self._records.forget(ref, revision)
-        self._seen = checksum
-        return asked
+        due += await store_revisions(batch, self._records, self._sources)
+        for ref, former in before.items():
+            if ref not in refs:
+                await self._records.forget(ref, former)
+        self._checksum = checksum
+        return due
 
     async def check_sources(self) -> int:
-        """Look at every source once: pushes may have been missed; how many."""
+        """Make a check of every source due: pushes may have been missed; how many."""
         refs = [r.ref async for r in self._records.each() if r.source or r.error]
         for start in range(0, len(refs), BATCH):
             await self._records.ask(refs[start : start + BATCH], CHECK)

@@ -1,7 +1,7 @@
-"""What readers are told: the state of a site, its pages, its files.
+"""Reads sites for readers: the state of a site, its pages, its files.
 
-Every answer is for an entity that the reader may see; `Sees` is that question, put by
-the edge that knows the reader. What may not be seen is answered like what is not there.
+`Sees` tests whether the reader may see an entity; the API, which knows the reader,
+passes it in. The docs of a hidden entity are answered like docs that do not exist.
 """
 
 import asyncio
@@ -14,12 +14,28 @@ from urllib.parse import quote, unquote
 from services.techdocs.articles import Surroundings, safe_article
 from services.techdocs.generator.job import PAGES_FOLDER, SECTIONS_FILE, SITE_FILE
 from services.techdocs.generator.pages import page_file, page_key
+from services.techdocs.generator.site_summary import (
+    PageSummary,
+    SiteSummary,
+    StoredPage,
+)
 from services.techdocs.model import Documented, Failure, PublishedSite
 from services.techdocs.ports import Records, SiteStore
+from shared.contracts.entity import Entity
 from shared.contracts.errors import NotFound
 from shared.contracts.ref import parse_ref
 
-Sees = Callable[[Mapping[str, Any]], bool]
+Sees = Callable[[Entity], bool]
+#: Answers as JSON; `services.techdocs` describes their members.
+DocsState = dict[str, Any]
+Article = dict[str, Any]
+_NO_SUMMARY: SiteSummary = {
+    "title": "",
+    "description": "",
+    "pages": [],
+    "nav": [],
+    "warnings": [],
+}
 CACHED = 512
 LISTED_WARNINGS = 5
 #: Of builds that failed, the latest ones are looked through.
@@ -35,13 +51,13 @@ def triplet(ref: str) -> str:
 
 
 class DocsReader:
-    """Reads for one reader after another; keeps the last summaries and articles."""
+    """Reads sites; caches the latest summaries and articles."""
 
     def __init__(self, records: Records, sites: SiteStore) -> None:
         self.records = records
         self.sites = sites
-        self._summaries: dict[str, Any] = {}
-        self._articles: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._summaries: dict[str, SiteSummary] = {}
+        self._articles: dict[tuple[str, str, str], Article] = {}
 
     async def visible(self, ref: str, sees: Sees) -> Documented:
         """The record of a documented entity; NotFound if there is none to see."""
@@ -62,11 +78,11 @@ class DocsReader:
             raise NotFound(f"The docs of '{record.ref}' are not built")
         return record, record.current
 
-    async def state(self, ref: str, sees: Sees) -> dict[str, Any]:
+    async def state(self, ref: str, sees: Sees) -> DocsState:
         """The state of an entity's site, its navigation and its pages."""
         record = await self.documented_entity(ref, sees)
-        found = record.current
-        summary = await self._summary(found.site) if found else {}
+        site = record.current
+        summary = await self._summary(site.site) if site else _NO_SUMMARY
         return {
             **_state(record),
             "docs_of": ref.lower(),
@@ -74,31 +90,28 @@ class DocsReader:
             "nav": summary.get("nav", []),
             "pages": [
                 {key: page[key] for key in ("path", "title", "edit_url")}
-                for page in summary.get("pages", ())
+                for page in summary["pages"]
             ],
             "log": list(record.failure.log) if record.failure else [],
         }
 
-    async def listed(self, sees: Sees, limit: int) -> list[dict[str, Any]]:
+    async def listed(self, sees: Sees, limit: int) -> list[DocsState]:
         """The sites that the reader may see, the latest built first."""
-        found: list[dict[str, Any]] = []
+        states: list[DocsState] = []
         async for record in self.records.listed():
             if sees(record.entity):
-                metadata, spec = record.entity["metadata"], record.entity["spec"]
                 entity = {
                     "entity_title": record.title,
-                    "description": metadata.get("description", ""),
-                    "owner": spec.get("owner"),
-                    "type": spec.get("type"),
+                    "description": record.entity.description,
+                    "owner": record.entity.spec.get("owner"),
+                    "type": record.entity.spec.get("type"),
                 }
-                found.append({**_listed_state(record), **entity})
-            if len(found) == limit:
+                states.append({**_listed_state(record), **entity})
+            if len(states) == limit:
                 break
-        return found
+        return states
 
-    async def states(
-        self, refs: Sequence[str], sees: Sees
-    ) -> list[dict[str, Any] | None]:
+    async def states(self, refs: Sequence[str], sees: Sees) -> list[DocsState | None]:
         """The states of these entities' own sites, None where there is none to see."""
         records = await self.records.documented_among(list(dict.fromkeys(refs)))
         return [
@@ -106,7 +119,7 @@ class DocsReader:
             for record in map(records.get, refs)
         ]
 
-    async def failed(self, sees: Sees, limit: int) -> dict[str, Any]:
+    async def failed(self, sees: Sees, limit: int) -> DocsState:
         """The sites whose latest build failed, as far as the reader may see them.
 
         `is_cut` says that there may be more than `total`: older ones were not read.
@@ -119,7 +132,7 @@ class DocsReader:
             "is_cut": len(records) == FAILED_READ,
         }
 
-    async def page(self, ref: str, path: str, sees: Sees) -> dict[str, Any]:
+    async def page(self, ref: str, path: str, sees: Sees) -> Article:
         """One page: its article, made safe, and what stands around it."""
         record, site = await self.current(ref, sees)
         key = (site.site, record.ref, page_key(path))
@@ -137,72 +150,69 @@ class DocsReader:
             "entity_ref": record.ref,
         }
 
-    def _article(
-        self, key: tuple[str, str, str], summary: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        site, ref, path = key
-        known = {page["path"]: page for page in summary["pages"]}
-        known_path = _known_path(path, known)
-        if known_path is None:
-            raise NotFound(f"The docs of '{ref}' have no page '{path}'")
-        path = known_path
+    def _article(self, key: tuple[str, str, str], summary: SiteSummary) -> Article:
+        site, ref, requested_path = key
+        pages = {page["path"]: page for page in summary["pages"]}
+        path = _existing_path(requested_path, pages)
+        if path is None:
+            raise NotFound(f"The docs of '{ref}' have no page '{requested_path}'")
         name = f"{PAGES_FOLDER}/{page_file(path)}"
-        found = json.loads(self.sites.record(site, name))
+        page: StoredPage = json.loads(self.sites.record(site, name))
         around = Surroundings(
-            url=found["url"],
+            url=page["url"],
             pages_root=f"{PAGES_ROOT}/{triplet(ref)}/",
             files_root=f"{FILES_ROOT}/{triplet(ref)}/",
-            pages=known,
+            pages=pages,
             is_file=lambda path: self._is_file(site, path),
         )
         return {
             "path": path,
-            "title": found["title"],
-            "html": safe_article(found["html"], around),
-            "toc": found["toc"],
-            "edit_url": found["edit_url"],
-            "previous": _neighbour(known, known[path].get("previous")),
-            "next": _neighbour(known, known[path].get("next")),
+            "title": page["title"],
+            "html": safe_article(page["html"], around),
+            "toc": page["toc"],
+            "edit_url": page["edit_url"],
+            "previous": _neighbour(pages, pages[path].get("previous")),
+            "next": _neighbour(pages, pages[path].get("next")),
         }
 
     def _is_file(self, site: str, path: str) -> bool:
-        found = self.sites.file(site, path)
-        return found is not None and found.is_file()
+        file = self.sites.file(site, path)
+        return file is not None and file.is_file()
 
     async def file(self, ref: str, path: str, sees: Sees) -> tuple[PublishedSite, Path]:
         """A public file of an entity's own site; a folder stands for its index."""
         record = await self.visible(ref, sees)
         if record.current is None:
             raise NotFound(f"The docs of '{ref}' are not built")
-        found = await asyncio.to_thread(self.sites.file, record.current.site, path)
-        if found is None:
+        file = await asyncio.to_thread(self.sites.file, record.current.site, path)
+        if file is None:
             raise NotFound(f"The docs of '{ref}' have no file '{path}'")
-        return record.current, found
+        return record.current, file
 
     async def sections(self, site: str) -> bytes:
-        """What search indexes of a site, as JSON: nobody here reads megabytes of it."""
+        """The sections of a site for search, as JSON text that is passed on unread."""
         return await asyncio.to_thread(self.sites.record, site, SECTIONS_FILE)
 
-    async def _summary(self, site: str) -> dict[str, Any]:
-        found: dict[str, Any] | None = self._summaries.get(site)
-        if found is None:
-            raw = await asyncio.to_thread(self.sites.record, site, SITE_FILE)
-            found = await asyncio.to_thread(json.loads, raw)
-            _remember(self._summaries, site, found)
-        assert found is not None  # noqa: S101 - narrows
-        return found
+    async def _summary(self, site: str) -> SiteSummary:
+        cached = self._summaries.get(site)
+        if cached is not None:
+            return cached
+        raw = await asyncio.to_thread(self.sites.record, site, SITE_FILE)
+        summary: SiteSummary = await asyncio.to_thread(json.loads, raw)
+        _remember(self._summaries, site, summary)
+        return summary
 
 
-def _known_path(path: str, known: Mapping[str, Any]) -> str | None:
-    """The page that is meant, None if there is none.
+def _existing_path(path: str, pages: Mapping[str, PageSummary]) -> str | None:
+    """The path of the page that a reader's path means, None if there is none.
 
     A site without an index begins with the first page of its navigation. Sites of
     earlier versions have encoded paths, and links to them are encoded twice.
     """
-    if not path and known:
-        return path if path in known else str(next(iter(known)))
+    if not path and pages:
+        return path if path in pages else next(iter(pages))
     spellings = (path, quote(path), unquote(path))
-    return next((each for each in spellings if each in known), None)
+    return next((each for each in spellings if each in pages), None)
 
 
 def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:
@@ -212,14 +222,14 @@ def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:
 
 
 def _neighbour(
-    pages: Mapping[str, Mapping[str, Any]], path: str | None
+    pages: Mapping[str, PageSummary], path: str | None
 ) -> dict[str, str] | None:
     if path is None:
         return None
-    return {"path": path, "title": str(pages[path]["title"])}
+    return {"path": path, "title": pages[path]["title"]}
 
 
-def _state(record: Documented) -> dict[str, Any]:
+def _state(record: Documented) -> DocsState:
     site, failure = record.current, record.failure
     return {
         "entity_ref": record.ref,
@@ -236,8 +246,8 @@ def _state(record: Documented) -> dict[str, Any]:
     }
 
 
-def _listed_state(record: Documented) -> dict[str, Any]:
-    """The same for lists of hundreds: each site's page has all of its warnings."""
+def _listed_state(record: Documented) -> DocsState:
+    """The state for lists, with the first warnings only; `state` has all of them."""
     state = _state(record)
     return {**state, "warnings": state["warnings"][:LISTED_WARNINGS]}
 
@@ -250,7 +260,7 @@ def _status(record: Documented) -> str:
     return "built" if record.current is not None else "none"
 
 
-def _failure(failure: Failure | None) -> dict[str, Any]:
+def _failure(failure: Failure | None) -> DocsState:
     return {
         "error": failure.error if failure else None,
         "failed_at": failure.at.isoformat() if failure else None,

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Required, Self, TypedDict
 
 from services.techdocs.build_log import without_paths
 from services.techdocs.generator.job import (
@@ -20,6 +20,7 @@ from services.techdocs.generator.job import (
     SITE_FILE,
     Job,
 )
+from services.techdocs.generator.site_summary import SiteSummary
 from services.techdocs.model import Generated
 from services.techdocs.ports import Say
 from shared.contracts import room
@@ -38,7 +39,7 @@ STOPPED = "stopped"
 
 @dataclass(slots=True)
 class _Running:
-    """A job that was handed over: who hears its log, and how it ended."""
+    """A job in the generating process: `say` gets its log, `ended` its exit status."""
 
     say: Say
     ended: asyncio.Future[int]
@@ -135,13 +136,13 @@ class ProcessGenerator:
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         while raw := await process.stdout.readline():
-            told = json.loads(raw)
-            running = self._running.get(told["job"])
+            message: _Message = json.loads(raw)
+            running = self._running.get(message["job"])
             if running is not None:
-                _hear(running, told)
+                _apply(message, running)
             else:
-                # Given up before it began: nobody else would end it.
-                _kill(told.get("pid"))
+                # The job was given up before its process began: it is ended here.
+                _kill(message.get("pid"))
         await process.wait()
         for running in self._running.values():
             if not running.ended.done():
@@ -149,18 +150,27 @@ class ProcessGenerator:
                 running.ended.set_exception(lost)
 
 
-def _hear(running: _Running, told: dict[str, Any]) -> None:
-    running.pid = told.get("pid", running.pid)
-    line = str(told.get("line", "")).rstrip()
+class _Message(TypedDict, total=False):
+    """A line that the generating process writes (`BuildForkServer`)."""
+
+    job: Required[str]
+    pid: int
+    line: str
+    status: int
+
+
+def _apply(message: _Message, running: _Running) -> None:
+    running.pid = message.get("pid", running.pid)
+    line = message.get("line", "").rstrip()
     if line:
         running.say(line)
         running.tail.append(line)
         del running.tail[:-TAIL]
-    if "status" in told:
-        # The process is gone: its number may be somebody else's by now.
+    if "status" in message:
+        # The process is gone, and another one may have its number by now.
         running.pid = None
         if not running.ended.done():
-            running.ended.set_result(told["status"])
+            running.ended.set_result(message["status"])
 
 
 async def _start() -> asyncio.subprocess.Process:
@@ -182,9 +192,9 @@ async def _start() -> asyncio.subprocess.Process:
 
 def _environment() -> dict[str, str]:
     """No secret of this process, no proxy, no home."""
-    kept = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
+    path = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
     return {
-        **kept,
+        **path,
         "LC_ALL": "C.UTF-8",
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
@@ -229,13 +239,13 @@ def _own(job: Job, name: str, most: int = 1024 * 1024) -> bytes:
 
 def _generated(job: Job) -> Generated:
     try:
-        found: dict[str, Any] = json.loads(_own(job, SITE_FILE, SUMMARY_BYTES))
+        summary: SiteSummary = json.loads(_own(job, SITE_FILE, SUMMARY_BYTES))
     except (OSError, ValueError) as error:
         raise Invalid("mkdocs ended without a site") from error
     return Generated(
         out=job.out,
         record=job.record,
-        title=found["title"],
-        pages=len(found["pages"]),
-        warnings=tuple(found["warnings"]),
+        title=summary["title"],
+        pages=len(summary["pages"]),
+        warnings=tuple(summary["warnings"]),
     )

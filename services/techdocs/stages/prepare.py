@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from services.techdocs import mkdocs_file
 from services.techdocs.generator.job import GENERATOR_VERSION
@@ -142,10 +141,8 @@ async def _include(
             text = await sources.read(place, commit, path)
         except NotFound:
             raise Invalid(f"mkdocs.yml: nav: {path} does not exist") from None
-        found: dict[str, Any] = await asyncio.to_thread(
-            mkdocs_file.read_config, text, path
-        )
-        below = f"{posixpath.dirname(path)}/{mkdocs_file.docs_dir(found, path)}"
+        config = await asyncio.to_thread(mkdocs_file.read_config, text, path)
+        below = f"{posixpath.dirname(path)}/{mkdocs_file.docs_dir(config, path)}"
         plan.files[path] = text
         plan.folders.append(mkdocs_file.inside(below.lstrip("/"), f"{path}: docs_dir"))
 
@@ -245,10 +242,10 @@ async def _pictures(
 
 def _files(folder: Path) -> list[Path]:
     """All files; links are none of them: the sources put files in their place."""
-    found = [
+    paths = (
         Path(parent, name) for parent, _, names in os.walk(folder) for name in names
-    ]
-    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+    )
+    return sorted(path for path in paths if path.is_file() and not path.is_symlink())
 
 
 def _content_hash(folder: Path, limits: Limits, context: Sequence[str | None]) -> str:

@@ -1,9 +1,9 @@
-"""The events that an outcome is told by; nothing is told twice of the same content."""
+"""The events of outcomes; an outcome that changes nothing has none."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from services.techdocs.model import Built, Documented, Failed, Outcome
+from services.techdocs.store.documents import Document
 from shared.contracts.envelope import Envelope
 from shared.contracts.techdocs import SiteBuilt, SiteChange, SiteFailed
 from shared.contracts.topics import DOCS_BUILT
@@ -12,8 +12,8 @@ from shared.kit.events.outbox import pending_event
 SOURCE = "/techdocs"
 
 
-def announcement(record: Documented, outcome: Outcome) -> dict[str, Any] | None:
-    """The pending event of an outcome; None if it says nothing new."""
+def announcement(record: Documented, outcome: Outcome) -> Document | None:
+    """The pending event of an outcome; None if nothing has changed."""
     match outcome:
         case Built(site=site):
             return _pending(
@@ -52,8 +52,8 @@ def announcement(record: Documented, outcome: Outcome) -> dict[str, Any] | None:
     return None
 
 
-def withdrawal(record: Documented) -> dict[str, Any]:
-    """The pending event of docs that are shown no more: built, with no site."""
+def withdrawal(record: Documented) -> Document:
+    """The pending event of docs that no reader gets any more: built, with no site."""
     return _pending(
         record,
         SiteBuilt(
@@ -62,7 +62,7 @@ def withdrawal(record: Documented) -> dict[str, Any]:
     )
 
 
-def _pending(record: Documented, payload: SiteChange) -> dict[str, Any]:
+def _pending(record: Documented, payload: SiteChange) -> Document:
     envelope = Envelope.of(
         payload, source=SOURCE, subject=record.ref, traceparent=record.traceparent
     )

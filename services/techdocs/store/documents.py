@@ -3,13 +3,14 @@
 Times are seconds since 1970: numbers are compared and sorted alike by every store.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from services.techdocs.model import DocsSource, Documented, Failure, PublishedSite
+from shared.contracts.entity import Entity
 
-Document = Mapping[str, Any]
+#: A document as the driver takes it.
+Document = dict[str, Any]
 
 
 def documented(document: Document) -> Documented:
@@ -17,7 +18,7 @@ def documented(document: Document) -> Documented:
     return Documented(
         ref=document["_id"],
         revision=document["revision"],
-        entity=document["entity"],
+        entity=Entity(document["entity"]),
         source=DocsSource(**document["source"]) if document.get("source") else None,
         alias=document.get("alias"),
         error=document.get("error"),
@@ -33,12 +34,12 @@ def documented(document: Document) -> Documented:
     )
 
 
-def entity_fields(record: Documented) -> dict[str, Any]:
-    """What the catalog says of an entity."""
+def entity_fields(record: Documented) -> Document:
+    """The fields that come from the catalog."""
     source = record.source
     return {
         "revision": record.revision,
-        "entity": dict(record.entity),
+        "entity": dict(record.entity.raw),
         "source": None
         if source is None
         else {
@@ -52,7 +53,7 @@ def entity_fields(record: Documented) -> dict[str, Any]:
     }
 
 
-def site_fields(site: PublishedSite) -> dict[str, Any]:
+def site_fields(site: PublishedSite) -> Document:
     """A published site."""
     return {
         "site": site.site,
@@ -67,7 +68,7 @@ def site_fields(site: PublishedSite) -> dict[str, Any]:
     }
 
 
-def failure_fields(failure: Failure) -> dict[str, Any]:
+def failure_fields(failure: Failure) -> Document:
     """Why a build failed."""
     return {
         "error": failure.error,
@@ -80,24 +81,27 @@ def failure_fields(failure: Failure) -> dict[str, Any]:
     }
 
 
-def _site(found: Document | None) -> PublishedSite | None:
-    if not found:
+def _site(fields: Document | None) -> PublishedSite | None:
+    if not fields:
         return None
-    typed = {"built_at": _utc(found["built_at"]), "warnings": tuple(found["warnings"])}
-    return PublishedSite(**{**found, **typed})
+    typed = {
+        "built_at": _utc(fields["built_at"]),
+        "warnings": tuple(fields["warnings"]),
+    }
+    return PublishedSite(**{**fields, **typed})
 
 
-def _failure(found: Document | None) -> Failure | None:
-    if not found:
+def _failure(fields: Document | None) -> Failure | None:
+    if not fields:
         return None
-    typed = {"at": _utc(found["at"]), "log": tuple(found["log"])}
-    retry_at = found.get("retry_at")
+    typed = {"at": _utc(fields["at"]), "log": tuple(fields["log"])}
+    retry_at = fields.get("retry_at")
     typed["retry_at"] = None if retry_at is None else _utc(retry_at)
-    return Failure(**{**found, **typed})
+    return Failure(**{**fields, **typed})
 
 
-def _optional_tuple(found: Any) -> tuple[str, ...] | None:
-    return None if found is None else tuple(found)
+def _optional_tuple(items: list[str] | None) -> tuple[str, ...] | None:
+    return None if items is None else tuple(items)
 
 
 def _utc(seconds: float) -> datetime:

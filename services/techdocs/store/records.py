@@ -8,7 +8,7 @@ takes them at once; those of others when they have run out.
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,7 @@ from services.techdocs.model import (
 )
 from services.techdocs.store.announcements import announcement, withdrawal
 from services.techdocs.store.documents import (
+    Document,
     documented,
     entity_fields,
     failure_fields,
@@ -52,9 +53,9 @@ SITES = StoredCollection(
         )
     ),
 )
-BUILT: Mapping[str, Any] = {"built_at": {"$gt": 0}}
+BUILT: Document = {"built_at": {"$gt": 0}}
 #: Every record has the field.
-NOT_GONE: Mapping[str, Any] = {"gone": False}
+NOT_GONE: Document = {"gone": False}
 
 
 class MongoRecords:
@@ -111,7 +112,7 @@ class MongoRecords:
                 )
                 if done.matched_count:
                     return True
-            fresh: dict[str, Any] = {"due": 0, "asked": 0, "tries": 0}
+            fresh: Document = {"due": 0, "asked": 0, "tries": 0}
             fresh |= {"lease_token": "", "gone": False, "pending": []}
             try:
                 await self._all.insert_one({"_id": record.ref, **fields, **fresh})
@@ -131,12 +132,12 @@ class MongoRecords:
                     break
         self._nudge()
 
-    async def _withdraw(self, found: Mapping[str, Any]) -> bool:
+    async def _withdraw(self, found: Document) -> bool:
         """Empty a record and tell of it; False if somebody wrote it meanwhile."""
         same = _unchanged(found)
         if not found.get("current") and not found["pending"]:
             return bool((await self._all.delete_one(same)).deleted_count)
-        fields: dict[str, Any] = {"gone": True, "due": 0, "lease_token": ""}
+        fields: Document = {"gone": True, "due": 0, "lease_token": ""}
         fields |= {"current": None, "failure": None, "repository": None}
         fields |= {"history": [], "looked": None}
         if found.get("current"):
@@ -165,11 +166,11 @@ class MongoRecords:
 
     async def ask(self, refs: Sequence[str], due: int) -> None:
         now = time.time()
-        filters: dict[str, Any] = {"_id": {"$in": list(refs)}, **NOT_GONE}
+        filters: Document = {"_id": {"$in": list(refs)}, **NOT_GONE}
         if due != CHANGED:
             # A look that is due already serves; a mere check does not hurry it.
             filters["due"] = 0
-        fields: dict[str, Any] = {
+        fields: Document = {
             "due": due,
             "asked_at": now,
             "not_before": now,
@@ -193,7 +194,7 @@ class MongoRecords:
 
     async def _claim(self, passed_over: set[str]) -> Documented | None:
         now = time.time()
-        due: dict[str, Any] = {"due": {"$gt": 0}, "not_before": {"$lte": now}}
+        due: Document = {"due": {"$gt": 0}, "not_before": {"$lte": now}}
         if passed_over:
             due["repository"] = {"$nin": sorted(passed_over)}
         with unavailable_as_error(self._all):
@@ -204,13 +205,13 @@ class MongoRecords:
                     return documented(item)
         return None
 
-    def _is_free(self, item: Mapping[str, Any], now: float) -> bool:
+    def _is_free(self, item: Document, now: float) -> bool:
         token = item.get("lease_token")
         if not token or item["lease_until"] < now:
             return item["_id"] not in self._held
         return item["lease_by"] == self._owner and item["_id"] not in self._held
 
-    async def _take(self, item: Mapping[str, Any], now: float) -> bool:
+    async def _take(self, item: Document, now: float) -> bool:
         token = uuid.uuid4().hex
         lease = {"lease_token": token, "lease_by": self._owner}
         done = await self._all.update_one(
@@ -266,7 +267,7 @@ class MongoRecords:
                         fields |= {"due": 0, "tries": 0}
                     if event is not None:
                         fields |= outbox.waiting([*found["pending"], event])
-                    update: dict[str, Any] = {"$set": fields}
+                    update: Document = {"$set": fields}
                     if isinstance(outcome, Failed) and outcome.withdraws:
                         update["$unset"] = {"built_at": "", "site": ""}
                     done = await self._all.update_one(_unchanged(found), update)
@@ -277,8 +278,8 @@ class MongoRecords:
             self._let_go(record.ref)
         raise Unavailable(f"The record of {record.ref} does not hold still")
 
-    def _result(self, record: Documented, outcome: Outcome) -> dict[str, Any]:
-        fields: dict[str, Any] = {"lease_token": "", "looked_at": time.time()}
+    def _result(self, record: Documented, outcome: Outcome) -> Document:
+        fields: Document = {"lease_token": "", "looked_at": time.time()}
         fields["looked"] = outcome.looked
         if outcome.watched is not None:
             fields["watched"] = list(outcome.watched)
@@ -295,7 +296,7 @@ class MongoRecords:
                     fields |= {"current": None, "history": [], "looked": None}
         return fields
 
-    def _history(self, record: Documented, site: str) -> list[dict[str, Any]]:
+    def _history(self, record: Documented, site: str) -> list[Document]:
         now, former = datetime.now(UTC), record.current
         items = [item for item in record.history if item[0] != site]
         if former is not None and former.site != site:
@@ -352,9 +353,9 @@ class MongoRecords:
             return await counted(self._all, {"due": {"$gt": 0}})
 
 
-def _unchanged(found: Mapping[str, Any]) -> dict[str, Any]:
+def _unchanged(found: Document) -> Document:
     """A filter that holds until somebody writes the document: asked, told or taken."""
-    filters: dict[str, Any] = {
+    filters: Document = {
         key: found[key] for key in ("_id", "revision", "asked", "lease_token", "gone")
     }
     return {**filters, "pending": {"$size": len(found["pending"])}}
