@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.gateway.catalog import OWN, CatalogClient
+from services.gateway.catalog import CatalogClient
 from services.gateway.configuration import GatewayConfig
+from services.gateway.forward.admission import RequestAdmission
 from services.gateway.forward.api import Forwarder
 from services.gateway.forward.attempts import Attempts
 from services.gateway.forward.hosts import OwnHosts
 from services.gateway.forward.inprocess import InProcessApi
+from services.gateway.forward.services import ServiceConnections, ServiceQuestions
 from services.gateway.identity.credentials import Credentials
 from services.gateway.identity.handlers import SignIn
 from services.gateway.identity.keys import KeyRing
@@ -67,6 +69,8 @@ class GatewayDependencies:
 
     base_url: str
     api: InProcessApi
+    connections: ServiceConnections
+    services: ServiceQuestions
     catalog: CatalogClient
     identity: IdentityDependencies
     policy: Policy
@@ -94,14 +98,16 @@ def build(
         Invalid: if the configuration contradicts itself, naming the key.
     """
     base_url = (config.backend.base_url or settings.gateway_url).rstrip("/")
-    service_tokens = PrincipalTokens(settings.service_secret.get_secret_value())
-    api = InProcessApi()
-    catalog = CatalogClient(api, _visitor(sign_in_rules(config)))
-    floor = _identity(settings, config, catalog, database, base_url)
-    asked = policy or _policy(settings, config)
+    tokens = PrincipalTokens(settings.service_secret.get_secret_value())
+    policy = policy or _policy(settings, config)
     # A server's policy may be replaced at any time, the embedded one with the process.
     counts = settings.decision_seconds if settings.opa else math.inf
-    guard = PolicyGuard(asked, seconds=counts, own=OWN)
+    guard = PolicyGuard(policy, seconds=counts)
+    admission = RequestAdmission(guard, RouteTable(), tokens)
+    connections = ServiceConnections({name: settings.urls()[name] for name in PLUGINS})
+    services = ServiceQuestions(connections, admission, tokens)
+    catalog = CatalogClient(services, _visitor(sign_in_rules(config)))
+    floor = _identity(settings, config, catalog, database, base_url)
     hub = LiveHub(
         guard,
         floor.memberships,
@@ -110,15 +116,23 @@ def build(
     )
     open_requests = OpenRequests(settings.requests_per_user)
     forwarder = Forwarder(
-        {name: settings.urls()[name] for name in PLUGINS},
+        connections,
         authenticator=floor.credentials,
-        guard=guard,
-        routes=RouteTable(),
-        tokens=service_tokens,
+        admission=admission,
         open_requests=open_requests,
     )
     return GatewayDependencies(
-        base_url, api, catalog, floor, asked, guard, hub, forwarder, open_requests
+        base_url=base_url,
+        api=InProcessApi(),
+        connections=connections,
+        services=services,
+        catalog=catalog,
+        identity=floor,
+        policy=policy,
+        guard=guard,
+        hub=hub,
+        forwarder=forwarder,
+        open_requests=open_requests,
     )
 
 

@@ -1,33 +1,34 @@
 """What the gateway itself asks the catalog: groups, users, conditions on an entity.
 
-It asks through the public API like everybody else, as a service.
+It asks the catalog directly, as a service; where the answer is shown to somebody, as
+that reader.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from services.gateway.model import ApiAnswer, Identity, UserCard
-from services.gateway.ports import Api
+from services.gateway.model import Identity, ServiceAnswer, UserCard
+from services.gateway.ports import Services
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.ref import parse_ref, ref_of
 
-OWN = Identity("service:gateway", "service")
-BY_REFS = "/api/catalog/entities/by-refs"
-BY_QUERY = "/api/catalog/entities/by-query"
-APPLY = "/api/catalog/.well-known/backstage/permissions/apply-conditions"
+CATALOG = "catalog"
+BY_REFS = "/entities/by-refs"
+BY_QUERY = "/entities/by-query"
+APPLY = "/.well-known/backstage/permissions/apply-conditions"
 GROUP_FIELDS = ["metadata", "spec.children", "relations"]
 USER_FIELDS = "kind,metadata,spec.profile,relations"
 
 
 class CatalogClient:
-    """`Resources` and `Users` over the public API.
+    """`Resources` and `Users` over the catalog's API.
 
     `visitor` is the identity that lists users for a reader who has not signed in.
     """
 
-    def __init__(self, api: Api, visitor: Identity) -> None:
-        self._api = api
+    def __init__(self, services: Services, visitor: Identity) -> None:
+        self._services = services
         self._visitor = visitor
 
     async def entity(self, ref: str) -> Mapping[str, Any] | None:
@@ -40,9 +41,7 @@ class CatalogClient:
             quote(part, safe="")
             for part in (parsed.kind, parsed.namespace, parsed.name)
         )
-        answer = await self._api.call(
-            OWN, "GET", f"/api/catalog/entities/by-name/{path}"
-        )
+        answer = await self._services.ask(CATALOG, f"/entities/by-name/{path}")
         if answer.status in (400, 404):
             return None
         found = _good(answer)
@@ -51,7 +50,7 @@ class CatalogClient:
     async def groups(self, refs: Sequence[str]) -> list[Mapping[str, Any] | None]:
         """What counts of each group; raises Unavailable if the catalog is away."""
         body = {"entityRefs": list(refs), "fields": GROUP_FIELDS}
-        answer = await self._api.call(OWN, "POST", BY_REFS, json=body)
+        answer = await self._services.ask(CATALOG, BY_REFS, json=body)
         return list(_good(answer)["items"])
 
     async def apply_conditions(
@@ -67,7 +66,7 @@ class CatalogClient:
             }
             for number, ref in enumerate(refs)
         ]
-        answer = await self._api.call(OWN, "POST", APPLY, json={"items": items})
+        answer = await self._services.ask(CATALOG, APPLY, json={"items": items})
         found = _good(answer)
         allowed = {item["id"] for item in found["items"] if item["result"] == "ALLOW"}
         return [str(number) in allowed for number in range(len(refs))]
@@ -90,7 +89,9 @@ class CatalogClient:
                 ("fullTextFilterTerm", text.strip()),
                 ("fullTextFilterFields", fields),
             ]
-        answer = await self._api.call(self._visitor, "GET", BY_QUERY, params=params)
+        answer = await self._services.ask(
+            CATALOG, BY_QUERY, params=params, reader=self._visitor
+        )
         return [_card(entity) for entity in _good(answer)["items"]]
 
     async def has_users(self) -> bool:
@@ -100,14 +101,14 @@ class CatalogClient:
             ("fields", "metadata.name"),
             ("limit", 1),
         ]
-        answer = await self._api.call(OWN, "GET", BY_QUERY, params=params)
+        answer = await self._services.ask(CATALOG, BY_QUERY, params=params)
         return bool(_good(answer)["items"])
 
 
-def _good(answer: ApiAnswer) -> Any:
+def _good(answer: ServiceAnswer) -> Any:
     if not answer.ok:
         raise Unavailable(f"The catalog: {answer.error}")
-    return answer.json()
+    return answer.value
 
 
 def _card(entity: Mapping[str, Any]) -> UserCard:

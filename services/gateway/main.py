@@ -16,7 +16,6 @@ from services.gateway import assembly, status
 from services.gateway.api import documents_router, health_router, status_router
 from services.gateway.assembly import GatewayDependencies
 from services.gateway.callers import failed_below_plugin
-from services.gateway.catalog import OWN
 from services.gateway.collections import GatewayCollections
 from services.gateway.configuration import GatewayConfig
 from services.gateway.forward.front import RequestRouter
@@ -128,7 +127,7 @@ async def _running(
         stack.callback(client.close)
         if isinstance(dependencies.policy, AbstractAsyncContextManager):
             await stack.enter_async_context(dependencies.policy)
-        await stack.enter_async_context(dependencies.forwarder)
+        await stack.enter_async_context(dependencies.connections)
         await stack.enter_async_context(bus)
         await stack.enter_async_context(reader)
         await stack.enter_async_context(collections)
@@ -172,7 +171,7 @@ def _routers(
         documents_router(
             app,
             {"events": settings.kafka},
-            ApiDocument(dependencies.api, OWN, assembly.PLUGINS),
+            ApiDocument(dependencies.services, assembly.PLUGINS),
         ),
         status_router(report),
     ]
@@ -196,15 +195,13 @@ def _probes(app: FastAPI, dependencies: GatewayDependencies) -> dict[str, status
         async def probe() -> tuple[bool, Mapping[str, Any]]:
             try:
                 async with asyncio.timeout(PROBE_SECONDS):
-                    answer = await dependencies.api.call(
-                        OWN, "GET", f"/api/{name}/readyz"
-                    )
+                    answer = await dependencies.services.ask(name, "/readyz")
             except TimeoutError:
                 return False, {"error": f"no answer within {PROBE_SECONDS:.0f} s"}
-            body = answer.json()
+            body = answer.value
             if isinstance(body, dict) and "checks" in body:
-                told = {key: body.get(key, {}) for key in ("checks", "figures")}
-                return answer.ok, told
+                details = {key: body.get(key, {}) for key in ("checks", "figures")}
+                return answer.ok, details
             return answer.ok, {"error": answer.error}
 
         return probe

@@ -109,6 +109,22 @@ class ApiAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceAnswer:
+    """What a service answered to the gateway itself.
+
+    `value` is the body's JSON, None without any; `error` is "" of a good answer.
+    """
+
+    status: int
+    value: Any
+    error: str
+
+    @property
+    def ok(self) -> bool:
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """A session that just began: send `set_cookie` as the `Set-Cookie` header."""
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import orjson
 
-from services.gateway.model import SESSION_COOKIE, Identity
-from services.gateway.ports import Api
-from shared.contracts.errors import CallboardError
+from services.gateway.model import SESSION_COOKIE
+from services.gateway.ports import Services
 
 #: So long a whole document counts, and one with parts left out.
 KEPT_SECONDS, LACKING_SECONDS = 60.0, 5.0
@@ -164,9 +163,8 @@ def _secured(path: str, item: Document) -> dict[str, Any]:
 class ApiDocument:
     """The document as it is served: services are asked now and then, not each time."""
 
-    def __init__(self, api: Api, asker: Identity, plugins: Sequence[str]) -> None:
-        self._api = api
-        self._asker = asker
+    def __init__(self, services: Services, plugins: Sequence[str]) -> None:
+        self._services = services
         self._plugins = tuple(plugins)
         self._asking = asyncio.Lock()
         self._body = b""
@@ -186,10 +184,8 @@ class ApiDocument:
     async def _part(self, plugin: str) -> Document | None:
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                answer = await self._api.call(
-                    self._asker, "GET", f"/api/{plugin}/openapi.json"
-                )
-        except (TimeoutError, CallboardError):
+                answer = await self._services.ask(plugin, "/openapi.json")
+        except TimeoutError:
             return None
-        found = answer.json() if answer.ok else None
-        return found if isinstance(found, dict) and "paths" in found else None
+        part = answer.value if answer.ok else None
+        return part if isinstance(part, dict) and "paths" in part else None

@@ -13,6 +13,7 @@ from services.gateway.model import (
     Identity,
     LiveEvent,
     PolicyInput,
+    ServiceAnswer,
     SignedIn,
     SignInWays,
     UserCard,
@@ -39,6 +40,27 @@ class Api(Protocol):
 
         `path` begins with `/api/`. Never raises for a service that is away: that is an
         answer with status 503.
+        """
+        ...
+
+
+class Services(Protocol):
+    """The services behind the gateway, asked by the gateway itself."""
+
+    async def ask(
+        self,
+        service: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        reader: Identity | None = None,
+    ) -> ServiceAnswer:
+        """What `service` answers at `path`, to a POST where `json` is given.
+
+        The gateway asks for itself and no policy is asked; or for `reader`, and the
+        answer shows what the policy lets them see. A service that is away, and a policy
+        that says no, are answers with an error.
         """
         ...
 

@@ -15,9 +15,8 @@ from starlette.routing import Mount
 
 from services.catalog.main import create_app as catalog_app
 from services.catalog.settings import Settings as CatalogSettings
-from services.gateway.catalog import OWN
 from services.gateway.main import create_app as gateway_app
-from services.gateway.model import ApiAnswer
+from services.gateway.model import ServiceAnswer
 from services.gateway.openapi import ApiDocument, merged
 from services.gateway.settings import Settings as GatewaySettings
 from services.scaffolder.main import create_app as scaffolder_app
@@ -214,30 +213,28 @@ def test_a_part_that_is_away_is_left_out_and_said(apps: dict[str, FastAPI]) -> N
     assert "did not answer: search" in found["info"]["description"]
 
 
-class Asked:
-    """The API behind the gateway, of which one service is away."""
+class TwoServices:
+    """The services behind the gateway, of which one is away."""
 
     def __init__(self, away: set[str]) -> None:
         self.away = away
         self.calls: list[str] = []
 
-    async def call(
-        self, _identity: Any, _method: str, path: str, **_: Any
-    ) -> ApiAnswer:
-        self.calls.append(path)
-        if path.split("/")[2] in self.away:
-            return ApiAnswer(503, {}, b"{}")
-        return ApiAnswer(200, {}, orjson.dumps({"paths": {}, "openapi": "3.1.0"}))
+    async def ask(self, service: str, path: str, **_: Any) -> ServiceAnswer:
+        self.calls.append(f"{service}{path}")
+        if service in self.away:
+            return ServiceAnswer(503, None, "The service does not answer")
+        return ServiceAnswer(200, {"paths": {}, "openapi": "3.1.0"}, "")
 
 
 async def test_services_are_asked_now_and_then(apps: dict[str, FastAPI]) -> None:
     """Not once a request, be they there or away."""
     own = document(apps["gateway"])
-    api = Asked({"search"})
-    served = ApiDocument(api, OWN, ["catalog", "search"])
+    services = TwoServices({"search"})
+    served = ApiDocument(services, ["catalog", "search"])
     first = await served.body(own)
     assert await served.body(own) is first
-    assert api.calls == ["/api/catalog/openapi.json", "/api/search/openapi.json"]
+    assert services.calls == ["catalog/openapi.json", "search/openapi.json"]
     assert "did not answer: search" in orjson.loads(first)["info"]["description"]
 
 

@@ -6,13 +6,10 @@ from typing import Any
 import orjson
 
 from services.gateway.callers import IN_PROCESS
-from services.gateway.catalog import CatalogClient
 from services.gateway.forward.inprocess import InProcessApi
 from services.gateway.model import ApiAnswer, Identity
-from tests.builders import user
 
 ANN = Identity("user:default/ann", "user")
-VISITOR = Identity("user:default/guest", "guest")
 
 
 class Recorder:
@@ -83,28 +80,3 @@ def test_what_an_answer_says_of_an_error() -> None:
     assert ApiAnswer(404, {}, told).error == "no such thing"
     assert ApiAnswer(502, {}, b"<html>").error == "The service answered 502"
     assert ApiAnswer(200, {}, b"").error == ""
-
-
-async def test_users_for_the_development_sign_in() -> None:
-    """By name, with their groups; the text is searched in names and titles."""
-    profile = {"displayName": "Ann Example", "picture": "p.png"}
-    found = user("ann", profile=profile)
-    found["relations"] = [{"type": "memberOf", "targetRef": "group:default/a"}]
-    recorder = Recorder(body={"items": [found]})
-    client = CatalogClient(api_over(recorder), VISITOR)
-    (card,) = await client.users(" an ", limit=5)
-    assert (card.ref, card.title, card.picture) == (
-        "user:default/ann",
-        "Ann Example",
-        "p.png",
-    )
-    assert card.groups == ["a"]
-    assert b"fullTextFilterTerm=an&" in recorder.scope["query_string"]
-    assert b"limit=5" in recorder.scope["query_string"]
-
-
-async def test_an_entity_that_is_not_there_is_none() -> None:
-    """So is a ref that is none."""
-    client = CatalogClient(api_over(Recorder(404)), VISITOR)
-    assert await client.entity("user:default/nobody") is None
-    assert await client.entity("::") is None

@@ -19,8 +19,6 @@ DECIDING = Histogram(
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1),
 )
 
-ALLOWED = Decision("allow")
-
 _Key = tuple[str, str, tuple[str, ...], str]
 
 
@@ -28,8 +26,7 @@ class PolicyGuard:
     """`PermissionChecker` over any `Policy`.
 
     `seconds` is how long an answer counts: for ever of a policy that cannot change
-    while this process runs. `own` is this gateway: what it asks its services to answer
-    (who is in which group) is part of no caller's rights, and the policy is not asked.
+    while this process runs.
     """
 
     def __init__(
@@ -37,20 +34,15 @@ class PolicyGuard:
         policy: Policy,
         *,
         seconds: float = math.inf,
-        own: Identity | None = None,
         remembered: int = REMEMBERED,
     ) -> None:
         self._policy = policy
         self._seconds = seconds
-        self._own = own
         self._remembered = remembered
         self._known: dict[_Key, tuple[float, Decision]] = {}
 
     async def decision(self, identity: Identity, permission: str) -> Decision:
         """What the policy says; raises Unavailable when it cannot be asked."""
-        if identity is self._own:
-            # This very object: no token can make a caller one.
-            return ALLOWED
         key = (identity.subject, identity.kind, identity.ownership, permission)
         found = self._known.get(key)
         if found is not None and found[0] > time.monotonic():

@@ -1,0 +1,152 @@
+"""The services behind the gateway, and what it asks them itself.
+
+Such a question goes straight to the service: no other part of the gateway sees it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Self
+from urllib.parse import unquote, urlencode
+
+import orjson
+from starlette.types import Message
+
+from services.gateway.forward.admission import RequestAdmission
+from services.gateway.forward.bodies import RequestBody
+from services.gateway.forward.upstreams import Reply, ServiceRequest, Upstream
+from services.gateway.model import Identity, ServiceAnswer
+from services.gateway.ports import Params
+from shared.contracts.errors import CallboardError
+from shared.kit.http.apps import BODY_LIMIT
+from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.kit.observability import logs
+
+OWN = Principal("service:gateway", "service")
+
+
+class ServiceConnections:
+    """Each service by its name; use as an async context manager.
+
+    `addresses` maps a name to the service's address, or to those of its replicas with
+    commas between them.
+    """
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self._upstreams = {
+            name: Upstream(name, each) for name, each in addresses.items()
+        }
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for upstream in self._upstreams.values():
+            await upstream.open()
+            self._stack.push_async_callback(upstream.close)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._upstreams)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._upstreams
+
+    def __getitem__(self, name: str) -> Upstream:
+        return self._upstreams[name]
+
+
+class ServiceQuestions:
+    """`Services` over the connections that requests are forwarded on."""
+
+    def __init__(
+        self,
+        connections: ServiceConnections,
+        admission: RequestAdmission,
+        tokens: PrincipalTokens,
+    ) -> None:
+        self._connections = connections
+        self._admission = admission
+        self._tokens = tokens
+
+    async def ask(
+        self,
+        service: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        reader: Identity | None = None,
+    ) -> ServiceAnswer:
+        """What the service answers; see the port."""
+        method = "GET" if json is None else "POST"
+        query = f"?{urlencode(params, doseq=True)}" if params else ""
+        reply = _WholeReply()
+        try:
+            principal = await self._principal(service, method, path, reader)
+            # It changes nothing, whatever its method: it may be asked again elsewhere.
+            question = ServiceRequest(
+                method, path + query, _headers(principal), OWN.subject, changes=False
+            )
+            await self._connections[service].ask(question, _body(json), reply)
+        except CallboardError as error:
+            return ServiceAnswer(error.status, None, error.message)
+        return reply.answer()
+
+    async def _principal(
+        self, service: str, method: str, path: str, reader: Identity | None
+    ) -> str:
+        if reader is None:
+            return self._tokens.sign(OWN)
+        admitted = await self._admission.admit(reader, service, method, unquote(path))
+        return admitted.principal
+
+
+def _headers(principal: str) -> list[tuple[str, str]]:
+    return [
+        (HEADER, principal),
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
+        ("traceparent", logs.new_traceparent(logs.traceparent.get())),
+        ("x-request-id", logs.correlation.get()),
+    ]
+
+
+def _body(json: Any) -> RequestBody:
+    content = b"" if json is None else orjson.dumps(json)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    length = str(len(content)).encode()
+    return RequestBody([(b"content-length", length)], receive, BODY_LIMIT)
+
+
+class _WholeReply(Reply):
+    """Collects an answer."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self._status = 0
+        self._chunks: list[bytes] = []
+
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:  # noqa: ARG002
+        self.started = True
+        self._status = status
+
+    async def body(self, chunk: bytes, *, more: bool) -> None:  # noqa: ARG002
+        self._chunks.append(chunk)
+
+    def answer(self) -> ServiceAnswer:
+        try:
+            value = orjson.loads(b"".join(self._chunks) or b"null")
+        except orjson.JSONDecodeError:
+            value = None
+        return ServiceAnswer(self._status, value, self._error(value))
+
+    def _error(self, value: Any) -> str:
+        if 200 <= self._status < 300:
+            return ""
+        error = value.get("error") if isinstance(value, dict) else None
+        message = error.get("message") if isinstance(error, dict) else None
+        return str(message) if message else f"The service answered {self._status}"
