@@ -36,7 +36,7 @@ from services.scaffolder.templates.filters import template_filters
 from services.scaffolder.workspace.retention import WorkspaceRetention
 from shared.kit.config.reporting import report_unknown_keys
 from shared.kit.config.sections import load_config
-from shared.kit.documents import lease_owners
+from shared.kit.documents import leases
 from shared.kit.documents.mongo import connect, database
 from shared.kit.events.bus import KafkaBus
 from shared.kit.events.outbox import OutboxRelay
@@ -153,7 +153,7 @@ def _pool(
     return Pool(
         store,
         make,
-        owner=stack.enter_context(lease_owners.owner(settings.folder)),
+        owner=stack.enter_context(leases.owner(settings.folder)),
         slots=config.scaffolder.concurrent_tasks_limit,
         ended=_ended(scenes, signals),
         heartbeat_seconds=settings.heartbeat_seconds,

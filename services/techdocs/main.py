@@ -27,7 +27,7 @@ from services.techdocs.store.records import SITES, MongoRecords
 from services.techdocs.store.sources import GitAndFolders
 from shared.kit.config.reporting import report_unknown_keys
 from shared.kit.config.sections import load_config
-from shared.kit.documents import lease_owners
+from shared.kit.documents import leases
 from shared.kit.documents.mongo import Collection, connect, database
 from shared.kit.events.bus import Bus, KafkaBus
 from shared.kit.events.outbox import OutboxRelay
@@ -99,7 +99,7 @@ async def _open(
     """Start everything, in the order in which it is needed."""
     catalog, bus, table = given
     relay = await stack.enter_async_context(OutboxRelay(table, bus))
-    owner = stack.enter_context(lease_owners.owner(settings.data / NAME))
+    owner = stack.enter_context(leases.owner(settings.data / NAME))
     records = await _records(settings, config, owner, table, relay)
     generator = ProcessGenerator(config.techdocs.build_seconds)
     await stack.enter_async_context(generator)

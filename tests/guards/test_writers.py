@@ -71,7 +71,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("services/techdocs/generator/recorder.py", "write_text"): _CONFINED,
     ("shared/guards/foreign_files.py", "os.open"): "the mechanism itself",
     ("shared/guards/foreign_files.py", "os.symlink"): "the mechanism itself",
-    ("shared/kit/documents/lease_owners.py", "os.open"): _OWN,
+    ("shared/kit/documents/leases.py", "os.open"): _OWN,
     ("shared/kit/processes/watchdog.py", "open"): _OWN,
     ("shared/kit/processes/watchdog.py", "write_text"): _OWN,
 }

@@ -98,7 +98,7 @@ async def test_a_stopped_process_gives_its_runs_back(
     start: Any, catalog: Any, principal_headers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rolling restart: another process goes on at once, not after the lease."""
-    monkeypatch.setattr("services.scaffolder.store.tasks.LEASE_MS", 600_000)
+    monkeypatch.setattr("services.scaffolder.store.tasks.LEASE_SECONDS", 600.0)
     ann = principal_headers()
     steps = [
         say("first"),

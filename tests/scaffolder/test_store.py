@@ -5,21 +5,34 @@ from typing import Any
 
 import pytest
 
-from services.scaffolder.model import Initiator, StepRecord, Task, TaskEvent, TaskQuery
+from services.scaffolder.model import (
+    Initiator,
+    StepRecord,
+    TakenOver,
+    Task,
+    TaskEvent,
+    TaskQuery,
+)
 from services.scaffolder.secrets.vault import FernetVault
-from services.scaffolder.store.tasks import MongoTaskStore
+from services.scaffolder.store.tasks import LEASE_SECONDS, MongoTaskStore
 from shared.contracts.scaffolder import RunCancelled, RunCreated, StepChanged
 from shared.kit.events.bus import MemoryBus
 from shared.kit.events.outbox import OutboxRelay
+from tests.clock import Clock
 from tests.conftest import SECRET
 
 ANN, BO = Initiator("user:default/ann"), Initiator("user:default/bo")
-PAST = {"lease.until": 1}
 
 
 @pytest.fixture
-async def store(database: Any) -> MongoTaskStore:
-    made = MongoTaskStore(database, FernetVault(SECRET), nudge=lambda: None)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(database: Any, clock: Clock) -> MongoTaskStore:
+    vault = FernetVault(SECRET)
+    made = MongoTaskStore(database, vault, nudge=lambda: None, clock=clock)
     await made.prepare()
     return made
 
@@ -95,7 +108,7 @@ async def test_lists_are_filtered_ordered_and_paged(store: MongoTaskStore) -> No
     assert (await listed(order_by="status", is_descending=False))[0][-1] == "t3"
 
 
-async def test_claims(store: MongoTaskStore) -> None:
+async def test_claims(store: MongoTaskStore, clock: Clock) -> None:
     """Open, run out, or one's own of a former life; nothing else."""
     await created(store, "t1")
     mine = await taken(store, "t1")
@@ -106,16 +119,18 @@ async def test_claims(store: MongoTaskStore) -> None:
     back = await store.claim("t1", "one", takes_back=True)
     assert back is not None
     assert back.epoch == mine.epoch + 1
-    await store._tasks.update_one({"_id": "t1"}, {"$set": PAST})
+    assert await store.claimable(5) == []
+    clock.now += LEASE_SECONDS + 1
     assert (await taken(store, "t1", "two")).epoch == back.epoch + 1
 
 
-async def test_a_claim_takes_no_other_run(store: MongoTaskStore) -> None:
+async def test_a_claim_takes_no_other_run(store: MongoTaskStore, clock: Clock) -> None:
     """Also where others are free: their holders, leases and counts stay."""
     for name in ("t1", "t2", "t3"):
         await created(store, name)
     await taken(store, "t1", "gone")
-    await store._tasks.update_one({"_id": "t1"}, {"$set": PAST})
+    assert await store.claimable(5) == []
+    clock.now += LEASE_SECONDS + 1
     assert (await taken(store, "t2", "two")).id == "t2"
     assert await store.left_behind("gone") == ["t1"]
     assert await store.left_behind("two") == ["t2"]
@@ -123,16 +138,47 @@ async def test_a_claim_takes_no_other_run(store: MongoTaskStore) -> None:
     assert await store.left_behind("gone") == ["t1"]
 
 
-async def test_what_waits_is_looked_for(store: MongoTaskStore) -> None:
+async def test_what_waits_is_looked_for(store: MongoTaskStore, clock: Clock) -> None:
     """Open for a while or its holder gone, the oldest first; the fresh ones are not."""
     for name in ("t1", "t2", "t3", "t4"):
         await created(store, name)
     await taken(store, "t2")
-    await store._tasks.update_one({"_id": "t2"}, {"$set": PAST})
+    assert await store.claimable(5) == []
+    clock.now += LEASE_SECONDS + 1
     await store._tasks.update_one({"_id": "t3"}, {"$set": {"arrival": 1}})
     await taken(store, "t4")
     assert await store.claimable(5) == ["t3", "t2"]
     assert await store.claimable(1) == ["t3"]
+
+
+async def test_a_run_is_taken_over_when_its_lease_stands_still(
+    store: MongoTaskStore, clock: Clock
+) -> None:
+    """Whatever the holder's clock says: what counts is that it renews."""
+    await created(store, "t1")
+    mine = await taken(store, "t1")
+    for ahead in (-1e12, 1e12):
+        shifted = {"$inc": {"lease.until": ahead}}
+        await store._tasks.update_one({"_id": "t1"}, shifted)
+        assert await store.claim("t1", "two") is None
+        clock.now += LEASE_SECONDS - 1
+        assert await store.claim("t1", "two") is None
+        assert not await store.heartbeat(mine)
+    clock.now += LEASE_SECONDS + 1
+    assert await store.claimable(5) == []
+    clock.now += LEASE_SECONDS + 1
+    assert await store.claimable(5) == ["t1"]
+    await taken(store, "t1", "two")
+    with pytest.raises(TakenOver):
+        await store.heartbeat(mine)
+
+
+async def test_a_run_that_is_given_back_is_free_at_once(store: MongoTaskStore) -> None:
+    """A process that ends makes nobody wait for its lease."""
+    await created(store, "t1")
+    await store.release(await taken(store, "t1"))
+    assert await store.claimable(5) == ["t1"]
+    await taken(store, "t1", "two")
 
 
 async def test_what_is_said_is_told_once_in_order(store: MongoTaskStore) -> None:

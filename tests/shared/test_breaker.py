@@ -7,16 +7,7 @@ import pytest
 
 from shared.contracts.errors import NotFound, Unavailable
 from shared.kit.resilience.breaker import CircuitBreaker
-
-
-class Clock:
-    """A time that only tests move."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture

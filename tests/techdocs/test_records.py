@@ -19,10 +19,11 @@ from services.techdocs.model import (
     PublishedSite,
     Unchanged,
 )
-from services.techdocs.store.records import MongoRecords
+from services.techdocs.store.records import LEASE_SECONDS, MongoRecords
 from shared.contracts.entity import Entity
 from shared.contracts.gateway import RepositoryPushed
 from tests.builders import component
+from tests.clock import Clock
 
 REF = "component:default/web"
 
@@ -34,9 +35,13 @@ async def records(database: Any) -> MongoRecords:
     return made
 
 
-def other(records: MongoRecords, owner: str) -> MongoRecords:
+def other(
+    records: MongoRecords, owner: str, clock: Clock | None = None
+) -> MongoRecords:
     """Another process on the same table."""
-    return MongoRecords(records._all, owner, nudge=lambda: None)
+    return MongoRecords(
+        records._all, owner, nudge=lambda: None, clock=clock or time.monotonic
+    )
 
 
 def record(name: str = "web", revision: int = 1) -> Documented:
@@ -113,12 +118,21 @@ async def test_a_former_life_s_claim_is_taken_up(records: MongoRecords) -> None:
 
 
 async def test_an_expired_claim_is_free(records: MongoRecords) -> None:
-    """Who stops renewing loses it."""
+    """Who stops renewing loses it, whatever their clock says."""
     await due(records, "web")
-    await claimed(records)
-    past = time.time() - 1
-    await records._all.update_one({"_id": REF}, {"$set": {"lease_until": past}})
-    assert await other(records, "two").claim() is not None
+    mine, clock = await claimed(records), Clock()
+    two = other(records, "two", clock)
+    for shift in (-1e9, 1e9):
+        await records._all.update_one({"_id": REF}, {"$inc": {"lease_until": shift}})
+        assert await two.claim() is None
+        clock.now += LEASE_SECONDS - 1
+        assert await two.claim() is None
+        assert await records.renew(REF)
+    assert await two.claim() is None
+    clock.now += LEASE_SECONDS + 1
+    assert await two.claim() is not None
+    assert not await records.renew(REF)
+    assert not await records.finish(mine, Built(site("a")))
 
 
 async def test_asked_again_while_building_is_due_again(records: MongoRecords) -> None:

@@ -5,14 +5,14 @@ from typing import Any
 
 from services.techdocs.model import CHANGED, Documented
 from services.techdocs.store.records import MongoRecords
-from shared.kit.documents import lease_owners
+from shared.kit.documents import leases
 
 BOX = "component:default/box"
 
 
 async def test_a_living_builders_work_is_not_taken(database: Any, data: Path) -> None:
     """Two processes of one folder have two names; who was killed frees its name."""
-    with lease_owners.owner(data) as first, lease_owners.owner(data) as second:
+    with leases.owner(data) as first, leases.owner(data) as second:
         assert first != second
         one = MongoRecords(database["sites"], first, nudge=lambda: None)
         other = MongoRecords(database["sites"], second, nudge=lambda: None)
@@ -21,7 +21,7 @@ async def test_a_living_builders_work_is_not_taken(database: Any, data: Path) ->
         await one.ask([BOX], CHANGED)
         assert await one.claim() is not None
         assert await other.claim() is None
-    with lease_owners.owner(data) as following:
+    with leases.owner(data) as following:
         assert following == first
         later = MongoRecords(database["sites"], following, nudge=lambda: None)
         assert await later.claim() is not None

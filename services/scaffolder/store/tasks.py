@@ -5,6 +5,7 @@ A run is one document: its state, its lease, and the events that still have to b
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from services.scaffolder.store import documents
 from services.scaffolder.store.documents import Document
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.topics import TEMPLATE_RUN
+from shared.kit.documents.leases import LeaseWatch
 from shared.kit.documents.migrations import StoredCollection, prepare
 from shared.kit.documents.mongo import (
     Database,
@@ -30,7 +32,9 @@ from shared.kit.events import outbox
 from shared.kit.observability import logs
 
 SOURCE = "/scaffolder"
-LEASE_MS = 15_000
+LEASE_SECONDS = 15.0
+#: What `lease.until` is when the holder gave the run back.
+GIVEN_BACK = 0
 #: An open run that nobody took for so long is looked for, not only heard of.
 WAITED_MS = 2_000
 SOON_SECONDS = 0.02
@@ -44,6 +48,7 @@ TASKS = StoredCollection(
     ),
 )
 EVENTS = StoredCollection("events", indexes=(Index.on("task", "number", unique=True),))
+LEASE_FIELDS = dict.fromkeys(("arrival", "epoch", "lease"), 1)
 
 
 class MongoTaskStore:
@@ -55,7 +60,9 @@ class MongoTaskStore:
         vault: Vault,
         *,
         nudge: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._watch = LeaseWatch(LEASE_SECONDS, clock)
         self._database = database
         self._tasks = database[TASKS.name]
         self._events = database[EVENTS.name]
@@ -112,46 +119,58 @@ class MongoTaskStore:
     async def claim(
         self, task_id: str, owner: str, *, takes_back: bool = False
     ) -> Task | None:
-        moment = _stamp_now()
         free: list[Document] = [
             {"status": "open"},
-            {"status": "processing", "lease.until": {"$lt": moment}},
+            {"status": "processing", "lease.until": GIVEN_BACK},
         ]
         if takes_back:
             free.append({"status": "processing", "lease.owner": owner})
         with unavailable_as_error(self._tasks):
-            found = await self._tasks.find_one_and_update(
-                # Said with `$and`: nx-27017 makes "or any other such run" of the id
-                # beside an `$or`, and a run would be taken that nobody asked for.
-                {"$and": [{"_id": task_id}, {"$or": free}]},
-                {
-                    "$set": {
-                        "status": "processing",
-                        "lease": {"owner": owner, "until": moment + LEASE_MS},
-                        "last_heartbeat_at": documents.stamp(now()),
-                    },
-                    "$inc": {"epoch": 1},
+            taken = await self._take(task_id, owner, {"$or": free})
+            if taken is None:
+                held = await self._tasks.find_one(
+                    {"_id": task_id, "status": "processing"}, LEASE_FIELDS
+                )
+                if held is not None and self._is_over(held):
+                    taken = await self._take(task_id, owner, _as_held(held))
+        return documents.read(taken, self._vault) if taken else None
+
+    async def _take(
+        self, task_id: str, owner: str, condition: Document
+    ) -> Document | None:
+        lease = {"owner": owner, "until": _renewed()}
+        taken: Document | None = await self._tasks.find_one_and_update(
+            # Said with `$and`: nx-27017 makes "or any other such run" of the id
+            # beside an `$or`, and a run would be taken that nobody asked for.
+            {"$and": [{"_id": task_id}, condition]},
+            {
+                "$set": {
+                    "status": "processing",
+                    "lease": lease,
+                    "last_heartbeat_at": documents.stamp(now()),
                 },
-                return_document=ReturnDocument.AFTER,
-            )
-        return documents.read(found, self._vault) if found else None
+                "$inc": {"epoch": 1},
+            },
+            return_document=ReturnDocument.AFTER,
+        )
+        return taken
 
     async def claimable(self, limit: int) -> Sequence[str]:
-        moment = _stamp_now()
+        waiting = {"status": "open", "arrival": {"$lt": _stamp_now() - WAITED_MS}}
         with unavailable_as_error(self._tasks):
-            cursor = self._tasks.find(
-                {
-                    "$or": [
-                        {"status": "open", "arrival": {"$lt": moment - WAITED_MS}},
-                        {"status": "processing", "lease.until": {"$lt": moment}},
-                    ]
-                },
-                {"_id": 1},
-            )
-            found = (
-                await cursor.sort([("arrival", ASCENDING)]).limit(limit).to_list(limit)
-            )
-        return [item["_id"] for item in found]
+            cursor = self._tasks.find(waiting, {"arrival": 1})
+            cursor = cursor.sort([("arrival", ASCENDING)]).limit(limit)
+            free = await cursor.to_list(limit)
+            # As many as there are slots in all processes.
+            running = self._tasks.find({"status": "processing"}, LEASE_FIELDS)
+            free += [held async for held in running if self._is_over(held)]
+        free.sort(key=lambda task: int(task["arrival"]))
+        return [task["_id"] for task in free[:limit]]
+
+    def _is_over(self, held: Document) -> bool:
+        until = held["lease"]["until"]
+        is_over = self._watch.is_over(held["_id"], (held["epoch"], until))
+        return is_over or until == GIVEN_BACK
 
     async def left_behind(self, owner: str) -> Sequence[str]:
         with unavailable_as_error(self._tasks):
@@ -164,7 +183,7 @@ class MongoTaskStore:
         task.last_heartbeat_at = now()
         change: Document = {
             **documents.state(task, self._vault),
-            "lease.until": _stamp_now() + LEASE_MS,
+            "lease.until": _renewed(),
         }
         update: Document = {"$set": change}
         if said:
@@ -179,13 +198,13 @@ class MongoTaskStore:
         task.last_heartbeat_at = now()
         change = {
             "last_heartbeat_at": documents.stamp(task.last_heartbeat_at),
-            "lease.until": _stamp_now() + LEASE_MS,
+            "lease.until": _renewed(),
         }
         found = await self._update_held(task, {"$set": change})
         return bool(found.get("is_cancelling"))
 
     async def release(self, task: Task) -> None:
-        await self._update_held(task, {"$set": {"lease.until": _stamp_now() - 1}})
+        await self._update_held(task, {"$set": {"lease.until": GIVEN_BACK}})
 
     async def ask_to_cancel(self, task_id: str) -> Task | None:
         with unavailable_as_error(self._tasks):
@@ -284,6 +303,12 @@ class MongoTaskStore:
         return found is not None
 
 
+def _as_held(held: Document) -> Document:
+    """The filter of a run whose lease nobody has renewed or taken since."""
+    lease = {"epoch": held["epoch"], "lease.until": held["lease"]["until"]}
+    return {"status": "processing", **lease}
+
+
 def _listed(items: Iterable[Document], specs: Document) -> list[Task]:
     """The runs of a list; one without a spec was deleted between the two reads."""
     pairs = ((item, item.get("brief") or specs.get(item["_id"])) for item in items)
@@ -320,6 +345,14 @@ def _is_over(document: Document, moment: datetime) -> bool:
     last = document.get("last_heartbeat_at") or document["created_at"]
     ended = document["status"] in {"failed", "cancelled"}
     return ended and last < (documents.stamp(moment) or 0)
+
+
+def _renewed() -> int:
+    """What `lease.until` becomes: a value that it did not have before.
+
+    It is the holder's time, which versions before compare with their own.
+    """
+    return _stamp_now() + int(LEASE_SECONDS * 1000)
 
 
 def _stamp_now() -> int:

@@ -2,7 +2,8 @@
 
 A claim is a lease: `lease_token` changes hands by compare-and-set, and only who holds
 it may finish. A process finds its own leases of a former life by its owner's name and
-takes them at once; those of others when they have run out.
+takes them at once; those of others when nobody has renewed them, by which `lease_until`
+changes.
 """
 
 import time
@@ -34,6 +35,7 @@ from services.techdocs.store.documents import (
 )
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import push_key
+from shared.kit.documents.leases import LeaseWatch
 from shared.kit.documents.migrations import StoredCollection, prepare
 from shared.kit.documents.mongo import Collection, Index, counted, unavailable_as_error
 from shared.kit.events import outbox
@@ -75,7 +77,9 @@ class MongoRecords:
         keep_last: int = 3,
         keep_days: float = 7,
         per_repository: int = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._watch = LeaseWatch(LEASE_SECONDS, clock)
         self._all = collection
         self._owner = owner
         self._nudge = nudge
@@ -201,21 +205,25 @@ class MongoRecords:
             # All that is due is looked through only when others hold the first ones.
             found = self._all.find(due).sort([("due", 1), ("asked_at", 1)])
             async for item in found:
-                if self._is_free(item, now) and await self._take(item, now):
+                if self._is_free(item) and await self._take(item, now):
                     return documented(item)
         return None
 
-    def _is_free(self, item: Document, now: float) -> bool:
-        token = item.get("lease_token")
-        if not token or item["lease_until"] < now:
-            return item["_id"] not in self._held
-        return item["lease_by"] == self._owner and item["_id"] not in self._held
+    def _is_free(self, item: Document) -> bool:
+        ref, token = item["_id"], item.get("lease_token")
+        if not token or ref in self._held:
+            return ref not in self._held
+        is_over = self._watch.is_over(ref, (token, item["lease_until"]))
+        return is_over or item["lease_by"] == self._owner
 
     async def _take(self, item: Document, now: float) -> bool:
         token = uuid.uuid4().hex
         lease = {"lease_token": token, "lease_by": self._owner}
+        same = {"_id": item["_id"], "lease_token": item.get("lease_token", "")}
+        if same["lease_token"]:
+            same["lease_until"] = item["lease_until"]
         done = await self._all.update_one(
-            {"_id": item["_id"], "lease_token": item.get("lease_token", "")},
+            same,
             {"$set": {**lease, "lease_until": now + LEASE_SECONDS}},
         )
         if done.matched_count:

@@ -23,6 +23,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from shared.contracts.errors import Unavailable
+from shared.kit.documents.leases import LeaseWatch
 from shared.kit.documents.mongo import (
     Collection,
     Database,
@@ -185,21 +186,14 @@ class _Holding:
 
 @asynccontextmanager
 async def _lease(meta: Collection, seconds: float) -> AsyncIterator[_Holding]:
-    """Hold the database's lease; waits while another holds it.
-
-    Nobody's clock is believed: a holder is dead when its `beat` stood still for
-    `seconds` by the clock of whoever waits.
-    """
+    """Hold the database's lease; waits while another holds it and renews its `beat`."""
     token = uuid.uuid4().hex
     mine = {"token": token, "owner": f"{socket.gethostname()}:{os.getpid()}", "beat": 0}
-    seen: tuple[Any, Any] = (None, None)
-    since = time.monotonic()
+    watch = LeaseWatch(seconds)
     while not await _taken(meta, mine, None):
         held = await meta.find_one({"_id": LEASE}) or {}
-        now = (held.get("token"), held.get("beat"))
-        if now != seen:
-            seen, since = now, time.monotonic()
-        elif time.monotonic() - since > seconds and await _taken(meta, mine, held):
+        is_over = watch.is_over(LEASE, (held.get("token"), held.get("beat")))
+        if is_over and await _taken(meta, mine, held):
             break
         await asyncio.sleep(min(LOOK_SECONDS, seconds / 4))
     try:
