@@ -1,5 +1,5 @@
 """Scaffolder: owns the runs of templates (tasks), from the form to the last step.
 
-Hears `template-run` (its own: to share runs among processes), says `template-run`.
-Start reading at `running.py`.
+Publishes `template-run`, and consumes it to share runs among its processes. Start
+reading at `runs/running.py`.
 """

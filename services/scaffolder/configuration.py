@@ -11,13 +11,13 @@ class ScaffolderSection(Section):
     """Limits and defaults of template runs."""
 
     concurrent_tasks_limit: int = Field(default=10, ge=0)
-    """How many runs a process works on at a time."""
+    """The number of runs that one process works on at the same time."""
     default_author: dict[str, str] = Field(default_factory=dict)
-    """`name` and `email` of commits whose template names nobody."""
+    """`name` and `email` of commits whose template names no author."""
     default_commit_message: str = "Initial commit"
     """The message of first commits."""
     default_environment: JsonObject = Field(default_factory=dict)
-    """`parameters` and `secrets` that expressions find as `environment`."""
+    """`parameters` and `secrets` that expressions read as `environment`."""
 
 
 class ScaffolderConfig(Section):

@@ -1,4 +1,4 @@
-"""What the scaffolder hears: its own runs, so that idle processes take some."""
+"""Consumes the events of new runs, so that idle processes claim them."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,16 +17,16 @@ GROUP = "scaffolder"
 def shared_work(
     server: Server | str, bus: Bus, offer: Callable[[str], None]
 ) -> SharedWork:
-    """The consumer group `scaffolder`; `offer` takes a run if it is free."""
+    """The consumer group `scaffolder`; `offer` claims a run if a slot is free."""
 
     async def runs(envelopes: Sequence[Envelope]) -> None:
         for envelope in envelopes:
-            said = payload_of(envelope)
-            if not isinstance(said, RunChange):
+            change = payload_of(envelope)
+            if not isinstance(change, RunChange):
                 raise Invalid(
                     f"type: {envelope.type!r} does not belong on {TEMPLATE_RUN}"
                 )
-            if isinstance(said, RunCreated):
-                offer(said.task_id)
+            if isinstance(change, RunCreated):
+                offer(change.task_id)
 
     return SharedWork(GROUP, server, {TEMPLATE_RUN: runs}, bus)

@@ -1,4 +1,4 @@
-"""How the scaffolder is put together."""
+"""Puts the scaffolder together."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -56,11 +56,11 @@ def create_app(
     settings: Settings | None = None,
     *,
     catalog: TemplateCatalog | None = None,
-    listens: bool = True,
+    consumes_events: bool = True,
 ) -> FastAPI:
     """The scaffolder; `catalog` takes the place of the real one over HTTP.
 
-    Without `listens` it does not hear of runs created elsewhere: it looks for them.
+    Without `consumes_events` it polls the store for runs that other processes created.
     """
     settings = settings or Settings()
     config = load_config(settings.config, os.environ, ScaffolderConfig)
@@ -71,7 +71,9 @@ def create_app(
         calls = ServiceCalls(secret, NAME, settings.urls())
         await stack.enter_async_context(calls)
         owner = catalog or HttpTemplateCatalog(calls)
-        await _open(stack, app, settings, config, owner, listens=listens)
+        await _open(
+            stack, app, settings, config, owner, consumes_events=consumes_events
+        )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -95,7 +97,7 @@ async def _open(
     config: ScaffolderConfig,
     catalog: TemplateCatalog,
     *,
-    listens: bool,
+    consumes_events: bool,
 ) -> None:
     """Start everything, in the order in which it is needed."""
     bus = await stack.enter_async_context(KafkaBus(settings.event_log))
@@ -108,19 +110,21 @@ async def _open(
     await store.prepare()
     tools = await _tools(stack, settings, config, catalog)
     environment = config.scaffolder.default_environment
-    scenes = RunFactory(registry.load(), tools, vault, settings.workspaces, environment)
+    run_factory = RunFactory(
+        registry.load(), tools, vault, settings.workspaces, environment
+    )
     signals = Signals()
-    pool = _pool(stack, settings, config, scenes, store, signals)
-    if listens:
+    pool = _pool(stack, settings, config, run_factory, store, signals)
+    if consumes_events:
         work = shared_work(settings.event_log, bus, pool.offer)
         await stack.enter_async_context(work)
         app.state.checks["events"] = work.check
-    # Last in, first out: runs are given back before anything takes its time to close.
+    # The stack closes the pool first: it releases its runs before anything else ends.
     await stack.enter_async_context(pool)
-    keeping = WorkspaceRetention(
+    retention = WorkspaceRetention(
         settings.workspaces, store, keep_hours=settings.keep_hours
     )
-    await stack.enter_async_context(keeping)
+    await stack.enter_async_context(retention)
 
     async def documents() -> None:
         measures.OUTBOX.set(await relay.depth())
@@ -132,8 +136,8 @@ async def _open(
         store=store,
         vault=vault,
         pool=pool,
-        registry=scenes.registry,
-        scenes=scenes,
+        registry=run_factory.registry,
+        run_factory=run_factory,
         signals=signals,
         folder=settings.folder,
     )
@@ -143,21 +147,21 @@ def _pool(
     stack: AsyncExitStack,
     settings: Settings,
     config: ScaffolderConfig,
-    scenes: RunFactory,
+    run_factory: RunFactory,
     store: MongoTaskStore,
     signals: Signals,
 ) -> Pool:
     async def make(task: Task) -> TaskRun:
-        return await scenes.run(task, store, signals.tell)
+        return await run_factory.run(task, store, signals.notify)
 
     return Pool(
         store,
         make,
         owner=stack.enter_context(leases.owner(settings.folder)),
         slots=config.scaffolder.concurrent_tasks_limit,
-        ended=_ended(scenes, signals),
+        ended=_ended(run_factory, signals),
         heartbeat_seconds=settings.heartbeat_seconds,
-        look_seconds=settings.look_seconds,
+        poll_seconds=settings.look_seconds,
     )
 
 
@@ -175,7 +179,7 @@ async def _tools(
         catalog=catalog,
         sources=UrlSources(reader),
         repositories=GitRepositories(mirrors),
-        filters={found.name: found.run for found in template_filters()},
+        filters={each.name: each.run for each in template_filters()},
         author=(
             author.get("name", "Scaffolder"),
             author.get("email", "scaffolder@callboard.invalid"),
@@ -184,11 +188,11 @@ async def _tools(
     )
 
 
-def _ended(scenes: RunFactory, signals: Signals) -> Callable[[Task], None]:
+def _ended(run_factory: RunFactory, signals: Signals) -> Callable[[Task], None]:
     log = logs.get_logger(NAME)
 
     def ended(task: Task) -> None:
-        signals.tell(task.id)
+        signals.notify(task.id)
         if not task.has_ended:
             return
         seconds = (datetime.now(UTC) - task.created_at).total_seconds()
@@ -198,13 +202,13 @@ def _ended(scenes: RunFactory, signals: Signals) -> Callable[[Task], None]:
             "run_ended", task=task.id, template=task.template_ref, status=task.status
         )
         if task.status == "completed":
-            scenes.workspace(task.id).remove()
+            run_factory.workspace(task.id).remove()
 
     return ended
 
 
 def main() -> None:
-    """Run the scaffolder until it is told to stop."""
+    """Run the scaffolder until a signal stops it."""
     settings = Settings()
     serve(NAME, lambda: create_app(settings), settings)
 

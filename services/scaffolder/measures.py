@@ -1,4 +1,4 @@
-"""The scaffolder's metrics: runs and how they ended, and what is under way."""
+"""The scaffolder's metrics: ended runs, running ones, unpublished events."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -8,5 +8,5 @@ RUN_SECONDS = Histogram(
     "Time from a run's creation to its end",
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600),
 )
-RUNNING = Gauge("callboard_scaffolder_running", "Runs that this process works on")
-OUTBOX = Gauge("callboard_scaffolder_outbox", "Runs with an event still to be told")
+RUNNING = Gauge("callboard_scaffolder_running", "Runs under way in this process")
+OUTBOX = Gauge("callboard_scaffolder_outbox", "Runs with an unpublished event")

@@ -1,4 +1,4 @@
-"""The scaffolder's words: tasks, their steps and their log. Rules of who may what."""
+"""The model of the scaffolder: tasks, their steps and their log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -68,17 +68,17 @@ class RunSpec(TypedDict, total=False):
 
 
 def now() -> datetime:
-    """This moment, with its zone, as precise as the store keeps it."""
+    """The current time in UTC, in whole seconds, as the store has it."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 class TakenOver(Exception):
-    """Another process holds the run now: whoever gets this stops without a trace."""
+    """Another process has claimed the run: this one stops and writes nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Initiator:
-    """Who a run acts for: an entity ref, or the name of a program."""
+    """The user (an entity ref) or the program whom a run acts for."""
 
     ref: str
     is_user: bool = True
@@ -86,7 +86,7 @@ class Initiator:
 
 @dataclass(slots=True)
 class StepRecord:
-    """How far one step is. `output` is what its action said.
+    """The progress of one step; `output` is the output of its action.
 
     With `each`, `done` counts the iterations whose output is part of `output`.
     """
@@ -104,14 +104,13 @@ class StepRecord:
 
 @dataclass(slots=True)
 class Task:
-    """One run of a template: a frozen copy of what to do, and how far it is.
+    """One run of a template: a frozen copy of the template, and the progress.
 
-    `secrets` are sealed; a run that had some is confidential for good, and its steps'
-    outputs are kept sealed, with what was `learned` of texts made of secrets. `hidden`
-    are the answers as they were given, sealed, with the names of those that are
-    secrets: the spec shows stars in their place. `checkpoints` hold what actions must
-    not do twice, by step and key. `epoch` counts how often a process took it; a write
-    by an earlier holder does not count any more.
+    `secrets` are encrypted; a run that ever had some stays confidential: the outputs of
+    its steps are stored encrypted, with the texts made of secrets (`learned`). `hidden`
+    are the real answers, encrypted, with the names of the secret ones, for which the
+    spec has stars. `checkpoints` are values that actions store, by step and key, to do
+    nothing twice. `epoch` counts the claims; a write of an earlier claim is refused.
     """
 
     id: str
@@ -142,13 +141,13 @@ class Task:
         return self.status in ENDED
 
     def next_sequence(self) -> int:
-        """The number of this run's next event."""
+        """Count up, and answer the number of this run's next event."""
         self.sequence += 1
         return self.sequence
 
 
 def fresh_steps(spec: RunSpec) -> list[StepRecord]:
-    """The steps of a spec, none begun."""
+    """The records of a spec's steps, none begun."""
     return [StepRecord(step["id"], step["name"]) for step in spec["steps"]]
 
 
@@ -165,7 +164,7 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """Which runs to list. `visible_to` are the creators that the caller may see."""
+    """The runs to list; the caller may see those of `visible_to`, None for all."""
 
     created_by: tuple[str, ...] = ()
     status: tuple[str, ...] = ()

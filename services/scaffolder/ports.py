@@ -11,26 +11,26 @@ from shared.contracts.errors import CallboardError
 
 
 class TemplateCatalog(Protocol):
-    """The catalog, asked with the identity of whom a run acts for."""
+    """The catalog, read with the rights of a run's initiator."""
 
-    async def entity(self, ref: str, asker: Initiator) -> Entity | None:
-        """The entity, or None if there is none that the asker may see."""
+    async def entity(self, ref: str, initiator: Initiator) -> Entity | None:
+        """The entity; None if there is none that the initiator may see."""
         ...
 
     async def entities(
-        self, refs: Sequence[str], asker: Initiator
+        self, refs: Sequence[str], initiator: Initiator
     ) -> Sequence[Entity | None]:
-        """The same for several, in the order asked."""
+        """The entities of several refs, in their order."""
         ...
 
     async def register(
-        self, url: str, asker: Initiator, *, dry_run: bool = False
+        self, url: str, initiator: Initiator, *, dry_run: bool = False
     ) -> Sequence[Entity]:
-        """Make `url` a location; the entities found there. Conflict if it is one."""
+        """Register `url` as a location; its entities. Conflict if it is one already."""
         ...
 
-    async def is_readable(self, location: str, asker: Initiator) -> bool:
-        """Whether files at a location may be read on behalf of the asker."""
+    async def is_readable(self, location: str, initiator: Initiator) -> bool:
+        """Whether the initiator may read files at a location."""
         ...
 
 
@@ -38,11 +38,11 @@ class TemplateSources(Protocol):
     """Files to copy into a workspace, by URL; relative ones as seen from `base`."""
 
     def location(self, url: str, base: str | None) -> str:
-        """The location that is meant: `url:https://…` or `file:/…`."""
+        """The location of a source: `url:https://…` or `file:/…`."""
         ...
 
     async def missing(self, url: str, base: str | None) -> CallboardError:
-        """The error of a source that is not there, and it takes about as long."""
+        """The error of a missing source, made in about the time that a read takes."""
         ...
 
     async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
@@ -84,10 +84,10 @@ class Repositories(Protocol):
 
 
 class TaskStore(Protocol):
-    """Runs and their logs. What changes a run tells it in the same write."""
+    """Stores runs and their logs; a change and its event are one write."""
 
-    async def create(self, task: Task, said: Payload) -> None:
-        """Keep a new run."""
+    async def create(self, task: Task, change: Payload) -> None:
+        """Store a new run."""
         ...
 
     async def get(self, task_id: str) -> Task | None:
@@ -95,62 +95,62 @@ class TaskStore(Protocol):
         ...
 
     async def find(self, query: TaskQuery) -> tuple[Sequence[Task], int]:
-        """A page of runs, and how many there are altogether.
+        """A page of runs, and the number of all that match.
 
-        Of runs with a long spec it has no answers and no inputs of steps.
+        A run with a long spec comes without answers and inputs of steps.
         """
         ...
 
     async def count_waiting(self, creator: str) -> tuple[int, int]:
-        """How many runs nobody took yet: the creator's, and all."""
+        """The number of unclaimed runs: the creator's, and all."""
         ...
 
     async def claim(
         self, task_id: str, owner: str, *, takes_back: bool = False
     ) -> Task | None:
-        """Take a run that is open or whose holder is gone; None if it is not.
+        """Claim a run that is open or whose lease has run out; None if it is not.
 
-        `takes_back`: also one that this owner itself holds, from before a restart.
+        `takes_back`: also one that this owner claimed before its restart.
         """
         ...
 
     async def left_behind(self, owner: str) -> Sequence[str]:
-        """The runs that this owner holds: after a restart, those it was working on."""
+        """The runs that this owner has claimed: those that a restart interrupted."""
         ...
 
     async def claimable(self, limit: int) -> Sequence[str]:
-        """Runs to claim, the oldest first: open ones, and those left by a crash."""
+        """The runs to claim, oldest first: open ones, and those whose lease is over."""
         ...
 
-    async def record(self, task: Task, said: Sequence[Payload]) -> None:
-        """Keep how far a claimed run is. TakenOver if another process has it."""
+    async def record(self, task: Task, changes: Sequence[Payload]) -> None:
+        """Store the state of a claimed run. TakenOver if another process claimed it."""
         ...
 
     async def heartbeat(self, task: Task) -> bool:
-        """Say that the run is alive; whether somebody asked to cancel it.
+        """Renew the lease of a run; whether its cancellation was requested.
 
-        TakenOver if another process has it.
+        TakenOver if another process claimed it.
         """
         ...
 
     async def release(self, task: Task) -> None:
-        """Give an unfinished run back, for another process to claim at once."""
+        """End the lease of an unfinished run, so that another process can claim it."""
         ...
 
-    async def ask_to_cancel(self, task_id: str) -> Task | None:
-        """Mark a processing run as to be cancelled; None if it is not processing."""
+    async def request_cancellation(self, task_id: str) -> Task | None:
+        """Mark a processing run for cancellation; None if it is not processing."""
         ...
 
-    async def cancel_open(self, task: Task, said: Payload) -> bool:
-        """End a run that nobody took yet; False if somebody did meanwhile."""
+    async def cancel_open(self, task: Task, change: Payload) -> bool:
+        """Cancel an unclaimed run; False if it has been claimed."""
         ...
 
-    async def reopen(self, task: Task, said: Payload) -> bool:
-        """Keep an ended run as open again; False if it changed meanwhile."""
+    async def reopen(self, task: Task, change: Payload) -> bool:
+        """Store an ended run as open again; False if it has been changed."""
         ...
 
     async def append(self, events: Sequence[TaskEvent]) -> None:
-        """Add lines to a run's log; those already there are left alone."""
+        """Add lines to a run's log; those that it has stay as they are."""
         ...
 
     async def events(self, task_id: str, after: int) -> Sequence[TaskEvent]:
@@ -163,7 +163,7 @@ class TaskStore(Protocol):
 
 
 class Vault(Protocol):
-    """Keeps secrets unreadable for whoever reads the store."""
+    """Encrypts secrets, so that a reader of the store cannot read them."""
 
     def seal(self, value: Any) -> str:
         """The JSON value, encrypted."""

@@ -1,4 +1,4 @@
-"""The scaffolder's knobs, beside what every service is told."""
+"""The scaffolder's own settings, beside those of every service."""
 
 from pathlib import Path
 
@@ -11,29 +11,29 @@ from shared.kit.config.settings import ServiceSettings
 class Settings(ServiceSettings):
     """Read from `CALLBOARD_…` and `CALLBOARD_SCAFFOLDER_…`.
 
-    How many runs go on at once stands in the configuration's section `scaffolder`.
+    The number of concurrent runs is in the configuration's section `scaffolder`.
     """
 
     model_config = SettingsConfigDict(
         env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
     )
 
-    #: How often a running task says that it is alive, in seconds.
+    #: Seconds between two heartbeats of a running task.
     heartbeat_seconds: float = Field(
         default=1.0, gt=0, validation_alias="CALLBOARD_SCAFFOLDER_HEARTBEAT_SECONDS"
     )
-    #: How often runs that nobody offered are looked for, in seconds.
+    #: Seconds between two polls of the store for unclaimed runs.
     look_seconds: float = Field(
         default=2.0, gt=0, validation_alias="CALLBOARD_SCAFFOLDER_LOOK_SECONDS"
     )
-    #: How long the folder of a failed run is kept for trying again, in hours.
+    #: Hours for which a failed run's folder is retained, so that it can be retried.
     keep_hours: float = Field(
         default=72.0, ge=0, validation_alias="CALLBOARD_SCAFFOLDER_KEEP_HOURS"
     )
 
     @property
     def folder(self) -> Path:
-        """What this service keeps on the disk."""
+        """This service's folder on the disk."""
         return self.data / "scaffolder"
 
     @property

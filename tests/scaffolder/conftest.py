@@ -87,17 +87,17 @@ async def start(
 
     @asynccontextmanager
     async def started(
-        own_catalog: Any = catalog, *, listens: bool = False, **given: Any
+        own_catalog: Any = catalog, *, consumes_events: bool = False, **given: Any
     ) -> AsyncIterator[httpx.AsyncClient]:
         settings = make_settings(**given)
-        app = create_app(settings, catalog=own_catalog, listens=listens)
+        app = create_app(settings, catalog=own_catalog, consumes_events=consumes_events)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = httpx.AsyncClient(transport=transport, base_url="http://s")
             client.app = app  # type: ignore[attr-defined]
             yield await stack.enter_async_context(client)
-            if listens:
+            if consumes_events:
                 # A worker that is stopped while it joins its group leaves a thread.
                 await until(lambda: ready(client), seconds=60, what="it has joined")
 

@@ -1,4 +1,4 @@
-"""Twins of what the scaffolder needs from outside."""
+"""DualValue of what the scaffolder needs from outside."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

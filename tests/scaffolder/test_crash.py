@@ -187,7 +187,7 @@ async def test_poison_on_the_topic_is_buried(
         letters.extend(record.value for record in records)
 
     catalog.add(template("t"))
-    async with start(listens=True) as client, KafkaBus(kafka) as bus:
+    async with start(consumes_events=True) as client, KafkaBus(kafka) as bus:
         async with LiveReader(kafka, [dead(TEMPLATE_RUN)], read) as reader:
             await asyncio.wait_for(reader.reading.wait(), 20)
             await bus.publish(TEMPLATE_RUN, "x", b"poison-of-the-scaffolder")

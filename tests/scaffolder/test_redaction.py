@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Initiator, Task, fresh_steps
+from services.scaffolder.secrets.dual_values import DualValue, LearningDialect, render
 from services.scaffolder.secrets.redaction import Redactor
-from services.scaffolder.secrets.twins import LearningDialect, Twins, rendered
 from services.scaffolder.secrets.vault import FernetVault
 from services.scaffolder.store import documents
 from tests.scaffolder.expressions import DIALECT
@@ -76,7 +76,7 @@ def test_what_people_see_does_not_depend_on_the_secret(
     seen = []
     for secret in (one, other):
         redactor = Redactor([secret])
-        context = Twins({"secrets": {"key": secret}}, public)
-        made = rendered(DIALECT, {"m": source}, context, redactor)
+        context = DualValue({"secrets": {"key": secret}}, public)
+        made = render(DIALECT, {"m": source}, context, redactor)
         seen.append(made.public)
     assert seen[0] == seen[1]

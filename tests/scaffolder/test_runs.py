@@ -242,7 +242,7 @@ async def test_a_catalog_that_is_away_is_named(
 
 async def test_nobody_is_let_in_without_the_gateway(start: Any) -> None:
     """Every route needs a principal; health does not."""
-    async with start(listens=True) as client:
+    async with start(consumes_events=True) as client:
         for path in ("/v2/tasks", "/v2/actions", "/v2/tasks/x/eventstream"):
             assert (await client.get(path)).status_code == 401
         assert (await client.get("/healthz")).status_code == 200

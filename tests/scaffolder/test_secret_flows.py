@@ -118,7 +118,7 @@ async def test_a_run_works_with_the_real_answers(
         await reached(client, ann, task_id)
         told = await messages(client, ann, task_id)
         steps_told = [line for line in told if line == "it is right"]
-        client.app.state.dependencies.scenes.workspace(task_id).remove()
+        client.app.state.dependencies.run_factory.workspace(task_id).remove()
         await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
         await reached(client, ann, task_id)
         again = await messages(client, ann, task_id)

@@ -197,13 +197,13 @@ async def test_what_is_said_is_told_once_in_order(store: MongoTaskStore) -> None
 async def test_cancelling(store: MongoTaskStore) -> None:
     """An open run ends at once, a running one hears of it by its heartbeat."""
     open_run = await created(store, "t1")
-    assert await store.ask_to_cancel("t1") is None
+    assert await store.request_cancellation("t1") is None
     assert await store.cancel_open(open_run, said(open_run, RunCancelled))
     assert not await store.cancel_open(open_run, said(open_run, RunCancelled))
     await created(store, "t2")
     task = await taken(store, "t2")
     assert not await store.heartbeat(task)
-    asked = await store.ask_to_cancel("t2")
+    asked = await store.request_cancellation("t2")
     assert asked is not None
     assert asked.is_cancelling
     assert await store.heartbeat(task)

@@ -15,8 +15,8 @@ from services.scaffolder.model import (
     TemplateInfo,
 )
 from services.scaffolder.ports import Repositories, TemplateCatalog, TemplateSources
+from services.scaffolder.secrets.dual_values import LearningDialect
 from services.scaffolder.secrets.redaction import Redactor
-from services.scaffolder.secrets.twins import LearningDialect
 from services.scaffolder.workspace.folder import Workspace
 
 Checkpoint = Callable[[str, Any], Awaitable[None]]

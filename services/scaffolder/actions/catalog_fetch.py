@@ -20,15 +20,16 @@ async def _run(context: ActionContext) -> None:
         if context.input.get("optional"):
             return
         raise Invalid("Missing entity reference or references")
-    catalog, asker = context.tools.catalog, context.initiator
+    catalog, initiator = context.tools.catalog, context.initiator
     if one:
         ref = _canonical(context, one)
         context.output(
-            "entity", _required_entity(context, ref, await catalog.entity(ref, asker))
+            "entity",
+            _required_entity(context, ref, await catalog.entity(ref, initiator)),
         )
     if several:
         refs = [_canonical(context, ref) for ref in several]
-        entities = await catalog.entities(refs, asker)
+        entities = await catalog.entities(refs, initiator)
         context.output(
             "entities",
             [

@@ -36,13 +36,13 @@ async def _run(context: ActionContext) -> None:
 
 
 async def _register(context: ActionContext, url: str) -> Sequence[Entity]:
-    catalog, asker = context.tools.catalog, context.initiator
+    catalog, initiator = context.tools.catalog, context.initiator
     try:
-        return await catalog.register(url, asker, dry_run=context.is_dry_run)
+        return await catalog.register(url, initiator, dry_run=context.is_dry_run)
     except Conflict:
         # A location of this URL is what was asked for, whoever made it.
         context.log("The location is registered already")
-        return await catalog.register(url, asker, dry_run=True)
+        return await catalog.register(url, initiator, dry_run=True)
 
 
 def _url(values: JsonObject) -> str:

@@ -1,8 +1,8 @@
-"""What the routes reach from the application, and who is asking."""
+"""What the routes get from the application, and the rights of their caller."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
@@ -25,43 +25,42 @@ class ScaffolderDependencies:
     vault: Vault
     pool: Pool
     registry: Registry
-    scenes: RunFactory
+    run_factory: RunFactory
     signals: Signals
     folder: Path
 
 
 def dependencies(request: Request) -> ScaffolderDependencies:
     """The dependencies of the app that serves this request."""
-    found: ScaffolderDependencies = request.app.state.dependencies
-    return found
+    return cast("ScaffolderDependencies", request.app.state.dependencies)
 
 
 Open = Annotated[ScaffolderDependencies, Depends(dependencies)]
 
 
-def initiator(principal: Principal) -> Initiator:
-    """Whom a run acts for when this caller starts it."""
+def initiator_of(principal: Principal) -> Initiator:
+    """The initiator of runs that this caller starts."""
     return Initiator(principal.subject, not principal.is_service)
 
 
 def creators(principal: Principal) -> tuple[str, ...] | None:
-    """Whose runs the caller may see; None means everybody's.
+    """The creators whose runs the caller may see; None means all.
 
     The policy's conditions on `scaffolder-task` know one rule, IS_TASK_OWNER.
     """
     if principal.decision != "conditional" or principal.conditions is None:
         return None
-    found = _creators(principal.conditions)
-    return None if found is None else tuple(sorted(found))
+    refs = _creators(principal.conditions)
+    return None if refs is None else tuple(sorted(refs))
 
 
 def _creators(criteria: Criteria) -> frozenset[str] | None:
-    """The creators that satisfy the criteria; what is not understood allows nobody."""
+    """The creators that meet the criteria, None for all; an unknown rule: none."""
     if "anyOf" in criteria:
-        found = [_creators(part) for part in criteria["anyOf"]]
-        if any(part is None for part in found):
+        parts = [_creators(part) for part in criteria["anyOf"]]
+        if any(part is None for part in parts):
             return None
-        return frozenset().union(*(part for part in found if part is not None))
+        return frozenset().union(*(part for part in parts if part is not None))
     if "allOf" in criteria:
         limits = [
             part for part in map(_creators, criteria["allOf"]) if part is not None

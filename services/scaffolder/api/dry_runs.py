@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.scaffolder.api.dependencies import Open, initiator
+from services.scaffolder.api.dependencies import Open, initiator_of
 from services.scaffolder.api.tasks import refused
 from services.scaffolder.handlers import creating
 from services.scaffolder.handlers.creating import BadParameters
@@ -35,14 +35,14 @@ async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
     trial = Trial(
         Entity(body.template), body.values, body.secrets, body.directoryContents
     )
-    asker = initiator(caller)
+    initiator = initiator_of(caller)
     try:
-        user = await _user(dependencies, asker)
+        user = await _user(dependencies, initiator)
         made = await dry_run(
             trial,
-            asker,
+            initiator,
             user,
-            scenes=dependencies.scenes,
+            run_factory=dependencies.run_factory,
             folder=dependencies.folder / "dry-runs",
         )
     except BadParameters as error:
@@ -50,9 +50,9 @@ async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
     return json_response(made)
 
 
-async def _user(dependencies: Open, asker: Initiator) -> RunUser:
+async def _user(dependencies: Open, initiator: Initiator) -> RunUser:
     """The user of a dry run; without the catalog, the ref alone has to do."""
     try:
-        return await creating.user_of(dependencies.catalog, asker)
+        return await creating.user_of(dependencies.catalog, initiator)
     except Unavailable:
-        return {"ref": asker.ref}
+        return {"ref": initiator.ref}

@@ -12,7 +12,7 @@ from services.scaffolder.api.dependencies import (
     Open,
     ScaffolderDependencies,
     creators,
-    initiator,
+    initiator_of,
 )
 from services.scaffolder.handlers import creating, ending
 from services.scaffolder.handlers.creating import BadParameters, RunRequest
@@ -73,7 +73,7 @@ async def create(body: NewTask, caller: Caller, dependencies: Open) -> Response:
     try:
         task = await creating.create_task(
             request,
-            initiator(caller),
+            initiator_of(caller),
             catalog=dependencies.catalog,
             store=dependencies.store,
             vault=dependencies.vault,
@@ -146,9 +146,9 @@ async def cancel(task_id: str, caller: Caller, dependencies: Open) -> Response:
     """Cancel a run; 409 once it has ended."""
     task = await visible_task(dependencies, task_id, caller)
     await ending.cancel_task(
-        task, dependencies.store, tell_holder=dependencies.pool.cancel
+        task, dependencies.store, cancel_here=dependencies.pool.cancel
     )
-    dependencies.signals.tell(task_id)
+    dependencies.signals.notify(task_id)
     return json_response({"status": "cancelled"})
 
 
@@ -175,7 +175,7 @@ async def retry(
         body.secrets if body else {},
         store=dependencies.store,
         vault=dependencies.vault,
-        has_workspace=lambda key: dependencies.scenes.workspace(key).root.is_dir(),
+        has_workspace=lambda key: dependencies.run_factory.workspace(key).root.is_dir(),
     )
     dependencies.pool.offer(task_id)
     return json_response({"id": task_id}, status=201)

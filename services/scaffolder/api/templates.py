@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.scaffolder.api.dependencies import Open, initiator
+from services.scaffolder.api.dependencies import Open, initiator_of
 from services.scaffolder.handlers.creating import load_template
 from services.scaffolder.model import JsonObject
 from services.scaffolder.templates import template_entity
@@ -21,7 +21,7 @@ async def parameter_schema(
 ) -> Response:
     """A template's form."""
     ref = f"{kind}:{namespace}/{name}"
-    template = await load_template(dependencies.catalog, ref, initiator(caller))
+    template = await load_template(dependencies.catalog, ref, initiator_of(caller))
     return json_response(template_entity.form(template))
 
 

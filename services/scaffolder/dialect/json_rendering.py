@@ -16,7 +16,7 @@ from services.scaffolder.dialect.values import UNDEFINED, Callable, Record
 from shared.contracts.errors import Invalid
 
 _SECONDS = 10.0
-_ROUNDS = 1000
+_ITERATIONS = 1000
 _EACH = re.compile(r"\beach\b")
 _STATUS = re.compile(r"\b(?:always|failure)\b")
 
@@ -31,8 +31,8 @@ def rendered(
 ) -> Any:
     """A JSON value with its expressions replaced; undefined members are dropped.
 
-    `trace` is given the texts that expressions gave, in order. With a `seed`, what is
-    chosen at random is the same every time.
+    `trace` collects the texts of the expressions, in order. Renderings with one `seed`
+    make the same random choices.
 
     Raises:
         TemplateLimitError: if it takes too much work.
@@ -76,22 +76,22 @@ def has_template(dialect: TemplateDialect, value: Any) -> bool:
 class StatusFunctions:
     """`always()` and `failure()`, for one step's condition.
 
-    `was_asked` tells afterwards that the step wants to run, or not, in spite of an
-    earlier failure.
+    A condition that calls one of them decides for itself after an earlier failure.
     """
 
     def __init__(self, *, has_failed: bool) -> None:
         self.has_failed = has_failed
-        self.was_asked = False
+        self.were_called = False
 
-    def context(self) -> dict[str, Callable]:
+    def by_name(self) -> dict[str, Callable]:
+        """The functions as expressions read them."""
         return {
             "always": Callable("always", lambda _: self._answer(value=True)),
             "failure": Callable("failure", lambda _: self._answer(self.has_failed)),
         }
 
     def _answer(self, value: bool) -> bool:
-        self.was_asked = True
+        self.were_called = True
         return value
 
 
@@ -104,13 +104,13 @@ def condition_holds(value: Any) -> bool:
     return bool(value)
 
 
-def is_per_round(condition: Any) -> bool:
-    """Whether an `if` depends on the round of `each`."""
+def names_each(condition: Any) -> bool:
+    """Whether an `if` depends on the iteration of `each`."""
     return isinstance(condition, str) and _EACH.search(condition) is not None
 
 
-def asks_for_status(condition: Any) -> bool:
-    """Whether an `if` may let its step run in spite of an earlier failure."""
+def names_status_function(condition: Any) -> bool:
+    """Whether an `if` may let its step run after an earlier failure."""
     return isinstance(condition, str) and _STATUS.search(condition) is not None
 
 
@@ -122,8 +122,8 @@ def _described(value: Any) -> str:
     return "a text" if isinstance(value, str) else "a number"
 
 
-def rounds(iterated: Any) -> list[Record]:
-    """The rounds of an `each`: key and value of every item or member.
+def iterations(iterated: Any) -> list[Record]:
+    """The iterations of an `each`: key and value of every item or member.
 
     Raises:
         Invalid: if it is neither an array nor an object, or has too many.
@@ -137,6 +137,6 @@ def rounds(iterated: Any) -> list[Record]:
             "each: it must be, or render to, an array or an object, not "
             f"{_described(iterated)}"
         )
-    if len(pairs) > _ROUNDS:
-        raise Invalid(f"each: over the limit of {_ROUNDS} iterations")
+    if len(pairs) > _ITERATIONS:
+        raise Invalid(f"each: over the limit of {_ITERATIONS} iterations")
     return [{"key": key, "value": value} for key, value in pairs]

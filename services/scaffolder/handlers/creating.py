@@ -1,4 +1,4 @@
-"""Creates runs: loads the template as the caller may see it, checks, freezes, keeps."""
+"""Creates runs: loads and checks the template, freezes it with answers, stores it."""
 
 import uuid
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ from shared.contracts.scaffolder import RunCreated
 from shared.guards.workers import run_beside
 
 _SECRETS_LIMIT = 256 * 1024
-#: Each has some twenty forms, which are looked for in every line of the log.
+#: Every line of the log is searched for each of the some twenty forms of a secret.
 _MOST_SECRETS, _MOST_SECRET_ANSWERS = 100, 1_000
-#: Runs that nobody took yet, of one creator and of all.
+#: Unclaimed runs, of one creator and of all.
 MOST_WAITING, MOST_WAITING_TOGETHER = 100, 1_000
 _RETRY_SECONDS = 30
 
@@ -52,15 +52,17 @@ class RunRequest:
     traceparent: str | None = None
 
 
-async def load_template(catalog: TemplateCatalog, ref: str, asker: Initiator) -> Entity:
+async def load_template(
+    catalog: TemplateCatalog, ref: str, initiator: Initiator
+) -> Entity:
     """The template entity.
 
     Raises:
-        NotFound: if there is none that the asker may see.
+        NotFound: if there is none that the initiator may see.
         Invalid: if the ref is none, or the entity is no valid template.
     """
     canonical = str(parse_ref(ref, default_kind="template"))
-    template = await catalog.entity(canonical, asker)
+    template = await catalog.entity(canonical, initiator)
     if template is None or template.kind.lower() != "template":
         raise NotFound(f"Template {canonical} not found")
     await run_beside(template_entity.check, template.raw)
@@ -69,30 +71,30 @@ async def load_template(catalog: TemplateCatalog, ref: str, asker: Initiator) ->
 
 async def create_task(
     request: RunRequest,
-    asker: Initiator,
+    initiator: Initiator,
     *,
     catalog: TemplateCatalog,
     store: TaskStore,
     vault: Vault,
 ) -> Task:
-    """A new run, kept and told of; somebody still has to take it.
+    """Store a new run, with its event; a process of the scaffolder claims it then.
 
     Raises:
         BadParameters: if values or secrets break the template's rules.
-        NotFound: if there is no such template for the asker.
+        NotFound: if there is no such template for the initiator.
         TooMany: if too many runs wait already.
     """
-    await require_turn(store, asker)
+    await require_capacity(store, initiator)
     check_secrets(request.secrets)
-    template = await load_template(catalog, request.template_ref, asker)
+    template = await load_template(catalog, request.template_ref, initiator)
     await run_beside(check_parameters, template, request.values, request.secrets)
-    user = await user_of(catalog, asker)
+    user = await user_of(catalog, initiator)
     spec, names = await run_beside(spec_of, template, request.values, user)
     has_hidden = spec["parameters"] != request.values
     task = Task(
         id=str(uuid.uuid4()),
         spec=spec,
-        created_by=asker,
+        created_by=initiator,
         created_at=now(),
         secrets=sealed(vault, request.secrets),
         hidden=vault.seal([sorted(names), request.values]) if has_hidden else None,
@@ -104,8 +106,8 @@ async def create_task(
     return task
 
 
-async def require_turn(store: TaskStore, creator: Initiator) -> None:
-    """Check that another run may wait for its turn.
+async def require_capacity(store: TaskStore, creator: Initiator) -> None:
+    """Check that one more run may wait.
 
     Raises:
         TooMany: if too many wait already.
@@ -128,7 +130,7 @@ async def require_turn(store: TaskStore, creator: Initiator) -> None:
 def spec_of(
     template: Entity, values: Answers, user: RunUser
 ) -> tuple[RunSpec, frozenset[str]]:
-    """The spec of a run, without secret values, and the names that they have.
+    """The spec of a run, with stars for secret answers, and the names of those.
 
     Raises:
         Invalid: if too many of the values are secrets.
@@ -166,7 +168,7 @@ def check_parameters(
 
 
 def _without(redactor: Redactor, problem: SchemaProblem) -> SchemaProblem:
-    """A problem without secrets; the schema in it is the template's own text."""
+    """A problem without secrets; its schema is a part of the template: no secret."""
     redacted = {
         key: value if key == "schema" else redactor.value(value)
         for key, value in problem.items()
@@ -174,12 +176,16 @@ def _without(redactor: Redactor, problem: SchemaProblem) -> SchemaProblem:
     return cast("SchemaProblem", redacted)
 
 
-async def user_of(catalog: TemplateCatalog, asker: Initiator) -> RunUser:
+async def user_of(catalog: TemplateCatalog, initiator: Initiator) -> RunUser:
     """The user whom a run acts for, as templates see it; empty for a program."""
-    if not asker.is_user:
+    if not initiator.is_user:
         return {}
-    user = await catalog.entity(asker.ref, asker)
-    return {"entity": dict(user.raw), "ref": asker.ref} if user else {"ref": asker.ref}
+    user = await catalog.entity(initiator.ref, initiator)
+    return (
+        {"entity": dict(user.raw), "ref": initiator.ref}
+        if user
+        else {"ref": initiator.ref}
+    )
 
 
 def check_secrets(secrets: Mapping[str, str]) -> None:
@@ -195,7 +201,7 @@ def check_secrets(secrets: Mapping[str, str]) -> None:
 
 
 def sealed(vault: Vault, secrets: Mapping[str, str]) -> str | None:
-    """The secrets as they are kept.
+    """The secrets, encrypted for the store; None if there are none.
 
     Raises:
         Invalid: if they are too many or too large.
@@ -207,7 +213,7 @@ def sealed(vault: Vault, secrets: Mapping[str, str]) -> str | None:
 
 
 def run_created_event(task: Task) -> RunCreated:
-    """The event that tells of a run waiting for a worker."""
+    """The event of a new, unclaimed run."""
     return RunCreated(
         task_id=task.id,
         template_ref=task.template_ref,

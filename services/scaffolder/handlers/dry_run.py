@@ -1,6 +1,6 @@
-"""Runs a template for its author to see: for real, in a folder that is thrown away.
+"""Dry runs: a template is run in a temporary folder, for its author to see the result.
 
-Nothing is kept and nothing is told; actions that would change the world are skipped.
+Nothing is stored and no event is published; actions with effects outside are skipped.
 """
 
 import asyncio
@@ -28,7 +28,6 @@ from services.scaffolder.model import (
     fresh_steps,
 )
 from services.scaffolder.runs.factory import RunFactory
-from services.scaffolder.runs.running import TaskRun
 from services.scaffolder.templates import template_entity
 from services.scaffolder.workspace.folder import Workspace
 from shared.contracts.entity import Entity
@@ -55,27 +54,27 @@ class Trial:
 
 
 @dataclass(slots=True)
-class _Listening:
-    """Keeps nothing but the log."""
+class _DryRunStore:
+    """The store of one dry run: it has the lines of the log, and no state."""
 
-    log: list[TaskEvent] = field(default_factory=list)
+    lines: list[TaskEvent] = field(default_factory=list)
 
-    async def record(self, task: Task, said: Sequence[Payload]) -> None:
-        del task, said
+    async def record(self, task: Task, changes: Sequence[Payload]) -> None:
+        del task, changes
 
     async def append(self, events: Sequence[TaskEvent]) -> None:
-        self.log.extend(events)
+        self.lines.extend(events)
 
 
 async def dry_run(
     trial: Trial,
-    asker: Initiator,
+    initiator: Initiator,
     user: RunUser,
     *,
-    scenes: RunFactory,
+    run_factory: RunFactory,
     folder: Path,
 ) -> JsonObject:
-    """What the run would log, write and answer.
+    """The log, the files and the output of the run.
 
     Raises:
         BadParameters: if the values break the template's rules.
@@ -87,16 +86,16 @@ async def dry_run(
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=folder, prefix="dry-run-"))
     try:
-        return await _tried(trial, asker, user, scenes, root)
+        return await _result(trial, initiator, user, run_factory, root)
     finally:
         await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
 
 
-async def _tried(
+async def _result(
     trial: Trial,
-    asker: Initiator,
+    initiator: Initiator,
     user: RunUser,
-    scenes: RunFactory,
+    run_factory: RunFactory,
     root: Path,
 ) -> JsonObject:
     content = root / "content"
@@ -104,18 +103,17 @@ async def _tried(
     template = _with_namespace(trial.template)
     spec, _ = await run_beside(spec_of, template, trial.values, user)
     spec["templateInfo"]["baseUrl"] = f"file://{content}/template.yaml"
-    task = Task(str(uuid.uuid4()), spec, asker, steps=fresh_steps(spec))
-    listening = _Listening()
+    task = Task(str(uuid.uuid4()), spec, initiator, steps=fresh_steps(spec))
+    store = _DryRunStore()
     workspace = Workspace(root / "workspace")
-    run_context = scenes.dry(task, trial.secrets, listening, workspace, content)
-    run = TaskRun(listening, run_context)
+    run = run_factory.dry_run(task, trial.secrets, store, workspace, content)
     await run.go()
     if isinstance(run.failure, CallboardError):
         raise run.failure
     if run.failure is not None:
         raise Invalid(f"{type(run.failure).__name__}: {run.failure}")
     return {
-        "log": [{"type": line.type, "body": line.body} for line in listening.log],
+        "log": [{"type": line.type, "body": line.body} for line in store.lines],
         "directoryContents": await asyncio.to_thread(_packed, workspace),
         "output": task.output,
         "steps": spec["steps"],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from services.scaffolder.handlers.creating import (
-    require_turn,
+    require_capacity,
     run_created_event,
     sealed,
 )
@@ -13,23 +13,24 @@ from services.scaffolder.templates import template_entity
 from shared.contracts.errors import Conflict, NotFound
 from shared.contracts.scaffolder import RunCancelled, StepStatus
 
-_KEPT: frozenset[StepStatus] = frozenset(("completed", "skipped"))
+_SUCCEEDED: frozenset[StepStatus] = frozenset(("completed", "skipped"))
 
 
 async def cancel_task(
-    task: Task, store: TaskStore, *, tell_holder: Callable[[str], None]
+    task: Task, store: TaskStore, *, cancel_here: Callable[[str], None]
 ) -> None:
-    """Cancel a run: at once if nobody took it yet, else by its holder, within moments.
+    """Cancel a run: an unclaimed one at once, else by the process that runs it.
+
+    `cancel_here` ends it if this process runs it; another one reads it at a heartbeat.
 
     Raises:
         Conflict: if it has ended.
     """
     if task.status == "open" and await _cancel_open(task, store):
         return
-    found = await store.ask_to_cancel(task.id)
-    if found is None:
+    if await store.request_cancellation(task.id) is None:
         raise Conflict(f"Task {task.id} cannot be cancelled: it has ended")
-    tell_holder(task.id)
+    cancel_here(task.id)
 
 
 async def _cancel_open(task: Task, store: TaskStore) -> bool:
@@ -78,9 +79,9 @@ async def retry_task(
             f"Task {task.id} cannot be tried again: it is {task.status}, "
             "only failed and cancelled ones can"
         )
-    await require_turn(store, task.created_by)
-    keeps = has_workspace(task.id) and not template_entity.starts_over(task.spec)
-    _reset(task, keeps=keeps)
+    await require_capacity(store, task.created_by)
+    resumes = has_workspace(task.id) and not template_entity.starts_over(task.spec)
+    _reset(task, resumes=resumes)
     task.status, task.error, task.is_cancelling = "open", None, False
     task.secrets = sealed(vault, secrets)
     task.is_confidential = task.is_confidential or bool(secrets)
@@ -89,20 +90,21 @@ async def retry_task(
     return task
 
 
-def _reset(task: Task, *, keeps: bool) -> None:
-    if not keeps:
+def _reset(task: Task, *, resumes: bool) -> None:
+    """Reset the steps from the first that did not succeed; else all of them."""
+    if not resumes:
         task.checkpoints.clear()
     for number, record in enumerate(task.steps):
-        keeps = keeps and record.status in _KEPT
-        if not keeps:
+        resumes = resumes and record.status in _SUCCEEDED
+        if not resumes:
             task.steps[number] = StepRecord(record.id, record.name)
 
 
 def visible(task: Task | None, task_id: str, creators: tuple[str, ...] | None) -> Task:
-    """The task, if the caller may see it: `creators` are whose runs, None is all.
+    """The task, if the caller may see it: one of these `creators`', None is all.
 
     Raises:
-        NotFound: if there is none; also if there is one that the caller may not see.
+        NotFound: if there is none that the caller may see.
     """
     if task is None or (creators is not None and task.created_by.ref not in creators):
         raise NotFound(f"No task with id '{task_id}' found")

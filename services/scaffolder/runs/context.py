@@ -1,7 +1,7 @@
-"""Everything that the steps of one run share, and the names that expressions know."""
+"""What the steps of one run share, and the values that their expressions read."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,56 +10,57 @@ from services.scaffolder.actions.registry import Registry
 from services.scaffolder.dialect import json_rendering
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Answers, JsonObject, Task
-from services.scaffolder.runs.journal import Journal
-from services.scaffolder.secrets import twins
+from services.scaffolder.runs.run_log import RunLog
+from services.scaffolder.secrets import dual_values
+from services.scaffolder.secrets.dual_values import DualValue
 from services.scaffolder.secrets.redaction import MASK, Redactor
-from services.scaffolder.secrets.twins import Twins
 from services.scaffolder.workspace.folder import Workspace
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RunContext:
-    """Everything that the steps of one run share."""
+    """What the steps of one run share. The run changes its `task`, nothing else here.
+
+    `parameters` are the real answers; the task's spec has stars for secret ones.
+    """
 
     task: Task
     registry: Registry
     tools: Tools
     dialect: TemplateDialect
     workspace: Workspace
-    journal: Journal
+    log: RunLog
     redactor: Redactor
-    save: Callable[[], Awaitable[None]]
     secrets: Mapping[str, str] = field(default_factory=dict)
     environment: JsonObject = field(default_factory=dict)
-    #: The answers as they were given; the task's spec shows none that is a secret.
     parameters: Answers = field(default_factory=dict)
-    has_hidden_answers: bool = False
+    has_secret_answers: bool = False
     is_dry_run: bool = False
 
-    async def context(self, *, secret: bool = False) -> Twins:
-        """What expressions know; secrets only where a step's input is rendered."""
+    async def names(self, *, secret: bool = False) -> DualValue:
+        """The values that expressions read; secrets only for the input of a step."""
         real = self._names(self.parameters, self._outputs(), secret=secret, mask=False)
         if not self.is_confidential:
-            return Twins.of(real)
-        # Beside the loop: every secret is looked for in everything that steps gave.
-        shown = await asyncio.to_thread(self.redactor.value, self._outputs())
-        parameters = self.task.spec["parameters"]
-        return Twins(real, self._names(parameters, shown, secret=secret, mask=True))
+            return DualValue.of(real)
+        # In a thread, as every secret is searched for in the outputs of all steps.
+        outputs = await asyncio.to_thread(self.redactor.value, self._outputs())
+        answers = self.task.spec["parameters"]
+        return DualValue(real, self._names(answers, outputs, secret=secret, mask=True))
 
     def _names(
-        self, parameters: Any, outputs: Any, *, secret: bool, mask: bool
+        self, parameters: Answers, outputs: JsonObject, *, secret: bool, mask: bool
     ) -> JsonObject:
         def secrets(values: Mapping[str, str]) -> dict[str, str]:
             return dict.fromkeys(values, MASK) if mask else dict(values)
 
-        of_all = secrets(self.environment.get("secrets") or {}) if secret else {}
+        installation = self.environment.get("secrets") or {}
         names: JsonObject = {
             "parameters": parameters,
             "steps": outputs,
-            "user": self.task.spec.get("user") or {},
+            "user": self.task.spec.get("user", {}),
             "environment": {
                 "parameters": self.environment.get("parameters") or {},
-                "secrets": of_all,
+                "secrets": secrets(installation) if secret else {},
             },
             "context": {"task": {"id": self.task.id}},
         }
@@ -76,19 +77,20 @@ class RunContext:
 
     @property
     def is_confidential(self) -> bool:
-        """Whether anything of the run has to be kept from who reads its log."""
+        """Whether readers of the log must not see some of the run's values."""
         return bool(
-            self.secrets or self.environment.get("secrets") or self.has_hidden_answers
+            self.secrets or self.environment.get("secrets") or self.has_secret_answers
         )
 
-    async def rendered(self, value: Any, context: Twins) -> Twins:
-        """`value` rendered, beside the event loop: a template may take its time."""
+    async def render(self, value: Any, names: DualValue) -> DualValue:
+        """`value` rendered in a thread, as a template may take seconds."""
         if not json_rendering.has_template(self.dialect, value):
-            return Twins.of(value)
+            return DualValue.of(value)
         return await asyncio.to_thread(
-            twins.rendered, self.dialect, value, context, self.redactor
+            dual_values.render, self.dialect, value, names, self.redactor
         )
 
     @property
     def has_failed(self) -> bool:
+        """Whether a step has failed."""
         return any(record.status == "failed" for record in self.task.steps)

@@ -1,8 +1,8 @@
-"""Which runs this process works on: claims, at most so many at once, heartbeats.
+"""The runs under way in this process: claims, a limit of concurrent runs, heartbeats.
 
-A run is claimed by a lease in the store. Who creates one here starts it at once; others
-are offered by the event of its creation, and a slow look catches what nobody offered,
-such as runs left by a process that died.
+A run is claimed by a lease in the store. A request that creates a run offers it to this
+process; the event of its creation offers it to the others. Polling the store finds the
+rest, such as the runs of a process that died.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from shared.contracts.errors import Unavailable
 from shared.kit.processes import tasks
 
 HEARTBEAT_SECONDS = 1.0
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 MakeRun = Callable[[Task], Awaitable[TaskRun]]
 Ended = Callable[[Task], None]
 
 
 class Pool:
-    """The runs of this process.
+    """The runs of this process, at most `slots` at once.
 
-    `make` prepares a claimed task's run; `ended` hears of every task whose turn here
-    is over. `slots` 0 means that this process works on none.
+    `make` makes the run of a claimed task; `ended` is called when this process is done
+    with a task, whether or not the task has ended.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Pool:
         slots: int,
         ended: Ended,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
-        look_seconds: float = LOOK_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._store = store
         self._make = make
@@ -46,10 +46,10 @@ class Pool:
         self._slots = slots
         self._ended = ended
         self._heartbeat_seconds = heartbeat_seconds
-        self._look_seconds = look_seconds
-        self._turns: dict[str, _Turn] = {}
-        self._look_now = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
+        self._poll_seconds = poll_seconds
+        self._runs: dict[str, _ActiveRun] = {}
+        self._poll_now = asyncio.Event()
+        self._polling: asyncio.Task[None] | None = None
         self._is_open = True
         self._was_full = False
 
@@ -58,108 +58,110 @@ class Pool:
             with contextlib.suppress(Unavailable):
                 for task_id in await self._store.left_behind(self._owner):
                     self.offer(task_id, takes_back=True)
-            self._looking = asyncio.create_task(self._look(), name="run-looks")
+            self._polling = asyncio.create_task(self._poll(), name="run-polls")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop: what is under way is given back, for another process to go on with."""
+        """Stop, and release the runs under way for other processes to claim."""
         self._is_open = False
-        if self._looking is not None:
-            await tasks.end(self._looking)
-        turns = list(self._turns.values())
-        for turn in turns:
-            turn.stop()
-        await asyncio.gather(*(turn.work for turn in turns), return_exceptions=True)
+        if self._polling is not None:
+            await tasks.end(self._polling)
+        runs = list(self._runs.values())
+        for run in runs:
+            run.stop()
+        await asyncio.gather(*(run.work for run in runs), return_exceptions=True)
 
     @property
     def running(self) -> int:
-        """How many runs this process works on."""
-        return len(self._turns)
+        """The number of runs under way in this process."""
+        return len(self._runs)
 
     def offer(self, task_id: str, *, takes_back: bool = False) -> None:
-        """Work on this run if there is a slot; else somebody looks for it later."""
-        if not self._is_open or task_id in self._turns:
+        """Claim this run if a slot is free; else a later poll finds it."""
+        if not self._is_open or task_id in self._runs:
             return
         if self.running >= self._slots:
             self._was_full = True
         else:
-            turn = _Turn()
-            self._turns[task_id] = turn
-            taking = self._take(task_id, turn, takes_back=takes_back)
-            turn.work = asyncio.create_task(taking, name=f"run-{task_id}")
+            active = _ActiveRun()
+            self._runs[task_id] = active
+            work = self._work(task_id, active, takes_back=takes_back)
+            active.work = asyncio.create_task(work, name=f"run-{task_id}")
 
     def cancel(self, task_id: str) -> None:
-        """Cancel the run if this process works on it; else its holder will hear."""
-        turn = self._turns.get(task_id)
-        if turn is not None:
-            turn.cancel()
+        """Cancel the run if it is under way in this process."""
+        active = self._runs.get(task_id)
+        if active is not None:
+            active.cancel()
 
     async def check(self) -> None:
-        """Raise Unavailable if nobody looks for runs any more."""
-        if self._looking is not None and self._looking.done():
-            raise Unavailable("The scaffolder does not look for runs any more")
+        """Raise Unavailable if the store is not polled any more."""
+        if self._polling is not None and self._polling.done():
+            raise Unavailable("The scaffolder has stopped polling for runs")
 
-    async def _take(self, task_id: str, turn: "_Turn", *, takes_back: bool) -> None:
+    async def _work(
+        self, task_id: str, active: "_ActiveRun", *, takes_back: bool
+    ) -> None:
         task = None
         try:
             task = await self._store.claim(task_id, self._owner, takes_back=takes_back)
             if task is not None:
-                await self._hold(task, turn)
+                await self._run(task, active)
         except (TakenOver, Unavailable):
-            # Its new holder, or the next look, goes on with it.
+            # The process that claimed the run, or the next poll, goes on with it.
             return
         finally:
-            self._turns.pop(task_id, None)
+            self._runs.pop(task_id, None)
             if task is not None:
                 self._ended(task)
             if self._was_full:
                 self._was_full = False
-                self._look_now.set()
+                self._poll_now.set()
 
-    async def _hold(self, task: Task, turn: "_Turn") -> None:
+    async def _run(self, task: Task, active: "_ActiveRun") -> None:
         run = await self._make(task)
-        turn.begin(asyncio.ensure_future(run.go()))
-        heart = asyncio.ensure_future(self._beat(task, turn))
+        active.begin(asyncio.ensure_future(run.go()))
+        heartbeats = asyncio.ensure_future(self._send_heartbeats(task, active))
         try:
-            await asyncio.wait({turn.running})
+            await asyncio.wait({active.running})
         finally:
-            turn.running.cancel()
-            await asyncio.wait({turn.running})
-            heart.cancel()
-            await asyncio.gather(heart, return_exceptions=True)
-        if not turn.running.cancelled():
-            turn.running.result()
-        elif turn.is_cancelled:
+            active.running.cancel()
+            await asyncio.wait({active.running})
+            heartbeats.cancel()
+            await asyncio.gather(heartbeats, return_exceptions=True)
+        if not active.running.cancelled():
+            active.running.result()
+        elif active.is_cancelled:
             await run.cancelled()
-        elif not turn.is_lost:
+        elif not active.is_lost:
             await self._store.release(task)
 
-    async def _beat(self, task: Task, turn: "_Turn") -> None:
+    async def _send_heartbeats(self, task: Task, active: "_ActiveRun") -> None:
         while True:
             await asyncio.sleep(self._heartbeat_seconds)
             try:
                 with contextlib.suppress(Unavailable):
                     if await self._store.heartbeat(task):
-                        turn.cancel()
+                        active.cancel()
             except TakenOver:
-                turn.lose()
+                active.lose()
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while True:
             free = self._slots - self.running
             if free > 0:
-                # A store that does not answer is told by the readiness.
+                # The readiness of the service reports a store that does not answer.
                 with contextlib.suppress(Unavailable):
                     for task_id in await self._store.claimable(free):
                         self.offer(task_id)
-            self._look_now.clear()
+            self._poll_now.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._look_seconds):
-                    await self._look_now.wait()
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._poll_now.wait()
 
 
-class _Turn:
-    """One run in this process, from the claim to the end."""
+class _ActiveRun:
+    """One run under way in this process, from its claim on."""
 
     def __init__(self) -> None:
         self.work: asyncio.Task[None]
@@ -176,17 +178,17 @@ class _Turn:
             running.cancel()
 
     def cancel(self) -> None:
-        """End the run: somebody asked for it."""
+        """End the run, as its cancellation was requested."""
         self.is_cancelled = True
         self._end()
 
     def lose(self) -> None:
-        """Stop without a word: another process has it."""
+        """Stop and write nothing: another process has claimed the run."""
         self.is_lost = True
         self._end()
 
     def stop(self) -> None:
-        """Stop, and give it back: this process ends."""
+        """Stop, and release the run: this process ends."""
         self._is_stopped = True
         self._end()
 

@@ -1,7 +1,7 @@
-"""A run from its first step to its end, or from where a crash left it.
+"""A run from its first step to its end, or from the step at which a process died.
 
-Each step's result is kept before the next begins; what is kept and what is said about
-it are one write. A step that was under way when the process died runs again: actions
+The result of a step is stored before the next one begins, together with the events to
+publish about it. A step that was under way when its process died runs again: actions
 are idempotent.
 """
 
@@ -22,7 +22,6 @@ from services.scaffolder.model import (
     now,
 )
 from services.scaffolder.runs.context import RunContext
-from services.scaffolder.runs.journal import Journal
 from services.scaffolder.runs.patience import outlast_store
 from services.scaffolder.runs.stepping import EARLIER_FAILURE, StepRun
 from services.scaffolder.templates import template_entity
@@ -39,87 +38,84 @@ from shared.contracts.scaffolder import (
 )
 
 
-class RunKeeper(Protocol):
-    """Where a run's state and log are kept."""
+class RunStore(Protocol):
+    """Stores the state and the log of a run."""
 
-    async def record(self, task: Task, said: Sequence[Payload]) -> None:
-        """Keep how far it is, and what is said about that."""
+    async def record(self, task: Task, changes: Sequence[Payload]) -> None:
+        """Store the state, and the events to publish about it, in one write."""
         ...
 
     async def append(self, events: Sequence[TaskEvent]) -> None:
-        """Keep lines of the log."""
+        """Store lines of the log."""
         ...
 
 
 class TaskRun:
-    """One process' turn at one task."""
+    """Runs one claimed task in this process."""
 
-    def __init__(self, keeper: RunKeeper, run_context: RunContext) -> None:
-        self._keeper = keeper
-        self._run_context = run_context
-        self._task = run_context.task
-        self._journal: Journal = run_context.journal
-        self._said: list[Payload] = []
-        #: The first thing that went wrong, as it was raised.
+    def __init__(self, store: RunStore, context: RunContext) -> None:
+        self._store = store
+        self._context = context
+        self._task = context.task
+        self._log = context.log
+        self._unpublished: list[Payload] = []
+        #: The first error of a step, as it was raised.
         self.failure: BaseException | None = None
-        run_context.save = self.save
 
     async def save(self) -> None:
-        """Keep the state, and say what happened since the last time."""
-        said, self._said = self._said, []
+        """Store the log, the state, and the events since the last call."""
+        changes, self._unpublished = self._unpublished, []
         if not self._task.has_ended or self._task.status == "failed":
-            self._task.learned = self._run_context.redactor.learned
-        flushed = outlast_store(self._journal.flush)
-        recorded = outlast_store(lambda: self._keeper.record(self._task, said))
+            self._task.learned = self._context.redactor.learned
+        flushed = outlast_store(self._log.flush)
+        recorded = outlast_store(lambda: self._store.record(self._task, changes))
         if self._task.has_ended:
-            # Who reads the log until the run has ended must find its last line there.
+            # Clients read the log until the run has ended: its last line comes first.
             await flushed
             await recorded
         else:
             await asyncio.gather(flushed, recorded)
 
     async def go(self) -> None:
-        """Run what is left to run, and end the task.
+        """Run the steps that have not ended, and end the task.
 
         Raises:
-            TakenOver: if another process has the task: then it is not ours.
-            NoRoom: if the disk has none for the workspace: somebody looks again.
-            CancelledError: if it is told to stop; `cancelled` ends the task then.
+            TakenOver: if another process has claimed the task.
+            NoRoom: if the disk has no room for the workspace.
+            CancelledError: if this process stops it; `cancelled` may end the task then.
         """
         steps = self._task.spec["steps"]
-        resumed = any(record.status != "open" for record in self._task.steps)
-        if resumed:
-            self._journal.log("Resuming the task where it was left", type="recovered")
+        if any(record.status != "open" for record in self._task.steps):
+            self._log.add("Resuming the task where it was left", type="recovered")
         else:
-            self._journal.log(f"Starting up task with {len(steps)} steps")
+            self._log.add(f"Starting up task with {len(steps)} steps")
             for step_id in template_entity.repeated_ids(steps):
-                self._journal.log(
-                    f"Warning: {template_entity.repeated_id_warning(step_id)}"
-                )
-        self._say(RunStarted)
+                warning = template_entity.repeated_id_warning(step_id)
+                self._log.add(f"Warning: {warning}")
+        self._add_change(RunStarted)
         with room.needed():
-            await asyncio.to_thread(self._run_context.workspace.prepare)
+            await asyncio.to_thread(self._context.workspace.prepare)
         for step, record in zip(steps, self._task.steps, strict=True):
             if record.status not in STEP_ENDED:
                 await self._step(step, record)
         await self._end()
 
     async def cancelled(self) -> None:
-        """End the task because somebody asked for it."""
+        """End the task as cancelled, after `go` was stopped."""
         for record in self._task.steps:
             if record.status == "processing":
                 record.status, record.ended_at = "cancelled", now()
-                self._say(StepChanged, record)
+                self._add_change(StepChanged, record)
         self._task.status = "cancelled"
         self._task.secrets = None
-        self._journal.log("The run was cancelled", type="cancelled")
-        self._complete()
-        self._say(RunCancelled)
+        self._log.add("The run was cancelled", type="cancelled")
+        self._add_completion_line()
+        self._add_change(RunCancelled)
         await self.save()
 
     async def _step(self, step: TemplateStep, record: StepRecord) -> None:
-        was_begun = record.status == "processing"
-        run = StepRun(self._run_context, step, record, is_resumed=was_begun)
+        is_resumed = record.status == "processing"
+        run = StepRun(self._context, step, record, self.save, is_resumed=is_resumed)
         work = asyncio.ensure_future(self._whole_step(run, record))
         try:
             await asyncio.wait({work})
@@ -133,29 +129,29 @@ class TaskRun:
         if error is not None:
             self._fail(record, error)
         record.ended_at = now()
-        self._say(StepChanged, record)
+        self._add_change(StepChanged, record)
 
     async def _whole_step(self, run: StepRun, record: StepRecord) -> None:
         reason = await run.reason_to_skip()
         if reason != EARLIER_FAILURE:
             record.status = "processing"
             record.started_at = record.started_at or now()
-            self._journal.log(
+            self._log.add(
                 f"Beginning step {record.name}", step_id=record.id, status=record.status
             )
         if reason is not None:
             record.status = "skipped"
-            self._journal.log(
+            self._log.add(
                 f"Skipping step {record.id} because {reason}",
                 step_id=record.id,
                 status="skipped",
             )
             return
-        self._say(StepChanged, record)
+        self._add_change(StepChanged, record)
         await self.save()
         record.status = await run.perform()
         if record.status == "completed":
-            self._journal.log(
+            self._log.add(
                 f"Finished step {record.name}", step_id=record.id, status="completed"
             )
 
@@ -163,10 +159,10 @@ class TaskRun:
         name, message = _error_text(error)
         record.status = "failed"
         record.error_name = name
-        record.error = self._run_context.redactor.beginning(message, LONGEST_MESSAGE)
+        record.error = self._context.redactor.beginning(message, LONGEST_MESSAGE)
         if self.failure is None:
             self.failure = error
-        self._journal.log(f"{name}: {message}", step_id=record.id, status="failed")
+        self._log.add(f"{name}: {message}", step_id=record.id, status="failed")
 
     async def _end(self) -> None:
         task = self._task
@@ -176,20 +172,13 @@ class TaskRun:
             task.status, task.error = "completed", None
         else:
             task.status, task.error = "failed", failed.error
-        # Of no use any more, and the less is kept the better.
-        task.secrets = None
-        if failed is None:
-            task.checkpoints.clear()
-            task.learned.clear()
-            task.hidden = None
-            for record in task.steps:
-                record.output = {}
-        # Beside the loop: secrets are looked for in the whole output.
-        await asyncio.to_thread(self._complete, failed)
-        self._say(RunCompleted if failed is None else RunFailed)
+        _drop_secrets(task)
+        # In a thread, as every secret is searched for in the whole output.
+        await asyncio.to_thread(self._add_completion_line, failed)
+        self._add_change(RunCompleted if failed is None else RunFailed)
         await self.save()
 
-    def _complete(self, failed: StepRecord | None = None) -> None:
+    def _add_completion_line(self, failed: StepRecord | None = None) -> None:
         more: JsonObject = {}
         if failed is not None:
             more["error"] = {
@@ -198,32 +187,30 @@ class TaskRun:
             }
         elif self._task.status == "completed":
             more["output"] = self._task.output
-        self._journal.log(
-            f"Run completed with status: {self._task.status}",
-            type="completion",
-            **more,
-        )
+        message = f"Run completed with status: {self._task.status}"
+        self._log.add(message, type="completion", **more)
 
     async def _output(self) -> JsonObject:
         """The template's output, without links and texts whose `if` does not hold."""
-        given = self._task.spec.get("output") or {}
-        rendered = await self._run_context.rendered(
-            given, await self._run_context.context()
-        )
-        made = rendered.public
+        output = self._task.spec.get("output") or {}
+        rendered = await self._context.render(output, await self._context.names())
+        public = rendered.public
         for group in ("links", "text"):
-            if isinstance(made.get(group), list):
-                made[group] = [
+            if isinstance(public.get(group), list):
+                public[group] = [
                     {key: value for key, value in item.items() if key != "if"}
-                    for item in made[group]
+                    for item in public[group]
                     if "if" not in item or condition_holds(item["if"])
                 ]
-        safe: JsonObject = await asyncio.to_thread(
-            self._run_context.redactor.value, made
+        redacted: JsonObject = await asyncio.to_thread(
+            self._context.redactor.value, public
         )
-        return safe
+        return redacted
 
-    def _say(self, kind: type[RunChange], record: StepRecord | None = None) -> None:
+    def _add_change(
+        self, kind: type[RunChange], record: StepRecord | None = None
+    ) -> None:
+        """Add an event that the next `save` stores for publishing."""
         task = self._task
         step: JsonObject = {}
         if record is not None:
@@ -232,7 +219,7 @@ class TaskRun:
                 "step_name": record.name,
                 "step_status": record.status,
             }
-        self._said.append(
+        self._unpublished.append(
             kind(
                 task_id=task.id,
                 template_ref=task.template_ref,
@@ -244,6 +231,17 @@ class TaskRun:
                 **step,
             )
         )
+
+
+def _drop_secrets(task: Task) -> None:
+    """Remove what an ended run no longer needs; a failed one may be tried again."""
+    task.secrets = None
+    if task.status == "completed":
+        task.checkpoints.clear()
+        task.learned.clear()
+        task.hidden = None
+        for record in task.steps:
+            record.output = {}
 
 
 def _error_text(error: BaseException) -> tuple[str, str]:

@@ -1,21 +1,22 @@
-"""Tells those who wait within this process that a run's log has grown."""
+"""Wakes requests of this process that wait for a run's log to grow."""
 
 import asyncio
 from collections import defaultdict
 
 
 class Signals:
-    """Wakes waiters by task. Who waits elsewhere looks from time to time."""
+    """Wakes waiters by task; the requests of other processes poll the store."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
 
-    def tell(self, task_id: str) -> None:
+    def notify(self, task_id: str) -> None:
+        """Wake all that wait for this task."""
         for event in self._waiting.get(task_id, ()):
             event.set()
 
     async def changed(self, task_id: str, seconds: float) -> None:
-        """Wait until something is told, at most `seconds`."""
+        """Wait until `notify`, at most `seconds`."""
         event = asyncio.Event()
         waiting = self._waiting[task_id]
         waiting.add(event)

@@ -1,7 +1,8 @@
-"""One step of a run: whether it runs, with what input, how often, and what it says."""
+"""One step of a run: whether it runs, how often, its input and its output."""
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.scaffolder.actions.action import Action, ActionContext
@@ -15,8 +16,8 @@ from services.scaffolder.model import (
 )
 from services.scaffolder.runs.context import RunContext
 from services.scaffolder.runs.patience import outlast_step
-from services.scaffolder.secrets import twins
-from services.scaffolder.secrets.twins import Twins
+from services.scaffolder.secrets import dual_values
+from services.scaffolder.secrets.dual_values import DualValue
 from services.scaffolder.templates import schema_checks
 from shared.contracts import room
 from shared.contracts.errors import CallboardError, Invalid
@@ -32,19 +33,21 @@ CONCEALED = (
 
 
 class StepRun:
-    """Runs one step. `record` is kept up to date; the caller keeps it."""
+    """Runs one step and changes its `record`; `save` stores the state of the run."""
 
     def __init__(
         self,
-        run_context: RunContext,
+        context: RunContext,
         step: TemplateStep,
         record: StepRecord,
+        save: Callable[[], Awaitable[None]],
         *,
         is_resumed: bool = False,
     ) -> None:
-        self._run_context = run_context
+        self._context = context
         self._step = step
         self._record = record
+        self._save = save
         self._is_resumed = is_resumed
         self._conceals = False
 
@@ -54,45 +57,42 @@ class StepRun:
         Raises:
             CallboardError: if its condition takes too much work.
         """
-        has_failed, condition = self._run_context.has_failed, self._step.get("if")
-        if self._is_chosen_per_round:
-            skips = has_failed and not json_rendering.asks_for_status(condition)
+        has_failed, condition = self._context.has_failed, self._step.get("if")
+        if self._decides_per_iteration:
+            skips = has_failed and not json_rendering.names_status_function(condition)
             return EARLIER_FAILURE if skips else None
-        holds, was_asked = await self._condition(None)
-        if has_failed and not was_asked:
+        holds, called_status = await self._condition(None)
+        if has_failed and not called_status:
             return EARLIER_FAILURE
         return None if holds else FALSE_CONDITION
 
     @property
-    def _is_chosen_per_round(self) -> bool:
-        """Whether each round of `each` decides for itself."""
-        has_rounds = self._step.get("each") is not None
-        return has_rounds and json_rendering.is_per_round(self._step.get("if"))
+    def _decides_per_iteration(self) -> bool:
+        """Whether the `if` is evaluated for each iteration of `each`."""
+        has_each = self._step.get("each") is not None
+        return has_each and json_rendering.names_each(self._step.get("if"))
 
-    async def _condition(self, round_: Twins | None) -> tuple[bool, bool]:
-        """Whether the `if` holds, and whether it asked how the run stands."""
-        functions = json_rendering.StatusFunctions(
-            has_failed=self._run_context.has_failed
-        )
+    async def _condition(self, iteration: DualValue | None) -> tuple[bool, bool]:
+        """Whether the `if` holds, and whether it called `always()` or `failure()`."""
+        functions = json_rendering.StatusFunctions(has_failed=self._context.has_failed)
         condition = self._step.get("if")
         if condition is None:
             return True, False
-        known = await self._run_context.context()
-        context = {**known.real, **functions.context()}
-        if round_ is not None:
-            context["each"] = round_.real
-        made = await self._run_context.rendered(condition, Twins.of(context))
-        return json_rendering.condition_holds(made.real), functions.was_asked
+        names = {**(await self._context.names()).real, **functions.by_name()}
+        if iteration is not None:
+            names["each"] = iteration.real
+        rendered = await self._context.render(condition, DualValue.of(names))
+        return json_rendering.condition_holds(rendered.real), functions.were_called
 
     async def perform(self) -> StepStatus:
-        """Do the step's work; how it ended if it did not fail.
+        """Do the step's work; the status of a step that did not fail.
 
         Raises:
             Exception: whatever the action raised.
         """
-        action = self._run_context.registry.get(self._step["action"])
-        if self._run_context.is_dry_run and not action.supports_dry_run:
-            self._run_context.journal.log(
+        action = self._context.registry.get(self._step["action"])
+        if self._context.is_dry_run and not action.supports_dry_run:
+            self._context.log.add(
                 f"Skipping because {action.id} does not support dry-run",
                 step_id=self._record.id,
                 status="skipped",
@@ -100,58 +100,63 @@ class StepRun:
             self._record.output = _example(action.output or {})
             return "skipped"
         if self._step.get("each") is None:
-            self._record.output = await self._once(action, Twins.of({}), key="")
+            self._record.output = await self._once(action, DualValue.of({}), key="")
             return "completed"
         await self._each(action)
         return "completed"
 
     async def _each(self, action: Action) -> None:
-        iterated = await self._run_context.rendered(
-            self._step["each"], await self._run_context.context(secret=True)
+        rendered = await self._context.render(
+            self._step["each"], await self._context.names(secret=True)
         )
         try:
-            rounds = twins.rounds(iterated)
+            iterations = dual_values.iterations(rendered)
         except Invalid as error:
             raise Invalid(f"step '{self._record.id}': {error.message}") from error
-        for number, round_ in enumerate(rounds):
+        for number, iteration in enumerate(iterations):
             if number < self._record.done:
                 continue
-            await self._one_round(action, round_, number)
+            await self._iterate(action, iteration, number)
             self._record.done = number + 1
-            if number + 1 < len(rounds):
-                await self._run_context.save()
+            if number + 1 < len(iterations):
+                await self._save()
             self._is_resumed = False
 
-    async def _one_round(self, action: Action, round_: Twins, number: int) -> None:
-        """A round's outputs, added to those of the rounds before it."""
-        shown = json.dumps(round_.public, ensure_ascii=False, separators=(",", ":"))
-        if self._is_chosen_per_round:
-            holds, was_asked = await self._condition(round_)
-            if not holds or (self._run_context.has_failed and not was_asked):
-                self._log(f"Skipping step each: {shown}")
+    async def _iterate(self, action: Action, iteration: DualValue, number: int) -> None:
+        """Run one iteration; its outputs are added to those of the earlier ones."""
+        text = json.dumps(iteration.public, ensure_ascii=False, separators=(",", ":"))
+        if self._decides_per_iteration:
+            holds, called_status = await self._condition(iteration)
+            if not holds or (self._context.has_failed and not called_status):
+                self._log(f"Skipping step each: {text}")
                 return
-        self._log(f"Running step each: {shown}")
-        outputs = await self._once(action, round_.under("each"), key=f"{number}.")
+        self._log(f"Running step each: {text}")
+        outputs = await self._once(action, iteration.under("each"), key=f"{number}.")
         for name, value in outputs.items():
             self._record.output.setdefault(name, []).append(value)
 
-    async def _once(self, action: Action, more: Twins, *, key: str) -> JsonObject:
-        given = await self._input(more)
-        if given.has_fragments:
-            return await self._concealed(action, given, key)
-        return await self._worked(action, given, key)
+    async def _once(self, action: Action, names: DualValue, *, key: str) -> JsonObject:
+        values = await self._input(names)
+        if values.has_fragments:
+            return await self._concealed(action, values, key)
+        return await self._outputs(action, values, key)
 
-    async def _worked(self, action: Action, given: Twins, key: str) -> JsonObject:
-        await run_beside(schema_checks.check_input, action.id, action.input, given.real)
-        context = await self._patiently(action, given, key)
+    async def _outputs(self, action: Action, values: DualValue, key: str) -> JsonObject:
+        """The outputs of the action for this input."""
+        await run_beside(
+            schema_checks.check_input, action.id, action.input, values.real
+        )
+        context = await self._patiently(action, values, key)
         outputs: JsonObject = json_text.plain(context.outputs)
         return outputs
 
-    async def _concealed(self, action: Action, given: Twins, key: str) -> JsonObject:
-        """Work without a word of the action's, whatever is in it."""
+    async def _concealed(
+        self, action: Action, values: DualValue, key: str
+    ) -> JsonObject:
+        """The same without any message of the action, which may hold the pieces."""
         self._conceals = True
         try:
-            return await self._worked(action, given, key)
+            return await self._outputs(action, values, key)
         except TakenOver:
             raise
         except CallboardError as error:
@@ -163,14 +168,16 @@ class StepRun:
         finally:
             self._conceals = False
 
-    async def _patiently(self, action: Action, given: Twins, key: str) -> ActionContext:
-        """Run the action again while something that it needs is away.
+    async def _patiently(
+        self, action: Action, values: DualValue, key: str
+    ) -> ActionContext:
+        """Run the action, again while something that it needs is unavailable.
 
         Actions are idempotent; a catalog that restarts is no reason to lose a run.
         """
 
         async def attempt() -> ActionContext:
-            context = self._context(given, key)
+            context = self._action_context(values, key)
             await _performed(action, context)
             return context
 
@@ -178,50 +185,51 @@ class StepRun:
             self._log(f"{error}; trying again in {seconds:g} seconds")
             self._is_resumed = True
 
-        if self._run_context.is_dry_run:
+        if self._context.is_dry_run:
             return await attempt()
         return await outlast_step(attempt, note)
 
-    async def _input(self, more: Twins) -> Twins:
-        """The step's input; what secrets made of it is secret from now on."""
-        given = self._step.get("input") or {}
-        context = (await self._run_context.context(secret=True)).with_names(more)
-        made = await self._run_context.rendered(given, context)
-        if not isinstance(made.real, dict):
+    async def _input(self, names: DualValue) -> DualValue:
+        """The step's input, rendered; the redactor learns the texts made of secrets."""
+        known = await self._context.names(secret=True)
+        rendered = await self._context.render(
+            self._step.get("input") or {}, known.with_names(names)
+        )
+        if not isinstance(rendered.real, dict):
             raise Invalid(f"input: the input of step {self._record.id} is no object")
-        return made
+        return rendered
 
     @property
-    def _key(self) -> str:
-        """What the step's checkpoints are kept under; ids may come twice."""
-        steps = self._run_context.task.steps
+    def _checkpoint_key(self) -> str:
+        """The prefix of the step's checkpoints; it tells steps of one id apart."""
+        steps = self._context.task.steps
         ids = [record.id for record in steps]
         index = next(n for n, record in enumerate(steps) if record is self._record)
         again = ids[:index].count(self._record.id)
         return f"{self._record.id}#{again}" if again else self._record.id
 
-    def _context(self, given: Twins, key: str) -> ActionContext:
-        run_context, task = self._run_context, self._run_context.task
-        prefix = f"{self._key}.{key}"
+    def _action_context(self, values: DualValue, key: str) -> ActionContext:
+        context, task = self._context, self._context.task
+        prefix = f"{self._checkpoint_key}.{key}"
 
         async def remember(name: str, value: Any) -> None:
             task.checkpoints[prefix + name] = value
-            await run_context.save()
+            await self._save()
 
         return ActionContext(
             task_id=task.id,
             step_id=self._record.id,
-            input=given.real,
-            public_input=given.public,
-            redactor=run_context.redactor,
-            workspace=run_context.workspace,
+            input=values.real,
+            public_input=values.public,
+            redactor=context.redactor,
+            workspace=context.workspace,
             initiator=task.created_by,
-            user=task.spec.get("user") or {},
-            template_info=task.spec.get("templateInfo") or {},
-            tools=run_context.tools,
+            user=task.spec.get("user", {}),
+            template_info=task.spec.get("templateInfo", {}),
+            tools=context.tools,
             log=self._log,
-            secrets=run_context.secrets,
-            is_dry_run=run_context.is_dry_run,
+            secrets=context.secrets,
+            is_dry_run=context.is_dry_run,
             is_resumed=self._is_resumed,
             checkpoints={
                 name.removeprefix(prefix): value
@@ -233,12 +241,12 @@ class StepRun:
 
     def _log(self, message: str) -> None:
         if self._conceals:
-            message = self._run_context.redactor.whole(message)
-        self._run_context.journal.log(message, step_id=self._record.id)
+            message = self._context.redactor.whole(message)
+        self._context.log.add(message, step_id=self._record.id)
 
 
 async def _performed(action: Action, context: ActionContext) -> None:
-    """Run an action as a task of its own: whatever a plugin raises is its result."""
+    """Run an action in an asyncio task of its own, so that any error is its result."""
     work = asyncio.ensure_future(action.run(context))
     try:
         await asyncio.wait({work})
@@ -253,7 +261,7 @@ async def _performed(action: Action, context: ActionContext) -> None:
 
 
 def _example(schema: Schema) -> Any:
-    """Something that fits a schema: the output of an action that a dry run skips."""
+    """A value that fits a schema: the output of an action that a dry run skips."""
     for choice in ("examples", "enum"):
         if schema.get(choice):
             return schema[choice][0]

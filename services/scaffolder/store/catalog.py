@@ -19,7 +19,7 @@ class HttpTemplateCatalog:
     def __init__(self, calls: ServiceCalls) -> None:
         self._calls = calls
 
-    async def entity(self, ref: str, asker: Initiator) -> Entity | None:
+    async def entity(self, ref: str, initiator: Initiator) -> Entity | None:
         name = parse_ref(ref)
         parts = (
             quote(part.lower(), safe="")
@@ -27,37 +27,37 @@ class HttpTemplateCatalog:
         )
         path = "/entities/by-name/" + "/".join(parts)
         try:
-            return Entity(await self._ask(asker, "GET", path))
+            return Entity(await self._ask(initiator, "GET", path))
         except NotFound:
             return None
 
     async def entities(
-        self, refs: Sequence[str], asker: Initiator
+        self, refs: Sequence[str], initiator: Initiator
     ) -> Sequence[Entity | None]:
-        if not asker.is_user:
-            return [await self.entity(ref, asker) for ref in refs]
+        if not initiator.is_user:
+            return [await self.entity(ref, initiator) for ref in refs]
         body = {"entityRefs": list(refs)}
-        answer = await self._ask(asker, "POST", "/entities/by-refs", body)
+        answer = await self._ask(initiator, "POST", "/entities/by-refs", body)
         return [None if item is None else Entity(item) for item in answer["items"]]
 
     async def register(
-        self, url: str, asker: Initiator, *, dry_run: bool = False
+        self, url: str, initiator: Initiator, *, dry_run: bool = False
     ) -> Sequence[Entity]:
         path = "/locations" + ("?dryRun=true" if dry_run else "")
         body = {"type": "url", "target": url}
-        answer = await self._ask(asker, "POST", path, body, for_a_program=True)
+        answer = await self._ask(initiator, "POST", path, body, for_a_program=True)
         return [Entity(item) for item in answer.get("entities") or ()]
 
-    async def is_readable(self, location: str, asker: Initiator) -> bool:
-        if not asker.is_user:
+    async def is_readable(self, location: str, initiator: Initiator) -> bool:
+        if not initiator.is_user:
             return True
         body = {"locations": [location]}
-        answer = await self._ask(asker, "POST", "/sources/readable", body)
+        answer = await self._ask(initiator, "POST", "/sources/readable", body)
         return answer["items"][0]["readable"] is True
 
     async def _ask(
         self,
-        asker: Initiator,
+        initiator: Initiator,
         method: str,
         path: str,
         json: Any = None,
@@ -65,10 +65,10 @@ class HttpTemplateCatalog:
         for_a_program: bool = False,
     ) -> Any:
         try:
-            if not asker.is_user and not for_a_program:
+            if not initiator.is_user and not for_a_program:
                 return await self._calls.get_json("catalog", path)
             answer = await self._calls.as_user(
-                asker.ref, method, ROOT + path, json=json
+                initiator.ref, method, ROOT + path, json=json
             )
         except Unavailable as error:
             raise Unavailable(

@@ -1,7 +1,7 @@
 """Runs and their logs in MongoDB: the collections `tasks` and `events`.
 
-A run is one document: its state, its lease, and the events that still have to be told
-(`pending`, `unsent`), so that every change and its telling are one atomic write.
+A run is one document: its state, its lease, and its unpublished events (`pending`,
+`unsent`), so that a change and its events are one atomic write.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ from shared.kit.observability import logs
 
 SOURCE = "/scaffolder"
 LEASE_SECONDS = 15.0
-#: What `lease.until` is when the holder gave the run back.
-GIVEN_BACK = 0
-#: An open run that nobody took for so long is looked for, not only heard of.
+#: The `lease.until` of a run that its holder has released.
+RELEASED = 0
+#: A run that is open for so long is found by polling, should its event be lost.
 WAITED_MS = 2_000
 SOON_SECONDS = 0.02
 _LISTED = 1000
@@ -52,7 +52,7 @@ LEASE_FIELDS = dict.fromkeys(("arrival", "epoch", "lease"), 1)
 
 
 class MongoTaskStore:
-    """The store of an installation; `nudge` tells the relay that something waits."""
+    """The store of an installation; `nudge` wakes the relay of the outbox."""
 
     def __init__(
         self,
@@ -71,20 +71,20 @@ class MongoTaskStore:
         self._nudging: asyncio.TimerHandle | None = None
 
     async def prepare(self) -> None:
-        """Bring what is kept to this version's shapes, and make the indexes."""
+        """Migrate the stored documents to this version, and make the indexes."""
         await prepare(self._database, (TASKS, EVENTS))
 
-    async def create(self, task: Task, said: Payload) -> None:
+    async def create(self, task: Task, change: Payload) -> None:
         document = documents.written(task, self._vault)
-        document |= outbox.waiting(_pending(task, [said]))
+        document |= outbox.waiting(_pending(task, [change]))
         with unavailable_as_error(self._tasks):
             await self._tasks.insert_one(document)
         self._nudge()
 
     async def get(self, task_id: str) -> Task | None:
         with unavailable_as_error(self._tasks):
-            found = await self._tasks.find_one({"_id": task_id})
-        return documents.read(found, self._vault) if found else None
+            document = await self._tasks.find_one({"_id": task_id})
+        return documents.read(document, self._vault) if document else None
 
     async def find(self, query: TaskQuery) -> tuple[Sequence[Task], int]:
         filters = _filters(query)
@@ -98,11 +98,11 @@ class MongoTaskStore:
                 filters, dict.fromkeys(documents.LISTED_FIELDS, 1)
             )
             cursor = cursor.sort(order).skip(query.offset)
-            found = await cursor.limit(limit).to_list(limit) if limit else []
-            whole = [item["_id"] for item in found if not item.get("brief")]
+            items = await cursor.limit(limit).to_list(limit) if limit else []
+            whole = [item["_id"] for item in items if not item.get("brief")]
             specs = await self._specs(whole)
-        # Beside the loop: a thousand specs take a while to read.
-        return await asyncio.to_thread(_listed, found, specs), total
+        # In a thread, as reading a thousand specs takes a while.
+        return await asyncio.to_thread(_listed, items, specs), total
 
     async def _specs(self, ids: Sequence[str]) -> Document:
         if not ids:
@@ -121,27 +121,27 @@ class MongoTaskStore:
     ) -> Task | None:
         free: list[Document] = [
             {"status": "open"},
-            {"status": "processing", "lease.until": GIVEN_BACK},
+            {"status": "processing", "lease.until": RELEASED},
         ]
         if takes_back:
             free.append({"status": "processing", "lease.owner": owner})
         with unavailable_as_error(self._tasks):
-            taken = await self._take(task_id, owner, {"$or": free})
-            if taken is None:
-                held = await self._tasks.find_one(
+            claimed = await self._claim_if(task_id, owner, {"$or": free})
+            if claimed is None:
+                lease = await self._tasks.find_one(
                     {"_id": task_id, "status": "processing"}, LEASE_FIELDS
                 )
-                if held is not None and self._is_over(held):
-                    taken = await self._take(task_id, owner, _as_held(held))
-        return documents.read(taken, self._vault) if taken else None
+                if lease is not None and self._is_lease_over(lease):
+                    claimed = await self._claim_if(task_id, owner, _as_leased(lease))
+        return documents.read(claimed, self._vault) if claimed else None
 
-    async def _take(
+    async def _claim_if(
         self, task_id: str, owner: str, condition: Document
     ) -> Document | None:
         lease = {"owner": owner, "until": _renewed()}
-        taken: Document | None = await self._tasks.find_one_and_update(
-            # Said with `$and`: nx-27017 makes "or any other such run" of the id
-            # beside an `$or`, and a run would be taken that nobody asked for.
+        claimed: Document | None = await self._tasks.find_one_and_update(
+            # Written with `$and`: nx-27017 ignores the id beside an `$or`, and
+            # would claim any run that matches.
             {"$and": [{"_id": task_id}, condition]},
             {
                 "$set": {
@@ -153,7 +153,7 @@ class MongoTaskStore:
             },
             return_document=ReturnDocument.AFTER,
         )
-        return taken
+        return claimed
 
     async def claimable(self, limit: int) -> Sequence[str]:
         waiting = {"status": "open", "arrival": {"$lt": _stamp_now() - WAITED_MS}}
@@ -163,14 +163,14 @@ class MongoTaskStore:
             free = await cursor.to_list(limit)
             # As many as there are slots in all processes.
             running = self._tasks.find({"status": "processing"}, LEASE_FIELDS)
-            free += [held async for held in running if self._is_over(held)]
+            free += [lease async for lease in running if self._is_lease_over(lease)]
         free.sort(key=lambda task: int(task["arrival"]))
         return [task["_id"] for task in free[:limit]]
 
-    def _is_over(self, held: Document) -> bool:
-        until = held["lease"]["until"]
-        is_over = self._watch.is_over(held["_id"], (held["epoch"], until))
-        return is_over or until == GIVEN_BACK
+    def _is_lease_over(self, lease: Document) -> bool:
+        until = lease["lease"]["until"]
+        is_over = self._watch.is_over(lease["_id"], (lease["epoch"], until))
+        return is_over or until == RELEASED
 
     async def left_behind(self, owner: str) -> Sequence[str]:
         with unavailable_as_error(self._tasks):
@@ -179,55 +179,55 @@ class MongoTaskStore:
             )
             return [item["_id"] for item in await cursor.to_list(_LISTED)]
 
-    async def record(self, task: Task, said: Sequence[Payload]) -> None:
+    async def record(self, task: Task, changes: Sequence[Payload]) -> None:
         task.last_heartbeat_at = now()
-        change: Document = {
+        fields: Document = {
             **documents.state(task, self._vault),
             "lease.until": _renewed(),
         }
-        update: Document = {"$set": change}
-        if said:
-            waiting = _pending(task, said)
-            change["unsent"] = outbox.mark(waiting)
-            update["$push"] = {"pending": {"$each": waiting}}
-        await self._update_held(task, update)
-        if said:
+        update: Document = {"$set": fields}
+        if changes:
+            pending = _pending(task, changes)
+            fields["unsent"] = outbox.mark(pending)
+            update["$push"] = {"pending": {"$each": pending}}
+        await self._update_claimed(task, update)
+        if changes:
             self._nudge()
 
     async def heartbeat(self, task: Task) -> bool:
         task.last_heartbeat_at = now()
-        change = {
+        fields = {
             "last_heartbeat_at": documents.stamp(task.last_heartbeat_at),
             "lease.until": _renewed(),
         }
-        found = await self._update_held(task, {"$set": change})
-        return bool(found.get("is_cancelling"))
+        document = await self._update_claimed(task, {"$set": fields})
+        return bool(document.get("is_cancelling"))
 
     async def release(self, task: Task) -> None:
-        await self._update_held(task, {"$set": {"lease.until": GIVEN_BACK}})
+        await self._update_claimed(task, {"$set": {"lease.until": RELEASED}})
 
-    async def ask_to_cancel(self, task_id: str) -> Task | None:
+    async def request_cancellation(self, task_id: str) -> Task | None:
         with unavailable_as_error(self._tasks):
-            found = await self._tasks.find_one_and_update(
+            document = await self._tasks.find_one_and_update(
                 {"_id": task_id, "status": "processing"},
                 {"$set": {"is_cancelling": True}},
                 return_document=ReturnDocument.AFTER,
             )
-        return documents.read(found, self._vault) if found else None
+        return documents.read(document, self._vault) if document else None
 
-    async def cancel_open(self, task: Task, said: Payload) -> bool:
-        change = {"status": "cancelled", "secrets": None, "sequence": task.sequence}
-        return await self._update_if("open", task, change, said)
+    async def cancel_open(self, task: Task, change: Payload) -> bool:
+        fields = {"status": "cancelled", "secrets": None, "sequence": task.sequence}
+        return await self._update_if("open", task, fields, change)
 
-    async def reopen(self, task: Task, said: Payload) -> bool:
-        change = {
+    async def reopen(self, task: Task, change: Payload) -> bool:
+        fields = {
             **documents.state(task, self._vault),
             "arrival": _stamp_now(),
             "is_cancelling": False,
             "is_confidential": task.is_confidential,
         }
         ended = {"$in": ["failed", "cancelled"]}
-        return await self._update_if(ended, task, change, said)
+        return await self._update_if(ended, task, fields, change)
 
     async def append(self, events: Sequence[TaskEvent]) -> None:
         if not events:
@@ -237,36 +237,36 @@ class MongoTaskStore:
             try:
                 await self._events.insert_many(lines, ordered=False)
             except BulkWriteError as error:
-                # Written before, and its answer lost: once is enough.
+                # Duplicates were stored by a write whose answer was lost.
                 only_duplicates(error)
 
     async def events(self, task_id: str, after: int) -> Sequence[TaskEvent]:
         with unavailable_as_error(self._tasks):
             cursor = self._events.find({"task": task_id, "number": {"$gt": after}})
-            found = await cursor.sort([("number", ASCENDING)]).to_list(None)
-        return [documents.read_event(item) for item in found]
+            lines = await cursor.sort([("number", ASCENDING)]).to_list(None)
+        return [documents.read_event(item) for item in lines]
 
     async def last_number(self, task_id: str) -> int:
         with unavailable_as_error(self._tasks):
             cursor = self._events.find({"task": task_id}, {"number": 1})
-            found = await cursor.sort([("number", DESCENDING)]).limit(1).to_list(1)
-        return int(found[0]["number"]) if found else 0
+            lines = await cursor.sort([("number", DESCENDING)]).limit(1).to_list(1)
+        return int(lines[0]["number"]) if lines else 0
 
     async def ended_before(self, moment: datetime, ids: Iterable[str]) -> Sequence[str]:
-        """Those of `ids` that are no run any more, or that ended before `moment`."""
-        wanted = list(ids)
+        """Those of `ids` that are no run, or one that ended before `moment`."""
+        task_ids = list(ids)
         with unavailable_as_error(self._tasks):
             fields = dict.fromkeys(("status", "last_heartbeat_at", "created_at"), 1)
-            cursor = self._tasks.find({"_id": {"$in": wanted}}, fields)
-            found = {item["_id"]: item for item in await cursor.to_list(len(wanted))}
+            cursor = self._tasks.find({"_id": {"$in": task_ids}}, fields)
+            tasks = {item["_id"]: item for item in await cursor.to_list(len(task_ids))}
         return [
             task_id
-            for task_id in wanted
-            if task_id not in found or _is_over(found[task_id], moment)
+            for task_id in task_ids
+            if task_id not in tasks or _is_over(tasks[task_id], moment)
         ]
 
     def _nudge(self) -> None:
-        """Wake the relay soon: what quick steps say is published together."""
+        """Wake the relay soon: events of quick steps are published together."""
         if self._nudging is None:
             loop = asyncio.get_running_loop()
             self._nudging = loop.call_later(SOON_SECONDS, self._nudge_now)
@@ -275,37 +275,37 @@ class MongoTaskStore:
         self._nudging = None
         self._relay()
 
-    async def _update_held(self, task: Task, update: Document) -> Document:
+    async def _update_claimed(self, task: Task, update: Document) -> Document:
         with unavailable_as_error(self._tasks):
-            found = await self._tasks.find_one_and_update(
+            document = await self._tasks.find_one_and_update(
                 {"_id": task.id, "epoch": task.epoch, "status": "processing"},
                 update,
                 return_document=ReturnDocument.AFTER,
             )
-        if found is None:
+        if document is None:
             raise TakenOver(task.id)
-        return dict(found)
+        return dict(document)
 
     async def _update_if(
-        self, status: Any, task: Task, change: Document, said: Payload
+        self, status: Any, task: Task, fields: Document, change: Payload
     ) -> bool:
-        waiting = _pending(task, [said])
+        pending = _pending(task, [change])
         update = {
-            "$set": {**change, "unsent": outbox.mark(waiting)},
-            "$push": {"pending": {"$each": waiting}},
+            "$set": {**fields, "unsent": outbox.mark(pending)},
+            "$push": {"pending": {"$each": pending}},
         }
         with unavailable_as_error(self._tasks):
-            found = await self._tasks.find_one_and_update(
+            document = await self._tasks.find_one_and_update(
                 {"_id": task.id, "status": status, "epoch": task.epoch}, update
             )
-        if found is not None:
+        if document is not None:
             self._nudge()
-        return found is not None
+        return document is not None
 
 
-def _as_held(held: Document) -> Document:
-    """The filter of a run whose lease nobody has renewed or taken since."""
-    lease = {"epoch": held["epoch"], "lease.until": held["lease"]["until"]}
+def _as_leased(document: Document) -> Document:
+    """The filter of a run whose lease has been neither renewed nor taken over."""
+    lease = {"epoch": document["epoch"], "lease.until": document["lease"]["until"]}
     return {"status": "processing", **lease}
 
 
@@ -328,18 +328,19 @@ def _filters(query: TaskQuery) -> Document:
     return filters
 
 
-def _pending(task: Task, said: Iterable[Payload]) -> list[str]:
-    """The events as JSON text, which every server adds to an array as it is."""
+def _pending(task: Task, changes: Iterable[Payload]) -> list[str]:
+    """The events as JSON texts, which every server stores unchanged in an array."""
     trace = logs.traceparent.get() or task.traceparent
     envelopes = (
         Envelope.of(payload, source=SOURCE, subject=task.id, traceparent=trace)
-        for payload in said
+        for payload in changes
     )
-    events = (outbox.pending_event(TEMPLATE_RUN, task.id, found) for found in envelopes)
+    events = (outbox.pending_event(TEMPLATE_RUN, task.id, each) for each in envelopes)
     return [orjson.dumps(event).decode() for event in events]
 
 
 def _is_over(document: Document, moment: datetime) -> bool:
+    """Whether the folder of a run is of no use: it may not be retried any more."""
     if document["status"] == "completed":
         return True
     last = document.get("last_heartbeat_at") or document["created_at"]

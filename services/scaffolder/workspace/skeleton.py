@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Answers, JsonObject
-from services.scaffolder.secrets.twins import LearningDialect
+from services.scaffolder.secrets.dual_values import LearningDialect
 from services.scaffolder.workspace.folder import FILE_LIMIT, Workspace, tree
 from shared.guards.foreign_files import ForeignFolder
 from shared.guards.foreign_paths import check_link

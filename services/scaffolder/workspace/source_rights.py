@@ -16,11 +16,11 @@ class ReadableSources:
     """`TemplateSources` that asks before it reads."""
 
     def __init__(
-        self, sources: TemplateSources, catalog: TemplateCatalog, asker: Initiator
+        self, sources: TemplateSources, catalog: TemplateCatalog, initiator: Initiator
     ) -> None:
         self._sources = sources
         self._catalog = catalog
-        self._asker = asker
+        self._asker = initiator
 
     def location(self, url: str, base: str | None) -> str:
         """The location that is meant."""

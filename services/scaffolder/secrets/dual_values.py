@@ -1,9 +1,9 @@
-"""What a run works with, and its twin: the same as people may see it.
+"""Values of a run in two forms: the real one, and the public one without secrets.
 
-Secrets are kept from people by rendering twice, the second time with `***` in place of
-every secret. The second result cannot hold anything of a secret, whatever a template
-does with it: filters, slices, loops over its letters, conditions on it. What the two
-results do not have in common is secret, and the redactor learns it.
+Every expression is rendered twice, the second time with `***` in place of each secret.
+The second result can hold no part of a secret, whatever the template does with it:
+filters, slices, loops over its letters, conditions on it. Where the two results differ,
+the real text was made of a secret, and the redactor learns it.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ from services.scaffolder.secrets.redaction import MASK, Redactor, derived
 
 
 @dataclass(frozen=True, slots=True)
-class Twins:
-    """A value as the run uses it, and as people may see it.
+class DualValue:
+    """A value as the run uses it, and its public form, which people may see.
 
-    `has_fragments` tells that pieces of secrets are in it that are too short to be
-    masked within a longer text.
+    `has_fragments`: it holds pieces of secrets that are too short to be masked within a
+    longer text.
     """
 
     real: Any
@@ -34,55 +34,55 @@ class Twins:
     has_fragments: bool = False
 
     @classmethod
-    def of(cls, value: Any) -> "Twins":
+    def of(cls, value: Any) -> "DualValue":
         """A value that holds no secret."""
         return cls(value, value)
 
     @property
-    def are_one(self) -> bool:
-        """Whether there is nothing to keep from people."""
+    def is_public(self) -> bool:
+        """Whether the value holds no secret."""
         return self.real is self.public
 
-    def under(self, name: str) -> "Twins":
-        """Both as the only member of an object."""
+    def under(self, name: str) -> "DualValue":
+        """An object with the value as its only member."""
         real = {name: self.real}
-        return Twins(real, real if self.are_one else {name: self.public})
+        return DualValue(real, real if self.is_public else {name: self.public})
 
-    def with_names(self, names: "Twins") -> "Twins":
-        """Both contexts with more names in them."""
+    def with_names(self, names: "DualValue") -> "DualValue":
+        """An object with the members of both."""
         real = {**self.real, **names.real}
-        if self.are_one and names.are_one:
-            return Twins.of(real)
-        return Twins(real, {**self.public, **names.public})
+        if self.is_public and names.is_public:
+            return DualValue.of(real)
+        return DualValue(real, {**self.public, **names.public})
 
 
-def rendered(
-    dialect: TemplateDialect, value: Any, context: Twins, redactor: Redactor
-) -> Twins:
-    """A JSON value rendered both ways; what differs is learned by the redactor.
+def render(
+    dialect: TemplateDialect, value: Any, names: DualValue, redactor: Redactor
+) -> DualValue:
+    """A JSON value rendered in both forms; the redactor learns where they differ.
 
     Raises:
         TemplateLimitError: if it takes too much work.
     """
-    if context.are_one:
-        return Twins.of(json_rendering.rendered(dialect, value, context.real))
+    if names.is_public:
+        return DualValue.of(json_rendering.rendered(dialect, value, names.real))
     trace: list[str] = []
     public_trace: list[str] = []
-    real = json_rendering.rendered(dialect, value, context.real, trace, seed=1)
+    real = json_rendering.rendered(dialect, value, names.real, trace, seed=1)
     try:
         public = json_rendering.rendered(
-            dialect, value, context.public, public_trace, seed=1
+            dialect, value, names.public, public_trace, seed=1
         )
     except TemplateLimitError:
         public = MASK
     pieces = derived(trace, public_trace)
     redactor.learn(real, public, pieces)
-    return Twins(real, public, redactor.has_fragments(real, public, pieces))
+    return DualValue(real, public, redactor.has_fragments(real, public, pieces))
 
 
 @dataclass(frozen=True, slots=True)
 class LearningDialect:
-    """A dialect for files: what their expressions make of secrets is learned."""
+    """A dialect for files; the redactor learns what they make of secrets."""
 
     dialect: TemplateDialect
     public: Names
@@ -113,21 +113,24 @@ class LearningDialect:
             return MASK
 
 
-def rounds(iterated: Twins) -> Sequence[Twins]:
-    """The rounds of an `each`: key and value of every item or member.
+def iterations(iterated: DualValue) -> Sequence[DualValue]:
+    """The iterations of an `each`: key and value of every item or member.
 
     Raises:
         Invalid: if it is neither an array nor an object, or has too many.
     """
-    real = json_rendering.rounds(iterated.real)
-    if iterated.are_one:
-        return [Twins.of(each) for each in real]
-    public = json_rendering.rounds(iterated.public) if _alike(iterated) else []
+    real = json_rendering.iterations(iterated.real)
+    if iterated.is_public:
+        return [DualValue.of(each) for each in real]
+    public = (
+        json_rendering.iterations(iterated.public) if _has_one_shape(iterated) else []
+    )
     if len(public) != len(real):
         public = [{"key": MASK, "value": MASK} for _ in real]
-    return [Twins(*pair) for pair in zip(real, public, strict=True)]
+    return [DualValue(*pair) for pair in zip(real, public, strict=True)]
 
 
-def _alike(iterated: Twins) -> bool:
+def _has_one_shape(iterated: DualValue) -> bool:
+    """Whether both forms are of one type and one length."""
     real, public = iterated.real, iterated.public
     return isinstance(public, type(real)) and len(public) == len(real)
