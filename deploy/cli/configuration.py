@@ -24,8 +24,8 @@ from shared.kit.config.integrations import Backend, Integrations
 from shared.kit.config.sections import (
     VARIABLE,
     Section,
-    fill_variables,
     read_file,
+    substitute_variables,
     unknown_keys,
 )
 
@@ -80,7 +80,7 @@ def check_config(
         if any(name not in environ for name in names)
     }
     defaults = {name: PLACEHOLDER for names in missing.values() for name in names}
-    filled = fill_variables(raw, {**defaults, **environ})
+    filled = substitute_variables(raw, {**defaults, **environ})
     problems = [*_wrong_values(filled, missing), *_unknown_keys(filled)]
     if needs_variables:
         problems += [

@@ -87,7 +87,7 @@ def create_app(
             try:
                 yield
             finally:
-                await tasks.end(task, again=LEAVE_SECONDS)
+                await tasks.end(task, retry_seconds=LEAVE_SECONDS)
                 if work.loaded:
                     await work.loader.keep()
 

@@ -1,6 +1,6 @@
-"""Annotations that several services know (Backstage: "Well-known Annotations")."""
+"""Annotations that several services read (Backstage: "Well-known Annotations")."""
 
-#: Where an entity was read from, and the location that led there.
+#: The location that an entity was read from, and the registered location above it.
 MANAGED_BY_LOCATION = "backstage.io/managed-by-location"
 MANAGED_BY_ORIGIN = "backstage.io/managed-by-origin-location"
 #: The folder of an entity's source code.
@@ -9,7 +9,7 @@ SOURCE_LOCATION = "backstage.io/source-location"
 SOURCE_TEMPLATE = "backstage.io/source-template"
 VIEW_URL = "backstage.io/view-url"
 EDIT_URL = "backstage.io/edit-url"
-#: "true" where no location names an entity any more.
+#: "true" if no location provides the entity any more.
 ORPHAN = "backstage.io/orphan"
 #: The folder with documentation, or the entity whose documentation it shows.
 TECHDOCS_REF = "backstage.io/techdocs-ref"

@@ -1,8 +1,8 @@
-"""What the catalog says: an entity was created, updated or deleted.
+"""The catalog's events: an entity was created, updated or deleted.
 
 Topic `entity-changed`, key = canonical entity ref, so one entity's history stays in
-order. Relations of a kind that others see in reverse are told once, by the entity that
-declares them: listen to `relations_added` and `relations_removed` of the sources.
+order. Only the entity that declares a relation publishes its change, in
+`relations_added` and `relations_removed`; the target publishes nothing.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.contracts.envelope import Payload
 from shared.contracts.topics import ENTITY_CHANGED
 
-#: So much of what names and describes an API's operations is searched.
+#: So many characters of the names and descriptions of an API's operations are indexed.
 SEARCHED_CHARACTERS = 100_000
 
 CauseKind = Literal[
@@ -22,7 +22,7 @@ CauseKind = Literal[
 
 
 class Cause(BaseModel):
-    """Why an entity changed: what happened, where, and by which commit of whom."""
+    """Why an entity changed: the kind of cause, its location, and the commit."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -38,7 +38,7 @@ class Cause(BaseModel):
 
 
 class RelationTarget(BaseModel):
-    """One declared relation: its type and the canonical ref it points to."""
+    """One declared relation: its type and the canonical ref of its target."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -47,13 +47,13 @@ class RelationTarget(BaseModel):
 
 
 class EntityChange(Payload):
-    """What is common to the three facts.
+    """The fields that the three events share.
 
-    `entity` is the document after the change, with uid and etag and with the relations
-    it declares itself; None once deleted, when `previous` is the last one. `changed`
-    are dotted paths. `actor` is an entity ref or the name that a Git host gave.
-    `spec.definition` of an API is the object `{"$definition": hash, "bytes": n}` where
-    the text is longer than 16,384 bytes; the catalog's API answers with the text.
+    `entity` is the document after the change, with uid, etag and the relations that it
+    declares; it is None after a deletion, and `previous` is then the last document.
+    `changed` lists dotted paths. `actor` is an entity ref, or a name from a Git host.
+    `spec.definition` of an API is the object `{"$definition": hash, "bytes": n}` if the
+    text is longer than 16,384 bytes; the catalog's API answers with the text.
     """
 
     TOPIC: ClassVar[str] = ENTITY_CHANGED
@@ -70,7 +70,7 @@ class EntityChange(Payload):
 
 
 class EntityCreated(EntityChange):
-    """An entity is in the catalog that was not there before."""
+    """A new entity is in the catalog."""
 
     TYPE: ClassVar[str] = "callboard.entity.created.v1"
 

@@ -16,7 +16,7 @@ from shared.contracts.errors import Invalid
 
 
 class Payload(BaseModel):
-    """One fact. Consumers ignore fields they do not know: producers may add some."""
+    """The data of one event; consumers must ignore unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -25,7 +25,7 @@ class Payload(BaseModel):
 
 
 class Envelope(BaseModel):
-    """Who says what about whom, and when. Immutable; times are UTC."""
+    """Source, subject, type, time and data of one event. Immutable; times are UTC."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -49,10 +49,10 @@ class Envelope(BaseModel):
         id: str | None = None,  # noqa: A002 - the attribute's name in the spec
         traceparent: str | None = None,
     ) -> Self:
-        """The envelope around one payload.
+        """Make the envelope of a payload.
 
         `source` names the producing service (`/catalog`), `subject` the aggregate,
-        which is also the message's key; `id` is fresh unless given.
+        which is also the message's key. Without `id`, a new id is made.
         """
         return cls(
             id=id or str(uuid.uuid4()),
@@ -65,11 +65,11 @@ class Envelope(BaseModel):
         )
 
     def document(self) -> dict[str, Any]:
-        """The envelope as plain JSON values: what is kept beside a pending state."""
+        """The envelope as plain JSON values, as the outbox stores it."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def to_bytes(self) -> bytes:
-        """The message as it goes on the wire."""
+        """The envelope as the bytes of a message."""
         return to_bytes(self.document())
 
     @classmethod
@@ -77,14 +77,14 @@ class Envelope(BaseModel):
         """The envelope in `raw`.
 
         Raises:
-            Invalid: if it is no CloudEvent, naming the first wrong attribute.
+            Invalid: if it is not a CloudEvent, naming the first wrong attribute.
         """
         try:
             return cls.model_validate_json(raw)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "message"
-            raise Invalid(f"{where}: {first['msg']}", code="envelope") from error
+            field = ".".join(str(part) for part in first["loc"]) or "message"
+            raise Invalid(f"{field}: {first['msg']}", code="envelope") from error
 
 
 def to_bytes(document: Mapping[str, Any]) -> bytes:

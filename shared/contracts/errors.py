@@ -1,4 +1,4 @@
-"""One vocabulary of failures; each edge (HTTP, events, command line) has one table.
+"""The errors of all services; HTTP, events and the command line translate them.
 
 Names and statuses are those of Backstage's errors package, because clients match them.
 """
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class CallboardError(Exception):
-    """What went wrong, in words for the person who asked; `name` is for programs."""
+    """An error with a message for people; `name` is for programs."""
 
     name: ClassVar[str] = "Error"
     status: ClassVar[int] = 500
@@ -26,35 +26,35 @@ class Invalid(CallboardError):
 
 
 class Unauthenticated(CallboardError):
-    """Nobody known is asking: no token, or one that is expired, forged or foreign."""
+    """The caller is unknown: the token is missing, expired, forged or foreign."""
 
     name = "AuthenticationError"
     status = 401
 
 
 class Forbidden(CallboardError):
-    """Somebody known is asking for what they may not have."""
+    """The caller is known but not allowed to do this."""
 
     name = "NotAllowedError"
     status = 403
 
 
 class NotFound(CallboardError):
-    """There is no such thing, or none that the caller may see."""
+    """The object does not exist, or the caller may not see it."""
 
     name = "NotFoundError"
     status = 404
 
 
 class Conflict(CallboardError):
-    """It contradicts what is there: another owner, a newer revision, a final state."""
+    """The request contradicts the state: another owner, a newer revision, an end."""
 
     name = "ConflictError"
     status = 409
 
 
 class TooLarge(CallboardError):
-    """The input is over a stated limit; the message names the limit in bytes."""
+    """The input is over a limit; the message names the limit in bytes."""
 
     name = "PayloadTooLargeError"
     status = 413
@@ -72,14 +72,14 @@ class TooMany(CallboardError):
 
 
 class Unsupported(CallboardError):
-    """The API names this operation, and this installation does not offer it."""
+    """The API has this operation, but this installation does not offer it."""
 
     name = "NotImplementedError"
     status = 501
 
 
 class Unavailable(CallboardError):
-    """Something this needs is away; nothing was lost, try after `retry_after` s."""
+    """A dependency is unavailable; nothing was lost, retry after `retry_after` s."""
 
     name = "ServiceUnavailableError"
     status = 503

@@ -1,4 +1,4 @@
-"""Every event type and its model: what documents, schemas and consumers read."""
+"""Every event type and its payload model, for consumers, schemas and documentation."""
 
 from pydantic import ValidationError
 
@@ -38,5 +38,5 @@ def payload_of(envelope: Envelope) -> Payload:
         return model.model_validate(envelope.data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in ("data", *first["loc"]))
-        raise Invalid(f"{where}: {first['msg']}") from error
+        field = ".".join(str(part) for part in ("data", *first["loc"]))
+        raise Invalid(f"{field}: {first['msg']}") from error

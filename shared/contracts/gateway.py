@@ -1,4 +1,4 @@
-"""What the gateway says: a Git host told of a push.
+"""The gateway's event: a Git host reported a push.
 
 Topic `git-push`, key = `host/repository`.
 """
@@ -8,24 +8,24 @@ from typing import ClassVar
 from shared.contracts.envelope import Payload
 from shared.contracts.topics import GIT_PUSH
 
-#: Stands for a commit where there is none: a branch that was made or deleted.
+#: The commit id of a branch that does not exist, before its creation or after deletion.
 NO_COMMIT = "0" * 40
 
 
 def push_key(repository: str) -> str:
-    """What pushes are matched by, of `host/repository`.
+    """The key that pushes of `host/repository` are matched by.
 
-    Hosts do not tell the names of repositories apart by case: what a host sends need
-    not be written as in the address that somebody registered.
+    Git hosts ignore the case of repository names, so the name in a webhook may be
+    written differently from the registered address.
     """
     return repository.lower()
 
 
 class RepositoryPushed(Payload):
-    """Somebody pushed to a repository, as its host said in a signed webhook.
+    """A push to a repository, reported by its host in a signed webhook.
 
     `before` and `after` are commit ids (forty zeros: created or deleted).
-    `changed_paths` is None when the host did not list them all. `url` is the
+    `changed_paths` is None if the host did not list all of them. `url` is the
     repository's page.
     """
 

@@ -1,7 +1,7 @@
-"""Paths of the public API: which ones there are, read alike by everybody.
+"""Parses request paths of the public API in one way for all services.
 
-The gateway judges a request by its path and a service serves it by its path: both use
-`checked_path`, so that no spelling means one thing here and another there.
+The gateway asks the policy about a request's path, and a service routes by it. Both use
+`checked_path`, so that both always read the same path.
 """
 
 import re
@@ -35,7 +35,7 @@ def checked_path(raw: str) -> str:
     segments = path[1:].split("/")
     if any(segment in {".", ".."} for segment in segments):
         raise NotFound("path: must have no '.' or '..' segment")
-    # One slash at the end is a spelling that clients use.
+    # Clients may write one slash at the end.
     if "" in segments[:-1]:
         raise NotFound("path: must have no empty segment")
     return path
@@ -44,12 +44,12 @@ def checked_path(raw: str) -> str:
 def path_pattern(template: str) -> str:
     """A route's path (`/entities/by-uid/{uid}`) as a regular expression.
 
-    The meaning is that of the services' router: a parameter is one segment that is not
-    empty, one of type `path` is anything.
+    It matches what the services' router matches: a parameter is one non-empty segment,
+    a parameter of type `path` is any text.
     """
-    pattern, place = "", 0
+    pattern, position = "", 0
     for match in _PARAMETER.finditer(template):
-        pattern += re.escape(template[place : match.start()])
+        pattern += re.escape(template[position : match.start()])
         pattern += ".*" if match[2] else "[^/]+"
-        place = match.end()
-    return pattern + re.escape(template[place:])
+        position = match.end()
+    return pattern + re.escape(template[position:])

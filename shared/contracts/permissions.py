@@ -1,9 +1,9 @@
-"""Which permission each route of each service needs: one table decides it.
+"""The table of permissions that the routes of all services need.
 
-The gateway asks the policy for what stands here, and signs the answer; the service
-refuses a caller who was not asked about exactly this. Names are Backstage's (catalog,
-scaffolder) or, where it has none, begin `callboard.`. What is not listed reads under
-its plugin's reading permission, and changes nothing.
+The gateway asks the policy about a route's permission and signs the decision; the
+service refuses a request that was decided on another permission. Names are Backstage's
+(catalog, scaffolder), or begin with `callboard.` where it has none. An unlisted GET
+needs its plugin's read permission; every other unlisted request is refused.
 """
 
 import re
@@ -18,16 +18,16 @@ ENTITY_READ = "catalog.entity.read"
 LOCATION_CREATE = "catalog.location.create"
 LOCATION_DELETE = "catalog.location.delete"
 TASK_READ = "scaffolder.task.read"
-#: Reading a source (a repository, an address) that entities of the catalog come from.
+#: Read a source (a repository, an address) that entities of the catalog come from.
 SOURCE_READ = "callboard.source.read"
-#: Reading a source that nothing in the catalog comes from yet.
+#: Read a source that no entity of the catalog comes from yet.
 SOURCE_EXPLORE = "callboard.source.explore"
 SNAPSHOT_READ = "callboard.snapshot.read"
 INTERNAL_READ = "callboard.internal.read"
 UNLISTED = "callboard.unlisted.change"
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-#: What a service answers to anybody who reaches its own port: probes and scrapers.
+#: Paths that a service answers without a token at its own port: probes and scrapers.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 
 ResourceType = Literal["catalog-entity", "scaffolder-task"]
@@ -35,12 +35,13 @@ ResourceType = Literal["catalog-entity", "scaffolder-task"]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one route needs.
+    """The permission that one route needs.
 
-    `resource` is what the conditions of a decision are about; None: a conditional yes
-    is no yes, because nothing could be tested. `also` are further permissions whose
-    decisions travel with the request, for the service to apply where they matter.
-    `only_services`: a person's own request is refused; services ask for that person.
+    `resource` is the type of resource that a decision's conditions apply to. If it is
+    None, a conditional decision counts as a denial, because nothing can be tested.
+    `also` lists further permissions whose decisions are passed to the service with the
+    request. With `only_services`, only services may call the route, on behalf of
+    people.
     """
 
     permission: str
@@ -51,7 +52,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path, as the service's router writes it."""
+    """One method of one path, in the syntax of the service's router."""
 
     method: str
     path: str
@@ -59,15 +60,15 @@ class Route:
 
 
 _READS = Need(ENTITY_READ, "catalog-entity")
-#: What is read for somebody before it is in the catalog, is judged entity by entity.
+#: Sources that are read before they are in the catalog are decided entity by entity.
 _SOURCES = (SOURCE_READ, SOURCE_EXPLORE, ENTITY_READ)
 _BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
 _DOCS = "{namespace}/{kind}/{name}"
 _PERMISSIONS = "/.well-known/backstage/permissions"
 
 
-def _about_itself(*snapshots: str) -> tuple[Route, ...]:
-    """What a service answers about itself, for operators and other services."""
+def _operations_routes(*snapshots: str) -> tuple[Route, ...]:
+    """The routes for operators and for other services."""
     internal, snapshot = Need(INTERNAL_READ), Need(SNAPSHOT_READ)
     return (
         *(Route("GET", path, internal) for path in ("/healthz", "/readyz", "/metrics")),
@@ -75,7 +76,7 @@ def _about_itself(*snapshots: str) -> tuple[Route, ...]:
     )
 
 
-#: What an unlisted GET of each plugin needs.
+#: The permission that an unlisted GET of each plugin needs.
 READING: Mapping[str, Need] = {
     "catalog": _READS,
     "scaffolder": Need("scaffolder.template.parameter.read", "catalog-entity"),
@@ -85,7 +86,7 @@ READING: Mapping[str, Need] = {
 
 ROUTES: Mapping[str, tuple[Route, ...]] = {
     "catalog": (
-        *_about_itself("/snapshot", "/snapshot/checksum"),
+        *_operations_routes("/snapshot", "/snapshot/checksum"),
         Route("GET", "/sources/open", Need(SNAPSHOT_READ)),
         Route("POST", "/snapshot/operations", Need(SNAPSHOT_READ)),
         Route("GET", "/entities", _READS),
@@ -115,12 +116,12 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route(
             "POST", "/analyze-location", Need("catalog.location.analyze", also=_SOURCES)
         ),
-        # Registrations are read as what they lead to: catalog.location.read knows no
-        # conditions, and what leads to restricted entities would tell of them.
+        # Backstage's catalog.location.read has no conditions. Locations are visible
+        # through their entities, so that they do not reveal restricted ones.
         Route("GET", "/locations", _READS),
         Route("POST", "/locations/by-query", _READS),
         Route("GET", "/locations/{id}", _READS),
-        # It tells as well whether the caller may unregister the location.
+        # The answer also says whether the caller may unregister the location.
         Route(
             "GET",
             "/locations/{id}/remaining",
@@ -128,7 +129,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         ),
         Route("GET", "/locations/by-entity/{kind}/{namespace}/{name}", _READS),
         Route("POST", "/locations", Need(LOCATION_CREATE, also=_SOURCES)),
-        # Moving one takes away what it brought and registers something else.
+        # Moving a location deletes its entities and registers another source.
         Route(
             "PUT",
             "/locations/{id}",
@@ -146,7 +147,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route(
             "POST",
             "/sources/readable",
-            # What is closed and what is not there differ in its answer.
+            # The answer distinguishes sources that are closed from absent ones.
             Need(
                 SOURCE_READ,
                 "catalog-entity",
@@ -158,7 +159,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route("POST", f"{_PERMISSIONS}/apply-conditions", _READS),
     ),
     "scaffolder": (
-        *_about_itself(),
+        *_operations_routes(),
         Route(
             "GET",
             "/v2/templates/{namespace}/{kind}/{name}/parameter-schema",
@@ -181,7 +182,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
             "/v2/tasks/{task_id}/cancel",
             Need("scaffolder.task.cancel", "scaffolder-task"),
         ),
-        # A run acts for who created it: nobody else may start it again.
+        # A run acts for its creator, so nobody else may retry it.
         Route("POST", "/v2/tasks/{task_id}/retry", Need("scaffolder.task.create")),
         Route("POST", "/v2/dry-run", Need("scaffolder.template.dry-run")),
         Route("POST", "/v2/template-checks", READING["scaffolder"]),
@@ -192,7 +193,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         ),
     ),
     "techdocs": (
-        *_about_itself("/snapshot", "/snapshot/checksum"),
+        *_operations_routes("/snapshot", "/snapshot/checksum"),
         Route("GET", f"/metadata/techdocs/{_DOCS}", _READS),
         Route("GET", f"/metadata/entity/{_DOCS}", _READS),
         Route("GET", f"/sync/{_DOCS}", _READS),
@@ -207,7 +208,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route("GET", f"/assets/{_DOCS}/{{path:path}}", _READS),
     ),
     "search": (
-        *_about_itself("/snapshot/checksum"),
+        *_operations_routes("/snapshot/checksum"),
         Route("GET", "/query", _READS),
         Route("GET", "/suggest", _READS),
         Route("POST", "/rebuild", Need("callboard.search.rebuild")),
@@ -216,14 +217,14 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
 
 
 def need_of(plugin: str, method: str, path: str) -> Need:
-    """What `method path` of a plugin needs.
+    """The permission that `method path` of a plugin needs.
 
     `path` is decoded, below the plugin's root, and passed `checked_path`.
     """
     method = "GET" if method == "HEAD" else method
-    compiled = _compiled(plugin, method)
-    if compiled is not None:
-        pattern, needs = compiled
+    routes = _routes_pattern(plugin, method)
+    if routes is not None:
+        pattern, needs = routes
         match = pattern.fullmatch(path.removesuffix("/") or "/")
         if match is not None and match.lastgroup is not None:
             return needs[int(match.lastgroup[1:])]
@@ -233,22 +234,23 @@ def need_of(plugin: str, method: str, path: str) -> Need:
 
 
 @lru_cache(maxsize=256)
-def _compiled(
+def _routes_pattern(
     plugin: str, method: str
 ) -> tuple[re.Pattern[str], tuple[Need, ...]] | None:
-    rows = [row for row in ROUTES.get(plugin, ()) if row.method == method]
-    return _alternatives(rows) if rows else None
+    routes = [route for route in ROUTES.get(plugin, ()) if route.method == method]
+    return _join_patterns(routes) if routes else None
 
 
-def _alternatives(rows: Iterable[Route]) -> tuple[re.Pattern[str], tuple[Need, ...]]:
-    rows = tuple(rows)
+def _join_patterns(routes: Iterable[Route]) -> tuple[re.Pattern[str], tuple[Need, ...]]:
+    routes = tuple(routes)
     alternatives = (
-        f"(?P<r{number}>{path_pattern(row.path)})" for number, row in enumerate(rows)
+        f"(?P<r{number}>{path_pattern(route.path)})"
+        for number, route in enumerate(routes)
     )
-    return re.compile("|".join(alternatives)), tuple(row.need for row in rows)
+    return re.compile("|".join(alternatives)), tuple(route.need for route in routes)
 
 
 def permissions() -> frozenset[str]:
-    """Every permission that some route needs or takes along."""
-    needs = [row.need for rows in ROUTES.values() for row in rows]
+    """Every permission that a route needs or passes on."""
+    needs = [route.need for routes in ROUTES.values() for route in routes]
     return frozenset(name for need in needs for name in (need.permission, *need.also))

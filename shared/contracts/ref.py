@@ -30,21 +30,21 @@ def parse_ref(
     default_kind: str | None = None,
     default_namespace: str = DEFAULT_NAMESPACE,
 ) -> EntityRef:
-    """The ref that `text` means, its case kept.
+    """Parse a ref; its case is kept.
 
     Raises:
         Invalid: if a part is empty, or the kind is missing without a default.
     """
     colon, slash = text.find(":"), text.find("/")
-    # A slash before the colon means that there is no kind: the colon is in the name.
-    kind, rest = (
+    # If a slash comes before the colon, the colon belongs to the name.
+    kind, remainder = (
         (text[:colon], text[colon + 1 :])
         if colon >= 0 and not 0 <= slash < colon
         else (None, text)
     )
-    namespace, sep, name = rest.partition("/")
-    if not sep:
-        namespace, name = default_namespace, rest
+    namespace, slash_found, name = remainder.partition("/")
+    if not slash_found:
+        namespace, name = default_namespace, remainder
     kind = default_kind if kind is None else kind
     if kind is None:
         raise Invalid(

@@ -1,4 +1,4 @@
-"""What the scaffolder says of a template's run.
+"""The scaffolder's events: changes of a template's run.
 
 Topic `template-run`, key = task id. Secrets are never part of an event.
 """
@@ -17,7 +17,7 @@ StepStatus = Literal[
 
 
 class RunChange(Payload):
-    """What is common: the run, its template and creator, its place in order.
+    """The fields that all events of a run share.
 
     `sequence` counts the events of one run from 1, `output` is the template's output
     (links, text, remoteUrl, entityRef) once completed.
@@ -38,13 +38,13 @@ class RunChange(Payload):
 
 
 class RunCreated(RunChange):
-    """Somebody asked for a run; it waits for a worker."""
+    """A run was requested; it waits for a worker."""
 
     TYPE: ClassVar[str] = "callboard.run.created.v1"
 
 
 class RunStarted(RunChange):
-    """A worker took the run, or took it up again after a crash."""
+    """A worker started the run, or resumed it after a crash."""
 
     TYPE: ClassVar[str] = "callboard.run.started.v1"
 
@@ -56,13 +56,13 @@ class StepChanged(RunChange):
 
 
 class RunCompleted(RunChange):
-    """Every step is done."""
+    """Every step is completed."""
 
     TYPE: ClassVar[str] = "callboard.run.completed.v1"
 
 
 class RunFailed(RunChange):
-    """A step failed; `error` says why."""
+    """A step failed; `error` is the reason."""
 
     TYPE: ClassVar[str] = "callboard.run.failed.v1"
 

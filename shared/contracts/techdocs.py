@@ -1,4 +1,4 @@
-"""What techdocs says: a site was built, or a build failed.
+"""TechDocs' events: a site was built, or a build failed.
 
 Topic `docs-built`, key = canonical entity ref.
 """
@@ -13,10 +13,10 @@ from shared.contracts.topics import DOCS_BUILT
 
 
 class SiteChange(Payload):
-    """What is common to both: whose docs, from which commit, how long it took.
+    """The fields that both events share.
 
-    `site` is the content hash that the pointer shows now (after a failure: still the
-    last good one, or None). `duration_ms` counts prepare, generate and publish.
+    `site` is the content hash of the current site; after a failure it is that of the
+    last successful build, or None. `duration_ms` covers prepare, generate and publish.
     """
 
     TOPIC: ClassVar[str] = DOCS_BUILT
@@ -39,6 +39,6 @@ class SiteBuilt(SiteChange):
 
 
 class SiteFailed(SiteChange):
-    """A build failed; `error` says why, readers keep the last good site."""
+    """A build failed for the reason `error`; readers still get the last good site."""
 
     TYPE: ClassVar[str] = "callboard.site.failed.v1"

@@ -1,4 +1,4 @@
-"""The topics of the event log and how their dead letters are called."""
+"""The topics of the event log, and the names of their dead letter topics."""
 
 ENTITY_CHANGED = "entity-changed"
 DOCS_BUILT = "docs-built"
@@ -9,5 +9,5 @@ TOPICS = (ENTITY_CHANGED, DOCS_BUILT, TEMPLATE_RUN, GIT_PUSH)
 
 
 def dead(topic: str) -> str:
-    """Where a message of `topic` goes that no consumer could handle."""
+    """The dead letter topic of `topic`."""
     return f"{topic}.dead"

@@ -16,13 +16,13 @@ LATE_SECONDS = 2.0
 PARENT = "sleep 60 & echo $! > child; wait"
 
 
-async def test_what_a_command_printed_and_how_it_ended(tmp_path: Path) -> None:
+async def test_output_and_exit_code_are_returned(tmp_path: Path) -> None:
     """Both outputs, the code, its folder and its input."""
     script = "pwd; cat; echo no >&2; exit 3"
-    done = await commands.run(
+    result = await commands.run(
         ["sh", "-c", script], cwd=tmp_path, data=b"given", env=ENV, seconds=10
     )
-    assert done == commands.Finished(3, f"{tmp_path}\ngiven".encode(), b"no\n")
+    assert result == commands.CommandResult(3, f"{tmp_path}\ngiven".encode(), b"no\n")
 
 
 async def test_a_command_that_there_is_not() -> None:
@@ -67,8 +67,8 @@ async def test_a_cancellation_is_never_lost() -> None:
     One that was lost kept a catalog from ending that was told to.
     """
     for number in range(60):
-        asked = commands.run(["true"], env=ENV, seconds=10)
-        task = asyncio.create_task(asked)
+        command = commands.run(["true"], env=ENV, seconds=10)
+        task = asyncio.create_task(command)
         # Another moment of the command's life each time: before, at or after its end.
         await asyncio.sleep(number / 20_000)
         if not task.done():
@@ -77,13 +77,15 @@ async def test_a_cancellation_is_never_lost() -> None:
                 await task
 
 
-async def test_more_than_have_room_wait_for_their_turn() -> None:
+async def test_commands_over_the_limit_wait_for_a_thread() -> None:
     every = [
         commands.run(["echo", str(number)], env=ENV, seconds=30)
-        for number in range(3 * commands.MOST)
+        for number in range(3 * commands.CONCURRENT_COMMANDS)
     ]
-    found = await asyncio.gather(*every)
-    assert [int(done.out) for done in found] == list(range(3 * commands.MOST))
+    results = await asyncio.gather(*every)
+    assert [int(result.stdout) for result in results] == list(
+        range(3 * commands.CONCURRENT_COMMANDS)
+    )
 
 
 def child_of(folder: Path) -> int:

@@ -48,7 +48,7 @@ async def test_a_file_is_read_at_a_commit(
     assert target is not None
     assert await mirrors.fetch(target) == sha
     assert await mirrors.read(target, sha, target.path) == b"kind: Component\n"
-    assert list(await mirrors.list(target, sha)) == [
+    assert list(await mirrors.list_paths(target, sha)) == [
         "catalog-info.yaml",
         "docs/index.md",
     ]
@@ -134,8 +134,8 @@ async def test_changed_paths_lie_between_two_commits(
         subprocess.run(["git", "-C", str(clone), *command], check=True)
     target = mirrors.target(HOST, "payments", "main")
     after = await mirrors.fetch(target)
-    assert await mirrors.changed(target, before, after) == ["b", "c"]
-    assert await mirrors.changed(target, "0" * 40, after) is None
+    assert await mirrors.changed_paths(target, before, after) == ["b", "c"]
+    assert await mirrors.changed_paths(target, "0" * 40, after) is None
 
 
 async def test_a_branch_with_slashes_is_found_in_both_writings(

@@ -63,7 +63,10 @@ async def test_a_private_repository_is_read_with_its_token(
         "docs/a.md",
         "docs/b/c.md",
     ]
-    assert await reader.changed(target, before, after) == ["docs/a.md", "docs/b/c.md"]
+    assert await reader.changed_paths(target, before, after) == [
+        "docs/a.md",
+        "docs/b/c.md",
+    ]
     assert (await reader.commit_info(target, after)).author == "Ann"
     assert host.requests
     assert {given for _, given in host.requests} == {host.expected}

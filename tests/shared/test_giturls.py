@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.errors import Invalid
-from shared.kit.git.addresses import GitTarget, LinkKind, NoPlace, parse_url, resolve
+from shared.kit.git.addresses import (
+    GitTarget,
+    LinkKind,
+    NotInRepository,
+    parse_url,
+    resolve,
+)
 
 HOSTS = {
     "github.com": "github",
@@ -165,7 +171,7 @@ def test_git_is_given_the_hosts_own_address(url: str, clone: str) -> None:
 )
 def test_an_address_that_is_no_place_says_what_one_looks_like(url: str) -> None:
     """The message holds the address and the host's form of one."""
-    with pytest.raises(NoPlace, match="such an address reads https://"):
+    with pytest.raises(NotInRepository, match="such an address reads https://"):
         parse_url(url, HOSTS)
 
 

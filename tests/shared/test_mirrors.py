@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts.room import NoRoom
+from shared.contracts.disk_space import DiskFull
 from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors
 from tests.disk import SmallDisk
@@ -91,7 +91,7 @@ async def test_a_full_disk_is_nobodys_mistake(
         git("add", ".", folder=copy)
         git("commit", "-qm", f"Round {number}", folder=copy)
         git("push", "-q", "origin", "HEAD:main", folder=copy)
-        with small_disk.filled(), pytest.raises(NoRoom):
+        with small_disk.filled(), pytest.raises(DiskFull):
             await read(process)
         _, text = await read(process)
         assert text.startswith(f"round: {number}\n".encode())

@@ -20,7 +20,7 @@ async def test_a_task_that_lost_a_cancellation_is_cancelled_anew() -> None:
 
     task = asyncio.create_task(deaf())
     await asyncio.sleep(0)
-    await tasks.end(task, again=0.01)
+    await tasks.end(task, retry_seconds=0.01)
     assert task.cancelled()
     assert lost == 3
 
@@ -41,7 +41,7 @@ async def test_a_task_has_time_for_its_own_endings() -> None:
 
     task = asyncio.create_task(careful())
     await asyncio.sleep(0)
-    ending = asyncio.create_task(tasks.end(task, again=60))
+    ending = asyncio.create_task(tasks.end(task, retry_seconds=60))
     await is_closing.wait()
     # Turns in which a second cancellation would come if it did not wait.
     for _ in range(10):

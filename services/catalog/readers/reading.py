@@ -22,8 +22,8 @@ from shared.guards.globs import (
 )
 from shared.guards.workers import run_beside
 from shared.kit.git.addresses import GitTarget
-from shared.kit.git.mirrors import CommitInfo, no_repository
-from shared.kit.git.output import FolderInstead
+from shared.kit.git.mirrors import CommitInfo, repository_not_found_message
+from shared.kit.git.output import PathIsFolder
 from shared.kit.git.url_reader import UrlReader
 
 #: What is not there and what a reader may not read are told in the same words.
@@ -58,10 +58,10 @@ class SourceReading:
         if target is not None:
             try:
                 return await self._read_git(target, etag)
-            except FolderInstead as error:
+            except PathIsFolder as error:
                 raise await self._no_file(location, target) from error
         content = await self._urls.read(location.target, etag=etag)
-        if content.unchanged:
+        if content.is_unchanged:
             return Fetched(b"", "", etag, unchanged=True)
         return Fetched(content.body, _digest(content.body), content.etag)
 
@@ -106,7 +106,9 @@ class SourceReading:
             except NotFound as error:
                 # A host says so of what a token may not see, too: no reason to delete.
                 message = error.message
-                if target.kind == "local" and message == no_repository(target):
+                if target.kind == "local" and message == repository_not_found_message(
+                    target
+                ):
                     message = f"{message}{OR_HIDDEN}"
                 raise Invalid(message) from error
             key = (target.host, target.repository, resolved.ref)
@@ -138,7 +140,7 @@ class SourceReading:
         """The files below a pattern's folder; a folder is listed once in a while."""
         key = (commit, glob_base(target.path))
         if key not in self._listings:
-            paths = await self._mirrors.list(target, *key)
+            paths = await self._mirrors.list_paths(target, *key)
             if len(self._listings) >= MOST_LISTINGS:
                 self._listings.pop(next(iter(self._listings)))
             self._listings[key] = await asyncio.to_thread(joined_paths, paths)
@@ -153,7 +155,7 @@ class SourceReading:
         target, commit = await self._resolve(target)
         return [
             LocationRef("url", target.at(path).url())
-            for path in await self._mirrors.list(target, commit)
+            for path in await self._mirrors.list_paths(target, commit)
             if path.rpartition("/")[2] == filename
         ]
 

@@ -25,7 +25,7 @@ from services.scaffolder.runs.context import RunContext
 from services.scaffolder.runs.patience import outlast_store
 from services.scaffolder.runs.stepping import EARLIER_FAILURE, StepRun
 from services.scaffolder.templates import template_entity
-from shared.contracts import room
+from shared.contracts import disk_space
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError
 from shared.contracts.scaffolder import (
@@ -81,7 +81,7 @@ class TaskRun:
 
         Raises:
             TakenOver: if another process has claimed the task.
-            NoRoom: if the disk has no room for the workspace.
+            DiskFull: if the disk has no room for the workspace.
             CancelledError: if this process stops it; `cancelled` may end the task then.
         """
         steps = self._task.spec["steps"]
@@ -93,7 +93,7 @@ class TaskRun:
                 warning = template_entity.repeated_id_warning(step_id)
                 self._log.add(f"Warning: {warning}")
         self._add_change(RunStarted)
-        with room.needed():
+        with disk_space.raising_disk_full():
             await asyncio.to_thread(self._context.workspace.prepare)
         for step, record in zip(steps, self._task.steps, strict=True):
             if record.status not in STEP_ENDED:

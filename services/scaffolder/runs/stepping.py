@@ -19,7 +19,7 @@ from services.scaffolder.runs.patience import outlast_step
 from services.scaffolder.secrets import dual_values
 from services.scaffolder.secrets.dual_values import DualValue
 from services.scaffolder.templates import schema_checks
-from shared.contracts import room
+from shared.contracts import disk_space
 from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.scaffolder import StepStatus
 from shared.guards.workers import run_beside
@@ -256,7 +256,7 @@ async def _performed(action: Action, context: ActionContext) -> None:
             await asyncio.wait({work})
     if work.cancelled():
         raise CallboardError(f"The action {action.id} stopped by itself")
-    with room.needed():
+    with disk_space.raising_disk_full():
         work.result()
 
 

@@ -12,7 +12,7 @@ from services.scaffolder.workspace.folder_sources import (
 )
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.kit.git.addresses import GitTarget
-from shared.kit.git.mirrors import no_repository
+from shared.kit.git.mirrors import repository_not_found_message
 from shared.kit.git.url_reader import UrlReader
 
 #: What is not there and what a run may not read are told in the same words.
@@ -41,7 +41,7 @@ class UrlSources:
         try:
             return await self._reader.mirrors.resolve(target)
         except NotFound as error:
-            if error.message != no_repository(target):
+            if error.message != repository_not_found_message(target):
                 raise
             raise NotFound(f"{error.message}{OR_HIDDEN}") from error
 

@@ -16,7 +16,7 @@ from services.techdocs.generator.job import (
     Job,
 )
 from services.techdocs.generator.recorder import CompiledTemplates
-from shared.contracts import room
+from shared.contracts import disk_space
 from shared.contracts.errors import CallboardError
 
 FAILED = 1
@@ -50,7 +50,7 @@ def run(path: Path, templates: CompiledTemplates) -> int:
         print("MemoryError", flush=True)  # noqa: T201 - the log of this process
         return FAILED
     except (CallboardError, OSError, RecursionError) as error:
-        if room.is_full(error):
+        if disk_space.is_disk_full(error):
             return NO_ROOM
         (Path(job.record) / REFUSED_FILE).write_text(_reason(job, error))
         return REFUSED

@@ -37,7 +37,7 @@ from services.techdocs.ports import (
 from services.techdocs.stages.generate import STOPPED
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.stages.publish import publish
-from shared.contracts import room
+from shared.contracts import disk_space
 from shared.contracts.annotations import TECHDOCS_REF
 from shared.contracts.errors import CallboardError, Unavailable
 
@@ -81,8 +81,8 @@ async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         return work.result()
     if isinstance(error, Unavailable):
         raise error
-    if room.is_full(error):
-        raise room.NoRoom from error
+    if disk_space.is_disk_full(error):
+        raise disk_space.DiskFull from error
     LOG.error("build_failed_unforeseen", exc_info=error)
     reason = f"The build failed for a reason of our own: {type(error).__name__}"
     failure = _failure(None, reason, [], final=True)
@@ -117,7 +117,7 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
     except Unavailable:
         raise
     except (CallboardError, OSError) as error:
-        if room.is_full(error):
+        if disk_space.is_disk_full(error):
             raise
         reason = without_paths(workspace)(str(error))
         tell(f"error: Failed to build the docs page for entity {record.ref}: {reason}")

@@ -23,7 +23,7 @@ from services.techdocs.generator.job import (
 from services.techdocs.generator.site_summary import SiteSummary
 from services.techdocs.model import Generated
 from services.techdocs.ports import Say
-from shared.contracts import room
+from shared.contracts import disk_space
 from shared.contracts.errors import Invalid, Unavailable
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -111,7 +111,7 @@ class ProcessGenerator:
             del self._running[str(path)]
             _kill(running.pid)
         if status == NO_ROOM:
-            raise room.NoRoom
+            raise disk_space.DiskFull
         if status:
             reason = await asyncio.to_thread(_reason, job, status, running.tail)
             reason = without_paths(workspace)(reason)[:REASON_CHARACTERS]

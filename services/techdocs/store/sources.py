@@ -101,7 +101,7 @@ class GitAndFolders(DocsSources):
         if place.host is None or commit is None:
             return await asyncio.to_thread(_list, Path(place.folder), prefix)
         target = self._target(place, prefix)
-        found = await self._mirrors.list(target, commit, target.path)
+        found = await self._mirrors.list_paths(target, commit, target.path)
         root = f"{place.folder}/" if place.folder else ""
         return [path.removeprefix(root) for path in found]
 

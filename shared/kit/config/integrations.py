@@ -1,4 +1,4 @@
-"""Git hosts, and what else may be read: sections that several services share."""
+"""Configuration sections that several services share: Git hosts and allowed reading."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,43 +12,43 @@ class ReadingAllow(Section):
     """One host that may be read over plain HTTP(S)."""
 
     host: str
-    """`host[:port]`; `*.` in front stands for all names below."""
+    """`host[:port]`; `*.domain` stands for all hosts below the domain."""
     paths: list[str] = Field(default_factory=list)
-    """Paths that may be read, by their beginnings; all without it."""
+    """The paths that may be read, with everything below them; default: all."""
 
 
 class ReadingSection(Section):
-    """What may be read besides the integrations."""
+    """What may be read besides the Git hosts of `integrations`."""
 
     allow: list[ReadingAllow] = Field(default_factory=list)
     """Hosts for plain HTTP(S)."""
 
 
 class Backend(Section):
-    """Where the API is, and what it may read."""
+    """The address of the API, and what it may read."""
 
     base_url: str | None = None
-    """The address of the API; the portal's own without it."""
+    """The address of the API; default: the portal's address."""
     allowed_hosts: list[str] = Field(default_factory=list)
-    """Further names that the portal is called by; `*.` in front: all below."""
+    """Further host names of the portal; `*.domain`: all hosts below the domain."""
     reading: ReadingSection = Field(default_factory=ReadingSection)
-    """What may be read besides the integrations."""
+    """What may be read besides the Git hosts of `integrations`."""
 
 
 class AzureCredential(Section):
-    """A token for some organisations of Azure DevOps; without names: for the others."""
+    """A token for organisations of Azure DevOps; without names: for all others."""
 
     personal_access_token: SecretStr | None = None
     """The token."""
     organizations: list[str] = Field(default_factory=list)
-    """The organisations that it is for."""
+    """The organisations that the token is for."""
 
 
 class Integration(Section):
-    """One Git host and how it is reached."""
+    """One Git host: its addresses and credentials."""
 
     host: str
-    """The host's name, with its port if it has another than the usual one."""
+    """The host's name, with its port if it is not the default one."""
     token: SecretStr | None = None
     """A token that reads repositories, and writes them where templates publish."""
     username: str | None = None
@@ -60,27 +60,27 @@ class Integration(Section):
     credentials: list[AzureCredential] = Field(default_factory=list)
     """Tokens of Azure DevOps by organisation."""
     ca_file: Path | None = None
-    """The certificate of the authority that signed the host's own."""
+    """The certificate of the authority that signed the host's certificate."""
     api_base_url: str | None = None
     """The address of the host's API."""
     base_url: str | None = None
-    """The address of the host's pages, where it is not `https://` and the host."""
+    """The address of the host's pages; default: `https://` and the host."""
     directory: Path | None = None
     """A folder of bare repositories (`local` only)."""
     hook_template: Path | None = None
     """The Git template folder for new repositories (`local` only)."""
     webhook_secret: SecretStr | None = None
-    """Signs the host's push webhooks; without one they are refused."""
+    """The secret that signs the host's push webhooks; without it they are refused."""
 
 
 class GithubIntegration(Integration):
-    """GitHub: the public one, unless a host is named."""
+    """GitHub; default: the public one."""
 
     host: str = "github.com"
 
 
 class GitlabIntegration(Integration):
-    """GitLab: the public one, unless a host is named."""
+    """GitLab; default: the public one."""
 
     host: str = "gitlab.com"
 
@@ -92,13 +92,13 @@ class BitbucketCloudIntegration(Integration):
 
 
 class AzureIntegration(Integration):
-    """Azure DevOps: the public one, unless a host is named."""
+    """Azure DevOps; default: the public one."""
 
     host: str = "dev.azure.com"
 
 
 class Integrations(Section):
-    """Git hosts by what they are."""
+    """Git hosts by type."""
 
     github: list[GithubIntegration] = Field(default_factory=list)
     """GitHub and GitHub Enterprise."""

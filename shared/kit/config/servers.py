@@ -1,8 +1,7 @@
-"""Where a backing server answers, and how a service proves itself there.
+"""The address and credentials of a backing server.
 
-One shape for all four (event log, documents, index, policy), so that their clients ask
-for the same things: an address, a user with a password, and the authority that signed
-the server's certificate.
+All four servers (event log, documents, index, policy) have the same fields: an address,
+a user with a password, and the authority that signed the server's certificate.
 """
 
 import ssl
@@ -12,10 +11,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An address with its credentials; the password shows in no text of it.
+    """An address with its credentials; `repr` leaves the password out.
 
-    `address` is the client's own form: `host:port,host:port` for Kafka, a URL for the
-    others. `tls` is on where a CA is given or the address asks for it.
+    `address` has the client's form: `host:port,host:port` for Kafka, a URL for the
+    others. A CA or an `https` address implies `tls`.
     """
 
     address: str
@@ -25,17 +24,17 @@ class Server:
     tls: bool = False
 
     @classmethod
-    def of(cls, given: "Server | str") -> "Server":
-        """A bare address is a server that asks for nothing."""
-        return cls(given) if isinstance(given, str) else given
+    def of(cls, server: "Server | str") -> "Server":
+        """Make a server of an address without credentials; return a server as it is."""
+        return cls(server) if isinstance(server, str) else server
 
     @property
     def encrypted(self) -> bool:
-        """Whether the connection is to be TLS."""
+        """Whether connections use TLS."""
         return self.tls or self.ca is not None or self.address.startswith("https:")
 
     def context(self) -> ssl.SSLContext | None:
-        """What checks the server's certificate; None for a plain connection.
+        """The context that verifies the server's certificate; None without TLS.
 
         Raises:
             OSError: if the CA file cannot be read; the message names it.
@@ -44,5 +43,5 @@ class Server:
             return None
         try:
             return ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
-        except OSError as error:  # of a file that is no certificate too
+        except OSError as error:  # also raised for a file that is no certificate
             raise OSError(f"No certificates could be read from {self.ca}") from error

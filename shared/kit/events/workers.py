@@ -90,7 +90,7 @@ class SharedWork:
             # Told to leave, a member hands its partitions over at once; cancelled, it
             # would keep the group waiting for its session to end.
             await asyncio.wait({self._task}, timeout=2 * LEAVE_SECONDS)
-        await tasks.end(self._task, again=2 * broker.END_SECONDS)
+        await tasks.end(self._task, retry_seconds=2 * broker.END_SECONDS)
 
     async def check(self) -> None:
         """Raise Unavailable unless the worker is in its group, on topics that fit."""

@@ -1,7 +1,7 @@
-"""What a `git` command needs to reach a host: credentials, proxies, authorities.
+"""The credentials, proxies and certificate authorities of `git` commands.
 
-All of it goes through the environment of the command: an argument shows in the process
-list, and a URL with a password in it shows in `git`'s own complaints.
+They are passed through the environment: arguments are visible in the process list, and
+git's error messages repeat URLs with their passwords.
 """
 
 import base64
@@ -14,12 +14,12 @@ from pydantic import SecretStr
 
 from shared.kit.config.integrations import Integration
 
-#: What an operator sets for every program of the machine, in both spellings.
+#: Proxy variables of the machine; programs read them in upper or lower case.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-#: Git's name of a setting for authorities, and OpenSSL's name of the same setting.
+#: Git's variables for certificate authorities, with OpenSSL's names of the same.
 AUTHORITIES = {"GIT_SSL_CAINFO": "SSL_CERT_FILE", "GIT_SSL_CAPATH": "SSL_CERT_DIR"}
 _AUTHORITY = re.compile(r"(?im)^[ \t]*+sslca(info|path)[ \t]*+=")
-#: The user names that hosts want beside a token that belongs to no user.
+#: The user names that hosts expect with a token that belongs to no user.
 TOKEN_USERS = {
     "github": "x-access-token",
     "gitlab": "oauth2",
@@ -27,8 +27,8 @@ TOKEN_USERS = {
     "bitbucket_cloud": "x-token-auth",
     "azure": "",
 }
-#: The user name for an Atlassian account's API token, which the account's address is
-#: not.
+#: The user name for an Atlassian account's API token (not the account's e-mail
+#: address).
 ATLASSIAN_USER = "x-bitbucket-api-token-auth"
 
 
@@ -40,7 +40,7 @@ def network_environment(environ: Mapping[str, str] = os.environ) -> dict[str, st
         value = environ.get(name.lower()) or environ.get(name)
         if value:
             network[name.lower()] = value
-    if not _names_authorities(Path(environ.get("HOME", "/")) / ".gitconfig"):
+    if not _configures_authorities(Path(environ.get("HOME", "/")) / ".gitconfig"):
         for git_name, openssl_name in AUTHORITIES.items():
             value = environ.get(git_name) or environ.get(openssl_name)
             if value:
@@ -48,11 +48,11 @@ def network_environment(environ: Mapping[str, str] = os.environ) -> dict[str, st
     return network
 
 
-def _names_authorities(settings: Path) -> bool:
-    """Whether the user's own settings of Git name authorities.
+def _configures_authorities(settings: Path) -> bool:
+    """Whether the user's Git settings configure certificate authorities.
 
-    They are meant for Git, the machine's variables for everything; but Git itself lets
-    the variables win.
+    These settings are more specific than the machine's variables, but Git would prefer
+    the variables.
     """
     try:
         return bool(_AUTHORITY.search(settings.read_text(errors="replace")))
@@ -63,7 +63,7 @@ def _names_authorities(settings: Path) -> bool:
 def access_environment(
     kind: str, integration: Integration, *, host: str, repository: str
 ) -> dict[str, str]:
-    """What a `git` command needs besides, to talk to a host about one repository."""
+    """The additional variables of a `git` command for one repository of a host."""
     environment = {}
     if integration.ca_file is not None:
         environment["GIT_SSL_CAINFO"] = str(integration.ca_file)
@@ -78,7 +78,7 @@ def access_environment(
 
 
 def authorization(kind: str, integration: Integration, repository: str) -> str | None:
-    """The `Authorization` header that a host of this kind expects; None without one."""
+    """The `Authorization` header for a host of this kind; None without a secret."""
     secret = _secret(integration, repository)
     if secret is None:
         return None
@@ -94,7 +94,7 @@ def authorization(kind: str, integration: Integration, repository: str) -> str |
 
 
 def _secret(integration: Integration, repository: str) -> SecretStr | None:
-    """The secret for a repository: an organisation's own before the host's."""
+    """The secret for a repository: its organisation's, else the host's."""
     organization = repository.partition("/")[0].lower()
     default = integration.token or integration.app_password or integration.password
     for credential in integration.credentials:

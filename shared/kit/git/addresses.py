@@ -1,7 +1,7 @@
-"""Places in repositories: from a host's web address, and back to one.
+"""Parses web addresses of Git hosts to `GitTarget`, and formats them back.
 
-How each kind of host writes addresses is in `gitdialects`. What is read back is equal:
-`parse_url(target.url(), hosts) == target`.
+`host_dialects` has the address formats of each kind of host. Formatting and parsing are
+inverse: `parse_url(target.url(), hosts) == target`.
 """
 
 import re
@@ -14,12 +14,12 @@ from shared.guards.addresses import join_address, parse_address, split_address
 from shared.guards.foreign_paths import quoted_path
 from shared.kit.git.host_dialects import (
     DIALECTS,
-    AddressedPlace,
     AddressParts,
+    EncodedPlace,
     LinkKind,
 )
 
-#: How many folders of a path may belong to a ref's name.
+#: The most path segments that a ref's name may have.
 REF_PARTS = 12
 AZURE, VISUAL_STUDIO = "dev.azure.com", ".visualstudio.com"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
@@ -27,16 +27,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-class NoPlace(Forbidden):
-    """An address at a Git host that is no place in a repository."""
+class NotInRepository(Forbidden):
+    """The address belongs to a Git host but not to a file or folder of a repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitTarget:
-    """A place in a repository: host, repository, ref ("" = default branch), path.
+    """A file or folder in a repository: host, repository, ref ("" = default), path.
 
-    `is_open`: the address does not say where the ref ends and the path begins, since a
-    branch may have slashes in its name; `ref` is its first part. `with_ref` decides.
+    `is_open` says that the address does not show where the ref ends and the path
+    begins, since a branch may have slashes in its name. `ref` is then the first
+    segment, and `with_ref` decides.
     """
 
     kind: str
@@ -48,16 +49,16 @@ class GitTarget:
 
     @property
     def clone_url(self) -> str:
-        """Where `git` fetches it from."""
+        """The address that `git` fetches the repository from."""
         path = DIALECTS[self.kind].clone_path(self.repository)
         return f"https://{self.host}/{quote(path, safe='/~')}"
 
     def at(self, path: str) -> "GitTarget":
-        """Another place in the same repository and ref."""
+        """Another path in the same repository and ref."""
         return replace(self, path=path.strip("/"))
 
     def readings(self) -> Iterator[tuple[str, str]]:
-        """Each ref and path that the address can mean, the longest ref first."""
+        """Each possible ref and path of the address, the longest ref first."""
         if self.is_open:
             parts = f"{self.ref}/{self.path}".split("/")
             for count in range(min(len(parts), REF_PARTS), 0, -1):
@@ -66,34 +67,34 @@ class GitTarget:
             yield self.ref, self.path
 
     def with_ref(self, ref: str) -> "GitTarget":
-        """The same place, in which `ref` is one of `readings`."""
+        """The target with the reading whose ref is `ref`."""
         for candidate, path in self.readings():
             if candidate == ref:
                 return replace(self, ref=ref, path=path, is_open=False)
         return self
 
     def url(self, kind: LinkKind = "blob") -> str:
-        """The page of this place on its host."""
-        written = AddressedPlace(
+        """The web page of the file or folder on its host."""
+        place = EncodedPlace(
             quote(self.repository, safe="/~@+"),
-            # Slashes of an open address stay: each may be the ref's own.
+            # In an open address, slashes of the path stay: they may belong to the ref.
             quote(self.ref, safe=""),
             quote(self.path, safe="/*"),
         )
-        return f"https://{self.host}/{DIALECTS[self.kind].write(written, kind)}"
+        return f"https://{self.host}/{DIALECTS[self.kind].write(place, kind)}"
 
     @property
     def repository_url(self) -> str:
-        """The repository's own page."""
+        """The web page of the repository."""
         path = DIALECTS[self.kind].page_path(self.repository)
         return f"https://{self.host}/{quote(path, safe='/~@+')}"
 
 
 def parse_url(url: str, hosts: Mapping[str, str]) -> GitTarget | None:
-    """What `url` means; None if its host is none of `hosts` (host -> kind).
+    """Parse a web address; None if its host is none of `hosts` (host -> kind).
 
     Raises:
-        NoPlace: if the host is known, but the address is no place in a repository.
+        NotInRepository: if it is no file or folder of a repository of its host.
         Invalid: if it leads outside the repository.
     """
     if not url.lower().startswith(("http://", "https://")):
@@ -101,11 +102,11 @@ def parse_url(url: str, hosts: Mapping[str, str]) -> GitTarget | None:
     try:
         address = parse_address(url, users=True)
     except Invalid:
-        # Whoever reads it by HTTP says what is wrong with it.
+        # The HTTP reader reports what is wrong with it.
         return None
     host, prefix = address.netloc, ""
     if host not in hosts and host.endswith(VISUAL_STUDIO) and AZURE in hosts:
-        # The older name of an organisation: its repositories are the same.
+        # `NAME.visualstudio.com` is the older address of `dev.azure.com/NAME`.
         host, prefix = AZURE, f"{host.removesuffix(VISUAL_STUDIO)}/"
     kind = hosts.get(host)
     if kind is None:
@@ -113,8 +114,8 @@ def parse_url(url: str, hosts: Mapping[str, str]) -> GitTarget | None:
     dialect = DIALECTS[kind]
     parts = AddressParts.of(prefix + address.written_path.strip("/"), address.query)
     place = dialect.read(parts)
-    if place is None or not are_names(place.repository):
-        raise NoPlace(
+    if place is None or not is_repository_name(place.repository):
+        raise NotInRepository(
             f"{url} is no file or folder of a repository at {host}: such an address "
             f"reads https://{host}/{dialect.example}. Other pages of the host are not "
             "allowed to be read: see 'backend.reading.allow'"
@@ -128,10 +129,10 @@ def parse_url(url: str, hosts: Mapping[str, str]) -> GitTarget | None:
 
 
 def check_git_path(path: str) -> None:
-    """Check a path that git is to look up.
+    """Check a path before it is passed to git.
 
-    Git reads one path a line, and takes a carriage return off its end: it would find
-    another file than the one that was asked about.
+    Git reads one path a line and strips a carriage return at the end, so it would look
+    up another file.
 
     Raises:
         Invalid: if it holds a control character.
@@ -141,15 +142,15 @@ def check_git_path(path: str) -> None:
 
 
 def is_absolute(address: str) -> bool:
-    """Whether an address stands by itself, wherever it is written."""
+    """Whether an address is absolute."""
     return _ABSOLUTE.match(address) is not None
 
 
 def resolve(base: str, target: GitTarget | None, relative: str) -> str:
-    """`relative` as seen from the file at `base`, which is `target` if Git has it.
+    """Resolve `relative` against the file at `base`; `target` is the same file in Git.
 
-    A path of a repository is no address: `#` and `?` are part of names, `/` in front
-    is the repository's top folder, and what says the ref stays.
+    In a repository, `#` and `?` are part of names, a leading `/` is the repository's
+    root folder, and the ref stays.
     """
     if target is None or is_absolute(relative):
         return join_address(base, relative)
@@ -163,15 +164,15 @@ def resolve(base: str, target: GitTarget | None, relative: str) -> str:
 
 
 def _quoted(relative: str) -> str:
-    """A path as it stands in an address; escapes in it stay."""
+    """A path escaped for an address; existing escapes stay."""
     return quote(_NO_ESCAPE.sub("%25", relative), safe="/%:@!$&'()*+,;=~")
 
 
-def are_names(repository: str) -> bool:
-    """Whether every part of a repository's name can be the name of a folder."""
+def is_repository_name(repository: str) -> bool:
+    """Whether a name is valid for a repository: each part can be a folder's name."""
     names = repository.split("/")
     if any(name.endswith(".git") for name in names[:-1]):
-        # The mirror of a repository of that name would lie around this one's.
+        # The mirror of the repository `a.git` would contain that of `a.git/b`.
         return False
     return all(
         name not in ("", ".", "..")

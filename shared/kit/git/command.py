@@ -1,4 +1,4 @@
-"""Runs `git` as a subprocess: no prompts, no user's settings, errors in our words."""
+"""Runs `git` as a subprocess without prompts, and translates its errors."""
 
 import os
 import re
@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from shared.contracts import room
+from shared.contracts import disk_space
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from shared.kit.git.access import network_environment
 from shared.kit.processes import commands
 
-#: What git says when another process is writing to the same repository.
-BUSY = ("cannot lock ref", ".lock': file exists")
-#: What git says when a host does not show a repository with these credentials.
-DENIED = (
+#: Git's messages when another process writes to the same repository.
+BUSY_MESSAGES = ("cannot lock ref", ".lock': file exists")
+#: Git's messages when a host refuses the credentials.
+DENIED_MESSAGES = (
     "could not read username",
     "could not read password",
     "authentication failed",
     "returned error: 401",
     "returned error: 403",
 )
-MISSING = (
+MISSING_MESSAGES = (
     "not found",
     "not a git repository",
     "bad object",
@@ -33,8 +33,8 @@ OUTPUT_LIMIT = 2 * FILE_LIMIT
 SECONDS = 60.0
 
 
-class Busy(Unavailable):
-    """Another process is writing to the same repository; it ends soon."""
+class RepositoryBusy(Unavailable):
+    """Another process is writing to the same repository; a retry will succeed."""
 
 
 async def run_git(
@@ -42,20 +42,20 @@ async def run_git(
     *,
     cwd: Path | None = None,
     data: bytes | IO[bytes] | None = None,
-    extra: Mapping[str, str] | None = None,
-    allow: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
+    allowed_exit_codes: Sequence[int] = (),
     limit: int = OUTPUT_LIMIT,
-    conflict: str | None = None,
+    conflict_text: str | None = None,
 ) -> bytes:
-    """What `git ARGUMENTS` printed.
+    """Run `git ARGUMENTS` and return its output.
 
-    `data` is its standard input, `extra` its environment besides the fixed one,
-    `allow` the exit codes that are no failure, `limit` the most bytes it may print;
-    `conflict` is the word in its complaint that means somebody was first.
+    `data` is the standard input, `environment` is added to the fixed environment, and
+    exit codes in `allowed_exit_codes` are no failure. `limit` is the most bytes of
+    output. An error message with `conflict_text` raises Conflict.
 
     Raises:
-        CallboardError: by what git complained of; NoRoom if the disk is full.
-        TooLarge: if it printed more than `limit` bytes.
+        CallboardError: according to git's error message; DiskFull if the disk is full.
+        TooLarge: if the output is over `limit` bytes.
     """
     printed = b""
 
@@ -63,11 +63,17 @@ async def run_git(
         nonlocal printed
         printed = output.read(limit + 1)
         if len(printed) > limit:
-            # The rest is not waited for: a few trees may list paths without end.
+            # The rest is not read: a few trees can list an endless number of paths.
             raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
 
     await stream_git(
-        arguments, read, cwd=cwd, data=data, extra=extra, allow=allow, conflict=conflict
+        arguments,
+        read,
+        cwd=cwd,
+        data=data,
+        environment=environment,
+        allowed_exit_codes=allowed_exit_codes,
+        conflict_text=conflict_text,
     )
     return printed
 
@@ -78,37 +84,37 @@ async def stream_git(
     *,
     cwd: Path | None = None,
     data: bytes | IO[bytes] | None = None,
-    extra: Mapping[str, str] | None = None,
-    allow: Sequence[int] = (),
-    conflict: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    allowed_exit_codes: Sequence[int] = (),
+    conflict_text: str | None = None,
 ) -> None:
-    """Run `git ARGUMENTS`, what it prints read by `consume` as it comes; see `run_git`.
+    """Run `git ARGUMENTS` while `consume` reads its output; see `run_git`.
 
-    `consume` runs in a thread, and may end or raise before git does.
+    `consume` runs in a thread, and may end or raise before git ends.
 
     Raises:
-        CallboardError: by what git complained of; NoRoom if the disk is full.
+        CallboardError: according to git's error message; DiskFull if the disk is full.
     """
     with tempfile.TemporaryFile() as source:
         if isinstance(data, bytes):
             source.write(data)
             source.seek(0)
         try:
-            done = await commands.stream(
+            result = await commands.stream(
                 ["git", "-c", "safe.directory=*", *map(str, arguments)],
                 consume,
                 cwd=cwd,
                 source=source if data is None or isinstance(data, bytes) else data,
-                env={**_environment(), **(extra or {})},
+                env={**_environment(), **(environment or {})},
                 seconds=SECONDS,
             )
         except TimeoutError:
             raise Unavailable(f"git {arguments[0]} took over {SECONDS:.0f} s") from None
-    if done.code and done.code not in allow:
-        told = done.err.decode(errors="replace")
-        if room.says_full(told):
-            raise room.NoRoom
-        raise _failure(told, conflict)
+    if result.exit_code and result.exit_code not in allowed_exit_codes:
+        stderr = result.stderr.decode(errors="replace")
+        if disk_space.mentions_full_disk(stderr):
+            raise disk_space.DiskFull
+        raise _error_of(stderr, conflict_text)
 
 
 def _environment() -> dict[str, str]:
@@ -123,29 +129,29 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _failure(
-    text: str, conflict: str | None
+def _error_of(
+    text: str, conflict_text: str | None
 ) -> NotFound | Conflict | Unavailable | Invalid:
-    line = _complaint(text)
-    if conflict and conflict in text:
+    line = _error_line(text)
+    if conflict_text and conflict_text in text:
         return Conflict(line)
     lowered = text.lower()
-    if any(words in lowered for words in BUSY):
-        return Busy(f"The repository is being written to: {line}")
-    if any(words in lowered for words in DENIED):
+    if any(message in lowered for message in BUSY_MESSAGES):
+        return RepositoryBusy(f"The repository is being written to: {line}")
+    if any(message in lowered for message in DENIED_MESSAGES):
         return Invalid(
             "The Git host does not show the repository without other credentials: give "
             f"its entry of `integrations` a token that may read it ({line})"
         )
     if "could not resolve" in lowered or "unable to access" in lowered:
         return Unavailable(f"The Git host does not answer: {line}")
-    if any(words in lowered for words in MISSING):
+    if any(message in lowered for message in MISSING_MESSAGES):
         return NotFound(line)
     return Invalid(f"git: {line}")
 
 
-def _complaint(text: str) -> str:
-    """The line that says what is wrong, without what is secret in it."""
+def _error_line(text: str) -> str:
+    """The line of the error message, with secrets masked."""
     line = next(
         (x for x in text.splitlines() if x.startswith(("fatal", "error"))), text
     )

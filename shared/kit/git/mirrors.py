@@ -1,8 +1,8 @@
 """Source code by Git: mirrors of repositories, read at a commit.
 
-One mirror per repository and process; a push costs one fetch of what changed, whatever
-the number of files, and no host's REST quota. Repositories of an integration of type
-`local` are read where they lie. Web addresses are translated in `giturls`.
+There is one mirror per repository. A push costs one fetch of the changes, independent
+of the number of files, and no REST quota of the host. Repositories of an integration of
+type `local` are read in place. `addresses` parses the web addresses.
 """
 
 import asyncio
@@ -19,24 +19,29 @@ from shared.guards.addresses import normal_netloc
 from shared.guards.foreign_trees import TreeLimits
 from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.access import access_environment
-from shared.kit.git.addresses import GitTarget, are_names, check_git_path, parse_url
+from shared.kit.git.addresses import (
+    GitTarget,
+    check_git_path,
+    is_repository_name,
+    parse_url,
+)
 from shared.kit.git.command import OUTPUT_LIMIT, run_git
-from shared.kit.git.mirror_updates import Coalesced, update
+from shared.kit.git.mirror_updates import CoalescedRuns, update
 from shared.kit.git.push import push_folder
 from shared.kit.git.trees import ExportedTree, GitTrees
 
-NOBODY = "0" * 40
-NAME = re.compile(r"[A-Za-z0-9._][\w.-]*")
-#: In names that are fit for addresses, but not for a folder `NAME.git` of a host.
-UNFIT = re.compile(r"/|\.\.|(\.git|\.lock|\.)$")
-#: What no name of a ref holds (git-check-ref-format).
-NO_REF = re.compile(r"^[-/]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|(/|\.|\.lock)$")
+NO_COMMIT = "0" * 40
+LOCAL_NAME = re.compile(r"[A-Za-z0-9._][\w.-]*")
+#: Names that are valid in addresses, but not for a folder `NAME.git`.
+UNUSABLE_NAME = re.compile(r"/|\.\.|(\.git|\.lock|\.)$")
+#: Characters and sequences that no ref's name has (git-check-ref-format).
+INVALID_REF = re.compile(r"^[-/]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|(/|\.|\.lock)$")
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 @dataclass(frozen=True, slots=True)
 class CommitInfo:
-    """One commit: who wrote it, when, and the first line of why."""
+    """One commit: id, first line of the message, author and time."""
 
     sha: str
     subject: str
@@ -45,13 +50,13 @@ class CommitInfo:
     at: datetime
 
 
-def no_repository(target: GitTarget) -> str:
-    """What is said of a repository that is not there."""
+def repository_not_found_message(target: GitTarget) -> str:
+    """The message for a repository that does not exist."""
     return f"There is no repository {target.repository} at {target.host}"
 
 
 class RepositoryMirrors:
-    """The repositories of the configured hosts, as this process sees them."""
+    """The mirrors of repositories of all configured hosts."""
 
     def __init__(self, root: Path, integrations: Integrations) -> None:
         self._root = root
@@ -59,25 +64,25 @@ class RepositoryMirrors:
             normal_netloc(item.host): (kind, item) for kind, item in integrations.each()
         }
         self._kinds = {host: kind for host, (kind, _) in self._by_host.items()}
-        self._fetches: dict[Path, Coalesced] = {}
-        #: Refs that addresses were about, by repository: where such a ref's name ends.
+        self._fetches: dict[Path, CoalescedRuns] = {}
+        #: The resolved refs by repository, to read open addresses without a fetch.
         self._refs: dict[tuple[str, str], set[str]] = {}
 
     def locate(self, url: str) -> GitTarget | None:
-        """What a web address means; None if its host is no integration.
+        """Parse a web address; None if its host is no integration.
 
         Raises:
-            Invalid: if the address is no place in a repository of its host.
+            Invalid: if it is no file or folder of a repository of its host.
         """
         target = parse_url(url, self._kinds)
         if target is None or not target.is_open:
             return target
         refs = self._refs.get((target.host, target.repository), ())
-        known = next((ref for ref, _ in target.readings() if ref in refs), None)
-        return target if known is None else target.with_ref(known)
+        resolved_ref = next((ref for ref, _ in target.readings() if ref in refs), None)
+        return target if resolved_ref is None else target.with_ref(resolved_ref)
 
     def target(self, host: str, repository: str, ref: str, path: str = "") -> GitTarget:
-        """A place in a repository of a configured host.
+        """The target of a path in a repository of a configured host.
 
         Raises:
             NotFound: if the host is no integration.
@@ -86,7 +91,7 @@ class RepositoryMirrors:
         return GitTarget(kind, normal_netloc(host), repository, ref, path)
 
     async def fetch(self, target: GitTarget) -> str:
-        """Bring the mirror up to date; the commit id that the target's ref has now.
+        """Update the mirror; returns the current commit id of the target's ref.
 
         Raises:
             NotFound: if the repository or the ref does not exist.
@@ -96,9 +101,9 @@ class RepositoryMirrors:
         return commit
 
     async def resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
-        """Fetch, and decide what an open target's ref is: the longest that exists.
+        """Update the mirror, and choose an open target's ref: the longest that exists.
 
-        The target, and the commit id that its ref has now.
+        Returns the target, and the current commit id of its ref.
 
         Raises:
             NotFound: if the repository or the ref does not exist.
@@ -106,42 +111,46 @@ class RepositoryMirrors:
         """
         await self._update(target)
         names = {ref: _ref_names(ref) for ref, _ in target.readings()}
-        questions = [f"{name}^{{commit}}" for some in names.values() for name in some]
-        answer = await self._git(
+        queries = [
+            f"{candidate}^{{commit}}"
+            for candidates in names.values()
+            for candidate in candidates
+        ]
+        output = await self._git(
             target,
             ["cat-file", "--batch-check=%(objectname) %(objecttype)"],
-            data="".join(f"{question}\n" for question in questions).encode(),
-            allow=(128,),
+            data="".join(f"{query}\n" for query in queries).encode(),
+            allowed_exit_codes=(128,),
         )
-        answers = iter(answer.decode(errors="replace").splitlines())
-        for ref, some in names.items():
-            for words in [next(answers, "").split(" ") for _ in some]:
+        lines = iter(output.decode(errors="replace").splitlines())
+        for ref, candidates in names.items():
+            for words in [next(lines, "").split(" ") for _ in candidates]:
                 if words[-1] == "commit":
                     key = (target.host, target.repository)
                     self._refs.setdefault(key, set()).add(ref)
                     return target.with_ref(ref), words[0]
-        raise NotFound(_no_ref(target))
+        raise NotFound(_ref_not_found_message(target))
 
     async def default_branch(self, target: GitTarget) -> str:
         """The name of a fetched repository's default branch."""
         arguments = ["symbolic-ref", "--short", "HEAD"]
-        name = await self._git(target, arguments, allow=(1, 128))
+        name = await self._git(target, arguments, allowed_exit_codes=(1, 128))
         return name.decode(errors="replace").strip() or "HEAD"
 
     async def _update(self, target: GitTarget) -> None:
         mirror = self._mirror(target)
         if target.kind != "local":
-            coalesced = self._fetches.setdefault(mirror, Coalesced())
-            extra = self._access(target)
-            await coalesced.run(lambda: update(mirror, target.clone_url, extra))
+            coalesced = self._fetches.setdefault(mirror, CoalescedRuns())
+            environment = self._access(target)
+            await coalesced.run(lambda: update(mirror, target.clone_url, environment))
         elif not mirror.is_dir():
-            raise NotFound(no_repository(target))
+            raise NotFound(repository_not_found_message(target))
 
     async def read(self, target: GitTarget, commit: str, path: str) -> bytes:
         """One file at a commit; links are followed as in a checkout.
 
         Raises:
-            Invalid: if a link leaves the repository or is part of a ring.
+            Invalid: if a link leaves the repository or is part of a cycle.
             NotFound: if there is no such file.
             TooLarge: if it is over `FILE_LIMIT` bytes.
         """
@@ -155,22 +164,22 @@ class RepositoryMirrors:
     async def follow_path(
         self, target: GitTarget, commit: str, path: str
     ) -> Sequence[str]:
-        """The links that a file is read through, and where it lies; () without links.
+        """The links that lead to a file, and its real path; () without links.
 
         Raises:
-            Invalid: if a link leaves the repository or is part of a ring.
+            Invalid: if a link leaves the repository or is part of a cycle.
         """
         return await self._trees(target).follow_path(commit, _clean(path))
 
-    async def list(
+    async def list_paths(
         self, target: GitTarget, commit: str, prefix: str = ""
     ) -> Sequence[str]:
-        """The paths of all files at a commit, below `prefix` if given."""
+        """The paths of all files at a commit, or of those below `prefix`."""
         arguments = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit]
         if prefix:
             arguments += ["--", _clean(prefix)]
-        found = await self._git(target, arguments)
-        return await asyncio.to_thread(_split, found)
+        output = await self._git(target, arguments)
+        return await asyncio.to_thread(_split, output)
 
     async def export(
         self,
@@ -183,8 +192,8 @@ class RepositoryMirrors:
     ) -> ExportedTree:
         """Write the files below `prefix` into `folder`, relative to `prefix`.
 
-        `follows` puts files in the place of links; without it links are written as
-        they are.
+        With `follows`, links are replaced by their files; otherwise they are written
+        as links.
 
         Raises:
             NotFound: if there is no such folder.
@@ -196,45 +205,47 @@ class RepositoryMirrors:
         )
 
     async def commit_info(self, target: GitTarget, commit: str) -> CommitInfo:
-        """Who made a commit, when and why."""
-        found = await self._git(
+        """The author, time and message of a commit."""
+        output = await self._git(
             target, ["show", "-s", "--format=%H%x00%s%x00%an%x00%ae%x00%aI", commit]
         )
-        sha, subject, author, email, at = found.decode(errors="replace").split("\0")
+        sha, subject, author, email, at = output.decode(errors="replace").split("\0")
         return CommitInfo(
             sha, subject, author, email, datetime.fromisoformat(at.strip())
         )
 
-    async def changed(
+    async def changed_paths(
         self, target: GitTarget, before: str, after: str
     ) -> Sequence[str] | None:
-        """The paths that differ between two commits; None if that cannot be told."""
-        if NOBODY in (before, after):
+        """The paths that differ between two commits; None if one does not exist."""
+        if NO_COMMIT in (before, after):
             return None
-        found = await self._git(
+        output = await self._git(
             target,
             ["diff", "--name-only", "-z", "--no-renames", before, after],
-            allow=(128,),
+            allowed_exit_codes=(128,),
         )
-        return [part for part in found.decode(errors="replace").split("\0") if part]
+        return [part for part in output.decode(errors="replace").split("\0") if part]
 
     async def repositories(self, host: str) -> Sequence[str]:
         """The repositories of a host of type `local`, by name.
 
         Raises:
-            Invalid: if the host is of another type: those are listed by their API.
+            Invalid: if the host is of another type.
         """
         kind, integration = self._integration(host)
         if kind != "local" or integration.directory is None:
             raise Invalid(f"{host}: only hosts of type local can be listed")
-        found = await asyncio.to_thread(lambda: sorted(_bare(integration.directory)))
-        return [path.name.removesuffix(".git") for path in found]
+        folders = await asyncio.to_thread(
+            lambda: sorted(_bare_repositories(integration.directory))
+        )
+        return [path.name.removesuffix(".git") for path in folders]
 
     async def create(self, host: str, repository: str, *, branch: str = "main") -> None:
-        """Make an empty repository at a host of type `local`.
+        """Create an empty repository at a host of type `local`.
 
         Raises:
-            Conflict: if there is one.
+            Conflict: if it exists.
             Invalid: if the name breaks the rule, or the host is of another type.
         """
         kind, integration = self._integration(host)
@@ -242,7 +253,7 @@ class RepositoryMirrors:
             raise Invalid(
                 f"{host}: repositories can be made at hosts of type local only"
             )
-        if not NAME.fullmatch(repository) or UNFIT.search(repository):
+        if not LOCAL_NAME.fullmatch(repository) or UNUSABLE_NAME.search(repository):
             raise Invalid(
                 f"repository: {repository!r} may hold letters, digits and -_. and "
                 "must not end in .git or .lock"
@@ -253,11 +264,11 @@ class RepositoryMirrors:
         arguments = ["init", "--quiet", "--bare", f"--initial-branch={branch}"]
         if integration.hook_template is not None:
             arguments.append(f"--template={integration.hook_template}")
-        # Made beside its place and moved there: nobody ever meets half a repository.
+        # Created beside its path and moved there, so that it is never incomplete.
         with tempfile.TemporaryDirectory(dir=integration.directory) as parent:
-            made = Path(parent) / "made.git"
-            await run_git([*arguments, str(made)])
-            await asyncio.to_thread(made.rename, path)
+            repository_folder = Path(parent) / "made.git"
+            await run_git([*arguments, str(repository_folder)])
+            await asyncio.to_thread(repository_folder.rename, path)
 
     async def push_tree(
         self,
@@ -269,7 +280,7 @@ class RepositoryMirrors:
     ) -> str:
         """Commit the files of `folder` as the first commit of a branch and push it.
 
-        `target.ref` is the branch; `author` is name and email. The new commit's id.
+        `target.ref` is the branch; `author` is name and email. Returns the commit's id.
 
         Raises:
             Conflict: if the branch exists.
@@ -292,28 +303,28 @@ class RepositoryMirrors:
         )
 
     def _integration(self, host: str) -> tuple[str, Integration]:
-        found = self._by_host.get(host) or self._by_host.get(normal_netloc(host))
-        if found is None:
+        entry = self._by_host.get(host) or self._by_host.get(normal_netloc(host))
+        if entry is None:
             raise NotFound(f"No integration is configured for the host {host}")
-        return found
+        return entry
 
     def _mirror(self, target: GitTarget) -> Path:
-        """Where the repository's mirror lies; that of a local one: itself.
+        """The folder of the mirror; for a local host, of the repository itself.
 
         Raises:
-            Invalid: if a part of the repository's name cannot be a folder's.
+            Invalid: if a part of the repository's name cannot be a folder's name.
         """
         kind, integration = self._integration(target.host)
-        if not are_names(target.repository):
+        if not is_repository_name(target.repository):
             raise Invalid(
                 f"repository: {target.repository!r} is not a repository's name"
             )
         if kind == "local" and integration.directory is not None:
-            if not NAME.fullmatch(target.repository):
-                raise NotFound(no_repository(target))
+            if not LOCAL_NAME.fullmatch(target.repository):
+                raise NotFound(repository_not_found_message(target))
             return integration.directory / f"{target.repository}.git"
         host = target.host.replace(":", "_")
-        # Names of other hosts hold spaces and more; ordinary ones stay as they are.
+        # Repository names of some hosts have spaces and other characters.
         return self._root / host / f"{quote(target.repository, safe='/~')}.git"
 
     def _clone_url(self, target: GitTarget) -> str:
@@ -333,34 +344,34 @@ class RepositoryMirrors:
         arguments: Sequence[str | Path],
         *,
         data: bytes | None = None,
-        allow: Sequence[int] = (),
+        allowed_exit_codes: Sequence[int] = (),
         limit: int = OUTPUT_LIMIT,
     ) -> bytes:
         """Run `git` in the target's mirror.
 
-        Any command may have to ask the host: a mirror holds file contents only after
-        they were read once. So every command gets what the host wants to see.
+        Any command may contact the host, because a mirror lacks file contents that were
+        not read before. So every command gets the credentials.
         """
         return await run_git(
             arguments,
             cwd=self._mirror(target),
             data=data,
-            extra=self._access(target),
-            allow=allow,
+            environment=self._access(target),
+            allowed_exit_codes=allowed_exit_codes,
             limit=limit,
         )
 
 
 def _split(printed: bytes) -> list[str]:
-    """The paths that git printed, each with a NUL behind it."""
+    """The paths in git's output, each of which ends with NUL."""
     return [part for part in printed.decode(errors="replace").split("\0") if part]
 
 
 def _ref_names(ref: str) -> list[str]:
-    """What Git may call a ref of this name; nothing if it can be no ref."""
+    """The full names that a ref of this name may have; none if it is invalid."""
     if not ref:
         return ["HEAD"]
-    if NO_REF.search(ref):
+    if INVALID_REF.search(ref):
         return []
     if ref.startswith("refs/"):
         return [ref]
@@ -368,16 +379,16 @@ def _ref_names(ref: str) -> list[str]:
     return [*names, ref] if COMMIT.fullmatch(ref) else names
 
 
-def _no_ref(target: GitTarget) -> str:
-    where = f"{target.repository} at {target.host}"
+def _ref_not_found_message(target: GitTarget) -> str:
+    repository = f"{target.repository} at {target.host}"
     if target.is_open:
         return (
-            f"{where} has no ref {target.ref}, and no branch or tag with a longer name "
-            f"that {target.ref}/{target.path} begins with"
+            f"{repository} has no ref {target.ref}, and no branch or tag with a longer "
+            f"name that {target.ref}/{target.path} begins with"
         )
     if not target.ref:
-        return f"{where} has no commit on its default branch"
-    return f"{where} has no ref {target.ref}"
+        return f"{repository} has no commit on its default branch"
+    return f"{repository} has no ref {target.ref}"
 
 
 def _clean(path: str) -> str:
@@ -388,7 +399,7 @@ def _clean(path: str) -> str:
     return "/".join(parts)
 
 
-def _bare(directory: Path | None) -> list[Path]:
+def _bare_repositories(directory: Path | None) -> list[Path]:
     if directory is None or not directory.is_dir():
         return []
     return [path for path in directory.glob("*.git") if (path / "HEAD").is_file()]

@@ -1,4 +1,4 @@
-"""What `ls-tree` and `cat-file` print, read piece by piece and within limits."""
+"""Parses the output of `ls-tree` and `cat-file` in chunks and within limits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,35 +18,35 @@ _LINK, _SUBMODULE = b"120000", b"160000"
 
 
 class DanglingLink(NotFound):
-    """Git finds nothing behind a link; its own walk takes no `.` in what links say."""
+    """Git found no file behind a link; it cannot follow targets with a `.` segment."""
 
 
-class FolderInstead(NotFound):
-    """A path that a file is read from leads to a folder; "" to the repository."""
+class PathIsFolder(NotFound):
+    """The path of a file to read leads to a folder."""
 
 
 @dataclass(slots=True)
 class TreeListing:
-    """The entries of a tree, links and files, and the paths of its submodules."""
+    """The files and links of a tree, and the paths of its submodules."""
 
     entries: list[ForeignEntry] = field(default_factory=list)
     submodules: list[str] = field(default_factory=list)
 
 
 def records(output: IO[bytes]) -> Iterator[bytes]:
-    """What is between NULs.
+    """The records of an output, which NUL separates.
 
     Raises:
         Invalid: if a path is far too long.
-        TooLarge: if all of it is more than `LISTING_BYTES`.
+        TooLarge: if the output is over `LISTING_BYTES`.
     """
-    rest, size = b"", 0
+    remainder, size = b"", 0
     while chunk := output.read(CHUNK):
         size += len(chunk)
         if size > LISTING_BYTES:
             raise TooLarge(f"The names of all files are over {LISTING_BYTES} bytes")
-        *records, rest = (rest + chunk).split(b"\0")
-        for record in [*records, rest]:
+        *records, remainder = (remainder + chunk).split(b"\0")
+        for record in [*records, remainder]:
             if len(record) > _RECORD_BYTES:
                 name = record.partition(b"\t")[2][:PATH_BYTES].decode(errors="replace")
                 raise Invalid(
@@ -74,16 +74,16 @@ def add_record(record: bytes, listing: TreeListing) -> None:
 
 
 def content_ids(entries: Sequence[ForeignEntry]) -> bytes:
-    """What `cat-file` is asked for: the entries' contents, in their order."""
+    """The input of `cat-file` for the contents of the entries."""
     return "".join(f"{entry.content}\n" for entry in entries).encode()
 
 
 def with_sizes(entries: Sequence[ForeignEntry], printed: bytes) -> list[ForeignEntry]:
-    """The entries with the sizes that `cat-file` printed.
+    """The entries with the sizes from the output of `cat-file`.
 
     Raises:
-        Invalid: naming an entry whose content is no file's.
-        Unavailable: if git ended before it had printed all.
+        Invalid: naming an entry whose content is not a file.
+        Unavailable: if the output is incomplete.
     """
     lines = printed.decode(errors="replace").splitlines()
     if len(lines) != len(entries):
@@ -104,11 +104,11 @@ def _blob_size(entry: ForeignEntry, line: str) -> int:
 def contents(
     output: IO[bytes], entries: Sequence[ForeignEntry]
 ) -> Iterator[tuple[ForeignEntry, int]]:
-    """Each entry with its size, when its content is next in `cat-file`'s output."""
+    """Each entry with its size, just before its content follows in the output."""
     for entry in entries:
         words = output.readline(HEADER_BYTES).split()
         if len(words) != 3 or words[1] != b"blob" or int(words[2]) != entry.size:
-            # git's exit code says why.
+            # git's exit code reports the reason.
             return
         yield entry, entry.size
         output.read(1)
@@ -122,7 +122,7 @@ def write_entry(
     *,
     replaces: bool,
 ) -> None:
-    """Write one entry below `root`, its content read from `cat-file`'s output."""
+    """Write one entry below `root` with its content from `cat-file`'s output."""
     if entry.kind == "link":
         target = output.read(size).decode("utf-8", "surrogateescape")
         root.link(entry.path, target, replaces=replaces)
@@ -142,14 +142,14 @@ def _chunks(output: IO[bytes], size: int) -> Iterator[bytes]:
 
 
 def file_size(header: bytes, output: IO[bytes], path: str) -> int:
-    """The size of the file that `cat-file` is about to print."""
+    """The size of the file that follows in `cat-file`'s output."""
     words = header.split()
     if len(words) == 3 and words[1] == b"blob":
         if int(words[2]) > FILE_LIMIT:
             raise TooLarge(f"{path}: over the limit of {FILE_LIMIT} bytes")
         return int(words[2])
     if len(words) == 3 and words[1] == b"tree":
-        raise FolderInstead(f"there is a folder, and no file, {path or '/'}")
+        raise PathIsFolder(f"there is a folder, and no file, {path or '/'}")
     if len(words) == 2 and words[0] == b"symlink":
         target = output.read(min(int(words[1]), TARGET_BYTES))
         raise Invalid(

@@ -1,8 +1,8 @@
-"""A folder of foreign files to the first commit of a branch, byte by byte.
+"""Pushes a folder of foreign files as the first commit of a branch.
 
-The commit is made by `git fast-import` out of what the folder holds: there is no work
-tree and no index, so what `.gitattributes`, `.gitignore`, filters and hooks in the
-folder say is content like any other.
+`git fast-import` makes the commit from the folder's files without a work tree and an
+index, so `.gitattributes`, `.gitignore`, filters and hooks in the folder have no
+effect.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ _BRANCH = "refs/heads/first"
 _PLAIN = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./"
 )
-#: What a name or an address in a commit may neither hold nor begin or end with.
+#: Characters that Git strips from the ends of a name or address in a commit.
 _CRUD = " .,:;<>\"\\'"
 
 
@@ -33,7 +33,7 @@ async def push_folder(
     author: tuple[str, str],
     environment: Mapping[str, str],
 ) -> str:
-    """Commit the files and links of `folder` and push them; the new commit's id.
+    """Commit the files and links of `folder` and push them; returns the commit's id.
 
     Raises:
         Conflict: if the branch exists.
@@ -43,56 +43,58 @@ async def push_folder(
     with tempfile.TemporaryDirectory() as parent, tempfile.TemporaryFile() as stream:
         repository = Path(parent) / "first.git"
         await run_git(["init", "--quiet", "--bare", "--template=", repository])
-        await to_thread(_describe, folder, stream, message, author)
+        await to_thread(_write_commit, folder, stream, message, author)
         arguments = ["fast-import", "--quiet", "--done", "--date-format=now"]
         await run_git(arguments, cwd=repository, data=stream)
-        found = await run_git(["rev-parse", _BRANCH], cwd=repository)
+        output = await run_git(["rev-parse", _BRANCH], cwd=repository)
         await run_git(
             ["push", "--quiet", destination, f"{_BRANCH}:refs/heads/{branch}"],
             cwd=repository,
-            extra=environment,
-            conflict="rejected",
+            environment=environment,
+            conflict_text="rejected",
         )
-    return found.decode().strip()
+    return output.decode().strip()
 
 
 async def _check_branch(branch: str) -> None:
     name = f"refs/heads/{branch}"
     if branch.startswith("-") or "\0" in branch:
         raise Invalid(f"branch: {branch!r} is not a branch's name")
-    valid = await run_git(["check-ref-format", "--normalize", name], allow=(1,))
+    valid = await run_git(
+        ["check-ref-format", "--normalize", name], allowed_exit_codes=(1,)
+    )
     if valid.decode(errors="replace").strip() != name:
         raise Invalid(f"branch: {branch!r} is not a branch's name")
 
 
-def _describe(
+def _write_commit(
     folder: Path, stream: IO[bytes], message: str, author: tuple[str, str]
 ) -> None:
-    """Write the commit as `fast-import` reads it."""
+    """Write the commit in the format of `fast-import`."""
     identity = f"{_plain(author[0]) or 'unknown'} <{_plain(author[1])}> now"
     stream.write(f"commit {_BRANCH}\nauthor {identity}\n".encode())
     stream.write(f"committer {identity}\n".encode())
-    _data(stream, f"{message.replace(chr(0), '').strip()}\n".encode())
+    _write_data(stream, f"{message.replace(chr(0), '').strip()}\n".encode())
     limits = TreeLimits()
     with ForeignFolder.open(folder) as root:
-        # A repository is never part of another one.
-        most = limits.files + limits.folders
-        entries = list(root.entries(limit=most, skips_git=True))
+        # A repository cannot contain `.git` folders.
+        limit = limits.files + limits.folders
+        entries = list(root.entries(limit=limit, skips_git=True))
         check_entries(entries, limits)
         for entry in entries:
-            _add(root, entry, stream)
+            _write_entry(root, entry, stream)
     stream.write(b"\ndone\n")
     stream.flush()
     stream.seek(0)
 
 
-def _add(root: ForeignFolder, entry: ForeignEntry, stream: IO[bytes]) -> None:
+def _write_entry(root: ForeignFolder, entry: ForeignEntry, stream: IO[bytes]) -> None:
     mode = "100755" if entry.is_executable else "100644"
     if entry.kind == "link":
         mode = "120000"
     stream.write(f"M {mode} inline ".encode() + _quoted(entry.path) + b"\n")
     if entry.kind == "link":
-        _data(stream, root.target(entry.path).encode("utf-8", "surrogateescape"))
+        _write_data(stream, root.target(entry.path).encode("utf-8", "surrogateescape"))
         return
     stream.write(b"data %d\n" % entry.size)
     for chunk in root.chunks(entry.path):
@@ -100,13 +102,13 @@ def _add(root: ForeignFolder, entry: ForeignEntry, stream: IO[bytes]) -> None:
     stream.write(b"\n")
 
 
-def _data(stream: IO[bytes], content: bytes) -> None:
+def _write_data(stream: IO[bytes], content: bytes) -> None:
     stream.write(b"data %d\n" % len(content))
     stream.write(content + b"\n")
 
 
 def _quoted(path: str) -> bytes:
-    """A path as `fast-import` reads it, whatever characters it holds."""
+    """A path quoted for `fast-import`."""
     escaped = (
         chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in path.encode()
     )
@@ -114,7 +116,7 @@ def _quoted(path: str) -> bytes:
 
 
 def _plain(text: str) -> str:
-    """A name or an address that ends no line of a commit's head."""
+    """A name or an address without characters that break a commit's header."""
     printable = "".join(
         char for char in text if char.isprintable() and char not in "<>"
     )

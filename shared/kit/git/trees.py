@@ -1,8 +1,8 @@
-"""Trees of a repository as files: listed, checked, then their contents streamed.
+"""Exports trees of a repository: lists and checks them, then streams the contents.
 
-Contents are read by their ids, never checked out or archived: what the repository's own
-`.gitattributes` say changes nothing, and no file is left out. Everything is bounded by
-the listing before the first file is written (ADR 17).
+Contents are read by their ids, never checked out or archived, so the repository's
+`.gitattributes` have no effect and no file is left out. All limits are checked on the
+listing before the first file is written (ADR 17).
 """
 
 from asyncio import to_thread
@@ -43,19 +43,19 @@ from shared.kit.git.output import (
 )
 from shared.kit.processes.commands import Consumer
 
-#: Of a whole repository, where a link leads out of the folder that is exported.
+#: The most files of a repository that is listed as a whole, to follow links.
 REPOSITORY_FILES = 300_000
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedTree:
-    """What became of a folder's tree.
+    """The result of an export.
 
-    `files` is how many files and links were written, `submodules` the paths that hold
-    other repositories, which are left out. `outside` are the repository's paths that
-    links brought in from outside the folder, or that it was found through. `dangling`
-    are the links that lead nowhere and `rings` those to a folder that holds the link
-    itself: both are left out where links are followed.
+    `files` is the number of written files and links, `submodules` the paths of other
+    repositories, which are left out. `outside` lists paths outside of the folder that
+    links lead to, or that the folder was reached through. `dangling` are links without
+    a target and `rings` links to a folder that contains the link; both are left out if
+    links are followed.
     """
 
     files: int
@@ -69,8 +69,8 @@ class ExportedTree:
 class GitTrees:
     """The trees of one mirror.
 
-    `environment` is what git needs to ask the mirror's host; `is_partial` is whether
-    the mirror may lack contents that nobody has read yet.
+    `environment` is for git commands that contact the host; with `is_partial` the
+    mirror may lack contents that were not read before.
     """
 
     mirror: Path
@@ -81,7 +81,7 @@ class GitTrees:
         """One file at a commit; links are followed as in a checkout.
 
         Raises:
-            Invalid: if a link leaves the repository or is part of a ring.
+            Invalid: if a link leaves the repository or is part of a cycle.
             NotFound: if there is no such file.
             TooLarge: if it is over `FILE_LIMIT` bytes.
         """
@@ -95,32 +95,32 @@ class GitTrees:
                 raise dangling from None
 
     async def _read(self, commit: str, path: str) -> bytes:
-        answer: bytes | CallboardError = b""
+        result: bytes | CallboardError = b""
 
         def consume(output: IO[bytes]) -> None:
-            nonlocal answer
+            nonlocal result
             try:
                 size = file_size(output.readline(HEADER_BYTES), output, path)
-                answer = output.read(size)
+                result = output.read(size)
                 output.read(1)
             except CallboardError as error:
-                # Raised after git has ended: a host that denies an answer comes first.
-                answer = error
+                # Raised after git has ended, because git's own failure comes first.
+                result = error
 
         await self._stream(
             ["cat-file", "--batch", "--follow-symlinks"],
             consume,
             data=f"{commit}:{path}\n".encode(),
         )
-        if isinstance(answer, CallboardError):
-            raise answer
-        return answer
+        if isinstance(result, CallboardError):
+            raise result
+        return result
 
     async def follow_path(self, commit: str, path: str) -> list[str]:
-        """The links that a file is read through, and where it lies; [] without links.
+        """The links that lead to a file, and its real path; [] without links.
 
         Raises:
-            Invalid: if a link leaves the repository or is part of a ring.
+            Invalid: if a link leaves the repository or is part of a cycle.
         """
         listing = TreeListing()
 
@@ -146,8 +146,8 @@ class GitTrees:
     ) -> ExportedTree:
         """Write the files below `prefix` into `folder`, relative to `prefix`.
 
-        `follows` puts files in the place of links, also of links to other places of the
-        repository; without it links are written as they are.
+        With `follows`, links are replaced by their files, also from other folders of
+        the repository; otherwise they are written as links.
 
         Raises:
             Invalid: naming a path that breaks a rule, or a link that leaves the
@@ -155,49 +155,51 @@ class GitTrees:
             NotFound: if there is no such folder.
             TooLarge: if it is over the limits.
         """
-        tree, trail = await self._tree_id(commit, prefix), [prefix]
+        tree, links = await self._tree_id(commit, prefix), [prefix]
         if tree is None:
-            trail = (await self._index(commit)).follow_path(prefix)
-            prefix = trail[-1]
+            links = (await self._index(commit)).follow_path(prefix)
+            prefix = links[-1]
             tree = await self._tree_id(commit, prefix)
         if tree is None:
             raise NotFound(f"There is no folder {quoted_path(prefix)} at {commit[:8]}")
-        listing = await self._list(tree, most=limits.files)
+        listing = await self._list(tree, limit=limits.files)
         targets = await self._targets(commit, listing.entries)
         if follows and targets:
-            followed = await self._followed(commit, prefix, listing, targets, limits)
+            followed = await self._follow_links(
+                commit, prefix, listing, targets, limits
+            )
         else:
             await to_thread(_check_links, prefix, targets)
             followed = FollowedTree(listing.entries)
-        entries = await self._sized(commit, followed.files)
+        entries = await self._with_sizes(commit, followed.files)
         folds = folds_case(folder.parent)
         await to_thread(check_entries, entries, limits, folds_case=folds)
         await self._write(entries, folder)
         return ExportedTree(
             len(entries),
             listing.submodules,
-            [*(trail if len(trail) > 1 else ()), *followed.outside],
+            [*(links if len(links) > 1 else ()), *followed.outside],
             followed.dangling,
             followed.rings,
         )
 
     async def _tree_id(self, commit: str, path: str) -> str | None:
-        """The id of a folder; None if no folder is there without following links."""
-        found = await run_git(
+        """The id of a folder; None if the path is absent or leads through links."""
+        output = await run_git(
             ["cat-file", "--batch-check=%(objecttype) %(objectname)"],
             cwd=self.mirror,
             data=f"{commit}:{path}\n".encode(),
-            extra=self.environment,
+            environment=self.environment,
         )
-        kind, _, name = found.decode(errors="replace").partition(" ")
+        kind, _, name = output.decode(errors="replace").partition(" ")
         return name.strip() if kind == "tree" else None
 
     async def _index(self, commit: str) -> TreeIndex:
-        listing = await self._list(commit, most=REPOSITORY_FILES)
+        listing = await self._list(commit, limit=REPOSITORY_FILES)
         targets = await self._targets(commit, listing.entries)
         return await to_thread(TreeIndex, listing.entries, targets)
 
-    async def _followed(
+    async def _follow_links(
         self,
         commit: str,
         prefix: str,
@@ -209,18 +211,18 @@ class GitTrees:
             index = TreeIndex(listing.entries, targets)
             return await to_thread(follow_links, index, "", limits)
         except Invalid:
-            # A link leaves the folder: the repository says whether it may.
+            # A link leaves the folder, so it is followed in the whole repository.
             index = await self._index(commit)
             return await to_thread(follow_links, index, prefix, limits)
 
-    async def _list(self, treeish: str, *, most: int) -> TreeListing:
+    async def _list(self, treeish: str, *, limit: int) -> TreeListing:
         listing = TreeListing()
 
         def consume(output: IO[bytes]) -> None:
             for record in records(output):
                 add_record(record, listing)
-                if len(listing.entries) > most:
-                    raise TooLarge(f"More than {most} files")
+                if len(listing.entries) > limit:
+                    raise TooLarge(f"More than {limit} files")
 
         await self._stream(["ls-tree", "-r", "-z", "--full-tree", treeish], consume)
         return listing
@@ -228,26 +230,26 @@ class GitTrees:
     async def _targets(
         self, commit: str, entries: Sequence[ForeignEntry]
     ) -> dict[str, str]:
-        """Where the links among `entries` lead; without those that are no path."""
+        """The targets of the links among `entries`, except those that are too long."""
         links = [entry for entry in entries if entry.kind == "link"]
         if not links:
             return {}
-        sized = await self._sized(commit, links)
-        sane = [entry for entry in sized if entry.size <= TARGET_BYTES]
+        sized = await self._with_sizes(commit, links)
+        readable = [entry for entry in sized if entry.size <= TARGET_BYTES]
         targets: dict[str, str] = {}
 
         def consume(output: IO[bytes]) -> None:
-            for entry, size in contents(output, sane):
+            for entry, size in contents(output, readable):
                 raw = output.read(size)
                 targets[entry.path] = raw.decode("utf-8", "surrogateescape")
 
-        await self._stream(["cat-file", "--batch"], consume, data=content_ids(sane))
+        await self._stream(["cat-file", "--batch"], consume, data=content_ids(readable))
         return targets
 
-    async def _sized(
+    async def _with_sizes(
         self, commit: str, entries: Sequence[ForeignEntry]
     ) -> list[ForeignEntry]:
-        """The same entries with their sizes."""
+        """The entries with their sizes."""
         if self.is_partial:
             await self._fetch_missing(commit, {entry.content for entry in entries})
         if not entries:
@@ -256,12 +258,12 @@ class GitTrees:
             ["cat-file", "--batch-check=%(objecttype) %(objectsize)"],
             cwd=self.mirror,
             data=content_ids(entries),
-            extra=self.environment,
+            environment=self.environment,
         )
         return await to_thread(with_sizes, entries, out)
 
     async def _fetch_missing(self, commit: str, ids: set[str]) -> None:
-        """Fetch the contents that are not in the mirror at once, not one by one."""
+        """Fetch all missing contents by one command."""
         missing: set[str] = set()
 
         def consume(output: IO[bytes]) -> None:
@@ -273,7 +275,7 @@ class GitTrees:
         await self._stream(arguments, consume)
         if not missing & ids:
             return
-        # As git fetches them itself, one by one.
+        # The options are those of git's own fetch of a missing object.
         options = ["--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"]
         negotiation = ["-c", "fetch.negotiationAlgorithm=noop"]
         filtering = ["--filter=blob:none", "--stdin", "origin"]
@@ -281,22 +283,22 @@ class GitTrees:
             [*negotiation, "fetch", "--quiet", *options, *filtering],
             cwd=self.mirror,
             data="".join(f"{name}\n" for name in sorted(missing & ids)).encode(),
-            extra=self.environment,
+            environment=self.environment,
         )
 
     async def _write(self, entries: Sequence[ForeignEntry], folder: Path) -> None:
-        written = 0
+        count = 0
 
         def consume(output: IO[bytes]) -> None:
-            nonlocal written
+            nonlocal count
             with ForeignFolder.open(folder, create=True) as root:
                 replaces = bool(root.listing(""))
                 for entry, size in contents(output, entries):
                     write_entry(root, entry, output, size, replaces=replaces)
-                    written += 1
+                    count += 1
 
         await self._stream(["cat-file", "--batch"], consume, data=content_ids(entries))
-        if written < len(entries):
+        if count < len(entries):
             raise Unavailable("git cat-file ended early")
 
     async def _stream(
@@ -307,7 +309,7 @@ class GitTrees:
         data: bytes | None = None,
     ) -> None:
         await stream_git(
-            arguments, consume, cwd=self.mirror, data=data, extra=self.environment
+            arguments, consume, cwd=self.mirror, data=data, environment=self.environment
         )
 
 

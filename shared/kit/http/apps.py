@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.contracts import room
+from shared.contracts import disk_space
 from shared.contracts.errors import (
     CallboardError,
     Forbidden,
@@ -171,8 +171,8 @@ def error_response(request: Request, error: Exception) -> Response:
     """The answer to a failed request; what nobody foresaw tells no details."""
     # A fault that nobody foresaw is answered outside of what adds these.
     headers = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
-    if room.is_full(error):
-        error = room.NoRoom()
+    if disk_space.is_disk_full(error):
+        error = disk_space.DiskFull()
     if isinstance(error, CallboardError):
         name, message, status = error.name, error.message, error.status
     elif isinstance(error, HTTPException):

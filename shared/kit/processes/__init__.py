@@ -1,1 +1,1 @@
-"""This process and those it starts: commands, tasks, secrets, the watchdog."""
+"""This process and its children: commands, tasks, secrets, the watchdog."""

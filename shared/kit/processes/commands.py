@@ -1,8 +1,8 @@
-"""Runs commands of the operating system beside the loop, without copying this process.
+"""Runs commands of the operating system in threads, without forking this process.
 
-The loop's own way (uvloop's) forks: for a catalog of 780 MB each command held
-everything up for 43 ms, where a thread and `vfork` take 1.4 ms and hold nothing up. And
-what a fork finds locked by another thread stays locked in it.
+uvloop starts processes by `fork`, which blocked a catalog of 780 MB for 43 ms at each
+command. A thread with `vfork` takes 1.4 ms and blocks nothing. A fork would also
+inherit locks that other threads hold.
 """
 
 import asyncio
@@ -18,22 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-#: Commands at once; the others wait for their turn.
-MOST = 16
-#: Of what a command complained of, when its output is consumed as it comes.
-COMPLAINT_BYTES = 64 * 1024
-#: Reads a command's output in the command's own thread, as much of it as it likes.
+#: The most commands that run at the same time; others wait.
+CONCURRENT_COMMANDS = 16
+#: The most bytes of standard error that `stream` returns.
+STDERR_BYTES = 64 * 1024
+#: Reads a command's output in the command's thread, to its end or not.
 Consumer = Callable[[IO[bytes]], None]
-_threads = ThreadPoolExecutor(MOST, thread_name_prefix="command")
+_threads = ThreadPoolExecutor(CONCURRENT_COMMANDS, thread_name_prefix="command")
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """How a command ended, and what it printed."""
+class CommandResult:
+    """Exit code and output of a command."""
 
-    code: int
-    out: bytes
-    err: bytes
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
 
 
 async def run(
@@ -43,17 +43,18 @@ async def run(
     seconds: float,
     cwd: Path | None = None,
     data: bytes | None = None,
-) -> Finished:
+) -> CommandResult:
     """Run a command to its end; `data` is its standard input.
 
-    Late or cancelled, it is killed with all that it started, and has ended then.
+    After a timeout or a cancellation, the command and its children are killed and have
+    ended when this returns.
 
     Raises:
-        TimeoutError: if it takes longer than `seconds`, its turn included.
+        TimeoutError: if it takes longer than `seconds`, waiting for a thread included.
         OSError: if it cannot be started.
     """
-    running = _Running(command, env, cwd)
-    return await _ended(running, lambda: running.go(data), seconds)
+    process = _Command(command, env, cwd)
+    return await _wait_or_kill(process, lambda: process.run(data), seconds)
 
 
 async def stream(
@@ -64,36 +65,38 @@ async def stream(
     seconds: float,
     cwd: Path | None = None,
     source: IO[bytes] | None = None,
-) -> Finished:
-    """Run a command, its output read by `consume` as it comes; `source` is its input.
+) -> CommandResult:
+    """Run a command while `consume` reads its output; `source` is its input.
 
     When `consume` ends before the output does, or raises, the command is killed.
 
     Raises:
-        TimeoutError: if it takes longer than `seconds`, its turn included.
+        TimeoutError: if it takes longer than `seconds`, waiting for a thread included.
         OSError: if it cannot be started.
     """
-    running = _Running(command, env, cwd)
-    return await _ended(running, lambda: running.feed(consume, source), seconds)
+    process = _Command(command, env, cwd)
+    return await _wait_or_kill(
+        process, lambda: process.stream(consume, source), seconds
+    )
 
 
-async def _ended(
-    running: "_Running", work: Callable[[], Finished], seconds: float
-) -> Finished:
-    """How a command ended that one of the threads works for; late, it is killed."""
-    ended = asyncio.get_running_loop().run_in_executor(_threads, work)
+async def _wait_or_kill(
+    command: "_Command", work: Callable[[], CommandResult], seconds: float
+) -> CommandResult:
+    """Run `work` in a thread; kill the command at a timeout or a cancellation."""
+    future = asyncio.get_running_loop().run_in_executor(_threads, work)
     try:
         async with asyncio.timeout(seconds):
-            return await asyncio.shield(ended)
+            return await asyncio.shield(future)
     finally:
-        if not ended.done():
-            running.kill()
-            await asyncio.wait({ended})
-            ended.exception()
+        if not future.done():
+            command.kill()
+            await asyncio.wait({future})
+            future.exception()
 
 
-class _Running:
-    """One command, in one thread; killed from another."""
+class _Command:
+    """One command, run by one thread; another thread may kill it."""
 
     def __init__(
         self, command: Sequence[str], env: Mapping[str, str], cwd: Path | None
@@ -101,14 +104,14 @@ class _Running:
         self._command = command
         self._env = env
         self._cwd = cwd
-        self._starting = threading.Lock()
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._is_killed = False
 
-    def go(self, data: bytes | None) -> Finished:
-        with self._starting:
+    def run(self, data: bytes | None) -> CommandResult:
+        with self._lock:
             if self._is_killed:
-                return Finished(-signal.SIGKILL, b"", b"")
+                return CommandResult(-signal.SIGKILL, b"", b"")
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._cwd,
@@ -116,35 +119,35 @@ class _Running:
                 stdin=subprocess.DEVNULL if data is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                # A group of its own: killed with what it started.
+                # A process group of its own can be killed with its children.
                 start_new_session=True,
             )
         out, err = self._process.communicate(data)
-        return Finished(self._process.returncode, out, err)
+        return CommandResult(self._process.returncode, out, err)
 
-    def feed(self, consume: Consumer, source: IO[bytes] | None) -> Finished:
-        """Run the command to its end, or to the consumer's."""
-        with tempfile.TemporaryFile() as complaints:
-            process = self._start(source, complaints)
+    def stream(self, consume: Consumer, source: IO[bytes] | None) -> CommandResult:
+        """Run the command until it or the consumer ends."""
+        with tempfile.TemporaryFile() as stderr:
+            process = self._start(source, stderr)
             if process is None or process.stdout is None:
-                return Finished(-signal.SIGKILL, b"", b"")
-            is_whole = False
+                return CommandResult(-signal.SIGKILL, b"", b"")
+            is_consumed = False
             try:
                 consume(process.stdout)
-                is_whole = not process.stdout.read(1)
+                is_consumed = not process.stdout.read(1)
             finally:
-                if not is_whole:
+                if not is_consumed:
                     self.kill()
                 process.stdout.close()
                 process.wait()
-            complaints.seek(0)
-            code = process.returncode if is_whole else 0
-            return Finished(code, b"", complaints.read(COMPLAINT_BYTES))
+            stderr.seek(0)
+            code = process.returncode if is_consumed else 0
+            return CommandResult(code, b"", stderr.read(STDERR_BYTES))
 
     def _start(
-        self, source: IO[bytes] | None, complaints: IO[bytes]
+        self, source: IO[bytes] | None, stderr: IO[bytes]
     ) -> "subprocess.Popen[bytes] | None":
-        with self._starting:
+        with self._lock:
             if self._is_killed:
                 return None
             self._process = subprocess.Popen(
@@ -153,15 +156,15 @@ class _Running:
                 env=self._env,
                 stdin=subprocess.DEVNULL if source is None else source,
                 stdout=subprocess.PIPE,
-                stderr=complaints,
+                stderr=stderr,
                 start_new_session=True,
             )
         return self._process
 
     def kill(self) -> None:
-        with self._starting:
+        with self._lock:
             self._is_killed = True
-        # Also when it has ended itself: what it started may hold its output open.
+        # Also if the command has ended: its children may keep its output open.
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Keeps what a process holds to itself: its folders, and the secrets it was given."""
+"""Protects a process' folders and secrets from other users and from its children."""
 
 import os
 import re
@@ -7,28 +7,33 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
-#: Only the owner reads, writes and enters.
-PRIVATE = 0o700
+#: Only the owner may read, write and enter.
+PRIVATE_MODE = 0o700
 SECRET = re.compile(r"CALLBOARD_\w*(SECRET|PASSWORD|TOKEN)")
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, or mend one of ours that others may enter.
+    """Make a private folder; take other users' rights from an existing one.
 
-    What belongs to somebody else, or is everybody's on purpose (the sticky bit), stays.
+    A folder of another user, or with the sticky bit (shared on purpose), is not
+    changed.
 
     Raises:
         OSError: if it cannot be made.
     """
-    folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-    found = folder.stat()
-    others = found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    if found.st_uid == os.geteuid() and others and not found.st_mode & stat.S_ISVTX:
+    folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+    status = folder.stat()
+    shared_bits = status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    if (
+        status.st_uid == os.geteuid()
+        and shared_bits
+        and not status.st_mode & stat.S_ISVTX
+    ):
         with suppress(OSError):
-            folder.chmod(PRIVATE)
+            folder.chmod(PRIVATE_MODE)
 
 
 def forget_secrets(environ: MutableMapping[str, str]) -> None:
-    """Take the secrets out of an environment that child processes would inherit."""
+    """Remove the secrets from an environment that child processes would inherit."""
     for name in [name for name in environ if SECRET.fullmatch(name)]:
         del environ[name]

@@ -1,22 +1,22 @@
-"""Ends tasks for certain."""
+"""Cancels asyncio tasks reliably."""
 
 import asyncio
 
-AGAIN_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 
 
-async def end(*tasks: asyncio.Task[None], again: float = AGAIN_SECONDS) -> None:
-    """Cancel tasks until they have ended; what they raised is nobody's business.
+async def end(*tasks: asyncio.Task[None], retry_seconds: float = RETRY_SECONDS) -> None:
+    """Cancel tasks until they have ended; their exceptions are dropped.
 
-    One cancellation may get lost: `asyncio.wait_for` of Python 3.11 drops it when what
-    it waits for ends in that moment, and clients use it. `again` is how many seconds a
-    task may take for its own endings before it is cancelled anew.
+    A cancellation can get lost: `asyncio.wait_for` of Python 3.11 drops it if the
+    awaited task ends in the same moment. A task that has not ended after
+    `retry_seconds` is therefore cancelled again.
     """
-    waiting = {task for task in tasks if not task.done()}
-    while waiting:
-        for task in waiting:
+    running = {task for task in tasks if not task.done()}
+    while running:
+        for task in running:
             task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=again)
+        _, running = await asyncio.wait(running, timeout=retry_seconds)
     for task in tasks:
         if not task.cancelled():
             task.exception()
