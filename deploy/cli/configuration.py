@@ -28,6 +28,7 @@ from shared.kit.config.sections import (
     substitute_variables,
     unknown_keys,
 )
+from shared.kit.config.tracing import TracingSection
 
 #: Stands for the value of a variable that is not set, where that is allowed.
 PLACEHOLDER = "variable"
@@ -45,6 +46,7 @@ class PortalConfig(Section):
     permission: PermissionSection = Field(default_factory=PermissionSection)
     techdocs: TechdocsSection = Field(default_factory=TechdocsSection)
     scaffolder: ScaffolderSection = Field(default_factory=ScaffolderSection)
+    tracing: TracingSection = Field(default_factory=TracingSection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ all, so that every process' read model shows every write.
 import asyncio
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 from services.catalog.handlers.catalog import CatalogContext
@@ -20,7 +20,7 @@ from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.events import payload_of
 from shared.contracts.gateway import RepositoryPushed
 from shared.kit.events.bus import EventRecord
-from shared.kit.observability import logs
+from shared.kit.observability import logs, tracing
 from shared.kit.processes import tasks
 from shared.kit.resilience.retries import Backoff, retry
 
@@ -66,7 +66,7 @@ class Pushes:
             Invalid: if one of them is no push.
             Unavailable: if something needed is away: nothing is wrong with them.
         """
-        pushes = merged([_push(envelope) for envelope in batch])
+        pushes = merged((_push(envelope), envelope.trace) for envelope in batch)
         outcomes = await asyncio.gather(
             *map(self._bring, pushes), return_exceptions=True
         )
@@ -96,7 +96,8 @@ class Pushes:
         try:
             while branches := self._waiting.pop(key, None):
                 for push in branches.values():
-                    await self._read(push)
+                    with _traced(push):
+                        await self._read(push)
         finally:
             self._waiting.pop(key, None)
             self._tasks.pop(key, None)
@@ -121,6 +122,18 @@ class Pushes:
             if push.key not in self._behind:
                 raise
             note(error)
+
+
+@contextlib.contextmanager
+def _traced(push: Push) -> Iterator[None]:
+    """The span of a push in the trace of its event; a batch may hold several."""
+    attributes = {
+        "server.address": push.host,
+        "vcs.repository.name": push.repository,
+        "vcs.ref.head.name": push.branch,
+    }
+    with tracing.continued(push.trace), tracing.span("read push", attributes):
+        yield
 
 
 def _push(envelope: Envelope) -> RepositoryPushed:

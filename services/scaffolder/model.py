@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Required, TypedDict
 
 from shared.contracts.scaffolder import RunStatus, StepStatus
+from shared.contracts.trace import Trace
 
 EventType = Literal["log", "completion", "cancelled", "recovered"]
 ENDED: frozenset[RunStatus] = frozenset(("completed", "failed", "cancelled"))
@@ -130,7 +131,8 @@ class Task:
     epoch: int = 0
     is_cancelling: bool = False
     is_confidential: bool = False
-    traceparent: str | None = None
+    #: The trace of the request that created it.
+    trace: Trace = field(default_factory=dict)
 
     @property
     def template_ref(self) -> str:

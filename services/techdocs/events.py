@@ -24,7 +24,7 @@ from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
 from shared.kit.config.servers import Server
 from shared.kit.events.bus import Bus, EventRecord, MemoryBus
 from shared.kit.events.workers import Handler, SharedWork
-from shared.kit.observability import logs
+from shared.kit.observability import logs, tracing
 from shared.kit.processes import tasks
 from shared.kit.resilience.retries import Backoff, retry
 
@@ -51,7 +51,7 @@ def handlers(
 
     async def pushes(envelopes: Sequence[Envelope]) -> None:
         for envelope in envelopes:
-            with logs.traced(envelope.traceparent):
+            with tracing.continued(envelope.trace):
                 push = _payload(envelope, RepositoryPushed)
                 if await repository_pushed(push, records):
                     nudge()

@@ -1,8 +1,8 @@
 """How techdocs is put together."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from fastapi import FastAPI
 
@@ -37,7 +37,7 @@ from shared.kit.http.clients import ServiceCalls
 from shared.kit.http.service_tokens import PrincipalTokens
 from shared.kit.http.serving import serve
 from shared.kit.http.startup import Opening, WhenOpen
-from shared.kit.observability import logs
+from shared.kit.observability import logs, tracing
 
 NAME = "techdocs"
 
@@ -110,6 +110,7 @@ async def _open(
         progress,
         concurrency=config.techdocs.concurrency,
         finished=_finished,
+        traced=_traced,
     )
     await stack.enter_async_context(queue)
     work = shared_work(
@@ -196,6 +197,13 @@ def _plugins(config: TechdocsConfig) -> tuple[str, ...]:
     for name in sorted(set(config.techdocs.allow_plugins) - SAFE_PLUGINS):
         logs.get_logger(NAME).warning("plugin_not_allowed", plugin=name, rule=rule)
     return tuple(sorted(SAFE_PLUGINS & set(config.techdocs.allow_plugins)))
+
+
+@contextmanager
+def _traced(record: Documented) -> Iterator[None]:
+    attributes = {"callboard.entity.ref": record.ref}
+    with tracing.continued(record.trace), tracing.span("build docs", attributes):
+        yield
 
 
 def _finished(record: Documented, outcome: Outcome, seconds: float) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 from shared.contracts.entity import Entity, list_of
 from shared.contracts.errors import Forbidden
 from shared.contracts.ref import EntityRef, parse_ref
+from shared.contracts.trace import Trace
 
 #: Large parts of an entity that neither pages of docs nor rules of the policy read.
 LEFT_OUT = frozenset({"definition", "steps", "parameters"})
@@ -113,7 +114,8 @@ class Documented:
     asked: int = 0
     due: int = 0
     tries: int = 0
-    traceparent: str | None = None
+    #: The trace of what asked for the next build.
+    trace: Trace = field(default_factory=dict)
 
     @property
     def name(self) -> EntityRef:

@@ -1,7 +1,7 @@
 """The envelope of every event: CloudEvents 1.0, structured JSON mode.
 
-Spec: CloudEvents 1.0.2, sections "Context Attributes" and "JSON Format"; the extension
-`traceparent` is W3C Trace Context's.
+Spec: CloudEvents 1.0.2, sections "Context Attributes" and "JSON Format"; `traceparent`
+and `tracestate` are its extension "Distributed Tracing".
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.contracts.errors import Invalid
+from shared.contracts.trace import Trace, trace_in
 
 
 class Payload(BaseModel):
@@ -37,6 +38,7 @@ class Envelope(BaseModel):
     time: datetime
     datacontenttype: Literal["application/json"] = "application/json"
     traceparent: str | None = None
+    tracestate: str | None = None
     data: dict[str, Any]
 
     @classmethod
@@ -47,12 +49,13 @@ class Envelope(BaseModel):
         source: str,
         subject: str,
         id: str | None = None,  # noqa: A002 - the attribute's name in the spec
-        traceparent: str | None = None,
+        trace: Trace | None = None,
     ) -> Self:
         """Make the envelope of a payload.
 
         `source` names the producing service (`/catalog`), `subject` the aggregate,
-        which is also the message's key. Without `id`, a new id is made.
+        which is also the message's key. Without `id`, a new id is made; `trace` is the
+        context of what caused the event.
         """
         return cls(
             id=id or str(uuid.uuid4()),
@@ -60,8 +63,16 @@ class Envelope(BaseModel):
             type=payload.TYPE,
             subject=subject,
             time=datetime.now(UTC),
-            traceparent=traceparent,
+            traceparent=(trace or {}).get("traceparent"),
+            tracestate=(trace or {}).get("tracestate"),
             data=payload.model_dump(mode="json"),
+        )
+
+    @property
+    def trace(self) -> Trace:
+        """The context of what caused the event; empty if it says none."""
+        return trace_in(
+            {"traceparent": self.traceparent, "tracestate": self.tracestate}
         )
 
     def document(self) -> dict[str, Any]:

@@ -221,33 +221,50 @@ def need_of(plugin: str, method: str, path: str) -> Need:
 
     `path` is decoded, below the plugin's root, and passed `checked_path`.
     """
-    method = "GET" if method == "HEAD" else method
-    routes = _routes_pattern(plugin, method)
-    if routes is not None:
-        pattern, needs = routes
-        match = pattern.fullmatch(path.removesuffix("/") or "/")
-        if match is not None and match.lastgroup is not None:
-            return needs[int(match.lastgroup[1:])]
+    route = _route(plugin, method, path)
+    if route is not None:
+        return route.need
     if method in SAFE_METHODS:
         return READING.get(plugin, _READS)
     return Need(UNLISTED)
 
 
+def route_of(plugin: str, method: str, path: str) -> str | None:
+    """The route that answers `method path` of a plugin, if it is listed; see `need_of`.
+
+    It tells requests apart by what they ask for and not by what they ask about.
+    """
+    route = _route(plugin, method, path)
+    return None if route is None else route.path
+
+
+def _route(plugin: str, method: str, path: str) -> Route | None:
+    listed = _routes_pattern(plugin, "GET" if method == "HEAD" else method)
+    if listed is not None:
+        pattern, routes = listed
+        match = pattern.fullmatch(path.removesuffix("/") or "/")
+        if match is not None and match.lastgroup is not None:
+            return routes[int(match.lastgroup[1:])]
+    return None
+
+
 @lru_cache(maxsize=256)
 def _routes_pattern(
     plugin: str, method: str
-) -> tuple[re.Pattern[str], tuple[Need, ...]] | None:
+) -> tuple[re.Pattern[str], tuple[Route, ...]] | None:
     routes = [route for route in ROUTES.get(plugin, ()) if route.method == method]
     return _join_patterns(routes) if routes else None
 
 
-def _join_patterns(routes: Iterable[Route]) -> tuple[re.Pattern[str], tuple[Need, ...]]:
+def _join_patterns(
+    routes: Iterable[Route],
+) -> tuple[re.Pattern[str], tuple[Route, ...]]:
     routes = tuple(routes)
     alternatives = (
         f"(?P<r{number}>{path_pattern(route.path)})"
         for number, route in enumerate(routes)
     )
-    return re.compile("|".join(alternatives)), tuple(route.need for route in routes)
+    return re.compile("|".join(alternatives)), routes
 
 
 def permissions() -> frozenset[str]:

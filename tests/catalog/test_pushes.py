@@ -318,9 +318,14 @@ async def test_what_another_process_writes_is_shown(
 
 def test_pushes_to_one_branch_are_one() -> None:
     """A batch costs one reading per branch; unknown paths win."""
-    [both] = merged([event("web", "a"), event("web", "b", pusher_name=None)])
+    [both] = merged(
+        [(event("web", "a"), {}), (event("web", "b", pusher_name=None), {})]
+    )
     assert both.paths == {"a", "b"}
     assert both.actor == "bo"
-    [unknown] = merged([event("web", "a"), event("web"), event("web", "b")])
+    [unknown] = merged(
+        [(event("web", "a"), {}), (event("web"), {}), (event("web", "b"), {})]
+    )
     assert unknown.paths is None
-    assert merged([event("web", after="0" * 40), event("web", ref="refs/tags/x")]) == []
+    gone, tag = event("web", after="0" * 40), event("web", ref="refs/tags/x")
+    assert merged([(gone, {}), (tag, {})]) == []

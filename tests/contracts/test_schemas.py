@@ -93,7 +93,10 @@ def test_an_envelope_survives_the_wire() -> None:
     """What was put in comes out, typed, with the trace it belongs to."""
     payload = sample("callboard.entity.updated.v1")
     sent = Envelope.of(
-        payload, source="/catalog", subject="component:default/web", traceparent="00-a"
+        payload,
+        source="/catalog",
+        subject="component:default/web",
+        trace={"traceparent": "00-a"},
     )
     read = Envelope.parse(sent.to_bytes())
     assert read == sent

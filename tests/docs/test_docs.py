@@ -148,6 +148,7 @@ DISTRIBUTIONS = {
     "nx_27017": "nx-27017",
     "opa_client": "opa-python-client",
     "opensearchpy": "opensearch-py",
+    "opentelemetry": "opentelemetry-api",
     "prometheus_client": "prometheus-client",
     "pymdownx": "pymdown-extensions",
     "pydantic_settings": "pydantic-settings",

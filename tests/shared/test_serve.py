@@ -97,6 +97,7 @@ told = SimpleNamespace(
     port=int(sys.argv[1]),
     connections_per_client=10,
     data=Path(sys.argv[2]),
+    config=Path(sys.argv[2]) / "app-config.yaml",
 )
 serving.serve("deaf", lambda: make_app("deaf", lifespan=lifespan), told)
 """

@@ -54,6 +54,7 @@ told = SimpleNamespace(
     port=int(sys.argv[1]),
     connections_per_client=10,
     data=Path(sys.argv[2]),
+    config=Path(sys.argv[2]) / "app-config.yaml",
 )
 serving.serve("still", made, told)
 """

@@ -1,7 +1,7 @@
 """A push: read exactly the files that changed, find what is new, let go what went."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.discovery import Provider, look
@@ -11,6 +11,7 @@ from services.catalog.ingest.candidates import may_spread, targets_of
 from services.catalog.model import FileState, RepositoryPath, Root
 from shared.contracts.catalog import Cause
 from shared.contracts.gateway import NO_COMMIT, RepositoryPushed
+from shared.contracts.trace import Trace
 from shared.guards.globs import is_pattern
 
 BRANCH = "refs/heads/"
@@ -25,6 +26,7 @@ class Push:
     branch: str
     paths: frozenset[str] | None
     actor: str
+    trace: Trace = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> str:
@@ -46,10 +48,13 @@ class Push:
         )
 
 
-def merged(events: Iterable[RepositoryPushed]) -> list[Push]:
-    """Pushes of whole branches; several to one are one. Tags and deletions are none."""
+def merged(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
+    """Pushes of whole branches, each in its event's trace; several to one are one.
+
+    Tags and deletions are none.
+    """
     found: dict[tuple[str, str, str], Push] = {}
-    for event in events:
+    for event, trace in events:
         if not event.ref.startswith(BRANCH) or event.after == NO_COMMIT:
             continue
         branch = event.ref.removeprefix(BRANCH)
@@ -57,7 +62,7 @@ def merged(events: Iterable[RepositoryPushed]) -> list[Push]:
         if event.changed_paths is not None:
             paths = frozenset(path.strip("/") for path in event.changed_paths)
         actor = event.pusher_name or event.pusher
-        push = Push(event.host, event.repository, branch, paths, actor)
+        push = Push(event.host, event.repository, branch, paths, actor, trace)
         key = (event.host, event.repository, branch)
         found[key] = push.joined(found.get(key))
     return list(found.values())

@@ -20,6 +20,7 @@ from services.catalog.ports import WriteResult
 from services.catalog.store import collections, documents
 from services.catalog.store.definitions import MongoDefinitionStore
 from services.catalog.store.pending import pending_event
+from shared.contracts.trace import Trace
 from shared.kit.documents import migrations
 from shared.kit.documents.mongo import (
     Database,
@@ -28,7 +29,7 @@ from shared.kit.documents.mongo import (
     unavailable_as_error,
 )
 from shared.kit.events import outbox
-from shared.kit.observability import logs
+from shared.kit.observability import tracing
 
 BATCH = 1000
 #: Sorts behind every moment.
@@ -127,7 +128,7 @@ class MongoEntityStore:
         return WriteResult(stored, deleted, lost)
 
     async def _batch(self, changes: Sequence[StoredChange]) -> list[tuple[_Step, bool]]:
-        trace = logs.traceparent.get() or None
+        trace = tracing.fields()
         with unavailable_as_error(self.collection):
             known = [change for change in changes if change.before is not None]
             held = await self._stored_versions([change.ref for change in known])
@@ -144,7 +145,7 @@ class MongoEntityStore:
         return {document["_id"]: document for document in found}
 
     async def _insert(
-        self, steps: Sequence[_Step], trace: str | None
+        self, steps: Sequence[_Step], trace: Trace
     ) -> list[tuple[_Step, bool]]:
         if not steps:
             return []
@@ -160,7 +161,7 @@ class MongoEntityStore:
         return done + await self._revive([steps[n] for n in there], trace)
 
     async def _revive(
-        self, steps: Sequence[_Step], trace: str | None
+        self, steps: Sequence[_Step], trace: Trace
     ) -> list[tuple[_Step, bool]]:
         """Entities that are there already: over tombstones they may be written."""
         held = await self._stored_versions([step.change.ref for step in steps])
@@ -238,14 +239,14 @@ def _entries(held: Sequence[Mapping[str, Any]]) -> list[Document]:
 
 
 def _steps(
-    changes: Sequence[StoredChange], held: Mapping[str, Document], trace: str | None
+    changes: Sequence[StoredChange], held: Mapping[str, Document], trace: Trace
 ) -> list[_Step]:
     now = datetime.now(UTC)
     return [_step(change, held.get(change.ref), now, trace) for change in changes]
 
 
 def _step(
-    change: StoredChange, held: Document | None, now: datetime, trace: str | None
+    change: StoredChange, held: Document | None, now: datetime, trace: Trace
 ) -> _Step:
     """The write that a change comes to; over a tombstone its count goes on."""
     expected = change.before.revision if change.before else 0

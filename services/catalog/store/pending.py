@@ -21,12 +21,13 @@ from shared.contracts.catalog import (
     EntityUpdated,
 )
 from shared.contracts.topics import ENTITY_CHANGED
+from shared.contracts.trace import Trace
 
 SOURCE = "/catalog"
 
 
 def pending_event(
-    change: StoredChange, revision: int, at: datetime, traceparent: str | None
+    change: StoredChange, revision: int, at: datetime, trace: Trace
 ) -> dict[str, Any]:
     """The event that tells of `change`, which made the entity's `revision`."""
     before, after = change.before, change.after
@@ -42,10 +43,9 @@ def pending_event(
         "subject": change.ref,
         "time": at.isoformat(),
         "datacontenttype": "application/json",
+        **trace,
         "data": _data(change, revision),
     }
-    if traceparent:
-        envelope["traceparent"] = traceparent
     event = {
         "id": identity,
         "topic": ENTITY_CHANGED,

@@ -18,10 +18,10 @@ from services.gateway.open_requests import OpenRequests
 from services.gateway.ports import Authenticator
 from shared.contracts.errors import CallboardError, NotFound, Unauthenticated
 from shared.contracts.paths import checked_path
-from shared.contracts.permissions import SAFE_METHODS
+from shared.contracts.permissions import SAFE_METHODS, route_of
 from shared.kit.http.apps import BODY_LIMIT
 from shared.kit.http.service_tokens import HEADER, ON_BEHALF_OF
-from shared.kit.observability import logs
+from shared.kit.observability import logs, tracing
 
 DOCS_PATH = "/static/docs/"
 DOCS, SESSION = DOCS_COOKIE.encode(), SESSION_COOKIE.encode()
@@ -57,8 +57,12 @@ class Forwarder:
     ) -> None:
         """Answer one request; `rest` is the decoded path below the plugin's root."""
         reply = ClientReply(send, self._measured[plugin].begin())
+        if tracing.is_recording():
+            route = route_of(plugin, scope["method"], rest) or "/{path}"
+            tracing.set_route(scope["method"], f"/api/{plugin}{route}")
         try:
-            await self._answer(plugin, rest, scope, receive, reply)
+            with tracing.request_trace(scope["headers"]):
+                await self._answer(plugin, rest, scope, receive, reply)
         except CallboardError as error:
             if not reply.started:
                 await reply.error(error, scope, _below(scope))

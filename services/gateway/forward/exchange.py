@@ -15,7 +15,7 @@ from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.upstreams import Reply, ServiceRequest, Upstream
 from shared.contracts.errors import CallboardError
 from shared.kit.http.apps import CORRELATION, error_body
-from shared.kit.observability import logs
+from shared.kit.observability import tracing
 
 #: After this long the gateway looks whether the client is still there.
 WATCH_AFTER_SECONDS = 0.25
@@ -49,10 +49,9 @@ async def exchange(
 
 def trace_of(headers: hdr.Headers) -> list[tuple[str, str]]:
     """The headers by which a request's trace goes on in the service."""
-    parent = logs.new_traceparent(hdr.text(headers, b"traceparent"))
     given = hdr.text(headers, b"x-request-id") or ""
-    correlation = given if CORRELATION.fullmatch(given) else parent.split("-")[1]
-    return [("traceparent", parent), ("x-request-id", correlation)]
+    correlation = given if CORRELATION.fullmatch(given) else tracing.trace_id()
+    return [*tracing.fields().items(), ("x-request-id", correlation)]
 
 
 class ClientReply(Reply):

@@ -29,6 +29,7 @@ KEPT_BACK = HOP_BY_HOP | {
     b"cookie",
     b"host",
     b"traceparent",
+    b"tracestate",
     b"x-request-id",
     b"expect",
 }

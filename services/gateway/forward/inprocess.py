@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message
 from services.gateway.callers import IN_PROCESS
 from services.gateway.model import ApiAnswer, Identity
 from services.gateway.ports import Params
+from shared.kit.observability import tracing
 
 
 class InProcessApi:
@@ -74,6 +75,7 @@ def _scope(
     if params:
         query = "&".join(filter(None, (query, urlencode(params, doseq=True))))
     headers = [(b"accept", b"application/json"), (b"host", b"gateway")]
+    headers += [(name.encode(), v.encode()) for name, v in tracing.fields().items()]
     if body:
         headers += [
             (b"content-type", b"application/json"),

@@ -19,7 +19,7 @@ from services.gateway.ports import Params
 from shared.contracts.errors import CallboardError
 from shared.kit.http.apps import BODY_LIMIT
 from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
-from shared.kit.observability import logs
+from shared.kit.observability import logs, tracing
 
 OWN = Principal("service:gateway", "service")
 
@@ -107,8 +107,8 @@ def _headers(principal: str) -> list[tuple[str, str]]:
         (HEADER, principal),
         ("accept", "application/json"),
         ("content-type", "application/json"),
-        ("traceparent", logs.new_traceparent(logs.traceparent.get())),
-        ("x-request-id", logs.correlation.get()),
+        *tracing.fields().items(),
+        ("x-request-id", logs.correlation_id()),
     ]
 
 

@@ -6,7 +6,8 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH
 from shared.kit.events.bus import Bus
-from shared.kit.observability import logs
+from shared.kit.events.spans import sending
+from shared.kit.observability import tracing
 from shared.kit.resilience.retries import Backoff, retry
 
 SOURCE = "/gateway"
@@ -26,12 +27,13 @@ class BusPushLog:
         Raises:
             Unavailable: if the log does not take them in three attempts.
         """
-        messages = [
-            (GIT_PUSH, key, _envelope(push, key, number).to_bytes())
-            for number, push in enumerate(pushes)
-            for key in (f"{push.host}/{push.repository}",)
-        ]
-        await retry(lambda: self._bus.publish_many(messages), BACKOFF)
+        with sending(GIT_PUSH, [tracing.fields()] * len(pushes)):
+            messages = [
+                (GIT_PUSH, key, _envelope(push, key, number).to_bytes())
+                for number, push in enumerate(pushes)
+                for key in (f"{push.host}/{push.repository}",)
+            ]
+            await retry(lambda: self._bus.publish_many(messages), BACKOFF)
 
 
 def _envelope(push: RepositoryPushed, key: str, number: int) -> Envelope:
@@ -40,5 +42,5 @@ def _envelope(push: RepositoryPushed, key: str, number: int) -> Envelope:
         source=SOURCE,
         subject=key,
         id=f"{push.provider}-{push.delivery}-{number}",
-        traceparent=logs.traceparent.get() or None,
+        trace=tracing.fields(),
     )

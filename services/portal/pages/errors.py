@@ -183,7 +183,7 @@ def _page(
             "is_searchable": advice is not NO_RUN,
             "sign_in": _sign_in(request, status, visit),
             "found": found,
-            "number": logs.correlation.get(),
+            "number": logs.correlation_id(),
         },
         path=request.url.path,
         person=visit.person if visit else None,

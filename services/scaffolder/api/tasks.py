@@ -22,7 +22,7 @@ from shared.contracts.scaffolder import RunStatus
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
 from shared.kit.http.service_tokens import Principal
-from shared.kit.observability import logs
+from shared.kit.observability import tracing
 
 router = APIRouter(route_class=BoundedRoute)
 OrderField = Literal["created_at", "status", "created_by"]
@@ -68,7 +68,7 @@ async def create(body: NewTask, caller: Caller, dependencies: Open) -> Response:
         body.templateRef,
         body.values,
         body.secrets,
-        traceparent=logs.traceparent.get() or None,
+        trace=tracing.fields(),
     )
     try:
         task = await creating.create_task(

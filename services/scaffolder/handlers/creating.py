@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import cast
 
@@ -24,6 +24,7 @@ from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid, NotFound, TooMany
 from shared.contracts.ref import parse_ref
 from shared.contracts.scaffolder import RunCreated
+from shared.contracts.trace import Trace
 from shared.guards.workers import run_beside
 
 _SECRETS_LIMIT = 256 * 1024
@@ -49,7 +50,7 @@ class RunRequest:
     template_ref: str
     values: Answers
     secrets: Mapping[str, str]
-    traceparent: str | None = None
+    trace: Trace = field(default_factory=dict)
 
 
 async def load_template(
@@ -100,7 +101,7 @@ async def create_task(
         hidden=vault.seal([sorted(names), request.values]) if has_hidden else None,
         steps=fresh_steps(spec),
         is_confidential=bool(request.secrets) or has_hidden,
-        traceparent=request.traceparent,
+        trace=request.trace,
     )
     await store.create(task, run_created_event(task))
     return task

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.scaffolder.secrets import dual_values
 from services.scaffolder.secrets.dual_values import DualValue
 from services.scaffolder.secrets.redaction import MASK, Redactor
 from services.scaffolder.workspace.folder import Workspace
+from shared.kit.observability import tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class RunContext:
         return await asyncio.to_thread(
             dual_values.render, self.dialect, value, names, self.redactor
         )
+
+    def step_span(self, action: str, step_id: str) -> AbstractContextManager[object]:
+        """The span of a step in the run's trace."""
+        attributes = {"callboard.action": action, "callboard.step.id": step_id}
+        return tracing.span(f"step {action}", attributes)
 
     @property
     def has_failed(self) -> bool:

@@ -7,13 +7,14 @@ rest, such as the runs of a process that died.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Self
 
 from services.scaffolder.model import TakenOver, Task
 from services.scaffolder.ports import TaskStore
 from services.scaffolder.runs.running import TaskRun
 from shared.contracts.errors import Unavailable
+from shared.kit.observability import tracing
 from shared.kit.processes import tasks
 
 HEARTBEAT_SECONDS = 1.0
@@ -106,7 +107,8 @@ class Pool:
         try:
             task = await self._store.claim(task_id, self._owner, takes_back=takes_back)
             if task is not None:
-                await self._run(task, active)
+                with _traced(task):
+                    await self._run(task, active)
         except (TakenOver, Unavailable):
             # The process that claimed the run, or the next poll, goes on with it.
             return
@@ -158,6 +160,21 @@ class Pool:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_seconds):
                     await self._poll_now.wait()
+
+
+@contextlib.contextmanager
+def _traced(task: Task) -> Iterator[None]:
+    """The span of a run in this process, in the trace of what created the run."""
+    attributes = {
+        "callboard.task.id": task.id,
+        "callboard.template.ref": task.template_ref,
+    }
+    with (
+        tracing.continued(task.trace),
+        tracing.span("template run", attributes) as span,
+    ):
+        yield
+        span.set_attribute("callboard.task.status", task.status)
 
 
 class _ActiveRun:

@@ -91,6 +91,10 @@ class StepRun:
             Exception: whatever the action raised.
         """
         action = self._context.registry.get(self._step["action"])
+        with self._context.step_span(action.id, self._record.id):
+            return await self._perform(action)
+
+    async def _perform(self, action: Action) -> StepStatus:
         if self._context.is_dry_run and not action.supports_dry_run:
             self._context.log.add(
                 f"Skipping because {action.id} does not support dry-run",

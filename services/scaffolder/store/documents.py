@@ -16,6 +16,7 @@ from services.scaffolder.model import (
     now,
 )
 from services.scaffolder.ports import Vault
+from shared.contracts.trace import trace_in
 
 #: A document as the driver takes it.
 Document = dict[str, Any]
@@ -46,7 +47,7 @@ def written(task: Task, vault: Vault) -> Document:
         "arrival": stamp(datetime.now(UTC)),
         "epoch": task.epoch,
         "is_confidential": task.is_confidential,
-        "traceparent": task.traceparent,
+        **task.trace,
         "is_cancelling": False,
         **state(task, vault),
     }
@@ -137,7 +138,7 @@ def read(document: Document, vault: Vault) -> Task:
         epoch=document.get("epoch", 0),
         is_cancelling=bool(document.get("is_cancelling")),
         is_confidential=is_sealed or bool(document.get("is_confidential")),
-        traceparent=document.get("traceparent"),
+        trace=trace_in(document),
     )
 
 

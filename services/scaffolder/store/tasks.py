@@ -29,7 +29,7 @@ from shared.kit.documents.mongo import (
     unavailable_as_error,
 )
 from shared.kit.events import outbox
-from shared.kit.observability import logs
+from shared.kit.observability import tracing
 
 SOURCE = "/scaffolder"
 LEASE_SECONDS = 15.0
@@ -330,9 +330,9 @@ def _filters(query: TaskQuery) -> Document:
 
 def _pending(task: Task, changes: Iterable[Payload]) -> list[str]:
     """The events as JSON texts, which every server stores unchanged in an array."""
-    trace = logs.traceparent.get() or task.traceparent
+    trace = tracing.fields() or task.trace
     envelopes = (
-        Envelope.of(payload, source=SOURCE, subject=task.id, traceparent=trace)
+        Envelope.of(payload, source=SOURCE, subject=task.id, trace=trace)
         for payload in changes
     )
     events = (outbox.pending_event(TEMPLATE_RUN, task.id, each) for each in envelopes)

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Self
 
 from services.techdocs.handlers.builds import BuildTools, build
@@ -23,12 +24,15 @@ LONGEST_WAIT_SECONDS = 300.0
 WARM_AFTER_ROUNDS = 6
 LOG = logging.getLogger("techdocs")
 Finished = Callable[[Documented, Outcome, float], None]
+#: Puts a build into the trace of what asked for it.
+Traced = Callable[[Documented], AbstractContextManager[object]]
 
 
 class BuildQueue:
     """At most `concurrency` builds at a time in this process.
 
-    `finished` is told of every outcome, for logs and metrics.
+    `finished` is called with every outcome, for logs and metrics; `traced` is entered
+    around every build.
     """
 
     def __init__(
@@ -38,11 +42,13 @@ class BuildQueue:
         *,
         concurrency: int,
         finished: Finished | None = None,
+        traced: Traced = contextlib.nullcontext,
     ) -> None:
         self._tools = tools
         self._progress = progress
         self._concurrency = concurrency
         self._finished = finished
+        self._traced = traced
         self._wake = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self._idle_rounds = 0
@@ -88,7 +94,8 @@ class BuildQueue:
     async def _turn(self) -> bool:
         record = await self._tools.records.claim()
         if record is not None:
-            await self._one(record)
+            with self._traced(record):
+                await self._one(record)
         return record is not None
 
     async def _idle(self) -> None:

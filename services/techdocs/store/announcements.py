@@ -8,6 +8,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.techdocs import SiteBuilt, SiteChange, SiteFailed
 from shared.contracts.topics import DOCS_BUILT
 from shared.kit.events.outbox import pending_event
+from shared.kit.observability import tracing
 
 SOURCE = "/techdocs"
 
@@ -64,6 +65,9 @@ def withdrawal(record: Documented) -> Document:
 
 def _pending(record: Documented, payload: SiteChange) -> Document:
     envelope = Envelope.of(
-        payload, source=SOURCE, subject=record.ref, traceparent=record.traceparent
+        payload,
+        source=SOURCE,
+        subject=record.ref,
+        trace=tracing.fields() or record.trace,
     )
     return pending_event(DOCS_BUILT, record.ref, envelope)

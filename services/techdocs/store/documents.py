@@ -8,6 +8,7 @@ from typing import Any
 
 from services.techdocs.model import DocsSource, Documented, Failure, PublishedSite
 from shared.contracts.entity import Entity
+from shared.contracts.trace import trace_in
 
 #: A document as the driver takes it.
 Document = dict[str, Any]
@@ -30,7 +31,7 @@ def documented(document: Document) -> Documented:
         asked=document.get("asked", 0),
         due=document.get("due", 0),
         tries=document.get("tries", 0),
-        traceparent=document.get("traceparent"),
+        trace=trace_in(document),
     )
 
 

@@ -35,11 +35,12 @@ from services.techdocs.store.documents import (
 )
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import push_key
+from shared.contracts.trace import TRACE_FIELDS
 from shared.kit.documents.leases import LeaseWatch
 from shared.kit.documents.migrations import StoredCollection, prepare
 from shared.kit.documents.mongo import Collection, Index, counted, unavailable_as_error
 from shared.kit.events import outbox
-from shared.kit.observability import logs
+from shared.kit.observability import tracing
 
 LEASE_SECONDS = 60.0
 ATTEMPTS = 10
@@ -180,7 +181,7 @@ class MongoRecords:
             "not_before": now,
             "tries": 0,
         }
-        fields["traceparent"] = logs.traceparent.get() or None
+        fields |= dict.fromkeys(TRACE_FIELDS) | tracing.fields()
         with unavailable_as_error(self._all):
             await self._all.update_many(filters, {"$set": fields, "$inc": {"asked": 1}})
 

@@ -23,6 +23,7 @@ from shared.contracts.errors import CallboardError
 from shared.kit.documents.mongo import Collection, counted
 from shared.kit.events import metrics
 from shared.kit.events.bus import Bus
+from shared.kit.events.spans import sending, traces_of
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
 
@@ -132,9 +133,11 @@ class OutboxRelay:
         if self._before is not None:
             await self._before(documents)
         events = [_event(e) for held in documents for e in held.get("pending", ())]
-        await self._bus.publish_many(
-            (event["topic"], event["key"], _wire(event["value"])) for event in events
-        )
+        with sending(str(events[0]["topic"]), traces_of(events)):
+            await self._bus.publish_many(
+                (event["topic"], event["key"], _wire(event["value"]))
+                for event in events
+            )
         seen = {
             "_id": {"$in": [document["_id"] for document in documents]},
             "unsent": {"$in": [document["unsent"] for document in documents]},

@@ -23,6 +23,7 @@ from shared.kit.events import broker, consumer_group, metrics
 from shared.kit.events.batching import batches
 from shared.kit.events.bus import Bus, KafkaBus
 from shared.kit.events.dead_letters import DeadLetter
+from shared.kit.events.spans import processing
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
 
@@ -247,7 +248,7 @@ class SharedWork:
         if not good:
             return
         try:
-            await self._try(handler, [envelope for _, envelope in good])
+            await self._try(topic, handler, [envelope for _, envelope in good])
         except _CalledBack:
             raise
         except Exception:  # noqa: BLE001 - the edge: one of them is poison, find it
@@ -260,7 +261,7 @@ class SharedWork:
         wait = FIRST_WAIT_SECONDS
         for tried in range(1, self._tries + 1):
             try:
-                await self._try(handler, [envelope])
+                await self._try(topic, handler, [envelope])
             except _CalledBack:
                 raise
             except Exception as error:  # noqa: BLE001 - the edge, see above
@@ -272,11 +273,13 @@ class SharedWork:
             else:
                 return
 
-    async def _try(self, handler: Handler, batch: Sequence[Envelope]) -> None:
+    async def _try(
+        self, topic: str, handler: Handler, batch: Sequence[Envelope]
+    ) -> None:
         wait = FIRST_WAIT_SECONDS
         while True:
             try:
-                with logs.traced(batch[0].traceparent):
+                with processing(topic, self._name, batch):
                     await handler(batch)
             except Unavailable as error:
                 self._log.warning("work_waits", group=self._name, error=str(error))

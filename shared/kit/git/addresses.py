@@ -48,6 +48,15 @@ class GitTarget:
     is_open: bool = field(default=False, compare=False)
 
     @property
+    def attributes(self) -> dict[str, str]:
+        """The repository, as the attributes of a span name it."""
+        return {
+            "server.address": self.host,
+            "vcs.provider.name": self.kind,
+            "vcs.repository.name": self.repository,
+        }
+
+    @property
     def clone_url(self) -> str:
         """The address that `git` fetches the repository from."""
         path = DIALECTS[self.kind].clone_path(self.repository)

@@ -29,6 +29,7 @@ from shared.kit.git.command import OUTPUT_LIMIT, run_git
 from shared.kit.git.mirror_updates import CoalescedRuns, update
 from shared.kit.git.push import push_folder
 from shared.kit.git.trees import ExportedTree, GitTrees
+from shared.kit.observability import tracing
 
 NO_COMMIT = "0" * 40
 LOCAL_NAME = re.compile(r"[A-Za-z0-9._][\w.-]*")
@@ -109,6 +110,10 @@ class RepositoryMirrors:
             NotFound: if the repository or the ref does not exist.
             Unavailable: if the host does not answer.
         """
+        with tracing.span("git fetch", target.attributes):
+            return await self._resolved(target)
+
+    async def _resolved(self, target: GitTarget) -> tuple[GitTarget, str]:
         await self._update(target)
         names = {ref: _ref_names(ref) for ref, _ in target.readings()}
         queries = [
@@ -286,14 +291,15 @@ class RepositoryMirrors:
             Conflict: if the branch exists.
             Invalid: naming the branch or a path that breaks a rule.
         """
-        return await push_folder(
-            folder,
-            self._clone_url(target),
-            target.ref,
-            message=message,
-            author=author,
-            environment=self._access(target),
-        )
+        with tracing.span("git push", target.attributes):
+            return await push_folder(
+                folder,
+                self._clone_url(target),
+                target.ref,
+                message=message,
+                author=author,
+                environment=self._access(target),
+            )
 
     def _trees(self, target: GitTarget) -> GitTrees:
         return GitTrees(

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import orjson
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -27,13 +28,13 @@ from shared.contracts.errors import (
     Unavailable,
 )
 from shared.contracts.paths import checked_path
-from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of
+from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of, route_of
 from shared.guards.cookies import are_plain, plain_cookies
 from shared.guards.numbers import whole_number
 from shared.kit.http import openapi
 from shared.kit.http.headers import SafeAnswers
 from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
-from shared.kit.observability import logs
+from shared.kit.observability import logs, tracing
 
 Check = Callable[[], Awaitable[None]]
 BODY_LIMIT = 10 * 1024 * 1024
@@ -42,6 +43,15 @@ MOST_PARAMETERS = 2_000
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 3.0
 CORRELATION = re.compile(r"[\w.:-]{1,80}")
+#: FastAPI records the server's spans where an exporter is configured, and nothing else;
+#: what probes and scrapers ask belongs to no trace.
+TELEMETRY = TelemetryConfig(
+    auto_configure=False,
+    exclude=lambda scope: scope.get("path") in OPEN_PATHS,
+    logs=False,
+    metrics=False,
+    operation_spans=False,
+)
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 #: The driver's words on a lost server repeat all that it knows of it.
 LONGEST_CAUSE = 300
@@ -60,7 +70,12 @@ def make_app(
     `app.state.checks` maps a dependency's name to a coroutine function that raises
     when it is not usable; `app.state.tokens` must hold a `PrincipalTokens`.
     """
-    app = FastAPI(title=f"Callboard {name}", lifespan=lifespan, openapi_url=None)
+    app = FastAPI(
+        title=f"Callboard {name}",
+        lifespan=lifespan,
+        openapi_url=None,
+        telemetry=TELEMETRY,
+    )
     app.state.checks = {}
     app.state.name = name
     log = logs.get_logger(name)
@@ -304,6 +319,9 @@ class _PermittedOnly:
         path = checked_path(raw.decode("latin-1").partition("?")[0])
         if path != scope["path"]:
             raise NotFound("path: must be UTF-8")
+        if tracing.is_recording():
+            route = route_of(self.state.name, scope["method"], path)
+            tracing.set_route(scope["method"], route)
         principal = caller_of(Request(scope))
         if principal.is_service and principal.permission is None:
             # One of our services, for itself: no policy was asked.
@@ -327,6 +345,12 @@ class PackedBody(CallboardError):
 
     def __init__(self) -> None:
         super().__init__("content-encoding: bodies are taken as they are, not packed")
+
+
+def _id(headers: Mapping[bytes, bytes]) -> str | None:
+    """The id that the client gave the request, if it is one."""
+    text = headers.get(b"x-request-id", b"").decode("latin-1")
+    return text if CORRELATION.fullmatch(text) else None
 
 
 class _Edge:
@@ -357,10 +381,7 @@ class _Edge:
             refused = error_response(Request(scope), PackedBody())
             await refused(scope, receive, send)
             return
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        parent = headers.get(b"traceparent", b"").decode("latin-1") or None
-        correlated = given if CORRELATION.fullmatch(given) else None
-        with logs.traced(parent, correlated):
+        with tracing.request_trace(scope["headers"]), logs.correlated(_id(headers)):
             await self.app(scope, self._counted(receive), send)
 
     def _counted(self, receive: Receive) -> Receive:

@@ -29,7 +29,7 @@ from shared.kit.http.service_tokens import (
     Principal,
     PrincipalTokens,
 )
-from shared.kit.observability import logs
+from shared.kit.observability import logs, tracing
 
 SECONDS = 30.0
 LINE_LIMIT = 16 * 1024 * 1024
@@ -96,17 +96,17 @@ class ServiceCalls:
             Unavailable: if it does not answer.
             CallboardError: as the service said.
         """
-        headers = {**_trace(), HEADER: self._tokens.sign(reader or self._own)}
+        headers = {HEADER: self._tokens.sign(reader or self._own)}
         return (await self._ask("GET", path, headers, None, service)).body
 
     async def post_json(self, service: str, path: str, body: Any) -> Any:
         """The JSON that a service answers to a question in a body, as `get_json`."""
-        headers = {**_trace(), HEADER: self._tokens.sign(self._own)}
+        headers = {HEADER: self._tokens.sign(self._own)}
         return (await self._ask("POST", path, headers, body, service)).body
 
     async def lines(self, service: str, path: str) -> AsyncIterator[Any]:
         """The JSON lines at `path` of a service, one at a time."""
-        headers = {**_trace(), HEADER: self._tokens.sign(self._own)}
+        headers = {HEADER: self._tokens.sign(self._own)}
         try:
             async with await self._request("GET", service, path, headers) as answer:
                 if answer.status != 200:
@@ -134,7 +134,6 @@ class ServiceCalls:
             CallboardError: as the API said.
         """
         headers = {
-            **_trace(),
             "authorization": f"Bearer {self._tokens.sign(self._own)}",
             ON_BEHALF_OF: subject,
         }
@@ -170,6 +169,26 @@ class ServiceCalls:
         data: bytes | None = None,
     ) -> aiohttp.ClientResponse:
         """The first replica's answer that there is; the last one's failure."""
+        attributes = {
+            "http.request.method": method,
+            "peer.service": service,
+            "url.path": path.partition("?")[0],
+        }
+        kind = tracing.SpanKind.CLIENT
+        with tracing.span(f"{method} {service}", attributes, kind=kind) as span:
+            traced = {**headers, **_trace()}
+            answer = await self._answer(method, service, path, traced, data)
+            span.set_attribute("http.response.status_code", answer.status)
+            return answer
+
+    async def _answer(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        headers: Mapping[str, str],
+        data: bytes | None,
+    ) -> aiohttp.ClientResponse:
         replicas = self._replicas[service]
         *others, last = replicas.order(self._own.subject)
         for address in others:
@@ -188,11 +207,10 @@ class ServiceCalls:
 
 
 def _trace() -> dict[str, str]:
-    found = {
-        "traceparent": logs.traceparent.get(),
-        "x-request-id": logs.correlation.get(),
-    }
-    return {name: value for name, value in found.items() if value}
+    headers = tracing.fields()
+    if request_id := logs.correlation_id():
+        headers["x-request-id"] = request_id
+    return headers
 
 
 def _error(status: int, raw: bytes, service: str) -> CallboardError:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.errors import Unavailable
 from shared.kit.config.settings import ServiceSettings
+from shared.kit.config.tracing import start_export
 from shared.kit.http.apps import error_body
 from shared.kit.http.connections import Bounds, ConnectionCensus, bounded_protocol
 from shared.kit.observability import logs
@@ -26,6 +27,8 @@ GRACE_SECONDS = 5
 #: And the whole process, before it ends whatever it still waits for. All that it was
 #: doing is as safe as if it had been killed: somebody goes on with it.
 END_SECONDS = 14.0
+#: How long the last spans may take on their way to a collector.
+EXPORT_SECONDS = 2.0
 #: How long a connection may be open without a request.
 IDLE_SECONDS = 75
 #: Connections are bounded by the files that this process may open, less those that it
@@ -49,6 +52,7 @@ def serve(
     while the process starts.
     """
     logs.configure(name, settings.log_level)
+    end_export = start_export(name, settings.config, os.environ)
     census = ConnectionCensus(connection_limit(), settings.connections_per_client)
     config = uvicorn.Config(
         Ending(create_app()),
@@ -69,7 +73,7 @@ def serve(
     make_private(settings.data)
     watchdog = Watchdog(name, settings.data / "watchdog", settings.port)
     watchdog.report()
-    server = _Server(config, name, watchdog)
+    server = _Server(config, name, watchdog, end_export)
     server.run(sockets=[listening] if listening is not None else None)
 
 
@@ -88,8 +92,15 @@ def connection_limit() -> int:
 class _Server(uvicorn.Server):
     """One that cannot be kept from ending: a task may swallow its cancellation."""
 
-    def __init__(self, config: uvicorn.Config, name: str, watchdog: Watchdog) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        name: str,
+        watchdog: Watchdog,
+        end_export: Callable[[float], None] | None,
+    ) -> None:
         super().__init__(config)
+        self._end_export = end_export
         self._name = name
         self._watchdog = watchdog
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -114,6 +125,9 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._watchdog.stop()
         await super().shutdown(sockets)
+        if self._end_export is not None:
+            # Here, as the process ends by its signal as soon as this has returned.
+            await asyncio.to_thread(self._end_export, EXPORT_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

@@ -1,12 +1,10 @@
-"""Structured logs in JSON lines, and the trace that runs through a request.
+"""Structured logs in JSON lines, each with the trace that it belongs to.
 
-`correlation` and `traceparent` are bound per request or message; every log line and
-every event made meanwhile carries them. Values under secret-looking keys never show.
+`correlation` is bound per request. Values under secret-looking keys never show.
 """
 
 import logging
 import re
-import secrets
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -15,45 +13,38 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
-correlation: ContextVar[str] = ContextVar("correlation", default="")
-traceparent: ContextVar[str] = ContextVar("traceparent", default="")
+from shared.kit.observability import tracing
 
+correlation: ContextVar[str] = ContextVar("correlation", default="")
+
+_OPENTELEMETRY = ("opentelemetry.trace", "opentelemetry.exporter")
 SECRET_KEYS = re.compile(
     r"token|secret|password|authorization|cookie|signature", re.IGNORECASE
 )
-#: W3C Trace Context, section 3.2.2: version 00 only.
-TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-
-
-def new_traceparent(parent: str | None = None) -> str:
-    """A trace context: a new span in the parent's trace, or a trace of its own."""
-    trace = (
-        parent.split("-")[1]
-        if parent and TRACEPARENT.fullmatch(parent)
-        else secrets.token_hex(16)
-    )
-    return f"00-{trace}-{secrets.token_hex(8)}-01"
 
 
 @contextmanager
-def traced(parent: str | None, correlated: str | None = None) -> Iterator[None]:
-    """Within, logs and events belong to the trace of `parent`."""
-    span = new_traceparent(parent)
-    trace_token = traceparent.set(span)
-    token = correlation.set(correlated or span.split("-")[1])
+def correlated(request_id: str | None) -> Iterator[None]:
+    """Within, log lines and calls carry a request's id, if it has one."""
+    token = correlation.set(request_id or "")
     try:
         yield
     finally:
         correlation.reset(token)
-        traceparent.reset(trace_token)
+
+
+def correlation_id() -> str:
+    """The id by which a request is traced in logs: the client's, else the trace's."""
+    return correlation.get() or tracing.trace_id()
 
 
 def _context(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    found = correlation.get()
-    if found:
-        event.setdefault("correlation", found)
+    if trace_id := tracing.trace_id():
+        event["trace_id"] = trace_id
+    if identity := correlation.get() or trace_id:
+        event.setdefault("correlation", identity)
     return event
 
 
@@ -88,8 +79,10 @@ def configure(service: str, level: str = "info") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # Faust and aiokafka tell each rebalance at warning level: not an operator's news.
-    for noisy in ("aiokafka", "faust", "mode", "asyncio"):
+    # Faust and aiokafka log each rebalance at warning level, and OpenTelemetry each
+    # header of a client that is too long and each attempt to send: not an operator's
+    # news.
+    for noisy in ("aiokafka", "faust", "mode", "asyncio", *_OPENTELEMETRY):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
@@ -130,6 +123,8 @@ class _JsonFormatter(logging.Formatter):
             "service": self.service,
             "timestamp": self.formatTime(record),
         }
+        if trace_id := tracing.trace_id():
+            line["trace_id"] = trace_id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line).decode()

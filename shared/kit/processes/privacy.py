@@ -9,7 +9,9 @@ from pathlib import Path
 
 #: Only the owner may read, write and enter.
 PRIVATE_MODE = 0o700
-SECRET = re.compile(r"CALLBOARD_\w*(SECRET|PASSWORD|TOKEN)")
+SECRET = re.compile(
+    r"CALLBOARD_\w*(SECRET|PASSWORD|TOKEN)|OTEL_EXPORTER_OTLP_(\w+_)?HEADERS"
+)
 
 
 def make_private(folder: Path) -> None:
