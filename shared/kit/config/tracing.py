@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from shared.contracts.errors import Invalid
-from shared.kit.config.sections import Section, fill_variables, read_file
+from shared.kit.config.sections import Section, read_file, substitute_variables
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -64,7 +64,9 @@ def load_tracing(path: Path, environ: Mapping[str, str]) -> TracingSection:
     raw = read_file(path) if path.is_file() else {}
     given = {"tracing": raw.get("tracing")}
     try:
-        return TracingConfig.model_validate(fill_variables(given, environ)).tracing
+        return TracingConfig.model_validate(
+            substitute_variables(given, environ)
+        ).tracing
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
