@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
+from shared.guards.json_pointers import ABSENT, value_at
 from shared.guards.patterns import NotAPattern, compile_pattern
 
 #: The location of a value in the instance.
@@ -113,28 +114,15 @@ class ValidationRun:
                 f"$ref {reference[:200]!r} leads to another document; only references "
                 "into the schema itself (#/…) are followed"
             )
-        pointer = unquote(reference[1:])
-        schema = (
-            self._resolve_pointer(pointer)
-            if pointer[:1] in {"", "/"}
-            else self._resolve_anchor(pointer)
-        )
-        if schema is None:
+        pointer = reference[1:]
+        self.budget.pay_nodes(pointer.count("/"))
+        is_pointer = pointer[:1] in {"", "/"}
+        schema = value_at(self.root, pointer) if is_pointer else self._anchored(pointer)
+        if schema is ABSENT:
             raise NotASchema(f"$ref {reference[:200]!r} leads nowhere")
         return schema
 
-    def _resolve_pointer(self, pointer: str) -> Any:
-        value = self.root
-        for part in pointer.split("/")[1:]:
-            self.budget.pay_nodes()
-            name = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(value, list) and name.isdecimal() and len(name) < 10:
-                value = value[int(name)] if int(name) < len(value) else None
-            else:
-                value = value.get(name) if isinstance(value, Mapping) else None
-        return value
-
-    def _resolve_anchor(self, name: str) -> Any:
+    def _anchored(self, name: str) -> Any:
         """The schema whose `$id` is `#name`."""
         if self._anchors is None:
             self._anchors = {}
@@ -147,4 +135,4 @@ class ValidationRun:
                     pending.extend(value.values())
                 elif isinstance(value, list):
                     pending.extend(value)
-        return self._anchors.get(f"#{name}")
+        return self._anchors.get(f"#{unquote(name)}", ABSENT)

@@ -46,13 +46,15 @@ def test_secret_answers_are_found_wherever_they_are_asked() -> None:
             "b": {"items": {"ui:options": {"widget": "password"}}},
             "c": {"properties": {"d": {"ui:widget": "password"}}},
             "e": {"type": "string"},
+            "g": {"$ref": "#/definitions/a~1b"},
         },
+        "definitions": {"a/b": {"ui:widget": "password"}},
         "dependencies": {
             "e": {"oneOf": [{"properties": {"f": {"ui:field": "Secret"}}}]}
         },
     }
     names = secret_names([page, *PAGES])
-    assert names == {"a", "b", "d", "f", "pin", "key"}
+    assert names == {"a", "b", "d", "f", "g", "pin", "key"}
     given: Any = {"a": "x1", "b": ["y"], "c": {"d": 5}, "e": "z", "f": "****"}
     assert masked(given, names) == {
         "a": "***",

@@ -11,13 +11,12 @@ from typing import Any
 
 from services.catalog.ingest.references import (
     Place,
-    escaped_step,
     is_data,
     is_reference,
     place_of,
-    value_at,
 )
 from shared.guards.budgets import Budget
+from shared.guards.json_pointers import escaped_step, value_at
 
 #: References that one section is behind.
 MOST_HOPS = 20

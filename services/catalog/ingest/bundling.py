@@ -12,28 +12,30 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
 from services.catalog.descriptor.definitions import DEFINITION_LIMIT
 from services.catalog.ingest.bundle_sections import Sections
 from services.catalog.ingest.references import (
-    ABSENT,
     IN_PLACE,
     Links,
     Place,
-    escaped_step,
     is_data,
     is_reference,
     place_of,
     section_of,
     section_within,
-    step_into,
-    value_at,
 )
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.budgets import Budget
+from shared.guards.json_pointers import (
+    ABSENT,
+    escaped_step,
+    last_name,
+    step_into,
+    value_at,
+)
 from shared.guards.yaml_scalars import WrittenNumber, resolve
 from shared.guards.yaml_text import YamlLimits, dump_yaml, load_yaml
 
@@ -368,8 +370,7 @@ def _children(value: Any, place: Place) -> Iterator[tuple[Any, Place]]:
 
 def _last(file: str, pointer: str) -> str:
     if pointer:
-        step = unquote(pointer.rpartition("/")[2])
-        return step.replace("~1", "/").replace("~0", "~")
+        return last_name(pointer)
     return posixpath.basename(file.partition("?")[0]).partition(".")[0]
 
 

@@ -4,16 +4,10 @@ A place is the way from the root of a file: keys, and `[]` for an item of a list
 """
 
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import unquote
-
-from shared.guards.numbers import whole_number
 
 Place = tuple[str, ...]
 #: The file that a reference in a file leads to; absent: it stays as it is written.
 Links = Mapping[tuple[str, str], str]
-#: What a pointer that leads nowhere stands for.
-ABSENT: Any = object()
 
 #: Kinds of components, by the key that holds one or several of the kind.
 SECTIONS = {
@@ -120,28 +114,3 @@ def place_of(pointer: str, file: str, links: Links) -> tuple[str, str] | None:
     if to is None or (inner and not inner.startswith("/")):
         return None
     return to, inner
-
-
-def value_at(document: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) in an address means; `ABSENT` if nothing."""
-    value = document
-    for step in pointer.split("/")[1:]:
-        value = step_into(value, step)
-    return value
-
-
-def step_into(value: Any, step: str) -> Any:
-    """What one step of a pointer means in a value; `ABSENT` if nothing."""
-    key = unquote(step).replace("~1", "/").replace("~0", "~")
-    if isinstance(value, Mapping) and key in value:
-        return value[key]
-    if isinstance(value, list):
-        place = whole_number(key, limit=len(value) - 1)
-        if place is not None:
-            return value[place]
-    return ABSENT
-
-
-def escaped_step(name: str) -> str:
-    """A key as a step of a pointer."""
-    return name.replace("~", "~0").replace("/", "~1")

@@ -22,6 +22,7 @@ from services.portal.definitions.model import (
 )
 from services.portal.definitions.schemas import Schemas, example
 from shared.guards.budgets import BudgetExceeded
+from shared.guards.json_pointers import last_name
 
 # In AsyncAPI 2 the verbs are the reader's: whoever may publish, the owner receives.
 OLD_VERBS = {"publish": "receive", "subscribe": "send"}
@@ -89,7 +90,7 @@ class _Reader:
         for _, told in objects(self._document.get("operations")):
             operation = self._document.follow(told)[0]
             pointer = words(mapping(operation.get("channel")).get("$ref"))
-            name = pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+            name = last_name(pointer)
             about = words(operation.get("summary") or operation.get("description"))
             found.setdefault(name, []).append((words(operation.get("action")), about))
         return found

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from services.portal.definitions.model import Unreadable, mapping
 from shared.contracts.errors import Invalid, TooLarge
+from shared.guards.json_pointers import last_name, value_at
 from shared.guards.json_text import JsonLimits, load_json
-from shared.guards.numbers import whole_number
 from shared.guards.yaml_text import YamlLimits, load_yaml
 
 MOST_CHARACTERS = 5_000_000
@@ -23,6 +22,7 @@ YAML = YamlLimits(
     aliases=5_000,
     expansion=100_000,
 )
+
 JSON = JsonLimits(size=MOST_CHARACTERS, depth=150, nodes=2_000_000)
 
 
@@ -50,10 +50,11 @@ class DefinitionDocument:
             pointer = found.get("$ref")
             if not isinstance(pointer, str):
                 return ({**found, **beside} if beside else found), name
-            name = _last_name(pointer)
+            name = last_name(pointer)[:200]
             siblings = {key: each for key, each in found.items() if key != "$ref"}
             beside = {**siblings, **beside}
-            target = _at(self.root, pointer)
+            is_inside = pointer == "#" or pointer.startswith("#/")
+            target = value_at(self.root, pointer[1:]) if is_inside else None
             if not isinstance(target, Mapping):
                 return {**self._absent(pointer, name), **beside}, name
             found = target
@@ -93,32 +94,3 @@ def _json(text: str) -> Any:
 
 def _yaml(text: str) -> Any:
     return load_yaml(text, label="", limits=YAML, keep_numbers=True)
-
-
-def _last_name(pointer: str) -> str:
-    """What a reference is called: `Seat` of `#/components/schemas/Seat`."""
-    step = pointer.rpartition("/")[2]
-    return step.replace("~1", "/").replace("~0", "~")[:200]
-
-
-def _at(root: Mapping[str, Any], pointer: str) -> object:
-    if pointer == "#":
-        return root
-    if not pointer.startswith("#/"):
-        return None
-    found: object = root
-    for step in pointer[2:].split("/", 40):
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping):
-            found = found.get(key, found.get(_decoded(key)))
-        elif isinstance(found, list):
-            place = whole_number(key, limit=len(found) - 1)
-            found = None if place is None else found[place]
-        else:
-            return None
-    return found
-
-
-def _decoded(key: str) -> str:
-    """A step of a reference may be percent-encoded, being part of a URI."""
-    return unquote(key) if "%" in key else key

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.portal.forms.model import Values
 from shared.guards.budgets import Budget
+from shared.guards.json_pointers import value_at
 from shared.guards.schemas import NotASchema, is_valid
 
 DEEPEST = 12
@@ -172,9 +173,7 @@ def _followed(schema: Mapping[str, Any], deciding: Deciding) -> Mapping[str, Any
         pointer = schema.get("$ref")
         if not isinstance(pointer, str) or not pointer.startswith("#/"):
             return schema
-        target: object = deciding.root
-        for step in pointer[2:].split("/"):
-            target = _mapping(target).get(step.replace("~1", "/").replace("~0", "~"))
+        target = value_at(deciding.root, pointer[1:])
         deciding.budget.pay_nodes(1 + len(schema) + len(_mapping(target)))
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         schema = {**_mapping(target), **rest}

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.scaffolder.model import Schema
 from services.scaffolder.secrets.redaction import MASK, texts
+from shared.guards.json_pointers import value_at
 
 _DEPTH = 60
 _LINKS = 8
@@ -78,9 +79,7 @@ def _linked(schema: Schema, root: Schema) -> Schema:
         ref = schema.get("$ref")
         if not isinstance(ref, str) or not ref.startswith("#/"):
             break
-        target: Any = root
-        for part in ref[2:].split("/"):
-            target = target.get(part) if isinstance(target, Mapping) else None
+        target = value_at(root, ref[1:])
         if not isinstance(target, Mapping):
             break
         schema = target
