@@ -26,10 +26,11 @@ from deploy.engines.engine import Engine
 from deploy.engines.security import ServerSecurity, guard
 from shared.contracts import permissions
 from shared.contracts.errors import Unauthenticated
+from shared.contracts.headers import PRINCIPAL
 from shared.kit.config.servers import Server
 from shared.kit.documents import mongo
 from shared.kit.events import topics
-from shared.kit.http.service_tokens import HEADER, Grant, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Grant, Principal, PrincipalTokens
 from tests.disk import CannotMount, SmallDisk
 
 # How long an example takes depends on what else the machine does.
@@ -220,7 +221,7 @@ def principal_headers(tokens: PrincipalTokens) -> Callable[..., dict[str, str]]:
             decision="conditional" if conditions is not None else "allow",
             conditions=conditions,
         )
-        return {HEADER: tokens.sign(principal)}
+        return {PRINCIPAL: tokens.sign(principal)}
 
     return headers
 
@@ -235,11 +236,11 @@ def _gateways_part() -> Iterator[None]:
 
     async def asked(self: httpx.ASGITransport, request: httpx.Request) -> Any:
         name = getattr(getattr(self.app, "state", None), "name", "")
-        token = request.headers.get(HEADER)
+        token = request.headers.get(PRINCIPAL)
         if token and name in permissions.ROUTES:
             with contextlib.suppress(Unauthenticated):
                 given = _completed(self.app.state.tokens, token, name, request)
-                request.headers[HEADER] = given
+                request.headers[PRINCIPAL] = given
         return await plain(self, request)
 
     with pytest.MonkeyPatch.context() as patch:

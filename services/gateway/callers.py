@@ -6,9 +6,9 @@ from starlette.responses import Response
 from services.gateway.model import SESSION_COOKIE, Identity
 from services.gateway.ports import Authenticator
 from shared.contracts.errors import Forbidden, Unauthenticated
+from shared.contracts.headers import ON_BEHALF_OF
 from shared.guards.cookies import cookie_in
 from shared.kit.http.apps import error_response
-from shared.kit.http.service_tokens import ON_BEHALF_OF
 
 #: Where a request that was made in this process carries who made it.
 IN_PROCESS = "callboard.identity"

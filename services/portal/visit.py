@@ -31,6 +31,7 @@ from shared.contracts.errors import (
     Unavailable,
     Unsupported,
 )
+from shared.contracts.headers import STALE
 
 ERRORS: dict[int, type[CallboardError]] = {
     kind.status: kind
@@ -47,8 +48,6 @@ ERRORS: dict[int, type[CallboardError]] = {
     )
 }
 PREFETCHED_SECONDS = 5
-#: On answers of the catalog while it cannot reach its store, with the seconds since.
-STALE = "callboard-stale"
 SUMMARY_FIELDS = [
     "kind",
     "metadata.name",

@@ -24,7 +24,8 @@ import yaml
 
 from deploy.embedded.backing import EMBEDDED, FORMS, VARIABLES
 from deploy.embedded.rundata import SERVICES, RunData
-from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.contracts.headers import PRINCIPAL
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from tests.bench.portal import BenchPortal
 from tests.builders import component
 from tests.e2e.system import free_port
@@ -113,7 +114,7 @@ class Places:
 
     def __init__(self, portal: BenchPortal, second: str, recorder: Recorder) -> None:
         tokens = PrincipalTokens(RunData(portal.data).secret())
-        self._headers = {HEADER: tokens.sign(Principal("service:bench", "service"))}
+        self._headers = {PRINCIPAL: tokens.sign(Principal("service:bench", "service"))}
         self._at = portal.run["addresses"]
         self._second = second
         self._recorder = recorder

@@ -14,8 +14,9 @@ import yaml
 from services.catalog.main import create_app
 from services.catalog.settings import Settings
 from shared.contracts.envelope import Envelope
+from shared.contracts.headers import PRINCIPAL
 from shared.kit.events.bus import MemoryBus
-from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from tests.conftest import SECRET
 from tests.waiting import until
 
@@ -51,7 +52,7 @@ class Running:
 
     def headers(self, principal: Any = None) -> dict[str, str]:
         """By which the gateway says who is asking."""
-        return {HEADER: self.tokens.sign(principal or self.principal)}
+        return {PRINCIPAL: self.tokens.sign(principal or self.principal)}
 
     async def register(self, target: Path | str, query: str = "") -> httpx.Response:
         kind = "file" if isinstance(target, Path) else "url"

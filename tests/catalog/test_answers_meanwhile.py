@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from services.catalog.api.reading import CHUNK
-from services.catalog.api.revisions import REVISION
 from services.catalog.query.facets import FacetCounts
+from shared.contracts.headers import REVISION
 from shared.contracts.permissions import ENTITY_READ
 from shared.kit.http.service_tokens import Principal
 from tests import builders

@@ -12,11 +12,11 @@ import pytest
 
 from services.catalog.events import Following
 from services.catalog.handlers.state_follower import MARGIN
+from shared.contracts.headers import AT_LEAST, REVISION
 from tests import builders
 from tests.catalog.running import Running, running, write
 from tests.waiting import until
 
-AT_LEAST, REVISION = "callboard-at-least", "callboard-revision"
 CART = "/entities/by-name/component/default/cart"
 
 

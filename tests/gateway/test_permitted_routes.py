@@ -21,9 +21,10 @@ from services.search.settings import Settings as SearchSettings
 from services.techdocs.main import create_app as techdocs_app
 from services.techdocs.settings import Settings as TechdocsSettings
 from shared.contracts.errors import NotFound
+from shared.contracts.headers import PRINCIPAL
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, Route, need_of
-from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from tests.gateway.running import SECRET
 
 PLUGINS = {
@@ -183,7 +184,7 @@ def test_what_people_have_is_read(raw: str, path: str) -> None:
 
 def signed(permission: str | None, kind: str = "user", **more: Any) -> dict[str, str]:
     principal = Principal("user:default/x", kind, permission=permission, **more)  # type: ignore[arg-type]
-    return {HEADER: PrincipalTokens(SECRET).sign(principal)}
+    return {PRINCIPAL: PrincipalTokens(SECRET).sign(principal)}
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)

@@ -12,7 +12,7 @@ from services.gateway.forward import upstreams
 from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.upstreams import ServiceRequest, Upstream
 from shared.contracts.errors import Invalid, Unavailable
-from shared.kit.http.apps import UNTOUCHED
+from shared.contracts.headers import UNTOUCHED
 from shared.kit.http.replicas import AWAY_SECONDS, Replicas
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

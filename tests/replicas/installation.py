@@ -22,7 +22,8 @@ import yaml
 from deploy.embedded.rundata import SERVICES, RunData
 from deploy.engines.processes import quiet_port
 from deploy.examples import playhouse_git
-from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.contracts.headers import PRINCIPAL
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from tests.e2e.system import ROOT
 from tests.waiting import until_now
 
@@ -198,7 +199,7 @@ class Installation:
 
     def sums(self, service: str) -> list[Any]:
         """What each replica of a service holds, as a checksum."""
-        headers = {HEADER: self._principal()}
+        headers = {PRINCIPAL: self._principal()}
         return [
             httpx.get(f"{r.url}/snapshot/checksum", headers=headers, timeout=10).json()
             for r in self.replicas[service]

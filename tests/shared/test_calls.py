@@ -7,8 +7,9 @@ import pytest
 from aiohttp import web
 
 from shared.contracts.errors import Unavailable
+from shared.contracts.headers import PRINCIPAL
 from shared.kit.http.clients import ServiceCalls
-from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 
@@ -24,7 +25,7 @@ async def there() -> AsyncIterator[str]:
     """A catalog in miniature."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        principal = PrincipalTokens(SECRET).verify(request.headers[HEADER])
+        principal = PrincipalTokens(SECRET).verify(request.headers[PRINCIPAL])
         if request.path == "/lines":
             return web.Response(text='{"n": 1}\n{"n": 2}\n')
         return web.json_response({"asked_by": principal.subject})

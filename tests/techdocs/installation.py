@@ -14,10 +14,11 @@ from fastapi import FastAPI
 from services.techdocs.main import create_app
 from services.techdocs.settings import Settings
 from shared.contracts.envelope import Envelope, Payload
+from shared.contracts.headers import PRINCIPAL
 from shared.contracts.topics import DOCS_BUILT
 from shared.kit.documents import mongo
 from shared.kit.events.bus import KafkaBus, MemoryBus
-from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from tests.builders import component
 from tests.techdocs.fakes import HOST, GitHost, MemoryCatalog
 from tests.waiting import until
@@ -71,7 +72,7 @@ class Running:
             "decision": "conditional" if "conditions" in who else "allow",
             **who,
         }
-        return {HEADER: self.tokens.sign(Principal(**given))}
+        return {PRINCIPAL: self.tokens.sign(Principal(**given))}
 
     async def get(self, path: str, **who: Any) -> httpx.Response:
         return await self.client.get(path, headers=self.headers(**who))

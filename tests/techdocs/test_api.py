@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.kit.http.service_tokens import HEADER
+from shared.contracts.headers import PRINCIPAL
 from tests.builders import component
 from tests.techdocs.box_office import POLICY, RESTRICTED, STRANGERS, TRIPLET, error
 from tests.techdocs.fakes import HOST
@@ -30,7 +30,7 @@ async def test_every_route_asks_who_is_there(built: Running) -> None:
         "/snapshot/checksum",
     ):
         assert (await built.client.get(path)).status_code == 401, path
-        forged = await built.client.get(path, headers={HEADER: "forged"})
+        forged = await built.client.get(path, headers={PRINCIPAL: "forged"})
         assert forged.status_code == 401, path
     assert (await built.client.get("/healthz")).status_code == 200
 

@@ -17,9 +17,10 @@ from services.gateway.settings import POLICIES
 from services.search.main import create_app as search_app
 from services.techdocs.model import CatalogRevision
 from shared.contracts.entity import Entity
+from shared.contracts.headers import PRINCIPAL
 from shared.contracts.permissions import need_of
 from shared.kit.events.bus import MemoryBus
-from shared.kit.http.service_tokens import HEADER, Grant, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Grant, Principal, PrincipalTokens
 from tests.catalog.running import Running, running
 from tests.conftest import SECRET
 from tests.search.conftest import settings_of as search_settings
@@ -91,7 +92,7 @@ class House:
             identity.subject, identity.kind, identity.ownership, need.permission,
             main.result, main.conditions, also,
         )  # fmt: skip
-        headers = {HEADER: self._tokens.sign(principal)}
+        headers = {PRINCIPAL: self._tokens.sign(principal)}
         answer = await self._clients[plugin].request(
             method, below_path, params=params, json=json, headers=headers
         )

@@ -21,7 +21,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from services.catalog.api.definitions import Definitions
-from services.catalog.api.revisions import REVISION, reach
+from services.catalog.api.revisions import reach
 from services.catalog.ports import DefinitionStore
 from services.catalog.query.conditions import parse_conditions
 from services.catalog.query.rendering import render_all
@@ -31,6 +31,7 @@ from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.changes import ChangeCounter
 from services.catalog.readmodel.records import EntityRecord
 from shared.contracts.errors import Forbidden
+from shared.contracts.headers import REVISION
 from shared.kit.http.apps import caller_of
 from shared.kit.http.service_tokens import Principal
 

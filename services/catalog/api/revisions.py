@@ -11,9 +11,8 @@ from starlette.requests import Request
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.readmodel import ReadModel
 from shared.contracts.errors import Invalid, Unavailable
+from shared.contracts.headers import AT_LEAST
 
-AT_LEAST = "callboard-at-least"
-REVISION = "callboard-revision"
 WAIT_SECONDS = 5.0
 PROCESSES = 64
 NAME_LENGTH = 32

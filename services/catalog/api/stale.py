@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: Seconds since the documents' engine was last there.
-STALE = b"callboard-stale"
+from shared.contracts.headers import STALE
 
 
 class MarkedStale:
@@ -24,7 +23,7 @@ class MarkedStale:
         if not seconds:
             await self.app(scope, receive, send)
             return
-        mark = (STALE, str(seconds).encode())
+        mark = (STALE.encode(), str(seconds).encode())
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.catalog.api.revisions import REVISION, reach
+from services.catalog.api.revisions import reach
 from services.catalog.handlers.catalog import CatalogContext, CommandContext, order
 from services.catalog.handlers.remainders import unregistering
 from services.catalog.handlers.source_rights import SourceReader
@@ -20,6 +20,7 @@ from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden, Invalid
+from shared.contracts.headers import REVISION
 from shared.contracts.permissions import ENTITY_READ
 from shared.kit.http.apps import caller_of
 from shared.kit.http.conditions import permits

@@ -17,10 +17,10 @@ from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Identity
 from services.gateway.open_requests import OpenRequests
 from services.gateway.ports import Authenticator
 from shared.contracts.errors import CallboardError, NotFound, Unauthenticated
+from shared.contracts.headers import ON_BEHALF_OF, PRINCIPAL
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import SAFE_METHODS, route_of
 from shared.kit.http.apps import BODY_LIMIT
-from shared.kit.http.service_tokens import HEADER, ON_BEHALF_OF
 from shared.kit.observability import logs, tracing
 
 DOCS_PATH = "/static/docs/"
@@ -107,7 +107,7 @@ class Forwarder:
                 path=f"/api/{plugin}{rest}",
                 correlation=trace[-1][1],
             )
-        headers = [*hdr.to_service(given), (HEADER, admitted.principal), *trace]
+        headers = [*hdr.to_service(given), (PRINCIPAL, admitted.principal), *trace]
         return ServiceRequest(
             method, _below(scope), headers, identity.subject, changes=not reads
         )

@@ -5,6 +5,7 @@ Bytes in, bytes out: this runs for every request.
 
 from collections.abc import Iterable, Sequence
 
+from shared.contracts.headers import AT_LEAST
 from shared.guards.cookies import cookie_in
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -35,7 +36,7 @@ KEPT_BACK = HOP_BY_HOP | {
 }
 OUR_OWN = b"callboard-"
 #: Questions that clients of the catalog may put in headers of ours.
-OURS_FROM_CLIENTS = frozenset({b"callboard-at-least"})
+OURS_FROM_CLIENTS = frozenset({AT_LEAST.encode()})
 
 
 def to_service(headers: Headers) -> list[tuple[str, str]]:

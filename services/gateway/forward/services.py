@@ -17,8 +17,9 @@ from services.gateway.forward.upstreams import Reply, ServiceRequest, Upstream
 from services.gateway.model import Identity, ServiceAnswer
 from services.gateway.ports import Params
 from shared.contracts.errors import CallboardError
+from shared.contracts.headers import PRINCIPAL
 from shared.kit.http.apps import BODY_LIMIT
-from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from shared.kit.observability import logs, tracing
 
 OWN = Principal("service:gateway", "service")
@@ -104,7 +105,7 @@ class ServiceQuestions:
 
 def _headers(principal: str) -> list[tuple[str, str]]:
     return [
-        (HEADER, principal),
+        (PRINCIPAL, principal),
         ("accept", "application/json"),
         ("content-type", "application/json"),
         *tracing.fields().items(),

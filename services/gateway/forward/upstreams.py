@@ -18,7 +18,7 @@ from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.suspects import ReplicaWatch, Strikes
 from shared.contracts.errors import Unavailable
-from shared.kit.http.apps import UNTOUCHED
+from shared.contracts.headers import UNTOUCHED
 from shared.kit.http.replicas import Replicas
 
 #: Answers up to this size are passed on in one piece.

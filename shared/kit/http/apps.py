@@ -27,13 +27,14 @@ from shared.contracts.errors import (
     Unauthenticated,
     Unavailable,
 )
+from shared.contracts.headers import PRINCIPAL
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of, route_of
 from shared.guards.cookies import are_plain, plain_cookies
 from shared.guards.numbers import whole_number
 from shared.kit.http import openapi
 from shared.kit.http.headers import SafeAnswers
-from shared.kit.http.service_tokens import HEADER, Principal, PrincipalTokens
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from shared.kit.observability import logs, tracing
 
 Check = Callable[[], Awaitable[None]]
@@ -55,8 +56,6 @@ TELEMETRY = TelemetryConfig(
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 #: The driver's words on a lost server repeat all that it knows of it.
 LONGEST_CAUSE = 300
-#: On an answer 503: nothing of the request was begun, it may be asked elsewhere.
-UNTOUCHED = "callboard-untouched"
 #: Where a request that was let in carries who is asking.
 CALLER = "callboard.caller"
 STATUS_NAMES = {405: "MethodNotAllowedError", 413: "PayloadTooLargeError"}
@@ -220,7 +219,7 @@ def caller_of(request: Request) -> Principal:
     known = request.scope.get(CALLER)
     if isinstance(known, Principal):
         return known
-    token = request.headers.get(HEADER)
+    token = request.headers.get(PRINCIPAL)
     if not token:
         raise Unauthenticated("Missing credentials")
     tokens: PrincipalTokens = request.app.state.tokens

@@ -22,13 +22,9 @@ from shared.contracts.errors import (
     Unauthenticated,
     Unavailable,
 )
+from shared.contracts.headers import ON_BEHALF_OF, PRINCIPAL
 from shared.kit.http.replicas import Replicas
-from shared.kit.http.service_tokens import (
-    HEADER,
-    ON_BEHALF_OF,
-    Principal,
-    PrincipalTokens,
-)
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from shared.kit.observability import logs, tracing
 
 SECONDS = 30.0
@@ -96,17 +92,17 @@ class ServiceCalls:
             Unavailable: if it does not answer.
             CallboardError: as the service said.
         """
-        headers = {HEADER: self._tokens.sign(reader or self._own)}
+        headers = {PRINCIPAL: self._tokens.sign(reader or self._own)}
         return (await self._ask("GET", path, headers, None, service)).body
 
     async def post_json(self, service: str, path: str, body: Any) -> Any:
         """The JSON that a service answers to a question in a body, as `get_json`."""
-        headers = {HEADER: self._tokens.sign(self._own)}
+        headers = {PRINCIPAL: self._tokens.sign(self._own)}
         return (await self._ask("POST", path, headers, body, service)).body
 
     async def lines(self, service: str, path: str) -> AsyncIterator[Any]:
         """The JSON lines at `path` of a service, one at a time."""
-        headers = {HEADER: self._tokens.sign(self._own)}
+        headers = {PRINCIPAL: self._tokens.sign(self._own)}
         try:
             async with await self._request("GET", service, path, headers) as answer:
                 if answer.status != 200:

@@ -14,8 +14,6 @@ import orjson
 
 from shared.contracts.errors import Forbidden, Unauthenticated
 
-HEADER = "callboard-principal"
-ON_BEHALF_OF = "callboard-on-behalf-of"
 AUDIENCE = "callboard-services"
 CACHE_SIZE = 4096
 Kind = Literal["user", "service", "guest"]

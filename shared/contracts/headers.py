@@ -1,0 +1,12 @@
+"""Names of the HTTP headers that services and their clients agree on, in lower case."""
+
+#: Who asks, signed by the gateway for the services behind it.
+PRINCIPAL = "callboard-principal"
+#: For whom a service asks the public API.
+ON_BEHALF_OF = "callboard-on-behalf-of"
+#: The catalog's revision that an answer shows, and the one that it must show at least.
+REVISION, AT_LEAST = "callboard-revision", "callboard-at-least"
+#: Seconds since the documents' engine was last there: the answer may be behind.
+STALE = "callboard-stale"
+#: On a refusal: nothing of the request was done, so another replica may be asked.
+UNTOUCHED = "callboard-untouched"
