@@ -1,4 +1,4 @@
-"""The built-in actions, one file each; they come in by the same hook as a plugin's."""
+"""The built-in actions, one file each, registered by the same hook as a plugin's."""
 
 from collections.abc import Iterable
 
@@ -22,7 +22,7 @@ from services.scaffolder.actions.hookspecs import hookimpl
 
 
 class BuiltIn:
-    """The plugin that is always there."""
+    """The plugin of the built-in actions."""
 
     @hookimpl
     def scaffolder_actions(self) -> Iterable[Action]:

@@ -1,4 +1,4 @@
-"""What an action is, and what it gets to work with. Plugins write against this file."""
+"""What an action is and what it is given: the interface for plugins."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What actions reach the world with. `author` signs where a user has no name."""
+    """What actions use; `author` is the author of commits of a user without a name."""
 
     catalog: TemplateCatalog
     sources: TemplateSources
@@ -41,7 +41,7 @@ class Tools:
         trim_blocks: bool = False,
         lstrip_blocks: bool = False,
     ) -> TemplateDialect:
-        """A way of reading skeleton files, with the templates' own filters."""
+        """The dialect of skeleton files, with the scaffolder's own filters."""
         return TemplateDialect(
             self.filters,
             cookiecutter=cookiecutter,
@@ -54,10 +54,9 @@ class Tools:
 class ActionContext:
     """One call of an action.
 
-    `input` is rendered and has passed the action's schema. `is_resumed`: a process died
-    within this very call, so part of the work may be done. `checkpoints` are what the
-    action remembered by `checkpoint` in the calls before. Cancelling a run cancels the
-    coroutine.
+    `input` is rendered and meets the action's schema. `is_resumed`: a process died
+    during this call, so part of the work may be done. `checkpoints` are the values that
+    earlier calls stored with `checkpoint`. Cancelling a run cancels the coroutine.
     """
 
     task_id: str
@@ -84,37 +83,37 @@ class ActionContext:
         dialect: TemplateDialect,
         names: Callable[[JsonObject], JsonObject],
     ) -> TemplateDialect | LearningDialect:
-        """A dialect for files; what they make of the input's secrets stays secret.
+        """A dialect for files, which masks what they make of the input's secrets.
 
         `names` makes the context of the files out of an input.
         """
-        shown = self.public_input
-        if shown is None or self.redactor is None or shown == self.input:
+        public = self.public_input
+        if public is None or self.redactor is None or public == self.input:
             return dialect
-        return LearningDialect(dialect, names(shown), self.redactor)
+        return LearningDialect(dialect, names(public), self.redactor)
 
     @property
     def base_url(self) -> str | None:
-        """The template's own place, to which relative URLs in it are relative."""
+        """The address of the template, which relative URLs in it start from."""
         return self.template_info.get("baseUrl")
 
     def output(self, name: str, value: Any) -> None:
-        """Say a result, for later steps and the template's output."""
+        """Set an output, for later steps and the template's output."""
         self.outputs[name] = value
 
     async def checkpoint(self, key: str, value: Any) -> None:
-        """Remember a JSON value durably before doing what must not be done twice."""
+        """Store a JSON value before work that must not be done twice."""
         if self.remember is not None:
             await self.remember(key, value)
 
     async def in_thread(self, work: Callable[[], Any]) -> Any:
-        """The result of blocking or long work, done beside the event loop."""
+        """The result of blocking or long work, done in a thread."""
         return await asyncio.to_thread(work)
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One way to use an action, as YAML."""
+    """An example of an action's use, as YAML."""
 
     description: str
     example: str

@@ -40,7 +40,7 @@ async def _register(context: ActionContext, url: str) -> Sequence[Entity]:
     try:
         return await catalog.register(url, initiator, dry_run=context.is_dry_run)
     except Conflict:
-        # A location of this URL is what was asked for, whoever made it.
+        # The URL is a location, which is the aim, whoever registered it.
         context.log("The location is registered already")
         return await catalog.register(url, initiator, dry_run=True)
 

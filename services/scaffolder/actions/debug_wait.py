@@ -18,7 +18,7 @@ async def _run(context: ActionContext) -> None:
             f"Waiting for {seconds:g} seconds is not possible: "
             f"it must be between 0 and {_LONGEST:g}"
         )
-    # The time of day survives a restart of the process, a clock of its own does not.
+    # The time of day goes on over a restart of the process; its own clock does not.
     until = context.checkpoints.get(_UNTIL)
     if until is None:
         until = time.time() + seconds

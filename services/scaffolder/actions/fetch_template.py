@@ -25,7 +25,7 @@ GLOBS: JsonObject = {"type": "array", "items": {"type": "string"}}
 VALUES = {
     "type": "object",
     "additionalProperties": {},
-    "description": "What the files know as `values`.",
+    "description": "What the files read as `values`.",
 }
 COOKIECUTTER = flag("Read `{{ cookiecutter.name }}` instead of `${{ values.name }}`.")
 TRIM = flag("Drop the first newline after a block.")

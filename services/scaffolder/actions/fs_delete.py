@@ -14,9 +14,9 @@ async def _run(context: ActionContext) -> None:
 
 
 def _delete(context: ActionContext, name: str) -> None:
-    """Delete a file or folder of this name; without one, what the name matches."""
+    """Delete the file or folder of this name, or else what the pattern matches."""
     if not name.strip("/"):
-        # An expression that came to nothing must not empty the workspace.
+        # An expression that renders to nothing must not empty the workspace.
         raise Invalid("files: must not hold an empty name; `.` empties the workspace")
     workspace = context.workspace
     if not normalise(name):
@@ -35,7 +35,7 @@ def _delete_matching(context: ActionContext, glob: Glob) -> None:
     workspace = context.workspace
     selected = glob.select([path for path, _ in workspace.walk()])
     for path in selected:
-        # What lay in a folder that matched, too, is gone with it.
+        # A file within a folder that matched was deleted with the folder.
         if workspace.delete(path):
             context.log(f"File {path} deleted successfully")
     if not selected:

@@ -1,4 +1,4 @@
-"""`fs:readdir`: says which files and folders there are."""
+"""`fs:readdir`: lists files and folders of the workspace."""
 
 import functools
 
@@ -13,12 +13,13 @@ from services.scaffolder.actions.action import (
 from services.scaffolder.workspace.folder import Workspace
 from shared.contracts.errors import NotFound
 
-Found = dict[str, str]
+#: A file or folder as expressions read it: name, path of its folder, whole path.
+ListedEntry = dict[str, str]
 
 
 async def _run(context: ActionContext) -> None:
-    files: list[Found] = []
-    folders: list[Found] = []
+    files: list[ListedEntry] = []
+    folders: list[ListedEntry] = []
     recursive = bool(context.input.get("recursive"))
     for name in context.input["paths"]:
         more_files, more_folders = await context.in_thread(
@@ -32,17 +33,17 @@ async def _run(context: ActionContext) -> None:
 
 def _read(
     workspace: Workspace, name: str, *, recursive: bool
-) -> tuple[list[Found], list[Found]]:
+) -> tuple[list[ListedEntry], list[ListedEntry]]:
     start = workspace.folder(name)
     if start is None:
         raise NotFound(f"paths: there is no folder '{name}' in the workspace")
-    found = workspace.walk(start, recursive=recursive)
-    files = [_entry(path) for path, status in found if status.kind == "file"]
-    folders = [_entry(path) for path, status in found if status.kind == "folder"]
+    entries = workspace.walk(start, recursive=recursive)
+    files = [_entry(path) for path, status in entries if status.kind == "file"]
+    folders = [_entry(path) for path, status in entries if status.kind == "folder"]
     return files, folders
 
 
-def _entry(path: str) -> Found:
+def _entry(path: str) -> ListedEntry:
     parent, _, name = path.rpartition("/")
     return {"name": name, "path": parent or ".", "fullPath": path}
 

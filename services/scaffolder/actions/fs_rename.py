@@ -28,7 +28,7 @@ def _rename(context: ActionContext, file: JsonObject) -> None:
     is_taken = workspace.status(target) is not None
     if workspace.status(source) is None:
         if context.is_resumed and is_taken:
-            # The process died after this one was renamed.
+            # The process died after it had renamed this one.
             return
         raise NotFound(f"files: no such file or directory, '{source}'")
     if is_taken:

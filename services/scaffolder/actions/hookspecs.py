@@ -1,4 +1,4 @@
-"""Where plugin packages join in: one hook, used by the built-in actions too.
+"""The hook for plugin packages, used by the built-in actions too.
 
 A package adds actions with an entry point of the group `callboard.scaffolder` that
 names a module (or object) with a function `scaffolder_actions` marked `@hookimpl`.

@@ -1,7 +1,7 @@
 """`publish:git`: makes a repository and pushes the workspace as its first commit.
 
-Nothing happens twice: what the action is about to create is remembered first, so that a
-run taken up after a crash goes on with its own repository and refuses everybody else's.
+The action stores a checkpoint before it creates a repository. A run that is resumed
+after a crash goes on with the repository that it created, and refuses any other.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ async def _create(context: ActionContext, place: RepositoryPlace, branch: str) -
     claim = f"{place.host}/{place.slug}"
     is_ours = context.checkpoints.get(_CLAIMED) == claim
     if not is_ours:
-        # Somebody else's is refused before it is claimed: a claim means it was free.
+        # A repository that exists is refused first: a checkpoint means it was free.
         if await _exists(context, place, branch):
             raise Conflict(
                 f"repoUrl: there is a repository {place.slug} at {place.host} already"
@@ -53,7 +53,7 @@ async def _create(context: ActionContext, place: RepositoryPlace, branch: str) -
         await repositories.create(place.host, place.slug, branch)
     except Conflict:
         if not is_ours:
-            # Another run was faster: what it makes must not look like ours later.
+            # Another run created it first: a retry must not take it for its own.
             await context.checkpoint(_CLAIMED, None)
             raise
 

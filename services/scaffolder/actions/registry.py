@@ -17,9 +17,9 @@ class Registry:
         Conflict: if two have the same id.
     """
 
-    def __init__(self, known: Iterable[Action]) -> None:
+    def __init__(self, registered: Iterable[Action]) -> None:
         self._by_id: dict[str, Action] = {}
-        for action in known:
+        for action in registered:
             if action.id in self._by_id:
                 raise Conflict(f"Two packages have an action with ID '{action.id}'")
             self._by_id[action.id] = action
@@ -30,13 +30,13 @@ class Registry:
         Raises:
             NotFound: if there is none of this id.
         """
-        found = self._by_id.get(action_id)
-        if found is None:
+        action = self._by_id.get(action_id)
+        if action is None:
             raise NotFound(
                 f"Template action with ID '{action_id}' is not registered; "
                 f"known are {', '.join(sorted(self._by_id))}"
             )
-        return found
+        return action
 
     def all(self) -> Sequence[Action]:
         """Every action, by id."""
@@ -51,5 +51,5 @@ def load(extra: Iterable[object] = ()) -> Registry:
     manager.load_setuptools_entrypoints(hookspecs.PROJECT)
     for plugin in extra:
         manager.register(plugin)
-    found = manager.hook.scaffolder_actions()
-    return Registry(action for group in found for action in group)
+    groups = manager.hook.scaffolder_actions()
+    return Registry(action for group in groups for action in group)

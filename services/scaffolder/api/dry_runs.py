@@ -1,4 +1,4 @@
-"""Dry runs: a template tried as it stands in an editor."""
+"""Dry runs: a template is run as it stands in an editor."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,14 +31,14 @@ class DryRun(BaseModel):
 
 @router.post("/v2/dry-run")
 async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
-    """Try the template; what it logs, writes and answers."""
+    """Run the template dry: the log, the files and the output."""
     trial = Trial(
         Entity(body.template), body.values, body.secrets, body.directoryContents
     )
     initiator = initiator_of(caller)
     try:
         user = await _user(dependencies, initiator)
-        made = await dry_run(
+        result = await dry_run(
             trial,
             initiator,
             user,
@@ -47,7 +47,7 @@ async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
         )
     except BadParameters as error:
         return refused(error)
-    return json_response(made)
+    return json_response(result)
 
 
 async def _user(dependencies: Open, initiator: Initiator) -> RunUser:

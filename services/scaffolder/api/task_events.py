@@ -1,4 +1,4 @@
-"""A run's log: what there is, what comes next, and all of it as it comes."""
+"""The log of a run: by long polling, or as a stream of server-sent events."""
 
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -18,8 +18,8 @@ from shared.kit.http.openapi import EVENTS
 
 router = APIRouter()
 LONG_POLL_SECONDS = 30.0
-#: How often a log that another process writes is looked at.
-LOOK_SECONDS = 0.5
+#: How often the store is polled for lines that another process writes.
+POLL_SECONDS = 0.5
 #: Beyond any log, and well within what the store counts with.
 MOST_LINES = 10**9
 After = Annotated[int, Query(ge=0, le=MOST_LINES)]
@@ -29,17 +29,17 @@ After = Annotated[int, Query(ge=0, le=MOST_LINES)]
 async def events(
     task_id: str, caller: Caller, dependencies: Open, after: After = 0
 ) -> Response:
-    """The lines after a number: at once if there are some, else when there are."""
+    """The lines after a number; waits for one if there are none yet."""
     task = await visible_task(dependencies, task_id, caller)
     deadline = time.monotonic() + LONG_POLL_SECONDS
-    found = await dependencies.store.events(task_id, after)
-    while not found and not await _is_over(dependencies, task_id):
+    lines = await dependencies.store.events(task_id, after)
+    while not lines and not await _is_over(dependencies, task_id):
         left = deadline - time.monotonic()
         if left <= 0:
             break
-        await dependencies.signals.changed(task_id, min(LOOK_SECONDS, left))
-        found = await dependencies.store.events(task_id, after)
-    return json_response([shapes.event(line, task) for line in found])
+        await dependencies.signals.changed(task_id, min(POLL_SECONDS, left))
+        lines = await dependencies.store.events(task_id, after)
+    return json_response([shapes.event(line, task) for line in lines])
 
 
 @router.get("/v2/tasks/{task_id}/eventstream", openapi_extra=dict(EVENTS))
@@ -54,11 +54,11 @@ async def eventstream(
 async def _frames(
     dependencies: ScaffolderDependencies, task: Task, after: int
 ) -> AsyncIterator[bytes]:
-    """Each line of the log as it is kept; ends with the run."""
+    """Each line of the log once it is stored; ends with the run."""
     last, has_waited = after, False
     while True:
-        # When it is quiet, or seems to be over, the run itself is asked: before the
-        # lines are read, so that none can come after the last look.
+        # The state of the run is read before the lines: then no line can follow the
+        # last read. It is read only after a pause, or when the run seems to be over.
         is_over = has_waited and await _is_over(dependencies, task.id)
         lines = await _lines(dependencies, task.id, last)
         for line in lines:
@@ -69,7 +69,7 @@ async def _frames(
             return
         has_waited = not lines or lines[-1].type == "completion"
         if not lines:
-            await dependencies.signals.changed(task.id, LOOK_SECONDS)
+            await dependencies.signals.changed(task.id, POLL_SECONDS)
 
 
 async def _lines(
@@ -78,7 +78,7 @@ async def _lines(
     try:
         return await dependencies.store.events(task_id, after)
     except Unavailable:
-        # The stream is open already: it waits for the store instead of breaking off.
+        # The stream has begun: it waits for the store instead of breaking off.
         return ()
 
 

@@ -1,4 +1,4 @@
-"""Runs: create, list, see, cancel, try again."""
+"""The API of runs: create, list, read, cancel, retry."""
 
 from typing import Annotated, Literal, get_args
 
@@ -30,14 +30,14 @@ _FIELDS = get_args(OrderField)
 _STATUSES = get_args(RunStatus)
 
 
-#: Beyond any list, and well within what the store counts with.
+#: More than any list has, and within the numbers of the store.
 MOST_RUNS = 10**9
-#: A run keeps its values, and lists of runs tell them.
+#: The answers are stored with the run, and lists of runs repeat them.
 VALUES_LIMIT = 512 * 1024
 
 
 class NewTask(BaseModel):
-    """What to run, with which values."""
+    """The template to run, with answers and secrets."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,7 +47,7 @@ class NewTask(BaseModel):
 
 
 class Retry(BaseModel):
-    """What a run that is tried again cannot remember."""
+    """The secrets of a run that is retried: they are deleted when a run ends."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,7 +55,7 @@ class Retry(BaseModel):
 
 
 def refused(error: BadParameters) -> Response:
-    """The answer that lists what is wrong with the values."""
+    """The answer with the rules that the values break."""
     return json_response({"errors": error.problems}, status=400)
 
 
@@ -111,17 +111,17 @@ async def listed(
         offset=offset,
         visible_to=creators(caller),
     )
-    found, total = await dependencies.store.find(query)
+    page, total = await dependencies.store.find(query)
     return json_response(
-        {"tasks": [shapes.task(task) for task in found], "totalTasks": total}
+        {"tasks": [shapes.task(task) for task in page], "totalTasks": total}
     )
 
 
-def _order(given: str) -> tuple[OrderField, bool]:
-    direction, _, field = given.partition(":")
+def _order(order: str) -> tuple[OrderField, bool]:
+    direction, _, field = order.partition(":")
     if direction not in {"asc", "desc"} or field not in _FIELDS:
         raise Invalid(
-            f"order: {given!r} is not asc or desc, a colon, and one of "
+            f"order: {order!r} is not asc or desc, a colon, and one of "
             f"{', '.join(_FIELDS)}"
         )
     return field, direction == "desc"  # type: ignore[return-value]
@@ -153,10 +153,10 @@ async def cancel(task_id: str, caller: Caller, dependencies: Open) -> Response:
 
 
 def _retriable_by(caller: Principal) -> tuple[str, ...] | None:
-    """Whose runs the caller may try again: a run acts for who created it.
+    """The creators whose runs the caller may retry: a run acts for its creator.
 
-    The gateway asks the policy about creating runs here, which says nothing about
-    somebody else's.
+    The gateway asks the policy for the right to create runs here, which gives none to
+    the runs of others.
     """
     if caller.permission == "scaffolder.task.create" and not caller.is_service:
         return (caller.subject,)
@@ -168,8 +168,8 @@ async def retry(
     task_id: str, caller: Caller, dependencies: Open, body: Retry | None = None
 ) -> Response:
     """Open a failed or cancelled run again."""
-    found = await dependencies.store.get(task_id)
-    task = ending.visible(found, task_id, _retriable_by(caller))
+    stored = await dependencies.store.get(task_id)
+    task = ending.visible(stored, task_id, _retriable_by(caller))
     await ending.retry_task(
         task,
         body.secrets if body else {},

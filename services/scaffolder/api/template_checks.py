@@ -1,4 +1,4 @@
-"""Checks of templates: what their authors should mend before a run."""
+"""Checks of templates: mistakes that authors can correct before a run."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,7 @@ router = APIRouter(route_class=BoundedRoute)
 
 
 class TemplateChecks(BaseModel):
-    """The specs of templates; only steps and output are looked at."""
+    """The specs of templates; steps and output are checked."""
 
     model_config = ConfigDict(extra="forbid")
 

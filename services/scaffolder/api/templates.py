@@ -36,7 +36,7 @@ async def actions(caller: Caller, dependencies: Open) -> Response:
 async def templating_extensions(caller: Caller) -> Response:
     """What templates may use besides the language itself."""
     del caller
-    filters = {found.name: found.document() for found in template_filters()}
+    filters = {each.name: each.document() for each in template_filters()}
     return json_response(
         {"filters": filters, "globals": {"functions": {}, "values": {}}}
     )

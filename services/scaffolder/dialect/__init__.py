@@ -1,7 +1,7 @@
 """The template language of `${{ }}` expressions and skeleton files.
 
-Jinja2's parser and syntax tree with a lexer and an evaluator of our own, so that it
-speaks Nunjucks' dialect (JavaScript truth, equality, text and methods) and so that a
-template can reach nothing but the JSON values it is given. Not about files or steps:
-those are `skeleton` and `running`.
+An interpreter of its own (ADR 8): Jinja2's parser and syntax tree, with another lexer
+and evaluator. It reads Nunjucks' dialect (JavaScript's truth, equality, texts and
+methods), and a template can reach nothing but the JSON values that it is given. Files
+are rendered by `workspace.skeleton`, steps by `runs`.
 """

@@ -64,9 +64,9 @@ def positive(value: Any) -> int | float:
 
 def integer(value: Any, default: int = 0) -> int:
     """JavaScript's `ToIntegerOrInfinity`, kept within the range of an index."""
-    found = to_number(value)
-    if math.isnan(found):
+    whole = to_number(value)
+    if math.isnan(whole):
         return default
-    if math.isinf(found):
-        return 2**53 if found > 0 else -(2**53)
-    return math.trunc(found)
+    if math.isinf(whole):
+        return 2**53 if whole > 0 else -(2**53)
+    return math.trunc(whole)

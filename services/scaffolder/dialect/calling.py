@@ -1,4 +1,4 @@
-"""How filters, tests, methods and functions receive what they are called with."""
+"""Calls of filters, tests, methods and functions: their value and arguments, paid."""
 
 from collections.abc import Callable as Function
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Call:
         return self.value
 
     def afford(self, size: int) -> None:
-        """Check that a text of this size can be paid for, before it is made.
+        """Check that the budget allows a text of this size, before it is made.
 
         Raises:
             TemplateLimitError: if it cannot.
@@ -46,7 +46,7 @@ class Call:
         self.budget.afford(size)
 
     def afford_items(self, count: int) -> None:
-        """Pay for so many items of a list that is about to be made.
+        """Pay for the items of a list, before it is made.
 
         Raises:
             TemplateLimitError: if they are too many.
@@ -55,7 +55,7 @@ class Call:
 
 
 Operation = Function[[Call], Any]
-#: Operations that look at one item of a list or text, however long it is.
+#: Operations that read one item at most, however long the list or text is.
 _QUICK = frozenset(
     (
         *("at", "d", "default", "first", "get", "last", "length"),
@@ -65,11 +65,11 @@ _QUICK = frozenset(
 
 
 def performed(name: str, operation: Operation, call: Call) -> Any:
-    """The result of an operation, paid for: what it reads, and what it makes.
+    """The result of an operation; the budget pays for what it reads and makes.
 
-    Before it starts, the value and the arguments are paid for by their length, and a
-    text that is too long for one call is refused. A result that is longer than what it
-    is made of is checked by the operation itself, before it is made (`afford`).
+    Value and arguments are paid by their length first, and a text that is too long for
+    one call is refused. An operation whose result may be longer than its value checks
+    the length itself before it makes the result (`afford`).
 
     Raises:
         TemplateLimitError: if it costs more than the budget allows.
@@ -84,9 +84,9 @@ def performed(name: str, operation: Operation, call: Call) -> Any:
             check_operand(value, name)
         elif isinstance(value, (list, dict)):
             budget.spend(len(value))
-    made = operation(call)
-    if isinstance(made, str):
-        budget.write(len(made))
-    elif isinstance(made, (list, dict)) and made is not call.value:
-        budget.spend(len(made))
-    return made
+    result = operation(call)
+    if isinstance(result, str):
+        budget.write(len(result))
+    elif isinstance(result, (list, dict)) and result is not call.value:
+        budget.spend(len(result))
+    return result

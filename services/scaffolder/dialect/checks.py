@@ -45,7 +45,7 @@ def _less(call: Call) -> bool:
 
 
 def _text(call: Call, name: str) -> str:
-    """The text that is tested, paid for: `select` tests each of many."""
+    """The text that is tested; it is paid for, as `select` tests many."""
     if not isinstance(call.value, str):
         raise ValueFailure("Test input must be a string")
     check_operand(call.value, name)
@@ -54,13 +54,13 @@ def _text(call: Call, name: str) -> str:
 
 
 def _lower(call: Call) -> bool:
-    given = _text(call, "lower")
-    return given == given.lower()
+    value = _text(call, "lower")
+    return value == value.lower()
 
 
 def _upper(call: Call) -> bool:
-    given = _text(call, "upper")
-    return given == given.upper()
+    value = _text(call, "upper")
+    return value == value.upper()
 
 
 CHECKS: dict[str, Operation] = {

@@ -1,4 +1,4 @@
-"""What an expression is worth: a walk over Jinja2's nodes, no Python code is made.
+"""Evaluates expressions: a walk over Jinja2's nodes; no Python code is made.
 
 Names, items and methods come from the given JSON values and closed tables only, so a
 template cannot reach an attribute of a Python object, whatever it writes.
@@ -43,7 +43,7 @@ _RESERVED = frozenset(("constructor", "prototype", "__proto__"))
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What a template may use besides its values."""
+    """The filters and functions that a template may use."""
 
     filters: Mapping[str, Operation]
     python_words: bool = False
@@ -92,7 +92,7 @@ class Evaluation:
             ) from failure
 
     def name(self, name: str) -> Any:
-        """The value of a name: frames, then what was set on top, context, globals."""
+        """The value of a name: in frames, shared names, context, then globals."""
         if name in _RESERVED:
             raise ValueFailure(f'Template name "{name}" is reserved')
         value = self.scope.get(name)
@@ -105,7 +105,7 @@ class Evaluation:
         return self.globals.get(name, UNDEFINED)
 
     def _own(self, name: str) -> Any:
-        """A copy of what the template was given, which it may change."""
+        """A copy of a value of the context, which the template may change."""
         if name not in self.owned:
             self.owned[name] = _copied(self.context[name], self.budget)
         return self.owned[name]
@@ -120,9 +120,9 @@ class Evaluation:
                 return length(subject) if isinstance(subject, str) else len(subject)
             if isinstance(subject, Cycler):
                 return _cycler_member(subject, key)
-        found = UNDEFINED if empty(subject) else item(subject, key)
-        if found is not UNDEFINED or not isinstance(key, str):
-            return found
+        member = UNDEFINED if empty(subject) else item(subject, key)
+        if member is not UNDEFINED or not isinstance(key, str):
+            return member
         python_words = self.library.python_words
         operation = method(subject, key, python_words=python_words)
         if operation is None:
@@ -190,7 +190,7 @@ def _bound(name: str, operation: Operation, subject: Any) -> Operation:
 
 
 def _copied(value: Any, budget: RenderingBudget) -> Any:
-    """A JSON value whose lists are new ones, paid for by their members."""
+    """A copy of a JSON value; its members are paid for."""
     if isinstance(value, list):
         budget.spend(len(value) + 1)
         return [_copied(item, budget) for item in value]
@@ -204,8 +204,8 @@ def _cycler_member(cycler: Cycler, key: str) -> Any:
     if key == "current":
         return cycler.current
     members: dict[str, Function[[], Any]] = {"next": cycler.next, "reset": cycler.reset}
-    found = members.get(key)
-    return UNDEFINED if found is None else Callable(key, lambda _: found())
+    member = members.get(key)
+    return UNDEFINED if member is None else Callable(key, lambda _: member())
 
 
 def _joiner(call: Call) -> Callable:
@@ -267,10 +267,10 @@ def _compare(self: Evaluation, node: nodes.Compare) -> bool:
 
 def _contains(needle: Any, container: Any) -> bool:
     if isinstance(container, str):
-        sought = text(needle)
-        for one in (sought, container):
+        searched = text(needle)
+        for one in (searched, container):
             check_operand(one, "in")
-        return text_search.find_first(container, sought) >= 0
+        return text_search.find_first(container, searched) >= 0
     if isinstance(container, list):
         return any(strict_equal(item_, needle) for item_ in container)
     if isinstance(container, dict):
@@ -320,7 +320,7 @@ def _binary(operation: Function[[Any, Any], Any]) -> Function[[Evaluation, Any],
 def _test(self: Evaluation, node: nodes.Test) -> bool:
     args = [self.evaluate(arg) for arg in node.args or ()]
     call = Call(self.evaluate(node.node), args, self.budget)
-    return bool(performed(node.name, lambda given: passes(node.name, given), call))
+    return bool(performed(node.name, lambda tested: passes(node.name, tested), call))
 
 
 _COMPARISONS: dict[str, Function[[Any, Any], bool]] = {

@@ -1,4 +1,4 @@
-"""Why a template could not be rendered, and where."""
+"""Errors of templates: the reason, the line and the column."""
 
 from shared.contracts.errors import CallboardError
 

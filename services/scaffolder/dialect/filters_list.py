@@ -27,7 +27,7 @@ from services.scaffolder.dialect.values import (
 
 _LONGEST_PATH = 1_000
 _LONGEST_INDEX = 15
-#: What an item costs that is looked at, compared or put into a group.
+#: The cost of an item that is tested, compared or grouped.
 _ITEM = 6
 
 
@@ -73,7 +73,7 @@ def _positive(call: Call, what: str) -> int:
 
 
 def batch(call: Call) -> list[Any]:
-    """Rows of a size; the last one filled up if something is given for it."""
+    """Rows of a size; the last one is filled up if there is a filler."""
     size, items = _positive(call, "Batch size"), _items(call)
     rows = [items[at : at + size] for at in range(0, len(items), size)]
     filler = call.arg(1)
@@ -83,7 +83,7 @@ def batch(call: Call) -> list[Any]:
 
 
 def slices(call: Call) -> list[Any]:
-    """So many columns, as even as can be."""
+    """Columns, as many as the argument says, of lengths as equal as possible."""
     count, items = _positive(call, "Slice count"), _items(call)
     size, extra = divmod(len(items), count)
     rows: list[Any] = []
@@ -99,7 +99,7 @@ def slices(call: Call) -> list[Any]:
 
 
 def default(call: Call) -> Any:
-    """A value in place of undefined; with `true` in place of what is false."""
+    """A value in place of undefined; with `true`, in place of any false value."""
     if truthy(call.arg(1, False)):
         return call.value if truthy(call.value) else call.arg(0)
     return call.arg(0) if call.value is UNDEFINED else call.value
@@ -200,20 +200,20 @@ def reverse(call: Call) -> Any:
     return call.value[::-1] if isinstance(call.value, list) else []
 
 
-def _selection(wanted: bool) -> Operation:
+def _selection(passing: bool) -> Operation:
     def chosen(call: Call) -> list[Any]:
         name = text(call.arg(0, "truthy"))
         items = _items(call)
         return [
             item
             for item in items
-            if passes(name, Call(item, call.args[1:], call.budget)) is wanted
+            if passes(name, Call(item, call.args[1:], call.budget)) is passing
         ]
 
     return chosen
 
 
-def _selection_by_attribute(wanted: bool) -> Operation:
+def _selection_by_attribute(passing: bool) -> Operation:
     def chosen(call: Call) -> list[Any]:
         if not isinstance(call.value, list):
             raise ValueFailure("an array is required")
@@ -221,14 +221,14 @@ def _selection_by_attribute(wanted: bool) -> Operation:
         return [
             item
             for item in call.value
-            if truthy(attribute(item, call.arg(0))) is wanted
+            if truthy(attribute(item, call.arg(0))) is passing
         ]
 
     return chosen
 
 
 def sort(call: Call) -> list[Any]:
-    """By value or attribute, without regard to case unless asked; stable."""
+    """By value or attribute, in any case unless `case_sensitive`; stable."""
     named = call.args[-1] if call.args and isinstance(call.args[-1], Keywords) else {}
     plain = [arg for arg in call.args if not isinstance(arg, Keywords)]
     names = ("reverse", "case_sensitive", "attribute")
@@ -264,7 +264,7 @@ def _sorted(
 
 
 def _sort_key(call: Call, value: Any, *, exact: bool) -> Any:
-    """What an item is compared by; made once, as it may be long."""
+    """The value that an item is compared by; made once, as it may be long."""
     if isinstance(value, (list, dict)):
         return text(value)
     if exact or not isinstance(value, str):
@@ -277,14 +277,14 @@ def _sort_key(call: Call, value: Any, *, exact: bool) -> Any:
 def total(call: Call) -> Any:
     """The sum of the items, or of an attribute of each."""
     items, key = _items(call), call.arg(0)
-    found: Any = 0
+    result: Any = 0
     for item in items:
-        found = add(found, attribute(item, key) if truthy(key) else item)
-    return add(call.arg(1, 0), found)
+        result = add(result, attribute(item, key) if truthy(key) else item)
+    return add(call.arg(1, 0), result)
 
 
 def dump_indent(value: Any) -> str:
-    """The indentation that `dump(value)` asks for: at most ten characters."""
+    """The indentation of `dump(value)`: at most ten characters."""
     if is_number(value):
         return " " * max(0, min(10, integer(value)))
     return (
@@ -304,11 +304,11 @@ FILTERS: dict[str, Operation] = {
     "length": size,
     "list": listed,
     "random": random,
-    "reject": _selection(wanted=False),
-    "rejectattr": _selection_by_attribute(wanted=False),
+    "reject": _selection(passing=False),
+    "rejectattr": _selection_by_attribute(passing=False),
     "reverse": reverse,
-    "select": _selection(wanted=True),
-    "selectattr": _selection_by_attribute(wanted=True),
+    "select": _selection(passing=True),
+    "selectattr": _selection_by_attribute(passing=True),
     "slice": slices,
     "sort": sort,
     "sum": total,

@@ -31,30 +31,30 @@ def dump(call: Call) -> Any:
 def whole(call: Call) -> Any:
     """JavaScript's `parseInt`: the leading digits, in a base (10)."""
     base = integer(call.arg(1, 10)) or 10
-    given = (
+    source = (
         "" if isinstance(call.value, bool) or empty(call.value) else text(call.value)
     )
     if not 2 <= base <= _LARGEST_BASE:
         return call.arg(0)
-    found = re.match(
+    match = re.match(
         rf"\s*([+-]?)(?:0[xX](?={'.' if base == 16 else '(?!)'}))?"
         rf"([{_DIGITS[:base]}]+)",
-        given[:_LONGEST],
+        source[:_LONGEST],
         re.IGNORECASE,
     )
-    if found is None:
+    if match is None:
         return call.arg(0)
-    value = int(found[2], base)
-    return number(-value if found[1] == "-" else value)
+    value = int(match[2], base)
+    return number(-value if match[1] == "-" else value)
 
 
 def decimal(call: Call) -> Any:
     """JavaScript's `parseFloat`."""
-    given = (
+    source = (
         "" if isinstance(call.value, bool) or empty(call.value) else text(call.value)
     )
-    found = _FLOAT.match(given[:_LONGEST])
-    return number(float(found[1])) if found else call.arg(0)
+    match = _FLOAT.match(source[:_LONGEST])
+    return number(float(match[1])) if match else call.arg(0)
 
 
 def rounded(call: Call) -> Any:

@@ -35,27 +35,27 @@ _DOMAIN = re.compile(r"\.(?:org|net|com)(?::|/|$)")
 _UNRESERVED = "-_.!~*'()"
 _WIDEST = 1_000_000
 _WIDEST_PAIR = 100
-#: No browser takes a longer address, and what is no address need not be looked into.
+#: No browser takes a longer address: a longer word is no address.
 _LONGEST_ADDRESS = 10_000
-#: Long texts are quoted piece by piece, so that other threads get their turn.
+#: Long texts are quoted in pieces: between them other threads can run.
 _PIECE = 50_000
 
 
 def capitalize(call: Call) -> str:
     """The first letter large, the others small."""
-    given = call.text().lower()
-    return given[:1].upper() + given[1:]
+    source = call.text().lower()
+    return source[:1].upper() + source[1:]
 
 
 def center(call: Call) -> str:
     """In the middle of a width (80)."""
-    given, width = call.text(), _width(call.arg(0, 80))
-    missing = width - len(given)
+    source, width = call.text(), _width(call.arg(0, 80))
+    missing = width - len(source)
     if missing <= 0:
-        return given
+        return source
     call.afford(width)
     before = max(0, math.ceil(missing / 2 - missing % 2))
-    return " " * before + given + " " * math.ceil(missing / 2)
+    return " " * before + source + " " * math.ceil(missing / 2)
 
 
 def _width(value: Any) -> int:
@@ -78,23 +78,23 @@ def forceescape(call: Call) -> SafeText:
 
 
 def _escaped(call: Call) -> str:
-    given = interpolated_text(call.value)
-    call.afford(len(given) + 5 * sum(map(given.count, "&<>\"'\\")))
-    return escaped(given)
+    source = interpolated_text(call.value)
+    call.afford(len(source) + 5 * sum(map(source.count, "&<>\"'\\")))
+    return escaped(source)
 
 
-def escaped(given: str) -> str:
+def escaped(source: str) -> str:
     """HTML's special characters as entities, and the backslash, as Nunjucks does."""
-    made = html.escape(given, quote=True).replace("&#x27;", "&#39;")
-    return made.replace("\\", "&#92;")
+    result = html.escape(source, quote=True).replace("&#x27;", "&#39;")
+    return result.replace("\\", "&#92;")
 
 
 def indent(call: Call) -> str:
-    """Each line moved right; the first one only if asked."""
-    given = call.text()
+    """Each line moved right, the first one only with `true`."""
+    source = call.text()
     margin = " " * _width(call.arg(0, 4))
-    call.afford(len(given) + (given.count("\n") + 1) * len(margin))
-    lines = given.split("\n") if given else []
+    call.afford(len(source) + (source.count("\n") + 1) * len(margin))
+    lines = source.split("\n") if source else []
     first = truthy(call.arg(1, False))
     return "\n".join(
         margin + line if index or first else line for index, line in enumerate(lines)
@@ -103,26 +103,26 @@ def indent(call: Call) -> str:
 
 def nl2br(call: Call) -> str:
     """A `<br />` at each line end."""
-    given = "" if empty(call.value) else text(call.value)
-    call.afford(len(given) + 6 * given.count("\n"))
-    return given.replace("\r\n", "\n").replace("\n", "<br />\n")
+    source = "" if empty(call.value) else text(call.value)
+    call.afford(len(source) + 6 * source.count("\n"))
+    return source.replace("\r\n", "\n").replace("\n", "<br />\n")
 
 
 def replace(call: Call) -> Any:
     """Every occurrence of a text, or what a pattern matches (`g`: everywhere)."""
-    given, old, new = call.value, call.arg(0), call.arg(1)
+    source, old, new = call.value, call.arg(0), call.arg(1)
     if isinstance(old, Pattern):
-        if not isinstance(given, str):
+        if not isinstance(source, str):
             raise ValueFailure("replace with a pattern requires a string")
-        return patterns.replace(old, given, text(new), call.budget)
+        return patterns.replace(old, source, text(new), call.budget)
     limit = integer(call.arg(2, -1))
     old = text(old) if is_number(old) else old
-    given = text(given) if is_number(given) else given
-    if not isinstance(old, str) or not isinstance(given, str):
-        return given
-    made = text(new)
-    call.afford(text_search.count(given, old) * len(made) + len(given))
-    return text_search.replace(given, old, made, limit)
+    source = text(source) if is_number(source) else source
+    if not isinstance(old, str) or not isinstance(source, str):
+        return source
+    replacement = text(new)
+    call.afford(text_search.count(source, old) * len(replacement) + len(source))
+    return text_search.replace(source, old, replacement, limit)
 
 
 def safe(call: Call) -> SafeText:
@@ -138,55 +138,55 @@ def string(call: Call) -> str:
 
 
 def striptags(call: Call) -> str:
-    """Without HTML tags; spaces folded unless they are to be kept."""
-    given = call.text()
-    while (stripped := _without_tags(call, given)) != given:
-        given = stripped
-    given = given.strip()
+    """Without HTML tags; runs of spaces become one, unless line ends are preserved."""
+    source = call.text()
+    while (stripped := _without_tags(call, source)) != source:
+        source = stripped
+    source = source.strip()
     if not truthy(call.arg(0, False)):
-        return _folded(call, _SPACE, given)
-    call.afford_items(given.count("\n") + 1)
-    lines = [_folded(call, _BLANKS, line.strip(" ")) for line in given.split("\n")]
-    made = "\n".join(lines).replace("\r\n", "\n")
-    return re.sub(r"\n\n\n+", "\n\n", made)
+        return _folded(call, _SPACE, source)
+    call.afford_items(source.count("\n") + 1)
+    lines = [_folded(call, _BLANKS, line.strip(" ")) for line in source.split("\n")]
+    result = "\n".join(lines).replace("\r\n", "\n")
+    return re.sub(r"\n\n\n+", "\n\n", result)
 
 
-def _folded(call: Call, spaces: re.Pattern[str], given: str) -> str:
-    """Runs of spaces as one; a function in between lets other threads have a turn."""
+def _folded(call: Call, spaces: re.Pattern[str], source: str) -> str:
+    """Runs of spaces as one; calling a function for each lets other threads run."""
 
     def one(_: re.Match[str]) -> str:
         call.budget.spend()
         return " "
 
-    return spaces.sub(one, given)
+    return spaces.sub(one, source)
 
 
-def _without_tags(call: Call, given: str) -> str:
-    """One pass over the text: each tag and comment that has an end is left out."""
-    call.budget.write(len(given))
+def _without_tags(call: Call, source: str) -> str:
+    """The text after one pass: each closed tag and comment is left out."""
+    call.budget.write(len(source))
     parts: list[str] = []
-    last_end, last_comment_end = given.rfind(">"), given.rfind("-->")
+    last_end, last_comment_end = source.rfind(">"), source.rfind("-->")
     done = 0
-    at = given.find("<")
+    at = source.find("<")
     while 0 <= at < last_end:
         call.budget.spend()
         end = -1
-        if given.startswith("<!--", at) and at + 4 <= last_comment_end:
-            end = given.find("-->", at + 4) + 3
-        elif head := _TAG_HEAD.match(given, at):
-            end = given.find(">", head.end()) + 1
+        if source.startswith("<!--", at) and at + 4 <= last_comment_end:
+            end = source.find("-->", at + 4) + 3
+        elif head := _TAG_HEAD.match(source, at):
+            end = source.find(">", head.end()) + 1
         if end > 0:
-            parts.append(given[done:at])
+            parts.append(source[done:at])
             done = end
-        at = given.find("<", max(end, at + 1))
-    return "".join((*parts, given[done:]))
+        at = source.find("<", max(end, at + 1))
+    return "".join((*parts, source[done:]))
 
 
 def title(call: Call) -> str:
     """Each word with a large first letter."""
-    given = call.text()
-    call.afford_items(given.count(" ") + 1)
-    words = given.lower().split(" ")
+    source = call.text()
+    call.afford_items(source.count(" ") + 1)
+    words = source.lower().split(" ")
     return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
@@ -197,15 +197,15 @@ def _trim(call: Call) -> str:
 
 
 def truncate(call: Call) -> str:
-    """The beginning, up to a length (255), whole words unless told."""
-    given, longest = call.text(), integer(call.arg(0, 255))
-    if len(given) <= longest:
-        return given
+    """The beginning, up to a length (255), cut between words unless `true`."""
+    source, longest = call.text(), integer(call.arg(0, 255))
+    if len(source) <= longest:
+        return source
     if not truthy(call.arg(1, False)):
-        space = given.rfind(" ", 0, longest + 1)
+        space = source.rfind(" ", 0, longest + 1)
         longest = longest if space < 0 else space
     ending = call.arg(2, None)
-    return given[: max(0, longest)] + ("..." if empty(ending) else text(ending))
+    return source[: max(0, longest)] + ("..." if empty(ending) else text(ending))
 
 
 def urlencode(call: Call) -> str:
@@ -216,20 +216,20 @@ def urlencode(call: Call) -> str:
     pairs = list(value.items()) if isinstance(value, dict) else value
     if not isinstance(pairs, list):
         return ""
-    made = [
+    pieces = [
         "=".join(_quoted(call, text(part)) for part in (*pair, UNDEFINED)[:2])
         for pair in pairs
         if isinstance(pair, (list, tuple)) and len(pair) <= _WIDEST_PAIR
     ]
-    call.afford(sum(map(len, made)) + len(made))
-    return "&".join(made)
+    call.afford(sum(map(len, pieces)) + len(pieces))
+    return "&".join(pieces)
 
 
-def _quoted(call: Call, given: str) -> str:
-    call.afford(len(given))
-    size = len(given.encode("utf-8", "surrogatepass"))
+def _quoted(call: Call, source: str) -> str:
+    call.afford(len(source))
+    size = len(source.encode("utf-8", "surrogatepass"))
     call.budget.write(3 * size)
-    pieces = (given[at : at + _PIECE] for at in range(0, len(given), _PIECE))
+    pieces = (source[at : at + _PIECE] for at in range(0, len(source), _PIECE))
     return "".join(
         quote(piece, safe=_UNRESERVED, errors="surrogatepass") for piece in pieces
     )
@@ -240,21 +240,21 @@ def urlize(call: Call) -> str:
     longest = call.arg(0, math.inf)
     size = integer(longest) if is_number(longest) else _WIDEST
     follow = ' rel="nofollow"' if call.arg(1) is True else ""
-    given = call.text()
-    call.afford(2 * len(given))
-    made: list[str] = []
-    for word in _WORDS.finditer(given):
+    source = call.text()
+    call.afford(2 * len(source))
+    pieces: list[str] = []
+    for word in _WORDS.finditer(source):
         call.budget.spend(5)
-        made.append(_linked(word[0], size, follow))
-        call.budget.write(len(made[-1]))
-    return "".join(made)
+        pieces.append(_linked(word[0], size, follow))
+        call.budget.write(len(pieces[-1]))
+    return "".join(pieces)
 
 
 def _linked(word: str, size: int, follow: str) -> str:
     if len(word) > _LONGEST_ADDRESS:
         return word
-    found = _AROUND_WORD.fullmatch(word)
-    url = found[1] if found else word
+    match = _AROUND_WORD.fullmatch(word)
+    url = match[1] if match else word
     if re.match(r"https?://", url):
         return f'<a href="{url}"{follow}>{url[:size]}</a>'
     if url.startswith("www."):

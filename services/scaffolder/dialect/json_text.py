@@ -21,16 +21,16 @@ from services.scaffolder.dialect.values import (
     number_text,
 )
 
-#: What a list or object costs beside its members, as it takes more room than they do.
+#: The cost of a list or object beside its members, for the memory that it takes.
 _CONTAINER = 4
 #: Above it no integer of 64 bits is the number, and no store or answer takes another.
 _WHOLE = 2**63
 
 
 def plain(value: Any, budget: RenderingBudget | None = None) -> Any:
-    """`value` as JSON keeps it: NaN is null, undefined is dropped or null in a list.
+    """`value` as JSON: NaN is null, undefined is dropped, or null in a list.
 
-    What appears several times in it is paid for each time: it is written out as often.
+    A value that appears several times in it is paid for each time.
 
     Raises:
         ValueFailure: if something callable is in it.
@@ -102,9 +102,9 @@ def _written(value: Any, indent: str, newline: str, budget: RenderingBudget) -> 
 def _quoted(value: str, budget: RenderingBudget) -> str:
     budget.write(len(value))
     pieces = (value[at : at + OPERAND] for at in range(0, len(value), OPERAND))
-    made = "".join(json.dumps(piece, ensure_ascii=False)[1:-1] for piece in pieces)
-    budget.write(len(made) - len(value))
-    return f'"{made}"'
+    quoted = "".join(json.dumps(piece, ensure_ascii=False)[1:-1] for piece in pieces)
+    budget.write(len(quoted) - len(value))
+    return f'"{quoted}"'
 
 
 def _bracketed(

@@ -1,4 +1,4 @@
-"""From a template's text to Jinja2 tokens: where Nunjucks' surface differs.
+"""Reads a template's text as Jinja2 tokens, by Nunjucks' lexical rules.
 
 Jinja2's own lexer normalises line ends, knows no `===`, no `r/…/g`, and takes other
 number forms; so this one replaces it. Every token's line is a `LineNumber`, which
@@ -62,9 +62,9 @@ class LineNumber(int):
     column: int
 
     def __new__(cls, line: int, column: int) -> Self:
-        made = super().__new__(cls, line)
-        made.column = column
-        return made
+        number = super().__new__(cls, line)
+        number.column = column
+        return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,13 @@ class Lexer:
             TemplateRenderError: for a tag, comment, text or number that is not one.
         """
         while True:
-            found = self._opening.search(self._source, self._at)
-            end = found.start() if found else len(self._source)
-            yield from self._data(end, found)
-            if found is None:
+            opening = self._opening.search(self._source, self._at)
+            end = opening.start() if opening else len(self._source)
+            yield from self._data(end, opening)
+            if opening is None:
                 return
             self._at = end
-            yield from self._tag(found)
+            yield from self._tag(opening)
 
     def _data(self, end: int, tag: re.Match[str] | None) -> Iterator[Token]:
         start, data = self._at, self._source[self._at : end]
@@ -128,17 +128,19 @@ class Lexer:
             return data
         return data[: len(data) - len(line)] if len(line) <= len(data) else ""
 
-    def _tag(self, found: re.Match[str]) -> Iterator[Token]:
-        if found["tag"] == "{#":
-            self._comment(found)
+    def _tag(self, opening: re.Match[str]) -> Iterator[Token]:
+        if opening["tag"] == "{#":
+            self._comment(opening)
             return
-        if found["tag"] == "{%" and (raw := _RAW.match(self._source, self._at)):
+        if opening["tag"] == "{%" and (raw := _RAW.match(self._source, self._at)):
             yield from self._raw(raw)
             return
-        kind, closing = ("block", "%}") if found["tag"] == "{%" else ("variable", "}}")
+        kind, closing = (
+            ("block", "%}") if opening["tag"] == "{%" else ("variable", "}}")
+        )
         opened = self._place(self._at)
-        self._at = found.end()
-        yield Token(opened, f"{kind}_begin", found["tag"])
+        self._at = opening.end()
+        yield Token(opened, f"{kind}_begin", opening["tag"])
         closed = self._place(self._at)
         while not self._closes(closing):
             if self._at >= len(self._source):
@@ -158,11 +160,11 @@ class Lexer:
                 return True
         return False
 
-    def _comment(self, found: re.Match[str]) -> None:
-        end = self._source.find("#}", found.end())
+    def _comment(self, opening: re.Match[str]) -> None:
+        end = self._source.find("#}", opening.end())
         if end < 0:
             raise self._wrong("Unterminated comment tag", self._place(self._at))
-        self._strip_next = self._source[end - 1] == "-" and end > found.end()
+        self._strip_next = self._source[end - 1] == "-" and end > opening.end()
         self._at = end + 2
 
     def _raw(self, begin: re.Match[str]) -> Iterator[Token]:
@@ -173,11 +175,11 @@ class Lexer:
             newline := _TRIM.match(self._source, data_start)
         ):
             data_start = newline.end()
-        while found := bound.search(self._source, at):
-            depth += -1 if found[1] else 1
-            at = found.end()
+        while match := bound.search(self._source, at):
+            depth += -1 if match[1] else 1
+            at = match.end()
             if depth == 0:
-                data = self._source[data_start : found.start()]
+                data = self._source[data_start : match.start()]
                 if self._is_stripped_after(at, through_space=bool(begin[2])):
                     data = data.rstrip()
                 if data:
@@ -204,9 +206,9 @@ class Lexer:
         if regex := _REGEX.match(source, at):
             self._at = regex.end()
             return Token(place, "regex", Pattern(regex[1], regex[2]))  # type: ignore[arg-type]
-        if found := _FLOAT.match(source, at):
-            self._at = found.end()
-            return Token(place, "float", found[0])
+        if match := _FLOAT.match(source, at):
+            self._at = match.end()
+            return Token(place, "float", match[0])
         if word := _WORD.match(source, at):
             self._at = word.end()
             kind = "integer" if word[0].isascii() and word[0].isdigit() else "name"

@@ -1,4 +1,4 @@
-"""What one rendering may use: work, text and time. Exceeding it ends the rendering."""
+"""The limits of one rendering: work, text, depth and time."""
 
 import random
 import time
@@ -11,10 +11,10 @@ from services.scaffolder.dialect.failure import TemplateLimitError
 
 WORK = 1_000_000
 TEXT = 20_000_000
-#: Characters that operations look at: all that a few seconds are enough for.
+#: Characters that operations may read: what a few seconds are enough for.
 READ = 400_000_000
-#: Characters of one text that an operation takes: the interpreter does nothing else
-#: until a call on a text has ended, not even answer whether the service is alive.
+#: Characters of one text that an operation takes: until its call has ended, no other
+#: thread of the process can run, not even to answer a health check.
 OPERAND = 1_000_000
 SECONDS = 5.0
 DEPTH = 120
@@ -24,7 +24,7 @@ _TEXT_TICK = 100_000
 
 
 def check_operand(text: str, name: str) -> None:
-    """Refuse a text that the operation `name` is not given at once.
+    """Refuse a text that is too long for one call of the operation `name`.
 
     Raises:
         TemplateLimitError: if it is too long.
@@ -38,11 +38,11 @@ def check_operand(text: str, name: str) -> None:
 class RenderingBudget:
     """Counts down the allowance of one rendering.
 
-    `work` are evaluated nodes and produced list items, `text` are characters made by
-    any operation (so that doubling a string in a loop ends early), `unread` those that
-    operations may still look at, `seconds` is processor time of the thread from its
-    construction: a machine that is busy with other things makes no rendering fail.
-    Renderings of one `seed` choose alike where they choose at random.
+    `work` counts evaluated nodes and produced list items, `text` the characters made
+    by any operation (so that doubling a text in a loop ends early), `unread` those that
+    operations may still read. `seconds` is processor time of the thread, so that a busy
+    machine makes no rendering fail. Renderings with one `seed` make the same random
+    choices.
     """
 
     __slots__ = (
@@ -88,7 +88,7 @@ class RenderingBudget:
             self.check_time()
 
     def read(self, amount: int) -> None:
-        """Pay for looking at `amount` characters.
+        """Pay for reading `amount` characters.
 
         Raises:
             TemplateLimitError: if the allowance or the time is used up.
@@ -112,7 +112,7 @@ class RenderingBudget:
             )
 
     def afford(self, amount: int) -> None:
-        """Check that `amount` characters can be paid for, before they are made.
+        """Check that the budget allows `amount` characters, before they are made.
 
         Raises:
             TemplateLimitError: if they cannot.
@@ -147,7 +147,7 @@ class RenderingBudget:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Makes this the budget that conversions are paid from."""
+        """Make this the budget that pays for conversions."""
         token = _IN_FORCE.set(self)
         try:
             yield

@@ -54,7 +54,7 @@ def _concat(call: Call) -> str:
     return "".join(parts)
 
 
-def _sought(call: Call) -> str:
+def _searched_text(call: Call) -> str:
     if isinstance(call.arg(0), Pattern):
         raise ValueFailure("A pattern is not accepted here")
     return text(call.arg(0))
@@ -66,23 +66,23 @@ def _includes(call: Call) -> bool:
 
 def _starts_with(call: Call) -> bool:
     at = _clamped(call.arg(1), len(call.value), 0)
-    return bool(call.value.startswith(_sought(call), at))
+    return bool(call.value.startswith(_searched_text(call), at))
 
 
 def _ends_with(call: Call) -> bool:
     end = _clamped(call.arg(1), len(call.value), len(call.value))
-    return bool(call.value[:end].endswith(_sought(call)))
+    return bool(call.value[:end].endswith(_searched_text(call)))
 
 
 def _index_of(call: Call) -> int:
     at = _clamped(call.arg(1), len(call.value), 0)
-    return text_search.find_first(call.value, _sought(call), at)
+    return text_search.find_first(call.value, _searched_text(call), at)
 
 
 def _last_index_of(call: Call) -> int:
-    sought = _sought(call)
+    searched = _searched_text(call)
     at = _clamped(call.arg(1), len(call.value), len(call.value))
-    return text_search.find_last(call.value, sought, at + len(sought))
+    return text_search.find_last(call.value, searched, at + len(searched))
 
 
 def _replace(call: Call) -> str:
@@ -144,8 +144,10 @@ def _to_fixed(call: Call) -> str:
     scaled = value * 10**digits
     if abs(scaled) < 2**52 and abs(scaled - math.trunc(scaled)) == 0.5:
         value = (math.trunc(scaled) + math.copysign(1, scaled)) / 10**digits
-    made = f"{value:.{digits}f}"
-    return made.removeprefix("-") if not made.strip("-0.") else made
+    digits_text = f"{value:.{digits}f}"
+    return (
+        digits_text.removeprefix("-") if not digits_text.strip("-0.") else digits_text
+    )
 
 
 def _to_precision(call: Call) -> str:
@@ -161,12 +163,12 @@ def _to_precision(call: Call) -> str:
 
 def _to_exponential(call: Call) -> str:
     if call.arg(0) is UNDEFINED:
-        made = f"{float(call.value):.16e}"
-        mantissa = made.partition("e")[0].rstrip("0").rstrip(".")
+        formatted = f"{float(call.value):.16e}"
+        mantissa = formatted.partition("e")[0].rstrip("0").rstrip(".")
     else:
-        made = f"{float(call.value):.{_digits(call, 0)}e}"
-        mantissa = made.partition("e")[0]
-    exponent = int(made.partition("e")[2])
+        formatted = f"{float(call.value):.{_digits(call, 0)}e}"
+        mantissa = formatted.partition("e")[0]
+    exponent = int(formatted.partition("e")[2])
     return f"{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent)}"
 
 
@@ -183,13 +185,13 @@ def _to_string(call: Call) -> str:
     while rest:
         rest, digit = divmod(rest, base)
         digits.append(_DIGITS[digit])
-    made = "".join(reversed(digits))
+    digits_text = "".join(reversed(digits))
     if fraction:
-        made += "."
-        while fraction and len(made) < _FRACTION:
+        digits_text += "."
+        while fraction and len(digits_text) < _FRACTION:
             fraction, digit_value = math.modf(fraction * base)
-            made += _DIGITS[int(digit_value)]
-    return f"-{made}" if value < 0 else made
+            digits_text += _DIGITS[int(digit_value)]
+    return f"-{digits_text}" if value < 0 else digits_text
 
 
 def _test(call: Call) -> bool:

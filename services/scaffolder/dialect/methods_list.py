@@ -1,7 +1,7 @@
 """The JavaScript methods of lists.
 
-Those that change a list change a copy of what the template was given: `MUTATORS` tells
-the evaluator when it must make one.
+A method that changes a list changes a copy of the template's value: `MUTATORS` tells
+the evaluator when to make one.
 """
 
 import functools
@@ -32,12 +32,12 @@ def _at(call: Call) -> Any:
 
 
 def _concat(call: Call) -> list[Any]:
-    made = list(call.value)
+    joined = list(call.value)
     for part in call.args:
         if isinstance(part, list):
             call.afford_items(len(part))
-        made += part if isinstance(part, list) else [part]
-    return made
+        joined += part if isinstance(part, list) else [part]
+    return joined
 
 
 def _copy_within(call: Call) -> Any:
@@ -62,14 +62,14 @@ def _flat(call: Call) -> list[Any]:
 
 
 def _flattened(call: Call, items: list[Any], depth: int) -> list[Any]:
-    made: list[Any] = []
+    flat: list[Any] = []
     call.afford_items(len(items))
     for item in items:
         if isinstance(item, list) and depth > 0:
-            made += _flattened(call, item, depth - 1)
+            flat += _flattened(call, item, depth - 1)
         else:
-            made.append(item)
-    return made
+            flat.append(item)
+    return flat
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -144,7 +144,7 @@ def _text_order(left: str, right: str) -> int:
     return (left > right) - (left < right)
 
 
-#: What a text is sorted by: each comparison is paid for, and others get their turn.
+#: Sorts texts: each comparison is paid for, and lets other threads run.
 _BY_TEXT = functools.cmp_to_key(_text_order)
 
 

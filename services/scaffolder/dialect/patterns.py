@@ -1,4 +1,4 @@
-"""JavaScript's regular expressions in templates: where they match, and what they make.
+"""JavaScript's regular expressions in templates: matches, replacements, splits.
 
 Anybody may write one: they are matched within the limits of `shared.guards.patterns`.
 """
@@ -14,7 +14,7 @@ from shared.guards.patterns import NotAPattern, Spans, compile_pattern
 
 _SECONDS = 2.0
 _MOST = 100_000
-#: What a match costs: its places are lists of pairs.
+#: The cost of a match, whose spans are lists of pairs.
 _MATCH = 12
 #: No name of a group holds a `<`, so a name that does not end is over at the next one.
 _DOLLAR = re.compile(r"\$(?:([$&`'])|(\d{1,2})|<([^<>]*+)>)")
@@ -23,7 +23,7 @@ _DOLLAR = re.compile(r"\$(?:([$&`'])|(\d{1,2})|<([^<>]*+)>)")
 def spans(
     pattern: Pattern, text: str, count: int
 ) -> tuple[list[Spans], dict[str, int]]:
-    """Where `pattern` matches in `text` (at most `count` times; 0 is all), by group.
+    """The spans of the matches in `text` by group, at most `count` (0 is all).
 
     Raises:
         ValueFailure: if the pattern is not one.
@@ -31,15 +31,15 @@ def spans(
     """
     try:
         compiled = compile_pattern(pattern.source, pattern.flags)
-        found = compiled.spans(text, count or _MOST + 1, seconds=_SECONDS)
+        matches = compiled.spans(text, count or _MOST + 1, seconds=_SECONDS)
     except NotAPattern as error:
         raise ValueFailure(f"Invalid regular expression: {error.message}") from error
     except BudgetExceeded as error:
         raise TemplateLimitError(f"a regular expression: {error.message}") from error
-    if len(found) > _MOST:
+    if len(matches) > _MOST:
         raise TemplateLimitError(f"a regular expression matches over {_MOST} times")
-    in_force().spend(_MATCH * len(found))
-    return found, compiled.names
+    in_force().spend(_MATCH * len(matches))
+    return matches, compiled.names
 
 
 def is_match(pattern: Pattern, text: str) -> bool:
@@ -54,10 +54,10 @@ def replace(
     budget: RenderingBudget,
 ) -> str:
     """JavaScript's `text.replace(pattern, replacement)` with `$1`, `$&`, `$<name>`."""
-    found, names = spans(pattern, text, 0 if "g" in pattern.flags else 1)
+    matches, names = spans(pattern, text, 0 if "g" in pattern.flags else 1)
     parts: list[str] = []
     at = 0
-    for groups in found:
+    for groups in matches:
         start, end = groups[0]
         budget.write(start - at + expanded_size(replacement, text, groups))
         piece = expanded(replacement, text, groups, names)
@@ -97,7 +97,7 @@ def expanded(
 
 
 def expanded_size(replacement: str, text: str, groups: list[tuple[int, int]]) -> int:
-    """No less than the length of the expanded replacement, told without making it."""
+    """An upper bound of the expanded replacement's length, without making it."""
     if "$" not in replacement:
         return len(replacement)
     longest = max(end - start for start, end in groups)
@@ -108,10 +108,10 @@ def expanded_size(replacement: str, text: str, groups: list[tuple[int, int]]) ->
 
 def split(pattern: Pattern, text: str) -> list[Any]:
     """JavaScript's `text.split(pattern)`: groups are part of the answer."""
-    found, _ = spans(pattern, text, 0)
+    matches, _ = spans(pattern, text, 0)
     parts: list[Any] = []
     at = 0
-    for groups in found:
+    for groups in matches:
         start, end = groups[0]
         if end == start and (start in {0, len(text)} or start == at):
             if start != at or start == 0:

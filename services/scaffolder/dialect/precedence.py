@@ -1,7 +1,7 @@
-"""How operands and signs become one node: JavaScript's precedence, applied to lists.
+"""Folds operands and operators into one node, by JavaScript's precedence.
 
-Nunjucks writes an expression out as JavaScript without parentheses, so it is there that
-precedence is decided; the parser collects operands and signs and folds them here.
+Nunjucks writes an expression out as JavaScript without parentheses, so JavaScript
+decides the precedence. The parser collects operands and operators of one level.
 """
 
 from collections.abc import Callable
@@ -69,19 +69,19 @@ def computed(left: nodes.Expr, sign: Token, right: nodes.Expr) -> nodes.Expr:
 
 def floored(operands: list[nodes.Expr], signs: list[Token]) -> nodes.Expr:
     """`a // b % c` is the floor of `a / b % c`: Nunjucks' own grouping."""
-    made, at = operands[0], 0
+    node, at = operands[0], 0
     while at < len(signs) and signs[at].type == "mod":
-        made = nodes.Mod(made, operands[at + 1], lineno=signs[at].lineno)
+        node = nodes.Mod(node, operands[at + 1], lineno=signs[at].lineno)
         at += 1
     while at < len(signs):
         line = signs[at].lineno
-        made = nodes.Div(made, operands[at + 1], lineno=line)
+        node = nodes.Div(node, operands[at + 1], lineno=line)
         at += 1
         while at < len(signs) and signs[at].type == "mod":
-            made = nodes.Mod(made, operands[at + 1], lineno=signs[at].lineno)
+            node = nodes.Mod(node, operands[at + 1], lineno=signs[at].lineno)
             at += 1
-        made = nodes.FloorDiv(made, nodes.Const(1, lineno=line), lineno=line)
-    return made
+        node = nodes.FloorDiv(node, nodes.Const(1, lineno=line), lineno=line)
+    return node
 
 
 ORDERING = frozenset(("lt", "lteq", "gt", "gteq"))

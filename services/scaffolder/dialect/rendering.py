@@ -1,4 +1,4 @@
-"""What a template writes: the walk over its statements."""
+"""Renders templates: a walk over their statements."""
 
 from collections.abc import Callable as Function
 from collections.abc import Sequence
@@ -40,14 +40,14 @@ class RenderedText:
             self.encoded.append(text)
 
     def interpolate(self, value: Any, budget: RenderingBudget) -> str:
-        """Add a value's text, paid for; it is answered too."""
-        made = interpolated_text(value)
-        budget.write(len(made))
-        self.parts.append(made)
-        self.size += len(made)
+        """Add a value's text, which is paid for; the text."""
+        written = interpolated_text(value)
+        budget.write(len(written))
+        self.parts.append(written)
+        self.size += len(written)
         if self.encoded is not None and value is not UNDEFINED:
             self.encoded.append(json_text.written(value, budget=budget))
-        return made
+        return written
 
     def text(self) -> str:
         return "".join(self.parts)
@@ -57,14 +57,14 @@ class Rendering(Evaluation):
     """Writes one template's text. Made for one use."""
 
     page: RenderedText
-    #: The text of every interpolation in order, where somebody wants to compare them.
+    #: The text of every interpolation in order, if the caller compares renderings.
     trace: list[str] | None = None
 
     def interpolate(self, value: Any) -> None:
         """Write a value to the page."""
-        made = self.page.interpolate(value, self.budget)
+        written = self.page.interpolate(value, self.budget)
         if self.trace is not None:
-            self.trace.append(made)
+            self.trace.append(written)
 
     def render(self, body: Sequence[nodes.Node], page: RenderedText) -> str:
         """The text of `body`, also left on `page`."""
@@ -151,7 +151,7 @@ def _for(self: Rendering, node: nodes.For) -> None:
 
 
 def _items(iterated: Any, width: int) -> Sequence[Any]:
-    """What a loop with `width` names goes over; fixed, whatever its body changes."""
+    """The items of a loop with `width` names; its body cannot change them."""
     if isinstance(iterated, list):
         return tuple(iterated)
     if width == 1:
@@ -187,35 +187,36 @@ def _set(self: Rendering, node: nodes.Assign) -> None:
 
 
 def _set_block(self: Rendering, node: nodes.AssignBlock) -> None:
-    made = self.within(NameScope(self.scope), node.body)
+    captured = self.within(NameScope(self.scope), node.body)
     for target in node.target.items:  # type: ignore[attr-defined]
-        self.assign(target.name, made)
+        self.assign(target.name, captured)
 
 
 def _macro(self: Rendering, node: nodes.Macro) -> None:
-    function = _made(self, node.args, node.defaults, node.body, None)
+    function = _macro_function(self, node.args, node.defaults, node.body, None)
     self.assign(node.name, Callable(node.name, function, is_macro=True))
 
 
-def _made(
+def _macro_function(
     self: Rendering,
     args: list[nodes.Name],
     defaults: list[nodes.Expr],
     body: list[nodes.Node],
     home: NameScope | None,
 ) -> Function[[Call], SafeText]:
-    """A macro's function: binds what it is given, then writes its body apart."""
+    """The function of a macro: it binds the arguments and renders the body."""
     plain = [arg.name for arg in args[: len(args) - len(defaults)]]
     named = [arg.name for arg in args[len(plain) :]]
 
     def run(call: Call) -> SafeText:
-        given = list(call.args)
-        keywords = given.pop() if given and isinstance(given[-1], Keywords) else {}
+        positional = list(call.args)
+        has_keywords = bool(positional) and isinstance(positional[-1], Keywords)
+        keywords = positional.pop() if has_keywords else {}
         scope = NameScope(home, isolated=home is not None)
-        scope.names.update(zip(plain, given, strict=False))
-        for name in plain[len(given) :]:
+        scope.names.update(zip(plain, positional, strict=False))
+        for name in plain[len(positional) :]:
             scope.names[name] = keywords.get(name, UNDEFINED)
-        extra = dict(zip(named, given[len(plain) :], strict=False))
+        extra = dict(zip(named, positional[len(plain) :], strict=False))
         if "caller" in keywords:
             scope.names["caller"] = keywords["caller"]
         outer, self.scope = self.scope, scope
@@ -238,10 +239,10 @@ def _call_block(self: Rendering, node: nodes.CallBlock) -> None:
         raise ValueFailure("Call blocks can target only template macros")
     args = self.arguments(node.call)
     keywords = args.pop() if args and isinstance(args[-1], Keywords) else Keywords()
-    function = _made(self, node.args, node.defaults, node.body, self.scope)
+    function = _macro_function(self, node.args, node.defaults, node.body, self.scope)
     keywords["caller"] = Callable("caller", function, is_macro=True)
-    made = self.call(macro, Call(None, [*args, keywords], self.budget), macro.name)
-    self.interpolate(made)
+    result = self.call(macro, Call(None, [*args, keywords], self.budget), macro.name)
+    self.interpolate(result)
 
 
 def _filter_block(self: Rendering, node: nodes.FilterBlock) -> None:

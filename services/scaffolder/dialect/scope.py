@@ -1,4 +1,4 @@
-"""Where a template's names live: Nunjucks' frames."""
+"""The scopes of a template's names: Nunjucks' frames."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Nunjucks' tags over Jinja2's parser: which exist, and how each is written.
+"""Parses Nunjucks' tags with Jinja2's parser.
 
 Tags that load other templates (`include`, `import`, `extends`, `from`) are refused: a
 template is one text. `raw` and `verbatim` are the lexer's.
@@ -171,8 +171,8 @@ class TemplateParser(ExpressionParser):
         next(self.stream)
         body = self.subparse(ends)
         if self.stream.current.type == "eof":
-            wanted = ends[-1].removeprefix("name:")
-            raise TemplateSyntaxError(f"Missing {wanted} tag", line)
+            expected = ends[-1].removeprefix("name:")
+            raise TemplateSyntaxError(f"Missing {expected} tag", line)
         return body
 
 

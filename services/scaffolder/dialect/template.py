@@ -1,4 +1,4 @@
-"""The dialect as the rest of the scaffolder uses it: text in, value or text out."""
+"""The interface of the dialect: a template's text in, a value or a text out."""
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -31,7 +31,7 @@ from services.scaffolder.dialect.statements import TemplateParser
 from services.scaffolder.dialect.values import UNDEFINED, is_number, text
 
 _CACHED = 256
-#: Longer templates are parsed each time: a parsed one takes a hundred times the room.
+#: Longer templates are parsed each time: parsed ones take a hundred times the memory.
 _LONGEST_CACHED = 2_000
 BUILT_IN: dict[str, Operation] = {
     **filters_text.FILTERS,
@@ -70,9 +70,9 @@ class DialectEnvironment(ImmutableSandboxedEnvironment):
 
 
 class TemplateDialect:
-    """One way of reading templates: filters, delimiters and whitespace rules.
+    """A configuration of the dialect: filters, delimiters and whitespace rules.
 
-    Safe to use from several threads; parsed templates are kept.
+    It may be used from several threads; it caches parsed templates.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class TemplateDialect:
         self._parsed = lru_cache(maxsize=_CACHED)(self._parse)
 
     def is_template(self, source: str) -> bool:
-        """Whether there is anything to render in it."""
+        """Whether the text has anything to render."""
         return any(mark in source for mark in self._marks)
 
     def check(self, source: str) -> None:
@@ -137,9 +137,9 @@ class TemplateDialect:
     ) -> Any:
         """The value of a template; `UNDEFINED` where there is none.
 
-        A sole interpolation keeps its JSON type. A sole block is read as JSON if its
-        text is some (`{% if x %}5{% endif %}` is 5). Everything else is text. `trace`
-        is given the texts of everything that was interpolated, in order.
+        A sole interpolation keeps its JSON type. The text of a sole block is read as
+        JSON if it is JSON (`{% if x %}5{% endif %}` is 5). All else is text. `trace`
+        collects the texts of all interpolations, in order.
 
         Raises:
             TemplateRenderError: if it cannot be rendered.
@@ -153,19 +153,20 @@ class TemplateDialect:
             for part in (node.nodes if isinstance(node, nodes.Output) else [node])
         ]
         if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-            made = self._rendered(source, body, context, RenderedText(), budget, trace)
-            return made or UNDEFINED
+            page = RenderedText()
+            written = self._rendered(source, body, context, page, budget, trace)
+            return written or UNDEFINED
         page = RenderedText(encoding=True)
         if isinstance(parts[0], nodes.Expr):
             return self._alone(source, parts[0], context, budget, trace)
-        made = self._rendered(source, body, context, page, budget, trace)
+        rendered = self._rendered(source, body, context, page, budget, trace)
         encoded = "".join(page.encoded or ())
         if not encoded:
             return UNDEFINED
         try:
             return json_text.read(encoded)
         except (ValueError, RecursionError):
-            return made
+            return rendered
 
     def _body(self, source: str) -> list[nodes.Node]:
         parse = self._parsed if len(source) <= _LONGEST_CACHED else self._parse
@@ -205,16 +206,16 @@ class TemplateDialect:
         rendering.trace = trace
         try:
             with rendering.budget.in_force():
-                made = rendering.render(body, page)
+                written = rendering.render(body, page)
                 rendering.budget.check_time()
-                return made
+                return written
         except RecursionError as error:
             raise TemplateLimitError("the template nests too deeply") from error
 
     def _rendering(
         self, source: str, context: Names, budget: RenderingBudget | None
     ) -> Rendering:
-        # Methods such as `push` change a list: then of a copy, made only when needed.
+        # Methods such as `push` change a list: a copy, made for such templates only.
         detached = MUTATES.search(source) is not None
         return Rendering(
             context, self._library, budget or RenderingBudget(), detached=detached

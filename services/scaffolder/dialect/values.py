@@ -23,7 +23,7 @@ Record = dict[str, Any]
 
 
 class Undefined:
-    """The type of `UNDEFINED`: there is nothing by this name."""
+    """The type of `UNDEFINED`, the value of a name that does not exist."""
 
     def __bool__(self) -> bool:
         return False
@@ -39,7 +39,7 @@ UNDEFINED: Final = Undefined()
 
 
 class SafeText(str):
-    """Text that `escape` leaves alone, as after `safe` or a first `escape`."""
+    """Text that `escape` does not change, as after `safe` or a first `escape`."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ class Keywords(Record):
 
 @dataclass(slots=True, eq=False)
 class Callable:
-    """Something a template may call; never a Python function it found by itself."""
+    """A function that a template may call; never any other Python function."""
 
     name: str
     call: Function[..., Any]
@@ -59,7 +59,7 @@ class Callable:
 
 @dataclass(slots=True, eq=False)
 class Cycler:
-    """What `cycler('a', 'b')` makes."""
+    """The value of `cycler('a', 'b')`."""
 
     items: list[Any]
     index: int = -1
@@ -88,7 +88,7 @@ class Pattern:
 
 
 def truthy(value: Any) -> bool:
-    """Whether JavaScript takes `value` for true: `[]` and `{}` are."""
+    """Whether `value` is truthy in JavaScript, as `[]` and `{}` are."""
     if isinstance(value, (list, dict)):
         return True
     if isinstance(value, float) and math.isnan(value):
@@ -131,16 +131,16 @@ def to_number(value: Any) -> int | float:
     return _read_number(value.strip())
 
 
-def _read_number(given: str) -> int | float:
-    if not given:
+def _read_number(digits: str) -> int | float:
+    if not digits:
         return 0
-    check_operand(given, "a number")
-    if _NUMBER.fullmatch(given):
-        return number(float(given))
-    if _RADIX.fullmatch(given):
-        return number(int(given, 0))
+    check_operand(digits, "a number")
+    if _NUMBER.fullmatch(digits):
+        return number(float(digits))
+    if _RADIX.fullmatch(digits):
+        return number(int(digits, 0))
     infinity = {"Infinity": math.inf, "+Infinity": math.inf, "-Infinity": -math.inf}
-    return infinity.get(given, math.nan)
+    return infinity.get(digits, math.nan)
 
 
 def number_text(value: float) -> str:
@@ -177,7 +177,7 @@ def _placed(digits: str, point: int) -> str:
 def text(value: Any) -> str:
     """JavaScript's `String(value)`: `a,b` for a list, `[object Object]` for an object.
 
-    A list's text is paid for from the budget in force before it is made.
+    The budget in force pays for a list's text before it is made.
 
     Raises:
         ValueFailure: if it is something callable, which has no text.
@@ -232,7 +232,7 @@ def length(value: str) -> int:
 
 
 def kind(value: Any) -> str:
-    """The name of the type, as error messages say it."""
+    """The name of the type for error messages."""
     if empty(value):
         return "null" if value is None else "undefined"
     names: tuple[tuple[type, str], ...] = (
@@ -277,7 +277,7 @@ def loose_equal(left: Any, right: Any) -> bool:
 
 
 def pay_comparison(left: str, right: str) -> None:
-    """Pay for looking at two texts up to where they may differ.
+    """Pay for comparing two texts.
 
     Raises:
         TemplateLimitError: if it is more than the budget in force allows.

@@ -1,1 +1,1 @@
-"""A run of a template: claimed, worked off step by step, its log and how it ends."""
+"""Runs of templates: claimed by a process, run step by step, logged, ended."""

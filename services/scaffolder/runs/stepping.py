@@ -195,9 +195,9 @@ class StepRun:
 
     async def _input(self, names: DualValue) -> DualValue:
         """The step's input, rendered; the redactor learns the texts made of secrets."""
-        known = await self._context.names(secret=True)
+        context_names = await self._context.names(secret=True)
         rendered = await self._context.render(
-            self._step.get("input") or {}, known.with_names(names)
+            self._step.get("input") or {}, context_names.with_names(names)
         )
         if not isinstance(rendered.real, dict):
             raise Invalid(f"input: the input of step {self._record.id} is no object")

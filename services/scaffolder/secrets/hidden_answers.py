@@ -1,4 +1,4 @@
-"""The answers of a form that are secrets although they come with the other values.
+"""The secret answers of a form, which clients send among the other answers.
 
 Fields of `ui:field: Secret` and `ui:widget: password`, wherever in the schema.
 """
@@ -23,7 +23,7 @@ def secret_names(pages: Iterable[Schema]) -> frozenset[str]:
 
 
 def masked(value: Any, names: frozenset[str]) -> Any:
-    """A JSON value with `***` under these names; stars, as clients send them, stay."""
+    """A JSON value with `***` under these names; an answer of stars stays as it is."""
     if isinstance(value, list):
         return [masked(item, names) for item in value]
     if not isinstance(value, Mapping):
@@ -35,7 +35,7 @@ def masked(value: Any, names: frozenset[str]) -> Any:
 
 
 def secret_texts(value: Any, names: frozenset[str]) -> Iterator[str]:
-    """The texts that stand under these names."""
+    """The texts under these names."""
     if isinstance(value, list):
         for item in value:
             yield from secret_texts(item, names)

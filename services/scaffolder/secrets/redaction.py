@@ -1,7 +1,7 @@
-"""Takes secrets out of text that people read: logs, errors, events, answers.
+"""Masks secrets in text that people read: logs, errors, events, answers.
 
-A run renders what hangs on secrets twice, once with stand-ins (`twins.py`); the
-redactor learns from the pair what is made of secrets, and what to show in its place.
+A run renders values twice, once with stand-ins for its secrets (`dual_values`). From
+the two forms the redactor learns the texts made of secrets, and what to show instead.
 """
 
 import base64
@@ -17,12 +17,12 @@ from shared.contracts.errors import TooLarge
 MASK = "***"
 _SHORTEST = 2
 _SHORTEST_LINE = 8
-#: Shorter ones made of secrets are replaced only where they are the whole text.
+#: A shorter text made of secrets is replaced only where it is the whole text.
 _SHORTEST_DERIVED = 4
 _MOST = 50_000
-_MOST_KEPT = 500_000
-#: Characters of a long line times texts that are looked for in it: some 50 ms.
-_MOST_LOOKED_AT = 100_000_000
+_MOST_STORED = 500_000
+#: Characters of a long line times texts to search for in it: some 50 ms.
+_MOST_SEARCHED = 100_000_000
 
 
 class Redactor:
@@ -44,13 +44,13 @@ class Redactor:
         self._longest_first = None
 
     def learn(self, real: Any, public: Any, derived: Iterable[str] = ()) -> None:
-        """Learn what a rendering made of secrets.
+        """Learn the texts that a rendering made of secrets.
 
-        `public` is the same rendering with stand-ins for the secrets: what differs is
-        shown as it stands there. `derived` are texts that came of secrets on the way.
+        `public` is the same rendering with stand-ins for the secrets, whose texts are
+        shown instead. `derived` are texts that expressions made of secrets on the way.
 
         Raises:
-            TooLarge: if it is more than can be looked for in every line.
+            TooLarge: if there are too many texts to search every line for.
         """
         with self._learning:
             for text in derived:
@@ -67,7 +67,7 @@ class Redactor:
     def has_fragments(self, real: Any, public: Any, derived: Iterable[str]) -> bool:
         """Whether a rendering made pieces of secrets too short to be masked in a line.
 
-        They are what `learn` is given: a line that holds one, or not, tells of it.
+        Even whether a line holds such a piece would reveal a part of the secret.
         """
         pieces = (*derived, *(text for text, _ in differences(real, public)))
         return any(
@@ -76,24 +76,24 @@ class Redactor:
         )
 
     def whole(self, text: str) -> str:
-        """What stands for a text that was learned whole; of any other, nothing."""
+        """What to show for a text that was learned as a whole; stars for any other."""
         return self._wholes.get(text, MASK)
 
     def recall(self, learned: Mapping[str, str]) -> None:
-        """Learn again what an earlier process learned of the same run."""
+        """Learn the texts that an earlier process of the same run learned."""
         with self._learning:
             for text, shown in learned.items():
                 self._learn(text, shown)
 
     @property
     def learned(self) -> dict[str, str]:
-        """What is made of secrets, for the process that goes on with the run."""
-        room, kept = _MOST_KEPT, {}
+        """The texts made of secrets, for a process that resumes the run."""
+        room, stored = _MOST_STORED, {}
         for text, shown in list(self._learned.items()):
             room -= len(text) + len(shown)
             if room >= 0:
-                kept[text] = shown
-        return kept
+                stored[text] = shown
+        return stored
 
     def text(self, text: str) -> str:
         """`text` with each secret as `***`."""
@@ -101,27 +101,27 @@ class Redactor:
         if self._longest_first is None:
             ordered = sorted(self._parts.items(), key=_longest_first)
             self._longest_first = tuple(ordered)
-        for known, instead in self._longest_first:
-            if known in shown:
-                shown = shown.replace(known, instead)
+        for secret, instead in self._longest_first:
+            if secret in shown:
+                shown = shown.replace(secret, instead)
         return shown
 
     def beginning(self, text: str, longest: int) -> str:
-        """The same of a text that may be long: no more of it than so many letters."""
+        """The first characters of a text that may be long, at most `longest`."""
         shown = self._wholes.get(text, text)
         size = len(shown)
         if size <= longest:
             return self.text(shown)
-        # Whatever begins before the end of what is shown must be seen whole.
+        # A secret that begins before the cut is found only if it is searched whole.
         margin = max(map(len, self._parts), default=0)
         shown = shown[: longest + margin]
-        if len(shown) * len(self._parts) > _MOST_LOOKED_AT:
+        if len(shown) * len(self._parts) > _MOST_SEARCHED:
             return f"{MASK} ({size} characters, too many to look for secrets in)"
         shown = self.text(shown)
         return f"{shown[:longest]}… ({size} characters)"
 
     def value(self, value: Any) -> Any:
-        """The same for every text within a JSON value."""
+        """A JSON value with each of its texts redacted."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -138,8 +138,8 @@ class Redactor:
             return
         self._learned.setdefault(text, shown)
         self._wholes.setdefault(text, shown)
-        # Where no mask is in the twin, a condition hung on the secret: the text itself
-        # may be a common word.
+        # Without stars in the public form, a condition chose the text by a secret: the
+        # text itself may be a common word.
         if len(text) >= _SHORTEST_DERIVED and "*" in shown:
             self._parts.setdefault(text, shown)
             self._parts.setdefault(json.dumps(text)[1:-1], json.dumps(shown)[1:-1])
@@ -182,10 +182,10 @@ def _encoded(text: str) -> Iterator[str]:
 
 
 def _inner_base64(raw: bytes) -> Iterator[str]:
-    """What is seen of `raw` in the base64 of a longer text, such as `name:password`."""
+    """The base64 of `raw` within a longer text, such as `name:password`."""
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw).decode()
-        # The letters at either end mix with the neighbours' bits.
+        # The letters at either end hold bits of the neighbouring bytes too.
         first = -(-before * 8 // 6)
         last = (before + len(raw)) * 8 // 6
         yield encoded[first:last]
@@ -193,9 +193,9 @@ def _inner_base64(raw: bytes) -> Iterator[str]:
 
 
 def differences(real: Any, public: Any) -> Iterator[tuple[str, str]]:
-    """The texts of `real` that `public` has not, each with what stands there instead.
+    """The texts in which two forms differ: that of `real`, that of `public`.
 
-    Both are JSON values that one template gave.
+    Both are JSON values that one template rendered to.
     """
     if isinstance(real, str) and isinstance(public, str):
         if real != public:
@@ -210,8 +210,8 @@ def differences(real: Any, public: Any) -> Iterator[tuple[str, str]]:
         for one, other in zip(real, public, strict=True):
             yield from differences(one, other)
     elif real != public:
-        known = set(texts(public))
-        yield from ((text, MASK) for text in texts(real) if text not in known)
+        common = set(texts(public))
+        yield from ((text, MASK) for text in texts(real) if text not in common)
 
 
 def _are_lists(real: Any, public: Any) -> bool:
@@ -219,18 +219,18 @@ def _are_lists(real: Any, public: Any) -> bool:
 
 
 def _lines(real: str, public: str) -> Iterator[tuple[str, str]]:
-    """The lines of a text that differ, each with its twin if there is one."""
+    """The lines in which two forms of a text differ, each with its public form."""
     if "\n" not in real:
         return
-    lines, twins = real.splitlines(), public.splitlines()
-    if len(lines) == len(twins):
-        pairs = list(zip(lines, twins, strict=True))
+    lines, public_lines = real.splitlines(), public.splitlines()
+    if len(lines) == len(public_lines):
+        pairs = list(zip(lines, public_lines, strict=True))
     else:
-        known = set(twins)
-        pairs = [(line, MASK) for line in lines if line not in known]
-    for line, twin in pairs:
-        if line != twin and len(line.strip()) >= _SHORTEST_LINE:
-            yield line.strip(), twin.strip()
+        common = set(public_lines)
+        pairs = [(line, MASK) for line in lines if line not in common]
+    for line, shown in pairs:
+        if line != shown and len(line.strip()) >= _SHORTEST_LINE:
+            yield line.strip(), shown.strip()
 
 
 def texts(value: Any) -> Iterable[str]:
@@ -248,14 +248,14 @@ def texts(value: Any) -> Iterable[str]:
 
 
 def derived(with_secrets: list[str], without: list[str]) -> list[str]:
-    """What expressions gave only because of the secrets: the texts that differ.
+    """The texts that expressions made of secrets: those in which two traces differ.
 
-    Both are the texts that the expressions of one input gave, in order.
+    A trace has the texts of one input's expressions, in order.
     """
     if len(with_secrets) != len(without):
-        # A condition or loop hangs on a secret: whatever is new may be made of it.
-        known = set(without)
-        return [text for text in with_secrets if text not in known]
+        # A condition or loop depends on a secret: any new text may be made of it.
+        common = set(without)
+        return [text for text in with_secrets if text not in common]
     return [
         text for text, other in zip(with_secrets, without, strict=True) if text != other
     ]

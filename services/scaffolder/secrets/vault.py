@@ -1,7 +1,7 @@
-"""Encrypts what a run needs and nobody else may read: secrets, and what came of them.
+"""Encrypts the secrets of runs, and what steps make of them.
 
 AES-128-CBC with HMAC-SHA256 (Fernet), the key derived from the installation's service
-secret with HKDF (RFC 5869), so every process of the installation can take up a run.
+secret with HKDF (RFC 5869), so every process of the installation can resume a run.
 """
 
 import base64

@@ -1,1 +1,1 @@
-"""How runs are kept (Mongo), and the adapters of what else the scaffolder needs."""
+"""The store of runs (MongoDB), and the adapters of catalog, sources and Git."""

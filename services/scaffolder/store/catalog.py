@@ -1,4 +1,4 @@
-"""The catalog, asked through the gateway: the policy of whom a run acts for holds."""
+"""The catalog, read through the gateway with the policy of a run's initiator."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ ROOT = "/api/catalog"
 
 
 class HttpTemplateCatalog:
-    """The Catalog of an installation."""
+    """The catalog over HTTP."""
 
     def __init__(self, calls: ServiceCalls) -> None:
         self._calls = calls
@@ -71,7 +71,5 @@ class HttpTemplateCatalog:
                 initiator.ref, method, ROOT + path, json=json
             )
         except Unavailable as error:
-            raise Unavailable(
-                f"The catalog cannot be asked: {error.message}"
-            ) from error
+            raise Unavailable(f"The catalog is unavailable: {error.message}") from error
         return answer.body

@@ -1,4 +1,4 @@
-"""A run as a document, and back. A confidential run's outputs are sealed."""
+"""Runs to documents, and back. The outputs of a confidential run are encrypted."""
 
 import json
 from datetime import UTC, datetime
@@ -25,9 +25,9 @@ _LISTED_STEPS = 100
 _LISTED_NAME = 200
 
 
-#: A longer spec is kept a second time, shortened, for lists of runs.
+#: A longer spec is stored a second time, shortened, for lists of runs.
 LISTED_BYTES = 16 * 1024
-#: What a list of runs reads of each; the spec of a run without `brief` beside it.
+#: The fields that a list of runs reads; the spec too of a run without `brief`.
 LISTED_FIELDS = (
     *("status", "created_by", "is_user", "created_at", "last_heartbeat_at"),
     "brief",
@@ -35,7 +35,7 @@ LISTED_FIELDS = (
 
 
 def written(task: Task, vault: Vault) -> Document:
-    """The document of a new run. `arrival` keeps the order within one second."""
+    """The document of a new run; `arrival` orders the runs of one second."""
     brief = brief_spec(task.spec)
     return {
         "_id": task.id,
@@ -212,7 +212,7 @@ def moment(value: int | None) -> datetime | None:
 
 
 # MongoDB's field names may not begin with `$`, and dots mislead; templates have both,
-# for instance in annotations. Objects with such a name are kept as a list of pairs.
+# for instance in annotations. Objects with such a name are stored as lists of pairs.
 _PAIRS = "pairs\uffff"
 _LARGEST = 2**63
 

@@ -15,12 +15,12 @@ from shared.kit.git.addresses import GitTarget
 from shared.kit.git.mirrors import repository_not_found_message
 from shared.kit.git.url_reader import UrlReader
 
-#: What is not there and what a run may not read are told in the same words.
+#: A missing source and one that a run may not read have the same error.
 OR_HIDDEN = ", or it is not readable for who started this"
 
 
 class UrlSources:
-    """What the installation's integrations and `backend.reading.allow` let it read."""
+    """Sources that the integrations and `backend.reading.allow` let the portal read."""
 
     def __init__(self, reader: UrlReader) -> None:
         self._reader = reader
@@ -46,7 +46,7 @@ class UrlSources:
             raise NotFound(f"{error.message}{OR_HIDDEN}") from error
 
     async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
-        """Write the files below `url` into `folder`; what was left out, in words.
+        """Write the files below `url` into `folder`; notes of what was left out.
 
         Raises:
             Invalid: if the URL is no place in a Git repository: a plain web server
@@ -96,7 +96,7 @@ class UrlSources:
 
 
 def _beside(target: GitTarget, folder: str, relative: str) -> GitTarget:
-    """The place `relative` to a folder, within its repository.
+    """The target `relative` to a folder, within its repository.
 
     Raises:
         Invalid: if it leads outside the repository.

@@ -1,8 +1,8 @@
 """Which expressions of a template cannot be parsed: the step, the field and why.
 
 A run leaves such an expression as its own text, as Backstage does, so that the mistake
-shows late, in what the run made. A check names it before. Texts without `${{` are not
-looked at: `{%` and `{#` are also what other languages write.
+shows late, in the files that the run wrote. A check names it before the run. Texts
+without `${{` are not checked: other languages write `{%` and `{#` too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRend
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.template import TemplateDialect
 
-#: What one check looks at; the rest of a larger template is not checked.
+#: The texts of one check; the rest of a larger template is not checked.
 MOST_TEXTS = 5_000
 LONGEST_TEXT = 20_000
 SECONDS = 2.0

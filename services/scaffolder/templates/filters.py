@@ -1,6 +1,7 @@
 """The scaffolder's own filters: refs and repository URLs. Listed for template authors.
 
-Rules: facts of Backstage's `parseRepoUrl`, `parseEntityRef`, `pick`, `projectSlug`.
+The rules are those of Backstage's `parseRepoUrl`, `parseEntityRef`, `pick` and
+`projectSlug`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ _PARTS = ("owner", "organization", "project", "workspace")
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPlace:
-    """Where a repository is or will be, as the repository picker writes it."""
+    """The host and name of a repository, as the repository picker writes it."""
 
     host: str
     repo: str
@@ -42,20 +43,22 @@ class RepositoryPlace:
 
 
 def parse_place(value: str) -> RepositoryPlace:
-    """The place that `host?owner=o&repo=r` names.
+    """The place in `host?owner=o&repo=r`.
 
     Raises:
         Invalid: if there is no host or no repository in it.
     """
     host, _, query = value.removeprefix("https://").partition("?")
     host = host.partition("/")[0].lower()
-    given = {name: values[0] for name, values in parse_qs(query).items()}
+    arguments = {name: values[0] for name, values in parse_qs(query).items()}
     if not host or any(character.isspace() for character in host):
         raise Invalid(f"repoUrl: no host in {value!r}, expected host?owner=o&repo=r")
-    if not given.get("repo"):
+    if not arguments.get("repo"):
         raise Invalid(f"repoUrl: no repo in {value!r}, expected host?owner=o&repo=r")
     return RepositoryPlace(
-        host=host, repo=given["repo"], **{name: given.get(name) for name in _PARTS}
+        host=host,
+        repo=arguments["repo"],
+        **{name: arguments.get(name) for name in _PARTS},
     )
 
 
@@ -81,20 +84,20 @@ def _place(call: Call) -> RepositoryPlace:
 
 def _ref(call: Call) -> dict[str, str]:
     context = call.arg(0, {})
-    given = call.value
-    if not isinstance(context, dict) or not isinstance(given, (str, dict)):
+    value = call.value
+    if not isinstance(context, dict) or not isinstance(value, (str, dict)):
         raise ValueFailure("an entity ref is a string")
-    if len(given) > _LONGEST:
+    if len(value) > _LONGEST:
         raise ValueFailure(f"an entity ref has up to {_LONGEST} letters")
     kind = context.get("defaultKind")
     namespace = context.get("defaultNamespace") or "default"
-    if isinstance(given, dict):
-        found = {"kind": kind, "namespace": namespace, **given}
-        if not all(isinstance(found.get(part), str) for part in ("kind", "name")):
+    if isinstance(value, dict):
+        parts = {"kind": kind, "namespace": namespace, **value}
+        if not all(isinstance(parts.get(part), str) for part in ("kind", "name")):
             raise ValueFailure("an entity ref needs kind and name")
-        return {part: str(found[part]) for part in ("kind", "namespace", "name")}
+        return {part: str(parts[part]) for part in ("kind", "namespace", "name")}
     try:
-        ref = parse_ref(given, default_kind=kind, default_namespace=namespace)
+        ref = parse_ref(value, default_kind=kind, default_namespace=namespace)
     except Invalid as error:
         raise ValueFailure(error.message) from error
     return {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
@@ -108,7 +111,7 @@ def _pick(call: Call) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class TemplateFilter:
-    """A filter that templates may use, with what its author should know."""
+    """A filter of the scaffolder's own, with its documentation for authors."""
 
     name: str
     run: Operation
@@ -124,14 +127,14 @@ class TemplateFilter:
         }
 
 
-def _example(expression: str, given: str, made: str) -> dict[str, str]:
+def _example(expression: str, value: str, result: str) -> dict[str, str]:
     return {
-        "description": f"`{given}` becomes `{made}`",
+        "description": f"`{value}` becomes `{result}`",
         "example": (
             "- id: log\n  action: debug:log\n  input:\n"
             f"    message: ${{{{ {expression} }}}}"
         ),
-        "notes": f"- **Input**: `{given}`\n- **Output**: `{made}`",
+        "notes": f"- **Input**: `{value}`\n- **Output**: `{result}`",
     }
 
 
@@ -186,9 +189,9 @@ def _parse_repo_url() -> TemplateFilter:
         "github.com?owner=acme&repo=shop",
         '{"host":"github.com","owner":"acme","repo":"shop"}',
     )
-    told = "The parts of a repository URL: host, owner, repo and so on."
+    description = "The parts of a repository URL: host, owner, repo and so on."
     schema = {"input": _URL, "output": output}
-    return TemplateFilter("parseRepoUrl", _repository, told, schema, [example])
+    return TemplateFilter("parseRepoUrl", _repository, description, schema, [example])
 
 
 def _parse_entity_ref() -> TemplateFilter:
@@ -202,8 +205,8 @@ def _parse_entity_ref() -> TemplateFilter:
         "group:default/stage",
         '{"kind":"group","namespace":"default","name":"stage"}',
     )
-    told = "The parts of an entity ref: kind, namespace and name."
-    return TemplateFilter("parseEntityRef", _ref, told, schema, [example])
+    description = "The parts of an entity ref: kind, namespace and name."
+    return TemplateFilter("parseEntityRef", _ref, description, schema, [example])
 
 
 def _pick_filter() -> TemplateFilter:
@@ -218,8 +221,8 @@ def _pick_filter() -> TemplateFilter:
         "group:default/stage",
         "stage",
     )
-    told = "One member of an object, by its name."
-    return TemplateFilter("pick", _pick, told, schema, [example])
+    description = "One member of an object, by its name."
+    return TemplateFilter("pick", _pick, description, schema, [example])
 
 
 def _project_slug() -> TemplateFilter:
@@ -229,8 +232,8 @@ def _project_slug() -> TemplateFilter:
         "acme/shop",
     )
     schema = {"input": _URL, "output": _TEXT}
-    told = "`owner/repo` of a repository URL."
-    return TemplateFilter("projectSlug", _slug, told, schema, [example])
+    description = "`owner/repo` of a repository URL."
+    return TemplateFilter("projectSlug", _slug, description, schema, [example])
 
 
 def template_filters() -> list[TemplateFilter]:

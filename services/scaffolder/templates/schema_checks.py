@@ -61,7 +61,7 @@ def _problem(violation: Violation) -> SchemaProblem:
 
 
 def _repeated(value: Any) -> Any:
-    """What an error repeats of what it is about; None if that is large."""
+    """A value as an error repeats it; None if it is large."""
     try:
         check_tree(value, label="value", nodes=1_000, text=10_000)
     except Invalid:
@@ -101,7 +101,7 @@ def _listed(violation: Violation) -> str:
 
 
 def _alternatives(violation: Violation) -> str:
-    """How npm's package names the schemas of a list."""
+    """The schemas of a list, named as npm's package names them."""
     names = []
     for number, schema in enumerate(violation.argument):
         title = schema.get("title") if isinstance(schema, Mapping) else None
@@ -125,7 +125,7 @@ def _unexpected(violation: Violation) -> str:
 
 
 def _with(text: str) -> Callable[[Violation], str]:
-    """A message that ends with what the schema says."""
+    """A message that ends with the value of the keyword."""
     return lambda violation: f"{text} {violation.argument}"
 
 

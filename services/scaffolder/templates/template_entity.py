@@ -97,7 +97,7 @@ def repeated_ids(steps: Sequence[TemplateStep]) -> list[str]:
 
 
 def repeated_id_warning(step_id: str) -> str:
-    """What an author should know about steps that share an id."""
+    """The warning of steps that share an id."""
     return (
         f"Several steps have the id {step_id!r}: expressions see the output of the "
         "last of them that has run"

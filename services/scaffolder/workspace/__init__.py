@@ -1,1 +1,1 @@
-"""A run's folder: what is written into it, and when it is deleted."""
+"""A run's folder: what actions write into it, and when it is deleted."""

@@ -1,4 +1,4 @@
-"""A run's folder, and the only way from a path in a template to a file on the disk."""
+"""A run's folder: the one way from a path in a template to a file on the disk."""
 
 import shutil
 import tempfile
@@ -18,10 +18,10 @@ LIMITS = TreeLimits(FILES_LIMIT, FILES_LIMIT, TREE_LIMIT, FILE_LIMIT)
 
 
 class Workspace:
-    """The folder that a run's actions read and write. Nothing in it leads outside.
+    """The folder that a run's actions read and write; no path in it leads outside.
 
-    Links are files of the tree: kept, listed and published as they are. Reading follows
-    them inside the workspace alone; writing replaces them.
+    Links are files of the tree: stored, listed and published as they are. Reading
+    follows a link within the workspace only; writing replaces a link.
     """
 
     def __init__(self, root: Path) -> None:
@@ -34,7 +34,7 @@ class Workspace:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def path(self, relative: str) -> Path:
-        """Where `relative` lies.
+        """The path of `relative` on the disk.
 
         Raises:
             Forbidden: if it, or a link on the way, leads outside the workspace.
@@ -42,7 +42,7 @@ class Workspace:
         return safe_path(self.root, relative)
 
     def write(self, relative: str, content: bytes, *, executable: bool = False) -> Path:
-        """Write a file whole: a crash leaves the old one or the new one.
+        """Write a file at once: a crash leaves the old content or the new one.
 
         Raises:
             Forbidden: if the path leads outside.
@@ -56,7 +56,7 @@ class Workspace:
         return self.root / place
 
     def link(self, relative: str, target: str) -> None:
-        """Make a link that is kept and published as it is.
+        """Make a link, which is published as it is.
 
         Raises:
             Forbidden: if the path leads outside.
@@ -104,22 +104,22 @@ class Workspace:
         Raises:
             TooLarge: if there are too many.
         """
-        found: list[tuple[str, PathStatus]] = []
+        entries: list[tuple[str, PathStatus]] = []
         waiting = [start]
         with ForeignFolder.open(self.root) as folder:
             while waiting:
                 parent = waiting.pop()
                 for name, status in folder.listing(parent):
                     path = f"{parent}/{name}" if parent else name
-                    found.append((path, status))
+                    entries.append((path, status))
                     if recursive and status.kind == "folder":
                         waiting.append(path)
-                if len(found) > FILES_LIMIT:
+                if len(entries) > FILES_LIMIT:
                     raise TooLarge(f"Over the limit of {FILES_LIMIT} files")
-        return sorted(found, key=lambda item: item[0])
+        return sorted(entries, key=lambda item: item[0])
 
     def delete(self, relative: str) -> bool:
-        """Remove a file, a link or a whole folder; whether anything was there.
+        """Remove a file, a link or a folder with all in it; whether there was any.
 
         Raises:
             Forbidden: if the path leads outside.
@@ -145,10 +145,10 @@ class Workspace:
             TooLarge: if there are too many.
         """
         with ForeignFolder.open(self.root) as folder:
-            found = list(folder.entries(limit=2 * FILES_LIMIT))
-        if len(found) > FILES_LIMIT:
+            entries = list(folder.entries(limit=2 * FILES_LIMIT))
+        if len(entries) > FILES_LIMIT:
             raise TooLarge(f"Over the limit of {FILES_LIMIT} files")
-        return sorted(found, key=lambda entry: entry.path)
+        return sorted(entries, key=lambda entry: entry.path)
 
     def target(self, relative: str) -> str:
         """What a link points to."""
@@ -167,13 +167,13 @@ class Workspace:
 
     @contextmanager
     def _opened(self, relative: str) -> Iterator[tuple[ForeignFolder, str]]:
-        """The workspace, opened, and the path in it without links as folders."""
+        """The opened workspace, and the path in it with links of folders followed."""
         with ForeignFolder.open(self.root, create=True) as folder:
             yield folder, _place(folder, relative)
 
 
 def _place(folder: ForeignFolder, relative: str) -> str:
-    """The path that `relative` means, links among its folders followed."""
+    """The path of `relative` in the folder, with links of folders followed."""
     parts = normalise(relative, allows_backslash=True)
     if not parts:
         raise Invalid(f"path: {quoted_path(relative)}: is the workspace itself")
@@ -209,13 +209,13 @@ def tree(root: Path) -> list[ForeignEntry]:
         TooLarge: if there are too many, or they are too large.
     """
     with ForeignFolder.open(root) as folder:
-        found = list(folder.entries(limit=2 * FILES_LIMIT, skips_git=True))
-    check_entries(found, LIMITS)
-    return sorted(found, key=lambda entry: entry.path)
+        entries = list(folder.entries(limit=2 * FILES_LIMIT, skips_git=True))
+    check_entries(entries, LIMITS)
+    return sorted(entries, key=lambda entry: entry.path)
 
 
 def copy_tree(source: Path, workspace: Workspace, target: str) -> int:
-    """Copy every file and link below `source` to `target`; how many there were.
+    """Copy every file and link below `source` to `target`; how many.
 
     Raises:
         Forbidden: if `target` leads outside.

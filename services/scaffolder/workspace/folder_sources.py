@@ -1,4 +1,4 @@
-"""Sources that lie in a folder of this machine: `file:` templates and dry runs."""
+"""Sources in a folder of this machine: of `file:` templates and of dry runs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,24 +12,24 @@ from shared.guards.foreign_paths import check_link
 
 
 class FolderSources:
-    """Reads relative URLs below one folder, everything else elsewhere."""
+    """Reads relative URLs in one folder, all others with the sources `elsewhere`."""
 
     def __init__(self, folder: Path, elsewhere: TemplateSources) -> None:
         self._folder = folder
         self._elsewhere = elsewhere
 
     def location(self, url: str, base: str | None) -> str:
-        """The location that is meant."""
+        """The location of a source."""
         if is_absolute(url):
             return self._elsewhere.location(url, None)
         return self._elsewhere.location(url, base)
 
     async def missing(self, url: str, base: str | None) -> CallboardError:
-        """What is told of a source that is not there."""
+        """The error of a missing source."""
         return await self._elsewhere.missing(url, base)
 
     async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
-        del base  # the folder is the base of everything relative
+        del base  # relative URLs start from the folder
         if is_absolute(url):
             return await self._elsewhere.tree(url, None, folder)
         await copy_folder(self._folder, url, folder)

@@ -16,10 +16,10 @@ _SCRATCH_SECONDS = 3600.0
 
 
 class EndedRuns(Protocol):
-    """The store of runs, asked which of them have ended."""
+    """The store of runs, as far as retention needs it."""
 
     async def ended_before(self, moment: datetime, ids: Iterable[str]) -> Sequence[str]:
-        """Those of `ids` that need no folder any more."""
+        """Those of `ids` that ended before the moment, or do not exist."""
         ...
 
 
@@ -33,7 +33,7 @@ class WorkspaceRetention:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="workspace-keeping")
+        self._task = asyncio.create_task(self._run(), name="workspace-retention")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -41,7 +41,7 @@ class WorkspaceRetention:
             await tasks.end(self._task)
 
     async def sweep(self) -> int:
-        """Remove the folders that are of no use; how many there were.
+        """Delete the folders of ended runs; how many.
 
         Raises:
             Unavailable: if the store does not answer.

@@ -21,7 +21,7 @@ _SNIFFED = 8_000
 
 @dataclass(frozen=True, slots=True)
 class SkeletonRules:
-    """What `fetch:template` may be told besides its values.
+    """The rules of one `fetch:template`.
 
     `copied` are globs of files copied as they are; with `renders_copied_names` their
     paths are rendered all the same. `extension`: only files with it are rendered, and
@@ -66,9 +66,9 @@ def render_tree(
 ) -> list[str]:
     """Write the rendered files of `source` below `target`; their paths.
 
-    A file whose path has a part that renders to nothing is left out; a file that is
-    already there stays, unless the rules say that it is replaced. A link stays a link:
-    its name and what it leads to are rendered like the names of files.
+    A file is left out if a part of its path renders to nothing. A file that exists
+    stays, unless the rules say that it is replaced. A link stays a link: its name and
+    its target are rendered like the names of files.
 
     Raises:
         TemplateRenderError: naming the file, line and column.
@@ -98,7 +98,7 @@ def render_tree(
 
 @dataclass(frozen=True, slots=True)
 class _Rendering:
-    """What every file of one skeleton is rendered with."""
+    """Renders the files of one skeleton."""
 
     workspace: Workspace
     folder: str
@@ -106,7 +106,7 @@ class _Rendering:
     dialect: FileDialect
 
     def place(self, path: str, rules: SkeletonRules) -> str | None:
-        """Where the file goes; None if a part of its name renders to nothing."""
+        """The path to write to; None if a part of it renders to nothing."""
         name = path
         if not rules.is_copied(path) or rules.renders_copied_names:
             name = _named(self.dialect, path, self.context)
@@ -117,14 +117,14 @@ class _Rendering:
         return (PurePosixPath(self.folder) / name).as_posix()
 
     def target(self, path: str, target: str, rules: SkeletonRules) -> str:
-        """Where the link at `path` leads, when the files' names are rendered."""
+        """The target of the link at `path`, rendered as names of files are."""
         if rules.is_copied(path) and not rules.renders_copied_names:
             return target
         rendered = _named(self.dialect, target, self.context)
         if rules.extension:
             rendered = rendered.removesuffix(rules.extension)
         if rendered != target:
-            # As it is written, it was checked within its repository.
+            # The target as written was checked when the repository was read.
             check_link(path, rendered)
         return rendered
 
@@ -164,7 +164,7 @@ def render_content(
 
 
 def _within(path: str, error: TemplateRenderError) -> TemplateRenderError:
-    made = type(error)(error.reason, line=error.line, column=error.column)
-    made.message = f"{error.message} (in {path})"
-    made.args = (made.message,)
-    return made
+    located = type(error)(error.reason, line=error.line, column=error.column)
+    located.message = f"{error.message} (in {path})"
+    located.args = (located.message,)
+    return located

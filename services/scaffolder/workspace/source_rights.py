@@ -1,7 +1,7 @@
-"""Sources as one run may read them: the catalog is asked on behalf of whom it acts for.
+"""The sources that one run may read: the catalog decides by the run's initiator.
 
-The portal's credentials open every repository; a run gets what its starter may read
-(ADR 18). Wraps what all actions, also those of plugins, read with.
+The portal's credentials open every repository; a run reads what its initiator may read
+(ADR 18). All actions, those of plugins too, read through this.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from shared.contracts.errors import CallboardError
 
 
 class ReadableSources:
-    """`TemplateSources` that asks before it reads."""
+    """`TemplateSources` that checks the initiator's right before it reads."""
 
     def __init__(
         self, sources: TemplateSources, catalog: TemplateCatalog, initiator: Initiator
@@ -23,11 +23,11 @@ class ReadableSources:
         self._asker = initiator
 
     def location(self, url: str, base: str | None) -> str:
-        """The location that is meant."""
+        """The location of a source."""
         return self._sources.location(url, base)
 
     async def missing(self, url: str, base: str | None) -> CallboardError:
-        """What is told of a source that is not there."""
+        """The error of a missing source."""
         return await self._sources.missing(url, base)
 
     async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
