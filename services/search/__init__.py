@@ -1,9 +1,9 @@
-"""Search owns an index and no truth: all of it can be dropped and rebuilt.
+"""Search stores an index of other services' data; it can be dropped and rebuilt.
 
-Hears `entity-changed` and `docs-built` (consumer group `search`), says nothing. Asks
-the owners, catalog and techdocs, for their snapshots when it is behind: at start, at
-every look (their checksum beside ours), and for a rebuild.
+It consumes `entity-changed` and `docs-built` (consumer group `search`) and publishes
+nothing. At its start and regularly it compares checksums with catalog and techdocs, and
+reads their snapshots where they differ, and for a rebuild.
 
-HTTP: `/query` (Backstage's), `/suggest?term=&limit=` for a box that completes while
-one types, and for services `/rebuild` and `/snapshot/checksum`.
+HTTP: `/query` (Backstage's), `/suggest?term=&limit=` for a search box that completes
+input, and for services `/rebuild` and `/snapshot/checksum`.
 """

@@ -1,8 +1,8 @@
-"""The alias of an index of one's own: the generation that answers, and a rising one.
+"""The alias of the embedded index: the live index version, and one that is being built.
 
-On disk a folder per generation and a file `current` that names the one that answers;
-replacing that file is the switch. A generation that cannot be opened is put aside and
-a new one begun: the index is no truth.
+On disk each version is a folder, and the file `current` names the live one; replacing
+the file is the switch. A version that cannot be opened is quarantined and an empty one
+is started, because the index can be rebuilt.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ CURRENT = "current"
 
 
 class LocalAlias:
-    """What answers questions and takes changes, whichever generation that is."""
+    """Passes queries and changes to the current version of the embedded index."""
 
     def __init__(self, folder: Path, opener: Opener) -> None:
         self._folder = folder
         self._opener = opener
         self._live: LocalGeneration | None = None
-        self._rising: LocalGeneration | None = None
-        self._put_aside: str | None = None
+        self._candidate: LocalGeneration | None = None
+        self._quarantine_reason: str | None = None
 
     @property
     def put_aside(self) -> str | None:
-        return self._put_aside
+        return self._quarantine_reason
 
     @property
     def live(self) -> LocalGeneration:
@@ -51,75 +51,79 @@ class LocalAlias:
 
     async def open(self) -> None:
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
-        name = await asyncio.to_thread(self._current)
+        name = await asyncio.to_thread(self._read_current)
         if name is not None:
             try:
-                self._live = await self._opened(name)
+                self._live = await self._open_version(name)
             except (ValueError, OSError, KeyError, TypeError) as error:
-                self._put_aside = f"{name}: {error}"
+                self._quarantine_reason = f"{name}: {error}"
         if self._live is None:
-            self._live = await self._opened(await asyncio.to_thread(self._next_name))
-            await asyncio.to_thread(self._point, self._live.name)
-        await asyncio.to_thread(self._sweep, {self._live.name})
+            self._live = await self._open_version(
+                await asyncio.to_thread(self._next_name)
+            )
+            await asyncio.to_thread(self._write_current, self._live.name)
+        await asyncio.to_thread(self._delete_except, {self._live.name})
 
     async def close(self) -> None:
-        for generation in (self._live, self._rising):
+        for generation in (self._live, self._candidate):
             if generation is not None:
                 await generation.close()
-        self._live = self._rising = None
+        self._live = self._candidate = None
 
     async def apply(self, changes: Sequence[Change]) -> int:
-        rising = self._rising
-        if rising is not None:
-            await rising.apply(changes)
+        candidate = self._candidate
+        if candidate is not None:
+            await candidate.apply(changes)
         return await self.live.apply(changes)
 
     async def check(self) -> None:
         await self.answering.index.count()
 
     async def completed(self) -> None:
-        await self._complete(self.live)
+        await self._mark_complete(self.live)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:
-        """Always: no other process writes to this index."""
+        """Always true: no other process writes to this index."""
         yield True
 
-    async def _complete(self, generation: LocalGeneration) -> None:
+    async def _mark_complete(self, generation: LocalGeneration) -> None:
         if not generation.complete:
             path = self._folder / generation.name / COMPLETE
             await asyncio.to_thread(path.touch)
             generation.complete = True
 
     async def begin(self) -> LocalGeneration:
-        if self._rising is not None:
+        if self._candidate is not None:
             raise Conflict("The index is being rebuilt already")
-        self._rising = await self._opened(await asyncio.to_thread(self._next_name))
-        return self._rising
+        self._candidate = await self._open_version(
+            await asyncio.to_thread(self._next_name)
+        )
+        return self._candidate
 
     async def switch(self) -> None:
-        rising, old = self._rising, self.live
-        if rising is None:
+        candidate, previous = self._candidate, self.live
+        if candidate is None:
             raise Conflict("No index is being rebuilt")
-        await self._complete(rising)
-        await asyncio.to_thread(self._point, rising.name)
-        self._live, self._rising = rising, None
-        await old.close()
-        await asyncio.to_thread(self._sweep, {rising.name})
+        await self._mark_complete(candidate)
+        await asyncio.to_thread(self._write_current, candidate.name)
+        self._live, self._candidate = candidate, None
+        await previous.close()
+        await asyncio.to_thread(self._delete_except, {candidate.name})
 
     async def abandon(self) -> None:
-        rising, self._rising = self._rising, None
-        if rising is not None:
-            await rising.close()
-            await asyncio.to_thread(self._sweep, {self.live.name})
+        candidate, self._candidate = self._candidate, None
+        if candidate is not None:
+            await candidate.close()
+            await asyncio.to_thread(self._delete_except, {self.live.name})
 
-    async def _opened(self, name: str) -> LocalGeneration:
+    async def _open_version(self, name: str) -> LocalGeneration:
         path = self._folder / name
         complete = await asyncio.to_thread((path / COMPLETE).exists)
         index = await asyncio.to_thread(self._opener, path)
         return await LocalGeneration.of(name, index, complete=complete)
 
-    def _current(self) -> str | None:
+    def _read_current(self) -> str | None:
         try:
             name = (self._folder / CURRENT).read_text(encoding="ascii").strip()
         except (FileNotFoundError, ValueError):
@@ -127,21 +131,21 @@ class LocalAlias:
         return name if name.isdigit() and (self._folder / name).is_dir() else None
 
     def _next_name(self) -> str:
-        numbers = [int(path.name) for path in self._generations()]
+        numbers = [int(path.name) for path in self._version_folders()]
         return f"{max(numbers, default=0) + 1:06d}"
 
-    def _point(self, name: str) -> None:
-        fresh = self._folder / f"{CURRENT}.new"
-        with fresh.open("w", encoding="ascii") as file:
+    def _write_current(self, name: str) -> None:
+        new_file = self._folder / f"{CURRENT}.new"
+        with new_file.open("w", encoding="ascii") as file:
             file.write(name)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self._folder / CURRENT)
+        new_file.replace(self._folder / CURRENT)
 
-    def _generations(self) -> list[Path]:
+    def _version_folders(self) -> list[Path]:
         return [path for path in self._folder.iterdir() if path.name.isdigit()]
 
-    def _sweep(self, kept: set[str]) -> None:
-        for path in self._generations():
-            if path.name not in kept:
+    def _delete_except(self, names: set[str]) -> None:
+        for path in self._version_folders():
+            if path.name not in names:
                 shutil.rmtree(path, ignore_errors=True)

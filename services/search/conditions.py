@@ -1,8 +1,8 @@
-"""Conditions inside a query: marks, and their algebra.
+"""Conditions of a query, made of marks and of and, or, not.
 
 A mark is an exact token of a record, such as `owner:group:default/web`. Permission
-criteria (Backstage's, rules of `catalog-entity`) and the caller's filters both become
-conditions over marks, so that pages and totals are exact whoever asks.
+criteria (Backstage's rules of `catalog-entity`) and the caller's filters both become
+conditions over marks, so that pages and totals are exact for every caller.
 """
 
 import hashlib
@@ -15,38 +15,37 @@ import orjson
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden
 
-LONGEST_PLAIN = 80
-#: The catalog's index has no longer paths either. Every mark below a path has it
-#: written out.
-LONGEST_PATH = 200
-WHOLE = 2.0**63
+VALUE_CHARACTERS = 80
+#: The longest dotted path of a mark, as in the catalog's index. Every mark repeats it.
+PATH_CHARACTERS = 200
+INTEGER_LIMIT = 2.0**63
 ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """The record has at least one of these marks; without marks, no record does."""
+    """The record has at least one of these marks; without marks it is never true."""
 
     marks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AllConditions:
-    """Every part holds; without parts, always."""
+    """Every part is true; without parts it is always true."""
 
     parts: "tuple[Condition, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class AnyCondition:
-    """At least one part holds; without parts, never."""
+    """At least one part is true; without parts it is never true."""
 
     parts: "tuple[Condition, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class NotCondition:
-    """The part does not hold."""
+    """The part is not true."""
 
     part: "Condition"
 
@@ -56,28 +55,28 @@ NOTHING = Has(())
 
 
 def mark(name: str, key: str, value: Any = ABSENT) -> str:
-    """The token that says: `key` is there, or has this value. Case is folded."""
-    place = f"{name}:{key}".lower()
+    """The token for a key that exists, or that has this value, in lower case."""
+    prefix = f"{name}:{key}".lower()
     if value is ABSENT:
-        return place
-    return f"{place}={_plain(value.lower() if isinstance(value, str) else value)}"
+        return prefix
+    return f"{prefix}={_value_text(value.lower() if isinstance(value, str) else value)}"
 
 
-def _plain(value: Any) -> str:
-    # Beyond that JSON has no whole number that its writer takes: a float is as exact.
-    if isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
+def _value_text(value: Any) -> str:
+    # orjson writes no larger integers, and a float has the same precision.
+    if isinstance(value, float) and value.is_integer() and abs(value) < INTEGER_LIMIT:
         value = int(value)
     text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    if len(text) <= LONGEST_PLAIN:
+    if len(text) <= VALUE_CHARACTERS:
         return text.decode()
     return "#" + hashlib.blake2b(text, digest_size=12).hexdigest()
 
 
 def criteria_condition(criteria: Mapping[str, Any] | None) -> Condition:
-    """The condition that permission criteria mean.
+    """The condition of permission criteria.
 
     Raises:
-        Forbidden: if a rule is unknown: under a `not`, guessing would open a door.
+        Forbidden: if a rule is unknown, since a guess below a `not` would grant access.
     """
     if criteria is None:
         return NOTHING
@@ -101,8 +100,8 @@ def criteria_condition(criteria: Mapping[str, Any] | None) -> Condition:
 
 def _rule(rule: str, params: Mapping[str, Any]) -> Condition:
     value = params.get("value", ABSENT)
-    if rule in _KEYED:
-        name, key = _KEYED[rule]
+    if rule in _KEYED_RULES:
+        name, key = _KEYED_RULES[rule]
         return Has((mark(name, str(params[key]), value),))
     if rule == "IS_ENTITY_KIND":
         return Has(tuple(f"kind:{kind}".lower() for kind in params["kinds"]))
@@ -111,7 +110,7 @@ def _rule(rule: str, params: Mapping[str, Any]) -> Condition:
     raise Forbidden(f"rule: unknown permission rule {rule!r}")
 
 
-_KEYED = {
+_KEYED_RULES = {
     "HAS_ANNOTATION": ("annotation", "annotation"),
     "HAS_LABEL": ("label", "label"),
     "HAS_METADATA": ("metadata", "key"),
@@ -120,34 +119,36 @@ _KEYED = {
 
 
 def entity_marks(entity: Entity) -> tuple[str, ...]:
-    """The marks that any criteria could ask of this entity."""
-    found = {f"kind:{entity.kind}".lower()}
-    found.update(f"owner:{owner}" for owner in entity.owners)
+    """All marks of an entity that criteria can refer to."""
+    marks = {f"kind:{entity.kind}".lower()}
+    marks.update(f"owner:{owner}" for owner in entity.owners)
     for name, holder in (("annotation", entity.annotations), ("label", entity.labels)):
         for key, value in holder.items():
-            found |= {mark(name, key), mark(name, key, value)}
-    found.update(_paths("metadata", entity.metadata))
-    found.update(_paths("spec", entity.spec))
-    return tuple(sorted(found))
+            marks |= {mark(name, key), mark(name, key, value)}
+    marks.update(_path_marks("metadata", entity.metadata))
+    marks.update(_path_marks("spec", entity.spec))
+    return tuple(sorted(marks))
 
 
-def _paths(name: str, holder: Mapping[str, Any], before: str = "") -> Iterator[str]:
+def _path_marks(
+    name: str, holder: Mapping[str, Any], parent: str = ""
+) -> Iterator[str]:
     for key, value in holder.items():
-        # A key with a dot in it cannot be addressed by a dotted path.
+        # A dotted path cannot address a key that contains a dot.
         if "." in key:
             continue
-        path = f"{before}{key}"
-        if len(path) > LONGEST_PATH:
+        path = f"{parent}{key}"
+        if len(path) > PATH_CHARACTERS:
             continue
         yield mark(name, path)
         for item in value if isinstance(value, list) else (value,):
             yield mark(name, path, item)
         if isinstance(value, Mapping):
-            yield from _paths(name, value, f"{path}.")
+            yield from _path_marks(name, value, f"{path}.")
 
 
 def filter_condition(filters: Iterable[tuple[str, tuple[str, ...]]]) -> Condition:
-    """The caller's filters: every field has one of its values, in any case."""
+    """The condition of the caller's filters: each field has one of its values."""
     return AllConditions(
         tuple(
             Has(tuple(filter_mark(field, value) for value in values))
@@ -157,5 +158,5 @@ def filter_condition(filters: Iterable[tuple[str, tuple[str, ...]]]) -> Conditio
 
 
 def filter_mark(field: str, value: Any) -> str:
-    """The token of a document's field for filters: values are compared folded."""
-    return f"is:{field}={_plain(str(value).lower())}"
+    """The token of a document's field for filters, with the value in lower case."""
+    return f"is:{field}={_value_text(str(value).lower())}"

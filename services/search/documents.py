@@ -1,7 +1,7 @@
-"""Collators: an entity or a section of documentation becomes a record of the index.
+"""Collators: make records of the index from entities and sections of documentation.
 
-Documents have the fields of Backstage's two collators. Templates are documents of type
-`software-catalog` whose kind is Template, as there: clients filter them by kind.
+Documents have the fields of Backstage's two collators. As in Backstage, templates are
+documents of type `software-catalog` with the kind Template.
 """
 
 import re
@@ -23,30 +23,30 @@ from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
 from shared.contracts.entity import Entity, text_of
 from shared.contracts.ref import canonical_ref, parse_ref
 
-#: How much a document counts beside an equal one; an ordinary one counts 2.
+#: The weight of a document by its kind; a higher weight ranks it above equal ones.
 WEIGHTS = {"location": 0.0, "user": 1.8, "domain": 2.2, "system": 2.2, "template": 2.2}
-ORDINARY = 2.0
+DEFAULT_WEIGHT = 2.0
 SECTION_WEIGHT = 1.2
-FADED = {"deprecated": 0.4, "retired": 0.2, "experimental": 0.9}
-#: What clients may filter by, beside `type` of the result itself.
+LIFECYCLE_FACTORS = {"deprecated": 0.4, "retired": 0.2, "experimental": 0.9}
+#: The fields that clients may filter by, besides `type` of the result.
 FILTERABLE = ("kind", "namespace", "type", "componentType", "lifecycle", "owner")
-DOCUMENTED = (TECHDOCS_REF, TECHDOCS_ENTITY)
-LONGEST_SECTION = 50_000
-HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+TECHDOCS_ANNOTATIONS = (TECHDOCS_REF, TECHDOCS_ENTITY)
+SECTION_CHARACTERS = 50_000
+CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def entity_record(change: EntityPut) -> IndexRecord:
-    """An entity's record: found by its words, hidden or shown by its marks.
+    """The record of an entity, with its searched words and its marks.
 
-    One that cannot be read is bookkeeping alone, which nobody is shown: the others
-    must be searchable, and the index agree with the catalog.
+    An entity that cannot be read gets a hidden record with its version only, so that
+    the index still agrees with the catalog.
     """
     try:
         return _entity_record(change)
     except (TypeError, ValueError, RecursionError):
         UNREADABLE.inc()
-        kept = {"version": _version(change.version)}
-        return _bookkeeping(change.ref, kept)
+        values = {"version": _version(change.version)}
+        return _hidden_record(change.ref, values)
 
 
 def _entity_record(change: EntityPut) -> IndexRecord:
@@ -74,45 +74,47 @@ def _entity_record(change: EntityPut) -> IndexRecord:
         document=document,
         marks=(*facts.marks, *_filter_marks(document, change.ref, entity)),
         keywords=_keywords(name, document["title"], entity),
-        about=" ".join(filter(None, (_about(document, entity), change.operations))),
+        about=" ".join(
+            filter(None, (_searched_context(document, entity), change.operations))
+        ),
         weight=facts.weight,
         kept=_stored_values(change.version, facts),
     )
 
 
 def _stored_values(version: Version, facts: Facts) -> dict[str, Any]:
-    # Only what has documentation can have pages that inherit from it.
-    documented = any(name in facts.annotations for name in DOCUMENTED)
-    found = {"facts": _stored_facts(facts)} if documented else {}
-    return {"version": _version(version), **found}
+    # Only pages of documentation need these facts.
+    is_documented = any(name in facts.annotations for name in TECHDOCS_ANNOTATIONS)
+    stored_facts = {"facts": _stored_facts(facts)} if is_documented else {}
+    return {"version": _version(version), **stored_facts}
 
 
-def gone_record(ref: str, version: Version) -> IndexRecord:
-    """The tombstone: an event that comes late must not wake the dead."""
-    kept = {"version": _version(version), "gone": True}
-    return _bookkeeping(ref, kept)
+def tombstone_record(ref: str, version: Version) -> IndexRecord:
+    """The tombstone of an entity: late events must not index it again."""
+    values = {"version": _version(version), "gone": True}
+    return _hidden_record(ref, values)
 
 
-def _bookkeeping(ref: str, kept: Mapping[str, Any]) -> IndexRecord:
-    """An entity's record that is found by nothing."""
+def _hidden_record(ref: str, values: Mapping[str, Any]) -> IndexRecord:
+    """A record of an entity that no query returns."""
     return IndexRecord(
-        "entity", ref, SOFTWARE_CATALOG, shown=False, document={}, kept=kept
+        "entity", ref, SOFTWARE_CATALOG, shown=False, document={}, kept=values
     )
 
 
 def site_record(ref: str, site: str) -> IndexRecord:
-    """Which site the sections of this entity's documentation come from."""
-    kept = {"site": site}
-    return IndexRecord("site", ref, TECHDOCS, shown=False, document={}, kept=kept)
+    """The record that names the indexed site of an entity's documentation."""
+    values = {"site": site}
+    return IndexRecord("site", ref, TECHDOCS, shown=False, document={}, kept=values)
 
 
 def section_records(
     ref: str, sections: Iterable[PageSection], facts: Facts | None
 ) -> Iterator[IndexRecord]:
-    """A site's records, with their entity's policy; hidden until it is known."""
+    """The records of a site's sections; hidden without the entity's facts."""
     for section in sections:
         if facts is None:
-            document: dict[str, Any] = _section_words(section)
+            document: dict[str, Any] = _section_document(section)
             yield IndexRecord("section", ref, TECHDOCS, shown=False, document=document)
         else:
             yield _section_record(ref, section, facts)
@@ -120,18 +122,18 @@ def section_records(
 
 def _section_record(ref: str, section: PageSection, facts: Facts) -> IndexRecord:
     entity, parsed = facts.document, parse_ref(ref)
-    place = f"/docs/{parsed.namespace}/{parsed.kind}/{parsed.name}/{section.path}"
+    location = f"/docs/{parsed.namespace}/{parsed.kind}/{parsed.name}/{section.path}"
     document = {
         "kind": parsed.kind,
         "namespace": parsed.namespace,
         "annotations": dict(facts.annotations),
         "name": facts.name,
-        **_section_words(section),
+        **_section_document(section),
         "componentType": entity["componentType"],
         "type": entity["type"],
         "lifecycle": entity["lifecycle"],
         "owner": entity["owner"],
-        "location": place,
+        "location": location,
         "entityTitle": entity["title"],
     }
     return IndexRecord(
@@ -146,39 +148,39 @@ def _section_record(ref: str, section: PageSection, facts: Facts) -> IndexRecord
     )
 
 
-def _section_words(section: PageSection) -> dict[str, Any]:
+def _section_document(section: PageSection) -> dict[str, Any]:
     return {
         "title": section.title,
-        "text": section.text[:LONGEST_SECTION],
+        "text": section.text[:SECTION_CHARACTERS],
         "path": section.path,
     }
 
 
 def section_of(document: Mapping[str, Any]) -> PageSection:
-    """The section that a record's document was made from."""
+    """The section of a record's document."""
     return PageSection(
         str(document["path"]), str(document["title"]), str(document["text"])
     )
 
 
-def facts_of(kept: Mapping[str, Any]) -> Facts | None:
-    """What pages inherit, out of an entity's kept values; None once it is gone."""
-    found = kept.get("facts")
-    if found is None:
+def facts_of(values: Mapping[str, Any]) -> Facts | None:
+    """The facts in an entity's stored values; None in a tombstone."""
+    facts = values.get("facts")
+    if facts is None:
         return None
     return Facts(
-        found["document"],
-        found["name"],
-        found["annotations"],
-        tuple(found["marks"]),
-        found["weight"],
+        facts["document"],
+        facts["name"],
+        facts["annotations"],
+        tuple(facts["marks"]),
+        facts["weight"],
     )
 
 
-def version_of(kept: Mapping[str, Any]) -> Version:
-    """The version out of an entity's kept values."""
-    found = kept["version"]
-    return Version(found["uid"], found["revision"], found["at"])
+def version_of(values: Mapping[str, Any]) -> Version:
+    """The version in an entity's stored values."""
+    version = values["version"]
+    return Version(version["uid"], version["revision"], version["at"])
 
 
 def _version(version: Version) -> dict[str, Any]:
@@ -214,18 +216,22 @@ def _annotations(entity: Entity) -> dict[str, str]:
 
 
 def _weight(document: Mapping[str, Any]) -> float:
-    weight = WEIGHTS.get(str(document["kind"]).lower(), ORDINARY)
-    return weight * FADED.get(str(document["lifecycle"]).lower(), 1.0)
+    weight = WEIGHTS.get(str(document["kind"]).lower(), DEFAULT_WEIGHT)
+    return weight * LIFECYCLE_FACTORS.get(str(document["lifecycle"]).lower(), 1.0)
 
 
 def _keywords(name: str, title: str, entity: Entity) -> str:
     words = [name, *entity.tags, text_of(entity.profile.get("displayName"))]
-    # OrderService is found by "service" too.
-    words += [split for word in (name, title) if (split := HUMP.sub(" ", word)) != word]
+    # "OrderService" is also found by "service".
+    words += [
+        split
+        for word in (name, title)
+        if (split := CAMEL_CASE_BOUNDARY.sub(" ", word)) != word
+    ]
     return " ".join(word for word in words if word)
 
 
-def _about(document: Mapping[str, Any], entity: Entity) -> str:
+def _searched_context(document: Mapping[str, Any], entity: Entity) -> str:
     words = [document[field] for field in ("kind", "type", "lifecycle", "owner")]
     parents = ("system", "domain", "parent")
     words += [text_of(entity.spec.get(field)) for field in parents]
@@ -234,8 +240,8 @@ def _about(document: Mapping[str, Any], entity: Entity) -> str:
 
 def _filter_marks(document: Mapping[str, Any], ref: str, entity: Entity) -> list[str]:
     namespace = str(document["namespace"])
-    found = [filter_mark(field, document[field]) for field in FILTERABLE]
-    found += [
+    marks = [filter_mark(field, document[field]) for field in FILTERABLE]
+    marks += [
         filter_mark("name", parse_ref(ref).name),
         filter_mark("entityRef", ref),
         *(filter_mark("tags", tag) for tag in entity.tags),
@@ -244,5 +250,5 @@ def _filter_marks(document: Mapping[str, Any], ref: str, entity: Entity) -> list
         value = text_of(entity.spec.get(field)) or (document.get(field) or "")
         if value:
             full = canonical_ref(str(value), kind, namespace)
-            found += [filter_mark(field, value), filter_mark(field, full)]
-    return found
+            marks += [filter_mark(field, value), filter_mark(field, full)]
+    return marks

@@ -1,4 +1,7 @@
-"""What search hears (topic -> handler), and the looks that catch what was not said."""
+"""Consumes `entity-changed` and `docs-built`, and reconciles index and sources.
+
+The reconciler finds changes whose events did not arrive, by comparing checksums.
+"""
 
 import asyncio
 import time
@@ -21,10 +24,10 @@ from shared.kit.resilience.retries import Backoff, retry
 
 GROUP = "search"
 SETTLE_SECONDS = 1.5
-DEAF_SECONDS = 0.5
+DISCONNECTED_SECONDS = 0.5
 BACKOFF = Backoff(first=0.2, longest=5.0)
-#: Neither an owner that is away or answers nonsense nor a full disk ends the looks.
-PASSING = (CallboardError, OSError, KeyError, TypeError, ValueError)
+#: An unavailable source, a wrong answer or a full disk does not stop the reconciler.
+TRANSIENT_ERRORS = (CallboardError, OSError, KeyError, TypeError, ValueError)
 
 
 def shared_work(
@@ -36,32 +39,32 @@ def shared_work(
     batch: int,
     within: float,
 ) -> SharedWork:
-    """The consumer group `search`: one commit of the index per batch of events."""
+    """The consumer group `search`; each batch of events is one commit of the index."""
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
-        news = await take_entities(alias, owners, envelopes)
-        _measure(ENTITY_CHANGED, envelopes, news)
+        applied = await take_entities(alias, owners, envelopes)
+        _measure(ENTITY_CHANGED, envelopes, applied)
 
     async def sites(envelopes: Sequence[Envelope]) -> None:
-        news = await take_sites(alias, owners, envelopes)
-        _measure(DOCS_BUILT, envelopes, news)
+        applied = await take_sites(alias, owners, envelopes)
+        _measure(DOCS_BUILT, envelopes, applied)
 
     handlers = {ENTITY_CHANGED: entities, DOCS_BUILT: sites}
     return SharedWork(GROUP, server, handlers, bus, batch=batch, within=within)
 
 
-def _measure(topic: str, envelopes: Sequence[Envelope], news: int) -> None:
-    CHANGES.labels(topic).inc(news)
+def _measure(topic: str, envelopes: Sequence[Envelope], applied: int) -> None:
+    CHANGES.labels(topic).inc(applied)
     for envelope in envelopes:
-        told = envelope.time.timestamp()
-        LAG_SECONDS.labels(topic).observe(max(0.0, time.time() - told))
+        published_at = envelope.time.timestamp()
+        LAG_SECONDS.labels(topic).observe(max(0.0, time.time() - published_at))
 
 
 class IndexReconciler:
-    """Compares the index with its owners by checksums, at start and regularly; repairs.
+    """Compares checksums of the index and its sources regularly, and repairs the index.
 
-    As long as events are not heard (`hears` is false: a group takes seconds to be
-    joined anew) it looks twice a second instead, so that nothing waits for them.
+    While no events are consumed (`is_consuming` is false, for example during a
+    rebalance) it compares twice a second, so that changes are not delayed.
     """
 
     def __init__(
@@ -69,12 +72,12 @@ class IndexReconciler:
         alias: Alias,
         owners: Owners,
         seconds: float,
-        hears: Callable[[], bool] = lambda: True,
+        is_consuming: Callable[[], bool] = lambda: True,
     ) -> None:
         self._alias = alias
         self._owners = owners
         self._seconds = seconds
-        self._hears = hears
+        self._is_consuming = is_consuming
         self._task: asyncio.Task[None] | None = None
         self._log = logs.get_logger("search")
 
@@ -87,44 +90,47 @@ class IndexReconciler:
             await tasks.end(self._task)
 
     async def _run(self) -> None:
-        await self._compare(lambda: True)
+        await self._compare_with_retries(lambda: True)
         while True:
             await self._pause()
-            await self._compare(lambda: not self._hears())
+            await self._compare_with_retries(lambda: not self._is_consuming())
 
-    async def _compare(self, settled: Callable[[], bool]) -> None:
+    async def _compare_with_retries(self, settled: Callable[[], bool]) -> None:
         def note(error: Exception, _: float) -> None:
             self._log.warning("owners_not_compared", error=str(error))
 
         await retry(
-            lambda: self._look(settled=settled()), BACKOFF, on=PASSING, note=note
+            lambda: self._compare_all(settled=settled()),
+            BACKOFF,
+            on=TRANSIENT_ERRORS,
+            note=note,
         )
 
     async def _pause(self) -> None:
         end = time.monotonic() + self._seconds
-        deaf = not self._hears()
-        while (left := end - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, DEAF_SECONDS))
-            if deaf or not self._hears():
+        was_disconnected = not self._is_consuming()
+        while (remaining := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(remaining, DISCONNECTED_SECONDS))
+            if was_disconnected or not self._is_consuming():
                 return
 
-    async def _look(self, *, settled: bool) -> None:
+    async def _compare_all(self, *, settled: bool) -> None:
         failed: CallboardError | None = None
         for part in PARTS:
             try:
-                await self._look_at(part, settled=settled)
+                await self._compare_part(part, settled=settled)
             except CallboardError as error:
-                # One owner that is away is no reason to fall behind the other.
+                # An unavailable source must not delay the other one.
                 failed = failed or error
         if failed is not None:
             raise failed
 
-    async def _look_at(self, part: OwnedRecords, *, settled: bool) -> None:
-        """A difference may be an event on its way: it is given time to arrive."""
+    async def _compare_part(self, part: OwnedRecords, *, settled: bool) -> None:
+        """Repair one part; first wait, because the events may be on their way."""
         alias = self._alias
         if not settled:
             if (await compare(alias.live, self._owners, part)).reached:
-                await self._keep(part)
+                await self._update_state(part)
                 return
             await asyncio.sleep(min(SETTLE_SECONDS, self._seconds))
         changes = await catch_up(alias, self._owners, part)
@@ -133,8 +139,8 @@ class IndexReconciler:
             self._log.info("caught_up", part=part.name, changes=changes)
         RECORDS.set(await alias.live.index.count())
 
-    async def _keep(self, part: OwnedRecords) -> None:
-        """What a look is for beside comparing: what others left behind, the figure."""
+    async def _update_state(self, part: OwnedRecords) -> None:
+        """After agreement: mark the index complete and update the record count."""
         if part is ENTITIES:
             await self._alias.completed()
             RECORDS.set(await self._alias.live.index.count())

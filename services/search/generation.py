@@ -1,4 +1,4 @@
-"""A generation of an index of one's own, and the ledger that says what is news.
+"""A version of the embedded index with its ledger, which detects outdated changes.
 
 Changes are applied one batch at a time; each batch is one commit.
 """
@@ -9,10 +9,10 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from services.search.documents import (
     entity_record,
     facts_of,
-    gone_record,
     section_of,
     section_records,
     site_record,
+    tombstone_record,
 )
 from services.search.ledger import Ledger
 from services.search.model import (
@@ -33,7 +33,7 @@ Groups = dict[str, Sequence[IndexRecord]]
 
 
 class LocalGeneration:
-    """An index with its ledger. `complete` once it has agreed with its owners."""
+    """An index with its ledger; `complete` once it has agreed with its sources."""
 
     def __init__(
         self, name: str, index: RecordIndex, ledger: Ledger, *, complete: bool
@@ -49,20 +49,20 @@ class LocalGeneration:
     async def of(
         cls, name: str, index: RecordIndex, *, complete: bool
     ) -> "LocalGeneration":
-        """The generation in an opened index."""
+        """Make the version of an opened index."""
         ledger = Ledger.of(await index.holdings())
         return cls(name, index, ledger, complete=complete)
 
     async def apply(self, changes: Sequence[Change]) -> int:
         async with self._lock:
-            news = self._news(changes)
-            if not news:
+            new_changes = self._new_changes(changes)
+            if not new_changes:
                 return 0
-            await self._index.replace(await self._groups(news))
+            await self._index.replace(await self._groups(new_changes))
             self._commits += 1
-            for change in news:
-                self._note(change)
-            return len(news)
+            for change in new_changes:
+                self._record_change(change)
+            return len(new_changes)
 
     async def forget_tombs(self, before: float) -> int:
         async with self._lock:
@@ -79,7 +79,7 @@ class LocalGeneration:
 
     @property
     def edition(self) -> Hashable:
-        """An answer is good until the next commit."""
+        """Changes with every commit, after which cached answers are outdated."""
         return self.name, self._commits
 
     async def sums(self) -> Sums:
@@ -93,91 +93,103 @@ class LocalGeneration:
         return Holdings(dict(ledger.entities), dict(ledger.gone), dict(ledger.sites))
 
     async def sites_of(self, refs: Sequence[str]) -> Mapping[str, str]:
-        held = self.ledger.sites
-        return {ref: held[ref] for ref in refs if ref in held}
+        sites = self.ledger.sites
+        return {ref: sites[ref] for ref in refs if ref in sites}
 
     async def close(self) -> None:
         """Close its index."""
         await self._index.close()
 
-    def _news(self, changes: Sequence[Change]) -> list[Change]:
-        """The last change of each thing, unless the index has it or a newer one."""
-        last: dict[tuple[bool, str], Change] = {}
+    def _new_changes(self, changes: Sequence[Change]) -> list[Change]:
+        """The last change of each entity and site that is newer than the index."""
+        latest: dict[tuple[bool, str], Change] = {}
         for change in changes:
-            place = (isinstance(change, EntityPut | EntityGone), change.ref)
-            before = last.get(place)
-            if self._is_news(change) and _follows(change, before):
-                last[place] = change
-        return list(last.values())
+            key = (isinstance(change, EntityPut | EntityGone), change.ref)
+            previous = latest.get(key)
+            if self._is_new(change) and _supersedes(change, previous):
+                latest[key] = change
+        return list(latest.values())
 
-    def _is_news(self, change: Change) -> bool:
+    def _is_new(self, change: Change) -> bool:
         ledger = self.ledger
         match change:
             case SitePut(ref, site, _):
                 return ledger.sites.get(ref) != site
             case SiteGone(ref, replaces):
-                held = ledger.sites.get(ref)
-                return held is not None and replaces in (None, held)
+                current_site = ledger.sites.get(ref)
+                return current_site is not None and replaces in (None, current_site)
             case EntityPut() | EntityGone():
-                known = ledger.version_of(change.ref)
-                if change.replaces is not None and change.replaces == known:
+                indexed = ledger.version_of(change.ref)
+                if change.replaces is not None and change.replaces == indexed:
                     return True
-                return change.version.is_newer_than(known)
+                return change.version.is_newer_than(indexed)
 
-    async def _groups(self, news: Sequence[Change]) -> Groups:
-        """The records that change, pages together with the entity they belong to."""
-        entities = [c for c in news if isinstance(c, EntityPut | EntityGone)]
-        sites = {c.ref: c for c in news if isinstance(c, SitePut | SiteGone)}
-        # A hundred entities take ten milliseconds, in which nobody would be answered.
-        records = await asyncio.to_thread(lambda: [_record(c) for c in entities])
-        groups: Groups = {group_of("entity", each.ref): [each] for each in records}
-        facts = {each.ref: facts_of(each.kept) for each in records}
+    async def _groups(self, changes: Sequence[Change]) -> Groups:
+        """The records to replace; a site's sections change with their entity."""
+        entities = [
+            change for change in changes if isinstance(change, EntityPut | EntityGone)
+        ]
+        sites = {
+            change.ref: change
+            for change in changes
+            if isinstance(change, SitePut | SiteGone)
+        }
+        # In a thread, because a hundred entities take ten milliseconds.
+        records = await asyncio.to_thread(
+            lambda: [_record(change) for change in entities]
+        )
+        groups: Groups = {
+            group_of("entity", record.ref): [record] for record in records
+        }
+        facts = {record.ref: facts_of(record.kept) for record in records}
         groups.update(await self._pages(facts, sites))
         return groups
 
     async def _pages(
         self, facts: dict[str, Facts | None], sites: dict[str, SitePut | SiteGone]
     ) -> Groups:
-        sections = await self._old_sections(
+        sections = await self._stored_sections(
             ref for ref in facts if ref in self.ledger.sites and ref not in sites
         )
         groups: Groups = {}
         for ref, site in sites.items():
-            found = site if isinstance(site, SitePut) else None
-            sections[ref] = found.sections if found else ()
+            upsert = site if isinstance(site, SitePut) else None
+            sections[ref] = upsert.sections if upsert else ()
             groups[group_of("site", ref)] = (
-                [site_record(ref, found.site)] if found else []
+                [site_record(ref, upsert.site)] if upsert else []
             )
-        known = await self._known_facts(ref for ref in sites if ref not in facts)
-        facts = {**known, **facts}
-        for ref, of_site in sections.items():
-            records = list(section_records(ref, of_site, facts.get(ref)))
+        stored_facts = await self._stored_facts(
+            ref for ref in sites if ref not in facts
+        )
+        facts = {**stored_facts, **facts}
+        for ref, site_sections in sections.items():
+            records = list(section_records(ref, site_sections, facts.get(ref)))
             groups[group_of("section", ref)] = records
         return groups
 
-    async def _old_sections(
+    async def _stored_sections(
         self, refs: Iterable[str]
     ) -> dict[str, tuple[PageSection, ...]]:
         groups = {group_of("section", ref): ref for ref in refs}
         if not groups:
             return {}
-        kept = await self._index.stored_values(list(groups))
+        stored = await self._index.stored_values(list(groups))
         return {
-            groups[group]: tuple(section_of(document) for document, _ in found)
-            for group, found in kept.items()
+            groups[group]: tuple(section_of(document) for document, _ in documents)
+            for group, documents in stored.items()
         }
 
-    async def _known_facts(self, refs: Iterable[str]) -> dict[str, Facts | None]:
+    async def _stored_facts(self, refs: Iterable[str]) -> dict[str, Facts | None]:
         groups = {group_of("entity", ref): ref for ref in refs}
         if not groups:
             return {}
-        kept = await self._index.stored_values(list(groups))
+        stored = await self._index.stored_values(list(groups))
         return {
-            groups[group]: facts_of(found[0][1]) if found else None
-            for group, found in kept.items()
+            groups[group]: facts_of(documents[0][1]) if documents else None
+            for group, documents in stored.items()
         }
 
-    def _note(self, change: Change) -> None:
+    def _record_change(self, change: Change) -> None:
         match change:
             case EntityPut(ref, version):
                 self.ledger.set_entity(ref, version)
@@ -196,13 +208,16 @@ def _sums(ledger: Ledger) -> Sums:
 def _record(change: EntityPut | EntityGone) -> IndexRecord:
     if isinstance(change, EntityPut):
         return entity_record(change)
-    return gone_record(change.ref, change.version)
+    return tombstone_record(change.ref, change.version)
 
 
-def _follows(change: Change, before: Change | None) -> bool:
-    """Within a batch: sites in the order told, entities by their versions."""
+def _supersedes(change: Change, previous: Change | None) -> bool:
+    """Whether a change replaces an earlier one of its batch.
+
+    Sites are taken in their order, entities by their versions.
+    """
     if isinstance(change, EntityPut | EntityGone) and isinstance(
-        before, EntityPut | EntityGone
+        previous, EntityPut | EntityGone
     ):
-        return change.version.is_newer_than(before.version)
+        return change.version.is_newer_than(previous.version)
     return True

@@ -1,4 +1,4 @@
-"""What search does: takes what the owners say, answers questions, suggests."""
+"""Search's commands and queries: index changes of entities and sites, and search."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -24,18 +24,20 @@ from shared.contracts.techdocs import SiteBuilt, SiteChange
 
 
 async def take_entities(alias: Alias, owners: Owners, batch: Sequence[Envelope]) -> int:
-    """Show what the catalog told; how much of it was news.
+    """Apply events of `entity-changed` to the index; returns the number of new changes.
 
     Raises:
-        Invalid: if an event is none of the catalog's, or breaks its model.
-        Unavailable: if the catalog does not tell the operations of an API.
+        Invalid: if an event is of another type, or breaks its model.
+        Unavailable: if the catalog does not return the operations of an API.
     """
-    changes = await asyncio.to_thread(lambda: [entity_change(each) for each in batch])
+    changes = await asyncio.to_thread(
+        lambda: [entity_change(envelope) for envelope in batch]
+    )
     return await alias.apply(await with_operations(owners, changes))
 
 
 def entity_change(envelope: Envelope) -> EntityPut | EntityGone:
-    """The change that an event of `entity-changed` tells.
+    """The change of the index for an event of `entity-changed`.
 
     Raises:
         Invalid: naming the field that breaks the event's model.
@@ -53,35 +55,35 @@ def entity_change(envelope: Envelope) -> EntityPut | EntityGone:
 
 
 async def take_sites(alias: Alias, owners: Owners, batch: Sequence[Envelope]) -> int:
-    """Show the pages of the sites that techdocs built; how many sites were news.
+    """Apply events of `docs-built` to the index; returns the number of new sites.
 
     Raises:
-        Invalid: if an event is none of techdocs', or breaks its model.
-        Unavailable: if techdocs does not hand out the sections.
+        Invalid: if an event is of another type, or breaks its model.
+        Unavailable: if techdocs does not return the sections.
     """
     refs: dict[str, str | None] = {}
     for envelope in batch:
         payload = payload_of(envelope)
         if not isinstance(payload, SiteChange):
             raise Invalid(f"type: {envelope.type!r} does not belong on docs-built")
-        # Built, and no site: the entity has documentation no more.
+        # `site` is None if the entity has no documentation any more.
         if isinstance(payload, SiteBuilt):
             refs[payload.entity_ref.lower()] = payload.site
-    held = await alias.live.sites_of(list(refs))
+    current_sites = await alias.live.sites_of(list(refs))
     changes: list[Change] = []
     for ref, site in refs.items():
-        if held.get(ref) != site:
+        if current_sites.get(ref) != site:
             changes += [put async for put in sites_of(owners, ref)]
     return await alias.apply(changes) if changes else 0
 
 
 async def sites_of(owners: Owners, ref: str) -> AsyncIterator[SitePut | SiteGone]:
-    """The site that techdocs shows of an entity now: the event may be an old one."""
-    found = False
+    """The current site of an entity from techdocs, as the event may be outdated."""
+    has_site = False
     async for put in owners.sites(ref):
-        found = True
+        has_site = True
         yield put
-    if not found:
+    if not has_site:
         yield SiteGone(ref)
 
 

@@ -1,8 +1,8 @@
 """Marks the matched words in a document's fields.
 
-The tags are Backstage's custom: an angle-bracketed id that no document contains, which
-clients replace by their own markup. Every text is somebody's input, and so is the term:
-the work grows with the length of the text alone, and a page has a budget of it.
+As in Backstage, the tags are an angle-bracketed id that no document contains, which
+clients replace by their own markup. Texts and terms are foreign input: the work grows
+with the length of the texts only, and each page has a budget.
 """
 
 import secrets
@@ -10,30 +10,36 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.search.matching import HIGHLIGHTED, Matcher, Span, matcher_of, nearly
+from services.search.matching import (
+    HIGHLIGHTED,
+    Matcher,
+    Span,
+    forgiving_matcher,
+    matcher_of,
+)
 from services.search.query import Step, Term
 from shared.text.folding import folded_places
 
-#: So many characters are looked through, of a field and of all fields of a page.
-LONGEST_MARKED = 50_000
-PAGE_MARKED = 400_000
-#: A page of more characters is marked in a thread: letters of other scripts than Latin
-#: take up to a microsecond each.
-LONG_PAGE = 30_000
-#: All of a document's other fields are names.
+#: The most characters that are highlighted in a field and in all fields of a page.
+FIELD_CHARACTERS = 50_000
+PAGE_CHARACTERS = 400_000
+#: A longer page is highlighted in a thread: letters of other scripts than Latin take up
+#: to a microsecond each.
+LONG_PAGE_CHARACTERS = 30_000
+#: The only field of a document that is not a name.
 TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What stands before and after a matched word."""
+    """The text before and after a matched word."""
 
     pre: str
     post: str
 
 
 def new_tags() -> Tags:
-    """Tags of this process' own, so that no document can imitate them."""
+    """Random tags, so that no document can contain them."""
     name = secrets.token_hex(8)
     return Tags(f"<{name}>", f"</{name}>")
 
@@ -45,28 +51,32 @@ def marked(
     step: Step,
     tags: Tags,
 ) -> list[dict[str, str]]:
-    """The highlights of each document on a page that this step of asking found."""
+    """The highlights of each document on a page that was found by a search step."""
     if not term.words:
         return [{} for _ in documents]
     is_exact = step == "exact"
-    matcher = matcher_of(term, stems) if is_exact else nearly(term, stems, documents)
+    matcher = (
+        matcher_of(term, stems)
+        if is_exact
+        else forgiving_matcher(term, stems, documents)
+    )
     fields = []
-    left = PAGE_MARKED
+    budget = PAGE_CHARACTERS
     for document in documents:
         texts = texts_of(document)
-        fields.append(highlights(texts, matcher, tags, left))
-        left -= sum(map(len, texts.values()))
+        fields.append(highlights(texts, matcher, tags, budget))
+        budget -= sum(map(len, texts.values()))
     return fields
 
 
 def is_long(documents: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether to mark these takes longer than an event loop may stand still."""
-    texts = (text for each in documents for text in texts_of(each).values())
-    return sum(map(len, texts)) > LONG_PAGE
+    """Whether highlighting takes longer than an event loop may be blocked."""
+    texts = (text for document in documents for text in texts_of(document).values())
+    return sum(map(len, texts)) > LONG_PAGE_CHARACTERS
 
 
 def texts_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of a document that are looked at, those that hold a text."""
+    """The highlighted fields of a document that contain text."""
     return {
         name: text
         for name in HIGHLIGHTED
@@ -75,25 +85,30 @@ def texts_of(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def highlights(
-    texts: Mapping[str, str], matcher: Matcher, tags: Tags, budget: int = PAGE_MARKED
+    texts: Mapping[str, str],
+    matcher: Matcher,
+    tags: Tags,
+    budget: int = PAGE_CHARACTERS,
 ) -> dict[str, str]:
-    """The fields with a matched word, with every match between the tags.
+    """The fields with a match, with every match between the tags.
 
-    Of `budget` characters; behind them nothing is marked.
+    Only the first `budget` characters are searched.
     """
     fields: dict[str, str] = {}
     for name, text in texts.items():
-        length = min(len(text), LONGEST_MARKED, max(budget, 0))
+        length = min(len(text), FIELD_CHARACTERS, max(budget, 0))
         budget -= length
-        plain, places = folded_places(text[:length])
-        spans = matcher.spans(plain, is_name=name != TEXT)
+        folded_text, places = folded_places(text[:length])
+        spans = matcher.spans(folded_text, is_name=name != TEXT)
         if spans:
-            fields[name] = _marked(text, _written(spans, places), tags)
+            fields[name] = _marked(text, _original_spans(spans, places), tags)
     return fields
 
 
-def _written(spans: Sequence[Span], places: Sequence[Span] | None) -> Iterator[Span]:
-    """The spans in the written text: a letter that folds to two is marked whole."""
+def _original_spans(
+    spans: Sequence[Span], places: Sequence[Span] | None
+) -> Iterator[Span]:
+    """The spans in the original text; a letter that folds to two is marked whole."""
     if places is None:
         yield from spans
         return

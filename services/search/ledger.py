@@ -1,7 +1,7 @@
-"""Which version of what the index holds, in memory: decides whether a change is news.
+"""The versions of all indexed entities and sites, in memory.
 
-Read from the index when it is opened and kept beside it; its checksums are compared
-with the owners'.
+The ledger is read from the index when it is opened. It decides whether a change is new,
+and its checksums are compared with those of catalog and techdocs.
 """
 
 import hashlib
@@ -25,24 +25,26 @@ class Ledger:
 
     @classmethod
     def of(cls, holdings: Iterable[tuple[str, str, Mapping[str, Any]]]) -> "Ledger":
-        """The ledger of what an index says it holds."""
+        """Make the ledger of the records of an index."""
         ledger = cls()
-        for role, ref, kept in holdings:
+        for role, ref, values in holdings:
             if role == "site":
-                ledger.set_site(ref, str(kept["site"]))
+                ledger.set_site(ref, str(values["site"]))
             else:
-                ledger.set_entity(ref, version_of(kept), gone=bool(kept.get("gone")))
+                ledger.set_entity(
+                    ref, version_of(values), gone=bool(values.get("gone"))
+                )
         return ledger
 
     def version_of(self, ref: str) -> Version | None:
-        """The last version heard of, of the living or the dead."""
+        """The last version of an entity or of its tombstone."""
         return self.entities.get(ref) or self.gone.get(ref)
 
     def set_entity(self, ref: str, version: Version, *, gone: bool = False) -> None:
-        """The index holds this version now, or the tombstone of it."""
-        before = self.entities.pop(ref, None)
-        if before is not None:
-            self._entity_sum ^= digest(ref, before.revision)
+        """Record the indexed version of an entity, or of its tombstone."""
+        previous = self.entities.pop(ref, None)
+        if previous is not None:
+            self._entity_sum ^= digest(ref, previous.revision)
         self.gone.pop(ref, None)
         if gone:
             self.gone[ref] = version
@@ -51,34 +53,34 @@ class Ledger:
         self._entity_sum ^= digest(ref, version.revision)
 
     def old_tombs(self, before: float) -> list[str]:
-        """Whose deletion was told before this time: no event is that late."""
+        """The entities that were deleted before this time."""
         return [ref for ref, version in self.gone.items() if version.at < before]
 
     def forget(self, ref: str) -> None:
-        """The index holds no tombstone of this entity any more."""
+        """Remove the tombstone of an entity."""
         self.gone.pop(ref, None)
 
     def set_site(self, ref: str, site: str | None) -> None:
-        """The index holds the sections of this site now, or none."""
-        before = self.sites.pop(ref, None)
-        if before is not None:
-            self._site_sum ^= digest(ref, before)
+        """Record the indexed site of an entity, or none."""
+        previous = self.sites.pop(ref, None)
+        if previous is not None:
+            self._site_sum ^= digest(ref, previous)
         if site is not None:
             self.sites[ref] = site
             self._site_sum ^= digest(ref, site)
 
     @property
     def entity_sum(self) -> Sum:
-        """What the catalog's checksum must equal."""
+        """The checksum to compare with the catalog's."""
         return Sum(len(self.entities), f"{self._entity_sum:016x}")
 
     @property
     def site_sum(self) -> Sum:
-        """What techdocs' checksum must equal."""
+        """The checksum to compare with techdocs'."""
         return Sum(len(self.sites), f"{self._site_sum:016x}")
 
 
 def digest(ref: str, version: int | str) -> int:
-    """One thing's part in a checksum; parts are combined by exclusive or."""
+    """The part of one entity or site in a checksum; parts are combined by XOR."""
     text = f"{ref}@{version}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")

@@ -1,8 +1,8 @@
-"""Which words of a folded text a term means, in time that grows with the text alone.
+"""Finds the words of a folded text that match a term, in time linear in the text.
 
-Words, beginnings of words and runs are looked up as texts: to make an expression of
-each new term takes longer than to find what it says. Words with stars are matched piece
-by piece; misspelt ones are compared in a budget.
+Words, beginnings of words and runs are searched as plain text, because compiling an
+expression for each term takes longer than the search. Words with wildcards are matched
+part by part; misspelt words are compared within a budget.
 """
 
 import re
@@ -15,7 +15,7 @@ from services.search.query import Term, inner, slips
 from services.search.words import (
     DIGITS,
     LETTERS,
-    REST,
+    REST_OF_WORD,
     WORD,
     blank_runs,
     inner_grams,
@@ -25,23 +25,23 @@ from services.search.words import (
 )
 from shared.text.folding import folded
 
-#: The fields of a document that are looked at.
+#: The fields of a document that are highlighted.
 HIGHLIGHTED = ("title", "text", "entityTitle", "name")
-#: So many fields' characters are compared word by word with a misspelt one.
-LONGEST_FORGIVEN = 4000
-#: So many words of a page are compared with misspelt ones, letter by letter.
-MOST_COMPARED = 2000
+#: The words of so many characters of a document are compared with misspelt ones.
+FORGIVEN_CHARACTERS = 4000
+#: The most letter-by-letter comparisons for a page.
+COMPARISON_LIMIT = 2000
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
-    """A word with stars in it, as the texts between them; each star is any letters."""
+    """A word with wildcards, as the texts between them; `*` stands for any letters."""
 
     parts: tuple[str, ...]
 
     def matches(self, word: str) -> bool:
-        """Whether it is the whole word; takes time in proportion to its length."""
+        """Whether it matches the whole word, in time linear in the word's length."""
         first, last = self.parts[0], self.parts[-1]
         if len(self.parts) == 1:
             return word == first
@@ -49,74 +49,74 @@ class Wildcard:
             return False
         if not word.startswith(first) or not word.endswith(last):
             return False
-        place, end = len(first), len(word) - len(last)
+        position, end = len(first), len(word) - len(last)
         for part in self.parts[1:-1]:
-            # The first place is the best one: it leaves most to the parts after it.
-            place = word.find(part, place, end)
-            if place < 0:
+            # The first position is best, as it leaves the most text for later parts.
+            position = word.find(part, position, end)
+            if position < 0:
                 return False
-            place += len(part)
+            position += len(part)
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """What to mark of a folded text: words by their beginnings, whole words, runs.
+    """Finds matches in a folded text: beginnings of words, whole words, runs.
 
-    Pieces of words are marked in names, and where they are `loose` in every text.
-    `pairs` are two letters of a run each, marked by stretches that stand in a row.
+    Parts of words match in names, and with `is_loose` in every text. `pairs` are pairs
+    of letters of a run; adjacent pairs are one match.
     """
 
     beginnings: tuple[str, ...] = ()
-    wholes: tuple[str, ...] = ()
-    pieces: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    word_parts: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     pairs: tuple[str, ...] = ()
     wildcards: tuple[Wildcard, ...] = ()
     is_loose: bool = False
 
     def spans(self, text: str, *, is_name: bool = False) -> list[Span]:
-        """Where the words and runs of a folded text begin and end, in their order."""
+        """The spans of all matches in a folded text, in order."""
         words, spans = blank_runs(text), list[Span]()
         for token in self.beginnings:
             _add_beginnings(spans, words, token)
-        for token in self.wholes:
+        for token in self.words:
             _add_whole_words(spans, words, token)
         if is_name or self.is_loose:
-            for token in self.pieces:
-                _add_places(spans, words, token)
+            for token in self.word_parts:
+                _add_occurrences(spans, words, token)
         for run in self.runs:
-            _add_places(spans, text, run)
+            _add_occurrences(spans, text, run)
         if self.pairs:
             spans += _stretches(text, self.pairs)
         if self.wildcards:
-            spans += self._starred(words)
+            spans += self._wildcard_spans(words)
         return _without_overlaps(spans) if len(spans) > 1 else spans
 
-    def _starred(self, text: str) -> Iterator[Span]:
-        # An underscore separates words, and is one of them for the expression.
+    def _wildcard_spans(self, text: str) -> Iterator[Span]:
+        # An underscore separates words, but the expression treats it as a letter.
         for match in WORD.finditer(text.replace("_", " ")):
             if any(wildcard.matches(match[0]) for wildcard in self.wildcards):
                 yield match.span()
 
 
 def _without_overlaps(spans: list[Span]) -> list[Span]:
-    """The spans in their order without overlaps; of one place the longest."""
+    """The spans in order without overlaps; at one position the longest one."""
     separate: list[Span] = []
     end = 0
-    for span in sorted(spans, key=_place):
+    for span in sorted(spans, key=_position_key):
         if span[0] >= end:
             separate.append(span)
             end = span[1]
     return separate
 
 
-def _place(span: Span) -> Span:
+def _position_key(span: Span) -> Span:
     return span[0], -span[1]
 
 
-def _add_places(spans: list[Span], text: str, token: str) -> None:
-    """Wherever the token is written, once for overlapping places."""
+def _add_occurrences(spans: list[Span], text: str, token: str) -> None:
+    """Add every occurrence of the token, without overlaps."""
     start = text.find(token)
     while start >= 0:
         end = start + len(token)
@@ -125,54 +125,54 @@ def _add_places(spans: list[Span], text: str, token: str) -> None:
 
 
 def _add_beginnings(spans: list[Span], text: str, token: str) -> None:
-    """Where words begin with the token: the rest of the word belongs to the span.
+    """Add every word that begins with the token, to the end of the word.
 
-    Where letters meet digits another word begins.
+    A word also begins between letters and digits.
     """
     start = text.find(token)
     while start >= 0:
         end = _end_of_word(text, start, token)
         if not end:
-            end = _end_of(REST, text, start + len(token))
+            end = _end_of(REST_OF_WORD, text, start + len(token))
             spans.append((start, end))
         start = text.find(token, end)
 
 
 def _add_whole_words(spans: list[Span], text: str, token: str) -> None:
-    """Where the token is a word from its first letter to its last."""
+    """Add every word that equals the token."""
     start = text.find(token)
     while start >= 0:
         end = _end_of_word(text, start, token)
         if not end:
             end = start + len(token)
-            rest = _end_of(_same(token), text, end)
-            if not rest:
+            longer_end = _end_of(_word_class(token), text, end)
+            if not longer_end:
                 spans.append((start, end))
-            end = rest or end
+            end = longer_end or end
         start = text.find(token, end)
 
 
 def _end_of_word(text: str, start: int, token: str) -> int:
-    """Where the word ends that the token stands inside of; 0 if it begins there.
+    """The end of the word that contains the token; 0 if the token begins the word.
 
-    No other place of the same word is a beginning either.
+    Inside of that word, no other position is a beginning.
     """
-    return _end_of(_same(token), text, start - 1) if start else 0
+    return _end_of(_word_class(token), text, start - 1) if start else 0
 
 
 def _end_of(expression: re.Pattern[str], text: str, start: int) -> int:
-    """Where what the expression matches here ends; 0 if it does not match here."""
+    """The end of the expression's match at `start`; 0 if it does not match."""
     match = expression.match(text, start)
     return match.end() if match else 0
 
 
-def _same(token: str) -> re.Pattern[str]:
-    """What the first letter of this is in one word with."""
+def _word_class(token: str) -> re.Pattern[str]:
+    """The expression of characters that continue a word of the token's type."""
     return DIGITS if token[0].isdigit() else LETTERS
 
 
 def _stretches(text: str, pairs: Sequence[str]) -> Iterator[Span]:
-    """The longest stretches of letters of which every two in a row are a pair."""
+    """The longest stretches in which every two adjacent letters are a pair."""
     starts = {start for pair in pairs for start in _starts(text, pair)}
     first = -1
     for start in sorted(starts):
@@ -190,23 +190,23 @@ def _starts(text: str, pair: str) -> Iterator[int]:
 
 
 def matcher_of(term: Term, stems: tuple[tuple[str, str], ...] = ()) -> Matcher:
-    """What to mark: words that begin with a typed one, or with its stem; runs.
+    """The matcher of a term: words that begin with a typed word or its stem, and runs.
 
-    In names, pieces of longer words too.
+    In names, typed words also match inside of longer words.
     """
     tokens = beginnings(term, stems)
     return Matcher(
-        # A single letter is a whole word; a longer beginning is another one's rest.
+        # A single letter matches as a whole word, a longer token as a beginning.
         beginnings=_shortest(token for token in tokens if len(token) > 1),
-        wholes=tuple(token for token in tokens if len(token) == 1),
-        pieces=insides(term),
+        words=tuple(token for token in tokens if len(token) == 1),
+        word_parts=inner_tokens(term),
         runs=tuple(_runs(term)),
         wildcards=wildcards(term),
     )
 
 
 def _shortest(tokens: Iterable[str]) -> tuple[str, ...]:
-    """Those of the tokens that no other one begins."""
+    """The tokens that do not begin with another token."""
     shortest: list[str] = []
     for token in sorted(tokens):
         if not shortest or not token.startswith(shortest[-1]):
@@ -214,23 +214,23 @@ def _shortest(tokens: Iterable[str]) -> tuple[str, ...]:
     return tuple(shortest)
 
 
-def nearly(
+def forgiving_matcher(
     term: Term,
     stems: tuple[tuple[str, str], ...],
     documents: Sequence[Mapping[str, Any]],
 ) -> Matcher:
-    """What to mark where nothing was found as it was typed."""
+    """The matcher of a term that matched nothing exactly: it allows typing errors."""
     exact = matcher_of(term, stems)
     return replace(
         exact,
-        wholes=(*exact.wholes, *sorted(forgiven(term, documents))),
+        words=(*exact.words, *sorted(forgiven_words(term, documents))),
         pairs=tuple(_pairs(term)),
         is_loose=True,
     )
 
 
 def wildcards(term: Term) -> tuple[Wildcard, ...]:
-    """The typed words with stars inside."""
+    """The typed words with `*` inside."""
     return tuple(
         Wildcard(tuple(word.tokens[0].split("*")))
         for word in term.words
@@ -239,98 +239,98 @@ def wildcards(term: Term) -> tuple[Wildcard, ...]:
 
 
 def beginnings(term: Term, stems: tuple[tuple[str, str], ...]) -> list[str]:
-    """What the words to mark begin with: a typed one, or its stem."""
+    """The beginnings of matching words: the typed words, or their stems."""
     reduced = dict(stems)
     tokens: list[str] = []
     for token in _typed(term):
         if is_run(token):
             continue
         stem = reduced.get(token, token)
-        # A stem like "librari" is no beginning of "library".
+        # A stem like "librari" is not a beginning of "library".
         is_shorter = len(stem) > 3 and token.startswith(stem)
         tokens.append(stem if is_shorter else token)
     return tokens
 
 
 def _typed(term: Term) -> Iterator[str]:
-    """The typed words and runs, those of phrases too."""
+    """The typed words and runs, also those in phrases."""
     for word in term.words:
         yield from () if word.kind == "pattern" else word.tokens
 
 
-def insides(term: Term) -> tuple[str, ...]:
-    """The typed words that are looked for inside of others."""
+def inner_tokens(term: Term) -> tuple[str, ...]:
+    """The typed words that are searched inside of longer words."""
     tokens = (inner(word) for word in term.words)
     return tuple(token for token in tokens if token is not None)
 
 
 def _runs(term: Term) -> Iterator[str]:
-    """The typed runs, wherever they are written."""
+    """The typed runs with their variants."""
     for token in _typed(term):
         if is_run(token):
             yield from variants(token)
 
 
 def _pairs(term: Term) -> Iterator[str]:
-    """Every two letters that stand in a row in a typed run."""
+    """Every two adjacent letters of the typed runs."""
     for word in term.words:
         if word.kind == "run" and len(word.tokens[0]) > 1:
             yield from dict.fromkeys(inner_grams(word.tokens[0]))
 
 
-def forgiven(term: Term, documents: Sequence[Mapping[str, Any]]) -> set[str]:
-    """The words in these documents that a misspelt one may have meant."""
-    found: set[str] = set()
+def forgiven_words(term: Term, documents: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The words in these documents that a misspelt typed word may stand for."""
+    words: set[str] = set()
     tokens = [word.tokens[0] for word in term.words if word.kind == "word"]
     typed = [(token, frozenset(token), slips(token)) for token in tokens]
-    left = MOST_COMPARED
-    for written in _written(documents):
-        letters = frozenset(written)
-        for token, own, allowed in typed:
-            # A slip changes at most two of the letters that a word is made of.
-            if abs(len(token) - len(written)) > allowed:
+    comparisons_left = COMPARISON_LIMIT
+    for candidate in _document_words(documents):
+        letters = frozenset(candidate)
+        for token, token_letters, allowed in typed:
+            # One typing error changes at most two of a word's distinct letters.
+            if abs(len(token) - len(candidate)) > allowed:
                 continue
-            if not allowed or len(own ^ letters) > 2 * allowed:
+            if not allowed or len(token_letters ^ letters) > 2 * allowed:
                 continue
-            if not left:
-                return found
-            left -= 1
-            if _near(token, written):
-                found.add(written)
-    return found
+            if not comparisons_left:
+                return words
+            comparisons_left -= 1
+            if _is_near(token, candidate):
+                words.add(candidate)
+    return words
 
 
-def _written(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """The words of each document's beginning, each once."""
-    seen: set[str] = set()
+def _document_words(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The distinct words at the beginning of each document."""
+    yielded: set[str] = set()
     for document in documents:
         text = " ".join(str(document.get(name) or "") for name in HIGHLIGHTED)
-        words = dict.fromkeys(pieces(folded(text[:LONGEST_FORGIVEN])))
-        yield from (word for word in words if word not in seen)
-        seen.update(words)
+        words = dict.fromkeys(pieces(folded(text[:FORGIVEN_CHARACTERS])))
+        yield from (word for word in words if word not in yielded)
+        yielded.update(words)
 
 
 @lru_cache(maxsize=4096)
-def _near(token: str, written: str) -> bool:
+def _is_near(token: str, word: str) -> bool:
     allowed = slips(token)
-    # A beginning that is nearly the typed one is what the index finds as well.
-    return allowed > 0 and distance(token, written, allowed) <= allowed
+    # The index finds words by the same distance.
+    return allowed > 0 and distance(token, word, allowed) <= allowed
 
 
-def distance(one: str, other: str, limit: int) -> int:
-    """Slips between two words, swapped neighbours counting once; at most limit + 1."""
-    if abs(len(one) - len(other)) > limit:
+def distance(first: str, second: str, limit: int) -> int:
+    """The edit distance of two words, where a swap counts once; at most limit + 1."""
+    if abs(len(first) - len(second)) > limit:
         return limit + 1
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, left in enumerate(one, 1):
-        now = [i]
-        for j, right in enumerate(other, 1):
-            cost = min(row[j] + 1, now[j - 1] + 1, row[j - 1] + (left != right))
-            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
-                cost = min(cost, before[j - 2] + 1)
-            now.append(cost)
-        if min(now) > limit:
+    previous_row: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, left in enumerate(first, 1):
+        next_row = [i]
+        for j, right in enumerate(second, 1):
+            cost = min(row[j] + 1, next_row[j - 1] + 1, row[j - 1] + (left != right))
+            if i > 1 and j > 1 and left == second[j - 2] and first[i - 2] == right:
+                cost = min(cost, previous_row[j - 2] + 1)
+            next_row.append(cost)
+        if min(next_row) > limit:
             return limit + 1
-        before, row = row, now
+        previous_row, row = row, next_row
     return row[-1]

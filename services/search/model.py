@@ -1,7 +1,7 @@
-"""Search's words: what is kept in the index, what is asked of it, what it answers.
+"""Search's model: records of the index, changes to it, and hits.
 
-Documents are Backstage's: `{title, text, location, ...}`. An index keeps each in a
-record with what it needs to find, order and hide it.
+Documents are Backstage's: `{title, text, location, ...}`. The index stores each
+document in a record, with the data to search, sort and hide it.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ Role = Literal["entity", "site", "section"]
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which state of an entity a record shows.
+    """The version of an entity that a record shows.
 
-    `at` is when that state was told (seconds since 1970): it decides between two lives
-    of one ref, an entity that was deleted and one that was created anew.
+    `at` is the time of its event (seconds since 1970). It orders versions with
+    different uids, if an entity was deleted and created again with the same ref.
     """
 
     uid: str
@@ -30,7 +30,7 @@ class Version:
     at: float = 0.0
 
     def is_newer_than(self, other: "Version | None") -> bool:
-        """Whether this state came after the other."""
+        """Whether this version is newer than the other."""
         if other is None:
             return True
         if self.uid == other.uid:
@@ -40,7 +40,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a documentation page inherits from its entity, its policy above all."""
+    """The facts of an entity that its documentation inherits, such as marks."""
 
     document: Document
     name: str
@@ -51,7 +51,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class PageSection:
-    """One section of a documentation page, as the site's own search lists it."""
+    """One section of a documentation page, from the site's MkDocs search index."""
 
     path: str
     title: str
@@ -62,9 +62,9 @@ class PageSection:
 class IndexRecord:
     """One entry of the index.
 
-    `marks` are exact tokens that filters and conditions ask for. `keywords` and `about`
-    are searched, and shown to nobody. A record that is not `shown` is bookkeeping, or
-    waits for its entity. `kept` are JSON values that come back from `kept()`.
+    `marks` are exact tokens for filters and conditions. `keywords` and `about` are
+    searched but not returned. A record that is not `shown` stores a version only, or
+    waits for its entity. `kept` are JSON values that `stored_values()` returns.
     """
 
     role: Role
@@ -80,16 +80,17 @@ class IndexRecord:
 
 
 def group_of(role: Role, ref: str) -> str:
-    """What is replaced as one: an entity's record, a site's, all sections of a site."""
+    """The key of records that are replaced together, such as all sections of a site."""
     return f"{role}|{ref}"
 
 
 @dataclass(frozen=True, slots=True)
 class EntityPut:
-    """The entity is in this state.
+    """Index this version of an entity.
 
-    `replaces`: its owner says so of the state we had, even if this is an older one.
-    `operations` are the words of an API's operations, by which it is found too.
+    With `replaces`, it replaces this indexed version even if it is older, because the
+    catalog's snapshot has it. `operations` are the searched words of an API's
+    operations.
     """
 
     ref: str
@@ -101,7 +102,7 @@ class EntityPut:
 
 @dataclass(frozen=True, slots=True)
 class EntityGone:
-    """The entity was deleted, this being the version of that."""
+    """Remove an entity from the index; `version` is the version of its deletion."""
 
     ref: str
     version: Version
@@ -110,7 +111,7 @@ class EntityGone:
 
 @dataclass(frozen=True, slots=True)
 class SitePut:
-    """The site of an entity's documentation, named by its content hash."""
+    """Index the site of an entity's documentation; `site` is its content hash."""
 
     ref: str
     site: str
@@ -119,9 +120,9 @@ class SitePut:
 
 @dataclass(frozen=True, slots=True)
 class SiteGone:
-    """There is no documentation of this entity.
+    """Remove an entity's documentation from the index.
 
-    `replaces`: its owner says so of this site alone; another one is left as it is.
+    With `replaces`, only this site is removed; another site stays.
     """
 
     ref: str
@@ -133,7 +134,7 @@ Change = EntityPut | EntityGone | SitePut | SiteGone
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """How many things somebody holds and the checksum over their versions."""
+    """The number of objects and the checksum of their versions."""
 
     count: int
     checksum: str
@@ -141,7 +142,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """The versions an index holds at one moment: the living, the dead, the sites."""
+    """The versions in an index at one moment: entities, tombstones and sites."""
 
     entities: Mapping[str, Version]
     gone: Mapping[str, Version]
@@ -150,7 +151,7 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One found document, and its fields with the matched words marked."""
+    """One matching document, and its fields with the matches marked."""
 
     type: str
     ref: str
@@ -160,7 +161,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class HitPage:
-    """A page of hits, best first, and how many there are in all."""
+    """A page of hits, best first, and the total number of hits."""
 
     total: int
     hits: tuple[Hit, ...]

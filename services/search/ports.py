@@ -1,7 +1,7 @@
-"""What search needs from outside: an index, and the owners of what is in it.
+"""Search's ports: the index, and the services that own the indexed data.
 
-An index is embedded, one of this process' own, or on a server that all processes of
-the service write to. Both are generations behind an alias.
+The index is embedded in this process, or on a server that all replicas write to. In
+both forms, an alias points to the live version of the index.
 """
 
 from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
@@ -20,77 +20,79 @@ from services.search.model import (
 )
 from services.search.query import SearchRequest
 
-Kept = tuple[Document, Mapping[str, object]]
-#: Of each part, by its name (`entities`, `sites`), what is held of it.
+StoredDocument = tuple[Document, Mapping[str, object]]
+#: The checksum of each part by its name (`entities`, `sites`).
 Sums = Mapping[str, Sum]
 
 
 class SearchIndex(Protocol):
-    """Where questions are answered. Raises Unavailable while it cannot be asked."""
+    """Answers queries. Raises Unavailable if it cannot."""
 
     async def find(self, question: SearchRequest) -> HitPage:
-        """A page of hits, best first, equals in a fixed order; the exact total."""
+        """A page of hits, best first in a stable order, and the exact total."""
 
     async def count(self) -> int:
-        """How many records there are."""
+        """The number of records."""
 
 
 class RecordIndex(SearchIndex, Protocol):
-    """Records by group, searchable as soon as a call that writes returns."""
+    """An index of records in groups; writes are searchable when they return."""
 
     async def replace(self, groups: Mapping[str, Sequence[IndexRecord]]) -> None:
-        """Each group holds exactly these records from now on: all of it, or nothing."""
+        """Replace the records of each group, all groups or none."""
 
-    async def stored_values(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
-        """The documents and kept values of these groups, in the order written."""
+    async def stored_values(
+        self, groups: Sequence[str]
+    ) -> dict[str, list[StoredDocument]]:
+        """The documents and stored values of these groups, in their written order."""
 
     async def holdings(self) -> list[tuple[str, str, Mapping[str, object]]]:
-        """Role, ref and kept values of every entity's and every site's record."""
+        """Role, ref and stored values of the records of all entities and sites."""
 
     async def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
 
 
 class Generation(Protocol):
-    """One filling of the index, and what it knows of the versions in it."""
+    """One version of the index, and the versions of the entities and sites in it."""
 
     @property
     def index(self) -> SearchIndex:
-        """Where it is asked."""
+        """The index that answers queries."""
 
     @property
     def edition(self) -> Hashable | None:
-        """Another one whenever answers may be; None if only the server can tell."""
+        """A value that changes whenever answers may change; None if it is unknown."""
 
     async def apply(self, changes: Sequence[Change]) -> int:
-        """Make the index show these changes; how many of them were news.
+        """Apply changes to the index; returns the number of new ones.
 
-        Idempotent, and in any order: what is older than what the index holds is
-        passed over. Searchable when this returns.
+        It is idempotent and accepts any order: changes that are older than the index
+        are skipped. Changes are searchable when this returns.
         """
 
     async def sums(self) -> Sums:
-        """What it holds, for comparing with the owners."""
+        """The checksums, to be compared with those of catalog and techdocs."""
 
     async def counted(self) -> Sums:
-        """The same, counted in the index itself and not in any books."""
+        """The checksums, computed from the index itself and not from the ledger."""
 
     async def holdings(self) -> Holdings:
-        """Every version it holds now."""
+        """All versions in the index."""
 
     async def sites_of(self, refs: Sequence[str]) -> Mapping[str, str]:
-        """The sites it shows of these entities, of those that have one."""
+        """The indexed sites of these entities."""
 
     async def forget_tombs(self, before: float) -> int:
-        """Drop tombstones of deletions told before this time; how many."""
+        """Delete tombstones of deletions before this time; returns their number."""
 
 
 class Alias(Protocol):
-    """What answers and takes changes, whichever generation that is."""
+    """Passes queries and changes to the current version of the index."""
 
     @property
     def live(self) -> Generation:
-        """The generation that takes changes.
+        """The version that takes changes.
 
         Raises:
             Unavailable: if none is open.
@@ -98,62 +100,62 @@ class Alias(Protocol):
 
     @property
     def answering(self) -> Generation:
-        """The generation that answers, once it has all there is to find.
+        """The version that answers queries, once it is complete.
 
         Raises:
-            Unavailable: while the first one is being built.
+            Unavailable: while the first version is being built.
         """
 
     @property
     def put_aside(self) -> str | None:
-        """What was wrong with the index that was found at start, if anything."""
+        """Why the index was quarantined at the start, if it was."""
 
     async def open(self) -> None:
-        """Take up what is there, or begin anew."""
+        """Open the live version, or create an empty one."""
 
     async def close(self) -> None:
-        """Let go of what is open."""
+        """Close all versions."""
 
     async def check(self) -> None:
-        """Raise Unavailable unless questions are answered now."""
+        """Raise Unavailable unless queries are answered now."""
 
     async def apply(self, changes: Sequence[Change]) -> int:
-        """Apply changes to all generations; how many were news to the live one."""
+        """Apply changes to all versions; returns the number new to the live one."""
 
     async def completed(self) -> None:
-        """The live generation agrees with its owners: it may answer from now on."""
+        """Mark the live version as complete, so that it answers queries."""
 
     def turn(self) -> AbstractAsyncContextManager[bool]:
-        """Whether it is for this process to repair the live generation now."""
+        """Whether this process may repair the live version while the block runs."""
 
     async def begin(self) -> Generation:
-        """An empty generation beside the live one; changes go to both.
+        """Create an empty version beside the live one; changes go to both.
 
         Raises:
-            Conflict: if one is rising already.
+            Conflict: if a rebuild is running.
         """
 
     async def switch(self) -> None:
-        """The rising generation answers from now on; the old one is removed."""
+        """Make the new version live, and delete the old one."""
 
     async def abandon(self) -> None:
-        """Drop what is rising, if anything; the live generation stays as it is."""
+        """Delete the new version, if any; the live version stays."""
 
 
 class Owners(Protocol):
-    """Catalog and techdocs, who hold the truth. All raise Unavailable when away."""
+    """Catalog and techdocs, which own the indexed data; all raise Unavailable."""
 
     async def entity_sum(self) -> Sum:
-        """Count and checksum over the catalog's entities."""
+        """Number and checksum of the catalog's entities."""
 
     def entities(self) -> AsyncIterator[EntityPut]:
-        """Every entity as it is now."""
+        """Every entity in its current version."""
 
     async def operations(self, specs: Sequence[Mapping[str, object]]) -> Sequence[str]:
-        """The words of the operations of each definition: `{type, definition}`."""
+        """The words of the operations of each `{type, definition}`."""
 
     async def site_sum(self) -> Sum:
-        """Count and checksum over the published sites."""
+        """Number and checksum of the published sites."""
 
     def sites(self, ref: str | None = None) -> AsyncIterator[SitePut]:
-        """Every published site, or the one of an entity."""
+        """Every published site, or the site of one entity."""

@@ -1,9 +1,9 @@
-"""The abstract query: what a person typed and chose, free of any engine's language.
+"""The search request and its parsed term, independent of any engine.
 
-Typed words are all wanted; each matches as itself, as its stem, as a beginning of
-a word, or inside of a name. What is typed in a script without spaces matches wherever
-it is written. `*` stands for any letters, quotes keep words together; all other marks
-only separate words. Only if nothing matches so are typing errors forgiven.
+All typed words must match: as a word, by its stem, as a beginning of a word, or inside
+of a name. A run of a script without spaces matches anywhere. `*` stands for any
+letters, quotes make a phrase; all other punctuation only separates words. Typing errors
+are allowed only if nothing matches without them.
 """
 
 import base64
@@ -19,31 +19,31 @@ from services.search.words import MARKS, SHORTEST_INNER, inner_grams, is_run, pi
 from shared.contracts.errors import Invalid
 from shared.text.folding import folded
 
-#: Where a word may be, and what it counts there. `stems` holds title and text reduced.
+#: The boost of a match by field. `stems` has the stemmed words of title and text.
 BOOSTS = {"title": 6.0, "keywords": 4.0, "about": 1.0, "text": 1.5, "stems": 0.8}
-#: A word that only begins so, by field.
+#: The boost of a match of a word's beginning, by field.
 PREFIX_BOOSTS = {"title": 2.0, "words": 0.3}
-#: The whole of what was typed is the whole title or name, or stands there in a row.
+#: The boost if the term equals a title or name, or occurs in it as a phrase.
 WHOLE_BOOST = 20.0
 PHRASE_BOOST = 6.0
-#: Of a word that stands inside of a name, or is not quite the one typed.
+#: The boost of a match inside of a name, and of one with typing errors.
 INNER_BOOST = 0.25
 FUZZY_BOOST = 0.2
 SHORTEST_PREFIX = 2
-#: Words this long are forgiven one slip, and two from the second length on.
+#: From the first length on one typing error is allowed, from the second on two.
 FORGIVEN = (4, 8)
 
 DEFAULT_LIMIT, LONGEST_PAGE = 25, 100
 LONGEST_TERM = 100
-#: The same in letters that are compared: a ligature is several.
+#: The limit after folding, which turns a ligature into several letters.
 LONGEST_FOLDED = 200
-#: Digits of a number: Python takes longer ones for an attack, and says so by an error.
+#: The most digits of a number: Python raises an error for very long ones.
 LONGEST_NUMBER = 12
 DEEPEST = 100_000
-#: What an engine spends on a term grows with its words, most with stars inside them.
+#: The cost of a term grows with its words, and most with wildcards inside of words.
 MOST_WORDS = 24
 MOST_WILDCARDS, MOST_STARS = 2, 8
-#: Words that an engine looks up in a moment.
+#: Up to so many words, a query is cheap.
 FEW_WORDS = 4
 STOP_WORDS = frozenset(
     {"a", "an", "and", "are", "as", "at", "be", "by", "do", "for", "from", "how"}
@@ -56,14 +56,14 @@ Step = Literal["exact", "forgiving", "most"]
 
 _CHUNK = re.compile(r'"([^"]*)"|(\S+)')
 _STARS = re.compile(r"\*+")
-_STARRED = re.compile(rf"[\w*{MARKS}]+")
+_WORD_WITH_STARS = re.compile(rf"[\w*{MARKS}]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One wanted word: `tokens` has several only in a phrase; `*` only in a pattern.
+    """One required word; only a phrase has several tokens, only a pattern has `*`.
 
-    A run is written without spaces, and may be one inside of a phrase too.
+    A run is a word of a script without spaces; phrases may contain runs.
     """
 
     kind: WordKind
@@ -72,9 +72,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What was typed. `empty` asks for everything; no words, but not empty: nothing.
+    """A parsed search term.
 
-    `typed` has all of it in words, with the little ones.
+    If it is `empty`, everything matches; if it has no words but is not empty, nothing
+    matches. `typed` has all typed words, including stop words.
     """
 
     words: tuple[Word, ...] = ()
@@ -83,22 +84,22 @@ class Term:
 
     @property
     def plain(self) -> tuple[str, ...]:
-        """The single words and runs in their order, for rows of words."""
+        """The single words and runs in their order, for phrase matches."""
         return tuple(w.tokens[0] for w in self.words if w.kind in ("word", "run"))
 
     @property
     def wholes(self) -> tuple[str, ...]:
-        """Whole titles and names that this may be, as `whole` has them."""
-        found = {" ".join(self.plain), " ".join(self.typed)}
-        return tuple(sorted(found - {""}))
+        """The normalized titles and names that equal this term (field `whole`)."""
+        titles = {" ".join(self.plain), " ".join(self.typed)}
+        return tuple(sorted(titles - {""}))
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A page of results that somebody wants.
+    """A request for a page of results.
 
-    `readable` is what the policy lets them see, `filters` what they chose. A question
-    `within` "title" looks at titles and names alone (for suggestions).
+    `readable` is the policy's condition, `filters` are the caller's. With `within`
+    "title" only titles and names are searched (for suggestions).
     """
 
     term: Term = data_field(default_factory=Term)
@@ -111,10 +112,10 @@ class SearchRequest:
 
 
 def parse_term(text: str) -> Term:
-    """The words in what somebody typed.
+    """Parse a typed search term.
 
     Raises:
-        Invalid: if it is longer than a term may be, or has too many words or stars.
+        Invalid: if it is too long, or has too many words or wildcards.
     """
     if len(text) > LONGEST_TERM:
         raise Invalid(
@@ -129,15 +130,15 @@ def parse_term(text: str) -> Term:
         if phrase:
             words += _phrase(phrase)
         elif "*" in chunk:
-            found = _patterns(chunk)
-            words += found
-            everything = everything or (not found and not chunk.strip("*"))
+            patterns = _patterns(chunk)
+            words += patterns
+            everything = everything or (not patterns and not chunk.strip("*"))
         else:
             words += [_single(piece) for piece in pieces(chunk)]
-    wanted = _without_stop_words(words)
-    _check_effort(wanted)
+    required = _without_stop_words(words)
+    _check_effort(required)
     typed = () if "*" in plain else tuple(pieces(plain))
-    return Term(wanted, empty=everything and not words, typed=typed)
+    return Term(required, empty=everything and not words, typed=typed)
 
 
 def _single(piece: str) -> Word:
@@ -148,56 +149,56 @@ def _check_effort(words: tuple[Word, ...]) -> None:
     tokens = [token for word in words for token in word.tokens]
     if len(tokens) > MOST_WORDS:
         raise Invalid(f"term: must have at most {MOST_WORDS} words")
-    starred = [word.tokens[0] for word in words if word.kind == "pattern"]
-    if len(starred) > MOST_WILDCARDS:
+    patterns = [word.tokens[0] for word in words if word.kind == "pattern"]
+    if len(patterns) > MOST_WILDCARDS:
         raise Invalid(f"term: at most {MOST_WILDCARDS} words may have * inside")
-    if any(token.count("*") > MOST_STARS for token in starred):
+    if any(token.count("*") > MOST_STARS for token in patterns):
         raise Invalid(f"term: a word may have at most {MOST_STARS} times *")
 
 
 def _phrase(text: str) -> list[Word]:
-    found = tuple(pieces(text))
-    if len(found) < 2:
-        return [_single(piece) for piece in found]
-    return [Word("phrase", found)]
+    tokens = tuple(pieces(text))
+    if len(tokens) < 2:
+        return [_single(piece) for piece in tokens]
+    return [Word("phrase", tokens)]
 
 
 def _patterns(chunk: str) -> list[Word]:
-    """`mono*` is a beginning; a star elsewhere is a pattern over one word.
+    """Parse words with `*`: `mono*` is a prefix, others are patterns of one word.
 
-    Runs are found anywhere: stars beside them say nothing more.
+    Runs match anywhere, so `*` beside them has no meaning.
     """
-    found: list[Word] = []
-    for part in _starred(chunk):
+    words: list[Word] = []
+    for part in _parts_with_stars(chunk):
         if "*" not in part:
-            found.append(_single(part))
+            words.append(_single(part))
         elif any(is_run(piece) for piece in pieces(part)):
-            found += [_single(piece) for piece in pieces(part)]
+            words += [_single(piece) for piece in pieces(part)]
         elif "*" not in part.rstrip("*"):
-            found.append(Word("prefix", (part.rstrip("*"),)))
+            words.append(Word("prefix", (part.rstrip("*"),)))
         else:
-            found.append(Word("pattern", (_STARS.sub("*", part),)))
-    return found
+            words.append(Word("pattern", (_STARS.sub("*", part),)))
+    return words
 
 
-def _starred(chunk: str) -> list[str]:
-    """The words of a chunk with the stars that touch them."""
-    found = _STARRED.findall(chunk.replace("_", " "))
-    return [part for part in found if part.strip("*")]
+def _parts_with_stars(chunk: str) -> list[str]:
+    """The words of a chunk, with adjacent `*`."""
+    parts = _WORD_WITH_STARS.findall(chunk.replace("_", " "))
+    return [part for part in parts if part.strip("*")]
 
 
 def _without_stop_words(words: list[Word]) -> tuple[Word, ...]:
-    """Without the little words, unless there are no others; each once."""
-    telling = [
+    """The distinct words without stop words, unless all are stop words."""
+    significant = [
         word
         for word in words
         if word.kind != "word" or word.tokens[0] not in STOP_WORDS
     ]
-    return tuple(dict.fromkeys(telling or words))
+    return tuple(dict.fromkeys(significant or words))
 
 
 def is_costly(term: Term) -> bool:
-    """Whether an engine may look through many words to answer this."""
+    """Whether an engine may have to scan many words of its index for this term."""
     return len(term.words) > FEW_WORDS or any(
         word.kind in ("pattern", "prefix") or _is_single_letter(word)
         for word in term.words
@@ -205,12 +206,12 @@ def is_costly(term: Term) -> bool:
 
 
 def _is_single_letter(word: Word) -> bool:
-    """Whether a run is found as all the pairs that begin with it."""
+    """Whether a run has one letter, which matches all pairs that begin with it."""
     return word.kind == "run" and len(word.tokens[0]) == 1
 
 
 def inner(word: Word) -> str | None:
-    """What is looked for inside of longer words too, if this word is long enough."""
+    """The token to search inside of longer words; None if the word is too short."""
     token = word.tokens[0]
     if word.kind != "word" or len(token) < SHORTEST_INNER or token.isdigit():
         return None
@@ -218,27 +219,27 @@ def inner(word: Word) -> str | None:
 
 
 def loose_grams(run: str) -> tuple[tuple[str, ...], int]:
-    """A run's grams, and how many of them a text has at least that is nearly meant."""
-    found = tuple(dict.fromkeys(inner_grams(run)))
-    return found, max(min(2, len(found)), (len(found) + 1) // 2)
+    """A run's grams, and how many of them a text must have to match approximately."""
+    grams = tuple(dict.fromkeys(inner_grams(run)))
+    return grams, max(min(2, len(grams)), (len(grams) + 1) // 2)
 
 
 def slips(token: str) -> int:
-    """How many typing errors are forgiven in this word."""
+    """The number of typing errors that are allowed in a word."""
     if token.isdigit():
         return 0
     return sum(len(token) >= length for length in FORGIVEN)
 
 
 def steps(term: Term) -> tuple[Step, ...]:
-    """How to ask, until something is found: as typed, forgiving, then with gaps."""
+    """The search steps, tried until one matches: exact, with errors, most words."""
     forgiving = any(_is_forgiven(word) for word in term.words)
-    found: list[Step] = ["exact"]
+    steps: list[Step] = ["exact"]
     if forgiving:
-        found.append("forgiving")
+        steps.append("forgiving")
     if len(term.words) > 2:
-        found.append("most")
-    return tuple(found)
+        steps.append("most")
+    return tuple(steps)
 
 
 def _is_forgiven(word: Word) -> bool:
@@ -250,7 +251,7 @@ def _is_forgiven(word: Word) -> bool:
 def parse_question(
     pairs: Iterable[tuple[str, str]], *, readable: Condition | None = None
 ) -> SearchRequest:
-    """The question in a query string, by Backstage's parameter names.
+    """Parse a query string with Backstage's parameter names.
 
     Lists are written `types[]=a`, `types[0]=a` or `types=a`, filters `filters[k]=v`,
     their lists `filters[k][]=v`. Unknown parameters are ignored.
@@ -262,7 +263,7 @@ def parse_question(
     types: list[str] = []
     filters: dict[str, list[str]] = {}
     for name, value in pairs:
-        base, keys = _bracketed(name)
+        base, keys = _split_parameter(name)
         if base == "term":
             term = value
         elif base == "pageCursor":
@@ -284,13 +285,13 @@ def parse_question(
     )
 
 
-def _bracketed(name: str) -> tuple[str, list[str]]:
-    base, _, rest = name.partition("[")
-    return base, [key.rstrip("]") for key in rest.split("[")] if rest else []
+def _split_parameter(name: str) -> tuple[str, list[str]]:
+    base, _, keys = name.partition("[")
+    return base, [key.rstrip("]") for key in keys.split("[")] if keys else []
 
 
 def page_size(text: str, longest: int, *, field: str = "pageLimit") -> int:
-    """The number of results wanted; none is a way to ask for the total alone.
+    """Parse the number of results on a page; 0 requests the total only.
 
     Raises:
         Invalid: unless it is a whole number up to `longest`.
@@ -303,15 +304,15 @@ def page_size(text: str, longest: int, *, field: str = "pageLimit") -> int:
 
 
 def cursor_of(page: int) -> str:
-    """The cursor that leads to a page."""
+    """The cursor of a page."""
     return base64.b64encode(str(page).encode()).decode()
 
 
 def page_of(cursor: str, limit: int) -> int:
-    """The page a cursor leads to; the first one without a cursor.
+    """Parse a cursor to a page number; an empty one is the first page.
 
     Raises:
-        Invalid: if this server never gave such a cursor.
+        Invalid: if it is not a cursor of this server.
     """
     if not cursor:
         return 0

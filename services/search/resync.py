@@ -1,8 +1,8 @@
-"""Catching up with the owners: what events did not tell is read from their snapshots.
+"""Synchronizes the index with the snapshots of catalog and techdocs.
 
-The event log may forget (retention, a restart of the embedded broker). Checksums say
-whether the index agrees with its owners; if not, their snapshot is walked and only what
-differs is written.
+Events can be lost (retention, a restart of the embedded broker). Checksums show whether
+the index agrees with its sources; if not, their snapshots are read and the differences
+are written.
 """
 
 import time
@@ -24,15 +24,15 @@ from shared.contracts.errors import Unavailable
 
 BATCH = 2_000
 BATCH_TEXT = 4_000_000
-#: The owners move on while their snapshots are walked: so often it is tried again.
-TRIES = 6
-#: No event comes later than this; then a tombstone has done its work.
-TOMB_SECONDS = 7 * 24 * 3600.0
+#: The sources change while their snapshots are read, so it is tried several times.
+ATTEMPTS = 6
+#: No event is later than this, so an older tombstone is not needed any more.
+TOMBSTONE_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedRecords:
-    """What one owner holds: compared and repaired without asking the other one."""
+    """One part of the index, with the data of one source (catalog or techdocs)."""
 
     name: str
     theirs: Callable[[Owners], Awaitable[Sum]]
@@ -41,24 +41,24 @@ class OwnedRecords:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Ours beside theirs, of one part."""
+    """The checksums of one part in the index (`ours`) and at its source (`theirs`)."""
 
     ours: Sum
     theirs: Sum
 
     @property
     def reached(self) -> bool:
-        """Whether the index shows exactly what the owner holds."""
+        """Whether the index equals its source."""
         return self.ours == self.theirs
 
 
 async def compare(
     generation: Generation, owners: Owners, part: OwnedRecords
 ) -> Agreement:
-    """Ask the owner for its checksum and put ours beside it.
+    """Compare the checksums of a part with those of its source.
 
     Raises:
-        Unavailable: if the owner does not answer.
+        Unavailable: if the source does not answer.
     """
     theirs = await part.theirs(owners)
     return Agreement((await generation.sums())[part.name], theirs)
@@ -67,10 +67,9 @@ async def compare(
 async def repair(
     generation: Generation, owners: Owners, part: OwnedRecords
 ) -> AsyncIterator[int]:
-    """Write what differs; yields how many changes were applied after each batch.
+    """Write the differences; yields the number of applied changes after each batch.
 
-    Events may arrive meanwhile: a state that changed since the walk began is left to
-    them.
+    Objects that change meanwhile are left to their events.
     """
     batch: list[Change] = []
     size = 0
@@ -88,39 +87,39 @@ async def repair(
 async def _entity_changes(
     generation: Generation, owners: Owners
 ) -> AsyncIterator[Change]:
-    held = await generation.holdings()
-    before, tombs = held.entities, held.gone
-    begun = time.time()
-    seen: set[str] = set()
+    indexed = await generation.holdings()
+    entities, tombstones = indexed.entities, indexed.gone
+    started_at = time.time()
+    snapshot_refs: set[str] = set()
     async for put in owners.entities():
-        seen.add(put.ref)
-        known = before.get(put.ref)
-        if known is None or not _same(known, put.version):
-            version = replace(put.version, at=begun)
-            # What we believed dead is alive, or in another state than we believed.
-            believed = known or tombs.get(put.ref)
-            yield EntityPut(put.ref, version, put.entity, believed)
-    for ref in before.keys() - seen:
-        known = before[ref]
-        yield EntityGone(ref, replace(known, at=begun), known)
+        snapshot_refs.add(put.ref)
+        indexed_version = entities.get(put.ref)
+        if indexed_version is None or not _is_same(indexed_version, put.version):
+            version = replace(put.version, at=started_at)
+            # The index has another version, or a tombstone of an existing entity.
+            replaced = indexed_version or tombstones.get(put.ref)
+            yield EntityPut(put.ref, version, put.entity, replaced)
+    for ref in entities.keys() - snapshot_refs:
+        indexed_version = entities[ref]
+        yield EntityGone(ref, replace(indexed_version, at=started_at), indexed_version)
 
 
-def _same(known: Version, theirs: Version) -> bool:
-    return (known.uid, known.revision) == (theirs.uid, theirs.revision)
+def _is_same(first: Version, second: Version) -> bool:
+    return (first.uid, first.revision) == (second.uid, second.revision)
 
 
 async def _site_changes(
     generation: Generation, owners: Owners
 ) -> AsyncIterator[Change]:
-    before = (await generation.holdings()).sites
-    seen: set[str] = set()
+    sites = (await generation.holdings()).sites
+    snapshot_refs: set[str] = set()
     async for put in owners.sites():
-        seen.add(put.ref)
-        if before.get(put.ref) != put.site:
+        snapshot_refs.add(put.ref)
+        if sites.get(put.ref) != put.site:
             yield put
-    for ref in before.keys() - seen:
-        # An event may have brought another site while the snapshot was on its way.
-        yield SiteGone(ref, before[ref])
+    for ref in sites.keys() - snapshot_refs:
+        # An event may have brought another site while the snapshot was read.
+        yield SiteGone(ref, sites[ref])
 
 
 ENTITIES = OwnedRecords(
@@ -137,34 +136,34 @@ PARTS = (ENTITIES, SITES)
 
 
 async def catch_up(alias: Alias, owners: Owners, part: OwnedRecords) -> int:
-    """Bring a part of the live generation up to its owner; how many changes it took.
+    """Repair a part of the live version until it agrees with its source.
 
-    The generation answers from when it has the entities: pages follow. Where several
-    processes share an index, one repairs it and the others go on.
+    Returns the number of applied changes. The version answers queries as soon as it has
+    the entities; pages follow. If several processes share an index, one repairs it.
 
     Raises:
-        Unavailable: if the owner does not answer; what was applied stays.
+        Unavailable: if the source does not answer; applied changes stay.
     """
     generation, total = alias.live, 0
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         if (await compare(generation, owners, part)).reached:
             break
-        async with alias.turn() as ours:
-            if not ours:
+        async with alias.turn() as is_our_turn:
+            if not is_our_turn:
                 return total
-            async for done in repair(generation, owners, part):
-                total += done
-    # The owner may be moving faster than its snapshot can be walked; the rest comes
-    # by events, and the next look compares again.
+            async for applied in repair(generation, owners, part):
+                total += applied
+    # The source may change faster than its snapshot is read; events bring the rest, and
+    # the reconciler compares again.
     if part is ENTITIES:
         await alias.completed()
-        await generation.forget_tombs(time.time() - TOMB_SECONDS)
+        await generation.forget_tombs(time.time() - TOMBSTONE_SECONDS)
     return total
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildProgress:
-    """A rebuild as it goes: `done` of about `total` records are in the new index."""
+    """Progress of a rebuild: `done` of about `total` records are in the new index."""
 
     step: str
     done: int
@@ -173,7 +172,7 @@ class RebuildProgress:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The proof: of each part, by name, the new index beside its owner, and the old."""
+    """The agreement of each part of the new index, and the old checksums."""
 
     agreements: Mapping[str, Agreement]
     live: Mapping[str, Sum]
@@ -183,56 +182,56 @@ class Rebuilt:
 async def rebuild(
     alias: Alias, owners: Owners, clock: Callable[[], float] = time.monotonic
 ) -> AsyncIterator[RebuildProgress | Rebuilt]:
-    """Build a fresh index beside the live one, prove it equal to the owners, switch.
+    """Build a new index beside the live one, verify its checksums, and switch to it.
 
-    The last thing yielded is the proof.
+    The last yielded item is the result.
 
     Raises:
-        Conflict: if a rebuild is going on.
-        Unavailable: if an owner is away, or agreement was not reached; the live index
-            stays as it was.
+        Conflict: if a rebuild is running.
+        Unavailable: if a source is unavailable, or agreement was not reached; the live
+            index stays.
     """
-    begun = clock()
-    rising = await alias.begin()
+    started_at = clock()
+    candidate = await alias.begin()
     try:
         for part in PARTS:
-            async for step in _filled(rising, owners, part):
+            async for step in _fill(candidate, owners, part):
                 yield step
-        agreements = await _proven(rising, owners)
+        agreements = await _prove(candidate, owners)
         live = await alias.live.sums()
         await alias.switch()
     except BaseException:
-        # A caller that hangs up cancels or closes this: neither is an Exception.
+        # Cancellation and GeneratorExit, if the caller hangs up, are no Exceptions.
         await alias.abandon()
         raise
-    yield Rebuilt(agreements, live, clock() - begun)
+    yield Rebuilt(agreements, live, clock() - started_at)
 
 
-async def _filled(
-    rising: Generation, owners: Owners, part: OwnedRecords
+async def _fill(
+    candidate: Generation, owners: Owners, part: OwnedRecords
 ) -> AsyncIterator[RebuildProgress]:
     done = 0
-    for _ in range(TRIES):
-        agreement = await compare(rising, owners, part)
+    for _ in range(ATTEMPTS):
+        agreement = await compare(candidate, owners, part)
         yield RebuildProgress(part.name, done, agreement.theirs.count)
         if agreement.reached:
             return
-        async for applied in repair(rising, owners, part):
+        async for applied in repair(candidate, owners, part):
             done += applied
             yield RebuildProgress(part.name, done, max(done, agreement.theirs.count))
 
 
-async def _proven(rising: Generation, owners: Owners) -> dict[str, Agreement]:
-    """Counted in the index itself and not in our books, beside the owners' sums."""
-    for _ in range(TRIES):
-        counted = await rising.counted()
-        found = {
+async def _prove(candidate: Generation, owners: Owners) -> dict[str, Agreement]:
+    """The agreements, with checksums that are computed from the index itself."""
+    for _ in range(ATTEMPTS):
+        counted = await candidate.counted()
+        agreements = {
             part.name: Agreement(counted[part.name], await part.theirs(owners))
             for part in PARTS
         }
-        if all(agreement.reached for agreement in found.values()):
-            return found
+        if all(agreement.reached for agreement in agreements.values()):
+            return agreements
         for part in PARTS:
-            async for _done in repair(rising, owners, part):
+            async for _done in repair(candidate, owners, part):
                 pass
     raise Unavailable("The new index does not agree with its owners; kept the old")

@@ -1,4 +1,4 @@
-"""Search's knobs, beside what every service is told."""
+"""Search's settings, besides those of every service."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ class Settings(ServiceSettings):
         env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
     )
 
-    #: How often checksums are compared with the owners', in seconds.
+    #: The interval of comparing checksums with catalog and techdocs, in seconds.
     look_seconds: float = Field(
         default=20.0, gt=0, validation_alias="CALLBOARD_SEARCH_LOOK_SECONDS"
     )
-    #: At most so many events make one commit of the index.
+    #: The most events in one commit of the index.
     batch: int = Field(
         default=500, ge=1, le=5000, validation_alias="CALLBOARD_SEARCH_BATCH"
     )
@@ -28,7 +28,7 @@ class Settings(ServiceSettings):
         default=0.02, gt=0, le=1, validation_alias="CALLBOARD_SEARCH_WITHIN"
     )
 
-    #: What the names of all indices on OpenSearch begin with.
+    #: The prefix of the names of all indices on OpenSearch.
     index_name: str = Field(
         default="callboard-search",
         pattern=r"^[a-z][a-z0-9_-]{0,80}$",
@@ -37,5 +37,5 @@ class Settings(ServiceSettings):
 
     @property
     def index_folder(self) -> Path:
-        """Where the embedded index lies."""
+        """The folder of the embedded index."""
         return self.data / "search"

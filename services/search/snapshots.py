@@ -1,4 +1,4 @@
-"""The owners over HTTP: snapshots and checksums of catalog and techdocs."""
+"""Reads snapshots and checksums of catalog and techdocs over HTTP."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from shared.kit.http.clients import ServiceCalls
 
 
 class SnapshotOwners:
-    """`Owners` as this installation has them."""
+    """Implements `Owners` by HTTP requests to catalog and techdocs."""
 
     def __init__(self, calls: ServiceCalls) -> None:
         self._calls = calls
@@ -21,11 +21,11 @@ class SnapshotOwners:
 
     async def operations(self, specs: Sequence[Mapping[str, object]]) -> Sequence[str]:
         body = {"definitions": list(specs)}
-        answer = await self._calls.post_json("catalog", "/snapshot/operations", body)
-        found = answer.get("items") if isinstance(answer, Mapping) else None
-        if not isinstance(found, list) or len(found) != len(specs):
+        response = await self._calls.post_json("catalog", "/snapshot/operations", body)
+        items = response.get("items") if isinstance(response, Mapping) else None
+        if not isinstance(items, list) or len(items) != len(specs):
             raise Unavailable("The catalog answered no operations")
-        return [str(each) for each in found]
+        return [str(item) for item in items]
 
     async def site_sum(self) -> Sum:
         return await self._sum("techdocs")
@@ -42,14 +42,14 @@ class SnapshotOwners:
             async for line in self._calls.lines("techdocs", f"/snapshot{query}"):
                 yield _site(line)
         except NotFound:
-            # One site was asked for, and there is none.
+            # The one requested site does not exist.
             if ref is None:
                 raise
 
     async def _sum(self, service: str) -> Sum:
-        found = await self._calls.get_json(service, "/snapshot/checksum")
+        response = await self._calls.get_json(service, "/snapshot/checksum")
         try:
-            return Sum(int(found["count"]), str(found["checksum"]))
+            return Sum(int(response["count"]), str(response["checksum"]))
         except (KeyError, TypeError, ValueError) as error:
             raise Unavailable(f"The {service} answered no checksum") from error
 

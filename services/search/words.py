@@ -1,9 +1,9 @@
-"""The words of a text, as the index and the questions to it have them.
+"""Splits texts into words, in the same way for the index and for queries.
 
-Letters, digits and the marks that belong to them make words. Scripts that are written
-without spaces give no words but runs: a run is indexed as every two letters in a row,
-and found where its own pairs stand in a row. So is Korean, whose particles are written
-on to the word. Both engines are given words that are ready: they only split at spaces.
+Letters, digits and their marks make words. Scripts that are written without spaces have
+runs instead of words: a run is indexed as pairs of adjacent letters and found where its
+pairs are adjacent. Korean is treated like that too, because particles are attached to
+its words. Both engines get complete words and only split at spaces.
 """
 
 import re
@@ -14,12 +14,12 @@ from itertools import groupby
 
 from shared.text.folding import folded
 
-#: Longer words (hashes, base64) are cut, in the index as in the question.
-LONGEST_WORD = 64
-#: A typed piece of a word is looked for inside of words from so many letters on.
+#: Longer words (hashes, base64) are cut, in the index and in queries.
+WORD_CHARACTERS = 64
+#: A typed word is searched inside of longer words from this length on.
 SHORTEST_INNER = 4
-#: So many endings of a record's words are indexed: more than prose has.
-MOST_ENDINGS = 10_000
+#: The most word endings that are indexed of a record: more than prose has.
+ENDINGS_LIMIT = 10_000
 
 
 def _ranges(pairs: Iterable[tuple[int, int]]) -> str:
@@ -41,29 +41,29 @@ UNSPACED = _ranges(
 
 
 def _marks() -> Iterator[tuple[int, int]]:
-    codes = range(0x0900, 0x11FFF)
-    marks = [code for code in codes if unicodedata.category(chr(code))[0] == "M"]
+    all_codes = range(0x0900, 0x11FFF)
+    marks = [code for code in all_codes if unicodedata.category(chr(code))[0] == "M"]
     for _, row in groupby(enumerate(marks), lambda pair: pair[1] - pair[0]):
-        found = [code for _, code in row]
-        yield found[0], found[-1]
+        group = [code for _, code in row]
+        yield group[0], group[-1]
 
 
-#: Marks that belong to letters: accents are gone from folded texts.
+#: Combining marks that belong to letters; folded texts have no accents.
 MARKS = _ranges(_marks())
 WORD = re.compile(rf"\w[\w{MARKS}]*")
-#: How a word goes on, and what a word has no beginning inside of.
-REST = re.compile(rf"(?:[^\W_]|[{MARKS}])*")
+#: The rest of a word; and the characters between which no word begins.
+REST_OF_WORD = re.compile(rf"(?:[^\W_]|[{MARKS}])*")
 LETTERS, DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 _NO_DIGITS = re.compile(r"\D+")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _RUN = re.compile(f"[{UNSPACED}]+")
-#: Where written words are several: camelCase, HTTPServer, v2.
+#: Boundaries inside of written words: camelCase, HTTPServer, v2.
 _UPPER, _LOWER = "A-ZÀ-ÖØ-ÞА-Я", "a-zß-öø-ÿа-я"
-_HUMP = re.compile(
+_CAMEL_CASE_BOUNDARY = re.compile(
     rf"(?<=[{_LOWER}0-9])(?=[{_UPPER}])|(?<=[{_UPPER}])(?=[{_UPPER}][{_LOWER}])"
 )
-_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
-#: Korean particles, and the long vowel that Japanese words end with or not.
+_DIGIT_BOUNDARY = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+#: Korean particles; and Katakana words, which may end with a long vowel mark.
 _PARTICLES = ("에서는", "에서", "에게", "으로", "까지", "부터", "처럼", "보다")
 _LETTER_PARTICLES = "을를이가은는의에로와과도만"
 _HANGUL = re.compile("[가-힣]+")
@@ -73,14 +73,14 @@ _KATAKANA = re.compile("[ァ-ヺー]+")
 def pieces(plain: str) -> list[str]:
     """The words and runs of a folded text, in their order."""
     if plain.isascii():
-        return [word[:LONGEST_WORD] for word in _ASCII_WORD.findall(plain)]
+        return [word[:WORD_CHARACTERS] for word in _ASCII_WORD.findall(plain)]
     plain = _RUN.sub(r" \g<0> ", plain.replace("_", " "))
-    found = WORD.findall(plain)
-    return [piece if is_run(piece) else piece[:LONGEST_WORD] for piece in found]
+    words = WORD.findall(plain)
+    return [piece if is_run(piece) else piece[:WORD_CHARACTERS] for piece in words]
 
 
 def blank_runs(plain: str) -> str:
-    """The text with spaces in place of its runs: every other letter at its place."""
+    """The text with spaces in place of its runs; its length stays the same."""
     if plain.isascii():
         return plain
     return _RUN.sub(lambda run: " " * len(run[0]), plain)
@@ -92,52 +92,52 @@ def is_run(piece: str) -> bool:
 
 
 def grams(run: str) -> list[str]:
-    """Every two letters in a row, and the last one: what a run is in the index.
+    """The pairs of adjacent letters and the last letter: the indexed tokens of a run.
 
-    Every letter begins a gram, so that a single one is found as a beginning.
+    Each letter begins a gram, so that a single letter matches as a prefix.
     """
     return [run[at : at + 2] for at in range(len(run))]
 
 
 def inner_grams(run: str) -> list[str]:
-    """The grams that stand in a row wherever the run is written."""
+    """The grams that are adjacent wherever the run occurs."""
     return grams(run)[:-1] if len(run) > 1 else [run]
 
 
 def tokens(pieces: list[str]) -> list[str]:
-    """What the pieces of a text are in the index, in their order."""
+    """The indexed tokens of the pieces of a text, in their order."""
     if all(map(str.isascii, pieces)):
         return pieces
     return list(in_a_row(pieces, whole=True))
 
 
 def words_of(pieces: list[str]) -> list[str]:
-    """The pieces that are words, of scripts that have words."""
+    """The pieces that are words and not runs."""
     if all(map(str.isascii, pieces)):
         return pieces
     return [piece for piece in pieces if not is_run(piece)]
 
 
-def in_a_row(found: Iterable[str], *, whole: bool = False) -> Iterator[str]:
-    """Pieces as they stand in the index; the last run may go on, unless it is whole."""
-    listed = list(found)
-    for number, piece in enumerate(listed, 1):
+def in_a_row(pieces: Iterable[str], *, whole: bool = False) -> Iterator[str]:
+    """The indexed tokens of pieces; unless `whole`, the last run may be longer."""
+    tokens = list(pieces)
+    for number, piece in enumerate(tokens, 1):
         if not is_run(piece):
             yield piece
-        elif whole or number < len(listed):
+        elif whole or number < len(tokens):
             yield from grams(piece)
         else:
             yield from inner_grams(piece)
 
 
 def parts(text: str) -> set[str]:
-    """The words inside of a text's written words: `orderService`, `v2`, `k8s`."""
-    found: set[str] = set()
+    """The words inside of a text's compound words: `orderService`, `v2`, `k8s`."""
+    words: set[str] = set()
     pattern = _ASCII_WORD if text.isascii() else WORD
     for word in set(pattern.findall(text.replace("_", " "))):
-        if len(word) <= LONGEST_WORD and not _is_simple(word):
-            found.update(_parts(word))
-    return found
+        if len(word) <= WORD_CHARACTERS and not _is_simple(word):
+            words.update(_parts(word))
+    return words
 
 
 def _is_simple(word: str) -> bool:
@@ -148,29 +148,32 @@ def _is_simple(word: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _parts(word: str) -> tuple[str, ...]:
-    humps = _HUMP.sub(" ", word)
-    both = [*pieces(folded(humps)), *pieces(folded(_DIGITS.sub(" ", humps)))]
-    return tuple(dict.fromkeys(words_of(both)))
+    humps = _CAMEL_CASE_BOUNDARY.sub(" ", word)
+    pieces_of_word = [
+        *pieces(folded(humps)),
+        *pieces(folded(_DIGIT_BOUNDARY.sub(" ", humps))),
+    ]
+    return tuple(dict.fromkeys(words_of(pieces_of_word)))
 
 
 def endings(words: Iterable[str]) -> list[str]:
-    """How each word goes on from its second letter, from its third, and so on."""
+    """The endings of each word, from its second letter, its third, and so on."""
     distinct = {
         word[at:]
         for word in words
         if len(word) > SHORTEST_INNER and not is_run(word)
         for at in range(1, len(word) - SHORTEST_INNER + 1)
     }
-    return sorted(distinct)[:MOST_ENDINGS]
+    return sorted(distinct)[:ENDINGS_LIMIT]
 
 
 def without_digits(words: Iterable[str]) -> Iterator[str]:
-    """The words that may be put together of others: hashes and numbers are not."""
+    """The words without digits; hashes and numbers have no meaningful endings."""
     return (word for word in words if _NO_DIGITS.fullmatch(word))
 
 
 def variants(run: str) -> tuple[str, ...]:
-    """A typed run, and what it is without the particle or long vowel at its end."""
+    """A typed run, and its form without a final particle or long vowel mark."""
     if _HANGUL.fullmatch(run):
         for particle in _PARTICLES:
             if run.endswith(particle) and len(run) - len(particle) > 1:

@@ -136,7 +136,7 @@ async def test_costly_questions_do_not_pile_up(
 ) -> None:
     """Who comes when too many wait is told to come again."""
     await filled(index)
-    monkeypatch.setattr(embedded, "WAITING", 3)
+    monkeypatch.setattr(embedded, "WAITING_LIMIT", 3)
     answers = await asyncio.gather(
         *(index.find(asked(f"*{n}h")) for n in range(20)), return_exceptions=True
     )

@@ -13,7 +13,7 @@ from services.search.index.translation import QueryTranslation
 from services.search.model import IndexRecord
 from services.search.opensearch.translation import request
 from services.search.query import Step
-from services.search.words import MOST_ENDINGS
+from services.search.words import ENDINGS_LIMIT
 from tests.search.fakes import asked
 
 #: Question words of which pieces are looked up, a run among them.
@@ -45,7 +45,7 @@ def test_the_endings_of_a_text_are_bounded() -> None:
     letters = itertools.permutations(string.ascii_lowercase, 3)
     words = ("".join(three) * 20 for three in itertools.islice(letters, 800))
     indexed = entry(" ".join(words))
-    assert len(indexed.inner_text.split()) == MOST_ENDINGS
+    assert len(indexed.inner_text.split()) == ENDINGS_LIMIT
 
 
 @pytest.mark.parametrize("step", ["exact", "forgiving", "most"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.search import matching
-from services.search.highlight import PAGE_MARKED, Tags, highlights, marked
+from services.search.highlight import PAGE_CHARACTERS, Tags, highlights, marked
 from services.search.matching import Wildcard, matcher_of
 from services.search.query import Step, parse_term
 from shared.text.folding import folded
@@ -170,8 +170,8 @@ def test_words_that_are_nearly_meant_have_a_budget(monkeypatch) -> None:
         compared.append((token, written))
         return True
 
-    monkeypatch.setattr(matching, "_near", near)
-    monkeypatch.setattr(matching, "MOST_COMPARED", 50)
+    monkeypatch.setattr(matching, "_is_near", near)
+    monkeypatch.setattr(matching, "COMPARISON_LIMIT", 50)
     words = [f"payments{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(600)]
     document: dict[str, Any] = {"title": " ".join(words)}
     term = parse_term("paymentsab paymentscd")
@@ -187,5 +187,5 @@ def test_a_page_has_a_budget() -> None:
     found = marked(documents, parse_term("cart"), (), "exact", TAGS)
     assert found[0]["text"].count("<m>") == 10_000
     assert sum(len(each) for each in found) < 40
-    assert 40 * len(text) > PAGE_MARKED
+    assert 40 * len(text) > PAGE_CHARACTERS
     assert folded(found[0]["text"].replace("<m>", "").replace("</m>", "")) == text

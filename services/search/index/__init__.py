@@ -1,1 +1,1 @@
-"""The embedded form of the index: tantivy in a directory, within this process."""
+"""The embedded index: tantivy in a folder, inside of this process."""

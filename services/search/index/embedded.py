@@ -1,4 +1,4 @@
-"""The tantivy index: one writer, commits that are whole or not there at all."""
+"""The tantivy index: one writer, atomic commits."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,20 +17,20 @@ from services.search.highlight import Tags, is_long, marked
 from services.search.index.fields import Stemmer, register, schema, to_tantivy
 from services.search.index.translation import QueryTranslation
 from services.search.model import Document, Hit, HitPage, IndexRecord
-from services.search.ports import Kept
+from services.search.ports import StoredDocument
 from services.search.query import SearchRequest, Step, is_costly, steps
 from shared.contracts.errors import Unavailable
 
 WRITER_BYTES = 20_000_000
-#: Above so many records a query may take milliseconds: it leaves the event loop.
-LARGE = 40_000
-#: Costly questions are answered by so many threads, and so many may wait for them.
-THREADS, WAITING = 2, 64
+#: With more records a query may take milliseconds, so it runs in a thread.
+LARGE_INDEX_RECORDS = 40_000
+#: The threads for costly queries, and the most queries that may wait for them.
+THREADS, WAITING_LIMIT = 2, 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What a step found: type, ref and document of each record, not marked yet."""
+    """The result of a search step: type, ref and document of each hit."""
 
     step: Step = "exact"
     total: int = 0
@@ -42,7 +42,7 @@ class _Page:
 
 
 class TantivyIndex:
-    """An index in a directory. Open with `open`, in a thread: it reads files."""
+    """An index in a folder; `open` reads files, so it must run in a thread."""
 
     def __init__(self, index: tantivy.Index, tags: Tags) -> None:
         self._index = index
@@ -53,16 +53,16 @@ class TantivyIndex:
         self._translation = QueryTranslation(self._schema, self._stemmer)
         self._writing = asyncio.Lock()
         self._searcher = index.searcher()
-        self._closed = False
+        self._is_closed = False
         self._threads = ThreadPoolExecutor(THREADS, "search")
-        self._costly = 0
+        self._costly_searches = 0
 
     @classmethod
     def open(cls, directory: Path, tags: Tags) -> "TantivyIndex":
-        """The index in a directory; a new one if there is none.
+        """Open the index in a folder, or create one.
 
         Raises:
-            ValueError: if what is there is no index of this schema, or is broken.
+            ValueError: if it is no index of this schema, or is damaged.
         """
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()) and not tantivy.Index.exists(str(directory)):
@@ -74,14 +74,14 @@ class TantivyIndex:
         return cls(index, tags)
 
     async def replace(self, groups: Mapping[str, Sequence[IndexRecord]]) -> None:
-        """One commit for all groups; about 12 ms and 40 µs a record."""
+        """Replace all groups in one commit; takes 12 ms, and 40 µs for each record."""
         async with self._writing:
-            self._usable()
+            self._require_open()
             writing = asyncio.ensure_future(asyncio.to_thread(self._replace, groups))
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
-                # A thread cannot be cancelled: the next writer waits for its end.
+                # A thread cannot be cancelled, so the next writer waits for its end.
                 await asyncio.gather(writing, return_exceptions=True)
                 raise
 
@@ -93,44 +93,48 @@ class TantivyIndex:
                     self._writer.add_document(to_tantivy(record, number))
             self._writer.commit()
         except (OSError, ValueError) as error:
-            # What was added of a batch must not ride in the next one's commit.
+            # Records of a failed batch must not be part of the next commit.
             self._writer.rollback()
             raise Unavailable(f"The index cannot be written: {error}") from error
         self._index.reload()
         self._searcher = self._index.searcher()
 
     async def find(self, question: SearchRequest) -> HitPage:
-        self._usable()
-        wanted = steps(question.term)
-        if self._searcher.num_docs <= LARGE and not is_costly(question.term):
-            page = self._first_page(question, wanted[:1])
-            wanted = wanted[1:]
-            if page.total or not wanted:
+        self._require_open()
+        steps_left = steps(question.term)
+        if self._searcher.num_docs <= LARGE_INDEX_RECORDS and not is_costly(
+            question.term
+        ):
+            page = self._first_page(question, steps_left[:1])
+            steps_left = steps_left[1:]
+            if page.total or not steps_left:
                 if question.term.words and is_long(page.documents):
-                    return await self._beside(partial(self._answer, question, page))
+                    return await self._run_in_thread(
+                        partial(self._answer, question, page)
+                    )
                 return self._answer(question, page)
-        return await self._beside(partial(self._find, question, wanted))
+        return await self._run_in_thread(partial(self._find, question, steps_left))
 
-    async def _beside(self, answer: Callable[[], HitPage]) -> HitPage:
-        """Answer in a thread: an engine that walks through all its words takes long."""
-        if self._costly >= THREADS + WAITING:
+    async def _run_in_thread(self, answer: Callable[[], HitPage]) -> HitPage:
+        """Run a costly query in a thread."""
+        if self._costly_searches >= THREADS + WAITING_LIMIT:
             raise Unavailable("Too many costly searches at once; try again")
-        self._costly += 1
+        self._costly_searches += 1
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, answer)
         finally:
-            self._costly -= 1
+            self._costly_searches -= 1
 
-    def _find(self, question: SearchRequest, wanted: Sequence[Step]) -> HitPage:
-        return self._answer(question, self._first_page(question, wanted))
+    def _find(self, question: SearchRequest, steps_left: Sequence[Step]) -> HitPage:
+        return self._answer(question, self._first_page(question, steps_left))
 
-    def _first_page(self, question: SearchRequest, wanted: Sequence[Step]) -> _Page:
-        """The page of the first step that finds anything."""
+    def _first_page(self, question: SearchRequest, steps_left: Sequence[Step]) -> _Page:
+        """The page of the first step that has hits."""
         term, searcher = question.term, self._searcher
         if not term.words and not term.empty:
             return _Page()
-        for step in wanted:
+        for step in steps_left:
             page = self._page(searcher, question, step)
             if page.total:
                 return page
@@ -144,11 +148,11 @@ class TantivyIndex:
         if not question.term.words:
             order = {"order_by_field": "sort", "order": Order.Asc}
         offset = question.page * question.limit
-        # At least one: the engine refuses a page of none, and totals cost the same.
-        found = searcher.search(query, max(1, question.limit), offset=offset, **order)
-        hits = found.hits[: question.limit]
+        # tantivy refuses a limit of 0; a limit of 1 costs the same.
+        result = searcher.search(query, max(1, question.limit), offset=offset, **order)
+        hits = result.hits[: question.limit]
         stored = [_stored(searcher.doc(address), "stored") for _, address in hits]
-        return _Page(step, int(found.count or 0), stored)  # type: ignore[attr-defined]
+        return _Page(step, int(result.count or 0), stored)  # type: ignore[attr-defined]
 
     def _answer(self, question: SearchRequest, page: _Page) -> HitPage:
         stems = self._stemmer.stems_of(question.term)
@@ -161,31 +165,33 @@ class TantivyIndex:
         )
         return HitPage(page.total, hits)
 
-    async def stored_values(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
-        self._usable()
+    async def stored_values(
+        self, groups: Sequence[str]
+    ) -> dict[str, list[StoredDocument]]:
+        self._require_open()
         return await asyncio.to_thread(self._stored_values, groups)
 
-    def _stored_values(self, groups: Sequence[str]) -> dict[str, list[Kept]]:
-        found: dict[str, list[Kept]] = {}
+    def _stored_values(self, groups: Sequence[str]) -> dict[str, list[StoredDocument]]:
+        stored: dict[str, list[StoredDocument]] = {}
         for group in groups:
             query = Query.term_query(self._schema, "group", group, "basic")
             documents = self._documents(query)
-            found[group] = [
+            stored[group] = [
                 (
                     _stored(document, "stored")[2],
                     _stored(document, "kept"),
                 )
                 for document in documents
             ]
-        return found
+        return stored
 
     async def holdings(self) -> list[tuple[str, str, Mapping[str, object]]]:
-        """All of it is read here: what is torn shows when the index is opened.
+        """Read all stored values, which also reveals a damaged index at its opening.
 
         Raises:
             ValueError: if the stored values cannot be read.
         """
-        self._usable()
+        self._require_open()
         return await asyncio.to_thread(self._holdings)
 
     def _holdings(self) -> list[tuple[str, str, Mapping[str, object]]]:
@@ -193,7 +199,7 @@ class TantivyIndex:
             role: Query.term_query(self._schema, "role", role, "basic")
             for role in ("entity", "site")
         }
-        with _broken_is_an_error():
+        with _panics_as_errors():
             return [
                 (role, _stored(document, "stored")[1], _stored(document, "kept"))
                 for role, query in queries.items()
@@ -204,7 +210,7 @@ class TantivyIndex:
         searcher = self._searcher
         limit = max(1, searcher.num_docs)
         hits = searcher.search(Query.const_score_query(query, 1.0), limit).hits
-        # In the order of writing within a segment: sections of a site stay in order.
+        # In the order of writing, so that a site's sections stay in order.
         places = sorted((place.segment_ord, place.doc) for _, place in hits)
         return [searcher.doc(tantivy.DocAddress(*place)) for place in places]
 
@@ -212,15 +218,15 @@ class TantivyIndex:
         return int(self._searcher.num_docs)
 
     async def close(self) -> None:
-        """Wait for merges to end; later calls answer that the index is closed."""
+        """Close the index after its merges; later calls raise Unavailable."""
         async with self._writing:
-            if not self._closed:
-                self._closed = True
+            if not self._is_closed:
+                self._is_closed = True
                 self._threads.shutdown(wait=False)
                 await asyncio.to_thread(self._writer.wait_merging_threads)
 
-    def _usable(self) -> None:
-        if self._closed:
+    def _require_open(self) -> None:
+        if self._is_closed:
             raise Unavailable("The index was closed; another takes its place")
 
 
@@ -230,17 +236,17 @@ def _stored(document: tantivy.Document, field: str) -> Any:
 
 
 @contextmanager
-def _broken_is_an_error() -> Iterator[None]:
-    """Tantivy panics where stored bytes contradict themselves."""
+def _panics_as_errors() -> Iterator[None]:
+    """Raise ValueError for tantivy's panic at damaged files."""
     try:
         yield
     except BaseException as error:
-        # PyO3's exception for panics has no importable name.
+        # PyO3's exception for panics cannot be imported.
         if type(error).__name__ == "PanicException":
             raise ValueError(f"the index is broken: {error}") from error
         raise
 
 
 def opener(tags: Tags) -> Callable[[Path], TantivyIndex]:
-    """What opens indexes whose highlights carry these tags."""
+    """A function that opens indexes whose highlights have these tags."""
     return lambda directory: TantivyIndex.open(directory, tags)

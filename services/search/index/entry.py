@@ -1,4 +1,4 @@
-"""What an engine indexes of a record: its words by field, its order, its weight."""
+"""The entry that an engine indexes for a record: words by field, sort key, weight."""
 
 import hashlib
 import math
@@ -16,10 +16,10 @@ from services.search.words import (
 )
 from shared.text.folding import folded
 
-#: Another one whenever other words are made of the same text: an index of another
-#: format is not asked, and filled anew.
+#: Increased whenever the words of the same text change: an index of another format is
+#: not used but rebuilt.
 FORMAT = 3
-#: The fields of an entry that engines split into words: never read back.
+#: The fields of an entry that engines split into words and do not store.
 SEARCHED = (
     *("title", "keywords", "about", "text"),
     *("words", "inner", "inner_text", "stems"),
@@ -28,13 +28,13 @@ SEARCHED = (
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """The fields of one record; every engine is given the same.
+    """The fields of one record, the same for every engine.
 
-    Texts are folded words with a space between them: engines only split them. `words`
-    has every word once, those inside of words too; `inner` has the endings of a name's
-    words, `inner_text` those of the other words, `stems` what an engine reduces.
-    `factor` is what a hit's score is multiplied by. `sort` is the order of those who
-    asked for no words, and tells records of one group apart.
+    Texts are folded words separated by spaces, which engines only split. `words` has
+    every word once, including parts of compound words; `inner` has the endings of the
+    words in names, `inner_text` those of other words; `stems` has the words that an
+    engine stems. A hit's score is multiplied by `factor`. `sort` orders results of a
+    query without words, and is unique within a group.
     """
 
     title: str
@@ -51,20 +51,20 @@ class IndexEntry:
 
     @property
     def factor(self) -> float:
-        """The weight as a multiplier, so that none takes everything away."""
+        """The weight as a multiplier of at least 1."""
         return math.log2(2.0 + self.weight)
 
 
 def entry_of(record: IndexRecord, number: int) -> IndexEntry:
-    """The entry of a shown record; `number` is its place in its group."""
+    """The entry of a shown record; `number` is its position in its group."""
     title = str(record.document.get("title", ""))
     name = record.ref.rpartition("/")[2] if record.role == "entity" else ""
-    written = (title, record.keywords, record.about, _text(record))
-    plain = [folded(text) for text in written]
-    piece_lists = [pieces(text) for text in plain]
-    fields = [tokens(each) for each in piece_lists]
+    texts = (title, record.keywords, record.about, _text(record))
+    folded_texts = [folded(text) for text in texts]
+    piece_lists = [pieces(text) for text in folded_texts]
+    fields = [tokens(pieces_of_text) for pieces_of_text in piece_lists]
     spaced = [" ".join(field) for field in fields]
-    words = _words(written, fields)
+    words = _words(texts, fields)
     names = {*fields[0], *fields[1]}
     key = f"{record.type}|{record.ref}|{number}"
     return IndexEntry(
@@ -77,7 +77,7 @@ def entry_of(record: IndexRecord, number: int) -> IndexEntry:
         inner_text=" ".join(endings(without_digits(words.keys() - names))),
         stems=" ".join(words_of([*piece_lists[0], *piece_lists[1], *piece_lists[3]])),
         whole=tuple(sorted({_whole(title), _whole(name)} - {""})),
-        sort=f"{plain[0][:40]}\0{key}",
+        sort=f"{folded_texts[0][:40]}\0{key}",
         weight=record.weight + _jitter(key),
     )
 
@@ -86,21 +86,21 @@ def _text(record: IndexRecord) -> str:
     return str(record.document.get("text", ""))
 
 
-def _words(written: Iterable[str], fields: Iterable[list[str]]) -> dict[str, None]:
-    """Every word once, in order."""
+def _words(texts: Iterable[str], fields: Iterable[list[str]]) -> dict[str, None]:
+    """The distinct words, in order."""
     words: dict[str, None] = {}
-    for text, field in zip(written, fields, strict=True):
+    for text, field in zip(texts, fields, strict=True):
         words |= dict.fromkeys(field)
         words |= dict.fromkeys(sorted(parts(text)))
     return words
 
 
 def _whole(text: str) -> str:
-    """As a term's own words are put together, whatever stood between them."""
+    """The normalized form of a title, for comparison with a whole term."""
     return " ".join(pieces(folded(text)))
 
 
 def _jitter(key: str) -> float:
-    """Too small to rank by, enough that equal hits keep one order from page to page."""
+    """A tiny weight by which equal hits keep their order from page to page."""
     part = hashlib.blake2b(key.encode(), digest_size=2).digest()
     return int.from_bytes(part, "big") / 65536 / 200

@@ -1,4 +1,4 @@
-"""How a record lies in tantivy: the schema, its analyzers, and one record's fields."""
+"""tantivy's schema, its analyzers, and the document of a record."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from services.search.query import Term
 
 
 def schema() -> tantivy.Schema:
-    """The fields of an `IndexEntry`; a changed schema makes a new index."""
+    """The schema for `IndexEntry`; a changed schema makes a new index."""
     builder = tantivy.SchemaBuilder()
     for name in ("group", "role", "shown", "type", "marks", "whole"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
@@ -24,14 +24,14 @@ def schema() -> tantivy.Schema:
         "sort", tokenizer_name="raw", fast=True, index_option="basic"
     )
     builder.add_float_field("weight", fast=True)
-    # The last one is empty, and makes the schema of another format another schema.
+    # The last field is empty; its name makes each format a different schema.
     for name in ("stored", "kept", f"format{FORMAT}"):
         builder.add_bytes_field(name, stored=True)
     return builder.build()
 
 
 def spaced_analyzer(*, stemming: bool = False) -> tantivy.TextAnalyzer:
-    """Splits at spaces: the words are made already."""
+    """An analyzer that only splits at spaces."""
     builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
     if stemming:
         builder = builder.filter(tantivy.Filter.stemmer("english"))
@@ -39,13 +39,13 @@ def spaced_analyzer(*, stemming: bool = False) -> tantivy.TextAnalyzer:
 
 
 def register(index: tantivy.Index) -> None:
-    """Give an opened index its analyzers; they are not kept in its directory."""
+    """Register the analyzers of an opened index; tantivy does not store them."""
     index.register_tokenizer("spaced", spaced_analyzer())
     index.register_tokenizer("stems", spaced_analyzer(stemming=True))
 
 
 def to_tantivy(record: IndexRecord, number: int) -> tantivy.Document:
-    """One record as tantivy takes it; `number` tells records of one group apart."""
+    """The tantivy document of a record; `number` is its position in its group."""
     document = tantivy.Document()
     document.add_text("group", group_of(record.role, record.ref))
     document.add_text("role", record.role)
@@ -60,7 +60,7 @@ def to_tantivy(record: IndexRecord, number: int) -> tantivy.Document:
         document.add_text("marks", mark)
     _add_words(document, entry)
     document.add_text("sort", entry.sort)
-    # Tantivy makes the factor of it itself, by the same formula.
+    # tantivy computes the factor by the same formula.
     document.add_float("weight", entry.weight)
     return document
 
@@ -73,18 +73,18 @@ def _add_words(document: tantivy.Document, entry: IndexEntry) -> None:
 
 
 class Stemmer:
-    """Reduces a word as the field `stems` has it."""
+    """Stems words as the field `stems` does."""
 
     def __init__(self) -> None:
         self._analyzer = spaced_analyzer(stemming=True)
 
     def stem(self, token: str) -> str:
-        """The word itself if there is nothing to reduce."""
-        found: list[str] = self._analyzer.analyze(token)
-        return found[0] if found else token
+        """The stem of a word, or the word itself."""
+        stems: list[str] = self._analyzer.analyze(token)
+        return stems[0] if stems else token
 
     def stems_of(self, term: Term) -> tuple[tuple[str, str], ...]:
-        """Each typed word with its stem, for highlighting."""
+        """The typed words with their stems, for highlighting."""
         tokens = (token for word in term.words for token in word.tokens)
         return tuple((token, self.stem(token)) for token in tokens)
 

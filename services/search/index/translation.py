@@ -1,4 +1,4 @@
-"""From the abstract query to tantivy's."""
+"""Translates a search request to a tantivy query."""
 
 from collections.abc import Sequence
 
@@ -36,34 +36,34 @@ Clauses = list[Clause]
 TITLE_FIELDS = ("title", "keywords")
 ROW_FIELDS = ("title", "keywords", "text")
 RUN_FIELDS = ("title", "keywords", "about", "text")
-#: How much the other fields add to the best one.
+#: How much the other fields add to the score of the best one.
 TIE = 0.1
-FEW = 40
+BOOLEAN_TERMS = 40
 
 
 class QueryTranslation:
-    """One schema's queries."""
+    """Translates requests to queries of one schema."""
 
     def __init__(self, schema: tantivy.Schema, stemmer: Stemmer) -> None:
         self._schema = schema
         self._stemmer = stemmer
 
     def query(self, question: SearchRequest, step: Step) -> Query:
-        """The whole of a question: words, choice and policy."""
-        clauses = self._chosen(question)
+        """The complete query of a request: words, filters and policy."""
+        clauses = self._filters(question)
         if question.term.words:
             clauses.append((Occur.Must, self._words(question, step)))
             clauses += self._bonuses(question)
         return _combined(clauses)
 
-    def _chosen(self, question: SearchRequest) -> Clauses:
+    def _filters(self, question: SearchRequest) -> Clauses:
         clauses: Clauses = []
         if question.types:
             types = self._any_of("type", question.types)
-            clauses.append((Occur.Must, _silent(types)))
+            clauses.append((Occur.Must, _unscored(types)))
         elif not question.term.words:
-            # What is not shown has neither words nor a type.
-            clauses.append((Occur.Must, _silent(self._term("shown", "yes"))))
+            # Hidden records have neither words nor a type.
+            clauses.append((Occur.Must, _unscored(self._term("shown", "yes"))))
         conditions = [filter_condition(question.filters)]
         if question.readable is not None:
             conditions.append(question.readable)
@@ -76,15 +76,15 @@ class QueryTranslation:
         parts = [self._word(word, step, title) for word in question.term.words]
         if step != "most":
             return _combined([(Occur.Must, part) for part in parts])
-        wanted = len(parts) - max(1, len(parts) // 3)
-        return Query.boolean_query([(Occur.Should, part) for part in parts], wanted)
+        required = len(parts) - max(1, len(parts) // 3)
+        return Query.boolean_query([(Occur.Should, part) for part in parts], required)
 
     def _word(self, word: Word, step: Step, title: bool) -> Query:
         if word.kind == "phrase":
-            return self._best(self._rows(word.tokens))
+            return self._best_of(self._rows(word.tokens))
         token = word.tokens[0]
         if word.kind == "run":
-            return self._best(self._run(token, step, title))
+            return self._best_of(self._run(token, step, title))
         if word.kind == "pattern":
             pattern = token.replace("*", ".*")
             return Query.regex_query(self._schema, "words", pattern)
@@ -92,34 +92,34 @@ class QueryTranslation:
         parts: list[Query] = []
         if word.kind == "word":
             parts += [self._exact(field, token) for field in fields]
-            parts += self._inside(word, step, title)
+            parts += self._part_of_word(word, step, title)
         if word.kind == "prefix" or len(token) >= SHORTEST_PREFIX or title:
             parts += self._beginnings(token, title)
         if word.kind == "word" and step != "exact":
-            parts += self._slipped(token, title)
-        return self._best(parts)
+            parts += self._misspelt(token, title)
+        return self._best_of(parts)
 
-    def _inside(self, word: Word, step: Step, title: bool) -> list[Query]:
-        """The word as a part of longer ones."""
+    def _part_of_word(self, word: Word, step: Step, title: bool) -> list[Query]:
+        """Match a word as a part of longer words."""
         token = inner(word)
         if token is None:
             if len(word.tokens[0]) >= SHORTEST_PREFIX or title:
                 return []
             single = self._term("words", word.tokens[0])
             return [Query.const_score_query(single, PREFIX_BOOSTS["words"])]
-        found = [Query.boost_query(self._prefix("inner", token), INNER_BOOST)]
+        queries = [Query.boost_query(self._prefix("inner", token), INNER_BOOST)]
         if step != "exact" and not title:
-            found.append(
+            queries.append(
                 Query.boost_query(self._prefix("inner_text", token), FUZZY_BOOST)
             )
-        return found
+        return queries
 
     def _run(self, run: str, step: Step, title: bool) -> list[Query]:
-        """Where the run is written, whatever stands before and after it."""
+        """Match a run anywhere in a text."""
         if len(run) == 1:
             return self._beginnings(run, title)
         fields = TITLE_FIELDS if title else RUN_FIELDS
-        found = [
+        queries = [
             Query.boost_query(self._row(field, inner_grams(variant)), BOOSTS[field])
             for variant in variants(run)
             for field in fields
@@ -128,20 +128,20 @@ class QueryTranslation:
             grams, least = loose_grams(run)
             parts = [(Occur.Should, self._term("words", gram)) for gram in grams]
             loose = Query.boolean_query(parts, least)
-            found.append(Query.const_score_query(loose, FUZZY_BOOST))
-        return found
+            queries.append(Query.const_score_query(loose, FUZZY_BOOST))
+        return queries
 
     def _row(self, field: str, tokens: Sequence[str]) -> Query:
-        """These words in a row, or the only one of them."""
+        """Match tokens as a phrase, or a single token."""
         if len(tokens) == 1:
             return Query.term_query(self._schema, field, tokens[0], "freq")
         return Query.phrase_query(self._schema, field, list(tokens))
 
     def _exact(self, field: str, token: str) -> Query:
         text = self._stemmer.stem(token) if field == "stems" else token
-        # How often a word occurs counts; by itself tantivy would not look.
-        found = Query.term_query(self._schema, field, text, "freq")
-        return Query.boost_query(found, BOOSTS[field])
+        # "freq": the number of occurrences counts, which is not tantivy's default.
+        query = Query.term_query(self._schema, field, text, "freq")
+        return Query.boost_query(query, BOOSTS[field])
 
     def _beginnings(self, token: str, title: bool) -> list[Query]:
         fields = TITLE_FIELDS if title else tuple(PREFIX_BOOSTS)
@@ -151,10 +151,10 @@ class QueryTranslation:
         ]
 
     def _prefix(self, field: str, token: str) -> Query:
-        """Words that begin so, each counting the same."""
+        """Match words with this prefix, all with the same score."""
         return Query.fuzzy_term_query(self._schema, field, token, 0, True, True)
 
-    def _slipped(self, token: str, title: bool) -> list[Query]:
+    def _misspelt(self, token: str, title: bool) -> list[Query]:
         allowed = slips(token)
         if not allowed:
             return []
@@ -167,15 +167,15 @@ class QueryTranslation:
         ]
 
     def _bonuses(self, question: SearchRequest) -> Clauses:
-        """What was typed is the whole title, or stands there in a row."""
+        """Higher scores if the term equals the title or occurs in it as a phrase."""
         plain = question.term.plain
         if not plain:
             return []
         whole = self._any_of("whole", question.term.wholes)
-        found = [(Occur.Should, Query.const_score_query(whole, WHOLE_BOOST))]
+        clauses = [(Occur.Should, Query.const_score_query(whole, WHOLE_BOOST))]
         if len(plain) > 1:
-            found.append((Occur.Should, self._best(self._rows(plain))))
-        return found
+            clauses.append((Occur.Should, self._best_of(self._rows(plain))))
+        return clauses
 
     def _rows(self, pieces: Sequence[str]) -> list[Query]:
         tokens = list(in_a_row(pieces))
@@ -187,29 +187,29 @@ class QueryTranslation:
             for field in ROW_FIELDS
         ]
 
-    def _best(self, parts: Sequence[Query]) -> Query:
+    def _best_of(self, parts: Sequence[Query]) -> Query:
         return Query.disjunction_max_query(list(parts), TIE)
 
     def _term(self, field: str, value: str) -> Query:
         return Query.term_query(self._schema, field, value, "basic")
 
     def _any_of(self, field: str, values: Sequence[str]) -> Query:
-        """One of several terms; a set of terms costs 150 µs, however few they are."""
+        """Match one of several values; tantivy's term set costs 150 µs at least."""
         if not values:
             return Query.empty_query()
         if len(values) == 1:
             return self._term(field, values[0])
-        if len(values) > FEW:
+        if len(values) > BOOLEAN_TERMS:
             return Query.term_set_query(self._schema, field, list(values))
         return Query.boolean_query(
             [(Occur.Should, self._term(field, value)) for value in values]
         )
 
     def _clauses(self, condition: Condition) -> Clauses:
-        """A condition as clauses of the query around it.
+        """The clauses of a condition.
 
-        `a or not b` is turned into `not (not a and b)`: what is forbidden is mostly
-        rare, and excluding it costs a fraction of allowing all the rest.
+        `a or not b` becomes `not (not a and b)`, because excluding a few records costs
+        much less than including all others.
         """
         match condition:
             case AllConditions(parts):
@@ -222,7 +222,7 @@ class QueryTranslation:
                 denied = AllConditions(tuple(_negated(part) for part in parts))
                 return [(Occur.MustNot, self._condition(denied))]
             case _:
-                return [(Occur.Must, _silent(self._condition(condition)))]
+                return [(Occur.Must, _unscored(self._condition(condition)))]
 
     def _condition(self, condition: Condition) -> Query:
         match condition:
@@ -248,12 +248,12 @@ def _negated(condition: Condition) -> Condition:
     )
 
 
-def _silent(query: Query) -> Query:
-    """Asks without a say in the order."""
+def _unscored(query: Query) -> Query:
+    """The query without an effect on the score."""
     return Query.const_score_query(query, 0.0)
 
 
 def _combined(clauses: Clauses) -> Query:
     if not any(occur == Occur.Must for occur, _ in clauses):
-        clauses = [(Occur.Must, _silent(Query.all_query())), *clauses]
+        clauses = [(Occur.Must, _unscored(Query.all_query())), *clauses]
     return Query.boolean_query(clauses)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.search.documents import entity_record, gone_record
+from services.search.documents import entity_record, tombstone_record
 from services.search.ledger import digest
 from services.search.model import EntityGone, EntityPut, Version
 from services.search.opensearch.bulk import CONFLICT, Write, bulk
@@ -151,7 +151,7 @@ def _body(change: EntityChange, *, settled: bool) -> dict[str, Any]:
             "digest": digits(digest(change.ref, version.revision)),
         }
         return body_of(entity_record(change)) | told | (summed if settled else {})
-    body = body_of(gone_record(change.ref, version)) | told
+    body = body_of(tombstone_record(change.ref, version)) | told
     if settled:
         return body | {"held": "gone"}
     # Wrong in the books until it is settled: then the next look finds it.
