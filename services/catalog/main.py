@@ -14,12 +14,13 @@ from prometheus_client import Gauge
 from services.catalog.api import (
     changes,
     entities,
+    history,
     locations,
+    permissions,
     recent,
     remaining,
     sources,
 )
-from services.catalog.api.described import OPERATIONS
 from services.catalog.api.stale import MarkedStale
 from services.catalog.api.writing import Writes
 from services.catalog.configuration import CatalogConfig
@@ -93,11 +94,12 @@ def create_app(
 
     app = make_app(NAME, lifespan=lifespan)
     app.state.readmodel = ReadModel()
-    app.state.described = OPERATIONS
     app.state.tokens = PrincipalTokens(settings.service_secret.get_secret_value())
     app.add_middleware(WhenOpen, problem=lambda: _loading_problem(app))
     app.add_middleware(MarkedStale, away_seconds=lambda: _away_seconds(app))
-    for part in (entities, locations, remaining, changes, recent, sources):
+    entities.add_routes(app)
+    writing = (locations, remaining, changes, sources)
+    for part in (history, recent, permissions, *writing):
         app.include_router(part.router)
     return app
 

@@ -11,7 +11,6 @@ from services.gateway.documents import asyncapi, schema, schema_types
 from services.gateway.model import Identity
 from services.gateway.openapi import ApiDocument
 from shared.kit.http.apps import json_response, run_checks
-from shared.kit.http.openapi import own_part
 
 StatusReport = Callable[[Identity], Awaitable[Any]]
 
@@ -43,7 +42,7 @@ def documents_router(
     @router.get("/openapi.json")
     async def openapi() -> Response:
         """OpenAPI of the whole public API. Services that are away are left out."""
-        return json_response(await whole.body(own_part(app)))
+        return json_response(await whole.body(app.openapi()))
 
     @router.get("/asyncapi.json")
     async def events() -> Response:

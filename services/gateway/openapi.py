@@ -1,7 +1,7 @@
 """The whole public API in one OpenAPI document: every service's part and the gateway's.
 
-Each service knows its own part; here they come together below `/api/{plugin}`, with
-how callers say who they are.
+Each service makes its own part; the gateway joins them and adds how callers say who
+they are.
 """
 
 import asyncio
@@ -14,12 +14,9 @@ import orjson
 from services.gateway.model import SESSION_COOKIE
 from services.gateway.ports import Services
 
-#: So long a whole document counts, and one with parts left out.
-KEPT_SECONDS, LACKING_SECONDS = 60.0, 5.0
+#: How long a whole document is served, and one with parts left out.
+FRESH_SECONDS, LACKING_SECONDS = 60.0, 5.0
 ASK_SECONDS = 3.0
-METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
-REF = "#/components/schemas/"
-COMMON = "Error"
 OPEN: Sequence[Mapping[str, Any]] = ({},)
 #: What needs no credentials: beginnings of paths. Webhooks are signed instead.
 OPEN_PATHS = (
@@ -67,76 +64,24 @@ def merged(own: Document, parts: Mapping[str, Document | None]) -> dict[str, Any
     """One document of the gateway's own and the services'; None: a part is away."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
-    for plugin, part in parts.items():
-        if part is None:
-            continue
-        for path, item in part["paths"].items():
-            paths[f"/api/{plugin}{path}"] = _below(plugin, item)
-        for name, schema in _schemas(part).items():
-            if name != COMMON:
-                schemas[f"{plugin}.{name}"] = _renamed(plugin, schema)
-    paths |= own["paths"]
-    components = own["components"]
+    for document in (*filter(None, parts.values()), own):
+        paths |= document["paths"]
+        # A model's name stands once among all services, and a shared one is equal.
+        schemas |= document["components"]["schemas"]
+    away = [name for name, part in parts.items() if not part]
+    left_out = f" Left out, as they did not answer: {', '.join(away)}." if away else ""
     return {
-        "openapi": own["openapi"],
+        **own,
         "info": {
             "title": "Callboard",
             "version": own["info"]["version"],
-            "description": _about([name for name, part in parts.items() if not part]),
+            "description": f"{ABOUT}{left_out}",
         },
-        "servers": [{"url": "/"}],
         "security": [{"token": []}, {"session": []}],
         "tags": [{"name": name} for name in sorted(_tags(paths))],
         "paths": {path: _secured(path, paths[path]) for path in sorted(paths)},
-        "components": {
-            **components,
-            "schemas": {**schemas, **components["schemas"]},
-            "securitySchemes": SCHEMES,
-        },
+        "components": {"schemas": schemas, "securitySchemes": SCHEMES},
     }
-
-
-def _about(away: Sequence[str]) -> str:
-    if not away:
-        return ABOUT
-    return f"{ABOUT} Left out, as they did not answer: {', '.join(away)}."
-
-
-def _schemas(part: Document) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = part.get("components", {}).get("schemas", {})
-    return found
-
-
-def _below(plugin: str, item: Document) -> dict[str, Any]:
-    """A path's operations under names that no other part has."""
-    found = _renamed(plugin, item)
-    return {
-        method: {
-            **operation,
-            "tags": [plugin],
-            "operationId": f"{plugin}_{operation['operationId']}",
-        }
-        for method, operation in found.items()
-        if method in METHODS
-    }
-
-
-def _renamed(plugin: str, value: Any) -> Any:
-    """References to a part's schemas as references to theirs among all."""
-    if isinstance(value, dict):
-        return {
-            key: f"{REF}{plugin}.{one.removeprefix(REF)}"
-            if key == "$ref" and isinstance(one, str) and _is_own(one)
-            else _renamed(plugin, one)
-            for key, one in value.items()
-        }
-    if isinstance(value, list):
-        return [_renamed(plugin, one) for one in value]
-    return value
-
-
-def _is_own(ref: str) -> bool:
-    return ref.startswith(REF) and ref != f"{REF}{COMMON}"
 
 
 def _tags(paths: Document) -> set[str]:
@@ -161,7 +106,7 @@ def _secured(path: str, item: Document) -> dict[str, Any]:
 
 
 class ApiDocument:
-    """The document as it is served: services are asked now and then, not each time."""
+    """The document as it is served; services are asked for their parts now and then."""
 
     def __init__(self, services: Services, plugins: Sequence[str]) -> None:
         self._services = services
@@ -174,11 +119,11 @@ class ApiDocument:
         """The JSON; parts whose service is away are left out and named."""
         async with self._asking:
             if time.monotonic() >= self._until:
-                found = await asyncio.gather(*map(self._part, self._plugins))
-                parts = dict(zip(self._plugins, found, strict=True))
+                documents = await asyncio.gather(*map(self._part, self._plugins))
+                parts = dict(zip(self._plugins, documents, strict=True))
                 self._body = orjson.dumps(merged(own, parts))
-                kept = KEPT_SECONDS if all(found) else LACKING_SECONDS
-                self._until = time.monotonic() + kept
+                seconds = FRESH_SECONDS if all(documents) else LACKING_SECONDS
+                self._until = time.monotonic() + seconds
         return self._body
 
     async def _part(self, plugin: str) -> Document | None:
@@ -188,4 +133,4 @@ class ApiDocument:
         except TimeoutError:
             return None
         part = answer.value if answer.ok else None
-        return part if isinstance(part, dict) and "paths" in part else None
+        return part if isinstance(part, dict) and "components" in part else None

@@ -10,13 +10,20 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.search import handlers
+from services.search.api_models import (
+    FILTERS,
+    RebuildProof,
+    SearchPage,
+    SearchQuery,
+    SuggestionList,
+    SuggestionQuery,
+)
 from services.search.conditions import Condition, criteria_condition
-from services.search.described import OPERATIONS
 from services.search.highlight import Tags
 from services.search.measures import QUERY_SECONDS
 from services.search.model import Hit, HitPage, Sum
@@ -29,9 +36,17 @@ from services.search.query import (
     parse_question,
     parse_term,
 )
-from services.search.resync import RebuildProgress, Rebuilt, rebuild
-from shared.contracts.errors import CallboardError, Forbidden
-from shared.kit.http.apps import caller_of, json_response, sse, sse_frame
+from services.search.resync import ENTITIES, SITES, RebuildProgress, Rebuilt, rebuild
+from shared.contracts.errors import CallboardError
+from shared.kit.http.apps import (
+    caller_of,
+    json_response,
+    service_caller,
+    sse,
+    sse_frame,
+)
+from shared.kit.http.bodies import BoundedRoute
+from shared.kit.http.openapi import EVENTS, ServiceApp
 from shared.kit.http.service_tokens import Principal
 
 SUGGESTIONS, MOST_SUGGESTIONS = 8, 25
@@ -39,18 +54,28 @@ LONGEST_QUERY = 8_000
 LONGEST_KEPT = 100_000
 
 
-def add_routes(app: FastAPI) -> None:
+router = APIRouter(route_class=BoundedRoute)
+
+
+def add_routes(app: ServiceApp) -> None:
     """`app.state` must hold `alias`, `owners`, `tags` and `tokens`."""
     app.state.answers = SearchResponseCache()
-    app.state.described = OPERATIONS
-    app.add_route("/query", query, methods=["GET"])
-    app.add_route("/suggest", suggest, methods=["GET"])
-    app.add_route("/snapshot/checksum", checksum, methods=["GET"])
-    app.add_route("/rebuild", rebuild_index, methods=["POST"])
+    app.add_plain_route(
+        "GET",
+        "/query",
+        query,
+        answer=SearchPage,
+        query=SearchQuery,
+        openapi_extra={"parameters": [FILTERS]},
+    )
+    app.add_plain_route(
+        "GET", "/suggest", suggest, answer=SuggestionList, query=SuggestionQuery
+    )
+    app.include_router(router)
 
 
 async def query(request: Request) -> Response:
-    """GET /query: a page of results that the caller may see."""
+    """A page of results that the caller may see."""
     begun = time.perf_counter()
     conditions = _conditions(caller_of(request))
     answers: SearchResponseCache = request.app.state.answers
@@ -69,7 +94,7 @@ async def query(request: Request) -> Response:
 
 
 async def suggest(request: Request) -> Response:
-    """GET /suggest: the likeliest titles for what has been typed so far."""
+    """The likeliest titles for what has been typed so far."""
     principal = caller_of(request)
     given = dict(_pairs(request))
     term = parse_term(given.get("term", ""))
@@ -91,26 +116,35 @@ async def suggest(request: Request) -> Response:
     return json_response(body)
 
 
-async def checksum(request: Request) -> Response:
-    """GET /snapshot/checksum: what the index holds, for comparing with the owners."""
-    _only_services(request)
-    sums = await _alias(request).live.sums()
-    return json_response({name: _sum(found) for name, found in sums.items()})
+@router.get(
+    "/snapshot/checksum",
+    dependencies=[Depends(service_caller)],
+    include_in_schema=False,
+)
+async def checksum(request: Request) -> Mapping[str, Sum]:
+    """What the index holds, for comparing with the owners."""
+    return await _alias(request).live.sums()
 
 
-async def rebuild_index(request: Request) -> Response:
-    """POST /rebuild: a fresh index in place of this one; progress as events if asked.
+@router.post(
+    "/rebuild",
+    response_model=RebuildProof,
+    responses=EVENTS["responses"],
+    dependencies=[Depends(service_caller)],
+)
+async def rebuild_index(request: Request) -> Any:
+    """Make a fresh index in place of this one.
 
-    Who hangs up before the end cancels it; the index that answers stays as it was.
+    With `Accept: text/event-stream` its progress comes as server-sent events. Who hangs
+    up before the end cancels it; the index that answers stays as it was.
     """
-    _only_services(request)
     steps = rebuild(_alias(request), _owners(request))
     if "text/event-stream" in request.headers.get("accept", ""):
         return sse(_frames(steps))
-    proof: Rebuilt | None = None
     async for step in steps:
-        proof = step if isinstance(step, Rebuilt) else proof
-    return json_response(_proof(proof) if proof else {})
+        if isinstance(step, Rebuilt):
+            proof = _proof(step)
+    return proof
 
 
 def readable_by(principal: Principal) -> Condition | None:
@@ -164,11 +198,6 @@ def _owners(request: Request) -> Owners:
     return owners
 
 
-def _only_services(request: Request) -> None:
-    if not caller_of(request).is_service:
-        raise Forbidden("Only services may ask for this")
-
-
 def _pairs(request: Request) -> list[tuple[str, str]]:
     text: bytes = request.scope["query_string"]
     return parse_qsl(text[:LONGEST_QUERY].decode("latin-1"), keep_blank_values=True)
@@ -220,18 +249,15 @@ def _suggestion(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _sum(value: Sum) -> dict[str, Any]:
-    return {"count": value.count, "checksum": value.checksum}
-
-
-def _proof(proof: Rebuilt) -> dict[str, Any]:
-    parts = proof.agreements.items()
-    return {
-        "equal": all(agreement.reached for _, agreement in parts),
-        **{name: _sum(agreement.ours) for name, agreement in parts},
-        "live": {name: _sum(value) for name, value in proof.live.items()},
-        "seconds": round(proof.seconds, 3),
-    }
+def _proof(proof: Rebuilt) -> RebuildProof:
+    parts = proof.agreements
+    return RebuildProof(
+        equal=all(agreement.reached for agreement in parts.values()),
+        entities=parts[ENTITIES.name].ours,
+        sites=parts[SITES.name].ours,
+        live=dict(proof.live),
+        seconds=round(proof.seconds, 3),
+    )
 
 
 async def _frames(
@@ -240,7 +266,7 @@ async def _frames(
     try:
         async for step in steps:
             if isinstance(step, Rebuilt):
-                yield _frame("done", _proof(step))
+                yield _frame("done", _proof(step).model_dump())
             else:
                 data = {"step": step.step, "done": step.done, "total": step.total}
                 yield _frame("progress", data)

@@ -120,11 +120,11 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         # through their entities, so that they do not reveal restricted ones.
         Route("GET", "/locations", _READS),
         Route("POST", "/locations/by-query", _READS),
-        Route("GET", "/locations/{id}", _READS),
+        Route("GET", "/locations/{location_id}", _READS),
         # The answer also says whether the caller may unregister the location.
         Route(
             "GET",
-            "/locations/{id}/remaining",
+            "/locations/{location_id}/remaining",
             Need(ENTITY_READ, "catalog-entity", also=(LOCATION_DELETE,)),
         ),
         Route("GET", "/locations/by-entity/{kind}/{namespace}/{name}", _READS),
@@ -132,7 +132,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         # Moving a location deletes its entities and registers another source.
         Route(
             "PUT",
-            "/locations/{id}",
+            "/locations/{location_id}",
             Need(
                 LOCATION_DELETE,
                 "catalog-entity",
@@ -141,7 +141,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         ),
         Route(
             "DELETE",
-            "/locations/{id}",
+            "/locations/{location_id}",
             Need(LOCATION_DELETE, "catalog-entity", also=(ENTITY_READ,)),
         ),
         Route(

@@ -5,7 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from services.catalog.api.entities import routers
+from services.catalog.api import permissions
+from services.catalog.api.entities import add_routes
 from services.catalog.readmodel import ReadModel
 from shared.kit.http.apps import make_app
 from shared.kit.http.service_tokens import PrincipalTokens
@@ -15,8 +16,8 @@ def reading_app(model: ReadModel, tokens: PrincipalTokens) -> FastAPI:
     app = make_app("catalog", lifespan=None)
     app.state.readmodel = model
     app.state.tokens = tokens
-    for router in routers:
-        app.include_router(router)
+    add_routes(app)
+    app.include_router(permissions.router)
     return app
 
 

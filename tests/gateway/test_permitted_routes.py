@@ -1,5 +1,6 @@
 """Gateway and services judge the same request alike: every route, every spelling."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,9 @@ def first_match(app: FastAPI, method: str, path: str) -> BaseRoute | None:
 
 def concrete(route: Route, word: str) -> str:
     path = route.path
-    for name in ("kind", "namespace", "name", "uid", "id", "task_id", "provider"):
+    for name in re.findall(r"{(\w+)}", path):
         path = path.replace(f"{{{name}}}", quote(word, safe=""))
-    return path.replace("{resource}", "r").replace("{path:path}", "a/b.html")
+    return path.replace("{path:path}", "a/b.html")
 
 
 words = st.text(min_size=1, max_size=8).filter(lambda word: word not in {".", ".."})

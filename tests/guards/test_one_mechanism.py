@@ -95,7 +95,7 @@ OWN_JSON = {
 FORM_ROUTERS = {
     "services/portal": "forms of pages",
     "services/gateway/webhooks/api.py": "raw bodies, signed, read by `load_json`",
-    "services/catalog/api": "bodies read by `json_of`",
+    "services/catalog/api": "`CatalogRoute` is a `BoundedRoute`",
     "services/gateway/identity": "forms of sign-in",
 }
 

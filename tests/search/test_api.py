@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from services.search.main import create_app
 from services.search.model import PageSection
 from tests.builders import component, template, user
+from tests.documented import DocumentedApi, public_routes
 from tests.search.conftest import settings_of
 from tests.search.fakes import MemoryOwners
 from tests.search.test_index import PUBLIC_OR_OWNED, RESTRICTED
@@ -195,6 +196,25 @@ async def test_services_only(
     proof = (await filled.post("/rebuild", headers=service)).json()
     assert proof["equal"] is True
     assert proof["entities"] == proof["live"]["entities"] == answer["entities"]
+
+
+async def test_each_route_answers_as_documented(
+    app: FastAPI, filled: httpx.AsyncClient, principal_headers: Headers
+) -> None:
+    """Parameters and answers are those of the OpenAPI document, and no others."""
+    service = principal_headers("service:cli", kind="service")
+    requests = {
+        ("get", "/query"): "/query?term=shop&types[0]=software-catalog&pageLimit=2"
+        "&pageCursor=MQ==&filters[kind]=Component",
+        ("get", "/suggest"): "/suggest?term=we&limit=3",
+        ("post", "/rebuild"): "/rebuild",
+    }
+    api = DocumentedApi(app)
+    assert api.operations == set(requests) == public_routes("search", app.routes)
+    for operation, path in requests.items():
+        answer = await filled.request(operation[0].upper(), path, headers=service)
+        assert answer.status_code == 200, answer.text
+        api.check(operation, answer)
 
 
 async def test_rebuild_tells_its_progress(

@@ -257,7 +257,7 @@ async def test_a_quiet_stream_has_a_heartbeat() -> None:
         await asyncio.Event().wait()
 
     body = apps.sse(frames(), heartbeat=0.01).body_iterator
-    assert await anext(body) == b"id: 1\nevent: log\ndata: one\ndata: two\n\n"
+    assert await anext(body) == b"event: log\ndata: one\ndata: two\nid: 1\n\n"
     assert await anext(body) == b": \n\n"
     await body.aclose()  # type: ignore[union-attr]
 

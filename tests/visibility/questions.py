@@ -49,8 +49,8 @@ ASKED: dict[tuple[str, str, str], tuple[Any, ...]] = {
     ("catalog", "GET", "/changes"): ("/changes?limit=200",),
     ("catalog", "GET", "/locations"): ("/locations",),
     ("catalog", "POST", "/locations/by-query"): (("/locations/by-query", {}),),
-    ("catalog", "GET", "/locations/{id}"): (),
-    ("catalog", "GET", "/locations/{id}/remaining"): (),
+    ("catalog", "GET", "/locations/{location_id}"): (),
+    ("catalog", "GET", "/locations/{location_id}/remaining"): (),
     ("catalog", "GET", "/locations/by-entity/{kind}/{namespace}/{name}"): (
         "/locations/by-entity/{at}",
     ),
@@ -64,8 +64,8 @@ ASKED: dict[tuple[str, str, str], tuple[Any, ...]] = {
     ("catalog", "POST", "/.well-known/backstage/permissions/apply-conditions"): (),
     ("catalog", "POST", "/refresh"): (),
     ("catalog", "POST", "/locations"): (),
-    ("catalog", "PUT", "/locations/{id}"): (),
-    ("catalog", "DELETE", "/locations/{id}"): (),
+    ("catalog", "PUT", "/locations/{location_id}"): (),
+    ("catalog", "DELETE", "/locations/{location_id}"): (),
     ("catalog", "DELETE", "/entities/by-uid/{uid}"): (),
     ("search", "GET", "/query"): (
         "/query?term=common&pageLimit=100",

@@ -6,16 +6,10 @@ from collections.abc import Sequence
 import orjson
 from starlette.requests import Request
 
-from services.catalog.api.parameters import Parameters, body_of, predicate, strings
-from services.catalog.api.reading import (
-    FinishedResponse,
-    Sent,
-    begin,
-    get,
-    post,
-    reads_of,
-)
-from services.catalog.query.criteria import Criterion
+from services.catalog.api.models import FacetsRequest
+from services.catalog.api.parameters import Parameters
+from services.catalog.api.reading import FinishedResponse, Sent, begin, reads_of
+from services.catalog.query.criteria import EVERYTHING, Criterion
 from services.catalog.query.facets import (
     FacetCounts,
     FacetValues,
@@ -24,45 +18,45 @@ from services.catalog.query.facets import (
     facets_of,
 )
 from services.catalog.query.filters import parse_filters
+from services.catalog.query.predicates import parse_predicate
 from shared.contracts.errors import Invalid
 from shared.guards.workers import run_beside
 from shared.kit.http.apps import caller_of
+from shared.kit.http.bodies import body_as
 
 LONGEST_TEXT = 100
 
 
 async def facets(request: Request) -> Sent:
-    """GET: facets of what the filters leave."""
+    """How often the values of fields occur among the entities that match."""
     reads, scope = await begin(request)
     key = ("facets", request.scope["query_string"], scope.key)
     body = reads.answers.find(key)
     if body is not None:
         return reads.answer(body)
-    asked = Parameters(key[1])
-    names = asked.pieces("facet")
+    parameters = Parameters(key[1])
+    names = parameters.pieces("facet")
     if not names:
         raise Invalid("request/query must have required property 'facet'")
-    criterion = parse_filters(asked.all("filter"))
-    answer = await _counted(request, names, criterion, _narrowing(asked))
+    criterion = parse_filters(parameters.all("filter"))
+    answer = await _counted(request, names, criterion, _narrowing(parameters))
     reads.answers.keep(key, answer)
     return answer
 
 
-def _narrowing(asked: Parameters) -> Narrowing | None:
-    """What `valueText` and `valueLimit` ask for; None without them, as in Backstage."""
-    text = (asked.one("valueText") or "").strip()
-    limit = asked.number("valueLimit")
+def _narrowing(parameters: Parameters) -> Narrowing | None:
+    """What `valueText` and `valueLimit` say; None without them, as in Backstage."""
+    text = (parameters.one("valueText") or "").strip()
+    limit = parameters.number("valueLimit")
     return None if limit is None and not text else Narrowing(text[:LONGEST_TEXT], limit)
 
 
-async def facets_of_query(request: Request) -> Sent:
-    """POST: facets of what a predicate leaves."""
+async def by_body(request: Request) -> Sent:
+    """How often the values of fields occur among the entities that meet a predicate."""
     await begin(request)
-    body = await body_of(request)
-    names = strings(body, "facets", required=True)
-    if not names:
-        raise Invalid("request/body/facets must NOT have fewer than 1 items")
-    return await _counted(request, names, predicate(body), None)
+    body = await body_as(request, FacetsRequest)
+    criterion = EVERYTHING if body.query is None else parse_predicate(body.query)
+    return await _counted(request, body.facets, criterion, None)
 
 
 async def _counted(
@@ -96,6 +90,3 @@ def _body(
     facets = facets_of(names, parts)
     totals = {"totals": facets.totals} if with_totals else {}
     return orjson.dumps({"facets": facets.values, **totals})
-
-
-routes = [get("/entity-facets", facets), post("/entity-facets", facets_of_query)]

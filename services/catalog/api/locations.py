@@ -1,25 +1,26 @@
 """Locations: what is registered, and registering, which is done when it answers."""
 
 import base64
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import APIRouter, Query
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
-from services.catalog.api.parameters import body_of, in_range, whole_number
-from services.catalog.api.previews import preview
-from services.catalog.api.reading import begin
-from services.catalog.api.sources import source_reader
-from services.catalog.api.writing import (
-    Writes,
-    location_in,
-    nothing,
-    order_of,
-    route,
-    writes_of,
+from services.catalog.api.models import (
+    EntityDocument,
+    Limit,
+    LocationDocument,
+    LocationSpec,
+    NextPage,
+    Predicate,
 )
+from services.catalog.api.previews import preview
+from services.catalog.api.reading import CallerScope
+from services.catalog.api.revisions import CatalogRoute
+from services.catalog.api.sources import Sources
+from services.catalog.api.writing import CatalogWrites, Writes, order_of
 from services.catalog.handlers import roots
 from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, Root, parse_location
@@ -27,14 +28,69 @@ from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.contracts.permissions import LOCATION_CREATE
 from shared.guards.json_text import load_json
-from shared.kit.http.apps import caller_of, json_response
+from shared.kit.http.apps import Caller, json_response
+from shared.kit.http.models import Absent, RequestModel, ResponseModel
 from shared.kit.http.service_tokens import Principal
 
 PAGE = 1000
-CONFLICTS = {"refresh": True, "reject": False}
+
+router = APIRouter(route_class=CatalogRoute)
+
+#: A flag of a query; one without a value is not set.
+Flag = Annotated[bool, BeforeValidator(lambda value: value or False), Query()]
 
 
-def _location_json(root: Root) -> dict[str, Any]:
+class LocationItem(ResponseModel):
+    """A registration, as Backstage wraps it in a list."""
+
+    data: LocationDocument
+
+
+class ProvidedEntity(ResponseModel):
+    """An entity of a location that the catalog has already, and who provides it."""
+
+    entity_ref: str
+    location: str
+    origin: str
+    providers: list[str]
+    is_other_file: bool
+
+
+class Registration(ResponseModel):
+    """A registered location, or in a dry run what it would bring."""
+
+    location: LocationDocument
+    entities: list[EntityDocument]
+    exists: bool | Absent = None
+    provided: list[ProvidedEntity] | Absent = None
+
+
+class LocationPageRequest(RequestModel):
+    """The body of `POST /locations/by-query`; a cursor stands for the rest."""
+
+    query: Predicate = Field(default_factory=dict)
+    limit: Limit | None = None
+    cursor: str | None = None
+
+
+class _Page(RequestModel):
+    """What a cursor holds."""
+
+    query: Predicate
+    limit: Limit
+    after_id: str
+
+
+class LocationPage(ResponseModel):
+    """A page of registrations."""
+
+    items: list[LocationDocument]
+    total_items: int
+    page_info: NextPage
+
+
+def _document(root: Root) -> dict[str, str | None]:
+    """A registration as a `LocationDocument`; lists of thousands have no models."""
     location = root.location
     return {
         "id": root.id,
@@ -46,8 +102,8 @@ def _location_json(root: Root) -> dict[str, Any]:
 
 def _registered(writes: Writes, scope: ReaderScope) -> list[Root]:
     """What is registered, but for what leads to restricted entities alone."""
-    found = writes.catalog.state.in_bucket(roots.REGISTERED)
-    shown = (root for root in found if not scope.hides(root.location.entity_ref))
+    registered = writes.catalog.state.in_bucket(roots.REGISTERED)
+    shown = (root for root in registered if not scope.hides(root.location.entity_ref))
     return sorted(shown, key=lambda root: (root.created, root.name))
 
 
@@ -85,35 +141,53 @@ async def _known_root(writes: Writes, principal: Principal, identity: str) -> Ro
     return root
 
 
-async def listing(request: Request) -> Response:
-    """GET `/locations`: all registrations, oldest first."""
-    _, scope = await begin(request)
-    found = _registered(writes_of(request), scope)
-    return json_response([{"data": _location_json(root)} for root in found])
+@router.get("/locations", response_model=list[LocationItem])
+async def listing(scope: CallerScope, writes: CatalogWrites) -> Response:
+    """All registrations, oldest first."""
+    registered = _registered(writes, scope)
+    return json_response([{"data": _document(root)} for root in registered])
 
 
-async def create(request: Request) -> Response:
-    """POST `/locations`: register and read, or with `dryRun` only read."""
-    principal, writes = caller_of(request), writes_of(request)
-    location = _allowed(writes, location_in(await body_of(request)))
-    if _flag(request, "dryRun"):
-        with_provided = _flag(request, "provided")
-        body = await preview(request, location, with_provided=with_provided)
-        return json_response(body, status=201)
+@router.post("/locations", status_code=201, response_model=Registration)
+async def create(
+    body: LocationSpec,
+    caller: Caller,
+    reader: Sources,
+    writes: CatalogWrites,
+    *,
+    dry_run: Annotated[Flag, Query(alias="dryRun")] = False,
+    provided: Flag = False,
+    on_conflict: Annotated[
+        Literal["refresh", "reject"] | None, Query(alias="onConflict")
+    ] = None,
+) -> Response:
+    """Register a location and read it.
+
+    With `dryRun` it is only read: `entities` are those that it would bring, and with
+    `provided` the answer says which of them the catalog has already. `onConflict` says
+    what happens to a location that is registered.
+    """
+    location = _allowed(writes, body)
+    if dry_run:
+        return json_response(
+            await preview(
+                writes, location, caller=caller, reader=reader, with_provided=provided
+            ),
+            status=201,
+        )
     writes.require_writable()
-    wanted = request.query_params.get("onConflict")
-    if wanted is not None and wanted not in CONFLICTS:
-        raise Invalid("request/query/onConflict must be refresh or reject")
-    refresh = writes.refresh_duplicates if wanted is None else CONFLICTS[wanted]
-    reader = source_reader(request, principal)
+    refresh = writes.refresh_duplicates
+    if on_conflict is not None:
+        refresh = on_conflict == "refresh"
     await roots.require_readable(writes.catalog, location, reader)
-    order = order_of(principal, "registration", reader)
+    order = order_of(caller, "registration", reader)
     root = await roots.register(writes.catalog, location, order, refresh=refresh)
     # As Backstage: entities are read from /entities, where they are by now.
-    return json_response({"location": _location_json(root), "entities": []}, status=201)
+    return json_response({"location": _document(root), "entities": []}, status=201)
 
 
-def _allowed(writes: Writes, location: LocationRef) -> LocationRef:
+def _allowed(writes: Writes, given: LocationSpec) -> LocationRef:
+    location = LocationRef(given.type, given.target)
     if location.type not in writes.types:
         names = orjson.dumps(list(writes.types)).decode()
         raise Invalid(f"Registered locations must be of an allowed type {names}")
@@ -125,109 +199,92 @@ def _allowed(writes: Writes, location: LocationRef) -> LocationRef:
     return location
 
 
-def _flag(request: Request, name: str) -> bool:
-    value = request.query_params.get(name, "false")
-    if value not in {"true", "false", "1", "0", ""}:
-        raise Invalid(f"request/query/{name} must be boolean")
-    return value in {"true", "1"}
-
-
-async def by_query(request: Request) -> Response:
-    """POST `/locations/by-query`: registrations by a predicate, in pages by id."""
-    _, scope = await begin(request)
-    body = await body_of(request)
-    after = ""
-    if isinstance(body.get("cursor"), str):
-        body = _cursor(body["cursor"])
-        after = body["afterId"]
-    limit = whole_number(body, "limit")
-    limit = PAGE if limit is None else in_range(limit, "request/body/limit", 1)
-    query = body.get("query", {})
-    shown = [_location_json(root) for root in _registered(writes_of(request), scope)]
+@router.post("/locations/by-query", response_model=LocationPage)
+async def by_query(
+    body: LocationPageRequest, scope: CallerScope, writes: CatalogWrites
+) -> Response:
+    """A page of registrations that meet a predicate over id, type and target."""
+    page = _Page(query=body.query, limit=body.limit or PAGE, afterId="")
+    if body.cursor is not None:
+        page = _cursor(body.cursor)
+    documents = map(_document, _registered(writes, scope))
     matching = sorted(
-        (item for item in shown if holds(query, item)), key=lambda item: item["id"]
+        (each for each in documents if holds(page.query, each)),
+        key=lambda each: each["id"] or "",
     )
-    rest = [item for item in matching if item["id"] > after]
-    page: dict[str, Any] = {}
-    if len(rest) > limit:
-        following = {"limit": limit, "afterId": rest[limit - 1]["id"], "query": query}
-        page["nextCursor"] = base64.b64encode(orjson.dumps(following)).decode()
+    rest = [each for each in matching if (each["id"] or "") > page.after_id]
+    items = rest[: page.limit]
+    onward = {}
+    if len(rest) > page.limit:
+        following = page.model_copy(update={"after_id": items[-1]["id"]})
+        cursor = base64.b64encode(following.model_dump_json(by_alias=True).encode())
+        onward = {"nextCursor": cursor.decode()}
     return json_response(
-        {"items": rest[:limit], "totalItems": len(matching), "pageInfo": page}
+        {"items": items, "totalItems": len(matching), "pageInfo": onward}
     )
 
 
-def _cursor(text: str) -> dict[str, Any]:
+def _cursor(text: str) -> _Page:
     try:
-        found = load_json(base64.b64decode(text, validate=True), label="cursor")
+        value = load_json(base64.b64decode(text, validate=True), label="cursor")
+        return _Page.model_validate(value)
     except (ValueError, CallboardError) as error:
         raise Invalid("request/body/cursor: malformed cursor") from error
-    if not isinstance(found, dict) or not isinstance(found.get("afterId"), str):
-        raise Invalid("request/body/cursor: malformed cursor")
-    return found
 
 
-async def single(request: Request) -> Response:
-    """GET `/locations/{id}`."""
-    _, scope = await begin(request)
-    root = visible_root(writes_of(request), scope, request.path_params["id"])
-    return json_response(_location_json(root))
-
-
-async def change(request: Request) -> Response:
-    """PUT `/locations/{id}`: the same registration, another location."""
-    principal, writes = caller_of(request), writes_of(request)
-    location = _allowed(writes, location_in(await body_of(request)))
-    # Its new place is a registration like any other.
-    principal.granted(LOCATION_CREATE)
-    writes.require_writable()
-    root = await _known_root(writes, principal, request.path_params["id"])
-    writes.require_all(principal, root)
-    reader = source_reader(request, principal)
-    await roots.require_readable(writes.catalog, location, reader)
-    order = order_of(principal, "registration", reader)
-    return json_response(
-        _location_json(await roots.move(writes.catalog, root, location, order))
-    )
-
-
-async def remove(request: Request) -> Response:
-    """DELETE `/locations/{id}`: the registration goes with what only it brought."""
-    principal, writes = caller_of(request), writes_of(request)
-    writes.require_writable()
-    root = await _known_root(writes, principal, request.path_params["id"])
-    await writes.require_removal(principal, root)
-    order = order_of(principal, "delete")
-    await roots.unwant(writes.catalog, root, roots.REGISTERED, order)
-    return nothing()
-
-
-async def by_entity(request: Request) -> Response:
-    """GET `/locations/by-entity/…`: the registration that an entity came from."""
-    principal, writes = caller_of(request), writes_of(request)
-    at = request.path_params
-    ref = f"{at['kind']}:{at['namespace']}/{at['name']}".lower()
-    held = writes.catalog.state.get(ref)
-    if held is None or not writes.permitted(principal, ref):
+@router.get(
+    "/locations/by-entity/{kind}/{namespace}/{name}", response_model=LocationDocument
+)
+async def by_entity(
+    kind: str, namespace: str, name: str, caller: Caller, writes: CatalogWrites
+) -> Any:
+    """The registration that an entity came from."""
+    ref = f"{kind}:{namespace}/{name}".lower()
+    entity = writes.catalog.state.get(ref)
+    if entity is None or not writes.permitted(caller, ref):
         raise NotFound(f"No such entity {ref}")
-    origin = parse_location(held.origin)
+    origin = parse_location(entity.origin)
     root = roots.registered(writes.catalog, origin)
     if root is None:
         raise NotFound(
             f"Found no location with type {origin.type} and target {origin.target}"
         )
-    return json_response(_location_json(root))
+    return _document(root)
 
 
-router = APIRouter()
-router.routes.extend(
-    [
-        route("GET", "/locations", listing),
-        route("POST", "/locations", create),
-        route("POST", "/locations/by-query", by_query),
-        route("GET", "/locations/by-entity/{kind}/{namespace}/{name}", by_entity),
-        route("GET", "/locations/{id}", single),
-        route("PUT", "/locations/{id}", change),
-        route("DELETE", "/locations/{id}", remove),
-    ]
-)
+@router.get("/locations/{location_id}", response_model=LocationDocument)
+async def single(location_id: str, scope: CallerScope, writes: CatalogWrites) -> Any:
+    """One registration."""
+    return _document(visible_root(writes, scope, location_id))
+
+
+@router.put("/locations/{location_id}", response_model=LocationDocument)
+async def change(
+    location_id: str,
+    body: LocationSpec,
+    caller: Caller,
+    reader: Sources,
+    writes: CatalogWrites,
+) -> Any:
+    """Let a registration mean another location."""
+    location = _allowed(writes, body)
+    # Its new place is a registration like any other.
+    caller.granted(LOCATION_CREATE)
+    writes.require_writable()
+    root = await _known_root(writes, caller, location_id)
+    writes.require_all(caller, root)
+    await roots.require_readable(writes.catalog, location, reader)
+    order = order_of(caller, "registration", reader)
+    return _document(await roots.move(writes.catalog, root, location, order))
+
+
+@router.delete("/locations/{location_id}", status_code=204)
+async def remove(location_id: str, caller: Caller, writes: CatalogWrites) -> Response:
+    """Remove a registration and what only it brought."""
+    writes.require_writable()
+    root = await _known_root(writes, caller, location_id)
+    await writes.require_removal(caller, root)
+    await roots.unwant(
+        writes.catalog, root, roots.REGISTERED, order_of(caller, "delete")
+    )
+    return Response(status_code=204)

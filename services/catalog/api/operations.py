@@ -3,36 +3,40 @@
 from typing import Any
 
 import orjson
+from pydantic import Field
 from starlette.requests import Request
 
-from services.catalog.api.parameters import body_of
-from services.catalog.api.reading import Reads, Sent, post
+from services.catalog.api.reading import Reads, Sent
 from services.catalog.api.snapshot import for_services
 from services.catalog.descriptor.definitions import Reference, reference_in
 from services.catalog.ingest.operations import LANGUAGES, operation_text
 from services.catalog.ports import DefinitionStore
-from shared.contracts.errors import Invalid
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.workers import run_beside, run_bounded
+from shared.kit.http.bodies import body_as
+from shared.kit.http.models import RequestModel
 
 MOST = 50
 #: Up to here a text is read in hundredths of a second: a thread will do.
 SHORT = 8_000
 
 
+class DefinitionList(RequestModel):
+    """Definitions of APIs: `{type, definition}` each."""
+
+    definitions: list[Any] = Field(max_length=MOST)
+
+
 async def operations(request: Request) -> Sent:
-    """POST `/snapshot/operations`: the words of each definition, in their order.
+    """The words of each definition, in their order.
 
     A definition is `{type, definition}`, as it stands in the `spec` of an entity or an
     event: the answer belongs to that text, whatever the entity is by now.
     """
     reads = for_services(request)
-    body = await body_of(request)
-    items = body.get("definitions")
-    if not isinstance(items, list) or len(items) > MOST:
-        raise Invalid(f"request/body/definitions must be array of at most {MOST}")
+    body = await body_as(request, DefinitionList)
     store = getattr(request.app.state, "definitions", None)
-    words = [await _words(reads, store, item) for item in items]
+    words = [await _words(reads, store, item) for item in body.definitions]
     return reads.answer(orjson.dumps({"items": words}))
 
 
@@ -70,6 +74,3 @@ async def _extract(kind: str, text: str) -> str:
     if len(text) <= SHORT:
         return await run_beside(operation_text, kind, text)
     return await run_bounded(operation_text, kind, text, label="definition")
-
-
-routes = [post("/snapshot/operations", operations)]

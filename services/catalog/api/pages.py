@@ -1,34 +1,21 @@
 """Lists of entities: `/entities` and `/entities/by-query`."""
 
 import base64
-from collections.abc import Mapping
 from itertools import islice
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from starlette.requests import Request
 
+from services.catalog.api.models import EntityPageRequest, FullTextFilter
 from services.catalog.api.parameters import (
     DIRECTIONS,
     Parameters,
-    body_of,
     in_range,
     parse_order_fields,
     parse_orders,
-    strings,
-    text,
-    whole_number,
 )
-from services.catalog.api.reading import (
-    FinishedResponse,
-    Reads,
-    Sent,
-    array,
-    begin,
-    get,
-    post,
-)
+from services.catalog.api.reading import FinishedResponse, Reads, Sent, array, begin
 from services.catalog.query.cursors import Cursor, decode_cursor
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
@@ -38,13 +25,14 @@ from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
+from shared.kit.http.bodies import body_as
 
 DEFAULT_ENTITIES_LIMIT = 20
 COUNTING = {None: True, "include": True, "exclude": False}
 
 
 async def by_query(request: Request) -> Sent:
-    """GET `/entities/by-query`: a page, its total, and cursors to its neighbours."""
+    """A page of entities, their total, and cursors to its neighbours."""
     reads, scope = await begin(request)
     key = ("by-query", request.scope["query_string"], scope.key)
     known = reads.answers.find(key)
@@ -56,26 +44,26 @@ async def by_query(request: Request) -> Sent:
     return sent
 
 
-async def by_query_body(request: Request) -> Sent:
-    """POST `/entities/by-query`: the same, asked with a predicate."""
+async def by_body(request: Request) -> Sent:
+    """A page of entities that meet a predicate."""
     reads, scope = await begin(request)
-    body = await body_of(request)
+    body = await body_as(request, EntityPageRequest)
     return await _page(reads, _list_request_in_body(body), scope)
 
 
 async def entities(request: Request) -> Sent:
-    """GET `/entities`: an array of all that match, or a page with a `Link` onward."""
+    """All entities that match; with `limit` a page whose Link header leads onward."""
     reads, scope = await begin(request)
     query = request.scope["query_string"]
-    asked = Parameters(query)
-    limit, offset = _window(asked)
-    orders, fields = parse_orders(asked.all("order")), asked.fields()
+    parameters = Parameters(query)
+    limit, offset = _window(parameters)
+    orders, fields = parse_orders(parameters.all("order")), parameters.fields()
     check_orders(orders)
-    found = select(reads.model, parse_filters(asked.all("filter")), scope)
-    ids = all_in_order(reads.model, found, orders, skip=offset)
+    selected = select(reads.model, parse_filters(parameters.all("filter")), scope)
+    ids = all_in_order(reads.model, selected, orders, skip=offset)
     records = list(reads.model.existing(islice(ids, limit)))
     sent = await array(reads, records, fields, scope)
-    if limit is not None and offset + limit < len(found):
+    if limit is not None and offset + limit < len(selected):
         sent.headers.append((b"link", _link(query, limit, offset + limit)))
     return sent
 
@@ -94,81 +82,57 @@ async def _page(reads: Reads, listing: ListRequest, scope: ReaderScope) -> Sent:
     )
 
 
-def _list_request(asked: Parameters) -> ListRequest:
-    counting = asked.one("totalItems")
+def _list_request(parameters: Parameters) -> ListRequest:
+    counting = parameters.one("totalItems")
     if counting not in COUNTING:
         raise Invalid("request/query/totalItems must be include or exclude")
-    limit = asked.number("limit")
+    limit = parameters.number("limit")
     return ListRequest(
-        filters=tuple(asked.all("filter")),
-        orders=parse_order_fields(asked.all("orderField")),
-        term=asked.one("fullTextFilterTerm") or "",
-        term_fields=asked.pieces("fullTextFilterFields"),
-        fields=asked.fields(),
+        filters=tuple(parameters.all("filter")),
+        orders=parse_order_fields(parameters.all("orderField")),
+        term=parameters.one("fullTextFilterTerm") or "",
+        term_fields=parameters.pieces("fullTextFilterFields"),
+        fields=parameters.fields(),
         limit=DEFAULT_LIMIT if limit is None else limit,
-        offset=asked.number("offset") or 0,
-        cursor=_cursor(asked.one("cursor")),
+        offset=parameters.number("offset") or 0,
+        cursor=_cursor(parameters.one("cursor")),
         counted=COUNTING[counting],
     )
 
 
-def _list_request_in_body(body: Mapping[str, Any]) -> ListRequest:
-    counting = text(body, "totalItems")
-    if counting not in COUNTING:
-        raise Invalid("request/body/totalItems must be include or exclude")
-    full_text = body.get("fullTextFilter") or {}
-    if not isinstance(full_text, dict):
-        raise Invalid("request/body/fullTextFilter must be object")
-    query = body.get("query")
-    if query is not None and not isinstance(query, dict):
-        raise Invalid("request/body/query must be object")
-    limit = whole_number(body, "limit")
+def _list_request_in_body(body: EntityPageRequest) -> ListRequest:
+    text = body.full_text_filter or FullTextFilter()
     return ListRequest(
-        query=query,
-        orders=_order_by(body.get("orderBy")),
-        term=text(full_text, "term", "request/body/fullTextFilter") or "",
-        term_fields=tuple(strings(full_text, "fields")),
-        fields=parse_fields(strings(body, "fields")),
-        limit=DEFAULT_LIMIT if limit is None else limit,
-        offset=whole_number(body, "offset") or 0,
-        cursor=_cursor(text(body, "cursor")),
-        counted=COUNTING[counting],
+        query=body.query,
+        orders=tuple(
+            OrderField(each.field, DIRECTIONS[each.order])
+            for each in body.order_by or ()
+        ),
+        term=text.term or "",
+        term_fields=tuple(text.fields),
+        fields=parse_fields(body.fields),
+        limit=DEFAULT_LIMIT if body.limit is None else body.limit,
+        offset=body.offset or 0,
+        cursor=_cursor(body.cursor),
+        counted=COUNTING[body.total_items],
     )
-
-
-def _order_by(given: object) -> tuple[OrderField, ...]:
-    if given is None:
-        return ()
-    if not isinstance(given, list):
-        raise Invalid("request/body/orderBy must be array")
-    found = []
-    for index, item in enumerate(given):
-        where = f"request/body/orderBy/{index}"
-        field = item.get("field") if isinstance(item, dict) else None
-        if not isinstance(field, str) or not field:
-            raise Invalid(f"{where} must have required property 'field'")
-        order = item.get("order", "asc")
-        if not isinstance(order, str) or order not in DIRECTIONS:
-            raise Invalid(f"{where}/order must be asc or desc")
-        found.append(OrderField(field, DIRECTIONS[order]))
-    return tuple(found)
 
 
 def _cursor(given: str | None) -> Cursor | None:
     return None if given is None else decode_cursor(given)
 
 
-def _window(asked: Parameters) -> tuple[int | None, int]:
+def _window(parameters: Parameters) -> tuple[int | None, int]:
     """Limit and offset of `/entities`; `after` holds both."""
-    limit = asked.number("limit", least=1)
-    offset = asked.number("offset")
-    after = asked.one("after")
+    limit = parameters.number("limit", least=1)
+    offset = parameters.number("offset")
+    after = parameters.one("after")
     if after is None:
         if limit is None and offset is not None:
             limit = DEFAULT_ENTITIES_LIMIT
         return limit, offset or 0
-    told = _after(after)
-    return (told[0] if limit is None else limit), told[1]
+    page_limit, page_offset = _after(after)
+    return (page_limit if limit is None else limit), page_offset
 
 
 def _after(given: str) -> tuple[int, int]:
@@ -193,10 +157,3 @@ def _link(query: bytes, limit: int, offset: int) -> bytes:
     after = base64.b64encode(orjson.dumps({"limit": limit, "offset": offset}))
     target = urlencode([*kept, ("after", after.decode())])
     return f'</entities?{target}>; rel="next"'.encode()
-
-
-routes = [
-    get("/entities", entities),
-    get("/entities/by-query", by_query),
-    post("/entities/by-query", by_query_body),
-]

@@ -1,17 +1,12 @@
-"""Query parameters and bodies, read by hand, with errors that name them."""
+"""Query parameters of hot routes, read by hand, with errors that name them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
-
-from services.catalog.query.criteria import EVERYTHING, Criterion
+from services.catalog.api.models import MOST_ITEMS
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.ordering import OrderField
-from services.catalog.query.predicates import parse_predicate
 from shared.contracts.errors import Invalid
-from shared.kit.http.bodies import json_of
 
 KNOWN = frozenset(
     {
@@ -20,8 +15,6 @@ KNOWN = frozenset(
     }
 )  # fmt: skip
 DIRECTIONS = {"asc": False, "desc": True}
-MOST_ITEMS = 1_000_000
-"""A limit or offset above this is taken for a mistake."""
 
 
 class Parameters:
@@ -104,55 +97,3 @@ def parse_orders(given: Sequence[str]) -> tuple[OrderField, ...]:
             )
         found.append(OrderField(field, DIRECTIONS[direction]))
     return tuple(found)
-
-
-async def body_of(request: Request) -> dict[str, Any]:
-    """The JSON object in a request's body.
-
-    Raises:
-        Invalid: if it is no JSON, or no object.
-    """
-    body = await json_of(request)
-    if not isinstance(body, dict):
-        raise Invalid("request/body must be object")
-    return body
-
-
-def strings(body: Mapping[str, Any], name: str, *, required: bool = False) -> list[str]:
-    """An array of strings in a body; empty when it is not required and absent."""
-    if name not in body:
-        if required:
-            raise Invalid(f"request/body must have required property '{name}'")
-        return []
-    value = body[name]
-    if not isinstance(value, list):
-        raise Invalid(f"request/body/{name} must be array")
-    for index, item in enumerate(value):
-        if not isinstance(item, str):
-            raise Invalid(f"request/body/{name}/{index} must be string")
-    return value
-
-
-def whole_number(body: Mapping[str, Any], name: str) -> int | None:
-    """A whole number in a body."""
-    value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Invalid(f"request/body/{name} must be number")
-    if value != int(value):
-        raise Invalid(f"request/body/{name} must be integer")
-    return in_range(int(value), f"request/body/{name}")
-
-
-def text(body: Mapping[str, Any], name: str, where: str = "request/body") -> str | None:
-    """A string in a body."""
-    value = body.get(name)
-    if value is not None and not isinstance(value, str):
-        raise Invalid(f"{where}/{name} must be string")
-    return value
-
-
-def predicate(body: Mapping[str, Any]) -> Criterion:
-    """The `query` of a body; absent, it demands nothing."""
-    return parse_predicate(body["query"]) if "query" in body else EVERYTHING

@@ -1,64 +1,93 @@
 """The permission framework's questions to the plugin that owns the entities."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import orjson
+from fastapi import APIRouter
+from pydantic import AliasChoices, Field
 from starlette.requests import Request
 
-from services.catalog.api.parameters import body_of
-from services.catalog.api.reading import Reads, Sent, begin, get, post
+from services.catalog.api.models import Texts
+from services.catalog.api.reading import CallerScope, Reads, reads_of
+from services.catalog.api.revisions import CatalogRoute
 from services.catalog.query.conditions import RESOURCE_TYPE, parse_conditions
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
-from shared.contracts.errors import Invalid
+from shared.kit.http.models import RequestModel, ResponseModel
 
 ROOT = "/.well-known/backstage/permissions"
 MOST_ITEMS = 1_000
 SCHEMA = "http://json-schema.org/draft-07/schema#"
 
 
-async def metadata(request: Request) -> Sent:
-    """GET: the permissions and rules that policies can speak of."""
-    reads, _ = await begin(request)
-    found = {"permissions": _permissions(), "rules": _rules()}
-    return reads.answer(orjson.dumps(found))
+Decision = Literal["ALLOW", "DENY"]
+
+router = APIRouter(prefix=ROOT, route_class=CatalogRoute)
 
 
-async def apply_conditions(request: Request) -> Sent:
-    """POST: for each item whether its entity meets its conditions."""
-    reads, scope = await begin(request)
-    body = await body_of(request)
-    items = body.get("items")
-    if not isinstance(items, list) or len(items) > MOST_ITEMS:
-        raise Invalid(f"items: must be array of at most {MOST_ITEMS}")
-    found = [
-        _result(reads, item, scope, f"items[{index}]")
-        for index, item in enumerate(items)
-    ]
-    return reads.answer(orjson.dumps({"items": found}))
+class PermissionMetadata(ResponseModel):
+    """The permissions and rules that policies can speak of."""
+
+    permissions: list[dict[str, Any]]
+    rules: list[dict[str, Any]]
 
 
-def _result(
-    reads: Reads, item: object, scope: ReaderScope, where: str
-) -> dict[str, Any]:
-    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-        raise Invalid(f"{where}.id: must be string")
-    if item.get("resourceType") != RESOURCE_TYPE:
-        raise Invalid(f"{where}.resourceType: must be {RESOURCE_TYPE}")
-    criterion = parse_conditions(item.get("conditions"))
+class ConditionCheck(RequestModel):
+    """Conditions on one entity, or on each of several."""
+
+    id: str
+    resource_type: Literal["catalog-entity"]
+    resource_ref: str | Texts = Field(
+        validation_alias=AliasChoices("resourceRef", "resourceRefs")
+    )
+    conditions: Any = None
+
+
+class ConditionChecks(RequestModel):
+    """The body of `POST …/apply-conditions`."""
+
+    items: Annotated[list[ConditionCheck], Field(fail_fast=True, max_length=MOST_ITEMS)]
+
+
+class ConditionResult(ResponseModel):
+    """Whether an entity meets the conditions; a list if several were named."""
+
+    id: str
+    result: Decision | list[Decision]
+
+
+class ConditionResults(ResponseModel):
+    """As many items as checks, in their order."""
+
+    items: list[ConditionResult]
+
+
+@router.get("/metadata")
+async def metadata() -> PermissionMetadata:
+    """The permissions and rules that policies can speak of."""
+    return PermissionMetadata(permissions=_permissions(), rules=_rules())
+
+
+@router.post("/apply-conditions")
+async def apply_conditions(
+    body: ConditionChecks, request: Request, scope: CallerScope
+) -> ConditionResults:
+    """Whether entities meet conditions."""
+    reads = reads_of(request)
+    return ConditionResults(items=[_result(reads, each, scope) for each in body.items])
+
+
+def _result(reads: Reads, check: ConditionCheck, scope: ReaderScope) -> ConditionResult:
+    criterion = parse_conditions(check.conditions)
     # What the caller may not see is denied, whatever holds for it.
     allowed = select(reads.model, criterion, scope)
 
-    def decide(ref: str) -> str:
+    def decide(ref: str) -> Decision:
         record = reads.model.record(ref.lower())
         return "ALLOW" if record and record.entity in allowed else "DENY"
 
-    refs = item.get("resourceRef", item.get("resourceRefs"))
-    if isinstance(refs, str):
-        return {"id": item["id"], "result": decide(refs)}
-    if not isinstance(refs, list) or not all(isinstance(ref, str) for ref in refs):
-        raise Invalid(f"{where}.resourceRef: must be string or array of strings")
-    return {"id": item["id"], "result": [decide(ref) for ref in refs]}
+    refs = check.resource_ref
+    result = decide(refs) if isinstance(refs, str) else [decide(ref) for ref in refs]
+    return ConditionResult(id=check.id, result=result)
 
 
 def _permissions() -> list[dict[str, Any]]:
@@ -117,9 +146,3 @@ def _rules() -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-routes = [
-    get(f"{ROOT}/metadata", metadata),
-    post(f"{ROOT}/apply-conditions", apply_conditions),
-]

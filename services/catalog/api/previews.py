@@ -5,17 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from starlette.requests import Request
 
-from services.catalog.api.sources import may_see, source_reader
-from services.catalog.api.writing import Writes, writes_of
+from services.catalog.api.sources import may_see
+from services.catalog.api.writing import Writes
 from services.catalog.handlers import roots
+from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.model import LocationRef, StoredEntity, parse_location
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
 from shared.contracts.permissions import ENTITY_READ
 from shared.guards.workers import run_beside
-from shared.kit.http.apps import caller_of
 from shared.kit.http.service_tokens import Principal
 
 #: So many entities are looked up before others get their turn: some milliseconds.
@@ -23,7 +22,12 @@ CHUNK = 50
 
 
 async def preview(
-    request: Request, location: LocationRef, *, with_provided: bool = False
+    writes: Writes,
+    location: LocationRef,
+    *,
+    caller: Principal,
+    reader: SourceReader,
+    with_provided: bool = False,
 ) -> bytes:
     """The entities there that the caller may see.
 
@@ -33,8 +37,6 @@ async def preview(
     Raises:
         Invalid: the problems of the first file at the location that has any.
     """
-    principal, writes = caller_of(request), writes_of(request)
-    reader = source_reader(request, principal)
     try:
         items = await roots.preview(writes.catalog, location, reader)
     except Unavailable:
@@ -52,9 +54,9 @@ async def preview(
         "location": shown,
     }
     if with_provided:
-        head["provided"] = await _provided(writes, principal, items)
+        head["provided"] = await _provided(writes, caller, items)
     # Thousands of entities take longer than others should wait.
-    return await run_beside(_previewed, head, items, principal)
+    return await run_beside(_previewed, head, items, caller)
 
 
 def _previewed(

@@ -7,16 +7,15 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import (
     AsyncIterator,
-    Awaitable,
     Callable,
     Iterable,
     Mapping,
     Sequence,
 )
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends
 from starlette.requests import Request
-from starlette.routing import Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
@@ -32,7 +31,7 @@ from services.catalog.readmodel.changes import ChangeCounter
 from services.catalog.readmodel.records import EntityRecord
 from shared.contracts.errors import Forbidden
 from shared.contracts.headers import REVISION
-from shared.kit.http.apps import caller_of
+from shared.kit.http.apps import Caller, caller_of
 from shared.kit.http.service_tokens import Principal
 
 JSON = b"application/json; charset=utf-8"
@@ -110,7 +109,6 @@ async def _each(
 
 
 Sent = FinishedResponse | Pieces
-Endpoint = Callable[[Request], Awaitable[Sent]]
 
 
 class ReadResponseCache:
@@ -193,14 +191,12 @@ async def begin(request: Request) -> tuple[Reads, ReaderScope]:
     return reads, reads.scope(principal)
 
 
-def get(path: str, endpoint: Endpoint) -> Route:
-    """A route for reading, without FastAPI's parsing of parameters."""
-    return Route(path, endpoint, methods=["GET"])
+async def reader_scope(request: Request, caller: Caller) -> ReaderScope:
+    """What the caller may see."""
+    return reads_of(request).scope(caller)
 
 
-def post(path: str, endpoint: Endpoint) -> Route:
-    """A route whose request is a question in a body."""
-    return Route(path, endpoint, methods=["POST"])
+CallerScope = Annotated[ReaderScope, Depends(reader_scope)]
 
 
 async def array(

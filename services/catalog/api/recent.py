@@ -1,50 +1,81 @@
 """`/changes`: what changed lately in the whole catalog, for whoever may see it."""
 
 import base64
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
+from pydantic import Field
 from starlette.requests import Request
 
-from services.catalog.api.parameters import Parameters
-from services.catalog.api.reading import Reads, Sent, begin, get
+from services.catalog.api.models import MOST_ITEMS, NextPage
+from services.catalog.api.reading import CallerScope, Reads, reads_of
+from services.catalog.api.revisions import CatalogRoute
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel.recent import Place, RecentChange, RecentChanges
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
-from shared.kit.http.apps import caller_of
+from shared.kit.http.apps import Caller
 from shared.kit.http.conditions import permits
+from shared.kit.http.models import ResponseModel
 from shared.kit.http.service_tokens import Principal
 
 PAGE, MOST = 50, 200
 
 
-async def recent(request: Request) -> Sent:
-    """GET `/changes`: the newest revisions, newest first, with a cursor onward.
+router = APIRouter(route_class=CatalogRoute)
+
+
+class RecentChangeItem(ResponseModel):
+    """One revision of an entity: who changed it, why, and which fields."""
+
+    entity_ref: str = Field(validation_alias="ref")
+    title: str
+    kind: str
+    revision: int
+    at: str
+    actor: str
+    cause: Mapping[str, Any]
+    changed: list[str]
+    deleted: bool
+
+
+class RecentChangePage(ResponseModel):
+    """A page of changes, newest first."""
+
+    items: list[RecentChangeItem]
+    page_info: NextPage
+
+
+@router.get(
+    "/changes", response_model=RecentChangePage, response_model_exclude_unset=True
+)
+async def recent(
+    request: Request,
+    caller: Caller,
+    scope: CallerScope,
+    limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = PAGE,
+    after: str | None = None,
+) -> Any:
+    """What changed lately in the whole catalog; newest first.
 
     Goes back as far as the window is wide. Deletions are told from when this process
     began; of an entity that is gone, to those who could see what it was last.
     """
-    reads, scope = await begin(request)
-    asked = Parameters(request.scope["query_string"])
-    limit = asked.number("limit", least=1)
-    limit = PAGE if limit is None else min(limit, MOST)
-    after = asked.one("after")
+    limit = min(limit, MOST)
     changes: RecentChanges = request.app.state.recent
     # One more than asked for tells whether there is a next page.
-    found = changes.newest(
-        _visible(changes, reads, scope, caller_of(request)),
+    newest = changes.newest(
+        _visible(changes, reads_of(request), scope, caller),
         limit=limit + 1,
         after=None if after is None else _place(after),
     )
-    page: dict[str, str] = {}
-    if len(found) > limit:
-        page["nextCursor"] = _cursor(found[limit - 1].place)
-    items = [_item(change) for change in found[:limit]]
-    return reads.answer(orjson.dumps({"items": items, "pageInfo": page}))
+    page_info = {}
+    if len(newest) > limit:
+        page_info["nextCursor"] = _cursor(newest[limit - 1].place)
+    return {"items": newest[:limit], "pageInfo": page_info}
 
 
 def _visible(
@@ -78,20 +109,6 @@ def _may_see(principal: Principal, change: RecentChange) -> bool:
     return change.state is not None and permits(principal, Entity(change.state))
 
 
-def _item(change: RecentChange) -> dict[str, Any]:
-    return {
-        "entityRef": change.ref,
-        "title": change.title,
-        "kind": change.kind,
-        "revision": change.revision,
-        "at": change.at,
-        "actor": change.actor,
-        "cause": change.cause,
-        "changed": change.changed,
-        "deleted": change.deleted,
-    }
-
-
 def _cursor(place: Place) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
 
@@ -105,7 +122,3 @@ def _place(text: str) -> Place:
     if not (isinstance(at, str) and isinstance(ref, str) and isinstance(revision, int)):
         raise Invalid("request/query/after: malformed cursor")
     return at, ref, revision
-
-
-router = APIRouter()
-router.routes.append(get("/changes", recent))

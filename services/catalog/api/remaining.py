@@ -1,61 +1,87 @@
-"""`GET /locations/{id}/remaining`: what unregistering a location does and leaves."""
+"""What unregistering a location does, and what it leaves."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import APIRouter
-from starlette.requests import Request
-from starlette.responses import Response
 
 from services.catalog.api.locations import visible_root
-from services.catalog.api.reading import begin
-from services.catalog.api.writing import Writes, route, writes_of
+from services.catalog.api.reading import CallerScope
+from services.catalog.api.revisions import CatalogRoute
+from services.catalog.api.writing import CatalogWrites, Writes
 from services.catalog.handlers.remainders import Remainder, unregistering
 from services.catalog.model import Root
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import Forbidden
 from shared.contracts.permissions import LOCATION_DELETE
-from shared.kit.http.apps import caller_of, json_response
+from shared.kit.http.apps import Caller
+from shared.kit.http.models import ResponseModel
 from shared.kit.http.service_tokens import Principal
 
 MOST_REFS = 1_000
 
 
-async def remaining(request: Request) -> Response:
-    """The entities that leave, and those that stay or come back, by their provider.
+router = APIRouter(route_class=CatalogRoute)
+
+
+class RefList(ResponseModel):
+    """How many entities there are, and the refs of the first of them."""
+
+    total_entities: int
+    entity_refs: list[str]
+
+
+class RemainingEntities(RefList):
+    """Entities that stay, or go and come back, by the location that provides them."""
+
+    location: str
+    providers: list[str]
+    returns: bool
+
+
+class Unregistering(ResponseModel):
+    """What unregistering a location does and leaves."""
+
+    items: list[RemainingEntities]
+    leaving: RefList
+    removable: bool
+
+
+@router.get("/locations/{location_id}/remaining")
+async def remaining(
+    location_id: str, caller: Caller, scope: CallerScope, writes: CatalogWrites
+) -> Unregistering:
+    """What removing a registration takes away, and what it does not.
 
     `removable` says whether the caller may unregister the location.
     """
-    _, scope = await begin(request)
-    writes = writes_of(request)
-    root = visible_root(writes, scope, request.path_params["id"])
+    root = visible_root(writes, scope, location_id)
     outcome = await unregistering(writes.catalog, root)
     items = [
         _item(each, scope)
         for each in outcome.remainders
         if not scope.hides(each.root.location.entity_ref)
     ]
-    return json_response(
-        {
-            "items": [item for item in items if item["totalEntities"]],
-            "leaving": _listed(outcome.leaving, scope),
-            "removable": await _is_removable(writes, caller_of(request), root),
-        }
+    return Unregistering(
+        items=[item for item in items if item.total_entities],
+        leaving=_listed(outcome.leaving, scope),
+        removable=await _is_removable(writes, caller, root),
     )
 
 
-def _item(remainder: Remainder, scope: ReaderScope) -> dict[str, Any]:
-    return {
-        "location": str(remainder.root.location),
-        "providers": sorted(remainder.root.buckets),
-        "returns": remainder.returns,
-        **_listed(remainder.refs, scope),
-    }
+def _item(remainder: Remainder, scope: ReaderScope) -> RemainingEntities:
+    listed = _listed(remainder.refs, scope)
+    return RemainingEntities(
+        location=str(remainder.root.location),
+        providers=sorted(remainder.root.buckets),
+        returns=remainder.returns,
+        total_entities=listed.total_entities,
+        entity_refs=listed.entity_refs,
+    )
 
 
-def _listed(refs: Sequence[str], scope: ReaderScope) -> dict[str, Any]:
+def _listed(refs: Sequence[str], scope: ReaderScope) -> RefList:
     shown = [ref for ref in refs if not scope.hides(ref)]
-    return {"totalEntities": len(shown), "entityRefs": shown[:MOST_REFS]}
+    return RefList(total_entities=len(shown), entity_refs=shown[:MOST_REFS])
 
 
 async def _is_removable(writes: Writes, principal: Principal, root: Root) -> bool:
@@ -64,7 +90,3 @@ async def _is_removable(writes: Writes, principal: Principal, root: Root) -> boo
     except Forbidden:
         return False
     return True
-
-
-router = APIRouter()
-router.routes.append(route("GET", "/locations/{id}/remaining", remaining))

@@ -5,13 +5,18 @@ this process is waited for; for another replica's the store is asked what change
 """
 
 from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.readmodel import ReadModel
 from shared.contracts.errors import Invalid, Unavailable
-from shared.contracts.headers import AT_LEAST
+from shared.contracts.headers import AT_LEAST, REVISION
+from shared.kit.http.bodies import BoundedRoute
+from shared.kit.http.routes import HeadRoute
 
 WAIT_SECONDS = 5.0
 PROCESSES = 64
@@ -69,3 +74,18 @@ def _parsed(wanted: str) -> tuple[int, str]:
     if (process and not process.isalnum()) or len(process) > NAME_LENGTH:
         raise Invalid(f"{AT_LEAST}: must be a revision, as an answer named it")
     return int(number), process
+
+
+class CatalogRoute(BoundedRoute, HeadRoute):
+    """A route whose answers name the revision that they reflect."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def marked(request: Request) -> Response:
+            await reach(request)
+            response = await handle(request)
+            response.headers[REVISION] = str(request.app.state.readmodel.revision)
+            return response
+
+        return marked

@@ -1,28 +1,29 @@
 """Entities that are asked for one by one: by name, uid or refs, and their origins."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import orjson
 from starlette.requests import Request
 
-from services.catalog.api.parameters import Parameters, body_of, predicate, strings
-from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, begin, get, post
+from services.catalog.api.models import EntityRefsRequest
+from services.catalog.api.parameters import Parameters
+from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, begin
 from services.catalog.query.ancestry import ancestry
 from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
+from services.catalog.query.predicates import parse_predicate
 from services.catalog.query.rendering import render, render_all
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from services.catalog.readmodel.records import EntityRecord
-from shared.contracts.errors import Invalid, NotFound
-
-MOST_REFS = 20_000
-BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
+from shared.contracts.errors import NotFound
+from shared.kit.http.bodies import body_as
 
 
 async def by_name(request: Request) -> Sent:
-    """GET `/entities/by-name/…`: one entity, its name in any case."""
+    """One entity by its name, in any case."""
     reads, scope = await begin(request)
     at = request.path_params
     ref = f"{at['kind']}:{at['namespace']}/{at['name']}".lower()
@@ -36,7 +37,7 @@ async def by_name(request: Request) -> Sent:
 
 
 async def by_uid(request: Request) -> Sent:
-    """GET `/entities/by-uid/…`: one entity by the id that its storing gave it."""
+    """One entity by the uid that the catalog gave it."""
     reads, scope = await begin(request)
     uid: str = request.path_params["uid"]
     for entity in reads.model.index.equal("metadata.uid", uid.lower()):
@@ -47,19 +48,16 @@ async def by_uid(request: Request) -> Sent:
 
 
 async def by_refs(request: Request) -> Sent:
-    """POST `/entities/by-refs`: as many items as refs, null where there is none."""
+    """Entities by their refs: as many items as refs, null where there is none."""
     reads, scope = await begin(request)
-    body = await body_of(request)
-    refs = strings(body, "entityRefs", required=True)
-    if len(refs) > MOST_REFS:
-        raise Invalid(f"request/body/entityRefs must have at most {MOST_REFS} items")
-    fields = parse_fields(strings(body, "fields"))
-    criterion = _demanded(request, body)
+    body = await body_as(request, EntityRefsRequest)
+    fields = parse_fields(body.fields)
+    criterion = _criterion(request, body.query)
     narrowed = None
     if criterion != EVERYTHING:
         narrowed = select(reads.model, criterion, scope)
     records = []
-    for ref in refs:
+    for ref in body.entity_refs:
         record = _visible(reads, ref, scope)
         if record is not None and narrowed is not None:
             record = record if record.entity in narrowed else None
@@ -68,7 +66,7 @@ async def by_refs(request: Request) -> Sent:
 
 
 async def by_name_ancestry(request: Request) -> Sent:
-    """GET `/entities/by-name/…/ancestry`: an entity and the locations above it."""
+    """An entity and the locations above it."""
     reads, scope = await begin(request)
     at = request.path_params
     ref = f"{at['kind']}:{at['namespace']}/{at['name']}".lower()
@@ -103,13 +101,15 @@ async def _whole(reads: Reads, record: EntityRecord, scope: ReaderScope) -> byte
     return (await reads.definitions.completed([rendered]))[0]
 
 
-def _demanded(request: Request, body: dict[str, object]) -> Criterion:
-    query = request.scope["query_string"]
-    filters = parse_filters(Parameters(query).all("filter")) if query else EVERYTHING
-    asked = predicate(body)
-    if asked == EVERYTHING:
+def _criterion(request: Request, query: dict[str, Any] | None) -> Criterion:
+    filters: Criterion = EVERYTHING
+    if request.scope["query_string"]:
+        parameters = Parameters(request.scope["query_string"])
+        filters = parse_filters(parameters.all("filter"))
+    if query is None:
         return filters
-    return asked if filters == EVERYTHING else AllOf((filters, asked))
+    predicate = parse_predicate(query)
+    return predicate if filters == EVERYTHING else AllOf((filters, predicate))
 
 
 async def _items(
@@ -144,11 +144,3 @@ async def _item_pieces(
         yield before + b",".join(items)
         before = b","
     yield b"]}"
-
-
-routes = [
-    get(BY_NAME, by_name),
-    post("/entities/by-refs", by_refs),
-    get("/entities/by-uid/{uid}", by_uid),
-    get(f"{BY_NAME}/ancestry", by_name_ancestry),
-]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 from starlette.requests import Request
 
-from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, get, reads_of
+from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, reads_of
 from services.catalog.query.ordering import in_order
 from services.catalog.readmodel.records import EntityRecord, tail_of
 from shared.contracts.errors import Forbidden
@@ -15,7 +15,7 @@ NDJSON = b"application/x-ndjson"
 
 
 async def snapshot(request: Request) -> Sent:
-    """GET `/snapshot`: a line of JSON for each entity, by ref, as of one moment."""
+    """A line of JSON for each entity, by ref, as of one moment."""
     reads = for_services(request)
     ids = in_order(reads.model, reads.model.live, ())
     records = list(reads.model.existing(ids))
@@ -25,7 +25,7 @@ async def snapshot(request: Request) -> Sent:
 
 
 async def checksum(request: Request) -> Sent:
-    """GET `/snapshot/checksum`: equal where the same revisions are held."""
+    """Equal where the same revisions are held."""
     reads = for_services(request)
     found = {"count": len(reads.model), "checksum": reads.model.checksum()}
     return reads.answer(orjson.dumps(found))
@@ -59,6 +59,3 @@ def _line(reads: Reads, record: EntityRecord) -> bytes:
     # Tails are not remembered here: nobody may read these entities again for days.
     tail = record.tail or tail_of(record, reads.model.relations(record))
     return b'%b,"entity":%b%b}\n' % (_start(record), record.head, tail)
-
-
-routes = [get("/snapshot", snapshot), get("/snapshot/checksum", checksum)]

@@ -1,35 +1,58 @@
 """Sources read on behalf of somebody: who asks, and `POST /sources/readable`."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import Response
 
-from services.catalog.api.parameters import body_of, strings
+from services.catalog.api.models import Texts
 from services.catalog.api.reading import reads_of
-from services.catalog.api.writing import route, writes_of
+from services.catalog.api.revisions import CatalogRoute
+from services.catalog.api.writing import CatalogWrites
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.model import LocationRef, parse_location
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden, Invalid
 from shared.contracts.permissions import ENTITY_READ, SOURCE_EXPLORE, SOURCE_READ
 from shared.contracts.ref import parse_ref
-from shared.kit.http.apps import caller_of, json_response
+from shared.kit.http.apps import Caller, ServiceCaller
 from shared.kit.http.conditions import permits
+from shared.kit.http.models import RequestModel, ResponseModel
 from shared.kit.http.service_tokens import Principal
 
 MOST_LOCATIONS = 100
 #: Characters: more than any address or path has that can be read.
 LONGEST_LOCATION = 8_192
 
+router = APIRouter(route_class=CatalogRoute)
 
-def source_reader(request: Request, principal: Principal) -> SourceReader:
+
+class LocationList(RequestModel):
+    """Locations: `url:https://…`."""
+
+    locations: Annotated[Texts, Field(max_length=MOST_LOCATIONS)]
+
+
+class Readability(ResponseModel):
+    """Whether a location may be read on somebody's behalf."""
+
+    location: str
+    readable: bool
+
+
+class ReadabilityList(ResponseModel):
+    """As many items as locations, in their order."""
+
+    items: list[Readability]
+
+
+async def source_reader(request: Request, caller: Caller) -> SourceReader:
     """The caller as a reader of sources."""
-    explores = _is_allowed(principal, SOURCE_EXPLORE)
+    explores = _is_allowed(caller, SOURCE_EXPLORE)
     try:
-        reader = principal.granted(SOURCE_READ)
+        reader = caller.granted(SOURCE_READ)
     except Forbidden:
         return SourceReader(lambda _: False, explores)
     if reader.decision == "allow":
@@ -41,6 +64,9 @@ def source_reader(request: Request, principal: Principal) -> SourceReader:
         return record is not None and reads.scope(reader).holds(record.entity)
 
     return SourceReader(sees, explores)
+
+
+Sources = Annotated[SourceReader, Depends(source_reader)]
 
 
 def may_see(principal: Principal, entity: Mapping[str, Any]) -> bool:
@@ -65,52 +91,39 @@ def _location(text: str, where: str) -> LocationRef:
     return parse_location(text)
 
 
-async def readable(request: Request) -> Response:
-    """POST `/sources/readable`: which locations may be read on the caller's behalf.
+@router.post("/sources/readable")
+async def readable(
+    body: LocationList, reader: Sources, writes: CatalogWrites
+) -> ReadabilityList:
+    """Which locations may be read on the caller's behalf.
 
     For services that read files for somebody.
     """
-    principal, writes = caller_of(request), writes_of(request)
-    body = await body_of(request)
-    locations = strings(body, "locations", required=True)
-    if len(locations) > MOST_LOCATIONS:
-        raise Invalid(
-            f"request/body/locations must have at most {MOST_LOCATIONS} items"
-        )
-    reader = source_reader(request, principal)
     items = [
-        {
-            "location": text,
-            "readable": await writes.catalog.rights.is_readable(
+        Readability(
+            location=text,
+            readable=await writes.catalog.rights.is_readable(
                 _location(text, "request/body/locations"), reader, raw=True
             ),
-        }
-        for text in locations
+        )
+        for text in body.locations
     ]
-    return json_response({"items": items})
+    return ReadabilityList(items=items)
 
 
-async def open_to_readers(request: Request) -> Response:
-    """GET `/sources/open`: whether all readers of an entity may read a location.
+@router.get("/sources/open", include_in_schema=False)
+async def open_to_readers(
+    _: ServiceCaller,
+    writes: CatalogWrites,
+    entity_ref: Annotated[str, Query(alias="entityRef")] = "",
+    location: str = "",
+) -> dict[str, bool]:
+    """Whether all readers of an entity may read a location.
 
     For services that show an entity's readers files from elsewhere, when nobody in
     particular asks.
     """
-    if not caller_of(request).is_service:
-        raise Forbidden("Only services may ask for this")
-    given = request.query_params
-    rights = writes_of(request).catalog.rights
-    readers = rights.readers_of(str(parse_ref(given.get("entityRef", ""))))
-    location = _location(given.get("location", ""), "request/query/location")
-    return json_response(
-        {"open": await rights.is_readable(location, readers, raw=True)}
-    )
-
-
-router = APIRouter()
-router.routes.extend(
-    [
-        route("POST", "/sources/readable", readable),
-        route("GET", "/sources/open", open_to_readers),
-    ]
-)
+    rights = writes.catalog.rights
+    readers = rights.readers_of(str(parse_ref(entity_ref)))
+    source = _location(location, "request/query/location")
+    return {"open": await rights.is_readable(source, readers, raw=True)}

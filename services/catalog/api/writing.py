@@ -1,33 +1,24 @@
 """What the changing routes have in common: their ports, and who may change what."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from fastapi import Depends
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from services.catalog.api.revisions import reach
 from services.catalog.handlers.catalog import CatalogContext, CommandContext, order
 from services.catalog.handlers.remainders import unregistering
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.state_follower import StateFollower
-from services.catalog.model import LocationRef, Root, StoredEntity
+from services.catalog.model import Root, StoredEntity
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
 from shared.contracts.entity import Entity
-from shared.contracts.errors import Forbidden, Invalid
-from shared.contracts.headers import REVISION
+from shared.contracts.errors import Forbidden
 from shared.contracts.permissions import ENTITY_READ
-from shared.kit.http.apps import caller_of
 from shared.kit.http.conditions import permits
 from shared.kit.http.service_tokens import Principal
-
-EMPTY = 204
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +34,8 @@ class Writes:
 
     def entity(self, ref: str) -> dict[str, Any] | None:
         """An entity as readers see it, with its relations."""
-        found = self.model.entity_bytes(ref)
-        return None if found is None else orjson.loads(found)
+        body = self.model.entity_bytes(ref)
+        return None if body is None else orjson.loads(body)
 
     def permitted(self, principal: Principal, ref: str) -> bool:
         """Whether the decision covers this entity."""
@@ -53,17 +44,17 @@ class Writes:
         entity = self.entity(ref)
         return entity is not None and permits(principal, Entity(entity))
 
-    def require(self, principal: Principal, held: StoredEntity) -> bool:
+    def require(self, principal: Principal, stored: StoredEntity) -> bool:
         """True if the caller may; False if they may not even know of the entity.
 
         Raises:
             Forbidden: if they may know of it, but not do this.
         """
-        if self.permitted(principal, held.ref):
+        if self.permitted(principal, stored.ref):
             return True
-        if not self.permitted(principal.granted(ENTITY_READ), held.ref):
+        if not self.permitted(principal.granted(ENTITY_READ), stored.ref):
             return False
-        raise Forbidden(f"{principal.subject} may not do this to {held.ref}")
+        raise Forbidden(f"{principal.subject} may not do this to {stored.ref}")
 
     def hides(self, principal: Principal, root: Root) -> bool:
         """Whether the caller may not know of a registration."""
@@ -125,58 +116,17 @@ def _is_location(ref: str) -> bool:
     return ref.startswith("location:")
 
 
-def writes_of(request: Request) -> Writes:
-    """The write side of the app that was asked."""
-    found: Writes = request.app.state.writes
-    return found
+async def writes_of(request: Request) -> Writes:
+    """The write side of the app that serves this request."""
+    writes: Writes = request.app.state.writes
+    return writes
+
+
+CatalogWrites = Annotated[Writes, Depends(writes_of)]
 
 
 def order_of(
     principal: Principal, kind: CauseKind, reader: SourceReader | None = None
 ) -> CommandContext:
-    """What a caller wants, by their own name."""
+    """The context of a caller's command."""
     return order(kind, principal.subject, reader)
-
-
-def required_text(body: dict[str, Any], name: str, where: str = "request/body") -> str:
-    """A string that a body must have.
-
-    Raises:
-        Invalid: naming it.
-    """
-    if name not in body:
-        raise Invalid(f"{where} must have required property '{name}'")
-    value = body[name]
-    if not isinstance(value, str):
-        raise Invalid(f"{where}/{name} must be string")
-    if not value.strip():
-        raise Invalid(f"{where}/{name} must NOT have fewer than 1 characters")
-    return value
-
-
-def location_in(body: dict[str, Any], where: str = "request/body") -> LocationRef:
-    """The location that a body names; nothing else may stand in it."""
-    for name in body:
-        if name not in {"type", "target"}:
-            raise Invalid(f"{where}: unrecognized key '{name}'")
-    kind = required_text(body, "type", where)
-    return LocationRef(kind, required_text(body, "target", where).strip())
-
-
-def nothing() -> Response:
-    """204: done, and no more to say."""
-    return Response(status_code=EMPTY)
-
-
-def route(method: str, path: str, endpoint: Endpoint) -> Route:
-    """One route of one method; its answers name the revision that they reflect."""
-
-    @wraps(endpoint)
-    async def marked(request: Request) -> Response:
-        caller_of(request)
-        await reach(request)
-        answer = await endpoint(request)
-        answer.headers[REVISION] = str(request.app.state.readmodel.revision)
-        return answer
-
-    return Route(path, marked, methods=[method])

@@ -91,7 +91,12 @@ def _well_known(keys: KeyRing, issuer: str) -> APIRouter:
 
 
 def _below_plugins(sign_in: SignIn, keys: KeyRing, *, secure: bool) -> APIRouter:
-    router = APIRouter(prefix=BELOW, tags=["auth"], route_class=BoundedRoute)
+    router = APIRouter(
+        prefix=BELOW,
+        tags=["auth"],
+        dependencies=[Depends(any_plugin)],
+        route_class=BoundedRoute,
+    )
 
     @router.get("/jwks.json")
     async def plugin_jwks() -> Response:
@@ -114,6 +119,10 @@ def _below_plugins(sign_in: SignIn, keys: KeyRing, *, secure: bool) -> APIRouter
         return _with_cookie(Response(status_code=204), header)
 
     return router
+
+
+async def any_plugin(plugin: str) -> None:
+    """The plugin in an address, whichever it is: all are this gateway's."""
 
 
 def _with_cookie(response: Response, header: str) -> Response:

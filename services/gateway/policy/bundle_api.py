@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.gateway.policy.bundle import PolicyFolder
 from shared.contracts.errors import NotFound, Unauthenticated
-from shared.kit.http.openapi import MEDIA
+from shared.kit.http.openapi import answers_of
 from shared.kit.observability import logs
 
 ARCHIVE = "application/gzip"
@@ -21,7 +21,7 @@ def make_router(folder: PolicyFolder, token: SecretStr | None) -> APIRouter:
     router = APIRouter(prefix="/api/policy", tags=["permission"])
     log = logs.get_logger("gateway")
 
-    @router.get("/bundle", openapi_extra={MEDIA: ARCHIVE})
+    @router.get("/bundle", **answers_of(ARCHIVE))
     async def bundle(
         authorization: Annotated[str | None, Header()] = None,
         if_none_match: Annotated[str | None, Header()] = None,

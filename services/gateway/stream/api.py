@@ -27,7 +27,7 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
     """The stream's route."""
     router = APIRouter(prefix="/api/events", tags=["events"])
 
-    @router.get("/stream", openapi_extra=dict(EVENTS))
+    @router.get("/stream", **EVENTS)
     async def stream(
         identity: Annotated[Identity, Depends(asker)],
         topic: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI's default

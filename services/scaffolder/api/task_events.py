@@ -42,7 +42,7 @@ async def events(
     return json_response([shapes.event(line, task) for line in lines])
 
 
-@router.get("/v2/tasks/{task_id}/eventstream", openapi_extra=dict(EVENTS))
+@router.get("/v2/tasks/{task_id}/eventstream", **EVENTS)
 async def eventstream(
     task_id: str, caller: Caller, dependencies: Open, after: After = 0
 ) -> Response:

@@ -66,7 +66,7 @@ def _location(dependencies: DocsDependencies, entity: Entity) -> dict[str, str]:
     return {"type": "url", "target": dependencies.sources.url(source)}
 
 
-@router.get("/sync/{namespace}/{kind}/{name}", openapi_extra=dict(EVENTS))
+@router.get("/sync/{namespace}/{kind}/{name}", **EVENTS)
 async def sync(
     namespace: str, kind: str, name: str, dependencies: Served, caller: Caller
 ) -> Response:
@@ -88,10 +88,8 @@ async def _frames(
         yield sse_frame(event="error", data=json.dumps(error.message))
 
 
-@router.get("/static/docs/{namespace}/{kind}/{name}", openapi_extra=dict(FILES))
-@router.get(
-    "/static/docs/{namespace}/{kind}/{name}/{path:path}", openapi_extra=dict(FILES)
-)
+@router.get("/static/docs/{namespace}/{kind}/{name}", **FILES)
+@router.get("/static/docs/{namespace}/{kind}/{name}/{path:path}", **FILES)
 async def static_file(
     request: Request,
     namespace: str,

@@ -9,7 +9,7 @@ from services.techdocs.handlers.reading import DocsReader, Sees
 from services.techdocs.handlers.syncing import Syncing
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
 from shared.contracts.entity import Entity
-from shared.contracts.errors import Forbidden, NotFound
+from shared.contracts.errors import NotFound
 from shared.kit.http.conditions import permits
 from shared.kit.http.service_tokens import Principal
 
@@ -59,9 +59,3 @@ async def entity_of(
     if entity is None or not permits(principal, entity):
         raise NotFound(missing)
     return entity
-
-
-def only_services(principal: Principal) -> None:
-    """Raise Forbidden for everybody else."""
-    if not principal.is_service:
-        raise Forbidden("Snapshots are for services only")

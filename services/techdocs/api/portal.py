@@ -84,7 +84,7 @@ async def page(
 
 
 @router.head("/assets/{namespace}/{kind}/{name}/{path:path}", include_in_schema=False)
-@router.get("/assets/{namespace}/{kind}/{name}/{path:path}", openapi_extra=dict(FILES))
+@router.get("/assets/{namespace}/{kind}/{name}/{path:path}", **FILES)
 async def asset(
     request: Request,
     namespace: str,

@@ -5,25 +5,23 @@ from hashlib import blake2b
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response, StreamingResponse
 
-from services.techdocs.api.dependencies import DocsDependencies, Served, only_services
+from services.techdocs.api.dependencies import DocsDependencies, Served
 from services.techdocs.model import Documented, PublishedSite
 from shared.contracts.errors import NotFound
-from shared.kit.http.apps import Caller, json_response
+from shared.kit.http.apps import json_response, service_caller
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(service_caller)], include_in_schema=False)
 
 
 @router.get("/snapshot")
 async def snapshot(
     dependencies: Served,
-    caller: Caller,
     ref: Annotated[list[str] | None, Query()] = None,
 ) -> Response:
     """JSON lines `{ref, site, commit, title, sections}`; `ref` names some of them."""
-    only_services(caller)
     return StreamingResponse(
         _lines(dependencies, ref), media_type="application/x-ndjson"
     )
@@ -70,9 +68,8 @@ async def _line(
 
 
 @router.get("/snapshot/checksum")
-async def checksum(dependencies: Served, caller: Caller) -> Response:
+async def checksum(dependencies: Served) -> Response:
     """How many sites, and the exclusive or of the 64-bit hashes of `ref@site`."""
-    only_services(caller)
     published = await dependencies.records.published()
     total = 0
     for ref, site in published:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import orjson
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.sse import format_sse_event
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.exceptions import HTTPException
@@ -32,9 +33,10 @@ from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of, route_of
 from shared.guards.cookies import are_plain, plain_cookies
 from shared.guards.numbers import whole_number
-from shared.kit.http import openapi
 from shared.kit.http.headers import SafeAnswers
+from shared.kit.http.openapi import BackstageJson, ServiceApp
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
+from shared.kit.http.validation import validation_text
 from shared.kit.observability import logs, tracing
 
 Check = Callable[[], Awaitable[None]]
@@ -63,18 +65,14 @@ STATUS_NAMES = {405: "MethodNotAllowedError", 413: "PayloadTooLargeError"}
 
 def make_app(
     name: str, *, lifespan: Any = None, body_limit: int = BODY_LIMIT
-) -> FastAPI:
+) -> ServiceApp:
     """A FastAPI app with the house's errors, limits and health routes.
 
     `app.state.checks` maps a dependency's name to a coroutine function that raises
     when it is not usable; `app.state.tokens` must hold a `PrincipalTokens`.
     """
-    app = FastAPI(
-        title=f"Callboard {name}",
-        lifespan=lifespan,
-        openapi_url=None,
-        telemetry=TELEMETRY,
-    )
+    root = f"/api/{name}" if name in ROUTES else ""
+    app = ServiceApp(name, root=root, lifespan=lifespan, telemetry=TELEMETRY)
     app.state.checks = {}
     app.state.name = name
     log = logs.get_logger(name)
@@ -93,9 +91,7 @@ def make_app(
 
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
-        return error_response(request, Invalid(f"{where or 'body'}: {first['msg']}"))
+        return error_response(request, Invalid(validation_text(error.errors())))
 
     app.add_exception_handler(ClientDisconnect, left)
     app.add_exception_handler(CallboardError, failed)
@@ -133,10 +129,6 @@ def _health(app: FastAPI) -> None:
             "figures": figures(app.state.name),
         }
         return json_response(body, status=200 if ready else 503)
-
-    @app.get("/openapi.json", include_in_schema=False)
-    async def described() -> Response:
-        return json_response(openapi.own_part(app))
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -205,9 +197,8 @@ def error_response(request: Request, error: Exception) -> Response:
 def json_response(
     value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """JSON as Backstage sends it, with the charset in its media type."""
-    body = value if isinstance(value, bytes) else orjson.dumps(value)
-    return Response(body, status, headers, "application/json; charset=utf-8")
+    """JSON as Backstage sends it; bytes are JSON already."""
+    return BackstageJson(value, status, headers=headers)
 
 
 def caller_of(request: Request) -> Principal:
@@ -226,12 +217,22 @@ def caller_of(request: Request) -> Principal:
     return tokens.verify(token)
 
 
-def caller(request: Request) -> Principal:
+async def caller(request: Request) -> Principal:
     """`caller_of` as a FastAPI dependency."""
     return caller_of(request)
 
 
 Caller = Annotated[Principal, Depends(caller)]
+
+
+async def service_caller(caller: Caller) -> Principal:
+    """The service that asks; raises Forbidden if a person does."""
+    if not caller.is_service:
+        raise Forbidden("Only services may ask for this")
+    return caller
+
+
+ServiceCaller = Annotated[Principal, Depends(service_caller)]
 
 
 def sse_frame(
@@ -248,11 +249,7 @@ def sse_frame(
     text = data.decode() if isinstance(data, bytes) else data
     if _LINE_ENDS.search(f"{id or ''}{event or ''}"):
         raise ValueError("event, id: must not have several lines")
-    lines = [f"id: {id}"] if id is not None else []
-    if event is not None:
-        lines.append(f"event: {event}")
-    lines += [f"data: {line}" for line in _LINE_ENDS.split(text)]
-    return ("\n".join(lines) + "\n\n").encode()
+    return format_sse_event(data_str=text, event=event, id=id)
 
 
 def sse(

@@ -1,9 +1,11 @@
 """JSON bodies of requests, within limits, for every service alike."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +16,7 @@ from shared.guards.workers import run_beside
 LIMITS = JsonLimits(size=64 * 1024 * 1024, depth=100, nodes=500_000)
 #: Longer bodies are read in a thread.
 _LONG = 64 * 1024
+Model = TypeVar("Model", bound=BaseModel)
 
 
 async def json_of(request: Request, limits: JsonLimits = LIMITS) -> Any:
@@ -28,6 +31,21 @@ async def json_of(request: Request, limits: JsonLimits = LIMITS) -> Any:
     return load_json(body, label="request/body", limits=limits)
 
 
+async def body_as(request: Request, model: type[Model]) -> Model:
+    """The body of a request to a plain route, validated as FastAPI would.
+
+    Raises:
+        Invalid: if it is no JSON, or too deep or too large to be walked.
+        RequestValidationError: if it breaks a rule of the model.
+    """
+    value = await json_of(request)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        errors = [{**e, "loc": ("body", *e["loc"])} for e in error.errors()]
+        raise RequestValidationError(errors) from error
+
+
 class BoundedRoute(APIRoute):
     """A route whose JSON body is read within limits before FastAPI looks at it."""
 
@@ -36,8 +54,11 @@ class BoundedRoute(APIRoute):
 
         async def bounded(request: Request) -> Response:
             bounded_request = _BoundedRequest(request.scope, request.receive)
-            if self.body_field is not None and _is_json(request):
-                await bounded_request.json()
+            if self.body_field is not None:
+                # FastAPI would hide that it is over the limit.
+                await bounded_request.body()
+                if _is_json(request):
+                    await bounded_request.json()
             return await handle(bounded_request)
 
         return bounded

@@ -1,211 +1,115 @@
-"""A service's own part of the API's OpenAPI document.
+"""A service's app, and its part of the API's OpenAPI document, made from its routes."""
 
-What FastAPI knows comes from it; hot routes are plain and described by a table of
-`Operation`s beside them, given as `app.state.described`. Answers in words: their
-shapes are Backstage's, whose clients read them.
-"""
-
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from starlette.routing import BaseRoute, Mount
+import orjson
+from fastapi import Depends, FastAPI
+from fastapi.responses import JSONResponse
+from fastapi.utils import generate_unique_id
+from pydantic import BaseModel
+from starlette.responses import Response
 
-VERSION = "1"
-JSON = "application/json"
-#: For services alone: no part of what is public.
-INTERNAL = ("/snapshot", "/sources/open")
-ERROR = "#/components/responses/Error"
-#: The one shape of every error (facts: what Backstage's clients read).
-ERROR_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "required": ["error", "request", "response"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["name", "message"],
-            "properties": {
-                "name": {
-                    "type": "string",
-                    "description": "Backstage's name of the error: NotFoundError",
-                },
-                "message": {"type": "string"},
-            },
-        },
-        "request": {
-            "type": "object",
-            "properties": {"method": {"type": "string"}, "url": {"type": "string"}},
-        },
-        "response": {
-            "type": "object",
-            "properties": {"statusCode": {"type": "integer"}},
-        },
-    },
+from shared.kit.http.models import ErrorBody
+from shared.kit.http.routes import DocumentedParameters, PlainRoute
+
+#: Bad input is 400, as everywhere in Backstage: no status has a shape of its own.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "model": ErrorBody,
+        "description": "An error, named as Backstage names it",
+    }
 }
-#: For FastAPI's `openapi_extra`: what an answer is that is not JSON.
-MEDIA = "x-media"
-EVENTS: Mapping[str, str] = {MEDIA: "text/event-stream"}
-FILES: Mapping[str, str] = {MEDIA: "*/*"}
-_IN_PATH = re.compile(r"{(\w+)(?::\w+)?}")
-_OF_FASTAPI = ("HTTPValidationError", "ValidationError")
 
 
-@dataclass(frozen=True, slots=True)
-class QueryParameter:
-    """A query parameter; `many` may be repeated."""
-
-    name: str
-    words: str
-    type: str = "string"
-    many: bool = False
-    required: bool = False
-
-    def document(self) -> dict[str, Any]:
-        """It as OpenAPI says it."""
-        schema: dict[str, Any] = {"type": self.type}
-        nested = {"style": "deepObject", "explode": True}
-        return {
-            **(nested if self.type == "object" else {}),
-            "name": self.name,
-            "in": "query",
-            "required": self.required,
-            "description": self.words,
-            "schema": {"type": "array", "items": schema} if self.many else schema,
-        }
+def answers_of(media: str) -> dict[str, Any]:
+    """The options of a route whose answer is not JSON."""
+    return {"response_class": Response, "responses": {200: {"content": {media: {}}}}}
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one path, in words; parameters in the path follow from it.
+EVENTS = answers_of("text/event-stream")
+FILES = answers_of("*/*")
 
-    `body` maps the fields of a JSON object to what they are; a name that ends in `?`
-    may be absent.
+
+class BackstageJson(JSONResponse):
+    """JSON as Backstage sends it, with the charset in its media type."""
+
+    def __init__(self, content: Any, status_code: int = 200, **options: Any) -> None:
+        options["media_type"] = "application/json; charset=utf-8"
+        super().__init__(content, status_code, **options)
+
+    def render(self, content: Any) -> bytes:
+        """The bytes; those that are given are JSON already."""
+        return content if isinstance(content, bytes) else orjson.dumps(content)
+
+
+class ServiceApp(FastAPI):
+    """An app whose document has the addresses that clients of the gateway use.
+
+    `root` is what the gateway puts before the paths of this service.
     """
 
-    method: str
-    path: str
-    summary: str
-    answer: str
-    query: tuple[QueryParameter, ...] = ()
-    body: Mapping[str, str] | None = None
-    status: int = 200
-    media: str = JSON
+    def __init__(self, name: str, *, root: str, **options: Any) -> None:
+        super().__init__(
+            title=f"Callboard {name}",
+            version="1",
+            servers=[{"url": "/"}],
+            docs_url=None,
+            redoc_url=None,
+            default_response_class=BackstageJson,
+            responses=ERRORS,
+            generate_unique_id_function=lambda route: (
+                f"{name}_{generate_unique_id(route)}"
+            ),
+            **options,
+        )
+        self.name = name
+        self.root = root
 
-    def document(self) -> dict[str, Any]:
-        """It as OpenAPI says it."""
-        names = _IN_PATH.findall(self.path)
-        answer: dict[str, Any] = {"description": self.answer}
-        if self.status != 204:
-            answer["content"] = {self.media: {"schema": {}}}
-        told: dict[str, Any] = {
-            "summary": self.summary,
-            "operationId": _identity(self.method, self.path),
-            "parameters": [_in_path(name) for name in names]
-            + [asked.document() for asked in self.query],
-            "responses": {str(self.status): answer},
-        }
-        if self.body is not None:
-            told["requestBody"] = _body(self.body)
-        return told
+    def add_plain_route(
+        self,
+        method: str,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        answer: Any = None,
+        query: type[BaseModel] | None = None,
+        body: type[BaseModel] | None = None,
+        is_public: bool = True,
+        **options: Any,
+    ) -> None:
+        """Let Starlette run a route whose models FastAPI documents, if it is public."""
+        self.router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            response_model=answer,
+            dependencies=[Depends(DocumentedParameters(path, query, body))],
+            route_class_override=PlainRoute,
+            include_in_schema=is_public,
+            **options,
+        )
 
-
-def own_part(app: FastAPI) -> dict[str, Any]:
-    """`document(app)`, made once: routes do not change while an app runs."""
-    if app.openapi_schema is None:
-        app.openapi_schema = document(app)
-    return app.openapi_schema
-
-
-def document(app: FastAPI) -> dict[str, Any]:
-    """Everything public that an app answers.
-
-    Operations say nothing of security: what is in front of the services decides it.
-    """
-    found = get_openapi(
-        title=app.title, version=VERSION, routes=list(_routes(app.routes))
-    )
-    paths: dict[str, Any] = found.setdefault("paths", {})
-    described: Iterable[Operation] = getattr(app.state, "described", ())
-    for operation in described:
-        path = _IN_PATH.sub(r"{\1}", operation.path)
-        paths.setdefault(path, {})[operation.method.lower()] = operation.document()
-    found["paths"] = {
-        path: {method: _documented_operation(path, one) for method, one in item.items()}
-        for path, item in paths.items()
-        if not path.startswith(INTERNAL)
-    }
-    schemas = found.get("components", {}).get("schemas", {})
-    kept = {name: one for name, one in schemas.items() if name not in _OF_FASTAPI}
-    found["components"] = {
-        "schemas": {**kept, "Error": ERROR_SCHEMA},
-        "responses": {
-            "Error": {
-                "description": "An error, named as Backstage names it",
-                "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
+    def openapi(self) -> dict[str, Any]:
+        """The document. Security is the gateway's: it says who must be whom."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            document["paths"] = {
+                f"{self.root}{path}": {
+                    method: self._described(operation)
+                    for method, operation in item.items()
+                }
+                for path, item in document["paths"].items()
             }
-        },
-    }
-    return found
+            self.openapi_schema = document
+        return self.openapi_schema
 
-
-def _routes(routes: Iterable[BaseRoute]) -> Iterable[BaseRoute]:
-    """Without what is mounted: pages are no API."""
-    return (route for route in routes if not isinstance(route, Mount))
-
-
-def _documented_operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:
-    """One operation with the errors of this house, and its first sentence first."""
-    words = " ".join(str(operation.get("description") or "").split())
-    first, stop, rest = words.partition(". ")
-    told = {
-        key: one for key, one in operation.items() if key not in {"description", MEDIA}
-    }
-    if words:
-        told["summary"] = first.rstrip(".")
-    if stop:
-        told["description"] = rest
-    if parameters := _parameters(path, operation):
-        told["parameters"] = parameters
-    responses = {
-        status: _of_media(answer, operation.get(MEDIA))
-        for status, answer in operation["responses"].items()
-        # Bad input is 400 here, as everywhere in Backstage.
-        if status != "422"
-    }
-    return {**told, "responses": {**responses, "default": {"$ref": ERROR}}}
-
-
-def _parameters(path: str, operation: Mapping[str, Any]) -> list[Any]:
-    """With those in the path that a route takes no notice of."""
-    known: list[Any] = operation.get("parameters", [])
-    named = {one["name"] for one in known if one["in"] == "path"}
-    missing = [name for name in _IN_PATH.findall(path) if name not in named]
-    return [*map(_in_path, missing), *known]
-
-
-def _of_media(answer: Any, media: str | None) -> Any:
-    return {**answer, "content": {media: {"schema": {}}}} if media else answer
-
-
-def _identity(method: str, path: str) -> str:
-    words = re.sub(r"\W+", "_", path).strip("_")
-    return f"{method.lower()}_{words}"
-
-
-def _in_path(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-
-
-def _body(fields: Mapping[str, str]) -> dict[str, Any]:
-    properties = {
-        name.removesuffix("?"): {"description": words} for name, words in fields.items()
-    }
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in fields if not name.endswith("?")],
-    }
-    return {"required": True, "content": {JSON: {"schema": schema}}}
+    def _described(self, operation: Mapping[str, Any]) -> dict[str, Any]:
+        """With the docstring's first sentence as the summary."""
+        words = " ".join(operation.get("description", "").split())
+        summary, _, rest = words.partition(". ")
+        described = {"tags": [self.name], **operation}
+        described.pop("description", None)
+        if summary:
+            described["summary"] = summary.rstrip(".")
+        return {**described, "description": rest} if rest else described

@@ -1,0 +1,35 @@
+"""Models of requests and answers: snake_case in Python, camelCase in JSON."""
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
+
+#: For a field that a message may leave out and never has as null: `str | Absent`.
+Absent = SkipJsonSchema[None]
+
+
+class RequestModel(BaseModel):
+    """What a client sends."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class ResponseModel(BaseModel):
+    """What a client gets; code makes it by the names of its fields."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+
+class ErrorDetails(ResponseModel):
+    """What is wrong."""
+
+    name: str = Field(description="Backstage's name of the error: NotFoundError")
+    message: str
+
+
+class ErrorBody(ResponseModel):
+    """The one shape of every error, which Backstage's clients read."""
+
+    error: ErrorDetails
+    request: dict[str, str] = Field(description="Its method and url")
+    response: dict[str, int] = Field(description="Its statusCode")

@@ -1,0 +1,58 @@
+"""Requests that break the rules of their models, in the words of Backstage's answers.
+
+Backstage's routers validate with AJV; its clients and their users know its sentences:
+`request/body must have required property 'entity'`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: By pydantic's type of an error; braces are filled from its context.
+RULES: Mapping[str, str] = {
+    "bool_parsing": "must be boolean",
+    "bool_type": "must be boolean",
+    "dict_type": "must be object",
+    "greater_than_equal": "must be >= {ge}",
+    "int_from_float": "must be integer",
+    "less_than_equal": "must be <= {le}",
+    "list_type": "must be array",
+    "literal_error": "must be {expected}",
+    "model_attributes_type": "must be object",
+    "model_type": "must be object",
+    "string_pattern_mismatch": 'must match pattern "{pattern}"',
+    "string_too_long": "must NOT have more than {max_length} characters",
+    "string_too_short": "must NOT have fewer than {min_length} characters",
+    "string_type": "must be string",
+    "too_long": "must have at most {max_length} items",
+    "too_short": "must NOT have fewer than {min_length} items",
+}
+#: A body's keys are part of the text.
+LONGEST = 500
+
+
+def validation_text(errors: Sequence[Mapping[str, Any]]) -> str:
+    """The sentence for the first error; a key that nobody knows comes before others."""
+    unknown = (error for error in errors if error["type"] == "extra_forbidden")
+    return _sentence(next(unknown, errors[0]))[:LONGEST]
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    place, kind = error["loc"], error["type"]
+    where, parent = _path(place), _path(place[:-1])
+    if kind == "missing":
+        if len(place) == 1:
+            return f"{where} must be object"
+        return f"{parent} must have required property '{place[-1]}'"
+    if kind == "extra_forbidden":
+        return f"{parent}: unrecognized key '{place[-1]}'"
+    if kind in {"int_type", "int_parsing"}:
+        # Backstage's bodies have numbers, its queries integers.
+        return f"{where} must be {'number' if place[0] == 'body' else 'integer'}"
+    if kind in RULES:
+        rule = RULES[kind].format_map(error.get("ctx", {}))
+        return f"{where} {rule.replace(chr(39), '')}"
+    return f"{where}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _path(place: Sequence[Any]) -> str:
+    return "/".join(["request", *map(str, place)])
