@@ -118,7 +118,10 @@ class MongoEntityStore:
         deleted: list[str] = []
         lost: list[str] = []
         for start in range(0, len(changes), BATCH):
-            for step, applied in await self._batch(changes[start : start + BATCH]):
+            batch = changes[start : start + BATCH]
+            with tracing.span("store entities", {"callboard.entities": len(batch)}):
+                steps = await self._batch(batch)
+            for step, applied in steps:
                 if not applied:
                     lost.append(step.change.ref)
                 elif step.stored is None:

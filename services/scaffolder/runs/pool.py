@@ -115,7 +115,8 @@ class Pool:
         finally:
             self._runs.pop(task_id, None)
             if task is not None:
-                self._ended(task)
+                with tracing.continued(task.trace):
+                    self._ended(task)
             if self._was_full:
                 self._was_full = False
                 self._poll_now.set()
