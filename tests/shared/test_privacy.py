@@ -51,6 +51,8 @@ def test_secrets_are_forgotten() -> None:
         "CALLBOARD_SERVICE_SECRET": "x",
         "CALLBOARD_MONGODB_PASSWORD": "x",
         "CALLBOARD_API_TOKEN": "x",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x",
         "CALLBOARD_DATA": "/data",
         "HTTPS_PROXY": "http://proxy",
     }
