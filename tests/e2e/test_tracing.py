@@ -34,15 +34,13 @@ RUN = {
     ("scaffolder", "template run"),
     ("scaffolder", "step fetch:template"),
     ("scaffolder", "step publish:git"),
-    ("scaffolder", "step catalog:register"),
+    ("scaffolder", "step catalog:write"),
+    ("scaffolder", "git fetch"),
     ("scaffolder", "git push"),
-    ("scaffolder", "POST gateway"),
+    ("scaffolder", "GET gateway"),
     ("scaffolder", "send template-run"),
-    ("gateway", "POST /api/catalog/locations"),
-    ("catalog", "POST /locations"),
-    ("catalog", "store entities"),
-    ("catalog", "send entity-changed"),
-    ("search", "process entity-changed"),
+    ("gateway", "GET /api/catalog/entities/by-name/{kind}/{namespace}/{name}"),
+    ("catalog", "GET /entities/by-name/{kind}/{namespace}/{name}"),
 }
 
 
@@ -117,7 +115,7 @@ def test_a_push_is_one_trace_up_to_search(traced: TracedPortal) -> None:
 
 
 def test_a_run_is_one_trace_with_its_steps(traced: TracedPortal) -> None:
-    """From the request over each step to the entity that it registered."""
+    """The request, what it asks of the catalog, and each step with its Git work."""
     name = f"guide-{secrets.token_hex(3)}"
     values = {"name": name, "title": "A guide", "owner": "group:default/money"}
     body = {"templateRef": "template:default/documentation-site", "values": values}
