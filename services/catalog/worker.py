@@ -20,8 +20,8 @@ from services.catalog.store.entities import MongoEntityStore
 from shared.contracts.errors import CallboardError, Unavailable
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
 from shared.kit.events.bus import KafkaBus, LiveReader
+from shared.kit.events.consumer_group import GroupConsumer
 from shared.kit.events.outbox import OutboxRelay
-from shared.kit.events.workers import SharedWork
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
 from shared.kit.resilience.retries import Backoff, retry
@@ -53,7 +53,7 @@ class Work:
     begun: bool = False
     #: How often everything was read again since this process began.
     scans: int = 0
-    pushes: SharedWork | None = None
+    pushes: GroupConsumer | None = None
     following: LiveReader | None = None
 
     async def run(self) -> None:
@@ -98,7 +98,7 @@ class Work:
             Pushes(self.catalog, self.wanted.providers)
         )
         handlers = {GIT_PUSH: pushes}
-        self.pushes = SharedWork(self.settings.group, log_server, handlers, kafka)
+        self.pushes = GroupConsumer(self.settings.group, log_server, handlers, kafka)
         await stack.enter_async_context(self.pushes)
 
     async def _sweep(self) -> None:

@@ -9,14 +9,14 @@ from shared.contracts.scaffolder import RunChange, RunCreated
 from shared.contracts.topics import TEMPLATE_RUN
 from shared.kit.config.servers import Server
 from shared.kit.events.bus import Bus
-from shared.kit.events.workers import SharedWork
+from shared.kit.events.consumer_group import GroupConsumer
 
 GROUP = "scaffolder"
 
 
-def shared_work(
+def make_consumer(
     server: Server | str, bus: Bus, offer: Callable[[str], None]
-) -> SharedWork:
+) -> GroupConsumer:
     """The consumer group `scaffolder`; `offer` claims a run if a slot is free."""
 
     async def runs(envelopes: Sequence[Envelope]) -> None:
@@ -29,4 +29,4 @@ def shared_work(
             if isinstance(change, RunCreated):
                 offer(change.task_id)
 
-    return SharedWork(GROUP, server, {TEMPLATE_RUN: runs}, bus)
+    return GroupConsumer(GROUP, server, {TEMPLATE_RUN: runs}, bus)

@@ -19,7 +19,7 @@ from services.scaffolder.api import (
 )
 from services.scaffolder.api.dependencies import ScaffolderDependencies
 from services.scaffolder.configuration import ScaffolderConfig
-from services.scaffolder.events import shared_work
+from services.scaffolder.events import make_consumer
 from services.scaffolder.model import Task
 from services.scaffolder.ports import TemplateCatalog
 from services.scaffolder.runs.factory import RunFactory
@@ -116,7 +116,7 @@ async def _open(
     signals = Signals()
     pool = _pool(stack, settings, config, run_factory, store, signals)
     if consumes_events:
-        work = shared_work(settings.event_log, bus, pool.offer)
+        work = make_consumer(settings.event_log, bus, pool.offer)
         await stack.enter_async_context(work)
         app.state.checks["events"] = work.check
     # The stack closes the pool first: it releases its runs before anything else ends.

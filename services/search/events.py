@@ -17,7 +17,7 @@ from shared.contracts.errors import CallboardError
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED
 from shared.kit.config.servers import Server
 from shared.kit.events.bus import Bus
-from shared.kit.events.workers import SharedWork
+from shared.kit.events.consumer_group import GroupConsumer
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
 from shared.kit.resilience.retries import Backoff, retry
@@ -30,7 +30,7 @@ BACKOFF = Backoff(first=0.2, longest=5.0)
 TRANSIENT_ERRORS = (CallboardError, OSError, KeyError, TypeError, ValueError)
 
 
-def shared_work(
+def make_consumer(
     alias: Alias,
     owners: Owners,
     server: Server | str,
@@ -38,7 +38,7 @@ def shared_work(
     *,
     batch: int,
     within: float,
-) -> SharedWork:
+) -> GroupConsumer:
     """The consumer group `search`; each batch of events is one commit of the index."""
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
@@ -50,7 +50,7 @@ def shared_work(
         _measure(DOCS_BUILT, envelopes, applied)
 
     handlers = {ENTITY_CHANGED: entities, DOCS_BUILT: sites}
-    return SharedWork(GROUP, server, handlers, bus, batch=batch, within=within)
+    return GroupConsumer(GROUP, server, handlers, bus, batch=batch, within=within)
 
 
 def _measure(topic: str, envelopes: Sequence[Envelope], applied: int) -> None:

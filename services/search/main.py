@@ -7,14 +7,14 @@ from fastapi import FastAPI
 
 from services.search.alias import LocalAlias
 from services.search.api import add_routes
-from services.search.events import IndexReconciler, shared_work
+from services.search.events import IndexReconciler, make_consumer
 from services.search.highlight import Tags, new_tags
 from services.search.index.embedded import opener
 from services.search.ports import Alias, Owners
 from services.search.settings import Settings
 from services.search.snapshots import SnapshotOwners
 from shared.kit.events.bus import Bus, KafkaBus
-from shared.kit.events.workers import SharedWork
+from shared.kit.events.consumer_group import GroupConsumer
 from shared.kit.http.apps import make_app
 from shared.kit.http.clients import ServiceCalls
 from shared.kit.http.service_tokens import PrincipalTokens
@@ -87,8 +87,8 @@ def _alias(settings: Settings, tags: Tags) -> Alias:
     return ServerAlias(OpenSearchClient(server), settings.index_name, tags)
 
 
-def _listening(app: FastAPI, settings: Settings, bus: Bus) -> SharedWork:
-    work = shared_work(
+def _listening(app: FastAPI, settings: Settings, bus: Bus) -> GroupConsumer:
+    work = make_consumer(
         app.state.alias,
         app.state.owners,
         settings.event_log,

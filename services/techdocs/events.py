@@ -23,7 +23,8 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH
 from shared.kit.config.servers import Server
 from shared.kit.events.bus import Bus, EventRecord, MemoryBus
-from shared.kit.events.workers import Handler, SharedWork
+from shared.kit.events.consumer_group import GroupConsumer
+from shared.kit.events.delivery import Handler
 from shared.kit.observability import logs, tracing
 from shared.kit.processes import tasks
 from shared.kit.resilience.retries import Backoff, retry
@@ -60,7 +61,7 @@ def handlers(
 
 
 class HandedOver:
-    """`SharedWork` on a bus in memory: handles each event when it is published."""
+    """`GroupConsumer` on a bus in memory: handles each event when it is published."""
 
     def __init__(self, bus: MemoryBus, given: Mapping[str, Handler]) -> None:
         self._bus = bus
@@ -87,13 +88,13 @@ class HandedOver:
         return handle
 
 
-def shared_work(
+def make_consumer(
     server: Server | str, bus: Bus, given: Mapping[str, Handler]
-) -> SharedWork | HandedOver:
+) -> GroupConsumer | HandedOver:
     """The consumer group `techdocs`, on the event log or on a bus in memory."""
     if isinstance(bus, MemoryBus):
         return HandedOver(bus, given)
-    return SharedWork(GROUP, server, given, bus)
+    return GroupConsumer(GROUP, server, given, bus)
 
 
 def _payload(envelope: Envelope, kind: type[T]) -> T:

@@ -10,7 +10,7 @@ from services.techdocs import measures
 from services.techdocs.api import backstage, portal, snapshot
 from services.techdocs.api.dependencies import DocsDependencies, ReadersCatalog
 from services.techdocs.configuration import TechdocsConfig
-from services.techdocs.events import DocsReconciler, handlers, shared_work
+from services.techdocs.events import DocsReconciler, handlers, make_consumer
 from services.techdocs.handlers.builds import BuildTools
 from services.techdocs.handlers.documented import Resync
 from services.techdocs.handlers.progress import BuildLogFeed
@@ -113,7 +113,7 @@ async def _open(
         traced=_traced,
     )
     await stack.enter_async_context(queue)
-    work = shared_work(
+    work = make_consumer(
         settings.event_log, bus, handlers(records, tools.sources, queue.nudge)
     )
     await stack.enter_async_context(work)

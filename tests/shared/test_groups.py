@@ -16,8 +16,8 @@ from shared.contracts.envelope import Envelope
 from shared.kit.config.servers import Server
 from shared.kit.events import topics
 from shared.kit.events.bus import KafkaBus
-from shared.kit.events.workers import SharedWork
-from tests.shared.test_workers import event
+from shared.kit.events.consumer_group import GroupConsumer
+from tests.shared.test_consumer_group import event
 from tests.waiting import until
 
 KEYS = 40
@@ -208,12 +208,12 @@ async def test_a_second_member_of_a_new_group_loses_nothing(
 
     async with (
         KafkaBus(kafka) as bus,
-        SharedWork(topic, kafka, {topic: handle}, bus) as first,
+        GroupConsumer(topic, kafka, {topic: handle}, bus) as first,
     ):
         await asyncio.wait_for(first.joined.wait(), 30)
         await said(bus, range(1))
         for round_ in (1, 2):
-            async with SharedWork(topic, kafka, {topic: handle}, bus) as second:
+            async with GroupConsumer(topic, kafka, {topic: handle}, bus) as second:
                 await asyncio.wait_for(second.joined.wait(), 30)
                 await said(bus, range(round_ * 40, round_ * 40 + 40))
                 await until(lambda r=round_: len(seen) == 1 + 40 * r, 20)

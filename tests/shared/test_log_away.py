@@ -15,9 +15,9 @@ from shared.contracts.errors import Unavailable
 from shared.kit.config.servers import Server
 from shared.kit.events import topics
 from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.events.consumer_group import GroupConsumer
 from shared.kit.events.outbox import OutboxRelay, mark, pending_event
-from shared.kit.events.workers import SharedWork
-from tests.shared.test_workers import event
+from tests.shared.test_consumer_group import event
 from tests.waiting import until
 
 TOPIC = "entity-changed"
@@ -104,7 +104,7 @@ async def test_everything_is_told_when_the_log_is_back(
         KafkaBus(broker.address) as bus,
         OutboxRelay(database.states, bus) as relay,
         LiveReader(broker.address, [TOPIC], live.batch) as reader,
-        SharedWork("away", broker.address, {TOPIC: shared.work}, bus) as work,
+        GroupConsumer("away", broker.address, {TOPIC: shared.work}, bus) as work,
     ):
         await asyncio.wait_for(reader.reading.wait(), 30)
         await asyncio.wait_for(work.joined.wait(), 30)

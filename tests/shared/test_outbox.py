@@ -16,7 +16,7 @@ from shared.kit.events.outbox import (
     pending_event,
     waiting,
 )
-from tests.shared.test_workers import event
+from tests.shared.test_consumer_group import event
 from tests.waiting import until
 
 

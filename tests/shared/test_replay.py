@@ -14,9 +14,9 @@ from shared.contracts.topics import GIT_PUSH, dead
 from shared.kit.config.servers import Server
 from shared.kit.events import replay
 from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.events.consumer_group import GroupConsumer
 from shared.kit.events.dead_letters import KEPT_BYTES, DeadLetter
-from shared.kit.events.workers import SharedWork
-from tests.shared.test_workers import event
+from tests.shared.test_consumer_group import event
 from tests.waiting import until
 
 
@@ -67,7 +67,7 @@ async def test_poison_is_put_back_once(
     topics = [GIT_PUSH, dead(GIT_PUSH)]
     async with KafkaBus(kafka) as bus, LiveReader(kafka, topics, read) as reader:
         await asyncio.wait_for(reader.reading.wait(), 20)
-        async with SharedWork("replayed", kafka, {GIT_PUSH: handle}, bus):
+        async with GroupConsumer("replayed", kafka, {GIT_PUSH: handle}, bus):
             await bus.publish(GIT_PUSH, "the/key", poison.to_bytes())
             await bus.publish(GIT_PUSH, "the/key", good.to_bytes())
             await until(lambda: good.subject in seen, 20)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from shared.contracts.envelope import Envelope
 from shared.kit.events.bus import KafkaBus
-from shared.kit.events.workers import SharedWork
+from shared.kit.events.consumer_group import GroupConsumer
 
 
 async def main(address: str, group: str, topic: str, file: Path) -> None:
@@ -29,7 +29,7 @@ async def main(address: str, group: str, topic: str, file: Path) -> None:
 
         async with (
             KafkaBus(address) as bus,
-            SharedWork(group, address, {topic: handle}, bus) as work,
+            GroupConsumer(group, address, {topic: handle}, bus) as work,
         ):
             await work.joined.wait()
             out.write("joined\n")

@@ -177,11 +177,14 @@ async def end(closing: Coroutine[Any, Any, None]) -> bool:
     return task.cancelled() or task.exception() is None
 
 
-async def close_rest(consumer: AIOKafkaConsumer) -> None:
-    """Close what a consumer of a group left open whose own closing broke off.
+async def leave(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer of a group: it leaves the group, and its connections are closed.
 
-    Closing it anew does nothing: it counts as closed from the first try on.
+    aiokafka's own closing may break off, and closing anew does nothing: a consumer
+    counts as closed from the first try on.
     """
+    if await end(consumer.stop()) or consumer._coordinator is None:  # noqa: SLF001
+        return
     coordinator = consumer._coordinator  # noqa: SLF001
     await end(coordinator._stop_heartbeat_task())  # noqa: SLF001
     await end(coordinator._stop_commit_offsets_refresh_task())  # noqa: SLF001

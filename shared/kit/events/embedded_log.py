@@ -37,10 +37,6 @@ class EmbeddedLogConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         self._listener.close()
         await super().stop()
 
-    def fetch_soon(self) -> None:
-        """Positions have changed: do not hold the next fetch back."""
-        self._listener.wake()
-
     async def _send_when_due(self, node_id: Any, request: Any, **options: Any) -> Any:
         if not isinstance(request, FetchRequest):
             return await self._send(node_id, request, **options)

@@ -1,4 +1,4 @@
-"""Shared work on the real event log: batches, dead letters, waiting."""
+"""A consumer group on the real event log: joining, handing over, waiting, lag."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from prometheus_client import REGISTRY
 
 from shared.contracts.catalog import Cause, EntityCreated
 from shared.contracts.envelope import Envelope
-from shared.contracts.errors import Invalid, Unavailable
-from shared.contracts.topics import dead
+from shared.contracts.errors import Unavailable
 from shared.kit.config.servers import Server
-from shared.kit.events import consumer_group
-from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader, MemoryBus
-from shared.kit.events.workers import SharedWork
+from shared.kit.events import membership
+from shared.kit.events.assignment import Assignment
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
+from shared.kit.events.consumer_group import GroupConsumer
 from tests.waiting import until
 
 
@@ -39,55 +39,10 @@ async def test_work_arrives_on_the_real_log_within_moments(kafka: str) -> None:
     async with KafkaBus(kafka) as bus, LiveReader(kafka, [topic], read) as reader:
         await bus.publish(topic, "warm", event("warm").to_bytes())
         await asyncio.wait_for(reader.reading.wait(), 10)
-        async with SharedWork("group-a", kafka, {topic: handle}, bus):
+        async with GroupConsumer("group-a", kafka, {topic: handle}, bus):
             await bus.publish(topic, "k", event("web").to_bytes())
             await until(lambda: "component:default/web" in seen, 20)
             await until(lambda: "k" in live)
-
-
-async def test_a_message_that_is_no_event_goes_to_the_dead_letters() -> None:
-    """Poison is put aside with the reason, and what lies behind it is handled."""
-    bus, seen = MemoryBus(), []
-
-    async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
-
-    work = SharedWork("g", "nowhere:1", {}, bus)
-    await work.handle("t", handle, [b"{not json", event("web").to_bytes()])
-    assert seen == ["component:default/web"]
-    assert [topic for topic, _, _ in bus.sent] == [dead("t")]
-    assert b"InputError" in bus.sent[0][2]
-
-
-async def test_only_the_message_that_fails_is_buried() -> None:
-    """A batch with one bad message is handled one by one; the good ones take effect."""
-    bus, seen = MemoryBus(), []
-
-    async def handle(batch: Sequence[Envelope]) -> None:
-        if any("bad" in envelope.subject for envelope in batch):
-            raise Invalid("kind: unknown")
-        seen.extend(envelope.subject for envelope in batch)
-
-    work = SharedWork("g", "nowhere:1", {}, bus)
-    values = [event(name).to_bytes() for name in ("one", "bad", "two")]
-    await work.handle("t", handle, values)
-    assert seen == ["component:default/one", "component:default/two"]
-    assert len(bus.sent) == 1
-
-
-async def test_work_waits_while_something_it_needs_is_away() -> None:
-    """Unavailable is no fault of a message: it is tried again and never buried."""
-    bus, tries = MemoryBus(), []
-
-    async def handle(batch: Sequence[Envelope]) -> None:
-        tries.append(len(batch))
-        if len(tries) < 3:
-            raise Unavailable("the store is away")
-
-    work = SharedWork("g", "nowhere:1", {}, bus, tries=1)
-    await work.handle("t", handle, [event("web").to_bytes()])
-    assert len(tries) == 3
-    assert bus.sent == []
 
 
 async def test_what_was_begun_and_not_done_is_done_by_the_next(kafka: str) -> None:
@@ -103,9 +58,9 @@ async def test_what_was_begun_and_not_done_is_done_by_the_next(kafka: str) -> No
 
     async with KafkaBus(kafka) as bus:
         await bus.publish(topic, "k", event("web").to_bytes())
-        async with SharedWork("cut-off", kafka, {topic: never}, bus):
+        async with GroupConsumer("cut-off", kafka, {topic: never}, bus):
             await asyncio.wait_for(began.wait(), 20)
-        async with SharedWork("cut-off", kafka, {topic: handle}, bus):
+        async with GroupConsumer("cut-off", kafka, {topic: handle}, bus):
             await until(lambda: seen == ["component:default/web"], 20)
 
 
@@ -122,10 +77,10 @@ async def test_what_waits_is_left_at_once_to_the_next(kafka: str) -> None:
 
     async with KafkaBus(kafka) as bus:
         await bus.publish(topic, "k", event("web").to_bytes())
-        async with SharedWork("waiting", kafka, {topic: away}, bus):
+        async with GroupConsumer("waiting", kafka, {topic: away}, bus):
             await asyncio.wait_for(began.wait(), 20)
         assert bus_is_quiet(topic)
-        async with SharedWork("waiting", kafka, {topic: handle}, bus):
+        async with GroupConsumer("waiting", kafka, {topic: handle}, bus):
             await until(lambda: seen == ["component:default/web"], 20)
 
 
@@ -152,7 +107,7 @@ async def test_what_is_done_once_is_not_done_again_after_a_restart(kafka: str) -
 
     async with KafkaBus(kafka) as bus:
         for number in range(3):
-            async with SharedWork("restarted", kafka, {topic: handle}, bus):
+            async with GroupConsumer("restarted", kafka, {topic: handle}, bus):
                 await bus.publish(topic, "k", event(f"e{number}").to_bytes())
                 await until(lambda n=number: f"component:default/e{n}" in seen, 20)
     assert seen == [f"component:default/e{number}" for number in range(3)]
@@ -163,7 +118,7 @@ async def test_a_stop_while_offsets_are_saved_hands_over(
 ) -> None:
     """A save that is cut off by the stop ends no thread, and keeps no partition."""
     topic, seen, left = "work-cut-save", list[str](), list[str]()
-    saving, calling_back = asyncio.Event(), asyncio.Event()
+    saving, revoking = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     leave, save = GroupCoordinator._maybe_leave_group, GroupCoordinator.commit_offsets
 
@@ -184,25 +139,73 @@ async def test_a_stop_while_offsets_are_saved_hands_over(
 
     monkeypatch.setattr(GroupCoordinator, "_maybe_leave_group", leaving)
     async with KafkaBus(kafka) as bus:
-        async with SharedWork("cut-save", kafka, {topic: first}, bus) as work:
-            called_back = work.called_back
+        async with GroupConsumer("cut-save", kafka, {topic: first}, bus) as work:
+            end = Assignment.end
 
-            async def call_back(consumer: consumer_group.Consumer) -> None:
-                calling_back.set()
-                await called_back(consumer)
+            async def end_it(assignment: Assignment, seconds: float) -> bool:
+                revoking.set()
+                return await end(assignment, seconds)
 
             await asyncio.wait_for(work.joined.wait(), 20)
-            monkeypatch.setattr(work, "called_back", call_back)
+            monkeypatch.setattr(Assignment, "end", end_it)
             await bus.publish(topic, "k", event("web").to_bytes())
             await asyncio.wait_for(saving.wait(), 20)
-            second = SharedWork("cut-save", kafka, {topic: handle}, bus)
+            second = GroupConsumer("cut-save", kafka, {topic: handle}, bus)
             await second.__aenter__()
-            await asyncio.wait_for(calling_back.wait(), 20)
+            await asyncio.wait_for(revoking.wait(), 20)
         await until(lambda: left == ["cut-save"], 20)
         # What the first one did may have been saved: the next one goes on behind it.
         await bus.publish(topic, "k", event("api").to_bytes())
         await until(lambda: "component:default/api" in seen, 20)
         await second.__aexit__()
+
+
+async def test_a_topic_whose_handler_waits_does_not_hold_up_another(kafka: str) -> None:
+    """Topics are handled beside each other."""
+    stuck, other, began, seen = "beside-stuck", "beside-other", asyncio.Event(), []
+
+    async def never(batch: Sequence[Envelope]) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        seen.extend(envelope.subject for envelope in batch)
+
+    async with KafkaBus(kafka) as bus:
+        for topic in (stuck, other):
+            await bus.publish(topic, "k", event("web").to_bytes())
+        async with GroupConsumer("beside", kafka, {stuck: never, other: handle}, bus):
+            await asyncio.wait_for(began.wait(), 20)
+            await bus.publish(other, "k", event("api").to_bytes())
+            await until(lambda: "component:default/api" in seen, 20)
+
+
+async def test_a_handler_that_is_too_slow_is_cut_off_at_a_hand_over(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group goes on without it, and its message is handled by the next owner."""
+    monkeypatch.setattr(membership, "FINISH_SECONDS", 0.5)
+    topic, began, cut, seen = "too-slow", asyncio.Event(), asyncio.Event(), set[str]()
+
+    async def slow(batch: Sequence[Envelope]) -> None:
+        if cut.is_set():
+            seen.update(envelope.subject for envelope in batch)
+            return
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.set()
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        seen.update(envelope.subject for envelope in batch)
+
+    async with KafkaBus(kafka) as bus, GroupConsumer("slow", kafka, {topic: slow}, bus):
+        await bus.publish(topic, "k", event("web").to_bytes())
+        await asyncio.wait_for(began.wait(), 20)
+        async with GroupConsumer("slow", kafka, {topic: handle}, bus):
+            await asyncio.wait_for(cut.wait(), 20)
+            await until(lambda: seen == {"component:default/web"}, 20)
 
 
 async def test_a_topic_that_is_made_after_the_group_is_read_soon(kafka: str) -> None:
@@ -214,7 +217,7 @@ async def test_a_topic_that_is_made_after_the_group_is_read_soon(kafka: str) -> 
 
     async with (
         KafkaBus(kafka) as bus,
-        SharedWork("early", kafka, {topic: handle}, bus) as work,
+        GroupConsumer("early", kafka, {topic: handle}, bus) as work,
     ):
         await asyncio.wait_for(work.joined.wait(), 20)
         await bus.publish(topic, "k", event("web").to_bytes())
@@ -235,21 +238,10 @@ async def test_the_lag_is_measured(kafka: str) -> None:
         await bus.publish_many(
             [(topic, f"k{n}", event(f"e{n}").to_bytes()) for n in range(30)]
         )
-        async with SharedWork("lagging", kafka, {topic: handle}, bus):
+        async with GroupConsumer("lagging", kafka, {topic: handle}, bus):
             await until(lambda: lag() == 30, 20)
             going.set()
             await until(lambda: lag() == 0, 20)
-
-
-async def test_dead_letters_are_counted() -> None:
-    """Each message that is put aside counts for its group and topic."""
-    work = SharedWork("counted", "nowhere:1", {}, MemoryBus())
-    await work.handle("counted", _refuse, [b"{not json", event("web").to_bytes()])
-    assert figure("callboard_dead_letters_total", group="counted") == 2
-
-
-async def _refuse(batch: Sequence[Envelope]) -> None:
-    raise Invalid("never")
 
 
 async def test_work_is_shared_over_tls(secured_kafka: Server) -> None:
@@ -261,16 +253,7 @@ async def test_work_is_shared_over_tls(secured_kafka: Server) -> None:
 
     async with (
         KafkaBus(secured_kafka) as bus,
-        SharedWork("secured", secured_kafka, {topic: handle}, bus),
+        GroupConsumer("secured", secured_kafka, {topic: handle}, bus),
     ):
         await bus.publish(topic, "k", event("web").to_bytes())
         await until(lambda: seen == ["component:default/web"], 30)
-
-
-def test_a_thread_that_outlives_the_loop_of_its_starter_ends_in_order() -> None:
-    """A broker that is away keeps it longer than the stop that waited for it."""
-    loop = asyncio.new_event_loop()
-    thread = consumer_group._Thread.__new__(consumer_group._Thread)
-    thread.parent_loop, thread._shutdown = loop, asyncio.Event()
-    loop.close()
-    thread.set_shutdown()

@@ -1,0 +1,91 @@
+"""Batches of messages reach their handler, and poison the dead letters."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Invalid, Unavailable
+from shared.contracts.topics import dead
+from shared.kit.events.bus import MemoryBus
+from shared.kit.events.delivery import BatchDelivery, DeliveryStopped, Handler
+from tests.shared.test_consumer_group import event, figure
+
+
+async def deliver(
+    bus: MemoryBus, handler: Handler, values: Sequence[bytes], *, tries: int = 5
+) -> None:
+    delivery = BatchDelivery("group", bus, tries=tries, stopped=asyncio.Event())
+    await delivery.deliver("t", handler, [("k", value) for value in values])
+
+
+async def test_a_message_that_is_no_event_goes_to_the_dead_letters() -> None:
+    """Poison is put aside with the reason, and what lies behind it is handled."""
+    bus, seen = MemoryBus(), []
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        seen.extend(envelope.subject for envelope in batch)
+
+    await deliver(bus, handle, [b"{not json", event("web").to_bytes()])
+    assert seen == ["component:default/web"]
+    assert [topic for topic, _, _ in bus.sent] == [dead("t")]
+    assert b"InputError" in bus.sent[0][2]
+
+
+async def test_only_the_message_that_fails_is_buried() -> None:
+    """A batch with one bad message is handled one by one; the good ones take effect."""
+    bus, seen = MemoryBus(), []
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        if any("bad" in envelope.subject for envelope in batch):
+            raise Invalid("kind: unknown")
+        seen.extend(envelope.subject for envelope in batch)
+
+    values = [event(name).to_bytes() for name in ("one", "bad", "two")]
+    await deliver(bus, handle, values)
+    assert seen == ["component:default/one", "component:default/two"]
+    assert len(bus.sent) == 1
+
+
+async def test_work_waits_while_something_it_needs_is_away() -> None:
+    """Unavailable is no fault of a message: it is tried again and never buried."""
+    bus, tries = MemoryBus(), []
+
+    async def handle(batch: Sequence[Envelope]) -> None:
+        tries.append(len(batch))
+        if len(tries) < 3:
+            raise Unavailable("the store is away")
+
+    await deliver(bus, handle, [event("web").to_bytes()], tries=1)
+    assert len(tries) == 3
+    assert bus.sent == []
+
+
+async def test_dead_letters_are_counted() -> None:
+    """Each message that is put aside counts for its group and topic."""
+    before = figure("callboard_dead_letters_total", group="group") or 0
+    await deliver(MemoryBus(), _refuse, [b"{not json", event("web").to_bytes()])
+    assert figure("callboard_dead_letters_total", group="group") == before + 2
+
+
+async def _refuse(batch: Sequence[Envelope]) -> None:
+    raise Invalid("never")
+
+
+async def test_a_delivery_that_waits_ends_when_it_is_stopped() -> None:
+    """Messages that wait are left to whoever reads them next, and not put aside."""
+    bus, stopped, tried = MemoryBus(), asyncio.Event(), asyncio.Event()
+
+    async def wait(batch: Sequence[Envelope]) -> None:
+        tried.set()
+        raise Unavailable("the store is away")
+
+    delivery = BatchDelivery("group", bus, tries=1, stopped=stopped)
+    items = [("k", event("web").to_bytes())]
+    waiting = asyncio.create_task(delivery.deliver("t", wait, items))
+    await tried.wait()
+    stopped.set()
+    with pytest.raises(DeliveryStopped):
+        await waiting
+    assert bus.sent == []
