@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from shared.contracts.errors import CallboardError, Invalid, Unavailable
 from shared.kit.config.integrations import (
     AzureCredential,
-    GithubIntegration,
     Integration,
     Integrations,
 )
@@ -42,7 +41,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHost]:
 
 def mirrors(host: GitHost, folder: Path, **settings: Any) -> RepositoryMirrors:
     settings = {"token": TOKEN, "ca_file": host.authority, **settings}
-    integration = GithubIntegration(host=host.name, **settings)
+    integration = Integration(host=host.name, **settings)
     return RepositoryMirrors(folder / "mirrors", Integrations(github=[integration]))
 
 
@@ -59,7 +58,7 @@ async def test_a_private_repository_is_read_with_its_token(
     assert await reader.read(target, after, target.path) == b"kind: API\n"
     await reader.export(target, after, "docs", tmp_path / "out")
     assert (tmp_path / "out" / "b" / "c.md").read_text() == "two"
-    assert list(await reader.list(target, after, "docs")) == [
+    assert list(await reader.list_paths(target, after, "docs")) == [
         "docs/a.md",
         "docs/b/c.md",
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from shared.kit.config.sections import Section
 
@@ -46,6 +46,9 @@ class AzureCredential(Section):
 
 class Integration(Section):
     """One Git host: its addresses and credentials."""
+
+    # Code may put a plain one in the list of a kind of host that has a default address.
+    model_config = ConfigDict(from_attributes=True)
 
     host: str
     """The host's name, with its port if it is not the default one."""
