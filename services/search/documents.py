@@ -5,7 +5,7 @@ documents of type `software-catalog` with the kind Template.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from services.search.conditions import entity_marks, filter_mark
@@ -13,9 +13,11 @@ from services.search.measures import UNREADABLE
 from services.search.model import (
     SOFTWARE_CATALOG,
     TECHDOCS,
+    Document,
     EntityPut,
     Facts,
     IndexRecord,
+    Kept,
     PageSection,
     Version,
 )
@@ -95,7 +97,7 @@ def tombstone_record(ref: str, version: Version) -> IndexRecord:
     return _hidden_record(ref, values)
 
 
-def _hidden_record(ref: str, values: Mapping[str, Any]) -> IndexRecord:
+def _hidden_record(ref: str, values: Kept) -> IndexRecord:
     """A record of an entity that no query returns."""
     return IndexRecord(
         "entity", ref, SOFTWARE_CATALOG, shown=False, document={}, kept=values
@@ -156,14 +158,14 @@ def _section_document(section: PageSection) -> dict[str, Any]:
     }
 
 
-def section_of(document: Mapping[str, Any]) -> PageSection:
+def section_of(document: Document) -> PageSection:
     """The section of a record's document."""
     return PageSection(
         str(document["path"]), str(document["title"]), str(document["text"])
     )
 
 
-def facts_of(values: Mapping[str, Any]) -> Facts | None:
+def facts_of(values: Kept) -> Facts | None:
     """The facts in an entity's stored values; None in a tombstone."""
     facts = values.get("facts")
     if facts is None:
@@ -177,7 +179,7 @@ def facts_of(values: Mapping[str, Any]) -> Facts | None:
     )
 
 
-def version_of(values: Mapping[str, Any]) -> Version:
+def version_of(values: Kept) -> Version:
     """The version in an entity's stored values."""
     version = values["version"]
     return Version(version["uid"], version["revision"], version["at"])
@@ -215,7 +217,7 @@ def _annotations(entity: Entity) -> dict[str, str]:
     }
 
 
-def _weight(document: Mapping[str, Any]) -> float:
+def _weight(document: Document) -> float:
     weight = WEIGHTS.get(str(document["kind"]).lower(), DEFAULT_WEIGHT)
     return weight * LIFECYCLE_FACTORS.get(str(document["lifecycle"]).lower(), 1.0)
 
@@ -231,14 +233,14 @@ def _keywords(name: str, title: str, entity: Entity) -> str:
     return " ".join(word for word in words if word)
 
 
-def _searched_context(document: Mapping[str, Any], entity: Entity) -> str:
+def _searched_context(document: Document, entity: Entity) -> str:
     words = [document[field] for field in ("kind", "type", "lifecycle", "owner")]
     parents = ("system", "domain", "parent")
     words += [text_of(entity.spec.get(field)) for field in parents]
     return " ".join(dict.fromkeys(word for word in words if word))
 
 
-def _filter_marks(document: Mapping[str, Any], ref: str, entity: Entity) -> list[str]:
+def _filter_marks(document: Document, ref: str, entity: Entity) -> list[str]:
     namespace = str(document["namespace"])
     marks = [filter_mark(field, document[field]) for field in FILTERABLE]
     marks += [

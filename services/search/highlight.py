@@ -8,7 +8,6 @@ with the length of the texts only, and each page has a budget.
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.search.matching import (
     HIGHLIGHTED,
@@ -17,6 +16,7 @@ from services.search.matching import (
     forgiving_matcher,
     matcher_of,
 )
+from services.search.model import Document
 from services.search.query import Step, Term
 from shared.text.folding import folded_places
 
@@ -45,7 +45,7 @@ def new_tags() -> Tags:
 
 
 def marked(
-    documents: Sequence[Mapping[str, Any]],
+    documents: Sequence[Document],
     term: Term,
     stems: tuple[tuple[str, str], ...],
     step: Step,
@@ -69,13 +69,13 @@ def marked(
     return fields
 
 
-def is_long(documents: Sequence[Mapping[str, Any]]) -> bool:
+def is_long(documents: Sequence[Document]) -> bool:
     """Whether highlighting takes longer than an event loop may be blocked."""
     texts = (text for document in documents for text in texts_of(document).values())
     return sum(map(len, texts)) > LONG_PAGE_CHARACTERS
 
 
-def texts_of(document: Mapping[str, Any]) -> dict[str, str]:
+def texts_of(document: Document) -> dict[str, str]:
     """The highlighted fields of a document that contain text."""
     return {
         name: text

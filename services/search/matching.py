@@ -6,11 +6,11 @@ part by part; misspelt words are compared within a budget.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
+from services.search.model import Document
 from services.search.query import Term, inner, slips
 from services.search.words import (
     DIGITS,
@@ -217,7 +217,7 @@ def _shortest(tokens: Iterable[str]) -> tuple[str, ...]:
 def forgiving_matcher(
     term: Term,
     stems: tuple[tuple[str, str], ...],
-    documents: Sequence[Mapping[str, Any]],
+    documents: Sequence[Document],
 ) -> Matcher:
     """The matcher of a term that matched nothing exactly: it allows typing errors."""
     exact = matcher_of(term, stems)
@@ -278,7 +278,7 @@ def _pairs(term: Term) -> Iterator[str]:
             yield from dict.fromkeys(inner_grams(word.tokens[0]))
 
 
-def forgiven_words(term: Term, documents: Sequence[Mapping[str, Any]]) -> set[str]:
+def forgiven_words(term: Term, documents: Sequence[Document]) -> set[str]:
     """The words in these documents that a misspelt typed word may stand for."""
     words: set[str] = set()
     tokens = [word.tokens[0] for word in term.words if word.kind == "word"]
@@ -300,7 +300,7 @@ def forgiven_words(term: Term, documents: Sequence[Mapping[str, Any]]) -> set[st
     return words
 
 
-def _document_words(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _document_words(documents: Sequence[Document]) -> Iterator[str]:
     """The distinct words at the beginning of each document."""
     yielded: set[str] = set()
     for document in documents:

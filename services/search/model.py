@@ -14,6 +14,8 @@ SOFTWARE_CATALOG = "software-catalog"
 TECHDOCS = "techdocs"
 
 Document = Mapping[str, Any]
+#: What a record keeps beside its document: facts, versions, sections, of one kind each.
+Kept = Mapping[str, Any]
 Role = Literal["entity", "site", "section"]
 
 
@@ -76,7 +78,7 @@ class IndexRecord:
     keywords: str = ""
     about: str = ""
     weight: float = 1.0
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
 
 
 def group_of(role: Role, ref: str) -> str:

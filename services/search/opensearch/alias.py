@@ -9,8 +9,7 @@ takes no changes and that nobody fills is an orphan of a process that died, and 
 
 import re
 import secrets
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from services.search.highlight import Tags
 from services.search.model import Change
 from services.search.opensearch import lease
 from services.search.opensearch.client import (
+    Json,
     MissingIndex,
     OpenSearchClient,
     VersionCollision,
@@ -28,6 +28,7 @@ from services.search.opensearch.index import ServerIndex
 from services.search.opensearch.lease import Lease
 from services.search.opensearch.schema import MAPPING, SCHEMA, SETTINGS
 from shared.contracts.errors import Conflict, Unavailable
+from shared.kit.documents.leases import LeaseWatch
 from shared.kit.observability import logs
 
 
@@ -37,7 +38,6 @@ class AliasState:
 
     name: str
     aliases: frozenset[str]
-    begun: float
 
 
 class ServerAlias:
@@ -59,6 +59,7 @@ class ServerAlias:
         self._answers = f"{name}-v{SCHEMA}"
         self._takes, self._rises = f"{self._answers}-live", f"{self._answers}-rising"
         self._lease_seconds = lease_seconds
+        self._watch = LeaseWatch(lease_seconds)
         self._holder = secrets.token_hex(8)
         answers = ServerIndex(client, self._answers, tags)
         self._live = ServerGeneration(
@@ -96,7 +97,7 @@ class ServerAlias:
             raise Unavailable("The search index is being built") from error
 
     async def apply(self, changes: Sequence[Change]) -> int:
-        if await self._client.exists(f"/_alias/{self._rises}"):
+        if await self._client.has_alias(self._rises):
             try:
                 await self._others.apply(changes)
             except MissingIndex:
@@ -129,7 +130,8 @@ class ServerAlias:
         return self._filling(_own(name))
 
     def _lease(self, target: str) -> Lease:
-        return Lease(self._client, target, self._holder, self._lease_seconds)
+        seconds = self._lease_seconds
+        return Lease(self._client, target, self._holder, self._watch, seconds=seconds)
 
     async def switch(self) -> None:
         if self._rising is None:
@@ -170,7 +172,7 @@ class ServerAlias:
 
         Always by the same name: two of them would be one too many.
         """
-        if await self._client.exists(f"/_alias/{self._takes}"):
+        if await self._client.has_alias(self._takes):
             return
         try:
             await self._create(f"{self._answers}-000000", self._takes)
@@ -180,43 +182,43 @@ class ServerAlias:
     async def _create(self, name: str, *aliases: str) -> None:
         body = {
             "settings": {"index": SETTINGS},
-            "mappings": {**MAPPING, "_meta": {"begun": time.time()}},
+            "mappings": MAPPING,
             "aliases": {alias: {} for alias in aliases},
         }
-        await self._client.call("PUT", f"/{name}", body)
+        with self._client.calls() as server:
+            await server.indices.create(index=name, body=body)
 
     async def _standing(self) -> list[AliasState]:
         """The indices of this schema, oldest first."""
-        params = {"filter_path": "*.aliases,*.mappings._meta"}
-        found = await self._client.call("GET", f"/{self._answers}-*", params=params)
+        with self._client.calls() as server:
+            found = await server.indices.get_alias(index=f"{self._answers}-*")
         names = re.compile(rf"{re.escape(self._answers)}-\d{{6}}(-[0-9a-f]{{4}})?")
         return [
-            AliasState(
-                name,
-                frozenset(index.get("aliases", ())),
-                float(index["mappings"]["_meta"]["begun"]),
-            )
+            AliasState(name, frozenset(index["aliases"]))
             for name, index in sorted(found.items())
             if names.fullmatch(name)
         ]
 
     async def _collect(self, standing: Sequence[AliasState]) -> None:
-        """Remove what a process that died left behind."""
+        """Remove what a process that died left behind.
+
+        An index that has no lease yet is one whose process has just made it.
+        """
         for index in standing:
             if self._takes in index.aliases:
                 continue
-            if index.begun + self._lease_seconds > time.time():
-                continue
-            if not await lease.is_held(self._client, index.name):
+            held = await lease.read(self._client, index.name)
+            if self._watch.is_over(index.name, held and held.place):
                 await self._delete(index.name)
                 logs.get_logger("search").info("index_collected", index=index.name)
 
     async def _delete(self, name: str) -> None:
-        params = {"ignore_unavailable": "true"}
-        await self._client.call("DELETE", f"/{name}", params=params)
+        with self._client.calls() as server:
+            await server.indices.delete(index=name, ignore_unavailable=True)
 
-    async def _alias(self, *actions: Mapping[str, Any]) -> None:
-        await self._client.call("POST", "/_aliases", {"actions": list(actions)})
+    async def _alias(self, *actions: Json) -> None:
+        with self._client.calls() as server:
+            await server.indices.update_aliases(body={"actions": list(actions)})
 
     @staticmethod
     def _of(index: str, alias: str) -> dict[str, Any]:

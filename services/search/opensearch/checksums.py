@@ -9,7 +9,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from services.search.model import Holdings, Sum, Version
-from services.search.opensearch.client import MissingIndex, OpenSearchClient
+from services.search.opensearch.client import (
+    Json,
+    MissingIndex,
+    OpenSearchClient,
+    StoredDocument,
+)
 from services.search.opensearch.schema import checksum, identity
 from services.search.ports import Sums
 
@@ -36,7 +41,7 @@ async def sums(client: OpenSearchClient, target: str) -> Sums:
     return {part: _sum(found[part]) for part in PARTS}
 
 
-def _sum(found: Mapping[str, Any]) -> Sum:
+def _sum(found: Json) -> Sum:
     counts = {
         int(bucket["key"]): int(bucket["doc_count"])
         for bucket in found["digits"]["buckets"]
@@ -64,7 +69,7 @@ def _version(values: Mapping[str, Sequence[Any]]) -> Version:
 
 async def _living_documents(
     client: OpenSearchClient, target: str
-) -> AsyncIterator[Mapping[str, Any]]:
+) -> AsyncIterator[Json]:
     """In the order of refs: what is written meanwhile moves nothing else."""
     after: list[Any] | None = None
     while True:
@@ -92,22 +97,22 @@ async def documents(
     role: str,
     refs: Sequence[str],
     fields: Sequence[str],
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, StoredDocument]:
     """The documents of these refs as they are this moment, refreshed or not.
 
-    Each as the server tells it: `_source` with these fields, `_version`, `_seq_no`,
-    `_primary_term`. What is not there is left out.
+    Each has these fields of its source. What is not there is left out.
     """
     if not refs:
         return {}
-    path = f"/{target}/_mget"
     body = {"ids": [identity(role, ref) for ref in refs]}
-    params = {"_source": ",".join(fields)} if fields else {"_source": "false"}
-    found = (await client.call("POST", path, body, params))["docs"]
+    source = ",".join(fields) if fields else False
+    with client.calls() as server:
+        answer = await server.mget(index=target, body=body, _source=source)
+    found = answer["docs"]
     if any("error" in document for document in found):
         raise MissingIndex(f"The index server (OpenSearch) has no {target}")
     return {
-        ref: document
+        ref: StoredDocument.of(document)
         for ref, document in zip(refs, found, strict=True)
         if document.get("found")
     }
@@ -115,8 +120,8 @@ async def documents(
 
 async def tombs(
     client: OpenSearchClient, target: str, before: float, most: int
-) -> list[dict[str, Any]]:
-    """Tombstones older than this: id, sequence number and term of each."""
+) -> dict[str, StoredDocument]:
+    """Tombstones older than this, by their ids."""
     body = {
         "size": most,
         "query": {
@@ -130,5 +135,5 @@ async def tombs(
         "_source": False,
         "seq_no_primary_term": True,
     }
-    hits: list[dict[str, Any]] = (await client.search(target, body))["hits"]["hits"]
-    return hits
+    hits = (await client.search(target, body))["hits"]["hits"]
+    return {str(hit["_id"]): StoredDocument.of(hit) for hit in hits}

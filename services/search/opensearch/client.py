@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -31,6 +32,30 @@ REFUSED = {
 }
 
 
+#: JSON as OpenSearch's API defines it: requests, answers, fields of documents.
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as it lies on the server.
+
+    `place` is its sequence number and term, which every write changes. `version` is the
+    one that it was written with.
+    """
+
+    source: Json
+    place: tuple[int, int]
+    version: int = 0
+
+    @classmethod
+    def of(cls, answer: Json) -> "StoredDocument":
+        """The document in an answer of the server."""
+        place = int(answer["_seq_no"]), int(answer["_primary_term"])
+        source = answer.get("_source") or {}
+        return cls(source, place, int(answer.get("_version", 0)))
+
+
 class MissingIndex(Unavailable):
     """There is no such index or alias."""
 
@@ -50,7 +75,7 @@ class _Serializer(JSONSerializer):
         return orjson.loads(s)
 
     def dumps(self, data: Any) -> Any:
-        return data if isinstance(data, bytes | str) else orjson.dumps(data)
+        return data if isinstance(data, str) else orjson.dumps(data).decode()
 
 
 class OpenSearchClient:
@@ -74,12 +99,13 @@ class OpenSearchClient:
         )
         # It warns of every 404 and every conflict; what matters is told by us.
         logging.getLogger("opensearch").setLevel(logging.CRITICAL)
-        self._client = AsyncOpenSearch(
+        self._server = AsyncOpenSearch(
             [host.strip().rstrip("/") for host in server.address.split(",")],
             http_auth=(server.user, server.password or "") if server.user else None,
             ssl_context=server.context(),
             serializer=_Serializer(),
             maxsize=CONNECTIONS,
+            timeout=WRITE_SECONDS,
             # A connection that the server closed meanwhile costs one more try.
             max_retries=1,
             retry_on_status=(),
@@ -88,60 +114,48 @@ class OpenSearchClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._server.close()
 
-    async def search(self, target: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    @contextmanager
+    def calls(self, seconds: float = WRITE_SECONDS) -> Iterator[AsyncOpenSearch]:
+        """The library's client, for calls that end within so many seconds each.
+
+        Raises:
+            MissingIndex: if an index or alias that a call names is not there.
+            VersionCollision: if what it was to change or make is another's already.
+            Unavailable: if it cannot be done now, saying why.
+        """
+        with self._breaker.call(), _errors_translated(seconds):
+            yield self._server
+
+    async def search(self, target: str, body: Json) -> Json:
         """A search that is answered whole and in time.
 
         Raises:
-            Missing: if the target is not there.
+            MissingIndex: if the target is not there.
             Unavailable: if a shard is missing or time runs out.
         """
-        params = {
-            "allow_partial_search_results": "false",
-            "cancel_after_time_interval": f"{round(self._search_seconds * 1000)}ms",
-        }
-        path = f"/{target}/_search"
-        found: dict[str, Any] = await self.call(
-            "POST", path, body, params, self._search_seconds
-        )
-        if found.get("timed_out"):
-            raise Unavailable("The index server did not finish the search in time")
-        return found
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | bytes | None = None,
-        params: Mapping[str, Any] | None = None,
-        seconds: float = WRITE_SECONDS,
-    ) -> Any:
-        """One request; its answer's JSON.
-
-        Raises:
-            Missing: if an index or alias in the path is not there.
-            Collision: if what it was to change or make is another's already.
-            Unavailable: if it cannot be done now, saying why.
-        """
-        headers = {"content-type": "application/x-ndjson"} if _lines(body) else None
-        with self._breaker.call(), _errors_translated(seconds):
-            return await self._client.transport.perform_request(
-                method,
-                path,
-                params={**(params or {}), "request_timeout": seconds},
+        seconds = self._search_seconds
+        with self.calls(seconds) as server:
+            answer: Json = await server.search(
+                index=target,
                 body=body,
-                headers=headers,
+                allow_partial_search_results=False,
+                cancel_after_time_interval=f"{round(seconds * 1000)}ms",
+                request_timeout=seconds,
             )
+        if answer.get("timed_out"):
+            raise Unavailable("The index server did not finish the search in time")
+        return answer
 
-    async def exists(self, path: str) -> bool:
-        """Whether an index, alias or document is there."""
-        with self._breaker.call(), _errors_translated(self._search_seconds):
-            params = {"request_timeout": self._search_seconds}
-            found = await self._client.transport.perform_request(
-                "HEAD", path, params=params
+    async def has_alias(self, name: str) -> bool:
+        """Whether there is an alias of this name."""
+        seconds = self._search_seconds
+        with self.calls(seconds) as server:
+            exists = await server.indices.exists_alias(
+                name=name, request_timeout=seconds
             )
-        return bool(found)
+        return bool(exists)
 
 
 @contextmanager
@@ -158,10 +172,6 @@ def _errors_translated(seconds: float) -> Iterator[None]:
         raise _refusal(error) from error
     except (failures.SerializationError, orjson.JSONDecodeError) as error:
         raise Unavailable("What answers is no OpenSearch") from error
-
-
-def _lines(body: object) -> bool:
-    return isinstance(body, bytes)
 
 
 def _unreached(error: failures.ConnectionError) -> str:

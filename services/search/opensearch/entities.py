@@ -16,7 +16,12 @@ from services.search.ledger import digest
 from services.search.model import EntityGone, EntityPut, Version
 from services.search.opensearch.bulk import CONFLICT, Write, bulk
 from services.search.opensearch.checksums import documents
-from services.search.opensearch.client import OpenSearchClient, VersionCollision
+from services.search.opensearch.client import (
+    Json,
+    OpenSearchClient,
+    StoredDocument,
+    VersionCollision,
+)
 from services.search.opensearch.schema import body_of, digits, identity
 
 EntityChange = EntityPut | EntityGone
@@ -81,30 +86,29 @@ async def write(
     raise VersionCollision("Other processes keep writing the same entities")
 
 
-def _after(change: EntityChange, document: Mapping[str, Any]) -> int | None:
+def _after(change: EntityChange, document: StoredDocument) -> int | None:
     """The version by which this change replaces what is held; None if it must not."""
-    version = _version(document["_source"])
+    version = _version(document.source)
     if change.replaces == version or change.version.is_newer_than(version):
-        return int(document["_version"]) + 1
+        return document.version + 1
     return None
 
 
-def _is(change: EntityChange, document: Mapping[str, Any]) -> bool:
-    held = _version(document["_source"])
+def _is(change: EntityChange, document: StoredDocument) -> bool:
+    held = _version(document.source)
     told = change.version
     return (held.uid, held.revision) == (told.uid, told.revision)
 
 
 def _write_of_same_version(
-    change: EntityChange, document: Mapping[str, Any]
+    change: EntityChange, document: StoredDocument
 ) -> DocumentWrite:
-    source = document["_source"]
     settled = "gone" if isinstance(change, EntityGone) else "entities"
-    is_open = source.get("held") != settled
-    return DocumentWrite(change, int(document["_version"]), again=True, open=is_open)
+    is_open = document.source.get("held") != settled
+    return DocumentWrite(change, document.version, again=True, open=is_open)
 
 
-def _version(source: Mapping[str, Any]) -> Version:
+def _version(source: Json) -> Version:
     return Version(str(source["uid"]), int(source["revision"]), float(source["at"]))
 
 

@@ -105,10 +105,8 @@ class ServerGeneration:
         """At most some thousands at a time; the next look goes on."""
         found = await checksums.tombs(self._client, self._target, before, MOST_TOMBS)
         writes = [
-            Write(
-                hit["_id"], None, expected=(int(hit["_seq_no"]), hit["_primary_term"])
-            )
-            for hit in found
+            Write(identity, None, expected=tomb.place)
+            for identity, tomb in found.items()
         ]
         if writes:
             await bulk(self._client, self._target, writes)
@@ -116,7 +114,8 @@ class ServerGeneration:
         return len(writes)
 
     async def _refresh(self) -> None:
-        await self._client.call("POST", f"/{self._target}/_refresh")
+        with self._client.calls() as server:
+            await server.indices.refresh(index=self._target)
 
     async def _on_existing_index(self, ask: Callable[[], Awaitable[T]]) -> T:
         try:

@@ -1,13 +1,12 @@
 """Questions to OpenSearch: the same steps, totals and marks as the embedded index."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from services.search.highlight import Tags, marked
 from services.search.index.fields import Stemmer
 from services.search.model import Hit, HitPage
-from services.search.opensearch.client import MissingIndex, OpenSearchClient
+from services.search.opensearch.client import Json, MissingIndex, OpenSearchClient
 from services.search.opensearch.translation import request
 from services.search.query import SearchRequest, Step, steps
 from shared.contracts.errors import Unavailable
@@ -44,14 +43,14 @@ class ServerIndex:
         body = {"size": 0, "track_total_hits": True, "query": records}
         return int((await self._search(body))["hits"]["total"]["value"])
 
-    async def _search(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def _search(self, body: Json) -> Json:
         try:
             return await self._client.search(self._target, body)
         except MissingIndex as error:
             raise Unavailable(BUILT) from error
 
     def _hits(
-        self, question: SearchRequest, step: Step, hits: Sequence[Mapping[str, Any]]
+        self, question: SearchRequest, step: Step, hits: Sequence[Json]
     ) -> tuple[Hit, ...]:
         found = [hit["_source"] for hit in hits]
         documents = [source["document"] for source in found]

@@ -1,32 +1,37 @@
-"""Whose turn it is: a document with an expiry, renewed by who holds it.
+"""Whose turn it is: a lease in a document of the index, renewed by its holder.
 
-It spares work and is no lock: who lost it unawares (a frozen process) still writes
-nothing that a newer state would not stand against. Clocks may differ by seconds.
+When it is over `LeaseWatch` says, as for every lease; each write of the document gives
+it another sequence number. A process that lost it unawares (it stood still) writes
+nothing that a newer state would not stand against.
 """
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from services.search.opensearch.client import (
     MissingIndex,
     OpenSearchClient,
+    StoredDocument,
     VersionCollision,
 )
 from shared.contracts.errors import Unavailable
+from shared.kit.documents.leases import LeaseWatch
 from shared.kit.processes import tasks
 
 SECONDS = 20.0
 DOCUMENT = "lease"
+#: The holder of a lease that was given back.
+NOBODY = ""
 
 
 class Lease:
     """A claim to the work on an index; `target` is an alias of it.
 
-    `holder` names the process: what it holds already it may take again.
+    `holder` names the process: what it holds already it may take again. `watch` is the
+    process', of leases that last for `seconds`.
     """
 
     def __init__(
@@ -34,10 +39,13 @@ class Lease:
         client: OpenSearchClient,
         target: str,
         holder: str,
+        watch: LeaseWatch,
+        *,
         seconds: float = SECONDS,
     ) -> None:
         self._client = client
-        self._path = f"/{target}/_doc/{DOCUMENT}"
+        self._target = target
+        self._watch = watch
         self._seconds = seconds
         self._holder = holder
         self._task: asyncio.Task[None] | None = None
@@ -54,7 +62,7 @@ class Lease:
 
     async def take(self) -> bool:
         """Take it if it is free, and keep it."""
-        if not await self._claim():
+        if not await self._claim(self._holder):
             return False
         self._task = asyncio.create_task(self._keep(), name="search-lease")
         return True
@@ -63,7 +71,7 @@ class Lease:
         """Give it back; without the server it ends by itself."""
         await self.drop()
         with contextlib.suppress(Unavailable):
-            await self._claim(seconds=0.0)
+            await self._claim(NOBODY)
 
     async def drop(self) -> None:
         """Renew it no more."""
@@ -75,44 +83,47 @@ class Lease:
         while True:
             await asyncio.sleep(self._seconds / 4)
             with contextlib.suppress(Unavailable):
-                if not await self._claim():
+                if not await self._claim(self._holder):
                     return
 
-    async def _claim(self, seconds: float | None = None) -> bool:
-        held = await read(self._client, self._path)
-        source = held["_source"]["kept"] if held else None
-        if source and source["holder"] != self._holder and _runs(source):
+    async def _claim(self, holder: str) -> bool:
+        """Write who holds it now, unless another process does."""
+        lease = await read(self._client, self._target)
+        if lease is not None and not self._is_free(lease):
             return False
-        until = time.time() + (self._seconds if seconds is None else seconds)
-        kept = {"holder": self._holder, "until": until}
-        body = {"role": "lease", "ref": DOCUMENT, "shown": False, "kept": kept}
-        params: dict[str, Any] = {"require_alias": "true"}
-        if held:
-            params["if_seq_no"] = held["_seq_no"]
-            params["if_primary_term"] = held["_primary_term"]
-        else:
-            params["op_type"] = "create"
+        options: dict[str, Any] = {"op_type": "create"}
+        if lease is not None:
+            sequence, term = lease.place
+            options = {"if_seq_no": sequence, "if_primary_term": term}
+        kept = {"holder": holder}
         try:
-            await self._client.call("PUT", self._path, body, params)
+            with self._client.calls() as server:
+                await server.index(
+                    index=self._target,
+                    id=DOCUMENT,
+                    body={
+                        "role": "lease",
+                        "ref": DOCUMENT,
+                        "shown": False,
+                        "kept": kept,
+                    },
+                    require_alias=True,
+                    **options,
+                )
         except VersionCollision:
             return False
         return True
 
+    def _is_free(self, lease: StoredDocument) -> bool:
+        if lease.source["kept"]["holder"] in {NOBODY, self._holder}:
+            return True
+        return self._watch.is_over(self._target, lease.place)
 
-async def read(client: OpenSearchClient, path: str) -> Mapping[str, Any] | None:
-    """The lease as it is, or None if nobody ever took it."""
+
+async def read(client: OpenSearchClient, target: str) -> StoredDocument | None:
+    """The lease of an index or alias; None if nobody ever took it."""
     try:
-        found: Mapping[str, Any] = await client.call("GET", path)
+        with client.calls() as server:
+            return StoredDocument.of(await server.get(index=target, id=DOCUMENT))
     except MissingIndex:
         return None
-    return found
-
-
-async def is_held(client: OpenSearchClient, index: str) -> bool:
-    """Whether somebody is at work on this index."""
-    found = await read(client, f"/{index}/_doc/{DOCUMENT}")
-    return found is not None and _runs(found["_source"]["kept"])
-
-
-def _runs(kept: Mapping[str, Any]) -> bool:
-    return float(kept["until"]) > time.time()

@@ -13,20 +13,20 @@ from services.search.documents import facts_of, section_of, section_records
 from services.search.model import PageSection
 from services.search.opensearch.bulk import Write, bulk
 from services.search.opensearch.checksums import documents
-from services.search.opensearch.client import OpenSearchClient
+from services.search.opensearch.client import OpenSearchClient, StoredDocument
 from services.search.opensearch.schema import body_of, identity
 
 #: Sites are read and written so many at a time: one may have megabytes of text.
 AT_ONCE = 50
 
-Documents = Mapping[str, Mapping[str, Any]]
+Documents = Mapping[str, StoredDocument]
 
 
 async def show_pages(
     client: OpenSearchClient, target: str, refs: Sequence[str]
 ) -> Documents:
     """Make the pages of these entities; the site documents they were made from."""
-    found: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, StoredDocument] = {}
     known = list(await documents(client, target, "site", refs, ()))
     for start in range(0, len(known), AT_ONCE):
         part = known[start : start + AT_ONCE]
@@ -48,13 +48,13 @@ def _writes(sites: Documents, entities: Documents) -> list[Write]:
 
 
 def _pages(
-    ref: str, site: Mapping[str, Any], entity: Mapping[str, Any] | None
+    ref: str, site: StoredDocument, entity: StoredDocument | None
 ) -> list[Write]:
-    kept = site["_source"]["kept"]
-    facts, number = None, int(site["_seq_no"])
+    kept = site.source["kept"]
+    facts, number = None, site.place[0]
     if entity is not None:
-        facts = facts_of(entity["_source"].get("kept") or {})
-        number = max(number, int(entity["_seq_no"]))
+        facts = facts_of(entity.source.get("kept") or {})
+        number = max(number, entity.place[0])
     sections = [section_of(document) for document in kept["sections"]]
     bodies: list[dict[str, Any] | None] = [
         body_of(record, place)

@@ -12,7 +12,12 @@ from services.search.ledger import digest
 from services.search.model import SiteGone, SitePut
 from services.search.opensearch.bulk import CONFLICT, Write, bulk
 from services.search.opensearch.checksums import documents
-from services.search.opensearch.client import OpenSearchClient, VersionCollision
+from services.search.opensearch.client import (
+    Json,
+    OpenSearchClient,
+    StoredDocument,
+    VersionCollision,
+)
 from services.search.opensearch.pages import section_documents
 from services.search.opensearch.schema import digits, identity
 
@@ -52,21 +57,21 @@ async def write(
     raise VersionCollision("Other processes keep writing the same sites")
 
 
-def _is_news(change: SiteChange, document: Mapping[str, Any] | None) -> bool:
-    held = document["_source"]["kept"]["site"] if document else None
+def _is_news(change: SiteChange, document: StoredDocument | None) -> bool:
+    held = document.source["kept"]["site"] if document else None
     if isinstance(change, SitePut):
         return bool(held != change.site)
     return held is not None and change.replaces in (None, held)
 
 
-def _settled(document: Mapping[str, Any]) -> bool:
-    source = document["_source"]
+def _settled(document: StoredDocument) -> bool:
+    source = document.source
     wanted = UNPUBLISHED if source["kept"]["site"] is None else SHOWN
     return bool(source.get("held") == wanted)
 
 
-def _written(change: SiteChange, document: Mapping[str, Any] | None) -> Write:
-    most = int(document["_source"]["kept"]["most"]) if document else 0
+def _written(change: SiteChange, document: StoredDocument | None) -> Write:
+    most = int(document.source["kept"]["most"]) if document else 0
     sections: list[dict[str, str]] = []
     site, summed = None, dict[str, Any]()
     if isinstance(change, SitePut):
@@ -79,22 +84,22 @@ def _written(change: SiteChange, document: Mapping[str, Any] | None) -> Write:
     body = {**_BARE, "ref": change.ref, "kept": kept, **summed}
     if document is None:
         return Write(identity("site", change.ref), body, fresh=True)
-    return Write(identity("site", change.ref), body, expected=_place(document))
+    return Write(identity("site", change.ref), body, expected=document.place)
 
 
-_BARE: Mapping[str, Any] = {"role": "site", "shown": False, "document": {}}
+_BARE: Json = {"role": "site", "shown": False, "document": {}}
 
 
 async def settle(
-    client: OpenSearchClient, target: str, made: Mapping[str, Mapping[str, Any]]
+    client: OpenSearchClient, target: str, made: Mapping[str, StoredDocument]
 ) -> None:
     """Their pages are made of these documents: they count from now on."""
     writes: list[Write] = []
     for ref, document in made.items():
         if not _settled(document):
-            body = {**_BARE, "ref": ref, "kept": document["_source"]["kept"]}
+            body = {**_BARE, "ref": ref, "kept": document.source["kept"]}
             body |= _books(ref, body["kept"]["site"])
-            writes.append(Write(identity("site", ref), body, expected=_place(document)))
+            writes.append(Write(identity("site", ref), body, expected=document.place))
     # Where that conflicts, somebody wrote another site, and settles that.
     await bulk(client, target, writes)
 
@@ -105,17 +110,13 @@ def _books(ref: str, site: str | None) -> dict[str, Any]:
     return {"held": SHOWN, "site": site, "digest": digits(digest(ref, site))}
 
 
-def _place(document: Mapping[str, Any]) -> tuple[int, int]:
-    return int(document["_seq_no"]), int(document["_primary_term"])
-
-
 async def settled_sites(
     client: OpenSearchClient, target: str, refs: Sequence[str]
 ) -> dict[str, str]:
     """The settled sites of these entities, of those that have one."""
     found = await documents(client, target, "site", refs, ("kept.site", "held"))
     return {
-        ref: str(document["_source"]["kept"]["site"])
+        ref: str(document.source["kept"]["site"])
         for ref, document in found.items()
-        if _settled(document) and document["_source"]["kept"]["site"] is not None
+        if _settled(document) and document.source["kept"]["site"] is not None
     }
