@@ -7,7 +7,7 @@ seconds. A test reads them back through the contract.
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired
 
 import orjson
 
@@ -22,13 +22,21 @@ from shared.contracts.catalog import (
 )
 from shared.contracts.topics import ENTITY_CHANGED
 from shared.contracts.trace import Trace
+from shared.kit.events.outbox import PendingEvent
 
 SOURCE = "/catalog"
 
 
+class PendingChange(PendingEvent):
+    """The event of a change, and what the relay keeps its revision by."""
+
+    revision: int
+    definition: NotRequired[str]
+
+
 def pending_event(
     change: StoredChange, revision: int, at: datetime, trace: Trace
-) -> dict[str, Any]:
+) -> PendingChange:
     """The event that tells of `change`, which made the entity's `revision`."""
     before, after = change.before, change.after
     model: type[EntityChange] = EntityUpdated if before else EntityCreated
@@ -46,7 +54,7 @@ def pending_event(
         **trace,
         "data": _data(change, revision),
     }
-    event = {
+    event: PendingChange = {
         "id": identity,
         "topic": ENTITY_CHANGED,
         "key": change.ref,

@@ -3,17 +3,16 @@
 from datetime import UTC, datetime
 
 from services.techdocs.model import Built, Documented, Failed, Outcome
-from services.techdocs.store.documents import Document
 from shared.contracts.envelope import Envelope
 from shared.contracts.techdocs import SiteBuilt, SiteChange, SiteFailed
 from shared.contracts.topics import DOCS_BUILT
-from shared.kit.events.outbox import pending_event
+from shared.kit.events.outbox import PendingEvent, pending_event
 from shared.kit.observability import tracing
 
 SOURCE = "/techdocs"
 
 
-def announcement(record: Documented, outcome: Outcome) -> Document | None:
+def announcement(record: Documented, outcome: Outcome) -> PendingEvent | None:
     """The pending event of an outcome; None if nothing has changed."""
     match outcome:
         case Built(site=site):
@@ -53,7 +52,7 @@ def announcement(record: Documented, outcome: Outcome) -> Document | None:
     return None
 
 
-def withdrawal(record: Documented) -> Document:
+def withdrawal(record: Documented) -> PendingEvent:
     """The pending event of docs that no reader gets any more: built, with no site."""
     return _pending(
         record,
@@ -63,7 +62,7 @@ def withdrawal(record: Documented) -> Document:
     )
 
 
-def _pending(record: Documented, payload: SiteChange) -> Document:
+def _pending(record: Documented, payload: SiteChange) -> PendingEvent:
     envelope = Envelope.of(
         payload,
         source=SOURCE,

@@ -18,7 +18,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
@@ -27,6 +26,7 @@ from shared.kit.documents.leases import LeaseWatch
 from shared.kit.documents.mongo import (
     Collection,
     Database,
+    Document,
     Index,
     Unfit,
     ensure_indexes,
@@ -35,7 +35,6 @@ from shared.kit.documents.mongo import (
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
 
-Document = dict[str, Any]
 Step = Callable[[Collection], Awaitable[None]]
 META = "callboard_meta"
 LEASE = "lease"

@@ -12,29 +12,41 @@ at all.
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self, TypedDict
 
 import orjson
 from pymongo.errors import PyMongoError
 
 from shared.contracts.envelope import Envelope, to_bytes
 from shared.contracts.errors import CallboardError
-from shared.kit.documents.mongo import Collection, counted
+from shared.kit.documents.mongo import Collection, Document, counted
 from shared.kit.events import metrics
 from shared.kit.events.bus import Bus
 from shared.kit.events.spans import sending, traces_of
 from shared.kit.observability import logs
 from shared.kit.processes import tasks
 
-Document = Mapping[str, Any]
 BATCH = 500
-#: Documents with something unsaid. A range, for which every server has an index.
-UNSENT: Mapping[str, Any] = {"unsent": {"$gt": ""}}
+#: Documents with pending events. A range, for which every server has an index.
+UNSENT: Document = {"unsent": {"$gt": ""}}
 SWEEP_SECONDS = 2.0
 
 
-def pending_event(topic: str, key: str, envelope: Envelope) -> dict[str, Any]:
+class PendingEvent(TypedDict):
+    """An event that waits inside its document; `value` is its envelope as JSON."""
+
+    id: str
+    topic: str
+    key: str
+    value: str
+
+
+#: As `pending_event` makes it, or that as JSON text: not every server pushes objects.
+StoredEvent = PendingEvent | str
+
+
+def pending_event(topic: str, key: str, envelope: Envelope) -> PendingEvent:
     """One event as it waits inside its document."""
     return {
         "id": envelope.id,
@@ -44,15 +56,12 @@ def pending_event(topic: str, key: str, envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def waiting(events: Sequence[Mapping[str, Any] | str]) -> dict[str, Any]:
-    """The fields of a document that hold its pending events, the newest last.
-
-    Events are as `pending_event` makes them, or that as JSON text.
-    """
+def waiting(events: Sequence[StoredEvent]) -> Document:
+    """The fields of a document that hold its pending events, the newest last."""
     return {"pending": list(events), "unsent": mark(events)}
 
 
-def mark(events: Sequence[Mapping[str, Any] | str]) -> str:
+def mark(events: Sequence[StoredEvent]) -> str:
     """What `unsent` must be set to when these are added to a document's events.
 
     It ends with the last event's id, which tells whether both were read as they were
@@ -64,7 +73,7 @@ def mark(events: Sequence[Mapping[str, Any] | str]) -> str:
 async def mark_anew(collection: Collection) -> None:
     """Give a mark to documents of before there were marks (`unsent: 1`), or none."""
     async for document in collection.find({"unsent": 1}, {"pending": 1}):
-        change: dict[str, Any] = {"$unset": {"unsent": ""}}
+        change: Document = {"$unset": {"unsent": ""}}
         if document.get("pending"):
             change = {"$set": {"unsent": mark(document["pending"])}}
         await collection.update_one({"_id": document["_id"], "unsent": 1}, change)
@@ -124,12 +133,12 @@ class OutboxRelay:
                 total += await self._publish(documents)
         return total
 
-    async def _next(self) -> list[dict[str, Any]]:
+    async def _next(self) -> list[Document]:
         found = await self._collection.find(UNSENT).limit(BATCH).to_list(BATCH)
         # Not every server shows a document as it was before or after a write of it.
         return [document for document in found if _is_whole(document)]
 
-    async def _publish(self, documents: Sequence[dict[str, Any]]) -> int:
+    async def _publish(self, documents: Sequence[Document]) -> int:
         if self._before is not None:
             await self._before(documents)
         events = [_event(e) for held in documents for e in held.get("pending", ())]
@@ -170,16 +179,13 @@ def _is_whole(document: Document) -> bool:
     return bool(pending) and marked.endswith(f"-{_last(pending)}")
 
 
-def _last(events: Sequence[Mapping[str, Any] | str]) -> str:
+def _last(events: Sequence[StoredEvent]) -> str:
     return str(_event(events[-1])["id"])
 
 
-def _event(waiting: Any) -> Mapping[str, Any]:
-    """A pending event; the embedded store makes text of what is `$push`ed."""
-    found: Mapping[str, Any] = (
-        orjson.loads(waiting) if isinstance(waiting, str) else waiting
-    )
-    return found
+def _event(stored: StoredEvent) -> PendingEvent:
+    event: PendingEvent = orjson.loads(stored) if isinstance(stored, str) else stored
+    return event
 
 
 def _wire(value: Any) -> bytes:
