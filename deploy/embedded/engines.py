@@ -4,15 +4,15 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-from deploy.engines.engine import Engine, EngineFailed, answers
+from deploy.engines import processes
+from deploy.engines.engine import Engine, answers
 from shared.kit.config.servers import Server
 
-START_SECONDS = 20.0
-POLL_SECONDS = 0.02
+_wait = partial(processes.wait, seconds=20.0, every=0.02)
 #: To the address of the embedded documents: on one machine a write need not wait for
 #: the disk. It outlives the end of any process so, if not a power cut.
 UNSYNCED = "/?journal=false"
@@ -91,16 +91,3 @@ def _start(
             # Ctrl-C in the terminal is the supervisor's to answer, in its own order.
             start_new_session=True,
         )
-
-
-def _wait(
-    process: subprocess.Popen[bytes], ready: Callable[[], bool], what: str, log: Path
-) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not ready():
-        if process.poll() is not None:
-            raise EngineFailed(f"{what} ended with {process.returncode}; see {log}")
-        if time.monotonic() > deadline:
-            process.kill()
-            raise EngineFailed(f"{what} did not answer in time; see {log}")
-        time.sleep(POLL_SECONDS)

@@ -94,23 +94,29 @@ def leash(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
 
 
 def wait(
-    process: subprocess.Popen[bytes], ready: Callable[[], bool], what: str, log: Path
+    process: subprocess.Popen[bytes],
+    ready: Callable[[], bool],
+    what: str,
+    log: Path,
+    *,
+    seconds: float = START_SECONDS,
+    every: float = POLL_SECONDS,
 ) -> None:
-    """Wait until a server answers.
+    """Wait until a server answers, looking `every` so many seconds.
 
     Raises:
         EngineFailed: if it ends, or does not answer in time; with the log's last words.
     """
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None:
             ended = f"{what} ended with {process.returncode}"
             raise EngineFailed(f"{ended}; see {log}\n{last_words(log)}")
         if time.monotonic() > deadline:
             end(process, 1.0)
-            late = f"{what} did not answer within {START_SECONDS:.0f} s"
+            late = f"{what} did not answer within {seconds:.0f} s"
             raise EngineFailed(f"{late}; see {log}\n{last_words(log)}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
 
 
 def last_words(log: Path) -> str:
