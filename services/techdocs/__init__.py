@@ -1,11 +1,11 @@
 """Techdocs owns built documentation sites.
 
-It hears `entity-changed` (who is documented) and `git-push` (whose docs changed), and
-says `docs-built`: a site was built, a build failed, or (built, `site` null) an entity
-has docs no more. Sites lie under `DATA/sites/objects/<hash of the sources>`; which one
-an entity shows, and what is due, stands in one MongoDB document per entity.
+It consumes `entity-changed` (which entities are documented) and `git-push` (whose docs
+changed), and publishes `docs-built`: a site was built, a build failed, or (built, with
+`site` null) an entity has no docs any more. Sites are in `DATA/sites/objects/<hash of
+the sources>`; one MongoDB document per entity has its current site and what is due.
 
-Routes for the portal, stable (all want the reader's principal; what the reader may not
+Stable routes for the portal (all need the reader's principal; what the reader may not
 see is 404; paths are below `/api/techdocs`):
 
 `GET /sites?limit=100` -> `{items: [state + entity_title, description, owner, type]}`,
@@ -16,9 +16,9 @@ first five.
 these entities' own sites in their order, null where there is none.
 
 `GET /sites/failed?limit=20` -> `{items: [state], total, is_cut}`: those whose latest
-build failed, the last first; `is_cut` where only the latest 200 were looked through.
+build failed, the last first; `is_cut` where only the latest 200 were read.
 
-`GET /sites/{namespace}/{kind}/{name}` -> a state, and `docs_of` (the ref asked for;
+`GET /sites/{namespace}/{kind}/{name}` -> a state, and `docs_of` (the requested ref;
 `entity_ref` differs when `backstage.io/techdocs-entity` points elsewhere), then
 `description`, `nav: [{title, path, children, href?}]` (`path` null for sections and
 for links, which have `href`), `pages: [{path, title, edit_url}]`, `log` (lines of the
@@ -34,7 +34,7 @@ level}], previous, next: {path, title} or null, edit_url, commit, built_at, site
 site_title, entity_ref}`. Paths are decoded. The first page's path is empty; where no
 page has that path, the first page of the navigation is answered, with its own `path`.
 `guide`, `guide/` and `guide/index.html` are one page. `html` is the article only,
-cleaned by a list of what is allowed; links to pages lead to
+cleaned by a list of allowed HTML; links to pages lead to
 `/docs/{namespace}/{kind}/{name}/{path}/`, pictures and files to
 `/api/techdocs/assets/{namespace}/{kind}/{name}/{file}` (`HEAD` says whether one is
 there), and names that are neither to the site.

@@ -1,6 +1,6 @@
-"""A page's article made safe to stand inside the portal, its links made absolute.
+"""Cleans a page's article for the portal, and makes its links absolute.
 
-The text is other people's: what is not on the lists is removed. Scripts, styles,
+The HTML is foreign: what is not on the lists is removed. Scripts, styles,
 frames, forms and SVG never pass; pictures and files go through the assets route.
 """
 
@@ -19,9 +19,9 @@ PICTURES = ("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/s
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where a page stands: `url` within its site, the roots of pages and of files.
+    """The place of a page: its `url` in the site, the roots of pages and files.
 
-    `is_file` says whether a path below the site's root is a file of the site.
+    `is_file` tests whether a path below the site's root is a file of the site.
     """
 
     url: str
@@ -33,7 +33,7 @@ class Surroundings:
     def link(self, value: str) -> str | None:
         """A link as the portal shows it; None if it leads nowhere.
 
-        A name that is neither page nor file leads to the site, which says so.
+        A name that is neither page nor file leads to the site, which answers 404.
         """
         parts = _parts(value)
         if parts is None:
@@ -65,7 +65,7 @@ class Surroundings:
         return self.files_root + quote(self._joined(parts.path))
 
     def _joined(self, path: str) -> str:
-        # The site's top is the end of every way up, as in a browser.
+        # A path above the site's root means the root, as in a browser.
         folder = posixpath.dirname("/" + unquote(self.url))
         joined = posixpath.normpath(posixpath.join(folder, unquote(path)))
         slash = "/" if path.endswith("/") and joined != "/" else ""
@@ -85,7 +85,7 @@ def page_path(key: str) -> str:
 
 
 def safe_article(html: str, around: Surroundings) -> str:
-    """The article without what could do harm; a relative link is made absolute."""
+    """The article without harmful HTML, with absolute links."""
 
     def attribute(tag: str, name: str, value: str) -> str | None:
         if tag == "a" and name == "href":

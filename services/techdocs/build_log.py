@@ -1,7 +1,4 @@
-"""The log of a build: its beginning and its end, however much was written between.
-
-No path of this machine is in it: what stands in a log is read by people elsewhere.
-"""
+"""The log of a build: its first and its last lines, without paths of this machine."""
 
 import re
 import sys
@@ -14,7 +11,7 @@ LINE_CHARACTERS = 2000
 
 
 class BuildLog:
-    """Passes lines on; of very many, the first and the last, and how many between."""
+    """Passes lines on; of many, the first and the last, and how many are left out."""
 
     def __init__(
         self, say: Callable[[str], None], first: int = FIRST, last: int = LAST
@@ -33,7 +30,7 @@ class BuildLog:
             self._tail.append(line)
 
     def end(self) -> None:
-        """There are no more lines: say those that were held back."""
+        """Pass on the last lines, which `add` withheld."""
         left_out = self._count - self._first - len(self._tail)
         if left_out > 0:
             self._say(f"… {left_out} lines left out")
@@ -58,5 +55,5 @@ def without_paths(workspace: Path) -> Callable[[str], str]:
 
 
 def _longest_first(paths: Iterable[str]) -> list[str]:
-    found = {path.rstrip("/") for path in paths} - {"", "/usr"}
-    return sorted(found, key=len, reverse=True)
+    distinct = {path.rstrip("/") for path in paths} - {"", "/usr"}
+    return sorted(distinct, key=len, reverse=True)

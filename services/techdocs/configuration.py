@@ -14,10 +14,10 @@ class TechdocsSection(Section):
     build_megabytes: int = Field(default=1024, gt=0)
     """How much memory a build may take."""
     concurrency: int = Field(default=2, gt=0)
-    """How many builds go on at a time."""
+    """The number of builds under way at the same time."""
     allow_plugins: list[str] = Field(default_factory=list)
-    """Plugins of mkdocs beside the usual ones. Only those count that read the pages
-    and do nothing else."""
+    """Plugins of mkdocs beside the usual ones; only such as do no more than read pages
+    may be allowed."""
 
 
 class TechdocsConfig(Section):

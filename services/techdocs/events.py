@@ -1,4 +1,4 @@
-"""What techdocs hears (topic -> handler), and the looks that catch what was unsaid."""
+"""The topics that techdocs consumes, and the reconciling that finds missed events."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ from shared.kit.resilience.retries import Backoff, retry
 T = TypeVar("T")
 GROUP = "techdocs"
 BACKOFF = Backoff(first=0.2, longest=10.0)
-#: Neither a catalog that is away or answers nonsense nor a full disk ends the looks.
+#: Neither a broken answer of the catalog nor a full disk ends the reconciling.
 PASSING = (CallboardError, OSError, KeyError, TypeError, ValueError)
 JOIN_POLL_SECONDS = 1.0
 COLLECT_SECONDS = 600.0
@@ -46,8 +46,8 @@ def handlers(
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
         changes = [_payload(envelope, EntityChange) for envelope in envelopes]
-        asked = await entities_changed(changes, records, sources)
-        if await visibility_changed(changes, records, sources) or asked:
+        due = await entities_changed(changes, records, sources)
+        if await visibility_changed(changes, records, sources) or due:
             nudge()
 
     async def pushes(envelopes: Sequence[Envelope]) -> None:
@@ -60,16 +60,16 @@ def handlers(
     return {ENTITY_CHANGED: entities, GIT_PUSH: pushes}
 
 
-class HandedOver:
+class MemoryGroupConsumer:
     """`GroupConsumer` on a bus in memory: handles each event when it is published."""
 
-    def __init__(self, bus: MemoryBus, given: Mapping[str, Handler]) -> None:
+    def __init__(self, bus: MemoryBus, by_topic: Mapping[str, Handler]) -> None:
         self._bus = bus
-        self._given = given
+        self._handlers = by_topic
         self.joined = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        for topic, handler in self._given.items():
+        for topic, handler in self._handlers.items():
             self._bus.subscribe(topic, self._one(handler))
         self.joined.set()
         return self
@@ -78,7 +78,7 @@ class HandedOver:
         self.joined.clear()
 
     async def check(self) -> None:
-        """It is always at work."""
+        """A bus in memory is always available."""
 
     @staticmethod
     def _one(handler: Handler) -> Callable[[EventRecord], Awaitable[None]]:
@@ -89,19 +89,19 @@ class HandedOver:
 
 
 def make_consumer(
-    server: Server | str, bus: Bus, given: Mapping[str, Handler]
-) -> GroupConsumer | HandedOver:
+    server: Server | str, bus: Bus, by_topic: Mapping[str, Handler]
+) -> GroupConsumer | MemoryGroupConsumer:
     """The consumer group `techdocs`, on the event log or on a bus in memory."""
     if isinstance(bus, MemoryBus):
-        return HandedOver(bus, given)
-    return GroupConsumer(GROUP, server, given, bus)
+        return MemoryGroupConsumer(bus, by_topic)
+    return GroupConsumer(GROUP, server, by_topic, bus)
 
 
 def _payload(envelope: Envelope, kind: type[T]) -> T:
-    found = payload_of(envelope)
-    if not isinstance(found, kind):
+    payload = payload_of(envelope)
+    if not isinstance(payload, kind):
         raise Invalid(f"type: {envelope.type!r} does not belong on this topic")
-    return found
+    return payload
 
 
 class DocsReconciler:
@@ -130,7 +130,7 @@ class DocsReconciler:
         self._log = logs.get_logger("techdocs")
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="techdocs-looks")
+        self._task = asyncio.create_task(self._run(), name="techdocs-reconcile")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -143,12 +143,12 @@ class DocsReconciler:
 
         gap = True
         while True:
-            look = partial(self._look, gap=gap)
-            await retry(look, BACKOFF, on=PASSING, note=note)
+            reconcile = partial(self._reconcile, gap=gap)
+            await retry(reconcile, BACKOFF, on=PASSING, note=note)
             gap = await self._rest()
 
     async def _rest(self) -> bool:
-        """Wait for the next look; whether pushes may have been missed meanwhile."""
+        """Wait for the next round; whether pushes may have been missed meanwhile."""
         deadline = time.monotonic() + self._every
         joined = self._joined.is_set()
         while time.monotonic() < deadline:
@@ -158,21 +158,21 @@ class DocsReconciler:
             joined = self._joined.is_set()
         return False
 
-    async def _look(self, *, gap: bool) -> None:
-        asked = await self._resync.run()
+    async def _reconcile(self, *, gap: bool) -> None:
+        due = await self._resync.run()
         if gap:
-            asked += await self._resync.check_sources()
+            due += await self._resync.check_sources()
         before = datetime.now(UTC) - timedelta(seconds=self._look_seconds)
         stale = await self._records.stale(before)
         if stale:
             await self._records.ask(stale, CHECK)
-        if asked or stale:
+        if due or stale:
             self._nudge()
         if time.monotonic() - self._collected > COLLECT_SECONDS:
             await self._collect()
 
     async def _collect(self) -> None:
-        """Remove what nobody can be shown any more."""
+        """Delete the sites that no reader can get any more."""
         await self._records.purge()
         used = await self._records.used_sites()
         removed = await asyncio.to_thread(

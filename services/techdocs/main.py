@@ -1,4 +1,4 @@
-"""How techdocs is put together."""
+"""Puts techdocs together."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -53,7 +53,7 @@ def create_app(
 
     `catalog` takes the place of the real one over HTTP, `table` of the collection in
     the configured store, `bus` of the event log; a `MemoryBus` also brings the events
-    that the service hears.
+    that the service consumes.
     """
     settings = settings or Settings()
     config = load_config(settings.config, os.environ, TechdocsConfig)
@@ -94,16 +94,16 @@ async def _open(
     app: FastAPI,
     settings: Settings,
     config: TechdocsConfig,
-    given: tuple[ReadersCatalog, Bus, Collection],
+    adapters: tuple[ReadersCatalog, Bus, Collection],
 ) -> None:
     """Start everything, in the order in which it is needed."""
-    catalog, bus, table = given
+    catalog, bus, table = adapters
     relay = await stack.enter_async_context(OutboxRelay(table, bus))
     owner = stack.enter_context(leases.owner(settings.data / NAME))
     records = await _records(settings, config, owner, table, relay)
     generator = ProcessGenerator(config.techdocs.build_seconds)
     await stack.enter_async_context(generator)
-    tools = _workshop(settings, config, records, generator, catalog)
+    tools = _build_tools(settings, config, records, generator, catalog)
     progress = BuildLogFeed()
     queue = BuildQueue(
         tools,
@@ -117,7 +117,7 @@ async def _open(
         settings.event_log, bus, handlers(records, tools.sources, queue.nudge)
     )
     await stack.enter_async_context(work)
-    looks = DocsReconciler(
+    reconciler = DocsReconciler(
         Resync(catalog, records, tools.sources),
         records,
         tools.sites,
@@ -126,7 +126,7 @@ async def _open(
         resync_seconds=settings.resync_seconds,
         look_seconds=settings.look_seconds,
     )
-    await stack.enter_async_context(looks)
+    await stack.enter_async_context(reconciler)
     app.state.checks |= {
         "documents": _documents(records, relay),
         "events": work.check,
@@ -168,7 +168,7 @@ def _documents(records: MongoRecords, relay: OutboxRelay) -> Check:
     return documents
 
 
-def _workshop(
+def _build_tools(
     settings: Settings,
     config: TechdocsConfig,
     records: MongoRecords,
@@ -211,7 +211,7 @@ def _finished(record: Documented, outcome: Outcome, seconds: float) -> None:
     measures.BUILDS.labels(name).inc()
     measures.BUILD_SECONDS.observe(seconds)
     logs.get_logger(NAME).info(
-        "source_looked_at",
+        "source_checked",
         entity=record.ref,
         outcome=name,
         seconds=round(seconds, 3),
@@ -220,7 +220,7 @@ def _finished(record: Documented, outcome: Outcome, seconds: float) -> None:
 
 
 def main() -> None:
-    """Run techdocs until it is told to stop."""
+    """Run techdocs until a signal stops it."""
     settings = Settings()
     serve(NAME, lambda: create_app(settings), settings)
 

@@ -1,6 +1,6 @@
-"""Reads a site's mkdocs.yml, whoever wrote it: plain data, inside its own folder.
+"""Reads a site's mkdocs.yml as plain data, with paths inside its own folder.
 
-What of it may be used is the business of `mkdocs_rules`.
+`mkdocs_rules` says which settings a site may have.
 """
 
 import posixpath
@@ -126,9 +126,9 @@ def _python_maker(loader: Any, suffix: str, node: yaml.Node) -> Any:
     allowed = PYTHON_MAKERS.get(suffix)
     if allowed is None or not isinstance(node, yaml.MappingNode):
         return _foreign(node)
-    given = loader.construct_mapping(node, deep=True)
-    keywords = given.get("kwds") or {}
-    if given.keys() - {"kwds", "args"} or given.get("args"):
+    options = loader.construct_mapping(node, deep=True)
+    keywords = options.get("kwds") or {}
+    if options.keys() - {"kwds", "args"} or options.get("args"):
         return _foreign(node)
     if not isinstance(keywords, dict) or any(
         value not in allowed.get(key, ()) for key, value in keywords.items()
@@ -179,19 +179,19 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> SiteConfig:
         text, label=name, limits=LIMITS, old=True, read_tag=_keep, unique_keys=False
     )
     try:
-        found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        config = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise Invalid(f"{name}: YAML error: {reason}") from error
-    if found is None:
+    if config is None:
         return {}
     # An alias is one value that stands in many places: what is walked is counted.
     check_tree(
-        found, label=name, nodes=CONFIG_VALUES, depth=CONFIG_DEPTH, text=CONFIG_TEXT
+        config, label=name, nodes=CONFIG_VALUES, depth=CONFIG_DEPTH, text=CONFIG_TEXT
     )
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+    if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
         raise Invalid(f"{name}: must be a mapping of settings")
-    return found
+    return config
 
 
 def _keep(_tag: str, value: Any) -> Any:

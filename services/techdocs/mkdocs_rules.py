@@ -1,4 +1,4 @@
-"""What a site's mkdocs.yml may say: keeps what is allowed, names what is not.
+"""The settings that a site's mkdocs.yml may have; names those that it may not.
 
 The lists are those of `@backstage/plugin-techdocs-node`; extensions are listed too,
 because naming one imports a module. It does not build anything.
@@ -26,13 +26,13 @@ KEYS = _words(
     markdown_extensions extra extra_css use_directory_urls strict copyright
     validation"""
 )
-#: Allowed in Backstage, without a meaning for a build: left out without a word.
+#: Allowed in Backstage, without effect on a build: left out without a warning.
 SILENT_KEYS = _words(
     "site_dir dev_addr watch remote_branch remote_name google_analytics"
 )
 THEME_KEYS = _words("name font icon logo favicon language direction palette features")
 PLUGINS = _words("techdocs-core search material/search redirects group material/group")
-#: techdocs-core and the portal do by themselves what these do: naming them is harmless.
+#: techdocs-core and the portal do the work of these plugins: they are left out.
 BROUGHT = _words("monorepo gh-admonitions mermaid2")
 #: Read the pages and nothing else: `techdocs.allowPlugins` may allow these, no others.
 SAFE_PLUGINS = _words(
@@ -74,7 +74,7 @@ FORBIDDEN_OPTIONS: Mapping[str, frozenset[str]] = {
 
 @dataclass(slots=True)
 class Allowed:
-    """A configuration reduced to what is allowed, and what was left out and why."""
+    """A configuration reduced to allowed settings, with warnings of the others."""
 
     values: SiteConfig
     warnings: list[str] = field(default_factory=list)
@@ -85,7 +85,7 @@ def allowed(
     more_plugins: Collection[str] = frozenset(),
     absent_plugins: Collection[str] = frozenset(),
 ) -> Allowed:
-    """`config` without what a site may not have; the rest is as it was written.
+    """`config` without settings that a site may not have; the rest is as written.
 
     `more_plugins` are those of `SAFE_PLUGINS` that the operator allows; those of them
     that are not installed are `absent_plugins`.
@@ -148,7 +148,7 @@ def _named(items: Any, what: str) -> Iterator[tuple[str, SiteConfig]]:
 def _drop_foreign_address(
     values: SiteConfig, key: str, what: str, warnings: list[str]
 ) -> None:
-    """What links begin with is a path, or an address of the web."""
+    """Remove a base of links that is neither a path nor a web address."""
     value = values.get(key)
     if isinstance(value, str):
         # Browsers read a scheme through spaces and control characters.
@@ -161,7 +161,7 @@ def _drop_foreign_address(
 
 
 def _check_edit_template(values: SiteConfig, warnings: list[str]) -> None:
-    """A template that names more than the page's path reaches into Python."""
+    """Remove a template with other fields: they could reach into Python objects."""
     template = values.get("edit_uri_template")
     if template is None or not isinstance(template, str):
         return
@@ -228,7 +228,7 @@ def _extensions(items: Any, warnings: list[str]) -> list[SiteConfig]:
 
 
 def _drop_foreign_icons(options: SiteConfig, warnings: list[str]) -> None:
-    """Icons come from the documentation's folder, or from the theme."""
+    """Remove icons that are neither in the documentation's folder nor the theme's."""
     icons = options.get("options")
     if isinstance(icons, dict) and "custom_icons" in icons:
         what, folders = "mkdocs.yml: pymdownx.emoji.custom_icons", icons["custom_icons"]

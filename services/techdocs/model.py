@@ -1,4 +1,4 @@
-"""Techdocs' words: whose docs, where they come from, what was built, what is due.
+"""The model of techdocs: documented entities, sources of docs, sites, builds.
 
 An entity is documented when it has the annotation `backstage.io/techdocs-ref`; it may
 instead point to another entity's docs with `backstage.io/techdocs-entity`.
@@ -17,7 +17,7 @@ from shared.contracts.trace import Trace
 #: Large parts of an entity that neither pages of docs nor rules of the policy read.
 LEFT_OUT = frozenset({"definition", "steps", "parameters"})
 
-#: What is asked of the queue: a build because something changed, or a mere check.
+#: The reasons of a due build: the source may have changed, or a mere check.
 CHANGED, CHECK = 1, 2
 
 
@@ -46,7 +46,7 @@ class DocsSource:
 
 @dataclass(frozen=True, slots=True)
 class DocsFolder:
-    """A folder with docs, found: in a repository (`host` set) or on this machine."""
+    """A folder with docs: in a repository (`host` is set) or on this machine."""
 
     folder: str
     host: str | None = None
@@ -61,7 +61,7 @@ class DocsFolder:
 
 @dataclass(frozen=True, slots=True)
 class PublishedSite:
-    """A published site: the content hash that names its folder, and its story."""
+    """A published site: its content hash (its folder's name), and its build."""
 
     site: str
     title: str
@@ -76,10 +76,10 @@ class PublishedSite:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the latest build failed; `content` is the hash of what could not be built.
+    """Why the latest build failed; `content` is the hash of the sources.
 
-    `stops` counts how often in a row a limit stopped the build of this content; before
-    `retry_at` a mere check does not build it again.
+    `stops` counts how often in a row a limit stopped the build of this content; a mere
+    check before `retry_at` does not build it again.
     """
 
     error: str
@@ -93,11 +93,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Documented:
-    """An entity with docs: what is kept of it, its site, and what is due.
+    """The record of an entity with docs: its fields, its site, and what is due.
 
-    `asked` counts the requests to look at its source; a build answers all that came
-    before it began. `watched` are the paths that its site is made of, None if unknown;
-    `looked` is the state of the source at the last look.
+    `asked` counts the requests for a check of its source; a build serves all requests
+    from before it began. `watched` are the paths that its site is made of, None if
+    unknown. `looked` is the state of the source at the last check.
     """
 
     ref: str
@@ -114,7 +114,7 @@ class Documented:
     asked: int = 0
     due: int = 0
     tries: int = 0
-    #: The trace of what asked for the next build.
+    #: The trace of the request that made the next build due.
     trace: Trace = field(default_factory=dict)
 
     @property
@@ -130,7 +130,7 @@ class Documented:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The outcome of a build that published a site (or found it published)."""
+    """The outcome of a build whose site is published, now or before."""
 
     site: PublishedSite
     watched: tuple[str, ...] = ()
@@ -139,7 +139,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The outcome of a look that found the same content as before."""
+    """The outcome of a check of a source that has not changed."""
 
     watched: tuple[str, ...] | None = None
     looked: str | None = None
@@ -147,18 +147,18 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The outcome of a build that could not be; readers keep the last good site."""
+    """The outcome of a failed build; readers keep the last good site."""
 
     failure: Failure
     duration_ms: int = 0
     watched: tuple[str, ...] | None = None
     looked: str | None = None
-    #: Not even the last good site may be shown any more.
+    #: The last good site must not be shown any more either.
     withdraws: bool = False
 
 
 class SourceClosed(Forbidden):
-    """The docs' source is not for everybody who may see their entity."""
+    """The source of docs is not open to everybody who may see their entity."""
 
 
 Outcome = Built | Unchanged | Failed
@@ -166,9 +166,9 @@ Outcome = Built | Unchanged | Failed
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What is to be known of a folder that was copied.
+    """The result of copying a folder.
 
-    `outside` are the repository's paths that links brought in from outside the folder,
+    `outside` are paths of the repository outside the folder, to which its links lead;
     `warnings` are lines for the log about what was left out.
     """
 
@@ -180,9 +180,9 @@ class Exported:
 class Prepared:
     """Sources in a private folder, ready to generate.
 
-    `content` is the hash of everything that the site is made of, `config` the name of
-    the configuration among them, `watched` the paths they came from. The links are
-    addresses in the repository with `{path}` in them; `readme` became the first page.
+    `content` is the hash of all that the site is made of, `config` the name of the
+    configuration, `watched` the paths of the sources. The links are addresses in the
+    repository with `{path}` in them; `readme` is the README that is the first page.
     """
 
     folder: str
@@ -198,7 +198,7 @@ class Prepared:
 
 @dataclass(slots=True)
 class Limits:
-    """What one build may use: seconds, bytes, files, plugins beside the usual ones."""
+    """The limits of one build, and the plugins that it may use beside the usual."""
 
     seconds: float = 120.0
     memory_bytes: int = 1024 * 1024 * 1024
@@ -209,7 +209,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What the generator made, in two folders, and what it says of it."""
+    """A generated site in two folders, with its title, pages and warnings."""
 
     out: str
     record: str
@@ -233,7 +233,7 @@ def stored_entity(entity: Entity) -> Entity:
 
 
 def touches(record: Documented, folder: str, changed: Sequence[str] | None) -> bool:
-    """Whether a push of these paths may change the site (None: nobody knows)."""
+    """Whether a push of these paths may change the site; None are unknown paths."""
     if changed is None:
         return True
     if record.watched is None:
@@ -249,6 +249,6 @@ def touches(record: Documented, folder: str, changed: Sequence[str] | None) -> b
 def retained(
     history: Sequence[tuple[str, datetime]], now: datetime, *, last: int, days: float
 ) -> tuple[tuple[str, datetime], ...]:
-    """The earlier sites to keep, newest first: the `last` ones younger than `days`."""
+    """The earlier sites to retain, newest first: the `last` ones, not over `days`."""
     fresh = [item for item in history if (now - item[1]).total_seconds() < days * 86400]
     return tuple(fresh[:last])

@@ -1,4 +1,4 @@
-"""What techdocs needs from outside."""
+"""The ports of techdocs: sources, generator, sites, records, catalog."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
@@ -21,18 +21,18 @@ Say = Callable[[str], None]
 
 
 class DocsSources(Protocol):
-    """Where docs are read from: repositories and folders of this machine."""
+    """Reads docs from repositories and folders of this machine."""
 
     def locate(self, source: DocsSource) -> DocsFolder:
-        """The folder that is meant; Invalid if no integration knows its host."""
+        """The folder of a source; Invalid if no integration knows its host."""
         ...
 
     async def settle(self, source: DocsSource) -> DocsFolder:
-        """The same, where the host was asked if its address does not say the ref."""
+        """The folder of a source, with the branch from the host if it is not named."""
         ...
 
     def url(self, source: DocsSource) -> str:
-        """The address of the folder that is meant, on its host."""
+        """The address of a source's folder on its host."""
         ...
 
     async def commit(self, place: DocsFolder) -> str | None:
@@ -46,10 +46,7 @@ class DocsSources(Protocol):
     async def trail(
         self, place: DocsFolder, commit: str | None, paths: Sequence[str]
     ) -> Sequence[str]:
-        """The repository's paths of the links that these files are read through.
-
-        With them are the files behind the links; files without links add nothing.
-        """
+        """The paths in the repository of links to these files, and of their targets."""
         ...
 
     async def list(
@@ -78,10 +75,10 @@ class DocsSources(Protocol):
 
 
 class Generator(Protocol):
-    """Turns prepared sources into a site, apart from this process."""
+    """Generates a site from prepared sources, in a process of its own."""
 
     async def warm_up(self) -> None:
-        """Load what a job needs, so that the next one need not wait."""
+        """Start the process, so that the next job need not wait for it."""
         ...
 
     async def generate(self, job: Job, say: Say) -> Generated:
@@ -90,7 +87,7 @@ class Generator(Protocol):
 
 
 class SiteStore(Protocol):
-    """Where published sites lie, each under the hash of its content, never changed."""
+    """Stores published sites by the hash of their content; they never change."""
 
     def workspace(self) -> Path:
         """A fresh private folder on the store's own disk."""
@@ -101,11 +98,11 @@ class SiteStore(Protocol):
         ...
 
     def has(self, site: str) -> bool:
-        """Whether the site is published; if so it is kept for an hour at least."""
+        """Whether the site is published; if so, it stays for an hour at least."""
         ...
 
     def publish(self, site: str, out: Path, record: Path) -> None:
-        """Move a made site into its place: whole or not at all, also after a crash."""
+        """Publish a generated site: whole or not at all, also after a crash."""
         ...
 
     def file(self, site: str, path: str) -> Path | None:
@@ -117,12 +114,12 @@ class SiteStore(Protocol):
         ...
 
     def collect(self, used: set[str], *, older_than: float) -> int:
-        """Remove sites that nobody uses, seconds after they were made; how many."""
+        """Remove unused sites that are older than so many seconds; how many."""
         ...
 
 
 class Records(Protocol):
-    """The table of documented entities: what is kept, published and due."""
+    """The table of documented entities: their fields, sites and due builds."""
 
     async def get(self, ref: str) -> Documented | None: ...
 
@@ -131,11 +128,11 @@ class Records(Protocol):
         ...
 
     async def remember(self, record: Documented) -> bool:
-        """Keep an entity's newer revision; whether it was newer."""
+        """Store an entity's revision if it is newer; whether it was."""
         ...
 
     async def forget(self, ref: str, revision: int | None) -> None:
-        """The entity has no docs any more, or is gone."""
+        """Remove the record of an entity that has no docs any more, or is deleted."""
         ...
 
     async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
@@ -146,15 +143,15 @@ class Records(Protocol):
         ...
 
     async def ask(self, refs: Sequence[str], due: int) -> None:
-        """Ask for a look at the sources of these entities, once per call."""
+        """Make a check of these entities' sources due."""
         ...
 
     async def claim(self) -> Documented | None:
-        """Take what is due most; nobody else gets it while the lease is renewed."""
+        """Claim what is due first; no other process gets it while the lease lasts."""
         ...
 
     async def renew(self, ref: str) -> bool:
-        """Hold a claim longer; whether it is still ours."""
+        """Renew the lease of a claim; whether it is still this process' claim."""
         ...
 
     async def finish(self, record: Documented, outcome: Outcome) -> bool:
@@ -162,11 +159,11 @@ class Records(Protocol):
         ...
 
     async def postpone(self, record: Documented, seconds: float) -> None:
-        """Give a claim back: what it needs is away."""
+        """Release a claim, due again in so many seconds."""
         ...
 
     async def located(self, ref: str, place: DocsFolder | None) -> None:
-        """Remember where the docs of an entity are."""
+        """Store where the docs of an entity are."""
         ...
 
     def each(self) -> AsyncIterator[Documented]:
@@ -186,20 +183,20 @@ class Records(Protocol):
         ...
 
     async def used_sites(self) -> set[str]:
-        """The hashes of all sites that are shown or retained."""
+        """The hashes of all current and retained sites."""
         ...
 
     async def purge(self) -> None:
-        """Drop what is gone and told."""
+        """Drop removed records whose events are published."""
         ...
 
     async def stale(self, before: datetime) -> list[str]:
-        """Entities whose source nobody has looked at since."""
+        """The entities whose source was last checked before this moment."""
         ...
 
 
 class DocsCatalog(Protocol):
-    """The owner of entities."""
+    """The catalog, which owns entities."""
 
     async def entity(self, ref: str) -> Entity | None:
         """The entity as it is now, relations both ways; None if there is none."""
@@ -210,7 +207,7 @@ class DocsCatalog(Protocol):
         ...
 
     async def checksum(self) -> str:
-        """What changes whenever any entity does."""
+        """A text that changes with every change of an entity."""
         ...
 
     def snapshot(self) -> AsyncIterator[CatalogRevision]:

@@ -1,4 +1,4 @@
-"""Techdocs' knobs, beside what every service is told."""
+"""Techdocs' own settings, beside those of every service."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from shared.kit.config.settings import ServiceSettings
 class Settings(ServiceSettings):
     """Read from `CALLBOARD_…` and `CALLBOARD_TECHDOCS_…`.
 
-    Time, memory and number of builds stand in the configuration's section `techdocs`.
+    Time, memory and number of builds are in the configuration's section `techdocs`.
     """
 
     model_config = SettingsConfigDict(
@@ -22,11 +22,11 @@ class Settings(ServiceSettings):
     resync_seconds: float = Field(
         default=30.0, gt=0, validation_alias="CALLBOARD_TECHDOCS_RESYNC_SECONDS"
     )
-    #: How long a source may go without anybody looking at it, in seconds.
+    #: Seconds after which a source is checked that no event made due.
     look_seconds: float = Field(
         default=1800.0, gt=0, validation_alias="CALLBOARD_TECHDOCS_LOOK_SECONDS"
     )
-    #: How many earlier sites of an entity are kept, and for how many days.
+    #: How many earlier sites of an entity are retained, and for how many days.
     keep_last: int = Field(
         default=3, ge=0, validation_alias="CALLBOARD_TECHDOCS_KEEP_LAST"
     )
@@ -36,10 +36,10 @@ class Settings(ServiceSettings):
 
     @property
     def sites_folder(self) -> Path:
-        """Where built sites lie."""
+        """The folder of built sites."""
         return self.data / "sites"
 
     @property
     def mirrors_folder(self) -> Path:
-        """Where this service keeps its mirrors of repositories."""
+        """The folder of this service's mirrors of repositories."""
         return self.data / "mirrors" / "techdocs"

@@ -1,7 +1,7 @@
 """Published sites in a directory: `objects/<hash>/{site,record}`, never changed.
 
-A site appears by one rename after everything in it is on the disk, so a crash leaves
-either all of it or none. Which site an entity shows is a document's business.
+A site is published by one rename after its files are on the disk, so a crash leaves all
+of it or nothing. The record of an entity says which site it has.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class DirectorySites:
         shutil.rmtree(workspace, ignore_errors=True)
 
     def has(self, site: str) -> bool:
-        # The time of last use protects a site from collection until it is pointed to.
+        # The new time protects the site from `collect` until a record has its hash.
         with contextlib.suppress(FileNotFoundError):
             os.utime(self._object(site))
             return True
@@ -44,16 +44,16 @@ class DirectorySites:
         """Raises Invalid if something in it is neither a file nor a folder."""
         target = self._object(site)
         self._objects.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=self._building))
-        out.rename(made / "site")
-        record.rename(made / "record")
-        made.chmod(0o755)
-        _settle(made)
-        # Taken already: somebody published the same content; one of both is enough.
+        staged = Path(tempfile.mkdtemp(dir=self._building))
+        out.rename(staged / "site")
+        record.rename(staged / "record")
+        staged.chmod(0o755)
+        _settle(staged)
+        # The rename fails if another build has published the same content.
         with contextlib.suppress(OSError):
-            made.rename(target)
+            staged.rename(target)
         _sync(self._objects)
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(staged, ignore_errors=True)
         if not target.is_dir():
             raise OSError(f"the site {site} could not be published")
 
@@ -62,9 +62,9 @@ class DirectorySites:
         if "\0" in path or "\\" in path or ".." in parts:
             return None
         root = self._object(site) / "site"
-        found = root.joinpath(*[part for part in parts if part not in ("", ".")])
+        candidate = root.joinpath(*[part for part in parts if part not in ("", ".")])
         try:
-            real = found.resolve(strict=True)
+            real = candidate.resolve(strict=True)
         except (OSError, RuntimeError):
             return None
         return real if real.is_relative_to(root.resolve()) else None
@@ -82,14 +82,14 @@ class DirectorySites:
         removed = 0
         for path in _folders(self._objects):
             if path.name not in used and path.stat().st_mtime < limit:
-                # Renamed first: a reader meets all of a site or none of it.
+                # Renamed first: a reader gets all of a site or nothing of it.
                 doomed = self._building / f"old-{path.name}"
                 self._building.mkdir(parents=True, exist_ok=True)
                 path.rename(doomed)
                 shutil.rmtree(doomed, ignore_errors=True)
                 removed += 1
         for path in _folders(self._building):
-            # What a killed process left behind.
+            # A folder that a killed process left.
             if path.stat().st_mtime < limit:
                 shutil.rmtree(path, ignore_errors=True)
         return removed

@@ -13,9 +13,11 @@ import pytest
 
 from deploy.embedded.engines import free_port
 from services.techdocs.configuration import TechdocsConfig
-from services.techdocs.handlers.documented import revised
+from services.techdocs.handlers.documented import store_revisions
+from services.techdocs.model import CatalogRevision
 from services.techdocs.store.records import MongoRecords
 from services.techdocs.store.sources import GitAndFolders
+from shared.contracts.entity import Entity
 from shared.contracts.topics import DOCS_BUILT
 from shared.kit.config.sections import load_config
 from shared.kit.documents import mongo
@@ -82,7 +84,8 @@ async def test_a_killed_build_is_done_once(
     records = MongoRecords(table, "test", nudge=lambda: None)
     config = load_config(installation.settings().config, {}, TechdocsConfig)
     mirrors = RepositoryMirrors(tmp_path / "mirrors", config.integrations)
-    await revised([(REF, 1, documented())], records, GitAndFolders(mirrors))
+    revision = CatalogRevision(REF, 1, Entity(documented()))
+    await store_revisions([revision], records, GitAndFolders(mirrors))
     settings = installation.settings(kafka=kafka, port=free_port())
     said: list[EventRecord] = []
 

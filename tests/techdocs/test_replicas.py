@@ -5,6 +5,7 @@ from typing import Any
 
 from services.techdocs.model import CHANGED, Documented
 from services.techdocs.store.records import MongoRecords
+from shared.contracts.entity import Entity
 from shared.kit.documents import leases
 
 BOX = "component:default/box"
@@ -17,7 +18,7 @@ async def test_a_living_builders_work_is_not_taken(database: Any, data: Path) ->
         one = MongoRecords(database["sites"], first, nudge=lambda: None)
         other = MongoRecords(database["sites"], second, nudge=lambda: None)
         await one.prepare()
-        await one.remember(Documented(BOX, 1, {}))
+        await one.remember(Documented(BOX, 1, Entity({})))
         await one.ask([BOX], CHANGED)
         assert await one.claim() is not None
         assert await other.claim() is None

@@ -20,7 +20,7 @@ class TemplateRenderError(CallboardError):
 
 
 class TemplateLimitError(TemplateRenderError):
-    """A template asked for more work, text or time than one rendering may use."""
+    """A template needs more work, text or time than one rendering may use."""
 
     name = "TemplateLimitError"
     status = 400

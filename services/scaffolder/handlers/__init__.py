@@ -1,1 +1,1 @@
-"""What the scaffolder does: one function for each thing that somebody may ask for."""
+"""The commands of the scaffolder: create, dry-run, cancel and retry a run."""

@@ -1,4 +1,4 @@
-"""How a run waits for what is away: a restart of a server is no reason to lose it."""
+"""Retries of a run: it outlasts the restart of a server."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -16,9 +16,9 @@ async def outlast_store(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def outlast_step(work: Callable[[], Awaitable[T]], note: Note) -> T:
-    """Repeat a step's work, for two minutes, while something it needs is away.
+    """Repeat a step's work, for two minutes, while what it needs is unavailable.
 
     Raises:
-        Unavailable: if it is still away then.
+        Unavailable: if it is still unavailable then.
     """
     return await retry(work, STEP, note=note)

@@ -35,7 +35,7 @@ def problems(schema: Schema, instance: Any) -> list[SchemaProblem]:
     """The rules that `instance` breaks.
 
     Raises:
-        Invalid: if the schema itself is none, or asks for too much work.
+        Invalid: if the schema is no JSON Schema, or takes too much work.
     """
     violations = sorted(
         find_violations(schema, instance), key=lambda each: list(map(str, each.path))

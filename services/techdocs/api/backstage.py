@@ -70,7 +70,7 @@ def _location(dependencies: DocsDependencies, entity: Entity) -> dict[str, str]:
 async def sync(
     namespace: str, kind: str, name: str, dependencies: Served, caller: Caller
 ) -> Response:
-    """Look at the source now and tell how it goes, as server-sent events."""
+    """Check the source now; the log of it as server-sent events."""
     ref = ref_in(namespace, kind, name)
     missing = f"Unable to sync docs of '{ref}': there is no such entity"
     entity = await entity_of(dependencies, caller, ref, missing)
@@ -84,7 +84,7 @@ async def _frames(
         async for event, data in dependencies.syncing.sync(entity):
             yield sse_frame(event=event, data=json.dumps(data))
     except CallboardError as error:
-        # The answer has begun, so its last event says what became of it.
+        # The answer has begun: the error is its last event.
         yield sse_frame(event="error", data=json.dumps(error.message))
 
 
@@ -105,13 +105,13 @@ async def static_file(
     here = f"{PUBLIC_ROOT}/static/docs/{triplet.lower()}/"
     if triplet != triplet.lower():
         return RedirectResponse(here + quote(path), 301)
-    site, found = await dependencies.reading.file(ref, path, sees(caller))
-    if found.is_dir():
+    site, file = await dependencies.reading.file(ref, path, sees(caller))
+    if file.is_dir():
         if not request.url.path.endswith("/"):
             return RedirectResponse(f"{here}{quote(path.strip('/'))}/", 301)
-        site, found = await dependencies.reading.file(
+        site, file = await dependencies.reading.file(
             ref, f"{path}/index.html", sees(caller)
         )
-    if not found.is_file():
+    if not file.is_file():
         raise NotFound(f"The docs of '{ref}' have no file '{path}'")
-    return static_answer(request, site.site, found)
+    return static_answer(request, site.site, file)

@@ -1,4 +1,4 @@
-"""Files of sites as HTTP answers: other people's content, on our own origin."""
+"""Files of sites as HTTP answers: foreign content on the portal's own origin."""
 
 import mimetypes
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ PICTURES: Mapping[str, str] = {
 }
 #: Parts of media types that a browser renders or runs.
 ACTIVE = ("html", "xml", "script", "wasm")
-#: What a browser says it wants to run, in or beside a page of this origin.
+#: The destinations (`Sec-Fetch-Dest`) of content that a browser runs.
 RUNS = frozenset(
     {"script", "worker", "sharedworker", "serviceworker", "audioworklet"}
     | {"paintworklet", "embed", "object", "xslt"}
@@ -51,14 +51,14 @@ STRICT: Mapping[str, str] = {
 def static_type(path: Path) -> str:
     """The media type that Backstage's publisher gives.
 
-    Whatever a browser would render or run is plain text: the reader fetches and cleans
-    it, and nobody is led to a page or a script of somebody's making on this origin.
+    What a browser would render or run is plain text: clients fetch and clean it, and no
+    foreign page or script runs on this origin.
     """
     suffix = path.suffix.lower()
     if any(word in suffix for word in ("htm", "xml", "svg")):
         return PLAIN
-    known = {**PICTURES, **TYPES}.get(suffix)
-    media = known or mimetypes.guess_type(path.name, strict=True)[0] or PLAIN
+    listed = {**PICTURES, **TYPES}.get(suffix)
+    media = listed or mimetypes.guess_type(path.name, strict=True)[0] or PLAIN
     return PLAIN if any(word in media for word in ACTIVE) else media
 
 
@@ -68,7 +68,7 @@ def static_answer(request: Request, site: str, path: Path) -> Response:
 
 
 def asset_answer(request: Request, site: str, path: Path) -> Response:
-    """A picture to show, or any other file to keep: never a page."""
+    """A picture to show, or another file to download: never a page."""
     media = PICTURES.get(path.suffix.lower())
     if media is not None:
         return _answer(request, site, path, media, {})
@@ -80,7 +80,7 @@ def _answer(
     request: Request, site: str, path: Path, media: str, more: Mapping[str, str]
 ) -> Response:
     if request.headers.get("sec-fetch-dest") in RUNS:
-        # The media type says so already; browsers differ in what they make of it.
+        # The media type forbids it already, but browsers differ in how they use it.
         raise Forbidden("Files of documentation are not run")
     stat = path.stat()
     etag = f'W/"{site[:16]}-{stat.st_size:x}"'
@@ -88,11 +88,11 @@ def _answer(
         **STRICT,
         **more,
         "etag": etag,
-        # What a reader may see can change, so it is theirs alone and asked for anew.
+        # A reader's rights can change: each request is checked, no cache is shared.
         "cache-control": "private, max-age=0, must-revalidate",
     }
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    # Given as a header: Starlette would add a charset to a media type of its own.
+    # Set as a header: Starlette would add a charset to the media type.
     headers["content-type"] = media
     return FileResponse(path, headers=headers, stat_result=stat)

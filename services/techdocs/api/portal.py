@@ -1,4 +1,4 @@
-"""What the portal's docs reader asks: states, pages, pictures (a promise)."""
+"""The routes of the portal's docs pages: states, pages, pictures; they are stable."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ router = APIRouter(route_class=BoundedRoute)
 
 
 class EntityRefs(BaseModel):
-    """Which entities are meant, named as in the catalog's question of that name."""
+    """The refs of entities, as in the catalog's query by refs."""
 
     entityRefs: Annotated[  # noqa: N815 - Backstage's name
         list[str], Field(max_length=MOST_REFS)
@@ -50,10 +50,10 @@ async def failed_sites(
 
 @router.post("/sites/by-refs")
 async def sites_by_refs(
-    wanted: EntityRefs, dependencies: Served, caller: Caller
+    requested: EntityRefs, dependencies: Served, caller: Caller
 ) -> Response:
     """The states of entities' own sites: as many as refs, null where there is none."""
-    refs = [ref.lower() for ref in wanted.entityRefs]
+    refs = [ref.lower() for ref in requested.entityRefs]
     return json_response(
         {"items": await dependencies.reading.states(refs, sees(caller))}
     )
@@ -78,7 +78,7 @@ async def page(
     caller: Caller,
     path: str = "",
 ) -> Response:
-    """One page's article, safe to stand in a page of ours."""
+    """One page's article, cleaned, so that a page of the portal can show it."""
     ref = ref_in(namespace, kind, name)
     return json_response(await dependencies.reading.page(ref, path, sees(caller)))
 
@@ -96,7 +96,7 @@ async def asset(
 ) -> Response:
     """A picture of a site, or another file to keep."""
     ref = ref_in(namespace, kind, name)
-    found_site, found = await dependencies.reading.file(ref, path, sees(caller))
-    if not found.is_file():
+    published, file = await dependencies.reading.file(ref, path, sees(caller))
+    if not file.is_file():
         raise NotFound(f"The docs of '{ref}' have no file '{path}'")
-    return asset_answer(request, found_site.site, found)
+    return asset_answer(request, published.site, file)

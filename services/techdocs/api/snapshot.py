@@ -1,4 +1,4 @@
-"""What search rebuilds from: every site's sections, and a checksum over the sites."""
+"""The snapshot that search rebuilds from: all sites' sections, and a checksum."""
 
 from collections.abc import AsyncIterator
 from hashlib import blake2b
@@ -45,9 +45,9 @@ async def _requested_records(
             yield record
         return
     for ref in refs:
-        found = await dependencies.records.get(ref.lower())
-        if found is not None:
-            yield found
+        named = await dependencies.records.get(ref.lower())
+        if named is not None:
+            yield named
 
 
 async def _line(
@@ -56,7 +56,7 @@ async def _line(
     try:
         sections = await dependencies.reading.sections(site.site)
     except NotFound:
-        # Replaced and collected between the two reads: the next snapshot has the new.
+        # The site was replaced and deleted between the reads; the next snapshot has it.
         return None
     line = {
         "ref": record.ref,

@@ -1,7 +1,7 @@
-"""A page's article as the portal keeps it: pictures inside, of bounded size and depth.
+"""A page's article for the portal: with its drawings, of bounded size and depth.
 
-Runs in the confined process: what is costly about a stranger's HTML ends with the build
-that it belongs to. The service cleans the article again before a reader gets it.
+It is made in the confined process, as foreign HTML may take much work. The service
+cleans the article again before a reader gets it.
 """
 
 import base64
@@ -28,7 +28,7 @@ TITLE_CHARACTERS = 300
 
 
 def finished(html: str, page: str) -> tuple[str, list[str]]:
-    """The article of `page`, and warnings of what it lost.
+    """The article of `page`, and warnings of what was left out.
 
     Raises:
         Invalid: if its elements nest deeper than `DEPTH` levels.
@@ -70,7 +70,7 @@ def _character(match: re.Match[str]) -> str:
 
 
 def _drawings_as_pictures(html: str) -> Iterator[str]:
-    """Inline SVG may act; the same drawing as a picture cannot."""
+    """Inline SVG may hold scripts; the same drawing as a picture runs none."""
     start, count = 0, 0
     while (opened := html.find("<svg", start)) >= 0 and count < DRAWINGS:
         closed = html.find("</svg>", opened)

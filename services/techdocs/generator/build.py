@@ -1,4 +1,4 @@
-"""One site from one job: the configuration's rules, mkdocs, and what is told of it."""
+"""Builds one site: its configuration, mkdocs, and the summary for the service."""
 
 import html
 import json
@@ -39,7 +39,7 @@ SECTIONS_BYTES = 8 * 1024 * 1024
 
 
 class _Warnings(logging.Handler):
-    """Keeps what mkdocs and its plugins warn of: the writers are told."""
+    """Collects the warnings of mkdocs and its plugins, for the docs' authors."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -84,7 +84,7 @@ def _warn(line: str) -> None:
 def _finish(
     job: Job, config: MkDocsConfig, recorder: Recorder, warnings: list[str]
 ) -> None:
-    """Write what the service reads of the site, and complete the public files."""
+    """Write the summary for the service, and complete the public files."""
     out, record = Path(job.out), Path(job.record)
     sections, pages = _sections(out), _in_order(recorder)
     if sections.left_out:
@@ -104,18 +104,18 @@ def _finish(
     (record / SITE_FILE).write_text(json.dumps(summary))
     (record / PAGE_FILE).unlink(missing_ok=True)
     _lead_to_first_page(out, pages[0]["url"])
-    _tell_files(out, job.etag)
+    _write_metadata(out, job.etag)
 
 
 def _first(warnings: list[str]) -> list[str]:
-    """The first of many warnings; the last line says how many there are more."""
+    """The first warnings; of more, a last line with their number."""
     lines = [line[:WARNING_CHARACTERS] for line in dict.fromkeys(warnings)]
     more = len(lines) - WARNINGS
     return lines if more <= 0 else [*lines[:WARNINGS], f"… and {more} more warnings"]
 
 
 def _lead_to_first_page(out: Path, url: str) -> None:
-    """A site whose navigation begins elsewhere has a first page that leads there."""
+    """Make a site without an index begin with a redirect to its first page."""
     index = out / "index.html"
     if not index.exists():
         address = html.escape(url)
@@ -136,7 +136,7 @@ def _run(
     if errors:
         key, error = errors[0]
         raise Invalid(f"mkdocs.yml: {key}: {_untraced(str(error))}")
-    # The name of a plugin is its place in the order; this one must see the last word.
+    # Plugins run in the order of this mapping; the recorder must run last.
     config.plugins["callboard-recorder"] = recorder
     try:
         config.plugins.on_startup(command="build", dirty=False)
@@ -153,7 +153,7 @@ def _run(
     except (CallboardError, OSError, MemoryError):
         raise
     except Exception as error:
-        # Extensions raise anything: the page and the cause are what a writer needs.
+        # Extensions raise any error: an author needs the page and the cause.
         raise Invalid(_reason(_page_at(warnings, recorder), error)) from error
     finally:
         config.plugins.on_shutdown()
@@ -161,7 +161,7 @@ def _run(
 
 
 def _validated(config: MkDocsConfig) -> tuple[Any, Any]:
-    """What mkdocs refuses and doubts of its settings.
+    """The errors and warnings of mkdocs about its settings.
 
     Raises:
         Invalid: naming a setting that mkdocs or a plugin fails on.
@@ -173,7 +173,7 @@ def _validated(config: MkDocsConfig) -> tuple[Any, Any]:
 
 
 def _failing(error: Exception) -> str:
-    """The setting that mkdocs was at: it names those only that it refuses itself."""
+    """The setting that mkdocs failed at; mkdocs names only those that it refuses."""
     names = [
         str(frame.f_locals.get("key"))
         for frame, _ in traceback.walk_tb(error.__traceback__)
@@ -189,8 +189,8 @@ def _page_at(warnings: _Warnings, recorder: Recorder) -> str:
 
 
 def _abort_reason(warnings: _Warnings, error: BaseException) -> str:
-    said = [str(error)] if isinstance(error, Abort) else []
-    return " - ".join(["mkdocs stopped", *said, *warnings.lines[-3:]])
+    reason = [str(error)] if isinstance(error, Abort) else []
+    return " - ".join(["mkdocs stopped", *reason, *warnings.lines[-3:]])
 
 
 def _untraced(text: str) -> str:
@@ -201,7 +201,7 @@ def _untraced(text: str) -> str:
 
 
 def _reason(page: str, error: Exception) -> str:
-    """What could not be built, and why."""
+    """The page that could not be built, and why."""
     return f"{page or 'mkdocs'}: {_cause(error)}"
 
 
@@ -227,9 +227,9 @@ class _Sections:
 def _sections(out: Path) -> _Sections:
     """The search entries that mkdocs wrote, one per page and per heading."""
     path = out / "search" / "search_index.json"
-    found, size = _Sections(), 0
+    sections, size = _Sections(), 0
     if not path.is_file():
-        return found
+        return sections
     for entry in json.loads(path.read_bytes()).get("docs", ()):
         section = {
             "path": str(entry["location"]),
@@ -238,10 +238,10 @@ def _sections(out: Path) -> _Sections:
         }
         size += sum(map(len, section.values()))
         if size > SECTIONS_BYTES:
-            found.left_out += 1
+            sections.left_out += 1
         else:
-            found.entries.append(section)
-    return found
+            sections.entries.append(section)
+    return sections
 
 
 def _in_order(recorder: Recorder) -> list[PageSummary]:
@@ -257,8 +257,8 @@ def _in_order(recorder: Recorder) -> list[PageSummary]:
     return [pages[path] for path in [*order, *rest]]
 
 
-def _tell_files(out: Path, etag: str | None) -> None:
-    """Complete the file that Backstage's clients read: what is there, since when."""
+def _write_metadata(out: Path, etag: str | None) -> None:
+    """Complete the metadata that Backstage's clients read: the files, the time."""
     path = out / METADATA
     metadata: dict[str, object] = {}
     if path.is_file():

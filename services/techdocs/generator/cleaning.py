@@ -1,4 +1,4 @@
-"""What of other people's HTML may stand in a page of the portal: lists, no exceptions.
+"""The lists of HTML that a page of the portal may take over from docs.
 
 What is not on the lists is removed. Scripts, styles, frames, forms and SVG never pass.
 """

@@ -123,7 +123,7 @@ def _included(config: SiteConfig, source: Path, warnings: list[str]) -> list[str
 def _with_files(nav: Any, source: Path) -> Any:
     """`nav` with the files that wildcards mean in their place.
 
-    The plugin would look for them itself, by rules of its own and without a limit.
+    The plugin would search for them by rules of its own and without a limit.
     """
     if isinstance(nav, str) and nav.startswith(mkdocs_file.WILDCARD_INCLUDE):
         return _selected(nav, source)

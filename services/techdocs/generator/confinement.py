@@ -1,8 +1,8 @@
-"""Shuts this process in: resource limits, and no file or network beyond what it needs.
+"""Confines this process: resource limits, no file and no network beyond its need.
 
 Linux Landlock where the kernel has it (5.13 and later; kernel documentation
-`userspace-api/landlock.rst`), resource limits everywhere. It is the second wall: the
-first is that a site's configuration cannot name what reaches outside.
+`userspace-api/landlock.rst`), resource limits everywhere. It is the second barrier: the
+first is that a site's configuration cannot name anything outside.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ CPU_GRACE_SECONDS = 5
 
 def limit(*, cpu_seconds: int, memory_bytes: int, file_bytes: int) -> None:
     """Limits of this process and of what it starts."""
-    # The first limit says what it is (SIGXCPU), the second only kills.
+    # The soft limit sends SIGXCPU, by which the reason is known; the hard one kills.
     _lower(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + CPU_GRACE_SECONDS)
     _lower(resource.RLIMIT_AS, memory_bytes)
     _lower(resource.RLIMIT_FSIZE, file_bytes)
@@ -50,7 +50,7 @@ def _lower(what: int, soft: int, most: int | None = None) -> None:
 
 
 def needed_to_run() -> list[Path]:
-    """What an interpreter with everything installed reads: no home, no /proc."""
+    """The folders that the interpreter and its packages read: no home, no /proc."""
     paths = [sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()]
     system = ["/usr", "/bin", "/lib", "/lib64", "/etc/mime.types", "/etc/localtime"]
     system += ["/etc/fonts", "/etc/ld.so.cache", "/etc/alternatives", "/dev/urandom"]
@@ -91,7 +91,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        return  # what is not there needs no right
+        return  # a missing file needs no right
     try:
         if not path.is_dir():
             rights &= _FOR_FILES

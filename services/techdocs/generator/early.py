@@ -1,6 +1,6 @@
-"""What mkdocs and techdocs-core load late, loaded before the first job.
+"""Imports the modules that mkdocs and techdocs-core import late, before the first job.
 
-Loaded inside a confined child it would be loaded, and compiled, for every build anew.
+Otherwise every confined child would import, and compile, them again.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Builds sites, each in a fork of this process, which has loaded everything before.
+"""Builds sites, each in a fork of this process, which has loaded all modules before.
 
 Loading mkdocs and compiling the theme is four fifths of a small build. On standard
 input comes the path of a job file per line; on standard output go JSON lines:
@@ -26,7 +26,7 @@ from services.techdocs.generator.child import FAILED, run
 from services.techdocs.generator.job import Job
 from services.techdocs.generator.recorder import CompiledTemplates
 
-#: When nothing was asked for so long, the theme's templates are compiled in advance.
+#: After so long without a job, the theme's templates are compiled in advance.
 IDLE_SECONDS = 0.2
 CHUNK = 64 * 1024
 LINE_CHARACTERS = 4000
@@ -66,7 +66,7 @@ class BuildForkServer:
         self._templates = CompiledTemplates()
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Child] = {}
-        self._asked = b""
+        self._input = b""
         self._warm = False
 
     def run(self) -> None:
@@ -79,15 +79,15 @@ class BuildForkServer:
                 self._compile()
             for key, _ in ready:
                 if key.fd != sys.stdin.fileno():
-                    self._hear(self._children[key.fd])
+                    self._read_log(self._children[key.fd])
                 elif not self._take():
                     self._end()
                     return
 
     def _take(self) -> bool:
-        """Start the jobs that were asked for; False when there will be no more."""
+        """Start the requested jobs; False at the end of the input."""
         read = os.read(sys.stdin.fileno(), CHUNK)
-        *jobs, self._asked = (self._asked + read).split(b"\n")
+        *jobs, self._input = (self._input + read).split(b"\n")
         for job in jobs:
             self._start(job.decode())
         return bool(read)
@@ -98,12 +98,12 @@ class BuildForkServer:
         if pid == 0:
             self._be_child(job, theirs)
         os.close(theirs)
-        # However much a build writes, who waits for it hears a bounded part.
-        log = BuildLog(lambda line: _tell(job=job, line=line))
+        # However much a build writes, its log is bounded.
+        log = BuildLog(lambda line: _write(job=job, line=line))
         shortened = without_paths(Path(job).parent)
         self._children[ours] = _Child(job, pid, ours, log, shortened)
         self._selector.register(ours, selectors.EVENT_READ)
-        _tell(job=job, pid=pid)
+        _write(job=job, pid=pid)
 
     def _be_child(self, job: str, pipe: int) -> NoReturn:
         status = FAILED
@@ -122,7 +122,7 @@ class BuildForkServer:
                 sys.stderr.flush()
             os._exit(status)
 
-    def _hear(self, child: _Child) -> None:
+    def _read_log(self, child: _Child) -> None:
         read = os.read(child.pipe, CHUNK)
         *lines, child.rest = (child.rest + read).split(b"\n")
         # A line without an end is cut: a build cannot fill this process' memory.
@@ -130,23 +130,23 @@ class BuildForkServer:
         for line in lines:
             child.log.add(child.shortened(line.decode(errors="replace")))
         if not read:
-            self._bury(child)
+            self._report_end(child)
 
-    def _bury(self, child: _Child) -> None:
+    def _report_end(self, child: _Child) -> None:
         self._selector.unregister(child.pipe)
         os.close(child.pipe)
         del self._children[child.pipe]
         _kill(child.pid)
         _, status = os.waitpid(child.pid, 0)
         child.log.end()
-        _tell(job=child.job, status=os.waitstatus_to_exitcode(status))
+        _write(job=child.job, status=os.waitstatus_to_exitcode(status))
 
     def _end(self) -> None:
         for child in self._children.values():
             _kill(child.pid)
 
     def _compile(self) -> None:
-        """Build a sample of our own making: what it compiles, every fork has."""
+        """Build a sample site: every fork has the templates that it compiles."""
         with tempfile.TemporaryDirectory() as parent:
             source, out, record = (Path(parent, n) for n in ("source", "out", "record"))
             for folder in (source / "docs", out, record):
@@ -175,7 +175,7 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _tell(**what: Any) -> None:
+def _write(**what: Any) -> None:
     raw = json.dumps(what).encode() + b"\n"
     while raw:
         raw = raw[os.write(1, raw) :]

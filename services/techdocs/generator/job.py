@@ -1,4 +1,4 @@
-"""What the generating process is told, as a JSON file."""
+"""A job for the generating process, as a JSON file."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ REFUSED_FILE = "refused.txt"
 SITE_FILE = "site.json"
 SECTIONS_FILE = "sections.json"
 PAGES_FOLDER = "pages"
-#: Names the page that a build is at, for whoever ends it.
+#: The file with the name of the page that a build is at.
 PAGE_FILE = "page.txt"
 
 
@@ -22,12 +22,12 @@ PAGE_FILE = "page.txt"
 class Job:
     """One site to build.
 
-    `source` holds the prepared files and may be written to, `out` gets the public
-    files, `record` what Callboard keeps about them. `config` is the name of the
+    `source` has the prepared files and may be written to, `out` gets the public files,
+    `record` the summaries for the service. `config` is the name of the
     site's configuration, None to make one with `title`; `readme` the README that stands
     in for a first page. `edit_link` and `source_link` are addresses in the repository
     with `{path}` in them, `folder` is where in it the docs are. `plugins` are allowed
-    beside the usual ones. `etag` is told in `techdocs_metadata.json`. Limits in
+    beside the usual ones. `etag` goes into `techdocs_metadata.json`. Limits in
     seconds, bytes and pages.
     """
 

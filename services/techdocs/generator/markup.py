@@ -1,4 +1,4 @@
-"""A Markdown extension of our own: links that lead on, diagrams without their program.
+"""Callboard's Markdown extension: resolved links, diagrams without their program.
 
 mkdocs resolves links after it; what it turns into a page's file is a page for mkdocs.
 """
@@ -34,7 +34,7 @@ def absent_programs() -> list[str]:
 
 
 class SiteMarkup(Extension):  # type: ignore[misc]
-    """Resolves links by `resolve`; shows the source of diagrams nobody can draw.
+    """Resolves links by `resolve`; shows the source of diagrams without a program.
 
     `resolve_raw` gives the address of a link in raw HTML, which mkdocs leaves alone.
     `on_source` is called with the program that a page's diagram needs.

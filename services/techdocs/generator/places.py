@@ -1,7 +1,8 @@
-"""Where the files of a site come from, and where links that mean them lead.
+"""Resolves links between a repository and the site that is built from it.
 
-A page is written in its repository and read in its site: a link of the README to
-`docs/adr.md` means the page `adr.md`, one to `LICENSE` the file in the repository.
+Authors write links for the repository, and readers follow them in the site: a link of
+the README to `docs/adr.md` means the page `adr.md`, one to `LICENSE` the file in the
+repository.
 """
 
 import posixpath
@@ -40,7 +41,7 @@ class Places:
     own_edit_links: Sequence[str] = field(default=())
 
     def edit_url(self, path: str) -> str | None:
-        """Where a source is edited; None if its own configuration says where."""
+        """The address to edit a source; None if its own configuration has one."""
         if self.edit_link is None or self._is_below(path, self.own_edit_links):
             return None
         return self._filled(self.edit_link, path)
@@ -55,7 +56,7 @@ class Places:
         try:
             parts = split_address(link)
         except Invalid:
-            # mkdocs takes every link apart; escaped, it is one that leads nowhere.
+            # mkdocs parses every link: escaped, it is a link that leads nowhere.
             return quote(link, safe=_SAFE_IN_LINKS)
         path = unquote(parts.path)
         is_readme = source == self.readme
@@ -66,11 +67,11 @@ class Places:
         ):
             return link
         below = _joined(posixpath.dirname(source), path.lstrip("/"))
-        found = next((uri for uri in self._in_site(below) if has(uri)), None)
-        if found is not None:
-            way = posixpath.relpath(found, posixpath.dirname(page) or ".")
+        page_uri = next((uri for uri in self._in_site(below) if has(uri)), None)
+        if page_uri is not None:
+            way = posixpath.relpath(page_uri, posixpath.dirname(page) or ".")
             return urlunsplit(("", "", quote(way), parts.query, parts.fragment))
-        # A missing page of this site is a mistake to tell, not a file elsewhere.
+        # A missing page of this site is a broken link, not a file of the repository.
         inside = self._is_below(below, [folder for folder, _ in self.roots])
         outside = None if inside and not is_readme else self._source_url(below)
         fragment = f"#{parts.fragment}" if parts.fragment else ""
@@ -80,14 +81,14 @@ class Places:
         return self._filled(self.source_link, path) if self.source_link else None
 
     def _in_site(self, path: str) -> list[str]:
-        """What a file may be called in the site, the likeliest first."""
-        found = ["index.md"] if path == self.readme else []
+        """The possible names of a file in the site, the likeliest first."""
+        uris = ["index.md"] if path == self.readme else []
         for folder, alias in self.roots:
             prefix = "" if folder in ("", ".") else f"{folder}/"
             if f"{path}/".startswith(prefix):
                 uri = posixpath.join(alias, path[len(prefix) :])
-                found += [uri, *(posixpath.join(uri, name) for name in FIRST_PAGES)]
-        return [*found, posixpath.join(README_FILES, path)]
+                uris += [uri, *(posixpath.join(uri, name) for name in FIRST_PAGES)]
+        return [*uris, posixpath.join(README_FILES, path)]
 
     def _filled(self, link: str, path: str) -> str | None:
         whole = _joined(self.folder, path)
@@ -104,17 +105,17 @@ class Places:
 
 def pictures_of(readme: str) -> list[str]:
     """The paths of pictures in the repository that a README may show."""
-    found: dict[str, None] = {}
+    paths: dict[str, None] = {}
     for word in _BETWEEN_LINKS.split(readme):
         path = unquote(word.partition("#")[0].partition("?")[0]).lstrip("/")
         if not path.lower().endswith(_PICTURE) or "://" in path or "\0" in path:
             continue
         normal = posixpath.normpath(path)
         if not normal.startswith(".."):
-            found[normal] = None
-        if len(found) == README_PICTURES:
+            paths[normal] = None
+        if len(paths) == README_PICTURES:
             break
-    return list(found)
+    return list(paths)
 
 
 def _joined(folder: str, path: str) -> str:

@@ -1,4 +1,4 @@
-"""A mkdocs plugin that keeps what the portal shows: navigation and pages' articles."""
+"""A mkdocs plugin that records the navigation and articles for the portal."""
 
 import json
 import os
@@ -45,29 +45,29 @@ ENTRIES = 2000
 class CompiledTemplates(BytecodeCache):
     """The theme's templates as Jinja2 compiled them, for the next builds.
 
-    In memory on purpose: what a build writes into its copy ends with its process.
+    In memory only: what a build adds to its copy ends with its process.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
+        self._compiled: dict[str, bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        found = self._kept.get(bucket.key)
-        if found is not None:
-            bucket.bytecode_from_string(found)
+        bytecode = self._compiled.get(bucket.key)
+        if bytecode is not None:
+            bucket.bytecode_from_string(bytecode)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._kept[bucket.key] = bucket.bytecode_to_string()
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
 
 
 class RecorderConfig(Config):  # type: ignore[no-untyped-call]
-    """No options: it is never named in a file."""
+    """The plugin has no options: no file names it."""
 
 
 class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
-    """Collects while mkdocs builds; what it kept is read once the build is done.
+    """Records while mkdocs builds; the result is read after the build.
 
-    `page` is the source that is being read, for whoever must say where a build failed.
+    `page` is the source that mkdocs reads, which the error of a failed build names.
     """
 
     def __init__(self, job: Job, places: Places, templates: CompiledTemplates) -> None:
@@ -103,8 +103,8 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             )
         self._files = files
         monorepo = config.plugins.get("monorepo")
-        for alias, found in getattr(monorepo, "aliases", {}).items():
-            folder = os.path.relpath(found["docs_dir"], self._job.source)
+        for alias, site in getattr(monorepo, "aliases", {}).items():
+            folder = os.path.relpath(site["docs_dir"], self._job.source)
             self._places.roots = [*self._places.roots, (folder, alias)]
         return files
 
@@ -158,7 +158,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         return output
 
     def all_warnings(self) -> list[str]:
-        """What it has to say of the pages, once they are all read."""
+        """The warnings about the pages, once mkdocs has read them all."""
         drawn = [
             f"{PACKAGES[program]} is not installed where docs are built: diagrams are "
             f"shown as their source on {', '.join(sorted(pages)[:5])}"
@@ -176,7 +176,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         return [key_of_url(page.url) for page in (self._nav.pages if self._nav else ())]
 
     def _begin(self, page: Page) -> None:
-        # Kept as a file: who ends this process wants to say which page it was at.
+        # A file, as the service that stops this process names the page.
         self.page = page.file.src_uri
         (self._record / PAGE_FILE).write_text(self.page)
 
@@ -201,16 +201,16 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         )
 
     def _resolved_raw(self, link: str) -> str:
-        """The same for raw HTML of the README, which mkdocs leaves as it is."""
+        """The link of raw HTML in the README, which mkdocs does not resolve."""
         page, files = self._current, self._files
         if page is None or self._source(page) != self._places.readme:
             return link
         parts = split_address(self._resolved(link))
         path = unquote(parts.path)
-        found = files.get_file_from_path(path) if files and path else None
-        if found is None:
+        file = files.get_file_from_path(path) if files and path else None
+        if file is None:
             return urlunsplit(parts)
-        url = get_relative_url(found.url, page.file.url)
+        url = get_relative_url(file.url, page.file.url)
         return urlunsplit(("", "", url, parts.query, parts.fragment))
 
 

@@ -1,4 +1,4 @@
-"""Builds one site: look at the source, and if it changed, the three stages."""
+"""Builds one site: checks its source, and runs the three stages if it changed."""
 
 import asyncio
 import json
@@ -42,14 +42,14 @@ from shared.contracts.annotations import TECHDOCS_REF
 from shared.contracts.errors import CallboardError, Unavailable
 
 FIRST_LINES, LAST_LINES = 100, 200
-#: How long a build that a limit stopped rests, doubled each time, and at most.
+#: The pause after a build that a limit stopped: the first, doubled, and the longest.
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3_600.0, 86_400.0
 LOG = logging.getLogger("techdocs")
 
 
 @dataclass(frozen=True, slots=True)
 class BuildTools:
-    """What a build works with."""
+    """The objects that builds use."""
 
     records: Records
     sources: DocsSources
@@ -62,11 +62,11 @@ class BuildTools:
 async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
     """Bring one entity's site up to date with its source.
 
-    Whatever goes wrong with the docs is an outcome, also what nobody foresaw.
+    Any error of the docs is an outcome, also an unforeseen one.
 
     Raises:
-        Unavailable: if the source does not answer, or the disk is full: nothing is
-            wrong with the docs.
+        Unavailable: if the source does not answer, or the disk is full: the docs are
+            not the reason.
     """
     began = time.monotonic()
     work = asyncio.create_task(_build(record, tools, say))
@@ -97,23 +97,23 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         say(line)
         log.log.add(line)
 
-    prepared, looked = None, None
+    prepared, source_state = None, None
     workspace = await asyncio.to_thread(tools.sites.workspace)
     try:
         place = await _place(record, tools)
         await _require_open(record, place, tools)
         commit = await tools.sources.commit(place)
-        looked = _source_state(record, place, commit)
-        if looked is not None and looked == record.looked:
+        source_state = _source_state(record, place, commit)
+        if source_state is not None and source_state == record.looked:
             tell(f"info: Docs for entity {record.ref} are up to date")
-            return Unchanged(looked=looked)
+            return Unchanged(looked=source_state)
         prepared = await _prepare(record, place, commit, tools, tell, workspace)
-        made = await _outcome(record, prepared, place, tools, tell, workspace, began)
+        outcome = await _outcome(record, prepared, place, tools, tell, workspace, began)
         rests = record.failure is not None and record.failure.retry_at is not None
-        if rests and isinstance(made, Unchanged):
-            # The next look is to build it, if it has rested long enough.
-            return made
-        return replace(made, looked=looked)
+        if rests and isinstance(outcome, Unchanged):
+            # The next check builds it, if its pause is over.
+            return outcome
+        return replace(outcome, looked=source_state)
     except Unavailable:
         raise
     except (CallboardError, OSError) as error:
@@ -126,14 +126,16 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         failure = _failure(prepared, reason, log.end(), final=final)
         if is_stopped:
             failure = _resting(failure, record, prepared)
-        failed = _failed(record, prepared, failure, began, looked if final else None)
+        failed = _failed(
+            record, prepared, failure, began, source_state if final else None
+        )
         return replace(failed, withdraws=isinstance(error, SourceClosed))
     finally:
         await asyncio.to_thread(tools.sites.discard, workspace)
 
 
 class _StoredLog:
-    """What a failure keeps of its build's log."""
+    """The part of a build's log that a failure stores."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -147,7 +149,7 @@ class _StoredLog:
 def _source_state(
     record: Documented, place: DocsFolder, commit: str | None
 ) -> str | None:
-    """What a site depends on, known without reading it; None for a plain folder."""
+    """The state of a source without reading its files; None for a plain folder."""
     if commit is None:
         return None
     where = f"{place.host}/{place.repository}/{place.folder}"
@@ -166,7 +168,7 @@ async def _prepare(
     prepared = await prepare(
         place,
         tools.sources,
-        _made(workspace / "source"),
+        _new_folder(workspace / "source"),
         commit=commit,
         title=record.title,
         limits=tools.limits,
@@ -176,7 +178,7 @@ async def _prepare(
     return prepared
 
 
-def _made(folder: Path) -> Path:
+def _new_folder(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
@@ -186,7 +188,7 @@ async def _place(record: Documented, tools: BuildTools) -> DocsFolder:
         await tools.records.located(record.ref, None)
         raise CallboardError(record.error or "There is no source of docs")
     place = tools.sources.locate(record.source)
-    # Kept before anything is read: a push that comes while this builds finds it.
+    # Stored before the source is read: a push during the build finds the record.
     await tools.records.located(record.ref, place)
     settled = await tools.sources.settle(record.source)
     if settled != place:
@@ -199,8 +201,8 @@ async def _require_open(
 ) -> None:
     """Check that docs from another repository are for all readers of their entity.
 
-    Nobody in particular asks for a build: it reads with the portal's own rights, and
-    shows what it read to whoever sees the entity (ADR 18).
+    A build has no reader whose rights count: it reads with the portal's own rights, and
+    everybody who may see the entity reads the result (ADR 18).
     """
     if place.host is None or record.source is None:
         return
@@ -223,20 +225,24 @@ async def _outcome(
     workspace: Path,
     began: float,
 ) -> Built | Unchanged:
-    known = record.current is not None and record.current.site == prepared.content
+    is_published = (
+        record.current is not None and record.current.site == prepared.content
+    )
     failure = record.failure
-    failed = failure is not None and failure.content == prepared.content
-    if failed and failure is not None and failure.retry_at is not None:
-        # A push, or a time that is over, is worth another try.
-        failed = record.due == CHECK and datetime.now(UTC) < failure.retry_at
-        if failed:
+    is_failed = failure is not None and failure.content == prepared.content
+    if is_failed and failure is not None and failure.retry_at is not None:
+        # A push, or the end of the pause, is a reason to try again.
+        is_failed = record.due == CHECK and datetime.now(UTC) < failure.retry_at
+        if is_failed:
             say(f"warn: It is not built again before {failure.retry_at:%F %H:%M} UTC")
-    if failed or (known and failure is None):
+    if is_failed or (is_published and failure is None):
         say(f"info: Docs for entity {record.ref} are up to date")
         return Unchanged(prepared.watched)
     if await asyncio.to_thread(tools.sites.has, prepared.content):
         # The same content was built before, here or for another entity.
-        site = await asyncio.to_thread(_again, prepared, place, tools.sites, began)
+        site = await asyncio.to_thread(
+            _republished, prepared, place, tools.sites, began
+        )
     else:
         site = await _make(record, prepared, place, tools, say, workspace, began)
     say(f"info: Docs of entity {record.ref} are published: {site.pages} pages")
@@ -255,8 +261,8 @@ async def _make(
     say(f"info: Step 2 of 3: Generating docs for entity {record.ref}")
     job = Job(
         source=prepared.folder,
-        out=str(_made(workspace / "out")),
-        record=str(_made(workspace / "record")),
+        out=str(_new_folder(workspace / "out")),
+        record=str(_new_folder(workspace / "record")),
         title=record.title,
         config=prepared.config,
         repository_url=prepared.repository_url,
@@ -265,7 +271,7 @@ async def _make(
         folder=place.folder if place.host else "",
         readme=prepared.readme,
         plugins=tools.limits.plugins,
-        # A folder on this machine has no version of its own to tell.
+        # A folder of this machine has no version.
         etag=prepared.content if prepared.commit else None,
         cpu_seconds=int(tools.limits.seconds),
         memory_bytes=tools.limits.memory_bytes,
@@ -278,7 +284,7 @@ async def _make(
     return await publish(generated, prepared, place, tools.sites, duration_ms=elapsed)
 
 
-def _again(
+def _republished(
     prepared: Prepared, place: DocsFolder, sites: SiteStore, began: float
 ) -> PublishedSite:
     summary: SiteSummary = json.loads(sites.record(prepared.content, SITE_FILE))
@@ -298,7 +304,7 @@ def _again(
 def _failure(
     prepared: Prepared | None, reason: str, log: list[str], *, final: bool
 ) -> Failure:
-    # What was stopped, or met a full disk, is tried again at the next look.
+    # A build that was stopped, or met a full disk, is tried again at the next check.
     return Failure(
         error=reason,
         at=datetime.now(UTC),
@@ -311,7 +317,7 @@ def _failure(
 def _resting(
     failure: Failure, record: Documented, prepared: Prepared | None
 ) -> Failure:
-    """A failure by a limit: its content rests longer each time, until it is pushed."""
+    """A failure by a limit: its content pauses longer each time, until a push."""
     content = prepared.content if prepared else None
     before = record.failure
     stops = 1
@@ -327,8 +333,8 @@ def _failed(
     prepared: Prepared | None,
     failure: Failure,
     began: float,
-    looked: str | None,
+    source_state: str | None,
 ) -> Failed:
     watched = prepared.watched if prepared else record.watched
     elapsed = int((time.monotonic() - began) * 1000)
-    return Failed(failure, elapsed, watched, looked)
+    return Failed(failure, elapsed, watched, source_state)

@@ -1,4 +1,4 @@
-"""Who is told what a build is doing, within this process."""
+"""Passes the log lines of builds to the requests of this process that follow them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -8,7 +8,7 @@ QUEUED = 1000
 
 
 class BuildLogFeed:
-    """Lines of builds, to whoever listens; a slow listener loses lines, not builds."""
+    """The lines of builds for their listeners; a slow listener loses lines."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, list[asyncio.Queue[str | None]]] = {}
@@ -28,7 +28,7 @@ class BuildLogFeed:
 
     @contextmanager
     def listen(self, ref: str) -> Iterator["Listening"]:
-        """Hear of an entity's builds from now on."""
+        """Follow an entity's builds from now on."""
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._listeners.setdefault(ref, []).append(queue)
         try:
@@ -46,7 +46,7 @@ class Listening:
         self._queue = queue
 
     async def lines(self, quiet_seconds: float) -> AsyncIterator[str | None]:
-        """Lines as they come; an empty one whenever it was quiet for so long."""
+        """Lines as they come; an empty one after so many seconds without any."""
         while True:
             try:
                 async with asyncio.timeout(quiet_seconds):

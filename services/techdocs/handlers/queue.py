@@ -1,7 +1,6 @@
-"""Works off what is due: claims one entity after another and builds its site.
+"""Builds what is due: workers claim one entity after another and build its site.
 
-The table keeps what is due, so a killed process forgets nothing. This module only has
-the workers.
+The table of records has what is due, so a process that is killed loses no build.
 """
 
 import asyncio
@@ -20,11 +19,11 @@ from shared.contracts.errors import Unavailable
 RENEW_SECONDS = 20.0
 SWEEP_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 300.0
-#: A start has better things to do than to load what the first push will need.
+#: After so many idle rounds the generator is warmed up: not during a start.
 WARM_AFTER_ROUNDS = 6
 LOG = logging.getLogger("techdocs")
 Finished = Callable[[Documented, Outcome, float], None]
-#: Puts a build into the trace of what asked for it.
+#: Puts a build into the trace of the request that made it due.
 Traced = Callable[[Documented], AbstractContextManager[object]]
 
 
@@ -66,7 +65,7 @@ class BuildQueue:
         await asyncio.gather(*self._workers, return_exceptions=True)
 
     def nudge(self) -> None:
-        """Something became due."""
+        """Wake the workers: a build is due."""
         self._wake.set()
 
     async def check(self) -> None:
@@ -76,7 +75,7 @@ class BuildQueue:
 
     async def _work(self) -> None:
         while True:
-            # A task of its own: an unforeseen error ends one build and not the worker.
+            # A task of its own: an unforeseen error ends one build, not the worker.
             turn = asyncio.create_task(self._turn())
             try:
                 await asyncio.wait({turn})
@@ -86,7 +85,7 @@ class BuildQueue:
                 raise
             error = turn.exception()
             if error is not None:
-                # The table is away; what was claimed is free again after its lease.
+                # The table is unavailable; a claim is free again after its lease.
                 LOG.warning("build_turn_failed", exc_info=error)
             if error is not None or not turn.result():
                 await self._idle()

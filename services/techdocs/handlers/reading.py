@@ -38,7 +38,7 @@ _NO_SUMMARY: SiteSummary = {
 }
 CACHED = 512
 LISTED_WARNINGS = 5
-#: Of builds that failed, the latest ones are looked through.
+#: The latest failed builds that are read for one answer.
 FAILED_READ = 200
 PAGES_ROOT = "/docs"
 FILES_ROOT = "/api/techdocs/assets"

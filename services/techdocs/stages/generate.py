@@ -1,4 +1,4 @@
-"""Stage two: mkdocs in processes of its own, with limits, without our environment."""
+"""Stage two: mkdocs in processes of its own, with limits and an empty environment."""
 
 import asyncio
 import contextlib
@@ -67,8 +67,8 @@ class ProcessGenerator:
     async def __aexit__(self, *_: object) -> None:
         if self._process is None or self._reader is None:
             return
-        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
-        # The end of its input: it ends its jobs, and then itself.
+        assert self._process.stdin is not None  # noqa: S101 - stdin is a pipe
+        # At the end of its input the process ends its jobs, and then itself.
         self._process.stdin.close()
         await asyncio.wait({self._reader}, timeout=END_SECONDS)
         if self._process.returncode is None:
@@ -101,7 +101,7 @@ class ProcessGenerator:
                 await self._hand_over(path)
                 status = await running.ended
         except TimeoutError:
-            # With its end comes the end of its log.
+            # The process' end is the end of its log.
             _kill(running.pid)
             await asyncio.wait({ended}, timeout=END_SECONDS)
             late = f"it took longer than {self._seconds:g} s"
@@ -122,19 +122,19 @@ class ProcessGenerator:
     async def _hand_over(self, path: Path) -> None:
         process = self._process
         assert process is not None  # noqa: S101 - warmed up
-        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdin is not None  # noqa: S101 - stdin is a pipe
         try:
             process.stdin.write(f"{path}\n".encode())
             await process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
-            # Its pipe breaks before its end is told: who tries again needs a new one.
+            # The pipe breaks before the exit is known; the next job starts a process.
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
             raise Unavailable("The generator of docs has ended") from error
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdout is not None  # noqa: S101 - stdin is a pipe
         while raw := await process.stdout.readline():
             message: _Message = json.loads(raw)
             running = self._running.get(message["job"])
@@ -174,7 +174,7 @@ def _apply(message: _Message, running: _Running) -> None:
 
 
 async def _start() -> asyncio.subprocess.Process:
-    # Once in the life of this process, which is small then.
+    # Started once, while this process is still small.
     return await asyncio.create_subprocess_exec(  # noqa: TID251
         sys.executable,
         # Nothing of a site's own folder may be imported.
@@ -231,7 +231,7 @@ def _stopped(job: Job, why: str) -> str:
 
 
 def _own(job: Job, name: str, most: int = 1024 * 1024) -> bytes:
-    """A file that the process wrote; a link would be somebody else's file."""
+    """A file that the process wrote; links are not followed."""
     opened = os.open(Path(job.record) / name, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(opened, "rb") as file:
         return file.read(most)

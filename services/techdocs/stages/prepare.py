@@ -1,4 +1,4 @@
-"""Stage one: everything that a site is made of, in a private folder, and its hash.
+"""Stage one: the sources of a site in a private folder, and their hash.
 
 Only what the site needs is fetched: its configuration, its pages, what it includes. A
 site that takes snippets gets the whole folder. Files stand in the place of links.
@@ -30,7 +30,7 @@ CHUNK = 1024 * 1024
 
 @dataclass(slots=True)
 class _Plan:
-    """What to fetch, as paths below the place."""
+    """The files and folders to fetch, as paths below the place."""
 
     docs: str
     config: str | None = None
@@ -154,7 +154,7 @@ async def _fetch(
     commit: str | None,
     folder: Path,
 ) -> list[Exported]:
-    """Fetch what the plan says."""
+    """Fetch the files and folders of the plan."""
     exported: list[Exported] = []
     for path, text in plan.files.items():
         await asyncio.to_thread(_write, folder, path, text)
@@ -225,7 +225,7 @@ async def _pictures(
     commit: str | None,
     folder: Path,
 ) -> None:
-    """Fetch what the README shows from beside the pages; what is not there stays so."""
+    """Fetch the README's pictures from beside the pages; missing ones are left out."""
     size = 0
     text = readme.decode(errors="replace")
     for path in await asyncio.to_thread(pictures_of, text):
@@ -241,7 +241,7 @@ async def _pictures(
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files; links are none of them: the sources put files in their place."""
+    """All files; there are no links, as the sources copy their targets."""
     paths = (
         Path(parent, name) for parent, _, names in os.walk(folder) for name in names
     )

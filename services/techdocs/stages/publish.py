@@ -1,4 +1,4 @@
-"""Stage three: the made site into the store, under the hash of what it was made of."""
+"""Stage three: the generated site into the store, under the hash of its sources."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ async def publish(
     *,
     duration_ms: int,
 ) -> PublishedSite:
-    """Publish what the generator made; nobody sees it until an entity points to it.
+    """Publish a generated site; no reader sees it until a record has its hash.
 
     Raises:
         Invalid: if it holds something other than files and folders.

@@ -1,9 +1,8 @@
 """The table of documented entities in MongoDB: one document each, with its outbox.
 
-A claim is a lease: `lease_token` changes hands by compare-and-set, and only who holds
-it may finish. A process finds its own leases of a former life by its owner's name and
-takes them at once; those of others when nobody has renewed them, by which `lease_until`
-changes.
+A claim is a lease: `lease_token` is replaced by compare-and-set, and only the claim
+with the current token may finish. A restarted process takes back its own leases, which
+have its owner's name; others take over a lease whose `lease_until` stays the same.
 """
 
 import time
@@ -86,7 +85,7 @@ class MongoRecords:
         self._nudge = nudge
         self._keep_last = keep_last
         self._keep_days = keep_days
-        self._held: dict[str, str] = {}
+        self._claims: dict[str, str] = {}
         self._per_repository = per_repository
         #: The repository of every claim, and of the latest one.
         self._repositories: dict[str, str] = {}
@@ -99,13 +98,15 @@ class MongoRecords:
 
     async def get(self, ref: str) -> Documented | None:
         with unavailable_as_error(self._all):
-            found = await self._all.find_one({"_id": ref})
-        return documented(found) if found and not found.get("gone") else None
+            document = await self._all.find_one({"_id": ref})
+        return documented(document) if document and not document.get("gone") else None
 
     async def documented_among(self, refs: Sequence[str]) -> dict[str, Documented]:
         with unavailable_as_error(self._all):
-            found = await self._all.find({"_id": {"$in": list(refs)}}).to_list(None)
-        return {item["_id"]: documented(item) for item in found if not item.get("gone")}
+            documents = await self._all.find({"_id": {"$in": list(refs)}}).to_list(None)
+        return {
+            item["_id"]: documented(item) for item in documents if not item.get("gone")
+        }
 
     async def remember(self, record: Documented) -> bool:
         fields = entity_fields(record)
@@ -128,35 +129,37 @@ class MongoRecords:
     async def forget(self, ref: str, revision: int | None) -> None:
         for _ in range(ATTEMPTS):
             with unavailable_as_error(self._all):
-                found = await self._all.find_one({"_id": ref, **NOT_GONE})
-                if found is None:
+                document = await self._all.find_one({"_id": ref, **NOT_GONE})
+                if document is None:
                     return
-                if revision is not None and found["revision"] > revision:
+                if revision is not None and document["revision"] > revision:
                     return
-                if await self._withdraw(found):
+                if await self._withdraw(document):
                     break
         self._nudge()
 
-    async def _withdraw(self, found: Document) -> bool:
-        """Empty a record and tell of it; False if somebody wrote it meanwhile."""
-        same = _unchanged(found)
-        if not found.get("current") and not found["pending"]:
+    async def _withdraw(self, document: Document) -> bool:
+        """Clear a record, with an event; False if it was changed meanwhile."""
+        same = _unchanged(document)
+        if not document.get("current") and not document["pending"]:
             return bool((await self._all.delete_one(same)).deleted_count)
         fields: Document = {"gone": True, "due": 0, "lease_token": ""}
         fields |= {"current": None, "failure": None, "repository": None}
         fields |= {"history": [], "looked": None}
-        if found.get("current"):
-            event = withdrawal(documented(found))
-            fields |= outbox.waiting([*found["pending"], event])
+        if document.get("current"):
+            event = withdrawal(documented(document))
+            fields |= outbox.waiting([*document["pending"], event])
         update = {"$set": fields, "$unset": {"built_at": "", "site": ""}}
         return bool((await self._all.update_one(same, update)).matched_count)
 
     async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
         with unavailable_as_error(self._all):
-            found = await self._all.find({"repository": push_key(key)}).to_list(None)
+            documents = await self._all.find({"repository": push_key(key)}).to_list(
+                None
+            )
         return [
             (documented(item), item.get("branch") or "", item.get("folder") or "")
-            for item in found
+            for item in documents
         ]
 
     async def located(self, ref: str, place: DocsFolder | None) -> None:
@@ -173,7 +176,7 @@ class MongoRecords:
         now = time.time()
         filters: Document = {"_id": {"$in": list(refs)}, **NOT_GONE}
         if due != CHANGED:
-            # A look that is due already serves; a mere check does not hurry it.
+            # A check does not replace a build that is due already.
             filters["due"] = 0
         fields: Document = {
             "due": due,
@@ -189,7 +192,7 @@ class MongoRecords:
         claims = Counter(self._repositories.values())
         full = {key for key, count in claims.items() if count >= self._per_repository}
         others = {*claims, self._latest} - {""}
-        # Repositories take turns: those that nothing is built of come first.
+        # Repositories take turns: those without a build under way come first.
         for passed_over in (others, full) if others else (full,):
             record = await self._claim(passed_over)
             if record is not None:
@@ -203,17 +206,17 @@ class MongoRecords:
         if passed_over:
             due["repository"] = {"$nin": sorted(passed_over)}
         with unavailable_as_error(self._all):
-            # All that is due is looked through only when others hold the first ones.
-            found = self._all.find(due).sort([("due", 1), ("asked_at", 1)])
-            async for item in found:
+            # The search goes on only past records that others have claimed.
+            documents = self._all.find(due).sort([("due", 1), ("asked_at", 1)])
+            async for item in documents:
                 if self._is_free(item) and await self._take(item, now):
                     return documented(item)
         return None
 
     def _is_free(self, item: Document) -> bool:
         ref, token = item["_id"], item.get("lease_token")
-        if not token or ref in self._held:
-            return ref not in self._held
+        if not token or ref in self._claims:
+            return ref not in self._claims
         is_over = self._watch.is_over(ref, (token, item["lease_until"]))
         return is_over or item["lease_by"] == self._owner
 
@@ -228,25 +231,25 @@ class MongoRecords:
             {"$set": {**lease, "lease_until": now + LEASE_SECONDS}},
         )
         if done.matched_count:
-            self._held[item["_id"]] = token
+            self._claims[item["_id"]] = token
             self._latest = item.get("repository") or ""
             if self._latest:
                 self._repositories[item["_id"]] = self._latest
         return bool(done.matched_count)
 
     def _let_go(self, ref: str) -> None:
-        self._held.pop(ref, None)
+        self._claims.pop(ref, None)
         self._repositories.pop(ref, None)
 
     async def renew(self, ref: str) -> bool:
         until = time.time() + LEASE_SECONDS
-        held = {"_id": ref, "lease_token": self._held.get(ref, "nobody")}
+        claim = {"_id": ref, "lease_token": self._claims.get(ref, "nobody")}
         with unavailable_as_error(self._all):
-            done = await self._all.update_one(held, {"$set": {"lease_until": until}})
+            done = await self._all.update_one(claim, {"$set": {"lease_until": until}})
         return bool(done.matched_count)
 
     async def postpone(self, record: Documented, seconds: float) -> None:
-        token = self._held.get(record.ref, "nobody")
+        token = self._claims.get(record.ref, "nobody")
         later = time.time() + seconds
         try:
             with unavailable_as_error(self._all):
@@ -261,25 +264,25 @@ class MongoRecords:
             self._let_go(record.ref)
 
     async def finish(self, record: Documented, outcome: Outcome) -> bool:
-        token = self._held.get(record.ref, "nobody")
+        token = self._claims.get(record.ref, "nobody")
         event = announcement(record, outcome)
         try:
             with unavailable_as_error(self._all):
                 for _ in range(ATTEMPTS):
-                    held = {"_id": record.ref, "lease_token": token}
-                    found = await self._all.find_one(held)
-                    if found is None:
+                    claim = {"_id": record.ref, "lease_token": token}
+                    document = await self._all.find_one(claim)
+                    if document is None:
                         return False
                     fields = self._result(record, outcome)
-                    if found["asked"] == record.asked:
-                        # Else asked again meanwhile: the look stays due.
+                    if document["asked"] == record.asked:
+                        # With a request since its claim, the record stays due.
                         fields |= {"due": 0, "tries": 0}
                     if event is not None:
-                        fields |= outbox.waiting([*found["pending"], event])
+                        fields |= outbox.waiting([*document["pending"], event])
                     update: Document = {"$set": fields}
                     if isinstance(outcome, Failed) and outcome.withdraws:
                         update["$unset"] = {"built_at": "", "site": ""}
-                    done = await self._all.update_one(_unchanged(found), update)
+                    done = await self._all.update_one(_unchanged(document), update)
                     if done.matched_count:
                         self._nudge()
                         return True
@@ -294,9 +297,9 @@ class MongoRecords:
             fields["watched"] = list(outcome.watched)
         match outcome:
             case Built(site=site):
-                kept = site_fields(site)
-                fields |= {"current": kept, "built_at": kept["built_at"]}
-                # Beside it, to be read for thousands without the rest of the record.
+                stored = site_fields(site)
+                fields |= {"current": stored, "built_at": stored["built_at"]}
+                # A field of its own, as thousands are read without the rest.
                 fields["site"] = site.site
                 fields |= {"failure": None, "history": self._history(record, site.site)}
             case Failed(failure=failure, withdraws=withdraws):
@@ -310,8 +313,10 @@ class MongoRecords:
         items = [item for item in record.history if item[0] != site]
         if former is not None and former.site != site:
             items = [(former.site, now), *(i for i in items if i[0] != former.site)]
-        kept = retained(items, now, last=self._keep_last, days=self._keep_days)
-        return [{"site": name, "at": at.timestamp()} for name, at in kept]
+        retained_sites = retained(
+            items, now, last=self._keep_last, days=self._keep_days
+        )
+        return [{"site": name, "at": at.timestamp()} for name, at in retained_sites]
 
     async def each(self) -> AsyncIterator[Documented]:
         with unavailable_as_error(self._all):
@@ -334,37 +339,40 @@ class MongoRecords:
 
     async def published(self) -> list[tuple[str, str]]:
         with unavailable_as_error(self._all):
-            found = self._all.find(dict(BUILT), {"site": 1})
-            return [(item["_id"], item["site"]) async for item in found]
+            documents = self._all.find(dict(BUILT), {"site": 1})
+            return [(item["_id"], item["site"]) async for item in documents]
 
     async def used_sites(self) -> set[str]:
         used: set[str] = set()
         fields = {"site": 1, "history": 1}
         with unavailable_as_error(self._all):
             async for item in self._all.find({}, fields):
-                used |= {found["site"] for found in item.get("history") or ()}
+                used |= {earlier["site"] for earlier in item.get("history") or ()}
                 used.add(item.get("site") or "")
         return used
 
     async def stale(self, before: datetime) -> list[str]:
         filters = {"looked_at": {"$lt": before.timestamp()}, "due": 0, **NOT_GONE}
         with unavailable_as_error(self._all):
-            found = await self._all.find(filters, {"_id": 1}).limit(500).to_list(500)
-        return [item["_id"] for item in found]
+            documents = (
+                await self._all.find(filters, {"_id": 1}).limit(500).to_list(500)
+            )
+        return [item["_id"] for item in documents]
 
     async def purge(self) -> None:
         with unavailable_as_error(self._all):
             await self._all.delete_many({"gone": True, "unsent": {"$exists": False}})
 
     async def waiting(self) -> int:
-        """How many entities are due for a look, as `mongo.counted` counts."""
+        """The number of entities that are due, as `mongo.counted` counts."""
         with unavailable_as_error(self._all):
             return await counted(self._all, {"due": {"$gt": 0}})
 
 
-def _unchanged(found: Document) -> Document:
-    """A filter that holds until somebody writes the document: asked, told or taken."""
+def _unchanged(document: Document) -> Document:
+    """A filter that matches until the document is requested, published or claimed."""
     filters: Document = {
-        key: found[key] for key in ("_id", "revision", "asked", "lease_token", "gone")
+        key: document[key]
+        for key in ("_id", "revision", "asked", "lease_token", "gone")
     }
-    return {**filters, "pending": {"$size": len(found["pending"])}}
+    return {**filters, "pending": {"$size": len(document["pending"])}}

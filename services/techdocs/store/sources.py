@@ -29,7 +29,7 @@ FILE_BYTES = 10 * 1024 * 1024
 
 
 class GitAndFolders(DocsSources):
-    """The Sources of an installation: its Git hosts, and `file:` locations."""
+    """The sources of an installation: its Git hosts, and `file:` locations."""
 
     def __init__(self, mirrors: RepositoryMirrors) -> None:
         self._mirrors = mirrors
@@ -37,19 +37,19 @@ class GitAndFolders(DocsSources):
     def locate(self, source: DocsSource) -> DocsFolder:
         if source.kind == "dir":
             return DocsFolder(source.base)
-        found = self._mirrors.locate(source.base)
-        if found is None:
+        target = self._mirrors.locate(source.base)
+        if target is None:
             raise Invalid(
                 f"backstage.io/techdocs-ref: {source.base} is on no Git host that "
                 "`integrations` of the configuration knows"
             )
-        start = found.path if source.base_is_folder else posixpath.dirname(found.path)
+        start = target.path if source.base_is_folder else posixpath.dirname(target.path)
         folder = posixpath.normpath(posixpath.join("/", start, source.relative or "."))
         return DocsFolder(
             folder.strip("/"),
-            host=found.host,
-            repository=found.repository,
-            ref=found.ref,
+            host=target.host,
+            repository=target.repository,
+            ref=target.ref,
         )
 
     async def settle(self, source: DocsSource) -> DocsFolder:
@@ -65,7 +65,7 @@ class GitAndFolders(DocsSources):
         return self._target(place).url("tree").rstrip("/") + "/"
 
     def _target(self, place: DocsFolder, path: str = "") -> GitTarget:
-        assert place.host is not None  # noqa: S101 - told apart by the caller
+        assert place.host is not None  # noqa: S101 - checked by the caller
         assert place.repository is not None  # noqa: S101
         below = posixpath.join(place.folder, path).strip("/")
         return self._mirrors.target(place.host, place.repository, place.ref, below)
@@ -101,9 +101,9 @@ class GitAndFolders(DocsSources):
         if place.host is None or commit is None:
             return await asyncio.to_thread(_list, Path(place.folder), prefix)
         target = self._target(place, prefix)
-        found = await self._mirrors.list_paths(target, commit, target.path)
+        paths = await self._mirrors.list_paths(target, commit, target.path)
         root = f"{place.folder}/" if place.folder else ""
-        return [path.removeprefix(root) for path in found]
+        return [path.removeprefix(root) for path in paths]
 
     async def export(
         self, place: DocsFolder, commit: str | None, prefix: str, folder: Path
