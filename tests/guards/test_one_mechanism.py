@@ -36,6 +36,7 @@ GUARDED = {
         "services/gateway/forward/hosts.py": "names of hosts, with their errors",
         "shared/kit/http/connections.py": "bytes of a target, with their errors",
         "shared/kit/documents/mongo.py": "an address of this installation",
+        "shared/kit/config/tracing.py": "an address of this installation",
         "deploy/embedded/backing.py": "an address of this installation",
         "deploy/cli/portal.py": "an address of this installation",
     },
@@ -45,6 +46,7 @@ GUARDED = {
     "configparser": {},
     "unicodedata.normalize": {},
     "unicodedata.is_normalized": {},
+    "tenacity": {"shared/kit/resilience/retries.py": "the one form of retries"},
 }
 #: Functions of `re` whose first argument is a pattern.
 MATCHERS = frozenset(
@@ -77,6 +79,7 @@ OWN_JSON = {
     "services/catalog/readmodel": "records and events of our own",
     "services/catalog/store": "documents of the store",
     "services/gateway/model.py": "answers of services, and events of our own",
+    "services/gateway/forward/services.py": "answers of services",
     "services/gateway/stream": "events of our own",
     "services/gateway/preferences/store.py": "values that we have written out",
     "services/search/api.py": "conditions that we have just written",
@@ -90,6 +93,7 @@ OWN_JSON = {
     "shared/kit/http/clients.py": "answers of services",
     "shared/kit/events/dead_letters.py": "letters of our own topics",
     "shared/kit/events/outbox.py": "events of our own",
+    "shared/kit/events/spans.py": "events of our own",
 }
 #: Routers of pages: they take forms, no JSON, or read bodies by hand within limits.
 FORM_ROUTERS = {

@@ -5,8 +5,6 @@ operator's to mend, and the error names the topic, the setting, what it is and w
 must be. A broker that cannot declare topics (the embedded one) has nothing to check.
 """
 
-import asyncio
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +17,7 @@ from shared.contracts.errors import Unavailable
 from shared.contracts.topics import ENTITY_CHANGED, TOPICS, dead
 from shared.kit.config.servers import Server
 from shared.kit.events import broker
+from shared.kit.resilience.retries import Backoff, retry
 
 PARTITIONS = 4
 #: Copies of each message where the cluster has that many brokers.
@@ -29,8 +28,8 @@ LARGEST_EVENT = 16 * 1024 * 1024
 #: What a batch adds around a message.
 BATCH_OVERHEAD = 64 * 1024
 HOUR_MS = 3600 * 1000
-SHOWN_SECONDS = 20.0
-LOOK_AGAIN_SECONDS = 0.1
+#: Looks for topics that were just made: brokers learn of them one after another.
+SHOWING = Backoff(first=0.1, longest=0.1, within=20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +190,17 @@ async def _visible_topics(
     admin: AIOKafkaAdminClient, wanted: Sequence[Topic]
 ) -> dict[str, tuple[int, int]]:
     """The topics, once all that were made are shown: brokers learn of them later."""
-    deadline = time.monotonic() + SHOWN_SECONDS
-    while True:
+
+    async def described_all() -> dict[str, tuple[int, int]]:
         described = await _described(admin)
-        hidden = [topic.name for topic in wanted if topic.name not in described]
-        if not hidden:
-            return described
-        if time.monotonic() > deadline:
-            raise Unavailable(f"{hidden[0]}: made, but the event log does not show it")
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        for topic in wanted:
+            if topic.name not in described:
+                raise Unavailable(
+                    f"{topic.name}: the event log made it and does not show it"
+                )
+        return described
+
+    return await retry(described_all, SHOWING)
 
 
 async def _described(admin: AIOKafkaAdminClient) -> dict[str, tuple[int, int]]:
