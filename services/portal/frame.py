@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from services.portal.assets import Assets
 from services.portal.formats import FILTERS
 from services.portal.preferences import DisplayPreferences
+from shared.contracts.headers import NOSNIFF
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -25,7 +26,7 @@ SECURITY_HEADERS = {
         " font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
         " frame-ancestors 'none'; manifest-src 'self'"
     ),
-    "x-content-type-options": "nosniff",
+    **NOSNIFF,
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",

@@ -75,6 +75,7 @@ from services.portal.pages import (
 from services.portal.people import People
 from services.portal.visit import PortalState
 from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.headers import NOSNIFF
 from shared.contracts.permissions import SAFE_METHODS
 from shared.guards.addresses import split_address
 
@@ -188,7 +189,7 @@ def _assets(assets: Assets) -> APIRouter:
         headers = {
             "cache-control": FOREVER if digest == assets.digest else "no-cache",
             "vary": "Accept-Encoding",
-            "x-content-type-options": "nosniff",
+            **NOSNIFF,
             # The frame that draws diagrams has no origin, so its modules are foreign.
             "access-control-allow-origin": "*",
         }

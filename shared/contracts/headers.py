@@ -10,3 +10,7 @@ REVISION, AT_LEAST = "callboard-revision", "callboard-at-least"
 STALE = "callboard-stale"
 #: On a refusal: nothing of the request was done, so another replica may be asked.
 UNTOUCHED = "callboard-untouched"
+#: By which a caller finds a request in every service's log.
+REQUEST_ID = "x-request-id"
+#: An answer is what its media type says, whatever it looks like.
+NOSNIFF = {"x-content-type-options": "nosniff"}

@@ -14,6 +14,7 @@ from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.upstreams import Reply, ServiceRequest, Upstream
 from shared.contracts.errors import CallboardError
+from shared.contracts.headers import REQUEST_ID
 from shared.kit.http.apps import CORRELATION, error_body
 from shared.kit.observability import tracing
 
@@ -49,9 +50,9 @@ async def exchange(
 
 def trace_of(headers: hdr.Headers) -> list[tuple[str, str]]:
     """The headers by which a request's trace goes on in the service."""
-    given = hdr.text(headers, b"x-request-id") or ""
+    given = hdr.text(headers, REQUEST_ID.encode()) or ""
     correlation = given if CORRELATION.fullmatch(given) else tracing.trace_id()
-    return [*tracing.fields().items(), ("x-request-id", correlation)]
+    return [*tracing.fields().items(), (REQUEST_ID, correlation)]
 
 
 class ClientReply(Reply):

@@ -5,7 +5,7 @@ Bytes in, bytes out: this runs for every request.
 
 from collections.abc import Iterable, Sequence
 
-from shared.contracts.headers import AT_LEAST
+from shared.contracts.headers import AT_LEAST, REQUEST_ID
 from shared.guards.cookies import cookie_in
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -31,7 +31,7 @@ KEPT_BACK = HOP_BY_HOP | {
     b"host",
     b"traceparent",
     b"tracestate",
-    b"x-request-id",
+    REQUEST_ID.encode(),
     b"expect",
 }
 OUR_OWN = b"callboard-"

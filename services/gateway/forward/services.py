@@ -17,7 +17,7 @@ from services.gateway.forward.upstreams import Reply, ServiceRequest, Upstream
 from services.gateway.model import Identity, ServiceAnswer
 from services.gateway.ports import Params
 from shared.contracts.errors import CallboardError
-from shared.contracts.headers import PRINCIPAL
+from shared.contracts.headers import PRINCIPAL, REQUEST_ID
 from shared.kit.http.apps import BODY_LIMIT
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from shared.kit.observability import logs, tracing
@@ -109,7 +109,7 @@ def _headers(principal: str) -> list[tuple[str, str]]:
         ("accept", "application/json"),
         ("content-type", "application/json"),
         *tracing.fields().items(),
-        ("x-request-id", logs.correlation_id()),
+        (REQUEST_ID, logs.correlation_id()),
     ]
 
 

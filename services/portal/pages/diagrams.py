@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from services.portal.frame import Frame
 from services.portal.visit import state_of
+from shared.contracts.headers import NOSNIFF
 
 ADDRESS = "/diagrams/frame"
 SCRIPT = "js/diagram-frame.js"
@@ -20,7 +21,7 @@ HEADERS = {
         " style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
         " form-action 'none'; frame-ancestors 'self'"
     ),
-    "x-content-type-options": "nosniff",
+    **NOSNIFF,
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-cache",

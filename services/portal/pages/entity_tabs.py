@@ -34,6 +34,7 @@ from shared.contracts.annotations import (
     SOURCE_LOCATION,
     SOURCE_TEMPLATE,
 )
+from shared.contracts.headers import NOSNIFF
 from shared.guards.workers import run_beside
 
 ACTIVITY_PAGE = 20
@@ -140,7 +141,7 @@ async def raw_definition(
     file_name = quote(f"{name}-{file_name_of(str(spec.get('type') or ''), text)}")
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{file_name}",
-        "x-content-type-options": "nosniff",
+        **NOSNIFF,
     }
     return Response(text, 200, headers, "text/plain; charset=utf-8")
 

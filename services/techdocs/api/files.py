@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from shared.contracts.errors import Forbidden
+from shared.contracts.headers import NOSNIFF
 
 PLAIN = "text/plain; charset=utf-8"
 #: As Backstage names them; where Python's own table differs from machine to machine.
@@ -44,7 +45,7 @@ STRICT: Mapping[str, str] = {
     ),
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
+    **NOSNIFF,
 }
 
 

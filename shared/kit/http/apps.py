@@ -28,7 +28,7 @@ from shared.contracts.errors import (
     Unauthenticated,
     Unavailable,
 )
-from shared.contracts.headers import PRINCIPAL
+from shared.contracts.headers import NOSNIFF, PRINCIPAL, REQUEST_ID
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of, route_of
 from shared.guards.cookies import are_plain, plain_cookies
@@ -176,7 +176,7 @@ def error_body(name: str, message: str, method: str, url: str, status: int) -> b
 def error_response(request: Request, error: Exception) -> Response:
     """The answer to a failed request; what nobody foresaw tells no details."""
     # A fault that nobody foresaw is answered outside of what adds these.
-    headers = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+    headers = {**NOSNIFF, "cache-control": "no-store"}
     if disk_space.is_disk_full(error):
         error = disk_space.DiskFull()
     if isinstance(error, CallboardError):
@@ -345,7 +345,7 @@ class PackedBody(CallboardError):
 
 def _id(headers: Mapping[bytes, bytes]) -> str | None:
     """The id that the client gave the request, if it is one."""
-    text = headers.get(b"x-request-id", b"").decode("latin-1")
+    text = headers.get(REQUEST_ID.encode(), b"").decode("latin-1")
     return text if CORRELATION.fullmatch(text) else None
 
 

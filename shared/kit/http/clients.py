@@ -22,7 +22,7 @@ from shared.contracts.errors import (
     Unauthenticated,
     Unavailable,
 )
-from shared.contracts.headers import ON_BEHALF_OF, PRINCIPAL
+from shared.contracts.headers import ON_BEHALF_OF, PRINCIPAL, REQUEST_ID
 from shared.kit.http.replicas import Replicas
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from shared.kit.observability import logs, tracing
@@ -205,7 +205,7 @@ class ServiceCalls:
 def _trace() -> dict[str, str]:
     headers = tracing.fields()
     if request_id := logs.correlation_id():
-        headers["x-request-id"] = request_id
+        headers[REQUEST_ID] = request_id
     return headers
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-NOSNIFF = (b"x-content-type-options", b"nosniff")
+from shared.contracts.headers import NOSNIFF
+
+NOT_SNIFFED = [(name.encode(), value.encode()) for name, value in NOSNIFF.items()]
 NO_STORE = (b"cache-control", b"no-store")
 #: An answer with one of these says itself how long it is good, or how to ask again.
 CACHE_HEADERS = frozenset({b"cache-control", b"etag", b"last-modified", b"expires"})
@@ -36,8 +38,7 @@ class SafeAnswers:
 def _completed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     names = {name.lower() for name, _ in headers}
     completed = list(headers)
-    if NOSNIFF[0] not in names:
-        completed.append(NOSNIFF)
+    completed += [pair for pair in NOT_SNIFFED if pair[0] not in names]
     if names.isdisjoint(CACHE_HEADERS):
         completed.append(NO_STORE)
     return completed
