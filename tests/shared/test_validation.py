@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import httpx
 import pytest
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -116,6 +116,13 @@ async def test_a_wrong_parameter_is_named_as_backstage_names_it(
     answer = await http.post(f"/chests?{query}", json=GOOD)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"] == text
+
+
+def test_many_unknown_keys_make_one_error() -> None:
+    """An error of each would hold up the event loop for a second."""
+    with pytest.raises(ValidationError) as caught:
+        Tool.model_validate({f"k{number}": 1 for number in range(1000)})
+    assert caught.value.error_count() == 1
 
 
 async def test_a_key_of_any_length_makes_a_short_error(

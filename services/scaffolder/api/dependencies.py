@@ -30,7 +30,7 @@ class ScaffolderDependencies:
     folder: Path
 
 
-def dependencies(request: Request) -> ScaffolderDependencies:
+async def dependencies(request: Request) -> ScaffolderDependencies:
     """The dependencies of the app that serves this request."""
     return cast("ScaffolderDependencies", request.app.state.dependencies)
 

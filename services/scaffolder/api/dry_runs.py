@@ -1,7 +1,7 @@
 """Dry runs: a template is run as it stands in an editor."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from services.scaffolder.api.dependencies import Open, initiator_of
@@ -14,11 +14,12 @@ from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
+from shared.kit.http.models import RequestModel
 
 router = APIRouter(route_class=BoundedRoute)
 
 
-class DryRun(BaseModel):
+class DryRun(RequestModel):
     """A template, the answers of its form, and the files beside it, as sent."""
 
     model_config = ConfigDict(extra="forbid")
@@ -26,14 +27,14 @@ class DryRun(BaseModel):
     template: JsonObject
     values: JsonObject
     secrets: dict[str, str] = Field(default_factory=dict)
-    directoryContents: list[JsonObject]  # noqa: N815 - the field's name in the API
+    directory_contents: list[JsonObject]
 
 
 @router.post("/v2/dry-run")
 async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
     """Run the template dry: the log, the files and the output."""
     trial = Trial(
-        Entity(body.template), body.values, body.secrets, body.directoryContents
+        Entity(body.template), body.values, body.secrets, body.directory_contents
     )
     initiator = initiator_of(caller)
     try:

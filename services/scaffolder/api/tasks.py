@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 import orjson
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from services.scaffolder.api import shapes
@@ -21,6 +21,7 @@ from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.scaffolder import RunStatus
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
+from shared.kit.http.models import RequestModel
 from shared.kit.http.service_tokens import Principal
 from shared.kit.observability import tracing
 
@@ -36,17 +37,17 @@ MOST_RUNS = 10**9
 VALUES_LIMIT = 512 * 1024
 
 
-class NewTask(BaseModel):
+class NewTask(RequestModel):
     """The template to run, with answers and secrets."""
 
     model_config = ConfigDict(extra="forbid")
 
-    templateRef: str = Field(min_length=1)  # noqa: N815 - the field's name in the API
+    template_ref: str = Field(min_length=1)
     values: JsonObject
     secrets: dict[str, str] = Field(default_factory=dict)
 
 
-class Retry(BaseModel):
+class Retry(RequestModel):
     """The secrets of a run that is retried: they are deleted when a run ends."""
 
     model_config = ConfigDict(extra="forbid")
@@ -65,7 +66,7 @@ async def create(body: NewTask, caller: Caller, dependencies: Open) -> Response:
     if len(orjson.dumps(body.values)) > VALUES_LIMIT:
         raise TooLarge(f"values: over the limit of {VALUES_LIMIT} bytes together")
     request = RunRequest(
-        body.templateRef,
+        body.template_ref,
         body.values,
         body.secrets,
         trace=tracing.fields(),

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from services.techdocs.api.dependencies import Served, ref_in, sees
@@ -11,6 +11,7 @@ from services.techdocs.api.files import asset_answer
 from shared.contracts.errors import NotFound
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
+from shared.kit.http.models import RequestModel
 from shared.kit.http.openapi import FILES
 
 MOST_REFS = 500
@@ -18,12 +19,10 @@ MOST_REFS = 500
 router = APIRouter(route_class=BoundedRoute)
 
 
-class EntityRefs(BaseModel):
+class EntityRefs(RequestModel):
     """The refs of entities, as in the catalog's query by refs."""
 
-    entityRefs: Annotated[  # noqa: N815 - Backstage's name
-        list[str], Field(max_length=MOST_REFS)
-    ]
+    entity_refs: list[str] = Field(max_length=MOST_REFS, fail_fast=True)
 
 
 @router.get("/sites")
@@ -53,7 +52,7 @@ async def sites_by_refs(
     requested: EntityRefs, dependencies: Served, caller: Caller
 ) -> Response:
     """The states of entities' own sites: as many as refs, null where there is none."""
-    refs = [ref.lower() for ref in requested.entityRefs]
+    refs = [ref.lower() for ref in requested.entity_refs]
     return json_response(
         {"items": await dependencies.reading.states(refs, sees(caller))}
     )

@@ -1,8 +1,11 @@
 """Models of requests and answers: snake_case in Python, camelCase in JSON."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 
 #: For a field that a message may leave out and never has as null: `str | Absent`.
 Absent = SkipJsonSchema[None]
@@ -12,6 +15,18 @@ class RequestModel(BaseModel):
     """What a client sends."""
 
     model_config = ConfigDict(alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown_keys(cls, value: Any) -> Any:
+        """Stop at the first key: pydantic makes an error of each, however many."""
+        if cls.model_config.get("extra") == "forbid" and isinstance(value, dict):
+            known = {field.alias for field in cls.model_fields.values()}
+            for key in value:
+                if key not in known:
+                    rule = "unrecognized key '{key}'"
+                    raise PydanticCustomError("extra_forbidden", rule, {"key": key})
+        return value
 
 
 class ResponseModel(BaseModel):

@@ -31,20 +31,17 @@ LONGEST = 500
 
 
 def validation_text(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The sentence for the first error; a key that nobody knows comes before others."""
-    unknown = (error for error in errors if error["type"] == "extra_forbidden")
-    return _sentence(next(unknown, errors[0]))[:LONGEST]
+    """The sentence for the first error."""
+    return _sentence(errors[0])[:LONGEST]
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
     place, kind = error["loc"], error["type"]
-    where, parent = _path(place), _path(place[:-1])
+    where = _path(place)
     if kind == "missing":
         if len(place) == 1:
             return f"{where} must be object"
-        return f"{parent} must have required property '{place[-1]}'"
-    if kind == "extra_forbidden":
-        return f"{parent}: unrecognized key '{place[-1]}'"
+        return f"{_path(place[:-1])} must have required property '{place[-1]}'"
     if kind in {"int_type", "int_parsing"}:
         # Backstage's bodies have numbers, its queries integers.
         return f"{where} must be {'number' if place[0] == 'body' else 'integer'}"
