@@ -104,7 +104,7 @@ def start_export(
     section = load_tracing(path, environ)
     if not is_tracing(section, environ):
         return None
-    from shared.kit.observability import exporting  # noqa: PLC0415 - 6 MB
+    from shared.kit.observability import exporting  # noqa: PLC0415 - 9 MB
 
     name = environ.get("OTEL_SERVICE_NAME") or f"{section.service_name}-{service}"
     headers = {
