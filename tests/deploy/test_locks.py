@@ -16,7 +16,8 @@ REQUIREMENTS = ROOT / "requirements"
 OURS = {"services", "shared", "deploy", "tests"}
 #: Loaded by name, by a framework or a plugin's entry: no import tells of them.
 BY_NAME = {
-    "shared": {"httptools", "uvloop"},
+    # One namespace is three distributions' together.
+    "shared": {"httptools", "opentelemetry-api", "opentelemetry-sdk", "uvloop"},
     "techdocs": {"mkdocs-techdocs-core"},
     # The portal's, which runs in the gateway's process.
     "gateway": {"jinja2", "markdown-it-py", "markupsafe", "python-multipart"},

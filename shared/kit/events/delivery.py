@@ -17,7 +17,7 @@ from shared.kit.events import metrics
 from shared.kit.events.bus import Bus
 from shared.kit.events.dead_letters import DeadLetter
 from shared.kit.events.spans import processing
-from shared.kit.observability import logs
+from shared.kit.observability import logs, tracing
 from shared.kit.resilience.retries import Backoff, retry
 
 Handler = Callable[[Sequence[Envelope]], Awaitable[None]]
@@ -85,7 +85,8 @@ class BatchDelivery:
         except DeliveryStopped:
             raise
         except Exception as error:  # noqa: BLE001 - the edge, see above
-            await self._bury(topic, item, error, tried)
+            with tracing.continued(envelope.trace):
+                await self._bury(topic, item, error, tried)
 
     async def _try(
         self, topic: str, handler: Handler, batch: Sequence[Envelope]
