@@ -9,7 +9,7 @@ from services.scaffolder.secrets.dual_values import DualValue, LearningDialect, 
 from services.scaffolder.secrets.redaction import Redactor
 from services.scaffolder.secrets.vault import FernetVault
 from services.scaffolder.store import documents
-from tests.scaffolder.expressions import DIALECT
+from tests.scaffolder.dialect.expressions import DIALECT
 from tests.scaffolder.secret_flows import SECRET
 
 

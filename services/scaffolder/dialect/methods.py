@@ -4,6 +4,7 @@ A closed table: a name that is not in it is undefined, whatever Python would fin
 """
 
 import math
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from services.scaffolder.dialect import patterns
@@ -24,6 +25,8 @@ from shared.guards import text_search
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PRECISION = 100
+#: Halves are rounded away from zero, on the exact value, as in JavaScript.
+_EXACT = Context(prec=_PRECISION + 25, rounding=ROUND_HALF_UP)
 _FRACTION = 52
 
 
@@ -140,36 +143,42 @@ def _to_fixed(call: Call) -> str:
     value = float(call.value)
     if not math.isfinite(value) or abs(value) >= 1e21:
         return number_text(value)
-    # Halves go away from zero, as in JavaScript; Python's formatting rounds to even.
-    scaled = value * 10**digits
-    if abs(scaled) < 2**52 and abs(scaled - math.trunc(scaled)) == 0.5:
-        value = (math.trunc(scaled) + math.copysign(1, scaled)) / 10**digits
-    digits_text = f"{value:.{digits}f}"
-    return (
-        digits_text.removeprefix("-") if not digits_text.strip("-0.") else digits_text
-    )
+    exact = abs(Decimal(value)).quantize(Decimal(1).scaleb(-digits), context=_EXACT)
+    return f"{'-' if value < 0 else ''}{exact:f}"
+
+
+def _scientific(value: float, digits: int) -> tuple[Decimal, str, int]:
+    """A number rounded to significant digits, with its mantissa and exponent."""
+    rounded = Context(digits, rounding=ROUND_HALF_UP).create_decimal(Decimal(value))
+    formatted = f"{rounded if value else 0.0:.{digits - 1}e}"
+    mantissa, _, exponent = formatted.partition("e")
+    return rounded, mantissa, int(exponent)
+
+
+def _exponential(mantissa: str, exponent: int) -> str:
+    return f"{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent)}"
 
 
 def _to_precision(call: Call) -> str:
     if call.arg(0) is UNDEFINED or not math.isfinite(call.value):
         return number_text(call.value)
     digits = _digits(call, 1)
-    mantissa, _, power = f"{float(call.value):.{digits - 1}e}".partition("e")
-    exponent = int(power)
+    rounded, mantissa, exponent = _scientific(float(call.value), digits)
     if exponent < -6 or exponent >= digits:
-        return f"{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent)}"
-    return f"{float(call.value):.{max(0, digits - 1 - exponent)}f}"
+        return _exponential(mantissa, exponent)
+    return f"{rounded:.{max(0, digits - 1 - exponent)}f}"
 
 
 def _to_exponential(call: Call) -> str:
+    value = float(call.value)
+    if not math.isfinite(value):
+        return number_text(value)
     if call.arg(0) is UNDEFINED:
-        formatted = f"{float(call.value):.16e}"
-        mantissa = formatted.partition("e")[0].rstrip("0").rstrip(".")
-    else:
-        formatted = f"{float(call.value):.{_digits(call, 0)}e}"
-        mantissa = formatted.partition("e")[0]
-    exponent = int(formatted.partition("e")[2])
-    return f"{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent)}"
+        mantissa, _, exponent = f"{Decimal(repr(value)):e}".partition("e")
+        shortest = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        return _exponential(shortest if value else "0", int(exponent) if value else 0)
+    _, mantissa, power = _scientific(value, _digits(call, 0) + 1)
+    return _exponential(mantissa, power)
 
 
 def _to_string(call: Call) -> str:

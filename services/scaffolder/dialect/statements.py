@@ -60,7 +60,7 @@ class TemplateParser(ExpressionParser):
         self.stream.expect("name:in")
         iterated = self.parse_expression()
         target = nodes.Tuple(list[nodes.Expr](names), "store", lineno=line)
-        body = self._parse_body("name:endfor", "name:else")
+        body = self._parse_body("name:else", "name:endfor")
         otherwise: list[nodes.Node] = []
         if next(self.stream).value == "else":
             otherwise = self._parse_body("name:endfor")

@@ -16,7 +16,7 @@ import pytest
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
 from services.scaffolder.dialect.limits import OPERAND, SOURCE
 from services.scaffolder.dialect.values import UNDEFINED
-from tests.scaffolder.test_dialect_costs import DIALECT, FILTERS, METHODS
+from tests.scaffolder.dialect.test_costs import DIALECT, FILTERS, METHODS
 
 #: Some ten times what the slowest call takes.
 SECONDS = 0.25

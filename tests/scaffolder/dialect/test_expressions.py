@@ -7,7 +7,7 @@ import pytest
 from services.scaffolder.dialect.json_rendering import rendered
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.dialect.values import UNDEFINED
-from tests.scaffolder.expressions import CONTEXT, DIALECT, VALUES, value
+from tests.scaffolder.dialect.expressions import CONTEXT, DIALECT, VALUES, value
 
 KEEPS_TYPE = [
     ("${{ p.count }}", 4),

@@ -11,8 +11,8 @@ from services.scaffolder.dialect import limits
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
 from services.scaffolder.dialect.limits import OPERAND, RenderingBudget
 from tests.costs import limit_processor_time
-from tests.scaffolder.test_dialect_costs import DIALECT
-from tests.scaffolder.test_dialect_turns import LongestStretch
+from tests.scaffolder.dialect.test_costs import DIALECT
+from tests.scaffolder.dialect.test_turns import LongestStretch
 
 #: Far above what is measured (0.02 and 0.5 s), far below what it was (up to minutes).
 STRETCH = 0.25

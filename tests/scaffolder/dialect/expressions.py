@@ -26,3 +26,13 @@ DIALECT = TemplateDialect({found.name: found.run for found in template_filters()
 
 def value(source: str) -> Any:
     return DIALECT.value(source, CONTEXT)
+
+
+def evaluate(expression: str, **names: Any) -> Any:
+    """The value of one expression; undefined members of a result are dropped."""
+    return DIALECT.value(f"${{{{ {expression} }}}}", names)
+
+
+def render(source: str, **names: Any) -> str:
+    """The text of a whole template."""
+    return DIALECT.text(source, names)

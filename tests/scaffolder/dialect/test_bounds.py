@@ -7,7 +7,7 @@ from services.scaffolder.dialect.json_rendering import rendered
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.values import UNDEFINED
 from tests.costs import limit_processor_time
-from tests.scaffolder.expressions import CONTEXT, DIALECT, VALUES, value
+from tests.scaffolder.dialect.expressions import CONTEXT, DIALECT, VALUES, value
 
 FAILING = [
     "${{ p. }}",
