@@ -114,6 +114,10 @@ class RepositoryPath:
         return push_key(f"{self.host}/{self.repository}")
 
 
+#: A target of a Location entity: the entity's ref, and the location that it names.
+TargetKey = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class FileState:
     """What a root knows of one target that it read: enough to skip it unchanged.
@@ -152,7 +156,7 @@ class Root:
     buckets: frozenset[str]
     created: datetime
     id: str | None = None
-    files: Mapping[tuple[str, str], FileState] = field(default_factory=dict)
+    files: Mapping[TargetKey, FileState] = field(default_factory=dict)
     settled: bool = False
     rules: str = ""
     version: int = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.handlers.applying import CHUNK
+from services.catalog.handlers.plan_writer import CHUNK
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.roots import MongoRootStore
 from shared.kit.events.bus import MemoryBus

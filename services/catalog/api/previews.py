@@ -12,6 +12,7 @@ from services.catalog.handlers import roots
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.model import LocationRef, StoredEntity, parse_location
+from services.catalog.planning.changes import is_foreign
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
 from shared.contracts.permissions import ENTITY_READ
 from shared.guards.workers import run_beside
@@ -96,5 +97,5 @@ def _provider(writes: Writes, stored: StoredEntity, item: Candidate) -> dict[str
         "origin": stored.origin,
         "providers": sorted(root.buckets) if root is not None else [],
         # First registrant wins: another file's entity stays as it is.
-        "isOtherFile": stored.location_key != item.location,
+        "isOtherFile": is_foreign(stored, item),
     }

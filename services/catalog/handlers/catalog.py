@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.effort import Effort, Rests
+from services.catalog.handlers.plan_writer import PlanWriter
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import Root
@@ -63,6 +64,10 @@ class CatalogContext:
     def effort(self, label: str) -> Effort:
         """What one reading may cost; `label` names its source in errors."""
         return Effort(label, self.turns)
+
+    def writer(self, actor: str) -> PlanWriter:
+        """Where plans are applied that are made from now on."""
+        return PlanWriter(self.store, self.roots, self.state, actor)
 
     def lock(self, root: Root) -> asyncio.Lock:
         """One reading of a root at a time in this process."""

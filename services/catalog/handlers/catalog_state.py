@@ -14,11 +14,13 @@ from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import Root, StoredEntity
 from services.catalog.ports import Entities, WriteResult
+from shared.contracts.annotations import RESTRICTED, VISIBILITY
 
 #: After so many entities other tasks get their turn: some milliseconds.
 CHUNK = 50
 #: The same for entities of which only the placement is put here.
 LINKS = 2000
+VISIBILITY_PATH = f"metadata.annotations.{VISIBILITY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,14 @@ class CatalogState:
     def in_bucket(self, bucket: str) -> Iterable[Root]:
         """The roots that a bucket wants."""
         return [root for root in self.roots.values() if bucket in root.buckets]
+
+    def is_root(self, ref: str) -> bool:
+        """Whether a Location entity stands for a root."""
+        return ref.rpartition("/")[2] in self.roots
+
+    def is_restricted(self, ref: str) -> bool:
+        """Whether an entity is there for its owners and the platform team alone."""
+        return self.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
 
     def provider(self, ref: str) -> str | None:
         """The location of a shown entity; None if no location emits it."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.discovery import Provider, look
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.walk import Key
 from services.catalog.ingest.candidates import may_spread, targets_of
-from services.catalog.model import FileState, RepositoryPath, Root
+from services.catalog.model import FileState, RepositoryPath, Root, TargetKey
 from shared.contracts.catalog import Cause
 from shared.contracts.gateway import NO_COMMIT, RepositoryPushed
 from shared.contracts.trace import Trace
@@ -115,7 +114,7 @@ async def _looked(
     return await look(catalog, provider, push.repository, order)
 
 
-def _touched(states: Iterable[FileState], push: Push) -> set[Key]:
+def _touched(states: Iterable[FileState], push: Push) -> set[TargetKey]:
     return {
         (state.parent, state.location)
         for state in states

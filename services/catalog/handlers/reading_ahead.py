@@ -1,14 +1,14 @@
 """Reads the next targets of a walk while the ones before them are being applied."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
-from services.catalog.handlers.walk import TargetReading
+from services.catalog.planning.reading import TargetReading
 
 
 async def ahead(
     walk: AsyncIterator[TargetReading], count: int
-) -> AsyncIterator[TargetReading]:
+) -> AsyncGenerator[TargetReading, None]:
     """The same, while up to `count` more are being read."""
     # Never full, so that who reads can always say that there is no more.
     queue: asyncio.Queue[TargetReading | None] = asyncio.Queue()

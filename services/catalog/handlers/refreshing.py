@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping
 
-from services.catalog.handlers.applying import Applier
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.walk import Key
-from services.catalog.model import StoredEntity
+from services.catalog.model import StoredEntity, TargetKey
+from services.catalog.planning.plan import Deletion, IngestionPlan
 
 
-def files_of(state: CatalogState, ref: str) -> Mapping[str, set[Key]]:
+def files_of(state: CatalogState, ref: str) -> Mapping[str, set[TargetKey]]:
     """By root, the targets that an entity hangs on: its file and its parents' files.
 
     Of a Location entity also the targets that it names itself.
     """
     below = _links_above(state, ref)
-    found: dict[str, set[Key]] = {}
+    found: dict[str, set[TargetKey]] = {}
     for at in below:
         name = at.rpartition("/")[2]
         if name in state.roots:
@@ -26,12 +25,12 @@ def files_of(state: CatalogState, ref: str) -> Mapping[str, set[Key]]:
     return found
 
 
-def _links_above(state: CatalogState, ref: str) -> dict[str, dict[str, Key]]:
+def _links_above(state: CatalogState, ref: str) -> dict[str, dict[str, TargetKey]]:
     """All that lies above an entity, each with what it leads to, and by which file.
 
     Each is looked at once, however many ways lead up to it.
     """
-    below: dict[str, dict[str, Key]] = {ref: {}}
+    below: dict[str, dict[str, TargetKey]] = {ref: {}}
     waiting = [ref]
     while waiting:
         at = waiting.pop()
@@ -45,9 +44,11 @@ def _links_above(state: CatalogState, ref: str) -> dict[str, dict[str, Key]]:
     return below
 
 
-def _links_below(below: Mapping[str, Mapping[str, Key]], root: str) -> set[Key]:
+def _links_below(
+    below: Mapping[str, Mapping[str, TargetKey]], root: str
+) -> set[TargetKey]:
     """The files on all ways from a root down."""
-    keys: set[Key] = set()
+    keys: set[TargetKey] = set()
     seen, waiting = {root}, [root]
     while waiting:
         for child, key in below[waiting.pop()].items():
@@ -73,8 +74,9 @@ async def delete(
     """Delete an entity; if its source still has it, it comes back as a new one."""
     files = files_of(catalog.state, held.ref)
     with catalog.state.refused.withhold(held.ref):
-        applier = Applier(catalog.store, catalog.state, order.actor)
-        await applier.delete([held.ref], order.cause)
+        deletion = Deletion(held.ref, order.cause)
+        plan = IngestionPlan(deletions=(deletion,))
+        await catalog.writer(order.actor).apply(plan)
         catalog.written()
         for name, keys in files.items():
             own = {k for k in keys if k[1] == held.location and k[0] != held.ref}

@@ -11,9 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from services.catalog.ingest.candidates import refused_ref
-from services.catalog.model import Root
+from services.catalog.model import Root, TargetKey
 
-Key = tuple[str, str]
 #: What another process freed is asked for by that process, unless it has died.
 FOREIGN_SECONDS = 1.0
 #: After a failure it is tried again, less and less often.
@@ -41,7 +40,7 @@ class RefusedNames:
     """Refused targets by name and root, and the releases that are not settled yet."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, dict[str, set[Key]]] = {}
+        self._keys: dict[str, dict[str, set[TargetKey]]] = {}
         self._releases: dict[str, Release] = {}
         self._withheld: Counter[str] = Counter()
         self._changed = asyncio.Event()
@@ -74,7 +73,7 @@ class RefusedNames:
                 self._keys.pop(ref, None)
         return names
 
-    def targets(self, ref: str) -> Mapping[str, frozenset[Key]]:
+    def targets(self, ref: str) -> Mapping[str, frozenset[TargetKey]]:
         """By root, the targets that were refused a name."""
         return {name: frozenset(keys) for name, keys in self._keys.get(ref, {}).items()}
 
@@ -130,7 +129,7 @@ class RefusedNames:
                     await self._changed.wait()
 
 
-def _refusals(root: Root) -> Iterator[tuple[Key, str]]:
+def _refusals(root: Root) -> Iterator[tuple[TargetKey, str]]:
     for key, state in root.files.items():
         for item in state.errors:
             ref = refused_ref(item)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.catalog_state import CatalogState
-from services.catalog.handlers.removal import orphans_of
 from services.catalog.handlers.roots import REGISTERED
 from services.catalog.model import Root
+from services.catalog.planning.orphans import orphans_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +46,22 @@ class RemovalOutcome:
 async def unregistering(catalog: CatalogContext, root: Root) -> RemovalOutcome:
     """What taking out the registration of a root deletes, and what it leaves."""
     state = catalog.state
-    deletion = await orphans_of(state, root)
+    orphans = await orphans_of(state, root)
     others = root.buckets - {REGISTERED}
     if others:
-        refs = sorted([*deletion.deleted, *deletion.keepers])
+        refs = sorted([*orphans.deleted, *orphans.roots])
         rest = Remainder(replace(root, buckets=others), refs)
         return RemovalOutcome([], [rest] if refs else [])
-    names = {ref: keeper.rpartition("/")[2] for ref, keeper in deletion.keepers.items()}
+    names = {ref: other.rpartition("/")[2] for ref, other in orphans.roots.items()}
     staying = [
         Remainder(state.roots[name], refs) for name, refs in _grouped(names.items())
     ]
-    claims = ((ref, _claimant(state, ref, root)) for ref in deletion.deleted)
+    claims = ((ref, _claimant(state, ref, root)) for ref in orphans.deleted)
     returning = [
         Remainder(state.roots[name], refs, returns=True)
         for name, refs in _grouped((ref, name) for ref, name in claims if name)
     ]
-    return RemovalOutcome(deletion.deleted, staying + returning)
+    return RemovalOutcome(orphans.deleted, staying + returning)
 
 
 def _claimant(state: CatalogState, ref: str, leaving: Root) -> str:

@@ -6,15 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from services.catalog.handlers.applying import Applier
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.removal import orphans_of
 from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.refusals import error_of_all
 from services.catalog.model import LocationRef, Root
+from services.catalog.planning.removals import plan_dismissal
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
 
@@ -149,17 +148,9 @@ async def dismiss(catalog: CatalogContext, root: Root, order: CommandContext) ->
     The entities go first: after a crash the root is still there to be dismissed again.
     """
     async with catalog.lock(root):
-        ref = root.location.entity_ref
-        held = catalog.state.get(ref)
-        applier = Applier(catalog.store, catalog.state, order.actor)
         cause = order.cause.model_copy(update={"location": str(root.location)})
-        deletion = await orphans_of(catalog.state, root)
-        doomed = list(deletion.deleted)
-        if held is not None and not held.parents and ref not in doomed:
-            doomed.append(ref)
-        for other, parents in deletion.kept.items():
-            await applier.reparent(other, parents, cause)
-        await applier.delete(doomed, cause)
+        plan = await plan_dismissal(catalog.state, root, cause)
+        await catalog.writer(order.actor).apply(plan)
         await catalog.roots.remove(root)
         catalog.state.drop_root(root.name)
         catalog.written()

@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import SourceView
-from services.catalog.ingest.candidates import RESTRICTED
 from services.catalog.model import LocationRef, RepositoryPath, Root
 from services.catalog.ports import DescriptorSources
-from shared.contracts.annotations import VISIBILITY
 
-VISIBILITY_PATH = f"metadata.annotations.{VISIBILITY}"
 #: Who wants a root that an operator's configuration names or finds.
 CONFIGURED = ("config", "git:")
 #: So many entities are looked at before others get their turn: some milliseconds.
@@ -177,7 +174,7 @@ class SourceRights:
         return frozenset(r.target for r in stored.relations if r.type == "ownedBy")
 
     def _is_open(self, ref: str) -> bool:
-        return not self._state.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
+        return not self._state.is_restricted(ref)
 
 
 class Admission:

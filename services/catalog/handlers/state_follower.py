@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.catalog.handlers.applying import learn
 from services.catalog.handlers.catalog import CatalogContext
+from services.catalog.handlers.plan_writer import learn
 from services.catalog.model import parse_location
 
 LOAD = 500

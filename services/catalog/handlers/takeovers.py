@@ -9,9 +9,10 @@ from collections.abc import Collection, Sequence
 
 from services.catalog.handlers.catalog import CatalogContext, order
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.refused_names import Key, Release
+from services.catalog.handlers.refused_names import Release
 from services.catalog.handlers.roots import Report
 from services.catalog.handlers.state_follower import StateFollower
+from services.catalog.model import TargetKey
 from shared.contracts.errors import CallboardError
 
 
@@ -65,16 +66,16 @@ class Takeovers:
         except CallboardError as error:
             self._report("takeover", error.message)
 
-    def _by_age(self, releases: Sequence[Release]) -> list[tuple[str, set[Key]]]:
+    def _by_age(self, releases: Sequence[Release]) -> list[tuple[str, set[TargetKey]]]:
         """The refused targets by root, the oldest root first."""
-        targets: dict[str, set[Key]] = {}
+        targets: dict[str, set[TargetKey]] = {}
         for release in releases:
             for name, keys in self._names.targets(release.ref).items():
                 targets.setdefault(name, set()).update(keys)
         roots = self._catalog.state.roots
         return sorted(targets.items(), key=lambda item: (roots[item[0]].created, item))
 
-    async def _read(self, name: str, keys: Collection[Key]) -> None:
+    async def _read(self, name: str, keys: Collection[TargetKey]) -> None:
         root = self._catalog.state.roots.get(name)
         if root is None:
             return

@@ -1,19 +1,18 @@
 """Reads a root and all that it leads to; what did not change costs a hash.
 
 Yields one `TargetReading` per target. Nothing is stored here, and nothing decided: what
-an existing entity or another root says to it is the business of `ingestion`.
+follows for existing entities and other roots is planned (`services.catalog.planning`).
 """
 
 import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.including import Included, include
 from services.catalog.handlers.source_rights import Admission
@@ -41,7 +40,9 @@ from services.catalog.ingest.refusals import (
     paths_of,
 )
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import EntityJson, FileState, LocationRef, Root
+from services.catalog.model import EntityJson, FileState, LocationRef, Root, TargetKey
+from services.catalog.planning.reading import Target, TargetReading
+from services.catalog.planning.view import CatalogView
 from services.catalog.ports import Fetched, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.budgets import BudgetExceeded
@@ -54,41 +55,6 @@ TARGET_LIMIT = 20_000
 NAMED_LIMIT = 50_000
 #: How many of them are looked up between two turns of others.
 TURN = 50
-Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One target of a Location entity, still to be read."""
-
-    parent: str
-    location: LocationRef
-    optional: bool = False
-    error: CallboardError | None = None
-    #: The file that names it; None: it is the root's own target.
-    origin: LocationRef | None = None
-
-    @property
-    def key(self) -> Key:
-        """What its state is kept under."""
-        return self.parent, str(self.location)
-
-
-@dataclass(frozen=True, slots=True)
-class TargetReading:
-    """What a target came to.
-
-    `unchanged`: as at the last reading. `gone`: there certainly is no such file (any
-    more); otherwise an `error` leaves what was read before in its place.
-    """
-
-    target: Target
-    state: FileState
-    candidates: Sequence[Candidate] = ()
-    refusals: Sequence[Refusal] = ()
-    error: CallboardError | None = None
-    unchanged: bool = False
-    gone: bool = False
 
 
 class Walk:
@@ -99,7 +65,7 @@ class Walk:
         root: Root,
         reading: SourceSnapshot,
         rules: Rules,
-        state: CatalogState | None,
+        state: CatalogView | None,
         admission: Admission,
         *,
         effort: Effort,
@@ -109,11 +75,11 @@ class Walk:
         self._rules = rules
         self._state = state
         self._admission = admission
-        self._seen: set[Key] = set()
+        self._seen: set[TargetKey] = set()
         self._named = 0
         self._effort = effort
         #: What every Location entity that was met whole names now.
-        self.named: dict[str, set[Key]] = {}
+        self.named: dict[str, set[TargetKey]] = {}
         #: Those whose patterns could not be asked: what they named stays.
         self.uncertain: set[str] = set()
         self._trusted = state is not None and root.rules == rules.fingerprint

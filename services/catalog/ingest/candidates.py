@@ -19,6 +19,7 @@ from services.catalog.model import EntityJson, LocationRef, StoredRelation
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     MANAGED_BY_ORIGIN,
+    RESTRICTED,
     VISIBILITY,
 )
 from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
@@ -35,7 +36,6 @@ MOST_PATTERNS = 100
 #: Characters of an error's message in a status.
 MESSAGE_LENGTH = 2_000
 _TAKEN = ": is already provided by "
-RESTRICTED = "restricted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,18 @@ class Candidate:
 
     def with_origin(self, origin: str) -> "Candidate":
         """The same under another root location."""
+        return replace(self._annotated(MANAGED_BY_ORIGIN, origin), origin=origin)
+
+    def restricted(self) -> "Candidate":
+        """The same, there for its owners and the platform team alone."""
+        return self._annotated(VISIBILITY, RESTRICTED)
+
+    def _annotated(self, name: str, value: str) -> "Candidate":
         metadata = self.entity["metadata"]
-        annotations = {**metadata["annotations"], MANAGED_BY_ORIGIN: origin}
+        annotations = {**metadata["annotations"], name: value}
         entity = {**self.entity, "metadata": {**metadata, "annotations": annotations}}
         etag = etag_of(entity, self.relations, self.errors)
-        return replace(self, entity=entity, origin=origin, etag=etag)
+        return replace(self, entity=entity, etag=etag)
 
     def with_items(self, items: tuple[Mapping[str, Any], ...]) -> "Candidate":
         """The same with these items in its status."""

@@ -1,0 +1,157 @@
+"""Writes plans to the store, and shows what was written.
+
+Each write expects the revision that it was planned for. Where another writer was first,
+it is planned once more; a change that was made from an older source is given up.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from services.catalog.handlers.catalog_state import CatalogState
+from services.catalog.model import Root, StoredChange
+from services.catalog.planning.entities import plan_entities
+from services.catalog.planning.plan import (
+    EntityWrite,
+    IngestionPlan,
+    NameRefusal,
+    Step,
+)
+from services.catalog.ports import EntityStore, RootStore
+from shared.contracts.errors import CallboardError, Conflict
+
+TRIES = 5
+#: So many entities are written at once.
+BATCH = 1000
+#: So many documents are unpacked and changed before others get their turn.
+CHUNK = 150
+
+
+class Overtaken(Exception):
+    """Something was changed since its source was read: the source must be read anew."""
+
+
+class PlanWriter:
+    """Where plans of one reading are applied: the store and the state.
+
+    What is planned was read after this was made.
+    """
+
+    def __init__(
+        self, store: EntityStore, roots: RootStore, state: CatalogState, actor: str
+    ) -> None:
+        self._store = store
+        self._roots = roots
+        self._state = state
+        self._actor = actor
+        self._began = state.clock
+        self._mark = object()
+
+    async def apply(self, plan: IngestionPlan) -> Sequence[NameRefusal]:
+        """Write a plan; names that another location took since it was made.
+
+        Raises:
+            Overtaken: if others changed an entity, or the root, meanwhile: they may
+                have read a newer source, which must not be undone.
+        """
+        refusals: list[NameRefusal] = []
+        for start in range(0, len(plan.writes), BATCH):
+            refusals += await self._write_entities(plan.writes[start : start + BATCH])
+        await self._write_steps(plan.problems)
+        self._check_not_overtaken((*plan.moves, *plan.deletions))
+        for move in plan.moves:
+            # Its origin is that of its parent, which may have moved just before.
+            await self._write_steps([move])
+        await self._write_steps(plan.deletions)
+        if plan.root is not None:
+            await self._write_root(plan.root)
+        return refusals
+
+    async def _write_entities(
+        self, writes: Sequence[EntityWrite]
+    ) -> Sequence[NameRefusal]:
+        causes = {write.ref: write.after.cause for write in writes}
+        leaving = {write.ref for write in writes if write.takes_over}
+        refusals: list[NameRefusal] = []
+        for _ in range(TRIES):
+            self._check_not_overtaken(writes)
+            lost = await self._write(
+                [
+                    StoredChange(w.ref, w.before, w.after, self._actor, w.after.cause)
+                    for w in writes
+                ]
+            )
+            if not lost:
+                return refusals
+            again = await plan_entities(
+                self._state,
+                [write.candidate for write in writes if write.ref in lost],
+                lambda candidate: causes[candidate.ref],
+                leaving=leaving,
+            )
+            writes = again.writes
+            refusals += again.refusals
+        if writes:
+            raise _contended(writes[0].ref)
+        return refusals
+
+    async def _write_steps(self, steps: Sequence[Step]) -> None:
+        """Change each of these entities, whatever others do meanwhile."""
+        for start in range(0, len(steps), CHUNK):
+            waiting = {step.ref: step for step in steps[start : start + CHUNK]}
+            for _ in range(TRIES):
+                lost = await self._write(self._changes(waiting.values()))
+                waiting = {ref: waiting[ref] for ref in lost}
+                if not waiting:
+                    break
+            else:
+                raise _contended(next(iter(waiting)))
+            await asyncio.sleep(0)
+
+    def _changes(self, steps: Iterable[Step]) -> list[StoredChange]:
+        changes = []
+        for step in steps:
+            before = self._state.get(step.ref)
+            if before is None:
+                continue
+            after = step.after(before, self._state)
+            if after is not before:
+                changes.append(
+                    StoredChange(step.ref, before, after, self._actor, step.cause)
+                )
+        return changes
+
+    async def _write(self, changes: Sequence[StoredChange]) -> frozenset[str]:
+        """Write changes, show them, and learn what the lost ones met."""
+        if not changes:
+            return frozenset()
+        written = await self._store.write(changes)
+        await self._state.show(written, self._mark)
+        if written.lost:
+            await learn(self._store, self._state, written.lost)
+        return frozenset(written.lost)
+
+    def _check_not_overtaken(self, changes: Iterable[EntityWrite | Step]) -> None:
+        """Raise Overtaken if others changed one of these since this was made."""
+        for change in changes:
+            if self._state.overtaken(change.ref, self._began, self._mark):
+                raise Overtaken(change.ref)
+
+    async def _write_root(self, root: Root) -> None:
+        stored = await self._roots.put(root)
+        if stored is None:
+            raise Overtaken(root.name)
+        self._state.put_root(stored)
+
+
+async def learn(store: EntityStore, state: CatalogState, refs: Iterable[str]) -> None:
+    """Load what the store holds of some entities, and show that."""
+    refs = list(refs)
+    stored = await store.load(refs)
+    state.put_many(list(stored.values()))
+    for ref in refs:
+        if ref not in stored:
+            state.drop(ref)
+
+
+def _contended(ref: str) -> CallboardError:
+    return Conflict(f"{ref}: changed by others {TRIES} times meanwhile; try again")

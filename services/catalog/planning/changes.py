@@ -1,0 +1,129 @@
+"""What becomes of one entity: described by a source, moved, or with other problems."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from services.catalog.ingest.candidates import (
+    Candidate,
+    etag_of,
+    is_restricted,
+    taken_error,
+)
+from services.catalog.ingest.problems import Item
+from services.catalog.model import EntityJson, StoredEntity
+from shared.contracts.annotations import MANAGED_BY_ORIGIN
+from shared.contracts.catalog import Cause
+from shared.contracts.errors import Conflict
+
+
+def is_foreign(before: StoredEntity | None, candidate: Candidate) -> bool:
+    """Whether an entity belongs to another location: first registrant wins."""
+    return before is not None and before.location_key != candidate.location
+
+
+def foreign_error(
+    candidate: Candidate, owner: StoredEntity | Candidate | None
+) -> Conflict:
+    """The error of a location whose entity belongs to another."""
+    # Where something restricted comes from is not for everybody who wants its name.
+    if owner is None or is_restricted(owner.entity):
+        return taken_error(candidate.ref, "another location")
+    return taken_error(candidate.ref, owner.location)
+
+
+def described(
+    before: StoredEntity | None, candidate: Candidate, cause: Cause
+) -> StoredEntity | None:
+    """What a candidate makes of an entity; None: nothing changes."""
+    if before is None:
+        return _created(candidate, cause)
+    own = candidate.parents
+    parents = tuple(dict.fromkeys((*before.parents, *own)))
+    if is_foreign(before, candidate):
+        parents = own
+    if parents[:1] != own[:1] and candidate.origin != before.origin:
+        # Who provided it first stays its origin until they let it go.
+        candidate = candidate.with_origin(before.origin)
+    if (
+        before.entity["metadata"]["etag"] == candidate.etag
+        and parents == before.parents
+    ):
+        return None
+    return replace(
+        before,
+        entity=_identified(candidate.entity, before.uid, candidate.etag),
+        relations=candidate.relations,
+        location=candidate.location,
+        origin=candidate.origin,
+        location_key=candidate.location,
+        cause=cause,
+        errors=candidate.errors,
+        parents=parents,
+    )
+
+
+def _created(candidate: Candidate, cause: Cause) -> StoredEntity:
+    identity, now = str(uuid.uuid4()), datetime.now(UTC)
+    return StoredEntity(
+        ref=candidate.ref,
+        uid=identity,
+        revision=0,
+        entity=_identified(candidate.entity, identity, candidate.etag),
+        relations=candidate.relations,
+        location=candidate.location,
+        origin=candidate.origin,
+        location_key=candidate.location,
+        created=now,
+        updated=now,
+        cause=cause,
+        errors=candidate.errors,
+        parents=candidate.parents,
+    )
+
+
+def with_problems(
+    before: StoredEntity, items: Sequence[Item], cause: Cause
+) -> StoredEntity:
+    """The entity with these items in its status; itself if it has them already."""
+    errors = tuple(items)
+    if before.errors == errors:
+        return before
+    etag = etag_of(_anonymous(before.entity), before.relations, errors)
+    entity = _identified(before.entity, before.uid, etag)
+    return replace(before, entity=entity, errors=errors, cause=cause)
+
+
+def moved(
+    before: StoredEntity, parents: tuple[str, ...], origin: str, cause: Cause
+) -> StoredEntity:
+    """The entity under other parents, whose root is its origin now."""
+    metadata = before.entity["metadata"]
+    annotations = {**metadata.get("annotations", {}), MANAGED_BY_ORIGIN: origin}
+    entity = _anonymous(
+        {**before.entity, "metadata": {**metadata, "annotations": annotations}}
+    )
+    etag = etag_of(entity, before.relations, before.errors)
+    return replace(
+        before,
+        entity=_identified(entity, before.uid, etag),
+        parents=parents,
+        origin=origin,
+        cause=cause,
+    )
+
+
+def _identified(entity: EntityJson, identity: str, etag: str) -> dict[str, Any]:
+    metadata = {**entity["metadata"], "uid": identity, "etag": etag}
+    return {**entity, "metadata": metadata}
+
+
+def _anonymous(entity: EntityJson) -> dict[str, Any]:
+    metadata = {
+        key: value
+        for key, value in entity["metadata"].items()
+        if key not in {"uid", "etag"}
+    }
+    return {**entity, "metadata": metadata}

@@ -1,0 +1,118 @@
+"""Which entities are orphans, and deleted, when Location entities let them go.
+
+An entity lives as long as a chain of parents leads from it to a root; so two roots may
+share a file, and a circle of Location entities does not keep itself alive.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from services.catalog.model import Root
+from services.catalog.planning.outcomes import Edge
+from services.catalog.planning.view import CatalogView
+from shared.guards.turns import in_turns
+
+#: So many entities are looked at before others get their turn.
+CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanDeletion:
+    """The entities that are deleted, in order, and those that stay.
+
+    `remaining` are the parents that a staying entity still has, if it lost one, `roots`
+    the Location entity of a root that leads to it.
+    """
+
+    deleted: list[str]
+    remaining: dict[str, tuple[str, ...]]
+    roots: dict[str, str]
+
+
+async def orphans_of(view: CatalogView, root: Root) -> OrphanDeletion:
+    """The orphans that a root leaves when it is taken out of the catalog."""
+    ref = root.location.entity_ref
+
+    def is_root(other: str) -> bool:
+        return view.is_root(other) and other != ref
+
+    lost = {(ref, emitted) for emitted in view.emitted_by(ref)}
+    return await orphan_deletion(view, lost, is_root)
+
+
+async def orphan_deletion(
+    view: CatalogView, lost: Collection[Edge], is_root: Callable[[str], bool]
+) -> OrphanDeletion:
+    """What follows from losing these edges.
+
+    `is_root` tells whether a ref is a root's own Location entity that stays.
+    """
+    cut = set(lost)
+    reached = await _reached(view, cut)
+    remaining_roots = _RemainingRoots(view, cut, is_root)
+    deleted: dict[str, None] = {}
+    roots: dict[str, str] = {}
+    async for ref in in_turns(reached, CHUNK):
+        root = remaining_roots.find(ref)
+        if root is None:
+            deleted[ref] = None
+        else:
+            roots[ref] = root
+    remaining = {
+        ref: left
+        for ref, parents in reached.items()
+        if ref not in deleted and (left := _left(ref, parents, cut, deleted)) != parents
+    }
+    # Those below go first: cut off half-way, what is left still hangs on something.
+    return OrphanDeletion(list(reversed(deleted)), remaining, roots)
+
+
+async def _reached(view: CatalogView, cut: set[Edge]) -> dict[str, tuple[str, ...]]:
+    """Everything below a lost edge, with its parents: all that may go."""
+    reached: dict[str, tuple[str, ...]] = {}
+    waiting = deque(sorted({ref for _, ref in cut}))
+    async for ref in in_turns(_drained(waiting), CHUNK):
+        parents = view.parents(ref)
+        if parents is None or ref in reached:
+            continue
+        reached[ref] = parents
+        waiting.extend(sorted(view.emitted_by(ref)))
+    return reached
+
+
+def _drained(queue: deque[str]) -> Iterator[str]:
+    """What is in a queue, and is put there meanwhile."""
+    while queue:
+        yield queue.popleft()
+
+
+def _left(
+    ref: str, parents: tuple[str, ...], cut: set[Edge], deleted: Collection[str]
+) -> tuple[str, ...]:
+    return tuple(p for p in parents if (p, ref) not in cut and p not in deleted)
+
+
+class _RemainingRoots:
+    """The roots to which chains of parents lead, without the cut edges."""
+
+    def __init__(
+        self, view: CatalogView, cut: set[Edge], is_root: Callable[[str], bool]
+    ) -> None:
+        self._view = view
+        self._cut = cut
+        self._is_root = is_root
+
+    def find(self, ref: str) -> str | None:
+        """The Location entity of a root that leads to an entity, if there is one."""
+        seen = {ref}
+        waiting = [ref]
+        while waiting:
+            at = waiting.pop()
+            if self._is_root(at):
+                return at
+            for parent in self._view.parents(at) or ():
+                if (parent, at) not in self._cut and parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+        return None

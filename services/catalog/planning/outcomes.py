@@ -1,0 +1,214 @@
+"""What each target that was read means: entities, what it names no longer, problems."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from services.catalog.ingest.candidates import Candidate
+from services.catalog.ingest.problems import (
+    ENTITY_ITEMS,
+    Item,
+    is_lasting,
+    refusal_item,
+)
+from services.catalog.model import FileState, Root, TargetKey
+from services.catalog.planning.entities import is_location
+from services.catalog.planning.plan import NameRefusal, StatusChange
+from services.catalog.planning.reading import (
+    LocationReading,
+    NamedTargets,
+    TargetReading,
+)
+from services.catalog.planning.view import CatalogView
+from services.catalog.planning.visibility import hidden_refs, without_private_words
+from shared.contracts.catalog import Cause
+
+#: A Location entity, and an entity that it emits.
+Edge = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOutcome:
+    """What one target means for the catalog.
+
+    `lost` are the entities that its Location entity does not have from it any more,
+    `locations` the Location entities that it describes, or whose problems it has: those
+    are planned with the problems of their targets.
+    """
+
+    key: TargetKey
+    state: FileState
+    cause: Cause | None = None
+    entities: tuple[Candidate, ...] = ()
+    locations: frozenset[str] = frozenset()
+    lost: frozenset[Edge] = frozenset()
+    problems: tuple[StatusChange, ...] = ()
+
+    @property
+    def without_entities(self) -> "TargetOutcome":
+        """What later stages need of it, once its entities are written."""
+        return replace(self, entities=(), problems=())
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """Why entities change, by the location that they come from."""
+
+    by_location: Mapping[str, Cause]
+    last: Cause
+
+    def of(self, candidate: Candidate) -> Cause:
+        """The cause of a change to what this candidate describes."""
+        return self.by_location.get(candidate.location, self.last)
+
+
+def causes_of(outcomes: Iterable[TargetOutcome], reading: Cause) -> Causes:
+    """The causes that targets were read with; `reading` is why any was read."""
+    causes = {each.key[1]: each.cause for each in outcomes if each.cause is not None}
+    return Causes(causes, next(reversed(causes.values()), reading))
+
+
+@dataclass(frozen=True, slots=True)
+class LocationOutcome:
+    """What a reading came to once the entities of its targets are written.
+
+    `states` are of the targets that were read, `locations` the Location entities whose
+    problems may differ, `refusals` the names that the location does not get.
+    """
+
+    reading: LocationReading
+    named: NamedTargets
+    states: Mapping[TargetKey, FileState]
+    locations: frozenset[str]
+    refusals: tuple[NameRefusal, ...]
+    lost: frozenset[Edge]
+    causes: Causes
+
+    @property
+    def root(self) -> Root:
+        """The location as it was before."""
+        return self.reading.root
+
+    @property
+    def following_states(self) -> dict[TargetKey, FileState]:
+        """The states of all targets that still count, read now or before."""
+        states = {**self.root.files, **self.states}
+        return {key: state for key, state in states.items() if self.named.includes(key)}
+
+
+def location_outcome(
+    reading: LocationReading,
+    outcomes: Sequence[TargetOutcome],
+    refusals: Sequence[NameRefusal],
+) -> LocationOutcome:
+    """What all targets of a reading mean together."""
+    return LocationOutcome(
+        reading,
+        reading.named(),
+        {each.key: each.state for each in outcomes},
+        frozenset(ref for each in outcomes for ref in (each.key[0], *each.locations)),
+        tuple(refusals),
+        frozenset(edge for each in outcomes for edge in each.lost),
+        causes_of(outcomes, reading.cause),
+    )
+
+
+def outcome_of(
+    view: CatalogView, reading: TargetReading, cause: Cause
+) -> TargetOutcome:
+    """What a target means; `cause` is that of problems without a commit."""
+    key, state = reading.target.key, reading.state
+    if reading.unchanged:
+        return TargetOutcome(key, state)
+    emitted = view.emitted(*key)
+    if reading.gone:
+        return TargetOutcome(key, state, lost=_edges(key, emitted))
+    if reading.error is not None:
+        items = _failure_items(emitted, state)
+        return _with_problems(
+            TargetOutcome(key, state), view, items, reading.cause or cause
+        )
+    outcome = TargetOutcome(
+        key,
+        state,
+        reading.cause,
+        entities=tuple(reading.candidates),
+        locations=frozenset(
+            each.ref for each in reading.candidates if is_location(each.ref)
+        ),
+        lost=_edges(key, _missing(emitted, reading)),
+    )
+    items = _refusal_items(emitted, reading)
+    return _with_problems(outcome, view, items, reading.cause or cause)
+
+
+def _edges(key: TargetKey, refs: Iterable[str]) -> frozenset[Edge]:
+    return frozenset((key[0], ref) for ref in refs)
+
+
+def _missing(emitted: frozenset[str], reading: TargetReading) -> frozenset[str]:
+    """What a file brought and names no longer, as far as that is certain.
+
+    A document without its name, or with another one, may be any of them.
+    """
+    refused = {refusal.ref for refusal in reading.refusals}
+    if refused - emitted:
+        return frozenset()
+    return emitted - {each.ref for each in reading.candidates} - refused
+
+
+def _refusal_items(
+    emitted: frozenset[str], reading: TargetReading
+) -> Mapping[str, Sequence[Item]]:
+    """By entity, why its document is invalid."""
+    if not reading.refusals:
+        return {}
+    items: dict[str | None, list[Item]] = {ref: [] for ref in (*emitted, None)}
+    for refusal in reading.refusals:
+        ref = refusal.ref if refusal.ref in emitted else None
+        items[ref].append(refusal_item(refusal))
+    invalid = emitted - {candidate.ref for candidate in reading.candidates}
+    return {ref: items[ref] or items[None][:ENTITY_ITEMS] for ref in sorted(invalid)}
+
+
+def _failure_items(
+    emitted: frozenset[str], state: FileState
+) -> Mapping[str, Sequence[Item]]:
+    """On everything that a file brought, that it cannot be read any more."""
+    items = [item for item in state.errors if "since" in item["error"]]
+    now = datetime.now(UTC)
+    if not all(is_lasting(item, now) for item in items):
+        return {}
+    return dict.fromkeys(sorted(emitted), items)
+
+
+def _with_problems(
+    outcome: TargetOutcome,
+    view: CatalogView,
+    items: Mapping[str, Sequence[Item]],
+    cause: Cause,
+) -> TargetOutcome:
+    locations = frozenset(filter(is_location, items))
+    hidden = hidden_refs(view, outcome.key) if items else frozenset()
+    location = outcome.key[1]
+    problems = tuple(
+        StatusChange(
+            ref, _shown(entity_items, ref, location, hidden), cause, location=location
+        )
+        for ref, entity_items in items.items()
+        if ref not in locations
+    )
+    return replace(outcome, problems=problems, locations=outcome.locations | locations)
+
+
+def _shown(
+    items: Sequence[Item], ref: str, location: str, hidden: frozenset[str]
+) -> tuple[Item, ...]:
+    """A file's items as the readers of one of its entities may see them."""
+    others = hidden - {ref}
+    return tuple(
+        item
+        if ref in hidden and item["error"].get("entityRef") == ref
+        else without_private_words(item, location, others)
+        for item in items
+    )

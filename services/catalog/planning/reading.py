@@ -1,0 +1,97 @@
+"""What planning takes: the targets of a location as they were read."""
+
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from services.catalog.ingest.candidates import Candidate
+from services.catalog.ingest.refusals import Refusal
+from services.catalog.model import FileState, LocationRef, Root, TargetKey
+from shared.contracts.catalog import Cause
+from shared.contracts.errors import CallboardError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target of a Location entity, still to be read."""
+
+    parent: str
+    location: LocationRef
+    optional: bool = False
+    error: CallboardError | None = None
+    #: The file that names it; None: it is the root's own target.
+    origin: LocationRef | None = None
+
+    @property
+    def key(self) -> TargetKey:
+        """What its state is stored under."""
+        return self.parent, str(self.location)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReading:
+    """What a target came to.
+
+    `unchanged`: as at the last reading. `gone`: there certainly is no such file (any
+    more); otherwise an `error` leaves what was read before in its place. `cause` is why
+    its entities change, with the commit that it was read at; None: nothing changes.
+    """
+
+    target: Target
+    state: FileState
+    candidates: Sequence[Candidate] = ()
+    refusals: Sequence[Refusal] = ()
+    error: CallboardError | None = None
+    unchanged: bool = False
+    gone: bool = False
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTargets:
+    """The targets that each Location entity names which was read whole.
+
+    `uncertain` are Location entities of which not all targets are known now: what they
+    named before stays.
+    """
+
+    keys: Mapping[str, Collection[TargetKey]] = field(default_factory=dict)
+    uncertain: Collection[str] = ()
+
+    def includes(self, key: TargetKey) -> bool:
+        """Whether a target still counts: it is named, or nobody knows otherwise."""
+        names = self.keys.get(key[0])
+        return names is None or key in names or key[0] in self.uncertain
+
+
+class LocationReading(Protocol):
+    """One reading of a location, or of some of its targets."""
+
+    @property
+    def root(self) -> Root:
+        """The location with its state after the reading before."""
+
+    @property
+    def own(self) -> Candidate:
+        """The Location entity that stands for the location itself."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is read, not only some targets."""
+
+    @property
+    def cause(self) -> Cause:
+        """Why it is read."""
+
+    @property
+    def rules(self) -> str:
+        """The fingerprint of the rules that it is read under."""
+
+    def slices(self) -> AsyncGenerator[Sequence[TargetReading], None]:
+        """Its targets, some at a time: all of them may not fit into memory."""
+
+    def named(self) -> NamedTargets:
+        """What Location entities name now; complete once all slices are read."""
+
+    async def removal_cause(self, cause: Cause) -> Cause:
+        """The cause of what the location no longer names, with its commit."""

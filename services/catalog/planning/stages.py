@@ -1,0 +1,69 @@
+"""A reading is planned in stages: each plan is applied before the next is made.
+
+Entities come first as they are read, a slice at a time; then what the location lets go;
+last its Location entities with their status, and its own state. A crash anywhere leaves
+a location whose files look changed, so that the next reading makes the rest good.
+"""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Protocol
+
+from services.catalog.planning.entities import plan_entities
+from services.catalog.planning.outcomes import (
+    TargetOutcome,
+    causes_of,
+    location_outcome,
+    outcome_of,
+)
+from services.catalog.planning.plan import IngestionPlan, NameRefusal
+from services.catalog.planning.reading import LocationReading
+from services.catalog.planning.removals import lost_edges, plan_removals, plan_takeovers
+from services.catalog.planning.statuses import needed_changes, plan_statuses
+from services.catalog.planning.view import CatalogView
+from shared.contracts.catalog import Cause
+
+
+class PlanTarget(Protocol):
+    """Where plans are applied: the store, or a copy of the state in memory."""
+
+    async def apply(self, plan: IngestionPlan) -> Sequence[NameRefusal]:
+        """Apply a plan; names that another writer took meanwhile."""
+
+
+async def plan_in_stages(
+    reading: LocationReading, view: CatalogView, target: PlanTarget
+) -> None:
+    """Plan a reading, and have `target` apply each stage; `view` shows what it did."""
+    outcomes: list[TargetOutcome] = []
+    refusals: list[NameRefusal] = []
+    async with aclosing(reading.slices()) as slices:
+        async for part in slices:
+            stage = [outcome_of(view, each, reading.cause) for each in part]
+            plan = await plan_slice(view, stage, reading.cause)
+            refusals += [*plan.refusals, *await target.apply(plan)]
+            outcomes += [each.without_entities for each in stage]
+    outcome = location_outcome(reading, outcomes, refusals)
+    lost = lost_edges(view, outcome)
+    takeovers = await plan_takeovers(view, outcome, lost)
+    remaining = [*takeovers.refusals, *await target.apply(takeovers)]
+    removals = await plan_removals(view, outcome, lost - takeovers.gained_edges)
+    if removals.is_removing and outcome.causes.last.commit is None:
+        cause = await reading.removal_cause(outcome.causes.last)
+        removals = removals.caused_by(cause)
+    await target.apply(removals)
+    await target.apply(
+        await plan_statuses(view, outcome, remaining, removals.deletion_refusal)
+    )
+
+
+async def plan_slice(
+    view: CatalogView, outcomes: Sequence[TargetOutcome], reading: Cause
+) -> IngestionPlan:
+    """The entities of some targets, and the problems of what they brought before."""
+    candidates = [each for outcome in outcomes for each in outcome.entities]
+    causes = causes_of(outcomes, reading)
+    plan = await plan_entities(view, candidates, causes.of)
+    changes = (change for outcome in outcomes for change in outcome.problems)
+    return replace(plan, problems=await needed_changes(view, changes))

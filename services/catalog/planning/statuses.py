@@ -1,0 +1,198 @@
+"""Plans the end of a reading: Location entities with their problems, the root's state.
+
+A Location entity shows what is wrong with its targets. The last good version of an
+entity stays.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from services.catalog.ingest.candidates import Candidate, status_item
+from services.catalog.ingest.problems import (
+    FILE_ITEMS,
+    LOCATION_ITEMS,
+    REFUSED_NAMES,
+    Item,
+    items_of_entity,
+    limited,
+)
+from services.catalog.model import FileState, Root, TargetKey
+from services.catalog.planning.changes import described, foreign_error, is_foreign
+from services.catalog.planning.outcomes import LocationOutcome
+from services.catalog.planning.plan import (
+    DeletionRefusal,
+    EntityWrite,
+    IngestionPlan,
+    NameRefusal,
+    StatusChange,
+)
+from services.catalog.planning.view import CatalogView
+from services.catalog.planning.visibility import hidden_refs, without_private_words
+from shared.guards.turns import in_turns
+
+#: So many entities are unpacked and compared before others get their turn.
+CHUNK = 50
+
+
+async def plan_statuses(
+    view: CatalogView,
+    outcome: LocationOutcome,
+    refusals: Sequence[NameRefusal],
+    deletion_refusal: DeletionRefusal | None,
+) -> IngestionPlan:
+    """Location entities with the problems of their targets, and the root's new state.
+
+    `refusals` and `deletion_refusal` are what remains refused: its targets count as
+    unread, so that they are read again.
+    """
+    if deletion_refusal is not None:
+        outcome = _with_refused_deletion(outcome, deletion_refusal)
+    outcome = _with_refused_names(view, outcome, refusals)
+    items = _location_items(view, outcome)
+    own = _own_entity(view, outcome)
+    writes = () if own is None else _own_writes(view, outcome, own, items)
+    others = outcome.locations - ({own.ref} if own else set())
+    problems = [
+        StatusChange(ref, items.get(ref, ()), outcome.causes.last)
+        for ref in sorted(others)
+    ]
+    return IngestionPlan(
+        writes,
+        problems=await needed_changes(view, problems),
+        root=_following_root(view, outcome, own),
+    )
+
+
+async def needed_changes(
+    view: CatalogView, changes: Iterable[StatusChange]
+) -> tuple[StatusChange, ...]:
+    """Those of the changes that make a difference."""
+    needed: list[StatusChange] = []
+    async for change in in_turns(changes, CHUNK):
+        before = view.get(change.ref)
+        if before is not None and change.is_needed(before):
+            needed.append(change)
+    return tuple(needed)
+
+
+def _own_entity(view: CatalogView, outcome: LocationOutcome) -> Candidate | None:
+    """The root's own Location entity; None: it is not concerned.
+
+    It is as restricted as all that the root brought: it names where that lies, which
+    would tell of its existence.
+    """
+    own = outcome.reading.own
+    is_restricted = _brings_only_restricted(view, outcome)
+    exists = view.parents(own.ref) is not None
+    changes = exists and view.is_restricted(own.ref) != is_restricted
+    if not changes and not outcome.reading.is_whole:
+        return None
+    return own.restricted() if is_restricted else own
+
+
+def _own_writes(
+    view: CatalogView,
+    outcome: LocationOutcome,
+    own: Candidate,
+    items: Mapping[str, tuple[Item, ...]],
+) -> tuple[EntityWrite, ...]:
+    before, current = view.get(own.ref), own.with_items(items.get(own.ref, ()))
+    if is_foreign(before, own):
+        return ()
+    after = described(before, current, outcome.causes.of(own))
+    return () if after is None else (EntityWrite(current, before, after),)
+
+
+def _brings_only_restricted(view: CatalogView, outcome: LocationOutcome) -> bool:
+    ref = outcome.root.location.entity_ref
+    brought = (
+        emitted
+        for key in outcome.following_states
+        if key[0] == ref
+        for emitted in view.emitted(*key)
+    )
+    first = next(brought, None)
+    return first is not None and all(map(view.is_restricted, chain([first], brought)))
+
+
+def _with_refused_deletion(
+    outcome: LocationOutcome, refusal: DeletionRefusal
+) -> LocationOutcome:
+    item = status_item(refusal.error)
+    states = {
+        key: _with_item(outcome.states.get(key, before), item)
+        for key, before in outcome.root.files.items()
+        if key[0] in refusal.parents
+    }
+    return replace(outcome, states={**outcome.states, **states})
+
+
+def _with_refused_names(
+    view: CatalogView, outcome: LocationOutcome, refusals: Sequence[NameRefusal]
+) -> LocationOutcome:
+    """The same with a conflict in the state of each file that lost an entity."""
+    states = dict(outcome.states)
+    for refusal in refusals:
+        candidate = refusal.candidate
+        for parent in candidate.parents:
+            key = (parent, candidate.location)
+            state = states.get(key)
+            if state is None or len(state.errors) > FILE_ITEMS + REFUSED_NAMES:
+                continue
+            error = foreign_error(candidate, view.get(candidate.ref))
+            states[key] = _with_item(state, status_item(error))
+    return replace(outcome, states=states)
+
+
+def _with_item(state: FileState, item: Item) -> FileState:
+    return replace(state, digest=None, errors=(*state.errors, item))
+
+
+def _location_items(
+    view: CatalogView, outcome: LocationOutcome
+) -> dict[str, tuple[Item, ...]]:
+    """The problems of each Location entity: those of its targets, and of its file."""
+    states = outcome.following_states
+    problems: dict[str, tuple[Item, ...]] = {}
+    for key, state in states.items():
+        items = _visible_items(view, key[0], key, state.errors)
+        problems[key[0]] = (*problems.get(key[0], ()), *items)
+    for ref in problems.keys() | outcome.locations:
+        location = view.provider(ref) or ""
+        for parent in view.parents(ref) or ():
+            key = (parent, location)
+            if key in states:
+                own = items_of_entity(ref, states[key])
+                shown = _visible_items(view, ref, key, own)
+                problems[ref] = (*shown, *problems.get(ref, ()))
+    return {ref: limited(items, LOCATION_ITEMS) for ref, items in problems.items()}
+
+
+def _visible_items(
+    view: CatalogView, ref: str, key: TargetKey, items: Sequence[Item]
+) -> tuple[Item, ...]:
+    """A file's items as the readers of a Location entity may see them."""
+    if not items or view.is_restricted(ref):
+        return tuple(items)
+    hidden = hidden_refs(view, key)
+    return tuple(without_private_words(item, key[1], hidden) for item in items)
+
+
+def _following_root(
+    view: CatalogView, outcome: LocationOutcome, own: Candidate | None
+) -> Root | None:
+    """The root's state after this reading; None: it stays as it is."""
+    root, reading = outcome.root, outcome.reading
+    files = {
+        key: state
+        for key, state in outcome.following_states.items()
+        if view.parents(key[0]) is not None or (own and key[0] == own.ref)
+    }
+    following = replace(
+        root,
+        files=files,
+        settled=root.settled or reading.is_whole,
+        rules=reading.rules if reading.is_whole else root.rules,
+    )
+    return None if following == root else following
