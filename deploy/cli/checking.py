@@ -22,6 +22,7 @@ from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Fetched
 from services.catalog.readers.files import FileReader
 from services.scaffolder.templates.expression_syntax import expression_errors
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 
 #: What stands for a file that is elsewhere.
@@ -205,9 +206,9 @@ class _Checks:
             ref = str(envelope.identify(value))
             contents = await self._included(at, value)
             entity, _ = await asyncio.to_thread(checked, value, contents)
-            if entity["kind"] == "Location":
+            if entity.kind == "Location":
                 await self._follow(file, at, entity)
-            if entity["kind"] == "Template":
+            if entity.kind == "Template":
                 await asyncio.to_thread(_check_expressions, entity)
         except CallboardError as error:
             return ref, error
@@ -223,7 +224,7 @@ class _Checks:
         included = await include(local, at, self._reading)  # type: ignore[arg-type]
         return {**included.contents, **elsewhere}
 
-    async def _follow(self, file: Path, at: LocationRef, entity: Any) -> None:
+    async def _follow(self, file: Path, at: LocationRef, entity: Entity) -> None:
         """Check what a Location brings, where that is a file."""
         kind, targets, optional = targets_of(entity)
         if kind not in {None, "file"}:
@@ -242,9 +243,9 @@ class _Checks:
                     self._take(_beside(file, other))
 
 
-def _check_expressions(template: Any) -> None:
+def _check_expressions(template: Entity) -> None:
     """Refuse a template with expressions that the scaffolder cannot parse."""
-    errors = expression_errors(template.get("spec"))
+    errors = expression_errors(template.raw.get("spec"))
     if errors:
         raise Invalid("; ".join(error.message for error in errors))
 

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from shared.contracts.catalog import Cause
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import push_key
 
-#: An entity as authors write it; `shared.contracts.entity.Entity` reads its fields.
-EntityJson = Mapping[str, Any]
+#: A problem as it stands in an entity's `status.items`.
+StatusItemJson = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class StoredEntity:
     ref: str
     uid: str
     revision: int
-    entity: EntityJson
+    entity: Entity
     relations: tuple[StoredRelation, ...]
     location: str
     origin: str
@@ -51,7 +52,7 @@ class StoredEntity:
     created: datetime
     updated: datetime
     cause: Cause
-    errors: tuple[Mapping[str, Any], ...] = ()
+    errors: tuple[StatusItemJson, ...] = ()
     parents: tuple[str, ...] = field(default=())
 
 
@@ -133,7 +134,7 @@ class FileState:
     etag: str | None = None
     place: RepositoryPath | None = None
     includes: tuple[RepositoryPath, ...] = ()
-    errors: tuple[Mapping[str, Any], ...] = ()
+    errors: tuple[StatusItemJson, ...] = ()
 
     @property
     def places(self) -> tuple[RepositoryPath, ...]:
@@ -196,4 +197,4 @@ class EntityRevision:
     actor: str
     cause: Cause
     changed: tuple[str, ...]
-    entity: EntityJson | None
+    entity: Entity | None

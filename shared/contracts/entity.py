@@ -82,6 +82,11 @@ class Entity:
         return text_of(self.metadata.get("namespace")) or DEFAULT_NAMESPACE
 
     @property
+    def etag(self) -> str:
+        """What changes whenever it does; "" if the catalog gave it none yet."""
+        return text_of(self.metadata.get("etag"))
+
+    @property
     def uid(self) -> str:
         """The id that the catalog gave it; "" if none yet."""
         return text_of(self.metadata.get("uid"))
@@ -187,6 +192,18 @@ class Entity:
     def is_restricted(self) -> bool:
         """Whether its annotation hides it from all but its owners."""
         return self.visibility == RESTRICTED
+
+    def with_metadata(self, **fields: Any) -> "Entity":
+        """A copy with other fields in its metadata."""
+        return Entity({**self.raw, "metadata": {**self.metadata, **fields}})
+
+    def with_annotations(self, annotations: Mapping[str, str]) -> "Entity":
+        """A copy with these annotations beside, or instead of, its own."""
+        return self.with_metadata(annotations={**self.annotations, **annotations})
+
+    def with_spec(self, **fields: Any) -> "Entity":
+        """A copy with other fields in its spec."""
+        return Entity({**self.raw, "spec": {**self.spec, **fields}})
 
     def targets(self, relation: str) -> Sequence[str]:
         """The refs that relations of one type lead to, in order."""

@@ -270,7 +270,7 @@ async def test_a_backup_beside_writes_fits_together(
     await told(store)
     history, _ = await store.history(again.ref, limit=1)
     assert history[0].entity is not None
-    assert history[0].entity["spec"]["owner"] == "z"
+    assert history[0].entity.owner == "z"
     client.close()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.catalog.model import StoredEntity, StoredRelation
 from shared.contracts.catalog import Cause
+from shared.contracts.entity import Entity
 
 WORDS = [
     "account", "ledger", "invoice", "payment", "checkout", "basket", "order",
@@ -71,7 +72,7 @@ class Catalog:
             ref=ref,
             uid=f"{self._random.getrandbits(128):032x}",
             revision=revision,
-            entity=self._document(kind, name, relations, location),
+            entity=Entity(self._document(kind, name, relations, location)),
             relations=tuple(relations),
             location=location,
             origin="file:/catalog/all.yaml",

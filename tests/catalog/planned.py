@@ -100,7 +100,7 @@ class MemoryReading:
 
     def _below(self, reading: TargetReading) -> Iterator[Target]:
         for item in reading.candidates:
-            if item.entity["kind"] == "Location":
+            if item.entity.kind == "Location":
                 targets = [
                     Target(item.ref, place_of(text))
                     for text in targets_of(item.entity)[1]
@@ -168,7 +168,7 @@ class PlannedCatalog:
         """Everything there is, by name; roots' own Location entities aside."""
         stored = (self.state.get(ref) for ref in self.refs)
         return {
-            each.entity["metadata"]["name"]: each
+            each.entity.name: each
             for each in stored
             if each is not None and not self.state.is_root(each.ref)
         }

@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 from services.catalog.model import StoredEntity, StoredRelation
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import Cause
+from shared.contracts.entity import Entity
 from shared.contracts.ref import ref_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -39,7 +40,7 @@ def stored(
         ref=ref,
         uid=uid_of(ref),
         revision=revision,
-        entity=document,
+        entity=Entity(document),
         relations=tuple(StoredRelation(t, to, INVERSES[t]) for t, to in relations),
         location="url:https://git.example/catalog-info.yaml",
         origin="url:https://git.example/catalog-info.yaml",

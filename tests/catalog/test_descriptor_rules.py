@@ -34,8 +34,8 @@ VALID = [
 @pytest.mark.parametrize("entity", VALID, ids=lambda e: e["metadata"]["name"])
 def test_a_valid_entity_of_each_kind_passes(entity: dict[str, Any]) -> None:
     """The builders' entities are what the rules want."""
-    found, _ = checked(entity)
-    assert found["metadata"]["namespace"] == "default"
+    valid, _ = checked(entity)
+    assert valid.namespace == "default"
 
 
 METADATA = [
@@ -253,5 +253,5 @@ def test_an_owner_that_can_be_nobody_relates_to_nothing() -> None:
 def test_the_order_of_refs_says_nothing() -> None:
     """Lists of refs are kept sorted, so that reordering them is no change."""
     one = builders.component(dependsOn=["resource:b", "component:a"])
-    found, _ = checked(one)
-    assert found["spec"]["dependsOn"] == ["component:a", "resource:b"]
+    valid, _ = checked(one)
+    assert valid.spec["dependsOn"] == ["component:a", "resource:b"]

@@ -17,6 +17,7 @@ from services.catalog.descriptor.definitions import (
 )
 from services.catalog.store.definitions import UNUSED_AFTER, MongoDefinitionStore
 from services.catalog.store.entities import MongoEntityStore
+from shared.contracts.entity import Entity
 from tests import builders
 from tests.catalog.running import Running, running, write
 
@@ -202,7 +203,7 @@ async def test_an_entity_never_refers_to_a_text_that_is_not_there(
         await catalog.register(file, "?onConflict=refresh")
         entity = await catalog.entity("api:default/orders")
     assert entity is not None
-    assert entity["spec"]["definition"] == text
+    assert entity.spec["definition"] == text
 
 
 async def test_a_restarted_catalog_has_the_texts(database: Any, data: Path) -> None:
@@ -256,13 +257,13 @@ async def test_a_text_that_is_put_again_is_not_removed(database: Any) -> None:
 async def test_the_store_holds_any_length(database: Any, size: int) -> None:
     """From the shortest to the longest that is kept."""
     text = "ä" * (size // 2)
-    entity, apart = separated(builders.api(definition=text))
+    entity, apart = separated(Entity(builders.api(definition=text)))
     store = MongoDefinitionStore(database)
     if size < INLINE_LIMIT:
         assert apart is None
-        assert entity["spec"]["definition"] == text
+        assert entity.spec["definition"] == text
         return
-    reference = reference_in(entity["spec"]["definition"])
+    reference = reference_in(entity.spec["definition"])
     assert apart == text
     assert reference is not None
     assert reference.bytes == len(text.encode())

@@ -309,7 +309,7 @@ def check_holds(catalog: PlannedCatalog, root: Root, files: Files) -> None:
             for each in documents_of(files, file)
             if each["metadata"]["name"] == name
         ]
-        assert stored.entity["spec"] == document["spec"]
+        assert stored.entity.spec == document["spec"]
 
 
 @given(st.lists(file_sets(), min_size=1, max_size=4))

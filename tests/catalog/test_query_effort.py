@@ -15,6 +15,7 @@ from services.catalog.query.filters import parse_filters
 from services.catalog.query.ordering import OrderField, check_orders
 from services.catalog.query.predicates import parse_predicate
 from services.catalog.readmodel.rows import rows_of
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from tests.costs import limit_processor_time
 
@@ -81,11 +82,13 @@ def test_what_lies_below_a_long_path_is_not_visited() -> None:
     """Its path would be copied for every child, and no child is searched by."""
     deep = {"a" * 100_000: {str(n): {"x": "y"} for n in range(50_000)}}
     with limit_processor_time(1):
-        rows = rows_of({"metadata": {"name": "n"}, "spec": deep | {"type": "service"}})
+        rows = rows_of(
+            Entity({"metadata": {"name": "n"}, "spec": deep | {"type": "service"}})
+        )
     assert ("spec.type", "service") in rows.values
     assert len(rows.values) == 3
     label = {"example.com/" + "l" * 300: "v"}
-    rows = rows_of({"metadata": {"name": "n", "labels": label}})
+    rows = rows_of(Entity({"metadata": {"name": "n", "labels": label}}))
     assert any(value == "v" for _, value in rows.values)
 
 
@@ -95,7 +98,7 @@ def test_what_differs_below_a_long_path_is_one_value() -> None:
     old = {"spec": {key: {str(n): 0 for n in range(50_000)}, "type": "x"}}
     new = {"spec": {key: {str(n): 1 for n in range(50_000)}, "type": "y"}}
     with limit_processor_time(1):
-        paths = changed_paths(old, new)
+        paths = changed_paths(Entity(old), Entity(new))
     assert paths == [f"spec.{key}"[:1000], "spec.type"]
 
 

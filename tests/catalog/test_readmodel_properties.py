@@ -65,7 +65,7 @@ def values_by_scan(held: dict[str, StoredEntity], ref: str, path: str) -> list[s
         name = path.partition(".")[2].lower()
         found = relations_by_scan(held, ref)
         return [r["targetRef"] for r in found if r["type"].lower() == name]
-    value: Any = held[ref].entity
+    value: Any = held[ref].entity.raw
     for part in path.split("."):
         value = value.get(part, {})
     return value if isinstance(value, list) else [value] if value else []

@@ -19,6 +19,7 @@ from services.catalog.model import (
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.roots import MongoRootStore
 from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted, EntityUpdated
+from shared.contracts.entity import Entity
 from shared.contracts.events import payload_of
 from shared.kit.events.bus import MemoryBus
 from shared.kit.events.outbox import UNSENT, OutboxRelay
@@ -35,7 +36,7 @@ def state(name: str = "web", **spec: Any) -> StoredEntity:
         ref=f"component:default/{name}",
         uid="u",
         revision=0,
-        entity=entity,
+        entity=Entity(entity),
         relations=(StoredRelation("ownedBy", "group:default/team-a", "ownerOf"),),
         location="url:x",
         origin="url:y",
@@ -93,7 +94,7 @@ async def test_each_step_is_told_once_in_order(store: MongoEntityStore) -> None:
     assert isinstance(deleted, EntityDeleted)
     assert [e.revision for e in (created, updated, deleted)] == [1, 2, 3]
     assert created.entity is not None
-    assert created.entity["relations"] == [
+    assert created.entity.raw["relations"] == [
         {"type": "ownedBy", "targetRef": "group:default/team-a"}
     ]
     assert updated.changed == ["spec.owner", "relations"]
@@ -160,7 +161,7 @@ async def test_history_of_a_page(store: MongoEntityStore) -> None:
             await told(store)
     page, total = await store.history(stored.ref, limit=2, before=5)
     assert total == 5
-    owners = [entry.entity["spec"]["owner"] for entry in page if entry.entity]
+    owners = [entry.entity.owner for entry in page if entry.entity]
     assert owners == ["o4", "o3"]
     assert await store.history("component:default/never", limit=2) == ([], 0)
 

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 
@@ -10,11 +10,11 @@ from services.catalog.descriptor.definitions import (
     KEY,
     Reference,
     reference_in,
-    with_definition,
 )
 from services.catalog.ports import DefinitionStore
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.records import EntityRecord
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.kit.observability import logs
 
@@ -64,18 +64,21 @@ class Definitions:
         """
         if not self._model.definitions:
             return rendered
-        bodies, entities = list(rendered), {}
+        bodies = list(rendered)
+        entities: dict[int, Entity] = {}
         references: dict[int, Reference] = {}
         for number, body in enumerate(rendered):
             if _MARK in body:
-                entities[number] = orjson.loads(body)
-                reference = _reference(entities[number])
+                # It may be cut down to some fields.
+                entities[number] = Entity(orjson.loads(body))
+                definition = entities[number].spec.get("definition")
+                reference = reference_in(definition)
                 if reference is not None:
                     references[number] = reference
         texts = await self.texts(list(references.values())) if references else {}
         for number, reference in references.items():
-            entity = with_definition(entities[number], texts[reference.hash])
-            bodies[number] = orjson.dumps(entity)
+            entity = entities[number].with_spec(definition=texts[reference.hash])
+            bodies[number] = orjson.dumps(entity.raw)
         return bodies
 
     async def texts(self, references: Sequence[Reference]) -> dict[str, str]:
@@ -110,9 +113,3 @@ class Definitions:
         while self._bytes > REMEMBERED_BYTES:
             _, dropped = self._recent.popitem(last=False)
             self._bytes -= len(dropped)
-
-
-def _reference(entity: Any) -> Reference | None:
-    """The reference in an entity that may be cut down to some fields."""
-    spec = entity.get("spec")
-    return reference_in(spec.get("definition")) if isinstance(spec, dict) else None

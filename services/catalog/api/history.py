@@ -15,7 +15,7 @@ from services.catalog.api.writing import CatalogWrites, Writes
 from services.catalog.descriptor.definitions import reference_in
 from services.catalog.ingest.differences import Difference, differences
 from services.catalog.ingest.excerpts import excerpts
-from services.catalog.model import EntityJson, EntityRevision
+from services.catalog.model import EntityRevision
 from shared.contracts.entity import Entity
 from shared.contracts.errors import NotFound
 from shared.kit.http.apps import Caller
@@ -121,10 +121,10 @@ def _visible_revisions(
     return visible
 
 
-def _may_see(principal: Principal, state: EntityJson | None) -> bool:
+def _may_see(principal: Principal, state: Entity | None) -> bool:
     if principal.decision == "allow":
         return True
-    return state is not None and permits(principal, Entity(state))
+    return state is not None and permits(principal, state)
 
 
 async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
@@ -132,13 +132,13 @@ async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
     if principal.decision == "allow":
         return True
     entity = writes.entity(ref)
-    if entity is not None and permits(principal, Entity(entity)):
+    if entity is not None and permits(principal, entity):
         return True
     # The store is asked in any case: time would tell what is hidden from what is not.
     deleted = ref if entity is None else NOBODY
     last, _ = await writes.catalog.store.history(deleted, limit=2)
     states = [revision.entity for revision in last if revision.entity is not None]
-    return bool(states) and permits(principal, Entity(states[0]))
+    return bool(states) and permits(principal, states[0])
 
 
 async def _entry(

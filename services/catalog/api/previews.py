@@ -63,7 +63,7 @@ async def preview(
 def _previewed(
     head: Mapping[str, Any], items: Sequence[Candidate], principal: Principal
 ) -> bytes:
-    entities = [item.whole for item in items if may_see(principal, item.entity)]
+    entities = [item.whole.raw for item in items if may_see(principal, item.entity)]
     return orjson.dumps({**head, "entities": entities})
 
 

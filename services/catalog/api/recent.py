@@ -14,7 +14,6 @@ from services.catalog.api.reading import CallerScope, Reads, reads_of
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel.recent import Place, RecentChange, RecentChanges
-from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
 from shared.kit.http.apps import Caller
@@ -106,7 +105,7 @@ def _visible(
 
 
 def _may_see(principal: Principal, change: RecentChange) -> bool:
-    return change.state is not None and permits(principal, Entity(change.state))
+    return change.state is not None and permits(principal, change.state)
 
 
 def _cursor(place: Place) -> str:

@@ -1,7 +1,6 @@
 """Sources read on behalf of somebody: who asks, and `POST /sources/readable`."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
@@ -69,10 +68,10 @@ async def source_reader(request: Request, caller: Caller) -> SourceReader:
 Sources = Annotated[SourceReader, Depends(source_reader)]
 
 
-def may_see(principal: Principal, entity: Mapping[str, Any]) -> bool:
+def may_see(principal: Principal, entity: Entity) -> bool:
     """Whether the caller could see an entity that is not in the catalog yet."""
     try:
-        return permits(principal.granted(ENTITY_READ), Entity(entity))
+        return permits(principal.granted(ENTITY_READ), entity)
     except Forbidden:
         return False
 

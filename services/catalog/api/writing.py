@@ -1,7 +1,7 @@
 """What the changing routes have in common: their ports, and who may change what."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import Depends
@@ -32,17 +32,17 @@ class Writes:
     refresh_duplicates: bool
     readonly: bool
 
-    def entity(self, ref: str) -> dict[str, Any] | None:
+    def entity(self, ref: str) -> Entity | None:
         """An entity as readers see it, with its relations."""
         body = self.model.entity_bytes(ref)
-        return None if body is None else orjson.loads(body)
+        return None if body is None else Entity(orjson.loads(body))
 
     def permitted(self, principal: Principal, ref: str) -> bool:
         """Whether the decision covers this entity."""
         if principal.decision == "allow":
             return True
         entity = self.entity(ref)
-        return entity is not None and permits(principal, Entity(entity))
+        return entity is not None and permits(principal, entity)
 
     def require(self, principal: Principal, stored: StoredEntity) -> bool:
         """True if the caller may; False if they may not even know of the entity.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.catalog.model import EntityJson
+from shared.contracts.entity import Entity
 
 #: The key of a reference: no author can write it, `problem` refuses it.
 KEY = "$definition"
@@ -42,24 +42,20 @@ def reference_in(value: Any) -> Reference | None:
     return Reference(name, size)
 
 
-def reference_of(entity: EntityJson) -> Reference | None:
+def reference_of(entity: Entity) -> Reference | None:
     """The reference in an entity's `spec.definition`, if it has one."""
-    spec = entity.get("spec")
-    if not isinstance(spec, Mapping) or str(entity.get("kind")).lower() != "api":
+    if entity.kind.lower() != "api":
         return None
-    return reference_in(spec.get("definition"))
+    return reference_in(entity.spec.get("definition"))
 
 
-def text_of(entity: EntityJson) -> str | None:
+def text_of(entity: Entity) -> str | None:
     """The text of an API's `spec.definition`; None for anything else."""
-    spec = entity.get("spec")
-    if not isinstance(spec, Mapping) or str(entity.get("kind")).lower() != "api":
-        return None
-    text = spec.get("definition")
+    text = entity.spec.get("definition") if entity.kind.lower() == "api" else None
     return text if isinstance(text, str) else None
 
 
-def problem(entity: EntityJson) -> str | None:
+def problem(entity: Entity) -> str | None:
     """The rule that an entity's definition breaks, if it breaks one."""
     if reference_of(entity) is not None:
         return f"spec.definition: must be a string; {KEY} is not for descriptors"
@@ -77,7 +73,7 @@ def hash_of(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
-def separated(entity: EntityJson) -> tuple[EntityJson, str | None]:
+def separated(entity: Entity) -> tuple[Entity, str | None]:
     """The entity with a reference for its definition, and the text if it is long."""
     text = text_of(entity)
     if text is None or len(text) * 4 <= INLINE_LIMIT:
@@ -86,9 +82,4 @@ def separated(entity: EntityJson) -> tuple[EntityJson, str | None]:
     if size <= INLINE_LIMIT:
         return entity, None
     reference = Reference(hash_of(text), size)
-    return with_definition(entity, reference.as_value()), text
-
-
-def with_definition(entity: EntityJson, value: Any) -> dict[str, Any]:
-    """A copy of the entity with this value as its definition."""
-    return {**entity, "spec": {**entity["spec"], "definition": value}}
+    return entity.with_spec(definition=reference.as_value()), text

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.descriptor import fields
-from services.catalog.model import EntityJson
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef
 
@@ -48,25 +48,26 @@ def _require(value: Any, where: str) -> str:
     return value
 
 
-def completed(document: EntityJson) -> dict[str, Any]:
+def completed(document: Mapping[str, Any]) -> Entity:
     """A copy with the default namespace, without what counts as absent."""
     metadata = {"namespace": DEFAULT_NAMESPACE, **document["metadata"]}
     if metadata["namespace"] is None:
         metadata["namespace"] = DEFAULT_NAMESPACE
     if metadata.get("annotations", ()) is None:
         del metadata["annotations"]
-    return {**document, "metadata": metadata}
+    return Entity({**document, "metadata": metadata})
 
 
-def problems(entity: EntityJson) -> list[str]:
+def problems(entity: Entity) -> list[str]:
     """What breaks the envelope's rules, each as `field: rule`."""
-    found = [f"{name}: unknown field" for name in entity.keys() - ROOT_FIELDS]
-    found += _formatted("apiVersion", fields.API_VERSION, entity["apiVersion"])
-    found += _formatted("kind", fields.KIND, entity["kind"])
-    if "spec" in entity and not isinstance(entity["spec"], Mapping):
-        found.append("spec: must be an object")
-    found.extend(_metadata(entity["metadata"]))
-    return sorted(found)[:MAX_PROBLEMS]
+    raw = entity.raw
+    problems = [f"{name}: unknown field" for name in raw.keys() - ROOT_FIELDS]
+    problems += _formatted("apiVersion", fields.API_VERSION, raw["apiVersion"])
+    problems += _formatted("kind", fields.KIND, raw["kind"])
+    if "spec" in raw and not isinstance(raw["spec"], Mapping):
+        problems.append("spec: must be an object")
+    problems.extend(_metadata(entity.metadata))
+    return sorted(problems)[:MAX_PROBLEMS]
 
 
 def _formatted(where: str, rule: fields.Format, value: Any) -> list[str]:

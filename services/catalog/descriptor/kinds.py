@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.catalog.descriptor.fields import no_string
-from services.catalog.model import EntityJson
+from shared.contracts.entity import Entity
 
 Check = Callable[[Any, str], Iterator[str]]
 CATALOG_VERSIONS = frozenset({"backstage.io/v1alpha1", "backstage.io/v1beta1"})
@@ -253,22 +253,24 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def problems(entity: EntityJson) -> list[str]:
+def problems(entity: Entity) -> list[str]:
     """What breaks the rules of the entity's kind, each as `field: rule`."""
-    kind = KINDS.get(entity["kind"])
-    if kind is None or entity["apiVersion"] not in kind.versions:
-        named = f"{entity['kind']!r} with the apiVersion {entity['apiVersion']!r}"
+    kind, version = KINDS.get(entity.kind), entity.raw["apiVersion"]
+    if kind is None or version not in kind.versions:
+        named = f"{entity.kind!r} with the apiVersion {version!r}"
         return [f"kind: nothing here knows {named}"]
-    spec = entity.get("spec")
+    spec = entity.raw.get("spec")
     if spec is None:
         return ["spec: is required"]
     return list(spec_problems(kind.fields_of(spec), spec, "spec"))
 
 
-def in_order(entity: EntityJson) -> dict[str, Any]:
-    """A valid entity's spec with its lists of refs sorted: their order says nothing."""
-    spec = dict(entity["spec"])
-    for name, rule in KINDS[entity["kind"]].fields_of(spec).items():
-        if rule.relates is not None and isinstance(spec.get(name), list):
-            spec[name] = sorted(spec[name])
-    return spec
+def in_order(entity: Entity) -> Entity:
+    """A valid entity with its lists of refs sorted: their order says nothing."""
+    spec = entity.spec
+    lists = {
+        name: sorted(spec[name])
+        for name, rule in KINDS[entity.kind].fields_of(spec).items()
+        if rule.relates is not None and isinstance(spec.get(name), list)
+    }
+    return entity.with_spec(**lists)

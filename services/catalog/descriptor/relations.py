@@ -5,21 +5,21 @@ from the read model. Targets need not exist.
 """
 
 from services.catalog.descriptor.kinds import KINDS, Relates
-from services.catalog.model import EntityJson, StoredRelation
+from services.catalog.model import StoredRelation
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
-from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
+from shared.contracts.ref import parse_ref
 
 
-def relations_of(entity: EntityJson) -> tuple[StoredRelation, ...]:
+def relations_of(entity: Entity) -> tuple[StoredRelation, ...]:
     """What a valid entity declares, sorted by type and target.
 
     Raises:
         Invalid: naming the field, if a ref cannot be understood.
     """
-    spec = entity.get("spec") or {}
-    namespace = entity["metadata"].get("namespace") or DEFAULT_NAMESPACE
+    spec, namespace = entity.spec, entity.namespace
     found: set[StoredRelation] = set()
-    for name, rule in KINDS[entity["kind"]].fields_of(spec).items():
+    for name, rule in KINDS[entity.kind].fields_of(spec).items():
         value = spec.get(name)
         if rule.relates is None or value is None:
             continue

@@ -11,8 +11,9 @@ from services.catalog.handlers.including import include
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import Candidate, Context, candidate, checked
-from services.catalog.model import EntityJson, LocationRef
+from services.catalog.model import LocationRef
 from services.catalog.ports import SourceSnapshot
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.yaml_text import load_documents
 
@@ -52,7 +53,7 @@ async def analyse(
     location: LocationRef,
     filename: str,
     reader: SourceReader,
-    is_shown: Callable[[EntityJson], bool],
+    is_shown: Callable[[Entity], bool],
 ) -> dict[str, Any]:
     """The descriptors that a repository has, or a first one for it.
 
@@ -84,7 +85,7 @@ async def analyse(
             {
                 "location": {"type": file.type, "target": file.target},
                 "isRegistered": _is_registered(catalog, reading, file),
-                "entity": entity,
+                "entity": entity.raw,
             }
             for entity in entities
             if is_shown(entity)
@@ -104,7 +105,7 @@ async def _entities(
     filename: str,
     *,
     effort: Effort,
-) -> list[EntityJson]:
+) -> list[Entity]:
     """The entities in a file that may be registered from there."""
     fetched = await reading.read(file)
     try:
@@ -117,7 +118,7 @@ async def _entities(
         raise
     context = Context(file, file, file.entity_ref, catalog.rules)
     return [
-        document
+        Entity(document)
         for document in parsed
         if await effort.compute(_is_entity, document, context)
     ]

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from services.catalog.handlers.refused_names import RefusedNames
 from services.catalog.handlers.source_index import SourceIndex
-from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import Root, StoredEntity
 from services.catalog.ports import Entities, WriteResult
 from shared.contracts.annotations import RESTRICTED, VISIBILITY
@@ -122,7 +121,7 @@ class CatalogState:
         if (
             before is None
             or before.location_key != stored.location_key
-            or is_restricted(before.entity) != is_restricted(stored.entity)
+            or before.entity.is_restricted != stored.entity.is_restricted
         ):
             self.refused.release(stored.ref, is_own=by is not None)
 

@@ -7,7 +7,7 @@ follows for existing entities and other roots is planned (`services.catalog.plan
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -40,10 +40,17 @@ from services.catalog.ingest.refusals import (
     paths_of,
 )
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import EntityJson, FileState, LocationRef, Root, TargetKey
+from services.catalog.model import (
+    FileState,
+    LocationRef,
+    Root,
+    StatusItemJson,
+    TargetKey,
+)
 from services.catalog.planning.reading import Target, TargetReading
 from services.catalog.planning.view import CatalogView
 from services.catalog.ports import Fetched, SourceSnapshot
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.yaml_lines import DocumentLines, locate
@@ -134,7 +141,7 @@ class Walk:
             return [replace(target, error=missing)]
         return [replace(target, location=location) for location in found]
 
-    def _locations(self, found: TargetReading) -> list[tuple[str, EntityJson]]:
+    def _locations(self, found: TargetReading) -> list[tuple[str, Entity]]:
         """The Location entities in a file, from it or, unchanged, from memory."""
         if found.gone:
             held = {}
@@ -147,13 +154,11 @@ class Walk:
         else:
             held = {}
         return [
-            (ref, entity)
-            for ref, entity in held.items()
-            if entity["kind"] == "Location"
+            (ref, entity) for ref, entity in held.items() if entity.kind == "Location"
         ]
 
     async def _targets(
-        self, ref: str, entity: EntityJson, found: TargetReading
+        self, ref: str, entity: Entity, found: TargetReading
     ) -> list[Target]:
         kind, texts, optional = targets_of(entity)
         targets: list[Target] = []
@@ -218,7 +223,7 @@ class Walk:
         place = self._reading.place(target.location)
         # Only Git can tell for certain that there is no file: it read the commit.
         certain = forgiven or (missing and place is not None)
-        errors: list[Mapping[str, Any]] = []
+        errors: list[StatusItemJson] = []
         if not forgiven:
             before = state.errors if state else ()
             errors.append(failure_item(error, before, datetime.now(UTC)))

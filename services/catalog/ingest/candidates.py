@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -15,13 +15,14 @@ from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.refusals import BrokenFields, Refusal, broken_fields
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import EntityJson, LocationRef, StoredRelation
+from services.catalog.model import LocationRef, StatusItemJson, StoredRelation
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     MANAGED_BY_ORIGIN,
     RESTRICTED,
     VISIBILITY,
 )
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
 from shared.guards.addresses import split_address
 from shared.guards.globs import is_pattern
@@ -57,21 +58,21 @@ class Candidate:
     """
 
     ref: str
-    entity: EntityJson
+    entity: Entity
     relations: tuple[StoredRelation, ...]
     location: str
     origin: str
     parents: tuple[str, ...]
     etag: str
-    errors: tuple[Mapping[str, Any], ...] = ()
+    errors: tuple[StatusItemJson, ...] = ()
     definition: str | None = None
 
     @property
-    def whole(self) -> EntityJson:
+    def whole(self) -> Entity:
         """The entity with the text of its definition."""
         if self.definition is None:
             return self.entity
-        return definitions.with_definition(self.entity, self.definition)
+        return self.entity.with_spec(definition=self.definition)
 
     def merged(self, other: "Candidate") -> "Candidate":
         """The same, emitted by those that emit `other` too."""
@@ -86,20 +87,18 @@ class Candidate:
         return self._annotated(VISIBILITY, RESTRICTED)
 
     def _annotated(self, name: str, value: str) -> "Candidate":
-        metadata = self.entity["metadata"]
-        annotations = {**metadata["annotations"], name: value}
-        entity = {**self.entity, "metadata": {**metadata, "annotations": annotations}}
+        entity = self.entity.with_annotations({name: value})
         etag = etag_of(entity, self.relations, self.errors)
         return replace(self, entity=entity, etag=etag)
 
-    def with_items(self, items: tuple[Mapping[str, Any], ...]) -> "Candidate":
+    def with_items(self, items: tuple[StatusItemJson, ...]) -> "Candidate":
         """The same with these items in its status."""
         return replace(
             self, errors=items, etag=etag_of(self.entity, self.relations, items)
         )
 
 
-def status_item(error: CallboardError) -> dict[str, Any]:
+def status_item(error: CallboardError) -> StatusItemJson:
     """A problem as it stands in an entity's `status.items`."""
     message = error.message
     if len(message) > MESSAGE_LENGTH:
@@ -117,7 +116,7 @@ def taken_error(ref: str, owner: str) -> Conflict:
     return Conflict(f"{ref}{_TAKEN}{owner}; first registrant wins")
 
 
-def refused_ref(item: Mapping[str, Any]) -> str | None:
+def refused_ref(item: StatusItemJson) -> str | None:
     """The ref of an entity that belongs to another, if a status item says so."""
     error = item.get("error") or {}
     if error.get("name") != Conflict.name:
@@ -127,9 +126,9 @@ def refused_ref(item: Mapping[str, Any]) -> str | None:
 
 
 def etag_of(
-    entity: EntityJson,
+    entity: Entity,
     relations: Sequence[StoredRelation],
-    errors: Sequence[Mapping[str, Any]] = (),
+    errors: Sequence[StatusItemJson] = (),
 ) -> str:
     """A hash of everything a reader can see: equal exactly when nothing changed.
 
@@ -138,7 +137,7 @@ def etag_of(
     Raises:
         Invalid: if the entity is no JSON.
     """
-    body = _json(entity, option=orjson.OPT_SORT_KEYS)
+    body = _json(entity.raw, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.sha1(body, usedforsecurity=False)
     for relation in relations:
         digest.update(f"\0{relation.type}\0{relation.target}".encode())
@@ -154,7 +153,7 @@ def _json(value: Any, option: int = 0) -> bytes:
         raise Invalid(f"entity: cannot be JSON: {error}") from error
 
 
-def require_size(entity: EntityJson) -> None:
+def require_size(entity: Entity) -> None:
     """Refuse an entity that is too big to be kept.
 
     Raises:
@@ -163,12 +162,10 @@ def require_size(entity: EntityJson) -> None:
     broken = definitions.problem(entity)
     if broken is not None:
         raise Invalid(broken)
-    for part in ("metadata", "spec"):
-        for name, value in (entity.get(part) or {}).items():
-            # A text of a placeholder that is named often is there once, until written.
-            text = definitions.DEFINITION_LIMIT + ENTITY_LIMIT
-            label = f"{part}.{name}"
-            check_tree(value, label=label, nodes=ENTITY_LIMIT, text=text)
+    for label, value in _parts(entity):
+        # A text of a placeholder that is named often is there once, until written.
+        text = definitions.DEFINITION_LIMIT + ENTITY_LIMIT
+        check_tree(value, label=label, nodes=ENTITY_LIMIT, text=text)
     apart = definitions.separated(entity)[0]
     if not _is_within_limits(apart):
         field, most = _biggest(apart)
@@ -178,41 +175,39 @@ def require_size(entity: EntityJson) -> None:
         )
 
 
-def _is_within_limits(entity: EntityJson) -> bool:
+def _parts(entity: Entity) -> Iterator[tuple[str, Any]]:
+    for part, fields in (("metadata", entity.metadata), ("spec", entity.spec)):
+        for name, value in fields.items():
+            yield f"{part}.{name}", value
+
+
+def _is_within_limits(entity: Entity) -> bool:
     try:
-        check_tree(entity, label="entity", nodes=ENTITY_LIMIT, text=ENTITY_LIMIT)
+        check_tree(entity.raw, label="entity", nodes=ENTITY_LIMIT, text=ENTITY_LIMIT)
     except Invalid:
         return False
-    return len(_json(entity)) <= ENTITY_LIMIT
+    return len(_json(entity.raw)) <= ENTITY_LIMIT
 
 
-def _biggest(entity: EntityJson) -> tuple[str, int]:
+def _biggest(entity: Entity) -> tuple[str, int]:
     """The field of metadata or spec that takes the most bytes."""
-    sizes = {
-        f"{part}.{name}": len(_json(value))
-        for part in ("metadata", "spec")
-        for name, value in (entity.get(part) or {}).items()
-    }
+    sizes = {label: len(_json(value)) for label, value in _parts(entity)}
     return max(sizes.items(), key=lambda item: item[1], default=("entity", 0))
 
 
-def annotated(entity: EntityJson, context: Context) -> dict[str, Any]:
+def annotated(entity: Entity, context: Context) -> Entity:
     """A copy that says where it is from; links that the descriptor gives itself win."""
-    metadata = entity["metadata"]
-    annotations = {
+    managed = {
         MANAGED_BY_LOCATION: str(context.location),
         MANAGED_BY_ORIGIN: str(context.origin),
-        **context.links,
-        **(metadata.get("annotations") or {}),
     }
-    annotations[MANAGED_BY_LOCATION] = str(context.location)
-    annotations[MANAGED_BY_ORIGIN] = str(context.origin)
-    return {**entity, "metadata": {**metadata, "annotations": annotations}}
+    annotations = {**managed, **context.links, **entity.annotations, **managed}
+    return entity.with_metadata(annotations=annotations)
 
 
 def checked(
     document: Any, contents: Mapping[placeholders.Placeholder, Any] | None = None
-) -> tuple[dict[str, Any], tuple[StoredRelation, ...]]:
+) -> tuple[Entity, tuple[StoredRelation, ...]]:
     """A document as a valid entity, with the relations it declares.
 
     Raises:
@@ -228,20 +223,20 @@ def checked(
 
 
 def _complete(
-    document: EntityJson, contents: Mapping[placeholders.Placeholder, Any] | None
-) -> dict[str, Any]:
+    document: Mapping[str, Any], contents: Mapping[placeholders.Placeholder, Any] | None
+) -> Entity:
     whole = placeholders.filled(document, contents) if contents else document
     entity = envelope.completed(whole)
     found = envelope.problems(entity) or kinds.problems(entity)
     if found:
         problems = [*found, *_hints(document, found)]
         raise BrokenFields("; ".join(problems), problems)
-    if entity["kind"] == "Location":
+    if entity.kind == "Location":
         _require_few_patterns(entity)
-    return {**entity, "spec": kinds.in_order(entity)}
+    return kinds.in_order(entity)
 
 
-def _require_few_patterns(entity: EntityJson) -> None:
+def _require_few_patterns(entity: Entity) -> None:
     """Refuse a Location of very many patterns: each asks for all files of its source.
 
     Raises:
@@ -255,7 +250,7 @@ def _require_few_patterns(entity: EntityJson) -> None:
         )
 
 
-def _hints(document: EntityJson, broken: Sequence[str]) -> list[str]:
+def _hints(document: Mapping[str, Any], broken: Sequence[str]) -> list[str]:
     """What to do about each broken field that a placeholder stands for."""
     return [
         _hint(name)
@@ -298,28 +293,17 @@ def candidate(
     )
 
 
-def _require_allowed(entity: EntityJson, ref: str, context: Context) -> None:
+def _require_allowed(entity: Entity, ref: str, context: Context) -> None:
     if not context.rules.allow(entity, context.origin):
         raise Forbidden(
-            f"{ref}: the kind {entity['kind']} is not allowed from {context.origin}; "
+            f"{ref}: the kind {entity.kind} is not allowed from {context.origin}; "
             "see catalog.rules"
         )
 
 
 def asks_to_be_restricted(document: Any) -> bool:
     """Whether a document that may be invalid asks to be hidden."""
-    metadata = document.get("metadata") if isinstance(document, Mapping) else None
-    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return isinstance(annotations, Mapping) and is_restricted(
-        {"metadata": {"annotations": annotations}}
-    )
-
-
-def is_restricted(entity: EntityJson) -> bool:
-    """Whether the entity is there for its owners and the platform team alone."""
-    annotations = entity["metadata"].get("annotations") or {}
-    # Case is folded as the policy's conditions fold it.
-    return str(annotations.get(VISIBILITY)).lower() == RESTRICTED
+    return isinstance(document, Mapping) and Entity(document).is_restricted
 
 
 def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidate:
@@ -330,12 +314,14 @@ def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidat
         "name": location.entity_name,
         "namespace": "default",
     }
-    entity = {
-        "apiVersion": "backstage.io/v1alpha1",
-        "kind": "Location",
-        "metadata": metadata,
-        "spec": {"type": location.type, "target": location.target},
-    }
+    entity = Entity(
+        {
+            "apiVersion": "backstage.io/v1alpha1",
+            "kind": "Location",
+            "metadata": metadata,
+            "spec": {"type": location.type, "target": location.target},
+        }
+    )
     return Candidate(
         ref=location.entity_ref,
         entity=entity,
@@ -347,13 +333,13 @@ def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidat
     )
 
 
-def targets_of(entity: EntityJson) -> tuple[str | None, list[str], bool]:
+def targets_of(entity: Entity) -> tuple[str | None, list[str], bool]:
     """A Location entity's type, its targets and whether they may be missing."""
-    spec = entity.get("spec") or {}
-    found = [spec["target"]] if isinstance(spec.get("target"), str) else []
-    found += spec.get("targets") or []
+    spec = entity.spec
+    targets = [spec["target"]] if isinstance(spec.get("target"), str) else []
+    targets += spec.get("targets") or []
     kind = spec.get("type")
-    return kind, list(dict.fromkeys(found)), spec.get("presence") == "optional"
+    return kind, list(dict.fromkeys(targets)), spec.get("presence") == "optional"
 
 
 def may_spread(target: str) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.descriptor.definitions import reference_in
-from services.catalog.model import EntityJson, StoredRelation
+from services.catalog.model import StoredRelation
+from shared.contracts.entity import Entity
 
 #: Differ with every change and say nothing about it.
 DERIVED = frozenset({"metadata.uid", "metadata.etag"})
@@ -14,9 +15,7 @@ _ABSENT: Any = object()
 Difference = tuple[str, Any, Any]
 
 
-def differences(
-    before: EntityJson | None, after: EntityJson | None
-) -> list[Difference]:
+def differences(before: Entity | None, after: Entity | None) -> list[Difference]:
     """Each path that differs, with its value before and after (None: absent).
 
     Lists count as one value: their order matters. So does what lies below a path of
@@ -24,14 +23,18 @@ def differences(
     """
     return [
         (path, _none_if_absent(old), _none_if_absent(new))
-        for path, old, new in _walk(before or {}, after or {}, "")
+        for path, old, new in _walk(_raw(before), _raw(after), "")
         if path not in DERIVED
     ]
 
 
-def changed_paths(before: EntityJson | None, after: EntityJson | None) -> list[str]:
+def changed_paths(before: Entity | None, after: Entity | None) -> list[str]:
     """The dotted paths that differ."""
     return [path for path, _, _ in differences(before, after)]
+
+
+def _raw(entity: Entity | None) -> Mapping[str, Any]:
+    return {} if entity is None else entity.raw
 
 
 def _none_if_absent(value: Any) -> Any:

@@ -12,10 +12,12 @@ from typing import Any
 
 from services.catalog.ingest.candidates import refused_ref, status_item
 from services.catalog.ingest.refusals import Refusal
-from services.catalog.model import FileState
+from services.catalog.model import (
+    FileState,
+    StatusItemJson,
+)
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
 
-Item = Mapping[str, Any]
 #: A host that does not answer for so long is a problem of its entities as well.
 UNAVAILABLE_GRACE = timedelta(hours=1)
 #: Items of one file's invalid documents, and of one Location entity.
@@ -35,7 +37,9 @@ class BrokenFile(Invalid):
     """A file that was read and holds no documents that can be told apart."""
 
 
-def failure_item(error: CallboardError, before: Sequence[Item], now: datetime) -> Item:
+def failure_item(
+    error: CallboardError, before: Sequence[StatusItemJson], now: datetime
+) -> StatusItemJson:
     """The item of a file that cannot be read; the one of before if it says the same."""
     item = status_item(error)
     for old in before:
@@ -47,7 +51,7 @@ def failure_item(error: CallboardError, before: Sequence[Item], now: datetime) -
     return {**item, "message": shown, "error": {**item["error"], **since}}
 
 
-def refusal_item(refusal: Refusal) -> Item:
+def refusal_item(refusal: Refusal) -> StatusItemJson:
     """The item of a document that is no valid entity, with where it begins."""
     item = status_item(refusal.located_error)
     marks: dict[str, Any] = {}
@@ -62,7 +66,7 @@ def refusal_item(refusal: Refusal) -> Item:
     return {**item, "error": {**item["error"], **marks}}
 
 
-def limited(items: Sequence[Item], most: int) -> tuple[Item, ...]:
+def limited(items: Sequence[StatusItemJson], most: int) -> tuple[StatusItemJson, ...]:
     """The first items, and one that says how many more there are."""
     if len(items) <= most:
         return tuple(items)
@@ -70,7 +74,7 @@ def limited(items: Sequence[Item], most: int) -> tuple[Item, ...]:
     return (*items[:most], more)
 
 
-def items_of_entity(ref: str, state: FileState) -> tuple[Item, ...]:
+def items_of_entity(ref: str, state: FileState) -> tuple[StatusItemJson, ...]:
     """Of a file's items those that concern one entity that it brought."""
     return tuple(
         item
@@ -79,12 +83,12 @@ def items_of_entity(ref: str, state: FileState) -> tuple[Item, ...]:
     )
 
 
-def remaining(state: FileState) -> list[Item]:
+def remaining(state: FileState) -> list[StatusItemJson]:
     """Of a file's items those that hold on while it cannot be read: refused names."""
     return [item for item in state.errors if refused_ref(item)]
 
 
-def is_lasting(item: Item, now: datetime) -> bool:
+def is_lasting(item: StatusItemJson, now: datetime) -> bool:
     """Whether a file's problem concerns its entities: not a host that is away a while.
 
     An error of the source, or of the file, does so from the first moment.
@@ -94,7 +98,7 @@ def is_lasting(item: Item, now: datetime) -> bool:
     return now - datetime.fromisoformat(item["error"]["since"]) >= UNAVAILABLE_GRACE
 
 
-def in_general(item: Item, location: str) -> Item:
+def in_general(item: StatusItemJson, location: str) -> StatusItemJson:
     """The item without words of a file that restricted entities come from, too."""
     error = item["error"]
     where = "line" in error and "column" in error

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.catalog.model import LocationRef, RepositoryPath
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid
-from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
+from shared.contracts.ref import parse_ref
 
 #: Characters of an owner's ref: three names of 63, and the signs between.
 LONGEST_OWNER = 191
@@ -93,14 +94,13 @@ def error_of_all(problems: Sequence[CallboardError]) -> CallboardError:
 
 def owner_named_by(document: Any) -> str:
     """The ref of the owner that a document names, "" if it cannot be read."""
-    spec = document.get("spec") if isinstance(document, Mapping) else None
-    owner = spec.get("owner") if isinstance(spec, Mapping) else None
+    if not isinstance(document, Mapping):
+        return ""
+    entity = Entity(document)
+    owner = entity.spec.get("owner")
     if not isinstance(owner, str) or len(owner) > LONGEST_OWNER:
         return ""
-    metadata = document.get("metadata")
-    namespace = metadata.get("namespace") if isinstance(metadata, Mapping) else None
-    if not isinstance(namespace, str) or not namespace:
-        namespace = DEFAULT_NAMESPACE
+    namespace = entity.namespace
     try:
         ref = parse_ref(owner, default_kind="group", default_namespace=namespace)
     except Invalid:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from services.catalog.model import EntityJson, LocationRef
+from services.catalog.model import LocationRef
+from shared.contracts.entity import Entity
 from shared.guards.globs import Glob
 
 DEFAULT_KINDS = ("Component", "API", "Location")
@@ -31,14 +32,13 @@ class KindPattern:
     kind: str
     spec_type: str | None = None
 
-    def covers(self, entity: EntityJson) -> bool:
+    def covers(self, entity: Entity) -> bool:
         """Whether the entity is of this kind and type."""
-        if str(entity["kind"]).lower() != self.kind.lower():
+        if entity.kind.lower() != self.kind.lower():
             return False
         if self.spec_type is None:
             return True
-        found = (entity.get("spec") or {}).get("type")
-        return isinstance(found, str) and found.lower() == self.spec_type.lower()
+        return entity.type.lower() == self.spec_type.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Rules:
 
     rules: Sequence[AllowedKinds]
 
-    def allow(self, entity: EntityJson, origin: LocationRef) -> bool:
+    def allow(self, entity: Entity, origin: LocationRef) -> bool:
         """Whether an entity may come from a root location."""
         return any(
             any(kind.covers(entity) for kind in rule.kinds)

@@ -4,18 +4,19 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from services.catalog.ingest.candidates import (
     Candidate,
     etag_of,
-    is_restricted,
     taken_error,
 )
-from services.catalog.ingest.problems import Item
-from services.catalog.model import EntityJson, StoredEntity
+from services.catalog.model import (
+    StatusItemJson,
+    StoredEntity,
+)
 from shared.contracts.annotations import MANAGED_BY_ORIGIN
 from shared.contracts.catalog import Cause
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Conflict
 
 
@@ -29,7 +30,7 @@ def foreign_error(
 ) -> Conflict:
     """The error of a location whose entity belongs to another."""
     # Where something restricted comes from is not for everybody who wants its name.
-    if owner is None or is_restricted(owner.entity):
+    if owner is None or owner.entity.is_restricted:
         return taken_error(candidate.ref, "another location")
     return taken_error(candidate.ref, owner.location)
 
@@ -47,10 +48,7 @@ def described(
     if parents[:1] != own[:1] and candidate.origin != before.origin:
         # Who provided it first stays its origin until they let it go.
         candidate = candidate.with_origin(before.origin)
-    if (
-        before.entity["metadata"]["etag"] == candidate.etag
-        and parents == before.parents
-    ):
+    if before.entity.etag == candidate.etag and parents == before.parents:
         return None
     return replace(
         before,
@@ -85,7 +83,7 @@ def _created(candidate: Candidate, cause: Cause) -> StoredEntity:
 
 
 def with_problems(
-    before: StoredEntity, items: Sequence[Item], cause: Cause
+    before: StoredEntity, items: Sequence[StatusItemJson], cause: Cause
 ) -> StoredEntity:
     """The entity with these items in its status; itself if it has them already."""
     errors = tuple(items)
@@ -100,11 +98,7 @@ def moved(
     before: StoredEntity, parents: tuple[str, ...], origin: str, cause: Cause
 ) -> StoredEntity:
     """The entity under other parents, whose root is its origin now."""
-    metadata = before.entity["metadata"]
-    annotations = {**metadata.get("annotations", {}), MANAGED_BY_ORIGIN: origin}
-    entity = _anonymous(
-        {**before.entity, "metadata": {**metadata, "annotations": annotations}}
-    )
+    entity = _anonymous(before.entity.with_annotations({MANAGED_BY_ORIGIN: origin}))
     etag = etag_of(entity, before.relations, before.errors)
     return replace(
         before,
@@ -115,15 +109,14 @@ def moved(
     )
 
 
-def _identified(entity: EntityJson, identity: str, etag: str) -> dict[str, Any]:
-    metadata = {**entity["metadata"], "uid": identity, "etag": etag}
-    return {**entity, "metadata": metadata}
+def _identified(entity: Entity, identity: str, etag: str) -> Entity:
+    return entity.with_metadata(uid=identity, etag=etag)
 
 
-def _anonymous(entity: EntityJson) -> dict[str, Any]:
+def _anonymous(entity: Entity) -> Entity:
     metadata = {
-        key: value
-        for key, value in entity["metadata"].items()
-        if key not in {"uid", "etag"}
+        name: value
+        for name, value in entity.metadata.items()
+        if name not in {"uid", "etag"}
     }
-    return {**entity, "metadata": metadata}
+    return Entity({**entity.raw, "metadata": metadata})

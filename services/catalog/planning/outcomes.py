@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.problems import (
     ENTITY_ITEMS,
-    Item,
     is_lasting,
     refusal_item,
 )
-from services.catalog.model import FileState, Root, TargetKey
+from services.catalog.model import (
+    FileState,
+    Root,
+    StatusItemJson,
+    TargetKey,
+)
 from services.catalog.planning.entities import is_location
 from services.catalog.planning.plan import NameRefusal, StatusChange
 from services.catalog.planning.reading import (
@@ -159,11 +163,13 @@ def _missing(emitted: frozenset[str], reading: TargetReading) -> frozenset[str]:
 
 def _refusal_items(
     emitted: frozenset[str], reading: TargetReading
-) -> Mapping[str, Sequence[Item]]:
+) -> Mapping[str, Sequence[StatusItemJson]]:
     """By entity, why its document is invalid."""
     if not reading.refusals:
         return {}
-    items: dict[str | None, list[Item]] = {ref: [] for ref in (*emitted, None)}
+    items: dict[str | None, list[StatusItemJson]] = {
+        ref: [] for ref in (*emitted, None)
+    }
     for refusal in reading.refusals:
         ref = refusal.ref if refusal.ref in emitted else None
         items[ref].append(refusal_item(refusal))
@@ -173,7 +179,7 @@ def _refusal_items(
 
 def _failure_items(
     emitted: frozenset[str], state: FileState
-) -> Mapping[str, Sequence[Item]]:
+) -> Mapping[str, Sequence[StatusItemJson]]:
     """On everything that a file brought, that it cannot be read any more."""
     items = [item for item in state.errors if "since" in item["error"]]
     now = datetime.now(UTC)
@@ -185,7 +191,7 @@ def _failure_items(
 def _with_problems(
     outcome: TargetOutcome,
     view: CatalogView,
-    items: Mapping[str, Sequence[Item]],
+    items: Mapping[str, Sequence[StatusItemJson]],
     cause: Cause,
 ) -> TargetOutcome:
     locations = frozenset(filter(is_location, items))
@@ -202,8 +208,8 @@ def _with_problems(
 
 
 def _shown(
-    items: Sequence[Item], ref: str, location: str, hidden: frozenset[str]
-) -> tuple[Item, ...]:
+    items: Sequence[StatusItemJson], ref: str, location: str, hidden: frozenset[str]
+) -> tuple[StatusItemJson, ...]:
     """A file's items as the readers of one of its entities may see them."""
     others = hidden - {ref}
     return tuple(

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.differences import changed_paths
-from services.catalog.ingest.problems import Item
-from services.catalog.model import Root, StoredEntity
+from services.catalog.model import (
+    Root,
+    StatusItemJson,
+    StoredEntity,
+)
 from services.catalog.planning.changes import moved, with_problems
 from services.catalog.planning.view import CatalogView
 from shared.contracts.catalog import Cause
@@ -89,7 +92,7 @@ class StatusChange:
     """The problems in an entity's status change; `location`: if it comes from there."""
 
     ref: str
-    items: tuple[Item, ...]
+    items: tuple[StatusItemJson, ...]
     cause: Cause
     location: str | None = None
 

@@ -6,7 +6,6 @@ shown before it is written.
 
 from collections.abc import Sequence
 
-from services.catalog.ingest.candidates import is_restricted
 from services.catalog.model import StoredEntity
 from services.catalog.planning.plan import IngestionPlan, NameRefusal
 from services.catalog.planning.view import CatalogView
@@ -75,7 +74,7 @@ class PlannedState:
         if ref not in self._changed:
             return self._view.is_restricted(ref)
         entity = self._changed[ref]
-        return entity is not None and is_restricted(entity.entity)
+        return entity is not None and entity.entity.is_restricted
 
     def is_root(self, ref: str) -> bool:
         return self._view.is_root(ref)

@@ -13,11 +13,15 @@ from services.catalog.ingest.problems import (
     FILE_ITEMS,
     LOCATION_ITEMS,
     REFUSED_NAMES,
-    Item,
     items_of_entity,
     limited,
 )
-from services.catalog.model import FileState, Root, TargetKey
+from services.catalog.model import (
+    FileState,
+    Root,
+    StatusItemJson,
+    TargetKey,
+)
 from services.catalog.planning.changes import described, foreign_error, is_foreign
 from services.catalog.planning.outcomes import LocationOutcome
 from services.catalog.planning.plan import (
@@ -95,7 +99,7 @@ def _own_writes(
     view: CatalogView,
     outcome: LocationOutcome,
     own: Candidate,
-    items: Mapping[str, tuple[Item, ...]],
+    items: Mapping[str, tuple[StatusItemJson, ...]],
 ) -> tuple[EntityWrite, ...]:
     before, current = view.get(own.ref), own.with_items(items.get(own.ref, ()))
     if is_foreign(before, own):
@@ -145,16 +149,16 @@ def _with_refused_names(
     return replace(outcome, states=states)
 
 
-def _with_item(state: FileState, item: Item) -> FileState:
+def _with_item(state: FileState, item: StatusItemJson) -> FileState:
     return replace(state, digest=None, errors=(*state.errors, item))
 
 
 def _location_items(
     view: CatalogView, outcome: LocationOutcome
-) -> dict[str, tuple[Item, ...]]:
+) -> dict[str, tuple[StatusItemJson, ...]]:
     """The problems of each Location entity: those of its targets, and of its file."""
     states = outcome.following_states
-    problems: dict[str, tuple[Item, ...]] = {}
+    problems: dict[str, tuple[StatusItemJson, ...]] = {}
     for key, state in states.items():
         items = _visible_items(view, key[0], key, state.errors)
         problems[key[0]] = (*problems.get(key[0], ()), *items)
@@ -170,8 +174,8 @@ def _location_items(
 
 
 def _visible_items(
-    view: CatalogView, ref: str, key: TargetKey, items: Sequence[Item]
-) -> tuple[Item, ...]:
+    view: CatalogView, ref: str, key: TargetKey, items: Sequence[StatusItemJson]
+) -> tuple[StatusItemJson, ...]:
     """A file's items as the readers of a Location entity may see them."""
     if not items or view.is_restricted(ref):
         return tuple(items)

@@ -4,8 +4,8 @@ The last good version of an entity stays. A file that holds restricted entities 
 is told of to others in general words alone.
 """
 
-from services.catalog.ingest.problems import Item, in_general
-from services.catalog.model import TargetKey
+from services.catalog.ingest.problems import in_general
+from services.catalog.model import StatusItemJson, TargetKey
 from services.catalog.planning.view import CatalogView
 
 
@@ -14,7 +14,9 @@ def hidden_refs(view: CatalogView, key: TargetKey) -> frozenset[str]:
     return frozenset(filter(view.is_restricted, view.emitted(*key)))
 
 
-def without_private_words(item: Item, location: str, hidden: frozenset[str]) -> Item:
+def without_private_words(
+    item: StatusItemJson, location: str, hidden: frozenset[str]
+) -> StatusItemJson:
     """An item without its words, if it is about a hidden entity, or may be."""
     error = item["error"]
     if "since" not in error and "line" not in error:

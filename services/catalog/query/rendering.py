@@ -51,11 +51,11 @@ def _cut_plain(
     for record in records:
         piece = known.get(record.entity)
         if piece is None:
-            piece = orjson.dumps(cut(record.document(), fields))
+            piece = orjson.dumps(cut(record.document().raw, fields))
             # A record that was replaced meanwhile must not speak for its successor.
             if model.records[record.entity] is record:
                 known[record.entity] = piece
         elif model.records[record.entity] is not record:
-            piece = orjson.dumps(cut(record.document(), fields))
+            piece = orjson.dumps(cut(record.document().raw, fields))
         found.append(piece)
     return found

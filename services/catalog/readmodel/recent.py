@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from services.catalog.model import EntityJson
+from shared.contracts.entity import Entity, mapping_of
 from shared.contracts.errors import Invalid
 
 KEPT = 500
@@ -47,7 +47,7 @@ class RecentChange:
     cause: Mapping[str, Any]
     changed: tuple[str, ...]
     deleted: bool
-    state: EntityJson | None = None
+    state: Entity | None = None
 
     @property
     def place(self) -> Place:
@@ -63,14 +63,14 @@ def change_of(event: str | bytes) -> RecentChange:
     try:
         told = orjson.loads(event)
         data = told["data"]
-        entity = data["entity"] or data["previous"]
+        entity = Entity(mapping_of(data["entity"] or data["previous"]))
         deleted = data["entity"] is None
         return RecentChange(
             at=str(told["time"]),
             ref=str(data["entity_ref"]),
             revision=int(data["revision"]),
-            kind=str(entity["kind"]),
-            title=_title(entity),
+            kind=entity.ref.kind,
+            title=entity.display_name,
             actor=str(data["actor"]),
             cause=dict(data["cause"]),
             changed=tuple(data["changed"][:MOST_PATHS]),
@@ -81,27 +81,19 @@ def change_of(event: str | bytes) -> RecentChange:
         raise Invalid(f"data: not a change of an entity ({error})") from error
 
 
-def _judged(entity: Mapping[str, Any]) -> EntityJson | None:
+def _judged(entity: Entity) -> Entity | None:
     """What conditions can ask of an entity; of a large value only that it is there."""
     spec = {
         key: value if len(orjson.dumps(value)) <= LARGEST_VALUE else ""
-        for key, value in (entity.get("spec") or {}).items()
+        for key, value in entity.spec.items()
     }
-    kept = {
-        "kind": entity["kind"],
-        "metadata": entity["metadata"],
+    judged = {
+        "kind": entity.kind,
+        "metadata": entity.metadata,
         "spec": spec,
-        "relations": entity.get("relations") or [],
+        "relations": entity.raw.get("relations") or [],
     }
-    return kept if len(orjson.dumps(kept)) <= LARGEST_STATE else None
-
-
-def _title(entity: Mapping[str, Any]) -> str:
-    """What people call it: display name, title, or name."""
-    metadata = entity["metadata"]
-    profile = (entity.get("spec") or {}).get("profile")
-    shown = profile.get("displayName") if isinstance(profile, dict) else None
-    return str(shown or metadata.get("title") or metadata["name"])
+    return Entity(judged) if len(orjson.dumps(judged)) <= LARGEST_STATE else None
 
 
 class RecentChanges:

@@ -2,17 +2,17 @@
 
 import hashlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 import orjson
 
 from services.catalog.model import StoredEntity, StoredRelation
+from shared.contracts.entity import Entity
 
 NOT_PLACED = -1
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING = Entity(MappingProxyType({}))
 
 
 @dataclass(slots=True, eq=False)
@@ -32,10 +32,9 @@ class EntityRecord:
     def ref(self) -> str:
         return self.stored.ref
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Entity:
         """The entity as it was stored: without relations and status."""
-        found: dict[str, Any] = orjson.loads(self.head + b"}")
-        return found
+        return Entity(orjson.loads(self.head + b"}"))
 
 
 def record_of(stored: StoredEntity) -> EntityRecord:
@@ -55,7 +54,7 @@ def record_of(stored: StoredEntity) -> EntityRecord:
         location_key=share(stored.location_key),
         parents=tuple(share(ref) for ref in stored.parents),
     )
-    return EntityRecord(NOT_PLACED, kept, orjson.dumps(stored.entity)[:-1])
+    return EntityRecord(NOT_PLACED, kept, orjson.dumps(stored.entity.raw)[:-1])
 
 
 def tail_of(record: EntityRecord, relations: Iterable[tuple[str, str]]) -> bytes:

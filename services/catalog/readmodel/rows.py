@@ -5,10 +5,11 @@ same here: dotted lower-cased paths, scalars only, arrays visited with the path 
 array, `path.item` for each string in an array.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from services.catalog.descriptor.definitions import reference_in
+from shared.contracts.entity import Entity
 
 LONGEST = 200
 """Characters of a path or a value that is searched by; more is not a search term."""
@@ -44,7 +45,7 @@ class Rows(NamedTuple):
         ]
 
 
-def rows_of(entity: Mapping[str, Any], errors: Sequence[Any] = ()) -> Rows:
+def rows_of(entity: Entity, errors: Sequence[Any] = ()) -> Rows:
     """The rows of an entity as it is stored, without relations.
 
     Of its status there are the row by which what has errors is found, and the owners
@@ -52,17 +53,16 @@ def rows_of(entity: Mapping[str, Any], errors: Sequence[Any] = ()) -> Rows:
     """
     values: list[Row] = []
     items: list[str] = []
-    for key, value in entity.items():
+    for key, value in entity.raw.items():
         if key not in SKIPPED:
             _visit(key.lower(), value, values, items)
     if errors:
         values.append(HAS_ERRORS)
         values += [(REFUSED_OWNER, owner) for owner in _owners_in(errors)]
-    metadata = entity.get("metadata") or {}
-    values.append(("metadata.name", str(metadata.get("name", ""))))
-    values.append(("metadata.namespace", metadata.get("namespace") or "default"))
-    if uid := metadata.get("uid"):
-        values.append(("metadata.uid", uid))
+    values.append(("metadata.name", entity.name))
+    values.append(("metadata.namespace", entity.namespace))
+    if entity.uid:
+        values.append(("metadata.uid", entity.uid))
     return Rows(frozenset(values), frozenset(items))
 
 

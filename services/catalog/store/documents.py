@@ -20,6 +20,7 @@ from services.catalog.model import (
     StoredRelation,
 )
 from shared.contracts.catalog import Cause
+from shared.contracts.entity import Entity
 
 Document = dict[str, Any]
 
@@ -34,7 +35,7 @@ def entity_document(stored: StoredEntity) -> Document:
         "_id": stored.ref,
         "uid": stored.uid,
         "revision": stored.revision,
-        "entity": _text(stored.entity),
+        "entity": _text(stored.entity.raw),
         "relations": _text([[r.type, r.target, r.inverse] for r in stored.relations]),
         "location": stored.location,
         "origin": stored.origin,
@@ -69,7 +70,7 @@ def stored_entity(document: Mapping[str, Any]) -> StoredEntity:
         ref=document["_id"],
         uid=document["uid"],
         revision=document["revision"],
-        entity=orjson.loads(document["entity"]),
+        entity=Entity(orjson.loads(document["entity"])),
         relations=tuple(
             StoredRelation(*r) for r in orjson.loads(document["relations"])
         ),
@@ -168,5 +169,5 @@ def stored_revision(document: Mapping[str, Any]) -> EntityRevision:
         actor=data["actor"],
         cause=Cause.model_validate(data["cause"]),
         changed=tuple(data["changed"]),
-        entity=data["entity"],
+        entity=None if data["entity"] is None else Entity(data["entity"]),
     )

@@ -100,7 +100,7 @@ def _entity_json(stored: StoredEntity | None) -> Mapping[str, Any] | None:
     if stored is None:
         return None
     relations = [_relation(item) for item in stored.relations]
-    shown = {**stored.entity, "relations": relations}
+    shown = {**stored.entity.raw, "relations": relations}
     if stored.errors:
         shown["status"] = {"items": list(stored.errors)}
     return shown
