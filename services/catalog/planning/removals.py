@@ -74,11 +74,10 @@ async def plan_removals(
     """
     root, cause = outcome.root, outcome.causes.last
     orphans = await orphan_deletion(view, lost, _is_root(view, root))
-    deleted = orphans.deleted
-    if _are_too_many(view, root, deleted):
-        refusal = _deletion_refusal(view, root, deleted)
+    if _are_too_many(view, root, orphans.deleted):
+        refusal = _deletion_refusal(view, root, orphans.deleted)
         return IngestionPlan(deletion_refusal=refusal)
-    return _plan_of(orphans, deleted, cause)
+    return _plan_of(orphans, cause)
 
 
 def _is_root(view: CatalogView, root: Root) -> Callable[[str], bool]:
@@ -86,14 +85,12 @@ def _is_root(view: CatalogView, root: Root) -> Callable[[str], bool]:
     return lambda ref: ref == own or view.is_root(ref)
 
 
-def _plan_of(
-    orphans: OrphanDeletion, deleted: Sequence[str], cause: Cause
-) -> IngestionPlan:
+def _plan_of(orphans: OrphanDeletion, cause: Cause) -> IngestionPlan:
     return IngestionPlan(
         moves=tuple(
             Move(ref, parents, cause) for ref, parents in orphans.remaining.items()
         ),
-        deletions=tuple(Deletion(ref, cause) for ref in deleted),
+        deletions=tuple(Deletion(ref, cause) for ref in orphans.deleted),
     )
 
 
@@ -101,10 +98,9 @@ async def plan_dismissal(view: CatalogView, root: Root, cause: Cause) -> Ingesti
     """What becomes of all that a root brought when it is taken out of the catalog."""
     ref = root.location.entity_ref
     orphans = await orphans_of(view, root)
-    deleted = orphans.deleted
-    if view.parents(ref) == () and ref not in deleted:
-        deleted = [*deleted, ref]
-    return _plan_of(orphans, deleted, cause)
+    if view.parents(ref) == () and ref not in orphans.deleted:
+        orphans = replace(orphans, deleted=[*orphans.deleted, ref])
+    return _plan_of(orphans, cause)
 
 
 def _are_too_many(view: CatalogView, root: Root, deleted: Sequence[str]) -> bool:
