@@ -29,6 +29,7 @@ from services.catalog.configured_sources import (
     folders_of,
     rules_of,
 )
+from services.catalog.descriptor.kinds import built_in_kinds
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.recent import Recent
@@ -76,6 +77,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _share_the_interpreter()
+        built_in_kinds()
         async with AsyncExitStack() as stack:
             config = await asyncio.to_thread(
                 load_config, settings.config, os.environ, CatalogConfig

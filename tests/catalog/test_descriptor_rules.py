@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from services.catalog.descriptor.kinds import read_kind
 from services.catalog.ingest.candidates import checked
 from shared.contracts.errors import Invalid
+from shared.guards.yaml_text import dump_yaml, load_yaml
 from tests import builders
 
 VALID = [
@@ -255,3 +257,61 @@ def test_the_order_of_refs_says_nothing() -> None:
     one = builders.component(dependsOn=["resource:b", "component:a"])
     valid, _ = checked(one)
     assert valid.spec["dependsOn"] == ["component:a", "resource:b"]
+
+
+OWN_KIND = """
+kind: Ship
+versions: [harbour.example/v1]
+schema:
+  type: object
+  required: [berth]
+  properties:
+    berth: {type: string, minLength: 1, pattern: "^[A-Z]"}
+    crew: {type: array, maxItems: 2, items: {type: string}}
+    draught: {type: [number, string]}
+    fuel: {oneOf: [{const: diesel}, {const: wind}]}
+relations:
+  berth: {type: liesAt, inverse: holds, kind: Resource}
+"""
+
+
+def test_a_kind_is_a_file() -> None:
+    """A schema and relations; rules without words of ours have the validator's."""
+    kind = read_kind(OWN_KIND, "ship.yaml")
+    assert kind.versions == {"harbour.example/v1"}
+    assert kind.relations["berth"].inverse == "holds"
+    assert kind.spec.problems({"berth": "A1", "fuel": "wind"}) == []
+    wrong = {"crew": ["a", 1, "c"], "draught": [], "fuel": "coal", "berth": "a1"}
+    assert [problem.partition(":")[0] for problem in kind.spec.problems(wrong)] == [
+        "spec.berth",
+        "spec.crew",
+        "spec.crew.1",
+        "spec.draught",
+        "spec.fuel",
+    ]
+    assert kind.spec.problems({}) == ["spec.berth: is required"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("versions: 3", "ship.yaml: versions: "),
+        ("version: [a/v1]", "ship.yaml: version"),
+        ("schema: {type: wood}", "ship.yaml: schema: is no JSON Schema"),
+        ("schema: {$ref: 'https://x.example/s'}", "ship.yaml: schema: "),
+        ("relations: {berth: {type: liesAt}}", "ship.yaml: relations.berth.inverse: "),
+    ],
+)
+def test_a_kind_that_cannot_be_read_names_its_field(change: str, told: str) -> None:
+    """The file and the field; a schema may lead nowhere else."""
+    own = load_yaml(OWN_KIND, label="")
+    text = dump_yaml({**own, **load_yaml(change, label="")})
+    with pytest.raises(Invalid) as error:
+        read_kind(text, "ship.yaml")
+    assert told in error.value.message
+
+
+def test_what_is_no_json_is_refused_as_a_whole() -> None:
+    """The kinds' schemas cannot read it; an entity that is no JSON is none."""
+    with pytest.raises(Invalid, match="cannot be JSON"):
+        checked(builders.component(odd={1: 2}))
