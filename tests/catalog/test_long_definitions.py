@@ -203,7 +203,7 @@ async def test_an_entity_never_refers_to_a_text_that_is_not_there(
         await catalog.register(file, "?onConflict=refresh")
         entity = await catalog.entity("api:default/orders")
     assert entity is not None
-    assert entity.spec["definition"] == text
+    assert entity["spec"]["definition"] == text
 
 
 async def test_a_restarted_catalog_has_the_texts(database: Any, data: Path) -> None:

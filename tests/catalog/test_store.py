@@ -94,7 +94,7 @@ async def test_each_step_is_told_once_in_order(store: MongoEntityStore) -> None:
     assert isinstance(deleted, EntityDeleted)
     assert [e.revision for e in (created, updated, deleted)] == [1, 2, 3]
     assert created.entity is not None
-    assert created.entity.raw["relations"] == [
+    assert created.entity["relations"] == [
         {"type": "ownedBy", "targetRef": "group:default/team-a"}
     ]
     assert updated.changed == ["spec.owner", "relations"]

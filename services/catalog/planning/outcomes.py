@@ -199,7 +199,10 @@ def _with_problems(
     location = outcome.key[1]
     problems = tuple(
         StatusChange(
-            ref, _shown(entity_items, ref, location, hidden), cause, location=location
+            ref,
+            _items_for_readers(entity_items, ref, location, hidden),
+            cause,
+            location=location,
         )
         for ref, entity_items in items.items()
         if ref not in locations
@@ -207,7 +210,7 @@ def _with_problems(
     return replace(outcome, problems=problems, locations=outcome.locations | locations)
 
 
-def _shown(
+def _items_for_readers(
     items: Sequence[StatusItemJson], ref: str, location: str, hidden: frozenset[str]
 ) -> tuple[StatusItemJson, ...]:
     """A file's items as the readers of one of its entities may see them."""
