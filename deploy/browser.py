@@ -1,7 +1,7 @@
-"""Sees to it that the browser tests find a Chromium, or says that they will not run.
+"""Finds or installs a Chromium for the browser tests, or warns that they are skipped.
 
-Debian's package is installed where that is possible; elsewhere `CALLBOARD_CHROMIUM`
-may name one.
+Debian's package is installed where that is possible; elsewhere `CALLBOARD_CHROMIUM` can
+name a browser.
 """
 
 import os
@@ -13,13 +13,15 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 240
 
 
-def find() -> str | None:
-    """The browser's path, if there is one."""
-    given = os.environ.get("CALLBOARD_CHROMIUM")
-    return given or next((p for n in NAMES if (p := shutil.which(n))), None)
+def find_browser() -> str | None:
+    """The path of the browser, if one is installed."""
+    configured = os.environ.get("CALLBOARD_CHROMIUM")
+    return configured or next(
+        (path for name in NAMES if (path := shutil.which(name))), None
+    )
 
 
-def install() -> None:
+def install_browser() -> None:
     """Install Debian's chromium; needs root and apt."""
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         return
@@ -39,15 +41,15 @@ def install() -> None:
 
 
 def main() -> int:
-    """Find or install it; never a failure, but always a word."""
-    if find() is None:
-        install()
-    found = find()
-    if found is None:
+    """Find or install the browser and print the result; never fails."""
+    if find_browser() is None:
+        install_browser()
+    path = find_browser()
+    if path is None:
         print("BROWSER TESTS WILL BE SKIPPED: there is no chromium, and none could be")
         print("installed. Install it, or set CALLBOARD_CHROMIUM to its path.")
     else:
-        print(f"Browser tests use {found}")
+        print(f"Browser tests use {path}")
     return 0
 
 

@@ -1,8 +1,8 @@
-"""A certificate authority of one installation, and a server's certificate by it.
+"""Makes a certificate authority for one installation and a server's certificate.
 
 Run as `python -m deploy.certificates FOLDER NAME [--owner UID]`: makes `ca.pem`,
-`NAME.pem` and `NAME-key.pem` where they are missing or soon too old. The authority's
-key is thrown away: nobody can sign another server. Not for what the public looks at.
+`NAME.pem` and `NAME-key.pem` if they are missing or expire soon. The authority's key is
+not stored, so it can sign no other server. Not for servers that the public connects to.
 """
 
 import argparse
@@ -17,19 +17,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-VALID = timedelta(days=3650)
-#: Replaced at the first start within so long of its end.
-RENEWED_BEFORE = timedelta(days=60)
+VALIDITY = timedelta(days=3650)
+#: A certificate that expires within this time is replaced at the next start.
+RENEWAL_MARGIN = timedelta(days=60)
 ORGANIZATION = "Callboard"
 
 
 def ensure(folder: Path, name: str, *, owner: int | None = None) -> bool:
-    """Make the three files unless they are good for a while; whether it did.
+    """Make the three files unless they are valid for a while; whether they were made.
 
-    `owner` is the user id that gets the key, which nobody else may read.
+    `owner` is the user id that owns the key file, which no other user may read.
     """
     certificate = folder / f"{name}.pem"
-    if (folder / f"{name}-key.pem").exists() and _good(certificate):
+    if (folder / f"{name}-key.pem").exists() and _is_valid(certificate):
         return False
     folder.mkdir(parents=True, exist_ok=True)
     authority_key = ec.generate_private_key(ec.SECP256R1())
@@ -43,23 +43,23 @@ def ensure(folder: Path, name: str, *, owner: int | None = None) -> bool:
     )
     _write(folder / f"{name}-key.pem", pem, 0o600, owner)
     _write(folder / "ca.pem", authority.public_bytes(serialization.Encoding.PEM), 0o644)
-    # Last: it says that the others are there.
+    # Written last: its existence shows that the other files are complete.
     _write(certificate, signed.public_bytes(serialization.Encoding.PEM), 0o644)
     return True
 
 
-def _good(certificate: Path) -> bool:
+def _is_valid(certificate: Path) -> bool:
     try:
-        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+        loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
     except FileNotFoundError:
         return False
-    return found.not_valid_after_utc - datetime.now(UTC) > RENEWED_BEFORE
+    return loaded.not_valid_after_utc - datetime.now(UTC) > RENEWAL_MARGIN
 
 
 def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = _named("callboard-authority")
+    name = _subject_name("callboard-authority")
     return (
-        _begun(name, key, name)
+        _certificate_builder(name, key, name)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -79,23 +79,23 @@ def _server(
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         ]
     )
-    # Servers of one kind speak to each other: then it is a client's certificate too.
-    uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    # Servers of a cluster connect to each other with the same certificate.
+    key_usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(
         authority_key.public_key()
     )
     return (
-        _begun(_named(name), key, authority.subject)
+        _certificate_builder(_subject_name(name), key, authority.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(key_usages), critical=False)
         .add_extension(names, critical=False)
         .add_extension(issuer, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
 
 
-def _begun(
+def _certificate_builder(
     name: x509.Name, key: ec.EllipticCurvePrivateKey, issuer: x509.Name
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
@@ -105,9 +105,9 @@ def _begun(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        # Clocks differ by a little.
+        # Clocks may differ.
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + VALID)
+        .not_valid_after(now + VALIDITY)
         .add_extension(
             x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
         )
@@ -128,7 +128,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _named(common: str) -> x509.Name:
+def _subject_name(common: str) -> x509.Name:
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
@@ -142,7 +142,7 @@ def _write(path: Path, data: bytes, mode: int, owner: int | None = None) -> None
     new.unlink(missing_ok=True)
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "wb") as out:
-        # Whatever the process' mask is.
+        # Set explicitly, because the process' umask applies to `os.open`.
         os.fchmod(handle, mode)
         out.write(data)
         if owner is not None:
@@ -151,14 +151,15 @@ def _write(path: Path, data: bytes, mode: int, owner: int | None = None) -> None
 
 
 def main() -> int:
-    """Parse the arguments, make what is missing, say so."""
+    """Parse the arguments, make missing files, print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")
     parser.add_argument("--owner", type=int, default=None)
-    given = parser.parse_args()
-    made = ensure(given.folder, given.name, owner=given.owner)
-    print(f"{given.name}: certificate {'made' if made else 'kept'} in {given.folder}")
+    arguments = parser.parse_args()
+    is_new = ensure(arguments.folder, arguments.name, owner=arguments.owner)
+    outcome = "made" if is_new else "kept"
+    print(f"{arguments.name}: certificate {outcome} in {arguments.folder}")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""Writes the hashed requirement files from what each part declares (`make lock`).
+"""Writes the hashed requirement files from each part's dependencies (`make lock`).
 
-A pin stays as it is while it fits; `--upgrade` takes the newest of everything. No file
-names a registry. Run with the environment's own Python: it calls `uv`.
+Pins that still satisfy the dependencies stay; `--upgrade` takes the newest versions. No
+file names a registry. It calls `uv`, so run it with the environment's Python.
 """
 
 import subprocess
@@ -17,7 +17,7 @@ HEADER = "# Made by `make lock`; do not edit.\n"
 def compile_to(
     folder: Path, output: str, *sources: Path, extra: tuple[str, ...] = ()
 ) -> None:
-    """Resolve the sources into `folder/output`, keeping the pins it has."""
+    """Resolve the sources into `folder/output`; existing pins stay."""
     file = folder / output
     command = [
         "uv",
@@ -42,25 +42,24 @@ def compile_to(
 
 
 def lock(folder: Path, *, upgrade: bool = False) -> None:
-    """Lock everything into `folder`; a part's file takes its pins from the whole."""
+    """Lock everything into `folder`; parts take their pins from the common file."""
     shared = ROOT / "shared" / "pyproject.toml"
     services = {name: ROOT / "services" / name / "pyproject.toml" for name in SERVICES}
     deploy = ROOT / "deploy" / "pyproject.toml"
     everything = [shared, *services.values(), deploy]
-    newest = ("--upgrade",) if upgrade else ()
+    upgrade_option = ("--upgrade",) if upgrade else ()
     development = REQUIREMENTS / "dev.in"
-    whole = ("--all-extras", *newest)
-    compile_to(folder, "dev.txt", *everything, development, extra=whole)
+    all_extras = ("--all-extras", *upgrade_option)
+    compile_to(folder, "dev.txt", *everything, development, extra=all_extras)
     pins = ("--constraint", str(folder / "dev.txt"))
     compile_to(folder, "all.txt", *everything, extra=("--all-extras", *pins))
     for name, service in services.items():
         compile_to(folder, f"{name}.txt", shared, service, extra=pins)
-    # What the image of the command line holds: it knows the catalog's rules and parses
-    # templates as the scaffolder does.
+    # The command line's image has the catalog's rules and the scaffolder's parser.
     sources = (shared, services["catalog"], services["scaffolder"], deploy)
     compile_to(folder, "operator.txt", *sources, extra=pins)
-    compile_to(folder, "uv.txt", REQUIREMENTS / "uv.in", extra=newest)
-    assets = ("--no-deps", *newest)
+    compile_to(folder, "uv.txt", REQUIREMENTS / "uv.in", extra=upgrade_option)
+    assets = ("--no-deps", *upgrade_option)
     compile_to(folder, "assets.txt", REQUIREMENTS / "assets.in", extra=assets)
 
 

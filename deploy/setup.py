@@ -1,8 +1,8 @@
 """Installs the environment from the hashed lock, and the browser's assets.
 
 Called by `make setup` with the environment's Python: `deploy/setup.py all|dev`, and by
-the gateway's image: `deploy/setup.py assets`. Uses the standard library alone, for
-nothing else is there yet.
+the image of the portal: `deploy/setup.py assets`. It uses only the standard library,
+because nothing else is installed yet.
 """
 
 import compileall
@@ -19,9 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.prefix) / "bin"
 VENDOR = ROOT / "services" / "portal" / "assets" / "vendor"
-#: What is taken from which installed package, and under which name it is served.
+#: The file of an installed package, and the name under which it is served.
 ASSETS = {"django_htmx/static/django_htmx/htmx-2.min.js": "htmx.min.js"}
-#: Folders of modules that load each other: their scripts alone are taken.
+#: Folders of modules that load each other; only their scripts are copied.
 MODULES = {"nicegui/elements/mermaid/dist": "mermaid"}
 LAUNCHER = """#!{python}
 import sys
@@ -34,9 +34,9 @@ run()
 
 
 def install(requirements: str) -> None:
-    """Make the environment hold exactly what the file lists, hashes checked."""
+    """Install exactly the packages of the file, and check their hashes."""
     print(f"Installing requirements/{requirements} …", flush=True)
-    # Compiled now: else every start compiles what it imports, two seconds of it.
+    # Compiled now, because otherwise every start takes two seconds longer.
     compiled = "--compile-bytecode"
     _uv("sync", "--require-hashes", compiled, f"requirements/{requirements}")
 
@@ -60,14 +60,14 @@ def install_assets() -> None:
 
 
 def compile_sources() -> None:
-    """Compile the portal's own code; Python notices by itself what changes later."""
+    """Compile the portal's code; Python compiles later changes by itself."""
     templates = re.compile(r"/examples/")
     for folder in ("services", "shared", "deploy"):
         compileall.compile_dir(ROOT / folder, rx=templates, quiet=1)
 
 
 def install_launcher() -> None:
-    """The `callboard` command in the environment's bin folder."""
+    """Write the `callboard` command to the environment's bin folder."""
     launcher = BIN / "callboard"
     launcher.write_text(LAUNCHER.format(python=BIN / "python", root=str(ROOT)))
     launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
@@ -80,14 +80,14 @@ def _uv(*arguments: str) -> None:
 
 
 def main() -> None:
-    """Install everything that runs, or that and what tests need, or assets alone."""
+    """Install the run-time packages, or also those of the tests, or only the assets."""
     if sys.argv[1:] == ["assets"]:
         install_assets()
         return
-    wanted = "dev.txt" if sys.argv[1:] == ["dev"] else "all.txt"
-    if wanted == "all.txt" and (Path(sys.prefix) / ".ready-dev").exists():
-        wanted = "dev.txt"
-    install(wanted)
+    requirements = "dev.txt" if sys.argv[1:] == ["dev"] else "all.txt"
+    if requirements == "all.txt" and (Path(sys.prefix) / ".ready-dev").exists():
+        requirements = "dev.txt"
+    install(requirements)
     install_assets()
     install_launcher()
     compile_sources()

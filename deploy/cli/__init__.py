@@ -1,1 +1,1 @@
-"""The `callboard` command: start, stop, look, check, follow, rebuild."""
+"""The `callboard` command: start, stop, status, checks, events, rebuild, backup."""

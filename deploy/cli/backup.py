@@ -1,15 +1,15 @@
 """`callboard backup` and `callboard restore`: the documents and the docs sites.
 
-A backup may be made while the portal runs. It holds what cannot be made again; search,
-read models and Git mirrors are rebuilt from it, and so are the topics: after a restore
-on servers whose event log or index is older or newer than the backup, run `callboard
-rebuild search`. The keys below DIR/keys and the configuration are not in it: keep
-CALLBOARD_SERVICE_SECRET, without which secrets of template runs cannot be opened.
+A backup may be made while the portal runs. It has the data that cannot be derived;
+search, read models, Git mirrors and topics are rebuilt from it. After a restore on
+servers whose event log or index is older or newer than the backup, run `callboard
+rebuild search`. The keys below DIR/keys and the configuration are not part of it: store
+CALLBOARD_SERVICE_SECRET, without which secrets of template runs cannot be decrypted.
 
-Who runs MongoDB with tools of its own takes `mongodump --gzip --db callboard_…` of the
-four databases (catalog, scaffolder, techdocs, gateway) with the services stopped, or
-with `--oplog` on a replica set, or volume snapshots; `mongorestore --gzip` reads the
-`.bson.gz` files made here, too.
+Alternatively use MongoDB's tools: `mongodump --gzip --db callboard_…` of the four
+databases (catalog, scaffolder, techdocs, gateway) with the services stopped, or with
+`--oplog` on a replica set, or volume snapshots. `mongorestore --gzip` can also read the
+`.bson.gz` files of a backup.
 """
 
 import os
@@ -46,11 +46,11 @@ Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.
 
 
 class BackupRefused(RuntimeError):
-    """It was not begun; the message says why and what to do."""
+    """The backup or restore was refused; the message has the reason and advice."""
 
 
 class StoreSettings(BaseSettings):
-    """The document store, as the services are told of it."""
+    """The address of the document store in the services' environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="CALLBOARD_", extra="ignore")
 
@@ -61,12 +61,12 @@ class StoreSettings(BaseSettings):
 
     @property
     def server(self) -> Server | None:
-        """None: none is named."""
+        """The configured server; None without an address."""
         if self.mongodb is None:
             return None
         password = self.mongodb_password
-        given = password.get_secret_value() if password else None
-        return Server(self.mongodb, self.mongodb_user, given, self.mongodb_ca)
+        secret = password.get_secret_value() if password else None
+        return Server(self.mongodb, self.mongodb_user, secret, self.mongodb_ca)
 
 
 def backup(
@@ -77,23 +77,25 @@ def backup(
     with (
         _errors_printed(),
         _store(RunData(data.resolve())) as client,
-        _bar() as progress,
+        _progress_bar() as progress,
     ):
         if folder.exists() and any(folder.iterdir()):
             raise BackupRefused(f"{folder} is not empty; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        done = dumps.dump(client, folder, progress)
-        if not done:
+        collections = dumps.dump(client, folder, progress)
+        if not collections:
             raise BackupRefused(
                 "There is nothing to save: no database of a service is there"
             )
-        # After the documents: a site that they show must be among the saved ones.
+        # After the documents, so that every site that they refer to is saved.
         sites = _pack(data.resolve() / "sites", folder / SITES)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        dumps.write_manifest(folder, done, {"made_at": now, "sites": sites})
-    count = sum(found.documents for found in done)
-    out.print(f"Saved {count} documents of {len(done)} collections to {plain(folder)}")
+        made_at = datetime.now(UTC).isoformat(timespec="seconds")
+        dumps.write_manifest(folder, collections, {"made_at": made_at, "sites": sites})
+    count = sum(collection.documents for collection in collections)
+    out.print(
+        f"Saved {count} documents of {len(collections)} collections to {plain(folder)}"
+    )
 
 
 def restore(
@@ -103,42 +105,42 @@ def restore(
         bool, typer.Option("--force", help="Replace what is there.")
     ] = False,
 ) -> None:
-    """Put a backup back; the services must not run. Refuses where documents are."""
-    found = RunData(data.resolve())
+    """Restore a backup; the services must not run. Refuses to replace documents."""
+    run_data = RunData(data.resolve())
     with _errors_printed():
         dumped, manifest = dumps.read_manifest(folder)
-        if found.running() is not None:
+        if run_data.running() is not None:
             raise BackupRefused(
                 f"A portal runs in {data}; stop it first: callboard down"
             )
-        found.prepare()
-        with _store(found) as client, _bar() as progress:
-            sites = found.root / "sites"
-            there = dumps.filled_collections(client)
-            there += [str(sites)] if sites.is_dir() and any(sites.iterdir()) else []
-            if there and not force:
+        run_data.prepare()
+        with _store(run_data) as client, _progress_bar() as progress:
+            sites = run_data.root / "sites"
+            existing = dumps.filled_collections(client)
+            existing += [str(sites)] if sites.is_dir() and any(sites.iterdir()) else []
+            if existing and not force:
                 raise BackupRefused(
-                    f"Documents are there ({', '.join(there[:3])} …); "
+                    f"Documents are there ({', '.join(existing[:3])} …); "
                     "--force replaces all of them"
                 )
             if manifest.get("sites"):
-                # Sites that nothing points to do no harm; the other way round they do.
+                # First the sites: sites without documents are harmless, not vice versa.
                 _unpack(folder / SITES, sites)
             dumps.restore(client, folder, dumped, progress)
-    count = sum(one.documents for one in dumped)
+    count = sum(collection.documents for collection in dumped)
     out.print(
         f"Restored {count} documents of {plain(manifest['made_at'])}, checksums equal"
     )
 
 
 def _pack(sites: Path, target: Path) -> str | None:
-    """The published sites in one file; its checksum, None where there are none."""
+    """Write the published sites to one file; its checksum, or None without sites."""
     objects = sites / "objects"
     if not objects.is_dir():
         return None
     with tarfile.open(target, "w:gz", compresslevel=3) as archive:
-        for found in sorted(objects.iterdir()):
-            archive.add(found, f"objects/{found.name}")
+        for site in sorted(objects.iterdir()):
+            archive.add(site, f"objects/{site.name}")
     return dumps.sha256(target)
 
 
@@ -169,9 +171,9 @@ def _restore_file(
 
 @contextmanager
 def _store(data: RunData) -> Iterator[MongoClient[Any]]:
-    """The store that is named, else that of the running portal, else of the folder.
+    """The configured store, else the running portal's, else the data folder's.
 
-    The last is started for as long as this takes.
+    The data folder's store is started and stopped with the block.
     """
     engine = None
     server = StoreSettings().server
@@ -198,7 +200,7 @@ def _store(data: RunData) -> Iterator[MongoClient[Any]]:
 
 
 @contextmanager
-def _bar() -> Iterator[dumps.Progress]:
+def _progress_bar() -> Iterator[dumps.Progress]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -219,7 +221,7 @@ def _bar() -> Iterator[dumps.Progress]:
 
 @contextmanager
 def _errors_printed() -> Iterator[None]:
-    """What goes wrong, in words, and exit code 1."""
+    """Print errors as text and exit with code 1."""
     try:
         yield
     except (
@@ -236,7 +238,7 @@ def _errors_printed() -> Iterator[None]:
             f"[red]{plain(error.filename)}: {plain(error.strerror)}[/]", soft_wrap=True
         )
     except PyMongoError as error:
-        # The driver's text may be pages long; its first words say it.
+        # The driver's text may be pages long; its beginning is enough.
         err.print(
             f"[red]The document store: {plain(str(error)[:200])}[/]", soft_wrap=True
         )

@@ -1,4 +1,4 @@
-"""The commands themselves: what is asked, what is printed, which exit code."""
+"""The commands of `callboard`: options, output and exit codes."""
 
 import importlib
 import json
@@ -26,12 +26,12 @@ app = typer.Typer(
     help="A developer portal: catalog, templates, docs and search behind one gateway.",
     no_args_is_help=True,
 )
-rebuild_app = typer.Typer(help="Rebuild what can be derived.", no_args_is_help=True)
+rebuild_app = typer.Typer(help="Rebuild derived data.", no_args_is_help=True)
 app.add_typer(rebuild_app, name="rebuild")
 app.add_typer(config_app, name="config")
-#: Commands that somebody waits for: they load no driver of an engine.
-QUICK = frozenset({"up", "down", "status"})
-OPERATORS = {
+#: Commands that must start quickly: they load no engine's driver.
+QUICK_COMMANDS = frozenset({"up", "down", "status"})
+OPERATOR_COMMANDS = {
     "deploy.cli.backup": ("backup", "restore"),
     "deploy.cli.topics": ("topics", "replay"),
 }
@@ -70,27 +70,32 @@ def up(
         bool, typer.Option("--detach", help="Return when the portal is ready.")
     ] = False,
 ) -> None:
-    """Start the portal, load the example, and print where it is."""
+    """Start the portal, load the example, and print the portal's address."""
     running = RunData(data.resolve()).running()
     if running is not None:
         out.print(f"Already running at [bold]{plain(running['url'])}[/]")
         return
     try:
         form = starting.engines_form(data.resolve(), engines)
-        wanted = starting.StartOptions(data.resolve(), port, example, config, form)
-        process = _start(wanted)
+        options = starting.StartOptions(data.resolve(), port, example, config, form)
+        process = _start(options)
     except starting.CannotStart as error:
         err.print(f"[red]Cannot start:[/] {plain(error)}")
         raise typer.Exit(1) from error
     if detach:
-        look, stop = (plain(command_line(word, data)) for word in ("status", "down"))
-        out.print(f"It runs in the background: `{look}`, `{stop}`.", soft_wrap=True)
+        status_command, down_command = (
+            plain(command_line(name, data)) for name in ("status", "down")
+        )
+        out.print(
+            f"It runs in the background: `{status_command}`, `{down_command}`.",
+            soft_wrap=True,
+        )
         return
-    _wait(process, wanted.data)
+    _wait(process, options.data)
 
 
 def _wait(process: Any, data: Path) -> None:
-    """Wait for the supervisor to end, or stop it when the terminal asks."""
+    """Wait for the supervisor to end, or stop it at Ctrl-C."""
     out.print("Ctrl-C stops it.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -104,8 +109,8 @@ def _wait(process: Any, data: Path) -> None:
     raise typer.Exit(1)
 
 
-def _start(wanted: starting.StartOptions) -> Any:
-    for key in starting.unknown_config_keys(wanted):
+def _start(options: starting.StartOptions) -> Any:
+    for key in starting.unknown_config_keys(options):
         err.print(f"[yellow]Configuration:[/] {plain(key)} means nothing here")
     bar = Progress(
         SpinnerColumn(),
@@ -117,29 +122,31 @@ def _start(wanted: starting.StartOptions) -> Any:
     with bar:
         task = bar.add_task("Preparing", total=1.0)
 
-        def progress(what: str, share: float) -> None:
-            bar.update(task, description=what, completed=share)
+        def progress(description: str, share: float) -> None:
+            bar.update(task, description=description, completed=share)
 
-        data = starting.prepare(wanted, progress)
-        process = starting.start(wanted, data)
-        portal = starting.wait_ready(wanted, data, process, progress)
-        playhouse = wanted.example == "playhouse" and wanted.config is None
-        expected = _expected() if playhouse else 0
+        data = starting.prepare(options, progress)
+        process = starting.start(options, data)
+        portal = starting.wait_ready(options, data, process, progress)
+        is_playhouse = options.example == "playhouse" and options.config is None
+        expected = _count_example_entities() if is_playhouse else 0
         if expected:
             starting.wait_loaded(portal, expected, progress)
-    _welcome(wanted, portal, playhouse=playhouse)
+    _welcome(options, portal, is_playhouse=is_playhouse)
     return process
 
 
-def _expected() -> int:
+def _count_example_entities() -> int:
     folder = starting.EXAMPLES / "playhouse" / "repositories"
     return len({f.ref for f in check_path(folder) if f.ref and f.error is None})
 
 
-def _welcome(wanted: starting.StartOptions, portal: Portal, *, playhouse: bool) -> None:
+def _welcome(
+    options: starting.StartOptions, portal: Portal, *, is_playhouse: bool
+) -> None:
     out.print(f"Callboard is ready: [bold]{plain(portal.url)}[/]")
-    if playhouse:
-        workshop = wanted.data / "workshop"
+    if is_playhouse:
+        workshop = options.data / "workshop"
         out.print("Sign in there as a guest, or as any user of the example.")
         out.print(f"Working copies of the example's repositories: {plain(workshop)}")
         out.print(
@@ -148,7 +155,7 @@ def _welcome(wanted: starting.StartOptions, portal: Portal, *, playhouse: bool) 
             "`git push`; the page changes by itself."
         )
     else:
-        out.print(f"The API's token is in {plain(wanted.data / 'token')}")
+        out.print(f"The API's token is in {plain(options.data / 'token')}")
 
 
 @app.command()
@@ -163,8 +170,8 @@ def down(data: Data = DEFAULT_DATA) -> None:
 
 
 def _portal(data: Path) -> Portal:
-    found = RunData(data.resolve())
-    running = found.running()
+    run_data = RunData(data.resolve())
+    running = run_data.running()
     if running is None:
         err.print(
             f"[red]Nothing runs in {plain(data)}.[/] "
@@ -172,22 +179,22 @@ def _portal(data: Path) -> Portal:
             soft_wrap=True,
         )
         raise typer.Exit(3)
-    return Portal(str(running["url"]), found.token())
+    return Portal(str(running["url"]), run_data.token())
 
 
 @app.command()
 def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
-    """Tell how every service and engine is.
+    """Show the state of every service and engine.
 
     Exit code 1 if something is not ready, 3 if nothing runs.
     """
     portal = _portal(data)
-    found = _answer_or_exit(portal, "GET", "/api/status")
+    response = _request_or_exit(portal, "GET", "/api/status")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(response))
     else:
         table = Table("service", "dependency", "state")
-        for service in found["services"]:
+        for service in response["services"]:
             for name, state in (
                 service.get("checks") or {"-": service["status"]}
             ).items():
@@ -196,7 +203,7 @@ def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
                     plain(service["name"]), plain(name), f"[{colour}]{plain(state)}[/]"
                 )
         out.print(table)
-    raise typer.Exit(0 if found["status"] == "ok" else 1)
+    raise typer.Exit(0 if response["status"] == "ok" else 1)
 
 
 @app.command()
@@ -219,17 +226,17 @@ def validate(
         typer.echo(json.dumps([finding.as_json() for finding in findings]))
     else:
         for finding in findings:
-            rest = finding.line.removeprefix(finding.mark)
-            mark = typer.style(finding.mark, fg=COLOURS[finding.mark])
-            typer.echo(f"{mark}{rest}")
+            text = finding.line.removeprefix(finding.outcome)
+            outcome = typer.style(finding.outcome, fg=COLOURS[finding.outcome])
+            typer.echo(f"{outcome}{text}")
         typer.echo(_summary(findings), err=True)
     raise typer.Exit(1 if any(finding.error for finding in findings) else 0)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
-    left_out = sum(finding.mark == "left out" for finding in findings)
-    files = {finding.file for finding in findings if finding.mark != "left out"}
-    errors = sum(finding.mark == "error" for finding in findings)
+    left_out = sum(finding.outcome == "left out" for finding in findings)
+    files = {finding.file for finding in findings if finding.outcome != "left out"}
+    errors = sum(finding.outcome == "error" for finding in findings)
     read = f"{len(files)} file{'s' if len(files) != 1 else ''} read"
     broken = f"{errors} error{'s' if errors != 1 else ''}"
     return f"{read}, {left_out} left out, {broken}"
@@ -250,10 +257,10 @@ def events(
             if as_json:
                 typer.echo(body)
             else:
-                found = json.loads(body)
-                when = str(found.get("time", ""))[11:19]
-                subject = plain(found.get("subject", ""))
-                out.print(f"{plain(when)} {plain(name)} [bold]{subject}[/]")
+                envelope = json.loads(body)
+                clock_time = str(envelope.get("time", ""))[11:19]
+                subject = plain(envelope.get("subject", ""))
+                out.print(f"{plain(clock_time)} {plain(name)} [bold]{subject}[/]")
     except KeyboardInterrupt:
         return
     except PortalError as error:
@@ -263,18 +270,18 @@ def events(
 
 @rebuild_app.command("search")
 def rebuild_search(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
-    """Build the search index anew from the owners' snapshots, and prove it equal."""
+    """Rebuild the search index from the services' snapshots, and verify it."""
     portal = _portal(data)
-    found = _answer_or_exit(portal, "POST", "/api/search/rebuild")
+    result = _request_or_exit(portal, "POST", "/api/search/rebuild")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(result))
     else:
-        out.print(f"Rebuilt: {plain(found)}")
+        out.print(f"Rebuilt: {plain(result)}")
 
 
-def _answer_or_exit(portal: Portal, method: str, path: str) -> Any:
+def _request_or_exit(portal: Portal, method: str, path: str) -> Any:
     try:
-        return portal.ask(method, path)
+        return portal.request(method, path)
     except PortalError as error:
         err.print(f"[red]{plain(error)}[/]")
         raise typer.Exit(1) from error
@@ -283,15 +290,15 @@ def _answer_or_exit(portal: Portal, method: str, path: str) -> Any:
 def run() -> None:
     """The entry point of the `callboard` script."""
     os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
-    quick = QUICK.intersection(sys.argv[1:2])
-    (app if quick else whole())(prog_name="callboard")
+    quick = QUICK_COMMANDS.intersection(sys.argv[1:2])
+    (app if quick else all_commands())(prog_name="callboard")
 
 
-def whole() -> typer.Typer:
-    """All commands, those included that load the engines' drivers."""
-    for module, names in OPERATORS.items():
-        found = importlib.import_module(module)
+def all_commands() -> typer.Typer:
+    """All commands, including those that load engines' drivers."""
+    for module, names in OPERATOR_COMMANDS.items():
+        commands = importlib.import_module(module)
         for name in names:
-            app.command()(getattr(found, name))
-    OPERATORS.clear()
+            app.command()(getattr(commands, name))
+    OPERATOR_COMMANDS.clear()
     return app

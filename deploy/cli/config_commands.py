@@ -1,4 +1,4 @@
-"""`callboard config`: what is wrong with a configuration, and what may stand in it."""
+"""`callboard config`: checks a configuration file and prints its JSON Schema."""
 
 import json
 import os
@@ -48,16 +48,20 @@ def check(
         typer.echo(json.dumps([problem.as_json() for problem in problems]))
     else:
         for problem in problems:
-            _print(file, problem)
+            _print_problem(file, problem)
         typer.echo(_summary(problems), err=True)
-    raise typer.Exit(1 if any(strict or not one.is_unknown for one in problems) else 0)
+    raise typer.Exit(
+        1
+        if any(strict or not found_problem.is_unknown for found_problem in problems)
+        else 0
+    )
 
 
-def _print(file: Path, problem: Problem) -> None:
+def _print_problem(file: Path, problem: Problem) -> None:
     mark, colour = ("unknown", "yellow") if problem.is_unknown else ("error", "red")
-    place = f"{file}:{problem.line}" if problem.line else str(file)
+    location = f"{file}:{problem.line}" if problem.line else str(file)
     typer.echo(
-        f"{typer.style(mark, fg=colour)} {place}: {problem.key}: {problem.message}"
+        f"{typer.style(mark, fg=colour)} {location}: {problem.key}: {problem.message}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The whole configuration file: the sections of all services, checked at once."""
+"""Checks the whole configuration file, with the sections of all services."""
 
 import difflib
 import json
@@ -30,7 +30,7 @@ from shared.kit.config.sections import (
 )
 from shared.kit.config.tracing import TracingSection
 
-#: Stands for the value of a variable that is not set, where that is allowed.
+#: The value of a variable that is not set, if that is allowed.
 PLACEHOLDER = "variable"
 
 
@@ -51,7 +51,7 @@ class PortalConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A key with a wrong value, or (`is_unknown`) one that means nothing here."""
+    """A key with a wrong value, or (`is_unknown`) an unknown key."""
 
     line: int | None
     key: str
@@ -59,31 +59,30 @@ class Problem:
     is_unknown: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
+        """The problem as JSON for scripts."""
         return asdict(self)
 
 
 def check_config(
     path: Path, environ: Mapping[str, str], *, needs_variables: bool = True
 ) -> list[Problem]:
-    """All that is wrong with a configuration file, in the order of its lines.
+    """All problems of a configuration file, in the order of its lines.
 
-    Without `needs_variables`, values that come from variables which are not set are
-    not checked.
+    Without `needs_variables`, values from variables that are not set are not checked.
 
     Raises:
         Invalid: if the file cannot be read at all.
     """
     raw = read_file(path)
-    places = dict(_variables(raw, ""))
+    variables = dict(_variables(raw, ""))
     missing = {
         key: names
-        for key, names in places.items()
+        for key, names in variables.items()
         if any(name not in environ for name in names)
     }
     defaults = {name: PLACEHOLDER for names in missing.values() for name in names}
-    filled = substitute_variables(raw, {**defaults, **environ})
-    problems = [*_wrong_values(filled, missing), *_unknown_keys(filled)]
+    substituted = substitute_variables(raw, {**defaults, **environ})
+    problems = [*_wrong_values(substituted, missing), *_unknown_keys(substituted)]
     if needs_variables:
         problems += [
             Problem(None, key, f"the environment has no variable {name}")
@@ -94,19 +93,19 @@ def check_config(
     return _with_lines(path.read_bytes(), problems)
 
 
-def _variables(value: Any, where: str) -> Iterator[tuple[str, list[str]]]:
-    """The keys whose texts need variables that have no default, and their names."""
+def _variables(value: Any, path: str) -> Iterator[tuple[str, list[str]]]:
+    """The keys whose values use variables without a default, with the variables."""
     if isinstance(value, str):
         names = [
-            found[2]
-            for found in VARIABLE.finditer(value)
-            if not found[1] and found[3] is None
+            match[2]
+            for match in VARIABLE.finditer(value)
+            if not match[1] and match[3] is None
         ]
         if names:
-            yield where, names
+            yield path, names
         return
     for key, item in _items(value):
-        yield from _variables(item, f"{where}.{key}" if where else key)
+        yield from _variables(item, f"{path}.{key}" if path else key)
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -117,21 +116,23 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     return []
 
 
-def _wrong_values(filled: Any, missing: Mapping[str, Any]) -> list[Problem]:
+def _wrong_values(config: Any, missing: Mapping[str, Any]) -> list[Problem]:
     try:
-        PortalConfig.model_validate(filled)
+        PortalConfig.model_validate(config)
     except ValidationError as error:
-        found = (
-            Problem(None, _path(filled, each["loc"]), each["msg"])
-            for each in error.errors(include_url=False, include_input=False)
+        problems = (
+            Problem(None, _path(config, error_detail["loc"]), error_detail["msg"])
+            for error_detail in error.errors(include_url=False, include_input=False)
         )
-        unique = {each.key: each for each in found}
-        return [each for key, each in unique.items() if key not in missing]
+        unique = {error_detail.key: error_detail for error_detail in problems}
+        return [
+            error_detail for key, error_detail in unique.items() if key not in missing
+        ]
     return []
 
 
 def _path(value: Any, parts: Sequence[int | str]) -> str:
-    """The dotted key of an error; parts that name a choice of types are left out."""
+    """The dotted key of an error, without pydantic's names of union members."""
     keys = []
     for number, part in enumerate(parts):
         children = dict(_items(value))
@@ -144,25 +145,25 @@ def _path(value: Any, parts: Sequence[int | str]) -> str:
     return ".".join(keys)
 
 
-def _unknown_keys(filled: Any) -> Iterator[Problem]:
-    for key, known in unknown_keys(PortalConfig, filled):
-        near = difflib.get_close_matches(key.rpartition(".")[2], known, n=1)
-        advice = f"; did you mean {near[0]}?" if near else ""
+def _unknown_keys(config: Any) -> Iterator[Problem]:
+    for key, keys in unknown_keys(PortalConfig, config):
+        similar = difflib.get_close_matches(key.rpartition(".")[2], keys, n=1)
+        advice = f"; did you mean {similar[0]}?" if similar else ""
         yield Problem(None, key, f"means nothing here{advice}", is_unknown=True)
 
 
 def _with_lines(body: bytes, problems: Sequence[Problem]) -> list[Problem]:
     try:
-        found = locate(body, {0: [each.key for each in problems]})
+        documents = locate(body, {0: [problem.key for problem in problems]})
     except Invalid:
         return list(problems)
-    if not found:
+    if not documents:
         return list(problems)
-    placed = [
-        replace(each, line=line)
-        for each, line in zip(problems, found[0].fields, strict=True)
+    located = [
+        replace(problem, line=line)
+        for problem, line in zip(problems, documents[0].fields, strict=True)
     ]
-    return sorted(placed, key=lambda each: (each.line or 0, each.key))
+    return sorted(located, key=lambda problem: (problem.line or 0, problem.key))
 
 
 def json_schema() -> str:

@@ -1,7 +1,7 @@
 """Writes `docs/configuration.md`: `python -m deploy.cli.configuration_page`.
 
-The page is made of the models that the services read the configuration with; a test
-compares the two.
+The page is generated from the services' models of the configuration; a test compares
+the two.
 """
 
 import re
@@ -30,24 +30,24 @@ HEAD = (
 
 
 def page() -> str:
-    """The whole page."""
+    """The text of the page."""
     return "\n".join([HEAD, *_sections(PortalConfig, "")])
 
 
 def _sections(section: type[Section], path: str) -> Iterator[str]:
-    for key, below in keys_of(section).items():
-        if below.section is None:
+    for key, nested in keys_of(section).items():
+        if nested.section is None:
             continue
         field = _field(section, key)
-        place = f"{path}{key}"
-        if below.is_named:
-            place += ".<name>"
+        heading = f"{path}{key}"
+        if nested.is_named:
+            heading += ".<name>"
         elif _is_list(field):
-            place += "[]"
-        yield f"## `{place}`\n"
-        yield f"{_text(below.section.__doc__)}\n"
-        yield from _table(below.section)
-        yield from _sections(below.section, f"{place}.")
+            heading += "[]"
+        yield f"## `{heading}`\n"
+        yield f"{_text(nested.section.__doc__)}\n"
+        yield from _table(nested.section)
+        yield from _sections(nested.section, f"{heading}.")
 
 
 def _table(section: type[Section]) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _is_list(field: FieldInfo) -> bool:
 
 
 def _kind(field: FieldInfo) -> str:
-    """The type of a value, in words."""
+    """The type of a value as readers know it."""
     text = re.sub(r"\b(?:[a-z_]+\.)+", "", str(field.annotation))
     text = re.sub(r"<class '(\w+)'>", r"\1", text).replace(" | None", "")
     text = re.sub(r"Literal\[(.*)\]", r"\1", text).replace("'", "`")

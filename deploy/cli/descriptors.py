@@ -1,4 +1,4 @@
-"""Which files of a folder are descriptors, and why the others are left out."""
+"""Finds the descriptors in a folder, with the reasons why other files are left out."""
 
 import os
 import re
@@ -12,14 +12,16 @@ from shared.guards.yaml_lines import DocumentLines, locate
 from shared.guards.yaml_text import DESCRIPTOR, load_documents
 
 SUFFIXES = (".yaml", ".yml", ".json")
-#: In a folder files of these names are looked at, and others that say what they are.
+#: Files whose names begin so are read, and others that declare an apiVersion.
 NAMES = ("catalog-info", "all", "entities", "org", "template", "users", "groups")
-#: A file of this name is a descriptor, whatever it holds.
-CERTAIN = "catalog-info"
-NOT_ENTERED = frozenset({".git", ".hg", ".svn", "node_modules", ".venv", "__pycache__"})
+#: A file of this name is always a descriptor.
+DESCRIPTOR_NAME = "catalog-info"
+SKIPPED_FOLDERS = frozenset(
+    {".git", ".hg", ".svn", "node_modules", ".venv", "__pycache__"}
+)
 GROUPS = ("backstage.io/", "scaffolder.backstage.io/", "callboard.dev/")
-FILLED_IN = "holds ${{ … }}: a template fills it in"
-FOREIGN = "holds no entity: another tool's file"
+SKELETON_REASON = "holds ${{ … }}: a template fills it in"
+FOREIGN_REASON = "holds no entity: another tool's file"
 _EXPRESSION = re.compile(r"\$\{\{|\{%")
 _DECLARATION = re.compile(
     rb"""^(?:(?:\{ *)?apiVersion|\s*\{?\s*"apiVersion") *: *["']?(?:%s)"""
@@ -29,7 +31,7 @@ _DECLARATION = re.compile(
 
 
 class DescriptorDocument(NamedTuple):
-    """A document of a descriptor, and how many stand before it."""
+    """A document of a descriptor, and its position in the file."""
 
     position: int
     value: Any
@@ -37,9 +39,9 @@ class DescriptorDocument(NamedTuple):
 
 @dataclass(slots=True)
 class Selection:
-    """The descriptors below a folder, each with its documents, and what is no one.
+    """The descriptors below a folder with their documents, and the files left out.
 
-    `problems` are descriptors that cannot be read, with the reason.
+    `problems` maps descriptors that cannot be read to the reason.
     """
 
     documents: dict[Path, list[DescriptorDocument]] = field(default_factory=dict)
@@ -48,17 +50,24 @@ class Selection:
 
 
 def select(folder: Path) -> Selection:
-    """Look through a folder: its descriptors, without skeletons and foreign files."""
+    """Find the descriptors in a folder, without skeletons and other tools' files."""
     selection = Selection()
-    for file in sorted(_named(folder)):
-        _sort(file, selection)
+    for file in sorted(_candidate_files(folder)):
+        _classify(file, selection)
     skeletons = _skeletons(selection)
     for file in [*selection.documents, *selection.problems]:
-        above = next((s for s in skeletons if file.is_relative_to(s)), None)
-        if above is not None:
+        skeleton = next(
+            (
+                folder_path
+                for folder_path in skeletons
+                if file.is_relative_to(folder_path)
+            ),
+            None,
+        )
+        if skeleton is not None:
             selection.documents.pop(file, None)
             selection.problems.pop(file, None)
-            name = skeletons[above].name
+            name = skeletons[skeleton].name
             selection.left_out[file] = f"belongs to the skeleton of {name}"
     return selection
 
@@ -67,7 +76,7 @@ def read(file: Path) -> list[DescriptorDocument]:
     """The documents of a descriptor.
 
     Raises:
-        CallboardError: with line and column, if it is no YAML.
+        CallboardError: with line and column, if it is not YAML.
         OSError: if it cannot be read.
     """
     with file.open("rb") as source:
@@ -80,17 +89,17 @@ def read(file: Path) -> list[DescriptorDocument]:
 def lines(file: Path, fields: Mapping[int, Sequence[str]]) -> list[DocumentLines]:
     """The lines of a descriptor's documents, and of fields of some of them.
 
-    `fields` are their paths by the position of the document. Raises as `read`.
+    `fields` maps a document's position to paths of fields. Raises as `read` does.
     """
     with file.open("rb") as source:
         return locate(source.read(DESCRIPTOR.size + 1), fields)
 
 
-def _named(folder: Path) -> Iterator[Path]:
-    for at, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in NOT_ENTERED]
+def _candidate_files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
         for name in names:
-            file = Path(at) / name
+            file = Path(parent) / name
             if file.suffix in SUFFIXES and (
                 file.stem.startswith(NAMES) or _declares(file)
             ):
@@ -98,7 +107,7 @@ def _named(folder: Path) -> Iterator[Path]:
 
 
 def _declares(file: Path) -> bool:
-    """Whether a file says at the beginning of a line that it is for a catalog."""
+    """Whether a line of the file begins with an apiVersion of a catalog."""
     try:
         return _DECLARATION.search(_beginning(file)) is not None
     except OSError:
@@ -110,40 +119,42 @@ def _beginning(file: Path) -> bytes:
         return source.read(DESCRIPTOR.size)
 
 
-def _sort(file: Path, selection: Selection) -> None:
-    certain = file.stem == CERTAIN
+def _classify(file: Path, selection: Selection) -> None:
+    is_descriptor = file.stem == DESCRIPTOR_NAME
     try:
         documents = read(file)
     except OSError as error:
         selection.problems[file] = f"cannot be read: {error.strerror}"
         return
     except CallboardError as error:
-        # A skeleton need not be YAML before it is filled in.
+        # A skeleton need not be valid YAML.
         if _is_filled_in(file):
-            selection.left_out[file] = FILLED_IN
-        elif certain or _declares(file):
+            selection.left_out[file] = SKELETON_REASON
+        elif is_descriptor or _declares(file):
             selection.problems[file] = error.message
         else:
-            selection.left_out[file] = f"{FOREIGN} ({error.message})"
+            selection.left_out[file] = f"{FOREIGN_REASON} ({error.message})"
         return
-    kept = [each for each in documents if not _is_skeleton(each.value)]
-    if documents and not kept:
-        selection.left_out[file] = FILLED_IN
-    elif not certain and not any(is_entity(each.value) for each in kept):
-        selection.left_out[file] = FOREIGN
+    complete = [document for document in documents if not _is_skeleton(document.value)]
+    if documents and not complete:
+        selection.left_out[file] = SKELETON_REASON
+    elif not is_descriptor and not any(
+        is_entity(document.value) for document in complete
+    ):
+        selection.left_out[file] = FOREIGN_REASON
     else:
-        selection.documents[file] = kept
+        selection.documents[file] = complete
 
 
 def is_entity(document: Any) -> bool:
-    """Whether a document says of itself that it is for a catalog of this kind."""
+    """Whether a document has a kind and an apiVersion of a catalog."""
     if not isinstance(document, Mapping) or "kind" not in document:
         return False
     return str(document.get("apiVersion", "")).startswith(GROUPS)
 
 
 def _is_skeleton(document: Any) -> bool:
-    """Whether a template fills the document in; a template itself has expressions."""
+    """Whether the document is part of a skeleton; templates may have expressions."""
     if isinstance(document, Mapping) and document.get("kind") == "Template":
         metadata = document.get("metadata")
         name = metadata.get("name") if isinstance(metadata, Mapping) else None
@@ -152,15 +163,15 @@ def _is_skeleton(document: Any) -> bool:
 
 
 def _has_expression(value: Any) -> bool:
-    waiting = [value]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, str) and "${{" in each:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str) and "${{" in item:
             return True
-        if isinstance(each, Mapping):
-            waiting += [*each.keys(), *each.values()]
-        elif isinstance(each, list):
-            waiting += each
+        if isinstance(item, Mapping):
+            pending += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            pending += item
     return False
 
 
@@ -170,31 +181,31 @@ def _is_filled_in(file: Path) -> bool:
 
 
 def _skeletons(selection: Selection) -> dict[Path, Path]:
-    """The folders that templates fetch, with the file of the template."""
-    found: dict[Path, Path] = {}
+    """The folders that templates fetch, each with the template's file."""
+    skeletons: dict[Path, Path] = {}
     for file, documents in selection.documents.items():
         for _, document in documents:
             if isinstance(document, Mapping) and document.get("kind") == "Template":
-                for target in _fetched(document):
+                for target in _fetched_folders(document):
                     folder = Path(os.path.normpath(file.parent / target))
-                    # A template that fetches all beside it does not hide itself.
+                    # A template that fetches its own folder is not left out.
                     if folder != file.parent and folder not in file.parents:
-                        found.setdefault(folder, file)
-    return found
+                        skeletons.setdefault(folder, file)
+    return skeletons
 
 
-def _fetched(template: Mapping[str, Any]) -> Iterator[str]:
-    """The relative folders that a template's steps fetch."""
+def _fetched_folders(template: Mapping[str, Any]) -> Iterator[str]:
+    """The relative folders that a template's steps fetch from."""
     spec = template.get("spec")
     steps = spec.get("steps") if isinstance(spec, Mapping) else None
     for step in steps if isinstance(steps, list) else ():
         if not isinstance(step, Mapping):
             continue
-        given = step.get("input")
-        url = given.get("url") if isinstance(given, Mapping) else None
+        step_input = step.get("input")
+        url = step_input.get("url") if isinstance(step_input, Mapping) else None
         is_fetch = str(step.get("action", "")).startswith("fetch:")
         if is_fetch and isinstance(url, str) and "://" not in url:
-            # What stands before the first expression is the same for all answers.
+            # The part before the first expression is the same for all parameters.
             fixed = url.partition("${{")[0]
             target = fixed if fixed == url else fixed.rpartition("/")[0]
             if target:

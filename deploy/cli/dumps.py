@@ -1,8 +1,8 @@
-"""Documents to files and back: a `.bson.gz` for each collection, as mongodump has it.
+"""Writes collections to `.bson.gz` files, as mongodump does, and reads them back.
 
-Each collection is read once in the order of its ids: every document that was there all
-the time is in it once, whole. What one collection says of another is put right where it
-matters: revisions that the entities had not reached yet are left out.
+Each collection is read once in the order of its ids, so a document that exists all the
+time is saved exactly once. Collections are read one after another; revisions that are
+newer than the saved entities are left out.
 """
 
 import gzip
@@ -26,31 +26,31 @@ from shared.kit.documents.migrations import LEASE, META, RESTORING
 
 SERVICES = ("catalog", "scaffolder", "techdocs", "gateway")
 COLLECTION = re.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)*")
-#: The entities first: see `_revisions`.
-FIRST = ("entities", "tasks", "sites")
-PAGE = 1000
-#: Of these a document may have megabytes.
-PAGES = {"definitions": 10}
-#: Of a restore's single write: the server takes 48 MB at most.
+#: These are saved first: see `_up_to_revisions`.
+FIRST_COLLECTIONS = ("entities", "tasks", "sites")
+PAGE_SIZE = 1000
+#: The page size of collections whose documents may have megabytes.
+PAGE_SIZES = {"definitions": 10}
+#: The size of one write of a restore: the server accepts 48 MB at most.
 WRITE_BYTES = 16 * 1024 * 1024
 Document = Mapping[str, Any]
 Progress = Callable[[str, int, int], None]
 
 
 class BadBackup(RuntimeError):
-    """The folder is no whole backup; the message names the file and what is wrong."""
+    """The folder is no complete backup; the message names file and reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dumped:
-    """One collection's file: how many documents, and what they hold."""
+class DumpedCollection:
+    """The file of one collection, with the number and checksum of its documents."""
 
     database: str
     collection: str
     documents: int
-    #: Of the documents' values, in whatever order and form a server keeps them.
+    #: The checksum of the documents' values, independent of their order.
     content: str
-    #: Of the file.
+    #: The checksum of the file.
     sha256: str
 
     @property
@@ -58,8 +58,8 @@ class Dumped:
         return f"{self.database}/{self.collection}.bson.gz"
 
 
-class Content:
-    """A checksum of documents that does not depend on their order or their fields'."""
+class ContentChecksum:
+    """A checksum of documents, independent of their order and the order of fields."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -78,55 +78,66 @@ class Content:
 
 def databases(client: MongoClient[Any]) -> list[Database[Any]]:
     """The services' databases that exist."""
-    there = set(client.list_database_names())
+    existing = set(client.list_database_names())
     names = (f"callboard_{service}" for service in SERVICES)
-    return [client[name] for name in names if name in there]
+    return [client[name] for name in names if name in existing]
 
 
-def dump(client: MongoClient[Any], folder: Path, progress: Progress) -> list[Dumped]:
-    """Write every collection of the services to a file of its own."""
-    done: list[Dumped] = []
+def dump(
+    client: MongoClient[Any], folder: Path, progress: Progress
+) -> list[DumpedCollection]:
+    """Write each collection of the services to its own file."""
+    dumped: list[DumpedCollection] = []
     for database in databases(client):
         revisions: dict[str, int] = {}
-        for name in _ordered(database.list_collection_names()):
-            found = _documents(database[name])
+        for name in _sort_collections(database.list_collection_names()):
+            documents = _documents(database[name])
             if name == "entities":
-                found = _noted(found, revisions)
+                documents = _recording_revisions(documents, revisions)
             elif name == "revisions":
-                found = _reached(found, revisions)
+                documents = _up_to_revisions(documents, revisions)
             elif name == META:
-                found = (one for one in found if one["_id"] not in {LEASE, RESTORING})
+                documents = (
+                    document
+                    for document in documents
+                    if document["_id"] not in {LEASE, RESTORING}
+                )
             total = database[name].estimated_document_count()
-            done.append(_dump(database.name, name, found, folder, (progress, total)))
-    return done
+            dumped.append(
+                _dump(database.name, name, documents, folder, (progress, total))
+            )
+    return dumped
 
 
-def _ordered(names: Iterable[str]) -> list[str]:
-    return sorted(names, key=lambda name: (name not in FIRST, name))
+def _sort_collections(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: (name not in FIRST_COLLECTIONS, name))
 
 
 def _documents(collection: Collection[Any]) -> Iterator[Any]:
-    """All documents by their ids, in pages: nothing twice, whoever writes meanwhile."""
-    after: dict[str, Any] = {}
-    most = PAGES.get(collection.name, PAGE)
-    while page := list(collection.find(after).sort("_id", 1).limit(most)):
+    """All documents in pages by their ids, so that none is read twice."""
+    condition: dict[str, Any] = {}
+    page_size = PAGE_SIZES.get(collection.name, PAGE_SIZE)
+    while page := list(collection.find(condition).sort("_id", 1).limit(page_size)):
         yield from page
-        after = {"_id": {"$gt": page[-1]["_id"]}}
+        condition = {"_id": {"$gt": page[-1]["_id"]}}
 
 
-def _noted(found: Iterator[Any], revisions: dict[str, int]) -> Iterator[Any]:
-    for document in found:
+def _recording_revisions(
+    documents: Iterator[Any], revisions: dict[str, int]
+) -> Iterator[Any]:
+    for document in documents:
         revisions[document["_id"]] = document["revision"]
         yield document
 
 
-def _reached(found: Iterator[Any], revisions: Mapping[str, int]) -> Iterator[Any]:
-    """Without what was written after the entities were read.
+def _up_to_revisions(
+    documents: Iterator[Any], revisions: Mapping[str, int]
+) -> Iterator[Any]:
+    """Leave out revisions that were written after the entities were read.
 
-    Restored, such an entry would stand in the place of the one that the entity's next
-    change makes under the same number.
+    After a restore, the entity's next change would get the same revision number.
     """
-    for document in found:
+    for document in documents:
         ref, _, number = str(document["_id"]).rpartition("@")
         if int(number) <= revisions.get(ref, 0):
             yield document
@@ -135,47 +146,55 @@ def _reached(found: Iterator[Any], revisions: Mapping[str, int]) -> Iterator[Any
 def _dump(
     database: str,
     name: str,
-    found: Iterable[Any],
+    documents: Iterable[Any],
     folder: Path,
-    telling: tuple[Progress, int],
-) -> Dumped:
+    reporting: tuple[Progress, int],
+) -> DumpedCollection:
     path = folder / database / f"{name}.bson.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content, (progress, total) = Content(), telling
+    content, (progress, total) = ContentChecksum(), reporting
     with gzip.open(path, "wb", compresslevel=3) as out:
-        for document in found:
+        for document in documents:
             out.write(bson.encode(document))
             content.add(document)
-            if content.count % PAGE == 0:
+            if content.count % PAGE_SIZE == 0:
                 progress(f"{database}.{name}", content.count, total)
     progress(f"{database}.{name}", content.count, max(total, content.count))
-    return Dumped(database, name, content.count, content.hex, sha256(path))
+    return DumpedCollection(database, name, content.count, content.hex, sha256(path))
 
 
-def write_manifest(folder: Path, done: Sequence[Dumped], more: Document) -> None:
-    """Written last: a folder without one is no backup."""
-    manifest = {"format": 1, **more, "collections": [asdict(found) for found in done]}
+def write_manifest(
+    folder: Path, dumped: Sequence[DumpedCollection], extra_fields: Document
+) -> None:
+    """Write the manifest, as the last file: a folder without it is no backup."""
+    manifest = {
+        "format": 1,
+        **extra_fields,
+        "collections": [asdict(collection) for collection in dumped],
+    }
     new = folder / "manifest.new"
     new.write_text(json.dumps(manifest, indent=2) + "\n")
     new.replace(folder / "manifest.json")
 
 
-def read_manifest(folder: Path) -> tuple[list[Dumped], Document]:
-    """What a backup holds, once every file of it is found to be as it was written.
+def read_manifest(folder: Path) -> tuple[list[DumpedCollection], Document]:
+    """Read the manifest of a backup, and verify the checksum of every file.
 
     Raises:
         BadBackup: naming the file.
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        dumped = [_dumped(found) for found in manifest["collections"]]
+        dumped = [
+            _parse_collection(collection) for collection in manifest["collections"]
+        ]
     except FileNotFoundError as error:
         raise BadBackup(f"{folder}: no manifest.json, so no whole backup") from error
     except (ValueError, TypeError, KeyError) as error:
         raise BadBackup(f"{folder / 'manifest.json'}: cannot be read") from error
     if manifest.get("format") != 1:
         raise BadBackup(f"{folder / 'manifest.json'}: format must be 1")
-    files = {found.file: found.sha256 for found in dumped}
+    files = {collection.file: collection.sha256 for collection in dumped}
     if manifest.get("sites"):
         files["sites.tar.gz"] = manifest["sites"]
     for name, expected in files.items():
@@ -186,9 +205,9 @@ def read_manifest(folder: Path) -> tuple[list[Dumped], Document]:
     return dumped, manifest
 
 
-def _dumped(found: Any) -> Dumped:
-    """One collection of a manifest, under a name that a service gave it."""
-    dumped = Dumped(**found)
+def _parse_collection(fields: Any) -> DumpedCollection:
+    """Parse one collection of a manifest; its name must be one of a service."""
+    dumped = DumpedCollection(**fields)
     service = dumped.database.removeprefix("callboard_")
     if service not in SERVICES or not COLLECTION.fullmatch(dumped.collection):
         raise ValueError(f"{dumped.file} belongs to no service")
@@ -196,7 +215,7 @@ def _dumped(found: Any) -> Dumped:
 
 
 def filled_collections(client: MongoClient[Any]) -> list[str]:
-    """The services' collections that hold documents, shapes aside."""
+    """The services' collections that have documents, except the versions of shapes."""
     return [
         f"{database.name}.{name}"
         for database in databases(client)
@@ -206,28 +225,35 @@ def filled_collections(client: MongoClient[Any]) -> list[str]:
 
 
 def restore(
-    client: MongoClient[Any], folder: Path, dumped: Sequence[Dumped], progress: Progress
+    client: MongoClient[Any],
+    folder: Path,
+    dumped: Sequence[DumpedCollection],
+    progress: Progress,
 ) -> None:
-    """Put the documents of a checked backup in the place of what there is.
+    """Replace all documents by those of a verified backup.
 
     Raises:
-        BadBackup: if what is then there differs from what was saved.
+        BadBackup: if the restored documents differ from the saved ones.
     """
     names = {*(f"callboard_{service}" for service in SERVICES)}
     for name in names & set(client.list_database_names()):
         client.drop_database(name)
-    for name in {found.database for found in dumped}:
-        # Services refuse to start on half of a backup.
+    for name in {dump_file.database for dump_file in dumped}:
+        # Services refuse to start while this document exists.
         client[name][META].insert_one({"_id": RESTORING})
-    for found in dumped:
-        collection = client[found.database][found.collection]
+    for dump_file in dumped:
+        collection = client[dump_file.database][dump_file.collection]
         count = 0
-        for batch in _batches(folder / found.file):
+        for batch in _batches(folder / dump_file.file):
             collection.insert_many(batch, ordered=False)
             count += len(batch)
-            progress(f"{found.database}.{found.collection}", count, found.documents)
-        _compare(collection, found)
-    for name in {found.database for found in dumped}:
+            progress(
+                f"{dump_file.database}.{dump_file.collection}",
+                count,
+                dump_file.documents,
+            )
+        _compare(collection, dump_file)
+    for name in {dump_file.database for dump_file in dumped}:
         client[name][META].delete_one({"_id": RESTORING})
 
 
@@ -240,7 +266,7 @@ def _batches(path: Path) -> Iterator[list[RawBSONDocument]]:
             document = next(raw)
             batch.append(document)
             size += len(document.raw)
-            if len(batch) >= PAGE or size > WRITE_BYTES:
+            if len(batch) >= PAGE_SIZE or size > WRITE_BYTES:
                 yield batch
                 batch, size = [], 0
     if batch:
@@ -252,8 +278,8 @@ _RAW: bson.CodecOptions[RawBSONDocument] = bson.CodecOptions(
 )
 
 
-def _compare(collection: Collection[Any], dumped: Dumped) -> None:
-    content = Content()
+def _compare(collection: Collection[Any], dumped: DumpedCollection) -> None:
+    content = ContentChecksum()
     for document in _documents(collection):
         if dumped.collection != META or document["_id"] != RESTORING:
             content.add(document)
@@ -265,6 +291,6 @@ def _compare(collection: Collection[Any], dumped: Dumped) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Of a file."""
+    """The SHA-256 checksum of a file."""
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()

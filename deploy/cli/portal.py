@@ -1,4 +1,4 @@
-"""A client of the portal's API for the command line: the token, errors in words."""
+"""A client of the portal's API for the command line."""
 
 import json
 import time
@@ -12,43 +12,43 @@ TIMEOUT_SECONDS = 30.0
 
 
 class PortalError(RuntimeError):
-    """The portal did not do what was asked; the message says why."""
+    """The request failed; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """One portal's address and the token for its API."""
+    """The address of a portal and the token for its API."""
 
     url: str
     token: str
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The JSON answer; PortalError if it is an error or nobody answers."""
-        connection, answer = self._send(method, path, body, TIMEOUT_SECONDS)
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON response; raises PortalError for errors and if none comes."""
+        connection, response = self._send(method, path, body, TIMEOUT_SECONDS)
         try:
-            raw = answer.read()
+            raw = response.read()
         finally:
             connection.close()
-        if answer.status >= 400:
-            raise PortalError(_reason(answer.status, raw))
+        if response.status >= 400:
+            raise PortalError(_reason(response.status, raw))
         return json.loads(raw) if raw else None
 
     def stream(self, path: str, query: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        """(event, data) of a server-sent event stream, until it ends."""
-        asked = f"{path}?{urlencode(query)}" if query else path
-        yield from self._events("GET", asked)
+        """The (event, data) pairs of a server-sent event stream."""
+        target = f"{path}?{urlencode(query)}" if query else path
+        yield from self._events("GET", target)
 
     def post_stream(self, path: str) -> Iterator[tuple[str, str]]:
-        """(event, data) of the stream that a POST answers with."""
+        """The (event, data) pairs of the stream that answers a POST request."""
         yield from self._events("POST", path)
 
     def _events(self, method: str, path: str) -> Iterator[tuple[str, str]]:
-        connection, answer = self._send(method, path, None, None)
+        connection, response = self._send(method, path, None, None)
         try:
-            if answer.status >= 400:
-                raise PortalError(_reason(answer.status, answer.read()))
+            if response.status >= 400:
+                raise PortalError(_reason(response.status, response.read()))
             event, lines = "message", list[str]()
-            for raw in answer:
+            for raw in response:
                 line = raw.decode().rstrip("\r\n")
                 if line.startswith("event:"):
                     event = line[6:].strip()
@@ -90,7 +90,7 @@ def wait_until(probe: Any, seconds: float, step: float = 0.05) -> Any:
     """The first truthy value of `probe()` within `seconds`, else None."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := probe():
-            return found
+        if value := probe():
+            return value
         time.sleep(step)
     return None

@@ -1,4 +1,4 @@
-"""Where commands print to: what others wrote is never markup, pipes are not wrapped."""
+"""Prints for commands: foreign text is never markup, piped output is not wrapped."""
 
 import shlex
 import sys
@@ -7,24 +7,24 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-#: Characters of a line where nobody looks at a screen.
-UNWRAPPED = 10_000
+#: The line width of piped output.
+LINE_CHARACTERS = 10_000
 DEFAULT_DATA = Path(".callboard")
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console as wide as the screen, or as the longest line where there is none."""
+    """A console as wide as the screen, or without wrapping if output is piped."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else UNWRAPPED)
+    return Console(stderr=stderr, width=None if stream.isatty() else LINE_CHARACTERS)
 
 
-def command_line(word: str, data: Path) -> str:
-    """A command as one types it here: this program, for the same data folder."""
+def command_line(command: str, data: Path) -> str:
+    """The command line of a command for the same program and data folder."""
     program = sys.argv[0] if Path(sys.argv[0]).name == "callboard" else "callboard"
-    where = [] if data == DEFAULT_DATA else ["--data", str(data)]
-    return shlex.join([program, word, *where])
+    options = [] if data == DEFAULT_DATA else ["--data", str(data)]
+    return shlex.join([program, command, *options])
 
 
 def plain(value: object) -> str:
-    """A text that is printed as it is: its brackets are no markup."""
+    """The value as text whose brackets are not read as markup."""
     return escape(str(value))

@@ -1,4 +1,4 @@
-"""What `callboard up` does: the example's repositories, the supervisor, the waiting."""
+"""The steps of `callboard up`: prepare the example, start the supervisor, wait."""
 
 import importlib
 import os
@@ -26,19 +26,19 @@ READY_SECONDS = 60.0
 SERVERS_READY_SECONDS = 180.0
 LOADED_SECONDS = 90.0
 STOP_SECONDS = 25.0
-STEP_SECONDS = 0.05
-#: What a service says that reads its state: how far it is changes while it does.
+POLL_SECONDS = 0.05
+#: Part of a service's state while it loads data; the rest of the text is its progress.
 LOADING = "being loaded"
 Progress = Callable[[str, float], None]
 
 
 class CannotStart(RuntimeError):
-    """The portal was not started; the message says why and what to do."""
+    """The portal was not started; the message has the reason and advice."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """What the user asked for."""
+    """The options of `callboard up`."""
 
     data: Path
     port: int
@@ -48,43 +48,43 @@ class StartOptions:
     engines: str = backing.EMBEDDED
 
 
-def engines_form(data: Path, asked: str | None) -> str:
-    """The form asked for, else the one that the data folder has.
+def engines_form(data: Path, requested: str | None) -> str:
+    """The requested form of engines, else that of the data folder.
 
     Raises:
-        CannotStart: for one that does not exist.
+        CannotStart: if the form does not exist.
     """
     forms = (backing.EMBEDDED, backing.SERVERS)
-    form = asked or backing.form_of(RunData(data)) or backing.EMBEDDED
-    if asked and asked not in forms:
-        raise CannotStart(f"--engines is one of {', '.join(forms)}, not {asked!r}")
+    form = requested or backing.form_of(RunData(data)) or backing.EMBEDDED
+    if requested and requested not in forms:
+        raise CannotStart(f"--engines is one of {', '.join(forms)}, not {requested!r}")
     return form if form in forms else backing.EMBEDDED
 
 
-def config_file(wanted: StartOptions) -> Path:
-    """The configuration to use: the given one, or the example's."""
-    if wanted.config is not None:
-        return wanted.config.resolve()
-    found = EXAMPLES / wanted.example / "app-config.yaml"
-    if not found.is_file():
+def config_file(options: StartOptions) -> Path:
+    """The configuration file of the options, else the example's."""
+    if options.config is not None:
+        return options.config.resolve()
+    path = EXAMPLES / options.example / "app-config.yaml"
+    if not path.is_file():
         raise CannotStart(
-            f"There is no example {wanted.example!r}: --example is one of "
+            f"There is no example {options.example!r}: --example is one of "
             f"{', '.join(EXAMPLE_NAMES)}"
         )
-    return found
+    return path
 
 
-def unknown_config_keys(wanted: StartOptions) -> list[str]:
-    """Check the configuration; its keys that mean nothing.
+def unknown_config_keys(options: StartOptions) -> list[str]:
+    """Check the configuration; returns its unknown keys.
 
     Raises:
-        CannotStart: naming what is wrong with it.
+        CannotStart: naming the problem.
     """
-    data = RunData(wanted.data)
+    data = RunData(options.data)
     data.prepare()
-    # Not in the environment of this process: all that it starts would inherit it.
+    # Not in this process' environment, because all children would inherit it.
     environ = {**os.environ, **data.environment()}
-    if wanted.example == "golden" and wanted.config is None:
+    if options.example == "golden" and options.config is None:
         golden = Path(os.environ.get("CALLBOARD_GOLDEN", ROOT.parent / "shared/golden"))
         if not (golden / "inputs").is_dir():
             raise CannotStart(
@@ -94,57 +94,61 @@ def unknown_config_keys(wanted: StartOptions) -> list[str]:
         os.environ["CALLBOARD_GOLDEN"] = str(golden.resolve())
         environ["CALLBOARD_GOLDEN"] = os.environ["CALLBOARD_GOLDEN"]
     try:
-        config = load_config(config_file(wanted), environ, PortalConfig)
+        config = load_config(config_file(options), environ, PortalConfig)
     except CallboardError as error:
         raise CannotStart(error.message) from error
-    given = config.model_dump(by_alias=True)
-    return [unknown.key for unknown in unknown_keys(PortalConfig, given)]
+    values = config.model_dump(by_alias=True)
+    return [unknown.key for unknown in unknown_keys(PortalConfig, values)]
 
 
-def prepare(wanted: StartOptions, progress: Progress) -> RunData:
-    """Make the data folder and, for the playhouse, its Git host."""
-    data = RunData(wanted.data)
+def prepare(options: StartOptions, progress: Progress) -> RunData:
+    """Fetch missing engines and, for the playhouse, make its Git host."""
+    data = RunData(options.data)
     try:
-        found = backing.Backing.of(data, wanted.engines, os.environ)
-        names = [n for n in found.started() if found.forms[n] == backing.SERVERS]
+        engines = backing.Backing.of(data, options.engines, os.environ)
+        names = [
+            engine
+            for engine in engines.started()
+            if engines.forms[engine] == backing.SERVERS
+        ]
         if names:
-            # Loads every engine's driver, which embedded ones do not need.
+            # Imported here, because it loads the drivers of all engines.
             importlib.import_module("deploy.engines.fetching").fetch(names, progress)
     except (
         backing.WrongEngines,
         importlib.import_module("deploy.engines.fetching").CannotFetch,
     ) as error:
         raise CannotStart(str(error)) from error
-    if wanted.config is None and wanted.example == "playhouse":
+    if options.config is None and options.example == "playhouse":
         playhouse_git.load(
-            wanted.data,
-            address=f"http://127.0.0.1:{wanted.port}",
+            options.data,
+            address=f"http://127.0.0.1:{options.port}",
             secret=data.webhook_secret(),
             progress=lambda name, done, of: progress(f"Repository {name}", done / of),
         )
     return data
 
 
-def start(wanted: StartOptions, data: RunData) -> subprocess.Popen[bytes]:
+def start(options: StartOptions, data: RunData) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own."""
-    if not _free(wanted.port):
+    if not _is_free(options.port):
         raise CannotStart(
-            f"Port {wanted.port} is in use; choose another with --port (make: PORT=)"
+            f"Port {options.port} is in use; choose another with --port (make: PORT=)"
         )
     command = [
         sys.executable,
         "-m",
         "deploy.embedded.supervisor",
         "--data",
-        str(wanted.data),
+        str(options.data),
         "--port",
-        str(wanted.port),
+        str(options.port),
         "--config",
-        str(config_file(wanted)),
+        str(config_file(options)),
         "--engines",
-        wanted.engines,
+        options.engines,
     ]
-    data.tell_starting(())
+    data.write_starting(())
     with (data.logs / "supervisor.log").open("ab") as log:
         return subprocess.Popen(
             command,
@@ -157,98 +161,102 @@ def start(wanted: StartOptions, data: RunData) -> subprocess.Popen[bytes]:
 
 
 def wait_ready(
-    wanted: StartOptions,
+    options: StartOptions,
     data: RunData,
     process: subprocess.Popen[bytes],
     progress: Progress,
 ) -> Portal:
-    """The portal once its gateway is ready; CannotStart if it does not get there."""
-    portal = Portal(f"http://127.0.0.1:{wanted.port}", data.token())
-    servers = wanted.engines == backing.SERVERS
-    patience = Patience(SERVERS_READY_SECONDS if servers else READY_SECONDS)
+    """Wait until the portal is ready; raises CannotStart if it makes no progress."""
+    portal = Portal(f"http://127.0.0.1:{options.port}", data.token())
+    has_servers = options.engines == backing.SERVERS
+    patience = ProgressTimeout(SERVERS_READY_SECONDS if has_servers else READY_SECONDS)
     while True:
         if process.poll() is not None:
-            raise CannotStart(_why_ended(data))
-        engines, waiting = data.starting(), not_ready(portal)
-        if not waiting:
+            raise CannotStart(_last_log_line(data))
+        engines, not_ready_checks = data.starting(), not_ready(portal)
+        if not not_ready_checks:
             return portal
-        loading = next((w for w in waiting.values() if LOADING in w), None)
-        awaited = ", ".join(engines) if engines else loading or "services"
-        progress(f"Starting: {awaited}", 0.5 if engines else 0.9)
-        if patience.is_over((tuple(engines), tuple(sorted(waiting.items())))):
+        loading = next(
+            (reason for reason in not_ready_checks.values() if LOADING in reason), None
+        )
+        description = ", ".join(engines) if engines else loading or "services"
+        progress(f"Starting: {description}", 0.5 if engines else 0.9)
+        if patience.is_over((tuple(engines), tuple(sorted(not_ready_checks.items())))):
             process.send_signal(signal.SIGTERM)
             raise CannotStart(
-                f"Nothing has moved for {patience.seconds:.0f} s: {waiting}; "
+                f"Nothing has moved for {patience.seconds:.0f} s: {not_ready_checks}; "
                 f"see {data.logs}"
             )
-        time.sleep(STEP_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
-class Patience:
-    """Waits as long as something moves: a large catalog takes its time to load."""
+class ProgressTimeout:
+    """A timeout since the last progress, as a large catalog takes long to load."""
 
     def __init__(
         self, seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.seconds = seconds
         self._clock = clock
-        self._seen: set[object] = set()
-        self._since = clock()
+        self._states: set[object] = set()
+        self._last_progress = clock()
 
     def is_over(self, state: object) -> bool:
-        """Whether there was no new state for too long; going back and forth is none."""
-        if state not in self._seen:
-            self._seen.add(state)
-            self._since = self._clock()
-        return self._clock() - self._since > self.seconds
+        """Whether no new state was seen for too long; earlier states are not new."""
+        if state not in self._states:
+            self._states.add(state)
+            self._last_progress = self._clock()
+        return self._clock() - self._last_progress > self.seconds
 
 
 def not_ready(portal: Portal) -> dict[str, str]:
-    """What is not ready yet, as `service dependency` -> why; empty when all is."""
+    """The services and dependencies that are not ready, each with its state."""
     try:
-        found = portal.ask("GET", "/api/status")
+        response = portal.request("GET", "/api/status")
     except PortalError as error:
         return {"gateway": str(error)}
-    waiting: dict[str, str] = {}
-    for service in found["services"]:
+    reasons: dict[str, str] = {}
+    for service in response["services"]:
         checks = service.get("checks") or {}
-        bad = {name: state for name, state in checks.items() if state != "ok"}
+        failed = {name: state for name, state in checks.items() if state != "ok"}
         if not service["ready"]:
             name = str(service["name"])
-            waiting |= {f"{name} {k}": str(v) for k, v in bad.items()} or {name: "away"}
-    return waiting
+            reasons |= {f"{name} {k}": str(v) for k, v in failed.items()} or {
+                name: "away"
+            }
+    return reasons
 
 
 def wait_loaded(portal: Portal, expected: int, progress: Progress) -> int:
-    """Wait until the catalog has `expected` entities and search knows them."""
+    """Wait until the catalog has `expected` entities and search finds them."""
 
     def loaded() -> int:
         try:
-            count = count_entities(portal)
+            loaded_count = count_entities(portal)
         except PortalError:
             return 0
-        progress("Loading the example organisation", min(count / expected, 1.0))
-        return count if count >= expected else 0
+        progress("Loading the example organisation", min(loaded_count / expected, 1.0))
+        return loaded_count if loaded_count >= expected else 0
 
-    found = wait_until(loaded, LOADED_SECONDS)
-    if not found:
+    total = wait_until(loaded, LOADED_SECONDS)
+    if not total:
         raise CannotStart("The example was not loaded in time; see the logs folder")
-    wait_until(lambda: _searchable(portal), LOADED_SECONDS)
-    return int(found)
+    wait_until(lambda: _is_searchable(portal), LOADED_SECONDS)
+    return int(total)
 
 
 def count_entities(portal: Portal) -> int:
-    """How many entities the catalog shows to the service token."""
-    answer = portal.ask("GET", "/api/catalog/entities/by-query?limit=0")
-    return int(answer["totalItems"])
+    """The number of entities in the catalog."""
+    response = portal.request("GET", "/api/catalog/entities/by-query?limit=0")
+    return int(response["totalItems"])
 
 
-def _searchable(portal: Portal) -> bool:
+def _is_searchable(portal: Portal) -> bool:
     try:
-        found = portal.ask("GET", "/api/search/query?term=&pageLimit=0")
+        response = portal.request("GET", "/api/search/query?term=&pageLimit=0")
     except PortalError:
         return False
-    return int(found.get("numberOfResults") or 0) > 0
+    return int(response.get("numberOfResults") or 0) > 0
 
 
 def stop(data: RunData) -> bool:
@@ -268,7 +276,7 @@ def stop(data: RunData) -> bool:
     return True
 
 
-def _free(port: int) -> bool:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -278,7 +286,7 @@ def _free(port: int) -> bool:
     return True
 
 
-def _why_ended(data: RunData) -> str:
+def _last_log_line(data: RunData) -> str:
     lines = (data.logs / "supervisor.log").read_text(errors="replace").splitlines()
     last = lines[-1] if lines else "nothing was said"
     return f"The supervisor ended: {last} (see {data.logs})"

@@ -1,7 +1,7 @@
-"""`callboard topics` and `callboard replay`: the event log as an operator handles it.
+"""`callboard topics` and `callboard replay`: topics and dead letters of the event log.
 
-The event log is the one that `CALLBOARD_KAFKA` names (with `_USER`, `_PASSWORD`, `_CA`,
-`_TLS`), else the one of the portal that runs in the data folder.
+The event log is that of `CALLBOARD_KAFKA` (with `_USER`, `_PASSWORD`, `_CA`, `_TLS`),
+else that of the portal that runs in the data folder.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 class LogSettings(BaseSettings):
-    """The event log, as the services are told of it."""
+    """The address of the event log in the services' environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="CALLBOARD_", extra="ignore")
 
@@ -45,11 +45,11 @@ class LogSettings(BaseSettings):
 
     @property
     def server(self) -> Server | None:
-        """None: none is named."""
+        """The configured server; None without an address."""
         if self.kafka is None:
             return None
-        given = self.kafka_password
-        password = given.get_secret_value() if given else None
+        secret = self.kafka_password
+        password = secret.get_secret_value() if secret else None
         return Server(
             self.kafka, self.kafka_user, password, self.kafka_ca, self.kafka_tls
         )
@@ -58,7 +58,7 @@ class LogSettings(BaseSettings):
 def topics(
     data: Data = DEFAULT_DATA,
     check: Annotated[
-        bool, typer.Option("--check", help="Make nothing; a missing topic is wrong.")
+        bool, typer.Option("--check", help="Create nothing; missing topics are wrong.")
     ] = False,
     partitions: Annotated[
         int | None, typer.Option(min=1, help="Partitions of each, at least.")
@@ -68,9 +68,9 @@ def topics(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the event log's topics, and check them; exit code 1 if one does not fit."""
-    wanted = declared.declared(partitions=partitions, replication=replication)
-    report = _run(declared.look(_server(data), wanted, make=not check))
+    """Create the event log's topics and check them; exit code 1 if one is wrong."""
+    required = declared.declared(partitions=partitions, replication=replication)
+    report = _run(declared.look(_server(data), required, make=not check))
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     elif not report.declares:
@@ -105,31 +105,31 @@ def replay(
     server = _server(data)
 
     async def put_back() -> list[DeadLetter]:
-        found = letters.chosen(await letters.waiting(server, topic), id or [])
+        dead_letters = letters.chosen(await letters.waiting(server, topic), id or [])
         if not dry_run:
             async with KafkaBus(server) as bus:
-                await letters.replay(bus, found)
-        return found
+                await letters.replay(bus, dead_letters)
+        return dead_letters
 
-    found = _run(put_back())
+    dead_letters = _run(put_back())
     if as_json:
-        told = [json.loads(letter.to_bytes()) for letter in found]
-        typer.echo(json.dumps({"putBack": not dry_run, "letters": told}))
+        documents = [json.loads(letter.to_bytes()) for letter in dead_letters]
+        typer.echo(json.dumps({"putBack": not dry_run, "letters": documents}))
         return
     table = Table("id", "key", "consumer", "why")
-    for letter in found:
-        why = f"{letter.error}: {letter.message}"
-        cells = (letter.id, letter.key, letter.consumer, why)
+    for letter in dead_letters:
+        reason = f"{letter.error}: {letter.message}"
+        cells = (letter.id, letter.key, letter.consumer, reason)
         table.add_row(*map(plain, cells))
     out.print(table)
-    said = "would be put back" if dry_run else "put back"
-    out.print(f"{len(found)} {said} into {topic}.")
+    outcome = "would be put back" if dry_run else "put back"
+    out.print(f"{len(dead_letters)} {outcome} into {topic}.")
 
 
 def _server(data: Path) -> Server:
-    named = LogSettings().server
-    if named is not None:
-        return named
+    configured = LogSettings().server
+    if configured is not None:
+        return configured
     running = RunData(data.resolve()).running()
     if running is None:
         err.print(
@@ -139,9 +139,9 @@ def _server(data: Path) -> Server:
     return Server(str(running["addresses"]["broker"]))
 
 
-def _run(doing: Coroutine[Any, Any, T]) -> T:
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
-        return asyncio.run(doing)
+        return asyncio.run(coroutine)
     except CallboardError as error:
         err.print(f"[red]{plain(error.message)}[/]", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

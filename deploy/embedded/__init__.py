@@ -1,1 +1,1 @@
-"""The embedded engines and the supervisor that keeps one machine's portal running."""
+"""The embedded engines, and the supervisor of a portal on one machine."""

@@ -1,8 +1,8 @@
-"""Which servers a machine's portal stands on: embedded ones, real ones, given ones.
+"""Chooses the engines of a portal on one machine: embedded, servers, or given ones.
 
-An address in the environment (`CALLBOARD_KAFKA`, …) is a server of the operator's: it
-is used, and none is started for it. For what has no address, `--engines` says whether
-the embedded form or a real server of this machine is started.
+An address in the environment (`CALLBOARD_KAFKA`, …) is a server of the operator, which
+is used and not started. For engines without an address, `--engines` decides whether the
+embedded form or a real server is started.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from deploy.embedded.rundata import RunData
 from deploy.engines.engine import VARIABLES, Engine
 from shared.kit.config.servers import Server
 
-EMBEDDED, SERVERS, GIVEN = FORMS = ("embedded", "servers", "given")
-#: Inside the services where no server is named.
-INSIDE = ("opensearch", "opa")
+EMBEDDED, SERVERS, CONFIGURED = FORMS = ("embedded", "servers", "given")
+#: Engines that are embedded in a service if they have no address.
+IN_PROCESS = ("opensearch", "opa")
 CREDENTIALS = ("_USER", "_PASSWORD", "_TOKEN", "_CA", "_TLS")
 POLICIES = "CALLBOARD_GATEWAY_POLICIES"
-YES = {"1", "true", "yes", "on"}
+TRUE_VALUES = {"1", "true", "yes", "on"}
 
 
 class WrongEngines(RuntimeError):
-    """The settings or the data folder do not fit; the message says which and why."""
+    """The settings contradict the data folder; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +36,45 @@ class Backing:
     """The engines of one data folder."""
 
     data: RunData
-    #: Of each engine: EMBEDDED, SERVERS or GIVEN.
+    #: The form of each engine: EMBEDDED, SERVERS or GIVEN.
     forms: Mapping[str, str]
     environ: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of(cls, data: RunData, form: str, environ: Mapping[str, str]) -> "Backing":
-        """What to stand on, by the wish and the environment.
+        """Choose the engines by the requested form and the environment.
 
         Raises:
-            WrongEngines: for credentials without their server, or a data folder whose
-                documents lie elsewhere.
+            WrongEngines: for credentials without an address, or if the data folder's
+                documents are in another form.
         """
         forms = {}
         for name, variable in VARIABLES.items():
-            given = bool(environ.get(variable))
-            forms[name] = GIVEN if given else form
-            for end in CREDENTIALS:
-                if environ.get(variable + end) and not given:
+            is_given = bool(environ.get(variable))
+            forms[name] = CONFIGURED if is_given else form
+            for suffix in CREDENTIALS:
+                if environ.get(variable + suffix) and not is_given:
                     raise WrongEngines(
-                        f"{variable}{end} is set without {variable}: it is for a "
+                        f"{variable}{suffix} is set without {variable}: it is for a "
                         "server of your own, whose address goes there"
                     )
-        _remember(data, forms["documents"])
+        _store_form(data, forms["documents"])
         return cls(data, forms, environ)
 
     def started(self) -> tuple[str, ...]:
-        """The engines that are processes of this portal."""
+        """The engines that run as processes of this portal."""
         return tuple(
             name
             for name, form in self.forms.items()
-            if form == SERVERS or (form == EMBEDDED and name not in INSIDE)
+            if form == SERVERS or (form == EMBEDDED and name not in IN_PROCESS)
         )
 
     def start(self, name: str, port: int | None = None) -> Engine:
-        """Start one, on the data it had; topics are made where the log can.
+        """Start an engine on its existing data; Kafka's topics are created.
 
         Raises:
             EngineFailed, CannotFetch: if it does not start.
-            CallboardError: if the log's topics contradict what the services need.
+            CallboardError: if existing topics do not fit the services.
         """
         log = self.data.logs / f"{name}.log"
         folder = self.data.engines / "servers" / name
@@ -82,54 +82,56 @@ class Backing:
             if name == "broker":
                 return engines.start_broker(self.data.engines, log)
             secret = self.data.documents_password_file()
-            place = self.data.engines / name
-            return engines.start_documents(place, log, port, password_file=secret)
+            folder_path = self.data.engines / name
+            return engines.start_documents(folder_path, log, port, password_file=secret)
         if name == "opa":
-            given = self.environ.get(POLICIES)
-            policies = Path(given) if given else _driver("opa").POLICIES
+            configured = self.environ.get(POLICIES)
+            policies = Path(configured) if configured else _driver("opa").POLICIES
             opa = _driver("opa").start(folder, log, port=port, policies=policies)
             return cast(Engine, opa)
         if name == "broker":
             return _with_topics(_driver("kafka").start(folder, log, port=port))
-        started: Engine = _driver(name).start(folder, log, port=port)
-        return started
+        engine: Engine = _driver(name).start(folder, log, port=port)
+        return engine
 
     def forgets(self, name: str) -> bool:
-        """Whether it comes back elsewhere and empty: the embedded log alone."""
+        """Whether it restarts empty and at another address (the embedded log)."""
         return name == "broker" and self.forms[name] == EMBEDDED
 
     def environment(self, started: Mapping[str, Engine]) -> dict[str, str]:
-        """What the services are told of the engines that were started for them."""
-        told = {VARIABLES[name]: engine.address for name, engine in started.items()}
+        """The environment variables with the addresses of the started engines."""
+        variables = {
+            VARIABLES[name]: engine.address for name, engine in started.items()
+        }
         if self.forms["documents"] == EMBEDDED:
             variable = VARIABLES["documents"]
-            told[variable] += engines.UNSYNCED
+            variables[variable] += engines.UNSYNCED
             server = started["documents"].server
-            told[f"{variable}_USER"] = server.user or ""
-            told[f"{variable}_PASSWORD"] = server.password or ""
-        return told
+            variables[f"{variable}_USER"] = server.user or ""
+            variables[f"{variable}_PASSWORD"] = server.password or ""
+        return variables
 
     def addresses(self, started: Mapping[str, Engine]) -> dict[str, str]:
-        """Where each answers; no password of a given one is in it."""
-        given = {
-            name: _bare(self.environ[VARIABLES[name]])
+        """The address of each engine, without passwords."""
+        addresses = {
+            name: _without_credentials(self.environ[VARIABLES[name]])
             for name, form in self.forms.items()
-            if form == GIVEN
+            if form == CONFIGURED
         }
-        return given | {name: engine.address for name, engine in started.items()}
+        return addresses | {name: engine.address for name, engine in started.items()}
 
     def declare_given(self) -> None:
-        """Make and check the topics of a given event log.
+        """Create and check the topics of a given event log.
 
         Raises:
-            CallboardError: if it does not answer or a topic contradicts the code.
+            CallboardError: if it does not answer or a topic does not fit.
         """
-        if self.forms["broker"] == GIVEN:
-            asyncio.run(_ensure_topics(_given_log(self.environ)))
+        if self.forms["broker"] == CONFIGURED:
+            asyncio.run(_ensure_topics(_configured_log(self.environ)))
 
 
 def _driver(name: str) -> Any:
-    """An engine's own room, loaded when it is started: embedded forms need none."""
+    """Import an engine's driver when it is started; embedded forms need none."""
     return importlib.import_module(f"deploy.engines.{name}")
 
 
@@ -146,7 +148,7 @@ def _with_topics(engine: Engine) -> Engine:
     return engine
 
 
-def _given_log(environ: Mapping[str, str]) -> Server:
+def _configured_log(environ: Mapping[str, str]) -> Server:
     name = VARIABLES["broker"]
     authority = environ.get(f"{name}_CA")
     return Server(
@@ -154,12 +156,12 @@ def _given_log(environ: Mapping[str, str]) -> Server:
         environ.get(f"{name}_USER"),
         environ.get(f"{name}_PASSWORD"),
         Path(authority) if authority else None,
-        environ.get(f"{name}_TLS", "").lower() in YES,
+        environ.get(f"{name}_TLS", "").lower() in TRUE_VALUES,
     )
 
 
-def _bare(address: str) -> str:
-    """An address without the user and password that a URL may carry."""
+def _without_credentials(address: str) -> str:
+    """An address without user and password."""
     if "://" not in address:
         return address
     parts = urlsplit(address)
@@ -168,34 +170,35 @@ def _bare(address: str) -> str:
 
 
 def form_of(data: RunData) -> str | None:
-    """Where the documents of a data folder lie; None for a new one."""
+    """The form of the document store of a data folder; None for a new folder."""
     try:
-        found = json.loads(_file(data).read_text("utf-8"))
+        stored = json.loads(_form_file(data).read_text("utf-8"))
     except (OSError, ValueError):
-        # One that was made before there was a choice has them in the embedded form.
+        # Older data folders have no such file, and the embedded form.
         return EMBEDDED if (data.engines / "documents").is_dir() else None
-    return str(found["documents"])
+    return str(stored["documents"])
 
 
-def _remember(data: RunData, form: str) -> None:
-    """The services' other files belong to these documents: they stay together."""
-    known = form_of(data)
-    if known is not None and known != form:
+def _store_form(data: RunData, form: str) -> None:
+    """Store the form, as the services' other files belong to these documents."""
+    stored = form_of(data)
+    if stored is not None and stored != form:
         raise WrongEngines(
-            f"{data.root} holds a portal whose documents are on {_WORDS[known]}, not "
-            f"on {_WORDS[form]}: start it as before, or choose another --data"
+            f"{data.root} holds a portal whose documents are on "
+            f"{_FORM_NAMES[stored]}, not "
+            f"on {_FORM_NAMES[form]}: start it as before, or choose another --data"
         )
-    if known is None:
+    if stored is None:
         data.engines.mkdir(parents=True, exist_ok=True)
-        _file(data).write_text(json.dumps({"documents": form}) + "\n")
+        _form_file(data).write_text(json.dumps({"documents": form}) + "\n")
 
 
-_WORDS = {
+_FORM_NAMES = {
     EMBEDDED: "the embedded engine (--engines embedded)",
     SERVERS: "a server that is started with it (--engines servers)",
-    GIVEN: "the server that CALLBOARD_MONGODB names",
+    CONFIGURED: "the server that CALLBOARD_MONGODB names",
 }
 
 
-def _file(data: RunData) -> Path:
+def _form_file(data: RunData) -> Path:
     return data.engines / "form.json"

@@ -1,12 +1,12 @@
 """The embedded event log: librdkafka's Kafka-protocol cluster on a real TCP port.
 
-It keeps about 5 MB per partition and forgets everything when it ends; whoever reads it
-resynchronises from the owners' snapshots. Run as `python -m deploy.embedded.broker
-ADDRESS_FILE`: the address appears in the file when the broker answers.
+It stores about 5 MB per partition and loses everything when it ends; consumers
+resynchronize from snapshots. Run as `python -m deploy.embedded.broker ADDRESS_FILE`:
+the address is written to the file when the broker answers.
 
-The library in confluent-kafka's wheel is spoken to by its public C interface
-(rdkafka_mock.h): the Python client offers the cluster, but not the group delay, which
-by default would be three seconds of every start.
+The library in confluent-kafka's wheel is called by its public C interface
+(rdkafka_mock.h), because the Python client cannot set the group's rebalance delay,
+which is three seconds by default.
 """
 
 import ctypes
@@ -23,19 +23,22 @@ from shared.kit.events.announcements import AnnouncementRelay
 
 TOPICS = ("entity-changed", "docs-built", "template-run", "git-push")
 PARTITIONS = 4
-#: How long a group waits for more members before it shares out its partitions.
+#: How long a group waits for more members before it assigns its partitions.
 GROUP_DELAY_MS = 100
 PRODUCER = 0
-WHERE = ("../confluent_kafka.libs/librdkafka*.so*", ".dylibs/librdkafka*.dylib")
+LIBRARY_PATTERNS = (
+    "../confluent_kafka.libs/librdkafka*.so*",
+    ".dylibs/librdkafka*.dylib",
+)
 
 
 def library() -> Any:
-    """The library as the installed wheel brings it, its functions declared."""
+    """Load the library of the installed wheel and declare its functions."""
     package = Path(confluent_kafka.__file__).parent
-    found = [path for pattern in WHERE for path in package.glob(pattern)]
-    if not found:
+    libraries = [path for pattern in LIBRARY_PATTERNS for path in package.glob(pattern)]
+    if not libraries:
         raise SystemExit("confluent-kafka's wheel brings no librdkafka here")
-    rdkafka = ctypes.CDLL(str(found[0]))
+    rdkafka = ctypes.CDLL(str(libraries[0]))
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     for name, result, arguments in (
         ("conf_new", pointer, []),
@@ -52,7 +55,7 @@ def library() -> Any:
 
 
 def start() -> str:
-    """Start the cluster in this process; its address."""
+    """Start the cluster in this process; returns its address."""
     rdkafka = library()
     error = ctypes.create_string_buffer(512)
     conf = rdkafka.rd_kafka_conf_new()
@@ -62,7 +65,7 @@ def start() -> str:
         raise SystemExit(f"librdkafka: {error.value.decode(errors='replace')}")
     cluster = rdkafka.rd_kafka_mock_cluster_new(client, 1)
     rdkafka.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, GROUP_DELAY_MS)
-    # Made now, so that a consumer never meets a topic that is not there yet.
+    # Created now, so that topics exist before any consumer starts.
     for topic in TOPICS:
         for name in (topic, f"{topic}.dead"):
             rdkafka.rd_kafka_mock_topic_create(cluster, name.encode(), PARTITIONS, 1)
@@ -74,13 +77,13 @@ def main(address_file: Path) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    written = address_file.with_suffix(".new")
+    new_file = address_file.with_suffix(".new")
     address = start()
     relay = open_relay(address)
-    written.write_text(f"{address}\n")
-    written.rename(address_file)
+    new_file.write_text(f"{address}\n")
+    new_file.rename(address_file)
     parent = os.getppid()
-    # An orphan would hold its port for ever: it ends with whoever started it.
+    # It ends with its parent, as an orphan would occupy its port forever.
     while not stop.is_set() and os.getppid() == parent:
         if relay is None:
             stop.wait(1.0)
@@ -89,7 +92,7 @@ def main(address_file: Path) -> None:
 
 
 def open_relay(address: str) -> AnnouncementRelay | None:
-    """What announces new messages to consumers; None where the port is in use."""
+    """Open the relay that announces messages; None if the UDP port is in use."""
     try:
         return AnnouncementRelay(address)
     except OSError as error:

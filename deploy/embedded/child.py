@@ -1,10 +1,9 @@
-"""Turns a process into one of the services, on a socket that listens already.
+"""Starts a service as a child process, on a socket that is already listening.
 
-A forked child costs milliseconds and shares its memory, and is right while no other
-thread of the supervisor does anything. While an engine is being started in a thread, a
-fork would copy that thread's locks as held for ever, and the pipe on which it waits for
-its own child: then the service is a fresh process instead, as
-`python -m deploy.embedded.child NAME` with the socket as its file handle 3.
+A forked child starts in milliseconds and shares memory, but forking is safe only while
+the supervisor has no busy threads: a child inherits the locks and pipes of a thread
+that is starting an engine. In that case the service is spawned as a new process,
+`python -m deploy.embedded.child NAME`, with the socket as file descriptor 3.
 """
 
 import ctypes
@@ -17,7 +16,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-HANDLE = 3
+SOCKET_DESCRIPTOR = 3
 
 
 def fork(
@@ -25,29 +24,29 @@ def fork(
     listening: socket.socket,
     environment: Mapping[str, str],
     log: Path,
-    others: Iterable[socket.socket] = (),
+    other_sockets: Iterable[socket.socket] = (),
 ) -> int:
-    """A service in a copy of this process; the child's id.
+    """Start a service in a fork of this process; returns the child's process id.
 
-    `others` are sockets of the parent that the child has no business with.
+    `other_sockets` are the parent's sockets that the child must close.
     """
     pid = os.fork()
     if pid == 0:
-        _become(name, listening, environment, log, others)
+        _run_child(name, listening, environment, log, other_sockets)
     return pid
 
 
 def spawn(
     name: str, listening: socket.socket, environment: Mapping[str, str], log: Path
 ) -> int:
-    """A service in a process of its own; the child's id."""
+    """Start a service in a new process; returns its process id."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", "deploy.embedded.child", name],
         {**os.environ, **environment},
         file_actions=[
-            (os.POSIX_SPAWN_DUP2, listening.fileno(), HANDLE),
+            (os.POSIX_SPAWN_DUP2, listening.fileno(), SOCKET_DESCRIPTOR),
             (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
@@ -57,7 +56,7 @@ def spawn(
 
 
 def run_service(name: str, listening: socket.socket) -> None:
-    """Serve one service in this process, on a socket that is already listening."""
+    """Run one service in this process, on a socket that is already listening."""
     serving = importlib.import_module("shared.kit.http.serving")
     main = importlib.import_module(f"services.{name}.main")
     settings = importlib.import_module(f"services.{name}.settings").Settings()
@@ -66,14 +65,14 @@ def run_service(name: str, listening: socket.socket) -> None:
     )
 
 
-def _become(
+def _run_child(
     name: str,
     listening: socket.socket,
     environment: Mapping[str, str],
     log: Path,
-    others: Iterable[socket.socket],
+    other_sockets: Iterable[socket.socket],
 ) -> None:
-    """Turn this fresh child into a service; never returns."""
+    """Run the service in this forked child; never returns."""
     code = 1
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,8 +81,8 @@ def _become(
         _end_with_parent()
         _redirect(log)
         os.environ.update(environment)
-        for other in others:
-            other.close()
+        for parent_socket in other_sockets:
+            parent_socket.close()
         run_service(name, listening)
         code = 0
     except SystemExit as error:
@@ -110,9 +109,9 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Serve the service that the command line names."""
+    """Run the service that the command line names."""
     _end_with_parent()
-    run_service(sys.argv[1], socket.socket(fileno=HANDLE))
+    run_service(sys.argv[1], socket.socket(fileno=SOCKET_DESCRIPTOR))
 
 
 if __name__ == "__main__":

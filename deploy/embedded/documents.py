@@ -1,7 +1,7 @@
-"""The embedded document store: `nx-27017`, ended when whoever started it ends.
+"""The embedded document store: runs `nx-27017` and ends with its parent process.
 
-Run as `python -m deploy.embedded.documents` with nx-27017's own arguments. It asks for
-the password in the file that `CALLBOARD_DOCUMENTS_PASSWORD_FILE` names, if one is.
+Run as `python -m deploy.embedded.documents` with nx-27017's arguments. Clients need the
+password in the file `CALLBOARD_DOCUMENTS_PASSWORD_FILE`, if that is set.
 """
 
 import logging
@@ -14,19 +14,19 @@ from nx_27017 import server
 from nx_27017.nx_27017 import main
 
 from deploy.embedded.engines import PASSWORD_FILE
-from deploy.embedded.login import guarded
+from deploy.embedded.login import with_login
 
 POLL_SECONDS = 1.0
 
 
 def end_with_parent() -> None:
-    """Ask this process to end once its parent is gone: no orphan keeps the port."""
+    """End this process when its parent has ended, so that it does not keep the port."""
     parent = os.getppid()
-    gone = threading.Event()
+    timer = threading.Event()
 
     def watch() -> None:
         while os.getppid() == parent:
-            gone.wait(POLL_SECONDS)
+            timer.wait(POLL_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="parent").start()
@@ -34,10 +34,10 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     end_with_parent()
-    # It tells every command with its documents: costly, and nobody's business.
+    # It logs every command with its documents, which is costly and leaks data.
     logging.disable(logging.WARNING)
     if file := os.environ.get(PASSWORD_FILE):
-        # What serves a connection is looked up there when one comes.
+        # The server looks this name up for each connection.
         password = Path(file).read_text("utf-8").strip()
-        server.handle_client = guarded(server.handle_client, password)
+        server.handle_client = with_login(server.handle_client, password)
     main()

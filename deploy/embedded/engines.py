@@ -1,4 +1,4 @@
-"""Starts the embedded engines as processes, and tells where they answer."""
+"""Starts the embedded engines as processes, and returns their addresses."""
 
 import os
 import socket
@@ -13,24 +13,24 @@ from deploy.engines.engine import Engine, answers
 from shared.kit.config.servers import Server
 
 _wait = partial(processes.wait, seconds=20.0, every=0.02)
-#: To the address of the embedded documents: on one machine a write need not wait for
-#: the disk. It outlives the end of any process so, if not a power cut.
+#: Added to the address of the embedded documents: writes do not wait for the disk. They
+#: survive the end of any process, but not a power cut.
 UNSYNCED = "/?journal=false"
-#: By what name the embedded documents know everybody (`deploy.embedded.login`), and the
-#: variable by which their process is told where the password is.
+#: The only user of the embedded documents (`deploy.embedded.login`), and the variable
+#: with the path of the file with the password.
 DOCUMENTS_USER = "callboard"
 PASSWORD_FILE = "CALLBOARD_DOCUMENTS_PASSWORD_FILE"
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses now."""
+    """A TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def start_broker(folder: Path, log: Path) -> Engine:
-    """The event log. Its port is new at every start, and so is its memory."""
+    """Start the event log; it is empty and has a new port at every start."""
     folder.mkdir(parents=True, exist_ok=True)
     address_file = folder / "broker.address"
     address_file.unlink(missing_ok=True)
@@ -47,9 +47,9 @@ def start_documents(
     *,
     password_file: Path | None = None,
 ) -> Engine:
-    """The document store: MongoDB's wire protocol over SQLite files in `folder`.
+    """Start the document store: MongoDB's wire protocol over SQLite files in `folder`.
 
-    It asks for the password in `password_file`; without one it asks for nothing.
+    Clients need the password in `password_file`; without a file they need none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
@@ -66,18 +66,18 @@ def start_documents(
         "--pid-file",
         str(folder / "pid"),
     ]
-    more = {PASSWORD_FILE: str(password_file)} if password_file else {}
-    process = _start(command, log, more)
+    environment = {PASSWORD_FILE: str(password_file)} if password_file else {}
+    process = _start(command, log, environment)
     _wait(process, lambda: answers(port), "The embedded document store", log)
     address = f"mongodb://127.0.0.1:{port}"
-    secured = None
+    server = None
     if password_file is not None:
-        secured = Server(address, DOCUMENTS_USER, password_file.read_text().strip())
-    return Engine("documents", process, address, secured)
+        server = Server(address, DOCUMENTS_USER, password_file.read_text().strip())
+    return Engine("documents", process, address, server)
 
 
 def _start(
-    command: list[str], log: Path, more: Mapping[str, str] | None = None
+    command: list[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
@@ -87,7 +87,7 @@ def _start(
             stdout=out,
             stderr=out,
             cwd=Path(__file__).resolve().parents[2],
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(more or {})},
-            # Ctrl-C in the terminal is the supervisor's to answer, in its own order.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
+            # The supervisor handles Ctrl-C and stops processes in order.
             start_new_session=True,
         )

@@ -1,8 +1,8 @@
-"""A login for the embedded document store, which has none of its own.
+"""Adds a login (SCRAM-SHA-256, RFC 7677) to the embedded document store.
 
-Until a connection has proved that it knows the password (SCRAM-SHA-256, RFC 7677), it
-may ask who the server is, and nothing else. Every process of this machine can reach the
-port; only those that may read the password's file get further.
+Before the login a connection may only send a few commands that identify the server.
+Every process of the machine can connect to the port, but only those that may read the
+password file can log in.
 """
 
 import asyncio
@@ -23,26 +23,30 @@ from deploy.embedded.engines import DOCUMENTS_USER as USER
 MECHANISM = "SCRAM-SHA-256"
 ITERATIONS = 4096
 HEADER = struct.Struct("<iiii")
-#: Nothing that is said before a login is longer.
-LONGEST = 64 * 1024
-#: So long a connection may take to say the whole of what it has begun to say.
+#: The longest message before a login.
+MESSAGE_BYTES = 64 * 1024
+#: The longest time in which a message must arrive completely.
 SECONDS = 20.0
-#: What a driver asks before it knows whether to log in, and to see who is there.
-OPEN = frozenset({"hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo"})
+#: Commands that drivers send before a login.
+OPEN_COMMANDS = frozenset(
+    {"hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo"}
+)
 UNAUTHORIZED = {"ok": 0.0, "code": 13, "codeName": "Unauthorized"}
 FAILED = {"ok": 0.0, "code": 18, "codeName": "AuthenticationFailed"}
 
 Reply = dict[str, Any]
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Any], Awaitable[None]]
+ConnectionHandler = Callable[
+    [asyncio.StreamReader, asyncio.StreamWriter, Any], Awaitable[None]
+]
 
 
 class LoginRefused(Exception):
-    """The other side does not know the password, or not the protocol."""
+    """The client sent a wrong password or a message that is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """What a password is checked with; it is not in here."""
+    """The stored keys that a password is verified with, without the password."""
 
     salt: bytes
     stored_key: bytes
@@ -50,7 +54,7 @@ class Verifier:
 
     @classmethod
     def of(cls, password: str) -> "Verifier":
-        """Made once: it costs some milliseconds."""
+        """Derive the keys of a password; takes some milliseconds."""
         salt = secrets.token_bytes(16)
         salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
         client_key = _mac(salted, b"Client Key")
@@ -59,18 +63,18 @@ class Verifier:
 
 
 class Exchange:
-    """One login: two messages of each side."""
+    """One SCRAM exchange, with two messages of each side."""
 
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier
-        self._said = b""
+        self._auth_message = b""
         self._nonce = b""
 
     def first(self, message: bytes) -> bytes:
-        """The answer to the client's first message.
+        """The reply to the client's first message.
 
         Raises:
-            Refused: if it is none, or of another user.
+            LoginRefused: if it is malformed, or of another user.
         """
         bare = message.removeprefix(b"n,,")
         fields = _fields(bare)
@@ -79,25 +83,25 @@ class Exchange:
         self._nonce = fields[b"r"] + base64.b64encode(secrets.token_bytes(18))
         salt = base64.b64encode(self._verifier.salt)
         answer = b"r=%b,s=%b,i=%d" % (self._nonce, salt, ITERATIONS)
-        self._said = bare + b"," + answer
+        self._auth_message = bare + b"," + answer
         return answer
 
     def last(self, message: bytes) -> bytes:
-        """The answer to the client's proof.
+        """The reply to the client's proof.
 
         Raises:
-            Refused: if it proves nothing.
+            LoginRefused: if the proof is wrong.
         """
         fields = _fields(message)
         bare, _, _ = message.rpartition(b",p=")
         if not self._nonce or fields.get(b"r") != self._nonce:
             raise LoginRefused
-        said = self._said + b"," + bare
+        auth_message = self._auth_message + b"," + bare
         try:
             proof = base64.b64decode(fields.get(b"p", b""), validate=True)
         except ValueError as error:
             raise LoginRefused from error
-        signature = _mac(self._verifier.stored_key, said)
+        signature = _mac(self._verifier.stored_key, auth_message)
         if len(proof) != len(signature):
             raise LoginRefused
         key = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
@@ -105,29 +109,29 @@ class Exchange:
             hashlib.sha256(key).digest(), self._verifier.stored_key
         ):
             raise LoginRefused
-        return b"v=" + base64.b64encode(_mac(self._verifier.server_key, said))
+        return b"v=" + base64.b64encode(_mac(self._verifier.server_key, auth_message))
 
 
-class Door:
-    """The conversation of one connection until it has logged in."""
+class LoginConnection:
+    """The messages of one connection until it has logged in."""
 
     def __init__(self, verifier: Verifier, handler: Any) -> None:
         self._verifier = verifier
         self._handler = handler
         self._exchange: Exchange | None = None
-        self.is_open = False
+        self.is_logged_in = False
 
     async def answer(self, message: bytes) -> bytes:
-        """What is answered to one message of the wire protocol.
+        """The reply to one message of the wire protocol.
 
         Raises:
-            Refused: if it is not one that may be sent here.
+            LoginRefused: if the message is not allowed before a login.
             ValueError: if it is malformed.
         """
         _, number, _, kind = HEADER.unpack_from(message)
         if kind == WireProtocol.OP_QUERY:
-            asked = OP_QUERY.parse(message)
-            return await self._old_hello(asked, number)
+            query = OP_QUERY.parse(message)
+            return await self._legacy_hello(query, number)
         if kind != WireProtocol.OP_MSG:
             raise LoginRefused
         parsed = OP_MSG.parse(message)
@@ -138,24 +142,24 @@ class Door:
         if name == "saslStart":
             reply = self._start(command)
         elif name == "saslContinue":
-            reply = self._proceed(command)
-        elif name in OPEN:
-            _, found = await asyncio.to_thread(self._handler.handle_command, parsed)
-            reply = _with_mechanisms(found, command)
+            reply = self._continue(command)
+        elif name in OPEN_COMMANDS:
+            _, response = await asyncio.to_thread(self._handler.handle_command, parsed)
+            reply = _with_mechanisms(response, command)
         else:
             reply = {**UNAUTHORIZED, "errmsg": f"{name} requires authentication"}
-        built: bytes = ResponseBuilder.build_op_msg_reply(0, number, reply)
-        return built
+        message_bytes: bytes = ResponseBuilder.build_op_msg_reply(0, number, reply)
+        return message_bytes
 
-    async def _old_hello(self, asked: dict[str, Any], number: int) -> bytes:
-        """A driver's very first question is in the protocol's older form."""
-        query = asked.get("query") or {}
-        if not query or next(iter(query)) not in OPEN:
+    async def _legacy_hello(self, message: dict[str, Any], number: int) -> bytes:
+        """Reply to a driver's first message, which uses the older OP_QUERY."""
+        query = message.get("query") or {}
+        if not query or next(iter(query)) not in OPEN_COMMANDS:
             raise LoginRefused
-        _, found = await asyncio.to_thread(self._handler.handle_query, asked)
-        documents = [_with_mechanisms(document, query) for document in found]
-        built: bytes = ResponseBuilder.build_reply(0, number, documents)
-        return built
+        _, responses = await asyncio.to_thread(self._handler.handle_query, message)
+        documents = [_with_mechanisms(document, query) for document in responses]
+        message_bytes: bytes = ResponseBuilder.build_reply(0, number, documents)
+        return message_bytes
 
     def _start(self, command: Mapping[str, Any]) -> Reply:
         if command.get("mechanism") != MECHANISM:
@@ -165,34 +169,34 @@ class Door:
             payload = self._exchange.first(_payload(command))
         except LoginRefused:
             return self._failed()
-        return _step(payload, done=False)
+        return _sasl_reply(payload, done=False)
 
-    def _proceed(self, command: Mapping[str, Any]) -> Reply:
+    def _continue(self, command: Mapping[str, Any]) -> Reply:
         if self._exchange is None:
             return self._failed()
         try:
             payload = self._exchange.last(_payload(command))
         except LoginRefused:
             return self._failed()
-        self.is_open = True
-        return _step(payload, done=True)
+        self.is_logged_in = True
+        return _sasl_reply(payload, done=True)
 
     def _failed(self) -> Reply:
         self._exchange = None
         return {**FAILED, "errmsg": "Authentication failed."}
 
 
-def guarded(serve: Serve, password: str) -> Serve:
-    """`serve` for connections that have logged in."""
+def with_login(serve: ConnectionHandler, password: str) -> ConnectionHandler:
+    """Wrap `serve` so that connections must log in before."""
     verifier = Verifier.of(password)
 
     async def enter(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Any
     ) -> None:
-        door = Door(verifier, handler)
+        connection = LoginConnection(verifier, handler)
         try:
-            while not door.is_open:
-                writer.write(await door.answer(await _message(reader)))
+            while not connection.is_logged_in:
+                writer.write(await connection.answer(await _message(reader)))
                 await writer.drain()
         except (LoginRefused, ValueError, struct.error, StopIteration, TimeoutError):
             writer.close()
@@ -207,16 +211,16 @@ def guarded(serve: Serve, password: str) -> Serve:
 async def _message(reader: asyncio.StreamReader) -> bytes:
     header = await reader.readexactly(HEADER.size)
     length = HEADER.unpack(header)[0]
-    if not HEADER.size < length <= LONGEST:
+    if not HEADER.size < length <= MESSAGE_BYTES:
         raise LoginRefused
     async with asyncio.timeout(SECONDS):
         return header + await reader.readexactly(length - HEADER.size)
 
 
-def _with_mechanisms(found: Mapping[str, Any], command: Mapping[str, Any]) -> Reply:
-    """Drivers ask in their first question by which mechanism to log in."""
-    asked = "saslSupportedMechs" in command
-    return {**found, **({"saslSupportedMechs": [MECHANISM]} if asked else {})}
+def _with_mechanisms(response: Mapping[str, Any], command: Mapping[str, Any]) -> Reply:
+    """Add the login mechanisms to a reply if the driver requested them."""
+    is_requested = "saslSupportedMechs" in command
+    return {**response, **({"saslSupportedMechs": [MECHANISM]} if is_requested else {})}
 
 
 def _payload(command: Mapping[str, Any]) -> bytes:
@@ -224,7 +228,7 @@ def _payload(command: Mapping[str, Any]) -> bytes:
     return bytes(payload) if isinstance(payload, bytes) else b""
 
 
-def _step(payload: bytes, *, done: bool) -> Reply:
+def _sasl_reply(payload: bytes, *, done: bool) -> Reply:
     return {"ok": 1.0, "conversationId": 1, "done": done, "payload": Binary(payload)}
 
 

@@ -1,7 +1,6 @@
-"""The data folder of one machine's portal: what lies where, and who is running.
+"""The data folder of a portal on one machine: its paths, secrets and `run.json`.
 
-`run.json` is written whole or not at all; the token and the secret are readable by
-their owner alone.
+`run.json` is replaced atomically; only the owner can read the token and the secrets.
 """
 
 import fcntl
@@ -21,12 +20,12 @@ SERVICES = ("catalog", "scaffolder", "techdocs", "search", "gateway")
 
 
 class AlreadyRunning(RuntimeError):
-    """Another supervisor holds the data folder."""
+    """Another supervisor uses the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """Paths below one data folder."""
+    """The paths and files of one data folder."""
 
     root: Path
 
@@ -51,10 +50,10 @@ class RunData:
         return self.root / "engines"
 
     def prepare(self) -> None:
-        """Make the folders, the API's token and the services' secret, once."""
+        """Create the folders, the API's token and the services' secret if missing."""
         for folder in (self.root, self.logs, self.engines, self.root / "keys"):
             make_private(folder)
-        # Those that an earlier version made for everybody to read.
+        # An earlier version made these folders readable for everybody.
         for folder in (*self.root.iterdir(), *self.engines.iterdir()):
             if folder.is_dir() and not folder.is_symlink():
                 make_private(folder)
@@ -62,57 +61,57 @@ class RunData:
         _secret_in_file(self.token_file)
 
     def secret(self) -> str:
-        """What the services sign with among themselves."""
+        """The secret that signs tokens between services."""
         return _secret_in_file(self.root / "keys" / "service.secret")
 
     def token(self) -> str:
-        """The static service token that the API accepts."""
+        """The static token for the API."""
         return _secret_in_file(self.token_file)
 
     def documents_password_file(self) -> Path:
-        """The file with what the embedded documents ask for."""
+        """The file with the password of the embedded documents."""
         path = self.root / "keys" / "documents.secret"
         _secret_in_file(path)
         return path
 
     def environment(self) -> dict[str, str]:
-        """What a configuration file may refer to as `${…}`."""
+        """The variables that a configuration file may use as `${…}`."""
         return {
             "CALLBOARD_DATA": str(self.root),
             "CALLBOARD_WEBHOOK_SECRET": self.webhook_secret(),
         }
 
     def environment_of(self, service: str) -> dict[str, str]:
-        """The same for one service: the others' secrets are withheld from it."""
-        found = self.environment()
+        """The variables for one service, without secrets that it does not need."""
+        variables = self.environment()
         if service != "gateway":
-            del found["CALLBOARD_WEBHOOK_SECRET"]
-            found[WITHHELD] = "CALLBOARD_WEBHOOK_SECRET"
-        return found
+            del variables["CALLBOARD_WEBHOOK_SECRET"]
+            variables[WITHHELD] = "CALLBOARD_WEBHOOK_SECRET"
+        return variables
 
     def webhook_secret(self) -> str:
-        """What the local Git host signs its webhooks with."""
+        """The secret that signs the local Git host's webhooks."""
         return _secret_in_file(self.root / "keys" / "webhook.secret")
 
     def running(self) -> dict[str, Any] | None:
-        """What `run.json` says, if its supervisor is alive."""
+        """The content of `run.json` if its supervisor is running, else None."""
         try:
-            found: dict[str, Any] = json.loads(self.run_file.read_text())
+            run: dict[str, Any] = json.loads(self.run_file.read_text())
         except (OSError, ValueError):
             return None
-        pid = int(found.get("pids", {}).get("supervisor", 0))
-        return found if pid and _is_supervisor(pid) else None
+        pid = int(run.get("pids", {}).get("supervisor", 0))
+        return run if pid and _is_supervisor(pid) else None
 
     def write_run(self, value: dict[str, Any]) -> None:
         """Replace `run.json`."""
-        _replace(self.run_file, value)
+        _write_json(self.run_file, value)
 
-    def tell_starting(self, engines: Iterable[str]) -> None:
-        """Say which engines are awaited, for whoever waits for the portal."""
-        _replace(self.starting_file, sorted(engines))
+    def write_starting(self, engines: Iterable[str]) -> None:
+        """Write the engines that are being started, for `callboard up`."""
+        _write_json(self.starting_file, sorted(engines))
 
     def starting(self) -> list[str]:
-        """The engines that a start waits for."""
+        """The engines that are being started."""
         try:
             return [str(name) for name in json.loads(self.starting_file.read_text())]
         except (OSError, ValueError):
@@ -120,7 +119,7 @@ class RunData:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder; AlreadyRunning if somebody else does."""
+        """Lock the folder; raises AlreadyRunning if it is locked."""
         with (self.root / "run.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -131,7 +130,7 @@ class RunData:
             yield
 
 
-def _replace(path: Path, value: Any) -> None:
+def _write_json(path: Path, value: Any) -> None:
     new = path.with_suffix(".new")
     new.write_text(json.dumps(value, indent=2) + "\n")
     new.replace(path)
@@ -141,12 +140,12 @@ def _is_supervisor(pid: int) -> bool:
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        # Systems without /proc: whoever answers to the number is taken for it.
-        return _alive(pid) and not Path("/proc").is_dir()
+        # Without /proc, any process with this id counts as the supervisor.
+        return _is_alive(pid) and not Path("/proc").is_dir()
     return b"deploy.embedded.supervisor" in command
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except OSError:
@@ -158,7 +157,7 @@ def _secret_in_file(path: Path) -> str:
     try:
         return path.read_text().strip()
     except FileNotFoundError:
-        # Letters and digits: what begins with "-" is taken for an option.
+        # Letters and digits only, as a leading "-" would look like an option.
         value = secrets.token_hex(32)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as out:

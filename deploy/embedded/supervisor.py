@@ -1,8 +1,8 @@
-"""Keeps one machine's portal running: engines and services, restarted if killed.
+"""Runs the engines and services of a portal on one machine, and restarts them.
 
-The services are forked from this process after it has imported what they share, so
-that starting one costs milliseconds and their memory is shared; their listening sockets
-are bound here and survive them, so a restart refuses nobody. Run as
+The services are forked from this process after it has imported their common modules, so
+that a start takes milliseconds and memory is shared. The supervisor owns the listening
+sockets, so connections wait during a restart and are not refused. Run as
 `python -m deploy.embedded.supervisor --data DIR --port N --config FILE --engines FORM`.
 """
 
@@ -31,16 +31,16 @@ from shared.contracts.errors import CallboardError
 
 #: A little longer than a service's own limit (`shared.kit.http.serving.END_SECONDS`).
 STOP_SECONDS = 15.0
-#: For services whose event log is gone: they cannot say goodbye to it.
-ORPHAN_SECONDS = 1.5
+#: The time to stop services whose event log was lost, which cannot leave their groups.
+LOG_LOST_STOP_SECONDS = 1.5
 POLL_SECONDS = 0.1
-FIRST_WAIT_SECONDS = 0.2
-LONGEST_WAIT_SECONDS = 10.0
-CALM_SECONDS = 30.0
+FIRST_DELAY_SECONDS = 0.2
+LONGEST_DELAY_SECONDS = 10.0
+STABLE_SECONDS = 30.0
 BACKLOG = 1024
-#: What a start may fail with; each message is for the operator.
+#: Errors of a start; their messages are for the operator.
 FAILURES = (EngineFailed, CannotFetch, CallboardError, OSError)
-#: Imported before the first fork: what every service needs anyway.
+#: Imported before the first fork, because every service needs them.
 SHARED_MODULES = (
     "fastapi",
     "uvicorn",
@@ -73,65 +73,65 @@ class Supervisor:
         self._pids: dict[str, int] = {}
         self._engines: dict[str, Engine] = {}
         self._pool = ThreadPoolExecutor(len(backing.forms))
-        self._reviving: dict[str, Future[Engine]] = {}
-        self._waits: dict[str, float] = {}
-        self._due: dict[str, float] = {}
-        self._born: dict[str, float] = {}
+        self._restarting: dict[str, Future[Engine]] = {}
+        self._restart_delays: dict[str, float] = {}
+        self._restart_at: dict[str, float] = {}
+        self._started_at: dict[str, float] = {}
         self._restarts: dict[str, int] = {}
-        #: False while what run.json says is not so any more.
-        self._is_told = True
+        #: False if run.json is outdated.
+        self._is_run_file_current = True
 
     def run(self) -> None:
-        """Start everything, restart what dies, stop when told."""
+        """Start everything, restart ended processes, stop at SIGTERM."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+            signal.signal(number, self._request_stop)
         try:
             self._start_engines()
             gc.collect()
             gc.freeze()
             for name in SERVICES:
-                self._begin(name)
-            self._tell()
+                self._start_service(name)
+            self._write_run_file()
             while not self._stopping:
-                self._reap()
-                self._revive()
-                if not self._is_told:
-                    self._tell()
+                self._collect_ended()
+                self._restart_due()
+                if not self._is_run_file_current:
+                    self._write_run_file()
                 time.sleep(POLL_SECONDS)
         finally:
-            self._end()
+            self._stop_all()
 
-    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+    def _request_stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
     def _start_engines(self) -> None:
-        """Start all engines at once, and import meanwhile what the services share."""
-        began, names = time.monotonic(), self._backing.started()
+        """Start all engines in parallel, and meanwhile import the common modules."""
+        started_at, names = time.monotonic(), self._backing.started()
         starting = {
             name: self._pool.submit(self._backing.start, name) for name in names
         }
-        given = self._pool.submit(self._backing.declare_given)
+        topics_declared = self._pool.submit(self._backing.declare_given)
         for module in SHARED_MODULES:
             importlib.import_module(module)
-        failed: BaseException | None = None
-        waiting = set(names)
+        failure: BaseException | None = None
+        pending = set(names)
         for name, future in sorted(starting.items(), key=lambda item: item[0]):
-            self._data.tell_starting(waiting)
+            self._data.write_starting(pending)
             try:
                 self._engines[name] = future.result()
             except FAILURES as error:
-                failed = failed or error
-            waiting.discard(name)
-        self._data.tell_starting(waiting)
-        if failed is not None:
-            raise failed
-        given.result()
-        _say("engines_started", seconds=round(time.monotonic() - began, 2))
+                failure = failure or error
+            pending.discard(name)
+        self._data.write_starting(pending)
+        if failure is not None:
+            raise failure
+        topics_declared.result()
+        _log_event("engines_started", seconds=round(time.monotonic() - started_at, 2))
 
     def _environment(self, name: str) -> dict[str, str]:
         urls = {
-            f"CALLBOARD_{service.upper()}_URL": f"http://127.0.0.1:{_port(found)}"
-            for service, found in self._sockets.items()
+            f"CALLBOARD_{service.upper()}_URL": f"http://127.0.0.1:{_port(listening)}"
+            for service, listening in self._sockets.items()
         }
         return {
             **urls,
@@ -142,87 +142,102 @@ class Supervisor:
             "CALLBOARD_PORT": str(_port(self._sockets[name])),
         }
 
-    def _begin(self, name: str) -> None:
-        given = (name, self._sockets[name], self._environment(name), self._log(name))
-        if self._reviving:
-            self._pids[name] = child.spawn(*given)
+    def _start_service(self, name: str) -> None:
+        arguments = (
+            name,
+            self._sockets[name],
+            self._environment(name),
+            self._log(name),
+        )
+        if self._restarting:
+            self._pids[name] = child.spawn(*arguments)
         else:
-            others = [found for n, found in self._sockets.items() if n != name]
-            self._pids[name] = child.fork(*given, others)
-        self._born[name] = time.monotonic()
+            other_sockets = [
+                listening
+                for other_name, listening in self._sockets.items()
+                if other_name != name
+            ]
+            self._pids[name] = child.fork(*arguments, other_sockets)
+        self._started_at[name] = time.monotonic()
 
     def _log(self, name: str) -> Path:
         return self._data.logs / f"{name}.log"
 
-    def _reap(self) -> None:
+    def _collect_ended(self) -> None:
         for name, pid in list(self._pids.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 del self._pids[name]
-                self._schedule(name, os.waitstatus_to_exitcode(status))
+                self._schedule_restart(name, os.waitstatus_to_exitcode(status))
         for name, engine in list(self._engines.items()):
             code = engine.process.poll()
-            if code is not None and not {name} & {*self._due, *self._reviving}:
-                self._schedule(name, code)
+            if code is not None and not {name} & {*self._restart_at, *self._restarting}:
+                self._schedule_restart(name, code)
 
-    def _schedule(self, name: str, code: int) -> None:
-        lived = time.monotonic() - self._born.get(name, 0.0)
-        wait = (
-            FIRST_WAIT_SECONDS if lived > CALM_SECONDS else self._waits.get(name, 0.0)
+    def _schedule_restart(self, name: str, code: int) -> None:
+        lifetime = time.monotonic() - self._started_at.get(name, 0.0)
+        delay = (
+            FIRST_DELAY_SECONDS
+            if lifetime > STABLE_SECONDS
+            else self._restart_delays.get(name, 0.0)
         )
-        self._due[name] = time.monotonic() + wait
-        self._waits[name] = min(max(wait, FIRST_WAIT_SECONDS) * 2, LONGEST_WAIT_SECONDS)
+        self._restart_at[name] = time.monotonic() + delay
+        self._restart_delays[name] = min(
+            max(delay, FIRST_DELAY_SECONDS) * 2, LONGEST_DELAY_SECONDS
+        )
         self._restarts[name] = self._restarts.get(name, 0) + 1
-        _say("process_ended", process=name, code=code, restart_in_seconds=wait)
+        _log_event("process_ended", process=name, code=code, restart_in_seconds=delay)
 
-    def _revive(self) -> None:
+    def _restart_due(self) -> None:
         now = time.monotonic()
-        for name in [name for name, due in self._due.items() if due <= now]:
-            del self._due[name]
+        for name in [name for name, due in self._restart_at.items() if due <= now]:
+            del self._restart_at[name]
             if name in SERVICES:
-                self._begin(name)
-                self._tell()
+                self._start_service(name)
+                self._write_run_file()
             else:
-                self._begin_reviving(name)
-        for name in [name for name, f in self._reviving.items() if f.done()]:
-            self._revived(name, self._reviving.pop(name))
-            self._tell()
+                self._restart_engine(name)
+        for name in [
+            name for name, future in self._restarting.items() if future.done()
+        ]:
+            self._engine_restarted(name, self._restarting.pop(name))
+            self._write_run_file()
 
-    def _begin_reviving(self, name: str) -> None:
-        """Start an engine anew, beside everything else: a real one takes seconds."""
-        self._born[name] = time.monotonic()
-        gone = self._engines[name]
-        gone.stop()
-        port = int(gone.address.rpartition(":")[2])
-        self._reviving[name] = self._pool.submit(self._backing.start, name, port)
+    def _restart_engine(self, name: str) -> None:
+        """Restart an engine in a thread, as a real server takes seconds."""
+        self._started_at[name] = time.monotonic()
+        engine = self._engines[name]
+        engine.stop()
+        port = int(engine.address.rpartition(":")[2])
+        self._restarting[name] = self._pool.submit(self._backing.start, name, port)
 
-    def _revived(self, name: str, started: Future[Engine]) -> None:
+    def _engine_restarted(self, name: str, future: Future[Engine]) -> None:
         try:
-            self._engines[name] = started.result()
+            self._engines[name] = future.result()
         except FAILURES as error:
-            _say("engine_failed", process=name, error=str(error))
-            self._schedule(name, -1)
+            _log_event("engine_failed", process=name, error=str(error))
+            self._schedule_restart(name, -1)
             return
         if not self._backing.forgets(name):
             return
-        # It came back at another port: everybody must be told.
-        waiting = dict(self._pids)
+        # It has another port, so all services are restarted with the new address.
+        services = dict(self._pids)
         self._pids.clear()
-        _terminate_all(waiting.values(), ORPHAN_SECONDS)
-        for service in waiting:
-            self._begin(service)
+        _terminate_all(services.values(), LOG_LOST_STOP_SECONDS)
+        for service in services:
+            self._start_service(service)
 
-    def _tell(self) -> None:
-        """Write down who runs where; where that fails, the next round tries again."""
-        was_told = self._is_told
+    def _write_run_file(self) -> None:
+        """Write `run.json`; if that fails, the next round tries again."""
+        was_current = self._is_run_file_current
         try:
             self._data.write_run(self._run_data())
         except OSError as error:
-            self._is_told = False
-            if was_told:
-                _say("run_file_not_written", error=str(error))
+            self._is_run_file_current = False
+            if was_current:
+                _log_event("run_file_not_written", error=str(error))
         else:
-            self._is_told = True
+            self._is_run_file_current = True
 
     def _run_data(self) -> dict[str, object]:
         pids = {
@@ -231,8 +246,8 @@ class Supervisor:
             **self._pids,
         }
         addresses = {
-            name: f"http://127.0.0.1:{_port(found)}"
-            for name, found in self._sockets.items()
+            name: f"http://127.0.0.1:{_port(listening)}"
+            for name, listening in self._sockets.items()
         }
         addresses |= self._backing.addresses(self._engines)
         return {
@@ -244,9 +259,9 @@ class Supervisor:
             "restarts": self._restarts,
         }
 
-    def _end(self) -> None:
+    def _stop_all(self) -> None:
         _terminate_all(self._pids.values(), STOP_SECONDS)
-        for future in self._reviving.values():
+        for future in self._restarting.values():
             future.add_done_callback(_stop_started)
         list(self._pool.map(lambda engine: engine.stop(), self._engines.values()))
         self._pool.shutdown()
@@ -272,7 +287,7 @@ def _port(listening: socket.socket) -> int:
 
 
 def _terminate_all(pids: Iterable[int], seconds: float) -> None:
-    """End children at the same time."""
+    """Stop child processes in parallel."""
     threads = [threading.Thread(target=_terminate, args=(pid, seconds)) for pid in pids]
     for thread in threads:
         thread.start()
@@ -281,7 +296,7 @@ def _terminate_all(pids: Iterable[int], seconds: float) -> None:
 
 
 def _terminate(pid: int, seconds: float) -> None:
-    """End a child: politely for so many seconds, then not."""
+    """Stop a child process with SIGTERM, after some seconds with SIGKILL."""
     deadline = time.monotonic() + seconds
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
@@ -295,8 +310,8 @@ def _terminate(pid: int, seconds: float) -> None:
             return
 
 
-def _say(event: str, **values: object) -> None:
-    # The disk of the log may be full: no reason to leave the processes alone.
+def _log_event(event: str, **values: object) -> None:
+    # A full disk must not stop the supervisor.
     with contextlib.suppress(OSError):
         print(
             json.dumps({"event": event, "service": "supervisor", **values}), flush=True
@@ -304,25 +319,25 @@ def _say(event: str, **values: object) -> None:
 
 
 def main() -> int:
-    """Parse the arguments and supervise; the exit code."""
+    """Parse the arguments and supervise; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--engines", choices=FORMS[:2], default=EMBEDDED)
-    given = parser.parse_args()
-    data = RunData(given.data)
+    arguments = parser.parse_args()
+    data = RunData(arguments.data)
     data.prepare()
-    # What is made from here on is for this user alone; secrets go to who needs them.
+    # New files are private; secrets are passed only to the services that need them.
     os.umask(0o077)
     os.environ["CALLBOARD_DATA"] = str(data.root)
     os.environ.pop("CALLBOARD_WEBHOOK_SECRET", None)
     try:
         with data.locked():
-            backing = Backing.of(data, given.engines, os.environ)
-            Supervisor(data, given.port, given.config, backing).run()
+            backing = Backing.of(data, arguments.engines, os.environ)
+            Supervisor(data, arguments.port, arguments.config, backing).run()
     except (AlreadyRunning, WrongEngines, *FAILURES) as error:
-        _say("cannot_start", error=str(error), port=given.port)
+        _log_event("cannot_start", error=str(error), port=arguments.port)
         return 1
     return 0
 

@@ -1,6 +1,6 @@
-"""Where fetched jars and binaries are kept: built aside, checked, then put in place.
+"""The cache of fetched jars and binaries: built beside their folder, then moved.
 
-Two processes that fetch at once are safe: one builds, the other waits and finds it.
+If two processes fetch at the same time, one builds and the other waits for it.
 """
 
 import fcntl
@@ -20,21 +20,25 @@ BLOCK = 1 << 20
 
 
 class CannotFetch(RuntimeError):
-    """A server's files cannot be had or trusted; the message says what to do."""
+    """A server's files cannot be fetched or verified; the message has advice."""
 
 
 def root() -> Path:
-    """The cache's folder."""
-    given = os.environ.get(VARIABLE)
-    base = Path(given).expanduser() if given else Path.home() / ".cache" / "callboard"
+    """The folder of the cache."""
+    configured = os.environ.get(VARIABLE)
+    base = (
+        Path(configured).expanduser()
+        if configured
+        else Path.home() / ".cache" / "callboard"
+    )
     return base.absolute() / "engines"
 
 
 def cached_folder(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache; `make` fills it if it is not there yet.
+    """The folder `name` of the cache; `make` fills it if it does not exist.
 
     Raises:
-        CannotFetch: if it cannot be made, or what was made is not what is pinned.
+        CannotFetch: if it cannot be made, or does not match its pinned checksums.
     """
     target = root() / name
     if target.is_dir():
@@ -58,16 +62,16 @@ def _build(target: Path, make: Callable[[Path], None]) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Wait for, and hold, a lock file."""
+    """Wait for a lock file, and hold it while the block runs."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def pinned(what: str) -> dict[str, str]:
-    """The committed checksums of one server's files."""
-    found: dict[str, Any] = json.loads(CHECKSUMS.read_text("utf-8"))
-    return dict(found[what])
+def pinned(server: str) -> dict[str, str]:
+    """The pinned checksums of one server's files."""
+    checksums: dict[str, Any] = json.loads(CHECKSUMS.read_text("utf-8"))
+    return dict(checksums[server])
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -75,22 +79,22 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: _digest(path) for path in sorted(folder.iterdir())}
 
 
-def check(folder: Path, wanted: Mapping[str, str]) -> None:
+def check(folder: Path, expected: Mapping[str, str]) -> None:
     """Compare a folder's files with their checksums.
 
     Raises:
-        CannotFetch: naming the first file that is missing, unknown, or another one.
+        CannotFetch: naming the first file that is missing, unknown or different.
     """
-    found = digests(folder)
-    for name in sorted(found.keys() | wanted.keys()):
-        if name not in found:
+    actual = digests(folder)
+    for name in sorted(actual.keys() | expected.keys()):
+        if name not in actual:
             raise CannotFetch(f"{name} is missing in {folder}")
-        if name not in wanted:
+        if name not in expected:
             raise CannotFetch(f"{folder / name} is not in {CHECKSUMS.name}")
-        if found[name] != wanted[name]:
+        if actual[name] != expected[name]:
             raise CannotFetch(
                 f"{folder / name} is not the file that is pinned: sha256 "
-                f"{found[name]}, {CHECKSUMS.name} has {wanted[name]}. Remove "
+                f"{actual[name]}, {CHECKSUMS.name} has {expected[name]}. Remove "
                 f"{folder.parent} and fetch again; if it is the same, do not use it"
             )
 

@@ -1,8 +1,8 @@
 """A second MongoDB wire server beside `nx-27017`: mongo-java-server over one H2 file.
 
-Not a MongoDB: one node, no transactions. What two such different servers both answer
-alike, the services may rely on. Its launcher commits before it answers, and adds what
-the library lacks: a login by SCRAM-SHA-256.
+It is not MongoDB: it has one node and no transactions. The services rely only on
+behaviour that both servers share. The launcher commits before it answers, and adds a
+login by SCRAM-SHA-256, which the library lacks.
 """
 
 from pathlib import Path
@@ -52,27 +52,31 @@ def start(
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = processes.port(folder, port)
-    given = {"file": str(folder / "documents.mv.db"), "port": str(port)}
+    properties = {"file": str(folder / "documents.mv.db"), "port": str(port)}
     if secure:
-        given |= {
+        properties |= {
             "certificate": str(secure.certificate),
             "key": str(secure.key),
             "user": secure.user,
             "password": secure.password,
         }
-    text = "".join(f"{name}={value}\n" for name, value in given.items())
+    text = "".join(f"{name}={value}\n" for name, value in properties.items())
     file = processes.secret_file(folder / "documents.properties", text)
-    what = "The second MongoDB server"
-    command = [*JARS.command(what, *HEAP, *JVM, train=train), "Documents", str(file)]
+    display_name = "The second MongoDB server"
+    command = [
+        *JARS.command(display_name, *HEAP, *JVM, train=train),
+        "Documents",
+        str(file),
+    ]
     process = processes.start(command, log, folder=folder)
-    beside = [] if detached else [processes.leash(process)]
+    companions = [] if detached else [processes.end_with_parent(process)]
     address = f"mongodb://127.0.0.1:{port}"
     secured = secure.server(address) if secure else None
-    engine = Engine("documents", process, address, secured, beside)
+    engine = Engine("documents", process, address, secured, companions)
     processes.wait(
         process,
         lambda: answers(port) and _ready(engine),
-        what,
+        display_name,
         log,
     )
     return engine
@@ -80,16 +84,16 @@ def start(
 
 def _ready(engine: Engine) -> bool:
     server = engine.server
-    more: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if server.user:
-        more = {
+        options = {
             "username": server.user,
             "password": server.password,
             "tls": True,
             "tlsCAFile": str(server.ca),
         }
     client: MongoClient[dict[str, object]] = MongoClient(
-        server.address, serverSelectionTimeoutMS=ANSWER_MS, **more
+        server.address, serverSelectionTimeoutMS=ANSWER_MS, **options
     )
     try:
         client["admin"].command("listDatabases")

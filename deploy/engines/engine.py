@@ -1,4 +1,4 @@
-"""A running engine, whichever form it has: its process, address and end."""
+"""A running engine of any form: its process, address and stop."""
 
 import signal
 import socket
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from shared.kit.config.servers import Server
 
 STOP_SECONDS = 10.0
-#: Each engine by its name in `run.json`, and the setting that names a server for it.
+#: The environment variable with the server's address, by the engine's name.
 VARIABLES = {
     "broker": "CALLBOARD_KAFKA",
     "documents": "CALLBOARD_MONGODB",
@@ -28,24 +28,24 @@ class Engine:
     name: str
     process: subprocess.Popen[bytes]
     address: str
-    #: The address with what its clients must prove, where it asks for that.
+    #: The address with credentials, if clients need them.
     secured: Server | None = field(default=None, repr=False)
-    #: Processes that live for this one: ended before it, in this order.
-    beside: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
+    #: Processes that belong to this one, stopped before it in this order.
+    companions: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
 
     @property
     def server(self) -> Server:
-        """What a client is given: address, user, password, authority."""
+        """Address, user, password and authority for clients."""
         return self.secured or Server(self.address)
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End it, at first politely, for so many seconds."""
-        for process in (*self.beside, self.process):
+        """Stop the engine by SIGTERM, after so many seconds by SIGKILL."""
+        for process in (*self.companions, self.process):
             end(process, seconds)
 
 
 def end(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
-    """Ask a process to end, and after so many seconds do not ask."""
+    """Stop a process by SIGTERM, after so many seconds by SIGKILL."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
@@ -58,7 +58,7 @@ def end(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None
 
 
 def answers(port: int) -> bool:
-    """Whether somebody listens at a port of this machine."""
+    """Whether a process listens at a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,4 @@
-"""All servers by name, and what it takes to have them here."""
+"""Fetches servers by name."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ SOURCES: Mapping[str, Jars | Program] = {
     "opa": opa.PROGRAM,
     "toxiproxy": toxiproxy.PROGRAM,
 }
-#: How each server out of jars is started; once, to see which classes it loads.
+#: Starts each server of jars once, to record the classes that it loads.
 STARTS: Mapping[str, Callable[..., Engine]] = {
     "broker": kafka.start,
     "documents": documents.start,
@@ -31,26 +31,26 @@ Progress = Callable[[str, float], None]
 
 
 def fetch(names: Iterable[str], progress: Progress) -> None:
-    """Fetch what is not in the cache, and check all of it against its checksums.
+    """Fetch missing servers into the cache, and verify all by their checksums.
 
     Raises:
         CannotFetch: naming the missing tool or the wrong file, and what to do.
     """
-    wanted = list(names)
-    for number, name in enumerate(wanted):
+    engine_names = list(names)
+    for number, name in enumerate(engine_names):
         source = SOURCES[name]
-        doing = "Checking" if source.ready else "Fetching"
-        progress(f"{doing} {source.folder}", number / len(wanted))
+        action = "Checking" if source.ready else "Fetching"
+        progress(f"{action} {source.folder}", number / len(engine_names))
         source.fetch()
         source.check()
         if isinstance(source, Jars):
-            _train(name, source, progress, number / len(wanted))
-    if wanted:
+            _train(name, source, progress, number / len(engine_names))
+    if engine_names:
         progress("All servers are here", 1.0)
 
 
 def _train(name: str, jars: Jars, progress: Progress, share: float) -> None:
-    """Keep the classes that a first start loads: the next ones take half the time."""
+    """Archive the classes that a first start loads, which halves later starts."""
     archive = jars.archive(jdk.find(jars.java, jars.name))
     if archive.is_file():
         return
@@ -69,6 +69,6 @@ def _train(name: str, jars: Jars, progress: Progress, share: float) -> None:
         except EngineFailed as error:
             raise CannotFetch(str(error)) from error
         engine.stop(TRAINING_SECONDS)
-        # A JVM that cannot write one says so in its log; all goes on without it.
+        # The archive is optional; a JVM that cannot write it logs that.
         if new.is_file():
             new.replace(archive)

@@ -1,8 +1,8 @@
 """Builds a Go program of a pinned version with `go install`.
 
-The program's own source is pinned here by its `h1:` sum, which Go writes into what it
-builds; what that source needs is fixed by its `go.mod`, and checked by Go itself
-against the public checksum database.
+The program's source is pinned by its `h1:` sum, which Go writes into the binary. Its
+dependencies are fixed by its `go.mod`, and Go verifies them by the public checksum
+database.
 """
 
 import os
@@ -15,15 +15,15 @@ from pathlib import Path
 from deploy.engines import cache
 from deploy.engines.cache import CannotFetch
 
-#: From this version on, Go fetches by itself the newer Go that a module may need.
-LEAST = (1, 21)
+#: From this version on, Go fetches a newer Go by itself if a module needs one.
+LEAST_GO = (1, 21)
 BUILD_SECONDS = 1200
 SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program: the package that is built, out of which module."""
+    """A program with its Go package and module."""
 
     name: str
     module: str
@@ -32,7 +32,7 @@ class Program:
 
     @property
     def folder(self) -> str:
-        """Its name in the cache."""
+        """The name of its folder in the cache."""
         return f"{self.name}-{self.version.removeprefix('v')}"
 
     @property
@@ -41,19 +41,19 @@ class Program:
         return (cache.root() / self.folder).is_dir()
 
     def fetch(self) -> Path:
-        """The program's path in the cache, built if it is not there yet.
+        """The program's path in the cache; it is built if it is missing.
 
         Raises:
-            CannotFetch: where Go or the network is missing, or the source is not the
+            CannotFetch: if Go or the network is missing, or the source is not the
                 pinned one.
         """
         return cache.cached_folder(self.folder, self._make) / self.name
 
     def check(self) -> None:
-        """Compare what the program was built from with the pinned sum.
+        """Compare the sum of the program's source with the pinned sum.
 
         Raises:
-            CannotFetch: naming the module that is another one.
+            CannotFetch: naming the module if it is different.
         """
         self._check(_go(self.name), self.fetch())
 
@@ -66,35 +66,42 @@ class Program:
             "CGO_ENABLED": "0",
         }
         command = [go, "install", "-ldflags=-s -w", f"{self.package}@{self.version}"]
-        said = _run(command, BUILD_SECONDS, environment)
+        output = _run(command, BUILD_SECONDS, environment)
         built = [path for path in folder.iterdir() if path.is_file()]
         if len(built) != 1:
-            raise CannotFetch(f"go install {self.package} built nothing: {said}")
+            raise CannotFetch(f"go install {self.package} built nothing: {output}")
         built[0].rename(folder / self.name)
         self._check(go, folder / self.name)
 
     def _check(self, go: str, binary: Path) -> None:
-        wanted = cache.pinned("go")[f"{self.module}@{self.version}"]
-        said = _run([go, "version", "-m", str(binary)], SECONDS)
+        expected_sum = cache.pinned("go")[f"{self.module}@{self.version}"]
+        output = _run([go, "version", "-m", str(binary)], SECONDS)
         pattern = rf"\tmod\t{re.escape(self.module)}\t(\S+)\t(\S+)"
-        match = re.search(pattern, said)
-        found = match.groups() if match else ("no version", "no sum")
-        if found != (self.version, wanted):
+        match = re.search(pattern, output)
+        actual = match.groups() if match else ("no version", "no sum")
+        if actual != (self.version, expected_sum):
             raise CannotFetch(
-                f"{binary} was not built from {self.module}@{self.version} {wanted}, "
-                f"but from {' '.join(found)}. Remove {binary.parent} and fetch again"
+                f"{binary} was not built from {self.module}@{self.version} "
+                f"{expected_sum}, "
+                f"but from {' '.join(actual)}. Remove {binary.parent} and fetch again"
             )
 
 
-def _go(what: str) -> str:
+def _go(program: str) -> str:
     go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
-    least = ".".join(map(str, LEAST))
-    advice = f"install Go {least} or newer (go.dev/dl; Debian: apt-get install golang)"
+    least_text = ".".join(map(str, LEAST_GO))
+    advice = (
+        f"install Go {least_text} or newer (go.dev/dl; Debian: apt-get install golang)"
+    )
     if go is None:
-        raise CannotFetch(f"{what} is built by Go, which is not on the PATH: {advice}")
+        raise CannotFetch(
+            f"{program} is built by Go, which is not on the PATH: {advice}"
+        )
     match = re.search(r"go(\d+)\.(\d+)", _run([go, "version"], SECONDS))
-    if match and (int(match[1]), int(match[2])) < LEAST:
-        raise CannotFetch(f"{what} cannot be built by the {match[0]} at {go}: {advice}")
+    if match and (int(match[1]), int(match[2])) < LEAST_GO:
+        raise CannotFetch(
+            f"{program} cannot be built by the {match[0]} at {go}: {advice}"
+        )
     return go
 
 
@@ -102,7 +109,7 @@ def _run(
     command: list[str], seconds: int, environment: dict[str, str] | None = None
 ) -> str:
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command,
             capture_output=True,
             text=True,
@@ -112,7 +119,7 @@ def _run(
         )
     except subprocess.TimeoutExpired as error:
         raise CannotFetch(f"{' '.join(command[:2])} took over {seconds} s") from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines()[-6:]
-        raise CannotFetch("\n".join([f"{' '.join(command)} failed:", *said]))
-    return done.stdout
+    if result.returncode:
+        error_lines = result.stderr.strip().splitlines()[-6:]
+        raise CannotFetch("\n".join([f"{' '.join(command)} failed:", *error_lines]))
+    return result.stdout

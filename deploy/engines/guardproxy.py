@@ -1,6 +1,6 @@
-"""A front for a server that cannot guard itself: TLS and basic authentication.
+"""A reverse proxy that adds TLS and basic authentication to a server, for tests.
 
-For tests alone. Run as `python -m deploy.engines.guardproxy CONFIGURATION_FILE`.
+Run as `python -m deploy.engines.guardproxy CONFIGURATION_FILE`.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from deploy.engines.engine import answers
 from deploy.engines.security import ServerSecurity
 
 ROOT = Path(__file__).resolve().parents[2]
-#: They speak of one connection, not of what is carried over it (RFC 9110, 7.6.1).
-HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "host"}
-#: Its own are made anew, and what was packed is handed on as it was.
-DROPPED = HOP | {"authorization", "content-length"}
+#: Headers of a connection, which a proxy does not forward (RFC 9110, section 7.6.1).
+HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "host"}
+#: The proxy sets these headers itself.
+DROPPED_HEADERS = HOP_HEADERS | {"authorization", "content-length"}
 LIMIT = 1 << 30
 
 
@@ -38,12 +38,12 @@ def start(
     guard: ServerSecurity,
     detached: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start it before `upstream`; it answers when this returns.
+    """Start the proxy for `upstream`; it answers when this returns.
 
     Raises:
         EngineFailed: if it does not start.
     """
-    given = {
+    settings = {
         "port": port,
         "upstream": upstream,
         "certificate": str(guard.certificate),
@@ -52,7 +52,7 @@ def start(
         "password": guard.password,
         "detached": detached,
     }
-    file = processes.secret_file(folder / "guardproxy.json", json.dumps(given))
+    file = processes.secret_file(folder / "guardproxy.json", json.dumps(settings))
     command = [sys.executable, "-m", "deploy.engines.guardproxy", str(file)]
     process = processes.start(command, log, folder=ROOT)
     processes.wait(process, lambda: answers(port), "The guarding proxy", log)
@@ -60,59 +60,65 @@ def start(
 
 
 class PasswordProxy:
-    """Lets those pass who know the password."""
+    """Forwards requests that have the right password."""
 
-    def __init__(self, given: dict[str, Any], session: aiohttp.ClientSession) -> None:
-        pair = f"{given['user']}:{given['password']}".encode()
-        self._wanted = f"Basic {base64.b64encode(pair).decode()}".encode()
-        self._upstream = str(given["upstream"])
+    def __init__(
+        self, settings: dict[str, Any], session: aiohttp.ClientSession
+    ) -> None:
+        pair = f"{settings['user']}:{settings['password']}".encode()
+        self._expected_header = f"Basic {base64.b64encode(pair).decode()}".encode()
+        self._upstream = str(settings["upstream"])
         self._session = session
 
-    async def pass_on(self, request: web.Request) -> web.StreamResponse:
-        """The upstream's answer, or 401."""
-        said = request.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(said, self._wanted):
+    async def forward(self, request: web.Request) -> web.StreamResponse:
+        """The upstream's response, or 401."""
+        header = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(header, self._expected_header):
             challenge = {"WWW-Authenticate": 'Basic realm="engine"'}
             return web.Response(status=401, text="Unauthorized", headers=challenge)
         headers = [
             (name, value)
             for name, value in request.headers.items()
-            if name.lower() not in DROPPED
+            if name.lower() not in DROPPED_HEADERS
         ]
         body = await request.read()
-        where = f"{self._upstream}{request.raw_path}"
+        url = f"{self._upstream}{request.raw_path}"
         try:
             async with self._session.request(
-                request.method, where, headers=headers, data=body or None
-            ) as answer:
-                kept = [
+                request.method, url, headers=headers, data=body or None
+            ) as upstream_response:
+                response_headers = [
                     (name, value)
-                    for name, value in answer.headers.items()
-                    if name.lower() not in DROPPED
+                    for name, value in upstream_response.headers.items()
+                    if name.lower() not in DROPPED_HEADERS
                 ]
-                content = await answer.read()
+                content = await upstream_response.read()
         except aiohttp.ClientError as error:
             return web.Response(status=502, text=type(error).__name__)
-        response = web.Response(status=answer.status, body=content)
+        response = web.Response(status=upstream_response.status, body=content)
         response.headers.clear()
-        response.headers.extend(kept)
+        response.headers.extend(response_headers)
         return response
 
 
-async def run(given: dict[str, Any]) -> None:
-    """Serve until SIGTERM, or until whoever started it ends."""
+async def run(settings: dict[str, Any]) -> None:
+    """Serve until SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(given["certificate"], given["key"])
+    context.load_cert_chain(settings["certificate"], settings["key"])
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         app = web.Application(client_max_size=LIMIT)
-        app.router.add_route("*", "/{path:.*}", PasswordProxy(given, session).pass_on)
+        app.router.add_route(
+            "*", "/{path:.*}", PasswordProxy(settings, session).forward
+        )
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", int(given["port"]), ssl_context=context)
+        site = web.TCPSite(
+            runner, "127.0.0.1", int(settings["port"]), ssl_context=context
+        )
         await site.start()
         await stop.wait()
         await runner.cleanup()

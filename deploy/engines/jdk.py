@@ -1,4 +1,4 @@
-"""Finds a Java for a server: JAVA_HOME, PATH and /usr/lib/jvm, the newest one."""
+"""Finds the newest Java for a server in JAVA_HOME, PATH and /usr/lib/jvm."""
 
 import os
 import re
@@ -17,7 +17,7 @@ SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Jdk:
-    """One installed Java, and its major version."""
+    """An installed Java and its major version."""
 
     home: Path
     version: int
@@ -31,38 +31,41 @@ class Jdk:
         return self.home / "bin" / "javac"
 
 
-def find(least: int, what: str, *, compiler: bool = False) -> Jdk:
-    """The newest Java of at least that version; with its compiler, if asked.
+def find(least: int, program: str, *, compiler: bool = False) -> Jdk:
+    """The newest Java of at least that version; with `compiler`, it must have one.
 
     Raises:
-        CannotFetch: naming what needs it and what to install.
+        CannotFetch: naming the program that needs it, and what to install.
     """
-    found = sorted(_installed(), key=lambda jdk: jdk.version, reverse=True)
-    for jdk in found:
+    installed = sorted(_installed(), key=lambda jdk: jdk.version, reverse=True)
+    for jdk in installed:
         if jdk.version >= least and (jdk.javac.is_file() or not compiler):
             return jdk
-    there = ", ".join(f"{jdk.version} at {jdk.home}" for jdk in found) or "none"
+    installed_text = (
+        ", ".join(f"{jdk.version} at {jdk.home}" for jdk in installed) or "none"
+    )
     raise CannotFetch(
-        f"{what} needs a JDK of version {least} or newer; found: {there}. Install one "
+        f"{program} needs a JDK of version {least} or newer; found: "
+        f"{installed_text}. Install one "
         f"(Debian: apt-get install openjdk-{least}-jdk-headless; elsewhere for example "
         "Temurin) or set JAVA_HOME"
     )
 
 
 def _installed() -> Iterator[Jdk]:
-    seen: set[Path] = set()
+    homes: set[Path] = set()
     for home in _homes():
         real = home.resolve()
-        if real not in seen and (real / "bin" / "java").is_file():
-            seen.add(real)
+        if real not in homes and (real / "bin" / "java").is_file():
+            homes.add(real)
             version = _version(real)
             if version:
                 yield Jdk(real, version)
 
 
 def _homes() -> Iterator[Path]:
-    if given := os.environ.get("JAVA_HOME"):
-        yield Path(given)
+    if configured := os.environ.get("JAVA_HOME"):
+        yield Path(configured)
     if on_path := shutil.which("java"):
         yield Path(on_path).resolve().parents[1]
     if FOLDER.is_dir():
@@ -70,21 +73,21 @@ def _homes() -> Iterator[Path]:
 
 
 def _version(home: Path) -> int:
-    """The major version; 0 where it cannot be told."""
+    """The major version; 0 if it is unknown."""
     try:
-        said = (home / "release").read_text("utf-8", "replace")
+        text = (home / "release").read_text("utf-8", "replace")
     except OSError:
-        said = _version_output(home)
-    match = VERSION.search(said)
+        text = _version_output(home)
+    match = VERSION.search(text)
     return int(match[1]) if match else 0
 
 
 def _version_output(home: Path) -> str:
     command = [str(home / "bin" / "java"), "-version"]
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stderr
+    return result.stderr

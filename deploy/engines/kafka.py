@@ -1,8 +1,8 @@
-"""Apache Kafka: one KRaft node, its clients' port and its data in a folder.
+"""Apache Kafka: one KRaft node with its data and ports in a folder.
 
-Small on purpose: few threads, few partitions for its own topics, a short wait for a
-consumer group's members. Topics are not made by whoever asks for one, unless that is
-wished: `callboard topics` makes them as the code needs them.
+It is small on purpose: few threads, few partitions for internal topics, a short
+rebalance delay. Topics are not created automatically unless `auto_create` is set:
+`callboard topics` creates them with the settings that the services need.
 """
 
 import base64
@@ -24,16 +24,16 @@ JARS = Jars(
     "org.apache.kafka:kafka_2.13:4.1.1",
     java=17,
     # Kafka's own archive brings a logger, its jars do not.
-    beside=("org.slf4j:slf4j-simple:1.7.36",),
+    extra_artifacts=("org.slf4j:slf4j-simple:1.7.36",),
 )
 HEAP = ("-Xms128m", "-Xmx384m")
-#: Compiled fast, not well: a small server is started more often than it is busy.
+#: Fast compilation with fewer optimizations, because a quick start matters more.
 JVM = ("-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 FORMAT_SECONDS = 60
 ANSWER_SECONDS = 1.0
 NODE = 1
 Setting = str | int | float | bool
-SMALL = {
+SMALL_SETTINGS = {
     "num.network.threads": 2,
     "num.io.threads": 4,
     "background.threads": 2,
@@ -72,8 +72,8 @@ def start(
         log: What it says is appended here.
         port: Where clients connect; by default the one it had, or a free one.
         secure: SASL/SCRAM-SHA-512 over TLS, with this user and certificate.
-        auto_create: Let a topic be made by whoever asks for it.
-        advertised: Clients are told this port of 127.0.0.1: that of a proxy before it.
+        auto_create: Whether topics are created automatically.
+        advertised: The port that clients are told to use, if a proxy is before it.
         detached: It goes on when this process ends.
         train: When it ends, it writes the archive of its classes there.
 
@@ -85,22 +85,26 @@ def start(
     port = processes.port(folder, port)
     properties = {
         **_properties(folder, port, advertised or port),
-        **SMALL,
+        **SMALL_SETTINGS,
         "auto.create.topics.enable": str(auto_create).lower(),
         **(_secured(secure) if secure else {}),
     }
     file = folder / "server.properties"
     lines = [f"{key}={value}" for key, value in properties.items()]
     processes.secret_file(file, "\n".join(lines) + "\n")
-    what = "Apache Kafka"
+    display_name = "Apache Kafka"
     if not (folder / "data" / "meta.properties").is_file():
-        _format(JARS.command(what, *JVM), folder, log, secure)
-    command = [*JARS.command(what, *HEAP, *JVM, train=train), "kafka.Kafka", str(file)]
+        _format(JARS.command(display_name, *JVM), folder, log, secure)
+    command = [
+        *JARS.command(display_name, *HEAP, *JVM, train=train),
+        "kafka.Kafka",
+        str(file),
+    ]
     process = processes.start(command, log, folder=folder)
-    beside = [] if detached else [processes.leash(process)]
+    companions = [] if detached else [processes.end_with_parent(process)]
     address = f"127.0.0.1:{port}"
     secured = secure.server(address) if secure else None
-    engine = Engine("broker", process, address, secured, beside)
+    engine = Engine("broker", process, address, secured, companions)
     _wait(engine, port, log)
     return engine
 
@@ -110,7 +114,7 @@ def _properties(folder: Path, port: int, advertised: int) -> dict[str, object]:
     return {
         "process.roles": "broker,controller",
         "node.id": NODE,
-        # In the configuration, not in the data: the port may be another one next time.
+        # In the configuration and not in the data, because the port may change.
         "controller.quorum.voters": f"{NODE}@127.0.0.1:{controller}",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "CLIENT",
@@ -141,11 +145,11 @@ def _secured(guard: ServerSecurity) -> dict[str, object]:
 
 
 def new_cluster_id() -> str:
-    """A random one as Kafka writes them; no `-` in front, which begins an option."""
+    """A random id in Kafka's format, without a leading `-`, which marks an option."""
     while True:
-        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        if not made.startswith("-"):
-            return made
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not cluster_id.startswith("-"):
+            return cluster_id
 
 
 def _format(
@@ -155,7 +159,7 @@ def _format(
     words = ["format", "-t", new_cluster_id(), "-c", properties]
     arguments = [*java, "kafka.tools.StorageTool"]
     if secure:
-        # In a file: what stands in a process's arguments, everybody can read.
+        # In a file, as every user can read a process' arguments.
         user = f"[name={secure.user},password={secure.password}]"
         words += ["--add-scram", f"SCRAM-SHA-512={user}"]
     file = processes.secret_file(folder / "format.arguments", "\n".join(words) + "\n")
@@ -190,15 +194,15 @@ def _wait(engine: Engine, port: int, log: Path) -> None:
 
 
 def settings(server: Server) -> dict[str, Setting]:
-    """What confluent-kafka's clients are given to reach a server."""
-    found: dict[str, Setting] = {
+    """The settings of confluent-kafka's clients for a server."""
+    options: dict[str, Setting] = {
         "bootstrap.servers": server.address,
         "log_level": 0,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 200,
     }
     if server.user:
-        found |= {
+        options |= {
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": server.user,
             "sasl.password": server.password or "",
@@ -206,7 +210,7 @@ def settings(server: Server) -> dict[str, Setting]:
     protocol = ("SASL_" if server.user else "") + (
         "SSL" if server.encrypted else "PLAINTEXT"
     )
-    found["security.protocol"] = protocol
+    options["security.protocol"] = protocol
     if server.ca:
-        found["ssl.ca.location"] = str(server.ca)
-    return found
+        options["ssl.ca.location"] = str(server.ca)
+    return options

@@ -1,4 +1,4 @@
-"""OPA: the policy server, with the policies of a folder or by a configuration file."""
+"""OPA: the policy server, with policies from a folder or a configuration file."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ MODULE = "github.com/open-policy-agent/opa"
 PROGRAM = Program("opa", MODULE, MODULE, "v1.22.2")
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 ANSWER_SECONDS = 1.0
-#: Who knows the token may do everything, others may ask how it is.
+#: Clients with the token may do everything, others may only read the health.
 GUARDED = """package system.authz
 
 default allow := false
@@ -42,7 +42,7 @@ def start(
         log: What it says is appended here.
         port: Where clients connect; by default the one it had, or a free one.
         secure: TLS and a bearer token, which is the password of this guard.
-        policies: What it loads at its start; None: only what `config` brings.
+        policies: The folder of policies; None: only those of `config`.
         config: OPA's own configuration file, for example with a bundle's address.
         detached: It goes on when this process ends.
 
@@ -61,10 +61,10 @@ def start(
     if policies:
         command += ["--ignore=*_test.rego", str(policies)]
     process = processes.start(command, log, folder=folder)
-    beside = [] if detached else [processes.leash(process)]
+    companions = [] if detached else [processes.end_with_parent(process)]
     address = f"http{'s' if secure else ''}://127.0.0.1:{port}"
     secured = secure.server(address, user=False) if secure else None
-    engine = Engine("opa", process, address, secured, beside)
+    engine = Engine("opa", process, address, secured, companions)
     context = engine.server.context()
     processes.wait(process, lambda: _ready(port, context), "OPA", log)
     return engine

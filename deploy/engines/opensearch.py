@@ -1,7 +1,7 @@
-"""OpenSearch: one node out of jars, with its text analysis and its scripts.
+"""OpenSearch: one node from jars, with its text analysis and its scripts.
 
-These jars bring no security plugin: a secured one stands behind a proxy that asks for
-TLS and a password (`guardproxy`).
+The jars have no security plugin: a secured server is behind a proxy that adds TLS and a
+password (`guardproxy`).
 """
 
 import http.client
@@ -53,23 +53,23 @@ def start(
     for name in ("config", "tmp"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     port = processes.port(folder, port)
-    own = processes.port(folder, name="behind") if secure else port
-    settings = _settings(folder, own)
+    own_port = processes.port(folder, name="behind") if secure else port
+    settings = _settings(folder, own_port)
     (folder / "config" / "opensearch.yml").write_text(yaml.safe_dump(settings))
     options = [*HEAP, *JVM, LOGGING, f"-Djava.io.tmpdir={folder / 'tmp'}"]
     command = JARS.command("OpenSearch", *options, train=train)
     process = processes.start([*command, "OpenSearch", str(folder)], log, folder=folder)
-    beside = [] if detached else [processes.leash(process)]
-    address = f"http://127.0.0.1:{own}"
-    engine = Engine("opensearch", process, address, beside=beside)
-    processes.wait(process, lambda: _ready(own), "OpenSearch", log)
+    companions = [] if detached else [processes.end_with_parent(process)]
+    address = f"http://127.0.0.1:{own_port}"
+    engine = Engine("opensearch", process, address, companions=companions)
+    processes.wait(process, lambda: _ready(own_port), "OpenSearch", log)
     if secure:
         engine.address = f"https://127.0.0.1:{port}"
         engine.secured = secure.server(engine.address)
         front = guardproxy.start(
             folder, log, port=port, upstream=address, guard=secure, detached=detached
         )
-        engine.beside.append(front)
+        engine.companions.append(front)
     return engine
 
 
@@ -83,7 +83,7 @@ def _settings(folder: Path, port: int) -> dict[str, object]:
         "transport.port": processes.port(folder, name="transport"),
         "path.data": str(folder / "data"),
         "path.logs": str(folder / "logs"),
-        # By default it is the disk's share that counts: too careful on a full laptop.
+        # The default limits are shares of the disk, too strict for a full laptop.
         "cluster.routing.allocation.disk.watermark.low": "500mb",
         "cluster.routing.allocation.disk.watermark.high": "200mb",
         "cluster.routing.allocation.disk.watermark.flood_stage": "100mb",
@@ -94,10 +94,10 @@ def _ready(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/_cluster/health")
-        answer = connection.getresponse()
-        if answer.status != http.HTTPStatus.OK:
+        response = connection.getresponse()
+        if response.status != http.HTTPStatus.OK:
             return False
-        return json.loads(answer.read())["status"] in {"green", "yellow"}
+        return json.loads(response.read())["status"] in {"green", "yellow"}
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         return False
     finally:

@@ -1,6 +1,6 @@
-"""What a secured server of a test needs: an authority, a certificate, a password.
+"""Makes an authority, a certificate and a password for a secured server of a test.
 
-Made on the spot for 127.0.0.1, kept in the folder that is given, good for tests alone.
+They are valid for 127.0.0.1, stored in the given folder, and only for tests.
 """
 
 import datetime as dt
@@ -23,23 +23,23 @@ USER = "callboard"
 
 @dataclass(frozen=True, slots=True)
 class ServerSecurity:
-    """How a server proves itself, and who may use it."""
+    """The certificate of a secured server, and its user and password."""
 
     user: str
     password: str = field(repr=False)
-    #: The authority's certificate: what clients are given.
+    #: The authority's certificate, for clients.
     ca: Path
     certificate: Path
     key: Path
 
     def server(self, address: str, *, user: bool = True) -> Server:
-        """What a client of a server so guarded is given."""
-        named = self.user if user else None
-        return Server(address, named, self.password, self.ca, tls=True)
+        """Address and credentials for clients of the secured server."""
+        user_name = self.user if user else None
+        return Server(address, user_name, self.password, self.ca, tls=True)
 
 
 def guard(folder: Path) -> ServerSecurity:
-    """The guard of a folder, made at the first call."""
+    """The certificates and password of a folder; made at the first call."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     names = ("ca.pem", "server.pem", "server.key", "password")
@@ -51,10 +51,10 @@ def guard(folder: Path) -> ServerSecurity:
 
 
 def _certificates(ca: Path, certificate: Path, key: Path) -> None:
-    authority, own = _new_key(), _new_key()
+    authority, server_key = _new_key(), _new_key()
     issuer = _name("Callboard test authority")
     ca_certificate = (
-        _begun(issuer, issuer, authority.public_key())
+        _certificate_builder(issuer, issuer, authority.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=True), critical=True)
         .add_extension(_identifier(authority), critical=False)
@@ -65,23 +65,23 @@ def _certificates(ca: Path, certificate: Path, key: Path) -> None:
         x509.DNSName("localhost"),
     ]
     server_auth = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    known_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(
+    authority_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(
         authority.public_key()
     )
-    own_certificate = (
-        _begun(_name("127.0.0.1"), issuer, own.public_key())
+    server_certificate = (
+        _certificate_builder(_name("127.0.0.1"), issuer, server_key.public_key())
         .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(server_auth, critical=False)
-        .add_extension(_identifier(own), critical=False)
-        .add_extension(known_by, critical=False)
+        .add_extension(_identifier(server_key), critical=False)
+        .add_extension(authority_identifier, critical=False)
         .sign(authority, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     ca.write_bytes(ca_certificate.public_bytes(pem))
-    certificate.write_bytes(own_certificate.public_bytes(pem))
-    plain = own.private_bytes(
+    certificate.write_bytes(server_certificate.public_bytes(pem))
+    plain = server_key.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     secret_file(key, plain.decode())
@@ -99,7 +99,7 @@ def _identifier(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
     return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
 
 
-def _begun(
+def _certificate_builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)

@@ -1,6 +1,6 @@
-"""toxiproxy: slows and cuts connections between a client and a server, as it is told.
+"""toxiproxy: a proxy that slows down and cuts connections, for fault tests.
 
-Its address answers its HTTP API; proxies are made and spoilt there by whoever uses it.
+Its address is that of its HTTP API, by which tests create and control proxies.
 """
 
 import http.client
@@ -30,9 +30,11 @@ def start(
     process = processes.start(
         command, log, folder=folder, environment={"LOG_LEVEL": "error"}
     )
-    beside = [] if detached else [processes.leash(process)]
+    companions = [] if detached else [processes.end_with_parent(process)]
     processes.wait(process, lambda: _ready(port), "toxiproxy", log)
-    return Engine("toxiproxy", process, f"http://127.0.0.1:{port}", beside=beside)
+    return Engine(
+        "toxiproxy", process, f"http://127.0.0.1:{port}", companions=companions
+    )
 
 
 def _ready(port: int) -> bool:

@@ -1,7 +1,7 @@
 """Counts what happens in the portal: entities by kind and actor, builds and runs.
 
-An analytics consumer as anybody could write one; it needs only the address of Kafka, from
-CALLBOARD_KAFKA or from the data folder's run.json (`consumer.py .callboard`).
+A minimal analytics consumer; it needs only the address of Kafka, from CALLBOARD_KAFKA
+or from the data folder's run.json (`consumer.py .callboard`).
 """
 
 import asyncio
@@ -30,12 +30,15 @@ async def main() -> None:
         async for message in consumer:
             try:
                 event = json.loads(message.value)
-                data, what = event["data"], event["type"].removeprefix("callboard.")
+                data, event_type = (
+                    event["data"],
+                    event["type"].removeprefix("callboard."),
+                )
             except (ValueError, KeyError, TypeError):
-                continue  # what is no event is of no interest here, and ends nothing
+                continue  # skip messages that are not events
             kind = data.get("entity_ref", "").partition(":")[0]
             actor = data.get("actor") or data.get("created_by") or "the portal"
-            counts[f"{what:28} {kind:10} {actor}"] += 1
+            counts[f"{event_type:28} {kind:10} {actor}"] += 1
             print("\033c" + "\n".join(f"{n:6}  {w}" for w, n in counts.most_common()))
 
 

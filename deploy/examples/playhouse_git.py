@@ -1,7 +1,7 @@
-"""Turns the example organisation's folders into a small Git host below the data folder.
+"""Makes a small Git host below the data folder from the example's folders.
 
-Bare repositories with their history, hooks that tell the portal of a push as a real host
-would, and working copies to edit. Running it twice keeps what is there.
+It has bare repositories with their history, hooks that send push webhooks as a real host
+does, and working copies to edit. A second run keeps existing repositories.
 """
 
 import fnmatch
@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-HERE = Path(__file__).parent / "playhouse"
+EXAMPLE_FOLDER = Path(__file__).parent / "playhouse"
 HOST = "git.playhouse.example"
 TEMPLATE = "template"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,98}")
@@ -33,8 +33,8 @@ python={python}
 "$python" -I -S ../post_receive.py || true
 """
 
-#: In every repository of this host: its own hooks, whatever the user's settings say, and
-#: clones that ask for a part only.
+#: The configuration of every repository: its hooks, independent of the user's settings,
+#: and partial clones.
 CONFIG = """\
 [core]
 \thooksPath = hooks
@@ -47,8 +47,8 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What stands after loading: names of repositories, and which of them are new."""
+class LoadedExample:
+    """The result of loading: the names of all repositories and of the new ones."""
 
     host: Path
     workshop: Path
@@ -58,8 +58,8 @@ class Loaded:
 
 def load(
     data: Path, *, address: str, secret: str, progress: Progress | None = None
-) -> Loaded:
-    """Makes `data/git` and `data/workshop` from the example.
+) -> LoadedExample:
+    """Make `data/git` and `data/workshop` from the example.
 
     `address` is the gateway's (`http://127.0.0.1:7007`), `secret` signs the webhooks.
     Raises ValueError if the history does not end at the example's folders.
@@ -67,30 +67,34 @@ def load(
     host, workshop = data / "git", data / "workshop"
     prepare_host(host, address=address, secret=secret)
     workshop.mkdir(parents=True, exist_ok=True)
-    told = yaml.safe_load((HERE / "history.yaml").read_text("utf-8"))
-    repositories = told["repositories"]
+    history = yaml.safe_load((EXAMPLE_FOLDER / "history.yaml").read_text("utf-8"))
+    repositories = history["repositories"]
     created = []
     for number, (name, repository) in enumerate(repositories.items(), 1):
         if not (host / f"{name}.git").exists():
-            stream = b"".join(commits(name, repository["commits"], told))
+            stream = b"".join(commits(name, repository["commits"], history))
             create_bare(
                 host, name, description=repository["description"], history=stream
             )
             created.append(name)
         author = repository["commits"][0]["author"]
         clone(
-            host, workshop, name, f"{author}@{told['domain']}", told["people"][author]
+            host,
+            workshop,
+            name,
+            f"{author}@{history['domain']}",
+            history["people"][author],
         )
         if progress:
             progress(name, number, len(repositories))
-    return Loaded(host, workshop, tuple(repositories), tuple(created))
+    return LoadedExample(host, workshop, tuple(repositories), tuple(created))
 
 
 def prepare_host(host: Path, *, address: str, secret: str, url: str = "") -> Path:
-    """The folder of a host and the template that new repositories of it begin with."""
+    """Make the folder of a host; returns the Git template of new repositories."""
     hooks = host / TEMPLATE / "hooks"
     hooks.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(HERE / "post_receive.py", host / "post_receive.py")
+    shutil.copyfile(EXAMPLE_FOLDER / "post_receive.py", host / "post_receive.py")
     (host / TEMPLATE / "config").write_text(CONFIG, "utf-8")
     hook = hooks / "post-receive"
     hook.write_text(HOOK.format(python=shlex.quote(sys.executable)), "utf-8")
@@ -110,7 +114,7 @@ def prepare_host(host: Path, *, address: str, secret: str, url: str = "") -> Pat
 
 
 def write_secret(path: Path, content: Mapping[str, str]) -> None:
-    """A JSON file that only its owner reads, replaced in one step."""
+    """Write a JSON file that only its owner can read, atomically."""
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -122,10 +126,10 @@ def write_secret(path: Path, content: Mapping[str, str]) -> None:
 def create_bare(
     host: Path, name: str, *, description: str = "", history: bytes = b""
 ) -> Path:
-    """A bare repository `name.git` with the host's hooks; there, or not at all.
+    """Create a bare repository `name.git` with the host's hooks, atomically.
 
-    `history` is a stream for `git fast-import`. Raises ValueError for a name that is no
-    name, FileExistsError if the repository exists.
+    `history` is a stream for `git fast-import`. Raises ValueError for an invalid name,
+    FileExistsError if the repository exists.
     """
     if not NAME.fullmatch(name) or name.endswith((".git", ".lock", ".")):
         raise ValueError(f"{name!r} cannot be the name of a repository")
@@ -144,7 +148,7 @@ def create_bare(
 
 
 def clone(host: Path, workshop: Path, name: str, email: str, author: str) -> None:
-    """A working copy from which `git push` just works, also without a Git identity."""
+    """Clone a working copy that can push, also without a Git identity."""
     path = workshop / name
     if path.exists():
         return
@@ -157,53 +161,59 @@ def clone(host: Path, workshop: Path, name: str, email: str, author: str) -> Non
         "push.default": "simple",
         "core.autocrlf": "false",
     }
-    given = [
+    options = [
         part for key, value in settings.items() for part in ("-c", f"{key}={value}")
     ]
     source = str((host / f"{name}.git").resolve())
-    git("clone", "--quiet", *given, source, str(partial))
+    git("clone", "--quiet", *options, source, str(partial))
     partial.rename(path)
 
 
 def commits(
-    name: str, told: Sequence[Mapping[str, Any]], history: Mapping[str, Any]
+    name: str, entries: Sequence[Mapping[str, Any]], history: Mapping[str, Any]
 ) -> Iterator[bytes]:
-    """The commits of one repository as `git fast-import` reads them."""
-    folder = HERE / "repositories" / name
-    today = {
+    """The commits of one repository in the format of `git fast-import`."""
+    folder = EXAMPLE_FOLDER / "repositories" / name
+    current_files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    then: dict[str, bytes] = {}
-    for commit in told:
-        written = files_of(commit, today, name)
-        then |= written
-        yield from one_commit(commit, written, history)
-    if then != today:
-        wrong = sorted(path for path in today if then.get(path) != today[path])
-        raise ValueError(f"history of {name} does not end at its files: {wrong}")
+    written_files: dict[str, bytes] = {}
+    for commit in entries:
+        files = files_of(commit, current_files, name)
+        written_files |= files
+        yield from one_commit(commit, files, history)
+    if written_files != current_files:
+        differing = sorted(
+            path
+            for path in current_files
+            if written_files.get(path) != current_files[path]
+        )
+        raise ValueError(f"history of {name} does not end at its files: {differing}")
     yield b"done\n"
 
 
 def files_of(
-    commit: Mapping[str, Any], today: Mapping[str, bytes], name: str
+    commit: Mapping[str, Any], current_files: Mapping[str, bytes], name: str
 ) -> dict[str, bytes]:
-    """What a commit writes: files of today, with the texts that stood there then."""
+    """The files of a commit: the current files with their earlier texts."""
     as_it_was = commit.get("as_it_was", {})
-    chosen = {
+    files = {
         path: content
-        for path, content in today.items()
+        for path, content in current_files.items()
         if any(fnmatch.fnmatchcase(path, pattern) for pattern in commit["files"])
     }
     for path, changes in as_it_was.items():
-        text = chosen[path].decode()
-        for now, *was in changes:
-            if now not in text:
-                raise ValueError(f"history of {name}: {path} does not hold {now!r}")
-            text = text.replace(now, was[0] if was else "")
-        chosen[path] = text.encode()
-    return chosen
+        text = files[path].decode()
+        for current_text, *earlier_text in changes:
+            if current_text not in text:
+                raise ValueError(
+                    f"history of {name}: {path} does not hold {current_text!r}"
+                )
+            text = text.replace(current_text, earlier_text[0] if earlier_text else "")
+        files[path] = text.encode()
+    return files
 
 
 def one_commit(
@@ -224,14 +234,14 @@ def one_commit(
 
 
 def data(content: bytes) -> bytes:
-    """A counted block of the stream."""
+    """A data block of the stream."""
     return f"data {len(content)}\n".encode() + content + b"\n"
 
 
 def git(*arguments: str, stdin: bytes | None = None) -> None:
-    """Runs Git; raises RuntimeError with its own words where it fails."""
-    done = subprocess.run(
+    """Run Git; raises RuntimeError with its message if it fails."""
+    result = subprocess.run(
         ["git", *arguments], input=stdin, capture_output=True, check=False
     )
-    if done.returncode:
-        raise RuntimeError(f"git {arguments[0]}: {done.stderr.decode().strip()}")
+    if result.returncode:
+        raise RuntimeError(f"git {arguments[0]}: {result.stderr.decode().strip()}")

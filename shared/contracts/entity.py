@@ -121,10 +121,10 @@ class Entity:
         """Its links, in order."""
         return [
             Link(
-                *(text_of(each.get(name)) for name in ("url", "title", "icon", "type"))
+                *(text_of(link.get(name)) for name in ("url", "title", "icon", "type"))
             )
-            for each in list_of(self.metadata.get("links"))
-            if isinstance(each, Mapping)
+            for link in list_of(self.metadata.get("links"))
+            if isinstance(link, Mapping)
         ]
 
     @property
@@ -164,9 +164,9 @@ class Entity:
     def relations(self) -> Sequence[Relation]:
         """Its relations, where the catalog has added them."""
         return [
-            Relation(text_of(each.get("type")), text_of(each.get("targetRef")))
-            for each in list_of(self.raw.get("relations"))
-            if isinstance(each, Mapping)
+            Relation(text_of(relation.get("type")), text_of(relation.get("targetRef")))
+            for relation in list_of(self.raw.get("relations"))
+            if isinstance(relation, Mapping)
         ]
 
     @property
@@ -174,13 +174,13 @@ class Entity:
         """The problems in its status, where the catalog has added them."""
         return [
             StatusItem(
-                text_of(each.get("type")),
-                text_of(each.get("level")),
-                text_of(each.get("message")),
-                mapping_of(each.get("error")),
+                text_of(item.get("type")),
+                text_of(item.get("level")),
+                text_of(item.get("message")),
+                mapping_of(item.get("error")),
             )
-            for each in list_of(mapping_of(self.raw.get("status")).get("items"))
-            if isinstance(each, Mapping)
+            for item in list_of(mapping_of(self.raw.get("status")).get("items"))
+            if isinstance(item, Mapping)
         ]
 
     @property
@@ -207,7 +207,7 @@ class Entity:
 
     def targets(self, relation: str) -> Sequence[str]:
         """The refs that relations of one type lead to, in order."""
-        return [each.target_ref for each in self.relations if each.type == relation]
+        return [item.target_ref for item in self.relations if item.type == relation]
 
 
 def mapping_of(value: Any) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import backup, dumps
-from deploy.cli.commands import whole
+from deploy.cli.commands import all_commands
 from deploy.engines.engine import Engine
 from services.catalog.model import StoredEntity
 from services.catalog.store.entities import MongoEntityStore
@@ -46,7 +46,7 @@ class Commands:
 
     def __call__(self, *words: str, expected: int = 0) -> str:
         given = [words[0], str(self.saved), *words[1:], "--data", str(self.data)]
-        done = CliRunner().invoke(whole(), given)
+        done = CliRunner().invoke(all_commands(), given)
         text: str = " ".join(done.output.split())
         assert done.exit_code == expected, text
         return text
@@ -206,7 +206,7 @@ def test_a_manifest_names_collections_of_services(
     tmp_path: Path, database: str, collection: str
 ) -> None:
     """Another name is refused before a file of it is opened."""
-    dumped = dumps.Dumped(database, collection, 0, "", "")
+    dumped = dumps.DumpedCollection(database, collection, 0, "", "")
     dumps.write_manifest(tmp_path, [dumped], {})
     with pytest.raises(dumps.BadBackup, match="cannot be read"):
         dumps.read_manifest(tmp_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.cli.commands import whole
+from deploy.cli.commands import all_commands
 from deploy.embedded.rundata import SERVICES
 from shared.contracts.topics import TOPICS
 
@@ -24,7 +24,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_the_readme_fits_one_screen() -> None:
-    """A newcomer reads it whole."""
+    """A newcomer reads it in one go."""
     assert README.count("\n") <= 90
 
 
@@ -46,7 +46,7 @@ def test_the_readme_names_only_topics_that_exist() -> None:
 
 def test_every_command_of_the_readme_exists() -> None:
     """`callboard X` in the README is a command of the program."""
-    program = whole()
+    program = all_commands()
     names = {
         command.name or command.callback.__name__
         for command in program.registered_commands
@@ -109,7 +109,7 @@ def test_requirements_name_no_registry() -> None:
 
 
 def test_every_declared_dependency_is_locked() -> None:
-    """What a part declares stands in its own lock and in the whole."""
+    """What a part declares stands in its own lock and in the common one."""
     for name in SERVICES:
         declared = declared_by(ROOT / "services" / name) | declared_by(ROOT / "shared")
         for lock in (f"{name}.txt", "all.txt", "dev.txt"):

@@ -67,7 +67,7 @@ def pictures() -> Path:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A real Chromium; what needs it is skipped with a word where there is none."""
-    path = browser.find()
+    path = browser.find_browser()
     if path is None:
         pytest.skip("SKIPPED FOR WANT OF A BROWSER: install chromium")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only if there

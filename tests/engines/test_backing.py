@@ -90,7 +90,7 @@ def test_who_waits_is_told_for_what(tmp_path: Path) -> None:
     """The engines that a start waits for, until it waits for none."""
     data = RunData(tmp_path)
     assert data.starting() == []
-    data.tell_starting({"opensearch", "broker"})
+    data.write_starting({"opensearch", "broker"})
     assert data.starting() == ["broker", "opensearch"]
 
 

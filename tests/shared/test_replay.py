@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli.commands import whole
+from deploy.cli.commands import all_commands
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid
 from shared.contracts.topics import GIT_PUSH, dead
@@ -104,7 +104,7 @@ def _letters(told: Sequence[EventRecord], about: Envelope) -> list[DeadLetter]:
 
 async def _command(*arguments: str) -> dict:
     def run() -> dict:
-        done = CliRunner().invoke(whole(), ["replay", *arguments])
+        done = CliRunner().invoke(all_commands(), ["replay", *arguments])
         assert done.exit_code == 0, done.output
         found: dict = json.loads(done.output)
         return found
@@ -115,7 +115,7 @@ async def _command(*arguments: str) -> dict:
 def test_a_topic_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the argument and what it may be."""
     monkeypatch.setenv("CALLBOARD_KAFKA", "127.0.0.1:1")
-    done = CliRunner().invoke(whole(), ["replay", "git-pull"])
+    done = CliRunner().invoke(all_commands(), ["replay", "git-pull"])
     assert done.exit_code == 2
     assert "TOPIC" in done.output
     assert "git-push" in done.output

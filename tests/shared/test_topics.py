@@ -6,7 +6,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli.commands import whole
+from deploy.cli.commands import all_commands
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TOPICS, dead
 from shared.kit.config.servers import Server
 from shared.kit.events import broker, topics
@@ -115,14 +115,14 @@ def test_the_command_makes_and_checks(
 ) -> None:
     """`callboard topics` says what it found, for people and for scripts."""
     monkeypatch.setenv("CALLBOARD_KAFKA", kafka)
-    done = runner.invoke(whole(), ["topics", "--json"])
+    done = runner.invoke(all_commands(), ["topics", "--json"])
     assert done.exit_code == 0, done.output
     report = json.loads(done.output)
     assert report["wrong"] == []
     if not report["declares"]:
         return
     assert {*report["fitting"], *report["made"]} == {*TOPICS, *map(dead, TOPICS)}
-    refused = runner.invoke(whole(), ["topics", "--check", "--partitions", "64"])
+    refused = runner.invoke(all_commands(), ["topics", "--check", "--partitions", "64"])
     assert refused.exit_code == 1
     assert "partitions is 4, must be at least 64" in refused.output
 
@@ -132,7 +132,7 @@ def test_the_command_names_what_it_needs(
 ) -> None:
     """Without an address and without a portal it says which setting is missing."""
     monkeypatch.delenv("CALLBOARD_KAFKA", raising=False)
-    done = runner.invoke(whole(), ["topics", "--data", str(tmp_path)])
+    done = runner.invoke(all_commands(), ["topics", "--data", str(tmp_path)])
     assert done.exit_code == 3
     assert "CALLBOARD_KAFKA is not set" in done.output
 
@@ -144,7 +144,7 @@ def test_the_command_never_shows_the_password(
     monkeypatch.setenv("CALLBOARD_KAFKA", "127.0.0.1:1")
     monkeypatch.setenv("CALLBOARD_KAFKA_USER", "callboard")
     monkeypatch.setenv("CALLBOARD_KAFKA_PASSWORD", "quite-secret")
-    done = runner.invoke(whole(), ["topics"])
+    done = runner.invoke(all_commands(), ["topics"])
     assert done.exit_code == 1
     assert "127.0.0.1:1 is not reachable" in done.output
     assert "quite-secret" not in done.output

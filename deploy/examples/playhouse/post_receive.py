@@ -1,8 +1,8 @@
-"""A Git host's webhook in one file: what `post-receive` of the example's repositories runs.
+"""A Git host's webhook in one file: the `post-receive` hook of the example's repositories.
 
-Tells the portal of each pushed branch in Gitea's format, signed as Gitea signs it. Only the
-standard library, since it runs with whatever Python the pushing machine has. It never
-fails a push: a portal that is down hears of it by its next scan.
+It sends each pushed branch to the portal in Gitea's format with Gitea's signature. It uses
+only the standard library, as it runs with any Python of the machine. It never fails a
+push: a portal that is down finds the push by its next scan.
 """
 
 import hashlib
@@ -16,20 +16,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
 
-NOTHING = "0" * 40
-MOST_COMMITS = 50
+NO_COMMIT = "0" * 40
+COMMITS_LIMIT = 50
 FIELDS = "%H%x02%an%x02%ae%x02%cn%x02%ce%x02%cI%x02%B%x02"
 KINDS = {"A": "added", "D": "removed"}
 
 
 def git(*arguments):
-    """What Git says about the repository this hook stands in."""
-    done = subprocess.run(["git", *arguments], capture_output=True, check=True)
-    return done.stdout.decode("utf-8", "replace")
+    """The output of a Git command in the hook's repository."""
+    result = subprocess.run(["git", *arguments], capture_output=True, check=True)
+    return result.stdout.decode("utf-8", "replace")
 
 
 def person(name, email):
-    """Somebody in Gitea's words; the login is what stands before the @."""
+    """A person in Gitea's format; the login is the part before the @."""
     return {"name": name, "email": email, "username": email.partition("@")[0]}
 
 
@@ -57,37 +57,37 @@ def commit_of(record, url):
 
 
 def commits_between(before, after, url):
-    """The pushed commits, newest first, and how many they are.
+    """The pushed commits, newest first, and their number.
 
-    A rewritten branch names no commits: what it took back stands in none of them, and an
-    incomplete list is read as "anything may have changed".
+    A rewritten branch lists no commits, because the list would be incomplete: the portal
+    reads an empty list as "anything may have changed".
     """
-    span = after if before == NOTHING else f"{before}..{after}"
+    span = after if before == NO_COMMIT else f"{before}..{after}"
     count = int(git("rev-list", "--count", "--first-parent", span))
-    if before != NOTHING and git("merge-base", before, after).strip() != before:
+    if before != NO_COMMIT and git("merge-base", before, after).strip() != before:
         return [], count + 1
     log = git(
-        *("log", f"-{MOST_COMMITS}", "--first-parent", "-m", "--root", "-z"),
+        *("log", f"-{COMMITS_LIMIT}", "--first-parent", "-m", "--root", "-z"),
         *("--no-renames", "--name-status", f"--format=%x01{FIELDS}", span),
     )
     return [commit_of(record, url) for record in log.split("\x01")[1:]], count
 
 
 def payload(settings, name, before, after, ref):
-    """A push in Gitea's words."""
+    """A push in Gitea's format."""
     url = f"{settings['url']}/{name}"
     commits, count = commits_between(before, after, url)
-    head = (
+    head_commit = (
         commits[0]
         if commits
         else commit_of(git("log", "-1", f"--format={FIELDS}", after), url)
     )
-    by = head["committer"]
+    committer = head_commit["committer"]
     pusher = {
-        "login": by["username"],
-        "username": by["username"],
-        "full_name": by["name"],
-        "email": by["email"],
+        "login": committer["username"],
+        "username": committer["username"],
+        "full_name": committer["name"],
+        "email": committer["email"],
     }
     owner = {"login": settings["owner"], "username": settings["owner"]}
     return {
@@ -97,7 +97,7 @@ def payload(settings, name, before, after, ref):
         "compare_url": f"{url}/compare/{before}...{after}",
         "commits": commits,
         "total_commits": count,
-        "head_commit": head,
+        "head_commit": head_commit,
         "repository": {
             "owner": owner,
             "name": name,
@@ -106,7 +106,7 @@ def payload(settings, name, before, after, ref):
             "html_url": url,
             "clone_url": f"{url}.git",
             "default_branch": git("symbolic-ref", "--short", "HEAD").strip(),
-            # The same commits may be pushed again later: that is another delivery.
+            # Makes a later push of the same commits a different delivery.
             "updated_at": datetime.now(timezone.utc).isoformat(),
         },
         "pusher": pusher,
@@ -115,7 +115,7 @@ def payload(settings, name, before, after, ref):
 
 
 def send(settings, body):
-    """Posts one signed delivery; raises OSError where it was not taken."""
+    """Post one signed delivery; raises OSError if it was refused."""
     address = urlsplit(settings["address"])
     signature = hmac.new(settings["secret"].encode(), body, hashlib.sha256).hexdigest()
     headers = {
@@ -128,25 +128,27 @@ def send(settings, body):
     portal = http.client.HTTPConnection(address.hostname, address.port, timeout=5)
     try:
         portal.request("POST", "/api/webhooks/gitea", body, headers)
-        answer = portal.getresponse()
-        said = answer.read(400).decode("utf-8", "replace")
+        response = portal.getresponse()
+        body_text = response.read(400).decode("utf-8", "replace")
     finally:
         portal.close()
-    if answer.status >= 300:
-        raise OSError(f"it answered {answer.status}: {said}")
+    if response.status >= 300:
+        raise OSError(f"it answered {response.status}: {body_text}")
 
 
 def main():
-    """Reads `before after ref` lines as Git gives them to the hook."""
-    here = Path.cwd()
+    """Read `before after ref` lines, which Git passes to the hook."""
+    repository = Path.cwd()
     try:
-        settings = json.loads((here.parent / "hook.json").read_text("utf-8"))
+        settings = json.loads((repository.parent / "hook.json").read_text("utf-8"))
         for line in sys.stdin.read().splitlines():
             before, after, ref = line.split(" ", 2)
-            if after == NOTHING or not ref.startswith("refs/heads/"):
+            if after == NO_COMMIT or not ref.startswith("refs/heads/"):
                 continue
-            told = payload(settings, here.name.removesuffix(".git"), before, after, ref)
-            send(settings, json.dumps(told).encode())
+            push = payload(
+                settings, repository.name.removesuffix(".git"), before, after, ref
+            )
+            send(settings, json.dumps(push).encode())
     except (OSError, ValueError, http.client.HTTPException) as problem:
         print(
             f"the portal was not told ({problem}); it will see the push at its next "

@@ -88,7 +88,7 @@ class UnknownKey(NamedTuple):
     """An unknown dotted key, and the keys that its section has."""
 
     key: str
-    known: Sequence[str]
+    known_keys: Sequence[str]
 
 
 class NestedSections(NamedTuple):
@@ -117,8 +117,8 @@ def _nested_sections(annotation: Any) -> NestedSections:
         ]
     ):
         parts += new
-    sections = [each for each in parts if _is_section(each)]
-    is_named = any(get_origin(each) is dict for each in parts)
+    sections = [nested for nested in parts if _is_section(nested)]
+    is_named = any(get_origin(nested) is dict for nested in parts)
     return NestedSections(sections[0] if sections else None, is_named)
 
 

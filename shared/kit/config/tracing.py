@@ -62,10 +62,10 @@ def load_tracing(path: Path, environ: Mapping[str, str]) -> TracingSection:
         Invalid: naming the file or the key, and the rule.
     """
     raw = read_file(path) if path.is_file() else {}
-    given = {"tracing": raw.get("tracing")}
+    section = {"tracing": raw.get("tracing")}
     try:
         return TracingConfig.model_validate(
-            substitute_variables(given, environ)
+            substitute_variables(section, environ)
         ).tracing
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
