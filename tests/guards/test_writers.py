@@ -72,6 +72,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("shared/guards/foreign_files.py", "os.open"): "the mechanism itself",
     ("shared/guards/foreign_files.py", "os.symlink"): "the mechanism itself",
     ("shared/kit/documents/leases.py", "os.open"): _OWN,
+    ("shared/kit/observability/tracing.py", "extract"): "headers, into a context",
     ("shared/kit/processes/watchdog.py", "open"): _OWN,
     ("shared/kit/processes/watchdog.py", "write_text"): _OWN,
 }
