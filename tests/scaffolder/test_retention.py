@@ -1,0 +1,97 @@
+"""Retention: the folders of ended runs go, those that may be needed stay."""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.scaffolder.workspace.retention import WorkspaceRetention
+from shared.contracts.errors import Unavailable
+from tests.waiting import until
+
+HOUR = 3600
+
+
+class Runs:
+    """Runs by id, with the moment of their end; None is under way."""
+
+    def __init__(self, **ended: datetime | None) -> None:
+        self.ended = ended
+        self.is_away = False
+        self.calls = 0
+
+    async def ended_before(self, moment: datetime, ids: Iterable[str]) -> Sequence[str]:
+        self.calls += 1
+        if self.is_away:
+            raise Unavailable("The store does not answer")
+        return [
+            run
+            for run in ids
+            if run not in self.ended
+            or ((end := self.ended[run]) is not None and end < moment)
+        ]
+
+
+def folders(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).mkdir(parents=True)
+        (root / name / "file").write_text("x")
+
+
+def names(root: Path) -> list[str]:
+    return sorted(path.name for path in root.iterdir())
+
+
+async def test_folders_go_when_their_time_is_over(tmp_path: Path) -> None:
+    """Of runs that ended long ago, or that nobody knows; others stay."""
+    now = datetime.now(UTC)
+    runs = Runs(
+        old=now - timedelta(hours=3), fresh=now - timedelta(hours=1), running=None
+    )
+    folders(tmp_path, "old", "fresh", "running", "unknown")
+    retention = WorkspaceRetention(tmp_path, runs, keep_hours=2)
+    assert await retention.sweep() == 2
+    assert names(tmp_path) == ["fresh", "running"]
+    assert await retention.sweep() == 0
+
+
+async def test_scratch_folders_go_after_an_hour(tmp_path: Path) -> None:
+    """They belong to an action that a dead process was running."""
+    folders(tmp_path, "run-scratch-new", "run-scratch-old", "run")
+    before = datetime.now(UTC).timestamp() - 2 * HOUR
+    os.utime(tmp_path / "run-scratch-old", (before, before))
+    retention = WorkspaceRetention(tmp_path, Runs(run=None), keep_hours=0)
+    assert await retention.sweep() == 1
+    assert names(tmp_path) == ["run", "run-scratch-new"]
+
+
+async def test_there_may_be_no_folder_yet(tmp_path: Path) -> None:
+    """Before the first run."""
+    retention = WorkspaceRetention(tmp_path / "none", Runs(), keep_hours=0)
+    assert await retention.sweep() == 0
+
+
+async def test_files_beside_the_folders_stay(tmp_path: Path) -> None:
+    """They are nobody's workspace."""
+    (tmp_path / "note").write_text("x")
+    retention = WorkspaceRetention(tmp_path, Runs(), keep_hours=0)
+    assert await retention.sweep() == 0
+    assert names(tmp_path) == ["note"]
+
+
+async def test_an_unavailable_store_deletes_nothing_and_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the background the sweep goes on until it is stopped."""
+    for name in ("_EVERY_SECONDS",):
+        monkeypatch.setattr(f"services.scaffolder.workspace.retention.{name}", 0.01)
+    folders(tmp_path, "gone")
+    runs = Runs()
+    runs.is_away = True
+    async with WorkspaceRetention(tmp_path, runs, keep_hours=0):
+        await until(lambda: runs.calls > 1, what="a second attempt")
+        assert names(tmp_path) == ["gone"]
+        runs.is_away = False
+        await until(lambda: names(tmp_path) == [], what="the folder is deleted")
