@@ -78,18 +78,8 @@ def merged(own: Document, parts: Mapping[str, Document | None]) -> dict[str, Any
             "description": f"{ABOUT}{left_out}",
         },
         "security": [{"token": []}, {"session": []}],
-        "tags": [{"name": name} for name in sorted(_tags(paths))],
         "paths": {path: _secured(path, paths[path]) for path in sorted(paths)},
         "components": {"schemas": schemas, "securitySchemes": SCHEMES},
-    }
-
-
-def _tags(paths: Document) -> set[str]:
-    return {
-        tag
-        for item in paths.values()
-        for operation in item.values()
-        for tag in operation.get("tags", ())
     }
 
 

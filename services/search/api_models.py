@@ -24,7 +24,7 @@ class SearchQuery(RequestModel):
     term: str = Field("", description="What to look for")
     types: list[str] = Field([], description="software-catalog or techdocs")
     page_limit: int = Field(25, description="How many at most")
-    page_cursor: str | Absent = Field(
+    page_cursor: str | None = Field(
         None, description="From nextPageCursor or previousPageCursor"
     )
 

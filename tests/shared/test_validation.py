@@ -6,19 +6,17 @@ from typing import Annotated, Any, Literal
 import httpx
 import pytest
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.kit.http.apps import json_response, make_app
 from shared.kit.http.bodies import BoundedRoute, body_as
-from shared.kit.http.models import RequestModel
+from shared.kit.http.models import ClosedRequestModel, RequestModel
 from shared.kit.http.openapi import ServiceApp
 
 
-class Tool(RequestModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Tool(ClosedRequestModel):
     name: Annotated[str, Field(min_length=1)]
 
 

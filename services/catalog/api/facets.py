@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import orjson
 from starlette.requests import Request
 
-from services.catalog.api.models import FacetsRequest
-from services.catalog.api.parameters import Parameters
+from services.catalog.api.models import FacetsQuery, FacetsRequest
+from services.catalog.api.parameters import query_as
 from services.catalog.api.reading import FinishedResponse, Sent, begin, reads_of
 from services.catalog.query.criteria import EVERYTHING, Criterion
 from services.catalog.query.facets import (
@@ -19,7 +19,6 @@ from services.catalog.query.facets import (
 )
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.predicates import parse_predicate
-from shared.contracts.errors import Invalid
 from shared.guards.workers import run_beside
 from shared.kit.http.apps import caller_of
 from shared.kit.http.bodies import body_as
@@ -34,20 +33,16 @@ async def facets(request: Request) -> Sent:
     body = reads.answers.find(key)
     if body is not None:
         return reads.answer(body)
-    parameters = Parameters(key[1])
-    names = parameters.pieces("facet")
-    if not names:
-        raise Invalid("request/query must have required property 'facet'")
-    criterion = parse_filters(parameters.all("filter"))
-    answer = await _counted(request, names, criterion, _narrowing(parameters))
+    query = query_as(key[1], FacetsQuery)
+    criterion = parse_filters(query.filter)
+    answer = await _counted(request, query.facet, criterion, _narrowing(query))
     reads.answers.keep(key, answer)
     return answer
 
 
-def _narrowing(parameters: Parameters) -> Narrowing | None:
+def _narrowing(query: FacetsQuery) -> Narrowing | None:
     """What `valueText` and `valueLimit` say; None without them, as in Backstage."""
-    text = (parameters.one("valueText") or "").strip()
-    limit = parameters.number("valueLimit")
+    text, limit = query.value_text.strip(), query.value_limit
     return None if limit is None and not text else Narrowing(text[:LONGEST_TEXT], limit)
 
 

@@ -2,18 +2,31 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from shared.kit.http.models import Absent, RequestModel, ResponseModel
+from shared.kit.http.models import (
+    Absent,
+    ClosedRequestModel,
+    RequestModel,
+    ResponseModel,
+)
 
 MOST_ITEMS = 1_000_000
 """A limit or offset above this is taken for a mistake."""
 MOST_REFS = 20_000
 FIELDS = "Dotted paths that entities are cut down to"
 
+
+def _pieces(texts: list[str]) -> list[str]:
+    pieces = (piece.strip() for text in texts for piece in text.split(","))
+    return [piece for piece in pieces if piece]
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 #: A foreign list may have hundreds of thousands of items: one error says enough.
 Texts = Annotated[list[str], Field(fail_fast=True)]
+#: A list whose items are separated by commas as well.
+Pieces = Annotated[list[str], AfterValidator(_pieces)]
 Count = Annotated[int, Field(ge=0, le=MOST_ITEMS)]
 Limit = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
 #: Over fields: $all, $any, $not, $in, $exists, …
@@ -124,9 +137,9 @@ class EntityListQuery(EntityFilter):
     """The query of `GET /entities`."""
 
     fields: list[str] = Field([], description=FIELDS)
-    limit: Limit | Absent = None
-    offset: Count = 0
-    after: str | Absent = Field(None, description="From the Link header")
+    limit: Limit | None = None
+    offset: Count | None = None
+    after: str | None = Field(None, description="From the Link header")
     order: list[str] = Field([], description="asc:path or desc:path")
 
 
@@ -134,21 +147,21 @@ class EntityPageQuery(EntityFilter):
     """The query of `GET /entities/by-query`."""
 
     fields: list[str] = Field([], description=FIELDS)
-    limit: Count | Absent = None
+    limit: Count | None = None
     offset: Count = 0
     order_field: list[str] = Field([], description="path, path,asc or path,desc")
     full_text_filter_term: str = Field("", description="Text that a field must hold")
-    full_text_filter_fields: list[str] = Field([], description="Where it may be")
-    cursor: str | Absent = Field(None, description="From pageInfo; without all others")
+    full_text_filter_fields: Pieces = Field([], description="Where it may be")
+    cursor: str | None = Field(None, description="From pageInfo; without all others")
     total_items: TotalItems = "include"
 
 
 class FacetsQuery(EntityFilter):
     """The query of `GET /entity-facets`."""
 
-    facet: list[str] = Field(description="A field's path")
+    facet: Annotated[Pieces, Field(min_length=1, description="Paths of fields")]
     value_text: str = Field("", description="What values, or their titles, contain")
-    value_limit: Count | Absent = Field(None, description="How many values at most")
+    value_limit: Count | None = Field(None, description="How many values at most")
 
 
 class SortField(RequestModel):
@@ -193,10 +206,8 @@ class FacetsRequest(RequestModel):
     query: Predicate | None = None
 
 
-class LocationSpec(RequestModel):
+class LocationSpec(ClosedRequestModel):
     """Where a descriptor lies."""
-
-    model_config = ConfigDict(extra="forbid")
 
     type: Text = Field(description="url")
     target: Text = Field(description="The address of a descriptor")

@@ -7,13 +7,19 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 from starlette.requests import Request
 
-from services.catalog.api.models import EntityPageRequest, FullTextFilter
+from services.catalog.api.models import (
+    Count,
+    EntityListQuery,
+    EntityPageQuery,
+    EntityPageRequest,
+    FullTextFilter,
+    Limit,
+)
 from services.catalog.api.parameters import (
     DIRECTIONS,
-    Parameters,
-    in_range,
     parse_order_fields,
     parse_orders,
+    query_as,
 )
 from services.catalog.api.reading import FinishedResponse, Reads, Sent, array, begin
 from services.catalog.query.cursors import Cursor, decode_cursor
@@ -26,9 +32,16 @@ from services.catalog.query.selection import select
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
 from shared.kit.http.bodies import body_as
+from shared.kit.http.models import RequestModel
 
 DEFAULT_ENTITIES_LIMIT = 20
-COUNTING = {None: True, "include": True, "exclude": False}
+
+
+class _PageAfter(RequestModel):
+    """What `after` holds."""
+
+    limit: Limit
+    offset: Count
 
 
 async def by_query(request: Request) -> Sent:
@@ -38,7 +51,7 @@ async def by_query(request: Request) -> Sent:
     known = reads.answers.find(key)
     if known is not None:
         return reads.answer(known)
-    sent = await _page(reads, _list_request(Parameters(key[1])), scope)
+    sent = await _page(reads, _list_request(query_as(key[1], EntityPageQuery)), scope)
     if isinstance(sent, FinishedResponse):
         reads.answers.keep(key, sent)
     return sent
@@ -54,17 +67,17 @@ async def by_body(request: Request) -> Sent:
 async def entities(request: Request) -> Sent:
     """All entities that match; with `limit` a page whose Link header leads onward."""
     reads, scope = await begin(request)
-    query = request.scope["query_string"]
-    parameters = Parameters(query)
-    limit, offset = _window(parameters)
-    orders, fields = parse_orders(parameters.all("order")), parameters.fields()
+    text = request.scope["query_string"]
+    query = query_as(text, EntityListQuery)
+    limit, offset = _window(query)
+    orders, fields = parse_orders(query.order), parse_fields(query.fields)
     check_orders(orders)
-    selected = select(reads.model, parse_filters(parameters.all("filter")), scope)
+    selected = select(reads.model, parse_filters(query.filter), scope)
     ids = all_in_order(reads.model, selected, orders, skip=offset)
     records = list(reads.model.existing(islice(ids, limit)))
     sent = await array(reads, records, fields, scope)
     if limit is not None and offset + limit < len(selected):
-        sent.headers.append((b"link", _link(query, limit, offset + limit)))
+        sent.headers.append((b"link", _link(text, limit, offset + limit)))
     return sent
 
 
@@ -82,21 +95,17 @@ async def _page(reads: Reads, listing: ListRequest, scope: ReaderScope) -> Sent:
     )
 
 
-def _list_request(parameters: Parameters) -> ListRequest:
-    counting = parameters.one("totalItems")
-    if counting not in COUNTING:
-        raise Invalid("request/query/totalItems must be include or exclude")
-    limit = parameters.number("limit")
+def _list_request(query: EntityPageQuery) -> ListRequest:
     return ListRequest(
-        filters=tuple(parameters.all("filter")),
-        orders=parse_order_fields(parameters.all("orderField")),
-        term=parameters.one("fullTextFilterTerm") or "",
-        term_fields=parameters.pieces("fullTextFilterFields"),
-        fields=parameters.fields(),
-        limit=DEFAULT_LIMIT if limit is None else limit,
-        offset=parameters.number("offset") or 0,
-        cursor=_cursor(parameters.one("cursor")),
-        counted=COUNTING[counting],
+        filters=tuple(query.filter),
+        orders=parse_order_fields(query.order_field),
+        term=query.full_text_filter_term,
+        term_fields=tuple(query.full_text_filter_fields),
+        fields=parse_fields(query.fields),
+        limit=DEFAULT_LIMIT if query.limit is None else query.limit,
+        offset=query.offset,
+        cursor=_cursor(query.cursor),
+        counted=query.total_items == "include",
     )
 
 
@@ -114,7 +123,7 @@ def _list_request_in_body(body: EntityPageRequest) -> ListRequest:
         limit=DEFAULT_LIMIT if body.limit is None else body.limit,
         offset=body.offset or 0,
         cursor=_cursor(body.cursor),
-        counted=COUNTING[body.total_items],
+        counted=body.total_items != "exclude",
     )
 
 
@@ -122,29 +131,22 @@ def _cursor(given: str | None) -> Cursor | None:
     return None if given is None else decode_cursor(given)
 
 
-def _window(parameters: Parameters) -> tuple[int | None, int]:
+def _window(query: EntityListQuery) -> tuple[int | None, int]:
     """Limit and offset of `/entities`; `after` holds both."""
-    limit = parameters.number("limit", least=1)
-    offset = parameters.number("offset")
-    after = parameters.one("after")
-    if after is None:
-        if limit is None and offset is not None:
-            limit = DEFAULT_ENTITIES_LIMIT
-        return limit, offset or 0
-    page_limit, page_offset = _after(after)
-    return (page_limit if limit is None else limit), page_offset
+    if query.after is not None:
+        page = _page_after(query.after)
+        return query.limit or page.limit, page.offset
+    if query.limit is None and query.offset is not None:
+        return DEFAULT_ENTITIES_LIMIT, query.offset
+    return query.limit, query.offset or 0
 
 
-def _after(given: str) -> tuple[int, int]:
+def _page_after(text: str) -> _PageAfter:
     try:
-        data = base64.b64decode(given + "=" * (-len(given) % 4))
-        told = load_json(data, label="after")
-        limit, offset = told["limit"], told["offset"]
-    except (ValueError, TypeError, KeyError, CallboardError) as error:
+        data = base64.b64decode(text + "=" * (-len(text) % 4))
+        return _PageAfter.model_validate(load_json(data, label="after"))
+    except (ValueError, CallboardError) as error:
         raise Invalid("Malformed after cursor, could not be parsed") from error
-    if not isinstance(limit, int) or not isinstance(offset, int):
-        raise Invalid("Malformed after cursor, limit and offset must be numbers")
-    return in_range(limit, "after/limit", 1), in_range(offset, "after/offset")
 
 
 def _link(query: bytes, limit: int, offset: int) -> bytes:

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from services.catalog.api.models import EntityRefsRequest
-from services.catalog.api.parameters import Parameters
+from services.catalog.api.models import EntityFilter, EntityRefsRequest
+from services.catalog.api.parameters import query_as
 from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, begin
 from services.catalog.query.ancestry import ancestry
 from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion
@@ -104,8 +104,8 @@ async def _whole(reads: Reads, record: EntityRecord, scope: ReaderScope) -> byte
 def _criterion(request: Request, query: dict[str, Any] | None) -> Criterion:
     filters: Criterion = EVERYTHING
     if request.scope["query_string"]:
-        parameters = Parameters(request.scope["query_string"])
-        filters = parse_filters(parameters.all("filter"))
+        query_string = request.scope["query_string"]
+        filters = parse_filters(query_as(query_string, EntityFilter).filter)
     if query is None:
         return filters
     predicate = parse_predicate(query)

@@ -1,7 +1,7 @@
 """Dry runs: a template is run as it stands in an editor."""
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from services.scaffolder.api.dependencies import Open, initiator_of
@@ -14,15 +14,13 @@ from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
-from shared.kit.http.models import RequestModel
+from shared.kit.http.models import ClosedRequestModel
 
 router = APIRouter(route_class=BoundedRoute)
 
 
-class DryRun(RequestModel):
+class DryRun(ClosedRequestModel):
     """A template, the answers of its form, and the files beside it, as sent."""
-
-    model_config = ConfigDict(extra="forbid")
 
     template: JsonObject
     values: JsonObject

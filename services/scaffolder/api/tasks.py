@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 import orjson
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from services.scaffolder.api import shapes
@@ -21,7 +21,7 @@ from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.scaffolder import RunStatus
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
-from shared.kit.http.models import RequestModel
+from shared.kit.http.models import ClosedRequestModel
 from shared.kit.http.service_tokens import Principal
 from shared.kit.observability import tracing
 
@@ -37,20 +37,16 @@ MOST_RUNS = 10**9
 VALUES_LIMIT = 512 * 1024
 
 
-class NewTask(RequestModel):
+class NewTask(ClosedRequestModel):
     """The template to run, with answers and secrets."""
-
-    model_config = ConfigDict(extra="forbid")
 
     template_ref: str = Field(min_length=1)
     values: JsonObject
     secrets: dict[str, str] = Field(default_factory=dict)
 
 
-class Retry(RequestModel):
+class Retry(ClosedRequestModel):
     """The secrets of a run that is retried: they are deleted when a run ends."""
-
-    model_config = ConfigDict(extra="forbid")
 
     secrets: dict[str, str] = Field(default_factory=dict)
 

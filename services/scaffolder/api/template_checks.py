@@ -1,7 +1,7 @@
 """Checks of templates: mistakes that authors can correct before a run."""
 
 from fastapi import APIRouter
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from services.scaffolder.dialect.limits import RenderingBudget
@@ -10,15 +10,13 @@ from services.scaffolder.templates.expression_syntax import SECONDS, expression_
 from shared.guards.workers import run_beside
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
-from shared.kit.http.models import RequestModel
+from shared.kit.http.models import ClosedRequestModel
 
 router = APIRouter(route_class=BoundedRoute)
 
 
-class TemplateChecks(RequestModel):
+class TemplateChecks(ClosedRequestModel):
     """The specs of templates; steps and output are checked."""
-
-    model_config = ConfigDict(extra="forbid")
 
     specs: list[JsonObject] = Field(max_length=100)
 

@@ -1,7 +1,7 @@
 """JSON bodies of requests, within limits, for every service alike."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -31,19 +31,27 @@ async def json_of(request: Request, limits: JsonLimits = LIMITS) -> Any:
     return load_json(body, label="request/body", limits=limits)
 
 
+def validated(model: type[Model], value: Any, place: Literal["body", "query"]) -> Model:
+    """What a plain route reads of a request, validated as FastAPI would.
+
+    Raises:
+        RequestValidationError: if it breaks a rule of the model.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        errors = [{**each, "loc": (place, *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(errors) from error
+
+
 async def body_as(request: Request, model: type[Model]) -> Model:
-    """The body of a request to a plain route, validated as FastAPI would.
+    """The JSON body of a request to a plain route.
 
     Raises:
         Invalid: if it is no JSON, or too deep or too large to be walked.
         RequestValidationError: if it breaks a rule of the model.
     """
-    value = await json_of(request)
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        errors = [{**e, "loc": ("body", *e["loc"])} for e in error.errors()]
-        raise RequestValidationError(errors) from error
+    return validated(model, await json_of(request), "body")
 
 
 class BoundedRoute(APIRoute):
@@ -55,10 +63,8 @@ class BoundedRoute(APIRoute):
         async def bounded(request: Request) -> Response:
             bounded_request = _BoundedRequest(request.scope, request.receive)
             if self.body_field is not None:
-                # FastAPI would hide that it is over the limit.
-                await bounded_request.body()
-                if _is_json(request):
-                    await bounded_request.json()
+                # FastAPI would hide what is wrong with it.
+                await bounded_request.json()
             return await handle(bounded_request)
 
         return bounded
@@ -72,9 +78,3 @@ class _BoundedRequest(Request):
         if not self._is_read and await self.body():
             self._value, self._is_read = await json_of(self), True
         return self._value
-
-
-def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0]
-    kind = kind.strip().lower()
-    return kind == "application/json" or kind.endswith("+json")

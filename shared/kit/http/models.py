@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-#: For a field that a message may leave out and never has as null: `str | Absent`.
+#: For a field that an answer may leave out and never has as null: `str | Absent`.
 Absent = SkipJsonSchema[None]
 
 
@@ -16,16 +16,21 @@ class RequestModel(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel)
 
+
+class ClosedRequestModel(RequestModel):
+    """What a client sends, with no key that the model does not name."""
+
+    model_config = ConfigDict(extra="forbid")
+
     @model_validator(mode="before")
     @classmethod
     def refuse_unknown_keys(cls, value: Any) -> Any:
         """Stop at the first key: pydantic makes an error of each, however many."""
-        if cls.model_config.get("extra") == "forbid" and isinstance(value, dict):
-            known = {field.alias for field in cls.model_fields.values()}
-            for key in value:
-                if key not in known:
-                    rule = "unrecognized key '{key}'"
-                    raise PydanticCustomError("extra_forbidden", rule, {"key": key})
+        names = {field.alias for field in cls.model_fields.values()}
+        for key in value if isinstance(value, dict) else ():
+            if key not in names:
+                rule = "unrecognized key '{key}'"
+                raise PydanticCustomError("extra_forbidden", rule, {"key": key})
         return value
 
 
