@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.search.generation import LocalGeneration
+from services.search.index_version import LocalIndexVersion
 from services.search.model import Change
 from services.search.ports import RecordIndex
 from shared.contracts.errors import Conflict, Unavailable
@@ -28,22 +28,22 @@ class LocalAlias:
     def __init__(self, folder: Path, opener: Opener) -> None:
         self._folder = folder
         self._opener = opener
-        self._live: LocalGeneration | None = None
-        self._candidate: LocalGeneration | None = None
+        self._live: LocalIndexVersion | None = None
+        self._candidate: LocalIndexVersion | None = None
         self._quarantine_reason: str | None = None
 
     @property
-    def put_aside(self) -> str | None:
+    def quarantine_reason(self) -> str | None:
         return self._quarantine_reason
 
     @property
-    def live(self) -> LocalGeneration:
+    def live(self) -> LocalIndexVersion:
         if self._live is None:
             raise Unavailable("The search index is not open")
         return self._live
 
     @property
-    def answering(self) -> LocalGeneration:
+    def answering(self) -> LocalIndexVersion:
         live = self.live
         if not live.complete:
             raise Unavailable("The search index is being built; ask again soon")
@@ -65,9 +65,9 @@ class LocalAlias:
         await asyncio.to_thread(self._delete_except, {self._live.name})
 
     async def close(self) -> None:
-        for generation in (self._live, self._candidate):
-            if generation is not None:
-                await generation.close()
+        for index_version in (self._live, self._candidate):
+            if index_version is not None:
+                await index_version.close()
         self._live = self._candidate = None
 
     async def apply(self, changes: Sequence[Change]) -> int:
@@ -87,13 +87,13 @@ class LocalAlias:
         """Always true: no other process writes to this index."""
         yield True
 
-    async def _mark_complete(self, generation: LocalGeneration) -> None:
-        if not generation.complete:
-            path = self._folder / generation.name / COMPLETE
+    async def _mark_complete(self, index_version: LocalIndexVersion) -> None:
+        if not index_version.complete:
+            path = self._folder / index_version.name / COMPLETE
             await asyncio.to_thread(path.touch)
-            generation.complete = True
+            index_version.complete = True
 
-    async def begin(self) -> LocalGeneration:
+    async def begin(self) -> LocalIndexVersion:
         if self._candidate is not None:
             raise Conflict("The index is being rebuilt already")
         self._candidate = await self._open_version(
@@ -117,11 +117,11 @@ class LocalAlias:
             await candidate.close()
             await asyncio.to_thread(self._delete_except, {self.live.name})
 
-    async def _open_version(self, name: str) -> LocalGeneration:
+    async def _open_version(self, name: str) -> LocalIndexVersion:
         path = self._folder / name
         complete = await asyncio.to_thread((path / COMPLETE).exists)
         index = await asyncio.to_thread(self._opener, path)
-        return await LocalGeneration.of(name, index, complete=complete)
+        return await LocalIndexVersion.of(name, index, complete=complete)
 
     def _read_current(self) -> str | None:
         try:

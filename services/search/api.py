@@ -25,8 +25,8 @@ from services.search.api_models import (
 )
 from services.search.conditions import Condition, criteria_condition
 from services.search.highlight import Tags
-from services.search.measures import QUERY_SECONDS
-from services.search.model import Hit, HitPage, Sum
+from services.search.metrics import QUERY_SECONDS
+from services.search.model import Checksum, Hit, HitPage
 from services.search.ports import Alias, Owners
 from services.search.query import (
     DEEPEST,
@@ -121,9 +121,9 @@ async def suggest(request: Request) -> Response:
     dependencies=[Depends(service_caller)],
     include_in_schema=False,
 )
-async def checksum(request: Request) -> Mapping[str, Sum]:
+async def checksum(request: Request) -> Mapping[str, Checksum]:
     """What the index holds, for comparing with the owners."""
-    return await _alias(request).live.sums()
+    return await _alias(request).live.checksums()
 
 
 @router.post(
@@ -253,8 +253,8 @@ def _proof(proof: Rebuilt) -> RebuildProof:
     parts = proof.agreements
     return RebuildProof(
         equal=all(agreement.reached for agreement in parts.values()),
-        entities=parts[ENTITIES.name].ours,
-        sites=parts[SITES.name].ours,
+        entities=parts[ENTITIES.name].indexed,
+        sites=parts[SITES.name].indexed,
         live=dict(proof.live),
         seconds=round(proof.seconds, 3),
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from services.search.model import Sum
+from services.search.model import Checksum
 from shared.kit.http.models import Absent, RequestModel, ResponseModel
 
 #: `filters[kind]=Component`: pydantic knows no such parameters.
@@ -86,7 +86,7 @@ class RebuildProof(ResponseModel):
     """Whether a new index equals its sources; `live` is the one it replaced."""
 
     equal: bool
-    entities: Sum
-    sites: Sum
-    live: dict[str, Sum]
+    entities: Checksum
+    sites: Checksum
+    live: dict[str, Checksum]
     seconds: float

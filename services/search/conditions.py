@@ -23,7 +23,7 @@ ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Has:
+class HasMark:
     """The record has at least one of these marks; without marks it is never true."""
 
     marks: tuple[str, ...]
@@ -50,8 +50,8 @@ class NotCondition:
     part: "Condition"
 
 
-Condition = Has | AllConditions | AnyCondition | NotCondition
-NOTHING = Has(())
+Condition = HasMark | AllConditions | AnyCondition | NotCondition
+NOTHING = HasMark(())
 
 
 def mark(name: str, key: str, value: Any = ABSENT) -> str:
@@ -102,11 +102,11 @@ def _rule(rule: str, params: Mapping[str, Any]) -> Condition:
     value = params.get("value", ABSENT)
     if rule in _KEYED_RULES:
         name, key = _KEYED_RULES[rule]
-        return Has((mark(name, str(params[key]), value),))
+        return HasMark((mark(name, str(params[key]), value),))
     if rule == "IS_ENTITY_KIND":
-        return Has(tuple(f"kind:{kind}".lower() for kind in params["kinds"]))
+        return HasMark(tuple(f"kind:{kind}".lower() for kind in params["kinds"]))
     if rule == "IS_ENTITY_OWNER":
-        return Has(tuple(f"owner:{claim}".lower() for claim in params["claims"]))
+        return HasMark(tuple(f"owner:{claim}".lower() for claim in params["claims"]))
     raise Forbidden(f"rule: unknown permission rule {rule!r}")
 
 
@@ -151,7 +151,7 @@ def filter_condition(filters: Iterable[tuple[str, tuple[str, ...]]]) -> Conditio
     """The condition of the caller's filters: each field has one of its values."""
     return AllConditions(
         tuple(
-            Has(tuple(filter_mark(field, value) for value in values))
+            HasMark(tuple(filter_mark(field, value) for value in values))
             for field, values in filters
         )
     )

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from services.search.conditions import entity_marks, filter_mark
-from services.search.measures import UNREADABLE
+from services.search.metrics import UNREADABLE
 from services.search.model import (
     SOFTWARE_CATALOG,
     TECHDOCS,
     Document,
-    EntityPut,
+    EntityUpsert,
     Facts,
     IndexRecord,
     Kept,
@@ -37,7 +37,7 @@ SECTION_CHARACTERS = 50_000
 CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def entity_record(change: EntityPut) -> IndexRecord:
+def entity_record(change: EntityUpsert) -> IndexRecord:
     """The record of an entity, with its searched words and its marks.
 
     An entity that cannot be read gets a hidden record with its version only, so that
@@ -51,7 +51,7 @@ def entity_record(change: EntityPut) -> IndexRecord:
         return _hidden_record(change.ref, values)
 
 
-def _entity_record(change: EntityPut) -> IndexRecord:
+def _entity_record(change: EntityUpsert) -> IndexRecord:
     ref, entity = parse_ref(change.ref), change.entity
     name, component_type = entity.name or ref.name, entity.type or "other"
     document = {
@@ -72,7 +72,7 @@ def _entity_record(change: EntityPut) -> IndexRecord:
         role="entity",
         ref=change.ref,
         type=SOFTWARE_CATALOG,
-        shown=True,
+        is_visible=True,
         document=document,
         marks=(*facts.marks, *_filter_marks(document, change.ref, entity)),
         keywords=_keywords(name, document["title"], entity),
@@ -80,7 +80,7 @@ def _entity_record(change: EntityPut) -> IndexRecord:
             filter(None, (_searched_context(document, entity), change.operations))
         ),
         weight=facts.weight,
-        kept=_stored_values(change.version, facts),
+        stored_values=_stored_values(change.version, facts),
     )
 
 
@@ -100,14 +100,21 @@ def tombstone_record(ref: str, version: Version) -> IndexRecord:
 def _hidden_record(ref: str, values: Kept) -> IndexRecord:
     """A record of an entity that no query returns."""
     return IndexRecord(
-        "entity", ref, SOFTWARE_CATALOG, shown=False, document={}, kept=values
+        "entity",
+        ref,
+        SOFTWARE_CATALOG,
+        is_visible=False,
+        document={},
+        stored_values=values,
     )
 
 
 def site_record(ref: str, site: str) -> IndexRecord:
     """The record that names the indexed site of an entity's documentation."""
     values = {"site": site}
-    return IndexRecord("site", ref, TECHDOCS, shown=False, document={}, kept=values)
+    return IndexRecord(
+        "site", ref, TECHDOCS, is_visible=False, document={}, stored_values=values
+    )
 
 
 def section_records(
@@ -117,7 +124,9 @@ def section_records(
     for section in sections:
         if facts is None:
             document: dict[str, Any] = _section_document(section)
-            yield IndexRecord("section", ref, TECHDOCS, shown=False, document=document)
+            yield IndexRecord(
+                "section", ref, TECHDOCS, is_visible=False, document=document
+            )
         else:
             yield _section_record(ref, section, facts)
 
@@ -142,7 +151,7 @@ def _section_record(ref: str, section: PageSection, facts: Facts) -> IndexRecord
         role="section",
         ref=ref,
         type=TECHDOCS,
-        shown=True,
+        is_visible=True,
         document=document,
         marks=(*facts.marks, *_filter_marks(document, ref, Entity({}))),
         about=" ".join((str(entity["title"]), facts.name, str(entity["owner"]))),

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from services.search.handlers import take_entities, take_sites
-from services.search.measures import CHANGES, LAG_SECONDS, RECORDS
+from services.search.handlers import index_entities, index_sites
+from services.search.metrics import CHANGES, LAG_SECONDS, RECORDS
 from services.search.ports import Alias, Owners
 from services.search.resync import ENTITIES, PARTS, OwnedRecords, catch_up, compare
 from shared.contracts.envelope import Envelope
@@ -42,11 +42,11 @@ def make_consumer(
     """The consumer group `search`; each batch of events is one commit of the index."""
 
     async def entities(envelopes: Sequence[Envelope]) -> None:
-        applied = await take_entities(alias, owners, envelopes)
+        applied = await index_entities(alias, owners, envelopes)
         _measure(ENTITY_CHANGED, envelopes, applied)
 
     async def sites(envelopes: Sequence[Envelope]) -> None:
-        applied = await take_sites(alias, owners, envelopes)
+        applied = await index_sites(alias, owners, envelopes)
         _measure(DOCS_BUILT, envelopes, applied)
 
     handlers = {ENTITY_CHANGED: entities, DOCS_BUILT: sites}

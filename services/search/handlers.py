@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from services.search.described_apis import with_operations
+from services.search.api_operations import with_operations
 from services.search.model import (
     Change,
-    EntityGone,
-    EntityPut,
+    EntityRemoval,
+    EntityUpsert,
     HitPage,
-    SiteGone,
-    SitePut,
+    SiteRemoval,
+    SiteUpsert,
     Version,
 )
 from services.search.ports import Alias, Owners
@@ -23,7 +23,9 @@ from shared.contracts.events import payload_of
 from shared.contracts.techdocs import SiteBuilt, SiteChange
 
 
-async def take_entities(alias: Alias, owners: Owners, batch: Sequence[Envelope]) -> int:
+async def index_entities(
+    alias: Alias, owners: Owners, batch: Sequence[Envelope]
+) -> int:
     """Apply events of `entity-changed` to the index; returns the number of new changes.
 
     Raises:
@@ -36,7 +38,7 @@ async def take_entities(alias: Alias, owners: Owners, batch: Sequence[Envelope])
     return await alias.apply(await with_operations(owners, changes))
 
 
-def entity_change(envelope: Envelope) -> EntityPut | EntityGone:
+def entity_change(envelope: Envelope) -> EntityUpsert | EntityRemoval:
     """The change of the index for an event of `entity-changed`.
 
     Raises:
@@ -50,11 +52,11 @@ def entity_change(envelope: Envelope) -> EntityPut | EntityGone:
     version = Version(uid, payload.revision, envelope.time.timestamp())
     ref = payload.entity_ref.lower()
     if payload.entity is None:
-        return EntityGone(ref, version)
-    return EntityPut(ref, version, Entity(payload.entity))
+        return EntityRemoval(ref, version)
+    return EntityUpsert(ref, version, Entity(payload.entity))
 
 
-async def take_sites(alias: Alias, owners: Owners, batch: Sequence[Envelope]) -> int:
+async def index_sites(alias: Alias, owners: Owners, batch: Sequence[Envelope]) -> int:
     """Apply events of `docs-built` to the index; returns the number of new sites.
 
     Raises:
@@ -77,14 +79,14 @@ async def take_sites(alias: Alias, owners: Owners, batch: Sequence[Envelope]) ->
     return await alias.apply(changes) if changes else 0
 
 
-async def sites_of(owners: Owners, ref: str) -> AsyncIterator[SitePut | SiteGone]:
+async def sites_of(owners: Owners, ref: str) -> AsyncIterator[SiteUpsert | SiteRemoval]:
     """The current site of an entity from techdocs, as the event may be outdated."""
     has_site = False
     async for put in owners.sites(ref):
         has_site = True
         yield put
     if not has_site:
-        yield SiteGone(ref)
+        yield SiteRemoval(ref)
 
 
 async def search(alias: Alias, question: SearchRequest) -> HitPage:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.search.documents import version_of
-from services.search.model import Sum, Version
+from services.search.model import Checksum, Version
 
 
 @dataclass(slots=True)
@@ -18,7 +18,7 @@ class Ledger:
     """Live entities, tombstones and sites. About 250 bytes an entity."""
 
     entities: dict[str, Version] = field(default_factory=dict)
-    gone: dict[str, Version] = field(default_factory=dict)
+    tombstones: dict[str, Version] = field(default_factory=dict)
     sites: dict[str, str] = field(default_factory=dict)
     _entity_sum: int = 0
     _site_sum: int = 0
@@ -32,33 +32,35 @@ class Ledger:
                 ledger.set_site(ref, str(values["site"]))
             else:
                 ledger.set_entity(
-                    ref, version_of(values), gone=bool(values.get("gone"))
+                    ref, version_of(values), is_deleted=bool(values.get("gone"))
                 )
         return ledger
 
     def version_of(self, ref: str) -> Version | None:
         """The last version of an entity or of its tombstone."""
-        return self.entities.get(ref) or self.gone.get(ref)
+        return self.entities.get(ref) or self.tombstones.get(ref)
 
-    def set_entity(self, ref: str, version: Version, *, gone: bool = False) -> None:
+    def set_entity(
+        self, ref: str, version: Version, *, is_deleted: bool = False
+    ) -> None:
         """Record the indexed version of an entity, or of its tombstone."""
         previous = self.entities.pop(ref, None)
         if previous is not None:
             self._entity_sum ^= digest(ref, previous.revision)
-        self.gone.pop(ref, None)
-        if gone:
-            self.gone[ref] = version
+        self.tombstones.pop(ref, None)
+        if is_deleted:
+            self.tombstones[ref] = version
             return
         self.entities[ref] = version
         self._entity_sum ^= digest(ref, version.revision)
 
-    def old_tombs(self, before: float) -> list[str]:
+    def old_tombstones(self, before: float) -> list[str]:
         """The entities that were deleted before this time."""
-        return [ref for ref, version in self.gone.items() if version.at < before]
+        return [ref for ref, version in self.tombstones.items() if version.at < before]
 
     def forget(self, ref: str) -> None:
         """Remove the tombstone of an entity."""
-        self.gone.pop(ref, None)
+        self.tombstones.pop(ref, None)
 
     def set_site(self, ref: str, site: str | None) -> None:
         """Record the indexed site of an entity, or none."""
@@ -70,14 +72,14 @@ class Ledger:
             self._site_sum ^= digest(ref, site)
 
     @property
-    def entity_sum(self) -> Sum:
+    def entity_checksum(self) -> Checksum:
         """The checksum to compare with the catalog's."""
-        return Sum(len(self.entities), f"{self._entity_sum:016x}")
+        return Checksum(len(self.entities), f"{self._entity_sum:016x}")
 
     @property
-    def site_sum(self) -> Sum:
+    def site_checksum(self) -> Checksum:
         """The checksum to compare with techdocs'."""
-        return Sum(len(self.sites), f"{self._site_sum:016x}")
+        return Checksum(len(self.sites), f"{self._site_sum:016x}")
 
 
 def digest(ref: str, version: int | str) -> int:

@@ -48,8 +48,10 @@ def create_app(
             app.state.owners = owners or SnapshotOwners(calls)
             await alias.open()
             stack.push_async_callback(alias.close)
-            if alias.put_aside is not None:
-                logs.get_logger(NAME).error("index_rebuilt", reason=alias.put_aside)
+            if alias.quarantine_reason is not None:
+                logs.get_logger(NAME).error(
+                    "index_rebuilt", reason=alias.quarantine_reason
+                )
             bus = await stack.enter_async_context(KafkaBus(settings.event_log))
             hearing = _listening(app, settings, bus) if hears else None
             looks = IndexReconciler(

@@ -72,13 +72,13 @@ class IndexRecord:
     role: Role
     ref: str
     type: str
-    shown: bool
+    is_visible: bool
     document: Document
     marks: tuple[str, ...] = ()
     keywords: str = ""
     about: str = ""
     weight: float = 1.0
-    kept: Kept = field(default_factory=dict)
+    stored_values: Kept = field(default_factory=dict)
 
 
 def group_of(role: Role, ref: str) -> str:
@@ -87,7 +87,7 @@ def group_of(role: Role, ref: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class EntityPut:
+class EntityUpsert:
     """Index this version of an entity.
 
     With `replaces`, it replaces this indexed version even if it is older, because the
@@ -103,7 +103,7 @@ class EntityPut:
 
 
 @dataclass(frozen=True, slots=True)
-class EntityGone:
+class EntityRemoval:
     """Remove an entity from the index; `version` is the version of its deletion."""
 
     ref: str
@@ -112,7 +112,7 @@ class EntityGone:
 
 
 @dataclass(frozen=True, slots=True)
-class SitePut:
+class SiteUpsert:
     """Index the site of an entity's documentation; `site` is its content hash."""
 
     ref: str
@@ -121,7 +121,7 @@ class SitePut:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteGone:
+class SiteRemoval:
     """Remove an entity's documentation from the index.
 
     With `replaces`, only this site is removed; another site stays.
@@ -131,11 +131,11 @@ class SiteGone:
     replaces: str | None = None
 
 
-Change = EntityPut | EntityGone | SitePut | SiteGone
+Change = EntityUpsert | EntityRemoval | SiteUpsert | SiteRemoval
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class Checksum:
     """The number of objects and the checksum of their versions."""
 
     count: int
@@ -143,11 +143,11 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdings:
+class IndexedVersions:
     """The versions in an index at one moment: entities, tombstones and sites."""
 
     entities: Mapping[str, Version]
-    gone: Mapping[str, Version]
+    tombstones: Mapping[str, Version]
     sites: Mapping[str, str]
 
 

@@ -10,19 +10,19 @@ from typing import Protocol
 
 from services.search.model import (
     Change,
+    Checksum,
     Document,
-    EntityPut,
+    EntityUpsert,
     HitPage,
-    Holdings,
+    IndexedVersions,
     IndexRecord,
-    SitePut,
-    Sum,
+    SiteUpsert,
 )
 from services.search.query import SearchRequest
 
 StoredDocument = tuple[Document, Mapping[str, object]]
 #: The checksum of each part by its name (`entities`, `sites`).
-Sums = Mapping[str, Sum]
+Checksums = Mapping[str, Checksum]
 
 
 class SearchIndex(Protocol):
@@ -46,14 +46,14 @@ class RecordIndex(SearchIndex, Protocol):
     ) -> dict[str, list[StoredDocument]]:
         """The documents and stored values of these groups, in their written order."""
 
-    async def holdings(self) -> list[tuple[str, str, Mapping[str, object]]]:
+    async def indexed_versions(self) -> list[tuple[str, str, Mapping[str, object]]]:
         """Role, ref and stored values of the records of all entities and sites."""
 
     async def close(self) -> None:
         """Close files and connections."""
 
 
-class Generation(Protocol):
+class IndexVersion(Protocol):
     """One version of the index, and the versions of the entities and sites in it."""
 
     @property
@@ -71,19 +71,19 @@ class Generation(Protocol):
         are skipped. Changes are searchable when this returns.
         """
 
-    async def sums(self) -> Sums:
+    async def checksums(self) -> Checksums:
         """The checksums, to be compared with those of catalog and techdocs."""
 
-    async def counted(self) -> Sums:
+    async def recomputed_checksums(self) -> Checksums:
         """The checksums, computed from the index itself and not from the ledger."""
 
-    async def holdings(self) -> Holdings:
+    async def indexed_versions(self) -> IndexedVersions:
         """All versions in the index."""
 
     async def sites_of(self, refs: Sequence[str]) -> Mapping[str, str]:
         """The indexed sites of these entities."""
 
-    async def forget_tombs(self, before: float) -> int:
+    async def forget_tombstones(self, before: float) -> int:
         """Delete tombstones of deletions before this time; returns their number."""
 
 
@@ -91,7 +91,7 @@ class Alias(Protocol):
     """Passes queries and changes to the current version of the index."""
 
     @property
-    def live(self) -> Generation:
+    def live(self) -> IndexVersion:
         """The version that takes changes.
 
         Raises:
@@ -99,7 +99,7 @@ class Alias(Protocol):
         """
 
     @property
-    def answering(self) -> Generation:
+    def answering(self) -> IndexVersion:
         """The version that answers queries, once it is complete.
 
         Raises:
@@ -107,7 +107,7 @@ class Alias(Protocol):
         """
 
     @property
-    def put_aside(self) -> str | None:
+    def quarantine_reason(self) -> str | None:
         """Why the index was quarantined at the start, if it was."""
 
     async def open(self) -> None:
@@ -128,7 +128,7 @@ class Alias(Protocol):
     def turn(self) -> AbstractAsyncContextManager[bool]:
         """Whether this process may repair the live version while the block runs."""
 
-    async def begin(self) -> Generation:
+    async def begin(self) -> IndexVersion:
         """Create an empty version beside the live one; changes go to both.
 
         Raises:
@@ -145,17 +145,17 @@ class Alias(Protocol):
 class Owners(Protocol):
     """Catalog and techdocs, which own the indexed data; all raise Unavailable."""
 
-    async def entity_sum(self) -> Sum:
+    async def entity_checksum(self) -> Checksum:
         """Number and checksum of the catalog's entities."""
 
-    def entities(self) -> AsyncIterator[EntityPut]:
+    def entities(self) -> AsyncIterator[EntityUpsert]:
         """Every entity in its current version."""
 
     async def operations(self, specs: Sequence[Mapping[str, object]]) -> Sequence[str]:
         """The words of the operations of each `{type, definition}`."""
 
-    async def site_sum(self) -> Sum:
+    async def site_checksum(self) -> Checksum:
         """Number and checksum of the published sites."""
 
-    def sites(self, ref: str | None = None) -> AsyncIterator[SitePut]:
+    def sites(self, ref: str | None = None) -> AsyncIterator[SiteUpsert]:
         """Every published site, or the site of one entity."""

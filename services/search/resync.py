@@ -9,17 +9,17 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from services.search.described_apis import with_operations
+from services.search.api_operations import with_operations
 from services.search.model import (
     Change,
-    EntityGone,
-    EntityPut,
-    SiteGone,
-    SitePut,
-    Sum,
+    Checksum,
+    EntityRemoval,
+    EntityUpsert,
+    SiteRemoval,
+    SiteUpsert,
     Version,
 )
-from services.search.ports import Alias, Generation, Owners
+from services.search.ports import Alias, IndexVersion, Owners
 from shared.contracts.errors import Unavailable
 
 BATCH = 2_000
@@ -35,37 +35,37 @@ class OwnedRecords:
     """One part of the index, with the data of one source (catalog or techdocs)."""
 
     name: str
-    theirs: Callable[[Owners], Awaitable[Sum]]
-    changes: Callable[[Generation, Owners], AsyncIterator[Change]]
+    source: Callable[[Owners], Awaitable[Checksum]]
+    changes: Callable[[IndexVersion, Owners], AsyncIterator[Change]]
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """The checksums of one part in the index (`ours`) and at its source (`theirs`)."""
 
-    ours: Sum
-    theirs: Sum
+    indexed: Checksum
+    source: Checksum
 
     @property
     def reached(self) -> bool:
         """Whether the index equals its source."""
-        return self.ours == self.theirs
+        return self.indexed == self.source
 
 
 async def compare(
-    generation: Generation, owners: Owners, part: OwnedRecords
+    index_version: IndexVersion, owners: Owners, part: OwnedRecords
 ) -> Agreement:
     """Compare the checksums of a part with those of its source.
 
     Raises:
         Unavailable: if the source does not answer.
     """
-    theirs = await part.theirs(owners)
-    return Agreement((await generation.sums())[part.name], theirs)
+    source = await part.source(owners)
+    return Agreement((await index_version.checksums())[part.name], source)
 
 
 async def repair(
-    generation: Generation, owners: Owners, part: OwnedRecords
+    index_version: IndexVersion, owners: Owners, part: OwnedRecords
 ) -> AsyncIterator[int]:
     """Write the differences; yields the number of applied changes after each batch.
 
@@ -73,22 +73,22 @@ async def repair(
     """
     batch: list[Change] = []
     size = 0
-    async for change in part.changes(generation, owners):
+    async for change in part.changes(index_version, owners):
         batch.append(change)
-        if isinstance(change, SitePut):
+        if isinstance(change, SiteUpsert):
             size += sum(len(section.text) for section in change.sections)
         if len(batch) >= BATCH or size >= BATCH_TEXT:
-            yield await generation.apply(await with_operations(owners, batch))
+            yield await index_version.apply(await with_operations(owners, batch))
             batch, size = [], 0
     if batch:
-        yield await generation.apply(await with_operations(owners, batch))
+        yield await index_version.apply(await with_operations(owners, batch))
 
 
 async def _entity_changes(
-    generation: Generation, owners: Owners
+    index_version: IndexVersion, owners: Owners
 ) -> AsyncIterator[Change]:
-    indexed = await generation.holdings()
-    entities, tombstones = indexed.entities, indexed.gone
+    indexed = await index_version.indexed_versions()
+    entities, tombstones = indexed.entities, indexed.tombstones
     started_at = time.time()
     snapshot_refs: set[str] = set()
     async for put in owners.entities():
@@ -98,10 +98,12 @@ async def _entity_changes(
             version = replace(put.version, at=started_at)
             # The index has another version, or a tombstone of an existing entity.
             replaced = indexed_version or tombstones.get(put.ref)
-            yield EntityPut(put.ref, version, put.entity, replaced)
+            yield EntityUpsert(put.ref, version, put.entity, replaced)
     for ref in entities.keys() - snapshot_refs:
         indexed_version = entities[ref]
-        yield EntityGone(ref, replace(indexed_version, at=started_at), indexed_version)
+        yield EntityRemoval(
+            ref, replace(indexed_version, at=started_at), indexed_version
+        )
 
 
 def _is_same(first: Version, second: Version) -> bool:
@@ -109,9 +111,9 @@ def _is_same(first: Version, second: Version) -> bool:
 
 
 async def _site_changes(
-    generation: Generation, owners: Owners
+    index_version: IndexVersion, owners: Owners
 ) -> AsyncIterator[Change]:
-    sites = (await generation.holdings()).sites
+    sites = (await index_version.indexed_versions()).sites
     snapshot_refs: set[str] = set()
     async for put in owners.sites():
         snapshot_refs.add(put.ref)
@@ -119,17 +121,17 @@ async def _site_changes(
             yield put
     for ref in sites.keys() - snapshot_refs:
         # An event may have brought another site while the snapshot was read.
-        yield SiteGone(ref, sites[ref])
+        yield SiteRemoval(ref, sites[ref])
 
 
 ENTITIES = OwnedRecords(
     "entities",
-    lambda owners: owners.entity_sum(),
+    lambda owners: owners.entity_checksum(),
     _entity_changes,
 )
 SITES = OwnedRecords(
     "sites",
-    lambda owners: owners.site_sum(),
+    lambda owners: owners.site_checksum(),
     _site_changes,
 )
 PARTS = (ENTITIES, SITES)
@@ -144,20 +146,20 @@ async def catch_up(alias: Alias, owners: Owners, part: OwnedRecords) -> int:
     Raises:
         Unavailable: if the source does not answer; applied changes stay.
     """
-    generation, total = alias.live, 0
+    index_version, total = alias.live, 0
     for _ in range(ATTEMPTS):
-        if (await compare(generation, owners, part)).reached:
+        if (await compare(index_version, owners, part)).reached:
             break
         async with alias.turn() as is_our_turn:
             if not is_our_turn:
                 return total
-            async for applied in repair(generation, owners, part):
+            async for applied in repair(index_version, owners, part):
                 total += applied
     # The source may change faster than its snapshot is read; events bring the rest, and
     # the reconciler compares again.
     if part is ENTITIES:
         await alias.completed()
-        await generation.forget_tombs(time.time() - TOMBSTONE_SECONDS)
+        await index_version.forget_tombstones(time.time() - TOMBSTONE_SECONDS)
     return total
 
 
@@ -175,7 +177,7 @@ class Rebuilt:
     """The agreement of each part of the new index, and the old checksums."""
 
     agreements: Mapping[str, Agreement]
-    live: Mapping[str, Sum]
+    live: Mapping[str, Checksum]
     seconds: float
 
 
@@ -198,7 +200,7 @@ async def rebuild(
             async for step in _fill(candidate, owners, part):
                 yield step
         agreements = await _prove(candidate, owners)
-        live = await alias.live.sums()
+        live = await alias.live.checksums()
         await alias.switch()
     except BaseException:
         # Cancellation and GeneratorExit, if the caller hangs up, are no Exceptions.
@@ -208,25 +210,25 @@ async def rebuild(
 
 
 async def _fill(
-    candidate: Generation, owners: Owners, part: OwnedRecords
+    candidate: IndexVersion, owners: Owners, part: OwnedRecords
 ) -> AsyncIterator[RebuildProgress]:
     done = 0
     for _ in range(ATTEMPTS):
         agreement = await compare(candidate, owners, part)
-        yield RebuildProgress(part.name, done, agreement.theirs.count)
+        yield RebuildProgress(part.name, done, agreement.source.count)
         if agreement.reached:
             return
         async for applied in repair(candidate, owners, part):
             done += applied
-            yield RebuildProgress(part.name, done, max(done, agreement.theirs.count))
+            yield RebuildProgress(part.name, done, max(done, agreement.source.count))
 
 
-async def _prove(candidate: Generation, owners: Owners) -> dict[str, Agreement]:
+async def _prove(candidate: IndexVersion, owners: Owners) -> dict[str, Agreement]:
     """The agreements, with checksums that are computed from the index itself."""
     for _ in range(ATTEMPTS):
-        counted = await candidate.counted()
+        counted = await candidate.recomputed_checksums()
         agreements = {
-            part.name: Agreement(counted[part.name], await part.theirs(owners))
+            part.name: Agreement(counted[part.name], await part.source(owners))
             for part in PARTS
         }
         if all(agreement.reached for agreement in agreements.values()):

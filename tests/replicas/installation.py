@@ -197,7 +197,7 @@ class Installation:
         answer = httpx.post(url, json={"userEntityRef": ref}, timeout=ANSWER_SECONDS)
         return str(answer.raise_for_status().json()["backstageIdentity"]["token"])
 
-    def sums(self, service: str) -> list[Any]:
+    def checksums(self, service: str) -> list[Any]:
         """What each replica of a service holds, as a checksum."""
         headers = {PRINCIPAL: self._principal()}
         return [
@@ -221,8 +221,8 @@ class Installation:
         deadline = time.monotonic() + READY_SECONDS
 
         def agrees() -> bool:
-            catalogs = self.sums("catalog")
-            found = self.sums("search")
+            catalogs = self.checksums("catalog")
+            found = self.checksums("search")
             return (
                 all(c == catalogs[0] for c in catalogs)
                 and catalogs[0]["count"] >= expected

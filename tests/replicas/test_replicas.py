@@ -61,8 +61,8 @@ def agree(two: Installation) -> None:
     """Wait until all replicas hold the same."""
 
     def equal() -> bool:
-        catalogs, searches = two.sums("catalog"), two.sums("search")
-        sites = two.sums("techdocs")
+        catalogs, searches = two.checksums("catalog"), two.checksums("search")
+        sites = two.checksums("techdocs")
         return all(
             [
                 catalogs[0] == catalogs[1],

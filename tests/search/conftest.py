@@ -15,7 +15,7 @@ from services.search.index.embedded import opener
 from services.search.main import create_app
 from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.client import OpenSearchClient
-from services.search.ports import Alias, Generation
+from services.search.ports import Alias, IndexVersion
 from services.search.settings import Settings
 from shared.kit.config.servers import Server
 from tests.conftest import SECRET
@@ -100,7 +100,7 @@ async def alias(replica: Replica) -> AsyncIterator[Alias]:
 
 
 @pytest.fixture
-async def generation(alias: Alias) -> Generation:
+async def index_version(alias: Alias) -> IndexVersion:
     """One that may answer, with nothing in it."""
     await alias.completed()
     return alias.answering

@@ -5,11 +5,11 @@ from typing import Any
 
 from services.search.ledger import digest
 from services.search.model import (
-    EntityPut,
+    Checksum,
+    EntityUpsert,
     HitPage,
     PageSection,
-    SitePut,
-    Sum,
+    SiteUpsert,
     Version,
 )
 from services.search.ports import SearchIndex
@@ -25,21 +25,23 @@ class MemoryOwners:
     """Catalog and techdocs as two dictionaries."""
 
     def __init__(self) -> None:
-        self.held: dict[str, EntityPut] = {}
-        self.published: dict[str, SitePut] = {}
+        self.held: dict[str, EntityUpsert] = {}
+        self.published: dict[str, SiteUpsert] = {}
         self.away = False
         self.walked = 0
 
-    def put(self, entity: EntityJson, revision: int = 1, uid: str = "u1") -> EntityPut:
+    def put(
+        self, entity: EntityJson, revision: int = 1, uid: str = "u1"
+    ) -> EntityUpsert:
         change = entity_put(entity, revision, uid)
         self.held[change.ref] = change
         return change
 
-    def publish(self, ref: str, site: str, *sections: PageSection) -> SitePut:
-        self.published[ref] = SitePut(ref, site, sections)
+    def publish(self, ref: str, site: str, *sections: PageSection) -> SiteUpsert:
+        self.published[ref] = SiteUpsert(ref, site, sections)
         return self.published[ref]
 
-    async def entity_sum(self) -> Sum:
+    async def entity_checksum(self) -> Checksum:
         self._answers()
         parts = {ref: put.version.revision for ref, put in self.held.items()}
         return sum_of(parts)
@@ -48,17 +50,17 @@ class MemoryOwners:
         self._answers()
         return [str(spec["definition"]) for spec in specs]
 
-    async def site_sum(self) -> Sum:
+    async def site_checksum(self) -> Checksum:
         self._answers()
         return sum_of({ref: put.site for ref, put in self.published.items()})
 
-    async def entities(self) -> AsyncIterator[EntityPut]:
+    async def entities(self) -> AsyncIterator[EntityUpsert]:
         self._answers()
         self.walked += 1
         for put in list(self.held.values()):
             yield put
 
-    async def sites(self, ref: str | None = None) -> AsyncIterator[SitePut]:
+    async def sites(self, ref: str | None = None) -> AsyncIterator[SiteUpsert]:
         self._answers()
         for put in list(self.published.values()):
             if ref in (None, put.ref):
@@ -69,17 +71,17 @@ class MemoryOwners:
             raise Unavailable("The catalog does not answer")
 
 
-def sum_of(parts: Mapping[str, int | str]) -> Sum:
+def sum_of(parts: Mapping[str, int | str]) -> Checksum:
     value = 0
     for ref, version in parts.items():
         value ^= digest(ref, version)
-    return Sum(len(parts), f"{value:016x}")
+    return Checksum(len(parts), f"{value:016x}")
 
 
 def entity_put(
     entity: EntityJson, revision: int = 1, uid: str = "u1", at: float = 1.0
-) -> EntityPut:
-    return EntityPut(str(ref_of(entity)), Version(uid, revision, at), Entity(entity))
+) -> EntityUpsert:
+    return EntityUpsert(str(ref_of(entity)), Version(uid, revision, at), Entity(entity))
 
 
 def asked(term: str = "", **given: Any) -> SearchRequest:

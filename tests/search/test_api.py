@@ -42,7 +42,7 @@ async def filled(
     owners.publish("component:default/web", "s1", *pages)
 
     async def held() -> bool:
-        sums = await app.state.alias.live.sums()
+        sums = await app.state.alias.live.checksums()
         return bool(sums["entities"].count == 11 and sums["sites"].count)
 
     await until(held, what="the index")
@@ -191,7 +191,7 @@ async def test_services_only(
     ).status_code == 403
     service = principal_headers("service:cli", kind="service")
     answer = (await filled.get("/snapshot/checksum", headers=service)).json()
-    theirs = await owners.entity_sum()
+    theirs = await owners.entity_checksum()
     assert answer["entities"] == {"count": theirs.count, "checksum": theirs.checksum}
     proof = (await filled.post("/rebuild", headers=service)).json()
     assert proof["equal"] is True

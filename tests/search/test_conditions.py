@@ -11,7 +11,7 @@ from services.search.conditions import (
     AllConditions,
     AnyCondition,
     Condition,
-    Has,
+    HasMark,
     NotCondition,
     criteria_condition,
     entity_marks,
@@ -94,7 +94,7 @@ criteria = st.recursive(
 
 def holds(condition: Condition, marks: frozenset[str]) -> bool:
     match condition:
-        case Has(wanted):
+        case HasMark(wanted):
             return not marks.isdisjoint(wanted)
         case AllConditions(parts):
             return all(holds(part, marks) for part in parts)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from services.search.documents import entity_record, facts_of, section_records
-from services.search.generation import LocalGeneration
 from services.search.highlight import Tags
 from services.search.index import embedded
 from services.search.index.embedded import TantivyIndex
+from services.search.index_version import LocalIndexVersion
 from services.search.model import HitPage, IndexRecord, PageSection, group_of
 from services.search.ports import RecordIndex
 from services.search.query import SearchRequest, Step
@@ -119,7 +119,9 @@ async def test_long_pages_are_marked_beside_the_event_loop(watched: Watched) -> 
     """Marking takes time by the letter, and documentation has many."""
     page = PageSection("p/", "Ledger", "Größere Beträge im Hauptbuch. " * 1_500)
     facts = facts_of(
-        entity_record(entity_put(component("web", {"annotations": DOCUMENTED}))).kept
+        entity_record(
+            entity_put(component("web", {"annotations": DOCUMENTED}))
+        ).stored_values
     )
     records = list(section_records("component:default/web", [page], facts))
     group = group_of("section", "component:default/web")
@@ -149,11 +151,11 @@ async def test_survives_closing(data: Path) -> None:
     """What was committed is there when the directory is opened again."""
     index = TantivyIndex.open(data, TAGS)
     await filled(index)
-    held = len(await index.holdings())
+    held = len(await index.indexed_versions())
     await index.close()
     again = TantivyIndex.open(data, TAGS)
     assert await titles(again, "monolith") == ["shop-monolith"]
-    assert len(await again.holdings()) == held == len(HOUSE)
+    assert len(await again.indexed_versions()) == held == len(HOUSE)
     await again.close()
 
 
@@ -170,7 +172,7 @@ async def test_a_broken_directory_says_so(data: Path) -> None:
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from services.search.generation import LocalGeneration
+from services.search.index_version import LocalIndexVersion
 from services.search.highlight import Tags
 from services.search.index.embedded import TantivyIndex
 from tests.builders import component
@@ -179,7 +181,7 @@ from tests.search.fakes import entity_put
 
 async def main():
     index = TantivyIndex.open(Path(sys.argv[1]), Tags("<m>", "</m>"))
-    generation = await LocalGeneration.of("1", index, complete=True)
+    index_version = await LocalIndexVersion.of("1", index, complete=True)
     revision = 0
     while True:
         revision += 1
@@ -187,7 +189,7 @@ async def main():
             entity_put(component(f"c{n}", {"description": f"r{revision}"}), revision)
             for n in range(50)
         ]
-        await generation.apply(puts)
+        await index_version.apply(puts)
         print(revision, flush=True)
 
 asyncio.run(main())
@@ -210,9 +212,9 @@ async def test_kill_mid_write_leaves_whole_batches(data: Path) -> None:
     told = int(rest.split()[-1]) if rest.split() else told
 
     index = TantivyIndex.open(data, TAGS)
-    generation = await LocalGeneration.of("1", index, complete=True)
-    revisions = {v.revision for v in generation.ledger.entities.values()}
-    assert len(generation.ledger.entities) == 50
+    index_version = await LocalIndexVersion.of("1", index, complete=True)
+    revisions = {v.revision for v in index_version.ledger.entities.values()}
+    assert len(index_version.ledger.entities) == 50
     assert revisions in ({told}, {told + 1})
     revision = revisions.pop()
     found = await index.find(asked(f"r{revision}"))

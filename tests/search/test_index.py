@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.search.conditions import criteria_condition
-from services.search.model import EntityGone, PageSection, SitePut, Version
-from services.search.ports import Generation, SearchIndex
+from services.search.model import EntityRemoval, PageSection, SiteUpsert, Version
+from services.search.ports import IndexVersion, SearchIndex
 from services.search.query import SearchRequest, parse_term
 from tests.builders import api, component, group, open_or_owned, system, user
 from tests.search.fakes import asked, entity_put, names, titles
@@ -36,9 +36,9 @@ class TestSearchIndex:
     """What search needs of an index, whatever engine it is."""
 
     @pytest.fixture
-    async def index(self, generation: Generation) -> SearchIndex:
-        await generation.apply([entity_put(entity) for entity in HOUSE])
-        return generation.index
+    async def index(self, index_version: IndexVersion) -> SearchIndex:
+        await index_version.apply([entity_put(entity) for entity in HOUSE])
+        return index_version.index
 
     async def test_finds_by_word_prefix_and_stem(self, index: SearchIndex) -> None:
         """A word is found as itself, as a beginning, and in another form."""
@@ -146,19 +146,19 @@ class TestSearchIndex:
             assert time.perf_counter() - begun < 5
 
 
-async def test_writing_while_asking(generation: Generation) -> None:
+async def test_writing_while_asking(index_version: IndexVersion) -> None:
     """Questions are answered whole while batches are written."""
-    index = generation.index
-    await generation.apply([entity_put(component(f"c{n}")) for n in range(40)])
+    index = index_version.index
+    await index_version.apply([entity_put(component(f"c{n}")) for n in range(40)])
     done = False
 
     async def write() -> None:
         nonlocal done
         for revision in range(2, 8):
             puts = [entity_put(component(f"c{n}"), revision) for n in range(40)]
-            await generation.apply(puts)
+            await index_version.apply(puts)
         gone = Version("u1", 99, 1.0)
-        await generation.apply([EntityGone("component:default/c0", gone)])
+        await index_version.apply([EntityRemoval("component:default/c0", gone)])
         done = True
 
     async def ask() -> set[int]:
@@ -173,17 +173,17 @@ async def test_writing_while_asking(generation: Generation) -> None:
     assert (await index.find(asked())).total == 39
 
 
-async def test_pages_of_a_site(generation: Generation) -> None:
+async def test_pages_of_a_site(index_version: IndexVersion) -> None:
     """A site is one document per section, at the reader's address."""
-    index = generation.index
+    index = index_version.index
     annotated = {"annotations": {"backstage.io/techdocs-ref": "dir:."}, "title": "Web"}
     ref = "component:default/web"
     sections = (
         PageSection("", "Home", "Welcome"),
         PageSection("guide/#install", "Install", "the word xylophone"),
     )
-    await generation.apply([entity_put(component("web", annotated))])
-    await generation.apply([SitePut(ref, "s1", sections)])
+    await index_version.apply([entity_put(component("web", annotated))])
+    await index_version.apply([SiteUpsert(ref, "s1", sections)])
     (hit,) = (await index.find(asked("xylophone", types="techdocs"))).hits
     assert hit.document["location"] == "/docs/default/component/web/guide/#install"
     assert hit.document["entityTitle"] == "Web"

@@ -12,7 +12,13 @@ from opensearchpy import AsyncOpenSearch
 
 from services.search import resync
 from services.search.conditions import criteria_condition
-from services.search.model import EntityGone, EntityPut, PageSection, SitePut, Version
+from services.search.model import (
+    EntityRemoval,
+    EntityUpsert,
+    PageSection,
+    SiteUpsert,
+    Version,
+)
 from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.bulk import Write, bulk
 from services.search.opensearch.client import MissingIndex, OpenSearchClient
@@ -55,14 +61,14 @@ async def replicas(opensearch: Server) -> AsyncIterator[Replicas]:
         await alias.close()
 
 
-def web(revision: int, annotations: Mapping[str, str] = DOCS) -> EntityPut:
+def web(revision: int, annotations: Mapping[str, str] = DOCS) -> EntityUpsert:
     metadata = {"annotations": dict(annotations), "description": f"r{revision}"}
     return entity_put(component("web", metadata), revision)
 
 
-def site(name: str, pages: int) -> SitePut:
+def site(name: str, pages: int) -> SiteUpsert:
     sections = [PageSection(f"{n}/", f"Page {n}", f"{name} xylo") for n in range(pages)]
-    return SitePut(REF, name, tuple(sections))
+    return SiteUpsert(REF, name, tuple(sections))
 
 
 async def catch_up(alias: ServerAlias, owners: MemoryOwners) -> int:
@@ -85,7 +91,7 @@ async def test_several_open_one_index(replicas: Replicas) -> None:
     await asyncio.gather(*(alias.open() for alias in several))
     assert await indices(several[0]) == ["000000"]
     await asyncio.gather(*(a.apply([web(n + 1)]) for n, a in enumerate(several)))
-    assert (await several[0].live.sums())["entities"].count == 1
+    assert (await several[0].live.checksums())["entities"].count == 1
 
 
 async def test_the_newest_state_wins_whoever_writes_it(replicas: Replicas) -> None:
@@ -94,7 +100,7 @@ async def test_the_newest_state_wins_whoever_writes_it(replicas: Replicas) -> No
     several = [replicas() for _ in range(3)]
     await several[0].open()
     newest = {number: chance.randint(3, 9) for number in range(12)}
-    told: list[EntityPut | EntityGone] = []
+    told: list[EntityUpsert | EntityRemoval] = []
     for number, last in newest.items():
         name = f"c{number}"
         for revision in range(1, last + 1):
@@ -102,20 +108,20 @@ async def test_the_newest_state_wins_whoever_writes_it(replicas: Replicas) -> No
             told.append(entity_put(entity, revision, at=float(revision)))
         if number % 4 == 0:
             version = Version("u1", last + 1, 99.0)
-            told.append(EntityGone(f"component:default/{name}", version))
+            told.append(EntityRemoval(f"component:default/{name}", version))
     chance.shuffle(told)
 
-    async def one(alias: ServerAlias, part: list[EntityPut | EntityGone]) -> None:
+    async def one(alias: ServerAlias, part: list[EntityUpsert | EntityRemoval]) -> None:
         for start in range(0, len(part), 5):
             await alias.apply(part[start : start + 5])
 
     await asyncio.gather(*(one(a, told[n::3]) for n, a in enumerate(several)))
-    held = await several[0].live.holdings()
+    held = await several[0].live.indexed_versions()
     alive = {number: last for number, last in newest.items() if number % 4}
     assert {ref: version.revision for ref, version in held.entities.items()} == {
         f"component:default/c{number}": last for number, last in alive.items()
     }
-    assert len(held.gone) == 3
+    assert len(held.tombstones) == 3
     await several[0].completed()
     for number, last in alive.items():
         found = await titles(several[0].live.index, f"c{number} r{last}")
@@ -166,7 +172,7 @@ STORIES: Mapping[str, tuple[Callable[[MemoryOwners, str], Any], int, int]] = {
         0,
     ),
     "deleted": (
-        lambda owners, name: EntityGone(
+        lambda owners, name: EntityRemoval(
             owners.held.pop(f"component:default/{name}").ref, Version("u1", 2, 9.0)
         ),
         0,
@@ -207,9 +213,9 @@ async def test_who_dies_in_between_leaves_nothing_wrong(
         if again == "event":
             await healthy.apply([change])
         await catch_up(healthy, owners)
-        sums = await healthy.live.sums()
-        assert sums["entities"] == await owners.entity_sum()
-        assert sums["sites"] == await owners.site_sum()
+        sums = await healthy.live.checksums()
+        assert sums["entities"] == await owners.entity_checksum()
+        assert sums["sites"] == await owners.site_checksum()
         given = {"types": "techdocs", "filters[name]": name}
         assert await total(healthy, "", **given) == whole, requests
         seen = await total(healthy, "", readable=STRANGER, **given)

@@ -11,7 +11,7 @@ from services.search.alias import LocalAlias
 from services.search.conditions import criteria_condition
 from services.search.index.embedded import opener
 from services.search.index.fields import spaced_analyzer
-from services.search.model import HitPage, SitePut
+from services.search.model import HitPage, SiteUpsert
 from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.client import OpenSearchClient
 from services.search.opensearch.index import ServerIndex
@@ -59,7 +59,7 @@ async def both(
         puts = [entity_put(entity) for entity in corpus.entities(SIZE)]
         await form.apply(puts)
         sites = [
-            SitePut(ref := str(put.entity.ref), "s1", corpus.sections(ref))
+            SiteUpsert(ref := str(put.entity.ref), "s1", corpus.sections(ref))
             for put in puts[::10]
         ]
         await form.apply(sites)

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from services.search.alias import LocalAlias
 from services.search.index.embedded import opener
-from services.search.model import PageSection, SitePut
+from services.search.model import PageSection, SiteUpsert
 from services.search.opensearch.alias import ServerAlias
 from services.search.opensearch.client import OpenSearchClient
 from services.search.ports import Alias, SearchIndex
@@ -69,7 +69,7 @@ async def index(
     for number, (title, text) in enumerate(texts().values()):
         metadata = {"title": title, "description": text, "annotations": DOCS}
         put = entity_put(component(f"x{number}q", metadata))
-        page = SitePut(put.ref, "s1", (PageSection("p/", f"Zz{number}zz", text),))
+        page = SiteUpsert(put.ref, "s1", (PageSection("p/", f"Zz{number}zz", text),))
         await alias.apply([put, page])
     await alias.completed()
     yield alias.answering.index

@@ -35,7 +35,7 @@ async def catch_up(alias: Alias, owners: MemoryOwners) -> int:
     return sum([await resync.catch_up(alias, owners, part) for part in PARTS])
 
 
-async def generations(alias: Alias) -> list[str]:
+async def index_versions(alias: Alias) -> list[str]:
     """The numbers of all that are there."""
     if isinstance(alias, ServerAlias):
         return [index.name for index in await alias._standing()]
@@ -94,9 +94,9 @@ async def test_only_differences_are_written(alias: Alias, owners: MemoryOwners) 
     assert await catch_up(alias, owners) == 4
     assert await total(alias, "newer") == 1
     assert await total(alias) == 2
-    sums = await alias.live.sums()
-    assert sums["entities"] == await owners.entity_sum()
-    assert sums["sites"] == await owners.site_sum()
+    sums = await alias.live.checksums()
+    assert sums["entities"] == await owners.entity_checksum()
+    assert sums["sites"] == await owners.site_checksum()
 
 
 async def test_an_owner_that_went_back_in_time(
@@ -106,7 +106,7 @@ async def test_an_owner_that_went_back_in_time(
     await alias.apply([entity_put(component("web", {"description": "lost"}), 7)])
     await catch_up(alias, owners)
     assert await total(alias, "lost") == 0
-    assert (await alias.live.holdings()).entities[REF].revision == 3
+    assert (await alias.live.indexed_versions()).entities[REF].revision == 3
 
 
 async def test_events_during_a_walk_win(alias: Alias, owners: MemoryOwners) -> None:
@@ -131,16 +131,16 @@ async def test_events_during_a_walk_win(alias: Alias, owners: MemoryOwners) -> N
 async def test_rebuild_proves_and_switches(alias: Alias, owners: MemoryOwners) -> None:
     """A rebuilt index equals its owners by checksum, and answers from then on."""
     await catch_up(alias, owners)
-    before = await generations(alias)
+    before = await index_versions(alias)
     steps = [step async for step in rebuild(alias, owners)]
     proof = steps[-1]
     assert isinstance(proof, Rebuilt)
     assert all(agreement.reached for agreement in proof.agreements.values())
-    assert proof.agreements["entities"].ours == await owners.entity_sum()
-    assert proof.live["entities"] == await owners.entity_sum()
+    assert proof.agreements["entities"].indexed == await owners.entity_checksum()
+    assert proof.live["entities"] == await owners.entity_checksum()
     assert any(isinstance(step, RebuildProgress) and step.done for step in steps)
     assert await total(alias, "xylophone") == 1
-    assert len(before) == len(after := await generations(alias)) == 1
+    assert len(before) == len(after := await index_versions(alias)) == 1
     assert after != before
 
 
@@ -197,7 +197,7 @@ async def test_start_again(
     await alias.close()
     again = replica()
     await again.open()
-    assert again.put_aside is None
+    assert again.quarantine_reason is None
     assert await total(again, "xylophone") == 1
     await again.close()
 
@@ -214,7 +214,7 @@ async def test_a_corrupt_index_is_put_aside(data: Path, owners: MemoryOwners) ->
             path.write_bytes(path.read_bytes()[:20])
     again = LocalAlias(data / "search", opener(TAGS))
     await again.open()
-    assert again.put_aside is not None
+    assert again.quarantine_reason is not None
     with pytest.raises(Unavailable):
         _ = again.answering
     assert await catch_up(again, owners) == 3
@@ -234,10 +234,10 @@ async def test_an_index_of_another_format_is_filled_anew(
     monkeypatch.undo()
     again = LocalAlias(data / "search", opener(TAGS))
     await again.open()
-    assert again.put_aside is not None
+    assert again.quarantine_reason is not None
     await catch_up(again, owners)
-    counted = await again.live.counted()
-    assert counted["entities"] == await owners.entity_sum()
-    assert counted["sites"] == await owners.site_sum()
+    counted = await again.live.recomputed_checksums()
+    assert counted["entities"] == await owners.entity_checksum()
+    assert counted["sites"] == await owners.site_checksum()
     assert await total(again, "xylophone") == 1
     await again.close()

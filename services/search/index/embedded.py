@@ -185,7 +185,7 @@ class TantivyIndex:
             ]
         return stored
 
-    async def holdings(self) -> list[tuple[str, str, Mapping[str, object]]]:
+    async def indexed_versions(self) -> list[tuple[str, str, Mapping[str, object]]]:
         """Read all stored values, which also reveals a damaged index at its opening.
 
         Raises:

@@ -50,8 +50,8 @@ def to_tantivy(record: IndexRecord, number: int) -> tantivy.Document:
     document.add_text("group", group_of(record.role, record.ref))
     document.add_text("role", record.role)
     document.add_bytes("stored", _json([record.type, record.ref, record.document]))
-    document.add_bytes("kept", _json(record.kept))
-    if not record.shown:
+    document.add_bytes("kept", _json(record.stored_values))
+    if not record.is_visible:
         return document
     entry = entry_of(record, number)
     document.add_text("shown", "yes")

@@ -9,7 +9,7 @@ from services.search.conditions import (
     AllConditions,
     AnyCondition,
     Condition,
-    Has,
+    HasMark,
     NotCondition,
     filter_condition,
 )
@@ -226,7 +226,7 @@ class QueryTranslation:
 
     def _condition(self, condition: Condition) -> Query:
         match condition:
-            case Has(marks):
+            case HasMark(marks):
                 return self._any_of("marks", marks)
             case AnyCondition(parts) if not any(
                 isinstance(part, NotCondition) for part in parts

@@ -1,10 +1,10 @@
-"""Generations on the server, behind aliases that all processes of search share.
+"""Index versions on the server, behind aliases that all replicas of search share.
 
-An index per generation, `NAME-v1-000000`, `NAME-v1-000001-3f2a` and so on, no name
-given twice. The alias `NAME-v1-live` stands for the one that takes changes, `NAME-v1`
-for it once it may answer, `NAME-v1-rising` for one that is being filled: changes go to
-both. Switching is one request that the server does whole or not at all. An index that
-takes no changes and that nobody fills is an orphan of a process that died, and removed.
+Each version is an index with a unique name: `NAME-v1-000000`, `NAME-v1-000001-3f2a`.
+The alias `NAME-v1-live` points to the index that takes changes, `NAME-v1` to the same
+index once it is complete, `NAME-v1-rising` to one that a rebuild fills; changes go to
+both. The switch is one atomic request. An index that takes no changes and that no
+process fills is left over from a process that died, and is deleted.
 """
 
 import re
@@ -23,8 +23,8 @@ from services.search.opensearch.client import (
     OpenSearchClient,
     VersionCollision,
 )
-from services.search.opensearch.generation import ServerGeneration
 from services.search.opensearch.index import ServerIndex
+from services.search.opensearch.index_version import ServerIndexVersion
 from services.search.opensearch.lease import Lease
 from services.search.opensearch.schema import MAPPING, SCHEMA, SETTINGS
 from shared.contracts.errors import Conflict, Unavailable
@@ -43,7 +43,7 @@ class AliasState:
 class ServerAlias:
     """`name` begins the names of all indices and aliases."""
 
-    put_aside = None
+    quarantine_reason = None
 
     def __init__(
         self,
@@ -62,18 +62,18 @@ class ServerAlias:
         self._watch = LeaseWatch(lease_seconds)
         self._holder = secrets.token_hex(8)
         answers = ServerIndex(client, self._answers, tags)
-        self._live = ServerGeneration(
+        self._live = ServerIndexVersion(
             client, self._takes, answers, prompt=True, begin=self._begun
         )
         self._others = self._filling(self._rises)
         self._rising: tuple[str, Lease] | None = None
 
     @property
-    def live(self) -> ServerGeneration:
+    def live(self) -> ServerIndexVersion:
         return self._live
 
     @property
-    def answering(self) -> ServerGeneration:
+    def answering(self) -> ServerIndexVersion:
         """The live index. The server knows whether it is complete."""
         return self._live
 
@@ -114,7 +114,7 @@ class ServerAlias:
     def turn(self) -> AbstractAsyncContextManager[bool]:
         return self._lease(self._takes).holding()
 
-    async def begin(self) -> ServerGeneration:
+    async def begin(self) -> ServerIndexVersion:
         standing = await self._standing()
         await self._collect(standing)
         if any(self._rises in index.aliases for index in await self._standing()):
@@ -163,9 +163,9 @@ class ServerAlias:
                 # Its lease ends, and whoever looks next collects it.
                 logs.get_logger("search").warning("index_left", error=str(error))
 
-    def _filling(self, target: str) -> ServerGeneration:
+    def _filling(self, target: str) -> ServerIndexVersion:
         index = ServerIndex(self._client, target, self._tags)
-        return ServerGeneration(self._client, target, index, prompt=False)
+        return ServerIndexVersion(self._client, target, index, prompt=False)
 
     async def _begun(self) -> None:
         """There is an index that takes changes; of several who make it one does.

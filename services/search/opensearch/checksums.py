@@ -1,14 +1,14 @@
-"""What a generation on the server holds, counted by the server itself.
+"""Checksums and versions of an index version, computed by the server.
 
-No process keeps books of a shared index: others write to it as well. The checksum of
-100,000 entities is an aggregation over eight small numbers each; only where sums differ
-is every version read.
+No process has a ledger of a shared index, because others write to it as well. The
+checksum of 100,000 entities is an aggregation over eight small numbers each; the
+versions are read only where checksums differ.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from services.search.model import Holdings, Sum, Version
+from services.search.model import Checksum, IndexedVersions, Version
 from services.search.opensearch.client import (
     Json,
     MissingIndex,
@@ -16,7 +16,7 @@ from services.search.opensearch.client import (
     StoredDocument,
 )
 from services.search.opensearch.schema import checksum, identity
-from services.search.ports import Sums
+from services.search.ports import Checksums
 
 NUMBERS = 8 * 256
 PAGE = 5_000
@@ -24,8 +24,8 @@ VALUES = ("ref", "held", "uid", "revision", "at", "site")
 PARTS = ("entities", "sites")
 
 
-async def sums(client: OpenSearchClient, target: str) -> Sums:
-    """Count and checksum of each part."""
+async def read_checksums(client: OpenSearchClient, target: str) -> Checksums:
+    """Number and checksum of each part."""
     body = {
         "size": 0,
         "track_total_hits": False,
@@ -41,16 +41,16 @@ async def sums(client: OpenSearchClient, target: str) -> Sums:
     return {part: _sum(found[part]) for part in PARTS}
 
 
-def _sum(found: Json) -> Sum:
+def _sum(found: Json) -> Checksum:
     counts = {
         int(bucket["key"]): int(bucket["doc_count"])
         for bucket in found["digits"]["buckets"]
     }
-    return Sum(int(found["doc_count"]), f"{checksum(counts):016x}")
+    return Checksum(int(found["doc_count"]), f"{checksum(counts):016x}")
 
 
-async def holdings(client: OpenSearchClient, target: str) -> Holdings:
-    """Every version held; about two seconds for 100,000."""
+async def read_versions(client: OpenSearchClient, target: str) -> IndexedVersions:
+    """All versions in the index; takes about two seconds for 100,000."""
     entities, gone, sites = dict[str, Version](), dict[str, Version](), dict[str, str]()
     async for values in _living_documents(client, target):
         ref, held = str(values["ref"][0]), values["held"][0]
@@ -59,7 +59,7 @@ async def holdings(client: OpenSearchClient, target: str) -> Holdings:
         else:
             place = gone if held == "gone" else entities
             place[ref] = _version(values)
-    return Holdings(entities, gone, sites)
+    return IndexedVersions(entities, gone, sites)
 
 
 def _version(values: Mapping[str, Sequence[Any]]) -> Version:
@@ -70,7 +70,7 @@ def _version(values: Mapping[str, Sequence[Any]]) -> Version:
 async def _living_documents(
     client: OpenSearchClient, target: str
 ) -> AsyncIterator[Json]:
-    """In the order of refs: what is written meanwhile moves nothing else."""
+    """Read in the order of refs, so that concurrent writes do not shift pages."""
     after: list[Any] | None = None
     while True:
         body = {
@@ -118,7 +118,7 @@ async def documents(
     }
 
 
-async def tombs(
+async def find_tombstones(
     client: OpenSearchClient, target: str, before: float, most: int
 ) -> dict[str, StoredDocument]:
     """Tombstones older than this, by their ids."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from services.search.documents import entity_record, tombstone_record
 from services.search.ledger import digest
-from services.search.model import EntityGone, EntityPut, Version
+from services.search.model import EntityRemoval, EntityUpsert, Version
 from services.search.opensearch.bulk import CONFLICT, Write, bulk
 from services.search.opensearch.checksums import documents
 from services.search.opensearch.client import (
@@ -24,7 +24,7 @@ from services.search.opensearch.client import (
 )
 from services.search.opensearch.schema import body_of, digits, identity
 
-EntityChange = EntityPut | EntityGone
+EntityChange = EntityUpsert | EntityRemoval
 TRIES = 8
 
 
@@ -103,7 +103,7 @@ def _is(change: EntityChange, document: StoredDocument) -> bool:
 def _write_of_same_version(
     change: EntityChange, document: StoredDocument
 ) -> DocumentWrite:
-    settled = "gone" if isinstance(change, EntityGone) else "entities"
+    settled = "gone" if isinstance(change, EntityRemoval) else "entities"
     is_open = document.source.get("held") != settled
     return DocumentWrite(change, document.version, again=True, open=is_open)
 
@@ -149,7 +149,7 @@ def _writes(
 def _body(change: EntityChange, *, settled: bool) -> dict[str, Any]:
     version = change.version
     told = {"uid": version.uid, "revision": version.revision, "at": version.at}
-    if isinstance(change, EntityPut):
+    if isinstance(change, EntityUpsert):
         summed = {
             "held": "entities",
             "digest": digits(digest(change.ref, version.revision)),

@@ -91,12 +91,12 @@ def body_of(record: IndexRecord, number: int = 0) -> dict[str, Any]:
     body: dict[str, Any] = {
         "role": record.role,
         "ref": record.ref,
-        "shown": record.shown,
+        "shown": record.is_visible,
         "document": record.document,
     }
-    if record.kept:
-        body["kept"] = record.kept
-    if not record.shown:
+    if record.stored_values:
+        body["kept"] = record.stored_values
+    if not record.is_visible:
         return body
     entry = entry_of(record, number)
     return body | {

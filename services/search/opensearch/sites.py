@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.search.ledger import digest
-from services.search.model import SiteGone, SitePut
+from services.search.model import SiteRemoval, SiteUpsert
 from services.search.opensearch.bulk import CONFLICT, Write, bulk
 from services.search.opensearch.checksums import documents
 from services.search.opensearch.client import (
@@ -21,7 +21,7 @@ from services.search.opensearch.client import (
 from services.search.opensearch.pages import section_documents
 from services.search.opensearch.schema import digits, identity
 
-SiteChange = SitePut | SiteGone
+SiteChange = SiteUpsert | SiteRemoval
 TRIES = 8
 #: What the books say of a site's document: shown, or no more.
 SHOWN, UNPUBLISHED = "sites", "unpublished"
@@ -59,7 +59,7 @@ async def write(
 
 def _is_news(change: SiteChange, document: StoredDocument | None) -> bool:
     held = document.source["kept"]["site"] if document else None
-    if isinstance(change, SitePut):
+    if isinstance(change, SiteUpsert):
         return bool(held != change.site)
     return held is not None and change.replaces in (None, held)
 
@@ -74,7 +74,7 @@ def _written(change: SiteChange, document: StoredDocument | None) -> Write:
     most = int(document.source["kept"]["most"]) if document else 0
     sections: list[dict[str, str]] = []
     site, summed = None, dict[str, Any]()
-    if isinstance(change, SitePut):
+    if isinstance(change, SiteUpsert):
         sections, site = section_documents(change.sections), change.site
     else:
         # Wrong in the books until it is settled: then the next look finds it.

@@ -11,7 +11,7 @@ from services.search.conditions import (
     AllConditions,
     AnyCondition,
     Condition,
-    Has,
+    HasMark,
     NotCondition,
     filter_condition,
 )
@@ -80,7 +80,7 @@ def _query(question: SearchRequest, step: Step) -> Clause:
 def condition(wanted: Condition) -> Clause:
     """A policy's or a caller's condition as a filter."""
     match wanted:
-        case Has(marks):
+        case HasMark(marks):
             return _any_of("marks", marks)
         case AllConditions(parts):
             return {"bool": {"filter": [condition(part) for part in parts]}}

@@ -17,22 +17,22 @@ from services.search.documents import (
 from services.search.ledger import Ledger
 from services.search.model import (
     Change,
-    EntityGone,
-    EntityPut,
+    EntityRemoval,
+    EntityUpsert,
     Facts,
-    Holdings,
+    IndexedVersions,
     IndexRecord,
     PageSection,
-    SiteGone,
-    SitePut,
+    SiteRemoval,
+    SiteUpsert,
     group_of,
 )
-from services.search.ports import RecordIndex, Sums
+from services.search.ports import Checksums, RecordIndex
 
 Groups = dict[str, Sequence[IndexRecord]]
 
 
-class LocalGeneration:
+class LocalIndexVersion:
     """An index with its ledger; `complete` once it has agreed with its sources."""
 
     def __init__(
@@ -48,9 +48,9 @@ class LocalGeneration:
     @classmethod
     async def of(
         cls, name: str, index: RecordIndex, *, complete: bool
-    ) -> "LocalGeneration":
+    ) -> "LocalIndexVersion":
         """Make the version of an opened index."""
-        ledger = Ledger.of(await index.holdings())
+        ledger = Ledger.of(await index.indexed_versions())
         return cls(name, index, ledger, complete=complete)
 
     async def apply(self, changes: Sequence[Change]) -> int:
@@ -64,9 +64,9 @@ class LocalGeneration:
                 self._record_change(change)
             return len(new_changes)
 
-    async def forget_tombs(self, before: float) -> int:
+    async def forget_tombstones(self, before: float) -> int:
         async with self._lock:
-            refs = self.ledger.old_tombs(before)
+            refs = self.ledger.old_tombstones(before)
             if refs:
                 await self._index.replace({group_of("entity", ref): () for ref in refs})
             for ref in refs:
@@ -82,15 +82,17 @@ class LocalGeneration:
         """Changes with every commit, after which cached answers are outdated."""
         return self.name, self._commits
 
-    async def sums(self) -> Sums:
+    async def checksums(self) -> Checksums:
         return _sums(self.ledger)
 
-    async def counted(self) -> Sums:
-        return _sums(Ledger.of(await self._index.holdings()))
+    async def recomputed_checksums(self) -> Checksums:
+        return _sums(Ledger.of(await self._index.indexed_versions()))
 
-    async def holdings(self) -> Holdings:
+    async def indexed_versions(self) -> IndexedVersions:
         ledger = self.ledger
-        return Holdings(dict(ledger.entities), dict(ledger.gone), dict(ledger.sites))
+        return IndexedVersions(
+            dict(ledger.entities), dict(ledger.tombstones), dict(ledger.sites)
+        )
 
     async def sites_of(self, refs: Sequence[str]) -> Mapping[str, str]:
         sites = self.ledger.sites
@@ -104,7 +106,7 @@ class LocalGeneration:
         """The last change of each entity and site that is newer than the index."""
         latest: dict[tuple[bool, str], Change] = {}
         for change in changes:
-            key = (isinstance(change, EntityPut | EntityGone), change.ref)
+            key = (isinstance(change, EntityUpsert | EntityRemoval), change.ref)
             previous = latest.get(key)
             if self._is_new(change) and _supersedes(change, previous):
                 latest[key] = change
@@ -113,12 +115,12 @@ class LocalGeneration:
     def _is_new(self, change: Change) -> bool:
         ledger = self.ledger
         match change:
-            case SitePut(ref, site, _):
+            case SiteUpsert(ref, site, _):
                 return ledger.sites.get(ref) != site
-            case SiteGone(ref, replaces):
+            case SiteRemoval(ref, replaces):
                 current_site = ledger.sites.get(ref)
                 return current_site is not None and replaces in (None, current_site)
-            case EntityPut() | EntityGone():
+            case EntityUpsert() | EntityRemoval():
                 indexed = ledger.version_of(change.ref)
                 if change.replaces is not None and change.replaces == indexed:
                     return True
@@ -127,12 +129,14 @@ class LocalGeneration:
     async def _groups(self, changes: Sequence[Change]) -> Groups:
         """The records to replace; a site's sections change with their entity."""
         entities = [
-            change for change in changes if isinstance(change, EntityPut | EntityGone)
+            change
+            for change in changes
+            if isinstance(change, EntityUpsert | EntityRemoval)
         ]
         sites = {
             change.ref: change
             for change in changes
-            if isinstance(change, SitePut | SiteGone)
+            if isinstance(change, SiteUpsert | SiteRemoval)
         }
         # In a thread, because a hundred entities take ten milliseconds.
         records = await asyncio.to_thread(
@@ -141,19 +145,19 @@ class LocalGeneration:
         groups: Groups = {
             group_of("entity", record.ref): [record] for record in records
         }
-        facts = {record.ref: facts_of(record.kept) for record in records}
+        facts = {record.ref: facts_of(record.stored_values) for record in records}
         groups.update(await self._pages(facts, sites))
         return groups
 
     async def _pages(
-        self, facts: dict[str, Facts | None], sites: dict[str, SitePut | SiteGone]
+        self, facts: dict[str, Facts | None], sites: dict[str, SiteUpsert | SiteRemoval]
     ) -> Groups:
         sections = await self._stored_sections(
             ref for ref in facts if ref in self.ledger.sites and ref not in sites
         )
         groups: Groups = {}
         for ref, site in sites.items():
-            upsert = site if isinstance(site, SitePut) else None
+            upsert = site if isinstance(site, SiteUpsert) else None
             sections[ref] = upsert.sections if upsert else ()
             groups[group_of("site", ref)] = (
                 [site_record(ref, upsert.site)] if upsert else []
@@ -191,22 +195,22 @@ class LocalGeneration:
 
     def _record_change(self, change: Change) -> None:
         match change:
-            case EntityPut(ref, version):
+            case EntityUpsert(ref, version):
                 self.ledger.set_entity(ref, version)
-            case EntityGone(ref, version):
-                self.ledger.set_entity(ref, version, gone=True)
-            case SitePut(ref, site, _):
+            case EntityRemoval(ref, version):
+                self.ledger.set_entity(ref, version, is_deleted=True)
+            case SiteUpsert(ref, site, _):
                 self.ledger.set_site(ref, site)
-            case SiteGone(ref):
+            case SiteRemoval(ref):
                 self.ledger.set_site(ref, None)
 
 
-def _sums(ledger: Ledger) -> Sums:
-    return {"entities": ledger.entity_sum, "sites": ledger.site_sum}
+def _sums(ledger: Ledger) -> Checksums:
+    return {"entities": ledger.entity_checksum, "sites": ledger.site_checksum}
 
 
-def _record(change: EntityPut | EntityGone) -> IndexRecord:
-    if isinstance(change, EntityPut):
+def _record(change: EntityUpsert | EntityRemoval) -> IndexRecord:
+    if isinstance(change, EntityUpsert):
         return entity_record(change)
     return tombstone_record(change.ref, change.version)
 
@@ -216,8 +220,8 @@ def _supersedes(change: Change, previous: Change | None) -> bool:
 
     Sites are taken in their order, entities by their versions.
     """
-    if isinstance(change, EntityPut | EntityGone) and isinstance(
-        previous, EntityPut | EntityGone
+    if isinstance(change, EntityUpsert | EntityRemoval) and isinstance(
+        previous, EntityUpsert | EntityRemoval
     ):
         return change.version.is_newer_than(previous.version)
     return True

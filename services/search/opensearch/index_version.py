@@ -1,8 +1,8 @@
-"""A generation on the server: changes in, the newest state of each thing shown.
+"""A version of the index on the server, which several processes write to.
 
-Several processes apply changes at once, and one may die anywhere: a change is written,
-then the pages that follow from it, then it is settled (it counts in the checksums).
-What died in between is unsettled, is missed by the next comparison, and done again.
+A process may die at any point: first a change is written, then the pages that depend on
+it, then the change is settled, so that it counts in the checksums. An unsettled change
+is missing in the next comparison, and is applied again.
 """
 
 import asyncio
@@ -11,24 +11,24 @@ from typing import TypeVar
 
 from services.search.model import (
     Change,
-    EntityGone,
-    EntityPut,
-    Holdings,
-    SiteGone,
-    SitePut,
+    EntityRemoval,
+    EntityUpsert,
+    IndexedVersions,
+    SiteRemoval,
+    SiteUpsert,
 )
 from services.search.opensearch import checksums, entities, sites
 from services.search.opensearch.bulk import Write, bulk
 from services.search.opensearch.client import MissingIndex, OpenSearchClient
 from services.search.opensearch.index import ServerIndex
 from services.search.opensearch.pages import show_pages
-from services.search.ports import Sums
+from services.search.ports import Checksums
 
-MOST_TOMBS = 2_000
+TOMBSTONES_LIMIT = 2_000
 T = TypeVar("T")
 
 
-class ServerGeneration:
+class ServerIndexVersion:
     """What lies behind one alias of the server.
 
     `prompt`: what is applied is searchable at once; else only before it is counted.
@@ -80,20 +80,20 @@ class ServerGeneration:
             await self._refresh()
         return news
 
-    async def sums(self) -> Sums:
+    async def checksums(self) -> Checksums:
         return await self._on_existing_index(self._sums)
 
-    async def counted(self) -> Sums:
+    async def recomputed_checksums(self) -> Checksums:
         return await self._on_existing_index(self._sums)
 
-    async def _sums(self) -> Sums:
+    async def _sums(self) -> Checksums:
         if not self._prompt:
             await self._refresh()
-        return await checksums.sums(self._client, self._target)
+        return await checksums.read_checksums(self._client, self._target)
 
-    async def holdings(self) -> Holdings:
+    async def indexed_versions(self) -> IndexedVersions:
         return await self._on_existing_index(
-            lambda: checksums.holdings(self._client, self._target)
+            lambda: checksums.read_versions(self._client, self._target)
         )
 
     async def sites_of(self, refs: Sequence[str]) -> dict[str, str]:
@@ -101,9 +101,11 @@ class ServerGeneration:
             lambda: sites.settled_sites(self._client, self._target, refs)
         )
 
-    async def forget_tombs(self, before: float) -> int:
+    async def forget_tombstones(self, before: float) -> int:
         """At most some thousands at a time; the next look goes on."""
-        found = await checksums.tombs(self._client, self._target, before, MOST_TOMBS)
+        found = await checksums.find_tombstones(
+            self._client, self._target, before, TOMBSTONES_LIMIT
+        )
         writes = [
             Write(identity, None, expected=tomb.place)
             for identity, tomb in found.items()
@@ -135,9 +137,9 @@ def _newest(
     published: dict[str, sites.SiteChange] = {}
     for change in changes:
         match change:
-            case SitePut() | SiteGone():
+            case SiteUpsert() | SiteRemoval():
                 published[change.ref] = change
-            case EntityPut() | EntityGone():
+            case EntityUpsert() | EntityRemoval():
                 before = told.get(change.ref)
                 if before is None or change.version.is_newer_than(before.version):
                     told[change.ref] = change

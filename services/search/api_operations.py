@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from services.search.model import Change, EntityPut
+from services.search.model import Change, EntityUpsert
 from services.search.ports import Owners
 
 #: Definitions of one question to the catalog.
@@ -20,7 +20,7 @@ async def with_operations(owners: Owners, changes: Sequence[Change]) -> list[Cha
     specs = {
         number: spec
         for number, change in enumerate(found)
-        if isinstance(change, EntityPut) and (spec := _defined(change)) is not None
+        if isinstance(change, EntityUpsert) and (spec := _defined(change)) is not None
     }
     numbers = list(specs)
     for start in range(0, len(numbers), AT_ONCE):
@@ -28,12 +28,12 @@ async def with_operations(owners: Owners, changes: Sequence[Change]) -> list[Cha
         words = await owners.operations([specs[number] for number in part])
         for number, text in zip(part, words, strict=True):
             change = found[number]
-            if isinstance(change, EntityPut):
+            if isinstance(change, EntityUpsert):
                 found[number] = replace(change, operations=text)
     return found
 
 
-def _defined(change: EntityPut) -> Mapping[str, object] | None:
+def _defined(change: EntityUpsert) -> Mapping[str, object] | None:
     """The type and definition of an API; None for what has none."""
     spec = change.entity.spec
     if change.entity.kind.lower() != "api" or not spec.get("definition"):
