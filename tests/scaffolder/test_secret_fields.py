@@ -1,0 +1,191 @@
+"""Which answers are secrets, and the forms in which a secret is masked."""
+
+import base64
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.scaffolder.secrets.hidden_answers import (
+    masked,
+    secret_names,
+    secret_texts,
+)
+from services.scaffolder.secrets.redaction import Redactor, differences, texts
+
+SECRET: dict[str, Any] = {"type": "string", "ui:field": "Secret"}
+PASSWORD: dict[str, Any] = {"type": "string", "ui:widget": "password"}
+OPTIONS: dict[str, Any] = {"type": "string", "ui:options": {"widget": "password"}}
+PLAIN: dict[str, Any] = {"type": "string"}
+PAGES = [
+    ({"properties": {"a": SECRET, "b": PLAIN}}, {"a"}),
+    ({"properties": {"a": PASSWORD}}, {"a"}),
+    ({"properties": {"a": OPTIONS}}, {"a"}),
+    ({"properties": {"o": {"properties": {"a": SECRET}}}}, {"a"}),
+    ({"properties": {"l": {"items": SECRET}}}, {"l"}),
+    ({"properties": {"l": {"items": {"properties": {"a": SECRET}}}}}, {"a"}),
+    ({"allOf": [{"properties": {"a": SECRET}}]}, {"a"}),
+    ({"if": {}, "then": {"properties": {"a": SECRET}}}, {"a"}),
+    (
+        {"dependencies": {"x": {"oneOf": [{"properties": {"a": SECRET}}]}}},
+        {"a"},
+    ),
+    (
+        {
+            "properties": {"a": {"$ref": "#/definitions/key"}},
+            "definitions": {"key": SECRET},
+        },
+        {"a"},
+    ),
+    (
+        {
+            "properties": {"a": {"$ref": "#/definitions/x"}},
+            "definitions": {"x": {"$ref": "#/definitions/y"}, "y": SECRET},
+        },
+        {"a"},
+    ),
+    ({"properties": {"a": {"$ref": "#/definitions/none"}}}, set()),
+    ({"properties": {"a": {"$ref": "https://h/x"}}}, set()),
+    ({"properties": {"a": {"$ref": 5, "ui:options": "x"}}}, set()),
+    ({"properties": {"a": {"ui:field": "Picker", "ui:widget": "select"}}}, set()),
+    ({"properties": "x", "allOf": 5}, set()),
+    ({}, set()),
+]
+
+
+@pytest.mark.parametrize(("page", "names"), PAGES)
+def test_fields_that_are_secrets(page: Any, names: set[str]) -> None:
+    """Wherever in the schema they are described."""
+    assert secret_names([page]) == names
+
+
+def test_names_of_all_pages_count() -> None:
+    """An answer is one object for the whole form."""
+    pages = [{"properties": {"a": SECRET}}, {"properties": {"b": PASSWORD}}]
+    assert secret_names(pages) == {"a", "b"}
+
+
+def test_a_schema_that_refers_to_itself_is_read() -> None:
+    """Its depth is bounded."""
+    page: Any = {"properties": {"a": {"$ref": "#"}, "b": SECRET}}
+    assert secret_names([page]) == {"b"}
+    deep: Any = SECRET
+    for _ in range(200):
+        deep = {"properties": {"x": deep}}
+    assert secret_names([deep]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"pin": "1234", "name": "x"}, {"pin": "***", "name": "x"}),
+        ({"pin": ""}, {"pin": ""}),
+        ({"pin": None}, {"pin": None}),
+        ({"pin": []}, {"pin": []}),
+        ({"pin": "****"}, {"pin": "****"}),
+        ({"pin": 1234}, {"pin": "***"}),
+        ({"pin": ["a", "b"]}, {"pin": "***"}),
+        ({"o": [{"pin": "x"}, {"q": "y"}]}, {"o": [{"pin": "***"}, {"q": "y"}]}),
+        ([1, "pin"], [1, "pin"]),
+    ],
+)
+def test_secret_answers_are_starred(answer: Any, expected: Any) -> None:
+    """Others, and stars that a client sends back, stay as they are."""
+    assert masked(answer, frozenset({"pin"})) == expected
+
+
+def test_the_texts_of_secret_answers() -> None:
+    """Of nested ones too: each is masked in the log."""
+    answer = {"pin": {"a": "one", "b": [2, True]}, "l": [{"pin": "three"}], "x": "no"}
+    assert list(secret_texts(answer, frozenset({"pin"}))) == ["one", "2", "three"]
+
+
+FORMS = [
+    "p@ss/word",
+    quote("p@ss/word", safe=""),
+    json.dumps({"a": "p@ss/word"}),
+    base64.b64encode(b"p@ss/word").decode(),
+    base64.urlsafe_b64encode(b"user:p@ss/word!").decode(),
+    "p@ss/word".upper(),
+    "p@ss/word"[::-1],
+    b"p@ss/word".hex(),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_secret_is_masked_in_its_usual_forms(form: str) -> None:
+    """Programs print them encoded."""
+    shown = Redactor(["p@ss/word"]).text(f"before {form} after")
+    assert "***" in shown
+    assert form not in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+
+
+@pytest.mark.parametrize("secret", ["", "x", "  ", "**", "*"])
+def test_what_is_too_short_is_no_secret(secret: str) -> None:
+    """Masking it would only make the log unreadable."""
+    assert Redactor([secret]).text("a x b ** c") == "a x b ** c"
+
+
+def test_a_longer_secret_is_masked_first() -> None:
+    """A secret that begins with another leaves nothing of itself."""
+    redactor = Redactor(["hunter2", "hunter2-and-more"])
+    assert redactor.text("is hunter2-and-more") == "is ***"
+    assert redactor.text("is hunter2.") == "is ***."
+
+
+@given(st.text(min_size=8, max_size=30), st.text(max_size=20), st.text(max_size=20))
+def test_no_text_shows_a_secret(secret: str, before: str, after: str) -> None:
+    """Whatever stands around it."""
+    if not secret.strip().strip("*"):
+        return
+    shown = Redactor([secret]).text(before + secret.strip() + after)
+    assert secret.strip() not in shown or secret.strip() in "***"
+
+
+def test_learned_texts_are_shown_as_their_public_form() -> None:
+    """What was made of a secret and of other text shows the other text."""
+    redactor = Redactor(["hunter2"])
+    redactor.learn({"m": "to HUNTER2 now"}, {"m": "to *** now"})
+    assert redactor.text("to HUNTER2 now") == "to *** now"
+    assert redactor.whole("to HUNTER2 now") == "to *** now"
+    assert redactor.whole("anything else") == "***"
+
+
+def test_short_pieces_are_fragments() -> None:
+    """They cannot be masked in a line without spoiling it."""
+    redactor = Redactor(["hunter2"])
+    assert redactor.has_fragments("hu", "***", [])
+    assert redactor.has_fragments("x", "x", ["hu"])
+    assert not redactor.has_fragments("hunter2", "***", [])
+    assert not redactor.has_fragments("same", "same", [])
+
+
+@pytest.mark.parametrize(
+    ("real", "public", "expected"),
+    [
+        ("a", "a", []),
+        ("a", "b", [("a", "b")]),
+        ({"x": "a", "y": 1}, {"x": "b", "y": 1}, [("a", "b")]),
+        ({"a": "v"}, {}, [("a", "***"), ("v", "***")]),
+        (["a", "b"], ["a", "c"], [("b", "c")]),
+        (["a", "b"], ["a"], [("b", "***")]),
+        ("a", 5, [("a", "***")]),
+        (5, 5, []),
+        (5, 6, [("5", "***")]),
+        ({"l": [{"x": "a"}]}, {"l": [{"x": "b"}]}, [("a", "b")]),
+    ],
+)
+def test_where_two_forms_differ(real: Any, public: Any, expected: Any) -> None:
+    """Each text with what is shown in its place."""
+    assert list(differences(real, public)) == expected
+
+
+def test_all_texts_of_a_value() -> None:
+    """Numbers too, as they may be secrets; booleans are none."""
+    value = {"a": ["x", 5, 1.5, True, None], "b": {"c": "y"}}
+    assert list(texts(value)) == ["x", "5", "1.5", "y"]
