@@ -1,4 +1,4 @@
-"""Entities with defaults and conditions: a test names only what matters to it."""
+"""Builds entities and conditions with defaults; tests name only relevant fields."""
 
 from typing import Any
 
@@ -17,19 +17,19 @@ def entity(
 
 
 def component(name: str = "web", metadata: Any = None, **spec: Any) -> Entity:
-    given = {"type": "service", "lifecycle": "production", "owner": "team-a", **spec}
-    return entity("Component", name, given, metadata)
+    fields = {"type": "service", "lifecycle": "production", "owner": "team-a", **spec}
+    return entity("Component", name, fields, metadata)
 
 
 def api(name: str = "orders", metadata: Any = None, **spec: Any) -> Entity:
-    given = {
+    fields = {
         "type": "openapi",
         "lifecycle": "production",
         "owner": "team-a",
         "definition": "openapi: 3.1.0",
         **spec,
     }
-    return entity("API", name, given, metadata)
+    return entity("API", name, fields, metadata)
 
 
 def group(name: str = "team-a", metadata: Any = None, **spec: Any) -> Entity:
@@ -46,13 +46,13 @@ def system(name: str = "shop", metadata: Any = None, **spec: Any) -> Entity:
 
 def template(name: str = "service", metadata: Any = None, **spec: Any) -> Entity:
     steps = [{"id": "say", "action": "debug:log", "input": {"message": "hello"}}]
-    given = {"type": "service", "owner": "team-a", "steps": steps, **spec}
-    made = entity("Template", name, given, metadata)
-    return {**made, "apiVersion": "scaffolder.backstage.io/v1beta3"}
+    fields = {"type": "service", "owner": "team-a", "steps": steps, **spec}
+    template_entity = entity("Template", name, fields, metadata)
+    return {**template_entity, "apiVersion": "scaffolder.backstage.io/v1beta3"}
 
 
 def open_or_owned(*claims: str) -> dict[str, Any]:
-    """What the default policy answers: all but what is restricted to others."""
+    """The default policy's conditions: all entities but those restricted to others."""
     params = {"annotation": "callboard.dev/visibility", "value": "restricted"}
     return {
         "anyOf": [

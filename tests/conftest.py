@@ -1,4 +1,4 @@
-"""The real engines, once per session, and the small things every suite needs."""
+"""The real engines, once per session, and the fixtures that every suite needs."""
 
 import asyncio
 import contextlib
@@ -59,9 +59,9 @@ HIDDEN = {
 
 @pytest.fixture(scope="session")
 def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the engines' state lies; embedded, in memory where there is room.
+    """The folder of the engines' state; in memory for embedded ones if possible.
 
-    A disk that is busy with what set-up wrote lets a store stand still for seconds.
+    On a disk that is busy with the files of the set-up, a store may hang for seconds.
     """
     if not SERVERS and MEMORY.is_dir() and disk_usage(MEMORY).free > ROOM_BYTES:
         with TemporaryDirectory(prefix="callboard-test-", dir=MEMORY) as folder:
@@ -72,7 +72,7 @@ def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """A disk at `tmp_path / "disk"` that is filled easily."""
+    """A small disk at `tmp_path / "disk"`."""
     try:
         disk = SmallDisk(tmp_path / "disk", megabytes=16)
     except CannotMount as error:
@@ -85,7 +85,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 @pytest.fixture(scope="session")
 def servers() -> None:
-    """Skips what only real servers can answer, where the run is on embedded ones."""
+    """Skips tests that need real servers if the run uses embedded engines."""
     if not SERVERS:
         pytest.skip("needs ENGINES=servers")
 
@@ -114,7 +114,7 @@ def kafka(engine_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def opensearch(servers: None, engine_folder: Path) -> Iterator[Server]:
-    """An OpenSearch that asks for nothing."""
+    """An OpenSearch without a login."""
     folder, log = engine_folder / "opensearch", engine_folder / "opensearch.log"
     with running(index_server.start(folder, log)) as engine:
         yield engine.server
@@ -204,7 +204,7 @@ def tokens() -> PrincipalTokens:
 
 @pytest.fixture
 def principal_headers(tokens: PrincipalTokens) -> Callable[..., dict[str, str]]:
-    """The header by which the gateway says who is asking."""
+    """Makes the header by which the gateway names the caller."""
 
     def headers(
         subject: str = "user:default/ann",
@@ -228,23 +228,27 @@ def principal_headers(tokens: PrincipalTokens) -> Callable[..., dict[str, str]]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _gateways_part() -> Iterator[None]:
-    """A principal without a permission gets that of the route, as the gateway signs it.
+    """Add the route's permission to principals without one, as the gateway does.
 
-    Of apps that are asked in process; whoever tests what a wrong one does names it.
+    It applies to apps in this process; tests of wrong permissions name one.
     """
     plain = httpx.ASGITransport.handle_async_request
 
-    async def asked(self: httpx.ASGITransport, request: httpx.Request) -> Any:
+    async def handle_with_permission(
+        self: httpx.ASGITransport, request: httpx.Request
+    ) -> Any:
         name = getattr(getattr(self.app, "state", None), "name", "")
         token = request.headers.get(PRINCIPAL)
         if token and name in permissions.ROUTES:
             with contextlib.suppress(Unauthenticated):
-                given = _completed(self.app.state.tokens, token, name, request)
-                request.headers[PRINCIPAL] = given
+                completed = _completed(self.app.state.tokens, token, name, request)
+                request.headers[PRINCIPAL] = completed
         return await plain(self, request)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx.ASGITransport, "handle_async_request", asked)
+        patch.setattr(
+            httpx.ASGITransport, "handle_async_request", handle_with_permission
+        )
         yield
 
 
@@ -255,20 +259,20 @@ def _completed(
     if principal.permission is not None or principal.is_service:
         return token
     need = permissions.need_of(plugin, request.method, request.url.path)
-    given = {name: Grant("allow") for name in need.also}
+    grants = {name: Grant("allow") for name in need.also}
     if principal.conditions is not None:
-        given |= dict.fromkeys(given.keys() & ABOUT_ENTITIES, _reading(principal))
-    also = {**given, **principal.also}
+        grants |= dict.fromkeys(grants.keys() & ABOUT_ENTITIES, _reading(principal))
+    also = {**grants, **principal.also}
     return tokens.sign(replace(principal, permission=need.permission, also=also))
 
 
 def _reading(principal: Principal) -> Grant:
-    """Whoever may do something to some entities sees those, and what is open to all."""
+    """Read rights for the entities of the principal's conditions and for open ones."""
     return Grant("conditional", {"anyOf": [{"not": HIDDEN}, principal.conditions]})
 
 
 class _TogetherScheduling(LoadScopeScheduling):
-    """Keeps a file's tests in one process, and all journeys in one: one portal."""
+    """Runs a file's tests in one process, and all journeys in one with one portal."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split("::", maxsplit=1)[0]
@@ -276,5 +280,5 @@ class _TogetherScheduling(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """How the tests are shared out among processes."""
+    """Distribute the tests among processes."""
     return _TogetherScheduling(config, log)

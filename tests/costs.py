@@ -1,4 +1,4 @@
-"""Bounds on what a piece of work costs, by which a busy machine makes no test fail."""
+"""Limits on processor time, which do not depend on how busy the machine is."""
 
 import gc
 import time
@@ -10,14 +10,13 @@ from contextlib import contextmanager
 def limit_processor_time(seconds: float) -> Iterator[None]:
     """Fail if the block takes more processor time, in this thread, than `seconds`.
 
-    Garbage is collected later: a collection also walks what other tests have left in
-    memory.
+    Garbage collection is off in the block, because it also walks other tests' objects.
     """
     gc.disable()
-    begun = time.thread_time()
+    started_at = time.thread_time()
     try:
         yield
     finally:
-        spent = time.thread_time() - begun
+        spent = time.thread_time() - started_at
         gc.enable()
     assert spent < seconds, f"{spent:.2f} s of processor time, at most {seconds:g}"

@@ -1,4 +1,4 @@
-"""A small file system in memory, and how it is filled to the last byte."""
+"""A small file system in memory that tests can fill completely."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ class CannotMount(RuntimeError):
 
 
 class SmallDisk:
-    """A tmpfs of so many megabytes, mounted at `folder` until it is `close`d.
+    """A tmpfs of so many megabytes, mounted at `folder` until `close` is called.
 
     Raises:
         CannotMount: if it may not be mounted here.
@@ -34,12 +34,12 @@ class SmallDisk:
             raise CannotMount("needs the right to mount a file system") from error
 
     def close(self) -> None:
-        """Unmount it; processes that are about to end hold it for a moment."""
+        """Unmount it; processes that are ending may use it for a moment."""
         until_now(self._unmounted, GONE_SECONDS, "the disk to be let go")
 
     @contextmanager
     def filled(self) -> Iterator[None]:
-        """Leave no byte free: it is made as small as what it holds."""
+        """Leave no byte free: the disk is shrunk to the size of its content."""
         until_now(self._shrunk, GONE_SECONDS, "the disk to be full")
         try:
             yield
@@ -49,16 +49,16 @@ class SmallDisk:
     @property
     def free(self) -> int:
         """Bytes that can still be written."""
-        found = os.statvfs(self.folder)
-        return found.f_bavail * found.f_bsize
+        stats = os.statvfs(self.folder)
+        return stats.f_bavail * stats.f_bsize
 
     def _shrunk(self) -> bool:
-        """Refused where something was written meanwhile."""
-        found = os.statvfs(self.folder)
-        used = (found.f_blocks - found.f_bfree) * found.f_bsize
+        """Shrink the disk; False if something was written meanwhile."""
+        stats = os.statvfs(self.folder)
+        used = (stats.f_blocks - stats.f_bfree) * stats.f_bsize
         with suppress(subprocess.CalledProcessError):
-            # Nothing at all would be no limit.
-            self._resize(max(used, found.f_bsize))
+            # A size of 0 would mean no limit.
+            self._resize(max(used, stats.f_bsize))
             return True
         return False
 

@@ -1,4 +1,4 @@
-"""Writes Git objects that no `git add` makes: trees that name what they like."""
+"""Writes Git objects that `git add` cannot make: trees with any names and modes."""
 
 import hashlib
 import subprocess
@@ -12,7 +12,7 @@ Line = tuple[str, bytes, str]
 
 
 class RawRepository:
-    """A bare repository that takes any object."""
+    """A bare repository that accepts any object."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,7 +24,7 @@ class RawRepository:
         return self._object("blob", raw)
 
     def tree(self, lines: Sequence[Line]) -> str:
-        """A tree with these lines, in this order, whatever they say."""
+        """Write a tree of these lines, in this order and without checks."""
         raw = b"".join(
             mode.encode() + b" " + name + b"\0" + bytes.fromhex(sha)
             for mode, name, sha in lines
@@ -32,7 +32,7 @@ class RawRepository:
         return self._object("tree", raw)
 
     def commit(self, tree: str) -> str:
-        """The head of `main` with this tree."""
+        """Commit a tree as the head of `main`."""
         who = "Ann <ann@example.org> 1700000000 +0000"
         text = f"tree {tree}\nauthor {who}\ncommitter {who}\n\nRaw\n"
         sha = self._object("commit", text.encode())
@@ -50,7 +50,7 @@ class RawRepository:
 
 
 def escaping_tree(repository: RawRepository, outside: Path, name: str) -> str:
-    """A tree on whose archive the `data` filter of older Pythons writes outside.
+    """A tree whose archive makes the `data` filter of older Pythons write outside.
 
     Links through folders with the longest names make a path that is too long to be
     resolved; the same name is then a link and a folder.

@@ -1,4 +1,4 @@
-"""Waits for something to become true, instead of sleeping and hoping."""
+"""Waits until a condition is true, instead of sleeping for a fixed time."""
 
 import asyncio
 import inspect
@@ -13,21 +13,21 @@ async def until(probe: Callable[[], Any], seconds: float = 10.0, what: str = "")
     """The first truthy value of `probe` (a function or coroutine function)."""
     deadline = time.monotonic() + seconds
     while True:
-        found = probe()
-        if inspect.isawaitable(found):
-            found = await found
-        if found:
-            return found
+        value = probe()
+        if inspect.isawaitable(value):
+            value = await value
+        if value:
+            return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what or probe}")
         await asyncio.sleep(STEP_SECONDS)
 
 
 def until_now(probe: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
-    """The same for tests that are not coroutines."""
+    """The first truthy value of `probe`, for tests that are not coroutines."""
     deadline = time.monotonic() + seconds
-    while not (found := probe()):
+    while not (value := probe()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what or probe}")
         time.sleep(STEP_SECONDS)
-    return found
+    return value

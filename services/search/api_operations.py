@@ -1,4 +1,4 @@
-"""APIs with the words of their operations, which the catalog has the texts for."""
+"""Adds the words of their operations to APIs, from the definitions in the catalog."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,15 +11,15 @@ AT_ONCE = 20
 
 
 async def with_operations(owners: Owners, changes: Sequence[Change]) -> list[Change]:
-    """The changes, those of APIs with their operations.
+    """The changes, with the operations of APIs added.
 
     Raises:
         Unavailable: if the catalog does not answer.
     """
-    found = list(changes)
+    enriched = list(changes)
     specs = {
         number: spec
-        for number, change in enumerate(found)
+        for number, change in enumerate(enriched)
         if isinstance(change, EntityUpsert) and (spec := _defined(change)) is not None
     }
     numbers = list(specs)
@@ -27,10 +27,10 @@ async def with_operations(owners: Owners, changes: Sequence[Change]) -> list[Cha
         part = numbers[start : start + AT_ONCE]
         words = await owners.operations([specs[number] for number in part])
         for number, text in zip(part, words, strict=True):
-            change = found[number]
+            change = enriched[number]
             if isinstance(change, EntityUpsert):
-                found[number] = replace(change, operations=text)
-    return found
+                enriched[number] = replace(change, operations=text)
+    return enriched
 
 
 def _defined(change: EntityUpsert) -> Mapping[str, object] | None:

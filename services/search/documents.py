@@ -17,8 +17,8 @@ from services.search.model import (
     EntityUpsert,
     Facts,
     IndexRecord,
-    Kept,
     PageSection,
+    StoredValues,
     Version,
 )
 from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
@@ -97,7 +97,7 @@ def tombstone_record(ref: str, version: Version) -> IndexRecord:
     return _hidden_record(ref, values)
 
 
-def _hidden_record(ref: str, values: Kept) -> IndexRecord:
+def _hidden_record(ref: str, values: StoredValues) -> IndexRecord:
     """A record of an entity that no query returns."""
     return IndexRecord(
         "entity",
@@ -174,7 +174,7 @@ def section_of(document: Document) -> PageSection:
     )
 
 
-def facts_of(values: Kept) -> Facts | None:
+def facts_of(values: StoredValues) -> Facts | None:
     """The facts in an entity's stored values; None in a tombstone."""
     facts = values.get("facts")
     if facts is None:
@@ -188,7 +188,7 @@ def facts_of(values: Kept) -> Facts | None:
     )
 
 
-def version_of(values: Kept) -> Version:
+def version_of(values: StoredValues) -> Version:
     """The version in an entity's stored values."""
     version = values["version"]
     return Version(version["uid"], version["revision"], version["at"])

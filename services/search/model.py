@@ -14,8 +14,8 @@ SOFTWARE_CATALOG = "software-catalog"
 TECHDOCS = "techdocs"
 
 Document = Mapping[str, Any]
-#: What a record keeps beside its document: facts, versions, sections, of one kind each.
-Kept = Mapping[str, Any]
+#: The values that a record stores besides its document: facts, a version or a site.
+StoredValues = Mapping[str, Any]
 Role = Literal["entity", "site", "section"]
 
 
@@ -78,7 +78,7 @@ class IndexRecord:
     keywords: str = ""
     about: str = ""
     weight: float = 1.0
-    stored_values: Kept = field(default_factory=dict)
+    stored_values: StoredValues = field(default_factory=dict)
 
 
 def group_of(role: Role, ref: str) -> str:

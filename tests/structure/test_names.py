@@ -142,19 +142,6 @@ def test_variables_say_what_they_hold(place: str) -> None:
     assert unclear_variables(place) == []
 
 
-def test_every_clean_room_is_listed() -> None:
-    """A room without an unclear variable is added to the list, so that it stays so."""
-    rooms = {
-        str(path.relative_to(ROOT))
-        for place in ("services", "shared", "shared/kit")
-        for path in (ROOT / place).iterdir()
-        if (path / "__init__.py").exists() and path.name != "kit"
-    }
-    listed = tuple(RULES["clean"])
-    unlisted = {room for room in rooms if not room.startswith(listed)}
-    assert [room for room in sorted(unlisted) if not unclear_variables(room)] == []
-
-
 def test_a_class_name_stands_once() -> None:
     """Two different things never share a class name."""
     counts = Counter(
