@@ -131,6 +131,16 @@ def test_a_malformed_context_is_ignored(parent: str, state: str) -> None:
             assert own["traceparent"].split("-")[1] not in parent.lower()
 
 
+def test_lines_of_one_header_are_read_as_one() -> None:
+    """States are joined, and two parents are no parent."""
+    lines = [("traceparent", CALLER), ("tracestate", "a=1"), ("tracestate", "b=2")]
+    raw = [(name.encode(), text.encode()) for name, text in lines]
+    with tracing.request_trace(raw):
+        assert tracing.fields() == {"traceparent": CALLER, "tracestate": "a=1,b=2"}
+    with tracing.request_trace([*raw, (b"traceparent", OTHER.encode())]):
+        assert tracing.trace_id() not in CALLER + OTHER
+
+
 def test_an_event_without_a_cause_says_nothing_of_a_trace() -> None:
     """Neither attribute is written."""
     raw = json.loads(event({}).to_bytes())

@@ -6,9 +6,14 @@ on as it came: in headers, in events and in the documents that work waits in.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+)
 from functools import lru_cache
-from secrets import randbits
+from random import getrandbits
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -23,7 +28,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from shared.contracts.trace import Trace
+from shared.contracts.trace import TRACE_FIELDS, Trace
 
 __all__ = [
     "Attributes",
@@ -43,6 +48,11 @@ Attributes = Mapping[str, str | int | float | bool]
 AsgiHeaders = Iterable[tuple[bytes, bytes]]
 
 _W3C = TraceContextTextMapPropagator()
+_HEADERS = {name.encode(): name for name in TRACE_FIELDS}
+_NO_TRACE = Context()
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+#: Where the current context stays the current one.
+_CURRENT = nullcontext()
 
 
 def is_recording() -> bool:
@@ -63,36 +73,35 @@ def fields() -> dict[str, str]:
     return carrier
 
 
-@contextmanager
-def continued(carrier: Trace) -> Iterator[None]:
+def continued(carrier: Trace) -> AbstractContextManager[None]:
     """Within, spans, logs and events belong to the trace in `carrier`.
 
     A span of the same trace that is current already stays so; a carrier without a
     context, or with a malformed one, begins a trace of its own.
     """
-    token = context.attach(_continued(carrier))
-    try:
-        yield
-    finally:
-        context.detach(token)
+    extracted = _extract(carrier)
+    given = trace.get_current_span(extracted).get_span_context()
+    current = trace.get_current_span().get_span_context()
+    if given.is_valid and given.trace_id == current.trace_id:
+        return _CURRENT
+    return _Attached(_begun(extracted))
 
 
-@contextmanager
-def request_trace(headers: AsgiHeaders) -> Iterator[None]:
+def request_trace(headers: AsgiHeaders) -> AbstractContextManager[None]:
     """Within, spans, logs and events belong to the trace of a request.
 
     It is the trace of the server's span where FastAPI records one, else the caller's,
     else one of its own.
     """
-    if trace.get_current_span().get_span_context().is_valid:
-        yield
-        return
-    extracted = _W3C.extract(headers, Context(), getter=_HEADERS)
-    token = context.attach(_begun(extracted))
-    try:
-        yield
-    finally:
-        context.detach(token)
+    if trace.get_current_span() is not trace.INVALID_SPAN:
+        return _CURRENT
+    carrier: dict[str, str] = {}
+    for name, value in headers:
+        if name in _HEADERS:
+            # Several lines of a header are one (RFC 9110, 5.2): two parents are none.
+            field, text = _HEADERS[name], value.decode("latin-1")
+            carrier[field] = f"{carrier[field]},{text}" if field in carrier else text
+    return _Attached(_begun(_extract(carrier)))
 
 
 @contextmanager
@@ -157,23 +166,36 @@ def _tracer(provider: trace.TracerProvider) -> trace.Tracer:
     return provider.get_tracer("callboard")
 
 
-def _continued(carrier: Trace) -> Context:
-    extracted = _W3C.extract(dict(carrier), Context())
-    current = trace.get_current_span().get_span_context()
-    given = trace.get_current_span(extracted).get_span_context()
-    if given.is_valid and given.trace_id == current.trace_id:
-        return context.get_current()
-    return _begun(extracted)
+def _extract(carrier: Trace) -> Context:
+    """The context in a carrier; an empty one if it has none or a malformed one."""
+    if not carrier:
+        return _NO_TRACE
+    return _W3C.extract(carrier, _NO_TRACE, _FIELDS)
 
 
 def _begun(extracted: Context) -> Context:
     """The context as it is, or a trace's own beginning where nobody records one."""
-    if is_recording() or trace.get_current_span(extracted) is not trace.INVALID_SPAN:
+    if trace.get_current_span(extracted) is not trace.INVALID_SPAN or is_recording():
         return extracted
-    beginning = SpanContext(
-        randbits(128) or 1, randbits(64) or 1, False, TraceFlags(TraceFlags.SAMPLED)
-    )
+    # As OpenTelemetry makes its own ids; nothing is secret about them.
+    trace_number, span_number = getrandbits(128) or 1, getrandbits(64) or 1
+    beginning = SpanContext(trace_number, span_number, False, _SAMPLED)
     return trace.set_span_in_context(NonRecordingSpan(beginning), extracted)
+
+
+class _Attached(AbstractContextManager[None]):
+    """A context that is the current one within; cheaper than a generator."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, attached: Context) -> None:
+        self._context = attached
+
+    def __enter__(self) -> None:
+        self._token = context.attach(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        context.detach(self._token)
 
 
 def _distinct(traces: Sequence[Trace]) -> list[Trace]:
@@ -190,7 +212,7 @@ def _beside(
     name: str, carrier: Trace, attributes: Attributes, kind: SpanKind, work: Span
 ) -> Iterator[None]:
     tracer = _tracer(trace.get_tracer_provider())
-    extracted = _W3C.extract(dict(carrier), Context())
+    extracted = _extract(carrier)
     links = [trace.Link(work.get_span_context())]
     other = tracer.start_span(name, extracted, kind, attributes, links)
     try:
@@ -207,16 +229,15 @@ def _fail(current: Span, error: Exception) -> None:
     current.set_status(StatusCode.ERROR)
 
 
-class _HeadersGetter(Getter[AsgiHeaders]):
-    """Reads the headers of an ASGI request, whose names are lower case."""
+class _FieldsGetter(Getter[Trace]):
+    """Reads a carrier of ours; the library's own looks what kind of thing it is."""
 
-    def get(self, carrier: AsgiHeaders, key: str) -> list[str] | None:
-        name = key.encode()
-        values = [value.decode("latin-1") for each, value in carrier if each == name]
-        return values or None
+    def get(self, carrier: Trace, key: str) -> list[str] | None:
+        text = carrier.get(key)
+        return None if text is None else [text]
 
-    def keys(self, carrier: AsgiHeaders) -> list[str]:
-        return [name.decode("latin-1") for name, _ in carrier]
+    def keys(self, carrier: Trace) -> list[str]:
+        return list(carrier)
 
 
-_HEADERS = _HeadersGetter()
+_FIELDS = _FieldsGetter()
