@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
+import pytest
+
 from services.catalog.main import create_app
 from tests import builders
 from tests.catalog.running import OPEN, Host, running, settings_of
@@ -146,6 +149,27 @@ async def test_a_wrong_entity_is_answered_as_documented(
         answer = await catalog.ask("POST", "/validate-entity", body)
         assert answer.status_code == 400
         DocumentedApi(catalog.app).check(("post", "/validate-entity"), answer)
+
+
+@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", None])
+async def test_a_body_is_json_whatever_it_is_called(
+    database: Any, data: Path, media: str | None
+) -> None:
+    """`curl -d` without a header is understood, and so is a body without a type."""
+    async with running(database, data, OPEN) as catalog:
+        body = {"entity": builders.component(), "location": f"file:{data}/x.yaml"}
+        headers = catalog.headers() | ({"content-type": media} if media else {})
+        answer = await catalog.http.post(
+            "/validate-entity", content=orjson.dumps(body), headers=headers
+        )
+        assert answer.status_code == 200, answer.text
+
+
+async def test_reads_answer_head_as_well(database: Any, data: Path) -> None:
+    """Be they plain routes or not."""
+    async with running(database, data, OPEN) as catalog:
+        for path in ("/entities", "/locations", "/changes"):
+            assert (await catalog.ask("HEAD", path)).status_code == 200
 
 
 def filled(value: Any, known: dict[str, str]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.readmodel import ReadModel
@@ -77,15 +78,23 @@ def _parsed(wanted: str) -> tuple[int, str]:
 
 
 class CatalogRoute(BoundedRoute, HeadRoute):
-    """A route whose answers name the revision that they reflect."""
+    """A route whose answers name the revision that they reflect.
+
+    Its bodies are JSON, whatever their content type: `curl -d` calls them forms.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def marked(request: Request) -> Response:
             await reach(request)
-            response = await handle(request)
+            response = await handle(Request(_as_json(request.scope), request.receive))
             response.headers[REVISION] = str(request.app.state.readmodel.revision)
             return response
 
         return marked
+
+
+def _as_json(scope: Scope) -> Scope:
+    headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
+    return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
