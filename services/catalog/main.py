@@ -5,7 +5,11 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
 from typing import Any
 
 from fastapi import FastAPI
@@ -36,6 +40,7 @@ from services.catalog.handlers.recent import Recent
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.handlers.takeovers import Takeovers
 from services.catalog.loading import ReadModelLoader
+from services.catalog.model import Root
 from services.catalog.readers.reading import CatalogSources
 from services.catalog.readmodel import ReadModel
 from services.catalog.settings import Settings
@@ -57,6 +62,7 @@ from shared.kit.http.apps import make_app
 from shared.kit.http.service_tokens import PrincipalTokens
 from shared.kit.http.serving import serve
 from shared.kit.http.startup import WhenOpen
+from shared.kit.observability import tracing
 from shared.kit.processes import tasks
 
 #: Longer than the work needs for leaving its group and closing its clients.
@@ -161,6 +167,7 @@ async def _assemble(
         state=CatalogState(model),
         rules=rules_of(config, folder),
         written=relay.nudge,
+        traced=_traced,
     )
     follower = StateFollower(catalog)
     file, marks = _snapshot_file(settings), SnapshotMarks(database)
@@ -183,6 +190,11 @@ async def _assemble(
 def _snapshot_file(settings: Settings) -> SnapshotFile:
     secret = settings.service_secret.get_secret_value()
     return SnapshotFile(settings.snapshot_file, secret)
+
+
+def _traced(root: Root) -> AbstractContextManager[object]:
+    attributes = {"callboard.entity.ref": root.location.entity_ref}
+    return tracing.span("ingest location", attributes)
 
 
 def _keeping(

@@ -17,6 +17,7 @@ PUSH = {
     ("gateway", "send git-push"),
     ("catalog", "process git-push"),
     ("catalog", "read push"),
+    ("catalog", "ingest location"),
     ("catalog", "git fetch"),
     ("catalog", "store entities"),
     ("catalog", "send entity-changed"),

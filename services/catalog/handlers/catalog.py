@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from services.catalog.handlers.catalog_state import CatalogState
@@ -56,6 +57,8 @@ class CatalogContext:
     rests: Rests = field(default_factory=Rests)
     #: Called after every write: the outbox has something to say.
     written: Callable[[], None] = lambda: None
+    #: Entered around every reading of a root: it is a span of a trace.
+    traced: Callable[[Root], AbstractContextManager[object]] = nullcontext
     rights: SourceRights = field(init=False)
 
     def __post_init__(self) -> None:

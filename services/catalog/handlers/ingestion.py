@@ -41,7 +41,8 @@ async def ingest(
                 catalog, current, order, effort, only=only, force=force
             )
             try:
-                await plan_in_stages(reader, catalog.state, writer)
+                with catalog.traced(root):
+                    await plan_in_stages(reader, catalog.state, writer)
                 return catalog.state.roots.get(root.name, current)
             except Overtaken:
                 # What was read may be older than what is stored now: it is read again.
