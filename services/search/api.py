@@ -1,6 +1,6 @@
-"""The HTTP face: Backstage's query, suggestions, and what services may ask.
+"""The HTTP API: Backstage's query, suggestions, and routes for services.
 
-`/query` and `/suggest` are plain routes: they are asked while people type.
+`/query` and `/suggest` are plain routes, because they are called while people type.
 """
 
 import time
@@ -49,9 +49,9 @@ from shared.kit.http.bodies import BoundedRoute
 from shared.kit.http.openapi import EVENTS, ServiceApp
 from shared.kit.http.service_tokens import Principal
 
-SUGGESTIONS, MOST_SUGGESTIONS = 8, 25
+SUGGESTIONS, SUGGESTIONS_LIMIT = 8, 25
 LONGEST_QUERY = 8_000
-LONGEST_KEPT = 100_000
+CACHED_BYTES = 100_000
 
 
 router = APIRouter(route_class=BoundedRoute)
@@ -75,8 +75,8 @@ def add_routes(app: ServiceApp) -> None:
 
 
 async def query(request: Request) -> Response:
-    """A page of results that the caller may see."""
-    begun = time.perf_counter()
+    """Return a page of results that the caller may see."""
+    started_at = time.perf_counter()
     conditions = _conditions(caller_of(request))
     answers: SearchResponseCache = request.app.state.answers
     live = _alias(request).answering
@@ -85,31 +85,31 @@ async def query(request: Request) -> Response:
     if body is None:
         readable = _condition(conditions)
         question = parse_question(_pairs(request), readable=readable)
-        found = await live.index.find(question)
-        body = orjson.dumps(_page(question, found, request.app.state.tags))
+        page = await live.index.find(question)
+        body = orjson.dumps(_page(question, page, request.app.state.tags))
         if live.edition is not None:
             answers.put(key, body)
-    QUERY_SECONDS.observe(time.perf_counter() - begun)
+    QUERY_SECONDS.observe(time.perf_counter() - started_at)
     return json_response(body)
 
 
 async def suggest(request: Request) -> Response:
-    """The likeliest titles for what has been typed so far."""
+    """Return the best titles for a partially typed term."""
     principal = caller_of(request)
-    given = dict(_pairs(request))
-    term = parse_term(given.get("term", ""))
+    parameters = dict(_pairs(request))
+    term = parse_term(parameters.get("term", ""))
     limit = page_size(
-        given.get("limit") or str(SUGGESTIONS), MOST_SUGGESTIONS, field="limit"
+        parameters.get("limit") or str(SUGGESTIONS), SUGGESTIONS_LIMIT, field="limit"
     )
-    found = HitPage(0, ())
+    page = HitPage(0, ())
     if term.words:
         question = SearchRequest(
             term, readable=readable_by(principal), limit=2 * limit, within="title"
         )
-        found = await handlers.search(_alias(request), question)
+        page = await handlers.search(_alias(request), question)
     tags: Tags = request.app.state.tags
     body = {
-        "suggestions": _suggestions(found.hits)[:limit],
+        "suggestions": _suggestions(page.hits)[:limit],
         "preTag": tags.pre,
         "postTag": tags.post,
     }
@@ -122,7 +122,7 @@ async def suggest(request: Request) -> Response:
     include_in_schema=False,
 )
 async def checksum(request: Request) -> Mapping[str, Checksum]:
-    """What the index holds, for comparing with the owners."""
+    """Return the checksums of the index."""
     return await _alias(request).live.checksums()
 
 
@@ -133,10 +133,10 @@ async def checksum(request: Request) -> Mapping[str, Checksum]:
     dependencies=[Depends(service_caller)],
 )
 async def rebuild_index(request: Request) -> Any:
-    """Make a fresh index in place of this one.
+    """Rebuild the index and switch to the new version.
 
-    With `Accept: text/event-stream` its progress comes as server-sent events. Who hangs
-    up before the end cancels it; the index that answers stays as it was.
+    With `Accept: text/event-stream` the progress is sent as server-sent events. Closing
+    the connection cancels the rebuild; the live index stays.
     """
     steps = rebuild(_alias(request), _owners(request))
     if "text/event-stream" in request.headers.get("accept", ""):
@@ -148,7 +148,7 @@ async def rebuild_index(request: Request) -> Any:
 
 
 def readable_by(principal: Principal) -> Condition | None:
-    """What the policy's decision lets the caller see; None means everything."""
+    """The condition of the policy's decision; None means that everything is visible."""
     return _condition(_conditions(principal))
 
 
@@ -166,26 +166,23 @@ def _condition(conditions: bytes | None) -> Condition | None:
 
 
 class SearchResponseCache:
-    """The last answers, kept while the index stays as it is.
+    """Caches responses until the index changes; keys contain the conditions."""
 
-    People page back and forth and ask the same; the key holds what they may see.
-    """
-
-    def __init__(self, most: int = 256) -> None:
-        self._most = most
-        self._kept: dict[Hashable, bytes] = {}
+    def __init__(self, limit: int = 256) -> None:
+        self._limit = limit
+        self._responses: dict[Hashable, bytes] = {}
 
     def get(self, key: Hashable) -> bytes | None:
-        """The answer to exactly this, if it is still here."""
-        return self._kept.get(key)
+        """The cached response of a key, if there is one."""
+        return self._responses.get(key)
 
     def put(self, key: Hashable, body: bytes) -> None:
-        """Keep an answer, in place of the oldest."""
-        if len(body) > LONGEST_KEPT:
+        """Cache a response; the oldest one is dropped at the limit."""
+        if len(body) > CACHED_BYTES:
             return
-        if len(self._kept) >= self._most:
-            del self._kept[next(iter(self._kept))]
-        self._kept[key] = body
+        if len(self._responses) >= self._limit:
+            del self._responses[next(iter(self._responses))]
+        self._responses[key] = body
 
 
 def _alias(request: Request) -> Alias:
@@ -203,11 +200,11 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
     return parse_qsl(text[:LONGEST_QUERY].decode("latin-1"), keep_blank_values=True)
 
 
-def _page(question: SearchRequest, found: HitPage, tags: Tags) -> dict[str, Any]:
+def _page(question: SearchRequest, hit_page: HitPage, tags: Tags) -> dict[str, Any]:
     first = question.page * question.limit
-    page: dict[str, Any] = {"numberOfResults": found.total}
+    page: dict[str, Any] = {"numberOfResults": hit_page.total}
     after = first + question.limit
-    if question.limit and after < found.total and after <= DEEPEST:
+    if question.limit and after < hit_page.total and after <= DEEPEST:
         page["nextPageCursor"] = cursor_of(question.page + 1)
     if question.page:
         page["previousPageCursor"] = cursor_of(question.page - 1)
@@ -222,13 +219,13 @@ def _page(question: SearchRequest, found: HitPage, tags: Tags) -> dict[str, Any]
                 "fields": hit.highlight,
             },
         }
-        for number, hit in enumerate(found.hits, 1)
+        for number, hit in enumerate(hit_page.hits, 1)
     ]
     return page
 
 
 def _suggestions(hits: Iterable[Hit]) -> list[dict[str, Any]]:
-    """A page and its first section often share a title: one line is enough."""
+    """The suggestions; a page and its first section with the same title are one."""
     lines: dict[tuple[str, str, str], dict[str, Any]] = {}
     for hit in hits:
         key = (hit.type, hit.ref, str(hit.document["title"]))

@@ -1,4 +1,4 @@
-"""How search is put together."""
+"""Assembles the search service."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,7 +28,7 @@ def create_app(
     settings: Settings | None = None,
     *,
     owners: Owners | None = None,
-    hears: bool = True,
+    consumes_events: bool = True,
 ) -> FastAPI:
     """The search service; `owners` takes the place of the real ones over HTTP.
 
@@ -53,16 +53,16 @@ def create_app(
                     "index_rebuilt", reason=alias.quarantine_reason
                 )
             bus = await stack.enter_async_context(KafkaBus(settings.event_log))
-            hearing = _listening(app, settings, bus) if hears else None
-            looks = IndexReconciler(
+            consumer = _consumer(app, settings, bus) if consumes_events else None
+            reconciler = IndexReconciler(
                 alias,
                 app.state.owners,
                 settings.look_seconds,
-                hearing.joined.is_set if hearing else lambda: True,
+                consumer.joined.is_set if consumer else lambda: True,
             )
-            await stack.enter_async_context(looks)
-            if hearing is not None:
-                await stack.enter_async_context(hearing)
+            await stack.enter_async_context(reconciler)
+            if consumer is not None:
+                await stack.enter_async_context(consumer)
             yield
 
     async def index_answers() -> None:
@@ -89,7 +89,7 @@ def _alias(settings: Settings, tags: Tags) -> Alias:
     return ServerAlias(OpenSearchClient(server), settings.index_name, tags)
 
 
-def _listening(app: FastAPI, settings: Settings, bus: Bus) -> GroupConsumer:
+def _consumer(app: FastAPI, settings: Settings, bus: Bus) -> GroupConsumer:
     work = make_consumer(
         app.state.alias,
         app.state.owners,

@@ -20,7 +20,7 @@ from services.search.model import (
 )
 from services.search.query import SearchRequest
 
-StoredDocument = tuple[Document, Mapping[str, object]]
+StoredRecord = tuple[Document, Mapping[str, object]]
 #: The checksum of each part by its name (`entities`, `sites`).
 Checksums = Mapping[str, Checksum]
 
@@ -43,7 +43,7 @@ class RecordIndex(SearchIndex, Protocol):
 
     async def stored_values(
         self, groups: Sequence[str]
-    ) -> dict[str, list[StoredDocument]]:
+    ) -> dict[str, list[StoredRecord]]:
         """The documents and stored values of these groups, in their written order."""
 
     async def indexed_versions(self) -> list[tuple[str, str, Mapping[str, object]]]:

@@ -111,7 +111,9 @@ async def app(
     data: Path, owners: MemoryOwners, index_settings: dict[str, object]
 ) -> AsyncIterator[FastAPI]:
     """The running service, without an event log."""
-    app = create_app(settings_of(data, **index_settings), owners=owners, hears=False)
+    app = create_app(
+        settings_of(data, **index_settings), owners=owners, consumes_events=False
+    )
     async with app.router.lifespan_context(app):
         yield app
 

@@ -244,7 +244,9 @@ async def test_while_the_first_index_is_built(
 ) -> None:
     """Until there is something to find, the answer is: ask again soon."""
     owners.away = True
-    app = create_app(settings_of(data, **index_settings), owners=owners, hears=False)
+    app = create_app(
+        settings_of(data, **index_settings), owners=owners, consumes_events=False
+    )
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://s") as http:

@@ -72,7 +72,7 @@ async def app(
     folder: Path, engine: Server, owners: MemoryOwners
 ) -> AsyncIterator[FastAPI]:
     given = {"opensearch": engine.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
-    app = create_app(settings_of(folder, **given), owners=owners, hears=False)
+    app = create_app(settings_of(folder, **given), owners=owners, consumes_events=False)
     async with app.router.lifespan_context(app):
         yield app
 
@@ -157,7 +157,7 @@ async def test_started_before_its_index(
     """A service that starts without OpenSearch waits for it, and says so."""
     engine.kill()
     given = {"opensearch": engine.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
-    app = create_app(settings_of(folder, **given), owners=owners, hears=False)
+    app = create_app(settings_of(folder, **given), owners=owners, consumes_events=False)
     headers = principal_headers()
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

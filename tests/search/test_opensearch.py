@@ -81,7 +81,7 @@ async def total(alias: ServerAlias, term: str, **given: Any) -> int:
 
 async def indices(alias: ServerAlias) -> list[str]:
     return [
-        index.name.split(f"-v{SCHEMA}-")[1][:6] for index in await alias._standing()
+        index.name.split(f"-v{SCHEMA}-")[1][:6] for index in await alias._list_indices()
     ]
 
 
@@ -271,8 +271,8 @@ async def test_a_killed_rebuild_leaves_nothing(
     await one.open()
     await catch_up(one, owners)
     await anext(steps := rebuild(one, owners))
-    assert one._rising is not None
-    _, lease = one._rising
+    assert one._rebuild is not None
+    _, lease = one._rebuild
     assert await indices(other) == ["000000", "000001"]
     # As if killed: the lease is renewed no more, and nothing is tidied up.
     await lease.drop()
@@ -307,7 +307,7 @@ async def test_an_index_that_was_removed_comes_back(
     alias = replicas()
     await alias.open()
     await catch_up(alias, owners)
-    await alias._delete((await alias._standing())[0].name)
+    await alias._delete((await alias._list_indices())[0].name)
     with pytest.raises(Unavailable, match="being built"):
         await total(alias, "web")
     await alias.apply([web(2)])
@@ -321,7 +321,7 @@ async def test_a_busy_server_is_given_time(replicas: Replicas) -> None:
     """Documents that the server has no room for now are sent again, in the end."""
     client = (alias := replicas())._client
     await alias.open()
-    index = (await alias._standing())[0].name
+    index = (await alias._list_indices())[0].name
 
     async def block(on: bool | None) -> None:
         body = {"index.blocks.read_only_allow_delete": on}
@@ -342,7 +342,7 @@ async def test_a_refused_document_is_named(replicas: Replicas) -> None:
     await alias.open()
     writes = [Write("entity|x", {"role": "entity", "surprise": 1})]
     with pytest.raises(Invalid, match="surprise"):
-        await bulk(alias._client, alias._takes, writes)
+        await bulk(alias._client, alias._live_alias, writes)
     with pytest.raises(MissingIndex):
         await bulk(alias._client, "nobody", writes)
     with alias._client.calls() as server:

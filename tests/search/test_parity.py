@@ -166,7 +166,9 @@ async def test_the_same_words(opensearch: Server, analyzer: str) -> None:
             text = " ".join(tokens(folded(written)))
             body = {"analyzer": analyzer, "text": text}
             with client.calls() as server:
-                answer = await server.indices.analyze(index=alias._takes, body=body)
+                answer = await server.indices.analyze(
+                    index=alias._live_alias, body=body
+                )
             found = answer["tokens"]
             assert [token["token"] for token in found] == ours.analyze(text)
     finally:

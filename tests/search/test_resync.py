@@ -38,7 +38,7 @@ async def catch_up(alias: Alias, owners: MemoryOwners) -> int:
 async def index_versions(alias: Alias) -> list[str]:
     """The numbers of all that are there."""
     if isinstance(alias, ServerAlias):
-        return [index.name for index in await alias._standing()]
+        return [index.name for index in await alias._list_indices()]
     assert isinstance(alias, LocalAlias)
     return [path.name for path in alias._folder.iterdir() if path.is_dir()]
 

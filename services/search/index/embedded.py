@@ -17,7 +17,7 @@ from services.search.highlight import Tags, is_long, marked
 from services.search.index.fields import Stemmer, register, schema, to_tantivy
 from services.search.index.translation import QueryTranslation
 from services.search.model import Document, Hit, HitPage, IndexRecord
-from services.search.ports import StoredDocument
+from services.search.ports import StoredRecord
 from services.search.query import SearchRequest, Step, is_costly, steps
 from shared.contracts.errors import Unavailable
 
@@ -167,12 +167,12 @@ class TantivyIndex:
 
     async def stored_values(
         self, groups: Sequence[str]
-    ) -> dict[str, list[StoredDocument]]:
+    ) -> dict[str, list[StoredRecord]]:
         self._require_open()
         return await asyncio.to_thread(self._stored_values, groups)
 
-    def _stored_values(self, groups: Sequence[str]) -> dict[str, list[StoredDocument]]:
-        stored: dict[str, list[StoredDocument]] = {}
+    def _stored_values(self, groups: Sequence[str]) -> dict[str, list[StoredRecord]]:
+        stored: dict[str, list[StoredRecord]] = {}
         for group in groups:
             query = Query.term_query(self._schema, "group", group, "basic")
             documents = self._documents(query)

@@ -34,14 +34,14 @@ from shared.kit.observability import logs
 
 @dataclass(frozen=True, slots=True)
 class AliasState:
-    """An index as it is on the server."""
+    """An index on the server and the aliases that point to it."""
 
     name: str
     aliases: frozenset[str]
 
 
 class ServerAlias:
-    """`name` begins the names of all indices and aliases."""
+    """The alias of the index on the server; `name` is the prefix of all its names."""
 
     quarantine_reason = None
 
@@ -56,17 +56,20 @@ class ServerAlias:
         self._client = client
         self._name = name
         self._tags = tags
-        self._answers = f"{name}-v{SCHEMA}"
-        self._takes, self._rises = f"{self._answers}-live", f"{self._answers}-rising"
+        self._query_alias = f"{name}-v{SCHEMA}"
+        self._live_alias, self._rebuild_alias = (
+            f"{self._query_alias}-live",
+            f"{self._query_alias}-rising",
+        )
         self._lease_seconds = lease_seconds
         self._watch = LeaseWatch(lease_seconds)
         self._holder = secrets.token_hex(8)
-        answers = ServerIndex(client, self._answers, tags)
+        index = ServerIndex(client, self._query_alias, tags)
         self._live = ServerIndexVersion(
-            client, self._takes, answers, prompt=True, begin=self._begun
+            client, self._live_alias, index, prompt=True, begin=self._ensure_index
         )
-        self._others = self._filling(self._rises)
-        self._rising: tuple[str, Lease] | None = None
+        self._candidate = self._version_of(self._rebuild_alias)
+        self._rebuild: tuple[str, Lease] | None = None
 
     @property
     def live(self) -> ServerIndexVersion:
@@ -80,10 +83,10 @@ class ServerAlias:
     async def open(self) -> None:
         """Create the first index if there is none. Does not wait for the server."""
         try:
-            await self._begun()
-            await self._collect(await self._standing())
+            await self._ensure_index()
+            await self._delete_leftovers(await self._list_indices())
         except Unavailable as error:
-            logs.get_logger("search").warning("index_away", error=str(error))
+            logs.get_logger("search").warning("index_unavailable", error=str(error))
 
     async def close(self) -> None:
         await self.abandon()
@@ -92,92 +95,101 @@ class ServerAlias:
     async def check(self) -> None:
         body = {"size": 0, "track_total_hits": False, "terminate_after": 1}
         try:
-            await self._client.search(self._answers, body)
+            await self._client.search(self._query_alias, body)
         except MissingIndex as error:
             raise Unavailable("The search index is being built") from error
 
     async def apply(self, changes: Sequence[Change]) -> int:
-        if await self._client.has_alias(self._rises):
+        if await self._client.has_alias(self._rebuild_alias):
             try:
-                await self._others.apply(changes)
+                await self._candidate.apply(changes)
             except MissingIndex:
-                logs.get_logger("search").info("rising_index_gone")
+                logs.get_logger("search").info("rebuild_index_missing")
         return await self._live.apply(changes)
 
     async def completed(self) -> None:
-        standing = await self._standing()
-        for index in standing:
-            if self._takes in index.aliases and self._answers not in index.aliases:
-                await self._alias({"add": self._of(index.name, self._answers)})
-        await self._collect(standing)
+        indices = await self._list_indices()
+        for index in indices:
+            if (
+                self._live_alias in index.aliases
+                and self._query_alias not in index.aliases
+            ):
+                await self._alias({"add": self._of(index.name, self._query_alias)})
+        await self._delete_leftovers(indices)
 
     def turn(self) -> AbstractAsyncContextManager[bool]:
-        return self._lease(self._takes).holding()
+        return self._lease(self._live_alias).holding()
 
     async def begin(self) -> ServerIndexVersion:
-        standing = await self._standing()
-        await self._collect(standing)
-        if any(self._rises in index.aliases for index in await self._standing()):
+        indices = await self._list_indices()
+        await self._delete_leftovers(indices)
+        if any(
+            self._rebuild_alias in index.aliases for index in await self._list_indices()
+        ):
             raise Conflict("The index is being rebuilt already")
-        name = _next(self._answers, standing)
+        name = _next_name(self._query_alias, indices)
         try:
-            await self._create(name, self._rises, _own(name))
+            await self._create(name, self._rebuild_alias, _filling_alias(name))
         except VersionCollision as error:
             raise Conflict("The index is being rebuilt already") from error
-        claim = self._lease(_own(name))
+        claim = self._lease(_filling_alias(name))
         await claim.take()
-        self._rising = name, claim
-        return self._filling(_own(name))
+        self._rebuild = name, claim
+        return self._version_of(_filling_alias(name))
 
     def _lease(self, target: str) -> Lease:
         seconds = self._lease_seconds
         return Lease(self._client, target, self._holder, self._watch, seconds=seconds)
 
     async def switch(self) -> None:
-        if self._rising is None:
+        if self._rebuild is None:
             raise Conflict("No index is being rebuilt")
-        name, claim = self._rising
-        old = [i.name for i in await self._standing() if self._takes in i.aliases]
+        name, claim = self._rebuild
+        previous = [
+            i.name for i in await self._list_indices() if self._live_alias in i.aliases
+        ]
         try:
             await self._alias(
-                {"remove": {**self._of(name, self._rises), "must_exist": True}},
-                {"remove": self._of(name, _own(name))},
-                {"add": self._of(name, self._takes)},
-                {"add": self._of(name, self._answers)},
-                *({"remove_index": {"index": index}} for index in old),
+                {"remove": {**self._of(name, self._rebuild_alias), "must_exist": True}},
+                {"remove": self._of(name, _filling_alias(name))},
+                {"add": self._of(name, self._live_alias)},
+                {"add": self._of(name, self._query_alias)},
+                *({"remove_index": {"index": index}} for index in previous),
             )
         except MissingIndex as error:
             raise Conflict("Another process took over the rebuild") from error
-        self._rising = None
+        self._rebuild = None
         await claim.drop()
-        await self._collect(await self._standing())
+        await self._delete_leftovers(await self._list_indices())
 
     async def abandon(self) -> None:
-        rising, self._rising = self._rising, None
-        if rising is not None:
-            name, claim = rising
+        rebuild, self._rebuild = self._rebuild, None
+        if rebuild is not None:
+            name, claim = rebuild
             await claim.drop()
             try:
                 await self._delete(name)
             except Unavailable as error:
-                # Its lease ends, and whoever looks next collects it.
-                logs.get_logger("search").warning("index_left", error=str(error))
+                # Another process deletes it when its lease has ended.
+                logs.get_logger("search").warning(
+                    "leftover_index_not_deleted", error=str(error)
+                )
 
-    def _filling(self, target: str) -> ServerIndexVersion:
+    def _version_of(self, target: str) -> ServerIndexVersion:
         index = ServerIndex(self._client, target, self._tags)
         return ServerIndexVersion(self._client, target, index, prompt=False)
 
-    async def _begun(self) -> None:
-        """There is an index that takes changes; of several who make it one does.
+    async def _ensure_index(self) -> None:
+        """Create the first index unless it exists.
 
-        Always by the same name: two of them would be one too many.
+        Its name is fixed, so that only one of several processes can create it.
         """
-        if await self._client.has_alias(self._takes):
+        if await self._client.has_alias(self._live_alias):
             return
         try:
-            await self._create(f"{self._answers}-000000", self._takes)
+            await self._create(f"{self._query_alias}-000000", self._live_alias)
         except VersionCollision:
-            logs.get_logger("search").info("index_made_by_another")
+            logs.get_logger("search").info("index_created_by_another_process")
 
     async def _create(self, name: str, *aliases: str) -> None:
         body = {
@@ -188,29 +200,31 @@ class ServerAlias:
         with self._client.calls() as server:
             await server.indices.create(index=name, body=body)
 
-    async def _standing(self) -> list[AliasState]:
+    async def _list_indices(self) -> list[AliasState]:
         """The indices of this schema, oldest first."""
         with self._client.calls() as server:
-            found = await server.indices.get_alias(index=f"{self._answers}-*")
-        names = re.compile(rf"{re.escape(self._answers)}-\d{{6}}(-[0-9a-f]{{4}})?")
+            response = await server.indices.get_alias(index=f"{self._query_alias}-*")
+        names = re.compile(rf"{re.escape(self._query_alias)}-\d{{6}}(-[0-9a-f]{{4}})?")
         return [
             AliasState(name, frozenset(index["aliases"]))
-            for name, index in sorted(found.items())
+            for name, index in sorted(response.items())
             if names.fullmatch(name)
         ]
 
-    async def _collect(self, standing: Sequence[AliasState]) -> None:
-        """Remove what a process that died left behind.
+    async def _delete_leftovers(self, indices: Sequence[AliasState]) -> None:
+        """Delete indices of rebuilds whose process died.
 
-        An index that has no lease yet is one whose process has just made it.
+        An index without a lease has just been created by its process.
         """
-        for index in standing:
-            if self._takes in index.aliases:
+        for index in indices:
+            if self._live_alias in index.aliases:
                 continue
-            held = await lease.read(self._client, index.name)
-            if self._watch.is_over(index.name, held and held.place):
+            current_lease = await lease.read(self._client, index.name)
+            if self._watch.is_over(index.name, current_lease and current_lease.place):
                 await self._delete(index.name)
-                logs.get_logger("search").info("index_collected", index=index.name)
+                logs.get_logger("search").info(
+                    "leftover_index_deleted", index=index.name
+                )
 
     async def _delete(self, name: str) -> None:
         with self._client.calls() as server:
@@ -225,12 +239,12 @@ class ServerAlias:
         return {"index": index, "alias": alias}
 
 
-def _own(name: str) -> str:
-    """The alias that the process which fills an index writes by."""
+def _filling_alias(name: str) -> str:
+    """The alias that the process of a rebuild writes through."""
     return f"{name}-filling"
 
 
-def _next(prefix: str, standing: Sequence[AliasState]) -> str:
-    """A name that no index had before: a late clean-up deletes no other index by it."""
-    numbers = [int(index.name[len(prefix) + 1 :][:6]) for index in standing]
+def _next_name(prefix: str, indices: Sequence[AliasState]) -> str:
+    """A unique name, so that a late deletion never deletes another index."""
+    numbers = [int(index.name[len(prefix) + 1 :][:6]) for index in indices]
     return f"{prefix}-{max(numbers, default=0) + 1:06d}-{secrets.token_hex(2)}"

@@ -1,7 +1,7 @@
-"""Writing many documents: in requests of a bounded size, one after the other.
+"""Writes many documents in requests of a bounded size, one after another.
 
-A server that has too much to do says so for a request or for single documents of it;
-those are sent again, later each time, and nothing else is sent meanwhile.
+An overloaded server refuses a request or single documents; those are sent again after
+growing pauses, and nothing else is sent meanwhile.
 """
 
 import asyncio
@@ -16,34 +16,34 @@ from opensearchpy.helpers import async_streaming_bulk
 from services.search.opensearch.client import Json, MissingIndex, OpenSearchClient
 from shared.contracts.errors import Invalid, Unavailable
 
-#: Requests below the size from which the HTTP client had better not be given bytes.
-OPTIONS: Json = {
+#: Requests stay below the size from which aiohttp warns about large bytes objects.
+BULK_OPTIONS: Json = {
     "chunk_size": 2_000,
     "max_chunk_bytes": 1_000_000,
     "max_retries": 7,
     "initial_backoff": 0.1,
     "raise_on_error": False,
 }
-#: Somebody wrote a newer version, or another one than expected.
+#: Another process wrote a newer version, or another one than expected.
 CONFLICT = 409
 BUSY = 429
-#: It is the document that is at fault, and will be the next time too.
-WRONG = (400, 413)
-ANSWER = ",".join(
+#: The document is wrong, so a repetition would fail too.
+REFUSED_STATUSES = (400, 413)
+RESPONSE_FIELDS = ",".join(
     f"items.*.{field}" for field in ("_id", "status", "error.type", "error.reason")
 )
 OVERLOADED = "The index server (OpenSearch) has more to do than it can take"
-#: What is done with a document, and the document, as JSON.
+#: The action on a document and the document, as JSON.
 Action = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One document to be written; without a body, to be deleted.
+    """Writes one document, or deletes it if there is no body.
 
-    `version`: only over an older version, or with `again` over the same one too.
-    `expected`: only if this (sequence number, primary term) is what is there; `fresh`:
-    only if nothing is there.
+    With `version`, only an older version is replaced, with `again` also the same one.
+    With `expected`, only this sequence number and primary term are replaced; with
+    `fresh` the document must not exist.
     """
 
     identity: str
@@ -57,27 +57,27 @@ class Write:
 async def bulk(
     client: OpenSearchClient, target: str, writes: Sequence[Write]
 ) -> list[int]:
-    """Write these; the status of each: 200s, 409 for a conflict, 404 for a non-delete.
+    """Write documents; returns the status of each: 200s, 409 for a conflict, 404.
 
-    No two of them are of one document.
+    Each document may occur only once.
 
     Raises:
-        MissingIndex: if there is no such alias; an index is never made by writing.
-        Invalid: naming the first document that the server refuses, and why.
+        MissingIndex: if the alias does not exist; a write never creates an index.
+        Invalid: naming the first refused document and the reason.
         Unavailable: if it does not answer, or stays busy.
     """
-    # Beside the loop: the library's helper would write the JSON on it.
+    # In a thread, because the library's helper would serialize on the event loop.
     actions = await asyncio.to_thread(lambda: [_action(write) for write in writes])
     statuses: dict[str, int] = {}
     with client.calls() as server:
         results = async_streaming_bulk(
             server,
             actions,
-            **OPTIONS,
+            **BULK_OPTIONS,
             expand_action_callback=_as_it_is,
             index=target,
             require_alias=True,
-            filter_path=ANSWER,
+            filter_path=RESPONSE_FIELDS,
         )
         async with aclosing(results):
             async for _, item in results:
@@ -87,15 +87,15 @@ async def bulk(
 
 
 def _action(write: Write) -> Action:
-    about: dict[str, Any] = {"_id": write.identity}
+    metadata: dict[str, Any] = {"_id": write.identity}
     if write.version is not None:
-        about["version"] = write.version
-        about["version_type"] = "external_gte" if write.again else "external"
+        metadata["version"] = write.version
+        metadata["version_type"] = "external_gte" if write.again else "external"
     if write.expected is not None:
-        about["if_seq_no"], about["if_primary_term"] = write.expected
+        metadata["if_seq_no"], metadata["if_primary_term"] = write.expected
     if write.body is None:
-        return _json({"delete": about}), None
-    return _json({"create" if write.fresh else "index": about}), _json(write.body)
+        return _json({"delete": metadata}), None
+    return _json({"create" if write.fresh else "index": metadata}), _json(write.body)
 
 
 def _json(value: Any) -> str:
@@ -112,9 +112,9 @@ def _status(result: Json) -> int:
         return status
     if status == BUSY:
         raise Unavailable(OVERLOADED)
-    kind, why = str(error.get("type")), str(error.get("reason"))[:300]
+    kind, reason = str(error.get("type")), str(error.get("reason"))[:300]
     if kind == "index_not_found_exception":
-        raise MissingIndex(why)
-    if status in WRONG:
-        raise Invalid(f"The index server (OpenSearch) refuses a document: {why}")
-    raise Unavailable(f"The index server (OpenSearch) cannot write: {why}")
+        raise MissingIndex(reason)
+    if status in REFUSED_STATUSES:
+        raise Invalid(f"The index server (OpenSearch) refuses a document: {reason}")
+    raise Unavailable(f"The index server (OpenSearch) cannot write: {reason}")

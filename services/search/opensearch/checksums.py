@@ -37,29 +37,33 @@ async def read_checksums(client: OpenSearchClient, target: str) -> Checksums:
             for part in PARTS
         },
     }
-    found = (await client.search(target, body))["aggregations"]
-    return {part: _sum(found[part]) for part in PARTS}
+    aggregations = (await client.search(target, body))["aggregations"]
+    return {part: _sum(aggregations[part]) for part in PARTS}
 
 
-def _sum(found: Json) -> Checksum:
+def _sum(aggregation: Json) -> Checksum:
     counts = {
         int(bucket["key"]): int(bucket["doc_count"])
-        for bucket in found["digits"]["buckets"]
+        for bucket in aggregation["digits"]["buckets"]
     }
-    return Checksum(int(found["doc_count"]), f"{checksum(counts):016x}")
+    return Checksum(int(aggregation["doc_count"]), f"{checksum(counts):016x}")
 
 
 async def read_versions(client: OpenSearchClient, target: str) -> IndexedVersions:
     """All versions in the index; takes about two seconds for 100,000."""
-    entities, gone, sites = dict[str, Version](), dict[str, Version](), dict[str, str]()
-    async for values in _living_documents(client, target):
-        ref, held = str(values["ref"][0]), values["held"][0]
-        if held == "sites":
+    entities, tombstones, sites = (
+        dict[str, Version](),
+        dict[str, Version](),
+        dict[str, str](),
+    )
+    async for values in _read_version_fields(client, target):
+        ref, state = str(values["ref"][0]), values["held"][0]
+        if state == "sites":
             sites[ref] = str(values["site"][0])
         else:
-            place = gone if held == "gone" else entities
-            place[ref] = _version(values)
-    return IndexedVersions(entities, gone, sites)
+            versions = tombstones if state == "gone" else entities
+            versions[ref] = _version(values)
+    return IndexedVersions(entities, tombstones, sites)
 
 
 def _version(values: Mapping[str, Sequence[Any]]) -> Version:
@@ -67,7 +71,7 @@ def _version(values: Mapping[str, Sequence[Any]]) -> Version:
     return Version(str(uid[0]), int(values["revision"][0]), float(values["at"][0]))
 
 
-async def _living_documents(
+async def _read_version_fields(
     client: OpenSearchClient, target: str
 ) -> AsyncIterator[Json]:
     """Read in the order of refs, so that concurrent writes do not shift pages."""
@@ -107,13 +111,13 @@ async def documents(
     body = {"ids": [identity(role, ref) for ref in refs]}
     source = ",".join(fields) if fields else False
     with client.calls() as server:
-        answer = await server.mget(index=target, body=body, _source=source)
-    found = answer["docs"]
-    if any("error" in document for document in found):
+        response = await server.mget(index=target, body=body, _source=source)
+    stored = response["docs"]
+    if any("error" in document for document in stored):
         raise MissingIndex(f"The index server (OpenSearch) has no {target}")
     return {
         ref: StoredDocument.of(document)
-        for ref, document in zip(refs, found, strict=True)
+        for ref, document in zip(refs, stored, strict=True)
         if document.get("found")
     }
 

@@ -1,7 +1,7 @@
-"""The way to OpenSearch: its answers, its refusals in our words, and no waiting.
+"""The client of OpenSearch: timeouts, translated errors and a circuit breaker.
 
-Every call has a time-out. After one that was not answered, calls are refused at once,
-but for one each second, until the server answers.
+Every call has a timeout. After an unanswered call, further calls fail at once, except
+for one a second, until the server answers.
 """
 
 import logging
@@ -21,7 +21,7 @@ from shared.kit.config.servers import Server
 from shared.kit.resilience.breaker import CircuitBreaker
 
 SEARCH_SECONDS = 5.0
-#: Of calls that write or manage.
+#: The timeout of calls that write or manage indices.
 WRITE_SECONDS = 30.0
 REST_SECONDS = 1.0
 CONNECTIONS = 20
@@ -38,10 +38,10 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as it lies on the server.
+    """A document on the server.
 
-    `place` is its sequence number and term, which every write changes. `version` is the
-    one that it was written with.
+    `place` is its sequence number and primary term, which every write changes;
+    `version` is its external version.
     """
 
     source: Json
@@ -65,7 +65,7 @@ class ServerUnreachable(Unavailable):
 
 
 class VersionCollision(Unavailable):
-    """Somebody else wrote this, or made it, in the meantime."""
+    """Another process wrote or created the same object in the meantime."""
 
 
 class _Serializer(JSONSerializer):
@@ -90,14 +90,14 @@ class OpenSearchClient:
     ) -> None:
         self._address = server.address
         self._search_seconds = search_seconds
-        # One failure is enough: questions must not pile up behind a server that hangs.
+        # One failure is enough, because queries must not pile up at a hanging server.
         self._breaker = CircuitBreaker(
             failures=1,
             rest_seconds=REST_SECONDS,
             on=(ServerUnreachable,),
             clock=clock,
         )
-        # It warns of every 404 and every conflict; what matters is told by us.
+        # The library warns of every 404 and conflict, which are expected here.
         logging.getLogger("opensearch").setLevel(logging.CRITICAL)
         self._server = AsyncOpenSearch(
             [host.strip().rstrip("/") for host in server.address.split(",")],
@@ -118,21 +118,21 @@ class OpenSearchClient:
 
     @contextmanager
     def calls(self, seconds: float = WRITE_SECONDS) -> Iterator[AsyncOpenSearch]:
-        """The library's client, for calls that end within so many seconds each.
+        """The library's client, for calls that take at most so many seconds each.
 
         Raises:
-            MissingIndex: if an index or alias that a call names is not there.
-            VersionCollision: if what it was to change or make is another's already.
-            Unavailable: if it cannot be done now, saying why.
+            MissingIndex: if an index or alias does not exist.
+            VersionCollision: if another process changed or created the same object.
+            Unavailable: if the call fails for another reason.
         """
         with self._breaker.call(), _errors_translated(seconds):
             yield self._server
 
     async def search(self, target: str, body: Json) -> Json:
-        """A search that is answered whole and in time.
+        """Search; partial and late results are errors.
 
         Raises:
-            MissingIndex: if the target is not there.
+            MissingIndex: if the target does not exist.
             Unavailable: if a shard is missing or time runs out.
         """
         seconds = self._search_seconds
@@ -197,7 +197,7 @@ def _refusal(error: failures.TransportError) -> Exception:
 
 
 def reason(error: failures.TransportError) -> str:
-    """What the server says is wrong, in one line."""
+    """The server's reason in one line."""
     info = error.info
     if isinstance(info, Mapping) and isinstance(info.get("error"), Mapping):
         return str(info["error"].get("reason") or error.error)[:300]

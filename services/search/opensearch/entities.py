@@ -54,7 +54,7 @@ async def write(
     refs = list(changes)
     paged = await documents(client, target, "site", refs, ())
     versions = {ref: change.version.revision for ref, change in changes.items()}
-    found: list[DocumentWrite] = []
+    writes_done: list[DocumentWrite] = []
     for _ in range(TRIES):
         writes = await asyncio.to_thread(_writes, changes, versions, frozenset(paged))
         statuses = await bulk(client, target, writes)
@@ -64,29 +64,29 @@ async def write(
                 refused.append(ref)
             else:
                 is_open = ref in paged
-                found.append(
+                writes_done.append(
                     DocumentWrite(changes[ref], version, again=False, open=is_open)
                 )
         if not refused:
-            return found
+            return writes_done
         attempted = versions
         versions = {}
-        held = await documents(
+        stored = await documents(
             client, target, "entity", refused, ("uid", "revision", "at", "held")
         )
         for ref in refused:
-            change, document = changes[ref], held.get(ref)
+            change, document = changes[ref], stored.get(ref)
             if document is None:
                 # Just forgotten; the server remembers its version for a while.
                 versions[ref] = attempted[ref] + 1
-            elif (number := _after(change, document)) is not None:
+            elif (number := _replacing_version(change, document)) is not None:
                 versions[ref] = number
-            elif _is(change, document):
-                found.append(_write_of_same_version(change, document))
+            elif _is_same_version(change, document):
+                writes_done.append(_write_of_same_version(change, document))
     raise VersionCollision("Other processes keep writing the same entities")
 
 
-def _after(change: EntityChange, document: StoredDocument) -> int | None:
+def _replacing_version(change: EntityChange, document: StoredDocument) -> int | None:
     """The version by which this change replaces what is held; None if it must not."""
     version = _version(document.source)
     if change.replaces == version or change.version.is_newer_than(version):
@@ -94,10 +94,10 @@ def _after(change: EntityChange, document: StoredDocument) -> int | None:
     return None
 
 
-def _is(change: EntityChange, document: StoredDocument) -> bool:
-    held = _version(document.source)
-    told = change.version
-    return (held.uid, held.revision) == (told.uid, told.revision)
+def _is_same_version(change: EntityChange, document: StoredDocument) -> bool:
+    stored = _version(document.source)
+    changed = change.version
+    return (stored.uid, stored.revision) == (changed.uid, changed.revision)
 
 
 def _write_of_same_version(
@@ -115,19 +115,19 @@ def _version(source: Json) -> Version:
 async def settle(
     client: OpenSearchClient, target: str, written: Sequence[DocumentWrite]
 ) -> None:
-    """Their pages follow them: they count from now on."""
+    """Settle the entities whose pages were written: they count in the checksums."""
     writes = await asyncio.to_thread(
         lambda: [
             Write(
-                identity("entity", each.change.ref),
-                _body(each.change, settled=True),
-                version=each.version,
+                identity("entity", document_write.change.ref),
+                _body(document_write.change, settled=True),
+                version=document_write.version,
                 again=True,
             )
-            for each in written
+            for document_write in written
         ]
     )
-    # Where that conflicts, somebody wrote a newer state, and settles that.
+    # At a conflict another process wrote a newer version, and settles that.
     await bulk(client, target, writes)
 
 
@@ -148,15 +148,23 @@ def _writes(
 
 def _body(change: EntityChange, *, settled: bool) -> dict[str, Any]:
     version = change.version
-    told = {"uid": version.uid, "revision": version.revision, "at": version.at}
+    version_fields = {
+        "uid": version.uid,
+        "revision": version.revision,
+        "at": version.at,
+    }
     if isinstance(change, EntityUpsert):
         summed = {
             "held": "entities",
             "digest": digits(digest(change.ref, version.revision)),
         }
-        return body_of(entity_record(change)) | told | (summed if settled else {})
-    body = body_of(tombstone_record(change.ref, version)) | told
+        return (
+            body_of(entity_record(change))
+            | version_fields
+            | (summed if settled else {})
+        )
+    body = body_of(tombstone_record(change.ref, version)) | version_fields
     if settled:
         return body | {"held": "gone"}
-    # Wrong in the books until it is settled: then the next look finds it.
+    # A wrong checksum until it is settled, so that a comparison finds it.
     return body | {"held": "entities", "digest": digits(digest(change.ref, "going"))}

@@ -1,4 +1,4 @@
-"""Questions to OpenSearch: the same steps, totals and marks as the embedded index."""
+"""Queries OpenSearch with the steps, totals and highlights of the embedded form."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ BUILT = "The search index is being built; ask again soon"
 
 
 class ServerIndex:
-    """What an alias of the server holds."""
+    """The index behind an alias of the server."""
 
     def __init__(self, client: OpenSearchClient, target: str, tags: Tags) -> None:
         self._client = client
@@ -28,12 +28,12 @@ class ServerIndex:
         if not term.words and not term.empty:
             return HitPage(0, ())
         for step in steps(term):
-            found = (await self._search(request(question, step)))["hits"]
-            total = int(found["total"]["value"])
+            result = (await self._search(request(question, step)))["hits"]
+            total = int(result["total"]["value"])
             if total:
-                # In a thread: a page of long texts takes a while to mark.
+                # In a thread, because highlighting long texts takes long.
                 hits = await asyncio.to_thread(
-                    self._hits, question, step, found["hits"]
+                    self._hits, question, step, result["hits"]
                 )
                 return HitPage(total, hits)
         return HitPage(0, ())
@@ -52,11 +52,11 @@ class ServerIndex:
     def _hits(
         self, question: SearchRequest, step: Step, hits: Sequence[Json]
     ) -> tuple[Hit, ...]:
-        found = [hit["_source"] for hit in hits]
-        documents = [source["document"] for source in found]
+        sources = [hit["_source"] for hit in hits]
+        documents = [source["document"] for source in sources]
         stems = self._stemmer.stems_of(question.term)
         fields = marked(documents, question.term, stems, step, self._tags)
         return tuple(
             Hit(source["type"], source["ref"], source["document"], highlight)
-            for source, highlight in zip(found, fields, strict=True)
+            for source, highlight in zip(sources, fields, strict=True)
         )

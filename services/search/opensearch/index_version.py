@@ -21,7 +21,7 @@ from services.search.opensearch import checksums, entities, sites
 from services.search.opensearch.bulk import Write, bulk
 from services.search.opensearch.client import MissingIndex, OpenSearchClient
 from services.search.opensearch.index import ServerIndex
-from services.search.opensearch.pages import show_pages
+from services.search.opensearch.pages import write_pages
 from services.search.ports import Checksums
 
 TOMBSTONES_LIMIT = 2_000
@@ -66,19 +66,25 @@ class ServerIndexVersion:
         if not changes:
             return 0
         client, target = self._client, self._target
-        told, published = _newest(changes)
-        written = await entities.write(client, target, told)
-        news, unmade = await sites.write(client, target, published)
-        news += sum(not each.again for each in written)
-        refs = dict.fromkeys([*(each.change.ref for each in written), *unmade])
-        made = await show_pages(client, target, list(refs))
-        await sites.settle(client, target, made)
-        await entities.settle(client, target, [each for each in written if each.open])
+        entity_changes, site_changes = _newest(changes)
+        written = await entities.write(client, target, entity_changes)
+        applied, missing_pages = await sites.write(client, target, site_changes)
+        applied += sum(not document_write.again for document_write in written)
+        refs = dict.fromkeys(
+            [*(document_write.change.ref for document_write in written), *missing_pages]
+        )
+        pages = await write_pages(client, target, list(refs))
+        await sites.settle(client, target, pages)
+        await entities.settle(
+            client,
+            target,
+            [document_write for document_write in written if document_write.open],
+        )
         if self._prompt:
             # Without changes of this process too: a process that died may have written
             # documents and not refreshed the index.
             await self._refresh()
-        return news
+        return applied
 
     async def checksums(self) -> Checksums:
         return await self._on_existing_index(self._sums)
@@ -103,12 +109,12 @@ class ServerIndexVersion:
 
     async def forget_tombstones(self, before: float) -> int:
         """At most some thousands at a time; the next look goes on."""
-        found = await checksums.find_tombstones(
+        tombstones = await checksums.find_tombstones(
             self._client, self._target, before, TOMBSTONES_LIMIT
         )
         writes = [
             Write(identity, None, expected=tomb.place)
-            for identity, tomb in found.items()
+            for identity, tomb in tombstones.items()
         ]
         if writes:
             await bulk(self._client, self._target, writes)
@@ -133,14 +139,14 @@ def _newest(
     changes: Sequence[Change],
 ) -> tuple[dict[str, entities.EntityChange], dict[str, sites.SiteChange]]:
     """The last state of each thing: entities by their versions, sites as told."""
-    told: dict[str, entities.EntityChange] = {}
-    published: dict[str, sites.SiteChange] = {}
+    entity_changes: dict[str, entities.EntityChange] = {}
+    site_changes: dict[str, sites.SiteChange] = {}
     for change in changes:
         match change:
             case SiteUpsert() | SiteRemoval():
-                published[change.ref] = change
+                site_changes[change.ref] = change
             case EntityUpsert() | EntityRemoval():
-                before = told.get(change.ref)
-                if before is None or change.version.is_newer_than(before.version):
-                    told[change.ref] = change
-    return told, published
+                previous = entity_changes.get(change.ref)
+                if previous is None or change.version.is_newer_than(previous.version):
+                    entity_changes[change.ref] = change
+    return entity_changes, site_changes

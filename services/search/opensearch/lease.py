@@ -1,8 +1,7 @@
-"""Whose turn it is: a lease in a document of the index, renewed by its holder.
+"""A lease in a document of the index, renewed by its holder.
 
-When it is over `LeaseWatch` says, as for every lease; each write of the document gives
-it another sequence number. A process that lost it unawares (it stood still) writes
-nothing that a newer state would not stand against.
+`LeaseWatch` decides when it is over; each renewal changes the document's sequence
+number. A process that lost the lease without noticing cannot overwrite newer states.
 """
 
 import asyncio
@@ -23,15 +22,15 @@ from shared.kit.processes import tasks
 
 SECONDS = 20.0
 DOCUMENT = "lease"
-#: The holder of a lease that was given back.
+#: The holder of a released lease.
 NOBODY = ""
 
 
 class Lease:
-    """A claim to the work on an index; `target` is an alias of it.
+    """The right to work on an index; `target` is an alias of it.
 
-    `holder` names the process: what it holds already it may take again. `watch` is the
-    process', of leases that last for `seconds`.
+    `holder` identifies the process, which may take its own lease again. `watch` is
+    shared by the process' leases, which last for `seconds`.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class Lease:
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[bool]:
-        """Whether it was free; held until the end of the block then."""
+        """Take the lease if it is free and hold it while the block runs."""
         taken = await self.take()
         try:
             yield taken
@@ -61,25 +60,25 @@ class Lease:
                 await self.leave()
 
     async def take(self) -> bool:
-        """Take it if it is free, and keep it."""
+        """Take the lease if it is free, and renew it regularly."""
         if not await self._claim(self._holder):
             return False
-        self._task = asyncio.create_task(self._keep(), name="search-lease")
+        self._task = asyncio.create_task(self._renew(), name="search-lease")
         return True
 
     async def leave(self) -> None:
-        """Give it back; without the server it ends by itself."""
+        """Release the lease; if the server is unavailable, it expires."""
         await self.drop()
         with contextlib.suppress(Unavailable):
             await self._claim(NOBODY)
 
     async def drop(self) -> None:
-        """Renew it no more."""
+        """Stop renewing the lease."""
         if self._task is not None:
             await tasks.end(self._task)
             self._task = None
 
-    async def _keep(self) -> None:
+    async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._seconds / 4)
             with contextlib.suppress(Unavailable):
@@ -87,7 +86,7 @@ class Lease:
                     return
 
     async def _claim(self, holder: str) -> bool:
-        """Write who holds it now, unless another process does."""
+        """Write the holder, unless another process holds the lease."""
         lease = await read(self._client, self._target)
         if lease is not None and not self._is_free(lease):
             return False
@@ -95,7 +94,7 @@ class Lease:
         if lease is not None:
             sequence, term = lease.place
             options = {"if_seq_no": sequence, "if_primary_term": term}
-        kept = {"holder": holder}
+        values = {"holder": holder}
         try:
             with self._client.calls() as server:
                 await server.index(
@@ -105,7 +104,7 @@ class Lease:
                         "role": "lease",
                         "ref": DOCUMENT,
                         "shown": False,
-                        "kept": kept,
+                        "kept": values,
                     },
                     require_alias=True,
                     **options,
@@ -121,7 +120,7 @@ class Lease:
 
 
 async def read(client: OpenSearchClient, target: str) -> StoredDocument | None:
-    """The lease of an index or alias; None if nobody ever took it."""
+    """The lease of an index or alias; None if it was never taken."""
     try:
         with client.calls() as server:
             return StoredDocument.of(await server.get(index=target, id=DOCUMENT))

@@ -13,16 +13,16 @@ from services.search.index.entry import FORMAT, SEARCHED, entry_of
 from services.search.model import IndexRecord
 from services.search.query import DEEPEST, LONGEST_PAGE
 
-#: Part of every index's name: another schema is another set of indices.
+#: Part of every index's name, so that another schema has other indices.
 SCHEMA = FORMAT
 #: Lucene refuses terms above 32,766 bytes.
-LONGEST_TERM = 8_000
-#: For so long the version of a deleted section stands against those that come late.
-REMEMBERED = "15m"
+TERM_BYTES = 8_000
+#: For so long the version of a deleted section is compared with late writes.
+DELETED_VERSION_TIME = "15m"
 
-_EXACT = {"type": "keyword", "doc_values": False, "ignore_above": LONGEST_TERM}
-_VALUE = {"type": "keyword", "ignore_above": LONGEST_TERM}
-_KEPT = {"type": "object", "enabled": False}
+_EXACT = {"type": "keyword", "doc_values": False, "ignore_above": TERM_BYTES}
+_VALUE = {"type": "keyword", "ignore_above": TERM_BYTES}
+_STORED = {"type": "object", "enabled": False}
 
 
 def _words(options: str) -> dict[str, Any]:
@@ -30,12 +30,12 @@ def _words(options: str) -> dict[str, Any]:
 
 
 SETTINGS: Mapping[str, Any] = {
-    # One shard of a million records answers in milliseconds, and scores in one shard
-    # are everybody's scores.
+    # One shard of a million records answers in milliseconds, and scores are computed
+    # over all records.
     "number_of_shards": 1,
     "auto_expand_replicas": "0-1",
     "max_result_window": DEEPEST + LONGEST_PAGE,
-    "gc_deletes": REMEMBERED,
+    "gc_deletes": DELETED_VERSION_TIME,
     "analysis": {
         "filter": {"english": {"type": "stemmer", "language": "porter2"}},
         "analyzer": {
@@ -68,15 +68,15 @@ MAPPING: Mapping[str, Any] = {
         "stems": {"type": "text", "analyzer": "stems", "index_options": "freqs"},
         "sort": {"type": "keyword", "index": False},
         "factor": {"type": "double", "index": False},
-        # What is held, for the books: "entities", "sites", "gone".
+        # The part of the checksums that the document counts in.
         "held": _VALUE,
         "uid": {"type": "keyword", "index": False},
         "revision": {"type": "long", "index": False},
         "at": {"type": "double"},
         "site": {"type": "keyword", "index": False},
         "digest": {"type": "short", "index": False},
-        "document": _KEPT,
-        "kept": _KEPT,
+        "document": _STORED,
+        "kept": _STORED,
     },
 }
 
@@ -87,7 +87,7 @@ def identity(role: str, ref: str, number: int | None = None) -> str:
 
 
 def body_of(record: IndexRecord, number: int = 0) -> dict[str, Any]:
-    """One record as OpenSearch takes it; `number` is its place in its group."""
+    """The OpenSearch document of a record; `number` is its position in its group."""
     body: dict[str, Any] = {
         "role": record.role,
         "ref": record.ref,
@@ -110,18 +110,18 @@ def body_of(record: IndexRecord, number: int = 0) -> dict[str, Any]:
 
 
 def digits(digest: int) -> list[int]:
-    """A checksum's part as eight numbers: which byte, at which place.
+    """A checksum's part as eight numbers, one for each byte and its position.
 
-    Exclusive or is no sum, but a byte value that occurs at a place an odd number of
-    times is in it; and how often a number occurs is what the server can count.
+    The XOR of all parts has the bits of every byte value that occurs an odd number of
+    times at a position, and the server can count occurrences of a number.
     """
     return [place * 256 + byte for place, byte in enumerate(digest.to_bytes(8, "big"))]
 
 
 def checksum(counts: Mapping[int, int]) -> int:
-    """The exclusive or of all parts, out of how often each number occurs."""
-    found = bytearray(8)
+    """The XOR of all parts, computed from the number of occurrences of each number."""
+    total = bytearray(8)
     for number, count in counts.items():
         if count % 2:
-            found[number // 256] ^= number % 256
-    return int.from_bytes(found, "big")
+            total[number // 256] ^= number % 256
+    return int.from_bytes(total, "big")

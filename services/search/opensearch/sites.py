@@ -1,7 +1,7 @@
-"""Sites on the server: which one of each entity is shown, and its sections.
+"""Sites on the server: the indexed site of each entity, with its sections.
 
-Sites are named by their content and have no order: each is written over exactly the one
-that was read, and what a race got wrong the next look at techdocs mends.
+Sites are named by their content and have no order: a write replaces exactly the site
+that was read. The next comparison with techdocs repairs the result of a race.
 """
 
 import time
@@ -23,65 +23,65 @@ from services.search.opensearch.schema import digits, identity
 
 SiteChange = SiteUpsert | SiteRemoval
 TRIES = 8
-#: What the books say of a site's document: shown, or no more.
-SHOWN, UNPUBLISHED = "sites", "unpublished"
+#: The state of a site's document in the checksums.
+PUBLISHED, UNPUBLISHED = "sites", "unpublished"
 
 
 async def write(
     client: OpenSearchClient, target: str, changes: Mapping[str, SiteChange]
 ) -> tuple[int, list[str]]:
-    """Write what is news, unsettled; how many were, and whose pages are to be made."""
-    left, news = list(changes), 0
+    """Write new sites, unsettled; returns their number and the refs of new pages."""
+    pending, applied = list(changes), 0
     pages: list[str] = []
     for _ in range(TRIES):
-        held = await documents(
-            client, target, "site", left, ("kept.site", "kept.most", "held")
+        stored = await documents(
+            client, target, "site", pending, ("kept.site", "kept.most", "held")
         )
         writes: dict[str, Write] = {}
-        for ref in left:
-            change, document = changes[ref], held.get(ref)
-            if _is_news(change, document):
-                writes[ref] = _written(change, document)
-            elif document is not None and not _settled(document):
+        for ref in pending:
+            change, document = changes[ref], stored.get(ref)
+            if _is_new(change, document):
+                writes[ref] = _site_write(change, document)
+            elif document is not None and not _is_settled(document):
                 pages.append(ref)
         statuses = await bulk(client, target, list(writes.values()))
-        left = []
+        pending = []
         for ref, status in zip(writes, statuses, strict=True):
             if status == CONFLICT:
-                left.append(ref)
+                pending.append(ref)
             else:
-                news += 1
+                applied += 1
                 pages.append(ref)
-        if not left:
-            return news, pages
+        if not pending:
+            return applied, pages
     raise VersionCollision("Other processes keep writing the same sites")
 
 
-def _is_news(change: SiteChange, document: StoredDocument | None) -> bool:
-    held = document.source["kept"]["site"] if document else None
+def _is_new(change: SiteChange, document: StoredDocument | None) -> bool:
+    current = document.source["kept"]["site"] if document else None
     if isinstance(change, SiteUpsert):
-        return bool(held != change.site)
-    return held is not None and change.replaces in (None, held)
+        return bool(current != change.site)
+    return current is not None and change.replaces in (None, current)
 
 
-def _settled(document: StoredDocument) -> bool:
+def _is_settled(document: StoredDocument) -> bool:
     source = document.source
-    wanted = UNPUBLISHED if source["kept"]["site"] is None else SHOWN
-    return bool(source.get("held") == wanted)
+    expected = UNPUBLISHED if source["kept"]["site"] is None else PUBLISHED
+    return bool(source.get("held") == expected)
 
 
-def _written(change: SiteChange, document: StoredDocument | None) -> Write:
+def _site_write(change: SiteChange, document: StoredDocument | None) -> Write:
     most = int(document.source["kept"]["most"]) if document else 0
     sections: list[dict[str, str]] = []
     site, summed = None, dict[str, Any]()
     if isinstance(change, SiteUpsert):
         sections, site = section_documents(change.sections), change.site
     else:
-        # Wrong in the books until it is settled: then the next look finds it.
-        summed = {"held": SHOWN, "site": "going"}
+        # A wrong checksum until it is settled, so that a comparison finds it.
+        summed = {"held": PUBLISHED, "site": "going"}
         summed["digest"] = digits(digest(change.ref, "going"))
-    kept = {"site": site, "sections": sections, "most": max(most, len(sections))}
-    body = {**_BARE, "ref": change.ref, "kept": kept, **summed}
+    values = {"site": site, "sections": sections, "most": max(most, len(sections))}
+    body = {**_BARE, "ref": change.ref, "kept": values, **summed}
     if document is None:
         return Write(identity("site", change.ref), body, fresh=True)
     return Write(identity("site", change.ref), body, expected=document.place)
@@ -91,32 +91,32 @@ _BARE: Json = {"role": "site", "shown": False, "document": {}}
 
 
 async def settle(
-    client: OpenSearchClient, target: str, made: Mapping[str, StoredDocument]
+    client: OpenSearchClient, target: str, site_documents: Mapping[str, StoredDocument]
 ) -> None:
-    """Their pages are made of these documents: they count from now on."""
+    """Settle the sites whose pages were written: they count in the checksums."""
     writes: list[Write] = []
-    for ref, document in made.items():
-        if not _settled(document):
+    for ref, document in site_documents.items():
+        if not _is_settled(document):
             body = {**_BARE, "ref": ref, "kept": document.source["kept"]}
-            body |= _books(ref, body["kept"]["site"])
+            body |= _checksum_fields(ref, body["kept"]["site"])
             writes.append(Write(identity("site", ref), body, expected=document.place))
-    # Where that conflicts, somebody wrote another site, and settles that.
+    # At a conflict another process wrote another site, and settles that.
     await bulk(client, target, writes)
 
 
-def _books(ref: str, site: str | None) -> dict[str, Any]:
+def _checksum_fields(ref: str, site: str | None) -> dict[str, Any]:
     if site is None:
         return {"held": UNPUBLISHED, "at": time.time()}
-    return {"held": SHOWN, "site": site, "digest": digits(digest(ref, site))}
+    return {"held": PUBLISHED, "site": site, "digest": digits(digest(ref, site))}
 
 
 async def settled_sites(
     client: OpenSearchClient, target: str, refs: Sequence[str]
 ) -> dict[str, str]:
     """The settled sites of these entities, of those that have one."""
-    found = await documents(client, target, "site", refs, ("kept.site", "held"))
+    stored = await documents(client, target, "site", refs, ("kept.site", "held"))
     return {
         ref: str(document.source["kept"]["site"])
-        for ref, document in found.items()
-        if _settled(document) and document.source["kept"]["site"] is not None
+        for ref, document in stored.items()
+        if _is_settled(document) and document.source["kept"]["site"] is not None
     }

@@ -1,7 +1,7 @@
-"""From the abstract query to OpenSearch's: clause by clause what tantivy is asked.
+"""Translates a search request to an OpenSearch query with the clauses of tantivy's.
 
-Lucene leaves out a factor of BM25 that tantivy keeps; it is in the boosts here, so
-that words that are scored stand to words that merely begin so as in the embedded form.
+Lucene omits a factor of BM25 that tantivy has; it is part of the boosts here, so that
+scores of words and of prefixes have the same ratio as in the embedded index.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ LUCENE = 2.2
 
 
 def request(question: SearchRequest, step: Step) -> Clause:
-    """The body of a search: one page, its exact total."""
+    """The body of a search for one page and its exact total."""
     typed = bool(question.term.words)
     query = _query(question, step)
     if typed:
@@ -64,22 +64,22 @@ def request(question: SearchRequest, step: Step) -> Clause:
 
 
 def _query(question: SearchRequest, step: Step) -> Clause:
-    chosen: list[Clause] = [{"term": {"shown": True}}]
+    filters: list[Clause] = [{"term": {"shown": True}}]
     if question.types:
-        chosen.append(_any_of("type", question.types))
-    chosen.append(condition(filter_condition(question.filters)))
+        filters.append(_any_of("type", question.types))
+    filters.append(condition(filter_condition(question.filters)))
     if question.readable is not None:
-        chosen.append(condition(question.readable))
-    found: Clause = {"filter": chosen}
+        filters.append(condition(question.readable))
+    clauses: Clause = {"filter": filters}
     if question.term.words:
-        found["must"] = [_words(question, step)]
-        found["should"] = _bonuses(question)
-    return {"bool": found}
+        clauses["must"] = [_words(question, step)]
+        clauses["should"] = _bonuses(question)
+    return {"bool": clauses}
 
 
-def condition(wanted: Condition) -> Clause:
-    """A policy's or a caller's condition as a filter."""
-    match wanted:
+def condition(criteria: Condition) -> Clause:
+    """The filter for a condition of the policy or the caller."""
+    match criteria:
         case HasMark(marks):
             return _any_of("marks", marks)
         case AllConditions(parts):
@@ -102,43 +102,43 @@ def _words(question: SearchRequest, step: Step) -> Clause:
 
 def _word(word: Word, step: Step, title: bool) -> Clause:
     if word.kind == "phrase":
-        return _best(_rows(word.tokens))
+        return _best_of(_rows(word.tokens))
     token = word.tokens[0]
     if word.kind == "run":
-        return _best(_run(token, step, title))
+        return _best_of(_run(token, step, title))
     if word.kind == "pattern":
         return {"wildcard": {"words": {"value": token, "rewrite": "constant_score"}}}
     parts: list[Clause] = []
     if word.kind == "word":
         fields = TITLE_FIELDS if title else tuple(BOOSTS)
         parts += [_exact(field, token) for field in fields]
-        parts += _inside(word, step, title)
+        parts += _part_of_word(word, step, title)
     if word.kind == "prefix" or len(token) >= SHORTEST_PREFIX or title:
         parts += _beginnings(token, title)
     if word.kind == "word" and step != "exact":
-        parts += _slipped(token, title)
-    return _best(parts)
+        parts += _misspelt(token, title)
+    return _best_of(parts)
 
 
-def _inside(word: Word, step: Step, title: bool) -> list[Clause]:
-    """The word as a part of longer ones."""
+def _part_of_word(word: Word, step: Step, title: bool) -> list[Clause]:
+    """Match a word as a part of longer words."""
     token = inner(word)
     if token is None:
         if len(word.tokens[0]) >= SHORTEST_PREFIX or title:
             return []
         single = {"term": {"words": word.tokens[0]}}
         return [_constant(single, PREFIX_BOOSTS["words"])]
-    found = [_prefix("inner", token, INNER_BOOST)]
+    clauses = [_prefix("inner", token, INNER_BOOST)]
     if step != "exact" and not title:
-        found.append(_prefix("inner_text", token, FUZZY_BOOST))
-    return found
+        clauses.append(_prefix("inner_text", token, FUZZY_BOOST))
+    return clauses
 
 
 def _run(run: str, step: Step, title: bool) -> list[Clause]:
-    """Where the run is written, whatever stands before and after it."""
+    """Match a run anywhere in a text."""
     if len(run) == 1:
         return _beginnings(run, title)
-    found = [
+    clauses = [
         _row(field, inner_grams(variant), LUCENE * BOOSTS[field])
         for variant in variants(run)
         for field in (TITLE_FIELDS if title else RUN_FIELDS)
@@ -146,12 +146,12 @@ def _run(run: str, step: Step, title: bool) -> list[Clause]:
     if step != "exact" and not title:
         grams, least = loose_grams(run)
         loose = _some_of([{"term": {"words": gram}} for gram in grams], least)
-        found.append(_constant(loose, FUZZY_BOOST))
-    return found
+        clauses.append(_constant(loose, FUZZY_BOOST))
+    return clauses
 
 
 def _row(field: str, tokens: Sequence[str], boost: float) -> Clause:
-    """These words in a row, or the only one of them."""
+    """Match tokens as a phrase, or a single token."""
     return {"match_phrase": {field: {"query": " ".join(tokens), "boost": boost}}}
 
 
@@ -162,7 +162,7 @@ def _constant(query: Clause, boost: float) -> Clause:
 def _exact(field: str, token: str) -> Clause:
     boost = BOOSTS[field] * LUCENE
     if field == "stems":
-        # Reduced by the server's own analyzer, as what is in the index was.
+        # The server stems it, as it did when it indexed.
         return {"match": {field: {"query": token, "boost": boost}}}
     return {"term": {field: {"value": token, "boost": boost}}}
 
@@ -176,7 +176,7 @@ def _prefix(field: str, token: str, boost: float) -> Clause:
     return {"prefix": {field: {"value": token, "boost": boost}}}
 
 
-def _slipped(token: str, title: bool) -> list[Clause]:
+def _misspelt(token: str, title: bool) -> list[Clause]:
     allowed = slips(token)
     if not allowed:
         return []
@@ -184,7 +184,7 @@ def _slipped(token: str, title: bool) -> list[Clause]:
         "value": token,
         "fuzziness": allowed,
         "transpositions": True,
-        # All that is near, not the nearest fifty: totals are exact.
+        # All similar words and not only fifty, so that totals are exact.
         "rewrite": "constant_score",
         "boost": FUZZY_BOOST,
     }
@@ -194,15 +194,15 @@ def _slipped(token: str, title: bool) -> list[Clause]:
 
 
 def _bonuses(question: SearchRequest) -> list[Clause]:
-    """What was typed is the whole title, or stands there in a row."""
+    """Higher scores if the term equals the title or occurs in it as a phrase."""
     plain = question.term.plain
     if not plain:
         return []
     whole = _any_of("whole", question.term.wholes)
-    found: list[Clause] = [_constant(whole, WHOLE_BOOST)]
+    clauses: list[Clause] = [_constant(whole, WHOLE_BOOST)]
     if len(plain) > 1:
-        found.append(_best(_rows(plain)))
-    return found
+        clauses.append(_best_of(_rows(plain)))
+    return clauses
 
 
 def _rows(pieces: Sequence[str]) -> list[Clause]:
@@ -213,7 +213,7 @@ def _rows(pieces: Sequence[str]) -> list[Clause]:
     ]
 
 
-def _best(parts: Sequence[Clause]) -> Clause:
+def _best_of(parts: Sequence[Clause]) -> Clause:
     return {"dis_max": {"queries": list(parts), "tie_breaker": TIE}}
 
 
@@ -223,5 +223,5 @@ def _any_of(field: str, values: Sequence[str]) -> Clause:
     return {"terms": {field: list(values)}}
 
 
-def _some_of(parts: Sequence[Clause], wanted: int = 1) -> Clause:
-    return {"bool": {"should": list(parts), "minimum_should_match": wanted}}
+def _some_of(parts: Sequence[Clause], minimum: int = 1) -> Clause:
+    return {"bool": {"should": list(parts), "minimum_should_match": minimum}}
