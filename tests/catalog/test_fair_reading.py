@@ -12,7 +12,7 @@ import pytest
 from services.catalog import events
 from services.catalog.events import Pushes
 from services.catalog.handlers import effort, walk
-from services.catalog.handlers.catalog import CatalogContext, order
+from services.catalog.handlers.catalog import CatalogContext, context_for
 from services.catalog.handlers.effort import Effort, Rests
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.pushes import Push
@@ -98,14 +98,14 @@ async def test_what_was_too_dear_stays_and_says_so(
                 "effort",
                 lambda self, label: Effort(label, self.turns, seconds=0.0),
             )
-            await ingest(catalog, root, order("push"))
+            await ingest(catalog, root, context_for("push"))
         [problem] = await running_catalog.problems(root.name)
         assert "its reading takes over 0 s of work; name fewer" in problem
         assert await owner_of(running_catalog) == "team-a"
         root = catalog.state.roots[root.name]
-        await ingest(catalog, root, order("scan"))
+        await ingest(catalog, root, context_for("scan"))
         assert await owner_of(running_catalog) == "team-a"
-        await ingest(catalog, root, order("push"))
+        await ingest(catalog, root, context_for("push"))
         assert await owner_of(running_catalog) == "team-b"
         assert await running_catalog.problems(root.name) == []
         assert not catalog.rests.is_resting(root.name)

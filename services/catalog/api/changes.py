@@ -8,7 +8,7 @@ from starlette.responses import Response
 from services.catalog.api.models import EntityDocument, LocationSpec, Text
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.sources import Sources, may_see
-from services.catalog.api.writing import CatalogWrites, Writes, order_of
+from services.catalog.api.writing import CatalogWrites, Writes, context_of
 from services.catalog.handlers import analysis, refreshing
 from services.catalog.model import LocationRef, StoredEntity, parse_location
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
@@ -81,7 +81,7 @@ async def refresh(
         entity = _entity(writes, text)
         if entity is None or not writes.require(caller, entity):
             raise NotFound(f"Entity {text} not found")
-    await refreshing.refresh(writes.catalog, entity, order_of(caller, "refresh"))
+    await refreshing.refresh(writes.catalog, entity, context_of(caller, "refresh"))
     return Response(status_code=200)
 
 
@@ -106,8 +106,8 @@ async def delete(uid: str, caller: Caller, writes: CatalogWrites) -> Response:
         record = writes.model.records[number]
         entity = writes.catalog.state.get(record.ref) if record else None
         if entity is not None and writes.require(caller, entity):
-            order = order_of(caller, "delete")
-            await refreshing.delete(writes.catalog, entity, order)
+            context = context_of(caller, "delete")
+            await refreshing.delete(writes.catalog, entity, context)
     return Response(status_code=204)
 
 

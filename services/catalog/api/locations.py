@@ -20,7 +20,7 @@ from services.catalog.api.previews import preview
 from services.catalog.api.reading import CallerScope
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.sources import Sources
-from services.catalog.api.writing import CatalogWrites, Writes, order_of
+from services.catalog.api.writing import CatalogWrites, Writes, context_of
 from services.catalog.handlers import roots
 from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, Root, parse_location
@@ -180,8 +180,8 @@ async def create(
     if on_conflict is not None:
         refresh = on_conflict == "refresh"
     await roots.require_readable(writes.catalog, location, reader)
-    order = order_of(caller, "registration", reader)
-    root = await roots.register(writes.catalog, location, order, refresh=refresh)
+    context = context_of(caller, "registration", reader)
+    root = await roots.register(writes.catalog, location, context, refresh=refresh)
     # As Backstage: entities are read from /entities, where they are by now.
     return json_response({"location": _document(root), "entities": []}, status=201)
 
@@ -274,8 +274,8 @@ async def change(
     root = await _known_root(writes, caller, location_id)
     writes.require_all(caller, root)
     await roots.require_readable(writes.catalog, location, reader)
-    order = order_of(caller, "registration", reader)
-    return _document(await roots.move(writes.catalog, root, location, order))
+    context = context_of(caller, "registration", reader)
+    return _document(await roots.move(writes.catalog, root, location, context))
 
 
 @router.delete("/locations/{location_id}", status_code=204)
@@ -284,7 +284,7 @@ async def remove(location_id: str, caller: Caller, writes: CatalogWrites) -> Res
     writes.require_writable()
     root = await _known_root(writes, caller, location_id)
     await writes.require_removal(caller, root)
-    await roots.unwant(
-        writes.catalog, root, roots.REGISTERED, order_of(caller, "delete")
+    await roots.release_root(
+        writes.catalog, root, roots.REGISTERED, context_of(caller, "delete")
     )
     return Response(status_code=204)

@@ -7,7 +7,11 @@ import orjson
 from fastapi import Depends
 from starlette.requests import Request
 
-from services.catalog.handlers.catalog import CatalogContext, CommandContext, order
+from services.catalog.handlers.catalog import (
+    CatalogContext,
+    CommandContext,
+    context_for,
+)
 from services.catalog.handlers.remainders import unregistering
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.state_follower import StateFollower
@@ -125,8 +129,8 @@ async def writes_of(request: Request) -> Writes:
 CatalogWrites = Annotated[Writes, Depends(writes_of)]
 
 
-def order_of(
+def context_of(
     principal: Principal, kind: CauseKind, reader: SourceReader | None = None
 ) -> CommandContext:
     """The context of a caller's command."""
-    return order(kind, principal.subject, reader)
+    return context_for(kind, principal.subject, reader)

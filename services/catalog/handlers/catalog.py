@@ -34,10 +34,10 @@ class CommandContext:
     reader: SourceReader | None = None
 
 
-def order(
+def context_for(
     kind: CauseKind, actor: str = ITSELF, reader: SourceReader | None = None
 ) -> CommandContext:
-    """An order that has no more to say than who and what."""
+    """The context of a command of which nothing is known but who and why."""
     return CommandContext(actor, Cause(kind=kind), reader)
 
 

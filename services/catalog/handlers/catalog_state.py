@@ -68,8 +68,8 @@ class CatalogState:
 
     def emitted_by(self, parent: str) -> frozenset[str]:
         """The refs that a Location entity has from all of its targets."""
-        found = self._emitted.get(parent, {}).values()
-        return frozenset(ref for refs in found for ref in refs)
+        targets = self._emitted.get(parent, {}).values()
+        return frozenset(ref for refs in targets for ref in refs)
 
     async def show(self, written: WriteResult, by: object) -> None:
         """Take over what `by` wrote, in slices that do not hold the loop up."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
-from services.catalog.handlers.roots import CONFIG, Report, unwant, want
+from services.catalog.handlers.roots import CONFIG, Report, ensure_root, release_root
 from services.catalog.model import LocationRef, Root
 from shared.contracts.errors import CallboardError, NotFound, Unavailable
 
@@ -35,26 +35,28 @@ class Provider:
 
 
 async def configure(
-    catalog: CatalogContext, locations: Sequence[LocationRef], order: CommandContext
+    catalog: CatalogContext, locations: Sequence[LocationRef], context: CommandContext
 ) -> None:
     """Make the configured roots those of the configuration."""
     wanted = {location.entity_name: location for location in locations}
     for root in list(catalog.state.in_bucket(CONFIG)):
         if root.name not in wanted:
-            await unwant(catalog, root, CONFIG, order)
+            await release_root(catalog, root, CONFIG, context)
     for location in wanted.values():
-        await want(catalog, location, CONFIG)
+        await ensure_root(catalog, location, CONFIG)
 
 
 async def retire(
-    catalog: CatalogContext, providers: Sequence[Provider], order: CommandContext
+    catalog: CatalogContext, providers: Sequence[Provider], context: CommandContext
 ) -> None:
     """Let go of what providers found that are no longer configured."""
     buckets = {provider.bucket for provider in providers}
     for root in list(catalog.state.roots.values()):
         for bucket in root.buckets:
             if bucket.startswith("git:") and bucket not in buckets:
-                await unwant(catalog, catalog.state.roots[root.name], bucket, order)
+                await release_root(
+                    catalog, catalog.state.roots[root.name], bucket, context
+                )
 
 
 async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool | None:
@@ -75,7 +77,10 @@ async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool
 
 
 async def look(
-    catalog: CatalogContext, provider: Provider, repository: str, order: CommandContext
+    catalog: CatalogContext,
+    provider: Provider,
+    repository: str,
+    context: CommandContext,
 ) -> Root | None:
     """Take in one repository, or let it go; its root, if it has just been found."""
     location = catalog.sources.descriptor(
@@ -85,15 +90,15 @@ async def look(
     there = await has_descriptor(catalog, location)
     wanted = root is not None and provider.bucket in root.buckets
     if there and not wanted:
-        root = await want(catalog, location, provider.bucket)
-        return await ingest(catalog, root, order)
+        root = await ensure_root(catalog, location, provider.bucket)
+        return await ingest(catalog, root, context)
     if there is False and root is not None and wanted:
-        await unwant(catalog, root, provider.bucket, order)
+        await release_root(catalog, root, provider.bucket, context)
     return None
 
 
 async def discover(
-    catalog: CatalogContext, provider: Provider, order: CommandContext, report: Report
+    catalog: CatalogContext, provider: Provider, context: CommandContext, report: Report
 ) -> None:
     """Compare a host's whole listing with what is known of it."""
     listing = await catalog.sources.repositories(provider.host)
@@ -111,9 +116,9 @@ async def discover(
         report(provider.name, f"{len(vanished)} of {len(known)} repositories vanished")
         vanished = []
     for root in vanished:
-        await unwant(catalog, root, provider.bucket, order)
+        await release_root(catalog, root, provider.bucket, context)
     for repository in present.values():
         try:
-            await look(catalog, provider, repository, order)
+            await look(catalog, provider, repository, context)
         except CallboardError as error:
             report(provider.name, f"{repository}: {error.message}")

@@ -15,7 +15,7 @@ TRIES = 5
 async def ingest(
     catalog: CatalogContext,
     root: Root,
-    order: CommandContext,
+    context: CommandContext,
     *,
     only: Collection[TargetKey] | None = None,
     force: bool = False,
@@ -29,16 +29,16 @@ async def ingest(
         Unavailable: if the store, or after a push the Git host, does not answer.
         Conflict: if others keep reading the same root.
     """
-    if order.cause.kind == "scan" and catalog.rests.is_resting(root.name):
+    if context.cause.kind == "scan" and catalog.rests.is_resting(root.name):
         return catalog.state.roots.get(root.name, root)
     async with catalog.lock(root):
         # One for all tries: a reading that was overtaken costs as well.
         effort = catalog.effort(str(root.location))
         for _ in range(TRIES):
             current = catalog.state.roots.get(root.name, root)
-            writer = catalog.writer(order.actor)
+            writer = catalog.writer(context.actor)
             reader = LocationReader(
-                catalog, current, order, effort, only=only, force=force
+                catalog, current, context, effort, only=only, force=force
             )
             try:
                 with catalog.traced(root):

@@ -52,7 +52,7 @@ def merged(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
 
     Tags and deletions are none.
     """
-    found: dict[tuple[str, str, str], Push] = {}
+    pushes: dict[tuple[str, str, str], Push] = {}
     for event, trace in events:
         if not event.ref.startswith(BRANCH) or event.after == NO_COMMIT:
             continue
@@ -63,8 +63,8 @@ def merged(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
         actor = event.pusher_name or event.pusher
         push = Push(event.host, event.repository, branch, paths, actor, trace)
         key = (event.host, event.repository, branch)
-        found[key] = push.joined(found.get(key))
-    return list(found.values())
+        pushes[key] = push.joined(pushes.get(key))
+    return list(pushes.values())
 
 
 def _both(
@@ -77,28 +77,28 @@ async def pushed(
     catalog: CatalogContext, providers: Sequence[Provider], push: Push
 ) -> None:
     """Bring the catalog up to a push."""
-    order = CommandContext(
+    context = CommandContext(
         push.actor, Cause(kind="push", repository=f"{push.host}/{push.repository}")
     )
     fresh = {
         root.name
         for provider in providers
         if provider.host == push.host and provider.branch == push.branch
-        if (root := await _looked(catalog, provider, push, order)) is not None
+        if (root := await _looked(catalog, provider, push, context)) is not None
     }
     for root in catalog.state.roots_of(push.key):
         if root.name in fresh or root.name not in catalog.state.roots:
             continue
         if _spreads(catalog, root):
-            await ingest(catalog, root, order)
+            await ingest(catalog, root, context)
             continue
         keys = _touched(root.files.values(), push)
         if keys:
-            await ingest(catalog, root, order, only=keys)
+            await ingest(catalog, root, context, only=keys)
 
 
 async def _looked(
-    catalog: CatalogContext, provider: Provider, push: Push, order: CommandContext
+    catalog: CatalogContext, provider: Provider, push: Push, context: CommandContext
 ) -> Root | None:
     """Ask for the descriptor if the push may have brought it or taken it away."""
     place = RepositoryPath(
@@ -108,10 +108,10 @@ async def _looked(
         provider.host, push.repository, provider.branch, provider.path
     )
     root = catalog.state.roots.get(location.entity_name)
-    known = root is not None and provider.bucket in root.buckets
-    if known and not is_pattern(place.path) and not push.touches(place):
+    is_known = root is not None and provider.bucket in root.buckets
+    if is_known and not is_pattern(place.path) and not push.touches(place):
         return None
-    return await look(catalog, provider, push.repository, order)
+    return await look(catalog, provider, push.repository, context)
 
 
 def _touched(states: Iterable[FileState], push: Push) -> set[TargetKey]:
@@ -126,7 +126,7 @@ def _spreads(catalog: CatalogContext, root: Root) -> bool:
     """Whether patterns may match files now that were not there before."""
     texts = [root.location.target]
     for parent in {parent for parent, _ in root.files}:
-        held = catalog.state.get(parent)
-        if held is not None:
-            texts += targets_of(held.entity)[1]
+        location = catalog.state.get(parent)
+        if location is not None:
+            texts += targets_of(location.entity)[1]
     return any(may_spread(text) for text in texts)

@@ -15,14 +15,14 @@ def files_of(state: CatalogState, ref: str) -> Mapping[str, set[TargetKey]]:
     Of a Location entity also the targets that it names itself.
     """
     below = _links_above(state, ref)
-    found: dict[str, set[TargetKey]] = {}
+    files: dict[str, set[TargetKey]] = {}
     for at in below:
         name = at.rpartition("/")[2]
         if name in state.roots:
-            keys = found.setdefault(name, set())
+            keys = files.setdefault(name, set())
             keys |= _links_below(below, at)
             keys.update(key for key in state.roots[name].files if key[0] == ref)
-    return found
+    return files
 
 
 def _links_above(state: CatalogState, ref: str) -> dict[str, dict[str, TargetKey]]:
@@ -60,26 +60,26 @@ def _links_below(
 
 
 async def refresh(
-    catalog: CatalogContext, held: StoredEntity, order: CommandContext
+    catalog: CatalogContext, entity: StoredEntity, context: CommandContext
 ) -> None:
     """Read an entity's sources now; unchanged ones cost a hash."""
-    for name, keys in files_of(catalog.state, held.ref).items():
-        only = keys if held.parents else None
-        await ingest(catalog, catalog.state.roots[name], order, only=only)
+    for name, keys in files_of(catalog.state, entity.ref).items():
+        only = keys if entity.parents else None
+        await ingest(catalog, catalog.state.roots[name], context, only=only)
 
 
 async def delete(
-    catalog: CatalogContext, held: StoredEntity, order: CommandContext
+    catalog: CatalogContext, entity: StoredEntity, context: CommandContext
 ) -> None:
     """Delete an entity; if its source still has it, it comes back as a new one."""
-    files = files_of(catalog.state, held.ref)
-    with catalog.state.refused.withhold(held.ref):
-        deletion = Deletion(held.ref, order.cause)
+    files = files_of(catalog.state, entity.ref)
+    with catalog.state.refused.withhold(entity.ref):
+        deletion = Deletion(entity.ref, context.cause)
         plan = IngestionPlan(deletions=(deletion,))
-        await catalog.writer(order.actor).apply(plan)
+        await catalog.writer(context.actor).apply(plan)
         catalog.written()
         for name, keys in files.items():
-            own = {k for k in keys if k[1] == held.location and k[0] != held.ref}
-            only = own if held.parents else None
+            own = {k for k in keys if k[1] == entity.location and k[0] != entity.ref}
+            only = own if entity.parents else None
             root = catalog.state.roots[name]
-            await ingest(catalog, root, order, only=only, force=True)
+            await ingest(catalog, root, context, only=only, force=True)

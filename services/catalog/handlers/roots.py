@@ -30,7 +30,7 @@ def registered(catalog: CatalogContext, location: LocationRef) -> Root | None:
     return root if root is not None and REGISTERED in root.buckets else None
 
 
-async def want(
+async def ensure_root(
     catalog: CatalogContext,
     location: LocationRef,
     bucket: str,
@@ -38,13 +38,13 @@ async def want(
     *,
     registrant: str = "",
 ) -> Root:
-    """Make sure that there is a root for a location and that `bucket` wants it."""
+    """Make sure that there is a root for a location, and that it is in a bucket."""
     name = location.entity_name
     for _ in range(TRIES):
-        held = catalog.state.roots.get(name)
-        if held is not None and bucket in held.buckets:
-            return held
-        fresh = held or Root(location, frozenset(), datetime.now(UTC))
+        root = catalog.state.roots.get(name)
+        if root is not None and bucket in root.buckets:
+            return root
+        fresh = root or Root(location, frozenset(), datetime.now(UTC))
         if bucket == REGISTERED:
             made = identity or str(uuid4())
             fresh = replace(fresh, id=made, registrant=registrant)
@@ -62,7 +62,7 @@ async def want(
 async def register(
     catalog: CatalogContext,
     location: LocationRef,
-    order: CommandContext,
+    context: CommandContext,
     *,
     refresh: bool,
     identity: str | None = None,
@@ -75,15 +75,15 @@ async def register(
     Raises:
         Conflict: if it is registered and `refresh` does not allow that.
     """
-    there = registered(catalog, location)
-    if there is not None and not refresh:
-        begun = not there.settled and not catalog.lock(there).locked()
+    existing = registered(catalog, location)
+    if existing is not None and not refresh:
+        begun = not existing.settled and not catalog.lock(existing).locked()
         if not begun:
             raise Conflict(f"Location {location} already exists")
-    root = there or await want(
-        catalog, location, REGISTERED, identity, registrant=order.actor
+    root = existing or await ensure_root(
+        catalog, location, REGISTERED, identity, registrant=context.actor
     )
-    return await ingest(catalog, root, order)
+    return await ingest(catalog, root, context)
 
 
 async def require_readable(
@@ -103,14 +103,14 @@ async def require_readable(
         await reading.described(location, Cause(kind="registration"))
 
 
-async def unwant(
-    catalog: CatalogContext, root: Root, bucket: str, order: CommandContext
+async def release_root(
+    catalog: CatalogContext, root: Root, bucket: str, context: CommandContext
 ) -> None:
-    """A bucket wants a root no longer; without any it goes, with what it brought."""
+    """Take a bucket from a root; without any it goes, with what it brought."""
     for _ in range(TRIES):
         left = root.buckets - {bucket}
         if not left:
-            await dismiss(catalog, root, order)
+            await dismiss(catalog, root, context)
             return
         identity = None if bucket == REGISTERED else root.id
         stored = await catalog.roots.put(replace(root, buckets=left, id=identity))
@@ -124,7 +124,7 @@ async def unwant(
 
 
 async def move(
-    catalog: CatalogContext, root: Root, to: LocationRef, order: CommandContext
+    catalog: CatalogContext, root: Root, to: LocationRef, context: CommandContext
 ) -> Root:
     """Point a registration at another location; its id stays.
 
@@ -132,25 +132,25 @@ async def move(
         Conflict: if the other location is registered already.
     """
     if to == root.location:
-        return await ingest(catalog, root, order)
+        return await ingest(catalog, root, context)
     if registered(catalog, to) is not None:
         raise Conflict(f"Location {to} already exists")
     # The new one first: a crash in between leaves two registrations, never none.
-    await register(catalog, to, order, refresh=False, identity=root.id)
-    await unwant(catalog, root, REGISTERED, order)
+    await register(catalog, to, context, refresh=False, identity=root.id)
+    await release_root(catalog, root, REGISTERED, context)
     # What both name belonged to the old one until now.
-    return await ingest(catalog, catalog.state.roots[to.entity_name], order)
+    return await ingest(catalog, catalog.state.roots[to.entity_name], context)
 
 
-async def dismiss(catalog: CatalogContext, root: Root, order: CommandContext) -> None:
+async def dismiss(catalog: CatalogContext, root: Root, context: CommandContext) -> None:
     """Take a root out of the catalog, with everything that only it brought.
 
     The entities go first: after a crash the root is still there to be dismissed again.
     """
     async with catalog.lock(root):
-        cause = order.cause.model_copy(update={"location": str(root.location)})
+        cause = context.cause.model_copy(update={"location": str(root.location)})
         plan = await plan_dismissal(catalog.state, root, cause)
-        await catalog.writer(order.actor).apply(plan)
+        await catalog.writer(context.actor).apply(plan)
         await catalog.roots.remove(root)
         catalog.state.drop_root(root.name)
         catalog.written()
@@ -173,20 +173,20 @@ async def preview(
     admission = Admission(catalog.rights, root, reader)
     effort = catalog.effort(str(location))
     walk = Walk(root, reading, catalog.rules, None, admission, effort=effort)
-    async for found in walk.whole():
-        problems = [item.located_error for item in found.refusals]
-        if found.error is not None:
-            problems.append(found.error)
+    async for target_reading in walk.whole():
+        problems = [item.located_error for item in target_reading.refusals]
+        if target_reading.error is not None:
+            problems.append(target_reading.error)
         if problems:
             raise error_of_all(problems)
-        for candidate in found.candidates:
+        for candidate in target_reading.candidates:
             first = seen.get(candidate.ref)
             if first is not None and first != candidate.location:
                 raise Invalid(f"{candidate.ref}: is declared twice")
             if first is not None:
                 continue
             seen[candidate.ref] = candidate.location
-            emitted.setdefault(found.target.parent, []).append(candidate)
+            emitted.setdefault(target_reading.target.parent, []).append(candidate)
     return _in_order(own, emitted)
 
 
@@ -201,13 +201,13 @@ def _in_order(own: Candidate, emitted: dict[str, list[Candidate]]) -> list[Candi
 
 
 async def resume(
-    catalog: CatalogContext, order: CommandContext, report: Report
+    catalog: CatalogContext, context: CommandContext, report: Report
 ) -> None:
     """Read the roots whose first reading was never finished."""
     waiting = [root for root in catalog.state.roots.values() if not root.settled]
     for root in waiting:
         try:
-            stored = await ingest(catalog, root, order)
+            stored = await ingest(catalog, root, context)
         except CallboardError as error:
             report(root.name, error.message)
         else:

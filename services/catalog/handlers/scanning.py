@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.catalog.handlers.catalog import CatalogContext, order
+from services.catalog.handlers.catalog import CatalogContext, context_for
 from services.catalog.handlers.discovery import (
     Provider,
     configure,
@@ -32,11 +32,11 @@ async def begin(
     catalog: CatalogContext, wanted: DesiredLocations, report: Report
 ) -> None:
     """Make the roots those of the configuration, and read what is new."""
-    await configure(catalog, wanted.locations, order("config"))
-    await retire(catalog, wanted.providers, order("config"))
-    await resume(catalog, order("scan"), report)
+    await configure(catalog, wanted.locations, context_for("config"))
+    await retire(catalog, wanted.providers, context_for("config"))
+    await resume(catalog, context_for("scan"), report)
     for provider in wanted.providers:
-        await discover(catalog, provider, order("scan"), report)
+        await discover(catalog, provider, context_for("scan"), report)
 
 
 async def scan(
@@ -51,7 +51,7 @@ async def scan(
             if root is None:
                 return
             try:
-                root = await ingest(catalog, root, order("scan"))
+                root = await ingest(catalog, root, context_for("scan"))
             except CallboardError as error:
                 report(name, error.message)
             else:
@@ -59,7 +59,7 @@ async def scan(
 
     for provider in wanted.providers:
         try:
-            await discover(catalog, provider, order("scan"), report)
+            await discover(catalog, provider, context_for("scan"), report)
         except CallboardError as error:
             report(provider.name, error.message)
     await asyncio.gather(*(one(name) for name in list(catalog.state.roots)))

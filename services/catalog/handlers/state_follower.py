@@ -43,10 +43,10 @@ class StateFollower:
         state = self._catalog.state
         for start in range(0, len(refs), LOAD):
             part = refs[start : start + LOAD]
-            held = [state.get(ref) for ref in part]
+            entities = [state.get(ref) for ref in part]
             await learn(self._catalog.store, state, part)
-            held += [state.get(ref) for ref in part]
-            origins = {stored.origin for stored in held if stored is not None}
+            entities += [state.get(ref) for ref in part]
+            origins = {stored.origin for stored in entities if stored is not None}
             names = {parse_location(origin).entity_name for origin in origins}
             await self.learn_roots(names)
             self._again |= names
@@ -54,14 +54,13 @@ class StateFollower:
     async def learn_roots(self, names: set[str]) -> None:
         """Take over what the store holds of these roots."""
         state = self._catalog.state
-        there = {root.name: root for root in await self._catalog.roots.load([*names])}
+        stored = {root.name: root for root in await self._catalog.roots.load([*names])}
         for name in names:
-            held = state.roots.get(name)
-            found = there.get(name)
-            if found is None:
+            shown, root = state.roots.get(name), stored.get(name)
+            if root is None:
                 state.drop_root(name)
-            elif held is None or held.version < found.version:
-                state.put_root(found)
+            elif shown is None or shown.version < root.version:
+                state.put_root(root)
 
     async def look_again(self) -> None:
         """Load roots once more: they are written after the entities told of."""
@@ -74,9 +73,9 @@ class StateFollower:
         state = self._catalog.state
         # Between two of these at most so many of the known entities were written.
         moments = (await asyncio.to_thread(sorted, state.moments()))[LOAD::LOAD]
-        there = await self._catalog.store.versions(moments)
+        stored = await self._catalog.store.versions(moments)
         shown = state.revisions()
-        differing = await asyncio.to_thread(_differing, there, shown)
+        differing = await asyncio.to_thread(_differing, stored, shown)
         await self.learn(differing)
         return differing
 
@@ -107,6 +106,6 @@ class StateFollower:
             return newer
 
 
-def _differing(there: Mapping[str, int], shown: Mapping[str, int]) -> list[str]:
-    refs = sorted({*there, *shown})
-    return [ref for ref in refs if there.get(ref, 0) != shown.get(ref, 0)]
+def _differing(stored: Mapping[str, int], shown: Mapping[str, int]) -> list[str]:
+    refs = sorted({*stored, *shown})
+    return [ref for ref in refs if stored.get(ref, 0) != shown.get(ref, 0)]

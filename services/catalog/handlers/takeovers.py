@@ -7,7 +7,7 @@ others are told who provides the name now.
 import asyncio
 from collections.abc import Collection, Sequence
 
-from services.catalog.handlers.catalog import CatalogContext, order
+from services.catalog.handlers.catalog import CatalogContext, context_for
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.refused_names import Release
 from services.catalog.handlers.roots import Report
@@ -80,7 +80,7 @@ class Takeovers:
         if root is None:
             return
         try:
-            await ingest(self._catalog, root, order("scan"), only=keys)
+            await ingest(self._catalog, root, context_for("scan"), only=keys)
         except CallboardError as error:
             self._report(name, error.message)
 

@@ -70,7 +70,7 @@ class Walk:
     def __init__(
         self,
         root: Root,
-        reading: SourceSnapshot,
+        sources: SourceSnapshot,
         rules: Rules,
         state: CatalogView | None,
         admission: Admission,
@@ -78,7 +78,7 @@ class Walk:
         effort: Effort,
     ) -> None:
         self._root = root
-        self._reading = reading
+        self._sources = sources
         self._rules = rules
         self._state = state
         self._admission = admission
@@ -96,8 +96,8 @@ class Walk:
         start = Target(self._root.location.entity_ref, self._root.location)
         targets = await self._spread(start)
         self.named[start.parent] = {target.key for target in targets}
-        async for found in self.below(targets, deep=True):
-            yield found
+        async for reading in self.below(targets, deep=True):
+            yield reading
 
     async def below(
         self, targets: Collection[Target], *, force: bool = False, deep: bool = False
@@ -107,12 +107,13 @@ class Walk:
         while waiting:
             batch = [waiting.popleft() for _ in range(min(AT_ONCE, len(waiting)))]
             examined = await asyncio.gather(*(self._examine(t, force) for t in batch))
-            for found in examined:
-                yield found
-                if found.unchanged and not deep:
+            for reading in examined:
+                yield reading
+                if reading.unchanged and not deep:
                     continue
-                for ref, entity in self._locations(found):
-                    waiting.extend(self._new(await self._targets(ref, entity, found)))
+                for ref, entity in self._locations(reading):
+                    targets = await self._targets(ref, entity, reading)
+                    waiting.extend(self._new(targets))
 
     def _new(self, targets: Collection[Target]) -> list[Target]:
         fresh = [target for target in targets if target.key not in self._seen]
@@ -129,45 +130,49 @@ class Walk:
             await self._require_admitted(target)
             self._effort.check()
             compute = self._effort.compute
-            found = await self._reading.matching(target.location, compute)
+            locations = await self._sources.matching(target.location, compute)
             if target.location != target.origin:
                 # A pattern means the other files, also where its own fits it.
-                found = [each for each in found if each != target.origin]
+                locations = [each for each in locations if each != target.origin]
         except CallboardError as error:
             self.uncertain.add(target.parent)
             return [replace(target, error=error)]
-        if not found and not target.optional:
+        if not locations and not target.optional:
             missing = NotFound(f"Nothing matches {target.location.target}")
             return [replace(target, error=missing)]
-        return [replace(target, location=location) for location in found]
+        return [replace(target, location=location) for location in locations]
 
-    def _locations(self, found: TargetReading) -> list[tuple[str, Entity]]:
+    def _locations(self, reading: TargetReading) -> list[tuple[str, Entity]]:
         """The Location entities in a file, from it or, unchanged, from memory."""
-        if found.gone:
-            held = {}
-        elif not found.unchanged and found.error is None:
-            held = {item.ref: item.entity for item in found.candidates}
+        if reading.gone:
+            entities = {}
+        elif not reading.unchanged and reading.error is None:
+            entities = {item.ref: item.entity for item in reading.candidates}
         elif self._state is not None:
-            refs = self._state.emitted(*found.target.key)
+            refs = self._state.emitted(*reading.target.key)
             states = (self._state.get(ref) for ref in sorted(refs))
-            held = {state.ref: state.entity for state in states if state is not None}
+            entities = {
+                state.ref: state.entity for state in states if state is not None
+            }
         else:
-            held = {}
+            entities = {}
         return [
-            (ref, entity) for ref, entity in held.items() if entity.kind == "Location"
+            (ref, entity)
+            for ref, entity in entities.items()
+            if entity.kind == "Location"
         ]
 
     async def _targets(
-        self, ref: str, entity: Entity, found: TargetReading
+        self, ref: str, entity: Entity, reading: TargetReading
     ) -> list[Target]:
         kind, texts, optional = targets_of(entity)
         targets: list[Target] = []
-        base = found.target.location
+        base = reading.target.location
         for text in texts:
             broken = LocationRef(kind or base.type, text)
             try:
                 await self._count_named()
-                location = self._reading.resolve(base, text, kind)
+                location = self._sources.resolve(base, text, kind)
             except BudgetExceeded as error:
                 self.uncertain.add(ref)
                 targets.append(Target(ref, broken, error=error))
@@ -220,7 +225,7 @@ class Walk:
     ) -> TargetReading:
         missing = isinstance(error, NotFound)
         forgiven = missing and target.optional
-        place = self._reading.place(target.location)
+        place = self._sources.place(target.location)
         # Only Git can tell for certain that there is no file: it read the commit.
         certain = forgiven or (missing and place is not None)
         errors: list[StatusItemJson] = []
@@ -243,7 +248,7 @@ class Walk:
 
     async def _read(self, target: Target, state: FileState | None) -> TargetReading:
         etag = state.etag if state and state.digest else None
-        fetched = await self._reading.read(target.location, etag)
+        fetched = await self._sources.read(target.location, etag)
         if state is not None and fetched.unchanged:
             return TargetReading(target, state, unchanged=True)
         composed = placeholders.may_hold(fetched.body)
@@ -271,7 +276,7 @@ class Walk:
                 if isinstance(item, Refusal)
             }
             lines = await self._effort.compute(locate, fetched.body, fields)
-            place = self._reading.place(target.location)
+            place = self._sources.place(target.location)
             file = path_of(target.location, self._root.location, place)
             items = list(map(partial(_located, file), items, lines, parsed))
         refusals = [item for item in items if isinstance(item, Refusal)]
@@ -305,7 +310,7 @@ class Walk:
             self._root.location,
             target.parent,
             self._rules,
-            self._reading.links(target.location),
+            self._sources.links(target.location),
         )
         items: list[Candidate | Refusal] = []
         seen: set[str] = {target.parent}
@@ -327,7 +332,7 @@ class Walk:
         return await include(
             placeholders.find_all(parsed),
             base,
-            self._reading,
+            self._sources,
             admit=admit,
             compute=self._effort.compute,
         )
