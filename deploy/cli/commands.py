@@ -14,10 +14,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from deploy.cli import starting
-from deploy.cli.checking import Finding, check_path
 from deploy.cli.config_commands import config_app
 from deploy.cli.portal import Portal, PortalError
 from deploy.cli.printing import DEFAULT_DATA, command_line, console, plain
+from deploy.cli.validation import Finding, check_path
 from deploy.embedded.rundata import RunData
 from shared.contracts.errors import NotFound
 

@@ -50,8 +50,8 @@ from services.catalog.store.roots import MongoRootStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
-from shared.kit.config.reporting import report_unknown_keys
 from shared.kit.config.sections import load_config
+from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import mongo
 from shared.kit.documents.mongo import Database
 from shared.kit.events.bus import Bus, KafkaBus

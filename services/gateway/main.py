@@ -38,8 +38,8 @@ from services.gateway.webhooks.store import MongoDeliveries
 from services.portal.router import make_portal
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import TOPICS
-from shared.kit.config.reporting import report_unknown_keys
 from shared.kit.config.sections import load_config
+from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import mongo
 from shared.kit.events.bus import KafkaBus, LiveReader
 from shared.kit.http.apps import make_app, run_checks

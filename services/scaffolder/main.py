@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from services.scaffolder import measures
+from services.scaffolder import metrics
 from services.scaffolder.actions import registry
 from services.scaffolder.actions.action import Tools
 from services.scaffolder.api import (
@@ -34,8 +34,8 @@ from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.store.tasks import MongoTaskStore
 from services.scaffolder.templates.filters import template_filters
 from services.scaffolder.workspace.retention import WorkspaceRetention
-from shared.kit.config.reporting import report_unknown_keys
 from shared.kit.config.sections import load_config
+from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import leases
 from shared.kit.documents.mongo import connect, database
 from shared.kit.events.bus import KafkaBus
@@ -127,8 +127,8 @@ async def _open(
     await stack.enter_async_context(retention)
 
     async def documents() -> None:
-        measures.OUTBOX.set(await relay.depth())
-        measures.RUNNING.set(pool.running)
+        metrics.OUTBOX.set(await relay.depth())
+        metrics.RUNNING.set(pool.running)
 
     app.state.checks |= {"documents": documents, "runs": pool.check}
     app.state.dependencies = ScaffolderDependencies(
@@ -196,8 +196,8 @@ def _ended(run_factory: RunFactory, signals: Signals) -> Callable[[Task], None]:
         if not task.has_ended:
             return
         seconds = (datetime.now(UTC) - task.created_at).total_seconds()
-        measures.RUNS.labels(task.status).inc()
-        measures.RUN_SECONDS.observe(seconds)
+        metrics.RUNS.labels(task.status).inc()
+        metrics.RUN_SECONDS.observe(seconds)
         log.info(
             "run_ended", task=task.id, template=task.template_ref, status=task.status
         )

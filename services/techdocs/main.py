@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from fastapi import FastAPI
 
-from services.techdocs import measures
+from services.techdocs import metrics
 from services.techdocs.api import backstage, portal, snapshot
 from services.techdocs.api.dependencies import DocsDependencies, ReadersCatalog
 from services.techdocs.configuration import TechdocsConfig
@@ -25,8 +25,8 @@ from services.techdocs.stages.generate import ProcessGenerator
 from services.techdocs.store.catalog import HttpDocsCatalog
 from services.techdocs.store.records import SITES, MongoRecords
 from services.techdocs.store.sources import GitAndFolders
-from shared.kit.config.reporting import report_unknown_keys
 from shared.kit.config.sections import load_config
+from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import leases
 from shared.kit.documents.mongo import Collection, connect, database
 from shared.kit.events.bus import Bus, KafkaBus
@@ -162,8 +162,8 @@ async def _records(
 
 def _documents(records: MongoRecords, relay: OutboxRelay) -> Check:
     async def documents() -> None:
-        measures.WAITING.set(await records.waiting())
-        measures.OUTBOX.set(await relay.depth())
+        metrics.WAITING.set(await records.waiting())
+        metrics.OUTBOX.set(await relay.depth())
 
     return documents
 
@@ -208,8 +208,8 @@ def _traced(record: Documented) -> Iterator[None]:
 
 def _finished(record: Documented, outcome: Outcome, seconds: float) -> None:
     name = type(outcome).__name__.lower()
-    measures.BUILDS.labels(name).inc()
-    measures.BUILD_SECONDS.observe(seconds)
+    metrics.BUILDS.labels(name).inc()
+    metrics.BUILD_SECONDS.observe(seconds)
     logs.get_logger(NAME).info(
         "source_checked",
         entity=record.ref,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from deploy.cli.checking import check_path
 from deploy.cli.commands import app
+from deploy.cli.validation import check_path
 from tests import builders
 from tests.catalog.running import pointing, running, write
 

@@ -10,7 +10,7 @@ from services.gateway.forward import headers as hdr
 from services.gateway.forward.admission import RequestAdmission
 from services.gateway.forward.bodies import ClientGone, RequestBody
 from services.gateway.forward.exchange import ClientReply, exchange, trace_of
-from services.gateway.forward.measures import PluginMeasures
+from services.gateway.forward.metrics import PluginMeasures
 from services.gateway.forward.services import ServiceConnections
 from services.gateway.forward.upstreams import ServiceRequest
 from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Identity
