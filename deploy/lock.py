@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
-SERVICES = ("catalog", "scaffolder", "techdocs", "search", "gateway")
+SERVICES = ("catalog", "scaffolder", "techdocs", "search", "portal", "gateway")
 HEADER = "# Made by `make lock`; do not edit.\n"
 
 

@@ -13,6 +13,8 @@ from shared.contracts.permissions import SNAPSHOT_READ, need_of
 
 #: What every service has for operators; no part of the public API.
 OPERATORS = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/.backstage/health")
+#: A browser's forms.
+FORMS = ("/sign-in", "/sign-out")
 
 
 def routes_of(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
@@ -31,7 +33,7 @@ def public_routes(name: str, routes: Iterable[Any]) -> set[tuple[str, str]]:
     return {
         (method, path)
         for method, path in routes_of(routes)
-        if not path.startswith(OPERATORS)
+        if not path.startswith((*OPERATORS, *FORMS))
         and need_of(name, method.upper(), path).permission != SNAPSHOT_READ
     }
 

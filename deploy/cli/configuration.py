@@ -13,9 +13,9 @@ from services.catalog.configuration import CatalogSection
 from services.gateway.configuration import (
     AppSection,
     Auth,
-    Organization,
     PermissionSection,
 )
+from services.portal.configuration import Organization
 from services.scaffolder.configuration import ScaffolderSection
 from services.techdocs.configuration import TechdocsSection
 from shared.contracts.errors import Invalid

@@ -16,7 +16,8 @@ from typing import Any
 from shared.kit.config.sections import WITHHELD
 from shared.kit.processes.privacy import make_private
 
-SERVICES = ("catalog", "scaffolder", "techdocs", "search", "gateway")
+PORTAL = "portal"
+SERVICES = ("catalog", "scaffolder", "techdocs", "search", PORTAL, "gateway")
 
 
 class AlreadyRunning(RuntimeError):

@@ -24,11 +24,13 @@ from types import FrameType
 
 from deploy.embedded import child
 from deploy.embedded.backing import EMBEDDED, FORMS, Backing, WrongEngines
-from deploy.embedded.rundata import SERVICES, AlreadyRunning, RunData
+from deploy.embedded.rundata import PORTAL, SERVICES, AlreadyRunning, RunData
 from deploy.engines.cache import CannotFetch
 from deploy.engines.engine import Engine, EngineFailed
 from shared.contracts.errors import CallboardError
 
+#: The address of another front end; then the portal is not started.
+FRONT_END = "CALLBOARD_PORTAL_URL"
 #: A little longer than a service's own limit (`shared.kit.http.serving.END_SECONDS`).
 STOP_SECONDS = 15.0
 #: The time to stop services whose event log was lost, which cannot leave their groups.
@@ -55,6 +57,11 @@ SHARED_MODULES = (
     "shared.kit.config.sections",
     "shared.kit.git.url_reader",
     "shared.kit.http.apps",
+    "shared.kit.http.bodies",
+    "shared.contracts.events",
+    "shared.guards.workers",
+    # FastAPI loads it when a service makes its app.
+    "pydantic.v1",
 )
 
 
@@ -68,8 +75,11 @@ class Supervisor:
         self._config = config
         self._backing = backing
         self._stopping = False
-        self._sockets = {name: _listen(0) for name in SERVICES if name != "gateway"}
-        self._sockets["gateway"] = _listen(port)
+        replaced = {PORTAL} if os.environ.get(FRONT_END) else set()
+        self._services = tuple(name for name in SERVICES if name not in replaced)
+        self._sockets = {
+            name: _listen(port if name == "gateway" else 0) for name in self._services
+        }
         self._pids: dict[str, int] = {}
         self._engines: dict[str, Engine] = {}
         self._pool = ThreadPoolExecutor(len(backing.forms))
@@ -89,7 +99,7 @@ class Supervisor:
             self._start_engines()
             gc.collect()
             gc.freeze()
-            for name in SERVICES:
+            for name in self._services:
                 self._start_service(name)
             self._write_run_file()
             while not self._stopping:
@@ -133,14 +143,17 @@ class Supervisor:
             f"CALLBOARD_{service.upper()}_URL": f"http://127.0.0.1:{_port(listening)}"
             for service, listening in self._sockets.items()
         }
-        return {
+        environment = {
             **urls,
-            **self._backing.environment(self._engines),
             **self._data.environment_of(name),
             "CALLBOARD_CONFIG": str(self._config),
-            "CALLBOARD_SERVICE_SECRET": self._data.secret(),
             "CALLBOARD_PORT": str(_port(self._sockets[name])),
         }
+        if name != PORTAL:
+            # It speaks to no engine, and to no service but as its reader.
+            environment |= self._backing.environment(self._engines)
+            environment["CALLBOARD_SERVICE_SECRET"] = self._data.secret()
+        return environment
 
     def _start_service(self, name: str) -> None:
         arguments = (
@@ -192,7 +205,7 @@ class Supervisor:
         now = time.monotonic()
         for name in [name for name, due in self._restart_at.items() if due <= now]:
             del self._restart_at[name]
-            if name in SERVICES:
+            if name in self._services:
                 self._start_service(name)
                 self._write_run_file()
             else:

@@ -14,12 +14,14 @@ from services.gateway.forward.admission import RequestAdmission
 from services.gateway.forward.api import Forwarder
 from services.gateway.forward.attempts import Attempts
 from services.gateway.forward.hosts import OwnHosts
-from services.gateway.forward.inprocess import InProcessApi
+from services.gateway.forward.pages import FRONT_END, PageForwarder
 from services.gateway.forward.services import ServiceConnections, ServiceQuestions
+from services.gateway.forward.upstreams import Upstream
 from services.gateway.identity.credentials import Credentials
 from services.gateway.identity.handlers import SignIn
 from services.gateway.identity.keys import KeyRing
 from services.gateway.identity.memberships import CatalogMemberships
+from services.gateway.identity.readers import ReaderTokens
 from services.gateway.identity.sessions import SESSION_SECONDS, BrowserSessions
 from services.gateway.identity.store import MongoEndedSessions
 from services.gateway.identity.tokens import UserTokens
@@ -40,6 +42,8 @@ from shared.kit.http import conditions
 from shared.kit.http.service_tokens import PrincipalTokens
 
 PLUGINS = ("catalog", "scaffolder", "techdocs", "search")
+#: A page waits for services, each of which may take its own time.
+PAGE_SECONDS = 90.0
 #: The type of an integration -> whose webhooks it sends. A local host speaks Gitea's.
 HOOKS: Mapping[str, Provider] = {
     "github": "github",
@@ -59,6 +63,7 @@ class IdentityDependencies:
     memberships: CatalogMemberships
     credentials: Credentials
     sessions: BrowserSessions
+    readers: ReaderTokens
     sign_in: SignIn
     ended: MongoEndedSessions
 
@@ -68,7 +73,6 @@ class GatewayDependencies:
     """Everything the gateway's routes need."""
 
     base_url: str
-    api: InProcessApi
     connections: ServiceConnections
     services: ServiceQuestions
     catalog: CatalogClient
@@ -77,6 +81,7 @@ class GatewayDependencies:
     guard: PolicyGuard
     hub: LiveHub
     forwarder: Forwarder
+    pages: PageForwarder
     open_requests: OpenRequests
 
     @property
@@ -104,7 +109,7 @@ def build(
     counts = settings.decision_seconds if settings.opa else math.inf
     guard = PolicyGuard(policy, seconds=counts)
     admission = RequestAdmission(guard, RouteTable(), tokens)
-    connections = ServiceConnections({name: settings.urls()[name] for name in PLUGINS})
+    connections = ServiceConnections(upstreams(settings))
     services = ServiceQuestions(connections, admission, tokens)
     catalog = CatalogClient(services, _visitor(sign_in_rules(config)))
     floor = _identity(settings, config, catalog, database, base_url)
@@ -117,13 +122,20 @@ def build(
     open_requests = OpenRequests(settings.requests_per_user)
     forwarder = Forwarder(
         connections,
+        PLUGINS,
         authenticator=floor.credentials,
         admission=admission,
         open_requests=open_requests,
     )
+    pages = PageForwarder(
+        connections[FRONT_END],
+        authenticator=floor.credentials,
+        readers=floor.readers,
+        position=hub.position,
+        open_requests=open_requests,
+    )
     return GatewayDependencies(
         base_url=base_url,
-        api=InProcessApi(),
         connections=connections,
         services=services,
         catalog=catalog,
@@ -132,8 +144,19 @@ def build(
         guard=guard,
         hub=hub,
         forwarder=forwarder,
+        pages=pages,
         open_requests=open_requests,
     )
+
+
+def upstreams(settings: Settings) -> dict[str, Upstream]:
+    """What stands behind the gateway: the services, and the front end."""
+    urls = settings.urls()
+    services = {name: Upstream(name, urls[name]) for name in PLUGINS}
+    front_end = Upstream(
+        FRONT_END, settings.portal_url, prefix="", patience=PAGE_SECONDS
+    )
+    return {**services, FRONT_END: front_end}
 
 
 def _visitor(rules: SignInRules) -> Identity:
@@ -193,7 +216,7 @@ def _identity(
     )
     sign_in = SignIn(tokens, memberships, sessions, rules)
     return IdentityDependencies(
-        keys, memberships, credentials, sessions, sign_in, ended
+        keys, memberships, credentials, sessions, ReaderTokens(tokens), sign_in, ended
     )
 
 

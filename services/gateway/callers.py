@@ -10,9 +10,6 @@ from shared.contracts.headers import ON_BEHALF_OF
 from shared.guards.cookies import cookie_in
 from shared.kit.http.apps import error_response
 
-#: Where a request that was made in this process carries who made it.
-IN_PROCESS = "callboard.identity"
-
 
 async def identity_of(request: Request) -> Identity | None:
     """Who is asking, or None: no credentials at all.
@@ -20,9 +17,6 @@ async def identity_of(request: Request) -> Identity | None:
     Raises:
         Unauthenticated: if the credentials are expired, forged or foreign.
     """
-    given = request.scope.get(IN_PROCESS)
-    if isinstance(given, Identity):
-        return given
     authenticator: Authenticator = request.app.state.authenticator
     return await authenticator.authenticate(
         request.headers.get("authorization"),

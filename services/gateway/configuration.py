@@ -1,4 +1,4 @@
-"""The sections of the configuration that the gateway and its portal read."""
+"""The sections of the configuration that the gateway reads."""
 
 from typing import ClassVar
 
@@ -15,13 +15,6 @@ class AppSection(Section):
 
     base_url: str | None = None
     """The address of the portal."""
-
-
-class Organization(Section):
-    """The organisation that the portal is for."""
-
-    name: str = "My Company"
-    """Its name, as pages show it."""
 
 
 class GuestProvider(Section):
@@ -73,22 +66,11 @@ class PermissionSection(Section):
     """Refs of users and groups that may do everything."""
 
 
-class CatalogSwitches(Section):
-    """What the portal's pages need to know of the catalog's section."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
-
-    file_locations: bool = False
-    """Whether users may register `file:` locations."""
-
-
 class GatewayConfig(Section):
     """The sections that the gateway reads."""
 
     app: AppSection = Field(default_factory=AppSection)
-    organization: Organization = Field(default_factory=Organization)
     backend: Backend = Field(default_factory=Backend)
     auth: Auth = Field(default_factory=Auth)
     permission: PermissionSection = Field(default_factory=PermissionSection)
     integrations: Integrations = Field(default_factory=Integrations)
-    catalog: CatalogSwitches = Field(default_factory=CatalogSwitches)

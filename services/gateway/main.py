@@ -1,4 +1,4 @@
-"""How the gateway is put together: the floors, the portal, and what they need."""
+"""How the gateway is put together: the floors, and what they need."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ from contextlib import (
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import Route
 
 from services.gateway import assembly, status
 from services.gateway.api import documents_router, health_router, status_router
@@ -18,8 +19,10 @@ from services.gateway.assembly import GatewayDependencies
 from services.gateway.callers import failed_below_plugin
 from services.gateway.collections import GatewayCollections
 from services.gateway.configuration import GatewayConfig
-from services.gateway.forward.front import RequestRouter
+from services.gateway.forward.front import API, RequestRouter
+from services.gateway.forward.pages import FRONT_END
 from services.gateway.identity.api import make_routers as identity_routers
+from services.gateway.identity.forms import make_form_routers
 from services.gateway.model import Identity, PolicyInput
 from services.gateway.openapi import ApiDocument
 from services.gateway.policy.api import make_router as policy_router
@@ -35,7 +38,6 @@ from services.gateway.webhooks.api import LastDeliveries
 from services.gateway.webhooks.api import make_router as webhooks_router
 from services.gateway.webhooks.events import BusPushLog
 from services.gateway.webhooks.store import MongoDeliveries
-from services.portal.router import make_portal
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import TOPICS
 from shared.kit.config.sections import load_config
@@ -88,31 +90,32 @@ def create_app(
         return _running(client, dependencies, bus, reader, collections)
 
     app = make_app(NAME, lifespan=lifespan)
+    app.add_exception_handler(CallboardError, failed_below_plugin)
+    app.state.authenticator = dependencies.identity.credentials
+    app.state.checks |= _checks(dependencies, collections, reader)
+    routers = _routers(app, dependencies, bus, database, settings, config)
+    # Before the routers come in: what every service answers of itself.
+    paths = _own_paths(app.router, *routers)
+    for router in routers:
+        app.include_router(router)
     app.add_middleware(
         RequestRouter,
         owned=OWNED,
+        paths=paths,
+        forwarder=dependencies.forwarder,
+        pages=dependencies.pages,
         hosts=assembly.own_hosts(dependencies, settings, config),
         attempts=assembly.attempts(settings),
     )
     app.add_middleware(SafeAnswers)
-    app.add_exception_handler(CallboardError, failed_below_plugin)
-    app.state.forwarder = dependencies.forwarder
-    app.state.authenticator = dependencies.identity.credentials
-    app.state.checks |= _checks(dependencies, collections, reader)
-    dependencies.api.app = app
-    for router in _routers(app, dependencies, bus, database, settings, config):
-        app.include_router(router)
-    portal = make_portal(
-        dependencies.api,
-        dependencies.identity.sessions,
-        dependencies.catalog,
-        organization=config.organization.name,
-        position=dependencies.hub.position,
-        file_locations=config.catalog.file_locations,
-        is_policy_asked=config.permission.enabled,
-    )
-    app.mount("/", portal)
     return app
+
+
+def _own_paths(*routers: APIRouter) -> frozenset[str]:
+    """What the gateway answers itself outside `/api`; none of it has parameters."""
+    routes = (route for router in routers for route in router.routes)
+    paths = (route.path for route in routes if isinstance(route, Route))
+    return frozenset(path for path in paths if not path.startswith(API))
 
 
 @asynccontextmanager
@@ -158,6 +161,7 @@ def _routers(
             base_url=dependencies.base_url,
             secure=dependencies.secure,
         ),
+        *make_form_routers(dependencies.identity.sessions, dependencies.catalog),
         policy_router(dependencies.guard, dependencies.catalog),
         bundle_router(PolicyFolder(settings.policies), settings.bundle_token),
         preferences_router(MongoPreferences(database["preferences"])),
@@ -195,14 +199,16 @@ def _probes(app: FastAPI, dependencies: GatewayDependencies) -> dict[str, status
         async def probe() -> tuple[bool, Mapping[str, Any]]:
             try:
                 async with asyncio.timeout(PROBE_SECONDS):
-                    answer = await dependencies.services.ask(name, "/readyz")
+                    answer = await dependencies.services.probe(name, "/readyz")
             except TimeoutError:
                 return False, {"error": f"no answer within {PROBE_SECONDS:.0f} s"}
             body = answer.value
             if isinstance(body, dict) and "checks" in body:
                 details = {key: body.get(key, {}) for key in ("checks", "figures")}
                 return answer.ok, details
-            return answer.ok, {"error": answer.error}
+            # Another front end in the portal's place may know no such address.
+            is_well = answer.ok or (name == FRONT_END and answer.status < 500)
+            return is_well, {} if is_well else {"error": answer.error}
 
         return probe
 
@@ -210,7 +216,8 @@ def _probes(app: FastAPI, dependencies: GatewayDependencies) -> dict[str, status
         found = await run_checks(app.state.checks)
         return all(state == "ok" for state in found.values()), {"checks": found}
 
-    return {**{name: service(name) for name in assembly.PLUGINS}, NAME: own}
+    names = (*assembly.PLUGINS, FRONT_END)
+    return {**{name: service(name) for name in names}, NAME: own}
 
 
 def main() -> None:

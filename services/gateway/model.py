@@ -26,7 +26,8 @@ class Identity:
     tells a guest from somebody who signed in as a person. `ownership` are the canonical
     refs that count as theirs: themselves and the groups they are a member of; of
     services it is empty. `by_cookie`: a browser's session proved it, not a token.
-    `by_service`: one of our services asks on their behalf.
+    `by_service`: one of our services asks on their behalf. `by_front_end`: the front
+    end asks for them, as part of a page.
     """
 
     subject: str
@@ -34,6 +35,7 @@ class Identity:
     ownership: tuple[str, ...] = ()
     by_cookie: bool = False
     by_service: bool = field(default=False, compare=False)
+    by_front_end: bool = field(default=False, compare=False)
 
     @property
     def is_service(self) -> bool:
@@ -76,36 +78,6 @@ class Decision:
     result: Result
     conditions: Mapping[str, Any] | None = field(default=None, hash=False)
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiAnswer:
-    """What the public API answered; header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    def json(self) -> Any:
-        """The body as JSON values; None when it is empty or no JSON."""
-        try:
-            return orjson.loads(self.body) if self.body else None
-        except orjson.JSONDecodeError:
-            return None
-
-    @property
-    def error(self) -> str:
-        """The error's message, or "" of a good answer."""
-        if self.ok:
-            return ""
-        body = self.json()
-        told = body.get("error") if isinstance(body, dict) else None
-        found = told.get("message") if isinstance(told, dict) else None
-        return str(found) if found else f"The service answered {self.status}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class ApiDocument:
     async def _part(self, plugin: str) -> Document | None:
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                answer = await self._services.ask(plugin, "/openapi.json")
+                answer = await self._services.probe(plugin, "/openapi.json")
         except TimeoutError:
             return None
         part = answer.value if answer.ok else None

@@ -1,6 +1,6 @@
 """What the gateway's floors need of each other and of the outside.
 
-The floors (identity, policy, forward, webhooks, stream, portal) meet here only.
+The floors (identity, policy, forward, webhooks, stream) meet here only.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from services.gateway.model import (
-    ApiAnswer,
     Decision,
     Identity,
     LiveEvent,
@@ -22,26 +21,6 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.permissions import Need
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
-
-
-class Api(Protocol):
-    """The public API in process: same address space, same policy, no socket."""
-
-    async def call(
-        self,
-        identity: Identity,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        json: Any = None,
-    ) -> ApiAnswer:
-        """What `METHOD path?params` answers to `identity`.
-
-        `path` begins with `/api/`. Never raises for a service that is away: that is an
-        answer with status 503.
-        """
-        ...
 
 
 class Services(Protocol):
@@ -62,6 +41,10 @@ class Services(Protocol):
         answer shows what the policy lets them see. A service that is away, and a policy
         that says no, are answers with an error.
         """
+        ...
+
+    async def probe(self, service: str, path: str) -> ServiceAnswer:
+        """What it answers at `path` to a caller who does not say who they are."""
         ...
 
 
@@ -157,6 +140,14 @@ class Authenticator(Protocol):
 
         Raises Unauthenticated for an expired, forged or foreign token.
         """
+        ...
+
+
+class Readers(Protocol):
+    """Tokens for the front end."""
+
+    def token(self, reader: Identity) -> str:
+        """The token with which the front end asks the API for a reader of its pages."""
         ...
 
 

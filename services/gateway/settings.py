@@ -17,6 +17,8 @@ class Settings(ServiceSettings):
         env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
     )
 
+    #: Where the pages come from: the portal, or another front end in its place.
+    portal_url: str
     #: The folder of Rego files: evaluated here, or handed out to OPA servers.
     policies: Path = Field(
         default=POLICIES, validation_alias="CALLBOARD_GATEWAY_POLICIES"

@@ -39,8 +39,8 @@ async def sources_to_mend(
     visit: Visit, entities: Sequence[Entity], known: Iterable[str] = ()
 ) -> list[RefusedDocuments]:
     """The locations with such errors; `known` are messages that are shown already."""
-    owners = {ref.lower() for ref in visit.identity.ownership if "," not in ref}
-    if visit.identity.is_guest or not owners:
+    owners = {ref.lower() for ref in visit.visitor.ownership if "," not in ref}
+    if visit.visitor.is_guest or not owners:
         return []
     refused, missing = await together(
         _refused_locations(visit, owners), _owned_locations(visit, owners, entities)

@@ -2,10 +2,10 @@
 
 import time
 
-from services.gateway.model import Identity
-from services.gateway.ports import Api
 from services.portal.entities import entity_href, ref_title, summarize
 from services.portal.frame import Person
+from services.portal.model import Visitor
+from services.portal.ports import Api
 
 KEPT_SECONDS = 60.0
 KEPT_PEOPLE = 5_000
@@ -18,29 +18,29 @@ class People:
         self._api = api
         self._known: dict[str, tuple[float, Person]] = {}
 
-    async def person(self, identity: Identity) -> Person:
+    async def person(self, visitor: Visitor) -> Person:
         """How the frame shows the reader."""
-        known = self._known.get(identity.subject)
+        known = self._known.get(visitor.subject)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        person = await self._look_up(identity)
+        person = await self._look_up(visitor)
         if len(self._known) >= KEPT_PEOPLE:
             self._known.clear()
-        self._known[identity.subject] = (time.monotonic() + KEPT_SECONDS, person)
+        self._known[visitor.subject] = (time.monotonic() + KEPT_SECONDS, person)
         return person
 
-    async def _look_up(self, identity: Identity) -> Person:
-        ref = identity.subject
-        if identity.is_service:
+    async def _look_up(self, visitor: Visitor) -> Person:
+        ref = visitor.subject
+        if visitor.is_service:
             return Person(ref.partition(":")[2], "A service token")
         kind, _, rest = ref.partition(":")
         answer = await self._api.call(
-            identity, "GET", f"/api/catalog/entities/by-name/{kind}/{rest}"
+            visitor, "GET", f"/api/catalog/entities/by-name/{kind}/{rest}"
         )
         if not answer.ok:
-            note = "Guest: may read" if identity.is_guest else ref
-            name = "Guest" if identity.is_guest else ref_title(ref)
+            note = "Guest: may read" if visitor.is_guest else ref
+            name = "Guest" if visitor.is_guest else ref_title(ref)
             return Person(name, note)
         summary = summarize(ref, answer.json())
-        note = "Guest: may read" if identity.is_guest else ref
+        note = "Guest: may read" if visitor.is_guest else ref
         return Person(summary.title, note, entity_href(ref))

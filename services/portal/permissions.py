@@ -49,4 +49,4 @@ async def allowed(visit: Visit, names: Iterable[str], ref: str = "") -> frozense
 
 def why_not(visit: Visit) -> str:
     """The reason that stands at a button which the reader may not press."""
-    return WHY_NOT_GUEST if visit.identity.is_guest else WHY_NOT
+    return WHY_NOT_GUEST if visit.visitor.is_guest else WHY_NOT

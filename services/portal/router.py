@@ -1,4 +1,4 @@
-"""The portal as one ASGI app, mounted at `/` behind `/api` by the gateway.
+"""All pages as one ASGI app; the gateway passes it what is outside `/api`.
 
 Adding a page, in four steps:
 
@@ -35,16 +35,12 @@ An entity page's tab is a `Tab` in `tabs.py`.
 
 import asyncio
 import functools
-from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI, Request
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
 
-from services.gateway.ports import Api, Sessions, Users
 from services.portal.assets import FOREVER, Assets
 from services.portal.definitions import DefinitionReader
 from services.portal.frame import Frame
@@ -73,11 +69,10 @@ from services.portal.pages import (
     template_form,
 )
 from services.portal.people import People
+from services.portal.ports import Api
 from services.portal.visit import PortalState
-from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.errors import CallboardError
 from shared.contracts.headers import NOSNIFF
-from shared.contracts.permissions import SAFE_METHODS
-from shared.guards.addresses import split_address
 
 PAGES: tuple[APIRouter, ...] = (
     home.router,
@@ -106,31 +101,25 @@ PAGES: tuple[APIRouter, ...] = (
 
 def make_portal(
     api: Api,
-    sessions: Sessions,
-    users: Users,
     *,
     organization: str = "Callboard",
     frame: Frame | None = None,
-    position: Callable[[], str] = lambda: "",
+    development: bool = False,
     file_locations: bool = False,
     is_policy_asked: bool = True,
 ) -> FastAPI:
-    """The portal for these ports; without a `frame`, templates are read here, once.
+    """The pages over this API; without a `frame`, templates are read here, once.
 
-    `position` tells where the event stream stands, so that an open page misses nothing.
-    `file_locations` says whether the catalog takes files of its machine as locations,
-    `is_policy_asked` whether permissions are on.
+    `development` says whether anybody may sign in as anybody, `file_locations` whether
+    the catalog takes files of its machine as locations, `is_policy_asked` whether
+    permissions are on.
     """
-    development = sessions.ways().development
     frame = frame or Frame(organization, development=development)
     app = FastAPI(title="Callboard portal", openapi_url=None)
     app.state.portal = PortalState(
         api,
-        sessions,
-        users,
         frame,
         People(api),
-        position,
         DefinitionReader(),
         file_locations,
         is_policy_asked,
@@ -139,43 +128,10 @@ def make_portal(
     app.add_exception_handler(HTTPException, errors.failed)
     app.add_exception_handler(Exception, errors.failed)
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=4)
-    app.add_middleware(OwnFormsOnly)
     app.include_router(_assets(frame.assets))
     for router in PAGES:
         app.include_router(router, include_in_schema=False)
     return app
-
-
-class OwnFormsOnly:
-    """Changes only from the portal's own pages: the session cookie alone is no proof.
-
-    Browsers send `Sec-Fetch-Site`, and `Origin` with every form; another site can
-    forge neither.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        changes = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
-        if changes and not _same_origin(Headers(scope=scope)):
-            refusal = PlainTextResponse("This form was not sent from the portal.", 403)
-            await refusal(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
-
-
-def _same_origin(headers: Headers) -> bool:
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = headers.get("origin")
-    if origin is None:
-        return True
-    try:
-        return split_address(origin).netloc == headers.get("host")
-    except Invalid:
-        return False
 
 
 def _assets(assets: Assets) -> APIRouter:

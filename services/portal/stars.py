@@ -1,6 +1,6 @@
 """What a reader starred, kept where Backstage's own pages keep it: in user settings."""
 
-from services.gateway.model import ApiAnswer
+from services.portal.model import ApiAnswer
 from services.portal.visit import Visit, json_of
 
 SETTING = "/api/user-settings/buckets/starredEntities/keys/entityRefs"
@@ -10,7 +10,7 @@ NONE_YET = 404
 
 async def starred(visit: Visit) -> tuple[str, ...]:
     """Canonical refs, oldest star first; guests have none."""
-    if visit.identity.kind != "user":
+    if visit.visitor.kind != "user":
         return ()
     return _refs(await visit.ask("GET", SETTING))
 

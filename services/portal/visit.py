@@ -1,10 +1,10 @@
 """One reader's visit of one page: who asks, and what the page may do for them.
 
-Pages take `visit: Visiting` and never touch cookies, headers or sessions themselves.
+Pages take `visit: Visiting` and never touch cookies or headers themselves.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 from urllib.parse import quote
@@ -12,12 +12,12 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from services.gateway.model import ApiAnswer, Identity
-from services.gateway.ports import Api, Params, Sessions, Users
 from services.portal.definitions import DefinitionReader
 from services.portal.entities import Summary, summarize
 from services.portal.frame import Crumb, Frame, Person
+from services.portal.model import ApiAnswer, Visitor, visitor_of
 from services.portal.people import People
+from services.portal.ports import Api, Params
 from services.portal.preferences import DisplayPreferences
 from shared.contracts.errors import (
     CallboardError,
@@ -31,7 +31,7 @@ from shared.contracts.errors import (
     Unavailable,
     Unsupported,
 )
-from shared.contracts.headers import STALE
+from shared.contracts.headers import POSITION, STALE
 
 ERRORS: dict[int, type[CallboardError]] = {
     kind.status: kind
@@ -66,11 +66,8 @@ class PortalState:
     """What all visits share."""
 
     api: Api
-    sessions: Sessions
-    users: Users
     frame: Frame
     people: People
-    position: Callable[[], str]
     definitions: DefinitionReader
     #: Whether the configuration allows files of the portal's machine as locations.
     file_locations: bool = False
@@ -83,7 +80,7 @@ class Visit:
     """A page's way to the API, under the reader's identity, and to its answer."""
 
     request: Request
-    identity: Identity
+    visitor: Visitor
     state: PortalState
     person: Person
     preferences: DisplayPreferences = field(default_factory=DisplayPreferences)
@@ -110,7 +107,7 @@ class Visit:
     ) -> ApiAnswer:
         """What the public API answers; of an error too."""
         answer = await self.state.api.call(
-            self.identity, method, path, params=params, json=json
+            self.visitor, method, path, params=params, json=json
         )
         marked = answer.headers.get(STALE, "")
         self.stale = max(self.stale, int(marked) if marked.isdecimal() else 0)
@@ -200,13 +197,13 @@ async def visiting(request: Request) -> Visit:
         Unauthenticated: if nobody is signed in; the error page offers to.
     """
     state = state_of(request)
-    since = state.position()
-    identity = await state.sessions.identity(request.headers)
-    if identity is None:
+    visitor = visitor_of(request.headers.get("authorization"))
+    if visitor is None:
         raise Unauthenticated("Missing credentials")
-    person = await state.people.person(identity)
+    person = await state.people.person(visitor)
     preferences = DisplayPreferences.of(request.headers.get("cookie"))
-    visit = Visit(request, identity, state, person, preferences, since)
+    since = request.headers.get(POSITION, "")
+    visit = Visit(request, visitor, state, person, preferences, since)
     request.state.visit = visit  # an error page is shown in the reader's own frame
     return visit
 

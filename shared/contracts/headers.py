@@ -14,3 +14,6 @@ UNTOUCHED = "callboard-untouched"
 REQUEST_ID = "x-request-id"
 #: An answer is what its media type says, whatever it looks like.
 NOSNIFF = {"x-content-type-options": "nosniff"}
+#: To the front end: where the event stream stands when a page is asked for. A page that
+#: listens from there misses no change of what it shows.
+POSITION = "callboard-position"

@@ -227,3 +227,13 @@ def _resolved(names: Sequence[str]) -> list[str]:
 
 def _quoted(url: str) -> str:
     return repr(re.sub(r"//[^/]*@", "//***@", url[:200]))
+
+
+def local_address(address: str) -> str:
+    """The address that a form leads on to: one of this site, else the home page.
+
+    The pages that sign in and out are none to go on to.
+    """
+    foreign = not address.startswith("/") or address.startswith(("//", "/\\"))
+    broken = any(not char.isprintable() for char in address)
+    return "/" if foreign or broken or address.startswith("/sign-") else address

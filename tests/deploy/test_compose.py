@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from deploy.embedded.rundata import SERVICES
+from deploy.embedded.rundata import PORTAL, SERVICES
 from deploy.engines import kafka, opa, opensearch
 from tests.deploy.compose import (
     EXAMPLE,
@@ -66,7 +66,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_all_services_are_there() -> None:
-    """Five services, four engines, what runs once or by hand, and nothing else."""
+    """The services, four engines, what runs once or by hand, and nothing else."""
     assert set(services()) == {*SERVICES, *ENGINES, *ONCE, BY_HAND}
 
 
@@ -133,7 +133,7 @@ def test_networks_lead_outside_for_those_who_need_it() -> None:
         assert bool((found or {}).get("internal")) == (name not in OPEN_NETWORKS)
     for name in services():
         outside = networks(name) & OPEN_NETWORKS
-        assert bool(outside) == (name in set(SERVICES) - {"search"}), name
+        assert bool(outside) == (name in set(SERVICES) - {"search", PORTAL}), name
         assert networks(name) <= set(declared)
 
 
@@ -146,7 +146,7 @@ def test_start_waits_for_what_it_needs() -> None:
             assert how == {"condition": expected}, f"{name} on {other}"
             health = services()[other].get("healthcheck", {})
             assert bool(health.get("disable")) == once
-    for name in SERVICES:
+    for name in set(SERVICES) - {PORTAL}:
         assert "topics" in services()[name]["depends_on"]
 
 
@@ -185,6 +185,6 @@ def test_kafkas_listeners_are_where_the_services_look() -> None:
     """What Kafka advertises is the address that everybody was told."""
     told: dict[str, Any] = services()["kafka"]["environment"]
     advertised = told["KAFKA_ADVERTISED_LISTENERS"].removeprefix("CLIENTS://")
-    for name in (*SERVICES, "topics"):
+    for name in (*(set(SERVICES) - {PORTAL}), "topics"):
         assert services()[name]["environment"]["CALLBOARD_KAFKA"] == advertised
     assert f"CLIENTS://:{advertised.partition(':')[2]}," in told["KAFKA_LISTENERS"]

@@ -19,8 +19,8 @@ BY_NAME = {
     # One namespace is three distributions' together.
     "shared": {"httptools", "opentelemetry-api", "opentelemetry-sdk", "uvloop"},
     "techdocs": {"mkdocs-techdocs-core"},
-    # The portal's, which runs in the gateway's process.
-    "gateway": {"jinja2", "markdown-it-py", "markupsafe", "python-multipart"},
+    "gateway": {"python-multipart"},
+    "portal": {"python-multipart"},
     "deploy": {"nx-27017"},
 }
 #: Large ones that one service alone needs.

@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 from deploy.cli.configuration import check_config
-from deploy.embedded.rundata import SERVICES
+from deploy.embedded.rundata import PORTAL, SERVICES
 from services.gateway.assembly import sign_in_rules
 from services.gateway.configuration import GatewayConfig
+from services.gateway.settings import Settings as GatewaySettings
+from services.portal.configuration import PagesConfig
 from shared.kit.config.sections import VARIABLE, load_config
-from shared.kit.config.settings import ServiceSettings
+from shared.kit.config.settings import ProcessSettings, ServiceSettings
 from tests.deploy.compose import (
     CONFIG,
     ROOT,
@@ -57,13 +59,13 @@ def environment(service: str) -> dict[str, str]:
     return {**image_environment(), **told}
 
 
-def settings_of(service: str) -> type[ServiceSettings]:
+def settings_of(service: str) -> type[ProcessSettings]:
     module = importlib.import_module(f"services.{service}.settings")
-    found: type[ServiceSettings] = module.Settings
+    found: type[ProcessSettings] = module.Settings
     return found
 
 
-def names(settings: type[ServiceSettings]) -> set[str]:
+def names(settings: type[ProcessSettings]) -> set[str]:
     """The variables that a Settings class reads."""
     return {
         str(field.validation_alias or f"CALLBOARD_{name.upper()}")
@@ -85,7 +87,7 @@ def service(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(service: str, monkeypatch: pytest.MonkeyPatch) -> ServiceSettings:
+def settings(service: str, monkeypatch: pytest.MonkeyPatch) -> ProcessSettings:
     """The service's settings, as its container would read them."""
     for name, value in environment(service).items():
         monkeypatch.setenv(name, value)
@@ -100,15 +102,16 @@ def test_every_variable_is_read(service: str) -> None:
     assert set(services()[service]["environment"]) <= known
 
 
-def test_the_settings_are_complete(service: str, settings: ServiceSettings) -> None:
+def test_the_settings_are_complete(service: str, settings: ProcessSettings) -> None:
     """Every required setting is given, and every value is one that is allowed."""
     assert settings.host == "0.0.0.0"
     assert str(settings.data) in volumes(service)
-    assert settings.service_secret.get_secret_value()
+    if isinstance(settings, ServiceSettings):
+        assert settings.service_secret.get_secret_value()
 
 
 def test_the_configuration_is_where_the_service_looks(
-    service: str, settings: ServiceSettings
+    service: str, settings: ProcessSettings
 ) -> None:
     """The folder is mounted, and each of its variables is told or withheld."""
     if not loads_configuration(service):
@@ -117,6 +120,11 @@ def test_the_configuration_is_where_the_service_looks(
     assert volumes(service)[str(settings.config.parent)].endswith(":ro")
     assert settings.config.name == CONFIG.name
     told = environment(service)
+    if service == PORTAL:
+        # What pages read of the file holds no variable.
+        assert not configured() & set(told)
+        assert load_config(CONFIG, {}, PagesConfig).permission.enabled
+        return
     withheld = set(told["CALLBOARD_WITHHELD"].split(","))
     assert configured() <= set(told) | withheld
     assert not withheld & set(told)
@@ -132,9 +140,14 @@ def test_secrets_are_told_to_those_who_need_them() -> None:
         assert ("CALLBOARD_GIT_TOKEN" in told) is reads
 
 
-def test_ports_are_right(service: str, settings: ServiceSettings) -> None:
+def test_ports_are_right(service: str, settings: ProcessSettings) -> None:
     """Each URL ends at the port that the service of that name listens at."""
-    for name, url in settings.urls().items():
+    urls = {"gateway": settings.gateway_url}
+    if isinstance(settings, ServiceSettings):
+        urls = settings.urls()
+    if isinstance(settings, GatewaySettings):
+        urls[PORTAL] = settings.portal_url
+    for name, url in urls.items():
         parts = urlsplit(url)
         assert parts.hostname == name
         assert parts.port == int(environment(name)["CALLBOARD_PORT"])
@@ -164,7 +177,8 @@ def test_engines_answer_at_the_ports_that_are_told() -> None:
     listens = opa[opa.index("--addr") + 1].rpartition(":")[2]
     assert environment("gateway")["CALLBOARD_OPA"] == f"http://opa:{listens}"
     for service in SERVICES:
-        assert environment(service)["CALLBOARD_MONGODB"].endswith(":27017")
+        if service != PORTAL:
+            assert environment(service)["CALLBOARD_MONGODB"].endswith(":27017")
     assert environment("search")["CALLBOARD_OPENSEARCH"].endswith(":9200")
 
 
@@ -195,10 +209,10 @@ def mongodb_script() -> str:
 
 
 def test_mongodbs_user_may_use_every_services_database() -> None:
-    """The names in the script are the five services'."""
+    """The names in the script are those of the services that have one."""
     found = re.search(r"databases = \[([^\]]*)\]", mongodb_script())
     assert found
-    assert set(re.findall(r"\w+", found[1])) == set(SERVICES)
+    assert set(re.findall(r"\w+", found[1])) == set(SERVICES) - {PORTAL}
     told = set(services()["mongodb"]["environment"])
     assert set(re.findall(r"process\.env\.(\w+)", mongodb_script())) <= told
 
@@ -237,7 +251,7 @@ def test_the_examples_configuration_opens_nothing() -> None:
     rules = sign_in_rules(config)
     assert (rules.guest_ref, config.auth.development_sign_in) == (None, False)
     assert config.permission.enabled
-    assert not config.catalog.file_locations
+    assert not load_config(CONFIG, {}, PagesConfig).catalog.file_locations
     assert config.backend.reading.allow == []
     assert len(config.auth.static_tokens) == 1
 

@@ -28,7 +28,7 @@ def test_the_readme_fits_one_screen() -> None:
     assert README.count("\n") <= 90
 
 
-def test_the_readmes_table_has_the_five_services() -> None:
+def test_the_readmes_table_has_the_services() -> None:
     """Each service stands in the table, and no other."""
     named = [row[0] for row in rows(README) if row[0] in SERVICES]
     assert sorted(named) == sorted(SERVICES)

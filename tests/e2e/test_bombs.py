@@ -14,6 +14,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from deploy.embedded.rundata import SERVICES
 from services.portal.router import PAGES
 from tests.e2e import bomb_contents, bombs
 from tests.e2e.bombs import Bomb
@@ -147,8 +148,7 @@ def all_bombs(portal: Portal) -> Iterator[Bomb]:
 def test_nobody_stands_still(system: Portal) -> None:
     """Every operation and page, with every kind of input; all offenders are listed."""
     portal = system
-    names = ("catalog", "scaffolder", "techdocs", "search", "gateway")
-    pulse = Pulse({name: portal.run["addresses"][name] for name in names})
+    pulse = Pulse({name: portal.run["addresses"][name] for name in SERVICES})
     pulse.start()
     client = Client(portal)
     try:

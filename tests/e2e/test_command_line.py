@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import pytest
 
+from deploy.embedded.rundata import SERVICES
 from tests.e2e.running import SERVICE, Portal, push, replaced, seen
 from tests.e2e.system import ROOT, System, working_copy
 
@@ -73,7 +74,7 @@ def test_status_tells_how_everything_is(system: Portal) -> None:
     found = json.loads(system.command("status", "--json"))
     assert found["status"] == "ok"
     names = [service["name"] for service in found["services"]]
-    assert sorted(names) == ["catalog", "gateway", "scaffolder", "search", "techdocs"]
+    assert sorted(names) == sorted(SERVICES)
     assert all(service["ready"] for service in found["services"])
     assert "scaffolder" in system.command("status")
 

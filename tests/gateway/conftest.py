@@ -12,8 +12,8 @@ from tests.gateway.running import (
     STATIC,
     StandIn,
     configuration,
-    gateway_app,
     served,
+    served_with_portal,
     settings_for,
 )
 from tests.waiting import until_now
@@ -54,7 +54,7 @@ def gateway(
     """The address of a running gateway that hears and says events."""
     data: Path = tmp_path_factory.mktemp("gateway")
     settings = settings_for(services, mongodb=mongodb, kafka=kafka, data=data)
-    with served(gateway_app(settings, configuration())) as address:
+    with served_with_portal(settings, configuration()) as address:
         until_now(
             lambda: httpx.get(f"{address}/readyz").status_code == 200, 30, "readiness"
         )

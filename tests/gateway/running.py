@@ -22,6 +22,9 @@ from starlette.routing import Route
 from services.gateway.configuration import GatewayConfig
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
+from services.portal.configuration import PagesConfig
+from services.portal.main import create_app as portal_app
+from services.portal.settings import Settings as PortalSettings
 from shared.contracts.entity import Entity
 from shared.contracts.ref import parse_ref, ref_of
 from shared.kit.http.apps import caller_of
@@ -133,12 +136,13 @@ class StandIn:
 
     async def users(self, request: Request) -> Response:
         text = request.query_params.get("fullTextFilterTerm", "")
+        conditions = caller_of(request).conditions
         found = [
             entity
             for ref, entity in sorted(self.entities.items())
             if ref.startswith("user:")
             and text in entity["metadata"]["name"]
-            and matches(caller_of(request).conditions or {}, Entity(entity))
+            and (conditions is None or matches(conditions, Entity(entity)))
         ]
         return JSONResponse({"items": found, "totalItems": len(found), "pageInfo": {}})
 
@@ -217,14 +221,31 @@ async def _soon() -> None:
     await asyncio.sleep(0)
 
 
+def listen() -> socket.socket:
+    """A socket of 127.0.0.1 that takes connections already."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(256)
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
 @contextlib.contextmanager
-def served(app: Callable[[], Any]) -> Iterator[str]:
+def served(
+    app: Callable[[], Any], listening: socket.socket | None = None
+) -> Iterator[str]:
     """Serve an app in a thread of its own; its address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(256)
+    with listening or listen() as listening:  # noqa: PLR1704 - the same one
         config = uvicorn.Config(
-            app, factory=True, log_config=None, ws="none", timeout_graceful_shutdown=2
+            app,
+            factory=True,
+            log_config=None,
+            ws="none",
+            proxy_headers=False,
+            timeout_graceful_shutdown=2,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(
@@ -233,7 +254,7 @@ def served(app: Callable[[], Any]) -> Iterator[str]:
         thread.start()
         until_now(lambda: server.started or not thread.is_alive(), 20, "a server")
         assert server.started, "the app did not start"
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield address_of(listening)
         server.should_exit = True
         thread.join(10)
 
@@ -243,7 +264,7 @@ def settings_for(
 ) -> Settings:
     """The gateway's settings with every service at `address`."""
     names = ("gateway", "catalog", "scaffolder", "techdocs", "search")
-    urls = {f"{name}_url": address for name in names}
+    urls = {f"{name}_url": address for name in (*names, "portal")}
     return Settings(
         mongodb=mongodb,
         kafka=kafka,
@@ -253,6 +274,23 @@ def settings_for(
         port=0,
         **{**urls, **more},
     )
+
+
+@contextlib.contextmanager
+def served_with_portal(settings: Settings, config: GatewayConfig) -> Iterator[str]:
+    """A gateway with the portal behind it; the gateway's address."""
+    listening = listen()
+    pages = PagesConfig.model_validate(config.model_dump(by_alias=True))
+    told = PortalSettings(
+        config=settings.config,
+        data=settings.data,
+        gateway_url=address_of(listening),
+        port=0,
+    )
+    with served(lambda: portal_app(told, config=pages)) as portal_url:
+        settings.portal_url = portal_url
+        with served(gateway_app(settings, config), listening) as address:
+            yield address
 
 
 def gateway_app(settings: Settings, config: GatewayConfig) -> Callable[[], Any]:

@@ -54,7 +54,8 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FastAPI]:
         **{f"{name}_url": NOWHERE for name in names},
     }
     found = {name: make(kind(**given)) for name, (make, kind) in PLUGINS.items()}
-    gateway = gateway_app(GatewaySettings(**given), config=configuration())
+    own = GatewaySettings(portal_url=NOWHERE, **given)
+    gateway = gateway_app(own, config=configuration())
     return {**found, "gateway": gateway}
 
 
@@ -203,7 +204,7 @@ class TwoServices:
         self.away = away
         self.calls: list[str] = []
 
-    async def ask(self, service: str, path: str, **_: Any) -> ServiceAnswer:
+    async def probe(self, service: str, path: str) -> ServiceAnswer:
         self.calls.append(f"{service}{path}")
         if service in self.away:
             return ServiceAnswer(503, None, "The service does not answer")

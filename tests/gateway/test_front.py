@@ -8,6 +8,7 @@ import httpx
 import jsonschema
 import pytest
 
+from deploy.embedded.rundata import SERVICES
 from services.gateway.documents import asyncapi, schema
 from services.gateway.model import SESSION_COOKIE
 from services.gateway.status import report
@@ -17,7 +18,13 @@ from shared.contracts.events import PAYLOADS
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import TOPICS
 from tests.builders import user
-from tests.gateway.running import configuration, gateway_app, served, settings_for
+from tests.gateway.running import (
+    STATIC,
+    configuration,
+    gateway_app,
+    served,
+    settings_for,
+)
 
 #: Processor time of one request, of the whole process; some hundredths are usual.
 MOST_SECONDS = 0.8
@@ -53,6 +60,7 @@ async def test_signing_out_ends_the_session(session, gateway) -> None:
     ("headers", "status"),
     [
         ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "none"}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({}, 403),
         ({"sec-fetch-site": "same-origin"}, 200),
@@ -122,10 +130,48 @@ async def test_the_sign_in_page_names_no_restricted_user(
     assert SESSION_COOKIE in answer.cookies
 
 
-async def test_other_sites_cannot_sign_somebody_in(ask) -> None:
-    """Not even without a session."""
-    answer = await ask.post("/sign-in/guest", headers={"origin": "http://evil.example"})
+@pytest.mark.parametrize("path", ["/sign-in/guest", "/preferences", "/nowhere"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"origin": "https://127.0.0.1"},
+        {"origin": "http://evil.example", "authorization": f"Bearer {STATIC}"},
+    ],
+)
+async def test_other_sites_send_no_form(ask, path, headers) -> None:
+    """Not even without a session, or with a token: a page of theirs sent it."""
+    answer = await ask.post(path, data={"theme": "dark"}, headers=headers)
     assert answer.status_code == 403
+    assert (
+        answer.json()["error"]["message"] == "A page of another site sent this request"
+    )
+
+
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "same-origin"}, {"origin": "own"}]
+)
+async def test_pages_of_this_site_send_forms(session, gateway, headers) -> None:
+    """To the gateway's own addresses and to the front end's."""
+    given = {
+        name: gateway if value == "own" else value for name, value in headers.items()
+    }
+    for path in ("/sign-in/guest", "/preferences"):
+        form = {"theme": "dark", "next": "/graph"}
+        answer = await session.post(path, data=form, headers=given)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/graph")
+
+
+async def test_a_form_with_a_session_comes_from_a_page(session) -> None:
+    """Whoever says nothing about it is nobody's page; without a session it may."""
+    form = {"theme": "dark"}
+    assert (await session.post("/preferences", data=form)).status_code == 403
+    session.cookies.clear()
+    assert (await session.post("/preferences", data=form)).status_code == 303
 
 
 async def test_a_token_needs_no_page(ask, sign_in) -> None:
@@ -155,7 +201,7 @@ async def test_status_of_the_house(ask, sign_in) -> None:
     found = answer.json()
     assert found["status"] == "ok"
     names = {service["name"] for service in found["services"]}
-    assert names == {"catalog", "scaffolder", "techdocs", "search", "gateway"}
+    assert names == {*SERVICES}
     assert {engine["name"] for engine in found["engines"]} >= {"documents", "events"}
 
 

@@ -99,7 +99,7 @@ def test_loopback_names() -> None:
     ("headers", "own"),
     [
         ([(b"sec-fetch-site", b"same-origin")], True),
-        ([(b"sec-fetch-site", b"none")], True),
+        ([(b"sec-fetch-site", b"none")], False),
         ([(b"sec-fetch-site", b"cross-site")], False),
         ([(b"sec-fetch-site", b"same-site")], False),
         ([(b"origin", b"https://portal.example")], True),
@@ -117,6 +117,10 @@ def test_only_pages_of_this_portal_count_as_own(
 ) -> None:
     """Fetch Metadata first, then `Origin`; a request with neither is not a page's."""
     assert PUBLIC.sent(headers) is own
+
+
+class Unreachable:
+    """What a refused request does not get to."""
 
 
 @pytest.mark.parametrize(("ends", "answers"), [(True, 1), (False, 0)])
@@ -138,7 +142,15 @@ async def test_a_refusal_waits_for_the_body(ends: bool, answers: int) -> None:
     async def app(*_: object) -> None:
         raise AssertionError("it is not for this portal")
 
-    front = RequestRouter(app, owned=(), hosts=LOCAL, attempts=Attempts())
+    front = RequestRouter(
+        app,
+        owned=(),
+        paths=(),
+        forwarder=Unreachable(),
+        pages=Unreachable(),
+        hosts=LOCAL,
+        attempts=Attempts(),
+    )
     scope = {
         "type": "http",
         "method": "POST",

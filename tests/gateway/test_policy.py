@@ -201,17 +201,6 @@ async def test_no_more_answers_are_remembered_than_may_be() -> None:
     assert policy.asked == 5
 
 
-async def test_the_gateways_own_questions_are_not_asked() -> None:
-    """Nobody who says to be the gateway gains by it."""
-    policy = CountingPolicy()
-    own = Identity("service:gateway", "service")
-    guard = PolicyGuard(policy, own=own)
-    assert (await guard.decision(own, "anything")).result == "allow"
-    assert policy.asked == 0
-    await guard.decision(Identity("service:gateway", "service"), "anything")
-    assert policy.asked == 1
-
-
 async def test_an_old_answer_is_asked_again() -> None:
     """A server's policy may have changed meanwhile."""
     policy = CountingPolicy()

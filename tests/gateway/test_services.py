@@ -8,6 +8,7 @@ import pytest
 from services.gateway.catalog import CatalogClient
 from services.gateway.forward.admission import RequestAdmission
 from services.gateway.forward.services import ServiceConnections, ServiceQuestions
+from services.gateway.forward.upstreams import Upstream
 from services.gateway.model import Decision, Identity
 from services.gateway.policy.guard import PolicyGuard
 from services.gateway.policy.routes import RouteTable
@@ -52,7 +53,8 @@ async def questions(
     tokens = PrincipalTokens(SECRET)
     admission = RequestAdmission(PolicyGuard(policy), RouteTable(), tokens)
     addresses = {"catalog": services, "search": "http://127.0.0.1:9"}
-    async with ServiceConnections(addresses) as connections:
+    upstreams = {name: Upstream(name, each) for name, each in addresses.items()}
+    async with ServiceConnections(upstreams) as connections:
         yield ServiceQuestions(connections, admission, tokens)
 
 

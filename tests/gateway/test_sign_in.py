@@ -1,5 +1,6 @@
 """Signing in over HTTP: guests, users, services, and the cookies they get."""
 
+import httpx
 import jwt
 import pytest
 
@@ -8,7 +9,14 @@ from services.gateway.identity.sessions import set_cookie
 from services.gateway.model import SESSION_COOKIE
 from shared.contracts.errors import Invalid
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
-from tests.gateway.running import SECRET, STATIC, configuration
+from tests.gateway.running import (
+    SECRET,
+    STATIC,
+    configuration,
+    gateway_app,
+    served,
+    settings_for,
+)
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
@@ -210,3 +218,60 @@ def test_sign_in_by_token_is_for_development() -> None:
     assert sign_in_rules(configuration()).token
     production = configuration(auth={"environment": "production"})
     assert not sign_in_rules(production).token
+
+
+async def test_the_forms_lead_on_within_this_site(ask, gateway) -> None:
+    """A guest, and a user of the catalog; a name that nobody has leads back."""
+    origin = {"origin": gateway}
+    form = {"next": "/graph"}
+    entered = await ask.post("/sign-in/guest", data=form, headers=origin)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/graph")
+    form = {"user": "user:default/ann", "next": "https://evil.example"}
+    entered = await ask.post("/sign-in/as", data=form, headers=origin)
+    assert entered.headers["location"] == "/"
+    assert "HttpOnly" in entered.headers["set-cookie"]
+    form = {"user": "user:default/nobody", "next": "/graph"}
+    back = await ask.post("/sign-in/as", data=form, headers=origin)
+    assert back.headers["location"] == (
+        "/sign-in?next=%2Fgraph&text=user%3Adefault/nobody&wrong=user"
+    )
+    assert "No user with this name" in (await ask.get(back.headers["location"])).text
+
+
+async def test_a_sign_in_form_has_so_many_fields(ask, gateway) -> None:
+    """The reading stops at the limit, and the answer says why."""
+    fields = "&".join(f"f{number}=x" for number in range(100_000))
+    headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "origin": gateway,
+    }
+    answer = await ask.post("/sign-in/as", content=fields, headers=headers)
+    assert answer.status_code == 400
+    assert "Too many fields" in answer.text
+
+
+async def test_what_a_sign_in_page_asks(ask) -> None:
+    """Without credentials: there are none yet."""
+    ways = (await ask.get("/api/auth/ways")).json()
+    assert ways == {"guest": True, "development": True, "token": True}
+    listed = (await ask.get("/api/auth/development/users?text=ann")).json()
+    assert [each["ref"] for each in listed["items"]] == ["user:default/ann"]
+    assert listed["is_empty"] is False
+    nobody = (await ask.get("/api/auth/development/users?text=zzz")).json()
+    assert nobody == {"items": [], "is_empty": False}
+
+
+async def test_users_are_listed_for_the_development_sign_in_alone(
+    services, mongodb, kafka, data
+) -> None:
+    """Elsewhere nobody is told who there is."""
+    settings = settings_for(services, mongodb=mongodb, kafka=kafka, data=data)
+    config = configuration(auth={"environment": "production"})
+    with served(gateway_app(settings, config)) as address:
+        answer = httpx.get(f"{address}/api/auth/development/users")
+        assert answer.status_code == 404
+        assert httpx.get(f"{address}/api/auth/ways").json() == {
+            "guest": False,
+            "development": False,
+            "token": False,
+        }

@@ -8,6 +8,7 @@ from shared.contracts.errors import Invalid
 from shared.guards.addresses import (
     AddressRule,
     join_address,
+    local_address,
     normal_netloc,
     parse_address,
     split_address,
@@ -241,3 +242,20 @@ def test_the_longest_address_of_marks_costs_little() -> None:
         for _ in range(200):
             with pytest.raises(Invalid, match="512"):
                 parse_address(url)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "address"),
+    [
+        ("/catalog?x=1", "/catalog?x=1"),
+        ("https://evil.example", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/sign-in?next=/", "/"),
+        ("/a\nb", "/"),
+        ("", "/"),
+    ],
+)
+def test_the_way_on_stays_on_this_site(wanted: str, address: str) -> None:
+    """A link to the sign-in page must not lead people elsewhere."""
+    assert local_address(wanted) == address

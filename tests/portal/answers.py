@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from services.gateway.model import ApiAnswer
+from services.portal.model import ApiAnswer
 from tests.portal.house import Entity
 
 PRE, POST = "<x1>", "</x1>"

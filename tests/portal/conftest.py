@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from services.portal.frame import Frame
 from services.portal.router import make_portal
 from tests.portal.browsing import Open, visits
-from tests.portal.fakes import FakeApi, FakeSessions, FakeUsers
+from tests.portal.fakes import AsGateway, FakeApi, bearer
 from tests.portal.house import ANN
 from tests.portal.stream import WithStream
 from tests.waiting import until_now
@@ -38,7 +38,7 @@ def frame() -> Frame:
 
 @pytest.fixture
 def portal(api: FakeApi, frame: Frame) -> FastAPI:
-    return make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
+    return make_portal(api, frame=frame)
 
 
 @pytest.fixture
@@ -48,9 +48,11 @@ async def client(portal: FastAPI) -> AsyncIterator[Client]:
 
     def make(subject: str | None = ANN) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(portal, raise_app_exceptions=False)
-        cookies = {"callboard_session": subject} if subject else {}
+        headers = {"x-forwarded-for": "127.0.0.1"}
+        if subject:
+            headers["authorization"] = bearer(subject)
         one = httpx.AsyncClient(
-            transport=transport, base_url="http://portal.test", cookies=cookies
+            transport=transport, base_url="http://portal.test", headers=headers
         )
         opened.append(one)
         return one
@@ -70,8 +72,9 @@ def artefacts() -> Path:
 
 @contextmanager
 def served(app: Any) -> Iterator[str]:
-    """The app on a real port, for a browser."""
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off")
+    """The app on a real port behind a gateway's twin, for a browser."""
+    passed = AsGateway(app)
+    config = uvicorn.Config(passed, port=0, log_level="critical", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -105,9 +108,7 @@ def live_house(frame: Frame) -> Iterator[Any]:
     """A running portal with an event stream: `.url`, `.api`, `.stream`."""
     api = FakeApi()
     app = WithStream()
-    app.app = make_portal(
-        api, FakeSessions(), FakeUsers(), frame=frame, position=app.position
-    )
+    app.app = make_portal(api, frame=frame)
     with served(app) as url:
         yield type("LiveHouse", (), {"url": url, "api": api, "stream": app})
 

@@ -1,21 +1,19 @@
-"""Twins of the portal's ports: the public API over a small company, and sign-in."""
+"""Twins of what stands around the portal: the public API, and the gateway."""
 
+import base64
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
+from starlette.datastructures import Headers
+from starlette.requests import Request, cookie_parser
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.gateway.model import (
-    ApiAnswer,
-    Identity,
-    SignedIn,
-    SignInWays,
-    UserCard,
-)
-from services.gateway.ports import Params
-from shared.contracts.errors import NotFound, Unauthenticated
+from services.portal.model import ApiAnswer, Visitor, visitor_of
+from services.portal.ports import Params
 from tests.portal.house import Entity, changes_of, company, history
 
 CATALOG = "/api/catalog"
@@ -52,10 +50,14 @@ class FakeApi:
         #: What leaves the catalog then; whether the reader may unregister it.
         self.leaving = ["component:default/booking", "component:default/seat-map"]
         self.removable = True
+        #: Ways to sign in; people to choose from, None where they cannot be listed.
+        self.ways = {"guest": True, "development": True, "token": True}
+        self.people: list[Any] | None = people()
+        self.has_people = True
 
     async def call(
         self,
-        identity: Identity,  # noqa: ARG002
+        visitor: Visitor | None,  # noqa: ARG002
         method: str,
         path: str,
         *,
@@ -72,6 +74,8 @@ class FakeApi:
         for name, value in pairs:
             for each in value if isinstance(value, list | tuple) else [value]:
                 many.setdefault(name, []).append(str(each))
+        if path.startswith("/api/auth/"):
+            return self._auth(path, many)
         answer = self._answer(method, path, many, json)
         if self.stale:
             marked = {**answer.headers, "callboard-stale": str(self.stale)}
@@ -109,6 +113,15 @@ class FakeApi:
         if method == "DELETE":
             return ApiAnswer(204, {}, b"")
         return _error(404, "NotFoundError", f"No route for {path}")
+
+    def _auth(self, path: str, many: dict[str, list[str]]) -> ApiAnswer:
+        if path == "/api/auth/ways":
+            return _ok(self.ways)
+        if self.people is None:
+            return _error(503, "ServiceUnavailableError", "The policy is away")
+        text = many["text"][0].lower()
+        items = [each for each in self.people if text in each["title"].lower()]
+        return _ok({"items": items, "is_empty": not self.has_people})
 
     def _location(self) -> ApiAnswer:
         if self.unregistered:
@@ -264,77 +277,69 @@ def _error(status: int, name: str, message: str) -> ApiAnswer:
     return ApiAnswer(status, {"content-type": "application/json"}, body)
 
 
-class FakeSessions:
-    """Sessions as the cookie's plain text: `callboard_session=user:default/ann`."""
-
-    def __init__(
-        self, *, guest: bool = True, development: bool = True, token: bool = True
-    ) -> None:
-        self._ways = SignInWays(guest=guest, development=development, token=token)
-
-    async def identity(self, headers: Mapping[str, str]) -> Identity | None:
-        cookies = dict(
-            pair.strip().split("=", 1)
-            for pair in headers.get("cookie", "").split(";")
-            if "=" in pair
-        )
-        subject = cookies.get("callboard_session")
-        return None if not subject else _identity(subject)
-
-    def ways(self) -> SignInWays:
-        return self._ways
-
-    async def sign_in_guest(self) -> SignedIn:
-        return _signed_in("user:development/guest")
-
-    async def sign_in_as(self, user_ref: str) -> SignedIn:
-        if user_ref not in company():
-            raise NotFound(f"No user {user_ref}")
-        return _signed_in(user_ref)
-
-    async def sign_in_token(self, token: str) -> SignedIn:
-        if token != "the-token":
-            raise Unauthenticated("This is not a token of this installation")
-        return _signed_in("service:operator")
-
-    async def sign_out(self, headers: Mapping[str, str]) -> str:  # noqa: ARG002
-        return "callboard_session=; Path=/; Max-Age=0"
-
-
-def _identity(subject: str) -> Identity:
-    if subject == "user:development/guest":
-        return Identity(subject, "guest", (subject,), by_cookie=True)
-    if subject.startswith("service:"):
-        return Identity(subject, "service", (), by_cookie=True)
-    user = company().get(subject)
-    groups = [
-        each["targetRef"]
-        for each in (user or {}).get("relations", [])
-        if each["type"] == "memberOf"
+def people() -> list[Any]:
+    """The company's people as the sign-in lists them."""
+    return [
+        {
+            "ref": ref,
+            "name": each["metadata"]["name"],
+            "title": each["spec"]["profile"]["displayName"],
+            "picture": "",
+            "groups": each["spec"]["memberOf"],
+        }
+        for ref, each in company().items()
+        if ref.startswith("user:")
     ]
-    return Identity(subject, "user", (subject, *groups), by_cookie=True)
 
 
-def _signed_in(subject: str) -> SignedIn:
-    cookie = f"callboard_session={subject}; Path=/; HttpOnly; SameSite=Lax"
-    return SignedIn(_identity(subject), cookie)
+def visitor(subject: str) -> Visitor:
+    """Somebody of the company, with a token as the gateway makes it, but unsigned."""
+    kind, ownership = _kind_and_ownership(subject)
+    claims = {"sub": subject, "kind": kind, "ent": ownership}
+    payload = base64.urlsafe_b64encode(orjson.dumps(claims)).rstrip(b"=").decode()
+    found = visitor_of(f"Bearer head.{payload}.signature")
+    assert found is not None
+    return found
 
 
-class FakeUsers:
-    """The company's people."""
+def bearer(subject: str) -> str:
+    """The header that the gateway sends for somebody."""
+    return f"Bearer {visitor(subject).token}"
 
-    async def users(self, text: str = "", *, limit: int = 50) -> Sequence[UserCard]:
-        return [
-            UserCard(
-                ref,
-                each["metadata"]["name"],
-                each["spec"]["profile"]["displayName"],
-                groups=each["spec"]["memberOf"],
-            )
-            for ref, each in company().items()
-            if ref.startswith("user:")
-            and text.lower() in each["spec"]["profile"]["displayName"].lower()
-        ][:limit]
 
-    async def has_users(self) -> bool:
-        return True
+def _kind_and_ownership(subject: str) -> tuple[str, list[str]]:
+    if subject == "user:development/guest":
+        return "guest", [subject]
+    if subject.startswith("service:"):
+        return "service", []
+    relations = (company().get(subject) or {}).get("relations", [])
+    groups = [each["targetRef"] for each in relations if each["type"] == "memberOf"]
+    return "user", [subject, *groups]
+
+
+class AsGateway:
+    """Passes requests on as the gateway does: the session's cookie as a token.
+
+    It signs in with the token `the-token` itself.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/sign-in/token":
+            form = await Request(scope, receive).form()
+            answer = RedirectResponse("/sign-in?wrong=token", 303)
+            if form["token"] == "the-token":
+                answer = RedirectResponse(str(form["next"]), 303)
+                answer.set_cookie("callboard_session", "service:operator")
+            await answer(scope, receive, send)
+            return
+        if scope["type"] == "http":
+            cookies = cookie_parser(Headers(scope=scope).get("cookie", ""))
+            subject = cookies.get("callboard_session")
+            added = [(b"x-forwarded-for", str(scope["client"][0]).encode())]
+            if subject:
+                added.append((b"authorization", bearer(subject).encode()))
+            scope = {**scope, "headers": [*scope["headers"], *added]}
+        await self._app(scope, receive, send)

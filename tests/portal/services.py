@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from services.gateway.model import ApiAnswer
+from services.portal.model import ApiAnswer
 from services.scaffolder.templates.expression_syntax import expression_errors
 from tests.portal.answers import (
     NEW,

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.contracts.headers import POSITION
+
 PATH = "/api/events/stream"
 
 
@@ -40,7 +42,9 @@ class WithStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
-            await self.app(scope, receive, send)
+            position = (POSITION.encode(), self.position().encode())
+            passed = {**scope, "headers": [*scope.get("headers", ()), position]}
+            await self.app(passed, receive, send)
             return
         here = (asyncio.get_running_loop(), asyncio.Queue[bytes]())
         self._queues.append(here)

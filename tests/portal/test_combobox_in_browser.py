@@ -12,7 +12,6 @@ from services.portal.frame import Frame
 from services.portal.router import make_portal
 from tests.portal.browsing import NARROW, Open, violations, visits
 from tests.portal.conftest import served
-from tests.portal.fakes import FakeSessions, FakeUsers
 from tests.portal.services import FakeServices
 from tests.portal.stream import WithStream
 from tests.waiting import until_now
@@ -51,7 +50,7 @@ def services() -> FakeServices:
 def house(frame: Frame, services: FakeServices) -> Iterator[str]:
     """A running portal; its template asks what `services.steps` says."""
     app = WithStream()
-    app.app = make_portal(services, FakeSessions(), FakeUsers(), frame=frame)
+    app.app = make_portal(services, frame=frame)
     with served(app) as url:
         yield url
 

@@ -11,7 +11,6 @@ from services.portal.pages.diagrams import MODULES
 from services.portal.router import make_portal
 from tests.portal.browsing import sign_in
 from tests.portal.conftest import served
-from tests.portal.fakes import FakeSessions, FakeUsers
 from tests.portal.services import FakeServices
 from tests.waiting import until_now
 
@@ -40,7 +39,7 @@ def house(frame: Frame) -> Iterator[Any]:
     if MODULES not in frame.assets:
         pytest.skip("set-up brought no modules of Mermaid")
     api = FakeServices()
-    with served(make_portal(api, FakeSessions(), FakeUsers(), frame=frame)) as url:
+    with served(make_portal(api, frame=frame)) as url:
         yield type("House", (), {"url": url, "api": api})
 
 

@@ -11,11 +11,10 @@ from services.portal.frame import Frame
 from services.portal.router import make_portal
 from tests.portal.browsing import LOOKS, TOO_WIDE, sign_in, violations
 from tests.portal.conftest import served
-from tests.portal.fakes import FakeSessions
 from tests.portal.house import GUEST
 from tests.portal.services import FakeServices
 from tests.portal.stream import WithStream
-from tests.portal.test_first_steps import OPERATOR, REGISTER, NoUsers
+from tests.portal.test_first_steps import OPERATOR, REGISTER
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -41,8 +40,9 @@ def empty_portal(frame: Frame) -> Iterator[str]:
     api = FakeServices()
     api.hidden = set(api.entities)
     api.denied = {REGISTER}
+    api.people, api.has_people = [], False
     app = WithStream()
-    app.app = make_portal(api, FakeSessions(), NoUsers(), frame=frame)
+    app.app = make_portal(api, frame=frame)
     with served(app) as url:
         yield url
 

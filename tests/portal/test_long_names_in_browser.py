@@ -10,7 +10,6 @@ from services.portal.router import make_portal
 from tests.portal.answers import OUTPUT, TASK
 from tests.portal.browsing import NARROW, TOO_WIDE, WIDE, sign_in
 from tests.portal.conftest import served
-from tests.portal.fakes import FakeSessions, FakeUsers
 from tests.portal.house import entity
 from tests.portal.services import FakeServices
 from tests.portal.stream import WithStream
@@ -105,7 +104,7 @@ def long_names(frame: Frame) -> Iterator[str]:
         "Component", "usual", usual, description=described * 2
     )
     app = WithStream()
-    app.app = make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
+    app.app = make_portal(api, frame=frame)
     with served(app) as url:
         yield url
 

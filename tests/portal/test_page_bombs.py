@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.model import ApiAnswer
 from services.portal.catalog_query import MOST_TICKED
+from services.portal.model import ApiAnswer
 from services.portal.raw_text import MOST_CHARACTERS, raw_text
 from shared.guards.yaml_text import load_yaml
 from tests.portal.answers import TASK, events, task
@@ -127,7 +127,7 @@ async def test_a_search_ticks_so_many_values(client: Client) -> None:
     assert page.text.count('name="lifecycle"') < 70
 
 
-@pytest.mark.parametrize("address", ["/sign-in/as", "/preferences", "/create/register"])
+@pytest.mark.parametrize("address", ["/preferences", "/create/register"])
 async def test_a_form_has_so_many_fields(
     client: Client, portal: FastAPI, address: str
 ) -> None:

@@ -21,7 +21,6 @@ from tests.portal.browsing import (
     visits,
 )
 from tests.portal.conftest import served
-from tests.portal.fakes import FakeSessions, FakeUsers
 from tests.portal.house import entity
 from tests.portal.services import FakeServices
 from tests.portal.stream import PATH, WithStream
@@ -89,7 +88,7 @@ def house(frame: Frame) -> Iterator[Any]:
             "API", kind, {**spec, "definition": text}
         )
     app = WithRuns()
-    app.app = make_portal(api, FakeSessions(), FakeUsers(), frame=frame)
+    app.app = make_portal(api, frame=frame)
     with served(app) as url:
         yield type("House", (), {"url": url, "api": api, "stream": app})
 

@@ -1,6 +1,5 @@
 """Registering an address: a look first, then the catalog has it."""
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -8,14 +7,11 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
-from services.gateway.main import create_app
-from services.gateway.model import ApiAnswer
 from services.portal.frame import Frame
+from services.portal.model import ApiAnswer
 from services.portal.router import make_portal
-from tests.gateway.running import configuration, settings_for
 from tests.portal.answers import NEW
 from tests.portal.conftest import Client
-from tests.portal.fakes import FakeSessions, FakeUsers
 from tests.portal.house import GUEST
 from tests.portal.services import FakeServices
 
@@ -32,9 +28,7 @@ def api() -> FakeServices:
 def portal(api: FakeServices, frame: Frame, request: pytest.FixtureRequest) -> FastAPI:
     """A portal that takes files where a test is marked so by its parameter."""
     files = getattr(request, "param", False)
-    return make_portal(
-        api, FakeSessions(), FakeUsers(), frame=frame, file_locations=files
-    )
+    return make_portal(api, frame=frame, file_locations=files)
 
 
 def asked_locations(api: FakeServices) -> list[Any]:
@@ -206,21 +200,3 @@ async def test_who_may_not_register_reads_so_at_once(
     assert f'<a href="/sign-in?next={back}">Sign in</a>' in page
     assert 'name="target"' not in page
     assert asked_locations(api) == []
-
-
-@pytest.mark.parametrize("files", [True, False])
-def test_the_configuration_allows_files(tmp_path: Path, files: bool) -> None:
-    """The gateway reads the setting that the catalog obeys, and whether to ask."""
-    nowhere = "127.0.0.1:9"
-    settings = settings_for(
-        f"http://{nowhere}",
-        mongodb=f"mongodb://{nowhere}",
-        kafka=nowhere,
-        data=tmp_path,
-    )
-    config = configuration(
-        catalog={"fileLocations": files}, permission={"enabled": not files}
-    )
-    mounted: Any = create_app(settings, config=config).routes[-1]
-    assert mounted.app.state.portal.file_locations is files
-    assert mounted.app.state.portal.is_policy_asked is not files

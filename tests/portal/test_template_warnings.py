@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.model import ApiAnswer
+from services.portal.model import ApiAnswer
 from services.portal.pages.start_again import form_address
 from services.portal.runs import progress_of
 from tests.portal.answers import TASK, missing, ok, task

@@ -24,9 +24,10 @@ READS = (
     "/api/search/query?term=payments",
     "/api/scaffolder/v2/tasks?limit=5",
     "/api/techdocs/metadata/techdocs/default/component/payments",
+    "/catalog/default/component/payments",
 )
 TRIES = 20
-ORDER = ("catalog", "search", "techdocs", "scaffolder", "gateway")
+ORDER = ("catalog", "search", "techdocs", "scaffolder", "portal", "gateway")
 
 
 class Load:

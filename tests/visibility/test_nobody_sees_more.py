@@ -17,7 +17,7 @@ from services.portal.frame import Frame
 from services.portal.router import PAGES, make_portal
 from shared.contracts.permissions import ROUTES
 from shared.kit.documents import mongo
-from tests.visibility.house import House, NoUsers, Sessions, house_of
+from tests.visibility.house import House, house_of, token_of
 from tests.visibility.organisation import Organisation, organisation
 from tests.visibility.questions import ASKED, EVERY, ITSELF, NOTHING, PAGES_ASKED
 
@@ -231,11 +231,9 @@ async def test_no_page_names_what_is_hidden(house, company, number) -> None:
     # What they are a member of is known to everybody who signs in.
     own = {ref.rpartition("/")[2] for ref in who.ownership}
     words = company.hidden_words(who) - own
-    portal = make_portal(
-        house, Sessions(company), NoUsers(), frame=Frame("P", development=False)
-    )
+    portal = make_portal(house, frame=Frame("P", development=False))
     transport = httpx.ASGITransport(portal, raise_app_exceptions=False)
-    headers = {"x-reader": str(number)}
+    headers = {"authorization": f"Bearer {token_of(who)}"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://portal", headers=headers
     ) as client:

@@ -1,11 +1,11 @@
 """The path of a request to a service: who asks, may they, then to the service."""
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.callers import IN_PROCESS
 from services.gateway.forward import headers as hdr
 from services.gateway.forward.admission import RequestAdmission
 from services.gateway.forward.bodies import ClientGone, RequestBody
@@ -34,6 +34,7 @@ class Forwarder:
     def __init__(
         self,
         services: ServiceConnections,
+        plugins: Iterable[str],
         *,
         authenticator: Authenticator,
         admission: RequestAdmission,
@@ -45,12 +46,12 @@ class Forwarder:
         self._admission = admission
         self._open = open_requests
         self._limit = limit
-        self._measured = {name: PluginMeasures(name) for name in services}
+        self._measured = {name: PluginMeasures(name) for name in plugins}
         self._log = logs.get_logger("gateway")
 
     def serves(self, plugin: str) -> bool:
         """Whether requests to this plugin are forwarded."""
-        return plugin in self._services
+        return plugin in self._measured
 
     async def handle(
         self, plugin: str, rest: str, scope: Scope, receive: Receive, send: Send
@@ -83,8 +84,8 @@ class Forwarder:
             raise NotFound("There is nothing at this path")
         identity = await self._identity(scope, plugin, rest)
         request = await self._request(identity, plugin, rest, scope)
-        # What the portal asks for a page is part of the page's own request.
-        inside = IN_PROCESS in scope
+        # What the front end asks for a page is part of the page's own request.
+        inside = identity.by_front_end
         with nullcontext() if inside else self._open.hold(identity):
             await exchange(self._services[plugin], request, body, receive, reply)
 
@@ -113,9 +114,6 @@ class Forwarder:
         )
 
     async def _identity(self, scope: Scope, plugin: str, rest: str) -> Identity:
-        inside = scope.get(IN_PROCESS)
-        if isinstance(inside, Identity):
-            return inside
         given: hdr.Headers = scope["headers"]
         docs = plugin == "techdocs" and rest.startswith(DOCS_PATH)
         identity = await self._authenticator.authenticate(

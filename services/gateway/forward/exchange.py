@@ -87,6 +87,17 @@ class ClientReply(Reply):
         await self.start(error.status, headers)
         await self.body(body, more=False)
 
+    async def text(self, status: int, text: str, *, retry_after: int) -> None:
+        """Answer with words for people."""
+        body = text.encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"retry-after", str(retry_after).encode()),
+        ]
+        await self.start(status, headers)
+        await self.body(body, more=False)
+
 
 class _ClientWatch:
     """Cancels a request that takes long once its client has left."""

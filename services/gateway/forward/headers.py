@@ -50,26 +50,25 @@ def to_service(headers: Headers) -> list[tuple[str, str]]:
 
 
 def to_client(
-    headers: Iterable[tuple[bytes, bytes]], plugin: str, upstream: str
+    headers: Iterable[tuple[bytes, bytes]], prefix: str, upstream: str
 ) -> list[tuple[bytes, bytes]]:
-    """What of the service's headers goes back; redirects keep the public path."""
+    """What of the service's headers goes back; redirects lead below `prefix`."""
     kept = []
     for name, value in headers:
         lower = name.lower()
         if lower in HOP_BY_HOP:
             continue
         if lower == b"location":
-            value = public_location(value, plugin, upstream)  # noqa: PLW2901
+            value = public_location(value, prefix, upstream)  # noqa: PLW2901
         kept.append((lower, value))
     return kept
 
 
-def public_location(value: bytes, plugin: str, upstream: str) -> bytes:
+def public_location(value: bytes, prefix: str, upstream: str) -> bytes:
     """A redirect's target as the client may follow it."""
-    root, prefix = upstream.encode(), f"/api/{plugin}".encode()
-    value = value.removeprefix(root)
+    value = value.removeprefix(upstream.encode())
     if value.startswith(b"/") and not value.startswith((b"/api/", b"//")):
-        return prefix + value
+        return prefix.encode() + value
     return value
 
 

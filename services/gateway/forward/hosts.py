@@ -16,7 +16,7 @@ HOST = b"host"
 #: Asked for by whoever keeps the process running, by whatever address it has.
 HEALTH_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 HEALTH_BELOW = "/.backstage/health/"
-SAME_SITE = frozenset({b"same-origin", b"none"})
+SAME_ORIGIN = b"same-origin"
 #: Spellings of `Host` that are remembered as good.
 MOST_KNOWN = 100
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -85,7 +85,7 @@ class OwnHosts:
         """
         site = find(headers, b"sec-fetch-site")
         if site is not None:
-            return site in SAME_SITE
+            return site == SAME_ORIGIN
         origin = text(headers, b"origin")
         if origin is None:
             return False

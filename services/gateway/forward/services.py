@@ -3,7 +3,7 @@
 Such a question goes straight to the service: no other part of the gateway sees it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
 from urllib.parse import unquote, urlencode
@@ -26,16 +26,10 @@ OWN = Principal("service:gateway", "service")
 
 
 class ServiceConnections:
-    """Each service by its name; use as an async context manager.
+    """Each service by its name; use as an async context manager."""
 
-    `addresses` maps a name to the service's address, or to those of its replicas with
-    commas between them.
-    """
-
-    def __init__(self, addresses: Mapping[str, str]) -> None:
-        self._upstreams = {
-            name: Upstream(name, each) for name, each in addresses.items()
-        }
+    def __init__(self, upstreams: Mapping[str, Upstream]) -> None:
+        self._upstreams = upstreams
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -46,12 +40,6 @@ class ServiceConnections:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._upstreams)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._upstreams
 
     def __getitem__(self, name: str) -> Upstream:
         return self._upstreams[name]
@@ -82,14 +70,32 @@ class ServiceQuestions:
         """What the service answers; see the port."""
         method = "GET" if json is None else "POST"
         query = f"?{urlencode(params, doseq=True)}" if params else ""
-        reply = _WholeReply()
         try:
             principal = await self._principal(service, method, path, reader)
-            # It changes nothing, whatever its method: it may be asked again elsewhere.
-            question = ServiceRequest(
-                method, path + query, _headers(principal), OWN.subject, changes=False
-            )
-            await self._connections[service].ask(question, _body(json), reply)
+        except CallboardError as error:
+            return ServiceAnswer(error.status, None, error.message)
+        headers = [(PRINCIPAL, principal), ("content-type", "application/json")]
+        return await self._put(service, method, path + query, headers, json)
+
+    async def probe(self, service: str, path: str) -> ServiceAnswer:
+        """What it answers to somebody who does not say who they are; see the port."""
+        return await self._put(service, "GET", path, [], None)
+
+    async def _put(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        headers: list[tuple[str, str]],
+        json: Any,
+    ) -> ServiceAnswer:
+        reply = _WholeReply()
+        # It changes nothing, whatever its method: it may be asked again elsewhere.
+        request = ServiceRequest(
+            method, path, [*headers, *_trace()], OWN.subject, changes=False
+        )
+        try:
+            await self._connections[service].ask(request, _body(json), reply)
         except CallboardError as error:
             return ServiceAnswer(error.status, None, error.message)
         return reply.answer()
@@ -103,11 +109,9 @@ class ServiceQuestions:
         return admitted.principal
 
 
-def _headers(principal: str) -> list[tuple[str, str]]:
+def _trace() -> list[tuple[str, str]]:
     return [
-        (PRINCIPAL, principal),
         ("accept", "application/json"),
-        ("content-type", "application/json"),
         *tracing.fields().items(),
         (REQUEST_ID, logs.correlation_id()),
     ]

@@ -67,8 +67,21 @@ class Reply(Protocol):
 class Upstream:
     """A service's replicas and the connections to them."""
 
-    def __init__(self, plugin: str, addresses: str) -> None:
+    def __init__(
+        self,
+        plugin: str,
+        addresses: str,
+        *,
+        prefix: str | None = None,
+        patience: float = LAST_PATIENCE_SECONDS,
+    ) -> None:
+        """`prefix` is the public path of the service; `patience` of its last replica.
+
+        Without a prefix it is `/api/` and the name.
+        """
         self._plugin = plugin
+        self._prefix = f"/api/{plugin}" if prefix is None else prefix
+        self._patience = patience
         self._replicas = Replicas(addresses)
         self._watches = {each: ReplicaWatch() for each in self._replicas.addresses}
         self._strikes = Strikes()
@@ -125,7 +138,9 @@ class Upstream:
         order = self._replicas.order(question.caller)
         again = data is None or isinstance(data, bytes)
         for left, address in zip(range(len(order) - 1, -1, -1), order, strict=True):
-            attempt = _Attempt(self._plugin, address, left if again else 0)
+            left = left if again else 0  # noqa: PLW2901
+            patience = PATIENCE_SECONDS if left else self._patience
+            attempt = _Attempt(self._prefix, address, left, patience)
             try:
                 if await self._put(attempt, question, data, reply, again=again):
                     return
@@ -173,10 +188,11 @@ class Upstream:
 class _Attempt:
     """One replica asked; `left` others could be asked after it."""
 
-    def __init__(self, plugin: str, address: str, left: int) -> None:
-        self._plugin = plugin
+    def __init__(self, prefix: str, address: str, left: int, patience: float) -> None:
+        self._prefix = prefix
         self.address = address
         self._left = left
+        self._patience = patience
         #: The connection was kept from before, and broke off at once.
         self.is_stale = False
         #: The question may be why the replica does not answer.
@@ -222,7 +238,8 @@ class _Attempt:
         self, session: aiohttp.ClientSession, question: ServiceRequest, data: object
     ) -> aiohttp.ClientResponse:
         url = URL(self.address + question.path, encoded=True)
-        async with asyncio.timeout(self._patience(question)):
+        patience = CHANGE_SECONDS if question.changes else self._patience
+        async with asyncio.timeout(patience):
             return await session.request(
                 question.method,
                 url,
@@ -230,11 +247,6 @@ class _Attempt:
                 data=data,
                 allow_redirects=False,
             )
-
-    def _patience(self, question: ServiceRequest) -> float:
-        if question.changes:
-            return CHANGE_SECONDS
-        return PATIENCE_SECONDS if self._left else LAST_PATIENCE_SECONDS
 
     @staticmethod
     def _is_unready(answer: aiohttp.ClientResponse, question: ServiceRequest) -> bool:
@@ -246,7 +258,7 @@ class _Attempt:
         self, answer: aiohttp.ClientResponse, method: str, reply: Reply
     ) -> None:
         """Headers, then the body: whole when it is small, else as it comes."""
-        headers = hdr.to_client(answer.raw_headers, self._plugin, self.address)
+        headers = hdr.to_client(answer.raw_headers, self._prefix, self.address)
         length = answer.content_length
         if method == "HEAD" or (length is not None and length <= WHOLE):
             body = b"" if method == "HEAD" else await answer.read()

@@ -5,10 +5,12 @@ What a caller may do is not decided here.
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from services.gateway.identity.tokens import (
     API,
     DOCS,
+    READER,
     SESSION,
     Audience,
     Claims,
@@ -85,7 +87,7 @@ class Credentials:
         if token.count(".") != 2:
             raise Unauthenticated("Invalid token")
         try:
-            claims = self._tokens.read(token, API)
+            claims = self._tokens.read(token, API, READER)
         except Unauthenticated:
             service = self._service(token)
             if service is None:
@@ -93,7 +95,11 @@ class Credentials:
             if on_behalf_of is None:
                 return Identity(f"service:{service}", "service")
             return await self._on_behalf(on_behalf_of)
-        return await self._user(claims, by_cookie=False)
+        if claims.kind == "service":
+            # Made for the session or the token of a service, which was proved then.
+            return Identity(claims.subject, "service", by_front_end=True)
+        user = await self._user(claims, by_cookie=False)
+        return replace(user, by_front_end=claims.audience == READER)
 
     def _service(self, token: str) -> str | None:
         try:

@@ -1,12 +1,13 @@
 """User tokens and sessions: ES256 JSON Web Tokens made and read by this gateway.
 
-Three audiences, never taken for one another: API tokens (Backstage's own shape),
-browser sessions, and the limited token of the docs cookie.
+Four audiences, never taken for one another: API tokens (Backstage's own shape), browser
+sessions, the limited token of the docs cookie, and the readers' tokens with which the
+front end asks the API for whoever opened a page.
 """
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,21 +17,27 @@ from services.gateway.identity.keys import ALGORITHM, KeyRing
 from services.gateway.model import IdentityKind
 from shared.contracts.errors import Unauthenticated
 
-Audience = Literal["backstage", "callboard-session", "callboard-docs"]
+Audience = Literal[
+    "backstage", "callboard-session", "callboard-docs", "callboard-reader"
+]
 API: Audience = "backstage"
 SESSION: Audience = "callboard-session"
 DOCS: Audience = "callboard-docs"
+READER: Audience = "callboard-reader"
+#: Tokens that may be a service's; an API token never is.
+OF_SERVICES = frozenset({SESSION, READER})
 REMEMBERED = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token proves: who, until when (seconds since the epoch), and its id."""
+    """What a token proves: who, until when (seconds since the epoch), what for."""
 
     subject: str
     kind: IdentityKind
     expires: float
     token_id: str
+    audience: Audience
 
 
 class UserTokens:
@@ -42,12 +49,22 @@ class UserTokens:
         self._keys = keys
         self._issuer = issuer
         self._clock = clock
-        self._read: dict[tuple[str, str], Claims] = {}
+        self._read: dict[tuple[str, Sequence[Audience]], Claims] = {}
 
     def issue(
-        self, subject: str, kind: IdentityKind, audience: Audience, seconds: int
+        self,
+        subject: str,
+        kind: IdentityKind,
+        audience: Audience,
+        seconds: int,
+        *,
+        ownership: Sequence[str] = (),
     ) -> str:
-        """A token for `subject` that is good for `seconds`."""
+        """A token for `subject` that is good for `seconds`.
+
+        `ownership` is for whoever holds the token to look at; the gateway reads the
+        catalog instead.
+        """
         now = int(self._clock())
         key = self._keys.signing()
         claims = {
@@ -58,41 +75,44 @@ class UserTokens:
             "exp": now + seconds,
             "jti": str(uuid.uuid4()),
             "kind": kind,
+            **({"ent": list(ownership)} if ownership else {}),
         }
         headers = {"kid": key.kid, "typ": "vnd.backstage.user"}
         return jwt.encode(claims, key.private, ALGORITHM, headers=headers)
 
-    def read(self, token: str, audience: Audience) -> Claims:
-        """What the token proves.
+    def read(self, token: str, *audiences: Audience) -> Claims:
+        """What the token proves, if it is for one of these audiences.
 
         Raises:
             Unauthenticated: if it is malformed, expired, for another audience, from
                 another issuer, or not signed by a key of ours.
         """
-        found = self._read.get((token, audience))
-        if found is None:
-            found = self._verify(token, audience)
+        known = self._read.get((token, audiences))
+        if known is None:
+            known = self._verify(token, audiences)
             if len(self._read) >= REMEMBERED:
                 self._read.clear()
-            self._read[token, audience] = found
-        if found.expires <= self._clock():
-            del self._read[token, audience]
+            self._read[token, audiences] = known
+        if known.expires <= self._clock():
+            del self._read[token, audiences]
             raise Unauthenticated("The token has expired")
-        return found
+        return known
 
-    def _verify(self, token: str, audience: Audience) -> Claims:
+    def _verify(self, token: str, audiences: Sequence[Audience]) -> Claims:
         try:
-            claims = self._decode(token, audience)
+            claims = self._decode(token, audiences)
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated("The token has expired") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise Unauthenticated("Invalid token") from error
         kind: IdentityKind = "guest" if claims.get("kind") == "guest" else "user"
-        if claims.get("kind") == "service" and audience == SESSION:
+        audience: Audience = claims["aud"]
+        if claims.get("kind") == "service" and audience in OF_SERVICES:
             kind = "service"
-        return Claims(claims["sub"], kind, float(claims["exp"]), claims["jti"])
+        expires = float(claims["exp"])
+        return Claims(claims["sub"], kind, expires, claims["jti"], audience)
 
-    def _decode(self, token: str, audience: Audience) -> dict[str, Any]:
+    def _decode(self, token: str, audiences: Sequence[Audience]) -> dict[str, Any]:
         kid = str(jwt.get_unverified_header(token).get("kid"))
         key = self._keys.find(kid)
         if key is None:
@@ -101,7 +121,7 @@ class UserTokens:
             token,
             key.private.public_key(),
             algorithms=[ALGORITHM],
-            audience=audience,
+            audience=audiences,
             issuer=self._issuer,
             options={
                 "require": ["exp", "iat", "sub", "aud", "iss", "jti"],

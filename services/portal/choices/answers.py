@@ -63,7 +63,7 @@ async def choices_for(visit: Visit, question: ChoiceQuestion) -> Choices:
 
 async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
     """Exactly so named ones, the reader's own, and the first of all others."""
-    own = [ref for ref in visit.identity.ownership if "," not in ref]
+    own = [ref for ref in visit.visitor.ownership if "," not in ref]
     if question.owned:
         question = _with(question, [f"relations.ownedBy={ref}" for ref in own])
         own = own if question.filters else []
@@ -161,7 +161,7 @@ def _choices(items: Sequence[Mapping[str, Any] | None]) -> list[FieldChoice]:
 
 
 async def _own_groups(visit: Visit, question: ChoiceQuestion) -> Choices:
-    groups = [ref for ref in visit.identity.ownership if ref.startswith("group:")]
+    groups = [ref for ref in visit.visitor.ownership if ref.startswith("group:")]
     names = await visit.summaries(groups)
     text = question.name_term.lower()
     found = [

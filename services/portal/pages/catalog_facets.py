@@ -44,7 +44,7 @@ class Values:
 async def reader_of(visit: Visit, query: CatalogQuery) -> Reader:
     """Whose list it is; stars are looked up only where they matter."""
     stars = await starred(visit) if query.starred else ()
-    return Reader(visit.identity.ownership, stars)
+    return Reader(visit.visitor.ownership, stars)
 
 
 def searched(visit: Visit) -> dict[str, str]:

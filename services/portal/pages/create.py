@@ -90,7 +90,7 @@ async def create(visit: Visiting, text: str = "") -> Response:
 
 async def _own_runs(visit: Visit) -> list[RunSummary]:
     """The reader's latest runs; none if the scaffolder is away."""
-    params = {"createdBy": visit.identity.subject, "limit": str(LATEST_RUNS)}
+    params = {"createdBy": visit.visitor.subject, "limit": str(LATEST_RUNS)}
     answer = await visit.ask("GET", TASKS, params=params)
     tasks = (answer.json() or {}).get("tasks", []) if answer.ok else []
     return [run_of(task) for task in tasks[:LATEST_RUNS]]

@@ -15,7 +15,6 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from services.gateway.model import ApiAnswer
 from services.portal.docs_site import (
     SiteState,
     article_of,
@@ -23,6 +22,7 @@ from services.portal.docs_site import (
     site_of,
 )
 from services.portal.entities import Summary, docs_href, split_ref
+from services.portal.model import ApiAnswer
 from services.portal.pages.diagrams import frame_address
 from services.portal.pages.search import QUERY, Result, result_of
 from services.portal.visit import Visit, Visiting, json_of, together

@@ -135,7 +135,7 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
         tabs=tabs_of(entity, tab),
         starred=ref in stars,
         why_not=why_not(visit),
-        may_star=visit.identity.kind == "user",
+        may_star=visit.visitor.kind == "user",
         errors=[
             (item, error_text(item, entity), error_advice(item))
             for item in errors_of(entity)

@@ -61,7 +61,7 @@ ADVICE = {
         "That is a mistake in the portal and not in what you did.",
         (
             "Try once more; if it stays, tell the platform team the number below.",
-            "The log of the gateway has the same number.",
+            "The log of the portal has the same number.",
         ),
     ),
     503: Advice(
@@ -147,7 +147,7 @@ def _advice(request: Request, status: int, visit: Visit | None) -> Advice:
 
 
 def _is_guest(visit: Visit | None) -> bool:
-    return visit is not None and visit.identity.is_guest
+    return visit is not None and visit.visitor.is_guest
 
 
 def _sign_in(request: Request, status: int, visit: Visit | None) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.portal.pages.sign_in import is_from_here
+from services.portal.pages.sign_in import WAYS, is_from_here
 from services.portal.permissions import allowed, why_not
-from services.portal.visit import Visit
+from services.portal.visit import Visit, together
 
 REGISTER = "catalog.location.create"
 
@@ -27,11 +27,10 @@ async def first_steps(visit: Visit, kinds: Sequence[object]) -> FirstSteps | Non
     """The first steps; None where the reader sees any entity."""
     if kinds:
         return None
-    ways = visit.state.sessions.ways()
-    may = await allowed(visit, [REGISTER])
+    ways, may = await together(visit.get(WAYS), allowed(visit, [REGISTER]))
     return FirstSteps(
         may_register=REGISTER in may,
         why_not=why_not(visit),
-        by_token=ways.token and is_from_here(visit.request),
+        by_token=ways["token"] and is_from_here(visit.request),
         files=visit.state.file_locations,
     )

@@ -113,7 +113,7 @@ async def home(visit: Visiting) -> Response:
         nav="home",
         greeting=_greeting(visit, now()),
         newcomer=not entities,
-        guest=visit.identity.is_guest and visit.state.is_policy_asked,
+        guest=visit.visitor.is_guest and visit.state.is_policy_asked,
         kinds=kinds,
         own=summaries[:OWN_SHOWN],
         stars=stars,
@@ -127,8 +127,8 @@ async def home(visit: Visiting) -> Response:
 
 def _own_filter(visit: Visit) -> str:
     """What belongs to the reader or to one of their groups; "" for guests."""
-    mine = [ref for ref in visit.identity.ownership if "," not in ref]
-    if visit.identity.is_guest or not mine:
+    mine = [ref for ref in visit.visitor.ownership if "," not in ref]
+    if visit.visitor.is_guest or not mine:
         return ""
     return ",".join(f"relations.ownedBy={ref}" for ref in mine)
 
@@ -260,7 +260,7 @@ def _own_first(items: Iterable[Entity | None], own: set[str]) -> list[Summary]:
 def _greeting(visit: Visit, at: datetime) -> str:
     """The server's hour is a guess at the reader's: only the name is certain."""
     first = visit.person.name.partition(" ")[0]
-    if visit.identity.is_guest or visit.identity.is_service:
+    if visit.visitor.is_guest or visit.visitor.is_service:
         return f"Welcome to {visit.state.frame.organization}"
     hour = at.astimezone().hour
     words = next((text for limit, text in GREETINGS if hour < limit), "Good evening")

@@ -61,11 +61,11 @@ async def _checked(visit: Visit, page: Filled) -> Filled:
 
 async def _is_offered(visit: Visit, picker: Picker, ref: str) -> bool:
     if picker.what == "groups":
-        return ref in visit.identity.ownership
+        return ref in visit.visitor.ownership
     name = split_ref(ref)[2]
     if not name or "," in name or "=" in name:
         return False
-    owned = [f"relations.ownedBy={own}" for own in visit.identity.ownership]
+    owned = [f"relations.ownedBy={own}" for own in visit.visitor.ownership]
     more = ",".join([f"metadata.name={name}", *(owned if picker.own else ())])
     params = [
         *(("filter", f"{each},{more}") for each in picker.filters),

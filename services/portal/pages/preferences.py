@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
-from services.portal.pages.sign_in import local_address
 from services.portal.preferences import (
     DENSITIES,
     DENSITY_COOKIE,
@@ -14,6 +13,7 @@ from services.portal.preferences import (
     THEMES,
 )
 from shared.contracts.errors import Invalid
+from shared.guards.addresses import local_address
 
 router = APIRouter()
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from services.gateway.model import ApiAnswer
 from services.portal.descriptor_addresses import location_at
 from services.portal.entities import (
     Summary,
@@ -20,6 +19,7 @@ from services.portal.entities import (
     summarize,
 )
 from services.portal.error_texts import ERROR_NAME
+from services.portal.model import ApiAnswer
 from services.portal.pages.first_steps import REGISTER
 from services.portal.pages.sign_in import sign_in_of_guest
 from services.portal.permissions import allowed, why_not

@@ -40,7 +40,7 @@ async def runs(visit: Visiting, page: int = 1, whose: str = "own") -> Response:
     params = [("limit", str(PAGE_SIZE)), ("offset", str((page - 1) * PAGE_SIZE))]
     params.append(("order", "desc:created_at"))
     if whose != "all":
-        params.append(("createdBy", visit.identity.subject))
+        params.append(("createdBy", visit.visitor.subject))
     answer = await visit.get(TASKS, params)
     found = [run_of(task) for task in answer["tasks"]]
     people = await visit.summaries(_people(found))

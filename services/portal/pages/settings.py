@@ -18,15 +18,15 @@ router = APIRouter()
 @router.get("/settings")
 async def settings(visit: Visiting) -> Response:
     """Theme, density, and the reader's own refs as the policy sees them."""
-    identity = visit.identity
-    names = await visit.summaries(identity.ownership)
-    own = [ref for ref in identity.ownership if ref != identity.subject]
+    visitor = visit.visitor
+    names = await visit.summaries(visitor.ownership)
+    own = [ref for ref in visitor.ownership if ref != visitor.subject]
     return visit.page(
         "settings.html",
         title="Settings",
         nav="settings",
         themes=[(value, THEME_WORDS[value]) for value in THEMES],
         densities=[(value, DENSITY_WORDS[value]) for value in DENSITIES],
-        identity=identity,
+        visitor=visitor,
         groups=[names[ref] for ref in own],
     )

@@ -27,7 +27,8 @@ from services.portal.source_errors import (
 from services.portal.visit import Visit, Visiting, together
 
 ROLES = {
-    "gateway": "The front door: identity, policy, this portal",
+    "portal": "These pages, made of the public API's answers",
+    "gateway": "The front door: identity, policy, streams",
     "catalog": "Entities, their relations and history",
     "scaffolder": "Templates and their runs",
     "techdocs": "Documentation sites",
@@ -46,6 +47,7 @@ CHECKS = {
     "documents": ("Document store", "Keeps entities, runs and builds"),
     "events": ("Event log", "Carries changes from one service to the others"),
     "index": ("Search index", "Answers searches"),
+    "gateway": ("Gateway", "Answers what pages ask"),
     "policy": ("Access policy", "Decides who may do what"),
     "catalog loaded": ("Catalog in memory", "Holds all entities for queries"),
     "pushes": ("Push notifications", "Git hosts report changes by them"),

@@ -201,7 +201,7 @@ async def _page(
         block="questions" if is_part else None,
         asked=asked,
         allowed=allowed,
-        guest=visit.identity.is_guest,
+        guest=visit.visitor.is_guest,
         sign_in=sign_in_address(visit.address),
         number=number,
         page=filled.page,
@@ -253,7 +253,7 @@ async def _review(
         change=[_address(asked, draft, page.page.number) for page in draft.pages],
         refused=refused,
         allowed=allowed,
-        guest=visit.identity.is_guest,
+        guest=visit.visitor.is_guest,
         sign_in=sign_in_address(_address(asked, draft, len(asked.pages))),
     )
 

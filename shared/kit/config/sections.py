@@ -44,7 +44,7 @@ def load_config(path: Path, environ: Mapping[str, str], model: type[Config]) -> 
     Raises:
         Invalid: naming the file or the key, and the rule.
     """
-    filled = substitute_variables(read_file(path), environ)
+    filled = substitute_variables(_read_keys(read_file(path), model), environ)
     try:
         return model.model_validate(filled)
     except ValidationError as error:
@@ -82,6 +82,21 @@ def substitute_variables(
     """
     filled: dict[str, Any] = _without_nulls(_fill(raw, environ, ""))
     return filled
+
+
+def _read_keys(value: dict[str, Any], section: type[Section]) -> dict[str, Any]:
+    """The keys that a section reads; without the variables of keys that it ignores."""
+    keys = keys_of(section)
+    ignores = section.model_config.get("extra") == "ignore"
+    read: dict[str, Any] = {}
+    for key, item in value.items():
+        below = keys.get(str(key))
+        if below is None and ignores:
+            continue
+        is_section = below is not None and isinstance(item, dict) and not below.is_named
+        inner = below.section if below is not None and is_section else None
+        read[key] = item if inner is None else _read_keys(item, inner)
+    return read
 
 
 class UnknownKey(NamedTuple):

@@ -12,12 +12,25 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.kit.config.servers import Server
 
 
-class ServiceSettings(BaseSettings):
-    """Addresses and paths, read from `CALLBOARD_…`."""
+class ProcessSettings(BaseSettings):
+    """Where a process listens and what it reads, from `CALLBOARD_…`."""
 
     model_config = SettingsConfigDict(
         env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
     )
+
+    config: Path
+    data: Path
+    gateway_url: str
+    host: str = "127.0.0.1"
+    port: int = Field(ge=0, le=65535)
+    #: How many connections one client address may have. A reverse proxy is one client.
+    connections_per_client: int = Field(default=1024, gt=0)
+    log_level: str = "info"
+
+
+class ServiceSettings(ProcessSettings):
+    """Of a service that has engines, and speaks to the others."""
 
     kafka: str
     kafka_user: str | None = None
@@ -37,22 +50,14 @@ class ServiceSettings(BaseSettings):
     opa: str | None = None
     opa_token: SecretStr | None = None
     opa_ca: Path | None = None
-    config: Path
     #: Variables of the configuration that this service does not get (`load_config`).
     withheld: str | None = None
-    data: Path
     #: Signs the tokens between services.
     service_secret: SecretStr = Field(min_length=32)
-    gateway_url: str
     catalog_url: str
     scaffolder_url: str
     techdocs_url: str
     search_url: str
-    host: str = "127.0.0.1"
-    port: int = Field(ge=0, le=65535)
-    #: The most connections of one client address. A reverse proxy is one client.
-    connections_per_client: int = Field(default=1024, gt=0)
-    log_level: str = "info"
 
     @property
     def event_log(self) -> Server:

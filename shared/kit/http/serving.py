@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.contracts.errors import Unavailable
-from shared.kit.config.settings import ServiceSettings
+from shared.kit.config.settings import ProcessSettings
 from shared.kit.config.tracing import start_export
 from shared.kit.http.apps import error_body
 from shared.kit.http.connections import Bounds, ConnectionCensus, bounded_protocol
@@ -40,7 +40,7 @@ OTHER_FILES = 256
 def serve(
     name: str,
     create_app: Callable[[], FastAPI],
-    settings: ServiceSettings,
+    settings: ProcessSettings,
     *,
     listening: socket.socket | None = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.policy.opa_server import OpaServer
-from tests.gateway.running import configuration, gateway_app, served, settings_for
+from tests.gateway.running import configuration, served_with_portal, settings_for
 
 MakeOpa = Callable[..., OpaServer]
 MakeGateway = Callable[..., str]
@@ -41,6 +41,6 @@ def make_gateway(
             told = settings_for(
                 services, mongodb=mongodb, kafka=kafka, data=folder, **settings
             )
-            return stack.enter_context(served(gateway_app(told, configuration())))
+            return stack.enter_context(served_with_portal(told, configuration()))
 
         yield make

@@ -1,0 +1,154 @@
+"""The forms by which a browser signs in and out: they set its cookie, and lead on.
+
+The page with the forms is the front end's; what it needs to draw them is asked at
+`/api/auth`.
+"""
+
+from ipaddress import ip_address
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
+from starlette.responses import RedirectResponse, Response
+
+from services.gateway.model import SignedIn
+from services.gateway.ports import Sessions, Users
+from shared.contracts.errors import Forbidden, NotFound, Unauthenticated
+from shared.guards.addresses import local_address
+from shared.kit.http.apps import json_response
+
+SIGN_IN = "/sign-in"
+LONGEST_NAME = 300
+MOST_USERS = 60
+#: Who comes through a proxy may be anywhere, whatever the last address is.
+PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+Next = Annotated[str, Form()]
+
+
+class SignInWaysAnswer(BaseModel):
+    """How one may sign in here.
+
+    `token`: with a token of the installation, from a browser on its own machine.
+    """
+
+    guest: bool
+    development: bool
+    token: bool
+
+
+class ListedUser(BaseModel):
+    """A user as the development sign-in lists them."""
+
+    ref: str
+    name: str
+    title: str
+    picture: str
+    groups: list[str]
+
+
+class ListedUsers(BaseModel):
+    """Users to choose from; `is_empty`: the catalog has none at all."""
+
+    items: list[ListedUser]
+    is_empty: bool
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether the browser runs on the gateway's machine, with no proxy in between."""
+    if any(name in request.headers for name in PROXY_HEADERS):
+        return False
+    try:
+        return ip_address(request.client.host if request.client else "").is_loopback
+    except ValueError:
+        return False
+
+
+def make_form_routers(sessions: Sessions, users: Users) -> list[APIRouter]:
+    """The forms' own addresses, and what a sign-in page asks."""
+    return [_sign_in_forms(sessions), _sign_in_facts(sessions, users)]
+
+
+def _sign_in_forms(sessions: Sessions) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.post(f"{SIGN_IN}/guest")
+    async def as_guest(next: Next = "/") -> Response:  # noqa: A002
+        return _begin(await sessions.sign_in_guest(), next)
+
+    @router.post(f"{SIGN_IN}/as")
+    async def as_user(
+        user: Annotated[str, Form(max_length=LONGEST_NAME)],
+        next: Next = "/",  # noqa: A002
+    ) -> Response:
+        try:
+            signed_in = await sessions.sign_in_as(user)
+        except NotFound:
+            return _back(next, f"text={quote(user)}&wrong=user")
+        return _begin(signed_in, next)
+
+    @router.post(f"{SIGN_IN}/token")
+    async def with_token(
+        request: Request,
+        token: Annotated[str, Form(max_length=1000)],
+        next: Next = "/",  # noqa: A002
+    ) -> Response:
+        if not is_from_here(request):
+            raise Forbidden("Sign-in by token works on the portal's own machine only")
+        try:
+            signed_in = await sessions.sign_in_token(token.strip())
+        except Unauthenticated:
+            return _back(next, "wrong=token")
+        return _begin(signed_in, next)
+
+    @router.post("/sign-out")
+    async def sign_out(request: Request) -> Response:
+        cookie = await sessions.sign_out(request.headers)
+        return RedirectResponse(SIGN_IN, 303, {"set-cookie": cookie})
+
+    return router
+
+
+def _sign_in_facts(sessions: Sessions, users: Users) -> APIRouter:
+    router = APIRouter(prefix="/api/auth", tags=["auth"])
+
+    @router.get("/ways", response_model=SignInWaysAnswer)
+    async def ways() -> Response:
+        """How one may sign in here; a sign-in page offers these ways."""
+        allowed = sessions.ways()
+        answer = SignInWaysAnswer(
+            guest=allowed.guest, development=allowed.development, token=allowed.token
+        )
+        return json_response(answer.model_dump())
+
+    @router.get("/development/users", response_model=ListedUsers)
+    async def development_users(text: str = "") -> Response:
+        """The users that the development sign-in offers: those that a guest may see."""
+        if not sessions.ways().development:
+            raise NotFound("Unknown auth provider 'development'")
+        cards = await users.users(text.strip()[:LONGEST_NAME], limit=MOST_USERS)
+        items = [
+            ListedUser(
+                ref=card.ref,
+                name=card.name,
+                title=card.title,
+                picture=card.picture,
+                groups=[*card.groups],
+            )
+            for card in cards
+        ]
+        is_empty = not items and not await users.has_users()
+        return json_response(ListedUsers(items=items, is_empty=is_empty).model_dump())
+
+    return router
+
+
+def _begin(signed_in: SignedIn, address: str) -> Response:
+    headers = {"set-cookie": signed_in.set_cookie}
+    return RedirectResponse(local_address(address), 303, headers)
+
+
+def _back(address: str, why: str) -> Response:
+    place = quote(local_address(address), safe="")
+    return RedirectResponse(f"{SIGN_IN}?next={place}&{why}", 303)

@@ -1,0 +1,93 @@
+"""The portal's words: who visits a page, and what the public API answered."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+VisitorKind = Literal["user", "guest", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who reads a page, as their token says.
+
+    `subject` is a canonical entity ref (`user:default/ann`) or `service:NAME`. `kind`
+    tells a guest from somebody who signed in as a person. `ownership` are the refs that
+    count as theirs: themselves and their groups; of services it is empty. `token` is
+    what the API is asked with.
+    """
+
+    subject: str
+    kind: VisitorKind
+    ownership: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
+
+    @property
+    def is_service(self) -> bool:
+        return self.kind == "service"
+
+    @property
+    def is_guest(self) -> bool:
+        return self.kind == "guest"
+
+
+def visitor_of(authorization: str | None) -> Visitor | None:
+    """The visitor that the gateway sent a request for; None: nobody is signed in.
+
+    The token's signature is the API's business: who forges one sees empty pages.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    claims = _claims(token) if scheme.lower() == "bearer" else None
+    if claims is None:
+        return None
+    kind = claims.get("kind")
+    return Visitor(
+        subject=str(claims.get("sub") or ""),
+        kind=kind if kind in ("guest", "service") else "user",
+        ownership=tuple(map(str, claims.get("ent") or ())),
+        token=token,
+    )
+
+
+def _claims(token: str) -> dict[str, Any] | None:
+    """The claims in a JSON Web Token (RFC 7519), None if it is none."""
+    payload = token.split(".")[1:2]
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(f"{payload[0]}=="))
+    except (IndexError, binascii.Error, ValueError):
+        return None
+    return claims if isinstance(claims, dict) and claims.get("sub") else None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAnswer:
+    """What the public API answered; header names are found in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON values; None when it is empty or no JSON."""
+        try:
+            return orjson.loads(self.body) if self.body else None
+        except orjson.JSONDecodeError:
+            return None
+
+    @property
+    def error(self) -> str:
+        """The error's message, or "" of a good answer."""
+        if self.ok:
+            return ""
+        body = self.json()
+        error = body.get("error") if isinstance(body, dict) else None
+        message = error.get("message") if isinstance(error, dict) else None
+        return str(message) if message else f"The service answered {self.status}"

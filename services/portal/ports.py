@@ -1,0 +1,28 @@
+"""What the portal needs from outside: the public API."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from services.portal.model import ApiAnswer, Visitor
+
+Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
+
+
+class Api(Protocol):
+    """The public API, as anybody may ask it."""
+
+    async def call(
+        self,
+        visitor: Visitor | None,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+    ) -> ApiAnswer:
+        """What `METHOD path?params` answers to `visitor`; None asks as nobody.
+
+        `path` begins with `/api/`. Never raises for an API that is away: that is an
+        answer with status 503.
+        """
+        ...

@@ -1,0 +1,178 @@
+"""The portal as a process: what it is told, whom it asks, and as whom."""
+
+import base64
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from aiohttp import web
+
+from services.portal.configuration import PagesConfig
+from services.portal.main import create_app
+from services.portal.model import visitor_of
+from services.portal.public_api import PublicApi
+from services.portal.settings import Settings
+from shared.kit.config.sections import load_config
+from shared.kit.observability import logs, tracing
+from tests.portal.fakes import bearer, visitor
+from tests.portal.house import ANN, GUEST
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NOWHERE = "http://127.0.0.1:9"
+CONFIGURATION = """
+organization: {name: Playhouse}
+auth:
+  developmentSignIn: true
+  staticTokens: [{subject: robot, token: "${A_TOKEN_THAT_PAGES_NEED_NOT}"}]
+permission: {enabled: true, platformTeam: ["${A_TEAM}"]}
+catalog: {fileLocations: true, providers: {github: {token: "${ANOTHER}"}}}
+integrations: {github: [{host: github.com, token: "${A_GIT_TOKEN}"}]}
+"""
+Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
+Serve = Callable[[Handler], Coroutine[Any, Any, str]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serves a gateway in miniature; its address."""
+    async with AsyncExitStack() as stack:
+
+        async def served(handler: Handler) -> str:
+            app = web.Application()
+            app.router.add_route("*", "/{path:.*}", handler)
+            runner = web.AppRunner(app, shutdown_timeout=0.1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+        yield served
+
+
+async def echo(request: web.Request) -> web.Response:
+    body = (await request.read()).decode()
+    seen = {
+        "method": request.method,
+        "target": request.raw_path,
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "body": body,
+    }
+    return web.json_response(seen, headers={"Callboard-Stale": "3"})
+
+
+async def test_a_call_is_a_request_of_the_reader(serve: Serve) -> None:
+    """Path, parameters, body, token and trace arrive as any client would send them."""
+    async with PublicApi(await serve(echo)) as api:
+        with tracing.continued({"traceparent": TRACE}), logs.correlated("abc-1"):
+            answer = await api.call(
+                visitor(ANN),
+                "post",
+                "/api/catalog/entities/by-name/component/default/a%20b?x=1",
+                params=[("filter", "kind=user,a=ü"), ("filter", "b")],
+                json={"n": 1},
+            )
+    seen = answer.json()
+    assert answer.headers["callboard-stale"] == "3"
+    assert (seen["method"], seen["body"]) == ("POST", '{"n":1}')
+    path = "/api/catalog/entities/by-name/component/default/a%20b"
+    assert seen["target"] == f"{path}?x=1&filter=kind%3Duser%2Ca%3D%C3%BC&filter=b"
+    assert seen["headers"]["authorization"] == bearer(ANN)
+    assert seen["headers"]["x-request-id"] == "abc-1"
+    assert seen["headers"]["traceparent"].split("-")[1] == TRACE.split("-")[1]
+    assert "cookie" not in seen["headers"]
+
+
+async def test_nobody_is_asked_for_without_a_token(serve: Serve) -> None:
+    """As the sign-in page asks for the ways to sign in."""
+    async with PublicApi(await serve(echo)) as api:
+        seen = (await api.call(None, "GET", "/api/auth/ways")).json()
+    assert "authorization" not in seen["headers"]
+
+
+async def test_a_gateway_that_is_away_is_a_503(serve: Serve) -> None:
+    """Not an exception: pages look at the status. Another replica is asked first."""
+    async with PublicApi(NOWHERE) as api:
+        answer = await api.call(visitor(ANN), "GET", "/api/status")
+        assert (answer.status, answer.error) == (503, "The gateway does not answer")
+    async with PublicApi(f"{NOWHERE},{await serve(echo)}") as api:
+        for reader in (ANN, GUEST, "user:default/bao"):
+            assert (await api.call(visitor(reader), "GET", "/api/status")).ok
+
+
+@pytest.mark.parametrize(
+    ("path", "times"),
+    [("/api/catalog/refresh", 1), ("/api/catalog/entities/by-refs", 2)],
+)
+async def test_a_change_is_sent_once(serve: Serve, path: str, times: int) -> None:
+    """Whoever took it and broke off may have done it; a question is put again."""
+    taken: list[str] = []
+
+    async def breaks_off(request: web.Request) -> web.Response:
+        taken.append(request.method)
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async with PublicApi(await serve(breaks_off)) as api:
+        answer = await api.call(visitor(ANN), "POST", path, json={})
+    assert (answer.status, taken) == (503, ["POST"] * times)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", "Basic YTpi", "Bearer", "Bearer a", "Bearer a.b.c", "Bearer a.bnVsbA.c"],
+)
+def test_what_is_no_token_is_nobody(authorization: str | None) -> None:
+    """They are sent to the sign-in."""
+    assert visitor_of(authorization) is None
+
+
+def test_a_token_says_who_reads() -> None:
+    """The API checks it; the page only needs to know whom it is for."""
+    claims = {"sub": "user:default/x", "kind": "odd", "ent": ["group:default/y"]}
+    payload = base64.urlsafe_b64encode(orjson.dumps(claims))
+    found = visitor_of(f"bearer h.{payload.decode()}.s")
+    assert found is not None
+    assert (found.subject, found.kind, found.ownership) == (
+        "user:default/x",
+        "user",
+        ("group:default/y",),
+    )
+    assert payload.decode() not in repr(found)
+
+
+def test_pages_need_no_secret_of_the_configuration(tmp_path: Path) -> None:
+    """Variables of what they do not read are missing, and are not missed."""
+    path = tmp_path / "app-config.yaml"
+    path.write_text(CONFIGURATION)
+    config = load_config(path, {}, PagesConfig)
+    settings = Settings(config=path, data=tmp_path, gateway_url=NOWHERE, port=0)
+    pages: Any = create_app(settings, config=config).routes[-1]
+    state = pages.app.state.portal
+    assert state.frame.organization == "Playhouse"
+    assert state.frame.development
+    assert state.file_locations
+    assert state.is_policy_asked
+
+
+async def test_the_portal_is_ready_once_the_gateway_answers(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """Its own process answers before."""
+    address = await serve(echo)
+    for gateway, status in ((NOWHERE, 503), (address, 200)):
+        settings = Settings(config=tmp_path, data=tmp_path, gateway_url=gateway, port=0)
+        app = create_app(settings, config=PagesConfig())
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://portal") as ask,
+        ):
+            assert (await ask.get("/healthz")).status_code == 200
+            ready = await ask.get("/readyz")
+            assert ready.status_code == status
+            assert ready.json()["service"] == "portal"
