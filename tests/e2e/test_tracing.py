@@ -151,6 +151,28 @@ def test_a_read_is_one_trace_through_the_gateway(traced: TracedPortal) -> None:
     assert "sesame" not in repr(spans)
 
 
+def test_a_page_is_one_trace_with_what_it_asks(traced: TracedPortal) -> None:
+    """Gateway, portal, and the gateway's API that the page is made of."""
+    trace_id = secrets.token_hex(16)
+    headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
+    path = "/catalog/default/component/payments"
+    traced.portal.as_(BEN).get(path, headers=headers).raise_for_status()
+    by_name = "/entities/by-name/{kind}/{namespace}/{name}"
+    expected = {
+        ("gateway", "GET /{path}"),
+        ("gateway", f"GET /api/catalog{by_name}"),
+        ("catalog", f"GET {by_name}"),
+    }
+
+    def look() -> list[ReceivedSpan]:
+        spans = traced.collector.trace(trace_id)
+        return spans if expected <= names(spans) and len(roots(spans)) == 1 else []
+
+    spans: list[ReceivedSpan] = seen(look, "the page's trace")
+    assert roots(spans) == ["GET /{path}"]
+    assert "portal" in {service for service, _ in names(spans)}
+
+
 def test_what_a_portal_logs_names_the_trace(traced: TracedPortal) -> None:
     """A run's line at its end is found by the id of its trace."""
     spans = [s for s in traced.collector.spans if s.name == "template run"]
