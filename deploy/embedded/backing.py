@@ -36,7 +36,7 @@ class Backing:
     """The engines of one data folder."""
 
     data: RunData
-    #: The form of each engine: EMBEDDED, SERVERS or GIVEN.
+    #: The form of each engine: EMBEDDED, SERVERS or CONFIGURED.
     forms: Mapping[str, str]
     environ: Mapping[str, str] = field(repr=False)
 

@@ -45,8 +45,8 @@ class Commands:
         self.data.mkdir()
 
     def __call__(self, *words: str, expected: int = 0) -> str:
-        given = [words[0], str(self.saved), *words[1:], "--data", str(self.data)]
-        done = CliRunner().invoke(all_commands(), given)
+        arguments = [words[0], str(self.saved), *words[1:], "--data", str(self.data)]
+        done = CliRunner().invoke(all_commands(), arguments)
         text: str = " ".join(done.output.split())
         assert done.exit_code == expected, text
         return text
@@ -68,10 +68,10 @@ async def filled(client: Any) -> MongoEntityStore:
     """A catalog and a techdocs with something of everything."""
     store = MongoEntityStore(client["callboard_catalog"])
     await store.prepare()
-    made = await store.write([change(None, state(f"c{n}")) for n in range(MANY)])
+    written = await store.write([change(None, state(f"c{n}")) for n in range(MANY)])
     await told(store)
     second = [
-        change(e, state(e.ref.rpartition("/")[2], owner="b")) for e in made.stored
+        change(e, state(e.ref.rpartition("/")[2], owner="b")) for e in written.stored
     ]
     await store.write(second[:100])
     await store.write([change(second[200].before, None)])
@@ -87,8 +87,8 @@ async def filled(client: Any) -> MongoEntityStore:
 
 
 async def everything(store: MongoEntityStore) -> list[StoredEntity]:
-    found = [stored async for batch in store.every() for stored in batch]
-    return sorted(found, key=lambda stored: stored.ref)
+    documents = [stored async for batch in store.every() for stored in batch]
+    return sorted(documents, key=lambda stored: stored.ref)
 
 
 async def test_what_was_saved_comes_back(engine: Engine, run: Commands) -> None:
@@ -116,8 +116,8 @@ async def test_what_was_saved_comes_back(engine: Engine, run: Commands) -> None:
     assert await store.history("component:default/c7", limit=10) == history
     assert len(await store.collection.find(UNSENT).to_list(None)) == 101
     assert (site / "index.html").read_text() == "<p>Docs"
-    found = await client["callboard_gateway"]["preferences"].find_one({})
-    assert found["value"] == {"a": [1, 2.5, None, "é"]}
+    preferences = await client["callboard_gateway"]["preferences"].find_one({})
+    assert preferences["value"] == {"a": [1, 2.5, None, "é"]}
     client.close()
 
 

@@ -90,8 +90,8 @@ def test_the_exit_code_says_what_was_found(
 
 def test_problems_are_json_for_scripts(file: Path) -> None:
     """One object a problem."""
-    found: list[dict[str, Any]] = json.loads(check(file, "--json")[1])
-    assert {name: found[-1][name] for name in ("line", "key", "is_unknown")} == {
+    problems: list[dict[str, Any]] = json.loads(check(file, "--json")[1])
+    assert {name: problems[-1][name] for name in ("line", "key", "is_unknown")} == {
         "line": 14,
         "key": "proxy",
         "is_unknown": True,

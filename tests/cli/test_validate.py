@@ -44,8 +44,8 @@ def test_a_report_quotes_what_it_found(tmp_path: Path) -> None:
     assert "[a-zA-Z0-9] separated by [-_.]" in one
     text = (tmp_path / "catalog-info.yaml").read_text()
     first, second, start = (
-        text[: text.index(each)].count("\n") + 1
-        for each in ("name: web", "- '[/red]'", "name: cart")
+        text[: text.index(quoted)].count("\n") + 1
+        for quoted in ("name: web", "- '[/red]'", "name: cart")
     )
     assert one.endswith(f"found 'web [v2]' (line {first} of catalog-info.yaml)")
     assert f"found '[/red]' (line {second}); metadata.tags.1: " in two
@@ -107,11 +107,11 @@ def test_skeletons_and_foreign_files_are_left_out(tmp_path: Path) -> None:
     folder = repository(tmp_path)
     done = validate(folder)
     assert done.exit_code == 0, done.output
-    found = {
+    findings = {
         finding.file.relative_to(folder).as_posix(): finding
         for finding in check_path(folder)
     }
-    reasons = {name: finding.left_out for name, finding in found.items()}
+    reasons = {name: finding.left_out for name, finding in findings.items()}
     template = "belongs to the skeleton of template.yaml"
     filled_in = "holds ${{ … }}: a template fills it in"
     assert reasons.pop("one/content/catalog-info.yaml") == template
@@ -152,13 +152,13 @@ def test_a_file_of_any_name_that_says_what_it_is_is_checked(tmp_path: Path) -> N
     write(tmp_path, "template.yaml", half)
     inside = "kind: ConfigMap\nof:\n  apiVersion: backstage.io/v1alpha1\n  x: [\n"
     write(tmp_path, "charts/map.yaml", inside)
-    found = {
+    findings = {
         finding.file.relative_to(tmp_path).as_posix(): finding.error
         for finding in check_path(tmp_path)
     }
-    assert "metadata.name" in (found.pop("parts/till.yml") or "")
-    assert "YAML error" in (found.pop("template.yaml") or "")
-    assert found == {"parts/cart.yaml": None, "parts/shelf.json": None}
+    assert "metadata.name" in (findings.pop("parts/till.yml") or "")
+    assert "YAML error" in (findings.pop("template.yaml") or "")
+    assert findings == {"parts/cart.yaml": None, "parts/shelf.json": None}
 
 
 def test_an_error_names_the_line_of_its_document(tmp_path: Path) -> None:
@@ -182,12 +182,12 @@ def test_an_error_names_the_line_of_its_document(tmp_path: Path) -> None:
     }
     file = write(tmp_path, "catalog-info.yaml", text.format(**_as_json(values)))
     for path in (tmp_path, file):
-        found = json.loads(validate(path, "--json").stdout)
-        wrong = [item for item in found if item["ref"] == "component:default/wr ong"]
+        findings = json.loads(validate(path, "--json").stdout)
+        wrong = [item for item in findings if item["ref"] == "component:default/wr ong"]
         assert [item["line"] for item in wrong] == [10, 11]
         for item in wrong:
             assert f"line {item['line']} of catalog-info.yaml)" in item["error"]
-        assert [item["line"] for item in found if item["error"] is None] == [None]
+        assert [item["line"] for item in findings if item["error"] is None] == [None]
     assert "declared twice" in wrong[1]["error"]
 
 
@@ -195,8 +195,8 @@ def test_an_error_names_its_file_by_the_path(tmp_path: Path) -> None:
     """Files of one name in many folders are told apart, as in the register dialog."""
     for folder in ("a", "b/c"):
         write(tmp_path / folder, "c.yaml", builders.component(f"bad {folder[0]}"))
-    found = json.loads(validate(tmp_path, "--json").stdout)
-    endings = [item["error"].rpartition(" of ")[2] for item in found]
+    findings = json.loads(validate(tmp_path, "--json").stdout)
+    endings = [item["error"].rpartition(" of ")[2] for item in findings]
     assert endings == ["a/c.yaml)", "b/c/c.yaml)"]
 
 
@@ -214,12 +214,12 @@ def test_nothing_to_check_is_told_apart(tmp_path: Path) -> None:
 
 def test_json_has_every_file(tmp_path: Path) -> None:
     """For scripts: one object a document or left out file."""
-    found = json.loads(validate(repository(tmp_path), "--json").stdout)
-    assert {tuple(item) for item in found} == {
+    findings = json.loads(validate(repository(tmp_path), "--json").stdout)
+    assert {tuple(item) for item in findings} == {
         ("file", "ref", "error", "line", "left_out")
     }
-    assert sum(item["left_out"] is not None for item in found) == 8
-    refs = {item["ref"] for item in found} - {None}
+    assert sum(item["left_out"] is not None for item in findings) == 8
+    refs = {item["ref"] for item in findings} - {None}
     assert refs == {"component:default/web", "template:default/service"}
 
 
@@ -236,10 +236,10 @@ def test_targets_of_locations_are_checked(tmp_path: Path) -> None:
         pointing("gone", "./no.yaml"),
         pointing("calm", "./no.yaml", presence="optional"),
     )
-    found = {finding.ref: finding.error for finding in check_path(tmp_path)}
-    assert "metadata.name" in (found.pop("component:default/not ok") or "")
-    assert "spec.targets" in (found.pop("location:default/gone") or "")
-    assert found == {
+    errors = {finding.ref: finding.error for finding in check_path(tmp_path)}
+    assert "metadata.name" in (errors.pop("component:default/not ok") or "")
+    assert "spec.targets" in (errors.pop("location:default/gone") or "")
+    assert errors == {
         "component:default/fine": None,
         "location:default/some": None,
         "location:default/calm": None,

@@ -98,8 +98,8 @@ def test_no_file_is_a_drawer() -> None:
     """Names say what a file holds."""
     vague = {"utils.py", "common.py", "base.py", "core.py", "helpers.py", "service.py"}
     for top in ("services", "shared", "deploy"):
-        found = {path.name for path in (ROOT / top).rglob("*.py")} & vague
-        assert not found
+        vague_names = {path.name for path in (ROOT / top).rglob("*.py")} & vague
+        assert not vague_names
 
 
 def test_requirements_name_no_registry() -> None:
@@ -125,7 +125,11 @@ def test_every_declared_dependency_is_locked() -> None:
 def declared_by(folder: Path) -> set[str]:
     text = (folder / "pyproject.toml").read_text()
     lists = re.findall(r"^[a-z]+ = \[(.*?)\n\]", text, re.DOTALL | re.MULTILINE)
-    return {name for each in lists for name in re.findall(r'"([a-z0-9-]+)', each)}
+    return {
+        name
+        for requirements in lists
+        for name in re.findall(r'"([a-z0-9-]+)', requirements)
+    }
 
 
 def test_ci_calls_the_readmes_test_command() -> None:
@@ -176,9 +180,9 @@ def test_every_import_is_declared_where_it_is_used(part: str) -> None:
         if "examples" in path.parts:
             continue
         for name in imported_by(path) - own:
-            asked = COMES_WITH.get(name, name)
-            found = DISTRIBUTIONS.get(asked, asked).replace("_", "-")
-            assert found in declared, f"{path.relative_to(ROOT)} imports {name}"
+            package = COMES_WITH.get(name, name)
+            distribution = DISTRIBUTIONS.get(package, package).replace("_", "-")
+            assert distribution in declared, f"{path.relative_to(ROOT)} imports {name}"
 
 
 def imported_by(path: Path) -> set[str]:

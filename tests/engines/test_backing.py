@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import starting
-from deploy.embedded.backing import EMBEDDED, GIVEN, SERVERS, Backing, WrongEngines
+from deploy.embedded.backing import CONFIGURED, EMBEDDED, SERVERS, Backing, WrongEngines
 from deploy.embedded.rundata import RunData
 from deploy.engines.engine import Engine
 
@@ -23,26 +23,26 @@ def test_the_embedded_form_starts_two(tmp_path: Path) -> None:
 
 def test_the_server_form_starts_four(tmp_path: Path) -> None:
     """One for each concern."""
-    found = backing(tmp_path, SERVERS)
-    assert found.started() == ("broker", "documents", "opensearch", "opa")
-    assert not found.forgets("broker")
+    engines = backing(tmp_path, SERVERS)
+    assert engines.started() == ("broker", "documents", "opensearch", "opa")
+    assert not engines.forgets("broker")
 
 
 def test_a_given_server_is_not_started(tmp_path: Path) -> None:
     """An address of the operator's takes the place of what would be started."""
-    found = backing(tmp_path, SERVERS, **OWN)
-    assert found.started() == ("documents", "opensearch", "opa")
-    assert found.forms["broker"] == GIVEN
-    assert found.addresses({}) == {"broker": "log.example:9093"}
-    assert found.environment({}) == {}
+    engines = backing(tmp_path, SERVERS, **OWN)
+    assert engines.started() == ("documents", "opensearch", "opa")
+    assert engines.forms["broker"] == CONFIGURED
+    assert engines.addresses({}) == {"broker": "log.example:9093"}
+    assert engines.environment({}) == {}
 
 
 def test_mixed_with_embedded_ones(tmp_path: Path) -> None:
     """An OPA of the operator's beside embedded engines."""
-    found = backing(tmp_path, EMBEDDED, CALLBOARD_OPA="https://opa.example")
-    assert found.started() == ("broker", "documents")
-    assert found.forgets("broker")
-    assert found.forms["opa"] == GIVEN
+    engines = backing(tmp_path, EMBEDDED, CALLBOARD_OPA="https://opa.example")
+    assert engines.started() == ("broker", "documents")
+    assert engines.forgets("broker")
+    assert engines.forms["opa"] == CONFIGURED
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_credentials_need_their_server(tmp_path: Path, name: str) -> None:
 def test_a_password_in_an_address_is_not_shown(tmp_path: Path) -> None:
     """`run.json` names where the server is, not how to get in."""
     address = "mongodb://ann:secret@db.example:27017/?replicaSet=rs0"
-    found = backing(tmp_path, EMBEDDED, CALLBOARD_MONGODB=address)
-    assert found.addresses({})["documents"] == "mongodb://db.example:27017/"
+    engines = backing(tmp_path, EMBEDDED, CALLBOARD_MONGODB=address)
+    assert engines.addresses({})["documents"] == "mongodb://db.example:27017/"
 
 
 def test_the_documents_stay_where_they_are(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_who_waits_is_told_for_what(tmp_path: Path) -> None:
 
 def test_an_engine_shows_no_password(tmp_path: Path) -> None:
     """Neither it nor what its clients are given."""
-    given = backing(tmp_path, SERVERS, **OWN, CALLBOARD_KAFKA_PASSWORD="not-this")
-    assert "not-this" not in str(given.addresses({}))
-    assert "not-this" not in repr(given)
+    engines = backing(tmp_path, SERVERS, **OWN, CALLBOARD_KAFKA_PASSWORD="not-this")
+    assert "not-this" not in str(engines.addresses({}))
+    assert "not-this" not in repr(engines)
     assert Engine.__dataclass_fields__["secured"].repr is False

@@ -21,10 +21,10 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_is_made_is_kept(own_cache: Path) -> None:
     """The second to ask finds what the first one made."""
-    made: list[Path] = []
+    folders: list[Path] = []
 
     def make(folder: Path) -> None:
-        made.append(folder)
+        folders.append(folder)
         (folder / "file").write_text("once")
 
     assert (
@@ -32,17 +32,17 @@ def test_what_is_made_is_kept(own_cache: Path) -> None:
         == cache.cached_folder("thing", make)
         == own_cache / "thing"
     )
-    assert len(made) == 1
+    assert len(folders) == 1
     assert (own_cache / "thing" / "file").read_text() == "once"
 
 
 def test_two_at_once_make_it_once(own_cache: Path) -> None:
     """The one waits until the other has it in place, whole."""
-    made: list[Path] = []
+    folders: list[Path] = []
     all_here = threading.Barrier(4)
 
     def make(folder: Path) -> None:
-        made.append(folder)
+        folders.append(folder)
         for number in range(50):
             (folder / str(number)).write_text("x")
 
@@ -51,9 +51,9 @@ def test_two_at_once_make_it_once(own_cache: Path) -> None:
         return len(list(cache.cached_folder("thing", make).iterdir()))
 
     with ThreadPoolExecutor(4) as pool:
-        seen = [future.result() for future in [pool.submit(ask) for _ in range(4)]]
-    assert seen == [50] * 4
-    assert len(made) == 1
+        results = [future.result() for future in [pool.submit(ask) for _ in range(4)]]
+    assert results == [50] * 4
+    assert len(folders) == 1
 
 
 def test_what_was_not_finished_leaves_nothing(own_cache: Path) -> None:
@@ -75,28 +75,28 @@ def test_another_file_is_refused(tmp_path: Path, harm: str) -> None:
     """A wrong checksum, a missing jar, an unknown one: each is named."""
     (tmp_path / "a.jar").write_bytes(b"a")
     (tmp_path / "b.jar").write_bytes(b"b")
-    wanted = cache.digests(tmp_path)
-    cache.check(tmp_path, wanted)
+    digests = cache.digests(tmp_path)
+    cache.check(tmp_path, digests)
     match harm:
         case "changed":
             (tmp_path / "b.jar").write_bytes(b"something else")
         case "missing":
             (tmp_path / "b.jar").unlink()
         case "added":
-            del wanted["b.jar"]
+            del digests["b.jar"]
     with pytest.raises(CannotFetch, match=r"b\.jar"):
-        cache.check(tmp_path, wanted)
+        cache.check(tmp_path, digests)
 
 
 def test_a_changed_jar_is_refused(servers: None, own_cache: Path) -> None:
     """A jar of the cache that is another one is not used, and is named."""
-    there = documents.JARS.folder
+    jar_folder = documents.JARS.folder
     own_cache.mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(cache.VARIABLE)
-        shutil.copytree(documents.JARS.fetch(), own_cache / there)
+        shutil.copytree(documents.JARS.fetch(), own_cache / jar_folder)
     documents.JARS.check()
-    jar = next((own_cache / there / "libs").glob("h2-*.jar"))
+    jar = next((own_cache / jar_folder / "libs").glob("h2-*.jar"))
     jar.write_bytes(jar.read_bytes() + b"!")
     with pytest.raises(CannotFetch, match=jar.name):
         documents.JARS.check()
@@ -117,10 +117,10 @@ def test_fetching_again_is_quick_and_changes_nothing(servers: None) -> None:
     fetching.fetch(fetching.SOURCES, lambda *_: None)
     folders = [cache.root() / source.folder for source in fetching.SOURCES.values()]
     before = [folder.stat().st_mtime_ns for folder in folders]
-    said: list[str] = []
-    fetching.fetch(fetching.SOURCES, lambda what, _: said.append(what))
+    messages: list[str] = []
+    fetching.fetch(fetching.SOURCES, lambda message, _: messages.append(message))
     assert [folder.stat().st_mtime_ns for folder in folders] == before
-    assert {words.split()[0] for words in said} == {"Checking", "All"}
+    assert {words.split()[0] for words in messages} == {"Checking", "All"}
 
 
 def installed(folder: Path, name: str, version: str, *, compiler: bool = True) -> Path:
@@ -164,9 +164,9 @@ def test_a_missing_java_is_named(jvms: Path) -> None:
     """What needs it, what is there, what to install."""
     with pytest.raises(CannotFetch) as failed:
         jdk.find(22, "OpenSearch")
-    said = str(failed.value)
+    message = str(failed.value)
     for word in ("OpenSearch", "22 or newer", "17 at", "openjdk-22-jdk", "JAVA_HOME"):
-        assert word in said
+        assert word in message
 
 
 @pytest.mark.parametrize(

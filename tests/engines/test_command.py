@@ -27,24 +27,26 @@ def engines(*words: str, expected: int = 0) -> str:
 
 def test_started_looked_at_and_stopped(tmp_path: Path) -> None:
     """Secured ones: the password is in a file of the owner's, and not printed."""
-    where = ("--data", str(tmp_path))
-    said = engines("start", "opa", "documents", "--secure", *where)
+    options = ("--data", str(tmp_path))
+    output = engines("start", "opa", "documents", "--secure", *options)
     environment = tmp_path / "engines.env"
     assert stat.S_IMODE(environment.stat().st_mode) == 0o600
-    given = dict(line.split("=", 1) for line in environment.read_text().splitlines())
-    assert given["CALLBOARD_OPA"].startswith("https://127.0.0.1:")
-    assert given["CALLBOARD_MONGODB_USER"] == "callboard"
-    assert given["CALLBOARD_OPA_TOKEN"] not in said
-    assert engines("status", *where).count("runs") == 2
-    assert engines("start", "opa", *where).count("runs") == 2
-    assert "Stopped 1" in engines("stop", "opa", *where)
-    assert "ended" in engines("status", *where, expected=1)
-    assert "Stopped 1" in engines("stop", *where)
-    assert "Nothing was running" in engines("stop", *where)
+    variables = dict(
+        line.split("=", 1) for line in environment.read_text().splitlines()
+    )
+    assert variables["CALLBOARD_OPA"].startswith("https://127.0.0.1:")
+    assert variables["CALLBOARD_MONGODB_USER"] == "callboard"
+    assert variables["CALLBOARD_OPA_TOKEN"] not in output
+    assert engines("status", *options).count("runs") == 2
+    assert engines("start", "opa", *options).count("runs") == 2
+    assert "Stopped 1" in engines("stop", "opa", *options)
+    assert "ended" in engines("status", *options, expected=1)
+    assert "Stopped 1" in engines("stop", *options)
+    assert "Nothing was running" in engines("stop", *options)
 
 
 def test_an_unknown_server_is_refused(tmp_path: Path) -> None:
     """The names that exist are told."""
-    said = engines("start", "oracle", "--data", str(tmp_path), expected=2)
-    assert "broker" in said
+    output = engines("start", "oracle", "--data", str(tmp_path), expected=2)
+    assert "broker" in output
     assert not list(tmp_path.iterdir())

@@ -18,8 +18,8 @@ from shared.kit.config.servers import Server
 
 def test_the_event_log_has_the_topics(servers: None, kafka: str) -> None:
     """Whoever takes the address finds what the services need."""
-    found = AdminClient(settings(Server(kafka))).list_topics(timeout=10)
-    assert set(TOPICS) <= found.topics.keys()
+    metadata = AdminClient(settings(Server(kafka))).list_topics(timeout=10)
+    assert set(TOPICS) <= metadata.topics.keys()
 
 
 def test_the_document_store_greets_as_one_of_today(servers: None, mongodb: str) -> None:
@@ -45,15 +45,15 @@ def test_a_secured_document_store_asks_who_it_is(
     secured_mongodb: Server, password: str | None
 ) -> None:
     """The password opens it; another one, or none, does not."""
-    given = {"tls": True, "tlsCAFile": str(secured_mongodb.ca)}
+    options = {"tls": True, "tlsCAFile": str(secured_mongodb.ca)}
     if password:
         right = password == "right"
-        given |= {
+        options |= {
             "username": secured_mongodb.user,
             "password": secured_mongodb.password if right else "wrong",
         }
     client: MongoClient[dict[str, object]] = MongoClient(
-        secured_mongodb.address, serverSelectionTimeoutMS=5000, **given
+        secured_mongodb.address, serverSelectionTimeoutMS=5000, **options
     )
     if password == "right":
         assert client["test"]["things"].insert_one({"a": 1}).acknowledged

@@ -50,15 +50,15 @@ def consume(engine: Engine) -> int:
     settings = {**kafka.settings(engine.server), "auto.offset.reset": "earliest"}
     consumer = Consumer({**settings, "group.id": secrets.token_hex(8)})
     consumer.subscribe(["kept"])
-    found: set[bytes] = set()
+    values: set[bytes] = set()
 
     def all_here() -> bool:
-        found.update(message.value() for message in consumer.consume(100, 0.2))
-        return len(found) == 100
+        values.update(message.value() for message in consumer.consume(100, 0.2))
+        return len(values) == 100
 
     until_now(all_here, 30, "a hundred messages")
     consumer.close()
-    return len(found)
+    return len(values)
 
 
 def store(engine: Engine) -> None:
@@ -81,10 +81,10 @@ def asked(engine: Engine, method: str, path: str, body: str = "") -> Any:
     headers = {"Content-Type": "application/x-ndjson"}
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
-    found = json.loads(answer.read())
+    response = json.loads(answer.read())
     connection.close()
-    assert answer.status < 300, found
-    return found
+    assert answer.status < 300, response
+    return response
 
 
 def index(engine: Engine) -> None:
@@ -135,11 +135,11 @@ def test_a_proxy_stands_between(tmp_path: Path, opa: str) -> None:
     with started(toxiproxy.start, tmp_path) as engine:
         port = processes.quiet_port()
         listen, upstream = f"127.0.0.1:{port}", urlsplit(opa).netloc
-        given = {"name": "opa", "listen": listen, "upstream": upstream, "enabled": True}
-        asked(engine, "POST", "/proxies", json.dumps(given))
+        proxy = {"name": "opa", "listen": listen, "upstream": upstream, "enabled": True}
+        asked(engine, "POST", "/proxies", json.dumps(proxy))
         front = Engine("opa", engine.process, f"http://{listen}")
         assert asked(front, "GET", "/health") == {}
-        asked(engine, "POST", "/proxies/opa", json.dumps({**given, "enabled": False}))
+        asked(engine, "POST", "/proxies/opa", json.dumps({**proxy, "enabled": False}))
         with pytest.raises(ConnectionRefusedError):
             asked(front, "GET", "/health")
 

@@ -86,7 +86,7 @@ def test_who_asks_learns_that_somebody_is_there(store: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         b"\xff" * 16,
         struct.pack("<iiii", 48_000_000, 1, 0, 2013),
@@ -96,12 +96,12 @@ def test_who_asks_learns_that_somebody_is_there(store: Engine) -> None:
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
-def test_what_is_no_question_ends_the_connection(store: Engine, said: bytes) -> None:
+def test_what_is_no_question_ends_the_connection(store: Engine, message: bytes) -> None:
     """Nothing large is waited for; others go on."""
     port = int(store.address.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(10)
-        connection.sendall(said)
+        connection.sendall(message)
         with contextlib.suppress(ConnectionResetError):
             assert connection.recv(100) == b""
     with client(store, "callboard", PASSWORD) as connected:

@@ -48,8 +48,8 @@ def test_servers_are_started_and_started_again(system: System) -> None:
     until_now(lambda: well(system), BACK_SECONDS, "a portal that is well")
     system.down()
     # Whoever adopted an ended process may take a moment to notice.
-    there = [Path(f"/proc/{pid}") for pid in run["pids"].values()]
-    until_now(lambda: not any(path.exists() for path in there), what="all ended")
+    processes = [Path(f"/proc/{pid}") for pid in run["pids"].values()]
+    until_now(lambda: not any(path.exists() for path in processes), what="all ended")
     # Without a word about engines it is started on those that it has.
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CALLBOARD_ENGINES")
@@ -71,13 +71,13 @@ def test_given_servers_are_used(
     secured_opa: Server,
 ) -> None:
     """Each behind TLS and a password; none is started, no password is written down."""
-    given = {
+    environment = {
         "KAFKA": secured_kafka,
         "MONGODB": secured_mongodb,
         "OPENSEARCH": secured_opensearch,
         "OPA": secured_opa,
     }
-    for name, server in given.items():
+    for name, server in environment.items():
         monkeypatch.setenv(f"CALLBOARD_{name}", server.address)
         monkeypatch.setenv(f"CALLBOARD_{name}_CA", str(server.ca))
         word = "TOKEN" if name == "OPA" else "PASSWORD"

@@ -76,17 +76,17 @@ def test_a_push_from_a_working_copy_is_told_and_signed(
     git(copy, "commit", "--message", "A new page\n\nwith a reason")
     git(copy, "push")
     headers, body = heard.get(timeout=10)
-    told = json.loads(body)
+    push = json.loads(body)
     signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     assert headers["path"] == "/api/webhooks/gitea"
     assert headers["X-Gitea-Signature"] == signature
-    assert told["ref"] == "refs/heads/main"
-    assert told["repository"]["html_url"] == "https://git.playhouse.example/payments"
-    assert told["after"] == git(copy, "rev-parse", "HEAD").strip()
-    (commit,) = told["commits"]
+    assert push["ref"] == "refs/heads/main"
+    assert push["repository"]["html_url"] == "https://git.playhouse.example/payments"
+    assert push["after"] == git(copy, "rev-parse", "HEAD").strip()
+    (commit,) = push["commits"]
     assert commit["added"] == ["docs/new page.md"]
     assert commit["removed"] == ["README.md"]
-    assert told["pusher"]["login"] == "ben"
+    assert push["pusher"]["login"] == "ben"
 
 
 def test_a_rewritten_branch_names_no_files(
@@ -97,9 +97,9 @@ def test_a_rewritten_branch_names_no_files(
     copy = load(tmp_path, address=address, secret=SECRET).workshop / "payments"
     git(copy, "commit", "--amend", "--message", "Rewritten")
     git(copy, "push", "--force")
-    told = json.loads(heard.get(timeout=10)[1])
-    assert told["commits"] == []
-    assert told["total_commits"] > 0
+    push = json.loads(heard.get(timeout=10)[1])
+    assert push["commits"] == []
+    assert push["total_commits"] > 0
 
 
 def test_a_push_succeeds_while_the_portal_is_down(tmp_path: Path) -> None:
@@ -116,15 +116,15 @@ def test_loading_twice_keeps_what_is_there(tmp_path: Path) -> None:
     """A second start changes neither repositories nor working copies."""
     loaded = load(tmp_path, address="http://127.0.0.1:9", secret=SECRET)
     (loaded.workshop / "org" / "mine.txt").write_text("mine", "utf-8")
-    seen: list[str] = []
+    progressed: list[str] = []
     again = load(
         tmp_path,
         address="http://127.0.0.1:10",
         secret="another",
-        progress=lambda name, *_: seen.append(name),
+        progress=lambda name, *_: progressed.append(name),
     )
     assert again.created == ()
-    assert seen == list(loaded.repositories)
+    assert progressed == list(loaded.repositories)
     assert (loaded.workshop / "org" / "mine.txt").read_text("utf-8") == "mine"
     settings = loaded.host / "hook.json"
     assert json.loads(settings.read_text("utf-8"))["secret"] == "another"
@@ -154,9 +154,9 @@ def test_a_repository_needs_a_name_that_is_one(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("example", ["playhouse", "golden", "empty"])
 def test_configurations_say_nothing_in_vain(example: str) -> None:
     """Each example's configuration loads without a warning."""
-    given = {
+    environment = {
         "CALLBOARD_DATA": "data",
         "CALLBOARD_GOLDEN": "golden",
         "CALLBOARD_WEBHOOK_SECRET": SECRET,
     }
-    assert check_config(EXAMPLES / example / "app-config.yaml", given) == []
+    assert check_config(EXAMPLES / example / "app-config.yaml", environment) == []

@@ -36,8 +36,8 @@ COSTLY = {
 def test_plain_cookies_are_read_as_python_reads_them(pairs: dict[str, str]) -> None:
     """Names and values, wherever they stand."""
     header = "; ".join(f"{name}={value}" for name, value in pairs.items())
-    known = {name: each.value for name, each in SimpleCookie(header).items()}
-    assert {name: cookie_in(header, name) for name in known} == known
+    expected = {name: morsel.value for name, morsel in SimpleCookie(header).items()}
+    assert {name: cookie_in(header, name) for name in expected} == expected
     assert cookie_in(header, "missing!") is None
 
 
@@ -45,10 +45,10 @@ def test_plain_cookies_are_read_as_python_reads_them(pairs: dict[str, str]) -> N
 def test_what_is_handed_on_has_no_quoted_value(header: str) -> None:
     """And a cookie without quotes is the same in it as before."""
     given_headers = [(b"cookie", header.encode()), (b"cookie", b"a=b"), (b"x", b'"')]
-    kept = plain_cookies(given_headers)
-    assert are_plain(kept)
-    assert (b"x", b'"') in kept
-    cookies = dict(kept)[b"cookie"].decode()
+    plain_headers = plain_cookies(given_headers)
+    assert are_plain(plain_headers)
+    assert (b"x", b'"') in plain_headers
+    cookies = dict(plain_headers)[b"cookie"].decode()
     pairs = [pair for pair in [*header.split(";"), "a=b"] if '"' not in pair]
     for pair in pairs:
         name, equals, _ = pair.strip().partition("=")
@@ -68,13 +68,13 @@ def test_no_header_takes_long(header: str) -> None:
 @pytest.fixture
 def app() -> FastAPI:
     """A service's app with a route that asks for no cookie."""
-    made = make_app("sample")
+    sample_app = make_app("sample")
 
-    @made.get("/sample")
+    @sample_app.get("/sample")
     async def sample() -> dict[str, str]:
         return {}
 
-    return made
+    return sample_app
 
 
 @pytest.mark.parametrize("header", COSTLY.values(), ids=COSTLY)
@@ -115,5 +115,5 @@ def _reads_cookies(tree: ast.AST) -> bool:
 
 
 def _is_reader(name: str) -> bool:
-    known = ("Cookie", "cookie_parser", "APIKeyCookie", "SessionMiddleware")
-    return name.startswith("http.cookies") or name.rpartition(".")[2] in known
+    readers = ("Cookie", "cookie_parser", "APIKeyCookie", "SessionMiddleware")
+    return name.startswith("http.cookies") or name.rpartition(".")[2] in readers

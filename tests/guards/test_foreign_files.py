@@ -33,15 +33,15 @@ TARGET = st.sampled_from(
 
 def snapshot(folder: Path) -> dict[str, bytes | str]:
     """Everything below a folder, links as where they lead."""
-    found: dict[str, bytes | str] = {}
+    contents: dict[str, bytes | str] = {}
     for parent, folders, names in os.walk(folder):
         for name in [*folders, *names]:
             path = Path(parent, name)
             if path.is_symlink():
-                found[str(path)] = str(path.readlink())
+                contents[str(path)] = str(path.readlink())
             else:
-                found[str(path)] = path.read_bytes() if path.is_file() else b""
-    return found
+                contents[str(path)] = path.read_bytes() if path.is_file() else b""
+    return contents
 
 
 @given(

@@ -190,10 +190,10 @@ def test_what_passes_is_plain(paths: list[str], links: dict[str, str]) -> None:
         check_entries(followed.files, LIMITS)
     except CallboardError:
         return
-    seen = [entry.path for entry in followed.files]
-    assert len(set(seen)) == len(seen)
-    for path in seen:
+    followed_paths = [entry.path for entry in followed.files]
+    assert len(set(followed_paths)) == len(followed_paths)
+    for path in followed_paths:
         assert path == posixpath.normpath(path)
         assert check_path(path)[0] != ".."
-        assert not any(other.startswith(f"{path}/") for other in seen)
+        assert not any(other.startswith(f"{path}/") for other in followed_paths)
     assert not {entry.content for entry in followed.files} & links.keys()

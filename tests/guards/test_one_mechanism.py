@@ -105,8 +105,8 @@ FORM_ROUTERS = {
 
 
 def files() -> list[Path]:
-    found = [path for place in PLACES for path in (ROOT / place).rglob("*.py")]
-    return [path for path in found if "vendor" not in path.parts]
+    paths = [path for place in PLACES for path in (ROOT / place).rglob("*.py")]
+    return [path for path in paths if "vendor" not in path.parts]
 
 
 FILES = files()
@@ -118,7 +118,7 @@ def name_of(path: Path) -> str:
 
 
 def is_listed(name: str, listed: dict[str, str]) -> bool:
-    return any(name == each or name.startswith(f"{each}/") for each in listed)
+    return any(name == entry or name.startswith(f"{entry}/") for entry in listed)
 
 
 def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
@@ -139,14 +139,14 @@ def nodes(path: Path) -> list[ast.AST]:
 @functools.cache
 def imports(path: Path) -> frozenset[str]:
     """The modules, and the names in them, that a file imports."""
-    found: set[str] = set()
+    imported: set[str] = set()
     for node in nodes(path):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            found |= {str(node.module)}
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(found)
+            imported |= {str(node.module)}
+            imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(imported)
 
 
 def is_fixed(pattern: ast.expr) -> bool:
@@ -167,7 +167,8 @@ def test_only_the_guards_import_it(module: str) -> None:
         name_of(path)
         for path in FILES
         if any(
-            each == module or each.startswith(f"{module}.") for each in imports(path)
+            imported == module or imported.startswith(f"{module}.")
+            for imported in imports(path)
         )
     }
     outside = {name for name in outside if not name.startswith("shared/guards/")}
@@ -187,8 +188,8 @@ def test_patterns_of_strangers_go_to_the_guards() -> None:
     """Python's own matcher gets patterns that stand in the source, and no others."""
     matchers = {f"re.{name}" for name in MATCHERS}
     foreign = {
-        each
-        for name, call, each in calls_of(matchers)
+        text
+        for name, call, text in calls_of(matchers)
         if not is_fixed(call.args[0]) and not is_listed(name, COMPOSED)
     }
     assert foreign == set()
@@ -197,8 +198,8 @@ def test_patterns_of_strangers_go_to_the_guards() -> None:
 def test_texts_of_strangers_are_read_by_the_guards() -> None:
     """`loads` of any JSON library is for what this installation wrote itself."""
     foreign = {
-        each
-        for name, _, each in calls_of({"json.loads", "json.load", "orjson.loads"})
+        text
+        for name, _, text in calls_of({"json.loads", "json.load", "orjson.loads"})
         if not name.startswith("shared/guards/") and not is_listed(name, OWN_JSON)
     }
     assert foreign == set()
@@ -208,8 +209,8 @@ def test_normal_forms_of_text_are_made_by_the_guards() -> None:
     """Python's own take a time that grows with the square of a row of marks."""
     own = {"unicodedata.normalize", "unicodedata.is_normalized"}
     foreign = {
-        each
-        for name, _, each in calls_of(own)
+        text
+        for name, _, text in calls_of(own)
         if name != "shared/guards/unicode_forms.py"
     }
     assert foreign == set()

@@ -69,8 +69,8 @@ def patterns() -> Iterator[Own]:
 
 
 def _files() -> list[Path]:
-    found = (path for place in PLACES for path in (ROOT / place).rglob("*.py"))
-    return sorted(path for path in found if path.stem not in {"__main__", "__init__"})
+    paths = (path for place in PLACES for path in (ROOT / place).rglob("*.py"))
+    return sorted(path for path in paths if path.stem not in {"__main__", "__init__"})
 
 
 @cache
@@ -149,13 +149,13 @@ def texts(source: str, flags: int) -> Iterator[tuple[str, str]]:
 
 def seconds(pattern: re.Pattern[str], method: str, text: str) -> float:
     """Processor seconds of one use."""
-    began = time.thread_time()
+    started_at = time.thread_time()
     if method in ANCHORED:
         getattr(pattern, method)(text)
     else:
         for _ in pattern.finditer(text):
             pass
-    return time.thread_time() - began
+    return time.thread_time() - started_at
 
 
 def long_text(beginning: str, unit: str, size: int) -> str:
@@ -193,6 +193,6 @@ def test_no_text_makes_a_pattern_slow() -> None:
 def test_a_pattern_that_begins_anew_at_every_place_is_noticed() -> None:
     """What this file looks for can be found."""
     bad = re.compile(r"[&']|<([^>]*)>")
-    found = slowest_texts(bad, "sub")
-    costs = (seconds(bad, "sub", long_text(*text, LONG // 2)) for text in found)
+    slowest = slowest_texts(bad, "sub")
+    costs = (seconds(bad, "sub", long_text(*text, LONG // 2)) for text in slowest)
     assert any(cost > LIMIT for cost in costs)

@@ -57,17 +57,17 @@ VALUES = {
 @pytest.fixture
 def app() -> FastAPI:
     """A service's app with a route for questions and one for a form."""
-    made = make_app("sample")
+    sample_app = make_app("sample")
 
-    @made.get("/sample")
+    @sample_app.get("/sample")
     async def sample(accept: Annotated[str, Header()] = "") -> int:
         return len(accept)
 
-    @made.post("/sample")
+    @sample_app.post("/sample")
     async def form(name: Annotated[str, Form()] = "") -> int:
         return len(name)
 
-    return made
+    return sample_app
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)

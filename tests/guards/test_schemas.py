@@ -17,8 +17,8 @@ from tests.costs import limit_processor_time
 
 
 def keywords(schema: Any, instance: Any, **more: Any) -> list[tuple[Any, str]]:
-    found = find_violations(schema, instance, **more)
-    return [(each.path, each.keyword) for each in found]
+    violations = find_violations(schema, instance, **more)
+    return [(violation.path, violation.keyword) for violation in violations]
 
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -86,19 +86,23 @@ SCHEMAS = st.recursive(st.booleans() | _schemas(st.booleans()), _schemas, max_le
 def test_the_answers_are_those_of_the_reference(schema: Any, value: Any) -> None:
     """Every rule and every place, as the `jsonschema` package finds them."""
     try:
-        wanted = list(Draft7Validator(schema, registry=Registry()).iter_errors(value))
+        reference_errors = list(
+            Draft7Validator(schema, registry=Registry()).iter_errors(value)
+        )
     except TypeError:
         # The package knows no `additionalItems` beside a truth value as `items`.
         reject()
-    expected = [(tuple(e.absolute_path), str(e.validator or "")) for e in wanted]
-    found = keywords(schema, value)
-    assert in_order(found) == in_order(expected)
+    expected = [
+        (tuple(e.absolute_path), str(e.validator or "")) for e in reference_errors
+    ]
+    violations = keywords(schema, value)
+    assert in_order(violations) == in_order(expected)
     assert is_valid(schema, value) is (not expected)
 
 
-def in_order(found: list[tuple[Any, str]]) -> list[tuple[str, str]]:
+def in_order(violations: list[tuple[Any, str]]) -> list[tuple[str, str]]:
     """The package gives the place above where a schema is `false`: left out."""
-    return sorted((str(path) if name else "", name) for path, name in found)
+    return sorted((str(path) if name else "", name) for path, name in violations)
 
 
 def test_a_reference_leads_into_the_document() -> None:
@@ -139,13 +143,13 @@ def test_a_reference_leads_into_the_document() -> None:
         (5, "must be a text"),
     ],
 )
-@pytest.mark.parametrize("where", ["if", "items", "not", "additionalProperties"])
+@pytest.mark.parametrize("keyword", ["if", "items", "not", "additionalProperties"])
 def test_a_reference_elsewhere_is_an_error(
-    reference: object, words: str, where: str
+    reference: object, words: str, keyword: str
 ) -> None:
     """The error names it; nothing is fetched, whatever `$id` says."""
-    schema = {"$id": "http://127.0.0.1:9/", where: {"$ref": reference}}
-    value = [1] if where == "items" else {"a": 1}
+    schema = {"$id": "http://127.0.0.1:9/", keyword: {"$ref": reference}}
+    value = [1] if keyword == "items" else {"a": 1}
     with pytest.raises(NotASchema, match=words):
         find_violations(schema, value)
 

@@ -27,20 +27,20 @@ def _everything_is_long() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_everything_is_long")
 @given(LETTERS, LETTERS, st.integers(0, 45))
-def test_places_are_those_of_python(text: str, sought: str, at: int) -> None:
+def test_places_are_those_of_python(text: str, searched: str, at: int) -> None:
     """From either end and from any place."""
-    assert text_search.find_first(text, sought, at) == text.find(sought, at)
-    assert text_search.find_last(text, sought, at) == text.rfind(sought, 0, at)
-    assert text_search.count(text, sought) == text.count(sought)
+    assert text_search.find_first(text, searched, at) == text.find(searched, at)
+    assert text_search.find_last(text, searched, at) == text.rfind(searched, 0, at)
+    assert text_search.count(text, searched) == text.count(searched)
 
 
 @pytest.mark.usefixtures("_everything_is_long")
 @given(LETTERS, st.text("ab\0", min_size=1, max_size=4), st.integers(-1, 5))
-def test_parts_are_those_of_python(text: str, sought: str, most: int) -> None:
+def test_parts_are_those_of_python(text: str, searched: str, most: int) -> None:
     """What is between, and with something else in its place, for so many."""
-    assert text_search.split(text, sought) == text.split(sought)
-    assert text_search.replace(text, sought, "-", most) == text.replace(
-        sought, "-", most
+    assert text_search.split(text, searched) == text.split(searched)
+    assert text_search.replace(text, searched, "-", most) == text.replace(
+        searched, "-", most
     )
 
 
@@ -50,8 +50,8 @@ def test_no_search_is_long(letter: str, padding: int) -> None:
     """A text of one letter, and what is like it but for one other letter."""
     text = letter * LONG
     half = letter * (padding // 2)
-    for sought in (f"b{half}{half}", f"{half}b{half}", f"{half}{half}b", half):
-        for other in (sought, f"{letter}{sought}", f"{sought}{letter}"):
+    for searched in (f"b{half}{half}", f"{half}b{half}", f"{half}{half}b", half):
+        for other in (searched, f"{letter}{searched}", f"{searched}{letter}"):
             with limit_processor_time(SECONDS):
                 text_search.find_first(text, other)
             with limit_processor_time(SECONDS):

@@ -31,9 +31,9 @@ def spin() -> None:
         pass
 
 
-def burn_until(begun: str, end: str) -> bool:
+def burn_until(started: str, end: str) -> bool:
     """Say that the work has begun, and work until a file says that it may end."""
-    Path(begun).touch()
+    Path(started).touch()
     while not Path(end).exists():
         pass
     return True
@@ -162,11 +162,11 @@ def test_a_process_ends_when_nothing_is_asked() -> None:
 
 async def test_the_loop_goes_on_beside_work(tmp_path: Path) -> None:
     """While both ways of working are busy, the loop has its turns: it ends the work."""
-    begun, end = tmp_path / "begun", tmp_path / "end"
+    started, end = tmp_path / "begun", tmp_path / "end"
     work = asyncio.ensure_future(
-        run_bounded(burn_until, str(begun), str(end), seconds=60)
+        run_bounded(burn_until, str(started), str(end), seconds=60)
     )
-    await until(begun.exists, 60, "the work begins")
+    await until(started.exists, 60, "the work begins")
     assert not work.done()
     end.touch()
     assert await work

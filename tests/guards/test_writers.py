@@ -87,8 +87,8 @@ def _dotted(node: ast.expr) -> str:
 def _mode(node: ast.Call) -> str:
     """The mode of a call of any `open`; "r" where it has none."""
     position = 0 if isinstance(node.func, ast.Attribute) else 1
-    given = [word.value for word in node.keywords if word.arg == "mode"]
-    texts = [*given, *node.args[position : position + 2]]
+    keyword_modes = [word.value for word in node.keywords if word.arg == "mode"]
+    texts = [*keyword_modes, *node.args[position : position + 2]]
     modes = [
         text.value
         for text in texts

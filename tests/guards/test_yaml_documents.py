@@ -55,7 +55,7 @@ def test_the_old_rules_hold_where_a_file_asks_for_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("", []),
         ("# only a comment\n", []),
@@ -70,9 +70,9 @@ def test_the_old_rules_hold_where_a_file_asks_for_them() -> None:
         ("- a\n- b\n", [["a", "b"]]),
     ],
 )
-def test_documents_and_keys(text: str, found: object) -> None:
+def test_documents_and_keys(text: str, expected: object) -> None:
     """Empty documents are skipped, marks, BOM and line ends do not matter."""
-    assert load_documents(text.encode()) == found
+    assert load_documents(text.encode()) == expected
 
 
 @pytest.mark.parametrize(
@@ -97,15 +97,15 @@ def test_what_breaks_the_dialect_is_told_with_its_place(
     text: bytes, words: list[str]
 ) -> None:
     """Errors name the rule, and where there is one, line and column."""
-    with pytest.raises(Invalid) as told:
+    with pytest.raises(Invalid) as raised:
         load_documents(text)
-    assert all(word in told.value.message for word in words), told.value.message
+    assert all(word in raised.value.message for word in words), raised.value.message
 
 
 def test_a_hundred_uses_of_an_anchor_are_fine() -> None:
     """The limit on aliases leaves honest files alone."""
-    [found] = load_documents(b"a: &x [1]\nb: [" + b"*x, " * 100 + b"]")
-    assert found["b"] == [[1]] * 100
+    [document] = load_documents(b"a: &x [1]\nb: [" + b"*x, " * 100 + b"]")
+    assert document["b"] == [[1]] * 100
 
 
 def test_a_bomb_of_aliases_costs_nothing() -> None:

@@ -67,7 +67,7 @@ other: *spec
 def test_a_field_has_its_line(document: int, path: str, line: int | None) -> None:
     """By its path, whose names may have dots; empty documents do not count."""
     lines = locate(TEXT, {document: [path]})
-    assert [each.start for each in lines] == [2, 18]
+    assert [document_lines.start for document_lines in lines] == [2, 18]
     assert lines[document].fields == (line,)
     assert lines[1 - document].fields == ()
 
@@ -85,12 +85,12 @@ VALUES = st.recursive(
 @given(st.lists(st.dictionaries(KEYS, VALUES, min_size=1), min_size=1, max_size=3))
 def test_every_field_is_found(documents: list[dict[str, Any]]) -> None:
     """Its name begins the line that is given."""
-    text = "".join(f"---\n{dump_yaml(each)}" for each in documents)
+    text = "".join(f"---\n{dump_yaml(entry)}" for entry in documents)
     assert load_documents(text) == documents
-    fields = {number: list(each) for number, each in enumerate(documents)}
-    found = locate(text, fields)
+    fields = {number: list(entry) for number, entry in enumerate(documents)}
+    located = locate(text, fields)
     rows = text.splitlines()
-    for document, lines in zip(documents, found, strict=True):
+    for document, lines in zip(documents, located, strict=True):
         for name, line in zip(document, lines.fields, strict=True):
             assert line is not None
             [key] = load_documents(f"{rows[line - 1].partition(':')[0]}: 1")
@@ -102,10 +102,10 @@ def test_many_documents_cost_little_more_than_their_reading() -> None:
     """Of documents without errors nothing is remembered."""
     one = "kind: Component\nmetadata:\n  name: web\n  tags: [a, b]\nspec: {x: 1}\n"
     text = "---\n".join([one] * 10_000)
-    begun = time.process_time()
+    started_at = time.process_time()
     load_documents(text)
-    reading = time.process_time() - begun
-    begun = time.process_time()
+    reading = time.process_time() - started_at
+    started_at = time.process_time()
     lines = locate(text, {9_999: ["metadata.name"]})
-    assert time.process_time() - begun < reading * 6
+    assert time.process_time() - started_at < reading * 6
     assert lines[-1] == DocumentLines(9_999 * 6 + 1, (9_999 * 6 + 3,))
