@@ -180,7 +180,7 @@ def _refusal_items(
 def _failure_items(
     emitted: frozenset[str], state: FileState
 ) -> Mapping[str, Sequence[StatusItemJson]]:
-    """On everything that a file brought, that it cannot be read any more."""
+    """By entity, that its file cannot be read any more; nothing if it may come back."""
     items = [item for item in state.errors if "since" in item["error"]]
     now = datetime.now(UTC)
     if not all(is_lasting(item, now) for item in items):
@@ -214,7 +214,7 @@ def _items_for_readers(
     items: Sequence[StatusItemJson], ref: str, location: str, hidden: frozenset[str]
 ) -> tuple[StatusItemJson, ...]:
     """A file's items as the readers of one of its entities may see them."""
-    others = hidden - {ref}
+    others = hidden - {ref} if ref in hidden else hidden
     return tuple(
         item
         if ref in hidden and item["error"].get("entityRef") == ref

@@ -9,11 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.differences import changed_paths
-from services.catalog.model import (
-    Root,
-    StatusItemJson,
-    StoredEntity,
-)
+from services.catalog.model import Root, StatusItemJson, StoredEntity
 from services.catalog.planning.changes import moved, with_problems
 from services.catalog.planning.view import CatalogView
 from shared.contracts.catalog import Cause
