@@ -171,7 +171,7 @@ async def house_of(
             owners.put(each.entity.raw, each.revision, each.entity.uid)
             documented += "backstage.io/techdocs-ref" in each.entity.annotations
         search = search_app(
-            search_settings(folder / "search"), owners=owners, hears=False
+            search_settings(folder / "search"), owners=owners, consumes_events=False
         )
         await stack.enter_async_context(search.router.lifespan_context(search))
         (folder / "docs").mkdir()
