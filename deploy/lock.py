@@ -10,7 +10,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
-SERVICES = ("catalog", "scaffolder", "techdocs", "search", "portal", "gateway")
+SERVICES = (
+    "catalog",
+    "scaffolder",
+    "techdocs",
+    "search",
+    "analytics",
+    "portal",
+    "gateway",
+)
 HEADER = "# Made by `make lock`; do not edit.\n"
 
 

@@ -17,7 +17,15 @@ from shared.kit.config.sections import WITHHELD
 from shared.kit.processes.privacy import make_private
 
 PORTAL = "portal"
-SERVICES = ("catalog", "scaffolder", "techdocs", "search", PORTAL, "gateway")
+SERVICES = (
+    "catalog",
+    "scaffolder",
+    "techdocs",
+    "search",
+    "analytics",
+    PORTAL,
+    "gateway",
+)
 
 
 class AlreadyRunning(RuntimeError):

@@ -41,7 +41,7 @@ from shared.kit.documents.mongo import Database
 from shared.kit.http import conditions
 from shared.kit.http.service_tokens import PrincipalTokens
 
-PLUGINS = ("catalog", "scaffolder", "techdocs", "search")
+PLUGINS = ("catalog", "scaffolder", "techdocs", "search", "analytics")
 #: A page waits for services, each of which may take its own time.
 PAGE_SECONDS = 90.0
 #: The type of an integration -> whose webhooks it sends. A local host speaks Gitea's.

@@ -70,6 +70,7 @@ PLACES = (
     NavigationEntry("create", "/create", "Templates", "create"),
     NavigationEntry("graph", "/graph", "Graph", "graph"),
     NavigationEntry("search", "/search", "Search", "search"),
+    NavigationEntry("insights", "/insights", "Insights", "insights"),
     NavigationEntry("status", "/status", "Status", "status", foot=True),
     NavigationEntry("settings", "/settings", "Settings", "settings", foot=True),
 )

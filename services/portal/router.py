@@ -58,6 +58,7 @@ from services.portal.pages import (
     errors,
     graph,
     home,
+    insights,
     preferences,
     register,
     runs,
@@ -95,6 +96,7 @@ PAGES: tuple[APIRouter, ...] = (
     register.router,
     search.router,
     settings.router,
+    insights.router,
     status.router,
 )
 

@@ -62,6 +62,8 @@ class Route:
 _READS = Need(ENTITY_READ, "catalog-entity")
 #: Sources that are read before they are in the catalog are decided entity by entity.
 _SOURCES = (SOURCE_READ, SOURCE_EXPLORE, ENTITY_READ)
+_ENTITY_FIGURES = ("changes", "runs", "docs-builds")
+_PUSHES = Need(ENTITY_READ, "catalog-entity", also=(SOURCE_READ, SOURCE_EXPLORE))
 _BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
 _DOCS = "{namespace}/{kind}/{name}"
 _PERMISSIONS = "/.well-known/backstage/permissions"
@@ -82,6 +84,7 @@ READING: Mapping[str, Need] = {
     "scaffolder": Need("scaffolder.template.parameter.read", "catalog-entity"),
     "techdocs": _READS,
     "search": _READS,
+    "analytics": _READS,
 }
 
 ROUTES: Mapping[str, tuple[Route, ...]] = {
@@ -212,6 +215,12 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
         Route("GET", "/query", _READS),
         Route("GET", "/suggest", _READS),
         Route("POST", "/rebuild", Need("callboard.search.rebuild")),
+    ),
+    "analytics": (
+        *_operations_routes(),
+        *(Route("GET", f"/{figure}", _READS) for figure in _ENTITY_FIGURES),
+        # Pushes show to whom their repositories' sources show.
+        *(Route("GET", f"/{figure}", _PUSHES) for figure in ("pushes", "summary")),
     ),
 }
 

@@ -6,6 +6,8 @@ TEMPLATE_RUN = "template-run"
 GIT_PUSH = "git-push"
 
 TOPICS = (ENTITY_CHANGED, DOCS_BUILT, TEMPLATE_RUN, GIT_PUSH)
+#: What Faust keeps its tables in; nobody else reads them.
+CHANGELOGS = ("analytics-hours-changelog", "analytics-days-changelog")
 
 
 def dead(topic: str) -> str:

@@ -105,6 +105,7 @@ def settings_of(data: Path, config: str, **more: Any) -> Settings:
         scaffolder_url=NOWHERE,
         techdocs_url=NOWHERE,
         search_url=NOWHERE,
+        analytics_url=NOWHERE,
         port=0,
         **given,
     )

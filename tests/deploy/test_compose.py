@@ -127,13 +127,15 @@ def test_only_the_gateway_is_published() -> None:
 
 
 def test_networks_lead_outside_for_those_who_need_it() -> None:
-    """Engines and search are on internal networks alone."""
+    """Engines, search and analytics are on internal networks alone."""
     declared = compose()["networks"]
     for name, found in declared.items():
         assert bool((found or {}).get("internal")) == (name not in OPEN_NETWORKS)
     for name in services():
         outside = networks(name) & OPEN_NETWORKS
-        assert bool(outside) == (name in set(SERVICES) - {"search", PORTAL}), name
+        assert bool(outside) == (
+            name in set(SERVICES) - {"search", "analytics", PORTAL}
+        ), name
         assert networks(name) <= set(declared)
 
 

@@ -27,6 +27,7 @@ BY_NAME = {
 ONLY = {
     "mkdocs": {"techdocs"},
     "opensearch-py": {"search"},
+    "faust-streaming": {"analytics"},
     "tantivy": {"search"},
     "regopy": {"gateway"},
     "pyroaring": {"catalog", "operator"},

@@ -108,9 +108,10 @@ def test_a_service_refuses_who_does_not_come_through_the_gateway(
     system: Portal,
 ) -> None:
     """Its own address gives nothing, not even to the operator's token."""
-    for name in ("catalog", "scaffolder", "techdocs", "search"):
+    for name in ("catalog", "scaffolder", "techdocs", "search", "analytics"):
         address = system.run["addresses"][name]
         path = {"catalog": "/entities", "search": "/query", "techdocs": "/snapshot"}
+        path["analytics"] = "/summary"
         answer = httpx.get(
             f"{address}{path.get(name, '/v2/tasks')}",
             headers={"Authorization": f"Bearer {system.token}"},

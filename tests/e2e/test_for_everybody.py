@@ -25,6 +25,7 @@ PAGES = {
     "form": FORM,
     "search": "/search?query=refund",
     "settings": "/settings",
+    "insights": "/insights",
     "status": "/status",
     "not-found": "/nothing",
 }

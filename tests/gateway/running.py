@@ -263,7 +263,7 @@ def settings_for(
     address: str, *, mongodb: str, kafka: str, data: Path, **more: Any
 ) -> Settings:
     """The gateway's settings with every service at `address`."""
-    names = ("gateway", "catalog", "scaffolder", "techdocs", "search")
+    names = ("gateway", "catalog", "scaffolder", "techdocs", "search", "analytics")
     urls = {f"{name}_url": address for name in (*names, "portal")}
     return Settings(
         mongodb=mongodb,

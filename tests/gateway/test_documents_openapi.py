@@ -12,6 +12,8 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
+from services.analytics.main import create_app as analytics_app
+from services.analytics.settings import Settings as AnalyticsSettings
 from services.catalog.main import create_app as catalog_app
 from services.catalog.settings import Settings as CatalogSettings
 from services.gateway.main import create_app as gateway_app
@@ -34,6 +36,7 @@ PLUGINS = {
     "scaffolder": (scaffolder_app, ScaffolderSettings),
     "techdocs": (techdocs_app, TechdocsSettings),
     "search": (search_app, SearchSettings),
+    "analytics": (analytics_app, AnalyticsSettings),
 }
 
 
@@ -43,7 +46,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FastAPI]:
     data: Path = tmp_path_factory.mktemp("apps")
     config = data / "app-config.yaml"
     config.write_text("organization:\n  name: Playhouse\n")
-    names = ("gateway", "catalog", "scaffolder", "techdocs", "search")
+    names = ("gateway", *PLUGINS)
     given: dict[str, Any] = {
         "kafka": "127.0.0.1:1",
         "mongodb": "mongodb://127.0.0.1:1",

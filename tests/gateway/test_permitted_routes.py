@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.routing import BaseRoute, Match, Mount
 
+from services.analytics.main import create_app as analytics_app
+from services.analytics.settings import Settings as AnalyticsSettings
 from services.catalog.main import create_app as catalog_app
 from services.catalog.settings import Settings as CatalogSettings
 from services.scaffolder.main import create_app as scaffolder_app
@@ -33,6 +35,7 @@ PLUGINS = {
     "scaffolder": (scaffolder_app, ScaffolderSettings),
     "techdocs": (techdocs_app, TechdocsSettings),
     "search": (search_app, SearchSettings),
+    "analytics": (analytics_app, AnalyticsSettings),
 }
 NAMES = ("gateway", *PLUGINS)
 TAILS = (

@@ -1,5 +1,6 @@
 """What the other services answer, as the portal's fakes give it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ import orjson
 from services.portal.model import ApiAnswer
 from tests.portal.house import Entity
 
+CHANGED = ["updated", "created", "deleted", "imported"]
 PRE, POST = "<x1>", "</x1>"
 
 
@@ -323,3 +325,54 @@ def ok(value: Any) -> ApiAnswer:
 def missing(message: str) -> ApiAnswer:
     body = orjson.dumps({"error": {"name": "NotFoundError", "message": message}})
     return ApiAnswer(404, {"content-type": "application/json"}, body)
+
+
+def figures(period: str, *, empty: bool = False) -> list[dict[str, Any]]:
+    """What `/api/analytics/summary` says of a period."""
+    step = 1 if period.endswith("h") else 24
+    windows = int(period[:-1])
+    last = datetime(2026, 3, 9, tzinfo=UTC)
+    starts = [last - timedelta(hours=step * n) for n in reversed(range(windows))]
+    return [
+        _figure(name, outcomes, groups, starts, empty=empty)
+        for name, outcomes, groups in (
+            (
+                "changes",
+                CHANGED,
+                ["group:default/stage-team", "group:default/gone", ""],
+            ),
+            ("runs", ["completed", "failed", "cancelled"], ["template:default/x"]),
+            ("docs-builds", ["built", "failed"], ["component:default/booking"]),
+            ("pushes", ["pushed"], ["git.playhouse.example/booking"]),
+        )
+    ]
+
+
+def _figure(
+    name: str,
+    outcomes: list[str],
+    groups: list[str],
+    starts: list[datetime],
+    *,
+    empty: bool,
+) -> dict[str, Any]:
+    def counts(number: int) -> dict[str, int]:
+        return {o: 0 if empty else number + n for n, o in enumerate(outcomes)}
+
+    hourly = len(starts) > 1 and (starts[1] - starts[0]).seconds
+    return {
+        "figure": name,
+        "period": "",
+        "step": "hour" if hourly else "day",
+        "outcomes": outcomes,
+        "since": None if empty else starts[0].isoformat(),
+        "buckets": [
+            {"start": start.isoformat(), "counts": counts(n % 5)}
+            for n, start in enumerate(starts)
+        ],
+        "totals": dict.fromkeys(outcomes, 0 if empty else 12),
+        "groups": []
+        if empty
+        else [{"name": each, "counts": counts(7), "total": 7} for each in groups],
+        "complete": empty or name != "runs",
+    }

@@ -1,5 +1,6 @@
 """The fake public API's other services: search, docs, runs of templates, status."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ from tests.portal.answers import (
     TEMPLATE,
     article,
     events,
+    figures,
     marked,
     missing,
     ok,
@@ -55,6 +57,8 @@ class FakeServices(FakeApi):
         self.started: list[Any] = []
         self.refused: list[dict[str, Any]] = []
         self.status: dict[str, Any] = status()
+        #: The figures of a period; None: analytics does not answer.
+        self.figures: Callable[[str], list[Any]] | None = figures
 
     def _answer(
         self, method: str, path: str, many: dict[str, list[str]], json: Any
@@ -66,11 +70,17 @@ class FakeServices(FakeApi):
             return self._techdocs(path, json)
         if plugin == "search":
             return self._search(path, many)
-        if plugin == "status":
-            return ok(self.status)
+        if plugin in {"analytics", "status"}:
+            return self._analytics(many) if many else ok(self.status)
         if path == "/api/catalog/locations" and method == "POST":
             return self._locations(json["target"], dry="dryRun" in many)
         return super()._answer(method, path, many, json)
+
+    def _analytics(self, many: dict[str, list[str]]) -> ApiAnswer:
+        if self.figures is None:
+            body = {"error": {"name": "ServiceUnavailableError", "message": "away"}}
+            return ApiAnswer(503, {}, orjson.dumps(body))
+        return ok({"figures": self.figures(many["period"][0])})
 
     def _scaffolder(
         self, method: str, path: str, many: dict[str, list[str]], json: Any

@@ -55,6 +55,8 @@ PAGES = {
     "runs": "/create/tasks",
     "search": "/search?query=seat",
     "settings": "/settings",
+    "insights": "/insights",
+    "insights-hours": "/insights?period=48h",
     "status": "/status",
     **{f"api-{kind}": f"/catalog/default/api/{kind}/api" for kind in APIS},
 }

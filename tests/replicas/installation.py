@@ -34,6 +34,11 @@ ANSWER_SECONDS = 30.0
 CONFIG = ROOT / "deploy" / "examples" / "playhouse" / "app-config.yaml"
 
 
+def replicas_of(service: str) -> int:
+    """How many there are; one process of analytics has all of its tables."""
+    return 1 if service == "analytics" else REPLICAS
+
+
 @dataclass(slots=True)
 class Replica:
     """One process of one service."""
@@ -78,7 +83,7 @@ class Installation:
         data = RunData(self.data)
         data.prepare()
         self.replicas = {
-            name: [Replica(name, n, quiet_port()) for n in range(REPLICAS)]
+            name: [Replica(name, n, quiet_port()) for n in range(replicas_of(name))]
             for name in SERVICES
         }
         playhouse_git.load(

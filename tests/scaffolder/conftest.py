@@ -62,6 +62,7 @@ def make_settings(
             "scaffolder_url": away,
             "techdocs_url": away,
             "search_url": away,
+            "analytics_url": away,
             "port": 0,
             **more,
         }

@@ -44,7 +44,10 @@ def settings_of(folder: Path, **given: object) -> Settings:
         "CALLBOARD_SEARCH_LOOK_SECONDS": 0.05,
         **{
             f"{name}_url": NOWHERE
-            for name in ("gateway", "catalog", "scaffolder", "techdocs", "search")
+            for name in (
+                *("gateway", "catalog", "scaffolder", "techdocs", "search"),
+                "analytics",
+            )
         },
         **given,
     }

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.commands import all_commands
-from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TOPICS, dead
+from shared.contracts.topics import CHANGELOGS, ENTITY_CHANGED, GIT_PUSH, TOPICS, dead
 from shared.kit.config.servers import Server
 from shared.kit.events import broker, topics
 from shared.kit.events.bus import KafkaBus
@@ -23,8 +23,11 @@ def named(what: str) -> str:
 def test_each_topic_is_declared_with_its_dead_letters() -> None:
     """Entities are compacted, the rest has a time; dead letters are kept longest."""
     found = {topic.name: topic for topic in topics.declared()}
-    assert set(found) == {*TOPICS, *map(dead, TOPICS)}
-    assert [name for name in found if found[name].compacted] == [ENTITY_CHANGED]
+    assert set(found) == {*TOPICS, *map(dead, TOPICS), *CHANGELOGS}
+    assert [name for name in found if found[name].compacted] == [
+        ENTITY_CHANGED,
+        *CHANGELOGS,
+    ]
     assert found[dead(GIT_PUSH)].made_keep_ms > found[GIT_PUSH].made_keep_ms
 
 
@@ -121,7 +124,8 @@ def test_the_command_makes_and_checks(
     assert report["wrong"] == []
     if not report["declares"]:
         return
-    assert {*report["fitting"], *report["made"]} == {*TOPICS, *map(dead, TOPICS)}
+    shown = {*report["fitting"], *report["made"]}
+    assert shown == {*TOPICS, *map(dead, TOPICS), *CHANGELOGS}
     refused = runner.invoke(all_commands(), ["topics", "--check", "--partitions", "64"])
     assert refused.exit_code == 1
     assert "partitions is 4, must be at least 64" in refused.output

@@ -50,6 +50,10 @@ BREACHES = {
         "services/search/words.py",
         "import services.search.query",
     ),
+    "Analytics: rooms point down": (
+        "services/analytics/model.py",
+        "import services.analytics.stream",
+    ),
     "Gateway: floors meet in ports alone": (
         "services/gateway/stream/events.py",
         "import services.gateway.forward.front",

@@ -24,7 +24,7 @@ from tests.techdocs.fakes import HOST, GitHost, MemoryCatalog
 from tests.waiting import until
 
 NOWHERE = "http://127.0.0.1:9"
-SERVICES = ("gateway", "catalog", "scaffolder", "techdocs", "search")
+SERVICES = ("gateway", "catalog", "scaffolder", "techdocs", "search", "analytics")
 SITE = {
     "mkdocs.yml": "site_name: Box office\nplugins: [techdocs-core]\n"
     "nav:\n  - Home: index.md\n  - Guide: guide.md\n",

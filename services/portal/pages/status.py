@@ -33,6 +33,7 @@ ROLES = {
     "scaffolder": "Templates and their runs",
     "techdocs": "Documentation sites",
     "search": "The index of everything that can be found",
+    "analytics": "Counts of changes, runs, builds and pushes",
 }
 FIGURES = {
     "outbox": "Unpublished events",
@@ -51,6 +52,7 @@ CHECKS = {
     "policy": ("Access policy", "Decides who may do what"),
     "catalog loaded": ("Catalog in memory", "Holds all entities for queries"),
     "pushes": ("Push notifications", "Git hosts report changes by them"),
+    "tables": ("Activity tables", "Hold what analytics counted"),
     "open": ("Start-up", "Connects a service to all that it needs"),
     "builders": ("Documentation builders", "Processes that build documentation"),
     "runs": ("Template runners", "Processes that run templates"),

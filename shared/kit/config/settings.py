@@ -58,6 +58,7 @@ class ServiceSettings(ProcessSettings):
     scaffolder_url: str
     techdocs_url: str
     search_url: str
+    analytics_url: str
 
     @property
     def event_log(self) -> Server:
@@ -96,6 +97,7 @@ class ServiceSettings(ProcessSettings):
             "scaffolder": self.scaffolder_url,
             "techdocs": self.techdocs_url,
             "search": self.search_url,
+            "analytics": self.analytics_url,
         }
 
 

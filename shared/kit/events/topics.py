@@ -14,7 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.contracts.errors import Unavailable
-from shared.contracts.topics import ENTITY_CHANGED, TOPICS, dead
+from shared.contracts.topics import CHANGELOGS, ENTITY_CHANGED, TOPICS, dead
 from shared.kit.config.servers import Server
 from shared.kit.events import broker
 from shared.kit.resilience.retries import Backoff, retry
@@ -109,11 +109,12 @@ class Report:
 def declared(
     *, partitions: int | None = None, replication: int | None = None
 ) -> tuple[Topic, ...]:
-    """Every topic of the house with its dead letters, kept longer."""
+    """Every topic with its dead letters, kept longer, and the tables' changelogs."""
     found: list[Topic] = []
     for name in TOPICS:
         found.append(Topic(name, compacted=name == ENTITY_CHANGED))
         found.append(Topic(dead(name), keep_ms=7 * DAY_MS, made_keep_ms=30 * DAY_MS))
+    found += [Topic(name, compacted=True) for name in CHANGELOGS]
     return tuple(
         replace(
             topic, partitions=partitions or topic.partitions, replication=replication

@@ -95,9 +95,11 @@ class ServiceCalls:
         headers = {PRINCIPAL: self._tokens.sign(reader or self._own)}
         return (await self._ask("GET", path, headers, None, service)).body
 
-    async def post_json(self, service: str, path: str, body: Any) -> Any:
+    async def post_json(
+        self, service: str, path: str, body: Any, *, reader: Principal | None = None
+    ) -> Any:
         """The JSON that a service answers to a question in a body, as `get_json`."""
-        headers = {PRINCIPAL: self._tokens.sign(self._own)}
+        headers = {PRINCIPAL: self._tokens.sign(reader or self._own)}
         return (await self._ask("POST", path, headers, body, service)).body
 
     async def lines(self, service: str, path: str) -> AsyncIterator[Any]:

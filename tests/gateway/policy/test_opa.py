@@ -146,6 +146,7 @@ def test_the_settings_make_the_server(
         service_secret="x" * 32,
         techdocs_url="x",
         search_url="x",
+        analytics_url="x",
         port=0,
         **urls,
     )

@@ -1,0 +1,190 @@
+"""The Faust app: an agent for each topic counts what its events stand for.
+
+A message that is no event goes to the dead letters of its topic, and the others are
+counted. Messages are acknowledged when the tables have them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from typing import Any, cast
+
+import faust
+from faust.contrib.asgi import faust_app_running
+from faust.types import TP
+
+from services.analytics.counting import occurrence_of
+from services.analytics.model import (
+    FIGURE_OF,
+    RESOLUTIONS,
+    Occurrence,
+    Resolution,
+)
+from services.analytics.tables import WindowedCounts
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Invalid, Unavailable
+from shared.contracts.topics import dead
+from shared.kit.config.servers import Server
+from shared.kit.events import broker
+from shared.kit.events.dead_letters import DeadLetter
+from shared.kit.events.metrics import DEAD_LETTERS
+from shared.kit.observability import logs
+from shared.kit.resilience.retries import Backoff, retry
+
+GROUP = "analytics"
+#: A batch is counted at once: one row of a table is written once for all of it.
+BATCH, BATCH_SECONDS = 1000, 1.0
+EXPIRE_SECONDS = 600.0
+#: How long the group waits for a process that was killed; Faust's own is a minute.
+SESSION_SECONDS, HEARTBEAT_SECONDS, REBALANCE_SECONDS = 6.0, 1.5, 30.0
+TOPICS_BACKOFF = Backoff(0.1, 2.0, attempts=5)
+STOP_SECONDS = 10.0
+#: Ids of events that were counted last: an outbox may publish an event twice.
+REMEMBERED_IDS = 5_000
+
+
+class ActivityStream:
+    """Counts events in windowed tables, as long as it runs."""
+
+    def __init__(self, server: Server, *, group: str = GROUP) -> None:
+        self._server = server
+        self.app = make_app(server, group)
+        self.tables: dict[Resolution, WindowedCounts] = {
+            resolution: WindowedCounts(self.app, resolution)
+            for resolution in RESOLUTIONS
+        }
+        self._dead = {topic: self._topic(dead(topic)) for topic in FIGURE_OF}
+        self._ids: dict[str, None] = {}
+        #: What this process must be assigned, so that no count is missing.
+        self._partitions: set[TP] = set()
+        self._log = logs.get_logger(GROUP)
+        for topic in FIGURE_OF:
+            self._add_agent(topic)
+        self.app.timer(EXPIRE_SECONDS, name="expire")(self._expire)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the app on this event loop.
+
+        Raises:
+            Unavailable: if the log does not answer, or does not have the topics.
+        """
+        changelogs = [table.changelog for table in self.tables.values()]
+        async with broker.asking(self._server) as asking:
+            # The embedded log makes a topic when it is asked for it.
+            for topic in (*changelogs, *FIGURE_OF):
+                await retry(partial(asking.partitions, [topic]), TOPICS_BACKOFF)
+            found = await asking.partitions(FIGURE_OF)
+        self._partitions = {TP(name, n) for name, ids in found.items() for n in ids}
+        async with faust_app_running(
+            self.app, discover=False, stop_timeout=STOP_SECONDS
+        ):
+            producer = cast("Any", self.app.producer)
+            for topic in changelogs:
+                # A row's partition is chosen by what the producer knows of its topic.
+                await producer._ensure_producer().partitions_for(topic)  # noqa: SLF001
+            yield
+
+    async def until_ended(self) -> None:
+        """Wait for the end of the app; raises what ended it."""
+        await self.app.wait(asyncio.Event().wait())
+
+    async def check(self) -> None:
+        """Raise Unavailable unless the tables are complete and follow the log."""
+        is_running = self.app.started and not self.app.should_stop
+        if not is_running or self.app.rebalancing or self.app.in_recovery:
+            raise Unavailable("The tables of analytics are being rebuilt")
+        if not self._partitions <= set(self.app.consumer.assignment()):
+            raise Unavailable(
+                "Another process of analytics has a part of the tables: run one alone"
+            )
+
+    def _topic(self, name: str) -> Any:
+        return self.app.topic(name, key_serializer="raw", value_serializer="raw")
+
+    def _add_agent(self, topic: str) -> None:
+        async def count(stream: Any) -> None:
+            async for events in stream.noack_take(BATCH, within=BATCH_SECONDS):
+                await self._count(topic, events)
+                for event in events:
+                    event.ack()
+
+        self.app.agent(self._topic(topic), name=f"count-{topic}")(count)
+
+    async def _count(self, topic: str, events: Sequence[Any]) -> None:
+        partitions: dict[int, dict[int, Occurrence]] = {}
+        ids: dict[str, None] = {}
+        for event in events:
+            try:
+                envelope = Envelope.parse(event.value or b"")
+                occurrence = occurrence_of(envelope)
+            except Invalid as error:
+                await self._bury(topic, event, error)
+                continue
+            if occurrence is None or envelope.id in ids or envelope.id in self._ids:
+                continue
+            ids[envelope.id] = None
+            own = partitions.setdefault(event.message.partition, {})
+            own[event.message.offset] = occurrence
+        for partition, occurrences in partitions.items():
+            for table in self.tables.values():
+                table.count(topic, partition, occurrences)
+        self._remember(ids)
+
+    def _remember(self, ids: Mapping[str, None]) -> None:
+        self._ids |= ids
+        for old in list(self._ids)[: max(0, len(self._ids) - REMEMBERED_IDS)]:
+            del self._ids[old]
+
+    async def _bury(self, topic: str, event: Any, error: Invalid) -> None:
+        key = (event.key or b"").decode("utf-8", "replace")
+        letter = DeadLetter.of(topic, key, GROUP, event.value or b"", error, 1)
+        self._log.error("dead_letter", topic=topic, reason=letter.message[:300])
+        DEAD_LETTERS.labels(GROUP, topic).inc()
+        await self._dead[topic].send(key=key.encode(), value=letter.to_bytes())
+
+    async def _expire(self) -> None:
+        for table in self.tables.values():
+            table.expire()
+
+
+class AnalyticsApp(faust.App):
+    """Faust without its folder: no table is kept in files."""
+
+    def _create_directories(self) -> None:
+        """Make nothing in the folder where the process happens to run."""
+
+
+def make_app(server: Server, group: str) -> faust.App:
+    """A Faust app whose topics and changelogs are declared elsewhere."""
+    addresses = server.address.split(",")
+    return AnalyticsApp(
+        group,
+        broker=[f"aiokafka://{address.strip()}" for address in addresses],
+        broker_credentials=_credentials(server),
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        # `callboard topics` makes them; the embedded log at their first use.
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=HEARTBEAT_SECONDS,
+        broker_rebalance_timeout=REBALANCE_SECONDS,
+    )
+
+
+def _credentials(server: Server) -> Any:
+    context = server.context()
+    if server.user is not None:
+        return faust.SASLCredentials(
+            username=server.user,
+            password=server.password,
+            ssl_context=context,
+            mechanism=broker.MECHANISM,
+        )
+    return faust.SSLCredentials(context) if context is not None else None

@@ -1,0 +1,71 @@
+"""What each event counts for."""
+
+import pytest
+
+from services.analytics.counting import occurrence_of
+from services.analytics.visibility import ChangeKey
+from shared.contracts.errors import Invalid
+from tests.analytics.events import build, change, push, run
+
+
+@pytest.mark.parametrize(
+    ("how", "cause", "outcome"),
+    [
+        ("updated", "push", "updated"),
+        ("updated", "scan", "updated"),
+        ("deleted", "delete", "deleted"),
+        ("created", "push", "created"),
+        ("created", "template-run", "created"),
+        ("created", "registration", "imported"),
+        ("created", "config", "imported"),
+        ("created", "scan", "imported"),
+        ("created", "refresh", "imported"),
+    ],
+)
+def test_an_import_is_no_change(how: str, cause: str, outcome: str) -> None:
+    """An entity counts as created where a person's push or run created it."""
+    occurrence = occurrence_of(change(how, cause=cause))
+    assert occurrence is not None
+    assert (occurrence.figure, occurrence.outcome) == ("changes", outcome)
+
+
+def test_a_change_is_counted_for_its_owner_and_visibility() -> None:
+    """The key says who owns the entity, and whether it is restricted."""
+    restricted = change("updated", owner="User:Ann", visibility="Restricted")
+    occurrence = occurrence_of(restricted)
+    assert occurrence is not None
+    key = ChangeKey.parse(occurrence.key)
+    assert key == ChangeKey(("user:default/ann",), "restricted")
+
+
+def test_a_deleted_entity_counts_for_its_last_owner() -> None:
+    """The event of a deletion says what the entity was."""
+    occurrence = occurrence_of(change("deleted", owner="group:default/ushers"))
+    assert occurrence is not None
+    assert ChangeKey.parse(occurrence.key).owners == ("group:default/ushers",)
+
+
+def test_runs_and_builds_count_by_their_outcome() -> None:
+    """How a run or a build ended is its outcome."""
+    events = [run(), run(fails=True), build(), build(fails=True), push("Ushers/Web")]
+    occurrences = [occurrence_of(event) for event in events]
+    assert [(o.figure, o.key, o.outcome) for o in occurrences if o is not None] == [
+        ("runs", "template:default/service", "completed"),
+        ("runs", "template:default/service", "failed"),
+        ("docs-builds", "component:default/web", "built"),
+        ("docs-builds", "component:default/web", "failed"),
+        ("pushes", "git.example.com/ushers/web", "pushed"),
+    ]
+
+
+def test_an_event_of_another_type_counts_for_nothing() -> None:
+    """A type that is added later does no harm."""
+    event = run().model_copy(update={"type": "callboard.run.waiting.v1"})
+    assert occurrence_of(event) is None
+
+
+def test_an_event_without_what_it_is_counted_by_is_refused() -> None:
+    """The error names the field."""
+    event = run().model_copy(update={"data": {}})
+    with pytest.raises(Invalid, match=r"data\.template_ref"):
+        occurrence_of(event)

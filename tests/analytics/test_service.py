@@ -1,0 +1,104 @@
+"""The service on the real event log: its answers, its counts across restarts."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.analytics.events import ActivityConsumer
+from services.analytics.main import create_app
+from services.analytics.settings import Settings
+from shared.contracts.errors import Unavailable
+from shared.contracts.headers import PRINCIPAL
+from shared.kit.config.servers import Server
+from shared.kit.events.bus import KafkaBus
+from shared.kit.http.service_tokens import Principal, PrincipalTokens
+from tests.analytics.events import push, run
+from tests.analytics.test_answers import ANN, MemoryRights
+from tests.analytics.test_stream import numbers, publish
+from tests.conftest import SERVERS
+from tests.waiting import until
+
+SECRET = "a secret of at least thirty-two characters"
+NOWHERE = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+async def app(kafka: str, data: Path) -> AsyncIterator[FastAPI]:
+    names = ("gateway", "catalog", "scaffolder", "techdocs", "search", "analytics")
+    settings = Settings(
+        kafka=kafka,
+        mongodb="mongodb://127.0.0.1:1",
+        config=data / "unused.yaml",
+        data=data,
+        service_secret=SECRET,  # type: ignore[arg-type]
+        port=0,
+        **{f"{name}_url": NOWHERE for name in names},  # type: ignore[arg-type]
+    )
+    service = create_app(settings, rights=MemoryRights("template:default/served"))
+    async with service.router.lifespan_context(service):
+        yield service
+
+
+def client(app: FastAPI, principal: Principal | None) -> httpx.AsyncClient:
+    headers = {}
+    if principal is not None:
+        headers[PRINCIPAL] = PrincipalTokens(SECRET).sign(principal)
+    transport = httpx.ASGITransport(app)
+    return httpx.AsyncClient(transport=transport, base_url="http://a", headers=headers)
+
+
+async def test_a_figure_is_answered_to_whom_the_policy_let_in(
+    app: FastAPI, kafka: str
+) -> None:
+    """A count comes with its windows; without a principal nothing does."""
+    async with KafkaBus(kafka) as bus, client(app, ANN) as ann:
+        await publish(bus, "runs", [run("template:default/served", fails=True)])
+
+        async def counted() -> bool:
+            answer = await ann.get("/runs", params={"period": "24h"})
+            return answer.status_code == 200 and bool(answer.json()["groups"])
+
+        await until(counted, 60)
+        answer = (await ann.get("/runs", params={"period": "24h"})).json()
+        assert answer["totals"] == {"completed": 0, "failed": 1, "cancelled": 0}
+        assert len(answer["buckets"]) == 24
+        ready = await ann.get("/readyz")
+        assert ready.json()["checks"] == {"tables": "ok"}
+        summary = (await ann.get("/summary")).json()
+        assert [each["figure"] for each in summary["figures"]][:2] == [
+            "changes",
+            "runs",
+        ]
+    async with client(app, None) as nobody:
+        assert (await nobody.get("/runs")).status_code == 401
+
+
+async def test_while_the_log_is_away_the_answer_says_so(data: Path) -> None:
+    """No figure is better than half of one."""
+    async with ActivityConsumer(Server("127.0.0.1:1"), data) as activity:
+        with pytest.raises(Unavailable, match="being rebuilt"):
+            await activity.ready()
+
+
+@pytest.mark.skipif(SERVERS, reason="Apache Kafka keeps the changelogs")
+async def test_counts_outlive_a_log_that_forgets(kafka: str, data: Path) -> None:
+    """A group that nothing is known of stands for a log that began anew."""
+    key = "git.example.com/kept/web"
+
+    async def has(activity: ActivityConsumer, expected: int) -> bool:
+        try:
+            stream = await activity.ready()
+        except Unavailable:
+            return False
+        return numbers(stream, "pushes", key) == [expected]
+
+    async with KafkaBus(kafka) as bus:
+        await publish(bus, "pushes", [push("kept/web"), push("kept/web")])
+        async with ActivityConsumer(Server.of(kafka), data, group="kept") as first:
+            await until(lambda: has(first, 2), 60)
+        async with ActivityConsumer(Server.of(kafka), data, group="kept-on") as other:
+            # The two of before are in the file, and the log has them once more.
+            await until(lambda: has(other, 4), 60)

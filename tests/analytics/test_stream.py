@@ -1,0 +1,133 @@
+"""The Faust app on the real event log: what is counted, and that it is counted once."""
+
+import time
+from collections.abc import Iterable
+
+import pytest
+from faust.types import TP
+
+from services.analytics.model import DAYS, HOURS, TOPIC_OF, Figure, Resolution
+from services.analytics.stream import ActivityStream
+from shared.contracts.envelope import Envelope
+from shared.contracts.errors import Unavailable
+from shared.contracts.topics import GIT_PUSH, dead
+from shared.kit.config.servers import Server
+from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
+from tests.analytics.events import build, change, push, run
+from tests.waiting import until
+
+Numbers = list[int]
+
+
+def numbers(
+    stream: ActivityStream, figure: Figure, key: str, resolution: Resolution = HOURS
+) -> Numbers | None:
+    """The counts of a key in the last two windows; None if it has none."""
+    last = resolution.start(time.time())
+    windows = stream.tables[resolution].read(figure, [last - resolution.seconds, last])
+    rows = [c.by_key[key] for c in windows.values() if key in c.by_key]
+    return [sum(column) for column in zip(*rows, strict=True)] if rows else None
+
+
+async def publish(bus: KafkaBus, figure: Figure, events: Iterable[Envelope]) -> None:
+    topic = TOPIC_OF[figure]
+    await bus.publish_many([(topic, each.subject, each.to_bytes()) for each in events])
+
+
+async def test_events_of_all_topics_are_counted(kafka: str) -> None:
+    """Each figure counts the outcomes of its topic, in hours and in days."""
+    async with KafkaBus(kafka) as bus:
+        changes = [
+            change(how, f"all-{n}", owner="group:default/all")
+            for n, how in enumerate(("updated", "updated", "created", "deleted"))
+        ]
+        await publish(bus, "changes", changes)
+        runs = [run("template:default/all"), run("template:default/all", fails=True)]
+        await publish(bus, "runs", runs)
+        await publish(bus, "docs-builds", [build("component:default/all")])
+        stream = ActivityStream(Server.of(kafka), group="all")
+        async with stream.running():
+            await publish(bus, "pushes", [push("all/web"), push("all/web")])
+            for resolution in (HOURS, DAYS):
+
+                def has_all(at: Resolution = resolution) -> bool:
+                    return (
+                        numbers(stream, "changes", "|group:default/all", at)
+                        == [2, 1, 1, 0]
+                        and numbers(stream, "runs", "template:default/all", at)
+                        == [1, 1, 0]
+                        and numbers(stream, "docs-builds", "component:default/all", at)
+                        == [1, 0]
+                        and numbers(stream, "pushes", "git.example.com/all/web", at)
+                        == [2]
+                    )
+
+                await until(has_all, 60, f"all figures by {resolution.name}")
+            await until(lambda: is_ready(stream), 20)
+
+
+async def test_tables_are_rebuilt_and_nothing_is_counted_twice(kafka: str) -> None:
+    """A second process has the first one's counts, and goes on where it ended."""
+    key = "git.example.com/again/web"
+    async with KafkaBus(kafka) as bus:
+        await publish(bus, "pushes", [push("again/web") for _ in range(50)])
+        first = ActivityStream(Server.of(kafka), group="again")
+        async with first.running():
+            await until(lambda: numbers(first, "pushes", key) == [50], 60)
+        await publish(bus, "pushes", [push("again/web")])
+        second = ActivityStream(Server.of(kafka), group="again")
+        async with second.running():
+            await until(lambda: numbers(second, "pushes", key) == [51], 60)
+            await publish(bus, "pushes", [push("again/web")])
+            await until(lambda: numbers(second, "pushes", key) == [52], 60)
+
+
+async def test_an_event_that_is_published_twice_counts_once(kafka: str) -> None:
+    """An outbox whose process died may publish an event again: its id is the same."""
+    event = push("twice/web")
+    async with KafkaBus(kafka) as bus:
+        stream = ActivityStream(Server.of(kafka), group="twice")
+        async with stream.running():
+            await publish(bus, "pushes", [event, event])
+            await publish(bus, "pushes", [event, push("twice/web")])
+            key = "git.example.com/twice/web"
+            await until(lambda: numbers(stream, "pushes", key) == [2], 60)
+
+
+async def test_poison_does_not_stop_the_stream(kafka: str) -> None:
+    """A message that is no event goes to the dead letters; the next is counted."""
+    letters: list[EventRecord] = []
+
+    async def keep(records: Iterable[EventRecord]) -> None:
+        letters.extend(records)
+
+    async with (
+        KafkaBus(kafka) as bus,
+        LiveReader(kafka, [dead(GIT_PUSH)], keep, from_start=True),
+    ):
+        stream = ActivityStream(Server.of(kafka), group="poison")
+        async with stream.running():
+            subject = push("poison/web").subject
+            await bus.publish(GIT_PUSH, subject, b"{no event")
+            await publish(bus, "pushes", [push("poison/web")])
+            key = "git.example.com/poison/web"
+            await until(lambda: numbers(stream, "pushes", key) == [1], 60)
+            await until(lambda: any(b"{no event" in r.value for r in letters), 20)
+
+
+async def test_a_part_of_the_tables_is_not_answered_from(kafka: str) -> None:
+    """A process that another one shares the partitions with says so."""
+    stream = ActivityStream(Server.of(kafka), group="part")
+    async with stream.running():
+        await until(lambda: is_ready(stream), 60)
+        stream._partitions |= {TP(GIT_PUSH, 99)}
+        with pytest.raises(Unavailable, match="run one alone"):
+            await stream.check()
+
+
+async def is_ready(stream: ActivityStream) -> bool:
+    try:
+        await stream.check()
+    except Unavailable:
+        return False
+    return True
