@@ -163,6 +163,7 @@ COMES_WITH = {
     "bson": "motor",
     "markupsafe": "jinja2",
     "mode": "faust",
+    "pydantic_core": "pydantic",
     "pymongo": "motor",
     "re2": "google-re2",
     "starlette": "fastapi",

@@ -245,7 +245,7 @@ def test_the_longest_address_of_marks_costs_little() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "address"),
+    ("requested", "address"),
     [
         ("/catalog?x=1", "/catalog?x=1"),
         ("https://evil.example", "/"),
@@ -256,6 +256,6 @@ def test_the_longest_address_of_marks_costs_little() -> None:
         ("", "/"),
     ],
 )
-def test_the_way_on_stays_on_this_site(wanted: str, address: str) -> None:
+def test_the_way_on_stays_on_this_site(requested: str, address: str) -> None:
     """A link to the sign-in page must not lead people elsewhere."""
-    assert local_address(wanted) == address
+    assert local_address(requested) == address
