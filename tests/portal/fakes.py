@@ -320,19 +320,25 @@ def _kind_and_ownership(subject: str) -> tuple[str, list[str]]:
 class AsGateway:
     """Passes requests on as the gateway does: the session's cookie as a token.
 
-    It signs in with the token `the-token` itself.
+    Its forms sign in anybody, and with the token `the-token`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/sign-in/token":
+        if scope["type"] == "http" and scope["path"].startswith("/sign-in/"):
             form = await Request(scope, receive).form()
-            answer = RedirectResponse("/sign-in?wrong=token", 303)
-            if form["token"] == "the-token":
-                answer = RedirectResponse(str(form["next"]), 303)
-                answer.set_cookie("callboard_session", "service:operator")
+            subject = {
+                "/sign-in/guest": "user:development/guest",
+                "/sign-in/as": form.get("user"),
+                "/sign-in/token": "service:operator",
+            }[scope["path"]]
+            answer = RedirectResponse(str(form.get("next", "/")), 303)
+            if form.get("token", "the-token") == "the-token":
+                answer.set_cookie("callboard_session", str(subject))
+            else:
+                answer = RedirectResponse("/sign-in?wrong=token", 303)
             await answer(scope, receive, send)
             return
         if scope["type"] == "http":
