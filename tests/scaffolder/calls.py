@@ -48,13 +48,13 @@ async def reached(
     seconds: float = 20.0,
 ) -> Json:
     """The run once it is in one of these states (by default, ended)."""
-    wanted = statuses or ("completed", "failed", "cancelled")
+    awaited = statuses or ("completed", "failed", "cancelled")
 
-    async def there() -> Json | None:
-        found = await task(client, headers, task_id)
-        return found if found["status"] in wanted else None
+    async def in_status() -> Json | None:
+        run = await task(client, headers, task_id)
+        return run if run["status"] in awaited else None
 
-    return dict(await until(there, seconds=seconds, what=f"task is {wanted}"))
+    return dict(await until(in_status, seconds=seconds, what=f"task is {awaited}"))
 
 
 async def log(client: httpx.AsyncClient, headers: Any, task_id: str) -> list[Json]:
@@ -69,11 +69,11 @@ async def messages(client: httpx.AsyncClient, headers: Any, task_id: str) -> lis
 
 def frames(text: str) -> list[tuple[str, Json]]:
     """Event and data of each server-sent event."""
-    found = []
+    pairs = []
     for block in text.strip().split("\n\n"):
         fields = dict(
             line.split(": ", 1) for line in block.splitlines() if ": " in line
         )
         if "data" in fields:
-            found.append((fields.get("event", ""), json.loads(fields["data"])))
-    return found
+            pairs.append((fields.get("event", ""), json.loads(fields["data"])))
+    return pairs

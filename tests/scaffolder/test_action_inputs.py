@@ -62,8 +62,8 @@ def test_an_unknown_action_names_the_known_ones() -> None:
 
 async def test_a_missing_entity_may_be_optional(bench: Bench) -> None:
     """Then its output is null; and without a ref there is no output at all."""
-    found = await bench.run("catalog:fetch", entityRef="component:a/b", optional=True)
-    assert found == {"entity": None}
+    outputs = await bench.run("catalog:fetch", entityRef="component:a/b", optional=True)
+    assert outputs == {"entity": None}
     assert await bench.run("catalog:fetch", optional=True) == {}
 
 

@@ -67,10 +67,10 @@ async def test_a_location_is_registered_once(bench: Bench) -> None:
     url = f"https://{HOST}/new/tree/main/catalog-info.yaml"
     bench.catalog.locations[url] = [component("new")]
     for _ in range(2):
-        found = await bench.run(
+        outputs = await bench.run(
             "catalog:register", repoContentsUrl=f"https://{HOST}/new/tree/main"
         )
-        assert found == {"catalogInfoUrl": url, "entityRef": "component:default/new"}
+        assert outputs == {"catalogInfoUrl": url, "entityRef": "component:default/new"}
     assert bench.catalog.registered == [url]
     with pytest.raises(Invalid, match="outside"):
         await bench.run(

@@ -82,15 +82,15 @@ async def test_a_killed_process_goes_on_after_its_restart(
             end(process)
             assert (await task(client, ann, task_id))["status"] == "processing"
             process = started(worker)
-            found = await reached(client, ann, task_id, seconds=60)
-            told = await messages(client, ann, task_id)
+            run = await reached(client, ann, task_id, seconds=60)
+            log_texts = await messages(client, ann, task_id)
         finally:
             end(process)
-    assert found["status"] == "completed", told
-    assert told.count("Writing x.yaml") == 1
-    assert told.count("Beginning step debug:wait") == 2
-    assert "Resuming the task where it was left" in told
-    assert "key *** https://git.example.test/new" in told
+    assert run["status"] == "completed", log_texts
+    assert log_texts.count("Writing x.yaml") == 1
+    assert log_texts.count("Beginning step debug:wait") == 2
+    assert "Resuming the task where it was left" in log_texts
+    assert "key *** https://git.example.test/new" in log_texts
     assert [path.name for path in repositories.iterdir()] == ["new.git"]
 
 
@@ -117,8 +117,8 @@ async def test_a_stopped_process_gives_its_runs_back(
         assert (await task(client, ann, task_id))["status"] == "processing"
         async with start(look_seconds=0.1, data="two"):
             await reached(client, ann, task_id, "completed", seconds=60)
-        told = await messages(client, ann, task_id)
-    assert told.count("first") == 1
+        log_texts = await messages(client, ann, task_id)
+    assert log_texts.count("first") == 1
 
 
 async def test_processes_share_runs_and_none_runs_twice(

@@ -64,10 +64,10 @@ async def test_a_dry_run_shows_files_log_and_output(dry: Any, catalog: Any) -> N
     assert [
         (file["path"], base64.b64decode(file["base64Content"])) for file in content
     ] == [("a.txt", b"I am x")]
-    told = [line["body"]["message"] for line in body["log"]]
-    assert "hello" in told
-    assert "Skipping because catalog:register does not support dry-run" in told
-    assert "<example>" in told
+    log_texts = [line["body"]["message"] for line in body["log"]]
+    assert "hello" in log_texts
+    assert "Skipping because catalog:register does not support dry-run" in log_texts
+    assert "<example>" in log_texts
     assert [one["id"] for one in body["steps"]] == ["fetch", "step-2", "reg", "step-4"]
     assert catalog.registered == []
     listed = await dry.client.get("/v2/tasks", headers=dry.headers)

@@ -47,9 +47,9 @@ async def test_a_running_step_is_cancelled(start: Any, catalog: Any, ann: Any) -
         await until(waits)
         answer = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
         assert answer.status_code == 200
-        found = await reached(client, ann, task_id)
+        run = await reached(client, ann, task_id)
         lines = await log(client, ann, task_id)
-    assert found["status"] == "cancelled"
+    assert run["status"] == "cancelled"
     assert [line["type"] for line in lines][-2:] == ["cancelled", "completion"]
     assert "after" not in [line["body"]["message"] for line in lines]
 
@@ -72,11 +72,11 @@ async def test_a_failed_run_goes_on_where_it_failed(
         again = await client.post(f"/v2/tasks/{task_id}/retry", json={}, headers=ann)
         assert (again.status_code, again.json()) == (201, {"id": task_id})
         await reached(client, ann, task_id, "completed")
-        told = await messages(client, ann, task_id)
+        log_texts = await messages(client, ann, task_id)
         done = await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
         over = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
-    assert told.count("Writing x.yaml") == 1
-    assert "Workspace:\n  - x.yaml" in told
+    assert log_texts.count("Writing x.yaml") == 1
+    assert "Workspace:\n  - x.yaml" in log_texts
     assert (done.status_code, over.status_code) == (409, 409)
     assert done.json()["error"]["name"] == "ConflictError"
 

@@ -106,8 +106,8 @@ async def test_a_folder_is_read(bench: Bench) -> None:
     """Names and paths, of one level or of all."""
     for path in ("x/a", "x/y/b"):
         bench.write(path)
-    found = await bench.run("fs:readdir", paths=["x"])
-    assert found == {
+    outputs = await bench.run("fs:readdir", paths=["x"])
+    assert outputs == {
         "files": [{"name": "a", "path": "x", "fullPath": "x/a"}],
         "folders": [{"name": "y", "path": "x", "fullPath": "x/y"}],
     }

@@ -32,9 +32,9 @@ async def test_a_step_waits_for_room(
         with small_disk.filled():
 
             async def waits() -> bool:
-                told = await messages(client, ann, task_id)
-                return any("The disk is full" in message for message in told)
+                log_texts = await messages(client, ann, task_id)
+                return any("The disk is full" in message for message in log_texts)
 
             await until(waits, what="the step to wait")
-        found = await reached(client, ann, task_id)
-    assert found["status"] == "completed"
+        run = await reached(client, ann, task_id)
+    assert run["status"] == "completed"

@@ -17,13 +17,13 @@ async def test_a_repository_is_published(bench: Bench, repositories: Path) -> No
     """Created with one commit by the user, and its pages are the outputs."""
     bench.write("README.md", "hello")
     bench.write(".git/hooks/pre-commit", "exit 1")
-    found = await bench.run(
+    outputs = await bench.run(
         "publish:git", repoUrl=f"{HOST}?repo=new", gitCommitMessage="Begin"
     )
     bare = repositories / "new.git"
-    assert found["remoteUrl"] == f"https://{HOST}/new"
-    assert found["repoContentsUrl"] == f"https://{HOST}/new/tree/main"
-    assert git("rev-parse", "main", cwd=bare) == found["commitHash"]
+    assert outputs["remoteUrl"] == f"https://{HOST}/new"
+    assert outputs["repoContentsUrl"] == f"https://{HOST}/new/tree/main"
+    assert git("rev-parse", "main", cwd=bare) == outputs["commitHash"]
     assert (
         git("log", "--format=%an <%ae> %s", cwd=bare) == "Ann <ann@example.test> Begin"
     )

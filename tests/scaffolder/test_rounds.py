@@ -19,8 +19,8 @@ async def ran(start: Any, catalog: Any, ann: Any, steps: Any, **values: Any) -> 
     catalog.add(template("t", steps=steps))
     async with start() as client:
         task_id = await create(client, ann, "t", values=values)
-        found = await reached(client, ann, task_id)
-        return found, await messages(client, ann, task_id)
+        run = await reached(client, ann, task_id)
+        return run, await messages(client, ann, task_id)
 
 
 def visit(condition: str, each: Any = "${{ parameters.shops }}") -> dict[str, Any]:
@@ -33,17 +33,17 @@ async def test_every_round_decides_for_itself(
 ) -> None:
     """An `if` on the round skips that round alone, and says which."""
     steps = [visit("${{ each.value.open }}"), say("after")]
-    found, told = await ran(start, catalog, ann, steps, shops=SHOPS)
-    assert found["status"] == "completed"
-    assert [line for line in told if line.startswith("at ")] == [
+    run, log_texts = await ran(start, catalog, ann, steps, shops=SHOPS)
+    assert run["status"] == "completed"
+    assert [line for line in log_texts if line.startswith("at ")] == [
         "at baker",
         "at cobbler",
     ]
-    skipped = [line for line in told if line.startswith("Skipping step each: ")]
+    skipped = [line for line in log_texts if line.startswith("Skipping step each: ")]
     assert skipped == [
         'Skipping step each: {"key":"1","value":{"name":"tailor","open":false}}'
     ]
-    assert told.count("after") == 1
+    assert log_texts.count("after") == 1
 
 
 async def test_outputs_hold_the_rounds_that_ran(
@@ -53,8 +53,8 @@ async def test_outputs_hold_the_rounds_that_ran(
     look = step("fs:readdir", "look", paths=["."], each="${{ parameters.shops }}")
     look["if"] = "${{ each.value.open }}"
     steps = [look, say("${{ steps.look.output.files | length }} looks")]
-    _, told = await ran(start, catalog, ann, steps, shops=SHOPS)
-    assert "2 looks" in told
+    _, log_texts = await ran(start, catalog, ann, steps, shops=SHOPS)
+    assert "2 looks" in log_texts
 
 
 async def test_rounds_of_an_object_decide_by_key(
@@ -64,9 +64,9 @@ async def test_rounds_of_an_object_decide_by_key(
     each = {"north": 1, "south": 2}
     steps = [say("${{ each.key }}=${{ each.value }}", "s", each=each)]
     steps[0]["if"] = "${{ each.key !== 'north' }}"
-    _, told = await ran(start, catalog, ann, steps)
-    assert "south=2" in told
-    assert "north=1" not in told
+    _, log_texts = await ran(start, catalog, ann, steps)
+    assert "south=2" in log_texts
+    assert "north=1" not in log_texts
 
 
 async def test_a_condition_without_the_round_skips_the_step(
@@ -74,9 +74,9 @@ async def test_a_condition_without_the_round_skips_the_step(
 ) -> None:
     """Such a step need not even have something to go through."""
     steps = [visit("${{ parameters.wanted }}", each="${{ parameters.nothing }}")]
-    found, told = await ran(start, catalog, ann, steps)
-    assert found["status"] == "completed"
-    assert "Skipping step visit because its if condition was false" in told
+    run, log_texts = await ran(start, catalog, ann, steps)
+    assert run["status"] == "completed"
+    assert "Skipping step visit because its if condition was false" in log_texts
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ async def test_rounds_after_a_failure_run_only_if_they_ask(
     """`always()` and `failure()` count in a round's condition as in a step's."""
     boom = step("fs:delete", "boom", files=["/outside"])
     steps = [boom, visit(condition)]
-    found, told = await ran(start, catalog, ann, steps, shops=SHOPS)
-    assert found["status"] == "failed"
-    assert [line for line in told if line.startswith("at ")] == expected
+    run, log_texts = await ran(start, catalog, ann, steps, shops=SHOPS)
+    assert run["status"] == "failed"
+    assert [line for line in log_texts if line.startswith("at ")] == expected
 
 
 async def test_a_text_is_nothing_to_go_through(
@@ -103,11 +103,11 @@ async def test_a_text_is_nothing_to_go_through(
 ) -> None:
     """The error says what `each` must be."""
     steps = [say("never", "s", each="${{ parameters.text }}")]
-    found, told = await ran(start, catalog, ann, steps, text="abc")
-    assert found["status"] == "failed"
+    run, log_texts = await ran(start, catalog, ann, steps, text="abc")
+    assert run["status"] == "failed"
     rule = "step 's': each: it must be, or render to, an array or an object, not a text"
-    assert any(rule in line for line in told)
-    assert "never" not in told
+    assert any(rule in line for line in log_texts)
+    assert "never" not in log_texts
 
 
 async def test_steps_that_share_an_id_run_and_the_later_output_wins(
@@ -125,11 +125,11 @@ async def test_steps_that_share_an_id_run_and_the_later_output_wins(
         form = await client.get(
             "/v2/templates/default/template/t/parameter-schema", headers=ann
         )
-    found, told = await ran(start, catalog, ann, steps)
+    run, log_texts = await ran(start, catalog, ann, steps)
     assert form.status_code == 200, form.text
-    assert found["status"] == "completed"
-    assert "saw 1" in told
-    assert any("Several steps have the id 'twin'" in line for line in told)
+    assert run["status"] == "completed"
+    assert "saw 1" in log_texts
+    assert any("Several steps have the id 'twin'" in line for line in log_texts)
 
 
 async def test_steps_that_share_an_id_wait_each_for_themselves(
@@ -137,8 +137,8 @@ async def test_steps_that_share_an_id_wait_each_for_themselves(
 ) -> None:
     """What one remembered is not taken for what the other remembered."""
     wait = step("debug:wait", "pause", milliseconds=600)
-    found, told = await ran(start, catalog, ann, [wait, wait])
-    assert found["status"] == "completed"
-    waits = [line for line in told if line.startswith("Waiting for")]
+    run, log_texts = await ran(start, catalog, ann, [wait, wait])
+    assert run["status"] == "completed"
+    waits = [line for line in log_texts if line.startswith("Waiting for")]
     assert len(waits) == 2
     assert "Waiting for 0 seconds..." not in waits

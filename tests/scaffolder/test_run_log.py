@@ -42,18 +42,18 @@ async def test_secrets_are_used_and_never_shown(
 
     async with start() as client:
         task_id = await create(client, ann, "t", secrets={"token": "hunter2hunter"})
-        found = await reached(client, ann, task_id)
-        told = "\n".join(await messages(client, ann, task_id))
+        run = await reached(client, ann, task_id)
+        log_text = "\n".join(await messages(client, ann, task_id))
         mongo = connect(mongodb)
         stored = mongo["callboard_scaffolder"]
         documents = await stored["tasks"].find({}).to_list(None)
         lines = await stored["events"].find({}).to_list(None)
         mongo.close()
-    assert found["status"] == "failed"
-    assert "token *** ***" in told
-    assert "length 13" not in told
-    assert "outside" in told, "secrets are known in inputs only"
-    everything = f"{found}{told}{documents}{lines}".lower()
+    assert run["status"] == "failed"
+    assert "token *** ***" in log_text
+    assert "length 13" not in log_text
+    assert "outside" in log_text, "secrets are known in inputs only"
+    everything = f"{run}{log_text}{documents}{lines}".lower()
     assert "hunter2" not in everything
     assert documents[0]["secrets"] is None
 
@@ -67,14 +67,14 @@ async def test_the_stream_ends_with_the_run(start: Any, catalog: Any, ann: Any) 
         path = f"/v2/tasks/{task_id}/eventstream"
         live = await client.get(path, headers=ann)
         later = await client.get(f"{path}?after=3", headers=ann)
-        found = await task(client, ann, task_id)
+        run = await task(client, ann, task_id)
         lines = await log(client, ann, task_id)
     assert live.headers["content-type"].startswith("text/event-stream")
-    said = frames(live.text)
-    assert [data["id"] for _, data in said] == [line["id"] for line in lines]
-    assert said[-1][0] == "completion"
+    streamed = frames(live.text)
+    assert [data["id"] for _, data in streamed] == [line["id"] for line in lines]
+    assert streamed[-1][0] == "completion"
     assert next(data["id"] for _, data in frames(later.text)) == 4
-    assert found["status"] == "completed"
+    assert run["status"] == "completed"
 
 
 async def test_events_after_a_number(start: Any, catalog: Any, ann: Any) -> None:
@@ -97,26 +97,27 @@ async def test_a_run_is_told_to_the_house(
     start: Any, catalog: Any, ann: Any, kafka: str
 ) -> None:
     """Created, started, each step, completed: in order, numbered, without gaps."""
-    heard: list[Envelope] = []
+    envelopes: list[Envelope] = []
 
     async def hear(records: Any) -> None:
-        heard.extend(record.envelope() for record in records)
+        envelopes.extend(record.envelope() for record in records)
 
     catalog.add(template("t", steps=[say("one", "s")], output={"entityRef": "a:b/c"}))
     async with start() as client, LiveReader(kafka, [TEMPLATE_RUN], hear) as reader:
         await reader.reading.wait()
         task_id = await create(client, ann, "t")
 
-        def told() -> list[Envelope]:
-            found = {e.id: e for e in heard if e.subject == task_id}
-            return sorted(found.values(), key=lambda e: e.data["sequence"])
+        def events() -> list[Envelope]:
+            by_id = {e.id: e for e in envelopes if e.subject == task_id}
+            return sorted(by_id.values(), key=lambda e: e.data["sequence"])
 
         await until(
-            lambda: told() and told()[-1].data["status"] == "completed", seconds=30
+            lambda: events() and events()[-1].data["status"] == "completed",
+            seconds=30,
         )
-        found = told()
-    assert [e.data["sequence"] for e in found] == [1, 2, 3, 4, 5]
-    kinds = [e.type.removeprefix("callboard.run.") for e in found]
+        published = events()
+    assert [e.data["sequence"] for e in published] == [1, 2, 3, 4, 5]
+    kinds = [e.type.removeprefix("callboard.run.") for e in published]
     assert kinds == [
         "created.v1",
         "started.v1",
@@ -124,6 +125,9 @@ async def test_a_run_is_told_to_the_house(
         "step-changed.v1",
         "completed.v1",
     ]
-    assert [e.data["step_status"] for e in found[2:4]] == ["processing", "completed"]
-    assert found[-1].data["output"] == {"entityRef": "a:b/c"}
-    assert len({e.traceparent.split("-")[1] for e in found if e.traceparent}) == 1
+    assert [e.data["step_status"] for e in published[2:4]] == [
+        "processing",
+        "completed",
+    ]
+    assert published[-1].data["output"] == {"entityRef": "a:b/c"}
+    assert len({e.traceparent.split("-")[1] for e in published if e.traceparent}) == 1

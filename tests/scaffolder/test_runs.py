@@ -39,15 +39,15 @@ async def test_a_run_says_what_it_does(start: Any, catalog: Any, ann: Any) -> No
     catalog.add(template("t", steps=steps, output=output), component("web"))
     async with start() as client:
         task_id = await create(client, ann, "t", values={"name": "bo", "size": 3})
-        found = await reached(client, ann, task_id)
+        run = await reached(client, ann, task_id)
         lines = await log(client, ann, task_id)
-    assert found["status"] == "completed"
-    assert found["createdBy"] == "user:default/ann"
-    assert found["spec"]["parameters"] == {"name": "bo", "size": 3}
-    told = [line["body"]["message"] for line in lines]
-    assert "Hello BO from user:default/ann" in told
-    assert "team-a" in told
-    assert "Skipping step step-4 because its if condition was false" in told
+    assert run["status"] == "completed"
+    assert run["createdBy"] == "user:default/ann"
+    assert run["spec"]["parameters"] == {"name": "bo", "size": 3}
+    log_texts = [line["body"]["message"] for line in lines]
+    assert "Hello BO from user:default/ann" in log_texts
+    assert "team-a" in log_texts
+    assert "Skipping step step-4 because its if condition was false" in log_texts
     assert [line["id"] for line in lines] == list(range(1, len(lines) + 1))
     assert lines[-1]["type"] == "completion"
     assert lines[-1]["body"]["output"] == {
@@ -69,14 +69,14 @@ async def test_a_failed_step_skips_the_rest_but_not_what_insists(
     catalog.add(template("t", steps=steps))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        found = await reached(client, ann, task_id)
+        run = await reached(client, ann, task_id)
         lines = await log(client, ann, task_id)
-    told = [line["body"]["message"] for line in lines]
-    assert found["status"] == "failed"
-    assert "always" in told
-    assert "clean up" in told
-    assert "never" not in told
-    assert "Skipping step n because a previous step failed" in told
+    log_texts = [line["body"]["message"] for line in lines]
+    assert run["status"] == "failed"
+    assert "always" in log_texts
+    assert "clean up" in log_texts
+    assert "never" not in log_texts
+    assert "Skipping step n because a previous step failed" in log_texts
     assert lines[-1]["body"]["error"]["name"] == "NotFoundError"
     assert "'no'" in lines[-1]["body"]["error"]["message"]
 
@@ -90,9 +90,9 @@ async def test_failure_is_false_while_all_is_well(
     async with start() as client:
         task_id = await create(client, ann, "t")
         await reached(client, ann, task_id, "completed")
-        told = await messages(client, ann, task_id)
-    assert "worst" not in told
-    assert "best" in told
+        log_texts = await messages(client, ann, task_id)
+    assert "worst" not in log_texts
+    assert "best" in log_texts
 
 
 async def test_each_runs_a_step_for_every_item(
@@ -117,15 +117,15 @@ async def test_each_runs_a_step_for_every_item(
     async with start() as client:
         values = {"list": ["a", "b"], "name": "text"}
         task_id = await create(client, ann, "t", values=values)
-        found = await reached(client, ann, task_id)
-        told = await messages(client, ann, task_id)
-    assert "item 0 a" in told
-    assert "item 1 b" in told
-    assert "pair x" in told
-    assert "pair y" in told
-    assert "2 found" in told
-    assert found["status"] == "failed"
-    assert any("each: it must be" in line for line in told)
+        run = await reached(client, ann, task_id)
+        log_texts = await messages(client, ann, task_id)
+    assert "item 0 a" in log_texts
+    assert "item 1 b" in log_texts
+    assert "pair x" in log_texts
+    assert "pair y" in log_texts
+    assert "2 found" in log_texts
+    assert run["status"] == "failed"
+    assert any("each: it must be" in line for line in log_texts)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ async def test_a_bad_step_fails_with_its_reason(
     catalog.add(template("t", steps=[made]))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        found = await reached(client, ann, task_id)
+        run = await reached(client, ann, task_id)
         last = (await log(client, ann, task_id))[-1]
-    assert found["status"] == "failed"
+    assert run["status"] == "failed"
     assert words in last["body"]["error"]["message"]
 
 
@@ -202,12 +202,12 @@ async def test_a_template_is_loaded_as_its_caller_sees_it(
         hidden = await client.post("/v2/tasks", json=body, headers=ann)
         program = principal_headers(subject="service:ci", kind="service")
         task_id = await create(client, program, "t")
-        found = await reached(client, program, task_id)
+        run = await reached(client, program, task_id)
     assert hidden.status_code == 404
     assert Initiator("user:default/ann") in catalog.asked_by
     assert Initiator("service:ci", is_user=False) in catalog.asked_by
-    assert "createdBy" not in found
-    assert found["spec"]["user"] == {}
+    assert "createdBy" not in run
+    assert run["spec"]["user"] == {}
 
 
 async def test_the_user_entity_is_part_of_the_run(
@@ -270,16 +270,16 @@ async def test_a_step_waits_for_what_is_away(
         catalog.away = True
 
         async def waits() -> bool:
-            told = await messages(client, ann, task_id)
-            return any("trying again" in message for message in told)
+            log_texts = await messages(client, ann, task_id)
+            return any("trying again" in message for message in log_texts)
 
         await until(waits, what="the step to wait")
         catalog.away = False
-        found = await reached(client, ann, task_id)
-        told = await messages(client, ann, task_id)
-    assert found["status"] == "completed"
-    assert told.count("before") == 1
-    assert "team-a" in told
+        run = await reached(client, ann, task_id)
+        log_texts = await messages(client, ann, task_id)
+    assert run["status"] == "completed"
+    assert log_texts.count("before") == 1
+    assert "team-a" in log_texts
 
 
 async def test_patience_has_an_end(
@@ -295,7 +295,7 @@ async def test_patience_has_an_end(
     async with start() as client:
         task_id = await create(client, ann, "t")
         catalog.away = True
-        found = await reached(client, ann, task_id)
-        told = await messages(client, ann, task_id)
-    assert found["status"] == "failed"
-    assert any("does not answer" in message for message in told)
+        run = await reached(client, ann, task_id)
+        log_texts = await messages(client, ann, task_id)
+    assert run["status"] == "failed"
+    assert any("does not answer" in message for message in log_texts)

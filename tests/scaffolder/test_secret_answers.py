@@ -85,6 +85,6 @@ async def test_secrets_are_counted(start: Any, catalog: Any, ann: Any) -> None:
         ]
         await create(client, ann, "t", values={"keys": texts[:1_000]})
     assert [answer.status_code for answer in refused] == [400] * 3
-    told = [answer.json()["error"]["message"] for answer in refused]
-    assert told[:2] == ["secrets: over the limit of 100"] * 2
-    assert told[2] == "values: at most 1000 texts may be secret answers"
+    log_texts = [answer.json()["error"]["message"] for answer in refused]
+    assert log_texts[:2] == ["secrets: over the limit of 100"] * 2
+    assert log_texts[2] == "values: at most 1000 texts may be secret answers"

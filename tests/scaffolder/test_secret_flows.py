@@ -49,38 +49,38 @@ async def test_nothing_made_of_a_secret_is_seen(
         "t", steps=flows(source), parameters=PAGES, output={"x": f"${{{{ {source} }}}}"}
     )
     catalog.add(made)
-    heard: list[Any] = []
+    envelopes: list[Any] = []
 
     async def hear(records: Any) -> None:
-        heard.extend(record.envelope() for record in records)
+        envelopes.extend(record.envelope() for record in records)
 
     reader = LiveReader(kafka, [TEMPLATE_RUN], hear)
     async with start(config=config) as client, reader:
         await reader.reading.wait()
         task_id = await create(client, ann, "t", **more)
-        found = await reached(client, ann, task_id)
-        told = await messages(client, ann, task_id)
+        run = await reached(client, ann, task_id)
+        log_texts = await messages(client, ann, task_id)
         stream = await client.get(f"/v2/tasks/{task_id}/eventstream", headers=ann)
         await until(
             lambda: any(
-                e.subject == task_id and e.data["status"] == "failed" for e in heard
+                e.subject == task_id and e.data["status"] == "failed" for e in envelopes
             ),
             seconds=30,
         )
         mongo = connect(mongodb)
         stored = mongo["callboard_scaffolder"]
-        kept = await stored["tasks"].find({}).to_list(None)
+        stored_tasks = await stored["tasks"].find({}).to_list(None)
         lines = await stored["events"].find({}).to_list(None)
         mongo.close()
-    assert found["status"] == "failed", told
-    assert "plain *** end" in told
-    assert "up *** end" in told
-    assert "round *** of first" in told
-    assert any(line.startswith("one by one *") for line in told)
-    said = [data["body"]["message"] for _, data in frames(stream.text)]
-    assert said == told
-    events = [envelope.model_dump() for envelope in heard]
-    shown_nowhere(f"{found}{told}{stream.text}{events}{kept}{lines}")
+    assert run["status"] == "failed", log_texts
+    assert "plain *** end" in log_texts
+    assert "up *** end" in log_texts
+    assert "round *** of first" in log_texts
+    assert any(line.startswith("one by one *") for line in log_texts)
+    streamed = [data["body"]["message"] for _, data in frames(stream.text)]
+    assert streamed == log_texts
+    events = [envelope.model_dump() for envelope in envelopes]
+    shown_nowhere(f"{run}{log_texts}{stream.text}{events}{stored_tasks}{lines}")
 
 
 async def test_a_run_that_ends_well_shows_nothing_either(
@@ -94,12 +94,12 @@ async def test_a_run_that_ends_well_shows_nothing_either(
     given = {"secrets": {"key": SECRET}, "values": {"pin": SECRET, "name": "web"}}
     async with start(config=config) as client:
         task_id = await create(client, ann, "t", **given)
-        found = await reached(client, ann, task_id)
-        told = await client.get(f"/v2/tasks/{task_id}/events", headers=ann)
-    assert found["status"] == "completed"
-    assert found["spec"]["parameters"] == {"pin": "***", "name": "web"}
-    assert told.json()[-1]["body"]["output"] == {"b": "***"}
-    shown_nowhere(f"{found}{told.text}")
+        run = await reached(client, ann, task_id)
+        log_texts = await client.get(f"/v2/tasks/{task_id}/events", headers=ann)
+    assert run["status"] == "completed"
+    assert run["spec"]["parameters"] == {"pin": "***", "name": "web"}
+    assert log_texts.json()[-1]["body"]["output"] == {"b": "***"}
+    shown_nowhere(f"{run}{log_texts.text}")
 
 
 async def test_a_run_works_with_the_real_answers(
@@ -116,8 +116,8 @@ async def test_a_run_works_with_the_real_answers(
         await reached(client, ann, task_id)
         await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
         await reached(client, ann, task_id)
-        told = await messages(client, ann, task_id)
-        steps_told = [line for line in told if line == "it is right"]
+        log_texts = await messages(client, ann, task_id)
+        steps_told = [line for line in log_texts if line == "it is right"]
         client.app.state.dependencies.run_factory.workspace(task_id).remove()
         await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
         await reached(client, ann, task_id)

@@ -58,8 +58,12 @@ def test_a_file_without_a_name_is_left_out(render: Any) -> None:
 def test_binary_files_and_line_ends_stay(render: Any) -> None:
     """What is not text is copied, and a CR stays a CR."""
     files = {"a.bin": b"\x00${{ 1 }}", "b.txt": "${{ 1 }}\r\n", "c": b"\xff${{ 1 }}"}
-    found = render(files)
-    assert found == {"a.bin": b"\x00${{ 1 }}", "b.txt": b"1\r\n", "c": b"\xff${{ 1 }}"}
+    rendered = render(files)
+    assert rendered == {
+        "a.bin": b"\x00${{ 1 }}",
+        "b.txt": b"1\r\n",
+        "c": b"\xff${{ 1 }}",
+    }
 
 
 def test_copied_files_keep_their_content(render: Any) -> None:
@@ -69,8 +73,8 @@ def test_copied_files_keep_their_content(render: Any) -> None:
         "deep/er/a.tpl": "${{ x }}",
         "b.txt": "${{ values.n }}",
     }
-    found = render(files, {"n": "q"}, copied=["static/**", "**/*.tpl"])
-    assert found == {
+    rendered = render(files, {"n": "q"}, copied=["static/**", "**/*.tpl"])
+    assert rendered == {
         "static/q.js": b"${{ x }}",
         "deep/er/a.tpl": b"${{ x }}",
         "b.txt": b"q",
@@ -79,17 +83,17 @@ def test_copied_files_keep_their_content(render: Any) -> None:
 
 def test_names_of_copied_files_may_stay_too(render: Any) -> None:
     """`copyWithoutRender` leaves names alone as well."""
-    found = render(
+    rendered = render(
         {"${{ x }}/a": "${{ x }}"}, copied=["*/a"], renders_copied_names=False
     )
-    assert found == {"${{ x }}/a": b"${{ x }}"}
+    assert rendered == {"${{ x }}/a": b"${{ x }}"}
 
 
 def test_an_extension_marks_what_is_rendered(render: Any) -> None:
     """With an extension, other files are copied and the extension is dropped."""
     files = {"a.txt.njk": "${{ values.n }}", "b.txt": "${{ values.n }}"}
-    found = render(files, {"n": "x"}, extension=".njk")
-    assert found == {"a.txt": b"x", "b.txt": b"${{ values.n }}"}
+    rendered = render(files, {"n": "x"}, extension=".njk")
+    assert rendered == {"a.txt": b"x", "b.txt": b"${{ values.n }}"}
 
 
 def test_files_that_are_there_stay_unless_replaced(render: Any) -> None:

@@ -45,7 +45,7 @@ async def test_a_dry_run_reads_no_closed_source(
 ) -> None:
     """It says what it says of a repository that is not there."""
     catalog.restricted.add(f"url:{vault}")
-    said = []
+    errors = []
     async with start() as client:
         for root in (vault, f"{ROOT}/nowhere"):
             made = template("t", steps=[steps_at(root)[number]])
@@ -53,8 +53,8 @@ async def test_a_dry_run_reads_no_closed_source(
             answer = await client.post("/v2/dry-run", json=body, headers=ann)
             assert answer.status_code == 404, answer.text
             assert MARK not in answer.text
-            said.append(answer.json()["error"]["message"].replace("nowhere", "vault"))
-    assert said[0] == said[1]
+            errors.append(answer.json()["error"]["message"].replace("nowhere", "vault"))
+    assert errors[0] == errors[1]
 
 
 async def test_a_dry_run_reads_what_is_open(start, ann, vault) -> None:
@@ -78,7 +78,7 @@ async def test_a_run_asks_on_behalf_of_who_started_it(
             task_id = await create(client, ann, f"t{number}")
             ended = await reached(client, ann, task_id)
             assert ended["status"] == "failed"
-            told = " ".join(await messages(client, ann, task_id))
-            assert "There is no repository vault" in told
+            log_texts = " ".join(await messages(client, ann, task_id))
+            assert "There is no repository vault" in log_texts
     assert {asker.ref for _, asker in catalog.read} == {"user:default/ann"}
     assert all(location.startswith(f"url:{vault}") for location, _ in catalog.read)

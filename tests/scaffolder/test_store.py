@@ -37,7 +37,7 @@ async def store(database: Any, clock: Clock) -> MongoTaskStore:
     return made
 
 
-def said(task: Task, kind: Any = StepChanged) -> Any:
+def change_of(task: Task, kind: Any = StepChanged) -> Any:
     return kind(
         task_id=task.id,
         template_ref="template:default/t",
@@ -50,17 +50,17 @@ def said(task: Task, kind: Any = StepChanged) -> Any:
 async def created(store: MongoTaskStore, name: str, by: Initiator = ANN) -> Task:
     spec = {"steps": [{"id": "a"}], "$odd": {"a.b": 2**70, "n": None}}
     task = Task(name, spec, by, steps=[StepRecord("a", "A")])
-    await store.create(task, said(task, RunCreated))
+    await store.create(task, change_of(task, RunCreated))
     return task
 
 
 async def taken(store: MongoTaskStore, name: str, owner: str = "one") -> Task:
-    found = await store.claim(name, owner)
-    assert found is not None
-    return found
+    stored = await store.claim(name, owner)
+    assert stored is not None
+    return stored
 
 
-async def told(store: MongoTaskStore) -> list[int]:
+async def published_sequences(store: MongoTaskStore) -> list[int]:
     """What the relay says: the sequences, in their order."""
     bus = MemoryBus()
     await OutboxRelay(store._tasks, bus).drain()
@@ -80,9 +80,9 @@ async def test_a_run_comes_back_as_it_was(
     task.steps[0].started_at = datetime(2026, 1, 2, tzinfo=UTC)
     task.checkpoints = {"a/b.c": {"$sha": "1"}}
     await store.record(task, [])
-    found = await store.get("t1")
-    assert found is not None
-    assert (found.steps, found.checkpoints) == (task.steps, task.checkpoints)
+    stored = await store.get("t1")
+    assert stored is not None
+    assert (stored.steps, stored.checkpoints) == (task.steps, task.checkpoints)
     assert await store.get("never") is None
 
 
@@ -93,8 +93,8 @@ async def test_lists_are_filtered_ordered_and_paged(store: MongoTaskStore) -> No
     await taken(store, "t3")
 
     async def listed(**query: Any) -> tuple[list[str], int]:
-        found, total = await store.find(TaskQuery(**query))
-        return [task.id for task in found], total
+        stored, total = await store.find(TaskQuery(**query))
+        return [task.id for task in stored], total
 
     assert await listed() == (["t3", "t2", "t1"], 3)
     assert await listed(is_descending=False, limit=1, offset=1) == (["t2"], 3)
@@ -185,27 +185,27 @@ async def test_what_is_said_is_told_once_in_order(store: MongoTaskStore) -> None
     """Events join those that wait, in one write with the state."""
     await created(store, "t1")
     task = await taken(store, "t1")
-    await store.record(task, [said(task), said(task)])
+    await store.record(task, [change_of(task), change_of(task)])
     await store.record(task, [])
-    await store.record(task, [said(task)])
-    assert await told(store) == [1, 2, 3, 4]
-    assert await told(store) == []
-    await store.record(task, [said(task)])
-    assert await told(store) == [5]
+    await store.record(task, [change_of(task)])
+    assert await published_sequences(store) == [1, 2, 3, 4]
+    assert await published_sequences(store) == []
+    await store.record(task, [change_of(task)])
+    assert await published_sequences(store) == [5]
 
 
 async def test_cancelling(store: MongoTaskStore) -> None:
     """An open run ends at once, a running one hears of it by its heartbeat."""
     open_run = await created(store, "t1")
     assert await store.request_cancellation("t1") is None
-    assert await store.cancel_open(open_run, said(open_run, RunCancelled))
-    assert not await store.cancel_open(open_run, said(open_run, RunCancelled))
+    assert await store.cancel_open(open_run, change_of(open_run, RunCancelled))
+    assert not await store.cancel_open(open_run, change_of(open_run, RunCancelled))
     await created(store, "t2")
     task = await taken(store, "t2")
     assert not await store.heartbeat(task)
-    asked = await store.request_cancellation("t2")
-    assert asked is not None
-    assert asked.is_cancelling
+    cancelling = await store.request_cancellation("t2")
+    assert cancelling is not None
+    assert cancelling.is_cancelling
     assert await store.heartbeat(task)
 
 
@@ -214,12 +214,12 @@ async def test_an_ended_run_is_opened_again(store: MongoTaskStore) -> None:
     await created(store, "t1")
     task = await taken(store, "t1")
     task.status = "open"
-    assert not await store.reopen(task, said(task))
+    assert not await store.reopen(task, change_of(task))
     task.status = "failed"
     await store.record(task, [])
     task.status = "open"
-    assert await store.reopen(task, said(task))
-    assert not await store.reopen(task, said(task))
+    assert await store.reopen(task, change_of(task))
+    assert not await store.reopen(task, change_of(task))
     assert (await taken(store, "t1")).epoch == task.epoch + 1
 
 

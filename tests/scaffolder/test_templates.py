@@ -79,11 +79,11 @@ def test_a_single_page_needs_no_list() -> None:
 def test_problems_say_what_clients_read() -> None:
     """Path, message, rule and argument of each broken rule."""
     schema = {"required": ["a"], "properties": {"b": {"type": "string"}}}
-    found = {problem["name"]: problem for problem in problems(schema, {"b": 5})}
-    assert found["required"]["message"] == 'requires property "a"'
-    assert found["required"]["argument"] == "a"
-    assert found["type"]["property"] == "instance.b"
-    assert found["type"]["stack"] == "instance.b is not of a type(s) string"
+    by_rule = {problem["name"]: problem for problem in problems(schema, {"b": 5})}
+    assert by_rule["required"]["message"] == 'requires property "a"'
+    assert by_rule["required"]["argument"] == "a"
+    assert by_rule["type"]["property"] == "instance.b"
+    assert by_rule["type"]["stack"] == "instance.b is not of a type(s) string"
 
 
 def test_pages_are_checked_one_by_one() -> None:

@@ -38,7 +38,7 @@ class Bench:
             catalog,
             UrlSources(UrlReader([], self.mirrors)),
             GitRepositories(self.mirrors),
-            {found.name: found.run for found in template_filters()},
+            {each.name: each.run for each in template_filters()},
         )
 
     async def run(self, action: str, base: str | None = None, **given: Any) -> Any:

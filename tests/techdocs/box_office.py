@@ -25,5 +25,5 @@ async def publish(techdocs: Running) -> None:
 
 
 def error(answer: httpx.Response) -> tuple[int, str, str]:
-    found = answer.json()["error"]
-    return answer.status_code, found["name"], found["message"]
+    result = answer.json()["error"]
+    return answer.status_code, result["name"], result["message"]

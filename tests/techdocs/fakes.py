@@ -33,8 +33,8 @@ class MemoryCatalog:
     def put(self, entity: Mapping[str, Any], **annotations: str) -> EntityChange:
         """Keep an entity; the event that the catalog would tell."""
         made = {**entity, "metadata": {**entity["metadata"]}}
-        known = made["metadata"].get("annotations", {})
-        made["metadata"]["annotations"] = {**known, **annotations}
+        by_name = made["metadata"].get("annotations", {})
+        made["metadata"]["annotations"] = {**by_name, **annotations}
         ref = str(ref_of(made))
         revision = self.entities.get(ref, (0, {}))[0] + 1
         self.entities[ref] = (revision, made)

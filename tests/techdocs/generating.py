@@ -17,8 +17,8 @@ def page(made: Generated, name: str = "index.html") -> str:
 
 
 def summary(made: Generated) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(made.record) / "site.json").read_text())
-    return found
+    result: dict[str, Any] = json.loads((Path(made.record) / "site.json").read_text())
+    return result
 
 
 def set_aside(folder: Path) -> None:

@@ -85,19 +85,19 @@ class Running:
         """Wait until a site has these values in its state."""
         want = want or {"status": "built"}
 
-        async def found() -> dict[str, Any] | None:
+        async def result() -> dict[str, Any] | None:
             state = await self.state(name)
             same = all(state.get(key) == value for key, value in want.items())
             return state if state and same else None
 
-        found_state: dict[str, Any] = await until(found, 20, f"{name}: {want}")
+        found_state: dict[str, Any] = await until(result, 20, f"{name}: {want}")
         return found_state
 
-    def told(self, ref: str) -> list[Envelope]:
+    def published(self, ref: str) -> list[Envelope]:
         """The events about one entity; said twice, they count once."""
         assert isinstance(self.bus, MemoryBus)
-        said = {e.id: e for e in self.bus.envelopes(DOCS_BUILT) if e.subject == ref}
-        return list(said.values())
+        events = {e.id: e for e in self.bus.envelopes(DOCS_BUILT) if e.subject == ref}
+        return list(events.values())
 
 
 class Installation:

@@ -62,10 +62,10 @@ async def test_a_restricted_entity_has_no_docs_for_strangers(built: Running) -> 
 
 async def test_metadata_of_the_site(built: Running) -> None:
     """`techdocs_metadata.json` as Backstage's clients know it."""
-    found = (await built.get(f"/metadata/techdocs/{TRIPLET}")).json()
-    assert found["site_name"] == "Box office"
-    assert found["build_timestamp"] > 1_600_000_000_000
-    assert "guide/index.html" in found["files"]
+    result = (await built.get(f"/metadata/techdocs/{TRIPLET}")).json()
+    assert result["site_name"] == "Box office"
+    assert result["build_timestamp"] > 1_600_000_000_000
+    assert "guide/index.html" in result["files"]
     missing = await built.get("/metadata/techdocs/default/component/nope")
     message = "Unable to get metadata for 'component:default/nope'"
     assert error(missing) == (404, "NotFoundError", message)
@@ -74,10 +74,10 @@ async def test_metadata_of_the_site(built: Running) -> None:
 async def test_metadata_of_the_entity(built: Running) -> None:
     """The entity and where its docs come from; unknown ones as Backstage says it."""
     answer = await built.get(f"/metadata/entity/{TRIPLET}")
-    found = answer.json()
-    assert found["metadata"]["name"] == "box-office"
+    result = answer.json()
+    assert result["metadata"]["name"] == "box-office"
     target = "https://git.playhouse.example/box/tree/main/"
-    assert found["locationMetadata"] == {"type": "url", "target": target}
+    assert result["locationMetadata"] == {"type": "url", "target": target}
     missing = await built.get("/metadata/entity/default/Component/nope")
     message = "Unable to get metadata for 'component:default/nope'"
     assert error(missing) == (404, "NotFoundError", message)
@@ -107,8 +107,8 @@ async def test_metadata_of_an_entity_name_no_restricted_neighbours(
 async def test_one_page_has_one_address_in_three_forms(built: Running) -> None:
     """`guide`, `guide/` and `guide/index.html` are the same page."""
     for path in ("guide", "guide/", "guide/index.html"):
-        found = (await built.get(f"/pages/{TRIPLET}/{path}")).json()
-        assert (found["path"], found["title"]) == ("guide", "Guide")
+        result = (await built.get(f"/pages/{TRIPLET}/{path}")).json()
+        assert (result["path"], result["title"]) == ("guide", "Guide")
     home = (await built.get(f"/pages/{TRIPLET}")).json()
     assert f'href="/docs/{TRIPLET}/guide/"' in home["html"]
     assert home["next"] == {"path": "guide", "title": "Guide"}

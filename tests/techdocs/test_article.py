@@ -26,16 +26,16 @@ def test_drawings_are_pictures() -> None:
     html = (
         '<span><svg viewBox="0 0 1 1"><script>x()</script><path d="M0 0"/></svg></span>'
     )
-    found, _ = finished(html, "a.md")
-    assert 'class="drawing"' in found
-    assert 'src="data:image/svg+xml;base64,' in found
-    assert "<svg" not in found
+    result, _ = finished(html, "a.md")
+    assert 'class="drawing"' in result
+    assert 'src="data:image/svg+xml;base64,' in result
+    assert "<svg" not in result
 
 
 def test_an_article_that_is_too_long_is_cut_and_told() -> None:
     """The beginning is shown; the warning names the page."""
-    found, warnings = finished("<p>word</p>" * (CHARACTERS // 8), "big.md")
-    assert len(found) <= CHARACTERS
+    result, warnings = finished("<p>word</p>" * (CHARACTERS // 8), "big.md")
+    assert len(result) <= CHARACTERS
     assert warnings[0].startswith("big.md: is longer than")
 
 

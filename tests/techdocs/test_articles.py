@@ -33,7 +33,7 @@ AROUND = Surroundings(
 )
 def test_nothing_that_acts_passes(html: str) -> None:
     """Scripts, handlers, frames, forms, styles and actions of htmx are removed."""
-    found = safe_article(html, AROUND).lower()
+    result = safe_article(html, AROUND).lower()
     for word in (
         "script",
         "onerror",
@@ -50,7 +50,7 @@ def test_nothing_that_acts_passes(html: str) -> None:
         "formaction",
         "<svg",
     ):
-        assert word not in found
+        assert word not in result
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_an_address_that_cannot_be_taken_apart_leads_nowhere(address: str) -> No
 
 def test_pictures_come_from_the_assets_route() -> None:
     """A picture beside a page is shown whatever the page's address is."""
-    found = safe_article('<img src="../../img/a b.png" alt="A">', AROUND)
-    assert 'src="/api/techdocs/assets/default/component/web/img/a%20b.png"' in found
+    result = safe_article('<img src="../../img/a b.png" alt="A">', AROUND)
+    assert 'src="/api/techdocs/assets/default/component/web/img/a%20b.png"' in result
     inline = '<img src="data:image/png;base64,AAAA" alt="A">'
     assert "data:image/png;base64,AAAA" in safe_article(inline, AROUND)
 
@@ -116,7 +116,7 @@ def test_what_readers_need_stays() -> None:
         "<details open><summary>More</summary></details>"
         '<p align="center"><img src="a.png" align="right"></p>'
     )
-    found = safe_article(html, AROUND)
+    result = safe_article(html, AROUND)
     for part in (
         'id="a"',
         'class="admonition note"',
@@ -128,4 +128,4 @@ def test_what_readers_need_stays() -> None:
         '<p align="center">',
         'align="right"',
     ):
-        assert part in found
+        assert part in result

@@ -67,7 +67,7 @@ async def test_a_source_that_closes_takes_its_site_along(techdocs: Running) -> N
     assert (await techdocs.get("/pages/default/component/borrower")).status_code == 404
 
     def withdrawal() -> Envelope | None:
-        events = techdocs.told(ref)
+        events = techdocs.published(ref)
         return (
             events[-1] if events and events[-1].data.get("site", "") is None else None
         )

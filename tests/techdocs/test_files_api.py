@@ -51,12 +51,12 @@ async def test_nothing_that_runs_has_a_type_that_runs(name: str) -> None:
 async def test_a_page_cannot_run_a_file_of_the_docs(built: Running) -> None:
     """Whatever its name is; what shows pictures and styles goes on to do so."""
     for route, path in (("static/docs", "search/main.js"), ("assets", "img/a.png")):
-        for wanted, status in (("script", 403), ("worker", 403), ("image", 200)):
+        for expected_type, status in (("script", 403), ("worker", 403), ("image", 200)):
             answer = await built.client.get(
                 f"/{route}/{TRIPLET}/{path}",
-                headers={**built.headers(), "sec-fetch-dest": wanted},
+                headers={**built.headers(), "sec-fetch-dest": expected_type},
             )
-            assert answer.status_code == status, (route, wanted)
+            assert answer.status_code == status, (route, expected_type)
 
 
 async def test_addresses_are_lower_case(built: Running) -> None:

@@ -12,11 +12,11 @@ async def tried(techdocs: Running, times: int) -> None:
     """Wait until a build was given up for now so often."""
     dependencies: DocsDependencies = techdocs.app.state.dependencies
 
-    async def found() -> bool:
+    async def result() -> bool:
         record = await dependencies.records.get(REF)
         return record is not None and record.tries >= times
 
-    await until(found, 20, f"{times} tries")
+    await until(result, 20, f"{times} tries")
 
 
 async def test_a_full_disk_is_no_failure_of_the_docs(
@@ -28,7 +28,7 @@ async def test_a_full_disk_is_no_failure_of_the_docs(
         with small_disk.filled():
             await techdocs.document(NAME)
             await tried(techdocs, 2)
-            assert techdocs.told(REF) == []
+            assert techdocs.published(REF) == []
         first = await techdocs.built(NAME)
         assert first["title"] == "Box office"
         with small_disk.filled():
@@ -37,7 +37,7 @@ async def test_a_full_disk_is_no_failure_of_the_docs(
             assert "xylophone" in page.json()["html"]
             await techdocs.push("box", {"docs/guide.md": "# Guide\n\nNew words.\n"})
             await tried(techdocs, 1)
-        await until(lambda: len(techdocs.told(REF)) == 2, 20, "the new site")
+        await until(lambda: len(techdocs.published(REF)) == 2, 20, "the new site")
         page = await techdocs.get(f"/pages/default/component/{NAME}/guide")
         assert "New words" in page.json()["html"]
         assert (await techdocs.state(NAME))["status"] == "built"

@@ -33,9 +33,9 @@ async def test_a_site_as_backstage_makes_it(generate: Make) -> None:
     assert {"index.html", "a/guide/index.html", "techdocs_metadata.json"} <= set(
         metadata["files"]
     )
-    found = summary(made)
-    assert found["nav"][1]["children"][0]["path"] == "a/guide"
-    assert found["pages"][1]["edit_url"].endswith("/edit/main/docs/a/guide.md")
+    result = summary(made)
+    assert result["nav"][1]["children"][0]["path"] == "a/guide"
+    assert result["pages"][1]["edit_url"].endswith("/edit/main/docs/a/guide.md")
     sections = json.loads((Path(made.record) / "sections.json").read_text())
     assert {
         "path": "a/guide/#install-run",
@@ -149,8 +149,8 @@ async def test_links_begin_with_no_foreign_scheme(generate: Make) -> None:
     assert "file:" not in page(made)
     assert "alert(1)" not in page(made)
     assert 'href="/Seats/"' in page(made)
-    told = [line for line in made.warnings if "begin with https://" in line]
-    assert len(told) == 2
+    log_lines = [line for line in made.warnings if "begin with https://" in line]
+    assert len(log_lines) == 2
 
 
 async def test_links_that_cannot_be_taken_apart_break_no_site(generate: Make) -> None:

@@ -87,35 +87,35 @@ async def test_a_killed_build_is_done_once(
     revision = CatalogRevision(REF, 1, Entity(documented()))
     await store_revisions([revision], records, GitAndFolders(mirrors))
     settings = installation.settings(kafka=kafka, port=free_port())
-    said: list[EventRecord] = []
+    events: list[EventRecord] = []
 
-    async def hear(found: Any) -> None:
-        said.extend(record for record in found if record.key == REF)
+    async def receive(records: Any) -> None:
+        events.extend(record for record in records if record.key == REF)
 
-    async def told() -> bool:
+    async def is_published_once() -> bool:
         # What a second telling would leave behind, were there one.
-        return len(said) == 1 and await table.count_documents(UNSENT) == 0
+        return len(events) == 1 and await table.count_documents(UNSENT) == 0
 
     async def building() -> bool:
-        found = await table.find_one({"_id": REF})
+        result = await table.find_one({"_id": REF})
         # The generator's own folder is there: it is past preparing.
         folder = settings.sites_folder / "building"
-        return bool(found and found["lease_token"]) and any(folder.glob("*/record"))
+        return bool(result and result["lease_token"]) and any(folder.glob("*/record"))
 
     async def built() -> bool:
-        found = await table.find_one({"_id": REF})
-        return bool(found and found.get("site") and not found["pending"])
+        result = await table.find_one({"_id": REF})
+        return bool(result and result.get("site") and not result["pending"])
 
     log = tmp_path / "techdocs.log"
-    async with LiveReader(kafka, [DOCS_BUILT], hear) as reader:
+    async with LiveReader(kafka, [DOCS_BUILT], receive) as reader:
         await asyncio.wait_for(reader.reading.wait(), 30)
         async with process(settings, log) as first:
             await until(building, 40, "a build")
             first.send_signal(signal.SIGKILL)
-        assert not said
+        assert not events
         async with process(settings, log):
             await until(built, 40, "the site")
-            await until(told, 20)
-    assert len(said) == 1
+            await until(is_published_once, 20)
+    assert len(events) == 1
     assert len(list((settings.sites_folder / "objects").iterdir())) == 1
     client.close()

@@ -14,13 +14,16 @@ def test_allowed_settings_are_kept_and_others_named() -> None:
         b"theme: {name: material, custom_dir: over, features: [a]}\n"
         b"plugins: [techdocs-core, exec, {search: {lang: en}}]\n"
     )
-    kept = rules.allowed(config)
-    assert kept.values["plugins"] == [{"techdocs-core": {}}, {"search": {"lang": "en"}}]
-    assert kept.values["theme"] == {"name": "material", "features": ["a"]}
-    assert "hooks" not in kept.values
-    told = " ".join(kept.warnings)
+    reduced = rules.allowed(config)
+    assert reduced.values["plugins"] == [
+        {"techdocs-core": {}},
+        {"search": {"lang": "en"}},
+    ]
+    assert reduced.values["theme"] == {"name": "material", "features": ["a"]}
+    assert "hooks" not in reduced.values
+    log_lines = " ".join(reduced.warnings)
     for word in ("hooks", "extra_javascript", "custom_dir", "plugin exec"):
-        assert word in told
+        assert word in log_lines
 
 
 def test_the_core_plugin_is_added() -> None:
@@ -31,12 +34,12 @@ def test_the_core_plugin_is_added() -> None:
 def test_a_group_cannot_smuggle_plugins() -> None:
     """The plugins inside a group obey the same list."""
     config = {"plugins": [{"group": {"plugins": ["exec", "search"]}}]}
-    kept = rules.allowed(config)
-    assert kept.values["plugins"][0] == {"group": {"plugins": [{"search": {}}]}}
+    reduced = rules.allowed(config)
+    assert reduced.values["plugins"][0] == {"group": {"plugins": [{"search": {}}]}}
 
 
 @pytest.mark.parametrize(
-    ("extension", "kept"),
+    ("extension", "reduced"),
     [
         ("os", None),
         ("pymdownx.b64", None),
@@ -49,13 +52,15 @@ def test_a_group_cannot_smuggle_plugins() -> None:
     ],
 )
 def test_only_known_extensions_with_harmless_options(
-    extension: object, kept: object
+    extension: object, reduced: object
 ) -> None:
     """Naming an extension imports a module, so only listed ones pass."""
-    found = rules.allowed({"markdown_extensions": [extension]})
-    values = [next(iter(item.values())) for item in found.values["markdown_extensions"]]
-    assert values == ([] if kept is None else [kept])
-    assert bool(found.warnings) == (kept is None or kept != _options(extension))
+    result = rules.allowed({"markdown_extensions": [extension]})
+    values = [
+        next(iter(item.values())) for item in result.values["markdown_extensions"]
+    ]
+    assert values == ([] if reduced is None else [reduced])
+    assert bool(result.warnings) == (reduced is None or reduced != _options(extension))
 
 
 def _options(extension: object) -> object:
@@ -105,8 +110,8 @@ def test_a_huge_configuration_is_refused() -> None:
 def test_known_python_names_pass_as_names() -> None:
     """The tags that emoji and Mermaid need are kept, as names: nothing is imported."""
     text = b"a: !!python/name:material.extensions.emoji.twemoji\n"
-    found = file.read_config(text)
-    assert found == {"a": file.PythonName("material.extensions.emoji.twemoji")}
+    result = file.read_config(text)
+    assert result == {"a": file.PythonName("material.extensions.emoji.twemoji")}
 
 
 @pytest.mark.parametrize(
@@ -125,10 +130,10 @@ def test_known_python_names_pass_as_names() -> None:
 def test_a_foreign_tag_is_left_out_with_its_line(tag: str) -> None:
     """The rest of the configuration counts; the writer is told the line and the tag."""
     text = f"site_name: A\nextra:\n  here: {tag}\n  b: [{tag}, 1]\nsite_author: {tag}\n"
-    found = rules.allowed(file.read_config(text.encode()))
-    assert found.values["extra"] == {"b": [1]}
-    assert "site_author" not in found.values
-    lines = [line for line in found.warnings if "is not allowed" in line]
+    result = rules.allowed(file.read_config(text.encode()))
+    assert result.values["extra"] == {"b": [1]}
+    assert "site_author" not in result.values
+    lines = [line for line in result.warnings if "is not allowed" in line]
     assert len(lines) == 3
     assert lines[0].startswith(f"mkdocs.yml line 3: {tag.split(maxsplit=1)[0]}")
 
@@ -161,9 +166,9 @@ def test_functions_of_manuals_are_made_with_their_keywords() -> None:
 )
 def test_an_edit_template_names_the_path_alone(template: str) -> None:
     """Attributes and widths of Python's formatting are left out with a warning."""
-    found = rules.allowed({"edit_uri_template": template})
-    assert "edit_uri_template" not in found.values
-    assert "edit_uri_template" in found.warnings[0]
+    result = rules.allowed({"edit_uri_template": template})
+    assert "edit_uri_template" not in result.values
+    assert "edit_uri_template" in result.warnings[0]
     good = rules.allowed({"edit_uri_template": "e/{path}?x={path_noext!q}"})
     assert good.values["edit_uri_template"] == "e/{path}?x={path_noext!q}"
 
@@ -171,28 +176,28 @@ def test_an_edit_template_names_the_path_alone(template: str) -> None:
 def test_an_operator_allows_safe_plugins_only() -> None:
     """`allowPlugins` opens the list of harmless ones; what runs code stays out."""
     config = {"plugins": ["tags", "macros", "monorepo"]}
-    found = rules.allowed(config, ["tags", "macros"])
-    assert [next(iter(item)) for item in found.values["plugins"]] == [
+    result = rules.allowed(config, ["tags", "macros"])
+    assert [next(iter(item)) for item in result.values["plugins"]] == [
         "tags",
         "techdocs-core",
     ]
-    assert found.warnings == ["mkdocs.yml: plugin macros is not allowed, was left out"]
+    assert result.warnings == ["mkdocs.yml: plugin macros is not allowed, was left out"]
     assert "plugin tags" in rules.allowed(config).warnings[0]
 
 
 def test_icons_stay_inside() -> None:
     """Folders of icons outside the documentation are left out."""
     options = {"options": {"custom_icons": ["/usr"]}}
-    found = rules.allowed({"markdown_extensions": [{"pymdownx.emoji": options}]})
-    [emoji] = found.values["markdown_extensions"]
+    result = rules.allowed({"markdown_extensions": [{"pymdownx.emoji": options}]})
+    [emoji] = result.values["markdown_extensions"]
     assert emoji["pymdownx.emoji"]["options"]["custom_icons"] == []
-    assert "custom_icons" in found.warnings[0]
+    assert "custom_icons" in result.warnings[0]
 
 
 def test_the_environment_shows_nothing() -> None:
     """`!ENV` gives the default that stands in the file, never our environment."""
-    found = file.read_config(b"a: !ENV PATH\nb: !ENV [PATH, HOME, given]\n")
-    assert found == {"a": None, "b": "given"}
+    result = file.read_config(b"a: !ENV PATH\nb: !ENV [PATH, HOME, given]\n")
+    assert result == {"a": None, "b": "given"}
 
 
 @pytest.mark.parametrize("path", ["/etc", "..", "../x", "a/../../x", "a\\..\\..\\x"])
@@ -233,15 +238,15 @@ def test_includes_are_found_at_any_depth() -> None:
 def test_addresses_have_no_foreign_scheme(address: str, is_kept: bool) -> None:
     """Links that a setting makes lead to a path, or to the web."""
     extensions = [{"wikilinks": {"base_url": address}}]
-    found = rules.allowed({"edit_uri": address, "markdown_extensions": extensions})
+    result = rules.allowed({"edit_uri": address, "markdown_extensions": extensions})
     [options] = [
         item["wikilinks"]
-        for item in found.values["markdown_extensions"]
+        for item in result.values["markdown_extensions"]
         if "wikilinks" in item
     ]
-    assert ("edit_uri" in found.values) is is_kept
+    assert ("edit_uri" in result.values) is is_kept
     assert ("base_url" in options) is is_kept
-    assert len(found.warnings) == (0 if is_kept else 2)
+    assert len(result.warnings) == (0 if is_kept else 2)
 
 
 def test_includes_are_counted() -> None:

@@ -86,12 +86,12 @@ async def test_an_address_on_a_branch_with_slashes_is_settled(
 async def test_only_the_docs_are_fetched(bench: Bench, host: GitHost) -> None:
     """Code beside the docs is neither fetched nor watched."""
     push = host.commit("box", SITE)
-    found = await bench.git()
-    assert files(found) == {"mkdocs.yml", "docs/index.md"}
-    assert found.commit == push.after
-    assert "docs" in found.watched
-    assert "src" not in found.watched
-    assert found.edit_link == f"https://{HOST}/box/edit/main/{{path}}"
+    result = await bench.git()
+    assert files(result) == {"mkdocs.yml", "docs/index.md"}
+    assert result.commit == push.after
+    assert "docs" in result.watched
+    assert "src" not in result.watched
+    assert result.edit_link == f"https://{HOST}/box/edit/main/{{path}}"
 
 
 async def test_the_hash_is_of_what_the_site_is_made_of(
@@ -115,9 +115,9 @@ async def test_the_hash_is_of_what_the_site_is_made_of(
 async def test_docs_in_a_folder_of_a_repository(bench: Bench, host: GitHost) -> None:
     """Paths are watched as the repository has them."""
     host.commit("box", {f"team/{name}": text for name, text in SITE.items()})
-    found = await bench.git("team")
-    assert files(found) == {"mkdocs.yml", "docs/index.md"}
-    assert "team/docs" in found.watched
+    result = await bench.git("team")
+    assert files(result) == {"mkdocs.yml", "docs/index.md"}
+    assert "team/docs" in result.watched
     with pytest.raises(Invalid, match="no folder 'docs' in the repository's top"):
         await bench.git(".")
 
@@ -148,10 +148,10 @@ async def test_links_inside_the_repository_are_followed(
     """A page that is a link to a file beside the docs is that file."""
     host.commit("box", {"mkdocs.yml": "site_name: B\n", "GUIDE.md": "# Guide\n"})
     host.link("box", "docs/index.md", "../GUIDE.md")
-    found = await bench.git()
-    assert (Path(found.folder) / "docs/index.md").read_text() == "# Guide\n"
-    assert "GUIDE.md" in found.watched
-    assert "" not in found.watched
+    result = await bench.git()
+    assert (Path(result.folder) / "docs/index.md").read_text() == "# Guide\n"
+    assert "GUIDE.md" in result.watched
+    assert "" not in result.watched
 
 
 async def test_links_of_a_place_lead_to_the_whole_repository(
@@ -173,17 +173,17 @@ async def test_links_of_a_place_lead_to_the_whole_repository(
     host.link("box", "web/text/history.md", "../../HISTORY.md")
     host.link("box", "web/text/common", "../../common")
     host.link("box", "web/text/gone.md", "nowhere.md")
-    found = await bench.git("web")
-    assert files(found) == {
+    result = await bench.git("web")
+    assert files(result) == {
         "mkdocs.yml",
         "pages/index.md",
         "pages/history.md",
         "pages/common/intro.md",
     }
-    assert not any(path.is_symlink() for path in Path(found.folder).rglob("*"))
+    assert not any(path.is_symlink() for path in Path(result.folder).rglob("*"))
     configured = ("web/base.yml", "web/other.yml", "web/pages", "web/text")
     for path in ("HISTORY.md", "common", *configured):
-        assert path in found.watched
+        assert path in result.watched
     assert any("web/text/gone.md: the link leads to nothing" in x for x in bench.log)
 
 
@@ -222,9 +222,9 @@ async def test_included_sites_come_along(bench: Bench, host: GitHost) -> None:
             "sub/a/docs/index.md": "# A\n",
         },
     )
-    found = await bench.git()
-    assert {"sub/a/mkdocs.yml", "sub/a/docs/index.md"} <= files(found)
-    assert "sub/a/docs" in found.watched
+    result = await bench.git()
+    assert {"sub/a/mkdocs.yml", "sub/a/docs/index.md"} <= files(result)
+    assert "sub/a/docs" in result.watched
 
 
 async def test_limits_are_told(bench: Bench, host: GitHost) -> None:
@@ -242,9 +242,9 @@ async def test_docs_in_a_folder_of_this_machine(bench: Bench, tmp_path: Path) ->
     (folder / "docs").mkdir(parents=True)
     (folder / "docs" / "index.md").write_text("# Hi\n")
     (folder / ".git").mkdir()
-    found = await bench.prepare(DocsSource("dir", str(folder)))
-    assert files(found) == {"docs/index.md"}
-    assert (found.commit, found.edit_link, found.watched) == (None, None, ())
+    result = await bench.prepare(DocsSource("dir", str(folder)))
+    assert files(result) == {"docs/index.md"}
+    assert (result.commit, result.edit_link, result.watched) == (None, None, ())
     (folder / "docs" / "evil.md").symlink_to("/etc/passwd")
     with pytest.raises(Invalid, match=r"docs/evil.md': the link leads") as refused:
         await bench.prepare(DocsSource("dir", str(folder)))

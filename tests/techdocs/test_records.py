@@ -64,14 +64,14 @@ async def due(records: MongoRecords, *names: str, how: int = CHANGED) -> None:
 
 
 async def claimed(records: MongoRecords) -> Documented:
-    found = await records.claim()
-    assert found is not None
-    return found
+    result = await records.claim()
+    assert result is not None
+    return result
 
 
 async def pending(records: MongoRecords) -> list[str]:
-    found = await records._all.find_one({"_id": REF}) or {}
-    return [event["value"] for event in found["pending"]]
+    result = await records._all.find_one({"_id": REF}) or {}
+    return [event["value"] for event in result["pending"]]
 
 
 async def test_a_record_comes_back_as_it_was(records: MongoRecords) -> None:
@@ -79,12 +79,12 @@ async def test_a_record_comes_back_as_it_was(records: MongoRecords) -> None:
     await due(records, "web")
     made = site("a")
     await records.finish(await claimed(records), Built(made, ("docs",), "state"))
-    found = await records.get(REF)
-    assert found is not None
-    assert found.entity == record().entity
-    assert found.source == record().source
-    assert (found.watched, found.looked, found.due) == (("docs",), "state", 0)
-    assert found.current == made
+    result = await records.get(REF)
+    assert result is not None
+    assert result.entity == record().entity
+    assert result.source == record().source
+    assert (result.watched, result.looked, result.due) == (("docs",), "state", 0)
+    assert result.current == made
 
 
 async def test_only_newer_revisions_are_kept(records: MongoRecords) -> None:
@@ -166,15 +166,15 @@ async def test_what_is_postponed_waits(records: MongoRecords) -> None:
 
 async def test_the_same_failure_is_told_once(records: MongoRecords) -> None:
     """A look that fails as before is no news; another reason is."""
-    for reason, told in (("broken", 1), ("broken", 1), ("worse", 2)):
+    for reason, log_lines in (("broken", 1), ("broken", 1), ("worse", 2)):
         await due(records, "web")
         outcome = Failed(Failure(reason, datetime.now(UTC), log=("line",)))
         await records.finish(await claimed(records), outcome)
-        assert len(await pending(records)) == told
-    found = await records.get(REF)
-    assert found is not None
-    assert found.failure is not None
-    assert (found.failure.error, found.failure.log) == ("worse", ("line",))
+        assert len(await pending(records)) == log_lines
+    result = await records.get(REF)
+    assert result is not None
+    assert result.failure is not None
+    assert (result.failure.error, result.failure.log) == ("worse", ("line",))
 
 
 async def test_earlier_sites_stay_for_a_while(database: Any) -> None:
@@ -218,8 +218,8 @@ async def test_entities_are_found_by_their_repository(records: MongoRecords) -> 
     """A push asks one index, whatever the number of entities."""
     await records.remember(record())
     await records.located(REF, DocsFolder("docs", "h", "r", "main"))
-    [(found, branch, folder)] = await records.of_repository("h/r")
-    assert (found.ref, branch, folder) == (REF, "main", "docs")
+    [(result, branch, folder)] = await records.of_repository("h/r")
+    assert (result.ref, branch, folder) == (REF, "main", "docs")
     assert await records.of_repository("h/other") == []
 
 
@@ -298,8 +298,11 @@ async def test_failed_builds_are_listed_the_last_first(records: MongoRecords) ->
     await due(records, "mended")
     await records.finish(await claimed(records), Built(site("e")))
     await records.forget("component:default/gone", None)
-    found = await records.failed(2)
-    assert [one.failure.error for one in found if one.failure] == ["no c.md", "no b.md"]
+    result = await records.failed(2)
+    assert [one.failure.error for one in result if one.failure] == [
+        "no c.md",
+        "no b.md",
+    ]
     assert [one.ref[-1] for one in await records.failed(9)] == ["c", "b", "a"]
 
 
@@ -317,8 +320,8 @@ async def test_lists_of_records(records: MongoRecords) -> None:
     assert named == ["b", "a", "new"]
     every = sorted([item.ref.rpartition("/")[2] async for item in records.each()])
     assert every == ["a", "b", "new"]
-    known = await records.documented_among([REF, "component:default/a", gone.ref])
-    assert list(known) == ["component:default/a"]
+    by_name = await records.documented_among([REF, "component:default/a", gone.ref])
+    assert list(by_name) == ["component:default/a"]
     assert sorted(ref for ref, _ in await records.published()) == [
         "component:default/a",
         "component:default/b",

@@ -67,7 +67,7 @@ async def test_a_visit_does_not_build_what_rests(techdocs: Running) -> None:
     dependencies = techdocs.app.state.dependencies
     first = await _stopped(techdocs)
     entity = Entity(techdocs.catalog.entities[REF][1])
-    told = [line async for line in dependencies.syncing.sync(entity)]
-    assert told[-1] == ("error", first.error)
-    assert any("not built again before" in str(line) for _, line in told)
+    log_lines = [line async for line in dependencies.syncing.sync(entity)]
+    assert log_lines[-1] == ("error", first.error)
+    assert any("not built again before" in str(line) for _, line in log_lines)
     assert (await _failure(techdocs)).at == first.at

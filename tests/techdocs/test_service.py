@@ -24,9 +24,9 @@ async def test_an_entity_with_docs_gets_a_site(techdocs: Running) -> None:
     state = await techdocs.built(NAME)
     assert state["title"] == "Box office"
     assert [item["title"] for item in state["nav"]] == ["Home", "Guide"]
-    [told] = await until(lambda: techdocs.told(REF), what="docs-built")
-    assert told.type == SiteBuilt.TYPE
-    assert (told.data["site"], told.data["pages"]) == (state["site"], 2)
+    [own_events] = await until(lambda: techdocs.published(REF), what="docs-built")
+    assert own_events.type == SiteBuilt.TYPE
+    assert (own_events.data["site"], own_events.data["pages"]) == (state["site"], 2)
     page = (await techdocs.get(f"/pages/default/component/{NAME}/guide")).json()
     assert "xylophone" in page["html"]
     assert page["commit"] == state["commit"]
@@ -50,7 +50,7 @@ async def test_a_push_to_the_docs_is_shown(techdocs: Running) -> None:
     assert page["site"] != first["site"]
     # Each site is told; one that is looked at again meanwhile is no other site.
     sites = {first["site"], page["site"]}
-    await until(lambda: {e.data["site"] for e in techdocs.told(REF)} == sites, 20)
+    await until(lambda: {e.data["site"] for e in techdocs.published(REF)} == sites, 20)
     # Going back to what was there costs no build: the site is still published.
     await techdocs.push("box", {"docs/index.md": SITE["docs/index.md"]})
     await techdocs.built(NAME, site=first["site"])
@@ -68,24 +68,24 @@ async def test_a_failed_build_keeps_the_last_good_site(techdocs: Running) -> Non
     assert state["log"][-1].startswith("error: Failed to build the docs page")
     page = await techdocs.get(f"/pages/default/component/{NAME}/guide")
     assert page.status_code == 200
-    await until(lambda: len(techdocs.told(REF)) == 2)
-    failed = techdocs.told(REF)[1]
+    await until(lambda: len(techdocs.published(REF)) == 2)
+    failed = techdocs.published(REF)[1]
     assert (failed.type, failed.data["site"]) == (SiteFailed.TYPE, good["site"])
     assert failed.data["error"] == state["error"]
     await techdocs.push("box", {"mkdocs.yml": SITE["mkdocs.yml"]})
     await techdocs.built(NAME, status="built", error=None, site=good["site"])
-    await until(lambda: len(techdocs.told(REF)) == 3)
+    await until(lambda: len(techdocs.published(REF)) == 3)
 
 
-async def test_an_annotation_that_leads_nowhere_is_told(techdocs: Running) -> None:
+async def test_an_annotation_that_leads_nowhere_is_published(techdocs: Running) -> None:
     """The reason names the annotation or the host, on the page and in the event."""
     elsewhere = {"backstage.io/techdocs-ref": "url:https://elsewhere.example/a/b"}
     await techdocs.document(NAME, **elsewhere)
     state = await techdocs.built(NAME, status="failed")
     assert "elsewhere.example" in state["error"]
     await techdocs.document(NAME, **{"backstage.io/techdocs-ref": "nonsense"})
-    found = "backstage.io/techdocs-ref: 'nonsense' must be of the form type:target"
-    await techdocs.built(NAME, error=found)
+    result = "backstage.io/techdocs-ref: 'nonsense' must be of the form type:target"
+    await techdocs.built(NAME, error=result)
 
 
 async def test_docs_of_another_entity_are_shown(techdocs: Running) -> None:
@@ -117,16 +117,16 @@ async def test_docs_that_are_gone_are_withdrawn(techdocs: Running) -> None:
     for name in ("one", "two"):
         answer = await techdocs.get(f"/sites/default/component/{name}")
         assert answer.status_code == 404
-        events = await _told(techdocs, f"component:default/{name}", 2)
+        events = await _published(techdocs, f"component:default/{name}", 2)
         assert events[1].data["site"] is None
     # It comes back when the entity does.
     await techdocs.document("two")
     await techdocs.built("two")
 
 
-async def _told(techdocs: Running, ref: str, count: int) -> Any:
-    await until(lambda: len(techdocs.told(ref)) == count, 20, f"{count} events")
-    return techdocs.told(ref)
+async def _published(techdocs: Running, ref: str, count: int) -> Any:
+    await until(lambda: len(techdocs.published(ref)) == count, 20, f"{count} events")
+    return techdocs.published(ref)
 
 
 async def test_pushes_while_building_are_one_more_build(techdocs: Running) -> None:
@@ -152,7 +152,7 @@ async def _settled(techdocs: Running) -> Any:
         return bool(await records.waiting() == 0)
 
     await until(idle, 20)
-    return techdocs.told(REF)
+    return techdocs.published(REF)
 
 
 async def test_what_was_missed_is_found_at_start(
@@ -212,10 +212,10 @@ async def test_an_unfinished_build_is_taken_up_at_once(
 
 async def test_on_the_real_log(installation: Installation, kafka: str) -> None:
     """Events arrive by Kafka, answers leave by it, and poison stops nothing."""
-    said: list[EventRecord] = []
+    events: list[EventRecord] = []
 
     async def hear(records: Any) -> None:
-        said.extend(records)
+        events.extend(records)
 
     installation.host.commit("box", SITE)
     topics = [DOCS_BUILT, dead(GIT_PUSH)]
@@ -231,15 +231,17 @@ async def test_on_the_real_log(installation: Installation, kafka: str) -> None:
             await techdocs.document(NAME)
             await techdocs.built(NAME)
             await techdocs.push("box", {"docs/guide.md": "# Guide\n\nmarimba\n"})
-            await until(lambda: _count(said, SiteBuilt.TYPE) == 2, 30)
-            await until(lambda: any(r.topic == dead(GIT_PUSH) for r in said), 10)
+            await until(lambda: _count(events, SiteBuilt.TYPE) == 2, 30)
+            await until(lambda: any(r.topic == dead(GIT_PUSH) for r in events), 10)
 
 
-def _count(said: list[EventRecord], kind: str) -> int:
+def _count(events: list[EventRecord], kind: str) -> int:
     """How many events of a kind tell of the entity; what is said twice counts once."""
-    found = [json.loads(record.value) for record in said if record.topic == DOCS_BUILT]
-    told = [event for event in found if event["subject"] == REF]
-    return len({event["id"] for event in told if event["type"] == kind})
+    built = [
+        json.loads(record.value) for record in events if record.topic == DOCS_BUILT
+    ]
+    own_events = [event for event in built if event["subject"] == REF]
+    return len({event["id"] for event in own_events if event["type"] == kind})
 
 
 async def test_docs_in_a_folder_are_built(techdocs: Running, tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ def generate(generate: Make) -> Make:
 
 def article(made: Generated, key: str) -> dict[str, Any]:
     path = Path(made.record) / "pages" / page_file(key)
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
 
 
 async def test_a_name_is_one_key_everywhere(generate: Make) -> None:

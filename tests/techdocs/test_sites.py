@@ -32,9 +32,9 @@ def test_a_site_is_published_whole(store: DirectorySites) -> None:
     assert not store.has(SITE)
     store.publish(SITE, *made(store))
     assert store.has(SITE)
-    found = store.file(SITE, "sub/a.txt")
-    assert found is not None
-    assert found.read_text() == "hello"
+    result = store.file(SITE, "sub/a.txt")
+    assert result is not None
+    assert result.read_text() == "hello"
     assert store.record(SITE, "site.json") == b"{}"
 
 
@@ -42,9 +42,9 @@ def test_the_same_site_twice_is_one(store: DirectorySites) -> None:
     """Whoever comes second finds it done."""
     store.publish(SITE, *made(store, "first"))
     store.publish(SITE, *made(store, "second"))
-    found = store.file(SITE, "index.html")
-    assert found is not None
-    assert found.read_text() == "first"
+    result = store.file(SITE, "index.html")
+    assert result is not None
+    assert result.read_text() == "first"
 
 
 def test_a_link_is_not_published(store: DirectorySites) -> None:
@@ -104,8 +104,8 @@ def test_only_unused_old_sites_are_collected(store: DirectorySites) -> None:
 
 
 def _objects(store: DirectorySites, *names: str) -> list[Path]:
-    found = [store.file(name, "index.html") for name in names]
-    return [path.parent.parent for path in found if path is not None]
+    result = [store.file(name, "index.html") for name in names]
+    return [path.parent.parent for path in result if path is not None]
 
 
 def test_a_site_in_use_again_is_not_collected(store: DirectorySites) -> None:

@@ -39,9 +39,9 @@ async def test_failed_builds_are_listed_for_those_who_see_them(own: Running) -> 
     assert (await own.get("/sites/failed")).json()["total"] == 0
     await own.push("box", {"mkdocs.yml": "docs_dir: ../..\n"})
     await own.built("box-office", status="failed")
-    found = (await own.get("/sites/failed", conditions=POLICY)).json()
-    [item] = found["items"]
-    assert (found["total"], found["is_cut"]) == (1, False)
+    result = (await own.get("/sites/failed", conditions=POLICY)).json()
+    [item] = result["items"]
+    assert (result["total"], result["is_cut"]) == (1, False)
     assert item["entity_ref"] == "component:default/box-office"
     assert "docs_dir" in item["error"]
     assert item["failed_at"]

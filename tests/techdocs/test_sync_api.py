@@ -14,11 +14,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def events(answer: httpx.Response) -> list[tuple[str, Any]]:
-    found = []
+    result = []
     for frame in answer.text.strip().split("\n\n"):
         lines = dict(line.split(": ", 1) for line in frame.split("\n"))
-        found.append((lines["event"], json.loads(lines["data"])))
-    return found
+        result.append((lines["event"], json.loads(lines["data"])))
+    return result
 
 
 async def test_sync_looks_once_a_minute(own: Running) -> None:
@@ -35,9 +35,9 @@ async def test_sync_looks_once_a_minute(own: Running) -> None:
 async def test_sync_builds_what_nobody_told_of(own: Running) -> None:
     """A push without a webhook is found by a visit, and shown when it ends."""
     own.host.commit("box", {"docs/guide.md": "# Guide\n\nmarimba\n"})
-    found = events(await own.get(f"/sync/{TRIPLET}"))
-    assert found[-1] == ("finish", {"updated": True})
-    assert any("Step 2 of 3" in line for name, line in found if name == "log")
+    result = events(await own.get(f"/sync/{TRIPLET}"))
+    assert result[-1] == ("finish", {"updated": True})
+    assert any("Step 2 of 3" in line for name, line in result if name == "log")
     assert "marimba" in (await own.get(f"/pages/{TRIPLET}/guide")).text
 
 
@@ -53,17 +53,17 @@ async def test_sync_of_an_entity_that_the_events_have_not_brought(
             "backstage.io/managed-by-location": managed,
         },
     )
-    found = events(await built.get("/sync/default/component/fresh"))
-    assert found[-1] == ("finish", {"updated": True})
+    result = events(await built.get("/sync/default/component/fresh"))
+    assert result[-1] == ("finish", {"updated": True})
 
 
 async def test_sync_without_docs_says_so(built: Running) -> None:
     """An entity without the annotation is told of as Backstage does."""
     built.catalog.put(component("bare"))
-    found = events(await built.get("/sync/default/component/bare"))
+    result = events(await built.get("/sync/default/component/bare"))
     message = "No backstage.io/techdocs-ref annotation provided in entity: bare"
-    assert [name for name, _ in found] == ["log", "error"]
-    assert found[-1] == ("error", message)
+    assert [name for name, _ in result] == ["log", "error"]
+    assert result[-1] == ("error", message)
     missing = await built.get("/sync/default/component/nope")
     assert missing.status_code == 404
 
@@ -71,6 +71,6 @@ async def test_sync_without_docs_says_so(built: Running) -> None:
 async def test_sync_of_broken_docs_tells_why(own: Running) -> None:
     """The reason comes as the last event."""
     own.host.commit("box", {"mkdocs.yml": "docs_dir: ../..\n"})
-    found = events(await own.get(f"/sync/{TRIPLET}"))
-    assert found[-1][0] == "error"
-    assert "docs_dir" in found[-1][1]
+    result = events(await own.get(f"/sync/{TRIPLET}"))
+    assert result[-1][0] == "error"
+    assert "docs_dir" in result[-1][1]

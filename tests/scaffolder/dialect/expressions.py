@@ -21,7 +21,7 @@ VALUES: dict[str, Any] = {
     "markup": "<i>&'\"</i>",
 }
 CONTEXT = {"parameters": VALUES, "p": VALUES}
-DIALECT = TemplateDialect({found.name: found.run for found in template_filters()})
+DIALECT = TemplateDialect({each.name: each.run for each in template_filters()})
 
 
 def value(source: str) -> Any:

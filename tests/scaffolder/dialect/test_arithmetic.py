@@ -52,8 +52,8 @@ def test_operations_have_javascripts_results(row: tuple[Any, ...]) -> None:
     """Texts, lists, null and undefined are converted to numbers first."""
     left, right, *expected = row
     results = [getattr(arithmetic, name)(left, right) for name in NAMES]
-    for name, result, wanted in zip(NAMES, results, expected, strict=True):
-        assert same(result, wanted), (name, result)
+    for name, result, exact in zip(NAMES, results, expected, strict=True):
+        assert same(result, exact), (name, result)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.costs import limit_processor_time
 SHARE = 4
 SECONDS = 2.0
 MEGABYTES = 100
-OWN = {found.name: found.run for found in template_filters()}
+OWN = {each.name: each.run for each in template_filters()}
 DIALECT = TemplateDialect(OWN)
 COOKIECUTTER = TemplateDialect(OWN, cookiecutter=True)
 

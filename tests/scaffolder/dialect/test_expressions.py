@@ -205,9 +205,9 @@ BLOCKS = [
 )
 def test_expressions_are_worth_what_nunjucks_says(source: str, expected: Any) -> None:
     """Each expression has the value that a template's author knows from Nunjucks."""
-    found = value(source)
-    assert found == expected
-    assert type(found) is type(expected)
+    result = value(source)
+    assert result == expected
+    assert type(result) is type(expected)
 
 
 def test_inputs_are_rendered_deeply() -> None:

@@ -53,8 +53,8 @@ def cost_of(expression: str, context: dict[str, object]) -> float:
 @pytest.mark.parametrize("expression", SEARCHES)
 def test_looking_for_a_long_text_in_another(expression: str, size: int) -> None:
     """Wherever the letter is that is not in the other."""
-    for sought in (" b" + " " * size, " " * size + "b ", "  ".join(("b", " " * size))):
-        assert cost_of(expression, {"s": LONG, "n": sought[: size + 2]}) < STRETCH
+    for needle in (" b" + " " * size, " " * size + "b ", "  ".join(("b", " " * size))):
+        assert cost_of(expression, {"s": LONG, "n": needle[: size + 2]}) < STRETCH
 
 
 @pytest.mark.parametrize("expression", COMPARISONS)
