@@ -179,7 +179,10 @@ async def _tools(
         catalog=catalog,
         sources=UrlSources(reader),
         repositories=GitRepositories(mirrors),
-        filters={each.name: each.run for each in template_filters()},
+        filters={
+            template_filter.name: template_filter.run
+            for template_filter in template_filters()
+        },
         author=(
             author.get("name", "Scaffolder"),
             author.get("email", "scaffolder@callboard.invalid"),

@@ -90,15 +90,15 @@ def _relative(entity: Entity, relative: str) -> DocsSource:
     return DocsSource("dir", _child(posixpath.dirname(target), relative, TECHDOCS_REF))
 
 
-def _location(text: str, what: str) -> tuple[str, str]:
+def _location(text: str, label: str) -> tuple[str, str]:
     kind, colon, target = text.partition(":")
     if not colon or not kind or not target:
-        raise Invalid(f"{what}: {text!r} must be of the form type:target")
+        raise Invalid(f"{label}: {text!r} must be of the form type:target")
     return kind, target
 
 
-def _child(folder: str, relative: str, what: str) -> str:
+def _child(folder: str, relative: str, label: str) -> str:
     path = posixpath.normpath(posixpath.join(folder, relative))
     if path != folder and not path.startswith(folder.rstrip("/") + "/"):
-        raise Invalid(f"{what}: {relative!r} leaves the folder of the descriptor")
+        raise Invalid(f"{label}: {relative!r} leaves the folder of the descriptor")
     return path

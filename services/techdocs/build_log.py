@@ -45,8 +45,8 @@ def without_paths(workspace: Path) -> Callable[[str], str]:
     inside = rf"{own}/(?:source/|tmp/docs_\w+/|(?=out\b|record\b))"
     root = str(Path(__file__).resolve().parents[2])
     below = [str(workspace), sys.prefix, sys.base_prefix, root]
-    others = "|".join(re.escape(path) for path in _longest_first(below))
-    pattern = re.compile(rf"{inside}|(?<![\w.:/])(?:{others})(?:/|\b)")
+    foreign = "|".join(re.escape(path) for path in _longest_first(below))
+    pattern = re.compile(rf"{inside}|(?<![\w.:/])(?:{foreign})(?:/|\b)")
 
     def shortened(line: str) -> str:
         return pattern.sub("", line[:LINE_CHARACTERS])

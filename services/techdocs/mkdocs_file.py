@@ -213,7 +213,7 @@ def known_values(value: Any, warnings: list[str], name: str = "mkdocs.yml") -> A
     return value
 
 
-def inside(path: str, what: str) -> str:
+def inside(path: str, label: str) -> str:
     """`path` made normal and relative to the documentation's folder.
 
     Raises:
@@ -221,7 +221,7 @@ def inside(path: str, what: str) -> str:
     """
     normal = posixpath.normpath(path.replace("\\", "/"))
     if normal.startswith(("/", "../")) or normal == ".." or "\0" in normal:
-        raise Invalid(f"{what}: {path!r} leaves the documentation's folder")
+        raise Invalid(f"{label}: {path!r} leaves the documentation's folder")
     return normal
 
 
@@ -254,7 +254,7 @@ def includes(config: SiteConfig) -> list[str]:
         Invalid: if there are too many.
     """
     statements = list(dict.fromkeys(_includes(config.get("nav"), CONFIG_DEPTH)))
-    wildcards = sum(each.startswith(WILDCARD_INCLUDE) for each in statements)
+    wildcards = sum(statement.startswith(WILDCARD_INCLUDE) for statement in statements)
     if len(statements) > INCLUDES or wildcards > WILDCARD_INCLUDES:
         raise Invalid(
             f"mkdocs.yml: nav: includes over {INCLUDES} sites, or over "

@@ -127,26 +127,26 @@ def _theme(theme: Any, warnings: list[str]) -> SiteConfig:
     return {**allowed, "name": "material"}
 
 
-def _named(items: Any, what: str) -> Iterator[tuple[str, SiteConfig]]:
+def _named(items: Any, label: str) -> Iterator[tuple[str, SiteConfig]]:
     """Name and options of each item of a list that mkdocs reads in three forms."""
     if items is None:
         return
     if isinstance(items, dict):
         items = [{key: value} for key, value in items.items()]
     if not isinstance(items, list):
-        raise Invalid(f"mkdocs.yml: {what} must be a list")
+        raise Invalid(f"mkdocs.yml: {label} must be a list")
     for item in items:
         pair: dict[Any, Any] = {item: None} if isinstance(item, str) else item
         if not isinstance(pair, dict) or len(pair) != 1:
-            raise Invalid(f"mkdocs.yml: {what}: each item must be a name")
+            raise Invalid(f"mkdocs.yml: {label}: each item must be a name")
         name, options = next(iter(pair.items()))
         if options is not None and not isinstance(options, dict):
-            raise Invalid(f"mkdocs.yml: {what}.{name}: options must be a mapping")
+            raise Invalid(f"mkdocs.yml: {label}.{name}: options must be a mapping")
         yield str(name), dict(options or {})
 
 
 def _drop_foreign_address(
-    values: SiteConfig, key: str, what: str, warnings: list[str]
+    values: SiteConfig, key: str, label: str, warnings: list[str]
 ) -> None:
     """Remove a base of links that is neither a path nor a web address."""
     value = values.get(key)
@@ -156,7 +156,7 @@ def _drop_foreign_address(
         scheme = _SCHEME.match(plain)
         if scheme is None or scheme[1] in ("http", "https"):
             return
-        warnings.append(f"{what} must be a path or begin with https://; was left out")
+        warnings.append(f"{label} must be a path or begin with https://; was left out")
         del values[key]
 
 
@@ -217,8 +217,8 @@ def _extensions(items: Any, warnings: list[str]) -> list[SiteConfig]:
             warnings.append(f"mkdocs.yml: {name}.{option} is not allowed, was left out")
             del options[option]
         if name == "wikilinks":
-            what = f"mkdocs.yml: {name}.base_url"
-            _drop_foreign_address(options, "base_url", what, warnings)
+            label = f"mkdocs.yml: {name}.base_url"
+            _drop_foreign_address(options, "base_url", label, warnings)
         if name == "pymdownx.snippets":
             options["base_path"] = _base_paths(options.get("base_path"))
         if name == "pymdownx.emoji":
@@ -231,11 +231,14 @@ def _drop_foreign_icons(options: SiteConfig, warnings: list[str]) -> None:
     """Remove icons that are neither in the documentation's folder nor the theme's."""
     icons = options.get("options")
     if isinstance(icons, dict) and "custom_icons" in icons:
-        what, folders = "mkdocs.yml: pymdownx.emoji.custom_icons", icons["custom_icons"]
+        label, folders = (
+            "mkdocs.yml: pymdownx.emoji.custom_icons",
+            icons["custom_icons"],
+        )
         try:
-            paths = [inside(str(path), what) for path in folders or ()]
+            paths = [inside(str(path), label) for path in folders or ()]
         except (Invalid, TypeError):
-            warnings.append(f"{what}: leaves the documentation's folder, was left out")
+            warnings.append(f"{label}: leaves the documentation's folder, was left out")
             paths = []
         options["options"] = {**icons, "custom_icons": paths}
 
@@ -244,5 +247,5 @@ def _base_paths(option: Any) -> list[str]:
     paths = [option] if isinstance(option, str) else option or ["."]
     if not isinstance(paths, list):
         raise Invalid("mkdocs.yml: pymdownx.snippets.base_path must be a path or paths")
-    what = "mkdocs.yml: pymdownx.snippets.base_path"
-    return [inside(str(path), what) for path in paths]
+    label = "mkdocs.yml: pymdownx.snippets.base_path"
+    return [inside(str(path), label) for path in paths]

@@ -95,8 +95,8 @@ class Failure:
 class Documented:
     """The record of an entity with docs: its fields, its site, and what is due.
 
-    `asked` counts the requests for a check of its source; a build serves all requests
-    from before it began. `watched` are the paths that its site is made of, None if
+    `requests` counts the requests for a check of its source; a build serves those from
+    before it began. `watched` are the paths that its site is made of, None if
     unknown. `looked` is the state of the source at the last check.
     """
 
@@ -111,7 +111,7 @@ class Documented:
     history: tuple[tuple[str, datetime], ...] = ()
     watched: tuple[str, ...] | None = None
     looked: str | None = None
-    asked: int = 0
+    requests: int = 0
     due: int = 0
     tries: int = 0
     #: The trace of the request that made the next build due.

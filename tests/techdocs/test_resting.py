@@ -20,7 +20,7 @@ async def _failure(techdocs: Running) -> Failure:
 
     async def looked_at() -> Any:
         record = await records.get(REF)
-        is_idle = record is not None and record.asked and not record.due
+        is_idle = record is not None and record.requests and not record.due
         return record if is_idle else None
 
     failure: Failure = (await until(looked_at, 60)).failure

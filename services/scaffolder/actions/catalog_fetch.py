@@ -15,20 +15,23 @@ from shared.contracts.ref import parse_ref
 
 
 async def _run(context: ActionContext) -> None:
-    one, several = context.input.get("entityRef"), context.input.get("entityRefs")
-    if not one and not several:
+    ref_input, refs_input = (
+        context.input.get("entityRef"),
+        context.input.get("entityRefs"),
+    )
+    if not ref_input and not refs_input:
         if context.input.get("optional"):
             return
         raise Invalid("Missing entity reference or references")
     catalog, initiator = context.tools.catalog, context.initiator
-    if one:
-        ref = _canonical(context, one)
+    if ref_input:
+        ref = _canonical(context, ref_input)
         context.output(
             "entity",
             _required_entity(context, ref, await catalog.entity(ref, initiator)),
         )
-    if several:
-        refs = [_canonical(context, ref) for ref in several]
+    if refs_input:
+        refs = [_canonical(context, ref) for ref in refs_input]
         entities = await catalog.entities(refs, initiator)
         context.output(
             "entities",

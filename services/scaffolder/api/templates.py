@@ -36,7 +36,10 @@ async def actions(caller: Caller, dependencies: Open) -> Response:
 async def templating_extensions(caller: Caller) -> Response:
     """What templates may use besides the language itself."""
     del caller
-    filters = {each.name: each.document() for each in template_filters()}
+    filters = {
+        template_filter.name: template_filter.document()
+        for template_filter in template_filters()
+    }
     return json_response(
         {"filters": filters, "globals": {"functions": {}, "values": {}}}
     )

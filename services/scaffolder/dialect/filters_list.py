@@ -64,10 +64,10 @@ def _items(call: Call) -> list[Any]:
     raise ValueFailure("a sequence is required")
 
 
-def _positive(call: Call, what: str) -> int:
+def _positive(call: Call, label: str) -> int:
     size = to_number(call.arg(0, 0))
     if size != size or size < 1 or size != int(size):  # noqa: PLR0124 - NaN
-        raise ValueFailure(f"{what} must be a positive integer")
+        raise ValueFailure(f"{label} must be a positive integer")
     call.afford_items(int(size))
     return int(size)
 
@@ -140,8 +140,8 @@ def groupby(call: Call) -> Record:
         call.budget.read(len(key))
         groups.setdefault(key, []).append(item)
     numbers = sorted((key for key in groups if _is_index(key)), key=int)
-    others = [key for key in groups if not _is_index(key)]
-    return {key: groups[key] for key in (*numbers, *others)}
+    names = [key for key in groups if not _is_index(key)]
+    return {key: groups[key] for key in (*numbers, *names)}
 
 
 def _is_index(key: str) -> bool:

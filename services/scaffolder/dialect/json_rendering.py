@@ -17,7 +17,7 @@ from shared.contracts.errors import Invalid
 
 _SECONDS = 10.0
 _ITERATIONS = 1000
-_EACH = re.compile(r"\beach\b")
+_EACH_NAME = re.compile(r"\beach\b")
 _STATUS = re.compile(r"\b(?:always|failure)\b")
 
 
@@ -106,7 +106,7 @@ def condition_holds(value: Any) -> bool:
 
 def names_each(condition: Any) -> bool:
     """Whether an `if` depends on the iteration of `each`."""
-    return isinstance(condition, str) and _EACH.search(condition) is not None
+    return isinstance(condition, str) and _EACH_NAME.search(condition) is not None
 
 
 def names_status_function(condition: Any) -> bool:

@@ -133,21 +133,21 @@ def _unpack(files: Sequence[JsonObject], folder: Path) -> None:
         raise TooLarge(f"directoryContents: over the limit of {_FILES} files")
     size = 0
     for number, file in enumerate(files):
-        where = f"directoryContents[{number}]"
+        label = f"directoryContents[{number}]"
         path, encoded = file.get("path"), file.get("base64Content")
         if not isinstance(path, str) or not isinstance(encoded, str):
-            raise Invalid(f"{where}: path and base64Content must be strings")
+            raise Invalid(f"{label}: path and base64Content must be strings")
         try:
             raw = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise Invalid(f"{where}.base64Content: it is not base64") from error
+            raise Invalid(f"{label}.base64Content: it is not base64") from error
         size += len(raw)
         if size > _BYTES:
             raise TooLarge(f"directoryContents: over the limit of {_BYTES} bytes")
         try:
             content.write(path, raw)
         except Invalid as error:
-            raise Invalid(f"{where}.{error.message}") from error
+            raise Invalid(f"{label}.{error.message}") from error
 
 
 def _packed(workspace: Workspace) -> list[JsonObject]:

@@ -121,7 +121,7 @@ def iterations(iterated: DualValue) -> Sequence[DualValue]:
     """
     real = json_rendering.iterations(iterated.real)
     if iterated.is_public:
-        return [DualValue.of(each) for each in real]
+        return [DualValue.of(iteration) for iteration in real]
     public = (
         json_rendering.iterations(iterated.public) if _has_one_shape(iterated) else []
     )

@@ -59,16 +59,16 @@ def _names(
     if depth > _DEPTH:
         return
     if isinstance(schema, list):
-        for each in schema:
-            yield from _names(each, root, owner=owner, depth=depth + 1)
+        for part_schema in schema:
+            yield from _names(part_schema, root, owner=owner, depth=depth + 1)
     if not isinstance(schema, Mapping):
         return
     if owner is not None and _is_secret(_linked(schema, root)):
         yield owner
     for key, part in schema.items():
         if key == "properties" and isinstance(part, Mapping):
-            for name, each in part.items():
-                yield from _names(each, root, owner=str(name), depth=depth + 1)
+            for name, part_schema in part.items():
+                yield from _names(part_schema, root, owner=str(name), depth=depth + 1)
         else:
             yield from _names(part, root, owner=owner, depth=depth + 1)
 

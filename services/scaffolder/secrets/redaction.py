@@ -55,9 +55,9 @@ class Redactor:
         with self._learning:
             for text in derived:
                 self._learn(text, MASK)
-            for text, shown in differences(real, public):
-                self._learn(text, shown)
-                for line, instead in _lines(text, shown):
+            for text, masked in differences(real, public):
+                self._learn(text, masked)
+                for line, instead in _lines(text, masked):
                     self._learn(line, instead)
             if len(self._parts) > _MOST:
                 raise TooLarge(
@@ -82,43 +82,43 @@ class Redactor:
     def recall(self, learned: Mapping[str, str]) -> None:
         """Learn the texts that an earlier process of the same run learned."""
         with self._learning:
-            for text, shown in learned.items():
-                self._learn(text, shown)
+            for text, masked in learned.items():
+                self._learn(text, masked)
 
     @property
     def learned(self) -> dict[str, str]:
         """The texts made of secrets, for a process that resumes the run."""
         room, stored = _MOST_STORED, {}
-        for text, shown in list(self._learned.items()):
-            room -= len(text) + len(shown)
+        for text, masked in list(self._learned.items()):
+            room -= len(text) + len(masked)
             if room >= 0:
-                stored[text] = shown
+                stored[text] = masked
         return stored
 
     def text(self, text: str) -> str:
         """`text` with each secret as `***`."""
-        shown = self._wholes.get(text, text)
+        masked = self._wholes.get(text, text)
         if self._longest_first is None:
             ordered = sorted(self._parts.items(), key=_longest_first)
             self._longest_first = tuple(ordered)
         for secret, instead in self._longest_first:
-            if secret in shown:
-                shown = shown.replace(secret, instead)
-        return shown
+            if secret in masked:
+                masked = masked.replace(secret, instead)
+        return masked
 
     def beginning(self, text: str, longest: int) -> str:
         """The first characters of a text that may be long, at most `longest`."""
-        shown = self._wholes.get(text, text)
-        size = len(shown)
+        masked = self._wholes.get(text, text)
+        size = len(masked)
         if size <= longest:
-            return self.text(shown)
+            return self.text(masked)
         # A secret that begins before the cut is found only if it is searched whole.
         margin = max(map(len, self._parts), default=0)
-        shown = shown[: longest + margin]
-        if len(shown) * len(self._parts) > _MOST_SEARCHED:
+        masked = masked[: longest + margin]
+        if len(masked) * len(self._parts) > _MOST_SEARCHED:
             return f"{MASK} ({size} characters, too many to look for secrets in)"
-        shown = self.text(shown)
-        return f"{shown[:longest]}… ({size} characters)"
+        masked = self.text(masked)
+        return f"{masked[:longest]}… ({size} characters)"
 
     def value(self, value: Any) -> Any:
         """A JSON value with each of its texts redacted."""
@@ -133,16 +133,16 @@ class Redactor:
             return MASK if text in self._parts or text in self._wholes else value
         return value
 
-    def _learn(self, text: str, shown: str) -> None:
+    def _learn(self, text: str, masked: str) -> None:
         if not text.strip():
             return
-        self._learned.setdefault(text, shown)
-        self._wholes.setdefault(text, shown)
+        self._learned.setdefault(text, masked)
+        self._wholes.setdefault(text, masked)
         # Without stars in the public form, a condition chose the text by a secret: the
         # text itself may be a common word.
-        if len(text) >= _SHORTEST_DERIVED and "*" in shown:
-            self._parts.setdefault(text, shown)
-            self._parts.setdefault(json.dumps(text)[1:-1], json.dumps(shown)[1:-1])
+        if len(text) >= _SHORTEST_DERIVED and "*" in masked:
+            self._parts.setdefault(text, masked)
+            self._parts.setdefault(json.dumps(text)[1:-1], json.dumps(masked)[1:-1])
             self._longest_first = None
 
 
@@ -228,9 +228,9 @@ def _lines(real: str, public: str) -> Iterator[tuple[str, str]]:
     else:
         common = set(public_lines)
         pairs = [(line, MASK) for line in lines if line not in common]
-    for line, shown in pairs:
-        if line != shown and len(line.strip()) >= _SHORTEST_LINE:
-            yield line.strip(), shown.strip()
+    for line, masked in pairs:
+        if line != masked and len(line.strip()) >= _SHORTEST_LINE:
+            yield line.strip(), masked.strip()
 
 
 def texts(value: Any) -> Iterable[str]:

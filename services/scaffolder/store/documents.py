@@ -59,9 +59,9 @@ def brief_spec(spec: RunSpec) -> RunSpec:
         return spec
     info = spec.get("templateInfo", {})
     metadata = info.get("entity", {}).get("metadata", {})
-    shown = {key: metadata[key] for key in _NAMES if key in metadata}
+    brief_metadata = {key: metadata[key] for key in _NAMES if key in metadata}
     user = spec.get("user", {})
-    brief_info: TemplateInfo = {**info, "entity": {"metadata": shown}}
+    brief_info: TemplateInfo = {**info, "entity": {"metadata": brief_metadata}}
     return {
         "apiVersion": spec.get("apiVersion", ""),
         "steps": [_brief_step(step) for step in spec["steps"][:_LISTED_STEPS]],

@@ -335,7 +335,9 @@ def _pending(task: Task, changes: Iterable[Payload]) -> list[str]:
         Envelope.of(payload, source=SOURCE, subject=task.id, trace=trace)
         for payload in changes
     )
-    events = (outbox.pending_event(TEMPLATE_RUN, task.id, each) for each in envelopes)
+    events = (
+        outbox.pending_event(TEMPLATE_RUN, task.id, envelope) for envelope in envelopes
+    )
     return [orjson.dumps(event).decode() for event in events]
 
 

@@ -38,7 +38,8 @@ def problems(schema: Schema, instance: Any) -> list[SchemaProblem]:
         Invalid: if the schema is no JSON Schema, or takes too much work.
     """
     violations = sorted(
-        find_violations(schema, instance), key=lambda each: list(map(str, each.path))
+        find_violations(schema, instance),
+        key=lambda violation: list(map(str, violation.path)),
     )
     return [_problem(violation) for violation in violations[:_MOST]]
 

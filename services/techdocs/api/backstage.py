@@ -102,13 +102,13 @@ async def static_file(
     """One file of a published site; addresses are lower-case."""
     triplet = f"{namespace}/{kind}/{name}"
     ref = ref_in(namespace, kind, name)
-    here = f"{PUBLIC_ROOT}/static/docs/{triplet.lower()}/"
+    address = f"{PUBLIC_ROOT}/static/docs/{triplet.lower()}/"
     if triplet != triplet.lower():
-        return RedirectResponse(here + quote(path), 301)
+        return RedirectResponse(address + quote(path), 301)
     site, file = await dependencies.reading.file(ref, path, sees(caller))
     if file.is_dir():
         if not request.url.path.endswith("/"):
-            return RedirectResponse(f"{here}{quote(path.strip('/'))}/", 301)
+            return RedirectResponse(f"{address}{quote(path.strip('/'))}/", 301)
         site, file = await dependencies.reading.file(
             ref, f"{path}/index.html", sees(caller)
         )

@@ -41,12 +41,12 @@ def limit(*, cpu_seconds: int, memory_bytes: int, file_bytes: int) -> None:
     _lower(resource.RLIMIT_CORE, 0)
 
 
-def _lower(what: int, soft: int, most: int | None = None) -> None:
-    _, hard = resource.getrlimit(what)
+def _lower(resource_kind: int, soft: int, most: int | None = None) -> None:
+    _, hard = resource.getrlimit(resource_kind)
     most = soft if most is None else most
     if hard != resource.RLIM_INFINITY:
         soft, most = min(soft, hard), min(most, hard)
-    resource.setrlimit(what, (soft, most))
+    resource.setrlimit(resource_kind, (soft, most))
 
 
 def needed_to_run() -> list[Path]:
@@ -101,8 +101,8 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
         os.close(opened)
 
 
-def _checked(result: int, what: str) -> int:
+def _checked(result: int, call_name: str) -> int:
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"landlock {what}: {os.strerror(number)}")
+        raise OSError(number, f"landlock {call_name}: {os.strerror(number)}")
     return int(result)

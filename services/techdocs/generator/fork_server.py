@@ -93,16 +93,16 @@ class BuildForkServer:
         return bool(read)
 
     def _start(self, job: str) -> None:
-        ours, theirs = os.pipe()
+        read_end, write_end = os.pipe()
         pid = os.fork()
         if pid == 0:
-            self._be_child(job, theirs)
-        os.close(theirs)
+            self._be_child(job, write_end)
+        os.close(write_end)
         # However much a build writes, its log is bounded.
         log = BuildLog(lambda line: _write(job=job, line=line))
         shortened = without_paths(Path(job).parent)
-        self._children[ours] = _Child(job, pid, ours, log, shortened)
-        self._selector.register(ours, selectors.EVENT_READ)
+        self._children[read_end] = _Child(job, pid, read_end, log, shortened)
+        self._selector.register(read_end, selectors.EVENT_READ)
         _write(job=job, pid=pid)
 
     def _be_child(self, job: str, pipe: int) -> NoReturn:
@@ -164,9 +164,9 @@ class BuildForkServer:
 
 def _remove_temporary_folders() -> None:
     """Remove what the sample left, and with it the finalizers that forks would run."""
-    for each in gc.get_objects():
-        if isinstance(each, tempfile.TemporaryDirectory):
-            each.cleanup()
+    for folder_object in gc.get_objects():
+        if isinstance(folder_object, tempfile.TemporaryDirectory):
+            folder_object.cleanup()
 
 
 def _kill(pid: int) -> None:
@@ -175,7 +175,7 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _write(**what: Any) -> None:
-    raw = json.dumps(what).encode() + b"\n"
+def _write(**message: Any) -> None:
+    raw = json.dumps(message).encode() + b"\n"
     while raw:
         raw = raw[os.write(1, raw) :]

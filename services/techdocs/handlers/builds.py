@@ -68,7 +68,7 @@ async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         Unavailable: if the source does not answer, or the disk is full: the docs are
             not the reason.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     work = asyncio.create_task(_build(record, tools, say))
     try:
         await asyncio.wait({work})
@@ -86,11 +86,11 @@ async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
     LOG.error("build_failed_unforeseen", exc_info=error)
     reason = f"The build failed for a reason of our own: {type(error).__name__}"
     failure = _failure(None, reason, [], final=True)
-    return _failed(record, None, failure, began, None)
+    return _failed(record, None, failure, start, None)
 
 
 async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
-    began = time.monotonic()
+    start = time.monotonic()
     log = _StoredLog()
 
     def tell(line: str) -> None:
@@ -108,7 +108,7 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
             tell(f"info: Docs for entity {record.ref} are up to date")
             return Unchanged(looked=source_state)
         prepared = await _prepare(record, place, commit, tools, tell, workspace)
-        outcome = await _outcome(record, prepared, place, tools, tell, workspace, began)
+        outcome = await _outcome(record, prepared, place, tools, tell, workspace, start)
         rests = record.failure is not None and record.failure.retry_at is not None
         if rests and isinstance(outcome, Unchanged):
             # The next check builds it, if its pause is over.
@@ -127,7 +127,7 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         if is_stopped:
             failure = _resting(failure, record, prepared)
         failed = _failed(
-            record, prepared, failure, began, source_state if final else None
+            record, prepared, failure, start, source_state if final else None
         )
         return replace(failed, withdraws=isinstance(error, SourceClosed))
     finally:
@@ -152,8 +152,8 @@ def _source_state(
     """The state of a source without reading its files; None for a plain folder."""
     if commit is None:
         return None
-    where = f"{place.host}/{place.repository}/{place.folder}"
-    return f"{GENERATOR_VERSION}|{commit}|{where}|{record.title}"
+    source = f"{place.host}/{place.repository}/{place.folder}"
+    return f"{GENERATOR_VERSION}|{commit}|{source}|{record.title}"
 
 
 async def _prepare(
@@ -223,7 +223,7 @@ async def _outcome(
     tools: BuildTools,
     say: Say,
     workspace: Path,
-    began: float,
+    start: float,
 ) -> Built | Unchanged:
     is_published = (
         record.current is not None and record.current.site == prepared.content
@@ -241,10 +241,10 @@ async def _outcome(
     if await asyncio.to_thread(tools.sites.has, prepared.content):
         # The same content was built before, here or for another entity.
         site = await asyncio.to_thread(
-            _republished, prepared, place, tools.sites, began
+            _republished, prepared, place, tools.sites, start
         )
     else:
-        site = await _make(record, prepared, place, tools, say, workspace, began)
+        site = await _make(record, prepared, place, tools, say, workspace, start)
     say(f"info: Docs of entity {record.ref} are published: {site.pages} pages")
     return Built(site, prepared.watched)
 
@@ -256,7 +256,7 @@ async def _make(
     tools: BuildTools,
     say: Say,
     workspace: Path,
-    began: float,
+    start: float,
 ) -> PublishedSite:
     say(f"info: Step 2 of 3: Generating docs for entity {record.ref}")
     job = Job(
@@ -280,12 +280,12 @@ async def _make(
     for line in generated.warnings:
         say(f"warn: {line}")
     say(f"info: Step 3 of 3: Publishing docs for entity {record.ref}")
-    elapsed = int((time.monotonic() - began) * 1000)
+    elapsed = int((time.monotonic() - start) * 1000)
     return await publish(generated, prepared, place, tools.sites, duration_ms=elapsed)
 
 
 def _republished(
-    prepared: Prepared, place: DocsFolder, sites: SiteStore, began: float
+    prepared: Prepared, place: DocsFolder, sites: SiteStore, start: float
 ) -> PublishedSite:
     summary: SiteSummary = json.loads(sites.record(prepared.content, SITE_FILE))
     return PublishedSite(
@@ -293,7 +293,7 @@ def _republished(
         title=summary["title"],
         pages=len(summary["pages"]),
         built_at=datetime.now(UTC),
-        duration_ms=int((time.monotonic() - began) * 1000),
+        duration_ms=int((time.monotonic() - start) * 1000),
         commit=prepared.commit,
         repository=place.repository_key,
         repository_url=prepared.repository_url,
@@ -332,9 +332,9 @@ def _failed(
     record: Documented,
     prepared: Prepared | None,
     failure: Failure,
-    began: float,
+    start: float,
     source_state: str | None,
 ) -> Failed:
     watched = prepared.watched if prepared else record.watched
-    elapsed = int((time.monotonic() - began) * 1000)
+    elapsed = int((time.monotonic() - start) * 1000)
     return Failed(failure, elapsed, watched, source_state)

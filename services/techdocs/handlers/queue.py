@@ -110,7 +110,7 @@ class BuildQueue:
             self._wake.clear()
 
     async def _one(self, record: Documented) -> None:
-        began = time.monotonic()
+        started_at = time.monotonic()
 
         def say(line: str) -> None:
             self._progress.say(record.ref, line)
@@ -125,7 +125,7 @@ class BuildQueue:
             await self._tools.records.postpone(record, wait)
         else:
             if self._finished is not None:
-                self._finished(record, outcome, time.monotonic() - began)
+                self._finished(record, outcome, time.monotonic() - started_at)
         finally:
             self._progress.done(record.ref)
         self._wake.set()

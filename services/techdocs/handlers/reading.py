@@ -212,7 +212,7 @@ def _existing_path(path: str, pages: Mapping[str, PageSummary]) -> str | None:
     if not path and pages:
         return path if path in pages else next(iter(pages))
     spellings = (path, quote(path), unquote(path))
-    return next((each for each in spellings if each in pages), None)
+    return next((spelling for spelling in spellings if spelling in pages), None)
 
 
 def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:

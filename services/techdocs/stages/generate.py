@@ -93,7 +93,7 @@ class ProcessGenerator:
         path = workspace / JOB_FILE
         await asyncio.to_thread(job.write, path)
         await self.warm_up()
-        began = time.monotonic()
+        started_at = time.monotonic()
         ended = asyncio.get_running_loop().create_future()
         running = self._running[str(path)] = _Running(say, ended)
         try:
@@ -116,7 +116,7 @@ class ProcessGenerator:
             reason = await asyncio.to_thread(_reason, job, status, running.tail)
             reason = without_paths(workspace)(reason)[:REASON_CHARACTERS]
             raise Invalid(reason, code=STOPPED if status < 0 else None)
-        say(f"info: Generated in {time.monotonic() - began:.2f} s")
+        say(f"info: Generated in {time.monotonic() - started_at:.2f} s")
         return await asyncio.to_thread(_generated, job)
 
     async def _hand_over(self, path: Path) -> None:
@@ -221,13 +221,13 @@ def _reason(job: Job, status: int, tail: list[str]) -> str:
     return f"mkdocs failed: {tail[-1] if tail else f'status {status}'}"
 
 
-def _stopped(job: Job, why: str) -> str:
+def _stopped(job: Job, reason: str) -> str:
     """Why a build was ended, and the page that it was at."""
     try:
         page = _own(job, PAGE_FILE).decode(errors="replace")
     except OSError:
-        return f"mkdocs was stopped: {why}"
-    return f"{page}: mkdocs was stopped at this page: {why}"
+        return f"mkdocs was stopped: {reason}"
+    return f"{page}: mkdocs was stopped at this page: {reason}"
 
 
 def _own(job: Job, name: str, most: int = 1024 * 1024) -> bytes:

@@ -210,9 +210,9 @@ async def _index(
         await _pictures(plan, text, place, sources, commit, docs / README_FILES)
         return name
     if not docs.is_dir():
-        where = place.folder or "the repository's top folder"
+        location = place.folder or "the repository's top folder"
         raise Invalid(
-            f"docs_dir: there is no folder {plan.docs!r} in {where}, nor a README.md"
+            f"docs_dir: there is no folder {plan.docs!r} in {location}, nor a README.md"
         )
     return None
 

@@ -28,7 +28,7 @@ def documented(document: Document) -> Documented:
         history=tuple((h["site"], _utc(h["at"])) for h in document.get("history", ())),
         watched=_optional_tuple(document.get("watched")),
         looked=document.get("looked"),
-        asked=document.get("asked", 0),
+        requests=document.get("asked", 0),
         due=document.get("due", 0),
         tries=document.get("tries", 0),
         trace=trace_in(document),

@@ -191,9 +191,9 @@ class MongoRecords:
     async def claim(self) -> Documented | None:
         claims = Counter(self._repositories.values())
         full = {key for key, count in claims.items() if count >= self._per_repository}
-        others = {*claims, self._latest} - {""}
+        busy = {*claims, self._latest} - {""}
         # Repositories take turns: those without a build under way come first.
-        for passed_over in (others, full) if others else (full,):
+        for passed_over in (busy, full) if busy else (full,):
             record = await self._claim(passed_over)
             if record is not None:
                 return record
@@ -274,7 +274,7 @@ class MongoRecords:
                     if document is None:
                         return False
                     fields = self._result(record, outcome)
-                    if document["asked"] == record.asked:
+                    if document["asked"] == record.requests:
                         # With a request since its claim, the record stays due.
                         fields |= {"due": 0, "tries": 0}
                     if event is not None:
