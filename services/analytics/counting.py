@@ -9,7 +9,7 @@ of a large organisation is no activity of its teams.
 from collections.abc import Mapping
 from typing import Any
 
-from services.analytics.model import Occurrence
+from services.analytics.model import TOPIC_OF, Occurrence
 from services.analytics.visibility import ChangeKey
 from shared.contracts import catalog, gateway, scaffolder, techdocs
 from shared.contracts.entity import Entity, mapping_of
@@ -29,6 +29,18 @@ RUNS = {
     scaffolder.RunCancelled.TYPE: "cancelled",
 }
 BUILDS = {techdocs.SiteBuilt.TYPE: "built", techdocs.SiteFailed.TYPE: "failed"}
+
+
+def occurrence_on(topic: str, envelope: Envelope) -> Occurrence | None:
+    """What an event of a topic counts for; None if for nothing.
+
+    Raises:
+        Invalid: if it belongs on another topic, or misses what it is counted by.
+    """
+    occurrence = occurrence_of(envelope)
+    if occurrence is not None and TOPIC_OF[occurrence.figure] != topic:
+        raise Invalid(f"type: {envelope.type!r} does not belong on {topic}")
+    return occurrence
 
 
 def occurrence_of(envelope: Envelope) -> Occurrence | None:

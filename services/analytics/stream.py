@@ -14,7 +14,7 @@ import faust
 from faust.contrib.asgi import faust_app_running
 from faust.types import TP
 
-from services.analytics.counting import occurrence_of
+from services.analytics.counting import occurrence_on
 from services.analytics.model import (
     FIGURE_OF,
     RESOLUTIONS,
@@ -118,7 +118,7 @@ class ActivityStream:
         for event in events:
             try:
                 envelope = Envelope.parse(event.value or b"")
-                occurrence = occurrence_of(envelope)
+                occurrence = occurrence_on(topic, envelope)
             except Invalid as error:
                 await self._bury(topic, event, error)
                 continue

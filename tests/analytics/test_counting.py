@@ -2,9 +2,10 @@
 
 import pytest
 
-from services.analytics.counting import occurrence_of
+from services.analytics.counting import occurrence_of, occurrence_on
 from services.analytics.visibility import ChangeKey
 from shared.contracts.errors import Invalid
+from shared.contracts.topics import GIT_PUSH, TEMPLATE_RUN
 from tests.analytics.events import build, change, push, run
 
 
@@ -69,3 +70,10 @@ def test_an_event_without_what_it_is_counted_by_is_refused() -> None:
     event = run().model_copy(update={"data": {}})
     with pytest.raises(Invalid, match=r"data\.template_ref"):
         occurrence_of(event)
+
+
+def test_an_event_on_a_topic_that_is_not_its_own_is_refused() -> None:
+    """It would be counted among outcomes that are not its own."""
+    assert occurrence_on(TEMPLATE_RUN, run()) is not None
+    with pytest.raises(Invalid, match="does not belong on git-push"):
+        occurrence_on(GIT_PUSH, run())

@@ -95,7 +95,7 @@ async def test_an_event_that_is_published_twice_counts_once(kafka: str) -> None:
 
 
 async def test_poison_does_not_stop_the_stream(kafka: str) -> None:
-    """A message that is no event goes to the dead letters; the next is counted."""
+    """What is no event of its topic becomes a dead letter; the next one counts."""
     letters: list[EventRecord] = []
 
     async def keep(records: Iterable[EventRecord]) -> None:
@@ -109,6 +109,7 @@ async def test_poison_does_not_stop_the_stream(kafka: str) -> None:
         async with stream.running():
             subject = push("poison/web").subject
             await bus.publish(GIT_PUSH, subject, b"{no event")
+            await bus.publish(GIT_PUSH, subject, change("deleted").to_bytes())
             await publish(bus, "pushes", [push("poison/web")])
             key = "git.example.com/poison/web"
             await until(lambda: numbers(stream, "pushes", key) == [1], 60)
