@@ -14,7 +14,7 @@ from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
-from shared.kit.http.models import ClosedRequestModel
+from shared.kit.http.models import ClosedRequestModel, TextsByName
 
 router = APIRouter(route_class=BoundedRoute)
 
@@ -24,8 +24,8 @@ class DryRun(ClosedRequestModel):
 
     template: JsonObject
     values: JsonObject
-    secrets: dict[str, str] = Field(default_factory=dict)
-    directory_contents: list[JsonObject]
+    secrets: TextsByName = Field(default_factory=dict)
+    directory_contents: list[JsonObject] = Field(fail_fast=True)
 
 
 @router.post("/v2/dry-run")

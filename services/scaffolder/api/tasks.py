@@ -21,7 +21,7 @@ from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.scaffolder import RunStatus
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
-from shared.kit.http.models import ClosedRequestModel
+from shared.kit.http.models import ClosedRequestModel, TextsByName
 from shared.kit.http.service_tokens import Principal
 from shared.kit.observability import tracing
 
@@ -42,13 +42,13 @@ class NewTask(ClosedRequestModel):
 
     template_ref: str = Field(min_length=1)
     values: JsonObject
-    secrets: dict[str, str] = Field(default_factory=dict)
+    secrets: TextsByName = Field(default_factory=dict)
 
 
 class Retry(ClosedRequestModel):
     """The secrets of a run that is retried: they are deleted when a run ends."""
 
-    secrets: dict[str, str] = Field(default_factory=dict)
+    secrets: TextsByName = Field(default_factory=dict)
 
 
 def refused(error: BadParameters) -> Response:

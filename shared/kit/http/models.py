@@ -1,14 +1,26 @@
 """Models of requests and answers: snake_case in Python, camelCase in JSON."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 #: For a field that an answer may leave out and never has as null: `str | Absent`.
 Absent = SkipJsonSchema[None]
+
+
+def _first_wrong_text(value: Any) -> Any:
+    """Only the first value that is no text, if there is one."""
+    for name, text in value.items() if isinstance(value, dict) else ():
+        if not isinstance(text, str):
+            return {name: text}
+    return value
+
+
+#: Texts by name. Pydantic makes an error of each wrong one, however many: it gets one.
+TextsByName = Annotated[dict[str, str], BeforeValidator(_first_wrong_text)]
 
 
 class RequestModel(BaseModel):
