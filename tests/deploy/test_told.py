@@ -212,7 +212,7 @@ def test_mongodbs_user_may_use_every_services_database() -> None:
     """The names in the script are those of the services that have one."""
     found = re.search(r"databases = \[([^\]]*)\]", mongodb_script())
     assert found
-    assert set(re.findall(r"\w+", found[1])) == set(SERVICES) - {PORTAL}
+    assert set(re.findall(r"\w+", found[1])) == set(SERVICES) - {PORTAL, "analytics"}
     told = set(services()["mongodb"]["environment"])
     assert set(re.findall(r"process\.env\.(\w+)", mongodb_script())) <= told
 

@@ -113,7 +113,8 @@ def test_poison_is_put_aside(system: Portal, topic: str, kind: str) -> None:
         return found if all(counts[name] >= sent for name in consumers) else []
 
     found = seen(put_aside, f"dead letters of {topic}")
-    assert {letter["consumer"] for letter in found} == consumers
+    # Analytics reads all topics, and puts aside what it would count.
+    assert {letter["consumer"] for letter in found} - {"analytics"} == consumers
     for letter in found:
         assert letter["topic"] == topic
         assert letter["error"]["name"]

@@ -105,6 +105,10 @@ def test_a_push_is_one_trace_up_to_search(traced: TracedPortal) -> None:
     entity = traced.portal.known("component:default/payments")
     assert entity is not None
     before = str(entity["metadata"]["description"])
+    # The build that follows the start would take the push's commit for its own.
+    site = "/api/techdocs/metadata/techdocs/default/component/payments"
+    client = traced.portal.as_(SERVICE)
+    seen(lambda: client.get(site).status_code == 200, "the site as it was")
     files = replaced(copy, "catalog-info.yaml", before, f"{before} {word}")
     page = next((copy.folder / "docs").rglob("*.md")).relative_to(copy.folder)
     files[str(page)] = f"{copy.read(str(page))}\nAlso {word}.\n"

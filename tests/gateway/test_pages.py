@@ -283,8 +283,12 @@ async def test_a_static_site_takes_the_portals_place(
                 headers = {"authorization": f"Bearer {token}"}
                 listed = await client.get("/api/catalog/entities", headers=headers)
                 assert listed.json()["kind"] == "guest"
-                status = (await client.get("/api/status", headers=headers)).json()
-                assert status["status"] == "ok"
+
+                async def is_well() -> bool:
+                    answer = await client.get("/api/status", headers=headers)
+                    return bool(answer.json()["status"] == "ok")
+
+                await until(is_well, what="all services to be ready")
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ COMPOSED = {
 #: Who reads JSON that is not foreign: ours, or an engine's.
 OWN_JSON = {
     "deploy": "files and answers of this installation",
+    "services/analytics/snapshot.py": "tables that we have saved",
     "services/catalog/api/definitions.py": "answers of our own, to be made lighter",
     "services/catalog/api/writing.py": "documents of the store",
     "services/catalog/query/rendering.py": "records of our own read model",
@@ -82,6 +83,7 @@ OWN_JSON = {
     "services/gateway/forward/services.py": "answers of services",
     "services/gateway/stream": "events of our own",
     "services/gateway/preferences/store.py": "values that we have written out",
+    "services/portal/model.py": "answers of the public API, and who its tokens name",
     "services/search/api.py": "conditions that we have just written",
     "services/search/index": "records of our own index",
     "services/search/opensearch": "answers of the engine",

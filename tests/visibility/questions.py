@@ -105,6 +105,9 @@ ITSELF = ("/healthz", "/readyz", "/metrics", "/snapshot", "/snapshot/checksum")
 PAGES_ASKED: dict[str, tuple[str, ...]] = {
     "/": ("/",),
     "/sign-in": (),
+    # What analytics counts: tried with its own events.
+    "/insights": (),
+    "/insights/week": (),
     "/catalog": tuple(
         f"/catalog?kind={kind}&limit=1000"
         for kind in ("component", "api", "user", "group", "template", "location")
