@@ -22,7 +22,8 @@ from shared.guards.globs import (
 )
 from shared.guards.workers import run_beside
 from shared.kit.git.addresses import GitTarget
-from shared.kit.git.mirrors import CommitInfo, repository_not_found_message
+from shared.kit.git.mirrors import CommitInfo
+from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.output import PathIsFolder
 from shared.kit.git.url_reader import UrlReader
 

@@ -12,7 +12,7 @@ from services.scaffolder.workspace.folder_sources import (
 )
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.kit.git.addresses import GitTarget
-from shared.kit.git.mirrors import repository_not_found_message
+from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.url_reader import UrlReader
 
 #: A missing source and one that a run may not read have the same error.

@@ -27,6 +27,7 @@ from shared.kit.git.addresses import (
 )
 from shared.kit.git.command import OUTPUT_LIMIT, run_git
 from shared.kit.git.mirror_updates import CoalescedRuns, update
+from shared.kit.git.not_found import ref_not_found_message, repository_not_found_message
 from shared.kit.git.push import push_folder
 from shared.kit.git.trees import ExportedTree, GitTrees
 from shared.kit.observability import tracing
@@ -49,11 +50,6 @@ class CommitInfo:
     author: str
     email: str
     at: datetime
-
-
-def repository_not_found_message(target: GitTarget) -> str:
-    """The message for a repository that does not exist."""
-    return f"There is no repository {target.repository} at {target.host}"
 
 
 class RepositoryMirrors:
@@ -134,7 +130,7 @@ class RepositoryMirrors:
                     key = (target.host, target.repository)
                     self._refs.setdefault(key, set()).add(ref)
                     return target.with_ref(ref), words[0]
-        raise NotFound(_ref_not_found_message(target))
+        raise NotFound(ref_not_found_message(target))
 
     async def default_branch(self, target: GitTarget) -> str:
         """The name of a fetched repository's default branch."""
@@ -383,18 +379,6 @@ def _ref_names(ref: str) -> list[str]:
         return [ref]
     names = [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/{ref}"]
     return [*names, ref] if COMMIT.fullmatch(ref) else names
-
-
-def _ref_not_found_message(target: GitTarget) -> str:
-    repository = f"{target.repository} at {target.host}"
-    if target.is_open:
-        return (
-            f"{repository} has no ref {target.ref}, and no branch or tag with a longer "
-            f"name that {target.ref}/{target.path} begins with"
-        )
-    if not target.ref:
-        return f"{repository} has no commit on its default branch"
-    return f"{repository} has no ref {target.ref}"
 
 
 def _clean(path: str) -> str:

@@ -25,7 +25,8 @@ from shared.guards.addresses import (
 )
 from shared.kit.config.integrations import ReadingAllow
 from shared.kit.git.addresses import GitTarget, NotInRepository, resolve
-from shared.kit.git.mirrors import RepositoryMirrors, repository_not_found_message
+from shared.kit.git.mirrors import RepositoryMirrors
+from shared.kit.git.not_found import repository_not_found_message
 
 LIMIT = 10 * 1024 * 1024
 SECONDS = 20.0
