@@ -17,7 +17,7 @@ from services.gateway import assembly, status
 from services.gateway.api import documents_router, health_router, status_router
 from services.gateway.assembly import GatewayDependencies
 from services.gateway.callers import failed_below_plugin
-from services.gateway.collections import GatewayCollections
+from services.gateway.collection_setup import CollectionSetup
 from services.gateway.configuration import GatewayConfig
 from services.gateway.forward.front import API, RequestRouter
 from services.gateway.forward.pages import FRONT_END
@@ -84,15 +84,15 @@ def create_app(
     )
     reader = LiveReader(settings.event_log, TOPICS, feed.take, on_gap=feed.missed)
 
-    collections = GatewayCollections(database, dependencies.identity.ended)
+    collection_setup = CollectionSetup(database, dependencies.identity.ended)
 
     def lifespan(_: FastAPI) -> AbstractAsyncContextManager[None]:
-        return _running(client, dependencies, bus, reader, collections)
+        return _running(client, dependencies, bus, reader, collection_setup)
 
     app = make_app(NAME, lifespan=lifespan)
     app.add_exception_handler(CallboardError, failed_below_plugin)
     app.state.authenticator = dependencies.identity.credentials
-    app.state.checks |= _checks(dependencies, collections, reader)
+    app.state.checks |= _checks(dependencies, collection_setup, reader)
     routers = _routers(app, dependencies, bus, database, settings, config)
     # Before the routers come in: what every service answers of itself.
     paths = _own_paths(app.router, *routers)
@@ -124,7 +124,7 @@ async def _running(
     dependencies: GatewayDependencies,
     bus: KafkaBus,
     reader: LiveReader,
-    collections: GatewayCollections,
+    collection_setup: CollectionSetup,
 ) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.callback(client.close)
@@ -133,7 +133,7 @@ async def _running(
         await stack.enter_async_context(dependencies.connections)
         await stack.enter_async_context(bus)
         await stack.enter_async_context(reader)
-        await stack.enter_async_context(collections)
+        await stack.enter_async_context(collection_setup)
         yield
 
 
@@ -183,7 +183,7 @@ def _routers(
 
 def _checks(
     dependencies: GatewayDependencies,
-    collections: GatewayCollections,
+    collection_setup: CollectionSetup,
     reader: LiveReader,
 ) -> dict[str, Any]:
     async def policy() -> None:
@@ -191,7 +191,7 @@ def _checks(
             PolicyInput("service:gateway", "service", (), "catalog.entity.read")
         )
 
-    return {"documents": collections.check, "events": reader.check, "policy": policy}
+    return {"documents": collection_setup.check, "events": reader.check, "policy": policy}
 
 
 def _probes(app: FastAPI, dependencies: GatewayDependencies) -> dict[str, status.Probe]:

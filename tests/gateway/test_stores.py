@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.collections import COLLECTIONS, GatewayCollections
+from services.gateway.collection_setup import COLLECTIONS, CollectionSetup
 from services.gateway.identity.store import MongoEndedSessions
 from services.gateway.preferences import store as settings
 from services.gateway.preferences.store import MongoPreferences
@@ -126,6 +126,6 @@ async def test_the_gateway_is_ready_once_it_knows_who_signed_out(
             return True
         return False
 
-    async with GatewayCollections(database, ended) as kept:
+    async with CollectionSetup(database, ended) as kept:
         await until(lambda: ended.ended("one"))
         await until(ready)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.scaffolder.runs import patience
+from services.scaffolder.runs import retries
 from shared.kit.resilience.retries import Backoff
 from tests.builders import component, template
 from tests.disk import SmallDisk
@@ -20,7 +20,7 @@ async def test_a_step_waits_for_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The log says what is missing; with room the run goes on by itself."""
-    monkeypatch.setattr(patience, "STEP", Backoff(0.05, 10.0, within=120.0))
+    monkeypatch.setattr(retries, "STEP_BACKOFF", Backoff(0.05, 10.0, within=120.0))
     entity = component("web", {"description": "wordy " * 9000})
     steps = [
         step("debug:wait", milliseconds=200),

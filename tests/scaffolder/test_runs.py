@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.scaffolder.model import Initiator
-from services.scaffolder.runs import patience
+from services.scaffolder.runs import retries
 from shared.kit.resilience.retries import Backoff
 from tests.builders import component, template, user
 from tests.scaffolder.calls import (
@@ -256,8 +256,8 @@ async def test_nobody_is_let_in_without_the_gateway(start: Any) -> None:
 async def test_a_step_waits_for_what_is_away(
     start: Any, catalog: Any, ann: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A catalog that restarts is no reason to lose a run: the step is tried again."""
-    monkeypatch.setattr(patience, "STEP", Backoff(0.05, 10.0, within=120.0))
+    """A restart of the catalog fails no run: the step is tried again."""
+    monkeypatch.setattr(retries, "STEP_BACKOFF", Backoff(0.05, 10.0, within=120.0))
     steps = [
         say("before"),
         step("debug:wait", milliseconds=200),
@@ -282,11 +282,11 @@ async def test_a_step_waits_for_what_is_away(
     assert "team-a" in log_texts
 
 
-async def test_patience_has_an_end(
+async def test_retries_of_a_step_have_an_end(
     start: Any, catalog: Any, ann: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What does not come back fails the run, and says what it was."""
-    monkeypatch.setattr(patience, "STEP", Backoff(0.05, 10.0, within=0.3))
+    """A catalog that stays unavailable fails the run; the log names the reason."""
+    monkeypatch.setattr(retries, "STEP_BACKOFF", Backoff(0.05, 10.0, within=0.3))
     steps = [
         step("debug:wait", milliseconds=200),
         step("catalog:fetch", entityRef="component:default/web"),

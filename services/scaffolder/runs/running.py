@@ -22,7 +22,7 @@ from services.scaffolder.model import (
     now,
 )
 from services.scaffolder.runs.context import RunContext
-from services.scaffolder.runs.patience import outlast_store
+from services.scaffolder.runs.retries import retry_store
 from services.scaffolder.runs.stepping import EARLIER_FAILURE, StepRun
 from services.scaffolder.templates import template_entity
 from shared.contracts import disk_space
@@ -67,8 +67,8 @@ class TaskRun:
         changes, self._unpublished = self._unpublished, []
         if not self._task.has_ended or self._task.status == "failed":
             self._task.learned = self._context.redactor.learned
-        flushed = outlast_store(self._log.flush)
-        recorded = outlast_store(lambda: self._store.record(self._task, changes))
+        flushed = retry_store(self._log.flush)
+        recorded = retry_store(lambda: self._store.record(self._task, changes))
         if self._task.has_ended:
             # Clients read the log until the run has ended: its last line comes first.
             await flushed

@@ -15,7 +15,7 @@ from services.scaffolder.model import (
     TemplateStep,
 )
 from services.scaffolder.runs.context import RunContext
-from services.scaffolder.runs.patience import outlast_step
+from services.scaffolder.runs.retries import retry_step
 from services.scaffolder.secrets import dual_values
 from services.scaffolder.secrets.dual_values import DualValue
 from services.scaffolder.templates import schema_checks
@@ -150,7 +150,7 @@ class StepRun:
         await run_beside(
             schema_checks.check_input, action.id, action.input, values.real
         )
-        context = await self._patiently(action, values, key)
+        context = await self._run_action(action, values, key)
         outputs: JsonObject = json_text.plain(context.outputs)
         return outputs
 
@@ -172,7 +172,7 @@ class StepRun:
         finally:
             self._conceals = False
 
-    async def _patiently(
+    async def _run_action(
         self, action: Action, values: DualValue, key: str
     ) -> ActionContext:
         """Run the action, again while something that it needs is unavailable.
@@ -191,7 +191,7 @@ class StepRun:
 
         if self._context.is_dry_run:
             return await attempt()
-        return await outlast_step(attempt, note)
+        return await retry_step(attempt, note)
 
     async def _input(self, names: DualValue) -> DualValue:
         """The step's input, rendered; the redactor learns the texts made of secrets."""

@@ -5,7 +5,7 @@ Otherwise every confined child would import, and compile, them again.
 
 import importlib
 
-EARLY = (
+MODULES = (
     "admonitions.admonition",
     "encodings.idna",
     "markdown.extensions.abbr",
@@ -48,7 +48,7 @@ EARLY = (
 )
 
 
-def load() -> None:
-    """Import all of them."""
-    for name in EARLY:
+def preload() -> None:
+    """Import the modules."""
+    for name in MODULES:
         importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""What the gateway keeps: made ready at its start, as soon as the documents answer."""
+"""Prepares the gateway's collections at its start, as soon as the documents answer."""
 
 import asyncio
 from typing import Self
@@ -17,21 +17,21 @@ COLLECTIONS = (ENDED_SESSIONS, PREFERENCES, DELIVERIES)
 BACKOFF = Backoff.every(2.0)
 
 
-class GatewayCollections:
+class CollectionSetup:
     """Prepares the collections and loads the ended sessions, in the background.
 
-    The gateway answers meanwhile, for most of it needs no documents; but it is not
-    ready: a session that was ended must not count because nobody could look.
+    The gateway answers meanwhile, because most of it needs no documents. It is not
+    ready: a session that was ended must not be accepted while the list is not loaded.
     """
 
-    def __init__(self, database: Database, ended: MongoEndedSessions) -> None:
+    def __init__(self, database: Database, ended_sessions: MongoEndedSessions) -> None:
         self._database = database
-        self._ended = ended
+        self._ended_sessions = ended_sessions
         self._reason: str | None = "The ended sessions are not loaded yet"
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._load(), name="kept-documents")
+        self._task = asyncio.create_task(self._load(), name="collection-setup")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -51,7 +51,7 @@ class GatewayCollections:
 
     async def _load_once(self) -> None:
         await prepare(self._database, COLLECTIONS)
-        await self._ended.load()
+        await self._ended_sessions.load()
 
     def _note(self, error: Exception, _: float) -> None:
         self._reason = str(error)
