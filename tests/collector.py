@@ -13,6 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 PATH = "/v1/traces"
+#: Trace contexts of callers: the W3C recommendation's example, and another one.
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+OTHER = "00-11111111111111111111111111111111-b7ad6b7169203331-01"
 
 
 @dataclass(frozen=True, slots=True)

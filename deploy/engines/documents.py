@@ -22,6 +22,7 @@ JARS = Jars(
     java=17,
     launchers=("Documents.java", "Login.java"),
 )
+DISPLAY_NAME = "The second MongoDB server"
 HEAP = ("-Xms64m", "-Xmx512m")
 JVM = ("-XX:TieredStopAtLevel=1",)
 ANSWER_MS = 1000
@@ -50,7 +51,6 @@ def start(
         EngineFailed: if it does not start.
         CannotFetch: if its jars or a JDK cannot be had.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     port = processes.port(folder, port)
     properties = {"file": str(folder / "documents.mv.db"), "port": str(port)}
     if secure:
@@ -60,24 +60,20 @@ def start(
             "user": secure.user,
             "password": secure.password,
         }
-    text = "".join(f"{name}={value}\n" for name, value in properties.items())
-    file = processes.secret_file(folder / "documents.properties", text)
-    display_name = "The second MongoDB server"
-    command = [
-        *JARS.command(display_name, *HEAP, *JVM, train=train),
-        "Documents",
-        str(file),
-    ]
-    process = processes.start(command, log, folder=folder)
-    companions = [] if detached else [processes.end_with_parent(process)]
+    file = processes.properties_file(folder / "documents.properties", properties)
+    java = JARS.command(DISPLAY_NAME, *HEAP, *JVM, train=train)
     address = f"mongodb://127.0.0.1:{port}"
-    secured = secure.server(address) if secure else None
-    engine = Engine("documents", process, address, secured, companions)
-    processes.wait(
-        process,
-        lambda: answers(port) and _ready(engine),
-        display_name,
+    engine = processes.start_engine(
+        "documents",
+        address,
+        [*java, "Documents", str(file)],
         log,
+        folder=folder,
+        secured=secure.server(address) if secure else None,
+        detached=detached,
+    )
+    processes.wait(
+        engine.process, lambda: answers(port) and _ready(engine), DISPLAY_NAME, log
     )
     return engine
 

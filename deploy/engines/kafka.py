@@ -26,6 +26,7 @@ JARS = Jars(
     # Kafka's own archive brings a logger, its jars do not.
     extra_artifacts=("org.slf4j:slf4j-simple:1.7.36",),
 )
+DISPLAY_NAME = "Apache Kafka"
 HEAP = ("-Xms128m", "-Xmx384m")
 #: Fast compilation with fewer optimizations, because a quick start matters more.
 JVM = ("-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
@@ -81,7 +82,6 @@ def start(
         EngineFailed: if it does not start.
         CannotFetch: if its jars or a JDK cannot be had.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     port = processes.port(folder, port)
     properties = {
         **_properties(folder, port, advertised or port),
@@ -89,22 +89,20 @@ def start(
         "auto.create.topics.enable": str(auto_create).lower(),
         **(_secured(secure) if secure else {}),
     }
-    file = folder / "server.properties"
-    lines = [f"{key}={value}" for key, value in properties.items()]
-    processes.secret_file(file, "\n".join(lines) + "\n")
-    display_name = "Apache Kafka"
+    file = processes.properties_file(folder / "server.properties", properties)
     if not (folder / "data" / "meta.properties").is_file():
-        _format(JARS.command(display_name, *JVM), folder, log, secure)
-    command = [
-        *JARS.command(display_name, *HEAP, *JVM, train=train),
-        "kafka.Kafka",
-        str(file),
-    ]
-    process = processes.start(command, log, folder=folder)
-    companions = [] if detached else [processes.end_with_parent(process)]
+        _format(JARS.command(DISPLAY_NAME, *JVM), folder, log, secure)
+    java = JARS.command(DISPLAY_NAME, *HEAP, *JVM, train=train)
     address = f"127.0.0.1:{port}"
-    secured = secure.server(address) if secure else None
-    engine = Engine("broker", process, address, secured, companions)
+    engine = processes.start_engine(
+        "broker",
+        address,
+        [*java, "kafka.Kafka", str(file)],
+        log,
+        folder=folder,
+        secured=secure.server(address) if secure else None,
+        detached=detached,
+    )
     _wait(engine, port, log)
     return engine
 
@@ -190,7 +188,7 @@ def _wait(engine: Engine, port: int, log: Path) -> None:
         except KafkaException:
             return False
 
-    processes.wait(engine.process, ready, "Apache Kafka", log)
+    processes.wait(engine.process, ready, DISPLAY_NAME, log)
 
 
 def settings(server: Server) -> dict[str, Setting]:

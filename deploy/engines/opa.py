@@ -50,7 +50,6 @@ def start(
         EngineFailed: if it does not start.
         CannotFetch: if it cannot be built.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     port = processes.port(folder, port)
     command = [str(PROGRAM.fetch()), "run", "--server", f"--addr=127.0.0.1:{port}"]
     command += ["--log-level=error", "--disable-telemetry"]
@@ -60,13 +59,13 @@ def start(
         command += _secured(folder, secure)
     if policies:
         command += ["--ignore=*_test.rego", str(policies)]
-    process = processes.start(command, log, folder=folder)
-    companions = [] if detached else [processes.end_with_parent(process)]
     address = f"http{'s' if secure else ''}://127.0.0.1:{port}"
     secured = secure.server(address, user=False) if secure else None
-    engine = Engine("opa", process, address, secured, companions)
+    engine = processes.start_engine(
+        "opa", address, command, log, folder=folder, secured=secured, detached=detached
+    )
     context = engine.server.context()
-    processes.wait(process, lambda: _ready(port, context), "OPA", log)
+    processes.wait(engine.process, lambda: _ready(port, context), "OPA", log)
     return engine
 
 

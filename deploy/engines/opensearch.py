@@ -58,11 +58,12 @@ def start(
     (folder / "config" / "opensearch.yml").write_text(yaml.safe_dump(settings))
     options = [*HEAP, *JVM, LOGGING, f"-Djava.io.tmpdir={folder / 'tmp'}"]
     command = JARS.command("OpenSearch", *options, train=train)
-    process = processes.start([*command, "OpenSearch", str(folder)], log, folder=folder)
-    companions = [] if detached else [processes.end_with_parent(process)]
+    command += ["OpenSearch", str(folder)]
     address = f"http://127.0.0.1:{own_port}"
-    engine = Engine("opensearch", process, address, companions=companions)
-    processes.wait(process, lambda: _ready(own_port), "OpenSearch", log)
+    engine = processes.start_engine(
+        "opensearch", address, command, log, folder=folder, detached=detached
+    )
+    processes.wait(engine.process, lambda: _ready(own_port), "OpenSearch", log)
     if secure:
         engine.address = f"https://127.0.0.1:{port}"
         engine.secured = secure.server(engine.address)

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from deploy.engines.engine import EngineFailed, end
+from deploy.engines.engine import Engine, EngineFailed, end
+from shared.kit.config.servers import Server
 
 START_SECONDS = 110.0
 POLL_SECONDS = 0.05
@@ -24,9 +25,12 @@ LEASH = 'cat >/dev/null; kill -TERM "$1"; sleep 8; kill -KILL "$1"'
 def port(folder: Path, requested: int | None = None, name: str = "client") -> int:
     """The requested port, else the folder's last port, else a free one.
 
+    The folder is created if it is missing.
+
     Raises:
         EngineFailed: if the requested port is in use.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / PORTS_FILE
     ports: dict[str, int] = json.loads(file.read_text()) if file.is_file() else {}
     chosen = requested or ports.get(name)
@@ -84,7 +88,24 @@ def start(
         )
 
 
-def end_with_parent(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+def start_engine(
+    name: str,
+    address: str,
+    command: Sequence[str],
+    log: Path,
+    *,
+    folder: Path,
+    secured: Server | None = None,
+    detached: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Engine:
+    """Start an engine's command; the process ends with this one unless detached."""
+    process = start(command, log, folder=folder, environment=environment)
+    companions = [] if detached else [_end_with_parent(process)]
+    return Engine(name, process, address, secured, companions)
+
+
+def _end_with_parent(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
     """Let a process end with this one, also if this one is killed."""
     return subprocess.Popen(
         ["sh", "-c", LEASH, "callboard-leash", str(process.pid)],
@@ -125,6 +146,12 @@ def last_words(log: Path) -> str:
     """The last lines of a log, for a message."""
     lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
     return "\n".join(line[:300] for line in lines[-6:])
+
+
+def properties_file(path: Path, properties: Mapping[str, object]) -> Path:
+    """Write the configuration of a Java server, which may hold passwords."""
+    lines = [f"{name}={value}\n" for name, value in properties.items()]
+    return secret_file(path, "".join(lines))
 
 
 def secret_file(path: Path, text: str) -> Path:

@@ -24,17 +24,19 @@ def start(
         EngineFailed: if it does not start.
         CannotFetch: if it cannot be built.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     port = processes.port(folder, port)
     command = [str(PROGRAM.fetch()), "-host", "127.0.0.1", "-port", str(port)]
-    process = processes.start(
-        command, log, folder=folder, environment={"LOG_LEVEL": "error"}
+    engine = processes.start_engine(
+        "toxiproxy",
+        f"http://127.0.0.1:{port}",
+        command,
+        log,
+        folder=folder,
+        detached=detached,
+        environment={"LOG_LEVEL": "error"},
     )
-    companions = [] if detached else [processes.end_with_parent(process)]
-    processes.wait(process, lambda: _ready(port), "toxiproxy", log)
-    return Engine(
-        "toxiproxy", process, f"http://127.0.0.1:{port}", companions=companions
-    )
+    processes.wait(engine.process, lambda: _ready(port), "toxiproxy", log)
+    return engine
 
 
 def _ready(port: int) -> bool:

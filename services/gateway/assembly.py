@@ -106,45 +106,52 @@ def build(
     tokens = PrincipalTokens(settings.service_secret.get_secret_value())
     policy = policy or _policy(settings, config)
     # A server's policy may be replaced at any time, the embedded one with the process.
-    counts = settings.decision_seconds if settings.opa else math.inf
-    guard = PolicyGuard(policy, seconds=counts)
+    seconds = settings.decision_seconds if settings.opa else math.inf
+    guard = PolicyGuard(policy, seconds=seconds)
     admission = RequestAdmission(guard, RouteTable(), tokens)
     connections = ServiceConnections(upstreams(settings))
     services = ServiceQuestions(connections, admission, tokens)
     catalog = CatalogClient(services, _visitor(sign_in_rules(config)))
-    floor = _identity(settings, config, catalog, database, base_url)
+    identity = _identity(settings, config, catalog, database, base_url)
     hub = LiveHub(
         guard,
-        floor.memberships,
+        identity.memberships,
         conditions.matches,
         life_seconds=settings.stream_seconds,
     )
     open_requests = OpenRequests(settings.requests_per_user)
-    forwarder = Forwarder(
-        connections,
-        PLUGINS,
-        authenticator=floor.credentials,
-        admission=admission,
-        open_requests=open_requests,
-    )
-    pages = PageForwarder(
-        connections[FRONT_END],
-        authenticator=floor.credentials,
-        readers=floor.readers,
-        position=hub.position,
-        open_requests=open_requests,
-    )
     return GatewayDependencies(
         base_url=base_url,
         connections=connections,
         services=services,
         catalog=catalog,
-        identity=floor,
+        identity=identity,
         policy=policy,
         guard=guard,
         hub=hub,
-        forwarder=forwarder,
-        pages=pages,
+        forwarder=Forwarder(
+            connections,
+            PLUGINS,
+            authenticator=identity.credentials,
+            admission=admission,
+            open_requests=open_requests,
+        ),
+        pages=_pages(connections, identity, hub, open_requests),
+        open_requests=open_requests,
+    )
+
+
+def _pages(
+    connections: ServiceConnections,
+    identity: IdentityDependencies,
+    hub: LiveHub,
+    open_requests: OpenRequests,
+) -> PageForwarder:
+    return PageForwarder(
+        connections[FRONT_END],
+        authenticator=identity.credentials,
+        readers=identity.readers,
+        position=hub.position,
         open_requests=open_requests,
     )
 

@@ -191,7 +191,11 @@ def _checks(
             PolicyInput("service:gateway", "service", (), "catalog.entity.read")
         )
 
-    return {"documents": collection_setup.check, "events": reader.check, "policy": policy}
+    return {
+        "documents": collection_setup.check,
+        "events": reader.check,
+        "policy": policy,
+    }
 
 
 def _probes(app: FastAPI, dependencies: GatewayDependencies) -> dict[str, status.Probe]:

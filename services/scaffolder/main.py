@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -101,12 +101,11 @@ async def _open(
 ) -> None:
     """Start everything, in the order in which it is needed."""
     bus = await stack.enter_async_context(KafkaBus(settings.event_log))
-    client = connect(settings.documents)
-    stack.callback(client.close)
-    own = database(client, NAME)
-    relay = await stack.enter_async_context(OutboxRelay(own["tasks"], bus))
+    client = stack.enter_context(closing(connect(settings.documents)))
+    own_database = database(client, NAME)
+    relay = await stack.enter_async_context(OutboxRelay(own_database["tasks"], bus))
     vault = FernetVault(settings.service_secret.get_secret_value())
-    store = MongoTaskStore(own, vault, nudge=relay.nudge)
+    store = MongoTaskStore(own_database, vault, nudge=relay.nudge)
     await store.prepare()
     tools = await _tools(stack, settings, config, catalog)
     environment = config.scaffolder.default_environment
@@ -116,9 +115,9 @@ async def _open(
     signals = Signals()
     pool = _pool(stack, settings, config, run_factory, store, signals)
     if consumes_events:
-        work = make_consumer(settings.event_log, bus, pool.offer)
-        await stack.enter_async_context(work)
-        app.state.checks["events"] = work.check
+        consumer = make_consumer(settings.event_log, bus, pool.offer)
+        await stack.enter_async_context(consumer)
+        app.state.checks["events"] = consumer.check
     # The stack closes the pool first: it releases its runs before anything else ends.
     await stack.enter_async_context(pool)
     retention = WorkspaceRetention(

@@ -32,7 +32,7 @@ def create_app(
 ) -> FastAPI:
     """The search service; `owners` takes the place of the real ones over HTTP.
 
-    One that does not hear the event log lives from its looks at the owners alone.
+    Without `consumes_events` it learns of changes only when it reconciles with them.
     """
     settings = settings or Settings()
     secret = settings.service_secret.get_secret_value()
@@ -65,14 +65,11 @@ def create_app(
                 await stack.enter_async_context(consumer)
             yield
 
-    async def index_answers() -> None:
-        await alias.check()
-
     app = make_app(NAME, lifespan=lifespan)
     app.state.tokens = PrincipalTokens(secret)
     app.state.alias = alias
     app.state.tags = tags
-    app.state.checks["index"] = index_answers
+    app.state.checks["index"] = alias.check
     add_routes(app)
     return app
 
@@ -90,7 +87,7 @@ def _alias(settings: Settings, tags: Tags) -> Alias:
 
 
 def _consumer(app: FastAPI, settings: Settings, bus: Bus) -> GroupConsumer:
-    work = make_consumer(
+    consumer = make_consumer(
         app.state.alias,
         app.state.owners,
         settings.event_log,
@@ -98,8 +95,8 @@ def _consumer(app: FastAPI, settings: Settings, bus: Bus) -> GroupConsumer:
         batch=settings.batch,
         within=settings.within,
     )
-    app.state.checks["events"] = work.check
-    return work
+    app.state.checks["events"] = consumer.check
+    return consumer
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from services.gateway.forward import headers as hdr
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
+from tests.collector import CALLER
 from tests.gateway.running import SECRET, StandIn
 from tests.waiting import until
 
@@ -57,7 +58,7 @@ async def test_the_service_learns_who_asks_and_nobody_elses_word(ask, sign_in) -
 
 async def test_a_request_carries_its_trace(ask, robot) -> None:
     """The context goes on as it came where no spans are made; so does the id."""
-    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    parent = CALLER
     trace = {"traceparent": parent, "tracestate": "a=1,b=2"}
     headers = {**robot, **trace, "x-request-id": "abc-1"}
     seen = (await ask.get("/api/search/query", headers=headers)).json()["headers"]

@@ -1,4 +1,4 @@
-"""A process whose event loop stands still ends, and the next one says so."""
+"""A process whose event loop stands still ends, and the next one reports it."""
 
 import json
 import os
@@ -6,9 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.system import ROOT, free_port
 from tests.waiting import until_now
 
-#: A service that stands still when it is asked to: computing, or waiting.
+#: A service with routes that block its loop, by computing or by waiting.
 SERVICE = """
 import re, sys, time
 from pathlib import Path
@@ -28,7 +28,7 @@ from shared.kit.http.apps import make_app
 
 watchdog.LIMIT_SECONDS, watchdog.BEAT_SECONDS = 2.0, 0.4
 
-def made():
+def create_app():
     app = make_app("still")
 
     @app.get("/compute")
@@ -48,7 +48,7 @@ def made():
 
     return app
 
-told = SimpleNamespace(
+settings = SimpleNamespace(
     log_level="info",
     host="127.0.0.1",
     port=int(sys.argv[1]),
@@ -56,12 +56,12 @@ told = SimpleNamespace(
     data=Path(sys.argv[2]),
     config=Path(sys.argv[2]) / "app-config.yaml",
 )
-serving.serve("still", made, told)
+serving.serve("still", create_app, settings)
 """
 
 
 class Service:
-    """The process, and what it answers."""
+    """The process, and its responses."""
 
     def __init__(self, data: Path) -> None:
         self.port = free_port()
@@ -70,7 +70,7 @@ class Service:
         self.start()
 
     def start(self) -> None:
-        self.began = self.log.stat().st_size if self.log.exists() else 0
+        self.log_start = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", SERVICE, str(self.port), str(self.data)],
@@ -88,12 +88,12 @@ class Service:
 
     def get(self, path: str) -> bytes:
         address = f"http://127.0.0.1:{self.port}{path}"
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            found: bytes = answer.read()
-            return found
+        with urllib.request.urlopen(address, timeout=5) as response:
+            body: bytes = response.read()
+            return body
 
     def send(self, path: str) -> None:
-        """Ask, and do not wait for an answer."""
+        """Send a request without waiting for the response."""
         with socket.create_connection(("127.0.0.1", self.port)) as client:
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
@@ -103,9 +103,9 @@ class Service:
         except subprocess.TimeoutExpired:
             return None
 
-    def told(self) -> list[dict[str, Any]]:
-        """What this process says of the one before."""
-        lines = self.log.read_bytes()[self.began :].decode().splitlines()
+    def reports(self) -> list[dict[str, Any]]:
+        """The log lines of this process about the end of the previous one."""
+        lines = self.log.read_bytes()[self.log_start :].decode().splitlines()
         return [json.loads(line) for line in lines if "stood_still" in line]
 
     def restarts(self) -> float:
@@ -114,51 +114,70 @@ class Service:
         return next(float(line.split()[1]) for line in lines if line.startswith(name))
 
 
+@contextmanager
+def running(data: Path) -> Iterator[Service]:
+    data.mkdir()
+    service = Service(data)
+    try:
+        yield service
+    finally:
+        service.process.kill()
+        service.process.wait()
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    service = Service(tmp_path)
-    yield service
-    service.process.kill()
-    service.process.wait()
+    with running(tmp_path / "service") as service:
+        yield service
 
 
-@pytest.mark.parametrize("how", ["compute", "wait"])
-def test_a_loop_that_stands_still_ends_its_process(service: Service, how: str) -> None:
-    """Also where no thread of Python's gets a turn; the next process tells where."""
-    for time_over in (1, 2):
-        service.send(f"/{how}")
+@pytest.fixture
+def blocked_service(tmp_path: Path) -> Iterator[Service]:
+    with running(tmp_path / "blocked") as service:
+        yield service
+
+
+@pytest.mark.parametrize("blocking", ["compute", "wait"])
+def test_a_loop_that_stands_still_ends_its_process(
+    service: Service, blocking: str
+) -> None:
+    """Also while no Python thread can run; the next process reports the stack."""
+    for count in (1, 2):
+        service.send(f"/{blocking}")
         assert service.ended(60) not in (None, 0)
         service.start()
-        (line,) = service.told()
-        assert f"in {how}" in line["stack"]
+        (line,) = service.reports()
+        assert f"in {blocking}" in line["stack"]
         assert line["level"] == "error"
-        assert service.restarts() == time_over
+        assert service.restarts() == count
 
 
-def test_work_that_ends_is_let_be(service: Service) -> None:
-    """Less than the limit at a time, however often."""
+def test_work_below_the_limit_ends_no_process(service: Service) -> None:
+    """However often the loop is blocked for less than the limit."""
     for _ in range(4):
         service.get("/work")
     assert service.answers()
     assert service.restarts() == 0
 
 
-def test_a_suspended_process_does_not_stand_still(service: Service) -> None:
+def test_a_suspended_process_does_not_stand_still(
+    service: Service, blocked_service: Service
+) -> None:
     """A laptop that slept, or an operator's SIGSTOP: nothing is wrong with the loop."""
     os.kill(service.process.pid, signal.SIGSTOP)
-    # The very thing that is tested: more time than the limit's two seconds goes by, and
-    # the process has none of it. A process that is stopped has no event to wait for.
-    time.sleep(3.0)
+    # The limit has passed when the watchdog of a blocked process has ended it.
+    blocked_service.send("/wait")
+    assert blocked_service.ended(60) not in (None, 0)
     os.kill(service.process.pid, signal.SIGCONT)
     until_now(service.answers, 10, "the service")
     assert service.ended(2.5) is None
     assert service.answers()
 
 
-def test_a_service_that_is_stopped_leaves_nothing_to_tell(service: Service) -> None:
-    """Whoever follows has no predecessor that stood still."""
+def test_a_service_that_is_stopped_leaves_no_report(service: Service) -> None:
+    """The next process has nothing to report."""
     service.process.send_signal(signal.SIGTERM)
     assert service.ended(30) in (0, -signal.SIGTERM)
     assert list((service.data / "watchdog").iterdir()) == []
     service.start()
-    assert service.told() == []
+    assert service.reports() == []
