@@ -84,45 +84,45 @@ def page_href(base: str, path: str) -> str:
     return f"{base}/{quote(path)}/" if path else f"{base}/"
 
 
-def site_of(found: Mapping[str, Any], base: str, path: str) -> SiteState:
+def site_of(body: Mapping[str, Any], base: str, path: str) -> SiteState:
     """The site that techdocs describes, its navigation as seen from the page `path`."""
-    pages = [page for page in found.get("pages") or () if isinstance(page, Mapping)]
-    error = str(found.get("error") or "")
+    pages = [page for page in body.get("pages") or () if isinstance(page, Mapping)]
+    error = str(body.get("error") or "")
     return SiteState(
         base=base,
-        title=str(found.get("title") or ""),
-        status=str(found.get("status") or ""),
-        built_at=str(found.get("built_at") or ""),
-        commit=str(found.get("commit") or ""),
-        repository=str(found.get("repository") or ""),
-        broken=error or ("It could not be built." if _failed(found) else ""),
-        failed_at=str(found.get("failed_at") or ""),
-        failed_commit=str(found.get("failed_commit") or ""),
-        log=[str(line) for line in found.get("log") or ()],
-        warnings=[str(line) for line in found.get("warnings") or ()],
-        nav=list(_nav(found.get("nav") or (), base, path)),
+        title=str(body.get("title") or ""),
+        status=str(body.get("status") or ""),
+        built_at=str(body.get("built_at") or ""),
+        commit=str(body.get("commit") or ""),
+        repository=str(body.get("repository") or ""),
+        broken=error or ("It could not be built." if _failed(body) else ""),
+        failed_at=str(body.get("failed_at") or ""),
+        failed_commit=str(body.get("failed_commit") or ""),
+        log=[str(line) for line in body.get("log") or ()],
+        warnings=[str(line) for line in body.get("warnings") or ()],
+        nav=list(_nav(body.get("nav") or (), base, path)),
         edits={
             str(page.get("path") or ""): safe_url(page.get("edit_url"))
             for page in pages
         },
-        ref=str(found.get("entity_ref") or ""),
+        ref=str(body.get("entity_ref") or ""),
     )
 
 
-def _failed(found: Mapping[str, Any]) -> bool:
-    return found.get("status") == "failed"
+def _failed(body: Mapping[str, Any]) -> bool:
+    return body.get("status") == "failed"
 
 
 def _nav(items: Sequence[Mapping[str, Any]], base: str, path: str) -> Iterator[NavItem]:
     for item in items:
         children = list(_nav(item.get("children") or (), base, path))
-        own = item.get("path")
+        page_path = item.get("path")
         href = safe_url(item.get("href"))
-        if isinstance(own, str):
-            href = page_href(base, own)
-        current = isinstance(own, str) and own == path
+        if isinstance(page_path, str):
+            href = page_href(base, page_path)
+        current = isinstance(page_path, str) and page_path == path
         yield NavItem(
-            title=str(item.get("title") or own or "Page"),
+            title=str(item.get("title") or page_path or "Page"),
             href=href,
             current=current,
             open=any(child.current or child.open for child in children),
@@ -130,24 +130,28 @@ def _nav(items: Sequence[Mapping[str, Any]], base: str, path: str) -> Iterator[N
         )
 
 
-def article_of(found: Mapping[str, Any], base: str) -> Article:
+def article_of(body: Mapping[str, Any], base: str) -> Article:
     """The page that techdocs answered."""
-    html = str(found.get("html") or "")
+    html = str(body.get("html") or "")
     contents = [
-        (str(each.get("id") or ""), str(each.get("title") or ""), int(each["level"]))
-        for each in found.get("toc") or ()
-        if 1 < int(each.get("level") or 0) <= DEEPEST_CONTENTS
+        (
+            str(heading.get("id") or ""),
+            str(heading.get("title") or ""),
+            int(heading["level"]),
+        )
+        for heading in body.get("toc") or ()
+        if 1 < int(heading.get("level") or 0) <= DEEPEST_CONTENTS
     ]
     return Article(
-        title=str(found.get("title") or "Documentation"),
+        title=str(body.get("title") or "Documentation"),
         html=Markup(CHECKBOX.sub(_named_box, html)),  # noqa: S704 - techdocs cleaned it
         headed=bool(FIRST_HEADING.search(html)),
         contents=contents,
-        previous=_neighbour(found.get("previous"), base),
-        next=_neighbour(found.get("next"), base),
-        edit=safe_url(found.get("edit_url")),
-        commit=str(found.get("commit") or ""),
-        built_at=str(found.get("built_at") or ""),
+        previous=_neighbour(body.get("previous"), base),
+        next=_neighbour(body.get("next"), base),
+        edit=safe_url(body.get("edit_url")),
+        commit=str(body.get("commit") or ""),
+        built_at=str(body.get("built_at") or ""),
     )
 
 
@@ -157,8 +161,8 @@ def _named_box(match: re.Match[str]) -> str:
     return f'<input aria-label="{word}"{attributes}>'
 
 
-def _neighbour(found: object, base: str) -> Neighbour | None:
-    if not isinstance(found, Mapping):
+def _neighbour(page: object, base: str) -> Neighbour | None:
+    if not isinstance(page, Mapping):
         return None
-    path = str(found.get("path") or "")
-    return Neighbour(str(found.get("title") or path), page_href(base, path))
+    path = str(page.get("path") or "")
+    return Neighbour(str(page.get("title") or path), page_href(base, path))

@@ -49,10 +49,10 @@ def has_docs(entity: Entity) -> bool:
 
 async def failed_builds_of(visit: Visit, refs: Iterable[str]) -> dict[str, FailedBuild]:
     """Of these entities those whose latest build failed, by their refs."""
-    wanted = list(dict.fromkeys(refs))
-    if not wanted:
+    unique_refs = list(dict.fromkeys(refs))
+    if not unique_refs:
         return {}
-    answer = await visit.ask("POST", BY_REFS, json={"entityRefs": wanted})
+    answer = await visit.ask("POST", BY_REFS, json={"entityRefs": unique_refs})
     items = (answer.json() or {}).get("items") if answer.ok else None
     failed = [item for item in items or () if item and item.get("status") == "failed"]
     return {build.ref: build for build in map(_failed_build, failed)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from shared.contracts.entity import mapping_of
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
 
@@ -111,8 +112,8 @@ def title_of(entity: Entity) -> str:
 
     A Location whose name is generated is called by the address that it stands for.
     """
-    metadata, spec = entity["metadata"], _mapping(entity.get("spec"))
-    profile = _mapping(spec.get("profile"))
+    metadata, spec = entity["metadata"], mapping_of(entity.get("spec"))
+    profile = mapping_of(spec.get("profile"))
     namespace = str(metadata.get("namespace") or "default")
     name = str(metadata["name"])
     plain = name if namespace == "default" else f"{namespace}/{name}"
@@ -126,7 +127,7 @@ def summarize(ref: str, entity: Entity | None = None) -> Summary:
     kind = split_ref(ref)[0]
     if entity is None:
         return Summary(ref, kind_word(kind), kind, ref_title(ref), missing=True)
-    spec = _mapping(entity.get("spec"))
+    spec = mapping_of(entity.get("spec"))
     return Summary(
         ref=ref,
         kind=kind_word(str(entity.get("kind") or kind)),
@@ -140,17 +141,17 @@ def summarize(ref: str, entity: Entity | None = None) -> Summary:
 
 def related(entity: Entity, *types: str) -> list[str]:
     """Canonical refs that an entity points to by these relations, in order."""
-    wanted = frozenset(types)
+    relation_types = frozenset(types)
     return [
         str(relation["targetRef"]).lower()
         for relation in entity.get("relations") or ()
-        if relation["type"] in wanted
+        if relation["type"] in relation_types
     ]
 
 
 def spec_ref(entity: Entity, field: str, kind: str) -> str:
     """The canonical ref that a spec field names, "" if there is none or a bad one."""
-    text = _mapping(entity.get("spec")).get(field)
+    text = mapping_of(entity.get("spec")).get(field)
     namespace = str(entity["metadata"].get("namespace") or "default")
     if not isinstance(text, str):
         return ""
@@ -162,12 +163,12 @@ def spec_ref(entity: Entity, field: str, kind: str) -> str:
 
 def annotation(entity: Entity, name: str) -> str:
     """An annotation's value, "" if there is none."""
-    return str(_mapping(entity["metadata"].get("annotations")).get(name) or "")
+    return str(mapping_of(entity["metadata"].get("annotations")).get(name) or "")
 
 
 def errors_of(entity: Entity) -> list[Mapping[str, Any]]:
     """The status items that somebody must mend."""
-    items = _mapping(entity.get("status")).get("items") or ()
+    items = mapping_of(entity.get("status")).get("items") or ()
     return [item for item in items if item.get("level") == "error"]
 
 
@@ -178,7 +179,3 @@ def by_kind(summaries: Iterable[Summary]) -> dict[str, list[Summary]]:
         groups.setdefault(summary.kind_key, []).append(summary)
     order = {kind: place for place, kind in enumerate(KINDS)}
     return dict(sorted(groups.items(), key=lambda pair: order.get(pair[0], len(KINDS))))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

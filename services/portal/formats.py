@@ -36,14 +36,14 @@ def moment(value: object) -> datetime | None:
     """The time that `value` means (ISO 8601 text, datetime, ms since 1970), or None."""
     try:
         if isinstance(value, datetime):
-            found = value
+            time = value
         elif isinstance(value, int | float):
-            found = datetime.fromtimestamp(value / 1000, UTC)
+            time = datetime.fromtimestamp(value / 1000, UTC)
         else:
-            found = datetime.fromisoformat(str(value))
+            time = datetime.fromisoformat(str(value))
     except (ValueError, OverflowError, OSError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def relative_time(value: object, *, at: datetime | None = None) -> str:

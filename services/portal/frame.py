@@ -121,7 +121,7 @@ class Frame:
         block: str | None = None,
     ) -> str:
         """The page, or one block of it, as HTML."""
-        found = self._environment.get_template(template)
+        page_template = self._environment.get_template(template)
         context = {
             "crumbs": (),
             "nav": "",
@@ -135,11 +135,11 @@ class Frame:
             "preferences": preferences,
         }
         if block is None:
-            return found.render(context)
-        running = found.new_context(context)
+            return page_template.render(context)
+        template_context = page_template.new_context(context)
         # The imports at a template's top run when the template begins, not its blocks.
-        next(found.root_render_func(running), None)
-        return "".join(found.blocks[block](running))
+        next(page_template.root_render_func(template_context), None)
+        return "".join(page_template.blocks[block](template_context))
 
     def fragment(self, template: str, **values: Any) -> str:
         """A piece of HTML without the frame, for scripts that ask for one."""

@@ -54,14 +54,14 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class EntityChange:
     """A change as the time line shows it; `entities` where the page is of several.
 
     `paths` are the fields that changed, where no lines of them are at hand.
     """
 
-    what: str
-    who: str
+    title: str
+    author: str
     at: str
     revision: int
     source: str = ""
@@ -72,7 +72,7 @@ class Moment:
 
 
 def actor_refs(items: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The refs of those who did it, where they are known as entities."""
+    """The refs of those who made the changes, as far as they are users."""
     return [
         str(item["actor"]).lower()
         for item in items
@@ -84,16 +84,16 @@ def moment_of(
     item: Mapping[str, Any],
     people: Mapping[str, Summary],
     entity: Summary | None = None,
-) -> Moment:
+) -> EntityChange:
     """One revision of the API in words."""
     cause = item.get("cause") or {}
     actor = str(item.get("actor") or "")
-    known = people.get(actor.lower())
-    named = known.title if known and not known.missing else _plain_actor(actor)
+    person = people.get(actor.lower())
+    name = person.title if person and not person.missing else _plain_actor(actor)
     kind = str(cause.get("kind") or "")
-    return Moment(
-        what=str(cause.get("subject") or CAUSES.get(kind) or "Changed"),
-        who=str(cause.get("author") or named or "Somebody").partition(" <")[0],
+    return EntityChange(
+        title=str(cause.get("subject") or CAUSES.get(kind) or "Changed"),
+        author=str(cause.get("author") or name or "Somebody").partition(" <")[0],
         at=str(cause.get("changed_at") or item.get("at") or ""),
         revision=int(item.get("revision") or 0),
         source=str(cause.get("repository") or ""),
@@ -106,38 +106,39 @@ def moment_of(
 
 def moments_of(
     items: Sequence[Mapping[str, Any]], people: Mapping[str, Summary]
-) -> list[Moment]:
+) -> list[EntityChange]:
     """Revisions in words; comparing their texts is work for a thread."""
     return [moment_of(item, people) for item in items]
 
 
 def changed_entity(item: Mapping[str, Any]) -> Summary:
-    """Whom a change of the catalog's list is about; what is gone leads nowhere."""
+    """The entity that a change is about; a deleted one has no link."""
     ref = str(item["entityRef"])
     key = split_ref(ref)[0]
     title = str(item.get("title") or ref_title(ref))
-    gone = bool(item.get("deleted"))
-    return Summary(ref, kind_word(str(item["kind"])), key, title, missing=gone)
+    is_deleted = bool(item.get("deleted"))
+    return Summary(ref, kind_word(str(item["kind"])), key, title, missing=is_deleted)
 
 
-def by_commit(moments: Iterable[Moment]) -> list[Moment]:
-    """Moments newest first, those of one commit as one that names all its entities.
+def by_commit(changes: Iterable[EntityChange]) -> list[EntityChange]:
+    """Changes newest first, those of one commit as one that names all its entities.
 
-    What has no commit is one if the same person did the same in the same second. Of an
-    entity that is named twice, what was said first stands.
+    Changes without a commit are one if the same person did the same in the same second.
+    Of an entity that is named twice, the first summary stands.
     """
-    found: dict[str, Moment] = {}
-    for each in moments:
-        key = each.commit or f"{each.at[:SECOND]} {each.what} {each.who}"
-        known = found.get(key)
-        if known is None:
-            found[key] = each
-        else:
-            named = {one.ref: one for one in (*each.entities, *known.entities)}
-            first = {one.ref: named[one.ref] for one in known.entities}
-            entities = tuple((first | named).values())
-            found[key] = replace(known, entities=entities, changes=(), paths=())
-    return sorted(found.values(), key=lambda each: _second(each.at), reverse=True)
+    merged: dict[str, EntityChange] = {}
+    for change in changes:
+        key = change.commit or f"{change.at[:SECOND]} {change.title} {change.author}"
+        if key not in merged:
+            merged[key] = change
+            continue
+        newer = merged[key].entities
+        by_ref = {entity.ref: entity for entity in (*newer, *change.entities)}
+        by_ref |= {entity.ref: entity for entity in newer}
+        merged[key] = replace(
+            merged[key], entities=tuple(by_ref.values()), changes=(), paths=()
+        )
+    return sorted(merged.values(), key=lambda change: _second(change.at), reverse=True)
 
 
 def _second(at: str) -> float:
@@ -147,14 +148,14 @@ def _second(at: str) -> float:
 
 def changes_of(diff: Sequence[Mapping[str, Any]]) -> tuple[FieldChange, ...]:
     """The API's `[{path, before, after}]` with the lines that differ."""
-    shown = [
-        _change(str(each["path"]), each.get("before"), each.get("after"))
-        for each in diff[:CHANGES_SHOWN]
+    changes = [
+        _change(str(item["path"]), item.get("before"), item.get("after"))
+        for item in diff[:CHANGES_SHOWN]
     ]
     if len(diff) > CHANGES_SHOWN:
         rest = f"and {len(diff) - CHANGES_SHOWN} fields more"
-        shown.append(FieldChange("…", (DiffLine("same", rest),)))
-    return tuple(shown)
+        changes.append(FieldChange("…", (DiffLine("same", rest),)))
+    return tuple(changes)
 
 
 def _change(path: str, before: object, after: object) -> FieldChange:
@@ -174,15 +175,15 @@ def lines_of(before: object, after: object) -> tuple[DiffLine, ...]:
             [DiffLine("before", x) for x in old] + [DiffLine("after", x) for x in new]
         )
     kinds = {"-": "before", "+": "after", " ": "same"}
-    found = [
+    lines = [
         DiffLine(kinds[line[0]], line[1:])
         for line in difflib.unified_diff(old, new, n=LINES_AROUND, lineterm="")
         if line[:3] not in {"---", "+++"} and line[:1] in kinds
     ]
-    if len(found) > LINES_SHOWN:
-        rest = len(found) - LINES_SHOWN
-        found = [*found[:LINES_SHOWN], DiffLine("same", f"… and {rest} lines more")]
-    return tuple(found)
+    if len(lines) > LINES_SHOWN:
+        rest = len(lines) - LINES_SHOWN
+        lines = [*lines[:LINES_SHOWN], DiffLine("same", f"… and {rest} lines more")]
+    return tuple(lines)
 
 
 def _differing(old: list[str], new: list[str]) -> tuple[Sequence[str], Sequence[str]]:

@@ -37,7 +37,7 @@ def create_app(
         organization=config.organization.name,
         development=config.auth.development_sign_in,
         file_locations=config.catalog.file_locations,
-        is_policy_asked=config.permission.enabled,
+        is_policy_enabled=config.permission.enabled,
     )
     app.mount("/", pages)
     return app

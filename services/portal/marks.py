@@ -30,27 +30,27 @@ def snippet(text: str, pre: str, post: str) -> Markup:
     start = max(0, at - BEFORE)
     if start:
         start = flat.rfind(" ", 0, start) + 1
-    found = flat[start:]
-    cut = _cut(found, pre, post)
+    excerpt = flat[start:]
+    cut = _cut(excerpt, pre, post)
     lead = "… " if start else ""
-    tail = " …" if cut < len(found) else ""
-    return escape(lead) + marked(found[:cut], pre, post) + escape(tail)
+    tail = " …" if cut < len(excerpt) else ""
+    return escape(lead) + marked(excerpt[:cut], pre, post) + escape(tail)
 
 
 def _cut(text: str, pre: str, post: str) -> int:
     """Where to end: about `SNIPPET` readable letters on, never inside a mark."""
     if not pre or not post:
         return _at_word(text, SNIPPET)
-    shown = place = 0
+    length = place = 0
     for match in re.finditer(f"{re.escape(pre)}.*?{re.escape(post)}", text, re.DOTALL):
         plain = match.start() - place
-        if shown + plain > SNIPPET:
+        if length + plain > SNIPPET:
             break
-        shown += plain + len(match[0]) - len(pre) - len(post)
+        length += plain + len(match[0]) - len(pre) - len(post)
         place = match.end()
-        if shown > SNIPPET:
+        if length > SNIPPET:
             return place
-    return place + _at_word(text[place:], SNIPPET - shown)
+    return place + _at_word(text[place:], SNIPPET - length)
 
 
 def _at_word(text: str, most: int) -> int:

@@ -7,8 +7,8 @@ from services.portal.frame import Person
 from services.portal.model import Visitor
 from services.portal.ports import Api
 
-KEPT_SECONDS = 60.0
-KEPT_PEOPLE = 5_000
+CACHE_SECONDS = 60.0
+MOST_CACHED = 5_000
 
 
 class People:
@@ -16,17 +16,17 @@ class People:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._known: dict[str, tuple[float, Person]] = {}
+        self._cached: dict[str, tuple[float, Person]] = {}
 
     async def person(self, visitor: Visitor) -> Person:
         """How the frame shows the reader."""
-        known = self._known.get(visitor.subject)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
+        entry = self._cached.get(visitor.subject)
+        if entry is not None and entry[0] > time.monotonic():
+            return entry[1]
         person = await self._look_up(visitor)
-        if len(self._known) >= KEPT_PEOPLE:
-            self._known.clear()
-        self._known[visitor.subject] = (time.monotonic() + KEPT_SECONDS, person)
+        if len(self._cached) >= MOST_CACHED:
+            self._cached.clear()
+        self._cached[visitor.subject] = (time.monotonic() + CACHE_SECONDS, person)
         return person
 
     async def _look_up(self, visitor: Visitor) -> Person:

@@ -9,7 +9,7 @@ THEMES = ("auto", "light", "dark")
 DENSITIES = ("comfortable", "compact")
 THEME_COOKIE = "callboard_theme"
 DENSITY_COOKIE = "callboard_density"
-SECONDS_KEPT = 400 * 24 * 3600  # the longest that browsers keep a cookie
+COOKIE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep a cookie
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,15 +69,14 @@ class ProseBudget:
 
     def render(self, text: object) -> Markup:
         """The text as `prose` makes it, as long as something is left."""
-        given = str(text or "")
-        written = _written(given)
-        shown = written
+        written = _written(text)
+        is_whole = len(str(text or "")) <= MOST_CHARACTERS
         html = self._marked_up(written)
         if html is None:
-            shown = written[: self._characters]
-            self._characters -= len(shown)
-            html = Markup("<pre>{}</pre>").format(shown) if shown else Markup()
-        is_whole = shown == written and len(given) <= MOST_CHARACTERS
+            beginning = written[: self._characters]
+            self._characters -= len(beginning)
+            html = Markup("<pre>{}</pre>").format(beginning) if beginning else Markup()
+            is_whole = is_whole and beginning == written
         return html if is_whole else html + LEFT_OUT
 
     def _marked_up(self, written: str) -> Markup | None:
@@ -102,7 +101,9 @@ def _written(text: object) -> str:
 
 def _cost_of(written: str) -> int:
     """How many microseconds rendering may take at the worst."""
-    cost = sum(written.count(sign) * each for sign, each in COSTS.items())
+    cost = sum(
+        written.count(sign) * microseconds for sign, microseconds in COSTS.items()
+    )
     if cost > MOST_MICROSECONDS or "|" not in written:
         return cost
     return cost + CELL_MICROSECONDS * _cells_of(written)
@@ -126,7 +127,7 @@ def _size_of(tokens: Iterable[Token]) -> int:
     size = 0
     for token in tokens:
         size += ELEMENT_CHARACTERS + sum(
-            len(str(each)) for each in token.attrs.values()
+            len(str(value)) for value in token.attrs.values()
         )
         size += _size_of(token.children) if token.children else len(token.content)
     return size

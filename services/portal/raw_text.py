@@ -38,12 +38,12 @@ class _Beginning:
             return self._text(value)
         if isinstance(value, Mapping):
             return {
-                self.of(key): self.of(each)
-                for key, each in value.items()
+                self.of(key): self.of(item)
+                for key, item in value.items()
                 if self._is_left()
             }
         if isinstance(value, Sequence):
-            return [self.of(each) for each in value if self._is_left()]
+            return [self.of(item) for item in value if self._is_left()]
         return value
 
     def _is_left(self) -> bool:

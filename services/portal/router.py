@@ -108,12 +108,12 @@ def make_portal(
     frame: Frame | None = None,
     development: bool = False,
     file_locations: bool = False,
-    is_policy_asked: bool = True,
+    is_policy_enabled: bool = True,
 ) -> FastAPI:
     """The pages over this API; without a `frame`, templates are read here, once.
 
     `development` says whether anybody may sign in as anybody, `file_locations` whether
-    the catalog takes files of its machine as locations, `is_policy_asked` whether
+    the catalog takes files of its machine as locations, `is_policy_enabled` whether
     permissions are on.
     """
     frame = frame or Frame(organization, development=development)
@@ -124,7 +124,7 @@ def make_portal(
         People(api),
         DefinitionReader(),
         file_locations,
-        is_policy_asked,
+        is_policy_enabled,
     )
     app.add_exception_handler(CallboardError, errors.failed)
     app.add_exception_handler(HTTPException, errors.failed)
@@ -141,8 +141,8 @@ def _assets(assets: Assets) -> APIRouter:
 
     @router.get("/assets/{digest}/{name:path}", include_in_schema=False)
     async def asset(digest: str, name: str, request: Request) -> Response:
-        found = assets.get(name)
-        if found is None:
+        file = assets.get(name)
+        if file is None:
             raise HTTPException(404, f"No asset {name}")
         headers = {
             "cache-control": FOREVER if digest == assets.digest else "no-cache",
@@ -155,8 +155,8 @@ def _assets(assets: Assets) -> APIRouter:
         if packs:
             headers["content-encoding"] = "gzip"
         # The first time it is read and compressed, which may take a while.
-        read = functools.partial(getattr, found, "packed" if packs else "body")
+        read = functools.partial(getattr, file, "packed" if packs else "body")
         body = await asyncio.to_thread(read)
-        return Response(body, 200, headers, found.media_type)
+        return Response(body, 200, headers, file.media_type)
 
     return router

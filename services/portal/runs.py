@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from services.portal.entities import entity_href
 from services.portal.formats import moment, safe_url
 from services.portal.prose import MOST_MICROSECONDS, ProseBudget
+from shared.contracts.entity import mapping_of
 
 COLOUR = re.compile(r"\x1b\[([0-9;]*)m")
 OTHER_ESCAPES = re.compile(
@@ -102,9 +103,9 @@ class RunProgress:
 
 def run_of(task: Mapping[str, Any]) -> RunSummary:
     """A run from the scaffolder's task."""
-    spec = _mapping(task.get("spec"))
-    info = _mapping(spec.get("templateInfo"))
-    metadata = _mapping(_mapping(info.get("entity")).get("metadata"))
+    spec = mapping_of(task.get("spec"))
+    info = mapping_of(spec.get("templateInfo"))
+    metadata = mapping_of(mapping_of(info.get("entity")).get("metadata"))
     ref = str(info.get("entityRef") or task.get("templateRef") or "")
     return RunSummary(
         id=str(task.get("id") or ""),
@@ -120,21 +121,21 @@ def progress_of(
     task: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
 ) -> RunProgress:
     """Steps, log and outcome of a task, from its events in their order."""
-    declared = _mapping(task.get("spec")).get("steps") or ()
+    declared = mapping_of(task.get("spec")).get("steps") or ()
     done = next((e for e in reversed(events) if e.get("type") == "completion"), None)
-    body = _mapping(done.get("body")) if done else {}
-    output = _mapping(body.get("output"))
-    error = _mapping(body.get("error"))
+    body = mapping_of(done.get("body")) if done else {}
+    output = mapping_of(body.get("output"))
+    error = mapping_of(body.get("error"))
     live = str(task.get("status")) in LIVE
-    shown = events[-MOST_LINES:]
+    log_events = events[-MOST_LINES:]
     return RunProgress(
         steps=list(_steps(declared, events, live=live)),
-        lines=[_line(event) for event in shown],
+        lines=[_line(event) for event in log_events],
         links=list(_links(output)),
         texts=list(_texts(output)),
         error=str(error.get("message") or error.get("name") or ""),
         last=int(events[-1].get("id") or 0) if events else 0,
-        left_out=len(events) - len(shown),
+        left_out=len(events) - len(log_events),
     )
 
 
@@ -145,10 +146,10 @@ def _steps(
     counts = Counter(names)
     turns: Counter[str] = Counter()
     states: dict[tuple[str, int], str] = {}
-    began: dict[tuple[str, int], str] = {}
-    ended: dict[tuple[str, int], str] = {}
+    starts: dict[tuple[str, int], str] = {}
+    ends: dict[tuple[str, int], str] = {}
     for event in events:
-        body, at = _mapping(event.get("body")), str(event.get("createdAt") or "")
+        body, at = mapping_of(event.get("body")), str(event.get("createdAt") or "")
         step, status = str(body.get("stepId") or ""), str(body.get("status") or "")
         if not step or not status:
             continue
@@ -158,37 +159,37 @@ def _steps(
             turns[step] += 1
         key = (step, turns[step])
         states[key] = status
-        (began if status == "processing" else ended)[key] = at
-    shown: Counter[str] = Counter()
-    for name, each in zip(names, declared, strict=True):
-        told, key = _mapping(each), (name, shown[name])
-        shown[name] += 1
+        (starts if status == "processing" else ends)[key] = at
+    turns.clear()
+    for name, step_json in zip(names, map(mapping_of, declared), strict=True):
+        key = (name, turns[name])
+        turns[name] += 1
         status = states.get(key, "open")
         yield Step(
             id=name,
-            name=str(told.get("name") or told.get("action") or name),
-            action=str(told.get("action") or ""),
+            name=str(step_json.get("name") or step_json.get("action") or name),
+            action=str(step_json.get("action") or ""),
             status=status if live or status != "processing" else "cancelled",
-            took=_between(began.get(key), ended.get(key)),
+            took=_between(starts.get(key), ends.get(key)),
         )
 
 
 def _step_names(declared: Sequence[Any]) -> list[str]:
     return [
-        str(_mapping(each).get("id") or f"step-{number}")
-        for number, each in enumerate(declared, 1)
+        str(mapping_of(step).get("id") or f"step-{number}")
+        for number, step in enumerate(declared, 1)
     ]
 
 
-def _between(began: str | None, ended: str | None) -> int | None:
-    first, last = moment(began), moment(ended)
-    if not began or not ended or first is None or last is None:
+def _between(start: str | None, end: str | None) -> int | None:
+    first, last = moment(start), moment(end)
+    if not start or not end or first is None or last is None:
         return None
     return max(0, int((last - first).total_seconds() * 1000))
 
 
 def _line(event: Mapping[str, Any]) -> LogLine:
-    body = _mapping(event.get("body"))
+    body = mapping_of(event.get("body"))
     return LogLine(
         text=coloured(str(body.get("message") or "")),
         step=str(body.get("stepId") or ""),
@@ -226,8 +227,8 @@ def _span(text: str, tone: str) -> Markup:
 
 
 def _links(output: Mapping[str, Any]) -> Iterator[RunLink]:
-    for each in islice(output.get("links") or (), MOST_LINKS):
-        link = _mapping(each)
+    for item in islice(output.get("links") or (), MOST_LINKS):
+        link = mapping_of(item)
         ref, url = str(link.get("entityRef") or ""), safe_url(link.get("url"))
         if ref:
             title = str(link.get("title") or ref)
@@ -246,11 +247,7 @@ def full_ref(ref: str) -> str:
 
 def _texts(output: Mapping[str, Any]) -> Iterator[tuple[str, Markup]]:
     budget = ProseBudget(MOST_MICROSECONDS)
-    for each in islice(output.get("text") or (), MOST_TEXTS):
-        text = _mapping(each)
+    for item in islice(output.get("text") or (), MOST_TEXTS):
+        text = mapping_of(item)
         content = str(text.get("content") or "")
         yield str(text.get("title") or ""), budget.render(content)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -21,13 +21,13 @@ async def star(visit: Visit, ref: str, *, on: bool) -> None:
     if answer.status != NONE_YET:
         # A list that cannot be read now must not be replaced by this one star.
         json_of(answer)
-    others = [each for each in _refs(answer) if each != ref]
-    value = [*others, ref] if on else others
+    other_refs = [other for other in _refs(answer) if other != ref]
+    value = [*other_refs, ref] if on else other_refs
     json_of(await visit.ask("PUT", SETTING, json={"value": value}))
 
 
 def _refs(answer: ApiAnswer) -> tuple[str, ...]:
     value = (answer.json() or {}).get("value") if answer.ok else None
-    refs = [str(each).lower() for each in value] if isinstance(value, list) else []
+    refs = [str(item).lower() for item in value] if isinstance(value, list) else []
     whole = [ref for ref in refs if ":" in ref and "/" in ref and "," not in ref]
     return tuple(dict.fromkeys(whole))[-MOST_STARS:]

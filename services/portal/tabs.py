@@ -27,7 +27,7 @@ class Tab:
 
     key: str
     label: str
-    shown: Callable[[Entity], bool]
+    is_shown: Callable[[Entity], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +89,5 @@ def tabs_of(entity: Entity, current: str) -> list[TabLink]:
     return [
         TabLink(tab.key, tab.label, address(tab), tab.key == current)
         for tab in TABS
-        if tab.shown(entity)
+        if tab.is_shown(entity)
     ]

@@ -11,6 +11,7 @@ from typing import Any
 from services.portal.entities import Entity
 from services.portal.forms.fields import KNOWN_FIELDS
 from services.portal.visit import Visit
+from shared.contracts.entity import list_of, mapping_of
 
 ACTIONS = "/api/scaffolder/v2/actions"
 CHECKS = "/api/scaffolder/v2/template-checks"
@@ -35,39 +36,38 @@ async def expression_errors(
     visit: Visit, templates: Sequence[Entity]
 ) -> list[list[ExpressionWarning]]:
     """What the scaffolder cannot parse in each template; nothing if it is away."""
-    specs = [_rendered_parts(each) for each in templates]
+    specs = [_rendered_parts(template) for template in templates]
     if not any(specs):
         return [[] for _ in templates]
     answer = await visit.ask("POST", CHECKS, json={"specs": specs})
-    checked = answer.json() if answer.ok else None
-    items = checked.get("items") if isinstance(checked, Mapping) else None
-    found = items if isinstance(items, list) else []
-    errors = [_errors_in(item) for item in found[: len(specs)]]
+    body = mapping_of(answer.json() if answer.ok else None)
+    errors = [_errors_in(item) for item in list_of(body.get("items"))[: len(specs)]]
     return errors + [[] for _ in range(len(specs) - len(errors))]
 
 
 def _rendered_parts(template: Entity) -> dict[str, Any]:
-    spec = template.get("spec")
-    given = spec if isinstance(spec, Mapping) else {}
-    return {key: given[key] for key in ("steps", "output") if given.get(key)}
+    spec = mapping_of(template.get("spec"))
+    return {key: spec[key] for key in ("steps", "output") if spec.get(key)}
 
 
 def _errors_in(item: Any) -> list[ExpressionWarning]:
     errors = item.get("expressionErrors") if isinstance(item, Mapping) else None
     return [
-        ExpressionWarning(str(each.get("step") or ""), str(each.get("message") or ""))
-        for each in (errors if isinstance(errors, list) else ())
-        if isinstance(each, Mapping)
+        ExpressionWarning(str(error.get("step") or ""), str(error.get("message") or ""))
+        for error in (errors if isinstance(errors, list) else ())
+        if isinstance(error, Mapping)
     ]
 
 
 async def installed_actions(visit: Visit) -> frozenset[str] | None:
     """The ids of the actions that runs may use; None if that cannot be told."""
     answer = await visit.ask("GET", ACTIONS)
-    found = answer.json() if answer.ok else None
-    if not isinstance(found, list):
+    actions = answer.json() if answer.ok else None
+    if not isinstance(actions, list):
         return None
-    return frozenset(str(each.get("id")) for each in found if isinstance(each, Mapping))
+    return frozenset(
+        str(action.get("id")) for action in actions if isinstance(action, Mapping)
+    )
 
 
 def missing_actions(template: Entity, installed: frozenset[str] | None) -> list[str]:
@@ -87,28 +87,26 @@ def warnings_of(
 ) -> list[str]:
     """All that should be known about a template, as sentences."""
     missing = missing_actions(template, installed)
-    told = [
+    warnings = [
         f"The action {name} is not installed here: a run fails at its step."
         for name in missing
     ]
-    told += [f"{each.message[:1].upper()}{each.message[1:]}." for each in errors]
-    told += [
+    warnings += [f"{error.message[:1].upper()}{error.message[1:]}." for error in errors]
+    warnings += [
         f"Several steps have the id {step_id}: later steps see the output of the "
         "last of them that has run."
         for step_id in _repeated(template)
     ]
-    told += [
+    warnings += [
         f"The form asks for {name} as plain text: its field {field} is not known here."
         for name, field in _unknown_fields(template)
     ]
-    return told[:_MOST]
+    return warnings[:_MOST]
 
 
 def _steps(template: Entity) -> list[Mapping[str, Any]]:
-    spec = template.get("spec")
-    steps = spec.get("steps") if isinstance(spec, Mapping) else None
-    found = steps if isinstance(steps, list) else []
-    return [step for step in found if isinstance(step, Mapping)]
+    steps = list_of(mapping_of(template.get("spec")).get("steps"))
+    return [step for step in steps if isinstance(step, Mapping)]
 
 
 def _repeated(template: Entity) -> list[str]:
@@ -117,17 +115,16 @@ def _repeated(template: Entity) -> list[str]:
 
 
 def _unknown_fields(template: Entity) -> list[tuple[str, str]]:
-    spec = template.get("spec")
-    given = spec.get("parameters") if isinstance(spec, Mapping) else None
-    return list(dict.fromkeys(_fields(given, "", 0)))
+    parameters = mapping_of(template.get("spec")).get("parameters")
+    return list(dict.fromkeys(_fields(parameters, "", 0)))
 
 
 def _fields(schema: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
     if depth > _DEPTH:
         return
     if isinstance(schema, list):
-        for each in schema:
-            yield from _fields(each, name, depth + 1)
+        for part in schema:
+            yield from _fields(part, name, depth + 1)
     if not isinstance(schema, Mapping):
         return
     field = schema.get("ui:field")
@@ -135,7 +132,7 @@ def _fields(schema: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
         yield name or "an answer", field
     for key, part in schema.items():
         if key == "properties" and isinstance(part, Mapping):
-            for own, each in part.items():
-                yield from _fields(each, str(own), depth + 1)
+            for property_name, property_schema in part.items():
+                yield from _fields(property_schema, str(property_name), depth + 1)
         elif key != "ui:field":
             yield from _fields(part, name, depth + 1)

@@ -72,7 +72,7 @@ class PortalState:
     #: Whether the configuration allows files of the portal's machine as locations.
     file_locations: bool = False
     #: Whether the policy is asked; without it guests may do all that people may.
-    is_policy_asked: bool = True
+    is_policy_enabled: bool = True
 
 
 @dataclass(slots=True)
@@ -93,8 +93,8 @@ class Visit:
     def partial(self) -> str:
         """The id of the part that htmx wants swapped; "" of a whole page."""
         headers = self.request.headers
-        wanted = headers.get("hx-target", "") if headers.get("hx-request") else ""
-        return "" if headers.get("hx-history-restore-request") else wanted
+        target_id = headers.get("hx-target", "") if headers.get("hx-request") else ""
+        return "" if headers.get("hx-history-restore-request") else target_id
 
     @property
     def address(self) -> str:
@@ -127,16 +127,16 @@ class Visit:
 
     async def summaries(self, refs: Iterable[str]) -> dict[str, Summary]:
         """Name and address of each ref; what the reader may not see is missing."""
-        wanted = list(dict.fromkeys(ref.lower() for ref in refs))
-        if not wanted:
+        unique_refs = list(dict.fromkeys(ref.lower() for ref in refs))
+        if not unique_refs:
             return {}
         answer = await self.post(
             "/api/catalog/entities/by-refs",
-            {"entityRefs": wanted, "fields": SUMMARY_FIELDS},
+            {"entityRefs": unique_refs, "fields": SUMMARY_FIELDS},
         )
         return {
             ref: summarize(ref, entity)
-            for ref, entity in zip(wanted, answer["items"], strict=True)
+            for ref, entity in zip(unique_refs, answer["items"], strict=True)
         }
 
     def page(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import PATIENCE_MS, Open, sign_in
 from tests.e2e.running import BEN, Portal, seen
-from tests.portal.browsing import LOOKS, TOO_WIDE, violations
+from tests.portal.browsing import SCREENS, TOO_WIDE, violations
 
 pytestmark = pytest.mark.browser
 
@@ -58,7 +58,7 @@ def run(system: Portal) -> str:
 def looked_at(page: Any, url: str) -> list[str]:
     """What is wrong with a page, in both looks."""
     wrong: list[str] = []
-    for size, mode in LOOKS:
+    for size, mode in SCREENS:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.emulate_media(color_scheme=mode, reduced_motion="reduce")
         page.goto(url)

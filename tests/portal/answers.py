@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from services.portal.model import ApiAnswer
-from tests.portal.house import Entity
+from tests.portal.company import Entity
 
 CHANGED = ["updated", "created", "deleted", "imported"]
 PRE, POST = "<x1>", "</x1>"
@@ -119,20 +119,20 @@ an owner</li></ul>
 
 
 def results(entities: dict[str, Entity]) -> list[dict[str, Any]]:
-    found = []
-    for ref, each in entities.items():
+    results = []
+    for ref, entity in entities.items():
         kind, _, rest = ref.partition(":")
         namespace, _, name = rest.partition("/")
-        metadata, spec = each["metadata"], each["spec"]
+        metadata, spec = entity["metadata"], entity["spec"]
         document = {
             "title": metadata.get("title") or metadata["name"],
             "text": metadata.get("description") or "",
-            "kind": each["kind"],
+            "kind": entity["kind"],
             "lifecycle": spec.get("lifecycle", ""),
             "owner": spec.get("owner", ""),
             "location": f"/catalog/{namespace}/{kind}/{name}",
         }
-        found.append({"type": "software-catalog", "document": document})
+        results.append({"type": "software-catalog", "document": document})
     section = {
         "title": "Rules",
         "text": "A visitor may hold <b>nine</b> seats. " * 30,
@@ -142,9 +142,9 @@ def results(entities: dict[str, Entity]) -> list[dict[str, Any]]:
     }
     trap = {"title": "Trap", "text": "Not a link", "kind": "component"}
     trap["location"] = "javascript:alert(1)"
-    found.append({"type": "techdocs", "document": section})
-    found.append({"type": "techdocs", "document": {**trap, "entityTitle": "Booking"}})
-    return found
+    results.append({"type": "techdocs", "document": section})
+    results.append({"type": "techdocs", "document": {**trap, "entityTitle": "Booking"}})
+    return results
 
 
 def marked(result: dict[str, Any], term: str) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def suggestion(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def site(**given: Any) -> dict[str, Any]:
+def site(**fields: Any) -> dict[str, Any]:
     """A site that was built; `given` replaces what a test is about."""
     return {
         "entity_ref": "component:default/booking",
@@ -193,7 +193,7 @@ def site(**given: Any) -> dict[str, Any]:
                 "children": [{"title": "One", "path": "decisions/one", "children": []}],
             },
         ],
-        **given,
+        **fields,
     }
 
 
@@ -216,7 +216,7 @@ def article(page: str) -> dict[str, Any]:
     }
 
 
-def task(status: str = "completed", **given: Any) -> dict[str, Any]:
+def task(status: str = "completed", **fields: Any) -> dict[str, Any]:
     """A run of the template by Ann."""
     return {
         "id": TASK,
@@ -243,7 +243,7 @@ def task(status: str = "completed", **given: Any) -> dict[str, Any]:
                 "entity": {"metadata": {"name": TEMPLATE, "title": "Python service"}},
             },
         },
-        **given,
+        **fields,
     }
 
 
@@ -258,8 +258,8 @@ OUTPUT = {
 
 
 def _log(message: str, step: str = "", status: str = "") -> dict[str, str]:
-    given = {"message": message, "stepId": step, "status": status}
-    return {name: value for name, value in given.items() if value}
+    body = {"message": message, "stepId": step, "status": status}
+    return {name: value for name, value in body.items() if value}
 
 
 def events() -> list[dict[str, Any]]:
@@ -275,7 +275,7 @@ def events() -> list[dict[str, Any]]:
         _log("Skipping step C", "tell", "skipped"),
     ]
     ended = {"message": "Run completed with status: completed", "output": OUTPUT}
-    said = [*(("log", body) for body in logs), ("completion", ended)]
+    bodies = [*(("log", body) for body in logs), ("completion", ended)]
     return [
         {
             "id": number,
@@ -284,12 +284,12 @@ def events() -> list[dict[str, Any]]:
             "body": body,
             "createdAt": f"2026-11-22T15:30:{number:02}.000Z",
         }
-        for number, (kind, body) in enumerate(said, 1)
+        for number, (kind, body) in enumerate(bodies, 1)
     ]
 
 
 def status() -> dict[str, Any]:
-    """A house in which one engine is away."""
+    """A portal in which one engine is away."""
     return {
         "status": "not ready",
         "services": [
@@ -373,6 +373,6 @@ def _figure(
         "totals": dict.fromkeys(outcomes, 0 if empty else 12),
         "groups": []
         if empty
-        else [{"name": each, "counts": counts(7), "total": 7} for each in groups],
+        else [{"name": name, "counts": counts(7), "total": 7} for name in groups],
         "complete": empty or name != "runs",
     }

@@ -7,12 +7,12 @@ from typing import Any
 
 import axe_core_python
 
-from tests.portal.house import ANN
+from tests.portal.company import ANN
 
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
 WIDE, NARROW = (1440, 900), (390, 844)
 #: The two that differ most.
-LOOKS = [(WIDE, "light"), (NARROW, "dark")]
+SCREENS = [(WIDE, "light"), (NARROW, "dark")]
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 BOOKING = "/catalog/default/component/booking"
 Open = Callable[..., Any]
@@ -36,11 +36,11 @@ def visits(browser: Any, url: str) -> Iterator[Open]:
         size: tuple[int, int] = WIDE,
         subject: str | None = ANN,
         scripts: bool = True,
-        **given: Any,
+        **options: Any,
     ) -> Any:
         viewport = {"width": size[0], "height": size[1]}
         context = browser.new_context(
-            viewport=viewport, java_script_enabled=scripts, **given
+            viewport=viewport, java_script_enabled=scripts, **options
         )
         contexts.append(context)
         if subject:
@@ -69,9 +69,9 @@ def _note_mistakes(page: Any, mistakes: list[str]) -> None:
 
 def violations(page: Any) -> list[str]:
     page.add_script_tag(path=str(AXE)) if not page.evaluate("'axe' in window") else None
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
-        f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
-        for each in found["violations"]
-        for node in each["nodes"]
+        f"{violation['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for violation in report["violations"]
+        for node in violation["nodes"]
     ]

@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from services.portal.frame import Frame
 from services.portal.router import make_portal
 from tests.portal.browsing import Open, visits
+from tests.portal.company import ANN
 from tests.portal.fakes import AsGateway, FakeApi, bearer
-from tests.portal.house import ANN
 from tests.portal.stream import WithStream
 from tests.waiting import until_now
 
@@ -44,22 +44,22 @@ def portal(api: FakeApi, frame: Frame) -> FastAPI:
 @pytest.fixture
 async def client(portal: FastAPI) -> AsyncIterator[Client]:
     """Makes clients signed in as somebody, Ann unless told; None: as nobody."""
-    opened: list[httpx.AsyncClient] = []
+    clients: list[httpx.AsyncClient] = []
 
     def make(subject: str | None = ANN) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(portal, raise_app_exceptions=False)
         headers = {"x-forwarded-for": "127.0.0.1"}
         if subject:
             headers["authorization"] = bearer(subject)
-        one = httpx.AsyncClient(
+        http_client = httpx.AsyncClient(
             transport=transport, base_url="http://portal.test", headers=headers
         )
-        opened.append(one)
-        return one
+        clients.append(http_client)
+        return http_client
 
     yield make
-    for one in opened:
-        await one.aclose()
+    for http_client in clients:
+        await http_client.aclose()
 
 
 @pytest.fixture(scope="session")
@@ -98,13 +98,13 @@ def browser() -> Iterator[Any]:
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield found
-        found.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")
-def live_house(frame: Frame) -> Iterator[Any]:
+def live_portal(frame: Frame) -> Iterator[Any]:
     """A running portal with an event stream: `.url`, `.api`, `.stream`."""
     api = FakeApi()
     app = WithStream()
@@ -114,8 +114,8 @@ def live_house(frame: Frame) -> Iterator[Any]:
 
 
 @pytest.fixture
-def opened(browser: Any, live_house: Any) -> Iterator[Open]:
+def open_page(browser: Any, live_portal: Any) -> Iterator[Open]:
     """Opens a page as somebody; fails if the page's scripts raise or are refused."""
-    with visits(browser, live_house.url) as open_page:
+    with visits(browser, live_portal.url) as open_page:
         yield open_page
-    until_now(lambda: not live_house.stream.readers, what="nobody listens any more")
+    until_now(lambda: not live_portal.stream.readers, what="nobody listens any more")

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.portal.model import ApiAnswer, Visitor, visitor_of
 from services.portal.ports import Params
-from tests.portal.house import Entity, changes_of, company, history
+from tests.portal.company import Entity, changes_of, company, history
 
 CATALOG = "/api/catalog"
 
@@ -72,8 +72,8 @@ class FakeApi:
             return _error(403, "NotAllowedError", "Sign in as a user to do this")
         many: dict[str, list[str]] = {}
         for name, value in pairs:
-            for each in value if isinstance(value, list | tuple) else [value]:
-                many.setdefault(name, []).append(str(each))
+            for item in value if isinstance(value, list | tuple) else [value]:
+                many.setdefault(name, []).append(str(item))
         if path.startswith("/api/auth/"):
             return self._auth(path, many)
         answer = self._answer(method, path, many, json)
@@ -89,10 +89,10 @@ class FakeApi:
             f"{CATALOG}/entities/by-query": lambda: self._by_query(many),
             f"{CATALOG}/entity-facets": lambda: self._facets(many),
             f"{CATALOG}/entities/by-refs": lambda: {
-                "items": [self._seen(ref) for ref in json["entityRefs"]]
+                "items": [self._visible(ref) for ref in json["entityRefs"]]
             },
             "/api/permission/authorize": lambda: {
-                "items": [self._decided(item) for item in json["items"]]
+                "items": [self._decision(item) for item in json["items"]]
             },
             f"{CATALOG}/refresh": lambda: None,
             f"{CATALOG}/locations/loc-1/remaining": self._remaining,
@@ -107,9 +107,9 @@ class FakeApi:
         if path.startswith("/api/user-settings/"):
             if method == "PUT":
                 self.settings[path] = json["value"]
-            known = path in self.settings
+            is_stored = path in self.settings
             value = {"value": self.settings.get(path)}
-            return _ok(value) if known else _error(404, "NotFoundError", "none")
+            return _ok(value) if is_stored else _error(404, "NotFoundError", "none")
         if method == "DELETE":
             return ApiAnswer(204, {}, b"")
         return _error(404, "NotFoundError", f"No route for {path}")
@@ -120,7 +120,7 @@ class FakeApi:
         if self.people is None:
             return _error(503, "ServiceUnavailableError", "The policy is away")
         text = many["text"][0].lower()
-        items = [each for each in self.people if text in each["title"].lower()]
+        items = [person for person in self.people if text in person["title"].lower()]
         return _ok({"items": items, "is_empty": not self.has_people})
 
     def _location(self) -> ApiAnswer:
@@ -147,48 +147,49 @@ class FakeApi:
         ]
         return sorted(items, key=lambda item: item["at"], reverse=True)
 
-    def _seen(self, ref: str) -> Entity | None:
+    def _visible(self, ref: str) -> Entity | None:
         return None if ref in self.hidden else self.entities.get(ref)
 
-    def _decided(self, item: Any) -> Any:
+    def _decision(self, item: Any) -> Any:
         name = item["permission"]["name"]
         # What the policy decides by ownership it allows of an entity alone.
-        denied = name in self.denied or (name in OWNED and "resourceRef" not in item)
-        return {"id": item["id"], "result": "DENY" if denied else "ALLOW"}
+        is_denied = name in self.denied or (name in OWNED and "resourceRef" not in item)
+        return {"id": item["id"], "result": "DENY" if is_denied else "ALLOW"}
 
     def _by_name(self, path: str) -> ApiAnswer:
         kind, namespace, name, *more = path.split("/by-name/")[1].split("/")
         ref = f"{kind}:{namespace}/{name}"
-        found = self._seen(ref)
-        if found is None:
+        entity = self._visible(ref)
+        if entity is None:
             return _error(404, "NotFoundError", f"No entity named '{ref}'")
         if more == ["history"]:
             items = self.histories.get(ref) or history(ref)
             return _ok({"items": items, "totalItems": len(items)})
-        return _ok(found)
+        return _ok(entity)
 
     def _by_query(self, many: dict[str, list[str]]) -> Any:
-        found = self._filtered(many)
+        entities = self._filtered(many)
         order, _, direction = many.get("orderField", [""])[0].partition(",")
         if order:
-            found = [each for each in found if _values(each, order)]
-            found.sort(
-                key=lambda each: _values(each, order)[0], reverse=direction == "desc"
+            entities = [entity for entity in entities if _values(entity, order)]
+            entities.sort(
+                key=lambda entity: _values(entity, order)[0],
+                reverse=direction == "desc",
             )
         term = many.get("fullTextFilterTerm", [""])[0].lower()
         fields = ",".join(many.get("fullTextFilterFields", [])).split(",")
         if term:
-            found = [
-                each
-                for each in found
-                if any(term in v for f in fields for v in _values(each, f))
+            entities = [
+                entity
+                for entity in entities
+                if any(term in v for f in fields for v in _values(entity, f))
             ]
         offset, limit = int(many.get("offset", ["0"])[0]), many.get("limit", ["20"])[0]
-        items = found[offset : offset + int(limit)]
-        return {"items": items, "totalItems": len(found), "pageInfo": {}}
+        items = entities[offset : offset + int(limit)]
+        return {"items": items, "totalItems": len(entities), "pageInfo": {}}
 
     def _facets(self, many: dict[str, list[str]]) -> Any:
-        found = self._filtered(many)
+        entities = self._filtered(many)
         text = many.get("valueText", [""])[0].lower()
         limit = int(many.get("valueLimit", ["1000000"])[0])
         facets: dict[str, list[Any]] = {}
@@ -196,8 +197,8 @@ class FakeApi:
         for facet in many["facet"]:
             counts = Counter(
                 value
-                for each in found
-                for value in _values(each, facet, case=True)
+                for entity in entities
+                for value in _values(entity, facet, case=True)
                 if text in value.lower() or text in self._title(value).lower()
             )
             totals[facet] = len(counts)
@@ -217,51 +218,53 @@ class FakeApi:
     def _filtered(self, many: dict[str, list[str]]) -> list[Entity]:
         sets = [_statements(text) for text in many.get("filter", [])]
         return [
-            each
-            for ref, each in self.entities.items()
+            entity
+            for ref, entity in self.entities.items()
             if ref not in self.hidden
-            and (not sets or any(_matches(each, statements) for statements in sets))
+            and (not sets or any(_matches(entity, statements) for statements in sets))
         ]
 
 
 def _statements(text: str) -> dict[str, list[str] | None]:
-    found: dict[str, list[str] | None] = {}
+    statements: dict[str, list[str] | None] = {}
     for part in text.split(","):
         key, sep, value = part.partition("=")
         if not sep:
-            found[key] = None
+            statements[key] = None
         else:
-            known = found.setdefault(key, [])
-            assert known is not None
-            known.append(value.lower())
-    return found
+            values = statements.setdefault(key, [])
+            assert values is not None
+            values.append(value.lower())
+    return statements
 
 
-def _matches(each: Entity, statements: dict[str, list[str] | None]) -> bool:
+def _matches(entity: Entity, statements: dict[str, list[str] | None]) -> bool:
     return all(
-        bool(_values(each, key))
-        if wanted is None
-        else any(value in wanted for value in _values(each, key))
-        for key, wanted in statements.items()
+        bool(_values(entity, key))
+        if allowed_values is None
+        else any(value in allowed_values for value in _values(entity, key))
+        for key, allowed_values in statements.items()
     )
 
 
-def _values(each: Entity, path: str, *, case: bool = False) -> list[str]:
+def _values(entity: Entity, path: str, *, case: bool = False) -> list[str]:
     if path.startswith("relations."):
         kind = path.partition(".")[2].lower()
         return [
-            one["targetRef"] for one in each["relations"] if one["type"].lower() == kind
+            one["targetRef"]
+            for one in entity["relations"]
+            if one["type"].lower() == kind
         ]
     if path.startswith("metadata.annotations."):
-        annotations = each["metadata"].get("annotations") or {}
+        annotations = entity["metadata"].get("annotations") or {}
         value: Any = annotations.get(path.split(".", 2)[2])
     elif path.startswith("status.items."):
-        items = (each.get("status") or {}).get("items") or ()
+        items = (entity.get("status") or {}).get("items") or ()
         field = path.rpartition(".")[2]
         values = [{**item, **item.get("error", {})}.get(field) for item in items]
-        value = [each for each in values if each is not None]
+        value = [item for item in values if item is not None]
     else:
-        value = each
+        value = entity
         for part in path.split("."):
             value = value.get(part) if isinstance(value, dict) else None
     values = value if isinstance(value, list) else [] if value is None else [value]
@@ -282,12 +285,12 @@ def people() -> list[Any]:
     return [
         {
             "ref": ref,
-            "name": each["metadata"]["name"],
-            "title": each["spec"]["profile"]["displayName"],
+            "name": person["metadata"]["name"],
+            "title": person["spec"]["profile"]["displayName"],
             "picture": "",
-            "groups": each["spec"]["memberOf"],
+            "groups": person["spec"]["memberOf"],
         }
-        for ref, each in company().items()
+        for ref, person in company().items()
         if ref.startswith("user:")
     ]
 
@@ -297,9 +300,9 @@ def visitor(subject: str) -> Visitor:
     kind, ownership = _kind_and_ownership(subject)
     claims = {"sub": subject, "kind": kind, "ent": ownership}
     payload = base64.urlsafe_b64encode(orjson.dumps(claims)).rstrip(b"=").decode()
-    found = visitor_of(f"Bearer head.{payload}.signature")
-    assert found is not None
-    return found
+    reader = visitor_of(f"Bearer head.{payload}.signature")
+    assert reader is not None
+    return reader
 
 
 def bearer(subject: str) -> str:
@@ -313,7 +316,11 @@ def _kind_and_ownership(subject: str) -> tuple[str, list[str]]:
     if subject.startswith("service:"):
         return "service", []
     relations = (company().get(subject) or {}).get("relations", [])
-    groups = [each["targetRef"] for each in relations if each["type"] == "memberOf"]
+    groups = [
+        relation["targetRef"]
+        for relation in relations
+        if relation["type"] == "memberOf"
+    ]
     return "user", [subject, *groups]
 
 

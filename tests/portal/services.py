@@ -25,14 +25,15 @@ from tests.portal.answers import (
     suggestion,
     task,
 )
+from tests.portal.company import Entity
 from tests.portal.fakes import FakeApi
-from tests.portal.house import Entity
 
 
 def checked(spec: dict[str, Any]) -> dict[str, Any]:
     """What the scaffolder says of a template's spec."""
     errors = [
-        {**each._asdict(), "message": each.message} for each in expression_errors(spec)
+        {**error._asdict(), "message": error.message}
+        for error in expression_errors(spec)
     ]
     return {"expressionErrors": errors}
 
@@ -85,15 +86,15 @@ class FakeServices(FakeApi):
     def _scaffolder(
         self, method: str, path: str, many: dict[str, list[str]], json: Any
     ) -> ApiAnswer:
-        what, *tail = path.split("/v2/")[1].split("/")
-        if what == "templates":
+        collection, *tail = path.split("/v2/")[1].split("/")
+        if collection == "templates":
             about = {"title": "Python service", "description": "Two minutes."}
-            known = tail[2] == TEMPLATE
-            found = {**about, "steps": self.steps}
-            return ok(found) if known else missing("Template not found")
-        if what == "template-checks":
-            return ok({"items": [checked(each) for each in json["specs"]]})
-        if what == "actions":
+            is_known_template = tail[2] == TEMPLATE
+            schema = {**about, "steps": self.steps}
+            return ok(schema) if is_known_template else missing("Template not found")
+        if collection == "template-checks":
+            return ok({"items": [checked(spec) for spec in json["specs"]]})
+        if collection == "actions":
             return ok([{"id": name} for name in self.actions])
         if not tail:
             self.started.append(json) if method == "POST" else None
@@ -102,26 +103,28 @@ class FakeServices(FakeApi):
             return missing("Task not found")
         return self._run(tail[0], "/".join(tail[1:]))
 
-    def _run(self, name: str, what: str) -> ApiAnswer:
-        found, told = self.runs[name]
-        if what == "cancel":
-            found["status"] = "cancelled"
-        if what == "retry":
+    def _run(self, name: str, action: str) -> ApiAnswer:
+        run, log = self.runs[name]
+        if action == "cancel":
+            run["status"] = "cancelled"
+        if action == "retry":
             return ApiAnswer(201, {}, orjson.dumps({"id": name}))
-        return ok(told if what == "events" else found)
+        return ok(log if action == "events" else run)
 
     def _locations(self, target: str, *, dry: bool) -> ApiAnswer:
         if "bad" in target:
             error = {"name": "InputError", "message": f"Unable to read {target}"}
             return ApiAnswer(400, {}, orjson.dumps({"error": error}))
-        found = [self.entities[ref] for ref in ("location:default/generated-abc", NEW)]
+        entities = [
+            self.entities[ref] for ref in ("location:default/generated-abc", NEW)
+        ]
         if "empty" in target:
-            found = found[:1]
+            entities = entities[:1]
         exists = target in self.registered
         if not dry:
             self.registered.add(target)
         body = {
-            "entities": found if dry else [],
+            "entities": entities if dry else [],
             "exists": exists,
             "location": {"entityRef": "location:default/generated-abc"},
             "provided": self.provided,
@@ -133,11 +136,11 @@ class FakeServices(FakeApi):
             if self.refused:
                 return ApiAnswer(400, {}, orjson.dumps({"errors": self.refused}))
             return ApiAnswer(201, {}, orjson.dumps({"id": TASK}))
-        wanted = many.get("createdBy")
+        creators = many.get("createdBy")
         tasks = [
-            each
-            for each, _ in self.runs.values()
-            if not wanted or each["createdBy"] in wanted
+            run
+            for run, _ in self.runs.values()
+            if not creators or run["createdBy"] in creators
         ]
         return ok({"tasks": tasks, "totalTasks": len(tasks)})
 
@@ -145,7 +148,7 @@ class FakeServices(FakeApi):
         if path == "/api/techdocs/sites":
             return ok({"items": list(self.sites.values())})
         if path == "/api/techdocs/sites/by-refs":
-            by_ref = {each["entity_ref"]: each for each in self.sites.values()}
+            by_ref = {site["entity_ref"]: site for site in self.sites.values()}
             return ok({"items": [by_ref.get(ref) for ref in json["entityRefs"]]})
         if path == "/api/techdocs/sites/failed":
             failed = [one for one in self.sites.values() if one["status"] == "failed"]
@@ -153,49 +156,61 @@ class FakeServices(FakeApi):
         return self._site(path)
 
     def _site(self, path: str) -> ApiAnswer:
-        _, _, _, what, *rest = path.split("/")
+        _, _, _, collection, *rest = path.split("/")
         place, page = "/".join(rest[:3]), unquote("/".join(rest[3:]))
-        if what == "assets":
+        if collection == "assets":
             return ok({}) if f"{place}/{page}" in self.files else missing("No file")
-        found = self.sites.get(place)
-        if found is None:
+        site_state = self.sites.get(place)
+        if site_state is None:
             return missing("There are no docs")
-        return ok(found) if what == "sites" else self._page(found, place, page)
+        return (
+            ok(site_state)
+            if collection == "sites"
+            else self._page(site_state, place, page)
+        )
 
-    def _page(self, found: dict[str, Any], place: str, page: str) -> ApiAnswer:
+    def _page(self, site_state: dict[str, Any], place: str, page: str) -> ApiAnswer:
         own = self.pages.get(f"{place}/{page}".rstrip("/"))
         if own is not None:
             return ok(own)
-        if not found["built_at"] or page not in {"", "rules", "decisions/one"}:
+        if not site_state["built_at"] or page not in {"", "rules", "decisions/one"}:
             return missing("No such page")
-        told = article(page)
-        return ok({**told, "html": self.articles.get(place, told["html"])})
+        page_article = article(page)
+        return ok(
+            {**page_article, "html": self.articles.get(place, page_article["html"])}
+        )
 
     def _search(self, path: str, many: dict[str, list[str]]) -> ApiAnswer:
         term = many.get("term", [""])[0].lower()
-        wanted = many.get("types[0]")
-        found = self._found(term, wanted, many.get("filters[kind]"))
+        types = many.get("types[0]")
+        matches = self._matching_results(term, types, many.get("filters[kind]"))
         if path.endswith("/suggest"):
-            return ok({"suggestions": [suggestion(each) for each in found[:8]]})
+            return ok({"suggestions": [suggestion(match) for match in matches[:8]]})
         size = int(many.get("pageLimit", ["25"])[0])
         page = int(many.get("pageCursor", ["0"])[0])
-        shown = [marked(each, term) for each in found[page * size : (page + 1) * size]]
-        for number, each in enumerate(shown, page * size + 1):
-            each["rank"] = number
-        answer: dict[str, Any] = {"results": shown, "numberOfResults": len(found)}
-        if (page + 1) * size < len(found) and size:
+        page_matches = [
+            marked(match, term) for match in matches[page * size : (page + 1) * size]
+        ]
+        for number, match in enumerate(page_matches, page * size + 1):
+            match["rank"] = number
+        answer: dict[str, Any] = {
+            "results": page_matches,
+            "numberOfResults": len(matches),
+        }
+        if (page + 1) * size < len(matches) and size:
             answer["nextPageCursor"] = str(page + 1)
         if page:
             answer["previousPageCursor"] = str(page - 1)
         return ok(answer)
 
-    def _found(
+    def _matching_results(
         self, term: str, types: list[str] | None, kinds: list[str] | None
     ) -> list[dict[str, Any]]:
         return [
-            each
-            for each in results(self.entities)
-            if term in f"{each['document']['title']} {each['document']['text']}".lower()
-            and (not types or each["type"] in types)
-            and (not kinds or each["document"]["kind"].lower() in kinds)
+            result
+            for result in results(self.entities)
+            if term
+            in f"{result['document']['title']} {result['document']['text']}".lower()
+            and (not types or result["type"] in types)
+            and (not kinds or result["document"]["kind"].lower() in kinds)
         ]

@@ -22,7 +22,7 @@ class WithStream:
 
     def __init__(self) -> None:
         self._queues: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[bytes]]] = []
-        self._told: list[bytes] = []
+        self._frames: list[bytes] = []
 
     @property
     def readers(self) -> int:
@@ -30,13 +30,13 @@ class WithStream:
 
     def position(self) -> str:
         """The newest event's position."""
-        return str(len(self._told))
+        return str(len(self._frames))
 
     def tell(self, topic: str, data: dict[str, Any]) -> None:
         """From any thread: an event of `topic` whose payload is `data`."""
-        number, text = len(self._told) + 1, json.dumps({"data": data})
+        number, text = len(self._frames) + 1, json.dumps({"data": data})
         frame = f"event: {topic}\nid: {number}\ndata: {text}\n\n".encode()
-        self._told.append(frame)
+        self._frames.append(frame)
         for loop, queue in list(self._queues):
             loop.call_soon_threadsafe(queue.put_nowait, frame)
 
@@ -46,25 +46,27 @@ class WithStream:
             passed = {**scope, "headers": [*scope.get("headers", ()), position]}
             await self.app(passed, receive, send)
             return
-        here = (asyncio.get_running_loop(), asyncio.Queue[bytes]())
-        self._queues.append(here)
+        reader = (asyncio.get_running_loop(), asyncio.Queue[bytes]())
+        self._queues.append(reader)
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        asked = parse_qs(scope["query_string"].decode()).get("after")
-        missed = self._told[int(asked[0]) :] if asked else []
+        after = parse_qs(scope["query_string"].decode()).get("after")
+        missed = self._frames[int(after[0]) :] if after else []
         await self._send(b"".join((b"retry: 1000\n\n", *missed)), send)
-        gone = asyncio.ensure_future(_gone(receive))
+        disconnect = asyncio.ensure_future(_gone(receive))
         try:
-            while not gone.done():
-                frame = asyncio.ensure_future(here[1].get())
-                await asyncio.wait({frame, gone}, return_when=asyncio.FIRST_COMPLETED)
+            while not disconnect.done():
+                frame = asyncio.ensure_future(reader[1].get())
+                await asyncio.wait(
+                    {frame, disconnect}, return_when=asyncio.FIRST_COMPLETED
+                )
                 if frame.done():
                     await self._send(frame.result(), send)
                 else:
                     frame.cancel()
         finally:
-            gone.cancel()
-            self._queues.remove(here)
+            disconnect.cancel()
+            self._queues.remove(reader)
 
     @staticmethod
     async def _send(body: bytes, send: Send) -> None:

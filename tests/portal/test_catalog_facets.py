@@ -2,9 +2,9 @@
 
 import re
 
+from tests.portal.company import entity
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import entity
 
 
 def with_teams(api: FakeApi, count: int) -> None:
@@ -14,9 +14,9 @@ def with_teams(api: FakeApi, count: int) -> None:
         title = "Harbour" if number == count - 1 else f"Team {number}"
         spec = {"type": "team", "profile": {"displayName": title}}
         api.entities[ref] = entity("Group", f"team-{number:04}", spec)
-        made = entity("Component", f"c-{number}", {"type": "service"})
-        made["relations"] = [{"type": "ownedBy", "targetRef": ref}]
-        api.entities[f"component:default/c-{number}"] = made
+        component = entity("Component", f"c-{number}", {"type": "service"})
+        component["relations"] = [{"type": "ownedBy", "targetRef": ref}]
+        api.entities[f"component:default/c-{number}"] = component
 
 
 async def test_a_long_facet_says_how_much_of_it_is_shown(

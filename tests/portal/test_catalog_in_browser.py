@@ -8,9 +8,9 @@ from tests.portal.browsing import Open
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_typing_narrows_the_catalog_and_keeps_the_box(opened: Open) -> None:
+def test_typing_narrows_the_catalog_and_keeps_the_box(open_page: Open) -> None:
     """The list follows the keys; focus, text and address are kept."""
-    page = opened("/catalog")
+    page = open_page("/catalog")
     box = page.get_by_label("Narrow by name or description")
     box.click()
     page.keyboard.type("seat", delay=15)
@@ -20,9 +20,9 @@ def test_typing_narrows_the_catalog_and_keeps_the_box(opened: Open) -> None:
     expect(box).to_be_focused()
 
 
-def test_ticks_go_into_the_address_and_back_takes_them_out(opened: Open) -> None:
+def test_ticks_go_into_the_address_and_back_takes_them_out(open_page: Open) -> None:
     """A shared address shows the same list; the back button undoes a tick."""
-    page = opened("/catalog")
+    page = open_page("/catalog")
     page.get_by_role("checkbox", name="library").check()
     page.wait_for_url("**/catalog?type=library")
     expect(page.locator("[data-row]")).to_have_count(2)
@@ -36,9 +36,9 @@ def test_ticks_go_into_the_address_and_back_takes_them_out(opened: Open) -> None
     expect(page.get_by_role("checkbox", name="Platform")).not_to_be_checked()
 
 
-def test_the_catalog_works_without_scripts(opened: Open) -> None:
+def test_the_catalog_works_without_scripts(open_page: Open) -> None:
     """It is a form with a button, and links."""
-    page = opened("/catalog", scripts=False)
+    page = open_page("/catalog", scripts=False)
     page.get_by_label("Narrow by name or description").fill("auditorium")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator("[data-row]")).to_have_count(1)

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from services.portal.catalog_query import MOST_TICKED, CatalogQuery, Reader
+from tests.portal.company import GUEST, entity
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import GUEST, entity
 
 PART = {"hx-request": "true", "hx-target": "catalog"}
 
@@ -41,8 +41,8 @@ def test_the_address_is_the_whole_state(address: str) -> None:
 
 def test_backstage_addresses_are_understood() -> None:
     """Bookmarks that people bring keep working."""
-    found = query("filters[kind]=API&filters[user]=owned&filters[type]=grpc")
-    assert (found.kind, found.own, found.values("type")) == ("api", True, ("grpc",))
+    state = query("filters[kind]=API&filters[user]=owned&filters[type]=grpc")
+    assert (state.kind, state.own, state.values("type")) == ("api", True, ("grpc",))
 
 
 @pytest.mark.parametrize("bad", ["page=0", "page=x", "page=99999999", "sort=price"])
@@ -61,8 +61,8 @@ def test_an_address_ticks_so_many_values_only() -> None:
 
 def test_a_tick_in_two_facets_narrows_and_in_one_widens() -> None:
     """One filter of the API: the same key again means "or"."""
-    asked = query("type=service&type=library&lifecycle=production")
-    [(name, value)] = asked.statements(Reader())
+    state = query("type=service&type=library&lifecycle=production")
+    [(name, value)] = state.statements(Reader())
     assert name == "filter"
     assert value.split(",") == [
         "kind=component",

@@ -8,9 +8,9 @@ import pytest
 from services.portal.choices.question import ChoiceQuestion
 from services.portal.forms.draft import draft_of
 from services.portal.forms.model import FormPage
+from tests.portal.company import GUEST, entity
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import GUEST, entity
 from tests.portal.services import FakeServices
 
 GROUPS = ChoiceQuestion(filters=("kind=group,kind=user",)).address()
@@ -40,8 +40,8 @@ async def test_own_teams_stand_first_and_the_answer_is_bounded(
     own = page.index('data-value="group:default/box-office-team"')
     assert own < page.index('data-value="group:default/payments-team"')
     assert page.count("yours") == 2  # her team and herself
-    asked = [each for _, path, each in api.calls if path.endswith("by-query")]
-    assert all(int(dict(params)["limit"]) <= 20 for params in asked)
+    queries = [params for _, path, params in api.calls if path.endswith("by-query")]
+    assert all(int(dict(params)["limit"]) <= 20 for params in queries)
 
 
 async def test_a_text_is_looked_for_in_names_and_titles(
@@ -89,9 +89,11 @@ async def test_repositories_and_their_owners_are_offered(
         ("four", "http://[half/of/an/address"),
         *((f"m{n}", f"https://git.example/guild/mono/tree/x/{n}/") for n in range(30)),
     ):
-        made = entity("Component", name, {"type": "service"})
-        made["metadata"]["annotations"] = {"backstage.io/source-location": f"url:{url}"}
-        api.entities[f"component:default/{name}"] = made
+        component = entity("Component", name, {"type": "service"})
+        component["metadata"]["annotations"] = {
+            "backstage.io/source-location": f"url:{url}"
+        }
+        api.entities[f"component:default/{name}"] = component
     page = (await client().get("/choices?what=repositories")).text
     assert 'data-value="web"' in page
     assert 'data-value="api"' in page
@@ -105,8 +107,8 @@ async def test_hidden_and_hostile_names_are_neither_shown_nor_run(
     client: Client, api: FakeApi
 ) -> None:
     """The reader's own rights hold, and what others wrote is text."""
-    made = entity("Group", "evil", {"type": "team"}, title="<img src=x onerror=y>")
-    api.entities["group:default/evil"] = made
+    group = entity("Group", "evil", {"type": "team"}, title="<img src=x onerror=y>")
+    api.entities["group:default/evil"] = group
     page = (await client().get(f"{GROUPS}&term=img")).text
     assert "&lt;img" in page
     assert "<img" not in page

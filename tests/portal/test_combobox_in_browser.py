@@ -38,7 +38,7 @@ PLACE = {
     },
 }
 STEPS = [{"title": "Who", "schema": {"required": ["owner"], "properties": PROPERTIES}}]
-WHERE = [{"title": "Where", "schema": {"properties": {"place": PLACE}}}]
+PLACE_STEPS = [{"title": "Where", "schema": {"properties": {"place": PLACE}}}]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def services() -> FakeServices:
 
 
 @pytest.fixture(scope="module")
-def house(frame: Frame, services: FakeServices) -> Iterator[str]:
+def portal_url(frame: Frame, services: FakeServices) -> Iterator[str]:
     """A running portal; its template asks what `services.steps` says."""
     app = WithStream()
     app.app = make_portal(services, frame=frame)
@@ -56,20 +56,20 @@ def house(frame: Frame, services: FakeServices) -> Iterator[str]:
 
 
 @pytest.fixture
-def opened(browser: Any, house: str, services: FakeServices) -> Iterator[Open]:
+def open_page(browser: Any, portal_url: str, services: FakeServices) -> Iterator[Open]:
     """Opens the form as Ann; fails if the page's scripts raise or are refused."""
-    with visits(browser, house) as open_page:
+    with visits(browser, portal_url) as open_page:
 
-        def open_form(*, steps: list[Any] = STEPS, **given: Any) -> Any:
+        def open_form(*, steps: list[Any] = STEPS, **options: Any) -> Any:
             services.steps = steps
-            return open_page(FORM, **given)
+            return open_page(FORM, **options)
 
         yield open_form
 
 
-def test_an_owner_is_chosen_by_keyboard_alone(opened: Open) -> None:
+def test_an_owner_is_chosen_by_keyboard_alone(open_page: Open) -> None:
     """Arrows walk, End and Home go to the ends, Escape keeps the text, Enter takes."""
-    page = opened()
+    page = open_page()
     box = page.get_by_role("combobox", name="Owner")
     box.press("ArrowDown")
     options = page.get_by_role("option")
@@ -96,9 +96,9 @@ def test_an_owner_is_chosen_by_keyboard_alone(opened: Open) -> None:
     assert "p.owner=group:default/stage-team" in unquote(page.url)
 
 
-def test_several_are_chosen_and_taken_away(opened: Open) -> None:
+def test_several_are_chosen_and_taken_away(open_page: Open) -> None:
     """Each stands as a chip with a button of its own; Backspace takes the last."""
-    page = opened()
+    page = open_page()
     box = page.get_by_role("combobox", name="Needs")
     for typed in ("ledg", "refu", "book"):
         box.press_sequentially(typed)
@@ -115,9 +115,11 @@ def test_several_are_chosen_and_taken_away(opened: Open) -> None:
     assert unquote(page.url).count("p.needs=component:default/ledger") == 1
 
 
-def test_owners_that_the_template_lists_are_searched_in_the_page(opened: Open) -> None:
+def test_owners_that_the_template_lists_are_searched_in_the_page(
+    open_page: Open,
+) -> None:
     """The first is chosen beforehand; a click chooses another and closes the list."""
-    page = opened(steps=WHERE)
+    page = open_page(steps=PLACE_STEPS)
     box = page.get_by_role("combobox", name="Owner")
     expect(box).to_have_value("guild-0")
     box.fill("d-19")
@@ -131,9 +133,9 @@ def test_owners_that_the_template_lists_are_searched_in_the_page(opened: Open) -
     assert "p.place=git.example?owner=guild-197&repo=it" in unquote(page.url)
 
 
-def test_an_older_answer_is_given_up(opened: Open) -> None:
+def test_an_older_answer_is_given_up(open_page: Open) -> None:
     """Who types on gets the choices of the last text, whenever the first arrive."""
-    page = opened()
+    page = open_page()
     box = page.get_by_role("combobox", name="Owner")
     late: list[Any] = []
     body = '<div role="option" data-value="{0}" data-label="{0}">{0}</div><p data-note>'
@@ -155,9 +157,9 @@ def test_an_older_answer_is_given_up(opened: Open) -> None:
     expect(box).to_have_value("ab")
 
 
-def test_an_open_list_is_for_everybody_on_a_phone(opened: Open) -> None:
+def test_an_open_list_is_for_everybody_on_a_phone(open_page: Open) -> None:
     """No violation of axe's rules, nothing wider than the screen, large targets."""
-    page = opened(size=NARROW, bypass_csp=True, reduced_motion="reduce")
+    page = open_page(size=NARROW, bypass_csp=True, reduced_motion="reduce")
     page.get_by_role("combobox", name="Needs").click()
     page.get_by_role("option").first.wait_for()
     assert violations(page) == []
@@ -166,13 +168,13 @@ def test_an_open_list_is_for_everybody_on_a_phone(opened: Open) -> None:
     assert not page.evaluate(wide)
 
 
-def test_without_scripts_it_is_a_plain_field(opened: Open) -> None:
+def test_without_scripts_it_is_a_plain_field(open_page: Open) -> None:
     """Names are completed, several stand in one text."""
-    page = opened(scripts=False)
+    page = open_page(scripts=False)
     page.get_by_label("Owner").fill("stage-team")
     page.get_by_label("Needs").fill("component:default/ledger, component:refunds")
     page.get_by_role("button", name="Review").click()
-    asked = unquote(page.url)
-    assert "p.owner=group:default/stage-team" in asked
-    assert "p.needs=component:default/ledger" in asked
-    assert "p.needs=component:default/refunds" in asked
+    address = unquote(page.url)
+    assert "p.owner=group:default/stage-team" in address
+    assert "p.needs=component:default/ledger" in address
+    assert "p.needs=component:default/refunds" in address

@@ -8,8 +8,8 @@ import pytest
 
 from services.portal.runs import coloured, progress_of
 from tests.portal.answers import TASK, events, task
+from tests.portal.company import GUEST, entity
 from tests.portal.conftest import Client
-from tests.portal.house import GUEST, entity
 from tests.portal.services import FakeServices
 
 FORM = "/create/templates/default/python-service"
@@ -23,8 +23,8 @@ def api() -> FakeServices:
 
 
 def hidden(page: str) -> list[tuple[str, str]]:
-    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', page)
-    return [(entities.unescape(name), entities.unescape(text)) for name, text in found]
+    inputs = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', page)
+    return [(entities.unescape(name), entities.unescape(text)) for name, text in inputs]
 
 
 async def test_templates_are_listed_with_their_owners(client: Client) -> None:
@@ -49,8 +49,8 @@ async def test_of_many_templates_the_recommended_ones_come_first(
     """The rest is counted, and found by what is typed."""
     for number in range(100):
         tags = ["recommended"] if number == 99 else ["plain"]
-        made = entity("Template", f"many-{number:03}", {"type": "x"}, tags=tags)
-        api.entities[f"template:default/many-{number:03}"] = made
+        template = entity("Template", f"many-{number:03}", {"type": "x"}, tags=tags)
+        api.entities[f"template:default/many-{number:03}"] = template
     total = sum(ref.startswith("template:") for ref in api.entities)
     page = (await client().get("/create")).text
     assert page.index("many-099") < page.index("many-000")
@@ -227,14 +227,14 @@ async def test_a_runs_answers_are_worded_as_in_its_review(
     client: Client, api: FakeServices
 ) -> None:
     """Titles for keys, names for refs, Yes for true; no default that was not given."""
-    told = task("completed")
-    told["spec"]["parameters"] |= {
+    run = task("completed")
+    run["spec"]["parameters"] |= {
         "database": True,
         "readers": ["engineers", "theatres"],
         "token": "******",
         "older": ["a question", "of before"],
     }
-    api.runs[TASK] = (told, events())
+    api.runs[TASK] = (run, events())
     page = (await client().get(RUN)).text
     answers = page.split('id="answers"')[1].split("</section>")[0]
     lines = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", answers, re.DOTALL)
@@ -252,14 +252,14 @@ async def test_answers_of_a_template_that_is_gone_stand_under_their_names(
     client: Client, api: FakeServices
 ) -> None:
     """Nobody knows its questions any more; a run without answers asks for none."""
-    told = task("completed")
-    told["spec"]["parameters"] = {"name": "seat-finder", "public": False}
-    told["spec"]["templateInfo"]["entityRef"] = "template:default/gone"
-    api.runs[TASK] = (told, events())
+    run = task("completed")
+    run["spec"]["parameters"] = {"name": "seat-finder", "public": False}
+    run["spec"]["templateInfo"]["entityRef"] = "template:default/gone"
+    api.runs[TASK] = (run, events())
     page = (await client().get(RUN)).text
     assert "<dt>name</dt><dd>seat-finder</dd>" in page
     assert "<dt>public</dt><dd>No</dd>" in page
-    told["spec"]["parameters"] = {}
+    run["spec"]["parameters"] = {}
     api.calls.clear()
     assert "Answers" not in (await client().get(RUN)).text
     assert not any("parameter-schema" in path for _, path, _ in api.calls)
@@ -332,5 +332,5 @@ def test_logs_keep_their_colours_and_nothing_else() -> None:
 def test_long_logs_show_their_end() -> None:
     """And how much was left out."""
     line = events()[0]
-    found = progress_of(task(), [{**line, "id": n} for n in range(5000)])
-    assert (len(found.lines), found.left_out, found.last) == (4000, 1000, 4999)
+    progress = progress_of(task(), [{**line, "id": n} for n in range(5000)])
+    assert (len(progress.lines), progress.left_out, progress.last) == (4000, 1000, 4999)

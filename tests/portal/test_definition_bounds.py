@@ -36,10 +36,10 @@ def ref(name: str, kind: str = "schemas") -> dict[str, str]:
 
 def chain(key: str, width: int, length: int, named: str = "s") -> dict[str, Any]:
     """Schemas that each hold the next one several times: width ** length fields."""
-    made = {
+    schema_map = {
         f"{named}{n}": {key: [ref(f"{named}{n + 1}")] * width} for n in range(length)
     }
-    return {**made, f"{named}{length}": {"properties": {"x": {"type": "string"}}}}
+    return {**schema_map, f"{named}{length}": {"properties": {"x": {"type": "string"}}}}
 
 
 def fields_of_fields(width: int, length: int) -> dict[str, Any]:
@@ -157,10 +157,10 @@ CASES = (
 
 def size_of(definition: Definition) -> tuple[int, int, int]:
     """Entries, rows and characters of what a page shows."""
-    entries = [each for group in definition.groups for each in group.entries]
-    parts = [part for each in entries for part in each.parts]
+    entries = [entry for group in definition.groups for entry in group.entries]
+    parts = [part for entry in entries for part in entry.parts]
     rows = [row for part in parts for row in part.rows]
-    texts = [each.name + each.summary + each.about for each in entries]
+    texts = [entry.name + entry.summary + entry.about for entry in entries]
     texts += [part.title + part.about + part.example for part in parts]
     texts += [row.name + row.type + row.about for row in rows]
     return len(entries), len(rows), sum(map(len, texts))
@@ -171,24 +171,24 @@ def size_of(definition: Definition) -> tuple[int, int, int]:
 )
 def test_no_definition_takes_long_or_makes_a_huge_page(kind: str, text: str) -> None:
     """Time, entries, rows and characters are bounded; the raw text stays."""
-    begun = time.process_time()
-    found = definition_of(kind, text)
-    assert time.process_time() - begun < SECONDS
-    entries, rows, characters = size_of(found)
+    start = time.process_time()
+    definition = definition_of(kind, text)
+    assert time.process_time() - start < SECONDS
+    entries, rows, characters = size_of(definition)
     assert entries <= MOST_ENTRIES
     assert rows <= MOST_ROWS
     # Names of entries without details come on top.
     assert characters <= MOST_CHARACTERS + MOST_ENTRIES * 650
-    assert found.raw == text
-    assert found.groups or found.problem
+    assert definition.raw == text
+    assert definition.groups or definition.problem
 
 
 def test_the_page_says_what_is_left_out() -> None:
     """What is beyond the limits is counted, and stays in the list by its name."""
-    found = definition_of("openapi", BOMBS["shared path"])
-    assert "are left out" in " ".join(found.notes)
-    assert "The first 2,000" in " ".join(found.notes)
-    assert found.groups[0].entries[1_500].name == "/1500"
+    definition = definition_of("openapi", BOMBS["shared path"])
+    assert "are left out" in " ".join(definition.notes)
+    assert "The first 2,000" in " ".join(definition.notes)
+    assert definition.groups[0].entries[1_500].name == "/1500"
     table = definition_of("graphql", GRAPHQL["huge type"]).groups[0].entries[0]
     assert table.parts[0].rows[-1].about.startswith("More than is shown")
     cut = definition_of("graphql", GRAPHQL["many types"])
@@ -199,8 +199,8 @@ def test_a_doubling_schema_shows_what_it_can() -> None:
     """Other schemas beside it are whole."""
     named = {**chain("allOf", 2, 45), "plain": {"properties": {"a": {"type": "null"}}}}
     entries = {
-        each.name: each
-        for each in definition_of("openapi", schemas(named)).groups[0].entries
+        entry.name: entry
+        for entry in definition_of("openapi", schemas(named)).groups[0].entries
     }
     assert entries["s0"].parts[0].rows[-1].name == "…"
     assert [row.name for row in entries["plain"].parts[0].rows] == ["a"]
@@ -258,12 +258,12 @@ def test_a_page_says_what_search_does_not_take_in() -> None:
     few = definition_of(
         "openapi", schemas({"S" * 900 + str(n): {} for n in range(200)})
     )
-    assert not any(note in each for each in few.notes)
-    some = definition_of("openapi", schemas({}, paths(1_000)))
-    assert not any(note in each for each in some.notes)
+    assert not any(note in text for text in few.notes)
+    middle = definition_of("openapi", schemas({}, paths(1_000)))
+    assert not any(note in text for text in middle.notes)
     long = {path: {"get": {"summary": path * 9}} for path in paths(1_500)}
     many = definition_of("openapi", schemas({}, long))
-    assert sum(note in each for each in many.notes) == 1
+    assert sum(note in text for text in many.notes) == 1
 
 
 async def test_descriptions_of_nothing_but_marks_share_a_budget(
@@ -275,9 +275,9 @@ async def test_descriptions_of_nothing_but_marks_share_a_budget(
     text = json.dumps({"openapi": "3.1.0", "paths": paths})
     definition = without_text("openapi", text)
     [group] = definition.groups
-    shown = [str(entry.html).startswith("<ul>") for entry in group.entries]
-    assert 5 < sum(shown) < 40
-    assert shown == sorted(shown, reverse=True)
+    are_rendered = [str(entry.html).startswith("<ul>") for entry in group.entries]
+    assert 5 < sum(are_rendered) < 40
+    assert are_rendered == sorted(are_rendered, reverse=True)
     api.entities["api:default/booking-api"]["spec"]["definition"] = text
     page = (await client().get("/catalog/default/api/booking-api/api")).text
     assert page.count("<li>a</li>\n<li>a</li>") > 1_000

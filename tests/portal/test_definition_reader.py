@@ -37,12 +37,14 @@ async def test_a_long_text_is_read_in_another_process(read_often: list[str]) -> 
     """All who ask at once, or later, get what was read once, with the text."""
     assert len(LONG) > SHORT
     reader = DefinitionReader()
-    found = await asyncio.gather(*(reader.read("openapi", LONG) for _ in range(8)))
-    found.append(await reader.read("OpenAPI", LONG))
+    definitions = await asyncio.gather(
+        *(reader.read("openapi", LONG) for _ in range(8))
+    )
+    definitions.append(await reader.read("OpenAPI", LONG))
     assert read_often == [LONG]
-    assert {each.title for each in found} == {"Long"}
-    assert all(each.raw == LONG for each in found)
-    assert len(found[0].groups[0].entries) == 400
+    assert {definition.title for definition in definitions} == {"Long"}
+    assert all(definition.raw == LONG for definition in definitions)
+    assert len(definitions[0].groups[0].entries) == 400
 
 
 async def test_who_leaves_does_not_take_it_from_others(read_often: list[str]) -> None:
@@ -64,9 +66,9 @@ async def test_what_is_late_is_ended_and_says_so(
     slow = f"openapi: 3.1.0\n{anchors}"
     with monkeypatch.context() as patched:
         patched.setattr(reading, "SECONDS", 0.2)
-        found = await DefinitionReader().read("openapi", slow)
-    assert found.problem == reading.LATE
-    assert found.raw == slow
+        definition = await DefinitionReader().read("openapi", slow)
+    assert definition.problem == reading.LATE
+    assert definition.raw == slow
     assert (await DefinitionReader().read("openapi", LONG)).title == "Long"
 
 

@@ -16,18 +16,22 @@ def example(kind: str, path: str) -> Definition:
 
 def entries(definition: Definition) -> dict[str, DefinitionEntry]:
     return {
-        f"{each.mark} {each.name}".strip(): each
+        f"{entry.mark} {entry.name}".strip(): entry
         for group in definition.groups
-        for each in group.entries
+        for entry in group.entries
     }
 
 
 def test_openapi_is_read_by_tag() -> None:
     """Operations stand under their tag with parameters, body and answers."""
-    found = example("openapi", "payments/openapi.yaml")
-    assert [group.title for group in found.groups] == ["Payments", "Refunds", "Schemas"]
-    assert (found.title, found.version) == ("Payments API", "2.3.0")
-    post = entries(found)["POST /payments"]
+    definition = example("openapi", "payments/openapi.yaml")
+    assert [group.title for group in definition.groups] == [
+        "Payments",
+        "Refunds",
+        "Schemas",
+    ]
+    assert (definition.title, definition.version) == ("Payments API", "2.3.0")
+    post = entries(definition)["POST /payments"]
     titles = [part.title for part in post.parts]
     assert titles[:3] == [
         "Parameters",
@@ -43,10 +47,10 @@ def test_openapi_is_read_by_tag() -> None:
 
 def test_asyncapi_is_read_by_channel() -> None:
     """Channels say who sends and who listens, and which messages pass."""
-    found = entries(example("asyncapi", "box-office/asyncapi.yaml"))
-    assert "SEND booking.holds" in found
-    assert "RECEIVE theatres.performances" in found
-    messages = [part.title for part in found["SEND booking.bookings"].parts]
+    by_name = entries(example("asyncapi", "box-office/asyncapi.yaml"))
+    assert "SEND booking.holds" in by_name
+    assert "RECEIVE theatres.performances" in by_name
+    messages = [part.title for part in by_name["SEND booking.bookings"].parts]
     assert messages == ["Booking made", "Booking cancelled"]
 
 
@@ -68,16 +72,16 @@ def test_the_older_asyncapi_is_read_too() -> None:
         "asyncapi: 2.6.0\nchannels:\n  a/b:\n    publish:\n      message:\n"
         "        payload: {type: object, properties: {id: {type: string}}}\n"
     )
-    found = entries(definition_of("asyncapi", text))["RECEIVE a/b"]
-    assert [row.name for row in found.parts[0].rows] == ["id"]
+    channel = entries(definition_of("asyncapi", text))["RECEIVE a/b"]
+    assert [row.name for row in channel.parts[0].rows] == ["id"]
 
 
 def test_graphql_is_read_by_root_and_type() -> None:
     """Calls with arguments, types with fields that lead to their types."""
-    found = example("graphql", "website/schema.graphql")
-    titles = [group.title for group in found.groups]
+    definition = example("graphql", "website/schema.graphql")
+    titles = [group.title for group in definition.groups]
     assert titles[:4] == ["Queries", "Mutations", "Subscriptions", "Types"]
-    all_of_them = entries(found)
+    all_of_them = entries(definition)
     assert all_of_them["shows"].gives == "ShowConnection!"
     assert all_of_them["cancel"].deprecated
     assert "Use exchange" in all_of_them["cancel"].about
@@ -96,14 +100,14 @@ def test_graphql_is_read_by_root_and_type() -> None:
 def test_a_graphql_schema_may_be_extended(schema: str, titles: list[str]) -> None:
     """Also by directives alone, as subgraphs of a federation are."""
     types = 'type Query { me: User }\ntype User @key(fields: "id") { id: ID! }\n'
-    found = definition_of("graphql", schema + types)
-    assert [group.title for group in found.groups] == titles
+    definition = definition_of("graphql", schema + types)
+    assert [group.title for group in definition.groups] == titles
 
 
 def test_grpc_is_read_by_service() -> None:
     """Calls say what streams; comments before and behind become texts."""
-    found = example("grpc", "seating/proto/seat_map.proto")
-    all_of_them = entries(found)
+    definition = example("grpc", "seating/proto/seat_map.proto")
+    all_of_them = entries(definition)
     assert "server stream WatchMaps" in all_of_them
     assert "both ways ProposePrices" in all_of_them
     views = {row.name: row for row in all_of_them["View"].parts[0].rows}
@@ -136,11 +140,11 @@ def test_references_go_nowhere_else() -> None:
         "openapi: 3.0.0\npaths: {/a: {get: {parameters: [{$ref: 'file:///etc/passwd'}],"
         " responses: {'200': {$ref: 'https://elsewhere.example/x'}}}}}\n"
     )
-    found = definition_of("openapi", text)
-    [parameters, answer] = entries(found)["GET /a"].parts
+    definition = definition_of("openapi", text)
+    [parameters, answer] = entries(definition)["GET /a"].parts
     assert parameters.rows[0].about == "file:///etc/passwd is in another file."
     assert answer.about == "https://elsewhere.example/x is in another file."
-    [note] = found.notes
+    [note] = definition.notes
     assert "`file:///etc/passwd`, `https://elsewhere.example/x`" in note
     assert "`$openapi`" in note
 
@@ -181,10 +185,10 @@ FLAT = "openapi: 3.0.0\npaths: [a, b]\ncomponents: 7\ntags: {x: y}\ninfo: []\n"
 )
 def test_what_cannot_be_read_says_why(kind: str, text: str, says: str) -> None:
     """The problem names the place or the rule; the raw text stays."""
-    found = definition_of(kind, text)
-    assert says in found.problem
-    assert found.raw == text
-    assert not found.groups
+    definition = definition_of(kind, text)
+    assert says in definition.problem
+    assert definition.raw == text
+    assert not definition.groups
 
 
 @pytest.mark.parametrize("text", [ODD, FLAT])
@@ -195,5 +199,9 @@ def test_odd_documents_never_break_the_page(text: str) -> None:
 
 def test_a_language_without_a_reader_shows_its_text() -> None:
     """No problem, no groups: the raw text is all there is."""
-    found = definition_of("trpc", "whatever")
-    assert (found.problem, found.groups, found.raw) == ("", (), "whatever")
+    definition = definition_of("trpc", "whatever")
+    assert (definition.problem, definition.groups, definition.raw) == (
+        "",
+        (),
+        "whatever",
+    )

@@ -35,7 +35,7 @@ def fence(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def house(frame: Frame) -> Iterator[Any]:
+def live_portal(frame: Frame) -> Iterator[Any]:
     if MODULES not in frame.assets:
         pytest.skip("set-up brought no modules of Mermaid")
     api = FakeServices()
@@ -44,18 +44,18 @@ def house(frame: Frame) -> Iterator[Any]:
 
 
 @pytest.fixture
-def context(browser: Any, house: Any) -> Iterator[Any]:
+def context(browser: Any, live_portal: Any) -> Iterator[Any]:
     """A browser signed in as Ann; `errors` of its pages and `requests` are kept."""
-    made = browser.new_context(viewport={"width": 1280, "height": 900})
-    sign_in(made, house.url)
-    yield made
-    made.close()
-    house.api.articles.clear()
+    browser_context = browser.new_context(viewport={"width": 1280, "height": 900})
+    sign_in(browser_context, live_portal.url)
+    yield browser_context
+    browser_context.close()
+    live_portal.api.articles.clear()
 
 
-def test_a_diagram_is_a_picture_with_its_source(context: Any, house: Any) -> None:
+def test_a_diagram_is_a_picture_with_its_source(context: Any, live_portal: Any) -> None:
     """Drawn in both schemes without a foreign request; the source is folded away."""
-    house.api.articles[KEY] = f"<h1>Booking</h1>{fence(GOOD)}"
+    live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(GOOD)}"
     foreign: list[str] = []
     errors: list[str] = []
     page = context.new_page()
@@ -63,12 +63,12 @@ def test_a_diagram_is_a_picture_with_its_source(context: Any, house: Any) -> Non
         "request",
         lambda one: (
             foreign.append(one.url)
-            if not one.url.startswith((house.url, "data:"))
+            if not one.url.startswith((live_portal.url, "data:"))
             else None
         ),
     )
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{house.url}{BOOKING}/")
+    page.goto(f"{live_portal.url}{BOOKING}/")
     picture = page.locator(".docs-diagram img")
     picture.wait_for(timeout=30_000)
     light = picture.get_attribute("src")
@@ -83,7 +83,7 @@ def test_a_diagram_is_a_picture_with_its_source(context: Any, house: Any) -> Non
     assert (foreign, errors) == ([], [])
 
 
-def test_nothing_in_a_diagram_acts(context: Any, house: Any) -> None:
+def test_nothing_in_a_diagram_acts(context: Any, live_portal: Any) -> None:
     """Neither scripts, handlers, links nor addresses of its text reach anything."""
     attack = (
         "%%{init: {'securityLevel': 'loose', 'themeCSS': "
@@ -91,7 +91,7 @@ def test_nothing_in_a_diagram_acts(context: Any, house: Any) -> None:
         'graph TD\nA["&lt;img src=/reached onerror=alert(1)&gt;"]--&gt;B\n'
         'click B "javascript:alert(2)"\nclick A call alert(3)'
     )
-    house.api.articles[KEY] = f"<h1>Booking</h1>{fence(attack)}{fence(GOOD)}"
+    live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(attack)}{fence(GOOD)}"
     reached: list[str] = []
     page = context.new_page()
     page.on("dialog", lambda dialog: (reached.append(dialog.message), dialog.dismiss()))
@@ -101,7 +101,7 @@ def test_nothing_in_a_diagram_acts(context: Any, house: Any) -> None:
             reached.append(answer.url) if answer.url.endswith("/reached") else None
         ),
     )
-    page.goto(f"{house.url}{BOOKING}/")
+    page.goto(f"{live_portal.url}{BOOKING}/")
     page.locator(".docs-diagram img").last.wait_for(timeout=30_000)
     assert page.locator(".docs-article svg, .docs-article script").count() == 0
     assert page.locator(".docs-diagram a").count() == 0
@@ -110,14 +110,14 @@ def test_nothing_in_a_diagram_acts(context: Any, house: Any) -> None:
     assert reached == []
 
 
-def test_a_bomb_does_not_freeze_the_page(context: Any, house: Any) -> None:
+def test_a_bomb_does_not_freeze_the_page(context: Any, live_portal: Any) -> None:
     """It is given up in time, its source stays, and the page answers meanwhile."""
     pairs = [(number * 7 % 60, number * 13 % 60) for number in range(279)]
     bomb = "graph TD\n" + "\n".join(f"n{a}--&gt;m{b}" for a, b in pairs)
     long = "graph TD\n" + "%% padding\n" * 2000 + GOOD
-    house.api.articles[KEY] = f"<h1>Booking</h1>{fence(long)}{fence(bomb)}"
+    live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(long)}{fence(bomb)}"
     page = context.new_page()
-    page.goto(f"{house.url}{BOOKING}/")
+    page.goto(f"{live_portal.url}{BOOKING}/")
     page.evaluate(SLOW_TIMER)
     notes = page.locator(".docs-diagram-note")
     expect(notes.first).to_contain_text("longer than 20000 characters")
@@ -132,15 +132,15 @@ def test_a_bomb_does_not_freeze_the_page(context: Any, house: Any) -> None:
 
 
 def test_a_diagram_fits_a_small_screen_as_long_as_it_can_be_read(
-    context: Any, house: Any
+    context: Any, live_portal: Any
 ) -> None:
     """It shrinks; what would be too small is scrolled, by keyboard too."""
     words = "sequenceDiagram\n Browser-&gt;&gt;Gateway: GET /catalog"
     wide = "graph LR\n" + "--&gt;".join(f"Station{number}" for number in range(12))
-    house.api.articles[KEY] = f"<h1>Booking</h1>{fence(words)}{fence(wide)}"
+    live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(words)}{fence(wide)}"
     page = context.new_page()
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{house.url}{BOOKING}/")
+    page.goto(f"{live_portal.url}{BOOKING}/")
     pictures = page.locator(".docs-diagram img")
     pictures.first.wait_for(timeout=30_000)
     stages = page.locator(".docs-diagram-stage")
@@ -156,12 +156,12 @@ def test_a_diagram_fits_a_small_screen_as_long_as_it_can_be_read(
     expect(stages.first).to_have_attribute("tabindex", "0")
 
 
-def test_what_cannot_be_drawn_says_where(context: Any, house: Any) -> None:
+def test_what_cannot_be_drawn_says_where(context: Any, live_portal: Any) -> None:
     """The mark stands below what it points at, as the parser wrote it."""
     wrong = "graph LR\n A --&gt; --&gt; B["
-    house.api.articles[KEY] = f"<h1>Booking</h1>{fence(wrong)}"
+    live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(wrong)}"
     page = context.new_page()
-    page.goto(f"{house.url}{BOOKING}/")
+    page.goto(f"{live_portal.url}{BOOKING}/")
     error = page.locator(".docs-diagram-error")
     error.wait_for(timeout=30_000)
     lines = error.inner_text().splitlines()
@@ -172,24 +172,26 @@ def test_what_cannot_be_drawn_says_where(context: Any, house: Any) -> None:
     )
 
 
-def test_without_scripts_the_source_is_shown(browser: Any, house: Any) -> None:
+def test_without_scripts_the_source_is_shown(browser: Any, live_portal: Any) -> None:
     """A reader without scripts reads the text of the diagram."""
-    house.api.articles[KEY] = f"<h1>Booking</h1>{fence(GOOD)}"
+    live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(GOOD)}"
     bare = browser.new_context(java_script_enabled=False)
-    sign_in(bare, house.url)
+    sign_in(bare, live_portal.url)
     page = bare.new_page()
-    page.goto(f"{house.url}{BOOKING}/")
+    page.goto(f"{live_portal.url}{BOOKING}/")
     expect(page.locator("pre.mermaid")).to_contain_text("Till-->Hall")
     bare.close()
-    house.api.articles.clear()
+    live_portal.api.articles.clear()
 
 
-def test_pages_without_diagrams_load_nothing_for_them(context: Any, house: Any) -> None:
+def test_pages_without_diagrams_load_nothing_for_them(
+    context: Any, live_portal: Any
+) -> None:
     """Neither the modules nor the right to have frames."""
     page = context.new_page()
     urls: list[str] = []
     page.on("request", lambda one: urls.append(one.url))
-    answer = page.goto(f"{house.url}{BOOKING}/")
+    answer = page.goto(f"{live_portal.url}{BOOKING}/")
     page.locator(".docs-copy").wait_for(state="attached")
     assert "frame-src" not in answer.headers["content-security-policy"]
     assert not [url for url in urls if "mermaid" in url or "diagram" in url]

@@ -5,8 +5,8 @@ import pytest
 from services.portal.docs_site import article_of
 from services.portal.tabs import docs_of
 from tests.portal.answers import article, site
+from tests.portal.company import entity
 from tests.portal.conftest import Client
-from tests.portal.house import entity
 from tests.portal.services import FakeServices
 
 BOOKING = "/docs/default/component/booking"
@@ -156,8 +156,8 @@ def test_an_entity_names_the_page_that_is_its_own(
     annotations: dict[str, str], href: str
 ) -> None:
     """`techdocs-entity-path` is where the tab and the links of an entity lead."""
-    given = {f"backstage.io/{key}": value for key, value in annotations.items()}
-    one = entity("Component", "own", {"type": "service"}, annotations=given)
+    qualified = {f"backstage.io/{key}": value for key, value in annotations.items()}
+    one = entity("Component", "own", {"type": "service"}, annotations=qualified)
     assert docs_of(one) == href
 
 
@@ -218,8 +218,8 @@ async def test_words_are_found_in_this_site(client: Client, api: FakeServices) -
     page = (await client().get(f"{BOOKING}/?find=seat")).text
     assert "<mark>seat</mark>" in page
     assert "&lt;b&gt;nine" in page
-    asked = next(given for _, path, given in api.calls if path == "/api/search/query")
-    assert ("filters[entityRef]", "component:default/booking") in asked
+    query = next(params for _, path, params in api.calls if path == "/api/search/query")
+    assert ("filters[entityRef]", "component:default/booking") in query
 
 
 def test_boxes_of_task_lists_have_names() -> None:

@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 
 from services.portal.frame import Frame
 from services.portal.router import make_portal
-from tests.portal.browsing import LOOKS, TOO_WIDE, sign_in, violations
+from tests.portal.browsing import SCREENS, TOO_WIDE, sign_in, violations
+from tests.portal.company import GUEST
 from tests.portal.conftest import served
-from tests.portal.house import GUEST
 from tests.portal.services import FakeServices
 from tests.portal.stream import WithStream
 from tests.portal.test_first_steps import OPERATOR, REGISTER
@@ -57,7 +57,7 @@ def test_empty_pages_are_for_everybody(
     if subject:
         sign_in(context, empty_portal, subject)
     page = context.new_page()
-    for size, mode in LOOKS:
+    for size, mode in SCREENS:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.emulate_media(color_scheme=mode, reduced_motion="reduce")
         page.goto(empty_portal + path)

@@ -13,9 +13,9 @@ from services.portal.history import (
     lines_of,
     moment_of,
 )
+from tests.portal.company import entity, history, refuse
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import entity, history, refuse
 
 BOOKING = "/catalog/default/component/booking"
 
@@ -168,21 +168,21 @@ async def test_refresh_asks_the_catalog_and_returns(
 
 
 @pytest.mark.parametrize(
-    ("what", "path"),
+    ("target", "path"),
     [
         ("location", "/api/catalog/locations/loc-1"),
         ("entity", "/api/catalog/entities/by-uid/uid-component-booking"),
     ],
 )
 async def test_unregistering_asks_first(
-    client: Client, api: FakeApi, what: str, path: str
+    client: Client, api: FakeApi, target: str, path: str
 ) -> None:
     """The page says what else would go; the form does what was chosen."""
     api.leaving += ["api:default/booking"]
     text = (await client().get(f"{BOOKING}/unregister")).text
     assert "2 other entities leave the catalog" in text
     assert "does not allow you" not in text
-    answer = await client().post(f"{BOOKING}/unregister", data={"what": what})
+    answer = await client().post(f"{BOOKING}/unregister", data={"what": target})
     assert answer.headers["location"].startswith(f"{BOOKING}/removed")
     assert ("DELETE", path, []) in api.calls
 
@@ -208,8 +208,8 @@ async def test_unregistering_names_what_stays_and_what_comes_back(
     assert "/catalog/default/component/seat-map" not in text
     assert "Its location is not only registered: it comes back" in text
     assert "which the provider acme and the configuration name," in text
-    gone = await client().post(f"{BOOKING}/unregister", data={"what": "location"})
-    assert gone.headers["location"] == f"{BOOKING}/removed?returns=1"
+    answer = await client().post(f"{BOOKING}/unregister", data={"what": "location"})
+    assert answer.headers["location"] == f"{BOOKING}/removed?returns=1"
 
 
 async def test_what_leaves_is_counted_whole_and_listed_in_part(
@@ -344,9 +344,9 @@ def test_long_texts_are_compared_in_no_time() -> None:
     before = "\n".join(f"old {n % 7}" for n in range(50_000))
     after = "\n".join(f"new {n % 7}" for n in range(50_000))
     diff = [{"path": f"spec.x{n}", "before": before, "after": after} for n in range(90)]
-    begun = time.process_time()
+    start = time.process_time()
     changes = changes_of(diff)
-    assert time.process_time() - begun < 10
+    assert time.process_time() - start < 10
     assert all(len(change.lines) <= LINES_SHOWN + 1 for change in changes)
     assert changes[-1].lines[0].text == f"and {90 - CHANGES_SHOWN} fields more"
 
@@ -376,6 +376,6 @@ def test_changes_of_one_commit_are_one_moment() -> None:
         moment_of(item, {}, summarize(ref))
         for item, ref in zip(items, refs, strict=True)
     ]
-    found = by_commit(moments)
-    assert len(found) == 1
-    assert [each.ref for each in found[0].entities] == refs
+    merged = by_commit(moments)
+    assert len(merged) == 1
+    assert [entity.ref for entity in merged[0].entities] == refs

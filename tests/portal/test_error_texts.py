@@ -4,9 +4,9 @@ import pytest
 
 from services.portal.error_texts import error_advice, error_text
 from services.portal.history import changes_of, moment_of
+from tests.portal.company import entity
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import entity
 
 FILE = "url:https://git.playhouse.example/house/blob/main/catalog-info.yaml"
 BROKEN = "YAML error: found unexpected end of stream at line 13, column 1"

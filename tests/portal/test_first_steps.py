@@ -10,9 +10,9 @@ from fastapi import FastAPI
 
 from services.portal.frame import Frame
 from services.portal.router import make_portal
+from tests.portal.company import ANN, GUEST
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi, bearer
-from tests.portal.house import ANN, GUEST
 from tests.portal.services import FakeServices
 
 OPERATOR = "service:operator"
@@ -29,9 +29,9 @@ def text_of(answer: httpx.Response, status: int) -> str:
 @pytest.fixture
 def api() -> FakeServices:
     """A catalog that has nobody in it."""
-    found = FakeServices()
-    found.people, found.has_people = [], False
-    return found
+    services = FakeServices()
+    services.people, services.has_people = [], False
+    return services
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ async def test_the_token_is_offered_on_the_machine_itself_only(
     coming_from: From, address: str, headers: dict[str, str]
 ) -> None:
     """Not from elsewhere, and not through a proxy before the gateway."""
-    there = coming_from(address, **headers)
-    assert "/sign-in/token" not in (await there.get("/sign-in")).text
+    reader = coming_from(address, **headers)
+    assert "/sign-in/token" not in (await reader.get("/sign-in")).text
 
 
 async def test_an_empty_home_leads_to_the_first_registration(
@@ -138,19 +138,19 @@ async def test_what_a_source_brings_back_is_said_before_and_after(
     reader, path = client(ANN), "/catalog/default/component/booking"
     page = (await reader.get(f"{path}/unregister")).text
     assert "Its source will bring it back" in page
-    gone = await reader.post(f"{path}/unregister", data={"what": "entity"})
-    assert gone.headers["location"] == f"{path}/removed?returns=1"
-    assert "It is back" in (await reader.get(gone.headers["location"])).text
+    answer = await reader.post(f"{path}/unregister", data={"what": "entity"})
+    assert answer.headers["location"] == f"{path}/removed?returns=1"
+    assert "It is back" in (await reader.get(answer.headers["location"])).text
     api.hidden = {"component:default/booking"}
-    page = (await reader.get(gone.headers["location"])).text
+    page = (await reader.get(answer.headers["location"])).text
     assert "Removed from the catalog" in page
     assert "Its source will bring it back" in page
     annotations = api.entities["component:default/ledger"]["metadata"]["annotations"]
     annotations["backstage.io/orphan"] = "true"
     orphan = "/catalog/default/component/ledger"
     assert "does not come back" in (await reader.get(f"{orphan}/unregister")).text
-    gone = await reader.post(f"{orphan}/unregister", data={"what": "entity"})
-    assert gone.headers["location"] == f"{orphan}/removed"
+    answer = await reader.post(f"{orphan}/unregister", data={"what": "entity"})
+    assert answer.headers["location"] == f"{orphan}/removed"
 
 
 async def test_a_page_that_is_not_there_keeps_the_readers_frame(
@@ -216,16 +216,16 @@ async def test_a_run_that_is_not_there_is_not_searched_for(
 
 
 @pytest.mark.parametrize("files", [True, False])
-@pytest.mark.parametrize("is_policy_asked", [True, False])
+@pytest.mark.parametrize("is_policy_enabled", [True, False])
 async def test_the_sign_in_says_what_a_guest_may_do_here(
-    api: FakeApi, frame: Frame, files: bool, is_policy_asked: bool
+    api: FakeApi, frame: Frame, files: bool, is_policy_enabled: bool
 ) -> None:
     """Where permissions are off that is everything; the home page does not differ."""
     portal = make_portal(
         api,
         frame=frame,
         file_locations=files,
-        is_policy_asked=is_policy_asked,
+        is_policy_enabled=is_policy_enabled,
     )
     transport = httpx.ASGITransport(portal)
     headers = {"authorization": bearer(GUEST)}
@@ -233,7 +233,9 @@ async def test_the_sign_in_says_what_a_guest_may_do_here(
         transport=transport, base_url="http://portal.test", headers=headers
     ) as reader:
         page = (await reader.get("/sign-in")).text
-        assert ("A guest may read." in page) is is_policy_asked
-        assert ("Permissions are off here" in page) is not is_policy_asked
-        assert ("and files of this machine" in page) is (files and not is_policy_asked)
-        assert ("Guests may read" in (await reader.get("/")).text) is is_policy_asked
+        assert ("A guest may read." in page) is is_policy_enabled
+        assert ("Permissions are off here" in page) is not is_policy_enabled
+        assert ("and files of this machine" in page) is (
+            files and not is_policy_enabled
+        )
+        assert ("Guests may read" in (await reader.get("/")).text) is is_policy_enabled

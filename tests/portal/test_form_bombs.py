@@ -14,8 +14,10 @@ from services.portal.pages.template_form import BUTTONS, button_words
 
 
 def draft(schema: dict[str, Any], **answers: str) -> Draft:
-    given = gathered(parse_qsl(urlencode({f"p.{k}": v for k, v in answers.items()})))
-    return draft_of([FormPage(0, "One", "", schema)], given, {})
+    form_texts = gathered(
+        parse_qsl(urlencode({f"p.{k}": v for k, v in answers.items()}))
+    )
+    return draft_of([FormPage(0, "One", "", schema)], form_texts, {})
 
 
 def asking(**schema: Any) -> dict[str, Any]:
@@ -76,9 +78,9 @@ BOMBS: dict[str, Callable[[], tuple[dict[str, Any], str]]] = {
 def test_no_form_takes_long(name: str) -> None:
     """A page that asks for too much says so, and shows what it can."""
     schema, answer = BOMBS[name]()
-    begun = time.thread_time()
+    start = time.thread_time()
     form = draft(schema, it=answer)
-    assert time.thread_time() - begun < 1.5
+    assert time.thread_time() - start < 1.5
     assert len(form.pages[0].fields) <= 500
 
 
@@ -117,8 +119,8 @@ def test_an_object_is_read_as_the_catalog_reads(text: str, value: object) -> Non
     """YAML 1.2: dates are texts, so that everything can be sent on as JSON."""
     form = draft(asking(type="object"), it=text)
     assert form.values == {"it": value}
-    [(name, kept)] = form.pairs()
-    assert draft(asking(type="object"), **{name[2:]: kept}).values == {"it": value}
+    [(name, answer)] = form.pairs()
+    assert draft(asking(type="object"), **{name[2:]: answer}).values == {"it": value}
 
 
 @pytest.mark.parametrize("text", ["9" * 4000, "-" + "9" * 30, "1e999", "nan", "inf"])
@@ -137,8 +139,8 @@ def test_thousands_of_choices_are_typed() -> None:
     assert page.fields[0].kind == "text"
     assert page.errors == {}
     assert ("it",) in draft(schema, it="v3000").pages[0].errors
-    several = {"properties": {f"q{n}": {"enum": list(range(900))} for n in range(5)}}
-    assert "more than 4000 choices" in draft(several).pages[0].errors[()]
+    five = {"properties": {f"q{n}": {"enum": list(range(900))} for n in range(5)}}
+    assert "more than 4000 choices" in draft(five).pages[0].errors[()]
 
 
 @pytest.mark.parametrize("odd", [True, 7, "x", [None], {"buttonLabels": ["x"]}, None])
@@ -146,5 +148,5 @@ def test_words_of_buttons_of_any_shape(odd: Any) -> None:
     """What is no object has no words; a word that is no text is not shown."""
     assert button_words({"presentation": odd}) == BUTTONS
     labels = {"createButtonText": "Go", "backButtonText": {"a": 1}}
-    given = button_words({"presentation": {"buttonLabels": labels}})
-    assert given == {**BUTTONS, "create": "Go"}
+    words = button_words({"presentation": {"buttonLabels": labels}})
+    assert words == {**BUTTONS, "create": "Go"}

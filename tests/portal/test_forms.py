@@ -11,8 +11,8 @@ from services.portal.forms.model import FormField, FormPage
 
 
 def draft(schema: dict[str, Any], answers: str = "", **prefilled: Any) -> Draft:
-    given = gathered(parse_qsl(answers, keep_blank_values=True))
-    return draft_of([FormPage(0, "One", "", schema)], given, prefilled)
+    form_texts = gathered(parse_qsl(answers, keep_blank_values=True))
+    return draft_of([FormPage(0, "One", "", schema)], form_texts, prefilled)
 
 
 def fields(form: Draft) -> dict[str, FormField]:
@@ -166,10 +166,10 @@ IF = {
 def test_an_answer_brings_questions(schema: dict[str, Any]) -> None:
     """Conditional questions appear with the answer they hang on, and are needed."""
     assert "kept" not in fields(draft(schema))
-    asked = draft(schema, "p.db=true")
-    assert fields(asked)["db"].controls
-    assert fields(asked)["kept"].required
-    assert asked.first_wrong() == 0
+    form = draft(schema, "p.db=true")
+    assert fields(form)["db"].controls
+    assert fields(form)["kept"].required
+    assert form.first_wrong() == 0
     assert draft(schema, "p.db=false&p.kept=x").values == {"db": False}
 
 
@@ -245,8 +245,8 @@ def test_a_repository_is_of_a_listed_host_and_owner(typed: str, wrong: str) -> N
     """As the template lists them; what is typed may be something else."""
     options = {"allowedHosts": ["git.x"], "allowedOwners": ["o", "p"]}
     field = {"type": "string", "ui:field": "RepoUrlPicker", "ui:options": options}
-    asked = "p.it%23" + typed.format("p.it%23")
-    page = draft({"properties": {"it": field}}, asked).pages[0]
+    query = "p.it%23" + typed.format("p.it%23")
+    page = draft({"properties": {"it": field}}, query).pages[0]
     assert page.errors.get(("it",), "") == wrong
 
 

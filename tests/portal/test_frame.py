@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 
 from services.portal.assets import Assets
 from services.portal.router import make_portal
+from tests.portal.company import GUEST
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi, bearer
-from tests.portal.house import GUEST
 
 PAGES = (
     "/",
@@ -64,9 +64,9 @@ async def test_nobody_is_sent_to_the_sign_in_and_back(client: Client) -> None:
     nobody = client(None)
     answer = await nobody.get("/catalog?kind=api&owner=group:a/x")
     assert answer.status_code == 303
-    where = answer.headers["location"]
-    assert where == "/sign-in?next=%2Fcatalog%3Fkind%3Dapi%26owner%3Dgroup%3Aa%2Fx"
-    page = await nobody.get(where)
+    address = answer.headers["location"]
+    assert address == "/sign-in?next=%2Fcatalog%3Fkind%3Dapi%26owner%3Dgroup%3Aa%2Fx"
+    page = await nobody.get(address)
     assert 'value="/catalog?kind=api&amp;owner=group:a/x"' in page.text
 
 
@@ -210,9 +210,9 @@ async def test_a_prefetched_page_may_be_kept_for_a_moment(client: Client) -> Non
     reader = client()
     fetched = await reader.get("/catalog", headers={"x-purpose": "prefetch"})
     assert fetched.headers["cache-control"] == "private, max-age=5"
-    asked = await reader.get("/catalog")
-    assert asked.headers["cache-control"] == "private, no-cache"
-    assert "Cookie" in asked.headers["vary"]
+    answer = await reader.get("/catalog")
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert "Cookie" in answer.headers["vary"]
 
 
 async def test_the_style_guide_is_for_development(portal: FastAPI) -> None:

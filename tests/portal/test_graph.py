@@ -18,9 +18,9 @@ from services.portal.graph.layout import (
     spread,
 )
 from services.portal.graph.model import Edge, Node, edges_of, node_of
+from tests.portal.company import entity
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import entity
 
 
 def node(name: str) -> Node:
@@ -64,9 +64,9 @@ def test_a_graph_of_any_size_is_drawn_in_time() -> None:
     names = [f"n{number}" for number in range(2_000)]
     pairs = itertools.islice(itertools.combinations(names, 2), 200_000)
     edges = [Edge(*pair, "hasPart") for pair in pairs]
-    begun = time.process_time()
+    start = time.process_time()
     picture = draw([node(name) for name in names], edges, "n1999")
-    assert time.process_time() - begun < 20
+    assert time.process_time() - start < 20
     assert len(picture.boxes) == MOST_BOXES
     assert len(picture.arrows) <= MOST_ARROWS
     assert sum(box.focus for box in picture.boxes) == 1
@@ -79,8 +79,8 @@ def test_the_same_graph_gives_the_same_picture() -> None:
 
 def test_places_keep_order_and_gaps() -> None:
     """As near to the wish as the neighbours allow."""
-    found = spread([10.0, 10.0, 100.0], [20.0, 20.0])
-    assert found == [0.0, 20.0, 100.0]
+    places = spread([10.0, 10.0, 100.0], [20.0, 20.0])
+    assert places == [0.0, 20.0, 100.0]
 
 
 def test_arrows_point_from_what_needs_to_what_is_needed() -> None:
@@ -90,8 +90,8 @@ def test_arrows_point_from_what_needs_to_what_is_needed() -> None:
         {"type": "dependencyOf", "targetRef": "component:default/user"},
         {"type": "consumesApi", "targetRef": "api:default/a"},
     ]
-    found = edges_of("component:default/x", relations)
-    assert [(edge.source, edge.target) for edge in found] == [
+    edges = edges_of("component:default/x", relations)
+    assert [(edge.source, edge.target) for edge in edges] == [
         ("group:default/g", "component:default/x"),
         ("component:default/user", "component:default/x"),
         ("component:default/x", "api:default/a"),
@@ -102,10 +102,10 @@ def test_an_overview_shows_few_and_counts_the_rest() -> None:
     """A team that owns a thousand things is no hairball."""
     nodes = {name: node(name) for name in ["g", *map(str, range(1000))]}
     edges = [Edge("g", str(number), "ownerOf") for number in range(1000)]
-    shown, kept = nearest("g", nodes, edges, "/graph?entity=g")
-    assert len(shown) == 8
-    assert len(kept) == 7
-    assert shown[-1].title == "994 more"
+    nodes_shown, edges_shown = nearest("g", nodes, edges, "/graph?entity=g")
+    assert len(nodes_shown) == 8
+    assert len(edges_shown) == 7
+    assert nodes_shown[-1].title == "994 more"
 
 
 def test_clusters_merge_boxes_and_arrows() -> None:
@@ -117,9 +117,9 @@ def test_clusters_merge_boxes_and_arrows() -> None:
         Edge("a2", "b2", "dependsOn"),
         Edge("b1", "c1", "dependsOn"),
     ]
-    few, kept = clustered(nodes, edges, lambda each: node(each.ref[0]))
-    assert [(each.ref, each.members) for each in few] == [("a", 2), ("b", 2), ("c1", 0)]
-    assert [(edge.source, edge.target) for edge in kept] == [("a", "b"), ("b", "c1")]
+    few, arrows = clustered(nodes, edges, lambda member: node(member.ref[0]))
+    assert [(box.ref, box.members) for box in few] == [("a", 2), ("b", 2), ("c1", 0)]
+    assert [(edge.source, edge.target) for edge in arrows] == [("a", "b"), ("b", "c1")]
 
 
 def test_what_is_missing_leads_nowhere() -> None:
@@ -148,17 +148,17 @@ async def test_the_first_page_costs_the_same_whatever_the_catalog_holds(
         system = f"s{number % 1000:04}"
         ref = f"system:default/{system}"
         api.entities.setdefault(ref, entity("System", system, {}))
-        made = entity("Component", f"c{number}", {"system": system})
-        made["relations"] = [{"type": "partOf", "targetRef": ref}]
-        api.entities[f"component:default/c{number}"] = made
+        component = entity("Component", f"c{number}", {"system": system})
+        component["relations"] = [{"type": "partOf", "targetRef": ref}]
+        api.entities[f"component:default/c{number}"] = component
     text = (await client().get("/graph")).text
     assert "The 30 largest of 1\u202f003" in text
     assert "Sales</span><small>7 entities" in text
     assert len(text) < 60_000
     assert len(api.calls) <= few + 1
     limits = [
-        dict(each).get("limit", "0")
-        for _, path, each in api.calls
+        dict(params).get("limit", "0")
+        for _, path, params in api.calls
         if "by-query" in path
     ]
     assert all(int(limit) <= 30 for limit in limits)
@@ -222,9 +222,11 @@ async def test_a_large_neighbourhood_is_grouped_and_says_so(
     """Above a hundred and fifty boxes, systems stand for their parts."""
     owns = api.entities["group:default/stage-team"]["relations"]
     for number in range(200):
-        made = entity("Component", f"c{number}", {"system": "sales"})
-        made["relations"] = [{"type": "partOf", "targetRef": "system:default/sales"}]
-        api.entities[f"component:default/c{number}"] = made
+        component = entity("Component", f"c{number}", {"system": "sales"})
+        component["relations"] = [
+            {"type": "partOf", "targetRef": "system:default/sales"}
+        ]
+        api.entities[f"component:default/c{number}"] = component
         owns.append({"type": "ownerOf", "targetRef": f"component:default/c{number}"})
     text = (await client().get("/graph?entity=group:default/stage-team")).text
     assert "grouped by system" in text
@@ -242,5 +244,5 @@ async def test_a_hub_of_thousands_is_cut_and_says_so(
         owns.append({"type": "ownerOf", "targetRef": ref})
     text = (await client().get("/graph?entity=group:default/stage-team")).text
     assert "Not everything is shown" in text
-    asked = [each["entityRefs"] for _, path, each in api.calls if "by-refs" in path]
-    assert max(map(len, asked)) <= 400
+    requests = [body["entityRefs"] for _, path, body in api.calls if "by-refs" in path]
+    assert max(map(len, requests)) <= 400

@@ -8,9 +8,9 @@ from tests.waiting import until_now
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_the_graph_zooms_and_leads_on(opened: Open) -> None:
+def test_the_graph_zooms_and_leads_on(open_page: Open) -> None:
     """Buttons and keys make it larger; a box asks about its entity."""
-    page = opened("/graph?entity=component:default/booking")
+    page = open_page("/graph?entity=component:default/booking")
     svg = page.locator("svg.graph")
     before = svg.bounding_box()["width"]
     page.get_by_role("button", name="Larger").click()
@@ -45,8 +45,8 @@ COVERED = """(() => {
         "/catalog/default/component/checkout/dependencies",
     ],
 )
-def test_words_on_arrows_cover_nothing(opened: Open, path: str) -> None:
+def test_words_on_arrows_cover_nothing(open_page: Open, path: str) -> None:
     """As the browser draws them, whatever its font."""
-    page = opened(path)
+    page = open_page(path)
     assert page.locator(".graph .edge-label").count() > 0
     assert page.evaluate(COVERED) == []

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.portal.answers import site
+from tests.portal.company import ANN, GUEST, refuse
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import ANN, GUEST, refuse
 from tests.portal.services import FakeServices
 
 CARLA = "user:default/carla"
@@ -101,10 +101,10 @@ class TestDocumentation:
         assert 'href="/docs/default/component/booking/"' in attention
         assert "mkdocs.yml: &lt;nav&gt; at line 3" in attention
         assert 'since <time datetime="2026-11-22T15:40:00+00:00"' in attention
-        [asked] = [call for call in api.calls if "techdocs" in call[1]]
-        assert len(asked[2]["entityRefs"]) == 2
-        others = (await client(CARLA).get("/")).text
-        assert "Documentation of Booking" not in others
+        [call] = [call for call in api.calls if "techdocs" in call[1]]
+        assert len(call[2]["entityRefs"]) == 2
+        page_of_carla = (await client(CARLA).get("/")).text
+        assert "Documentation of Booking" not in page_of_carla
 
     async def test_cards_say_whose_latest_build_failed(
         self, client: Client, api: FakeServices

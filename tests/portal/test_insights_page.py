@@ -61,8 +61,8 @@ async def test_a_period_is_chosen_by_its_address(
     assert re.search(r'period=24h" aria-current="page"', text)
     text = await page(client, "/insights?period=nonsense")
     assert text.count('class="chart-hover"') == 4 * 7
-    asked = [given for _, path, given in api.calls if "analytics" in path]
-    assert asked == [[("period", "24h")], [("period", "7d")]]
+    requests = [params for _, path, params in api.calls if "analytics" in path]
+    assert requests == [[("period", "24h")], [("period", "7d")]]
 
 
 async def test_what_was_left_out_is_told(client: Client) -> None:

@@ -13,9 +13,9 @@ from tests.waiting import until_now
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_the_sign_in_page_works_by_keyboard(opened: Open) -> None:
+def test_the_sign_in_page_works_by_keyboard(open_page: Open) -> None:
     """Type a name, Tab to the person, Enter, and be there."""
-    page = opened("/sign-in?next=/graph", subject=None)
+    page = open_page("/sign-in?next=/graph", subject=None)
     page.get_by_label("Find a person").fill("dmitri")
     expect(page.locator(".people li")).to_have_count(1)
     page.get_by_label("Find a person").press("Tab")
@@ -24,9 +24,9 @@ def test_the_sign_in_page_works_by_keyboard(opened: Open) -> None:
     expect(page.locator("h1")).to_have_text("Relations")
 
 
-def test_the_keyboard_goes_everywhere(opened: Open) -> None:
+def test_the_keyboard_goes_everywhere(open_page: Open) -> None:
     """`g c`, `j`, `k`, Enter, `/`, `?` do what the list of keys says."""
-    page = opened("/")
+    page = open_page("/")
     page.keyboard.press("g")
     page.keyboard.press("c")
     page.wait_for_url("**/catalog")
@@ -44,18 +44,18 @@ def test_the_keyboard_goes_everywhere(opened: Open) -> None:
     assert page.url.endswith("/basket")
 
 
-def test_the_first_tab_stop_skips_to_the_content(opened: Open) -> None:
+def test_the_first_tab_stop_skips_to_the_content(open_page: Open) -> None:
     """And shows where the focus is."""
-    page = opened("/catalog")
+    page = open_page("/catalog")
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**#content")
 
 
-def test_suggestions_are_walked_by_keys(opened: Open, live_house: Any) -> None:
+def test_suggestions_are_walked_by_keys(open_page: Open, live_portal: Any) -> None:
     """Arrow down chooses, Enter opens, Escape closes."""
-    page = opened("/catalog")
+    page = open_page("/catalog")
     body = "".join(
         f'<a class="suggestion" role="option" id="suggestion-{n}" href="{BOOKING}?{n}">'
         f"<span>Booking {n}</span></a>"
@@ -75,28 +75,28 @@ def test_suggestions_are_walked_by_keys(opened: Open, live_house: Any) -> None:
 
 
 def test_a_late_answer_does_not_change_what_is_chosen(
-    opened: Open, live_house: Any
+    open_page: Open, live_portal: Any
 ) -> None:
     """Who walks the suggestions opens the one that they saw."""
-    page = opened("/catalog")
+    page = open_page("/catalog")
     body = '<a role="option" id="suggestion-1" href="{}"><span>One</span></a>'
-    held: list[Any] = []
+    routes: list[Any] = []
 
     def answer(route: Any) -> None:
         if route.request.url.endswith("=b"):
             route.fulfill(body=body.format(f"{BOOKING}?early"))
         else:
-            held.append(route)
+            routes.append(route)
 
     page.route("**/search/suggest*", answer)
     page.keyboard.press("/")
     page.keyboard.type("b")
     page.locator("#suggestion-1").wait_for()
     page.keyboard.type("o")
-    until_now(lambda: page.wait_for_timeout(10) or held, what="the second question")
+    until_now(lambda: page.wait_for_timeout(10) or routes, what="the second question")
     page.keyboard.press("ArrowDown")
     with suppress(Error):  # given up by the page already
-        held[0].fulfill(body=body.format(f"{BOOKING}?late"))
+        routes[0].fulfill(body=body.format(f"{BOOKING}?late"))
     expect(page.locator("#suggestion-1")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"booking\?early$"))

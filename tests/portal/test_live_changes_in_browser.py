@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.portal.browsing import Open
-from tests.portal.house import history
+from tests.portal.company import history
 from tests.waiting import until_now
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -18,9 +18,9 @@ Entities = dict[str, Any]
 
 
 @pytest.fixture
-def entities(live_house: Any) -> Iterator[Entities]:
+def entities(live_portal: Any) -> Iterator[Entities]:
     """The entities of the portal; what a test changes of them is undone after it."""
-    current: Entities = live_house.api.entities
+    current: Entities = live_portal.api.entities
     before = deepcopy(current)
     yield current
     for ref in current.keys() - before.keys():
@@ -29,24 +29,24 @@ def entities(live_house: Any) -> Iterator[Entities]:
 
 
 @pytest.fixture
-def following(opened: Open, live_house: Any) -> Open:
+def following(open_page: Open, live_portal: Any) -> Open:
     """Opens a page and waits until it follows the stream."""
 
     def open_page(path: str) -> Any:
-        page = opened(path)
-        until_now(lambda: live_house.stream.readers, what="the page listens")
+        page = open_page(path)
+        until_now(lambda: live_portal.stream.readers, what="the page listens")
         return page
 
     return open_page
 
 
-def tell_change(house: Any, ref: str, **data: Any) -> None:
+def tell_change(live_portal: Any, ref: str, **data: Any) -> None:
     """Send the event of a changed entity to all open pages."""
-    house.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}, **data})
+    live_portal.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}, **data})
 
 
 def test_a_change_swaps_its_part_and_says_who(
-    entities: Entities, following: Open, live_house: Any
+    entities: Entities, following: Open, live_portal: Any
 ) -> None:
     """The open page changes by itself; what did not change is not touched."""
     ref = "component:default/ledger"
@@ -56,9 +56,9 @@ def test_a_change_swaps_its_part_and_says_who(
     entity["metadata"]["description"] = "Written a moment ago"
     past = history(ref)
     past[0]["cause"]["subject"] = "Explain the ledger"
-    live_house.api.histories[ref] = past
+    live_portal.api.histories[ref] = past
     cause = {"author": "Carla Ruiz", "subject": "Explain the ledger"}
-    tell_change(live_house, ref, actor="user:default/carla", cause=cause)
+    tell_change(live_portal, ref, actor="user:default/carla", cause=cause)
     page.get_by_text("Updated just now by Carla Ruiz: Explain the ledger").wait_for()
     expect(page.get_by_text("Written a moment ago")).to_be_visible()
     expect(page.locator("#latest").get_by_text("Explain the ledger")).to_be_visible()
@@ -68,24 +68,24 @@ def test_a_change_swaps_its_part_and_says_who(
 
 
 def test_what_happens_before_the_page_listens_is_not_missed(
-    entities: Entities, opened: Open, live_house: Any
+    entities: Entities, open_page: Open, live_portal: Any
 ) -> None:
     """A page listens from where the stream stood when it was read."""
     ref = "component:default/ledger"
     entity = entities[ref]
-    page = opened("/styleguide")
-    held: list[Any] = []
-    page.route("**/api/events/stream*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
-    page.goto(f"{live_house.url}/catalog/default/component/ledger")
+    page = open_page("/styleguide")
+    routes: list[Any] = []
+    page.route("**/api/events/stream*", lambda route: routes.append(route))  # noqa: PLW0108 - Playwright marks it
+    page.goto(f"{live_portal.url}/catalog/default/component/ledger")
     entity["metadata"]["description"] = "Written before it listened"
-    tell_change(live_house, ref)
-    until_now(lambda: page.wait_for_timeout(10) or held, what="the page asks")
-    held[0].continue_()
+    tell_change(live_portal, ref)
+    until_now(lambda: page.wait_for_timeout(10) or routes, what="the page asks")
+    routes[0].continue_()
     page.get_by_text("Written before it listened").wait_for()
 
 
 def test_what_is_selected_is_not_swapped_away(
-    entities: Entities, following: Open, live_house: Any
+    entities: Entities, following: Open, live_portal: Any
 ) -> None:
     """Somebody who reads or copies keeps what they have under their eyes."""
     ref = "component:default/refunds"
@@ -94,13 +94,13 @@ def test_what_is_selected_is_not_swapped_away(
     page.locator("#entity-head .lead").select_text()
     entity["metadata"]["description"] = "Another text"
     entity["metadata"]["tags"] = ["fresh-tag"]
-    tell_change(live_house, ref)
+    tell_change(live_portal, ref)
     page.get_by_text("fresh-tag").wait_for()
     expect(page.locator("#entity-head .lead")).to_have_text("Does what its name says.")
 
 
 def test_parts_come_and_go_with_what_they_show(
-    entities: Entities, following: Open, live_house: Any
+    entities: Entities, following: Open, live_portal: Any
 ) -> None:
     """A mended error leaves the open home; a new one comes to its place there."""
     ref = "component:default/basket"
@@ -110,16 +110,16 @@ def test_parts_come_and_go_with_what_they_show(
     order = "sections => sections.map(each => each.id)"
     before = page.locator("main section").evaluate_all(order)
     errors = entities[ref].pop("status")
-    tell_change(live_house, ref)
+    tell_change(live_portal, ref)
     expect(attention).to_have_count(0)
     entities[ref]["status"] = errors
-    tell_change(live_house, ref)
+    tell_change(live_portal, ref)
     expect(attention).to_be_visible()
     assert page.locator("main section").evaluate_all(order) == before
 
 
 def test_a_page_whose_session_ended_keeps_what_it_shows(
-    entities: Entities, following: Open, live_house: Any
+    entities: Entities, following: Open, live_portal: Any
 ) -> None:
     """What is answered instead of the page takes nothing from it."""
     ref = "component:default/ledger"
@@ -130,24 +130,24 @@ def test_a_page_whose_session_ended_keeps_what_it_shows(
         "document.addEventListener('callboard:live',"
         " () => (document.body.dataset.done = ''))"
     )
-    tell_change(live_house, ref)
+    tell_change(live_portal, ref)
     page.locator("body[data-done]").wait_for()
     expect(page.locator("#about")).to_be_visible()
     expect(page.get_by_text("Not for somebody who left")).to_have_count(0)
 
 
 def test_a_list_follows_the_catalog_and_moves_nothing(
-    entities: Entities, following: Open, live_house: Any
+    entities: Entities, following: Open, live_portal: Any
 ) -> None:
     """A changed row changes where it stands; new ones wait until they are asked for."""
     page = following("/catalog?type=service")
     row = page.locator("[data-row]", has_text="Ledger")
     place = row.bounding_box()
-    made = deepcopy(entities["component:default/ledger"])
+    component = deepcopy(entities["component:default/ledger"])
     entities["component:default/ledger"]["metadata"]["description"] = "Anew"
-    made["metadata"] |= {"name": "aaa", "title": "Aaa"}
-    entities["component:default/aaa"] = made
-    tell_change(live_house, "component:default/aaa")
+    component["metadata"] |= {"name": "aaa", "title": "Aaa"}
+    entities["component:default/aaa"] = component
+    tell_change(live_portal, "component:default/aaa")
     expect(row).to_contain_text("Anew")
     expect(row).to_have_class(re.compile("fresh"))
     button = page.get_by_role("button", name="1 new – show")

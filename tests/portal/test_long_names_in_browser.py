@@ -9,8 +9,8 @@ from services.portal.frame import Frame
 from services.portal.router import make_portal
 from tests.portal.answers import OUTPUT, TASK
 from tests.portal.browsing import NARROW, TOO_WIDE, WIDE, sign_in
+from tests.portal.company import entity
 from tests.portal.conftest import served
-from tests.portal.house import entity
 from tests.portal.services import FakeServices
 from tests.portal.stream import WithStream
 

@@ -15,7 +15,7 @@ from tests.portal.browsing import (
     sign_in,
     violations,
 )
-from tests.portal.house import GUEST
+from tests.portal.company import GUEST
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PAGES = {
@@ -38,15 +38,15 @@ PAGES = {
 }
 # Each page wide and light; narrow and dark those that differ most in shape.
 SHAPES = ("home", "catalog", "entity", "dependencies", "graph", "styleguide")
-LOOKS = [(name, WIDE, False) for name in PAGES] + [
+SCREENS = [(name, WIDE, False) for name in PAGES] + [
     (name, NARROW, True) for name in SHAPES
 ]
 
 
-@pytest.mark.parametrize(("name", "size", "dark"), LOOKS)
+@pytest.mark.parametrize(("name", "size", "dark"), SCREENS)
 def test_pages_are_for_everybody(
     browser: Any,
-    live_house: Any,
+    live_portal: Any,
     artefacts: Path,
     name: str,
     size: tuple[int, int],
@@ -59,21 +59,21 @@ def test_pages_are_for_everybody(
         bypass_csp=True,  # axe itself is an injected script
         reduced_motion="reduce",
     )
-    sign_in(context, live_house.url)
+    sign_in(context, live_portal.url)
     page = context.new_page()
-    page.goto(live_house.url + PAGES[name])
+    page.goto(live_portal.url + PAGES[name])
     mode = "dark" if dark else "light"
     page.screenshot(path=artefacts / f"{name}-{size[0]}-{mode}.png")
     too_wide = page.evaluate(TOO_WIDE)
-    found = violations(page)
+    broken_rules = violations(page)
     context.close()
-    assert found == []
+    assert broken_rules == []
     assert not too_wide
 
 
-def test_the_theme_changes_at_once_and_stays(opened: Open) -> None:
+def test_the_theme_changes_at_once_and_stays(open_page: Open) -> None:
     """No new page is needed, and the next one is as chosen."""
-    page = opened("/catalog")
+    page = open_page("/catalog")
     page.get_by_label("Ann Becker: settings and sign-out").click()
     with page.expect_response("**/preferences"):
         page.get_by_role("button", name="Dark").click()
@@ -84,9 +84,9 @@ def test_the_theme_changes_at_once_and_stays(opened: Open) -> None:
     )
 
 
-def test_a_picture_that_is_cut_has_a_shadow_at_its_edges(opened: Open) -> None:
+def test_a_picture_that_is_cut_has_a_shadow_at_its_edges(open_page: Open) -> None:
     """So that one sees that it can be scrolled: in colours of both looks."""
-    page = opened("/catalog/default/component/booking", size=(390, 844))
+    page = open_page("/catalog/default/component/booking", size=(390, 844))
     box = page.locator(".picture").first
     assert box.evaluate("box => box.scrollWidth > box.clientWidth")
     drawn = box.evaluate("box => getComputedStyle(box).backgroundImage")
@@ -95,9 +95,9 @@ def test_a_picture_that_is_cut_has_a_shadow_at_its_edges(opened: Open) -> None:
     assert moving.count("local") == moving.count("scroll") - 1 == 2
 
 
-def test_a_guest_on_a_phone_reaches_everything(opened: Open) -> None:
+def test_a_guest_on_a_phone_reaches_everything(open_page: Open) -> None:
     """The bar is at the bottom, its targets are large enough for fingers."""
-    page = opened("/", size=NARROW, subject=GUEST)
+    page = open_page("/", size=NARROW, subject=GUEST)
     for link in page.locator(".bar-link:visible").all():
         box = link.bounding_box()
         assert box["height"] >= 24
@@ -109,7 +109,7 @@ def test_a_guest_on_a_phone_reaches_everything(opened: Open) -> None:
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 def test_what_stays_after_unregistering_fits_the_page(
-    opened: Open, live_house: Any, artefacts: Path, size: tuple[int, int]
+    open_page: Open, live_portal: Any, artefacts: Path, size: tuple[int, int]
 ) -> None:
     """Long addresses and names wrap, on a phone too; no violation of axe's rules."""
     remainder = {
@@ -118,14 +118,14 @@ def test_what_stays_after_unregistering_fits_the_page(
         "totalEntities": 12,
         "entityRefs": [f"component:default/{'part-' * 11}{n:02}" for n in range(12)],
     }
-    live_house.api.remainders = [
+    live_portal.api.remainders = [
         {**remainder, "returns": False},
         {**remainder, "returns": True, "providers": ["registered"]},
     ]
     try:
-        page = opened(f"{BOOKING}/unregister", size=size)
+        page = open_page(f"{BOOKING}/unregister", size=size)
     finally:
-        live_house.api.remainders = []
+        live_portal.api.remainders = []
     page.screenshot(path=artefacts / f"unregister-{size[0]}.png", full_page=True)
     expect(page.get_by_text("12 entities stay")).to_be_visible()
     expect(page.get_by_text("and 4 more")).to_have_count(2)

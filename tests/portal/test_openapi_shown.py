@@ -11,17 +11,17 @@ from services.portal.definitions.model import (
 def entry(definition: Definition, name: str) -> DefinitionEntry:
     """The entry that is called so: `GET /a`, `Thing`."""
     return next(
-        each
+        row
         for group in definition.groups
-        for each in group.entries
-        if f"{each.mark} {each.name}".strip() == name
+        for row in group.entries
+        if f"{row.mark} {row.name}".strip() == name
     )
 
 
 def fields(text: str, name: str = "Thing") -> dict[str, DefinitionRow]:
     """The rows of a schema, by field."""
-    shown = entry(definition_of("openapi", text), name)
-    return {row.name: row for row in shown.parts[0].rows}
+    operation = entry(definition_of("openapi", text), name)
+    return {row.name: row for row in operation.parts[0].rows}
 
 
 def schema(properties: str, release: str = "3.1.0") -> str:
@@ -113,16 +113,16 @@ components:
 
 def test_webhooks_are_listed() -> None:
     """A document of webhooks alone is shown with bodies and answers."""
-    found = definition_of("openapi", WEBHOOKS)
-    assert [group.title for group in found.groups] == ["Webhooks"]
-    freed = entry(found, "POST seatFreed")
+    definition = definition_of("openapi", WEBHOOKS)
+    assert [group.title for group in definition.groups] == ["Webhooks"]
+    freed = entry(definition, "POST seatFreed")
     assert freed.summary == "A seat is free again"
     assert [part.title for part in freed.parts] == [
         "Body (optional): application/json",
         "204",
     ]
     assert freed.parts[0].rows[0].required
-    assert entry(found, "PUT shared").summary == "From the components"
+    assert entry(definition, "PUT shared").summary == "From the components"
 
 
 CALLBACKS = """
@@ -160,27 +160,27 @@ def test_callbacks_stand_with_their_operation() -> None:
 
 def test_references_that_cannot_be_shown_are_named() -> None:
     """A path, a body and a field in another file, and one that leads nowhere."""
-    found = definition_of(
+    definition = definition_of(
         "openapi",
         "openapi: 3.1.0\npaths:\n  /a: {$ref: './paths/a.yaml'}\n"
         "  /b: {post: {requestBody: {$ref: 'bodies.yaml#/New'}}}\ncomponents:\n"
         "  schemas:\n    Thing: {properties: {x: {$ref: '#/components/schemas/No'}}}\n",
     )
-    assert entry(found, "/a").summary == "./paths/a.yaml is in another file."
-    assert entry(found, "POST /b").parts[0].about == (
+    assert entry(definition, "/a").summary == "./paths/a.yaml is in another file."
+    assert entry(definition, "POST /b").parts[0].about == (
         "bodies.yaml#/New is in another file."
     )
-    [row] = entry(found, "Thing").parts[0].rows
+    [row] = entry(definition, "Thing").parts[0].rows
     assert row.type == "No"
     assert row.about == "#/components/schemas/No leads nowhere."
-    assert "bodies.yaml#/New" in found.notes[0]
+    assert "bodies.yaml#/New" in definition.notes[0]
 
 
 def test_two_operations_of_one_name_have_two_addresses() -> None:
     """An anchor leads to one entry, whatever the document calls them."""
-    found = definition_of(
+    definition = definition_of(
         "openapi",
         "openapi: 3.0.0\npaths: {/a: {get: {operationId: x}, put: {operationId: x}}}\n",
     )
-    ids = [each.id for group in found.groups for each in group.entries]
+    ids = [row.id for group in definition.groups for row in group.entries]
     assert ids == ["operation-x", "operation-x--2"]

@@ -6,9 +6,9 @@ import pytest
 
 from shared.contracts.annotations import MANAGED_BY_ORIGIN
 from tests.builders import entity
+from tests.portal.company import GUEST
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import GUEST
 
 FILE = "https://git.playhouse.example/new/blob/main/catalog-info.yaml"
 PART = "https://git.playhouse.example/parts/blob/main/{}/c.yaml"
@@ -32,8 +32,8 @@ def place(api: FakeApi, target: str, message: str, **error: Any) -> None:
 async def attention(client: Client, who: Any = None) -> str:
     """The section of the reader's home."""
     page = (await (client(who) if who else client()).get("/")).text
-    _, found, rest = page.partition('id="attention"')
-    return rest.partition("</section>")[0] if found else ""
+    _, start, rest = page.partition('id="attention"')
+    return rest.partition("</section>")[0] if start else ""
 
 
 @pytest.mark.parametrize("is_owned", [True, False])

@@ -14,9 +14,9 @@ from services.portal.model import ApiAnswer
 from services.portal.raw_text import MOST_CHARACTERS, raw_text
 from shared.guards.yaml_text import load_yaml
 from tests.portal.answers import TASK, events, task
+from tests.portal.company import entity
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
-from tests.portal.house import entity
 from tests.portal.services import FakeServices
 
 MANY = 10_000
@@ -38,14 +38,14 @@ def api() -> FakeApi:
 
 def hub(**metadata: Any) -> dict[str, Any]:
     """A component with thousands of relations and faults."""
-    made = entity("Component", "hub", {"type": "service"}, **metadata)
-    made["relations"] = [
+    component = entity("Component", "hub", {"type": "service"}, **metadata)
+    component["relations"] = [
         {"type": kind, "targetRef": f"component:default/part-{number}"}
         for number in range(MANY)
         for kind in ("dependsOn", "hasPart")
     ]
     fault = {"type": "x", "level": "error", "message": "bad"}
-    return {**made, "status": {"items": [fault] * MANY}}
+    return {**component, "status": {"items": [fault] * MANY}}
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -72,8 +72,8 @@ async def test_a_location_of_thousands_of_targets_has_a_short_page(
 ) -> None:
     """As it may stand in one file."""
     targets = [f"./{number}/catalog-info.yaml" for number in range(MANY)]
-    made = entity("Location", "all", {"targets": targets})
-    api.entities["location:default/all"] = made
+    location = entity("Location", "all", {"targets": targets})
+    api.entities["location:default/all"] = location
     page = (await client().get("/catalog/default/location/all")).text
     assert "./19/catalog-info.yaml" in page
     assert "./20/catalog-info.yaml" not in page
@@ -85,20 +85,20 @@ def test_the_beginning_of_an_entity_costs_little() -> None:
     relations = [{"type": "dependsOn", "targetRef": f"x{n}"} for n in range(300_000)]
     texts = ["word " * 30_000] * 50
     for much in ({"relations": relations}, {"texts": texts, "spec": {"a": "b"}}):
-        begun = time.thread_time()
+        start = time.thread_time()
         text, is_cut = raw_text({"kind": "Component", **much})
-        assert time.thread_time() - begun < 2
+        assert time.thread_time() - start < 2
         assert text.startswith("kind: Component\n")
         assert is_cut
         assert len(text) <= MOST_CHARACTERS
 
 
 @given(st.dictionaries(st.text("abc", min_size=1), VALUES, max_size=5))
-def test_a_small_entity_is_shown_whole(made: dict[str, Any]) -> None:
+def test_a_small_entity_is_shown_whole(entity_json: dict[str, Any]) -> None:
     """The text reads back as the entity."""
-    text, is_cut = raw_text(made)
+    text, is_cut = raw_text(entity_json)
     assert not is_cut
-    assert load_yaml(text, label="entity") == made
+    assert load_yaml(text, label="entity") == entity_json
 
 
 @pytest.mark.parametrize("number", ["²", "1" * 5000, "-1", "0", "x"])
@@ -161,8 +161,8 @@ async def test_the_filters_of_search_list_so_many_values(
     """Lifecycles are any words; the most frequent are offered."""
     for number in range(900):
         name = f"odd-{number}"
-        made = entity("Component", name, {"type": "x", "lifecycle": name})
-        api.entities[f"component:default/{name}"] = made
+        component = entity("Component", name, {"type": "x", "lifecycle": name})
+        api.entities[f"component:default/{name}"] = component
     page = (await client().get("/search?query=a")).text
     assert page.count('name="lifecycle"') <= MOST_TICKED
 
@@ -184,15 +184,15 @@ async def test_texts_of_a_template_hold_no_page_up(
     text = markdown_bombs()[name]
     api.steps = [{"title": "One", "description": text, "schema": {}}]
     form = "/create/templates/default/python-service"
-    answers = [dict(each) for each in events()]
+    answers = [dict(event) for event in events()]
     outputs = {"text": [{"title": "T", "content": text}] * 20}
     answers[-1]["body"] = {"message": "x", "output": outputs}
     api.runs[TASK] = (task(), answers)
     browser = client()
     for address in (form, f"/create/tasks/{TASK}"):
-        begun = time.thread_time()
+        start = time.thread_time()
         page = await browser.get(address)
-        assert time.thread_time() - begun < 0.6
+        assert time.thread_time() - start < 0.6
         assert page.status_code == 200
         assert len(page.content) < 700_000
 

@@ -13,15 +13,15 @@ from services.portal.frame import Frame
 from services.portal.router import make_portal
 from tests.portal.answers import TASK, events, site, task
 from tests.portal.browsing import (
-    LOOKS,
+    SCREENS,
     TOO_WIDE,
     Open,
     sign_in,
     violations,
     visits,
 )
+from tests.portal.company import entity
 from tests.portal.conftest import served
-from tests.portal.house import entity
 from tests.portal.services import FakeServices
 from tests.portal.stream import PATH, WithStream
 from tests.waiting import until_now
@@ -72,7 +72,7 @@ class WithRuns(WithStream):
 
 
 @pytest.fixture(scope="module")
-def house(frame: Frame) -> Iterator[Any]:
+def live_portal(frame: Frame) -> Iterator[Any]:
     """A running portal over all services: `.url`, `.api`, `.stream`."""
     api = FakeServices()
     api.sites["default/component/ledger"] = site(
@@ -96,31 +96,31 @@ def house(frame: Frame) -> Iterator[Any]:
 
 
 @pytest.fixture
-def opened(browser: Any, house: Any) -> Iterator[Open]:
+def open_page(browser: Any, live_portal: Any) -> Iterator[Open]:
     """Opens a page as Ann; fails if the page's scripts raise or are refused."""
-    with visits(browser, house.url) as open_page:
+    with visits(browser, live_portal.url) as open_page:
         yield open_page
-    until_now(lambda: not house.stream.readers, what="nobody listens any more")
+    until_now(lambda: not live_portal.stream.readers, what="nobody listens any more")
 
 
 @pytest.fixture(scope="module")
-def looking(browser: Any, house: Any) -> Iterator[Any]:
+def looking(browser: Any, live_portal: Any) -> Iterator[Any]:
     """One page for all looks, signed in as Ann; axe itself is an injected script."""
     context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
-    sign_in(context, house.url)
+    sign_in(context, live_portal.url)
     yield context.new_page()
     context.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_for_everybody(
-    looking: Any, house: Any, artefacts: Path, name: str
+    looking: Any, live_portal: Any, artefacts: Path, name: str
 ) -> None:
     """No violation of axe's rules, nothing wider than the screen; pictures are kept."""
-    for size, mode in LOOKS:
+    for size, mode in SCREENS:
         looking.set_viewport_size({"width": size[0], "height": size[1]})
         looking.emulate_media(color_scheme=mode, reduced_motion="reduce")
-        looking.goto(house.url + PAGES[name])
+        looking.goto(live_portal.url + PAGES[name])
         looking.evaluate(
             "[...document.querySelectorAll('.api-entry')].slice(0, 3)"
             ".forEach(entry => entry.open = true)"
@@ -140,9 +140,9 @@ def choose(page: Any, field: str, typed: str, label: str) -> None:
     expect(box).to_have_value(label)
 
 
-def test_a_template_is_filled_in_and_run(opened: Open) -> None:
+def test_a_template_is_filled_in_and_run(open_page: Open) -> None:
     """Errors at the field, a question that an answer brings, review, and the run."""
-    page = opened(FORM)
+    page = open_page(FORM)
     page.get_by_label("Name").fill("Not Good")
     page.get_by_role("button", name="Next").click()
     expect(page.locator("#f-name-error")).to_contain_text("This does not have")
@@ -159,9 +159,9 @@ def test_a_template_is_filled_in_and_run(opened: Open) -> None:
     page.wait_for_url(f"**/create/tasks/{TASK}")
 
 
-def test_a_form_works_without_scripts(opened: Open, house: Any) -> None:
+def test_a_form_works_without_scripts(open_page: Open, live_portal: Any) -> None:
     """The same questions with buttons of their own; Back loses nothing."""
-    page = opened(FORM, scripts=False)
+    page = open_page(FORM, scripts=False)
     page.get_by_label("Name").fill("seat-finder")
     page.get_by_label("Owner").fill("stage-team")
     page.get_by_role("button", name="Next").click()
@@ -175,52 +175,62 @@ def test_a_form_works_without_scripts(opened: Open, house: Any) -> None:
     page.get_by_role("button", name="Review").click()
     page.get_by_role("button", name="Create").click()
     page.wait_for_url(f"**/create/tasks/{TASK}")
-    assert house.api.started[-1]["values"]["retention"] == "30 days"
+    assert live_portal.api.started[-1]["values"]["retention"] == "30 days"
 
 
-def test_a_run_is_followed_to_its_end(opened: Open, house: Any) -> None:
+def test_a_run_is_followed_to_its_end(open_page: Open, live_portal: Any) -> None:
     """Lines and steps appear as they happen; at the end the results, and no stream."""
-    told = events()
-    house.api.runs["live"] = (task("processing", id="live"), told[:2])
-    until_now(lambda: not house.stream.readers, what="earlier pages have left")
-    page = opened("/create/tasks/live")
-    until_now(lambda: house.stream.readers, what="the page listens")
-    house.api.runs["live"] = (task("processing", id="live"), told[:4])
-    house.stream.tell("log", {})
+    log = events()
+    live_portal.api.runs["live"] = (task("processing", id="live"), log[:2])
+    until_now(lambda: not live_portal.stream.readers, what="earlier pages have left")
+    page = open_page("/create/tasks/live")
+    until_now(lambda: live_portal.stream.readers, what="the page listens")
+    live_portal.api.runs["live"] = (task("processing", id="live"), log[:4])
+    live_portal.stream.tell("log", {})
     page.locator(".is-completed").wait_for()
     expect(page.locator("#run-log li")).to_have_count(4)
-    house.api.runs["live"] = (task("completed", id="live"), told)
-    house.stream.tell("completion", {})
+    live_portal.api.runs["live"] = (task("completed", id="live"), log)
+    live_portal.stream.tell("completion", {})
     page.get_by_role("link", name="Open in the catalog").wait_for()
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
-    until_now(lambda: not house.stream.readers, what="the page stops listening")
+    until_now(lambda: not live_portal.stream.readers, what="the page stops listening")
 
 
-def test_an_open_page_of_docs_shows_what_was_built(opened: Open, house: Any) -> None:
+def test_an_open_page_of_docs_shows_what_was_built(
+    open_page: Open, live_portal: Any
+) -> None:
     """The text changes by itself, the note says so, code can still be copied."""
     key = "default/component/booking"
-    page = opened(f"{BOOKING}/")
+    page = open_page(f"{BOOKING}/")
     page.locator(".docs-copy").wait_for(state="attached")
-    until_now(lambda: house.stream.readers, what="the page listens")
-    house.api.articles[key] = "<h1>Booking</h1><p>Ten minutes now.</p><pre>x</pre>"
+    until_now(lambda: live_portal.stream.readers, what="the page listens")
+    live_portal.api.articles[key] = (
+        "<h1>Booking</h1><p>Ten minutes now.</p><pre>x</pre>"
+    )
     data = {"entity_ref": "component:default/booking", "site": "abc"}
-    house.stream.tell("docs-built", data)
+    live_portal.stream.tell("docs-built", data)
     page.get_by_text("Ten minutes now.").wait_for()
     expect(page.locator("[data-live-note]")).to_contain_text("Updated just now")
     page.locator(".docs-copy").wait_for(state="attached")
-    del house.api.articles[key]
+    del live_portal.api.articles[key]
 
 
-def test_a_build_that_fails_is_said_on_the_open_page(opened: Open, house: Any) -> None:
+def test_a_build_that_fails_is_said_on_the_open_page(
+    open_page: Open, live_portal: Any
+) -> None:
     """The reason appears over the last good text."""
     key = "default/component/booking"
-    before = deepcopy(house.api.sites[key])
-    page = opened(f"{BOOKING}/")
-    until_now(lambda: house.stream.readers, what="the page listens")
-    house.api.sites[key] = {**before, "status": "failed", "error": "no such page: x.md"}
+    before = deepcopy(live_portal.api.sites[key])
+    page = open_page(f"{BOOKING}/")
+    until_now(lambda: live_portal.stream.readers, what="the page listens")
+    live_portal.api.sites[key] = {
+        **before,
+        "status": "failed",
+        "error": "no such page: x.md",
+    }
     # Two events close upon each other: what the page shows decides what the note says.
     data = {"entity_ref": "component:default/booking", "site": "abc"}
-    house.stream.tell("docs-built", data)
+    live_portal.stream.tell("docs-built", data)
     page.get_by_text("no such page: x.md").wait_for()
     expect(page.get_by_text("is this seat still free?")).to_be_visible()
     note = page.locator("[data-live-note]")
@@ -230,23 +240,29 @@ def test_a_build_that_fails_is_said_on_the_open_page(opened: Open, house: Any) -
     alert = page.get_by_role("alert").locator("svg")
     colour = "element => getComputedStyle(element).color"
     assert note.evaluate(colour) == alert.evaluate(colour)
-    house.api.sites[key] = before
+    live_portal.api.sites[key] = before
 
 
-def test_the_first_good_build_fills_the_open_page(opened: Open, house: Any) -> None:
+def test_the_first_good_build_fills_the_open_page(
+    open_page: Open, live_portal: Any
+) -> None:
     """Text, navigation, search and contents come, as if the page were opened anew."""
     key = "default/component/booking"
-    before = deepcopy(house.api.sites[key])
+    before = deepcopy(live_portal.api.sites[key])
     state = {"status": "failed", "built_at": None, "nav": [], "pages": []}
-    house.api.sites[key] = {**before, **state, "error": "mkdocs.yml: no such page"}
-    page = opened(f"{BOOKING}/")
-    until_now(lambda: house.stream.readers, what="the page listens")
+    live_portal.api.sites[key] = {
+        **before,
+        **state,
+        "error": "mkdocs.yml: no such page",
+    }
+    page = open_page(f"{BOOKING}/")
+    until_now(lambda: live_portal.stream.readers, what="the page listens")
     page.get_by_text("The documentation could not be built").wait_for()
     expect(page.get_by_label("Search in Booking")).to_have_count(0)
     expect(page.locator(".docs-drawer")).to_be_hidden()
-    house.api.sites[key] = before
+    live_portal.api.sites[key] = before
     data = {"entity_ref": "component:default/booking", "site": "abc"}
-    house.stream.tell("docs-built", data)
+    live_portal.stream.tell("docs-built", data)
     page.get_by_text("is this seat still free?").wait_for()
     expect(page.get_by_text("could not be built")).to_have_count(0)
     expect(page.locator("[data-live-note]")).to_contain_text("documentation built")
@@ -254,35 +270,35 @@ def test_the_first_good_build_fills_the_open_page(opened: Open, house: Any) -> N
     parts = ".docs-nav-list, .docs-contents, .docs-source, .docs-article, .docs-steps"
     page.locator(parts).nth(4).wait_for(state="attached")
     note = page.locator("[data-live-note]").inner_text()
-    shown = page.locator("main").inner_text().replace(note, "")
+    text = page.locator("main").inner_text().replace(note, "")
     expect(page.locator("h1")).to_have_count(1)
     page.get_by_label("Search in Booking").fill("seat")
     page.locator(".docs-results mark").first.wait_for()
-    page.goto(f"{house.url}{BOOKING}/")
+    page.goto(f"{live_portal.url}{BOOKING}/")
     page.locator(".docs-copy").first.wait_for(state="attached")
     anew = page.locator("main").inner_text()
-    assert shown.split() == anew.split()
+    assert text.split() == anew.split()
 
 
-def test_a_long_log_can_be_read_whole(opened: Open, house: Any) -> None:
+def test_a_long_log_can_be_read_whole(open_page: Open, live_portal: Any) -> None:
     """Its lines wrap: the deciding one ends on the screen, wide or narrow."""
     key = "default/component/booking"
-    before = deepcopy(house.api.sites[key])
+    before = deepcopy(live_portal.api.sites[key])
     line = f"error: Failed to build the docs page: {'docs/' * 30}index.md: no such file"
     failed = {"status": "failed", "error": "no such file", "log": ["info: x", line]}
-    house.api.sites[key] = {**before, **failed}
+    live_portal.api.sites[key] = {**before, **failed}
     for size in ((1440, 900), (390, 844)):
-        page = opened(f"{BOOKING}/", size=size)
+        page = open_page(f"{BOOKING}/", size=size)
         page.get_by_text("Build log").click()
         log = page.locator(".docs-log")
         expect(log).to_contain_text(line)
         assert log.evaluate("element => element.scrollWidth <= element.clientWidth")
-    house.api.sites[key] = before
+    live_portal.api.sites[key] = before
 
 
-def test_a_search_without_result_stands_in_one_line(opened: Open) -> None:
+def test_a_search_without_result_stands_in_one_line(open_page: Open) -> None:
     """Heading, text and button of the empty part are centred alike."""
-    page = opened(f"{BOOKING}/?find=zzzz")
+    page = open_page(f"{BOOKING}/?find=zzzz")
     middles = page.locator(".empty").evaluate(
         "box => [...box.querySelectorAll('h2, p, .button')].map(each => {"
         "const words = document.createRange(); words.selectNodeContents(each);"
@@ -291,9 +307,9 @@ def test_a_search_without_result_stands_in_one_line(opened: Open) -> None:
     assert max(middles) - min(middles) < 2
 
 
-def test_words_are_found_while_typing(opened: Open) -> None:
+def test_words_are_found_while_typing(open_page: Open) -> None:
     """On the search page and inside a site; the box keeps its focus."""
-    page = opened("/search")
+    page = open_page("/search")
     box = page.locator("#query")
     box.click()
     page.keyboard.type("seat", delay=15)
@@ -306,9 +322,9 @@ def test_words_are_found_while_typing(opened: Open) -> None:
     expect(page.locator("#docs-nav")).to_be_visible()
 
 
-def test_suggestions_come_from_the_search(opened: Open) -> None:
+def test_suggestions_come_from_the_search(open_page: Open) -> None:
     """Typed in the box at the top of any page, opened by the keyboard."""
-    page = opened("/docs")
+    page = open_page("/docs")
     page.keyboard.press("/")
     page.keyboard.type("seat m")
     page.locator("#suggestion-1").wait_for()
@@ -317,9 +333,9 @@ def test_suggestions_come_from_the_search(opened: Open) -> None:
     page.wait_for_url("**/catalog/default/component/seat-map")
 
 
-def test_a_type_of_an_api_leads_to_its_entry(opened: Open) -> None:
+def test_a_type_of_an_api_leads_to_its_entry(open_page: Open) -> None:
     """The link opens what it leads to."""
-    page = opened("/catalog/default/api/graphql/api")
+    page = open_page("/catalog/default/api/graphql/api")
     page.locator("#queries-performance > summary").click()
     page.locator("#queries-performance a[href='#type-performance']").click()
     expect(page.locator("#type-performance .api-body")).to_be_visible()

@@ -18,8 +18,8 @@ from services.portal.public_api import PublicApi
 from services.portal.settings import Settings
 from shared.kit.config.sections import load_config
 from shared.kit.observability import logs, tracing
+from tests.portal.company import ANN, GUEST
 from tests.portal.fakes import bearer, visitor
-from tests.portal.house import ANN, GUEST
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOWHERE = "http://127.0.0.1:9"
@@ -55,13 +55,13 @@ async def serve() -> AsyncIterator[Serve]:
 
 async def echo(request: web.Request) -> web.Response:
     body = (await request.read()).decode()
-    seen = {
+    request_facts = {
         "method": request.method,
         "target": request.raw_path,
         "headers": {name.lower(): value for name, value in request.headers.items()},
         "body": body,
     }
-    return web.json_response(seen, headers={"Callboard-Stale": "3"})
+    return web.json_response(request_facts, headers={"Callboard-Stale": "3"})
 
 
 async def test_a_call_is_a_request_of_the_reader(serve: Serve) -> None:
@@ -75,22 +75,25 @@ async def test_a_call_is_a_request_of_the_reader(serve: Serve) -> None:
                 params=[("filter", "kind=user,a=ü"), ("filter", "b")],
                 json={"n": 1},
             )
-    seen = answer.json()
+    request_facts = answer.json()
     assert answer.headers["callboard-stale"] == "3"
-    assert (seen["method"], seen["body"]) == ("POST", '{"n":1}')
+    assert (request_facts["method"], request_facts["body"]) == ("POST", '{"n":1}')
     path = "/api/catalog/entities/by-name/component/default/a%20b"
-    assert seen["target"] == f"{path}?x=1&filter=kind%3Duser%2Ca%3D%C3%BC&filter=b"
-    assert seen["headers"]["authorization"] == bearer(ANN)
-    assert seen["headers"]["x-request-id"] == "abc-1"
-    assert seen["headers"]["traceparent"].split("-")[1] == TRACE.split("-")[1]
-    assert "cookie" not in seen["headers"]
+    assert (
+        request_facts["target"]
+        == f"{path}?x=1&filter=kind%3Duser%2Ca%3D%C3%BC&filter=b"
+    )
+    assert request_facts["headers"]["authorization"] == bearer(ANN)
+    assert request_facts["headers"]["x-request-id"] == "abc-1"
+    assert request_facts["headers"]["traceparent"].split("-")[1] == TRACE.split("-")[1]
+    assert "cookie" not in request_facts["headers"]
 
 
 async def test_nobody_is_asked_for_without_a_token(serve: Serve) -> None:
     """As the sign-in page asks for the ways to sign in."""
     async with PublicApi(await serve(echo)) as api:
-        seen = (await api.call(None, "GET", "/api/auth/ways")).json()
-    assert "authorization" not in seen["headers"]
+        request_facts = (await api.call(None, "GET", "/api/auth/ways")).json()
+    assert "authorization" not in request_facts["headers"]
 
 
 async def test_a_gateway_that_is_away_is_a_503(serve: Serve) -> None:
@@ -135,14 +138,14 @@ def test_a_token_says_who_reads() -> None:
     """The API checks it; the page only needs to know whom it is for."""
     claims = {"sub": "user:default/x", "kind": "odd", "ent": ["group:default/y"]}
     payload = base64.urlsafe_b64encode(orjson.dumps(claims))
-    found = visitor_of(f"bearer h.{payload.decode()}.s")
-    assert found is not None
-    assert (found.subject, found.kind, found.ownership) == (
+    visitor = visitor_of(f"bearer h.{payload.decode()}.s")
+    assert visitor is not None
+    assert (visitor.subject, visitor.kind, visitor.ownership) == (
         "user:default/x",
         "user",
         ("group:default/y",),
     )
-    assert payload.decode() not in repr(found)
+    assert payload.decode() not in repr(visitor)
 
 
 def test_pages_need_no_secret_of_the_configuration(tmp_path: Path) -> None:
@@ -156,7 +159,7 @@ def test_pages_need_no_secret_of_the_configuration(tmp_path: Path) -> None:
     assert state.frame.organization == "Playhouse"
     assert state.frame.development
     assert state.file_locations
-    assert state.is_policy_asked
+    assert state.is_policy_enabled
 
 
 async def test_the_portal_is_ready_once_the_gateway_answers(

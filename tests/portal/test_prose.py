@@ -46,8 +46,8 @@ def test_marks_that_make_much_take_no_longer(sign: str) -> None:
 def test_texts_of_a_page_share_a_budget() -> None:
     """When it is spent, the rest of the marks are shown as they are written."""
     budget = ProseBudget(100_000)
-    found = [budget.render("*a*\n" * 1_000) for _ in range(4)]
-    assert [html[:5] == "<pre>" for html in found] == [False, False, True, True]
+    texts = [budget.render("*a*\n" * 1_000) for _ in range(4)]
+    assert [html[:5] == "<pre>" for html in texts] == [False, False, True, True]
     assert budget.render("*a*") == "<p><em>a</em></p>\n"
 
 
@@ -120,10 +120,10 @@ def test_no_mixture_takes_long(signs: list[str], times: int) -> None:
 def test_all_texts_of_a_page_share_its_characters() -> None:
     """What is beyond them is left out, and the page says so."""
     budget = ProseBudget(60_000)
-    found = [budget.render(f"{number} " + "a" * 45_000) for number in range(12)]
-    assert sum(map(len, found)) < 1.1 * MOST_HTML
-    assert "left out" not in found[0]
-    assert all("left out" in html for html in found[-4:])
+    texts = [budget.render(f"{number} " + "a" * 45_000) for number in range(12)]
+    assert sum(map(len, texts)) < 1.1 * MOST_HTML
+    assert "left out" not in texts[0]
+    assert all("left out" in html for html in texts[-4:])
 
 
 def test_the_end_of_a_long_text_is_said_to_be_missing() -> None:

@@ -11,8 +11,8 @@ from services.portal.frame import Frame
 from services.portal.model import ApiAnswer
 from services.portal.router import make_portal
 from tests.portal.answers import NEW
+from tests.portal.company import GUEST
 from tests.portal.conftest import Client
-from tests.portal.house import GUEST
 from tests.portal.services import FakeServices
 
 PAGE = "/create/register"
@@ -100,8 +100,8 @@ async def test_what_is_registered_is_said(client: Client, api: FakeServices) -> 
 async def test_a_bad_address_is_said_at_its_field(client: Client) -> None:
     """With the catalog's own words, escaped."""
     for ask in ("get", "post"):
-        given = {"target": "https://bad.example/<x>"}
-        how = {"params": given} if ask == "get" else {"data": given}
+        values = {"target": "https://bad.example/<x>"}
+        how = {"params": values} if ask == "get" else {"data": values}
         answer = await getattr(client(), ask)(PAGE, **how)
         assert answer.status_code == 422
         assert 'id="target-error">Unable to read https://bad.example/&lt;x&gt;' in (
@@ -115,9 +115,9 @@ async def test_each_problem_of_a_file_is_a_line(
     """At the field, without the error's name."""
     usual = api.call
 
-    async def refuse(who: Any, method: str, path: str, **given: Any) -> ApiAnswer:
+    async def refuse(who: Any, method: str, path: str, **options: Any) -> ApiAnswer:
         if not path.endswith("/catalog/locations"):
-            return await usual(who, method, path, **given)
+            return await usual(who, method, path, **options)
         error = {"message": "InputError: a: <first>\nb: second"}
         return ApiAnswer(400, {}, orjson.dumps({"error": error}))
 

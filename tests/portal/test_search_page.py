@@ -10,8 +10,8 @@ from services.portal.pages.search import result_of
 from services.portal.pages.status import CHECKS, engine_line, service_line
 from tests.builders import entity
 from tests.portal.answers import site
+from tests.portal.company import GUEST
 from tests.portal.conftest import Client
-from tests.portal.house import GUEST
 from tests.portal.services import FakeServices
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,11 +99,11 @@ def test_marks_escape_everything_else() -> None:
 def test_snippets_stand_around_the_first_mark() -> None:
     """Short, cut at words, never inside a mark."""
     text = "word " * 100 + "#seat!" + " tail" * 100
-    found = str(snippet(text, "#", "!"))
-    assert found.startswith("… word")
-    assert "<mark>seat</mark>" in found
-    assert found.endswith(" …")
-    assert len(found) < 320
+    text_around = str(snippet(text, "#", "!"))
+    assert text_around.startswith("… word")
+    assert "<mark>seat</mark>" in text_around
+    assert text_around.endswith(" …")
+    assert len(text_around) < 320
     assert str(snippet("short", "#", "!")) == "short"
 
 
@@ -210,8 +210,8 @@ async def test_status_renews_its_part(client: Client, api: FakeServices) -> None
 
 def test_status_words_any_report() -> None:
     """Figures it does not know are shown by their own name."""
-    given = {"index_age_seconds": 4.0, "entities": 100_000.0, "outbox": 0.5}
-    line = service_line({"name": "x", "ready": True, "checks": 5, "figures": given})
+    figures = {"index_age_seconds": 4.0, "entities": 100_000.0, "outbox": 0.5}
+    line = service_line({"name": "x", "ready": True, "checks": 5, "figures": figures})
     assert line.figures == (
         ("Index age seconds", "4"),
         ("Entities", "100,000"),
@@ -265,9 +265,9 @@ def test_an_api_found_by_its_operations_leads_to_them() -> None:
     """Where its own words are marked the result leads to its page as ever."""
     document = {"kind": "API", "title": "Seats", "location": "/catalog/default/api/s"}
     marks = {"preTag": "<1>", "postTag": "</1>"}
-    found = {"type": "software-catalog", "document": document, "highlight": marks}
-    by_operation = result_of(found, "free a seat")
+    result = {"type": "software-catalog", "document": document, "highlight": marks}
+    by_operation = result_of(result, "free a seat")
     assert by_operation.href == "/catalog/default/api/s/api?find=free%20a%20seat"
-    own = {**found, "highlight": {**marks, "fields": {"title": "<1>Seats</1>"}}}
+    own = {**result, "highlight": {**marks, "fields": {"title": "<1>Seats</1>"}}}
     assert result_of(own, "seats").href == "/catalog/default/api/s"
-    assert result_of(found).href == "/catalog/default/api/s"
+    assert result_of(result).href == "/catalog/default/api/s"

@@ -130,9 +130,9 @@ async def test_an_ended_run_leads_to_its_form_with_its_answers(
     spec = {**task()["spec"], "parameters": answers}
     api.runs[TASK] = (task(status="failed", spec=spec), [])
     page = (await client().get(f"/create/tasks/{TASK}")).text
-    found = re.search(r'href="([^"]+)">.*?Start again with other answers', page)
-    assert found is not None
-    address = entities.unescape(found[1].rsplit('href="', 1)[-1])
+    link = re.search(r'href="([^"]+)">.*?Start again with other answers', page)
+    assert link is not None
+    address = entities.unescape(link[1].rsplit('href="', 1)[-1])
     assert "***" not in address
     form = (await client().get(address)).text
     assert 'value="seat-finder"' in form
@@ -153,8 +153,8 @@ def test_answers_too_long_for_an_address_are_left_out() -> None:
     """The longest first; the others still come along."""
     answers = {"short": "x", "long": "y" * 50_000, "pin": "*****"}
     info = {"entityRef": "template:default/t"}
-    given: Any = {"spec": {"templateInfo": info, "parameters": answers}}
-    address = form_address(given)
+    run: Any = {"spec": {"templateInfo": info, "parameters": answers}}
+    address = form_address(run)
     assert address == "/create/templates/default/t?formData=%7B%22short%22%3A%22x%22%7D"
     assert form_address({"spec": {}}) == ""
 
@@ -162,10 +162,14 @@ def test_answers_too_long_for_an_address_are_left_out() -> None:
 def test_steps_that_share_an_id_are_shown_each_with_its_own_state() -> None:
     """In the order of the template, whichever of them failed."""
     steps = [{"id": "a", "action": "x"}, {"id": "a", "action": "y"}, {"id": "a"}]
-    told = ["processing", "completed", "processing", "failed", "skipped"]
+    states = ["processing", "completed", "processing", "failed", "skipped"]
     events = [
         {"id": number, "type": "log", "body": {"stepId": "a", "status": status}}
-        for number, status in enumerate(told, 1)
+        for number, status in enumerate(states, 1)
     ]
-    found = progress_of({"spec": {"steps": steps}, "status": "failed"}, events)
-    assert [step.status for step in found.steps] == ["completed", "failed", "skipped"]
+    progress = progress_of({"spec": {"steps": steps}, "status": "failed"}, events)
+    assert [step.status for step in progress.steps] == [
+        "completed",
+        "failed",
+        "skipped",
+    ]

@@ -52,11 +52,11 @@ class Choices:
 
 async def choices_for(visit: Visit, question: ChoiceQuestion) -> Choices:
     """The choices for one question."""
-    if question.what == "tags":
+    if question.choice_type == "tags":
         return await _values(visit, question, TAGS)
-    if question.what in REPOSITORY_PARTS:
+    if question.choice_type in REPOSITORY_PARTS:
         return await _repository_parts(visit, question)
-    if question.what == "groups":
+    if question.choice_type == "groups":
         return await _own_groups(visit, question)
     return await _entities(visit, question)
 
@@ -69,16 +69,18 @@ async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
         own = own if question.filters else []
         if not own:
             return Choices((), 0)
-    exact, teams, mine, others = await together(
+    exact, teams, mine, page = await together(
         _exactly(visit, question),
         _reader_and_teams(visit, question, own),
         _owned(visit, question, own),
         _page(visit, question, MOST_CHOICES),
     )
-    found = [*exact, *teams[:MOST_OWN], *mine[:MOST_OWN], *_choices(others["items"])]
+    choices = [*exact, *teams[:MOST_OWN], *mine[:MOST_OWN], *_choices(page["items"])]
     own_values = {item.value for item in (*teams, *mine)}
-    items = {item.value: replace(item, own=item.value in own_values) for item in found}
-    return Choices(list(items.values())[:MOST_CHOICES], int(others["totalItems"]))
+    items = {
+        item.value: replace(item, own=item.value in own_values) for item in choices
+    }
+    return Choices(list(items.values())[:MOST_CHOICES], int(page["totalItems"]))
 
 
 async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
@@ -86,8 +88,8 @@ async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
     name = question.name_term
     if not name or "," in name or "=" in name or _names(question, "metadata.name"):
         return []
-    asked = replace(_with(question, [f"metadata.name={name}"]), term="")
-    return _choices((await _page(visit, asked, MOST_OWN))["items"])
+    exact_question = replace(_with(question, [f"metadata.name={name}"]), term="")
+    return _choices((await _page(visit, exact_question, MOST_OWN))["items"])
 
 
 async def _reader_and_teams(
@@ -98,10 +100,12 @@ async def _reader_and_teams(
     if not own or (kinds and not kinds & OWNERS) or _names(question, "metadata.name"):
         return []
     names = dict.fromkeys(split_ref(ref)[2] for ref in own)
-    asked = _with(question, [f"metadata.name={name}" for name in names])
-    items = (await _page(visit, asked, MOST_CHOICES))["items"]
-    known = frozenset(own)
-    return [replace(item, own=True) for item in _choices(items) if item.value in known]
+    team_question = _with(question, [f"metadata.name={name}" for name in names])
+    items = (await _page(visit, team_question, MOST_CHOICES))["items"]
+    own_refs = frozenset(own)
+    return [
+        replace(item, own=True) for item in _choices(items) if item.value in own_refs
+    ]
 
 
 async def _owned(
@@ -112,8 +116,8 @@ async def _owned(
     owners_only = bool(kinds) and kinds <= OWNERS
     if not own or owners_only or _names(question, "relations.ownedby"):
         return []
-    asked = _with(question, [f"relations.ownedBy={ref}" for ref in own])
-    items = (await _page(visit, asked, MOST_OWN))["items"]
+    owned_question = _with(question, [f"relations.ownedBy={ref}" for ref in own])
+    items = (await _page(visit, owned_question, MOST_OWN))["items"]
     return [replace(item, own=True) for item in _choices(items)]
 
 
@@ -131,7 +135,9 @@ def _with(question: ChoiceQuestion, statements: Iterable[str]) -> ChoiceQuestion
     more = ",".join(statements)
     if not more:
         return replace(question, filters=())
-    filters = tuple(f"{each},{more}" for each in question.filters) or (more,)
+    filters = tuple(f"{filter_text},{more}" for filter_text in question.filters) or (
+        more,
+    )
     return replace(question, filters=filters)
 
 
@@ -139,7 +145,7 @@ async def _page(visit: Visit, question: ChoiceQuestion, limit: int) -> Any:
     text = question.name_term
     searched = [("fullTextFilterTerm", text), ("fullTextFilterFields", TEXT_FIELDS)]
     params = [
-        *(("filter", each) for each in question.filters),
+        *(("filter", filter_text) for filter_text in question.filters),
         *(searched if text else ()),
         ("fields", FIELDS),
         ("limit", str(limit)),
@@ -149,43 +155,43 @@ async def _page(visit: Visit, question: ChoiceQuestion, limit: int) -> Any:
 
 
 def _choices(items: Sequence[Mapping[str, Any] | None]) -> list[FieldChoice]:
-    found = []
+    choices = []
     for item in items:
         if not item:
             continue
         ref = canonical(item)
         kind, namespace, name = split_ref(ref)
         place = name if namespace == "default" else f"{namespace}/{name}"
-        found.append(FieldChoice(ref, title_of(item), f"{kind_word(kind)} · {place}"))
-    return found
+        choices.append(FieldChoice(ref, title_of(item), f"{kind_word(kind)} · {place}"))
+    return choices
 
 
 async def _own_groups(visit: Visit, question: ChoiceQuestion) -> Choices:
     groups = [ref for ref in visit.visitor.ownership if ref.startswith("group:")]
     names = await visit.summaries(groups)
     text = question.name_term.lower()
-    found = [
+    choices = [
         FieldChoice(
             ref, summary.title, f"{summary.kind} · {split_ref(ref)[2]}", own=True
         )
         for ref, summary in names.items()
         if text in summary.title.lower() or text in split_ref(ref)[2]
     ]
-    found.sort(key=lambda choice: choice.label.lower())
-    return Choices(found[:MOST_CHOICES], len(found))
+    choices.sort(key=lambda choice: choice.label.lower())
+    return Choices(choices[:MOST_CHOICES], len(choices))
 
 
 async def _values(visit: Visit, question: ChoiceQuestion, field: str) -> Choices:
     """The most frequent values of a field that contain the text."""
     answer = await visit.get(ENTITY_FACETS, _value_params(question, field))
-    found = sorted(answer["facets"].get(field, ()), key=lambda each: -each["count"])
+    values = sorted(answer["facets"].get(field, ()), key=lambda item: -item["count"])
     items = [
         FieldChoice(
-            str(each["value"]), str(each["value"]), f"used {each['count']:,} times"
+            str(item["value"]), str(item["value"]), f"used {item['count']:,} times"
         )
-        for each in found[:MOST_CHOICES]
+        for item in values[:MOST_CHOICES]
     ]
-    return Choices(items, int(answer.get("totals", {}).get(field, len(found))))
+    return Choices(items, int(answer.get("totals", {}).get(field, len(values))))
 
 
 def _value_params(
@@ -193,7 +199,7 @@ def _value_params(
 ) -> list[tuple[str, str]]:
     return [
         ("facet", field),
-        *(("filter", each) for each in question.filters),
+        *(("filter", filter_text) for filter_text in question.filters),
         *([("valueText", question.term)] if question.term else ()),
         ("valueLimit", str(limit)),
     ]
@@ -204,11 +210,11 @@ async def _repository_parts(visit: Visit, question: ChoiceQuestion) -> Choices:
     answer = await visit.get(
         ENTITY_FACETS, _value_params(question, SOURCE, MOST_SOURCES)
     )
-    place = REPOSITORY_PARTS[question.what]
+    place = REPOSITORY_PARTS[question.choice_type]
     choices: dict[str, FieldChoice] = {}
-    for each in answer["facets"].get(SOURCE, ()):
+    for item in answer["facets"].get(SOURCE, ()):
         try:
-            url = split_address(str(each["value"]).removeprefix("url:"))
+            url = split_address(str(item["value"]).removeprefix("url:"))
         except Invalid:
             continue
         parts = [part for part in url.path.split("/") if part][:2]

@@ -10,18 +10,18 @@ LONGEST_TERM = 100
 LONGEST_FILTER = 1000
 MOST_FILTERS = 20
 
-What = Literal["entities", "groups", "tags", "repositories", "repository-owners"]
+ChoiceType = Literal["entities", "groups", "tags", "repositories", "repository-owners"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceQuestion:
-    """Which choices are wanted.
+    """Which choices a combobox asks for.
 
     `filters` are statements of the catalog's filter language, any of which may hold;
     `owned` narrows to what belongs to the reader, `term` to what contains a text.
     """
 
-    what: What = "entities"
+    choice_type: ChoiceType = "entities"
     filters: tuple[str, ...] = ()
     owned: bool = False
     term: str = ""
@@ -33,12 +33,14 @@ class ChoiceQuestion:
         for name, value in pairs:
             if value.strip():
                 many.setdefault(name, []).append(value.strip())
-        what = many.get("what", ["entities"])[-1]
+        choice_type = many.get("what", ["entities"])[-1]
+        if choice_type not in get_args(ChoiceType):
+            choice_type = "entities"
         filters = [
             text for text in many.get("filter", ()) if len(text) < LONGEST_FILTER
         ]
         return cls(
-            what=cast(What, what) if what in get_args(What) else "entities",
+            choice_type=cast(ChoiceType, choice_type),
             filters=tuple(filters[:MOST_FILTERS]),
             owned="owned" in many,
             term=" ".join(many.get("term", []))[:LONGEST_TERM],
@@ -46,7 +48,10 @@ class ChoiceQuestion:
 
     def address(self) -> str:
         """The address that a combobox adds `&term=` to."""
-        pairs = [("what", self.what), *(("filter", each) for each in self.filters)]
+        pairs = [
+            ("what", self.choice_type),
+            *(("filter", filter_text) for filter_text in self.filters),
+        ]
         if self.owned:
             pairs.append(("owned", "1"))
         return f"{PATH}?{urlencode(pairs, safe=':/,=')}"

@@ -14,13 +14,12 @@ from services.portal.definitions.model import (
     Unreadable,
     anchor,
     budget_of,
-    mapping,
     objects,
     outside_notes,
-    sequence,
     words,
 )
 from services.portal.definitions.schemas import Schemas, example
+from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.json_pointers import last_name
 
@@ -47,13 +46,13 @@ class _Reader:
         self._document = document
         self._release = release
         self._text = text
-        components = mapping(document.get("components"))
+        components = mapping_of(document.get("components"))
         self._named = dict(objects(components.get("schemas")))
-        known = {name: anchor("schema", name) for name in self._named}
-        self._schemas = Schemas(document, known, budget_of(text))
+        entry_ids = {name: anchor("schema", name) for name in self._named}
+        self._schemas = Schemas(document, entry_ids, budget_of(text))
 
     def definition(self) -> Definition:
-        info = mapping(self._document.get("info"))
+        info = mapping_of(self._document.get("info"))
         groups = [*self._channels(), *self._schema_group()]
         notes = outside_notes(list(self._document.outside))
         json_text = self._text.lstrip()[:1] == "{"
@@ -78,26 +77,30 @@ class _Reader:
     def _channels(self) -> Iterator[Group]:
         operations = self._operations_of_channels()
         entries = []
-        for name, told in list(objects(self._document.get("channels")))[:MOST_CHANNELS]:
-            channel = self._document.follow(told)[0]
+        for name, value in list(objects(self._document.get("channels")))[
+            :MOST_CHANNELS
+        ]:
+            channel = self._document.follow(value)[0]
             acts = [*operations.get(name, []), *self._old_operations(channel)]
             entries.append(self._channel(name, channel, acts))
         if entries:
             yield Group("channels", "Channels", "", entries)
 
     def _operations_of_channels(self) -> dict[str, list[tuple[str, str]]]:
-        found: dict[str, list[tuple[str, str]]] = {}
-        for _, told in objects(self._document.get("operations")):
-            operation = self._document.follow(told)[0]
-            pointer = words(mapping(operation.get("channel")).get("$ref"))
+        operations: dict[str, list[tuple[str, str]]] = {}
+        for _, value in objects(self._document.get("operations")):
+            operation = self._document.follow(value)[0]
+            pointer = words(mapping_of(operation.get("channel")).get("$ref"))
             name = last_name(pointer)
             about = words(operation.get("summary") or operation.get("description"))
-            found.setdefault(name, []).append((words(operation.get("action")), about))
-        return found
+            operations.setdefault(name, []).append(
+                (words(operation.get("action")), about)
+            )
+        return operations
 
     def _old_operations(self, channel: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for verb, action in OLD_VERBS.items():
-            operation = mapping(channel.get(verb))
+            operation = mapping_of(channel.get(verb))
             if operation:
                 about = words(operation.get("summary") or operation.get("description"))
                 yield action, about
@@ -106,14 +109,18 @@ class _Reader:
         self, name: str, channel: Mapping[str, Any], acts: list[tuple[str, str]]
     ) -> DefinitionEntry:
         actions = list(dict.fromkeys(action for action, _ in acts))
-        told = [": ".join(filter(None, (SAYS.get(a, a), about))) for a, about in acts]
+        sentences = [
+            ": ".join(filter(None, (SAYS.get(a, a), about))) for a, about in acts
+        ]
         return DefinitionEntry(
             id=anchor("channel", name),
             name=words(channel.get("address")) or name,
             mark=" and ".join(actions).upper(),
             tone=TONES.get(actions[0], "") if len(actions) == 1 else "",
             summary=words(channel.get("title") or channel.get("description")),
-            about="\n\n".join(filter(None, (words(channel.get("description")), *told))),
+            about="\n\n".join(
+                filter(None, (words(channel.get("description")), *sentences))
+            ),
             parts=[*self._parameters(channel), *self._messages(channel)],
         )
 
@@ -128,13 +135,15 @@ class _Reader:
             yield DefinitionPart("In the address", rows)
 
     def _messages(self, channel: Mapping[str, Any]) -> Iterator[DefinitionPart]:
-        given: list[tuple[str, object]] = list(objects(channel.get("messages")))
+        messages: list[tuple[str, object]] = list(objects(channel.get("messages")))
         for verb in OLD_VERBS:
-            message = mapping(channel.get(verb)).get("message")
-            several = sequence(mapping(message).get("oneOf"))
-            given += [("", each) for each in several or ([message] if message else [])]
+            message = mapping_of(channel.get(verb)).get("message")
+            alternatives = list_of(mapping_of(message).get("oneOf"))
+            messages += [
+                ("", item) for item in alternatives or ([message] if message else [])
+            ]
         try:
-            for name, value in given[:MOST_MESSAGES]:
+            for name, value in messages[:MOST_MESSAGES]:
                 self._schemas.pay()
                 message, ref = self._document.follow(value)
                 yield self._message(name or ref, message)
@@ -142,12 +151,12 @@ class _Reader:
             yield DefinitionPart("…", about="Not shown; see the raw text.")
 
     def _message(self, name: str, message: Mapping[str, Any]) -> DefinitionPart:
-        shown = mapping(next(iter(sequence(message.get("examples"))), None)).get(
-            "payload"
-        )
+        payload_example = mapping_of(
+            next(iter(list_of(message.get("examples"))), None)
+        ).get("payload")
         # Payloads of AsyncAPI 3 may say which language they are in.
         payload = message.get("payload")
-        payload = mapping(payload).get("schema", payload)
+        payload = mapping_of(payload).get("schema", payload)
         kind = self._schemas.type_of(payload)
         about = words(message.get("summary") or message.get("description"))
         return DefinitionPart(
@@ -156,7 +165,7 @@ class _Reader:
             or "Message",
             rows=self._schemas.rows(payload),
             about=" · ".join(filter(None, (about, kind if kind != "object" else ""))),
-            example=example(shown),
+            example=example(payload_example),
         )
 
     def _schema_group(self) -> Iterator[Group]:

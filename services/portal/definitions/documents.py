@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.portal.definitions.model import Unreadable, mapping
+from services.portal.definitions.model import Unreadable
+from shared.contracts.entity import mapping_of
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.json_pointers import last_name, value_at
 from shared.guards.json_text import JsonLimits, load_json
@@ -44,27 +45,27 @@ class DefinitionDocument:
         reference that leads out of the text, or nowhere, the object says so.
         """
         name = ""
-        found = mapping(value)
+        node = mapping_of(value)
         beside: dict[str, Any] = {}
         for _ in range(MOST_REFERENCES):
-            pointer = found.get("$ref")
+            pointer = node.get("$ref")
             if not isinstance(pointer, str):
-                return ({**found, **beside} if beside else found), name
+                return ({**node, **beside} if beside else node), name
             name = last_name(pointer)[:200]
-            siblings = {key: each for key, each in found.items() if key != "$ref"}
+            siblings = {key: item for key, item in node.items() if key != "$ref"}
             beside = {**siblings, **beside}
             is_inside = pointer == "#" or pointer.startswith("#/")
             target = value_at(self.root, pointer[1:]) if is_inside else None
             if not isinstance(target, Mapping):
                 return {**self._absent(pointer, name), **beside}, name
-            found = target
+            node = target
         return {}, name
 
     def _absent(self, pointer: str, name: str) -> dict[str, Any]:
         if len(self.outside) < MOST_OUTSIDE:
             self.outside[pointer] = None
-        where = "leads nowhere" if pointer.startswith("#") else "is in another file"
-        return {"name": name, "description": f"{pointer[:300]} {where}."}
+        problem = "leads nowhere" if pointer.startswith("#") else "is in another file"
+        return {"name": name, "description": f"{pointer[:300]} {problem}."}
 
 
 def load(text: str) -> DefinitionDocument:

@@ -9,15 +9,15 @@ LONGEST_TERM = 200
 def matching(definition: Definition | None, term: str) -> list[DefinitionEntry]:
     """The first entries that have all words of `term` in what is said of them."""
     words = term[:LONGEST_TERM].lower().split()
-    found: list[DefinitionEntry] = []
+    entries: list[DefinitionEntry] = []
     if definition is None or not words:
-        return found
+        return entries
     for group in definition.groups:
         for entry in group.entries:
-            said = f"{entry.mark} {entry.name} {entry.summary} {entry.about} {entry.id}"
-            text = f"{said} {group.title}".lower()
+            texts = (entry.mark, entry.name, entry.summary, entry.about, entry.id)
+            text = " ".join((*texts, group.title)).lower()
             if all(word in text for word in words):
-                found.append(entry)
-                if len(found) == MOST:
-                    return found
-    return found
+                entries.append(entry)
+                if len(entries) == MOST:
+                    return entries
+    return entries

@@ -100,20 +100,20 @@ class _Page:
 
     def notes(self) -> list[str]:
         """What does not stand on the page."""
-        found = []
+        notes = []
         if self._bare:
-            found.append(f"The details of {self._bare:,} entries are left out.")
+            notes.append(f"The details of {self._bare:,} entries are left out.")
         if self._unlisted:
-            found.append(f"{self._unlisted:,} entries are not listed.")
-        if found:
-            found.append("The page shows the beginning; the download has everything.")
-        return found
+            notes.append(f"{self._unlisted:,} entries are not listed.")
+        if notes:
+            notes.append("The page shows the beginning; the download has everything.")
+        return notes
 
     def group(self, group: Group) -> Group:
-        shown = group.entries[: self._entries]
-        self._entries -= len(shown)
-        self._unlisted += len(group.entries) - len(shown)
-        entries = [self._entry(entry) for entry in shown]
+        first_entries = group.entries[: self._entries]
+        self._entries -= len(first_entries)
+        self._unlisted += len(group.entries) - len(first_entries)
+        entries = [self._entry(entry) for entry in first_entries]
         return Group(
             group.id,
             clipped(group.title, LONGEST_NAME),

@@ -58,15 +58,22 @@ def read(text: str) -> Definition:
     """Raises Unreadable if the text is no GraphQL schema."""
     parser = _Parser(text)
     types, roots = parser.document()
-    known = {each.name: anchor("type", each.name) for each in types.values()}
+    entry_ids = {
+        graphql_type.name: anchor("type", graphql_type.name)
+        for graphql_type in types.values()
+    }
     groups = []
     for name, title in roots.items():
         root = types.pop(name, None)
         if root is not None:
-            entries = [_call(each, title, known) for each in root.fields]
+            entries = [_call(field, title, entry_ids) for field in root.fields]
             groups.append(Group(anchor(title), title, root.about, entries))
     for kind, title in GROUPS.items():
-        entries = [_entry(each, known) for each in types.values() if each.kind == kind]
+        entries = [
+            _entry(graphql_type, entry_ids)
+            for graphql_type in types.values()
+            if graphql_type.kind == kind
+        ]
         if entries:
             groups.append(Group(anchor(title), title, "", entries))
     notes = [CUT] if parser.is_cut else []
@@ -77,61 +84,65 @@ def _bare(kind: str) -> str:
     return kind.strip("[]!")
 
 
-def _row(each: _Field, known: dict[str, str]) -> DefinitionRow:
-    about = each.about
-    if each.arguments:
-        given = ", ".join(f"{row.name}: {row.type}" for row in each.arguments)
-        about = " · ".join(filter(None, (about, f"Takes {given}")))
-    if each.default:
-        about = " · ".join(filter(None, (about, f"default {each.default}")))
-    if each.deprecated:
-        about = " · ".join(filter(None, (about, each.deprecated)))
+def _row(field: _Field, entry_ids: dict[str, str]) -> DefinitionRow:
+    about = field.about
+    if field.arguments:
+        arguments = ", ".join(f"{row.name}: {row.type}" for row in field.arguments)
+        about = " · ".join(filter(None, (about, f"Takes {arguments}")))
+    if field.default:
+        about = " · ".join(filter(None, (about, f"default {field.default}")))
+    if field.deprecated:
+        about = " · ".join(filter(None, (about, field.deprecated)))
     return DefinitionRow(
-        each.name,
-        each.type,
+        field.name,
+        field.type,
         about,
-        required=each.type.endswith("!"),
-        deprecated=each.deprecated is not None,
-        link=known.get(_bare(each.type), ""),
+        required=field.type.endswith("!"),
+        deprecated=field.deprecated is not None,
+        link=entry_ids.get(_bare(field.type), ""),
     )
 
 
-def _call(each: _Field, title: str, known: dict[str, str]) -> DefinitionEntry:
+def _call(field: _Field, title: str, entry_ids: dict[str, str]) -> DefinitionEntry:
     parts = []
-    if each.arguments:
+    if field.arguments:
         rows = [
             DefinitionRow(
                 row.name,
                 row.type,
                 row.about,
                 row.required,
-                link=known.get(_bare(row.type), ""),
+                link=entry_ids.get(_bare(row.type), ""),
             )
-            for row in each.arguments
+            for row in field.arguments
         ]
         parts.append(DefinitionPart("Arguments", rows))
-    gives = DefinitionRow("", each.type, link=known.get(_bare(each.type), ""))
+    gives = DefinitionRow("", field.type, link=entry_ids.get(_bare(field.type), ""))
     parts.append(DefinitionPart("Answers", [gives]))
     return DefinitionEntry(
-        id=anchor(title, each.name),
-        name=each.name,
-        gives=each.type,
-        summary=each.about.partition("\n")[0],
-        about="\n\n".join(filter(None, (each.about, each.deprecated or ""))),
-        deprecated=each.deprecated is not None,
+        id=anchor(title, field.name),
+        name=field.name,
+        gives=field.type,
+        summary=field.about.partition("\n")[0],
+        about="\n\n".join(filter(None, (field.about, field.deprecated or ""))),
+        deprecated=field.deprecated is not None,
         parts=parts,
     )
 
 
-def _entry(each: _Type, known: dict[str, str]) -> DefinitionEntry:
-    summary = f"implements {', '.join(each.implements)}" if each.implements else ""
-    rows = [_row(one, known) for one in each.fields]
+def _entry(graphql_type: _Type, entry_ids: dict[str, str]) -> DefinitionEntry:
+    summary = (
+        f"implements {', '.join(graphql_type.implements)}"
+        if graphql_type.implements
+        else ""
+    )
+    rows = [_row(field, entry_ids) for field in graphql_type.fields]
     return DefinitionEntry(
-        id=anchor("type", each.name),
-        name=each.name,
-        mark=each.kind,
-        summary=summary or each.about.partition("\n")[0],
-        about=each.about,
+        id=anchor("type", graphql_type.name),
+        name=graphql_type.name,
+        mark=graphql_type.kind,
+        summary=summary or graphql_type.about.partition("\n")[0],
+        about=graphql_type.about,
         parts=[DefinitionPart("", rows)] if rows else [],
     )
 
@@ -199,18 +210,18 @@ class _Parser:
         if kind.text not in GROUPS:
             self._tokens.expect(" or ".join(GROUPS))
         name = self._tokens.next().text
-        found = self._types.setdefault(name, _Type(kind.text, name))
-        found.about = found.about or about
+        graphql_type = self._types.setdefault(name, _Type(kind.text, name))
+        graphql_type.about = graphql_type.about or about
         if self._tokens.take("implements"):
-            found.implements += self._names("&")
+            graphql_type.implements += self._names("&")
         self._directives()
         if self._tokens.take("="):
-            found.fields += [_Field(each) for each in self._names("|")]
-            for each in found.fields:
-                each.type = each.type or each.name
+            graphql_type.fields += [_Field(member) for member in self._names("|")]
+            for member in graphql_type.fields:
+                member.type = member.type or member.name
         elif self._tokens.take("{"):
             while not self._tokens.take("}"):
-                found.fields.append(self._field(plain=kind.text == "enum"))
+                graphql_type.fields.append(self._field(plain=kind.text == "enum"))
 
     def _names(self, joint: str) -> list[str]:
         self._tokens.take(joint)
@@ -220,26 +231,26 @@ class _Parser:
         return names
 
     def _field(self, *, plain: bool = False) -> _Field:
-        found = _Field(about=self._about(), name=self._tokens.next().text)
+        field = _Field(about=self._about(), name=self._tokens.next().text)
         if not plain:
             if self._tokens.take("("):
                 while not self._tokens.take(")"):
-                    found.arguments.append(self._argument())
+                    field.arguments.append(self._argument())
             self._tokens.expect(":")
-            found.type = self._type_text()
+            field.type = self._type_text()
             if self._tokens.take("="):
-                found.default = self._value()
-        found.deprecated = self._directives()
-        return found
+                field.default = self._value()
+        field.deprecated = self._directives()
+        return field
 
     def _argument(self) -> DefinitionRow:
-        each = self._field()
+        field = self._field()
         about = " · ".join(
             filter(
-                None, (each.about, f"default {each.default}" if each.default else "")
+                None, (field.about, f"default {field.default}" if field.default else "")
             )
         )
-        return DefinitionRow(each.name, each.type, about, each.type.endswith("!"))
+        return DefinitionRow(field.name, field.type, about, field.type.endswith("!"))
 
     def _type_text(self) -> str:
         if self._tokens.take("["):
@@ -263,24 +274,24 @@ class _Parser:
         reason: str | None = None
         while self._tokens.take("@"):
             name = self._tokens.next().text
-            given = ""
+            argument = ""
             if self._tokens.peek().text == "(" and not self._tokens.peek().string:
                 ahead = self._tokens.peek(3)
-                given = ahead.text if ahead.string else ""
+                argument = ahead.text if ahead.string else ""
                 self._tokens.skip_block("(", ")")
             if name == "deprecated":
-                reason = given
+                reason = argument
         return reason
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    for kind, found, line in tokenize(text, PATTERN):
+    for kind, lexeme, line in tokenize(text, PATTERN):
         if kind == "block":
             content = textwrap.dedent(
-                "\n" + found[3:-3].replace('\\"""', '"""')
+                "\n" + lexeme[3:-3].replace('\\"""', '"""')
             ).strip()
             yield Token(content, line, string=True)
         elif kind == "string":
-            yield Token(found[1:-1].replace('\\"', '"'), line, string=True)
+            yield Token(lexeme[1:-1].replace('\\"', '"'), line, string=True)
         elif kind in {"word", "mark"}:
-            yield Token(found, line)
+            yield Token(lexeme, line)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.portal.definitions.model import (
     Definition,
@@ -37,63 +37,49 @@ class _File:
 def read(text: str) -> Definition:
     """Raises Unreadable if the text is no protocol buffer file."""
     parser = _Parser(text)
-    found = parser.file()
-    if not (found.services or found.messages or found.enums):
+    proto_file = parser.file()
+    if not (proto_file.services or proto_file.messages or proto_file.enums):
         raise Unreadable("There is no service and no message in it.")
-    known = {each.name: each.id for each in (*found.messages, *found.enums)}
+    entry_ids = {
+        entry.name: entry.id for entry in (*proto_file.messages, *proto_file.enums)
+    }
     groups = [
-        *found.services,
-        Group("messages", "Messages", "", found.messages),
-        Group("enumerations", "Enumerations", "", found.enums),
+        *proto_file.services,
+        Group("messages", "Messages", "", proto_file.messages),
+        Group("enumerations", "Enumerations", "", proto_file.enums),
     ]
-    facts = [("Package", found.package)] if found.package else []
+    facts = [("Package", proto_file.package)] if proto_file.package else []
     return Definition(
-        language=f"gRPC ({found.syntax})",
+        language=f"gRPC ({proto_file.syntax})",
         raw=text,
         file_name="api.proto",
         facts=facts,
-        groups=[_linked(group, known) for group in groups if group.entries],
+        groups=[_with_links(group, entry_ids) for group in groups if group.entries],
         notes=[CUT] if parser.is_cut else [],
     )
 
 
-def _linked(group: Group, known: dict[str, str]) -> Group:
-    def link(row: DefinitionRow) -> DefinitionRow:
+def _with_links(group: Group, entry_ids: dict[str, str]) -> Group:
+    """The group, each row with a link to the entry that explains its type."""
+
+    def with_link(row: DefinitionRow) -> DefinitionRow:
         name = MARKS.split(row.type.strip("<> "))[-1].rpartition(".")[2]
-        return DefinitionRow(
-            row.name,
-            row.type,
-            row.about,
-            row.required,
-            row.deprecated,
-            0,
-            known.get(name, ""),
-        )
+        return replace(row, link=entry_ids.get(name, ""))
 
-    def linked(each: DefinitionEntry) -> DefinitionEntry:
-        parts = [
-            DefinitionPart(part.title, [link(row) for row in part.rows], part.about)
-            for part in each.parts
-        ]
-        return DefinitionEntry(
-            each.id,
-            each.name,
-            each.mark,
-            each.tone,
-            each.summary,
-            each.about,
-            each.deprecated,
-            parts,
-            each.gives,
-        )
+    def with_rows(part: DefinitionPart) -> DefinitionPart:
+        return replace(part, rows=list(map(with_link, part.rows)))
 
-    return Group(group.id, group.title, group.about, [linked(e) for e in group.entries])
+    entries = [
+        replace(entry, parts=list(map(with_rows, entry.parts)))
+        for entry in group.entries
+    ]
+    return replace(group, entries=entries)
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens = Tokens(_tokens(text))
-        self._found = _File()
+        self._file = _File()
 
     @property
     def is_cut(self) -> bool:
@@ -107,7 +93,7 @@ class _Parser:
         except Unreadable:
             if not self.is_cut:
                 raise
-        return self._found
+        return self._file
 
     def _statements(self) -> None:
         while not self._tokens.ended:
@@ -115,10 +101,10 @@ class _Parser:
             match token.text:
                 case "syntax" | "edition":
                     self._tokens.expect("=")
-                    self._found.syntax = self._tokens.next().text
+                    self._file.syntax = self._tokens.next().text
                     self._tokens.expect(";")
                 case "package":
-                    self._found.package = self._tokens.next().text
+                    self._file.package = self._tokens.next().text
                     self._tokens.expect(";")
                 case "service":
                     self._service(token.about)
@@ -156,8 +142,8 @@ class _Parser:
                 entries.append(self._call(name, token.about))
             elif token.text == "option":
                 self._statement()
-        title = f"{self._found.package}.{name}" if self._found.package else name
-        self._found.services.append(
+        title = f"{self._file.package}.{name}" if self._file.package else name
+        self._file.services.append(
             Group(anchor("service", name), name, about or title, entries)
         )
 
@@ -208,7 +194,7 @@ class _Parser:
         full = f"{outer}.{name}" if outer else name
         self._tokens.expect("{")
         rows: list[DefinitionRow] = []
-        place = len(self._found.messages)
+        place = len(self._file.messages)
         while not self._tokens.take("}"):
             rows += self._member(full)
         parts = [DefinitionPart("", rows)] if rows else []
@@ -219,7 +205,7 @@ class _Parser:
             about=about,
             parts=parts,
         )
-        self._found.messages.insert(place, entry)
+        self._file.messages.insert(place, entry)
 
     def _member(self, outer: str, choice: str = "") -> Iterator[DefinitionRow]:
         token = self._tokens.next()
@@ -263,8 +249,8 @@ class _Parser:
                 (token.about or self._trailing(after), choice, f"no. {number.text}"),
             )
         )
-        shown = f"{label} {kind}" if label in {"repeated", "optional"} else kind
-        return DefinitionRow(name, shown, about, label == "required", deprecated)
+        type_text = f"{label} {kind}" if label in {"repeated", "optional"} else kind
+        return DefinitionRow(name, type_text, about, label == "required", deprecated)
 
     def _trailing(self, after: Token) -> str:
         """A comment that stands behind the field, on its own line."""
@@ -300,7 +286,7 @@ class _Parser:
                         token.text, number, about_value, deprecated=deprecated
                     )
                 )
-        self._found.enums.append(
+        self._file.enums.append(
             DefinitionEntry(
                 anchor("enum", full),
                 name,
@@ -314,25 +300,25 @@ def _tokens(text: str) -> Iterator[Token]:
     """Tokens with the comment before them; a `;` carries the one behind it."""
     about: list[str] = []
     waiting: Token | None = None
-    for kind, found, line in tokenize(text, PATTERN):
+    for kind, lexeme, line in tokenize(text, PATTERN):
         if kind == "space":
-            if found.count("\n") > 1:
+            if lexeme.count("\n") > 1:
                 about = []
         elif kind == "comment":
-            said = _comment_text(found)
+            comment = _comment_text(lexeme)
             if waiting is not None and waiting.line == line:
-                waiting = Token(";", line, said)
+                waiting = Token(";", line, comment)
             else:
-                about.append(said)
+                about.append(comment)
         else:
             if waiting is not None:
                 yield waiting
                 waiting = None
-            text_found = found[1:-1] if kind == "string" else found
+            content = lexeme[1:-1] if kind == "string" else lexeme
             before = "\n".join(about).strip() if about else ""
-            token = Token(text_found, line, before, kind == "string")
+            token = Token(content, line, before, kind == "string")
             about = []
-            if found == ";":
+            if lexeme == ";":
                 waiting = Token(";", line)
             else:
                 yield token

@@ -84,7 +84,7 @@ def of_pieces(pieces: Sequence[Any]) -> Definition:
     """The definition that `in_pieces` took apart."""
     whole: Definition = pieces[0]
     entries: list[list[DefinitionEntry]] = [[] for _ in whole.groups]
-    for number, some in pieces[1:]:
-        entries[number] += some
+    for number, piece in pieces[1:]:
+        entries[number] += piece
     pairs = zip(whole.groups, entries, strict=True)
     return replace(whole, groups=[replace(group, entries=own) for group, own in pairs])

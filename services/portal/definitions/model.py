@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.contracts.entity import mapping_of
 from shared.guards.budgets import Budget
 
 #: Steps of the walks through one definition, and seconds.
@@ -98,16 +99,6 @@ class Unreadable(Exception):
     """The text is not what its type promises; the message is for people."""
 
 
-def mapping(value: object) -> Mapping[str, Any]:
-    """The value if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def sequence(value: object) -> Sequence[Any]:
-    """The value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
 def words(value: object) -> str:
     """A scalar as text; nothing for what is none."""
     if isinstance(value, bool):
@@ -122,7 +113,7 @@ def clipped(text: str, most: int) -> str:
 
 def objects(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Names and objects of an object of objects; anything else in it is passed over."""
-    for name, item in mapping(value).items():
+    for name, item in mapping_of(value).items():
         if isinstance(item, Mapping):
             yield str(name), item
 
@@ -137,13 +128,15 @@ def outside_notes(pointers: Sequence[str]) -> list[str]:
     """What a page says of references that lead out of the text, or nowhere in it."""
     if not pointers:
         return []
-    shown = ", ".join(f"`{clipped(each, 200)}`" for each in pointers[:OUTSIDE_SHOWN])
+    names = ", ".join(
+        f"`{clipped(pointer, 200)}`" for pointer in pointers[:OUTSIDE_SHOWN]
+    )
     more = len(pointers) - OUTSIDE_SHOWN
     rest = f" and {more} more" if more > 0 else ""
-    elsewhere = any(not each.startswith("#") for each in pointers)
+    elsewhere = any(not pointer.startswith("#") for pointer in pointers)
     hint = " `$openapi` or `$asyncapi` in the descriptor bundles files."
     return [
-        f"References that are not part of this text: {shown}{rest}."
+        f"References that are not part of this text: {names}{rest}."
         + (hint if elsewhere else "")
     ]
 

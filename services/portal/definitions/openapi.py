@@ -12,14 +12,13 @@ from services.portal.definitions.model import (
     Unreadable,
     anchor,
     budget_of,
-    mapping,
     objects,
     outside_notes,
-    sequence,
     words,
 )
 from services.portal.definitions.operations import METHODS, Operations
 from services.portal.definitions.schemas import Schemas
+from shared.contracts.entity import list_of, mapping_of
 
 #: So many operations and schemas are read; the page says how many are left out.
 MOST_OPERATIONS = 2_000
@@ -41,17 +40,17 @@ class _Reader:
         self._document = document
         self._release = release
         self._text = text
-        components = mapping(document.get("components"))
+        components = mapping_of(document.get("components"))
         self._named = dict(
             objects(components.get("schemas") or document.get("definitions"))
         )
-        known = {name: anchor("schema", name) for name in self._named}
-        self._schemas = Schemas(document, known, budget_of(text))
+        entry_ids = {name: anchor("schema", name) for name in self._named}
+        self._schemas = Schemas(document, entry_ids, budget_of(text))
         self._operations = Operations(document, self._schemas)
         self._has_more = False
 
     def definition(self) -> Definition:
-        info = mapping(self._document.get("info"))
+        info = mapping_of(self._document.get("info"))
         groups = [*self._tags(), *self._webhooks(), *self._schema_group()]
         notes = outside_notes(list(self._document.outside))
         if self._has_more:
@@ -75,16 +74,17 @@ class _Reader:
         )
 
     def _facts(self) -> Iterator[tuple[str, str]]:
-        for server in sequence(self._document.get("servers"))[:MOST_FACTS]:
-            url = words(mapping(server).get("url"))
-            about = words(mapping(server).get("description"))
+        servers = list_of(self._document.get("servers"))[:MOST_FACTS]
+        for server in map(mapping_of, servers):
+            url = words(server.get("url"))
+            about = words(server.get("description"))
             if url:
                 yield about.partition(";")[0].partition(".")[0] or "Server", url
         host = words(self._document.get("host"))
         if host:
             yield "Server", host + words(self._document.get("basePath"))
-        security = mapping(
-            mapping(self._document.get("components")).get("securitySchemes")
+        security = mapping_of(
+            mapping_of(self._document.get("components")).get("securitySchemes")
             or self._document.get("securityDefinitions")
         )
         for name, scheme in objects(security):
@@ -93,13 +93,15 @@ class _Reader:
 
     def _tags(self) -> Iterator[Group]:
         about = {
-            words(mapping(tag).get("name")): words(mapping(tag).get("description"))
-            for tag in sequence(self._document.get("tags"))
+            words(tag.get("name")): words(tag.get("description"))
+            for tag in map(mapping_of, list_of(self._document.get("tags")))
         }
-        found: dict[str, list[DefinitionEntry]] = {name: [] for name in about if name}
+        entries_by_tag: dict[str, list[DefinitionEntry]] = {
+            name: [] for name in about if name
+        }
         for tag, entry in self._few(self._of_paths()):
-            found.setdefault(tag, []).append(entry)
-        for name, entries in found.items():
+            entries_by_tag.setdefault(tag, []).append(entry)
+        for name, entries in entries_by_tag.items():
             if entries:
                 title = name[:1].upper() + name[1:]
                 yield Group(anchor("tag", name), title, about.get(name, ""), entries)
@@ -107,7 +109,7 @@ class _Reader:
     def _of_paths(self) -> Iterator[tuple[str, DefinitionEntry]]:
         for path, item in objects(self._document.get("paths")):
             for operation, entry in self._operations.of_path(path, item):
-                tags = [words(tag) for tag in sequence(operation.get("tags"))[:1]]
+                tags = [words(tag) for tag in list_of(operation.get("tags"))[:1]]
                 yield next(filter(None, tags), UNTAGGED), entry
 
     def _webhooks(self) -> Iterator[Group]:
@@ -117,15 +119,15 @@ class _Reader:
             for name, item in objects(self._document.get("webhooks"))
             for _, entry in self._operations.of_path(name, item, kind="webhook")
         )
-        shown = [entry for _, entry in self._few(entries)]
-        if shown:
+        webhooks = [entry for _, entry in self._few(entries)]
+        if webhooks:
             about = "Requests that this API sends to an address that its user names."
-            yield Group("webhooks", "Webhooks", about, shown)
+            yield Group("webhooks", "Webhooks", about, webhooks)
 
     def _count(self) -> int:
         """How many operations stand in the text itself."""
-        paths = mapping(self._document.get("paths")).values()
-        return sum(len(mapping(item).keys() & set(METHODS)) for item in paths)
+        paths = mapping_of(self._document.get("paths")).values()
+        return sum(len(mapping_of(item).keys() & set(METHODS)) for item in paths)
 
     def _few(
         self, entries: Iterator[tuple[str, DefinitionEntry]]

@@ -10,12 +10,11 @@ from services.portal.definitions.model import (
     DefinitionPart,
     DefinitionRow,
     anchor,
-    mapping,
     objects,
-    sequence,
     words,
 )
 from services.portal.definitions.schemas import Schemas, example
+from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import BudgetExceeded
 
 METHODS = (
@@ -49,19 +48,24 @@ class Operations:
         self, name: str, item: object, *, kind: str = "operation"
     ) -> Iterator[tuple[Operation, DefinitionEntry]]:
         """The operations of a path or a webhook; of an absent one, where it is."""
-        shared = self._document.follow(item)[0]
+        path_item = self._document.follow(item)[0]
         methods = [
-            method for method in METHODS if isinstance(shared.get(method), Mapping)
+            method for method in METHODS if isinstance(path_item.get(method), Mapping)
         ]
-        if not methods and "$ref" in mapping(item):
-            about = words(shared.get("description"))
+        if not methods and "$ref" in mapping_of(item):
+            about = words(path_item.get("description"))
             yield {}, DefinitionEntry(anchor(kind, name), name, summary=about)
         for method in methods:
-            operation = shared[method]
-            yield operation, self._entry(name, method, operation, shared, kind)
+            operation = path_item[method]
+            yield operation, self._entry(name, method, operation, path_item, kind)
 
     def _entry(
-        self, path: str, method: str, operation: Operation, shared: Operation, kind: str
+        self,
+        path: str,
+        method: str,
+        operation: Operation,
+        path_item: Operation,
+        kind: str,
     ) -> DefinitionEntry:
         return DefinitionEntry(
             id=anchor(kind, words(operation.get("operationId")) or method + path),
@@ -71,16 +75,20 @@ class Operations:
             summary=words(operation.get("summary")),
             about=words(operation.get("description")),
             deprecated=operation.get("deprecated") is True,
-            parts=self._parts(operation, shared),
+            parts=self._parts(operation, path_item),
         )
 
-    def _parts(self, operation: Operation, shared: Operation) -> list[DefinitionPart]:
+    def _parts(
+        self, operation: Operation, path_item: Operation
+    ) -> list[DefinitionPart]:
         """Everything about an operation, or what of it the budget allows."""
         parts: list[DefinitionPart] = []
         try:
-            given = self._parameters_of(shared, operation)
-            parts += self._parameters([e for e in given if e.get("in") != "body"])
-            parts += self._body(operation, given)
+            parameters = self._parameters_of(path_item, operation)
+            parts += self._parameters(
+                [parameter for parameter in parameters if parameter.get("in") != "body"]
+            )
+            parts += self._body(operation, parameters)
             parts += self._answers(operation)
             parts += self._callbacks(operation)
         except BudgetExceeded:
@@ -88,45 +96,47 @@ class Operations:
         return parts[:MOST_PARTS]
 
     def _parameters_of(
-        self, shared: Operation, operation: Operation
+        self, path_item: Operation, operation: Operation
     ) -> list[Mapping[str, Any]]:
         """The path's and the operation's parameters; the operation's own win."""
-        found: dict[tuple[str, str], Mapping[str, Any]] = {}
-        for level in (shared, operation):
-            for each in sequence(level.get("parameters"))[:MOST_PARAMETERS]:
+        parameters: dict[tuple[str, str], Mapping[str, Any]] = {}
+        for level in (path_item, operation):
+            for value in list_of(level.get("parameters"))[:MOST_PARAMETERS]:
                 self._schemas.pay()
-                parameter = self._document.follow(each)[0]
+                parameter = self._document.follow(value)[0]
                 key = words(parameter.get("name")), words(parameter.get("in"))
-                found[key] = parameter
-        return list(found.values())
+                parameters[key] = parameter
+        return list(parameters.values())
 
-    def _parameters(self, given: list[Mapping[str, Any]]) -> Iterator[DefinitionPart]:
-        rows = [self._parameter(each) for each in given if each]
+    def _parameters(
+        self, parameters: list[Mapping[str, Any]]
+    ) -> Iterator[DefinitionPart]:
+        rows = [self._parameter(parameter) for parameter in parameters if parameter]
         if rows:
             yield DefinitionPart("Parameters", rows)
 
-    def _parameter(self, given: Mapping[str, Any]) -> DefinitionRow:
-        schema = given.get("schema", given)
-        for _, content in islice(objects(given.get("content")), 1):
+    def _parameter(self, parameter: Mapping[str, Any]) -> DefinitionRow:
+        schema = parameter.get("schema", parameter)
+        for _, content in islice(objects(parameter.get("content")), 1):
             schema = content.get("schema", schema)
-        found = self._document.follow(schema)[0]
-        described = {**found, "description": given.get("description")}
-        kinds = self._schemas.type_of(schema), words(given.get("in"))
+        target = self._document.follow(schema)[0]
+        described = {**target, "description": parameter.get("description")}
+        kinds = self._schemas.type_of(schema), words(parameter.get("in"))
         return DefinitionRow(
-            name=words(given.get("name")),
+            name=words(parameter.get("name")),
             type=" · ".join(filter(None, kinds)),
             about=self._schemas.about(described),
-            required=given.get("required") is True,
-            deprecated=given.get("deprecated") is True,
+            required=parameter.get("required") is True,
+            deprecated=parameter.get("deprecated") is True,
         )
 
     def _body(
-        self, operation: Operation, given: list[Mapping[str, Any]]
+        self, operation: Operation, parameters: list[Mapping[str, Any]]
     ) -> Iterator[DefinitionPart]:
-        for each in given:
-            if each.get("in") == "body":
-                rows = self._schemas.rows(each.get("schema"))
-                yield DefinitionPart("Body", rows, words(each.get("description")))
+        for parameter in parameters:
+            if parameter.get("in") == "body":
+                rows = self._schemas.rows(parameter.get("schema"))
+                yield DefinitionPart("Body", rows, words(parameter.get("description")))
         body = self._document.follow(operation.get("requestBody"))[0]
         about = words(body.get("description"))
         contents = list(islice(objects(body.get("content")), MOST_PARTS))
@@ -137,7 +147,7 @@ class Operations:
             yield self._content(f"{title}: {media}", about, content)
 
     def _answers(self, operation: Operation) -> Iterator[DefinitionPart]:
-        answers = mapping(operation.get("responses")).items()
+        answers = mapping_of(operation.get("responses")).items()
         for status, value in islice(answers, MOST_PARTS):
             self._schemas.pay()
             answer = self._document.follow(value)[0]
@@ -157,10 +167,10 @@ class Operations:
         for name, value in islice(objects(operation.get("callbacks")), MOST_PARTS):
             callback = self._document.follow(value)[0]
             for expression, item in islice(objects(callback), MOST_PARTS):
-                shared = self._document.follow(item)[0]
+                path_item = self._document.follow(item)[0]
                 self._schemas.pay()
                 for method in METHODS:
-                    sent = shared.get(method)
+                    sent = path_item.get(method)
                     if isinstance(sent, Mapping):
                         title = f"Callback {name}: {method.upper()} {expression}"
                         yield from self._callback(title, sent)
@@ -178,11 +188,11 @@ class Operations:
         self, title: str, about: str, content: Mapping[str, Any], tone: str = ""
     ) -> DefinitionPart:
         self._schemas.pay()
-        shown = content.get("example")
-        for _, each in islice(objects(content.get("examples")), 1):
-            shown = self._document.follow(each)[0].get("value", shown)
+        example_value = content.get("example")
+        for _, value in islice(objects(content.get("examples")), 1):
+            example_value = self._document.follow(value)[0].get("value", example_value)
         schema = content.get("schema")
         rows = self._schemas.rows(schema)
         kind = self._schemas.type_of(schema)
         about = " · ".join(filter(None, (about, kind if kind != "object" else "")))
-        return DefinitionPart(title, rows, about, tone, example(shown))
+        return DefinitionPart(title, rows, about, tone, example(example_value))

@@ -13,10 +13,9 @@ from services.portal.definitions.documents import DefinitionDocument
 from services.portal.definitions.model import (
     DefinitionRow,
     clipped,
-    mapping,
-    sequence,
     words,
 )
+from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import Budget, BudgetExceeded
 
 DEEPEST = 6
@@ -49,29 +48,29 @@ class Schemas:
     """Rows of the schemas of one document, as long as its budget lasts."""
 
     def __init__(
-        self, document: DefinitionDocument, known: Mapping[str, str], budget: Budget
+        self, document: DefinitionDocument, entry_ids: Mapping[str, str], budget: Budget
     ) -> None:
         """`known` are the ids of the entries that explain a named schema."""
         self._document = document
-        self._known = known
+        self._entry_ids = entry_ids
         self._budget = budget
         self._walk = Budget("schema")
 
     def rows(self, schema: object) -> list[DefinitionRow]:
         """The fields of a schema; of one that is no object, the one row that it is."""
-        found, name = self._document.follow(schema)
+        target, name = self._document.follow(schema)
         rows: list[DefinitionRow] = []
         self._walk = Budget("schema", nodes=self._share())
         try:
-            fields = self._fields(found, 0, (name,) if name else ())
+            fields = self._fields(target, 0, (name,) if name else ())
             rows += islice(fields, MOST_ROWS)
             if next(fields, None) is not None:
                 rows.append(MORE)
         except BudgetExceeded:
             return [*rows, MORE]
-        if rows or not found:
+        if rows or not target:
             return rows
-        return [DefinitionRow("", self.type_of(schema), self.about(found))]
+        return [DefinitionRow("", self.type_of(schema), self.about(target))]
 
     def _share(self) -> int:
         """Steps for one schema: never so many that little is left for the others."""
@@ -97,86 +96,90 @@ class Schemas:
         self._step()
         if isinstance(schema, bool):
             return "anything" if schema else "nothing"
-        found, name = self._document.follow(schema)
+        target, name = self._document.follow(schema)
         if depth > DEEPEST:
             return name or "…"
-        kinds = [words(each) for each in sequence(found.get("type"))]
-        kinds = [each for each in kinds or [words(found.get("type"))] if each]
+        kinds = [words(kind) for kind in list_of(target.get("type"))]
+        kinds = [kind for kind in kinds or [words(target.get("type"))] if kind]
         if "array" in kinds:
-            inner = self._type_of(found.get("items"), depth + 1)
+            inner = self._type_of(target.get("items"), depth + 1)
             kinds[kinds.index("array")] = f"array of {inner}" if inner else "array"
         elif name:
             return name
-        text = " or ".join(kinds) or self._combined(found, depth)
-        form = words(found.get("format"))
+        text = " or ".join(kinds) or self._combined(target, depth)
+        form = words(target.get("format"))
         text = f"{text} ({form})" if form and text else text or form
-        nullable = found.get("nullable") is True and "null" not in kinds
+        nullable = target.get("nullable") is True and "null" not in kinds
         return f"{text} or null" if nullable and text else text
 
-    def _combined(self, found: Mapping[str, Any], depth: int) -> str:
+    def _combined(self, schema: Mapping[str, Any], depth: int) -> str:
         for key, joint in (("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")):
-            parts = sequence(found.get(key))
-            inner = [self._type_of(each, depth + 1) for each in parts[:MOST_CHOICES]]
-            names = [each for each in dict.fromkeys(inner) if each]
+            parts = list_of(schema.get(key))
+            inner = [self._type_of(part, depth + 1) for part in parts[:MOST_CHOICES]]
+            names = [name for name in dict.fromkeys(inner) if name]
             if len(parts) > MOST_CHOICES:
                 names.append("…")
             if names:
                 return joint.join(names)
-        return "object" if "properties" in found else ""
+        return "object" if "properties" in schema else ""
 
     def link_of(self, schema: object) -> str:
         """The entry that explains the schema, or the things it is a list of."""
-        found, name = self._document.follow(schema)
-        if not name and "items" in found:
-            name = self._document.follow(found["items"])[1]
-        return self._known.get(name, "")
+        target, name = self._document.follow(schema)
+        if not name and "items" in target:
+            name = self._document.follow(target["items"])[1]
+        return self._entry_ids.get(name, "")
 
-    def about(self, found: Mapping[str, Any]) -> str:
+    def about(self, schema: Mapping[str, Any]) -> str:
         """The description, the choices and the limits, as sentences."""
-        told = [clipped(words(found.get("description")), 1_000)]
-        if "const" in found:
-            told.append(f"Always {_scalar(found['const'])}")
-        choices = [_scalar(each) for each in sequence(found.get("enum"))[:MOST_CHOICES]]
+        sentences = [clipped(words(schema.get("description")), 1_000)]
+        if "const" in schema:
+            sentences.append(f"Always {_scalar(schema['const'])}")
+        choices = [
+            _scalar(value) for value in list_of(schema.get("enum"))[:MOST_CHOICES]
+        ]
         if choices:
-            more = ", …" if len(sequence(found.get("enum"))) > MOST_CHOICES else ""
-            told.append(f"One of {', '.join(choices)}{more}")
-        limits = list(_limits(found))
+            more = ", …" if len(list_of(schema.get("enum"))) > MOST_CHOICES else ""
+            sentences.append(f"One of {', '.join(choices)}{more}")
+        limits = list(_limits(schema))
         if limits:
             text = ", ".join(limits)
-            told.append(text if told[0] else text[:1].upper() + text[1:])
-        return " · ".join(each for each in told if each)
+            sentences.append(text if sentences[0] else text[:1].upper() + text[1:])
+        return " · ".join(sentence for sentence in sentences if sentence)
 
     def _fields(
-        self, schema: Mapping[str, Any], depth: int, seen: tuple[str, ...]
+        self, schema: Mapping[str, Any], depth: int, ancestors: tuple[str, ...]
     ) -> Iterator[DefinitionRow]:
         self._step()
-        if depth > DEEPEST or len(seen) > LONGEST_WAY:
+        if depth > DEEPEST or len(ancestors) > LONGEST_WAY:
             return
-        for part in sequence(schema.get("allOf")):
-            found, name = self._document.follow(part)
-            if not name or name not in seen:
-                yield from self._fields(found, depth, (*seen, name))
-        required = {words(each) for each in sequence(schema.get("required"))}
-        for name, field in mapping(schema.get("properties")).items():
-            yield from self._field(str(name), field, str(name) in required, depth, seen)
+        for part in list_of(schema.get("allOf")):
+            target, name = self._document.follow(part)
+            if not name or name not in ancestors:
+                yield from self._fields(target, depth, (*ancestors, name))
+        required = {words(item) for item in list_of(schema.get("required"))}
+        for name, field in mapping_of(schema.get("properties")).items():
+            yield from self._field(
+                str(name), field, str(name) in required, depth, ancestors
+            )
         rest = schema.get("additionalProperties")
         if isinstance(rest, Mapping) and rest:
-            yield from self._field("any other name", rest, False, depth, seen)
+            yield from self._field("any other name", rest, False, depth, ancestors)
         if schema.get("items") and depth == 0:
-            found, name = self._document.follow(schema["items"])
-            yield from self._fields(found, depth, (*seen, name))
+            target, name = self._document.follow(schema["items"])
+            yield from self._fields(target, depth, (*ancestors, name))
         for key in ("oneOf", "anyOf"):
-            for number, part in enumerate(sequence(schema.get(key)), 1):
-                yield from self._variant(number, part, depth, seen)
+            for number, part in enumerate(list_of(schema.get(key)), 1):
+                yield from self._variant(number, part, depth, ancestors)
 
     def _variant(
-        self, number: int, part: object, depth: int, seen: tuple[str, ...]
+        self, number: int, part: object, depth: int, ancestors: tuple[str, ...]
     ) -> Iterator[DefinitionRow]:
         self._step()
-        found, name = self._document.follow(part)
-        title = clipped(words(found.get("title")), 200) or name or f"choice {number}"
-        inner = list(self._fields(found, depth + 1, (*seen, name)))
-        if inner and name not in seen:
+        target, name = self._document.follow(part)
+        title = clipped(words(target.get("title")), 200) or name or f"choice {number}"
+        inner = list(self._fields(target, depth + 1, (*ancestors, name)))
+        if inner and name not in ancestors:
             yield DefinitionRow(
                 f"or {title}" if number > 1 else f"either {title}", depth=depth
             )
@@ -188,38 +191,38 @@ class Schemas:
         field: object,
         required: bool,
         depth: int,
-        seen: tuple[str, ...],
+        ancestors: tuple[str, ...],
     ) -> Iterator[DefinitionRow]:
         self._step()
-        found, ref = self._document.follow(field)
+        target, ref = self._document.follow(field)
         yield DefinitionRow(
             name=clipped(name, 200),
             type=self.type_of(field),
-            about=self.about(found),
+            about=self.about(target),
             required=required,
-            deprecated=found.get("deprecated") is True,
+            deprecated=target.get("deprecated") is True,
             depth=depth,
             link=self.link_of(field),
         )
-        inner, inner_ref = found, ref
-        if "items" in found:
-            inner, inner_ref = self._document.follow(found["items"])
+        inner, inner_ref = target, ref
+        if "items" in target:
+            inner, inner_ref = self._document.follow(target["items"])
         # A named schema has an entry of its own: a link is enough.
-        if inner_ref in seen or self._known.get(inner_ref):
+        if inner_ref in ancestors or self._entry_ids.get(inner_ref):
             return
         yield from self._fields(
-            inner, depth + 1, (*seen, inner_ref) if inner_ref else seen
+            inner, depth + 1, (*ancestors, inner_ref) if inner_ref else ancestors
         )
 
 
-def _limits(found: Mapping[str, Any]) -> Iterator[str]:
+def _limits(schema: Mapping[str, Any]) -> Iterator[str]:
     """The limits in words; in OpenAPI 3.0 `exclusiveMinimum` is true or false."""
     for key, form in LIMITS:
-        value = found.get(key)
+        value = schema.get(key)
         if key.startswith("exclusive") and isinstance(value, bool):
             continue
         if words(value):
-            exclusive = found.get(f"exclusive{key.capitalize()}") is True
+            exclusive = schema.get(f"exclusive{key.capitalize()}") is True
             chosen = EXCLUSIVE.get(key, form) if exclusive else form
             yield chosen.format(clipped(words(value), 300))
 

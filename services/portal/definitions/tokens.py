@@ -89,8 +89,8 @@ def tokenize(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, str, in
     """
     line = 1
     for match in pattern.finditer(text):
-        kind, found = match.lastgroup or "", match[0]
+        kind, lexeme = match.lastgroup or "", match[0]
         if kind == "unknown":
-            raise Unreadable(f"Line {line} holds {found!r}, which means nothing.")
-        yield kind, found, line
-        line += found.count("\n")
+            raise Unreadable(f"Line {line} holds {lexeme!r}, which means nothing.")
+        yield kind, lexeme, line
+        line += lexeme.count("\n")

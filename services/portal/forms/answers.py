@@ -21,25 +21,25 @@ LONGEST_TEXT = 20_000
 MISSING = object()
 REPO_PARTS = ("host", "owner", "repo")
 
-Given = Mapping[str, Sequence[str]]
+FormTexts = Mapping[str, Sequence[str]]
 
 
 def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Texts by name, those of the form's answers only."""
-    found: dict[str, list[str]] = {}
+    texts_by_name: dict[str, list[str]] = {}
     for name, text in pairs:
         if name.startswith(("p.", "s.")):
-            found.setdefault(name, []).append(text[:LONGEST_TEXT])
-    return found
+            texts_by_name.setdefault(name, []).append(text[:LONGEST_TEXT])
+    return texts_by_name
 
 
 def values_of(
-    fields: Iterable[FormField], given: Given, prefilled: Mapping[str, Any]
+    fields: Iterable[FormField], form_texts: FormTexts, prefilled: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The JSON object of all answers; what was not answered is not in it."""
     values: dict[str, Any] = {}
     for field in fields:
-        value = value_of(field, given)
+        value = value_of(field, form_texts)
         if value is MISSING:
             value = _at(prefilled, field.path)
         if value is MISSING:
@@ -53,15 +53,15 @@ def values_of(
     return values
 
 
-def value_of(field: FormField, given: Given) -> Any:
+def value_of(field: FormField, form_texts: FormTexts) -> Any:
     """The answer to one question; MISSING if it was not asked, None if left empty."""
     if field.kind == "secret":
         return None
     if field.kind == "repo":
-        parts = [_last(given, f"{field.name}#{part}") for part in REPO_PARTS]
+        parts = [_last(form_texts, f"{field.name}#{part}") for part in REPO_PARTS]
         if any(part is not None for part in parts):
             return _repo_url(*[(part or "").strip() for part in parts])
-    texts = given.get(field.name)
+    texts = form_texts.get(field.name)
     if texts is None:
         return MISSING
     if field.kind == "checks":
@@ -90,12 +90,12 @@ def _single(field: FormField, text: str) -> Any:
 
 
 def _chosen(field: FormField, texts: list[str]) -> list[Any] | None:
-    known = {option.key: option.value for option in field.options}
+    values_by_key = {option.key: option.value for option in field.options}
     if field.picker is not None:
         # Without scripts all of them stand in one text.
         pieces = [piece for text in texts for piece in re.split(r"[,\n]", text)]
         texts = [field.picker.completed(piece) for piece in pieces if piece.strip()]
-    values = [known.get(text, text) for text in dict.fromkeys(texts) if text]
+    values = [values_by_key.get(text, text) for text in dict.fromkeys(texts) if text]
     return values or None
 
 
@@ -140,11 +140,11 @@ def _repo_url(host: str, owner: str, repo: str) -> str | None:
 def repo_parts(value: object) -> dict[str, str]:
     """Host, owner and repository of such a text."""
     host, _, query = str(value or "").partition("?")
-    found = dict(parse_qsl(query))
+    query_values = dict(parse_qsl(query))
     return {
         "host": host,
-        "owner": found.get("owner", ""),
-        "repo": found.get("repo", ""),
+        "owner": query_values.get("owner", ""),
+        "repo": query_values.get("repo", ""),
     }
 
 
@@ -155,10 +155,10 @@ def displayed_answer(field: FormField, values: Mapping[str, Any]) -> Any:
         return [] if field.kind == "checks" else ""
     if field.kind == "checks":
         return [
-            key_of(each) for each in (value if isinstance(value, list) else [value])
+            key_of(item) for item in (value if isinstance(value, list) else [value])
         ]
     if field.kind == "lines" and isinstance(value, list):
-        return "\n".join(key_of(each) for each in value)
+        return "\n".join(key_of(item) for item in value)
     if isinstance(value, dict | list):
         return dump_yaml(value, blocks=False)
     return key_of(value)
@@ -177,35 +177,35 @@ def pairs_of(
             if field.schema.get("default") is not None:
                 yield field.name, ""
         elif field.kind == "checks":
-            for each in value if isinstance(value, list) else [value]:
-                yield field.name, key_of(each)
+            for item in value if isinstance(value, list) else [value]:
+                yield field.name, key_of(item)
         elif field.kind == "lines" and isinstance(value, list):
-            yield field.name, "\n".join(key_of(each) for each in value)
+            yield field.name, "\n".join(key_of(item) for item in value)
         elif isinstance(value, dict | list):
             yield field.name, json.dumps(value)
         else:
             yield field.name, key_of(value)
 
 
-def secrets_of(fields: Iterable[FormField], given: Given) -> dict[str, str]:
+def secrets_of(fields: Iterable[FormField], form_texts: FormTexts) -> dict[str, str]:
     """What was typed into the fields for secrets, by the field's own name."""
-    found = {}
+    secrets = {}
     for field in fields:
-        text = _last(given, "s" + field.name[1:])
+        text = _last(form_texts, "s" + field.name[1:])
         if field.kind == "secret" and text:
-            found[field.path[-1]] = text
-    return found
+            secrets[field.path[-1]] = text
+    return secrets
 
 
-def _last(given: Given, name: str) -> str | None:
-    texts = given.get(name)
+def _last(form_texts: FormTexts, name: str) -> str | None:
+    texts = form_texts.get(name)
     return texts[-1] if texts else None
 
 
 def _at(values: Mapping[str, Any], path: Sequence[str]) -> Any:
-    found: Any = values
+    value: Any = values
     for part in path:
-        if not isinstance(found, Mapping) or part not in found:
+        if not isinstance(value, Mapping) or part not in value:
             return MISSING
-        found = found[part]
-    return found
+        value = value[part]
+    return value

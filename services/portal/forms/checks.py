@@ -35,12 +35,12 @@ def errors_in(
         violations = find_violations(plain, values, checks_formats=True, budget=budget)
     except Invalid as error:
         return {(): cannot_check(error.message)}
-    found: dict[Path, str] = {}
+    errors: dict[Path, str] = {}
     for violation in violations[:MOST_ERRORS]:
         path = _place(violation)
         if path not in secrets:
-            found.setdefault(path, violation_text(violation))
-    return found
+            errors.setdefault(path, violation_text(violation))
+    return errors
 
 
 def repository_errors(fields: Iterable[FormField]) -> dict[Path, str]:
@@ -69,8 +69,8 @@ def _plain(
     plain = dict(schema)
     if "properties" in plain:
         plain["properties"] = {
-            name: limits.get((*path, name)) or _plain(each, limits, (*path, name))
-            for name, each in plain["properties"].items()
+            name: limits.get((*path, name)) or _plain(part, limits, (*path, name))
+            for name, part in plain["properties"].items()
         }
     return plain
 
@@ -87,9 +87,9 @@ def violation_text(violation: Violation) -> str:
     limit = violation.argument
     if violation.keyword == "type":
         kinds = limit if isinstance(limit, list) else [limit]
-        named = [TYPES.get(str(each), str(each)) for each in kinds if each != "null"]
+        named = [TYPES.get(str(kind), str(kind)) for kind in kinds if kind != "null"]
         return f"This must be {' or '.join(named)}."
-    return SAID[violation.keyword](limit) if violation.keyword in SAID else REFUSED
+    return TEXTS[violation.keyword](limit) if violation.keyword in TEXTS else REFUSED
 
 
 def _length(limit: Any) -> str:
@@ -98,7 +98,7 @@ def _length(limit: Any) -> str:
 
 REFUSED = "This is not one of the forms that the template accepts."
 
-SAID: Mapping[str, Callable[[Any], str]] = {
+TEXTS: Mapping[str, Callable[[Any], str]] = {
     "required": lambda _: NEEDED,
     "minLength": _length,
     "maxLength": lambda limit: f"At most {limit} characters, please.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.portal.forms.model import Values
+from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import Budget
 from shared.guards.json_pointers import value_at
 from shared.guards.schemas import NotASchema, is_valid
@@ -21,7 +22,7 @@ CONDITIONS = frozenset(
 
 
 @dataclass(slots=True)
-class Deciding:
+class ConditionContext:
     """What the parts of one schema share while its conditions are decided.
 
     `root` is the whole schema, `budget` what deciding may cost. `faults` are the
@@ -33,33 +34,35 @@ class Deciding:
     faults: list[str] = field(default_factory=list)
 
 
-def decided(
-    schema: Mapping[str, Any], values: Values, deciding: Deciding, depth: int = 0
+def without_conditions(
+    schema: Mapping[str, Any], values: Values, context: ConditionContext, depth: int = 0
 ) -> dict[str, Any]:
     """The schema without conditions, for these values.
 
     Raises:
         BudgetExceeded: if the schema asks for too much work.
     """
-    schema = _followed(schema, deciding)
-    found: dict[str, Any] = {k: v for k, v in schema.items() if k not in CONDITIONS}
-    found["properties"] = dict(_mapping(schema.get("properties")))
-    found["required"] = [str(each) for each in _list(schema.get("required"))]
-    deciding.budget.pay_nodes(1 + len(found["properties"]) + len(found["required"]))
+    schema = _resolved(schema, context)
+    plain: dict[str, Any] = {k: v for k, v in schema.items() if k not in CONDITIONS}
+    plain["properties"] = dict(mapping_of(schema.get("properties")))
+    plain["required"] = [str(name) for name in list_of(schema.get("required"))]
+    context.budget.pay_nodes(1 + len(plain["properties"]) + len(plain["required"]))
     if depth > DEEPEST:
-        return found
-    for after, part in _parts(schema, values, deciding):
-        more = decided(part, values, deciding, depth + 1)
-        deciding.budget.pay_nodes(len(found["properties"]) + len(found["required"]))
-        _merge(found, more, after)
-    for name, each in found["properties"].items():
-        inner = _followed(_mapping(each), deciding)
+        return plain
+    for after, part in _parts(schema, values, context):
+        more = without_conditions(part, values, context, depth + 1)
+        context.budget.pay_nodes(len(plain["properties"]) + len(plain["required"]))
+        _merge(plain, more, after)
+    for name, part in plain["properties"].items():
+        inner = _resolved(mapping_of(part), context)
         if is_object(inner):
-            below = _mapping(values.get(name))
-            found["properties"][name] = decided(inner, below, deciding, depth + 1)
+            below = mapping_of(values.get(name))
+            plain["properties"][name] = without_conditions(
+                inner, below, context, depth + 1
+            )
         else:
-            found["properties"][name] = dict(inner)
-    return found
+            plain["properties"][name] = dict(inner)
+    return plain
 
 
 def is_object(schema: Mapping[str, Any]) -> bool:
@@ -71,118 +74,113 @@ def is_object(schema: Mapping[str, Any]) -> bool:
 
 def controllers(schema: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
     """Names at the top of the schema on whose answers other questions depend."""
-    found: set[str] = set()
+    names: set[str] = set()
     if not schema or depth > DEEPEST:
         return frozenset()
     for key in ("dependencies", "dependentSchemas", "dependentRequired"):
-        found |= {str(name) for name in _mapping(schema.get(key))}
-    tests = [_mapping(schema.get("if"))]
+        names |= {str(name) for name in mapping_of(schema.get(key))}
+    tests = [mapping_of(schema.get("if"))]
     tests += [
-        _mapping(each) for key in ("oneOf", "anyOf") for each in _list(schema.get(key))
+        mapping_of(branch)
+        for key in ("oneOf", "anyOf")
+        for branch in list_of(schema.get(key))
     ]
     for test in tests:
-        found |= {str(name) for name in _mapping(test.get("properties"))}
-        found |= {str(name) for name in _list(test.get("required"))}
-    inner = [schema.get("then"), schema.get("else"), *_list(schema.get("allOf"))]
-    inner += list(_mapping(schema.get("dependencies")).values())
-    for each in inner:
-        found |= controllers(_mapping(each), depth + 1)
-    return frozenset(found)
+        names |= {str(name) for name in mapping_of(test.get("properties"))}
+        names |= {str(name) for name in list_of(test.get("required"))}
+    inner = [schema.get("then"), schema.get("else"), *list_of(schema.get("allOf"))]
+    inner += list(mapping_of(schema.get("dependencies")).values())
+    for part in inner:
+        names |= controllers(mapping_of(part), depth + 1)
+    return frozenset(names)
 
 
 def _parts(
-    schema: Mapping[str, Any], values: Values, deciding: Deciding
+    schema: Mapping[str, Any], values: Values, context: ConditionContext
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What belongs to the schema now, each with the question that brought it."""
-    yield from (("", _mapping(each)) for each in _list(schema.get("allOf")))
+    yield from (("", mapping_of(part)) for part in list_of(schema.get("allOf")))
     if "if" in schema:
-        branch = "then" if accepts(_mapping(schema["if"]), values, deciding) else "else"
-        yield "", _mapping(schema.get(branch))
+        is_met = accepts(mapping_of(schema["if"]), values, context)
+        yield "", mapping_of(schema.get("then" if is_met else "else"))
     for key in ("dependencies", "dependentSchemas", "dependentRequired"):
-        for name, needs in _mapping(schema.get(key)).items():
+        for name, needs in mapping_of(schema.get(key)).items():
             if name in values:
-                for part in _needed(str(name), needs, values, deciding):
+                for part in _needed(str(name), needs, values, context):
                     yield str(name), part
     for key in ("oneOf", "anyOf"):
-        branches = [_mapping(each) for each in _list(schema.get(key))]
-        if any("properties" in each or "required" in each for each in branches):
-            yield "", _first_accepting(branches, values, deciding)
+        branches = [mapping_of(branch) for branch in list_of(schema.get(key))]
+        if any("properties" in branch or "required" in branch for branch in branches):
+            yield "", _first_accepting(branches, values, context)
 
 
 def _needed(
-    name: str, needs: object, values: Values, deciding: Deciding
+    name: str, needs: object, values: Values, context: ConditionContext
 ) -> Iterator[Mapping[str, Any]]:
     """What an answered question brings with it."""
     if isinstance(needs, list):
         yield {"required": needs}
         return
-    schema = _followed(_mapping(needs), deciding)
-    branches = [_mapping(each) for each in _list(schema.get("oneOf"))]
+    schema = _resolved(mapping_of(needs), context)
+    branches = [mapping_of(branch) for branch in list_of(schema.get("oneOf"))]
     if not branches:
         yield schema
         return
     yield {key: value for key, value in schema.items() if key != "oneOf"}
     # The branch is chosen by the answer itself, as Backstage's form does.
     for branch in branches:
-        own = _mapping(_mapping(branch.get("properties")).get(name))
-        if accepts(own, values[name], deciding):
-            rest = {
-                k: v for k, v in _mapping(branch.get("properties")).items() if k != name
-            }
-            yield {**branch, "properties": rest}
+        properties = dict(mapping_of(branch.get("properties")))
+        if accepts(mapping_of(properties.pop(name, None)), values[name], context):
+            yield {**branch, "properties": properties}
             return
 
 
 def _first_accepting(
-    branches: list[Mapping[str, Any]], values: Values, deciding: Deciding
+    branches: list[Mapping[str, Any]], values: Values, context: ConditionContext
 ) -> Mapping[str, Any]:
     for branch in branches:
-        if accepts({**branch, "required": []}, values, deciding):
+        if accepts({**branch, "required": []}, values, context):
             return branch
     return branches[0]
 
 
-def accepts(schema: Mapping[str, Any], value: object, deciding: Deciding) -> bool:
+def accepts(
+    schema: Mapping[str, Any], value: object, context: ConditionContext
+) -> bool:
     """Whether a schema takes a value; one that is itself wrong takes nothing."""
     try:
-        return is_valid(schema, value, root=deciding.root, budget=deciding.budget)
+        return is_valid(schema, value, root=context.root, budget=context.budget)
     except NotASchema as error:
-        if error.message not in deciding.faults:
-            deciding.faults.append(error.message)
+        if error.message not in context.faults:
+            context.faults.append(error.message)
         return False
 
 
-def _merge(found: dict[str, Any], part: Mapping[str, Any], after: str) -> None:
+def _merge(target: dict[str, Any], part: Mapping[str, Any], after: str) -> None:
     """Adds a part; new questions come right after the one that brought them."""
     added = dict(part["properties"])
     properties: dict[str, Any] = {}
-    for name, each in found["properties"].items():
-        properties[name] = {**each, **_mapping(added.pop(name, None))}
+    for name, schema in target["properties"].items():
+        properties[name] = {**schema, **mapping_of(added.pop(name, None))}
         if name == after:
-            fresh = [new for new in added if new not in found["properties"]]
+            fresh = [new for new in added if new not in target["properties"]]
             properties |= {new: added.pop(new) for new in fresh}
-    found["properties"] = {**properties, **added}
-    found["required"] = list(dict.fromkeys([*found["required"], *part["required"]]))
+    target["properties"] = {**properties, **added}
+    target["required"] = list(dict.fromkeys([*target["required"], *part["required"]]))
     for key, value in part.items():
-        if key == "ui:order" or key not in found:
-            found[key] = value
+        if key == "ui:order" or key not in target:
+            target[key] = value
 
 
-def _followed(schema: Mapping[str, Any], deciding: Deciding) -> Mapping[str, Any]:
+def _resolved(
+    schema: Mapping[str, Any], context: ConditionContext
+) -> Mapping[str, Any]:
     for _ in range(DEEPEST):
         pointer = schema.get("$ref")
         if not isinstance(pointer, str) or not pointer.startswith("#/"):
             return schema
-        target = value_at(deciding.root, pointer[1:])
-        deciding.budget.pay_nodes(1 + len(schema) + len(_mapping(target)))
+        target = value_at(context.root, pointer[1:])
+        context.budget.pay_nodes(1 + len(schema) + len(mapping_of(target)))
         rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**_mapping(target), **rest}
+        schema = {**mapping_of(target), **rest}
     return schema
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services.portal.forms.answers import (
-    Given,
+    FormTexts,
     displayed_answer,
     pairs_of,
     secrets_of,
@@ -20,7 +20,11 @@ from services.portal.forms.checks import (
     errors_in,
     repository_errors,
 )
-from services.portal.forms.conditions import Deciding, controllers, decided
+from services.portal.forms.conditions import (
+    ConditionContext,
+    controllers,
+    without_conditions,
+)
 from services.portal.forms.fields import fields_of
 from services.portal.forms.model import FormField, FormPage, Path
 from shared.contracts.errors import Invalid
@@ -38,7 +42,7 @@ SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class FilledPage:
     """A page with its fields and answers; `errors` by the field's path."""
 
     page: FormPage
@@ -51,7 +55,7 @@ class Filled:
         """The questions that are asked last, and kept nowhere."""
         return [field for field in self.fields if field.kind == "secret"]
 
-    def with_errors(self) -> "Filled":
+    def with_errors(self) -> "FilledPage":
         """The same, each field carrying what is wrong with it."""
         fields = [replace(f, error=self.errors.get(f.path, "")) for f in self.fields]
         return replace(self, fields=fields)
@@ -61,16 +65,16 @@ class Filled:
 class Draft:
     """The whole form."""
 
-    pages: Sequence[Filled]
-    given: Given
+    pages: Sequence[FilledPage]
+    form_texts: FormTexts
 
     @property
     def values(self) -> dict[str, Any]:
         """All answers, as the template gets them."""
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for page in self.pages:
-            found |= page.values
-        return found
+            values |= page.values
+        return values
 
     def pairs(self, *, but: int = -1) -> Iterator[tuple[str, str]]:
         """All answers as names and texts, those of one page left out."""
@@ -87,10 +91,10 @@ class Draft:
 
     def secrets(self) -> dict[str, str]:
         """What was typed into the fields for secrets."""
-        found: dict[str, str] = {}
+        secrets: dict[str, str] = {}
         for filled in self.pages:
-            found |= secrets_of(filled.fields, self.given)
-        return found
+            secrets |= secrets_of(filled.fields, self.form_texts)
+        return secrets
 
     def secrets_wanting(self) -> dict[Path, str]:
         """The secrets that are needed and were not typed."""
@@ -104,21 +108,29 @@ class Draft:
 
 
 def draft_of(
-    pages: Sequence[FormPage], given: Given, prefilled: Mapping[str, Any] | None = None
+    pages: Sequence[FormPage],
+    form_texts: FormTexts,
+    prefilled: Mapping[str, Any] | None = None,
 ) -> Draft:
     """The form for these answers; `prefilled` are values from the address."""
-    return Draft([_filled(page, given, prefilled or {}) for page in pages], given)
+    return Draft(
+        [_filled(page, form_texts, prefilled or {}) for page in pages], form_texts
+    )
 
 
-def _filled(page: FormPage, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+def _filled(
+    page: FormPage, form_texts: FormTexts, prefilled: Mapping[str, Any]
+) -> FilledPage:
     try:
         check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
-        return _answered(page, given, prefilled)
+        return _answered(page, form_texts, prefilled)
     except Invalid as error:
-        return Filled(page, [], {}, {(): cannot_check(error.message)})
+        return FilledPage(page, [], {}, {(): cannot_check(error.message)})
 
 
-def _answered(page: FormPage, given: Given, prefilled: Mapping[str, Any]) -> Filled:
+def _answered(
+    page: FormPage, form_texts: FormTexts, prefilled: Mapping[str, Any]
+) -> FilledPage:
     """The page with its answers.
 
     Raises:
@@ -127,23 +139,23 @@ def _answered(page: FormPage, given: Given, prefilled: Mapping[str, Any]) -> Fil
     values: dict[str, Any] = {}
     controls = controllers(page.schema)
     budget = Budget("the form", seconds=SECONDS, nodes=STEPS)
-    deciding = Deciding(page.schema, budget)
+    context = ConditionContext(page.schema, budget)
     for _ in range(ROUNDS):
-        schema = decided(page.schema, values, deciding)
+        schema = without_conditions(page.schema, values, context)
         fields = fields_of(schema, controls)
         if len(fields) > MOST_FIELDS:
             raise Invalid(f"the form: more than {MOST_FIELDS} questions")
         if sum(len(field.options) for field in fields) > MOST_OPTIONS:
             raise Invalid(f"the form: more than {MOST_OPTIONS} choices on one page")
-        found = values_of(fields, given, prefilled)
-        if found == values:
+        new_values = values_of(fields, form_texts, prefilled)
+        if new_values == values:
             break
-        values = found
+        values = new_values
     errors = errors_in(schema, fields, values, budget)
-    if deciding.faults:
-        errors[()] = cannot_check(deciding.faults[0])
+    if context.faults:
+        errors[()] = cannot_check(context.faults[0])
     shown_fields = [
         replace(field, value=displayed_answer(field, values)) for field in fields
     ]
     errors = {**repository_errors(shown_fields), **errors}
-    return Filled(page, shown_fields, values, errors)
+    return FilledPage(page, shown_fields, values, errors)

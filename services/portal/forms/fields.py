@@ -19,7 +19,7 @@ ENTITY_PICKERS = frozenset(
 )
 MANY_CHOICES = 5
 MOST_CHOICES = 1_000
-HINTED: Mapping[str, Kind] = {
+KINDS_BY_HINT: Mapping[str, Kind] = {
     "Secret": "secret",
     "password": "secret",
     "hidden": "hidden",
@@ -47,37 +47,37 @@ def fields_of(
 ) -> list[FormField]:
     """The fields of a decided schema, in the order that it asks for."""
     required = frozenset(map(str, schema.get("required") or ()))
-    found: list[FormField] = []
+    fields: list[FormField] = []
     for name in _ordered(schema):
-        each = schema["properties"][name]
+        part = schema["properties"][name]
         place = (*path, name)
-        if is_object(each):
-            title = str(each.get("title") or name)
-            found += fields_of(each, frozenset(), place, title)
+        if is_object(part):
+            title = str(part.get("title") or name)
+            fields += fields_of(part, frozenset(), place, title)
         else:
-            found.append(
-                _field(each, place, group, name in required, controls=name in controls)
+            fields.append(
+                _field(part, place, group, name in required, controls=name in controls)
             )
-    return found
+    return fields
 
 
 def _ordered(schema: Mapping[str, Any]) -> list[str]:
     names = dict.fromkeys(str(name) for name in schema["properties"])
-    wanted = dict.fromkeys(str(name) for name in schema.get("ui:order") or ())
-    if not wanted:
+    order = dict.fromkeys(str(name) for name in schema.get("ui:order") or ())
+    if not order:
         return list(names)
-    rest = [name for name in names if name not in wanted]
-    found: list[str] = []
-    for name in wanted:
-        found += rest if name == "*" else [name] if name in names else []
-    return found if "*" in wanted else [*found, *rest]
+    rest = [name for name in names if name not in order]
+    sorted_names: list[str] = []
+    for name in order:
+        sorted_names += rest if name == "*" else [name] if name in names else []
+    return sorted_names if "*" in order else [*sorted_names, *rest]
 
 
 def type_of(schema: Mapping[str, Any]) -> str:
     """The one type that a field is made for."""
     kind = schema.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
-    named = [str(each) for each in kinds if each and each != "null"]
+    named = [str(name) for name in kinds if name and name != "null"]
     if named:
         return named[0]
     if "items" in schema:
@@ -147,9 +147,9 @@ def _kind(
         return ("checks" if kind == "array" else "select"), picker
     if special == "EntityTagsPicker":
         return "checks", Picker("tags")
-    for hint, found in HINTED.items():
+    for hint, hinted_kind in KINDS_BY_HINT.items():
         if hint in {special, widget}:
-            return found, None
+            return hinted_kind, None
     return _plain_kind(schema, options, widget, kind), None
 
 
@@ -180,16 +180,16 @@ def _options(schema: Mapping[str, Any]) -> Iterator[Option]:
     if type_of(schema) == "array" and isinstance(items, Mapping):
         schema = items
     named = [
-        each
+        choice
         for key in ("oneOf", "anyOf")
-        for each in schema.get(key) or ()
-        if isinstance(each, Mapping) and "const" in each
+        for choice in schema.get(key) or ()
+        if isinstance(choice, Mapping) and "const" in choice
     ]
     if named:
-        for each in named:
-            about = str(each.get("description") or "")
-            label = str(each.get("title") or key_of(each["const"]))
-            yield Option(key_of(each["const"]), label, each["const"], about)
+        for choice in named:
+            about = str(choice.get("description") or "")
+            label = str(choice.get("title") or key_of(choice["const"]))
+            yield Option(key_of(choice["const"]), label, choice["const"], about)
     elif isinstance(schema.get("enum"), list):
         names = schema.get("enumNames")
         names = names if isinstance(names, list) else []
@@ -209,11 +209,21 @@ def key_of(value: object) -> str:
 
 
 def _picker(schema: Mapping[str, Any], special: str) -> Picker:
-    given = _ui(schema, "catalogFilter")
-    sets = given if isinstance(given, list) else [given] if given else []
+    catalog_filter = _ui(schema, "catalogFilter")
+    sets = (
+        catalog_filter
+        if isinstance(catalog_filter, list)
+        else [catalog_filter]
+        if catalog_filter
+        else []
+    )
     filters = tuple(
         text
-        for text in (_statement(each) for each in sets if isinstance(each, Mapping))
+        for text in (
+            _statement(conditions)
+            for conditions in sets
+            if isinstance(conditions, Mapping)
+        )
         if text
     )
     allowed = _ui(schema, "allowedKinds")
@@ -243,7 +253,7 @@ def _statement(filters: Mapping[str, Any]) -> str:
                 parts.append(str(key))
             continue
         parts += [
-            f"{key}={each}" for each in (value if isinstance(value, list) else [value])
+            f"{key}={item}" for item in (value if isinstance(value, list) else [value])
         ]
     return ",".join(parts)
 
@@ -252,6 +262,6 @@ def _repo(schema: Mapping[str, Any]) -> dict[str, Any]:
     hosts = _ui(schema, "allowedHosts")
     owners = _ui(schema, "allowedOwners") or _ui(schema, "allowedOrganizations")
     return {
-        "hosts": [str(each) for each in hosts] if isinstance(hosts, list) else [],
-        "owners": [str(each) for each in owners] if isinstance(owners, list) else [],
+        "hosts": [str(host) for host in hosts] if isinstance(hosts, list) else [],
+        "owners": [str(owner) for owner in owners] if isinstance(owners, list) else [],
     }

@@ -45,7 +45,7 @@ class Picker:
     is not offered. A short answer is completed by the default kind and namespace.
     """
 
-    what: Literal["entities", "groups", "tags"] = "entities"
+    choice_type: Literal["entities", "groups", "tags"] = "entities"
     filters: tuple[str, ...] = ()
     own: bool = False
     free: bool = True
@@ -55,12 +55,12 @@ class Picker:
     @property
     def source(self) -> str:
         """The address that offers the choices."""
-        question = ChoiceQuestion(self.what, self.filters, owned=self.own)
+        question = ChoiceQuestion(self.choice_type, self.filters, owned=self.own)
         return question.address()
 
     def completed(self, text: str) -> str:
         """The whole ref that a text means; a text that means none, as it is."""
-        if self.what == "tags":
+        if self.choice_type == "tags":
             return text.strip()
         try:
             ref = parse_ref(
@@ -131,7 +131,7 @@ class FormPage:
 
 def pages_of(answer: Mapping[str, Any]) -> list[FormPage]:
     """The pages in an answer of the scaffolder's `parameter-schema`."""
-    found: Sequence[Any] = answer.get("steps") or ()
+    steps: Sequence[Any] = answer.get("steps") or ()
     return [
         FormPage(
             number,
@@ -139,6 +139,6 @@ def pages_of(answer: Mapping[str, Any]) -> list[FormPage]:
             str(step.get("description") or ""),
             step["schema"] if isinstance(step.get("schema"), Mapping) else {},
         )
-        for number, step in enumerate(found)
+        for number, step in enumerate(steps)
         if isinstance(step, Mapping)
     ]

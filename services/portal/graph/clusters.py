@@ -20,16 +20,16 @@ def clustered(
     A box of one stays that one; arrows between the same boxes become one.
     """
     boxes = {node.ref: box(node) for node in nodes}
-    sizes = Counter(found.ref for found in boxes.values() if found)
+    sizes = Counter(target.ref for target in boxes.values() if target)
     names: dict[str, str] = {}
     merged: dict[str, Node] = {}
     for node in nodes:
-        found = boxes[node.ref]
-        kept = node if found is None or sizes[found.ref] < 2 else found
-        names[node.ref] = kept.ref
-        if kept is not node:
-            kept = replace(kept, members=sizes[kept.ref])
-        merged.setdefault(kept.ref, kept)
+        target = boxes[node.ref]
+        merged_node = node if target is None or sizes[target.ref] < 2 else target
+        names[node.ref] = merged_node.ref
+        if merged_node is not node:
+            merged_node = replace(merged_node, members=sizes[merged_node.ref])
+        merged.setdefault(merged_node.ref, merged_node)
     return list(merged.values()), _renamed(edges, names)
 
 
@@ -40,28 +40,28 @@ def nearest(
     groups: dict[tuple[str, bool], list[Edge]] = {}
     for edge in edges:
         groups.setdefault((edge.relation, edge.source == focus), []).append(edge)
-    shown, kept = {focus: nodes[focus]}, []
+    drawn_nodes, drawn_edges = {focus: nodes[focus]}, []
     for (relation, outward), group in groups.items():
-        few = group if len(group) <= SORT_SHOWN + 1 else group[:SORT_SHOWN]
-        for edge in few:
+        first_edges = group if len(group) <= SORT_SHOWN + 1 else group[:SORT_SHOWN]
+        for edge in first_edges:
             other = edge.target if outward else edge.source
-            shown[other] = nodes[other]
-            kept.append(edge)
-        rest = len(group) - len(few)
+            drawn_nodes[other] = nodes[other]
+            drawn_edges.append(edge)
+        rest = len(group) - len(first_edges)
         if rest:
             ref = f"more:{relation}/{outward}"
-            shown[ref] = Node(
+            drawn_nodes[ref] = Node(
                 ref, f"{rest} more", "", "entity", more_href, members=rest
             )
             ends = (focus, ref) if outward else (ref, focus)
-            kept.append(Edge(*ends, relation))
-    return list(shown.values()), kept
+            drawn_edges.append(Edge(*ends, relation))
+    return list(drawn_nodes.values()), drawn_edges
 
 
 def _renamed(edges: Sequence[Edge], names: Mapping[str, str]) -> list[Edge]:
-    found = dict.fromkeys(
+    unique_edges = dict.fromkeys(
         Edge(names[edge.source], names[edge.target], edge.relation)
         for edge in edges
         if edge.source in names and edge.target in names
     )
-    return [edge for edge in found if edge.source != edge.target]
+    return [edge for edge in unique_edges if edge.source != edge.target]

@@ -78,7 +78,7 @@ def place_labels(
             continue
         for middle in islice(_places(points), MOST_PLACES):
             area = label_area(words, middle)
-            if picture.holds(area) and not any(area.meets(each) for each in taken):
+            if picture.holds(area) and not any(area.meets(other) for other in taken):
                 middles[index] = middle
                 taken.append(area)
                 break

@@ -19,7 +19,7 @@ def acyclic(names: Sequence[str], pairs: Iterable[Pair]) -> list[Pair]:
     for source, target in pairs:
         after[source].append(target)
     state: dict[str, int] = {}
-    found: list[Pair] = []
+    acyclic_pairs: list[Pair] = []
     for root in names:
         if root in state:
             continue
@@ -34,13 +34,13 @@ def acyclic(names: Sequence[str], pairs: Iterable[Pair]) -> list[Pair]:
                 continue
             if state.get(following) == 1:
                 if following != name:
-                    found.append((following, name))
+                    acyclic_pairs.append((following, name))
                 continue
-            found.append((name, following))
+            acyclic_pairs.append((name, following))
             if following not in state:
                 state[following] = 1
                 stack.append((following, iter(after[following])))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(acyclic_pairs))
 
 
 def layered(names: Sequence[str], pairs: Sequence[Pair]) -> dict[str, int]:
@@ -107,10 +107,10 @@ def ordered(layers: dict[str, int], ways: Iterable[Sequence[str]]) -> list[list[
 def _sort_by_middle(
     row: list[str], neighbours: dict[str, list[str]], at: dict[str, int]
 ) -> None:
-    here = {name: index for index, name in enumerate(row)}
+    positions = {name: index for index, name in enumerate(row)}
 
     def middle(name: str) -> float:
         places = [at[other] for other in neighbours[name]]
-        return sum(places) / len(places) if places else here[name]
+        return sum(places) / len(places) if places else positions[name]
 
-    row.sort(key=lambda name: (middle(name), here[name]))
+    row.sort(key=lambda name: (middle(name), positions[name]))

@@ -71,9 +71,11 @@ def draw(nodes: Sequence[Node], edges: Sequence[Edge], focus: str = "") -> Pictu
     if len(nodes) > MOST_BOXES:
         nodes = sorted(nodes, key=lambda node: node.ref != focus)[:MOST_BOXES]
     by_ref = {node.ref: node for node in nodes}
-    kept = [edge for edge in edges if edge.source in by_ref and edge.target in by_ref]
-    kept = kept[:MOST_ARROWS]
-    pairs = acyclic(list(by_ref), [(edge.source, edge.target) for edge in kept])
+    drawn_edges = [
+        edge for edge in edges if edge.source in by_ref and edge.target in by_ref
+    ]
+    drawn_edges = drawn_edges[:MOST_ARROWS]
+    pairs = acyclic(list(by_ref), [(edge.source, edge.target) for edge in drawn_edges])
     layer = layered(list(by_ref), pairs)
     layers, ways = with_waypoints(layer, pairs)
     rows = ordered(layers, ways.values())
@@ -95,16 +97,16 @@ def draw(nodes: Sequence[Node], edges: Sequence[Edge], focus: str = "") -> Pictu
         if name in by_ref
     )
     at = {box.node.ref: box for box in boxes}
-    shown = len(kept) <= LABELS_SHOWN
+    has_labels = len(drawn_edges) <= LABELS_SHOWN
     lines = [
         (edge, _points(edge, ways, at, tops, layers, lefts, columns))
-        for edge in kept
+        for edge in drawn_edges
         if edge.source != edge.target
     ]
     bottom = max((box.y + box.height for box in boxes), default=0.0)
     height = max(bottom, *tops.values(), 0.0) + MARGIN
     picture = Area(0.0, 0.0, width, height)
-    arrows = _arrows(lines, boxes, picture, shown=shown)
+    arrows = _arrows(lines, boxes, picture, has_labels=has_labels)
     return Picture(boxes, arrows, width, height)
 
 
@@ -113,11 +115,11 @@ def _arrows(
     boxes: Sequence[NodeBox],
     picture: Area,
     *,
-    shown: bool,
+    has_labels: bool,
 ) -> tuple[Arrow, ...]:
     """The arrows, with words where there is room for them."""
     areas = [Area(box.x, box.y, box.x + box.width, box.y + box.height) for box in boxes]
-    labelled = [(edge.words if shown else "", points) for edge, points in lines]
+    labelled = [(edge.words if has_labels else "", points) for edge, points in lines]
     middles = place_labels(labelled, areas, picture)
     return tuple(
         Arrow(edge, _path(points), edge.words if middle else "", *(middle or points[0]))
@@ -170,7 +172,7 @@ def _tops(
             y += heights[name] + ROW_GAP
     for turn in range(ROUNDS):
         for row in rows if turn % 2 else reversed(rows):
-            wanted = [
+            ideal_places = [
                 sum(middle[other] for other in beside[name]) / len(beside[name])
                 if beside[name]
                 else middle[name]
@@ -180,13 +182,13 @@ def _tops(
                 (heights[one] + heights[other]) / 2 + ROW_GAP
                 for one, other in pairwise(row)
             ]
-            middle.update(zip(row, spread(wanted, gaps), strict=True))
+            middle.update(zip(row, spread(ideal_places, gaps), strict=True))
     tops = {name: middle[name] - heights[name] / 2 for name in middle}
     lowest = min(tops.values(), default=0.0)
     return {name: round(top - lowest + MARGIN, 1) for name, top in tops.items()}
 
 
-def spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
+def spread(ideal_places: Sequence[float], gaps: Sequence[float]) -> list[float]:
     """The places nearest to those wanted that keep the order and these gaps.
 
     Isotonic regression by pooling adjacent violators, after taking the gaps out.
@@ -195,8 +197,8 @@ def spread(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
     for gap in gaps:
         offsets.append(offsets[-1] + gap)
     pools: list[tuple[float, int]] = []  # (sum, how many)
-    for want, offset in zip(wanted, offsets, strict=False):
-        pools.append((want - offset, 1))
+    for ideal_place, offset in zip(ideal_places, offsets, strict=False):
+        pools.append((ideal_place - offset, 1))
         while len(pools) > 1 and _mean(pools[-2]) > _mean(pools[-1]):
             total, many = pools.pop()
             pools[-1] = (pools[-1][0] + total, pools[-1][1] + many)

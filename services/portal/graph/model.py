@@ -69,16 +69,18 @@ def node_of(summary: Summary) -> Node:
 
 
 def edges_of(
-    ref: str, relations: Iterable[Mapping[str, Any]], wanted: Iterable[str] = RELATIONS
+    ref: str,
+    relations: Iterable[Mapping[str, Any]],
+    relation_types: Iterable[str] = RELATIONS,
 ) -> list[Edge]:
     """The arrows of one entity's relations, each turned the way it is drawn."""
-    kept = frozenset(wanted)
-    found = []
+    drawn_types = frozenset(relation_types)
+    edges = []
     for relation in relations:
         kind, target = str(relation["type"]), str(relation["targetRef"]).lower()
         drawn = DRAWN_AS.get(kind, kind)
-        if drawn not in kept or drawn not in RELATIONS:
+        if drawn not in drawn_types or drawn not in RELATIONS:
             continue
         ends = (target, ref) if kind in DRAWN_AS else (ref, target)
-        found.append(Edge(*ends, drawn))
-    return found
+        edges.append(Edge(*ends, drawn))
+    return edges

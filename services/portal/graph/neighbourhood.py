@@ -43,9 +43,9 @@ async def neighbourhood(
     edges: dict[Edge, None] = {}
     step, cut = [focus], 0
     for distance in range(depth + 1):
-        found = await fetch(step)
+        step_entities = await fetch(step)
         following: dict[str, None] = {}
-        for ref, entity in zip(step, found, strict=True):
+        for ref, entity in zip(step, step_entities, strict=True):
             nodes[ref] = node_of(summarize(ref, entity))
             if entity is None:
                 continue
@@ -61,8 +61,10 @@ async def neighbourhood(
         step = [ref for ref in following if ref not in nodes]
         cut += max(0, len(step) - room)
         step = step[:room]
-    kept = [edge for edge in edges if edge.source in nodes and edge.target in nodes]
-    return Neighbourhood(nodes, kept, entities, cut)
+    inner_edges = [
+        edge for edge in edges if edge.source in nodes and edge.target in nodes
+    ]
+    return Neighbourhood(nodes, inner_edges, entities, cut)
 
 
 def _turned(

@@ -3,6 +3,7 @@
 The catalog counts and searches; a page never holds more than it shows.
 """
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class FacetValues:
     """Values of one facet with their counts, and how many there are in all."""
 
     counts: Counts
@@ -49,13 +50,15 @@ async def reader_of(visit: Visit, query: CatalogQuery) -> Reader:
 
 def searched(visit: Visit) -> dict[str, str]:
     """What was typed into the search box of each facet."""
-    given = visit.request.query_params
-    return {name: given.get(FIND + name, "").strip()[:LONGEST_TEXT] for name in FACETS}
+    parameters = visit.request.query_params
+    return {
+        name: parameters.get(FIND + name, "").strip()[:LONGEST_TEXT] for name in FACETS
+    }
 
 
 async def counted(
     visit: Visit, query: CatalogQuery, reader: Reader, texts: Mapping[str, str]
-) -> dict[str, Values]:
+) -> dict[str, FacetValues]:
     """All facets: those with ticks counted as if without them, so that one can add."""
     alone = [name for name in FACETS if query.values(name) or texts[name]]
     quiet = [name for name in FACETS if name not in alone]
@@ -63,13 +66,13 @@ async def counted(
     answers = await together(
         *(_count(visit, query, reader, group, texts[group[0]]) for group in groups)
     )
-    found = {name: values for answer in answers for name, values in answer.items()}
-    return {name: found[name] for name in FACETS}
+    values = ChainMap(*answers)
+    return {name: values[name] for name in FACETS}
 
 
 async def _count(
     visit: Visit, query: CatalogQuery, reader: Reader, names: Sequence[str], text: str
-) -> dict[str, Values]:
+) -> dict[str, FacetValues]:
     params = [
         *query.statements(reader, leave_out=names),
         *(("facet", FACETS[name][0]) for name in names),
@@ -79,34 +82,34 @@ async def _count(
     answer = await visit.get(ENTITY_FACETS, params)
     facets, totals = answer["facets"], answer.get("totals", {})
     return {
-        name: Values(found, int(totals.get(FACETS[name][0], len(found))))
+        name: FacetValues(counts, int(totals.get(FACETS[name][0], len(counts))))
         for name in names
-        for found in [facets.get(FACETS[name][0], ())]
+        for counts in [facets.get(FACETS[name][0], ())]
     }
 
 
-def offered_refs(found: Mapping[str, Values], query: CatalogQuery) -> list[str]:
+def offered_refs(values: Mapping[str, FacetValues], query: CatalogQuery) -> list[str]:
     """Owners and systems that the facets offer or that are ticked in them."""
     return [
         ref
         for name in REF_FACETS
-        if name in found
+        if name in values
         for ref in (
-            *(str(each["value"]) for each in found[name].counts),
+            *(str(item["value"]) for item in values[name].counts),
             *query.values(name),
         )
     ]
 
 
 def facet_shown(
-    name: str, values: Values, query: CatalogQuery, known: Any, text: str
+    name: str, values: FacetValues, query: CatalogQuery, summaries: Any, text: str
 ) -> Facet:
     """One facet as the page shows it, with the address that searches all values."""
     return facet_of(
         name,
         values.counts,
         query,
-        known,
+        summaries,
         total=values.total,
         find=f"/catalog/facets/{name}",
         text=text,
@@ -121,8 +124,8 @@ async def facet_values(name: str, visit: Visiting) -> Response:
     query = CatalogQuery.of(visit.request.query_params.multi_items())
     text = searched(visit)[name]
     reader = await reader_of(visit, query)
-    found = await _count(visit, query, reader, [name], text)
-    known = await visit.summaries(offered_refs(found, query))
-    facet = facet_shown(name, found[name], query, known, text)
+    values = await _count(visit, query, reader, [name], text)
+    summaries = await visit.summaries(offered_refs(values, query))
+    facet = facet_shown(name, values[name], query, summaries, text)
     html = visit.state.frame.fragment("components/facet-values.html", facet=facet)
     return HTMLResponse(html, headers=dict(SECURITY_HEADERS))

@@ -15,8 +15,8 @@ router = APIRouter()
 async def choices(visit: Visiting) -> Response:
     """The options of a list box, and a line that says how many there are."""
     question = ChoiceQuestion.of(visit.request.query_params.multi_items())
-    found = await choices_for(visit, question)
+    answer = await choices_for(visit, question)
     html = visit.state.frame.fragment(
-        "components/choices.html", choices=found, term=question.term
+        "components/choices.html", choices=answer, term=question.term
     )
     return HTMLResponse(html, headers=dict(SECURITY_HEADERS))

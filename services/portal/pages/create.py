@@ -66,12 +66,12 @@ async def create(visit: Visiting, text: str = "") -> Response:
         allowed(visit, [REGISTER]),
     )
     owners, errors = await together(
-        visit.summaries(ref for each in templates for ref in _owners(each)),
+        visit.summaries(ref for template in templates for ref in _owners(template)),
         expression_errors(visit, templates),
     )
     offers = [
-        _offer(each, owners, missing_actions(each, installed), broken)
-        for each, broken in zip(templates, errors, strict=True)
+        _offer(template, owners, missing_actions(template, installed), broken)
+        for template, broken in zip(templates, errors, strict=True)
     ]
     return visit.page(
         "create/index.html",
@@ -102,8 +102,8 @@ async def _templates(visit: Visit, text: str) -> tuple[list[Entity], int]:
         visit.get(BY_QUERY, _params(f"kind=template,metadata.tags={FIRST_TAG}", text)),
         visit.get(BY_QUERY, _params("kind=template", text)),
     )
-    found = [each for each in (*first["items"], *every["items"]) if each]
-    templates = list({canonical(each): each for each in found}.values())
+    entities = [item for item in (*first["items"], *every["items"]) if item]
+    templates = list({canonical(entity): entity for entity in entities}.values())
     return templates[:MOST_OFFERS], int(every["totalItems"])
 
 
@@ -139,5 +139,5 @@ def _offer(
         tags=tuple(str(tag) for tag in metadata.get("tags") or ()),
         owner=owners.get(owner[0]) if owner else None,
         missing=tuple(missing),
-        broken=tuple(dict.fromkeys(each.place for each in errors)),
+        broken=tuple(dict.fromkeys(error.place for error in errors)),
     )

@@ -28,12 +28,12 @@ from services.portal.pages.search import QUERY, Result, result_of
 from services.portal.visit import Visit, Visiting, json_of, together
 from shared.contracts.errors import NotFound
 
-LISTED = "/api/techdocs/sites"
+SITES_PATH = "/api/techdocs/sites"
 #: Sites that are looked through, the last built ones, and of these the cards shown.
-MOST_LISTED = 500
-MOST_SHOWN = 100
-FOUND = 20
-LONGEST = 100
+MOST_SITES = 500
+MOST_CARDS = 100
+MOST_RESULTS = 20
+LONGEST_TEXT = 100
 #: What fences of Mermaid become, with and without an extension of their own.
 MERMAID = re.compile(r'class="[^"]*\b(?:language-)?mermaid\b')
 
@@ -41,7 +41,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class DocsList:
+class DocsCard:
     """One site of the list."""
 
     href: str
@@ -57,21 +57,21 @@ class DocsList:
 @router.get("/docs")
 async def docs(visit: Visiting, text: str = "") -> Response:
     """The sites that the reader may see, the last built first."""
-    found = await visit.get(LISTED, {"limit": str(MOST_LISTED)})
-    listed = found["items"] if isinstance(found, Mapping) else found
-    wanted = [each for each in listed if _holds(each, text.strip().lower())]
-    shown = wanted[:MOST_SHOWN]
-    owners = await visit.summaries(filter(None, map(_owner_ref, shown)))
+    answer = await visit.get(SITES_PATH, {"limit": str(MOST_SITES)})
+    listed = answer["items"] if isinstance(answer, Mapping) else answer
+    matches = [site for site in listed if _holds(site, text.strip().lower())]
+    cards = matches[:MOST_CARDS]
+    owners = await visit.summaries(filter(None, map(_owner_ref, cards)))
     return visit.page(
         "docs/index.html",
         title="Documentation",
         nav="docs",
         block="part" if visit.partial == "sites" else None,
         text=text,
-        shelves=[_shelf(each, owners) for each in shown],
-        more=len(wanted) - len(shown),
+        cards=[_card(site, owners) for site in cards],
+        more=len(matches) - len(cards),
         total=len(listed),
-        is_cut=len(listed) >= MOST_LISTED,
+        is_cut=len(listed) >= MOST_SITES,
     )
 
 
@@ -90,8 +90,8 @@ def _owner_ref(site: Mapping[str, Any]) -> str:
     return f"{kind if colon else 'group'}:{name}"
 
 
-def _shelf(site: Mapping[str, Any], owners: Mapping[str, Summary]) -> DocsList:
-    return DocsList(
+def _card(site: Mapping[str, Any], owners: Mapping[str, Summary]) -> DocsCard:
+    return DocsCard(
         href=docs_href(str(site.get("entity_ref") or "")) + "/",
         title=str(site.get("title") or site.get("entity_title") or ""),
         description=str(site.get("description") or ""),
@@ -136,7 +136,7 @@ async def page(
     # A navigation of thousands of pages takes a while to make, and to render.
     site = await asyncio.to_thread(site_of, state.json(), base, key)
     if find.strip():
-        return await _search_results(visit, entity, site, find.strip()[:LONGEST])
+        return await _search_results(visit, entity, site, find.strip()[:LONGEST_TEXT])
     return await asyncio.to_thread(_page, visit, entity, site, answer)
 
 
@@ -218,10 +218,10 @@ async def _search_results(
         ("term", text),
         ("types[0]", "techdocs"),
         ("filters[entityRef]", site.ref or entity.ref),
-        ("pageLimit", str(FOUND)),
+        ("pageLimit", str(MOST_RESULTS)),
     ]
     answer = await visit.get(QUERY, params)
-    results: list[Result] = [result_of(each) for each in answer["results"]]
+    results: list[Result] = [result_of(result) for result in answer["results"]]
     return visit.page(
         "docs/page.html",
         title=f"“{text}” in {site.title or entity.title}",

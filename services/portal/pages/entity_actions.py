@@ -87,8 +87,8 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
     outcome = NOTHING
     if location.ok:
         outcome = await unregistering(visit, location.json())
-    others = [each for each in outcome.leaving if each != ref]
-    names = await visit.summaries(others[:TOGETHER_SHOWN])
+    other_refs = [other for other in outcome.leaving if other != ref]
+    names = await visit.summaries(other_refs[:TOGETHER_SHOWN])
     origin = annotation(entity, MANAGED_BY_ORIGIN)
     return visit.page(
         "entity/unregister.html",
@@ -108,7 +108,7 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         may_delete="catalog.entity.delete" in may,
         why_not=why_not(visit),
         sign_in=sign_in_of_guest(visit),
-        others=list(names.values()),
+        other_entities=list(names.values()),
         total=outcome.total - (ref in outcome.leaving),
         remainders=outcome.remainders,
     )
@@ -120,11 +120,11 @@ async def unregister(
     kind: str,
     name: str,
     visit: Visiting,
-    what: Annotated[str, Form()],
+    target: Annotated[str, Form(alias="what")],
 ) -> Response:
     """Takes the registered location out with all it brought, or this entity alone."""
     returns = False
-    if what == "location":
+    if target == "location":
         location = await visit.get(_location_of(kind, namespace, name))
         ref = f"{kind}:{namespace}/{name}".lower()
         outcome = await unregistering(visit, location)
@@ -132,7 +132,7 @@ async def unregister(
             one["returns"] and ref in one["entityRefs"] for one in outcome.remainders
         )
         path = f"/api/catalog/locations/{quote(str(location['id']))}"
-    elif what == "entity":
+    elif target == "entity":
         entity = await visit.get(_by_name(kind, namespace, name))
         returns = bool(annotation(entity, MANAGED_BY_ORIGIN)) and not is_orphan(entity)
         path = f"/api/catalog/entities/by-uid/{quote(entity['metadata']['uid'])}"
@@ -170,10 +170,10 @@ def is_orphan(entity: Entity) -> bool:
 
 
 def _by_name(kind: str, namespace: str, name: str) -> str:
-    where = "/".join(quote(part) for part in (kind, namespace, name))
-    return f"/api/catalog/entities/by-name/{where}".lower()
+    path = "/".join(quote(part) for part in (kind, namespace, name))
+    return f"/api/catalog/entities/by-name/{path}".lower()
 
 
 def _location_of(kind: str, namespace: str, name: str) -> str:
-    where = "/".join(quote(part) for part in (kind, namespace, name))
-    return f"/api/catalog/locations/by-entity/{where}".lower()
+    path = "/".join(quote(part) for part in (kind, namespace, name))
+    return f"/api/catalog/locations/by-entity/{path}".lower()

@@ -18,7 +18,7 @@ from services.portal.entities import (
 )
 from services.portal.graph.clusters import nearest
 from services.portal.graph.layout import Picture, draw
-from services.portal.graph.model import RELATIONS, edges_of, node_of
+from services.portal.graph.model import edges_of, node_of
 from services.portal.history import actor_refs, moments_of
 from services.portal.pages.entity import (
     api_path,
@@ -72,31 +72,36 @@ async def dependencies(
     """Every relation as a table, and the nearest as a picture."""
     ref = ref_from(namespace, kind, name)
     entity, head = await opened(visit, ref, *(relation for relation, _, _ in LISTS))
-    known = head["known"]
+    summaries = head["known"]
     lists = []
     for relation, heading, about in LISTS:
         refs = related(entity, relation)
-        shown = [known[other] for other in refs if other in known]
+        targets = [summaries[other] for other in refs if other in summaries]
         if refs:
-            lists.append((relation, heading, about, shown, len(refs)))
+            lists.append((relation, heading, about, targets, len(refs)))
     return entity_page(
         visit,
         entity,
         "dependencies",
         **head,
         lists=lists,
-        picture=_picture(entity, ref, known),
+        picture=_picture(entity, ref, summaries),
     )
 
 
-def _picture(entity: Entity, ref: str, known: Mapping[str, Summary]) -> Picture | None:
-    nodes = {other: node_of(summary) for other, summary in known.items()}
+def _picture(
+    entity: Entity, ref: str, summaries: Mapping[str, Summary]
+) -> Picture | None:
+    nodes = {other: node_of(summary) for other, summary in summaries.items()}
     nodes[ref] = node_of(summarize(ref, entity))
-    edges = edges_of(ref, entity.get("relations") or (), RELATIONS)
-    kept = [edge for edge in edges if edge.source in nodes and edge.target in nodes]
-    if not kept:
+    edges = [
+        edge
+        for edge in edges_of(ref, entity.get("relations") or ())
+        if edge.source in nodes and edge.target in nodes
+    ]
+    if not edges:
         return None
-    return draw(*nearest(ref, nodes, kept, f"/graph?entity={ref}"), ref)
+    return draw(*nearest(ref, nodes, edges, f"/graph?entity={ref}"), ref)
 
 
 @router.get("/catalog/{namespace}/{kind}/{name}/api")
@@ -106,7 +111,7 @@ async def api(
     """An API's definition made readable, with what `find` means; a component's APIs."""
     ref = ref_from(namespace, kind, name)
     entity, head = await opened(visit, ref, *SIDES)
-    known, spec = head["known"], entity.get("spec") or {}
+    summaries, spec = head["known"], entity.get("spec") or {}
     definition = (
         await visit.state.definitions.read(
             str(spec.get("type") or ""), str(spec.get("definition") or "")
@@ -124,7 +129,11 @@ async def api(
         matches=matching(definition, find),
         term=find[:LONGEST_TERM].strip(),
         sides={
-            side: [known[other] for other in related(entity, side) if other in known]
+            side: [
+                summaries[other]
+                for other in related(entity, side)
+                if other in summaries
+            ]
             for side in SIDES
         },
     )

@@ -89,7 +89,7 @@ NO_RUN = Advice(
     ),
 )
 RUNS = "/create/tasks/"
-MOST_FOUND = 5
+MOST_MATCHES = 5
 log = logs.get_logger("portal")
 
 
@@ -106,12 +106,12 @@ async def failed(request: Request, error: Exception) -> Response:
     else:
         log.error("page_failed", path=request.url.path, exc_info=error)
     visit: Visit | None = getattr(request.state, "visit", None)
-    found: Sequence[dict[str, str]] = ()
+    matches: Sequence[dict[str, str]] = ()
     if status == HTTPStatus.NOT_FOUND and not request.url.path.startswith(RUNS):
         with contextlib.suppress(CallboardError):
             visit = visit or await visiting(request)
-            found = await suggestions(visit, _last_word(request), limit=MOST_FOUND)
-    return _page(request, status, message, visit, found)
+            matches = await suggestions(visit, _last_word(request), limit=MOST_MATCHES)
+    return _page(request, status, message, visit, matches)
 
 
 def _last_word(request: Request) -> str:
@@ -167,7 +167,7 @@ def _page(
     status: int,
     message: str,
     visit: Visit | None,
-    found: Sequence[dict[str, str]],
+    matches: Sequence[dict[str, str]],
 ) -> Response:
     advice = _advice(request, status, visit)
     frame = state_of(request).frame
@@ -182,7 +182,7 @@ def _page(
             "searched": _last_word(request) if status == HTTPStatus.NOT_FOUND else "",
             "is_searchable": advice is not NO_RUN,
             "sign_in": _sign_in(request, status, visit),
-            "found": found,
+            "matches": matches,
             "number": logs.correlation_id(),
         },
         path=request.url.path,

@@ -69,18 +69,18 @@ async def graph(visit: Visiting) -> Response:
         title="Relations",
         nav="graph",
         choices=CHOICES,
-        found=await overview(visit),
+        overview=await overview(visit),
     )
 
 
 async def _focused(visit: Visit, question: GraphQuestion) -> Response:
-    found = await _around(visit, question)
-    title = found.nodes[question.entity].title
-    nodes, edges, note = _few(found, question.entity)
+    neighbours = await _around(visit, question)
+    title = neighbours.nodes[question.entity].title
+    nodes, edges, note = _few(neighbours, question.entity)
     picture = await asyncio.to_thread(
         draw, _focusable(nodes, question), edges, question.entity
     )
-    impact = await _impact(visit, found, question)
+    impact = await _impact(visit, neighbours, question)
     return visit.page(
         "graph.html",
         title=title,
@@ -92,8 +92,8 @@ async def _focused(visit: Visit, question: GraphQuestion) -> Response:
         relations=[(name, words) for name, (_, words) in RELATIONS.items()],
         picture=picture,
         note=note,
-        cut=found.cut,
-        rows=_table(found),
+        cut=neighbours.cut,
+        rows=_table(neighbours),
         impact=impact,
         owners_to_notify=len({owner.ref for _, owner in impact if owner}),
         entity_href=entity_href(question.entity),
@@ -113,26 +113,26 @@ async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
         items: Sequence[Entity | None] = answer["items"]
         return items
 
-    found = await neighbourhood(
+    neighbours = await neighbourhood(
         question.entity,
         fetch,
         depth=question.depth,
         direction=question.direction,
         relations=question.relations,
     )
-    if question.entity not in found.entities:
+    if question.entity not in neighbours.entities:
         raise NotFound(f"No entity named '{question.entity}'")
-    return found
+    return neighbours
 
 
-def _few(found: Neighbourhood, focus: str) -> tuple[list[Node], list[Edge], str]:
+def _few(neighbours: Neighbourhood, focus: str) -> tuple[list[Node], list[Edge], str]:
     """At most so many nodes as one can read: else by system, else by owner, by kind."""
-    nodes, edges = list(found.nodes.values()), found.edges
+    nodes, edges = list(neighbours.nodes.values()), neighbours.edges
     if len(nodes) <= MOST_NODES:
         return nodes, edges, ""
     many, note = len(nodes), ""
     for label, relation in (("system", "partOf"), ("owner", "ownedBy"), ("kind", "")):
-        box = _boxes(found.entities, relation, focus)
+        box = _boxes(neighbours.entities, relation, focus)
         nodes, edges = clustered(nodes, edges, box)
         note = f"{many} entities are too many for one picture: grouped by {label}."
         if len(nodes) <= MOST_NODES:
@@ -178,27 +178,29 @@ def _focusable(nodes: Sequence[Node], question: GraphQuestion) -> list[Node]:
     ]
 
 
-def _table(found: Neighbourhood) -> list[TableRow]:
-    names = {ref: summarize(ref, found.entities.get(ref)) for ref in found.nodes}
+def _table(neighbours: Neighbourhood) -> list[TableRow]:
+    names = {
+        ref: summarize(ref, neighbours.entities.get(ref)) for ref in neighbours.nodes
+    }
     return [
         TableRow(names[edge.source], edge.words, names[edge.target])
-        for edge in found.edges
+        for edge in neighbours.edges
     ]
 
 
 async def _impact(
-    visit: Visit, found: Neighbourhood, question: GraphQuestion
+    visit: Visit, neighbours: Neighbourhood, question: GraphQuestion
 ) -> list[tuple[Summary, Summary | None]]:
     """Who must be told: all that need the entity, with their owners."""
     if question.direction != LEFT:
         return []
     owners = {
         ref: _whole(entity, "ownedBy")
-        for ref, entity in found.entities.items()
+        for ref, entity in neighbours.entities.items()
         if ref != question.entity
     }
-    known = await visit.summaries(owner for owner in owners.values() if owner)
+    owner_summaries = await visit.summaries(owner for owner in owners.values() if owner)
     return [
-        (summarize(ref, found.entities[ref]), known.get(owner))
+        (summarize(ref, neighbours.entities[ref]), owner_summaries.get(owner))
         for ref, owner in owners.items()
     ]

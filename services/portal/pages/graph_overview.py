@@ -60,14 +60,14 @@ class Overview:
         for box in self.boxes:
             groups.setdefault(box.domain.ref if box.domain else "", []).append(box)
         alone = groups.pop("", [])
-        found = [(boxes[0].domain, boxes) for boxes in groups.values()]
-        return [*found, (None, alone)] if alone else found
+        domains = [(boxes[0].domain, boxes) for boxes in groups.values()]
+        return [*domains, (None, alone)] if alone else domains
 
 
 async def overview(visit: Visit) -> Overview:
     """Systems; where a catalog has none, the teams that own most."""
-    found = await _boxes(visit, SYSTEMS)
-    return found if found.boxes else await _boxes(visit, TEAMS)
+    systems = await _boxes(visit, SYSTEMS)
+    return systems if systems.boxes else await _boxes(visit, TEAMS)
 
 
 async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
@@ -76,23 +76,25 @@ async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
         visit.get(ENTITY_FACETS, _count_params(grouping)),
     )
     members = {
-        str(each["value"]): int(each["count"])
-        for each in counted["facets"][grouping.relation]
-        if split_ref(str(each["value"]))[0] == grouping.kind
+        str(item["value"]): int(item["count"])
+        for item in counted["facets"][grouping.relation]
+        if split_ref(str(item["value"]))[0] == grouping.kind
     }
     total = int(listed["totalItems"])
     entities = {canonical(one): one for one in listed["items"] if one}
     if total > len(entities):
         entities = await _entities(visit, members)
     ranked = sorted(entities, key=lambda ref: (-members.get(ref, 0), ref))
-    shown = {ref: entities[ref] for ref in ranked[:MOST_BOXES]}
+    largest = {ref: entities[ref] for ref in ranked[:MOST_BOXES]}
     wholes = {
-        ref: spec_ref(one, grouping.whole, "domain") for ref, one in shown.items()
+        ref: spec_ref(one, grouping.whole, "domain") for ref, one in largest.items()
     }
-    known = await visit.summaries(ref for ref in wholes.values() if ref)
+    summaries = await visit.summaries(ref for ref in wholes.values() if ref)
     boxes = [
-        OverviewBox(summarize(ref, one), members.get(ref, 0), known.get(wholes[ref]))
-        for ref, one in shown.items()
+        OverviewBox(
+            summarize(ref, one), members.get(ref, 0), summaries.get(wholes[ref])
+        )
+        for ref, one in largest.items()
     ]
     return Overview(boxes, grouping.kind, max(0, total - len(boxes)))
 

@@ -28,7 +28,7 @@ from services.portal.entities import (
 from services.portal.error_texts import error_text
 from services.portal.formats import now
 from services.portal.history import (
-    Moment,
+    EntityChange,
     actor_refs,
     by_commit,
     changed_entity,
@@ -113,7 +113,7 @@ async def home(visit: Visiting) -> Response:
         nav="home",
         greeting=_greeting(visit, now()),
         newcomer=not entities,
-        guest=visit.visitor.is_guest and visit.state.is_policy_asked,
+        guest=visit.visitor.is_guest and visit.state.is_policy_enabled,
         kinds=kinds,
         own=summaries[:OWN_SHOWN],
         stars=stars,
@@ -174,7 +174,7 @@ async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:
     ]
 
 
-async def _changes(visit: Visit) -> list[Moment]:
+async def _changes(visit: Visit) -> list[EntityChange]:
     """What changed lately, by commit, newest first; locations are nobody's news."""
     answer = await visit.get(CHANGES_PATH, [("limit", str(CHANGES_ASKED))])
     items = [item for item in answer["items"] if item["kind"].lower() != "location"]

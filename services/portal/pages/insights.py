@@ -192,7 +192,7 @@ def _row(
 
 
 def _drawn(figure: Mapping[str, Any]) -> list[str]:
-    return [str(each) for each in figure["outcomes"] if each not in UNDRAWN]
+    return [str(outcome) for outcome in figure["outcomes"] if outcome not in UNDRAWN]
 
 
 def _total(figure: Mapping[str, Any]) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from services.portal.api_paths import BY_QUERY
 from services.portal.entities import Summary, canonical, split_ref
-from services.portal.forms.draft import Draft, Filled
+from services.portal.forms.draft import Draft, FilledPage
 from services.portal.forms.model import FormField, Option, Path, Picker
 from services.portal.visit import Visit, together
 
@@ -18,8 +18,8 @@ MOST_CHECKED = 50
 async def named(visit: Visit, fields: Sequence[FormField]) -> list[FormField]:
     """The fields, those with a picker with the names of what was chosen."""
     refs = [ref for field in fields if field.picker for ref in chosen_in(field)]
-    known = await visit.summaries(ref for ref in refs if "/" in ref)
-    return [_named(field, known) for field in fields]
+    summaries = await visit.summaries(ref for ref in refs if "/" in ref)
+    return [_named(field, summaries) for field in fields]
 
 
 def chosen_in(field: FormField) -> list[str]:
@@ -28,13 +28,13 @@ def chosen_in(field: FormField) -> list[str]:
     return [str(value) for value in values if value]
 
 
-def _named(field: FormField, known: Mapping[str, Summary]) -> FormField:
+def _named(field: FormField, summaries: Mapping[str, Summary]) -> FormField:
     if field.picker is None:
         return field
     options = [
         Option(text, summary.title if summary and not summary.missing else text, text)
         for text in chosen_in(field)
-        for summary in [known.get(text.lower())]
+        for summary in [summaries.get(text.lower())]
     ]
     return replace(field, options=tuple(options))
 
@@ -45,10 +45,14 @@ async def with_choices_checked(visit: Visit, draft: Draft) -> Draft:
     return replace(draft, pages=pages)
 
 
-async def _checked(visit: Visit, page: Filled) -> Filled:
+async def _checked(visit: Visit, page: FilledPage) -> FilledPage:
     errors: dict[Path, str] = {}
     for field in page.fields:
-        if field.picker is None or field.picker.free or field.picker.what == "tags":
+        if (
+            field.picker is None
+            or field.picker.free
+            or field.picker.choice_type == "tags"
+        ):
             continue
         refs = chosen_in(field)[:MOST_CHECKED]
         offered = await together(
@@ -60,7 +64,7 @@ async def _checked(visit: Visit, page: Filled) -> Filled:
 
 
 async def _is_offered(visit: Visit, picker: Picker, ref: str) -> bool:
-    if picker.what == "groups":
+    if picker.choice_type == "groups":
         return ref in visit.visitor.ownership
     name = split_ref(ref)[2]
     if not name or "," in name or "=" in name:
@@ -68,7 +72,7 @@ async def _is_offered(visit: Visit, picker: Picker, ref: str) -> bool:
     owned = [f"relations.ownedBy={own}" for own in visit.visitor.ownership]
     more = ",".join([f"metadata.name={name}", *(owned if picker.own else ())])
     params = [
-        *(("filter", f"{each},{more}") for each in picker.filters),
+        *(("filter", f"{filter_text},{more}") for filter_text in picker.filters),
         *([] if picker.filters else [("filter", more)]),
         ("fields", "kind,metadata.name,metadata.namespace"),
         ("limit", str(MOST_NAMESAKES)),

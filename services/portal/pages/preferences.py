@@ -6,9 +6,9 @@ from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
 from services.portal.preferences import (
+    COOKIE_SECONDS,
     DENSITIES,
     DENSITY_COOKIE,
-    SECONDS_KEPT,
     THEME_COOKIE,
     THEMES,
 )
@@ -26,14 +26,14 @@ async def prefer(
 ) -> Response:
     """Keeps what was chosen and returns to the page it was chosen on."""
     response = RedirectResponse(local_address(next), 303)
-    for cookie, value, known in (
+    for cookie, value, choices in (
         (THEME_COOKIE, theme, THEMES),
         (DENSITY_COOKIE, density, DENSITIES),
     ):
-        if value and value not in known:
-            raise Invalid(f"{cookie}: must be one of {', '.join(known)}")
+        if value and value not in choices:
+            raise Invalid(f"{cookie}: must be one of {', '.join(choices)}")
         if value:
             response.set_cookie(
-                cookie, value, max_age=SECONDS_KEPT, samesite="lax", path="/"
+                cookie, value, max_age=COOKIE_SECONDS, samesite="lax", path="/"
             )
     return response

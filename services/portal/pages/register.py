@@ -37,7 +37,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class DescribedEntity:
     """An entity at an address, and the source that the catalog has it from already.
 
     `source` is "" where the catalog does not have it; `is_other_file` says that the
@@ -54,19 +54,19 @@ class Described:
 class AddressPreview:
     """What is at an address: its entities, or why nothing can be had from there."""
 
-    found: tuple[Described, ...] = ()
-    known: bool = False
+    entities: tuple[DescribedEntity, ...] = ()
+    is_registered: bool = False
     error: str = ""
 
     @property
     def provided(self) -> int:
         """How many of the entities come from another source already."""
-        return sum(bool(each.source) for each in self.found)
+        return sum(bool(entity.source) for entity in self.entities)
 
     @property
     def refused(self) -> int:
         """How many of the entities another file provides: they stay with that file."""
-        return sum(each.is_other_file for each in self.found)
+        return sum(entity.is_other_file for entity in self.entities)
 
 
 @router.get("/create/register")
@@ -84,17 +84,17 @@ async def registered(
 ) -> Response:
     """Registers it, and shows the first thing that came of it."""
     target = target.strip()
-    look = await _preview(visit, target)
-    if look.error or look.known:
-        return _page(visit, target, look)
+    preview = await _preview(visit, target)
+    if preview.error or preview.is_registered:
+        return _page(visit, target, preview)
     answer = await _ask(visit, target, dry=False)
     if answer.status in {*REFUSED, HTTPStatus.CONFLICT}:
         return _page(visit, target, _preview_of(answer))
     json_of(answer)
-    shown = next(iter(look.found), None)
-    if shown is None:
+    first_entity = next(iter(preview.entities), None)
+    if first_entity is None:
         return visit.go("/catalog?kind=location")
-    return visit.go(entity_href(shown.summary.ref))
+    return visit.go(entity_href(first_entity.summary.ref))
 
 
 async def _preview(visit: Visit, target: str) -> AddressPreview:
@@ -117,28 +117,30 @@ async def _ask(visit: Visit, target: str, *, dry: bool) -> ApiAnswer:
 def _preview_of(answer: ApiAnswer) -> AddressPreview:
     """Raises the matching error where it is not about the address."""
     if answer.status == HTTPStatus.CONFLICT:
-        return AddressPreview(known=True)
+        return AddressPreview(is_registered=True)
     if answer.status in REFUSED:
         return AddressPreview(error=ERROR_NAME.sub("", answer.error))
     body: Mapping[str, Any] = json_of(answer)
     # The Location entity that stands for the address itself is bookkeeping.
     own = (body.get("location") or {}).get("entityRef")
-    provided = {each["entityRef"]: each for each in body.get("provided") or ()}
-    refs = [(canonical(each), each) for each in body.get("entities") or ()]
-    found = [
-        _described(summarize(ref, each), provided.get(ref))
-        for ref, each in refs
+    provided = {item["entityRef"]: item for item in body.get("provided") or ()}
+    refs = [(canonical(entity), entity) for entity in body.get("entities") or ()]
+    entities = [
+        _described_entity(summarize(ref, entity), provided.get(ref))
+        for ref, entity in refs
         if ref != own
     ]
-    found.sort(key=lambda each: each.summary.kind_key == "location")
-    return AddressPreview(tuple(found), known=bool(body.get("exists")))
+    entities.sort(key=lambda described: described.summary.kind_key == "location")
+    return AddressPreview(tuple(entities), is_registered=bool(body.get("exists")))
 
 
-def _described(summary: Summary, provided: Mapping[str, Any] | None) -> Described:
+def _described_entity(
+    summary: Summary, provided: Mapping[str, Any] | None
+) -> DescribedEntity:
     if provided is None:
-        return Described(summary)
+        return DescribedEntity(summary)
     is_other_file = bool(provided["isOtherFile"])
-    return Described(
+    return DescribedEntity(
         summary,
         source=str(provided["location" if is_other_file else "origin"]),
         providers=provider_names(provided["providers"]),
@@ -147,9 +149,9 @@ def _described(summary: Summary, provided: Mapping[str, Any] | None) -> Describe
 
 
 def _page(
-    visit: Visit, target: str, look: AddressPreview | None, *, why_not: str = ""
+    visit: Visit, target: str, preview: AddressPreview | None, *, why_not: str = ""
 ) -> Response:
-    wrong = look is not None and bool(look.error)
+    wrong = preview is not None and bool(preview.error)
     return visit.page(
         "create/register.html",
         title="Register what exists",
@@ -157,7 +159,7 @@ def _page(
         crumbs=[("Templates", "/create")],
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
         target=target,
-        look=look,
+        preview=preview,
         files=visit.state.file_locations,
         why_not=why_not,
         sign_in=sign_in_of_guest(visit) if why_not else "",

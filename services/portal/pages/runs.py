@@ -42,51 +42,53 @@ async def runs(visit: Visiting, page: int = 1, whose: str = "own") -> Response:
     if whose != "all":
         params.append(("createdBy", visit.visitor.subject))
     answer = await visit.get(TASKS, params)
-    found = [run_of(task) for task in answer["tasks"]]
-    people = await visit.summaries(_people(found))
+    listed_runs = [run_of(task) for task in answer["tasks"]]
+    people = await visit.summaries(_people(listed_runs))
     return visit.page(
         "create/runs.html",
         title="Runs",
         nav="create",
         crumbs=[("Templates", "/create")],
-        runs=found,
+        runs=listed_runs,
         people=people,
         columns=columns("Template", "State", "Started", "By"),
         whose="all" if whose == "all" else "own",
-        paging=_paging(page, len(found), int(answer.get("totalTasks") or 0), whose),
+        paging=_paging(
+            page, len(listed_runs), int(answer.get("totalTasks") or 0), whose
+        ),
     )
 
 
-def _people(found: list[RunSummary]) -> set[str]:
-    return {run.created_by for run in found if run.created_by.startswith("user:")}
+def _people(listed_runs: list[RunSummary]) -> set[str]:
+    return {run.created_by for run in listed_runs if run.created_by.startswith("user:")}
 
 
-def _paging(page: int, shown: int, total: int, whose: str) -> Paging:
+def _paging(page: int, count: int, total: int, whose: str) -> Paging:
     def address(number: int) -> str:
         own = "" if whose != "all" else "all"
         return with_query("/create/tasks", {"whose": own, "page": number})
 
     first = (page - 1) * PAGE_SIZE
     return Paging(
-        first=first + 1 if shown else 0,
-        last=first + shown,
+        first=first + 1 if count else 0,
+        last=first + count,
         total=total,
         previous=address(page - 1) if page > 1 else "",
-        next=address(page + 1) if first + shown < total else "",
+        next=address(page + 1) if first + count < total else "",
     )
 
 
 @router.get("/create/tasks/{task}")
 async def run(visit: Visiting, task: str) -> Response:
     """One run as it stands; a script follows its events and renews the parts."""
-    found, events = await together(visit.get(_path(task)), _events(visit, task))
-    state = run_of(found)
-    progress = await run_beside(progress_of, found, events)
+    body, events = await together(visit.get(_path(task)), _events(visit, task))
+    state = run_of(body)
+    progress = await run_beside(progress_of, body, events)
     names, answers = await together(
         visit.summaries(
             ref for ref in (state.template, state.created_by) if _is_entity(ref)
         ),
-        answers_of_run(visit, found),
+        answers_of_run(visit, body),
     )
     return visit.page(
         "create/run.html",
@@ -99,7 +101,7 @@ async def run(visit: Visiting, task: str) -> Response:
         by=_visible_summary(names, state.created_by),
         can_retry=state.status in CAN_RETRY,
         answers=answers,
-        again=form_address(found) if state.status in ENDED else "",
+        again=form_address(body) if state.status in ENDED else "",
     )
 
 
@@ -121,10 +123,10 @@ async def retry(visit: Visiting, task: str) -> Response:
 async def _events(visit: Visit, task: str) -> list[Mapping[str, Any]]:
     try:
         async with asyncio.timeout(NO_EVENTS_SECONDS):
-            found = await visit.get(f"{_path(task)}/events")
+            events = await visit.get(f"{_path(task)}/events")
     except TimeoutError:
         return []
-    return found if isinstance(found, list) else []
+    return events if isinstance(events, list) else []
 
 
 def _path(task: str) -> str:
@@ -136,5 +138,5 @@ def _is_entity(ref: str) -> bool:
 
 
 def _visible_summary(names: Mapping[str, Summary], ref: str) -> Summary | None:
-    found = names.get(ref.lower())
-    return None if found is None or found.missing else found
+    summary = names.get(ref.lower())
+    return None if summary is None or summary.missing else summary

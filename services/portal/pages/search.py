@@ -43,14 +43,14 @@ class SearchParameters:
     @classmethod
     def of(cls, visit: Visit) -> Self:
         """Read from the address; what is unknown in it means nothing."""
-        given = visit.request.query_params
-        kind = given.get("type", "")
+        query = visit.request.query_params
+        kind = query.get("type", "")
         return cls(
-            text=given.get("query", "").strip()[:LONGEST],
+            text=query.get("query", "").strip()[:LONGEST],
             type=kind if kind in dict(TYPES) else "",
-            kinds=_ticked(given.getlist("kind")),
-            lifecycles=_ticked(given.getlist("lifecycle")),
-            cursor=given.get("cursor", "")[:LONGEST],
+            kinds=_ticked(query.getlist("kind")),
+            lifecycles=_ticked(query.getlist("lifecycle")),
+            cursor=query.get("cursor", "")[:LONGEST],
         )
 
     def params(self, *, limit: int = PAGE_SIZE) -> list[tuple[str, str]]:
@@ -59,7 +59,7 @@ class SearchParameters:
         if self.type:
             pairs.append(("types[0]", self.type))
         pairs += [("filters[kind]", kind) for kind in self.kinds]
-        pairs += [("filters[lifecycle]", each) for each in self.lifecycles]
+        pairs += [("filters[lifecycle]", lifecycle) for lifecycle in self.lifecycles]
         if self.cursor:
             pairs.append(("pageCursor", self.cursor))
         return pairs
@@ -68,14 +68,14 @@ class SearchParameters:
         """Of the page that shows this."""
         pairs = [("query", self.text), ("type", self.type), ("cursor", cursor)]
         pairs += [("kind", kind) for kind in self.kinds]
-        pairs += [("lifecycle", each) for each in self.lifecycles]
+        pairs += [("lifecycle", lifecycle) for lifecycle in self.lifecycles]
         query = urlencode([(name, value) for name, value in pairs if value])
         return f"/search?{query}" if query else "/search"
 
 
 def _ticked(values: Iterable[str]) -> tuple[str, ...]:
     """The values that an address ticks in one list, each once, up to the bound."""
-    short = (each for each in values if len(each) <= LONGEST)
+    short = (value for value in values if len(value) <= LONGEST)
     return tuple(dict.fromkeys(short))[:MOST_TICKED]
 
 
@@ -106,23 +106,25 @@ class TypeChoice:
 @router.get("/search")
 async def search(visit: Visiting) -> Response:
     """The results; of htmx only the part that changes."""
-    asked = SearchParameters.of(visit)
+    parameters = SearchParameters.of(visit)
     answer, types, facets = await together(
-        visit.get(QUERY, asked.params()), _types(visit, asked), _facets(visit, asked)
+        visit.get(QUERY, parameters.params()),
+        _types(visit, parameters),
+        _facets(visit, parameters),
     )
     response = visit.page(
         "search/search.html",
-        title=f"Search: {asked.text}" if asked.text else "Search",
+        title=f"Search: {parameters.text}" if parameters.text else "Search",
         nav="search",
         block="part" if visit.partial == "results" else None,
-        search_text=asked.text,
-        asked=asked,
+        search_text=parameters.text,
+        parameters=parameters,
         types=types,
         facets=facets,
-        results=[result_of(each, asked.text) for each in answer["results"]],
-        paging=_paging(asked, answer),
+        results=[result_of(result, parameters.text) for result in answer["results"]],
+        paging=_paging(parameters, answer),
     )
-    response.headers["hx-push-url"] = asked.address()
+    response.headers["hx-push-url"] = parameters.address()
     return response
 
 
@@ -142,26 +144,26 @@ async def suggestions(visit: Visit, term: str, *, limit: int) -> list[dict[str, 
     """What a few letters may mean; nothing if the search is away."""
     if not term.strip():
         return []
-    given = {"term": term.strip()[:LONGEST], "limit": str(limit)}
-    answer = await visit.ask("GET", SUGGEST, params=given)
-    found = (answer.json() or {}) if answer.ok else {}
-    return [_suggestion(each) for each in found.get("suggestions", ())]
+    params = {"term": term.strip()[:LONGEST], "limit": str(limit)}
+    answer = await visit.ask("GET", SUGGEST, params=params)
+    body = (answer.json() or {}) if answer.ok else {}
+    return [_suggestion(suggestion) for suggestion in body.get("suggestions", ())]
 
 
-def _suggestion(each: Mapping[str, Any]) -> dict[str, str]:
-    docs = each.get("type") == "techdocs"
-    within = str(each.get("entityTitle") or "")
+def _suggestion(suggestion: Mapping[str, Any]) -> dict[str, str]:
+    docs = suggestion.get("type") == "techdocs"
+    within = str(suggestion.get("entityTitle") or "")
     return {
-        "href": safe_url(each.get("location")) or "/search",
-        "title": str(each.get("title") or ""),
-        "kind": "Docs" if docs else kind_word(str(each.get("kind") or "")),
+        "href": safe_url(suggestion.get("location")) or "/search",
+        "title": str(suggestion.get("title") or ""),
+        "kind": "Docs" if docs else kind_word(str(suggestion.get("kind") or "")),
         "text": f"in {within}" if docs and within else "",
     }
 
 
-async def _types(visit: Visit, asked: SearchParameters) -> list[TypeChoice]:
+async def _types(visit: Visit, parameters: SearchParameters) -> list[TypeChoice]:
     """How many were found of each type, whatever is chosen among them."""
-    bare = replace(asked, cursor="")
+    bare = replace(parameters, cursor="")
     counts = await together(
         *(
             visit.get(QUERY, replace(bare, type=value).params(limit=0))
@@ -170,13 +172,16 @@ async def _types(visit: Visit, asked: SearchParameters) -> list[TypeChoice]:
     )
     return [
         TypeChoice(
-            value, label, int(count.get("numberOfResults") or 0), value == asked.type
+            value,
+            label,
+            int(count.get("numberOfResults") or 0),
+            value == parameters.type,
         )
         for (value, label), count in zip(TYPES, counts, strict=True)
     ]
 
 
-async def _facets(visit: Visit, asked: SearchParameters) -> list[Facet]:
+async def _facets(visit: Visit, parameters: SearchParameters) -> list[Facet]:
     """The most frequent kinds and lifecycles of the reader's catalog."""
     answer = await visit.ask(
         "GET",
@@ -187,17 +192,19 @@ async def _facets(visit: Visit, asked: SearchParameters) -> list[Facet]:
             ("valueLimit", str(MOST_TICKED)),
         ],
     )
-    found = (answer.json() or {}).get("facets", {}) if answer.ok else {}
-    kinds = {str(each["value"]).lower() for each in found.get("kind", ())}
-    lifecycles = {str(each["value"]) for each in found.get("spec.lifecycle", ())}
+    values = (answer.json() or {}).get("facets", {}) if answer.ok else {}
+    kinds = {str(item["value"]).lower() for item in values.get("kind", ())}
+    lifecycles = {str(item["value"]) for item in values.get("spec.lifecycle", ())}
     return [
         Facet(
-            "kind", "Kind", _choices(kinds | set(asked.kinds), asked.kinds, plural=True)
+            "kind",
+            "Kind",
+            _choices(kinds | set(parameters.kinds), parameters.kinds, plural=True),
         ),
         Facet(
             "lifecycle",
             "Lifecycle",
-            _choices(lifecycles | set(asked.lifecycles), asked.lifecycles),
+            _choices(lifecycles | set(parameters.lifecycles), parameters.lifecycles),
         ),
     ]
 
@@ -215,17 +222,17 @@ def _choices(
     )
 
 
-def result_of(found: Mapping[str, Any], term: str = "") -> Result:
+def result_of(result: Mapping[str, Any], term: str = "") -> Result:
     """A result of the search API as a line of the page.
 
     An API in whose words nothing is marked was found by its operations: the result
     leads to those that match `term`.
     """
-    document = found.get("document") or {}
-    highlight = found.get("highlight") or {}
+    document = result.get("document") or {}
+    highlight = result.get("highlight") or {}
     fields = highlight.get("fields") or {}
     pre, post = str(highlight.get("preTag", "")), str(highlight.get("postTag", ""))
-    docs = found.get("type") == "techdocs"
+    docs = result.get("type") == "techdocs"
     kind = str(document.get("kind") or "").lower()
     text = fields.get("text") or document.get("text") or ""
     href = safe_url(document.get("location")) or "/search"
@@ -246,16 +253,16 @@ def result_of(found: Mapping[str, Any], term: str = "") -> Result:
     )
 
 
-def _paging(asked: SearchParameters, answer: Mapping[str, Any]) -> Paging:
+def _paging(parameters: SearchParameters, answer: Mapping[str, Any]) -> Paging:
     total = int(answer.get("numberOfResults") or 0)
-    shown = len(answer["results"])
-    first = int(answer["results"][0].get("rank") or 1) if shown else 0
+    count = len(answer["results"])
+    first = int(answer["results"][0].get("rank") or 1) if count else 0
     following = str(answer.get("nextPageCursor") or "")
     before = str(answer.get("previousPageCursor") or "")
     return Paging(
         first=first,
-        last=first + shown - 1 if shown else 0,
+        last=first + count - 1 if count else 0,
         total=total,
-        previous=asked.address(before) if before else "",
-        next=asked.address(following) if following else "",
+        previous=parameters.address(before) if before else "",
+        next=parameters.address(following) if following else "",
     )

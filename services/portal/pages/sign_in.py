@@ -55,7 +55,7 @@ async def sign_in(
             "unlisted": listed is None or not (people or text or listed["is_empty"]),
             "typed": "" if wrong == "user" or people else text,
             "by_token": ways["token"] and is_from_here(request),
-            "is_policy_asked": state.is_policy_asked,
+            "is_policy_enabled": state.is_policy_enabled,
             "files": state.file_locations,
             "empty": listed is not None and listed["is_empty"] and not text,
             "wrong": wrong,

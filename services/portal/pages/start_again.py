@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from services.portal.entities import split_ref
+from shared.contracts.entity import mapping_of
 
 #: What is left of an address for the answers; more would not reach every server.
 _LONGEST = 8_000
@@ -17,12 +18,12 @@ def form_address(task: Mapping[str, Any]) -> str:
     Secrets are not among them: the scaffolder shows stars in their place. Answers too
     long for an address are left out, the longest first.
     """
-    spec = _mapping(task.get("spec"))
-    ref = str(_mapping(spec.get("templateInfo")).get("entityRef") or "")
+    spec = mapping_of(task.get("spec"))
+    ref = str(mapping_of(spec.get("templateInfo")).get("entityRef") or "")
     if not ref.startswith("template:") or "/" not in ref:
         return ""
     _, namespace, name = split_ref(ref)
-    answers = _without_stars(_mapping(spec.get("parameters")))
+    answers = _without_stars(mapping_of(spec.get("parameters")))
     while answers and len(_encoded(answers)) > _LONGEST:
         longest = max(answers, key=lambda key: len(json.dumps(answers[key])))
         del answers[longest]
@@ -44,7 +45,3 @@ def _without_stars(answers: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_masked(value: Any) -> bool:
     return isinstance(value, str) and len(value) > 0 and not value.strip("*")
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

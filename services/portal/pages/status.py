@@ -25,6 +25,7 @@ from services.portal.source_errors import (
     began_at,
 )
 from services.portal.visit import Visit, Visiting, together
+from shared.contracts.entity import mapping_of
 
 ROLES = {
     "portal": "These pages, made of the public API's answers",
@@ -91,14 +92,14 @@ class StatusLine:
 class FailingLocation:
     """A location with errors: what it names, the first errors, how many more.
 
-    `began` is when the first of them was met, "" if that is not known.
+    `since` is when the first of them was met, "" if that is not known.
     """
 
     name: str
     href: str
     errors: tuple[str, ...]
     more: int = 0
-    began: str = ""
+    since: str = ""
 
 
 @router.get("/status")
@@ -108,8 +109,8 @@ async def status(visit: Visiting) -> Response:
     (sources, total), builds = await together(
         _sources(visit), latest_failed_builds(visit)
     )
-    services = [service_line(each) for each in report.get("services", ())]
-    engines = [engine_line(each) for each in report.get("engines", ())]
+    services = [service_line(service) for service in report.get("services", ())]
+    engines = [engine_line(engine) for engine in report.get("engines", ())]
     away = [line.name for line in (*services, *engines) if not line.ready]
     return visit.page(
         "status.html",
@@ -123,7 +124,7 @@ async def status(visit: Visiting) -> Response:
         sources=sources,
         sources_total=total,
         builds=builds,
-        webhooks=list(webhook_lines(_mapping(report.get("webhooks")))),
+        webhooks=list(webhook_lines(mapping_of(report.get("webhooks")))),
     )
 
 
@@ -148,19 +149,19 @@ async def _sources(visit: Visit) -> tuple[list[FailingLocation], int]:
 def _source(location: Entity) -> FailingLocation:
     items = errors_of(location)
     errors = error_texts(location)
-    shown = tuple(errors[:ERRORS_SHOWN])
+    messages = tuple(errors[:ERRORS_SHOWN])
     return FailingLocation(
         title_of(location),
         entity_href(canonical(location)),
-        shown,
-        len(errors) - len(shown),
-        began=min(filter(None, map(began_at, items)), default=""),
+        messages,
+        len(errors) - len(messages),
+        since=min(filter(None, map(began_at, items)), default=""),
     )
 
 
 def service_line(service: Mapping[str, Any]) -> StatusLine:
     """A service with what it depends on where that is not well, and its figures."""
-    checks = _mapping(service.get("checks"))
+    checks = mapping_of(service.get("checks"))
     wrong = _wrong(checks)
     if service.get("error"):
         wrong.insert(0, str(service["error"]))
@@ -170,17 +171,17 @@ def service_line(service: Mapping[str, Any]) -> StatusLine:
         ready=bool(service.get("ready")),
         about=ROLES.get(name, ""),
         state="; ".join(wrong),
-        figures=tuple(_figures(_mapping(service.get("figures")))),
+        figures=tuple(_figures(mapping_of(service.get("figures")))),
     )
 
 
 def engine_line(engine: Mapping[str, Any]) -> StatusLine:
     """A dependency, and who sees it in which state."""
-    seen = _mapping(engine.get("seen_by"))
-    wrong = _wrong(seen)
+    states = mapping_of(engine.get("seen_by"))
+    wrong = _wrong(states)
     name = str(engine.get("name") or "")
     about = CHECKS.get(name, ("", ""))[1]
-    users = f"used by {', '.join(map(str, seen))}" if seen else ""
+    users = f"used by {', '.join(map(str, states))}" if states else ""
     return StatusLine(
         name=check_name(name),
         ready=bool(engine.get("ready")),
@@ -205,17 +206,13 @@ def check_name(name: str) -> str:
 
 def webhook_lines(webhooks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """The kind of host that sent it, the time of its last delivery, what came of it."""
-    for sender, told in webhooks.items():
-        last = _mapping(told)
+    for sender, delivery in webhooks.items():
+        last = mapping_of(delivery)
         outcome = str(last.get("outcome") or "")
-        at = str(last.get("at") or ("" if last else told) or "")
+        at = str(last.get("at") or ("" if last else delivery) or "")
         yield SENDERS.get(sender, sender), at, OUTCOMES.get(outcome, outcome)
 
 
 def _figures(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in figures.items():
         yield FIGURES.get(key, key.replace("_", " ").capitalize()), f"{value:,.10g}"
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

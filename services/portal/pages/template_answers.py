@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from services.portal.entities import Summary, ref_title, split_ref
-from services.portal.forms.draft import Filled, draft_of
+from services.portal.forms.draft import FilledPage, draft_of
 from services.portal.forms.model import FormField, FormPage, pages_of
 from services.portal.pages.pickers import chosen_in
 from services.portal.visit import Visit
+from shared.contracts.entity import mapping_of
 from shared.guards.workers import run_beside
 
 TEMPLATES = "/api/scaffolder/v2/templates"
@@ -29,7 +30,7 @@ class AnsweredQuestion:
 
 
 async def answers_of_pages(
-    visit: Visit, pages: Sequence[Filled]
+    visit: Visit, pages: Sequence[FilledPage]
 ) -> list[tuple[FormPage, list[AnsweredQuestion]]]:
     """What was answered, refs as the names of what they lead to."""
     refs = {
@@ -55,23 +56,27 @@ async def answers_of_run(
     The questions are the template's of today: what they no longer ask, and all of it
     where the template is gone, stands under its own name.
     """
-    spec = _mapping(task.get("spec"))
-    given = {
+    spec = mapping_of(task.get("spec"))
+    parameters = {
         str(name): value
-        for name, value in _mapping(spec.get("parameters")).items()
+        for name, value in mapping_of(spec.get("parameters")).items()
         if value not in (None, "", [])
     }
-    if not given:
+    if not parameters:
         return []
-    ref = str(_mapping(spec.get("templateInfo")).get("entityRef") or "")
+    ref = str(mapping_of(spec.get("templateInfo")).get("entityRef") or "")
     pages = await _pages(visit, ref)
-    filled = await run_beside(_filled, pages, given)
-    asked = {field.path[0] for page in filled for field in page.fields if field.path}
+    filled = await run_beside(_filled, pages, parameters)
+    current_names = {
+        field.path[0] for page in filled for field in page.fields if field.path
+    }
     answered = [
-        answer for _, each in await answers_of_pages(visit, filled) for answer in each
+        answer
+        for _, answers in await answers_of_pages(visit, filled)
+        for answer in answers
     ]
-    rest = [AnsweredQuestion(name, _plain(value)) for name, value in given.items()]
-    rest = [answer for answer in rest if answer.label not in asked]
+    rest = [AnsweredQuestion(name, _plain(value)) for name, value in parameters.items()]
+    rest = [answer for answer in rest if answer.label not in current_names]
     return [answer for answer in answered if answer.text] + rest
 
 
@@ -85,11 +90,13 @@ async def _pages(visit: Visit, ref: str) -> list[FormPage]:
     return pages_of(answer.json() or {}) if answer.ok else []
 
 
-def _filled(pages: Sequence[FormPage], given: Mapping[str, Any]) -> list[Filled]:
+def _filled(
+    pages: Sequence[FormPage], parameters: Mapping[str, Any]
+) -> list[FilledPage]:
     """The questions with a run's answers: without those that it was not asked."""
     return [
-        replace(page, fields=[f for f in page.fields if _is_given(given, f.path)])
-        for page in draft_of(pages, {}, given).pages
+        replace(page, fields=[f for f in page.fields if _is_given(parameters, f.path)])
+        for page in draft_of(pages, {}, parameters).pages
     ]
 
 
@@ -113,8 +120,8 @@ def _answer(field: FormField, names: Mapping[str, Summary]) -> AnsweredQuestion 
     if review.get("mask"):
         return AnsweredQuestion(label, str(review["mask"]))
     texts = field.value if isinstance(field.value, list) else [field.value]
-    known = {option.key: option.label for option in field.options}
-    words = [known.get(text) or _name_of(field, text, names) for text in texts]
+    labels = {option.key: option.label for option in field.options}
+    words = [labels.get(text) or _name_of(field, text, names) for text in texts]
     if field.kind == "check":
         words = ["Yes" if field.value == "true" else "No"]
     summary = names.get(str(field.value).lower()) if field.picker else None
@@ -133,7 +140,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "Yes" if value else "No"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -16,7 +16,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from services.portal.api_paths import BY_NAME
-from services.portal.definitions.model import mapping, words
+from services.portal.definitions.model import words
 from services.portal.forms.answers import gathered, repo_parts
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormPage, pages_of
@@ -30,6 +30,7 @@ from services.portal.template_warnings import (
     warnings_of,
 )
 from services.portal.visit import Visit, Visiting, json_of, together
+from shared.contracts.entity import mapping_of
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.numbers import whole_number
@@ -62,18 +63,20 @@ class TemplateForm:
 async def form(visit: Visiting, namespace: str, name: str) -> Response:
     """The page that is asked for, or the next one if all is well on this one."""
     query = visit.request.query_params
-    asked = await _template_form(visit, namespace, name)
-    draft = await _draft(visit, asked, query.multi_items(), query.get("formData", ""))
-    go, current = query.get("go", ""), _number(query.get("page", "0"), asked)
-    if go == "next" and current < len(asked.pages):
+    template_form = await _template_form(visit, namespace, name)
+    draft = await _draft(
+        visit, template_form, query.multi_items(), query.get("formData", "")
+    )
+    go, current = query.get("go", ""), _number(query.get("page", "0"), template_form)
+    if go == "next" and current < len(template_form.pages):
         if draft.pages[current].errors:
-            return await _page(visit, asked, draft, current, complain=True)
-        return _on_to(asked, draft, current + 1)
+            return await _page(visit, template_form, draft, current, complain=True)
+        return _on_to(template_form, draft, current + 1)
     if go == "back":
-        return _on_to(asked, draft, max(0, current - 1))
-    if current == len(asked.pages):
-        return await _review_or_mend(visit, asked, draft)
-    return await _page(visit, asked, draft, current, complain="check" in query)
+        return _on_to(template_form, draft, max(0, current - 1))
+    if current == len(template_form.pages):
+        return await _review_or_mend(visit, template_form, draft)
+    return await _page(visit, template_form, draft, current, complain="check" in query)
 
 
 @router.post("/create/templates/{namespace}/{name}")
@@ -81,32 +84,34 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
     """Starts the run; what is wrong is shown where it is wrong."""
     form = await visit.request.form()
     pairs = [(key, str(value)) for key, value in form.multi_items()]
-    asked = await _template_form(visit, namespace, name)
-    draft = await _draft(visit, asked, pairs)
+    template_form = await _template_form(visit, namespace, name)
+    draft = await _draft(visit, template_form, pairs)
     wrong = draft.first_wrong()
     if wrong is not None:
-        return await _page(visit, asked, draft, wrong, complain=True)
+        return await _page(visit, template_form, draft, wrong, complain=True)
     if draft.secrets_wanting():
-        return await _review(visit, asked, draft, complain=True)
+        return await _review(visit, template_form, draft, complain=True)
     answer = await visit.ask(
         "POST",
         f"{SCAFFOLDER}/tasks",
         json={
-            "templateRef": asked.ref,
+            "templateRef": template_form.ref,
             "values": _with_masks(draft),
             "secrets": draft.secrets(),
         },
     )
     if answer.status == HTTPStatus.BAD_REQUEST:
         body = answer.json() or {}
-        told_errors = [_worded(each) for each in body.get("errors") or ()]
-        return await _review(visit, asked, draft, refused=told_errors or [answer.error])
+        messages = [_worded(error) for error in body.get("errors") or ()]
+        return await _review(
+            visit, template_form, draft, refused=messages or [answer.error]
+        )
     return visit.go(f"/create/tasks/{quote(str(json_of(answer)['id']))}")
 
 
 async def _template_form(visit: Visit, namespace: str, name: str) -> TemplateForm:
     place = f"{quote(namespace)}/template/{quote(name)}"
-    found, entity, installed = await together(
+    parameter_schema, entity, installed = await together(
         visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema"),
         visit.ask("GET", f"{BY_NAME}/template/{quote(namespace)}/{quote(name)}"),
         installed_actions(visit),
@@ -116,17 +121,18 @@ async def _template_form(visit: Visit, namespace: str, name: str) -> TemplateFor
     return TemplateForm(
         ref=f"template:{namespace}/{name}".lower(),
         href=f"/create/templates/{quote(namespace)}/{quote(name)}",
-        title=str(found.get("title") or name),
-        about=str(found.get("description") or ""),
-        pages=pages_of(found),
-        buttons=button_words(found),
+        title=str(parameter_schema.get("title") or name),
+        about=str(parameter_schema.get("description") or ""),
+        pages=pages_of(parameter_schema),
+        buttons=button_words(parameter_schema),
         warnings=warnings_of(template, installed, errors[0]),
     )
 
 
-def button_words(found: Mapping[str, Any]) -> dict[str, str]:
+def button_words(parameter_schema: Mapping[str, Any]) -> dict[str, str]:
     """What each button says: the template's author may have other words for it."""
-    labels = mapping(mapping(found.get("presentation")).get("buttonLabels"))
+    presentation = mapping_of(parameter_schema.get("presentation"))
+    labels = mapping_of(presentation.get("buttonLabels"))
     return {
         name: words(labels.get(f"{name}ButtonText")) or word
         for name, word in BUTTONS.items()
@@ -135,37 +141,43 @@ def button_words(found: Mapping[str, Any]) -> dict[str, str]:
 
 async def _draft(
     visit: Visit,
-    asked: TemplateForm,
+    template_form: TemplateForm,
     pairs: Sequence[tuple[str, str]],
     prefilled: str = "",
 ) -> Draft:
     """The form for these answers; a template's author may make it costly."""
-    draft = await run_beside(_fill, asked, pairs, prefilled)
+    draft = await run_beside(_fill, template_form, pairs, prefilled)
     return await with_choices_checked(visit, draft)
 
 
 def _fill(
-    asked: TemplateForm, pairs: Sequence[tuple[str, str]], prefilled: str
+    template_form: TemplateForm, pairs: Sequence[tuple[str, str]], prefilled: str
 ) -> Draft:
     values: Any = {}
     if prefilled:
         with contextlib.suppress(CallboardError):
             values = load_json(prefilled, label="formData", limits=PREFILLED)
-    given = gathered(pairs)
-    return draft_of(asked.pages, given, values if isinstance(values, dict) else {})
+    form_texts = gathered(pairs)
+    return draft_of(
+        template_form.pages, form_texts, values if isinstance(values, dict) else {}
+    )
 
 
-def _number(text: str, asked: TemplateForm) -> int:
-    return min(whole_number(text, limit=99_999) or 0, len(asked.pages))
+def _number(text: str, template_form: TemplateForm) -> int:
+    return min(whole_number(text, limit=99_999) or 0, len(template_form.pages))
 
 
-def _address(asked: TemplateForm, draft: Draft, number: int, **more: str) -> str:
+def _address(
+    template_form: TemplateForm, draft: Draft, number: int, **more: str
+) -> str:
     pairs = [("page", str(number)), *more.items(), *draft.pairs()]
-    return f"{asked.href}?{urlencode(pairs)}"
+    return f"{template_form.href}?{urlencode(pairs)}"
 
 
-def _on_to(asked: TemplateForm, draft: Draft, number: int, **more: str) -> Response:
-    address = _address(asked, draft, number, **more)
+def _on_to(
+    template_form: TemplateForm, draft: Draft, number: int, **more: str
+) -> Response:
+    address = _address(template_form, draft, number, **more)
     if len(address) > LONGEST_ADDRESS:
         raise Invalid(
             f"The answers are too long together: {len(address)} characters in an "
@@ -175,7 +187,12 @@ def _on_to(asked: TemplateForm, draft: Draft, number: int, **more: str) -> Respo
 
 
 async def _page(
-    visit: Visit, asked: TemplateForm, draft: Draft, number: int, *, complain: bool
+    visit: Visit,
+    template_form: TemplateForm,
+    draft: Draft,
+    number: int,
+    *,
+    complain: bool,
 ) -> Response:
     """One page of questions; `complain` shows what is wrong with the answers."""
     filled = draft.pages[number]
@@ -189,17 +206,17 @@ async def _page(
         named(visit, [f for f in filled.fields if f.kind != "secret"]),
         _yes() if is_part else _allowed(visit),
     )
-    known = {field.path for field in fields}
+    shown_paths = {field.path for field in fields}
     return visit.page(
         "create/form.html",
-        title=asked.title,
+        title=template_form.title,
         nav="create",
         crumbs=[("Templates", "/create")],
         status=HTTPStatus.UNPROCESSABLE_ENTITY
         if errors and complain
         else HTTPStatus.OK,
         block="questions" if is_part else None,
-        asked=asked,
+        template_form=template_form,
         allowed=allowed,
         guest=visit.visitor.is_guest,
         sign_in=sign_in_address(visit.address),
@@ -209,23 +226,25 @@ async def _page(
         fields=fields,
         repo_parts=repo_parts,
         others=list(draft.pairs(but=number)),
-        wrong=[text for path, text in errors.items() if path not in known],
-        count=sum(1 for path in errors if path in known),
+        wrong=[text for path, text in errors.items() if path not in shown_paths],
+        count=sum(1 for path in errors if path in shown_paths),
         secret_later=any(page.secrets for page in draft.pages),
     )
 
 
-async def _review_or_mend(visit: Visit, asked: TemplateForm, draft: Draft) -> Response:
+async def _review_or_mend(
+    visit: Visit, template_form: TemplateForm, draft: Draft
+) -> Response:
     """The review, or the first page on which something is still wrong."""
     wrong = draft.first_wrong()
     if wrong is not None:
-        return _on_to(asked, draft, wrong, check="1")
-    return await _review(visit, asked, draft)
+        return _on_to(template_form, draft, wrong, check="1")
+    return await _review(visit, template_form, draft)
 
 
 async def _review(
     visit: Visit,
-    asked: TemplateForm,
+    template_form: TemplateForm,
     draft: Draft,
     *,
     complain: bool = False,
@@ -242,19 +261,23 @@ async def _review(
     )
     return visit.page(
         "create/review.html",
-        title=asked.title,
+        title=template_form.title,
         nav="create",
         crumbs=[("Templates", "/create")],
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wanting or refused else HTTPStatus.OK,
-        asked=asked,
+        template_form=template_form,
         pages=pages,
         secrets=secrets,
         pairs=list(draft.pairs()),
-        change=[_address(asked, draft, page.page.number) for page in draft.pages],
+        change=[
+            _address(template_form, draft, page.page.number) for page in draft.pages
+        ],
         refused=refused,
         allowed=allowed,
         guest=visit.visitor.is_guest,
-        sign_in=sign_in_address(_address(asked, draft, len(asked.pages))),
+        sign_in=sign_in_address(
+            _address(template_form, draft, len(template_form.pages))
+        ),
     )
 
 
@@ -276,8 +299,8 @@ async def _allowed(visit: Visit) -> bool:
     answer = await visit.ask(
         "POST", "/api/permission/authorize", json={"items": [item]}
     )
-    found = (answer.json() or {}).get("items", []) if answer.ok else []
-    return not any(each.get("result") == "DENY" for each in found)
+    decisions = (answer.json() or {}).get("items", []) if answer.ok else []
+    return not any(decision.get("result") == "DENY" for decision in decisions)
 
 
 def _with_masks(draft: Draft) -> dict[str, Any]:
@@ -306,7 +329,7 @@ def _worded(error: object) -> str:
     if not isinstance(error, Mapping):
         return str(error)
     path = error.get("path") or error.get("property") or ""
-    where = ".".join(map(str, path)) if isinstance(path, list) else str(path)
-    where = where.removeprefix("instance").strip(".")
+    name = ".".join(map(str, path)) if isinstance(path, list) else str(path)
+    name = name.removeprefix("instance").strip(".")
     message = str(error.get("message") or error.get("stack") or "is not accepted")
-    return f"{where}: {message}" if where else message
+    return f"{name}: {message}" if name else message

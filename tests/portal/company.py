@@ -1,4 +1,4 @@
-"""A small believable company for the portal's tests: about forty entities."""
+"""A small company for the portal's tests: about forty entities."""
 
 import hashlib
 from typing import Any
@@ -105,16 +105,16 @@ def entity(kind: str, name: str, spec: Entity, **metadata: Any) -> Entity:
 
 def company() -> dict[str, Entity]:
     """All entities by canonical ref, relations in both directions."""
-    found = [*_people(), *_components(), *_apis(), *_parts()]
-    entities = {_ref(each): each for each in found}
-    for ref, each in list(entities.items()):
-        for kind, target in _declared(each):
-            each["relations"].append({"type": kind, "targetRef": target})
+    every = [*_people(), *_components(), *_apis(), *_parts()]
+    entities = {_ref(entity): entity for entity in every}
+    for ref, entity in list(entities.items()):
+        for kind, target in _declared_relations(entity):
+            entity["relations"].append({"type": kind, "targetRef": target})
             if target in entities:
-                back = {"type": INVERSE[kind], "targetRef": ref}
-                entities[target]["relations"].append(back)
-    for each in entities.values():
-        each["relations"].sort(key=lambda one: (one["type"], one["targetRef"]))
+                inverse = {"type": INVERSE[kind], "targetRef": ref}
+                entities[target]["relations"].append(inverse)
+    for entity in entities.values():
+        entity["relations"].sort(key=lambda item: (item["type"], item["targetRef"]))
     return entities
 
 
@@ -173,7 +173,11 @@ def _components() -> list[Entity]:
         )
         for name, title, kind, lifecycle, owner, system in COMPONENTS
     ]
-    broken = next(each for each in components if each["metadata"]["name"] == "basket")
+    broken = next(
+        component
+        for component in components
+        if component["metadata"]["name"] == "basket"
+    )
     broken["status"] = {
         "items": [
             {
@@ -250,29 +254,33 @@ def refuse(api: Any, ref: str, message: str) -> str:
     return source
 
 
-def _declared(each: Entity) -> list[tuple[str, str]]:
-    spec, kind = each["spec"], each["kind"]
-    found = []
+def _declared_relations(entity: Entity) -> list[tuple[str, str]]:
+    spec, kind = entity["spec"], entity["kind"]
+    relations = []
     if "owner" in spec:
-        found.append(("ownedBy", f"group:default/{spec['owner']}"))
+        relations.append(("ownedBy", f"group:default/{spec['owner']}"))
     if "system" in spec:
-        found.append(("partOf", f"system:default/{spec['system']}"))
+        relations.append(("partOf", f"system:default/{spec['system']}"))
     if "domain" in spec:
-        found.append(("partOf", f"domain:default/{spec['domain']}"))
+        relations.append(("partOf", f"domain:default/{spec['domain']}"))
     if kind == "Group" and "parent" in spec:
-        found.append(("childOf", f"group:default/{spec['parent']}"))
-    found += [
+        relations.append(("childOf", f"group:default/{spec['parent']}"))
+    relations += [
         ("memberOf", f"group:default/{name}") for name in spec.get("memberOf", [])
     ]
-    found += [("dependsOn", target) for target in spec.get("dependsOn", [])]
-    found += [("providesApi", f"api:default/{n}") for n in spec.get("providesApis", [])]
-    found += [("consumesApi", f"api:default/{n}") for n in spec.get("consumesApis", [])]
-    return found
+    relations += [("dependsOn", target) for target in spec.get("dependsOn", [])]
+    relations += [
+        ("providesApi", f"api:default/{n}") for n in spec.get("providesApis", [])
+    ]
+    relations += [
+        ("consumesApi", f"api:default/{n}") for n in spec.get("consumesApis", [])
+    ]
+    return relations
 
 
-def _ref(each: Entity) -> str:
-    metadata = each["metadata"]
-    return f"{each['kind']}:{metadata['namespace']}/{metadata['name']}".lower()
+def _ref(entity: Entity) -> str:
+    metadata = entity["metadata"]
+    return f"{entity['kind']}:{metadata['namespace']}/{metadata['name']}".lower()
 
 
 def history(ref: str) -> list[dict[str, Any]]:
@@ -310,16 +318,18 @@ def history(ref: str) -> list[dict[str, Any]]:
     ]
 
 
-def changes_of(ref: str, each: Entity, kept: list[Any] | None) -> list[dict[str, Any]]:
-    """An entity's revisions as the catalog's list of changes tells them."""
-    title = each["metadata"].get("title") or each["metadata"]["name"]
+def changes_of(
+    ref: str, entity: Entity, revisions: list[Any] | None
+) -> list[dict[str, Any]]:
+    """An entity's revisions as the catalog's list of changes has them."""
+    title = entity["metadata"].get("title") or entity["metadata"]["name"]
     return [
         {
             "entityRef": ref,
             "title": title,
-            "kind": each["kind"],
+            "kind": entity["kind"],
             "deleted": False,
-            **{key: value for key, value in item.items() if key != "diff"},
+            **{key: value for key, value in revision.items() if key != "diff"},
         }
-        for item in kept or history(ref)
+        for revision in revisions or history(ref)
     ]
