@@ -54,7 +54,7 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True)
-class EntityChange:
+class TimelineEntry:
     """A change as the time line shows it; `entities` where the page is of several.
 
     `paths` are the fields that changed, where no lines of them are at hand.
@@ -84,14 +84,14 @@ def moment_of(
     item: Mapping[str, Any],
     people: Mapping[str, Summary],
     entity: Summary | None = None,
-) -> EntityChange:
+) -> TimelineEntry:
     """One revision of the API in words."""
     cause = item.get("cause") or {}
     actor = str(item.get("actor") or "")
     person = people.get(actor.lower())
     name = person.title if person and not person.missing else _plain_actor(actor)
     kind = str(cause.get("kind") or "")
-    return EntityChange(
+    return TimelineEntry(
         title=str(cause.get("subject") or CAUSES.get(kind) or "Changed"),
         author=str(cause.get("author") or name or "Somebody").partition(" <")[0],
         at=str(cause.get("changed_at") or item.get("at") or ""),
@@ -106,7 +106,7 @@ def moment_of(
 
 def moments_of(
     items: Sequence[Mapping[str, Any]], people: Mapping[str, Summary]
-) -> list[EntityChange]:
+) -> list[TimelineEntry]:
     """Revisions in words; comparing their texts is work for a thread."""
     return [moment_of(item, people) for item in items]
 
@@ -120,13 +120,13 @@ def changed_entity(item: Mapping[str, Any]) -> Summary:
     return Summary(ref, kind_word(str(item["kind"])), key, title, missing=is_deleted)
 
 
-def by_commit(changes: Iterable[EntityChange]) -> list[EntityChange]:
+def by_commit(changes: Iterable[TimelineEntry]) -> list[TimelineEntry]:
     """Changes newest first, those of one commit as one that names all its entities.
 
     Changes without a commit are one if the same person did the same in the same second.
     Of an entity that is named twice, the first summary stands.
     """
-    merged: dict[str, EntityChange] = {}
+    merged: dict[str, TimelineEntry] = {}
     for change in changes:
         key = change.commit or f"{change.at[:SECOND]} {change.title} {change.author}"
         if key not in merged:

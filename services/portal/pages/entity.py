@@ -31,7 +31,7 @@ from services.portal.formats import safe_url
 from services.portal.graph.clusters import nearest
 from services.portal.graph.layout import Picture, draw
 from services.portal.graph.model import RELATIONS, edges_of, node_of
-from services.portal.history import EntityChange, actor_refs, moments_of
+from services.portal.history import TimelineEntry, actor_refs, moments_of
 from services.portal.pages.entity_actions import allowed_actions
 from services.portal.permissions import why_not
 from services.portal.source_errors import refused_documents
@@ -147,7 +147,7 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
     )
 
 
-async def latest(visit: Visit, ref: str, limit: int) -> list[EntityChange]:
+async def latest(visit: Visit, ref: str, limit: int) -> list[TimelineEntry]:
     """The newest revisions in words; none where the catalog keeps none."""
     answer = await visit.ask(
         "GET", f"{api_path(ref)}/history", params={"limit": str(limit)}

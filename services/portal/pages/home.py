@@ -28,7 +28,7 @@ from services.portal.entities import (
 from services.portal.error_texts import error_text
 from services.portal.formats import now
 from services.portal.history import (
-    EntityChange,
+    TimelineEntry,
     actor_refs,
     by_commit,
     changed_entity,
@@ -174,7 +174,7 @@ async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:
     ]
 
 
-async def _changes(visit: Visit) -> list[EntityChange]:
+async def _changes(visit: Visit) -> list[TimelineEntry]:
     """What changed lately, by commit, newest first; locations are nobody's news."""
     answer = await visit.get(CHANGES_PATH, [("limit", str(CHANGES_ASKED))])
     items = [item for item in answer["items"] if item["kind"].lower() != "location"]

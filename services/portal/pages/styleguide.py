@@ -10,7 +10,7 @@ from services.portal.entities import Summary
 from services.portal.formats import now
 from services.portal.graph.layout import draw
 from services.portal.graph.model import Edge, Node
-from services.portal.history import EntityChange, changes_of
+from services.portal.history import TimelineEntry, changes_of
 from services.portal.tables import Column, Facet, FacetChoice, Paging
 from services.portal.visit import Visiting
 from shared.contracts.errors import NotFound
@@ -55,7 +55,7 @@ async def styleguide(visit: Visiting) -> Response:
             ),
         ),
         moments=[
-            EntityChange(
+            TimelineEntry(
                 "Move to production",
                 "Ann Becker",
                 (now() - timedelta(minutes=3)).isoformat(),
