@@ -35,7 +35,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class FacetCounts:
+class OfferedValues:
     """Values of one facet with their counts, and how many there are in all."""
 
     counts: Counts
@@ -58,7 +58,7 @@ def searched(visit: Visit) -> dict[str, str]:
 
 async def counted(
     visit: Visit, query: CatalogQuery, reader: Reader, texts: Mapping[str, str]
-) -> dict[str, FacetCounts]:
+) -> dict[str, OfferedValues]:
     """All facets: those with ticks counted as if without them, so that one can add."""
     alone = [name for name in FACETS if query.values(name) or texts[name]]
     quiet = [name for name in FACETS if name not in alone]
@@ -72,7 +72,7 @@ async def counted(
 
 async def _count(
     visit: Visit, query: CatalogQuery, reader: Reader, names: Sequence[str], text: str
-) -> dict[str, FacetCounts]:
+) -> dict[str, OfferedValues]:
     params = [
         *query.statements(reader, leave_out=names),
         *(("facet", FACETS[name][0]) for name in names),
@@ -82,13 +82,13 @@ async def _count(
     answer = await visit.get(ENTITY_FACETS, params)
     facets, totals = answer["facets"], answer.get("totals", {})
     return {
-        name: FacetCounts(counts, int(totals.get(FACETS[name][0], len(counts))))
+        name: OfferedValues(counts, int(totals.get(FACETS[name][0], len(counts))))
         for name in names
         for counts in [facets.get(FACETS[name][0], ())]
     }
 
 
-def offered_refs(values: Mapping[str, FacetCounts], query: CatalogQuery) -> list[str]:
+def offered_refs(values: Mapping[str, OfferedValues], query: CatalogQuery) -> list[str]:
     """Owners and systems that the facets offer or that are ticked in them."""
     return [
         ref
@@ -102,7 +102,7 @@ def offered_refs(values: Mapping[str, FacetCounts], query: CatalogQuery) -> list
 
 
 def facet_shown(
-    name: str, values: FacetCounts, query: CatalogQuery, summaries: Any, text: str
+    name: str, values: OfferedValues, query: CatalogQuery, summaries: Any, text: str
 ) -> Facet:
     """One facet as the page shows it, with the address that searches all values."""
     return facet_of(
