@@ -1,4 +1,4 @@
-"""What the gateway tells of itself: health, contracts, the house's status."""
+"""Routes about the gateway itself: health, contracts, status of the installation."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import Response
 
-from services.gateway.callers import asker
+from services.gateway.callers import require_identity
 from services.gateway.documents import asyncapi, schema, schema_types
 from services.gateway.model import Identity
 from services.gateway.openapi import ApiDocument
@@ -25,37 +25,37 @@ def health_router(app: FastAPI) -> APIRouter:
 
     @router.get("/readiness")
     async def readiness() -> Response:
-        found = await run_checks(app.state.checks)
-        if all(state == "ok" for state in found.values()):
+        states = await run_checks(app.state.checks)
+        if all(state == "ok" for state in states.values()):
             return json_response({"status": "ok"})
-        return json_response({"message": "not ready", "checks": found}, status=503)
+        return json_response({"message": "not ready", "checks": states}, status=503)
 
     return router
 
 
 def documents_router(
-    app: FastAPI, brokers: Mapping[str, str], whole: ApiDocument
+    app: FastAPI, brokers: Mapping[str, str], document: ApiDocument
 ) -> APIRouter:
     """The public contracts; they are no secret."""
     router = APIRouter(prefix="/api", tags=["contracts"])
 
     @router.get("/openapi.json")
     async def openapi() -> Response:
-        """OpenAPI of the whole public API. Services that are away are left out."""
-        return json_response(await whole.body(app.openapi()))
+        """OpenAPI of the whole public API. Unavailable services are left out."""
+        return json_response(await document.body(app.openapi()))
 
     @router.get("/asyncapi.json")
-    async def events() -> Response:
+    async def asyncapi_document() -> Response:
         """AsyncAPI of the topics."""
         return json_response(asyncapi(brokers))
 
     @router.get("/schemas")
-    async def types() -> Response:
+    async def event_types() -> Response:
         """Every event type."""
         return json_response({"types": schema_types()})
 
     @router.get("/schemas/{event_type}.json")
-    async def one(event_type: str) -> Response:
+    async def event_schema(event_type: str) -> Response:
         """The JSON Schema of one event type."""
         return json_response(schema(event_type))
 
@@ -63,11 +63,13 @@ def documents_router(
 
 
 def status_router(report: StatusReport) -> APIRouter:
-    """The status of the house, for whoever may sign in."""
+    """The status of the installation, for every authenticated caller."""
     router = APIRouter(prefix="/api/status", tags=["status"])
 
     @router.get("")
-    async def status(identity: Annotated[Identity, Depends(asker)]) -> Response:
+    async def status(
+        identity: Annotated[Identity, Depends(require_identity)],
+    ) -> Response:
         """Each service, each engine, the last webhook of each host."""
         return json_response(await report(identity))
 

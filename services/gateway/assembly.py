@@ -1,6 +1,6 @@
-"""Puts the floors together from the settings and the configuration.
+"""Assembles the gateway's rooms from the settings and the configuration.
 
-Values in, objects out; nothing here opens a connection.
+Nothing here opens a connection.
 """
 
 import math
@@ -44,7 +44,7 @@ from shared.kit.http.service_tokens import PrincipalTokens
 PLUGINS = ("catalog", "scaffolder", "techdocs", "search", "analytics")
 #: A page waits for services, each of which may take its own time.
 PAGE_SECONDS = 90.0
-#: The type of an integration -> whose webhooks it sends. A local host speaks Gitea's.
+#: The webhook format of each type of integration. A local host sends Gitea's.
 HOOKS: Mapping[str, Provider] = {
     "github": "github",
     "gitlab": "gitlab",
@@ -57,7 +57,7 @@ HOOKS: Mapping[str, Provider] = {
 
 @dataclass(frozen=True, slots=True)
 class IdentityDependencies:
-    """What finds out who sends a request."""
+    """The objects that identify the sender of a request."""
 
     keys: KeyRing
     memberships: CatalogMemberships
@@ -65,7 +65,7 @@ class IdentityDependencies:
     sessions: BrowserSessions
     readers: ReaderTokens
     sign_in: SignIn
-    ended: MongoEndedSessions
+    ended_sessions: MongoEndedSessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def build(
     *,
     policy: Policy | None = None,
 ) -> GatewayDependencies:
-    """Make all of it; `policy` replaces the embedded policy.
+    """Create all objects; `policy` replaces the embedded policy.
 
     Raises:
         Invalid: if the configuration contradicts itself, naming the key.
@@ -157,7 +157,7 @@ def _pages(
 
 
 def upstreams(settings: Settings) -> dict[str, Upstream]:
-    """What stands behind the gateway: the services, and the front end."""
+    """The servers behind the gateway: the services, and the front end."""
     urls = settings.urls()
     services = {name: Upstream(name, urls[name]) for name in PLUGINS}
     front_end = Upstream(
@@ -167,7 +167,7 @@ def upstreams(settings: Settings) -> dict[str, Upstream]:
 
 
 def _visitor(rules: SignInRules) -> Identity:
-    """The identity of a reader who has not signed in: a guest's, guests or not."""
+    """The identity of a reader who is not signed in; a guest's, also without guests."""
     ref = rules.guest_ref or "user:default/guest"
     return Identity(ref, "guest", (ref,))
 
@@ -196,19 +196,19 @@ def _identity(
     service_tokens = PrincipalTokens(settings.service_secret.get_secret_value())
     memberships = CatalogMemberships(
         catalog,
-        kept_seconds=settings.membership_seconds,
+        cache_seconds=settings.membership_seconds,
         parent_groups=config.auth.parent_groups,
     )
     keys = KeyRing(settings.data / "keys", keep_seconds=SESSION_SECONDS)
     tokens = UserTokens(keys, f"{base_url}/api/auth")
-    ended = MongoEndedSessions(database["ended_sessions"])
+    ended_sessions = MongoEndedSessions(database["ended_sessions"])
     credentials = Credentials(
         tokens,
         memberships,
         static_tokens=static_tokens(settings, config),
         verify_service=_verifier(service_tokens),
         guest_ref=rules.guest_ref,
-        ended=ended.ended,
+        ended=ended_sessions.ended,
         operators=rules.token,
     )
     sessions = BrowserSessions(
@@ -217,13 +217,19 @@ def _identity(
         authenticator=credentials,
         operator=credentials.operator,
         resources=catalog,
-        ended=ended,
+        ended=ended_sessions,
         rules=rules,
         secure=base_url.startswith("https://"),
     )
     sign_in = SignIn(tokens, memberships, sessions, rules)
     return IdentityDependencies(
-        keys, memberships, credentials, sessions, ReaderTokens(tokens), sign_in, ended
+        keys,
+        memberships,
+        credentials,
+        sessions,
+        ReaderTokens(tokens),
+        sign_in,
+        ended_sessions,
     )
 
 
@@ -231,51 +237,53 @@ def sign_in_rules(config: GatewayConfig) -> SignInRules:
     """Who may sign in without a password.
 
     Raises:
-        Invalid: if that is asked for outside development without saying so.
+        Invalid: if the configuration allows it outside development by accident.
     """
     auth = config.auth
-    developing = auth.environment == "development"
-    if auth.development_sign_in and not developing:
+    is_development = auth.environment == "development"
+    if auth.development_sign_in and not is_development:
         raise Invalid("auth.developmentSignIn: needs auth.environment: development")
     guest = auth.providers.guest
     if guest is None:
-        return SignInRules(None, auth.development_sign_in, token=developing)
-    if not developing and not guest.dangerously_allow_outside_development:
+        return SignInRules(None, auth.development_sign_in, token=is_development)
+    if not is_development and not guest.dangerously_allow_outside_development:
         raise Invalid(
             "auth.providers.guest: needs auth.environment: development, or "
             "dangerouslyAllowOutsideDevelopment: true"
         )
     ref = str(parse_ref(guest.user_entity_ref, default_kind="user"))
-    return SignInRules(ref, auth.development_sign_in, token=developing)
+    return SignInRules(ref, auth.development_sign_in, token=is_development)
 
 
 def static_tokens(settings: Settings, config: GatewayConfig) -> dict[str, str]:
-    """Each static token with the name of whoever uses it."""
-    found = {
+    """Each static token with the name of the program that uses it."""
+    names_by_token = {
         item.token.get_secret_value(): item.subject
         for item in config.auth.static_tokens
     }
     file = settings.data / "token"
     if file.is_file():
-        found[file.read_text().strip()] = "operator"
-    return {token: name for token, name in found.items() if token}
+        names_by_token[file.read_text().strip()] = "operator"
+    return {token: name for token, name in names_by_token.items() if token}
 
 
 def hook_secrets(config: GatewayConfig) -> list[HookSecret]:
     """The webhook secrets of all integrations that have one."""
     return [
-        HookSecret(HOOKS[kind], found.host, found.webhook_secret.get_secret_value())
-        for kind, found in config.integrations.each()
+        HookSecret(
+            HOOKS[kind], integration.host, integration.webhook_secret.get_secret_value()
+        )
+        for kind, integration in config.integrations.each()
         if kind in HOOKS
-        and found.webhook_secret is not None
-        and found.webhook_secret.get_secret_value()
+        and integration.webhook_secret is not None
+        and integration.webhook_secret.get_secret_value()
     ]
 
 
 def own_hosts(
     dependencies: GatewayDependencies, settings: Settings, config: GatewayConfig
 ) -> OwnHosts:
-    """The names by which this portal is called."""
+    """The host names under which this portal is reached."""
     addresses = [
         *(url.strip() for url in settings.gateway_url.split(",")),
         *filter(None, (config.backend.base_url, config.app.base_url)),
@@ -284,14 +292,14 @@ def own_hosts(
 
 
 def attempts(settings: Settings) -> Attempts:
-    """Who failed to prove themselves, by their address behind the trusted proxies.
+    """Counts failed authentications by the client's address behind trusted proxies.
 
     Raises:
         Invalid: if a trusted proxy is no address and no network.
     """
-    listed = [text.strip() for text in (settings.trusted_proxies or "").split(",")]
+    proxies = [text.strip() for text in (settings.trusted_proxies or "").split(",")]
     try:
-        return Attempts([text for text in listed if text])
+        return Attempts([text for text in proxies if text])
     except ValueError as error:
         raise Invalid(f"CALLBOARD_GATEWAY_TRUSTED_PROXIES: {error}") from error
 
@@ -300,7 +308,7 @@ def _verifier(tokens: PrincipalTokens) -> Any:
     def verify(token: str) -> str:
         principal = tokens.verify(token)
         if not principal.is_service:
-            # What the gateway tells services about people is no ticket back in.
+            # A principal that the gateway made for a person must not come back as one.
             raise Unauthenticated("Not a service's token")
         return principal.subject.removeprefix("service:")
 

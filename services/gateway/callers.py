@@ -12,7 +12,7 @@ from shared.kit.http.apps import error_response
 
 
 async def identity_of(request: Request) -> Identity | None:
-    """Who is asking, or None: no credentials at all.
+    """The caller's identity; None without any credentials.
 
     Raises:
         Unauthenticated: if the credentials are expired, forged or foreign.
@@ -25,32 +25,32 @@ async def identity_of(request: Request) -> Identity | None:
     )
 
 
-async def asker(request: Request) -> Identity:
-    """Who is asking.
+async def require_identity(request: Request) -> Identity:
+    """The caller's identity.
 
     Raises:
-        Unauthenticated: if nobody is.
+        Unauthenticated: if the request has no credentials.
     """
-    found = await identity_of(request)
-    if found is None:
+    identity = await identity_of(request)
+    if identity is None:
         raise Unauthenticated("Missing credentials")
-    return found
+    return identity
 
 
-async def person(request: Request) -> Identity:
-    """The person or guest who is asking.
+async def require_person(request: Request) -> Identity:
+    """The identity of a person or guest.
 
     Raises:
-        Forbidden: if a service asks.
+        Forbidden: if the caller is a service.
     """
-    found = await asker(request)
-    if found.is_service:
+    identity = await require_identity(request)
+    if identity.is_service:
         raise Forbidden("This is for people; a service has no settings or sessions")
-    return found
+    return identity
 
 
-async def failed_below_plugin(request: Request, error: Exception) -> Response:
-    """The answer to a failed request, its address below the plugin as Backstage's."""
+async def plugin_error_response(request: Request, error: Exception) -> Response:
+    """The response to a failed request; its path is that below the plugin."""
     parts = request.scope["path"].split("/", 3)
     if len(parts) > 3 and parts[1] == "api":
         scope = {**request.scope, "path": f"/{parts[3]}", "root_path": ""}

@@ -1,7 +1,6 @@
-"""What the gateway itself asks the catalog: groups, users, conditions on an entity.
+"""The gateway's own requests to the catalog: groups, users, conditions on an entity.
 
-It asks the catalog directly, as a service; where the answer is shown to somebody, as
-that reader.
+It requests as a service, or as a reader where the response is shown to that reader.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ USER_FIELDS = "kind,metadata,spec.profile,relations"
 
 
 class CatalogClient:
-    """`Resources` and `Users` over the catalog's API.
+    """`Resources` and `Users` by the catalog's API.
 
     `visitor` is the identity that lists users for a reader who has not signed in.
     """
@@ -32,7 +31,7 @@ class CatalogClient:
         self._visitor = visitor
 
     async def entity(self, ref: str) -> Mapping[str, Any] | None:
-        """The entity, or None; raises Unavailable if the catalog is away."""
+        """The entity, or None; raises Unavailable if the catalog is unavailable."""
         try:
             parsed = parse_ref(ref)
         except Invalid:
@@ -44,14 +43,14 @@ class CatalogClient:
         answer = await self._services.ask(CATALOG, f"/entities/by-name/{path}")
         if answer.status in (400, 404):
             return None
-        found = _good(answer)
-        return found if isinstance(found, dict) else None
+        entity = _value_of(answer)
+        return entity if isinstance(entity, dict) else None
 
     async def groups(self, refs: Sequence[str]) -> list[Mapping[str, Any] | None]:
-        """What counts of each group; raises Unavailable if the catalog is away."""
+        """Each group with the fields that ownership needs; raises Unavailable."""
         body = {"entityRefs": list(refs), "fields": GROUP_FIELDS}
         answer = await self._services.ask(CATALOG, BY_REFS, json=body)
-        return list(_good(answer)["items"])
+        return list(_value_of(answer)["items"])
 
     async def apply_conditions(
         self, conditions: Mapping[str, Any], refs: Sequence[str]
@@ -67,15 +66,15 @@ class CatalogClient:
             for number, ref in enumerate(refs)
         ]
         answer = await self._services.ask(CATALOG, APPLY, json={"items": items})
-        found = _good(answer)
-        allowed = {item["id"] for item in found["items"] if item["result"] == "ALLOW"}
+        results = _value_of(answer)
+        allowed = {item["id"] for item in results["items"] if item["result"] == "ALLOW"}
         return [str(number) in allowed for number in range(len(refs))]
 
     async def users(self, text: str = "", *, limit: int = 50) -> list[UserCard]:
         """Users that a guest may see, whose name or title holds `text`, by name.
 
         Raises:
-            Unavailable: if the catalog or the policy is away, or guests may not read.
+            Unavailable: if the catalog or the policy is, or guests may not read.
         """
         params: list[tuple[str, Any]] = [
             ("filter", "kind=user"),
@@ -92,20 +91,20 @@ class CatalogClient:
         answer = await self._services.ask(
             CATALOG, BY_QUERY, params=params, reader=self._visitor
         )
-        return [_card(entity) for entity in _good(answer)["items"]]
+        return [_card(entity) for entity in _value_of(answer)["items"]]
 
     async def has_users(self) -> bool:
-        """Whether the catalog has any user; raises Unavailable if it is away."""
+        """Whether the catalog has any user; raises Unavailable."""
         params: list[tuple[str, Any]] = [
             ("filter", "kind=user"),
             ("fields", "metadata.name"),
             ("limit", 1),
         ]
         answer = await self._services.ask(CATALOG, BY_QUERY, params=params)
-        return bool(_good(answer)["items"])
+        return bool(_value_of(answer)["items"])
 
 
-def _good(answer: ServiceAnswer) -> Any:
+def _value_of(answer: ServiceAnswer) -> Any:
     if not answer.ok:
         raise Unavailable(f"The catalog: {answer.error}")
     return answer.value

@@ -9,7 +9,7 @@ from shared.kit.config.sections import Section
 
 
 class AppSection(Section):
-    """Backstage's web app: only its address means something here."""
+    """Backstage's web app; only its address is used."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
 
@@ -18,19 +18,19 @@ class AppSection(Section):
 
 
 class GuestProvider(Section):
-    """Sign-in without a name."""
+    """Sign-in as a guest."""
 
     user_entity_ref: str = "user:development/guest"
-    """The user that a guest is."""
+    """The user entity of guests."""
     dangerously_allow_outside_development: bool = False
-    """Whether guests are let in where `auth.environment` is not `development`."""
+    """Whether guests may sign in where `auth.environment` is not `development`."""
 
 
 class AuthProviders(Section):
-    """Ways to sign in."""
+    """Sign-in providers."""
 
     guest: GuestProvider | None = None
-    """Guests; nobody is one without it."""
+    """Sign-in as a guest; without it there is none."""
 
 
 class StaticToken(Section):
@@ -46,9 +46,9 @@ class Auth(Section):
     """Sign-in, ownership and tokens."""
 
     environment: str = "production"
-    """`development` opens ways to sign in that have no password."""
+    """`development` allows sign-in without a password."""
     providers: AuthProviders = Field(default_factory=AuthProviders)
-    """Ways to sign in."""
+    """Sign-in providers."""
     development_sign_in: bool = False
     """Whether one signs in as any user of the catalog without a password."""
     parent_groups: bool = True
@@ -61,7 +61,7 @@ class PermissionSection(Section):
     """The access policy."""
 
     enabled: bool = False
-    """Whether the policy is asked; without it everybody may do everything."""
+    """Whether the policy is applied; without it everybody may do everything."""
     platform_team: list[str] = Field(default_factory=list)
     """Refs of users and groups that may do everything."""
 

@@ -1,6 +1,6 @@
 """The published contracts: AsyncAPI 3 of the topics, JSON Schemas of the payloads.
 
-Made from the models in `shared.contracts`, so they cannot say anything else.
+They are generated from the models in `shared.contracts`.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def schema(event_type: str) -> dict[str, Any]:
     """The JSON Schema of a whole event: the envelope with this type's payload.
 
     Raises:
-        NotFound: if no service says events of this type.
+        NotFound: if no service publishes events of this type.
     """
     model = PAYLOADS.get(event_type)
     if model is None:
@@ -100,9 +100,9 @@ def _event(name: str, model: type[Payload]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
 
-def _inlined(found: dict[str, Any]) -> dict[str, Any]:
-    """The schema without `$defs`: what it refers to stands where it is used."""
-    definitions = found.pop("$defs", {})
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with each `$ref` replaced by its definition."""
+    definitions = schema.pop("$defs", {})
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -112,5 +112,5 @@ def _inlined(found: dict[str, Any]) -> dict[str, Any]:
             return {key: walk(item) for key, item in value.items()}
         return [walk(item) for item in value] if isinstance(value, list) else value
 
-    inlined: dict[str, Any] = walk(found)
+    inlined: dict[str, Any] = walk(schema)
     return inlined

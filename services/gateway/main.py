@@ -1,4 +1,4 @@
-"""How the gateway is put together: the floors, and what they need."""
+"""Assembles the gateway: its rooms, and what they need."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from starlette.routing import Route
 from services.gateway import assembly, status
 from services.gateway.api import documents_router, health_router, status_router
 from services.gateway.assembly import GatewayDependencies
-from services.gateway.callers import failed_below_plugin
+from services.gateway.callers import plugin_error_response
 from services.gateway.collection_setup import CollectionSetup
 from services.gateway.configuration import GatewayConfig
 from services.gateway.forward.front import API, RequestRouter
@@ -84,17 +84,17 @@ def create_app(
     )
     reader = LiveReader(settings.event_log, TOPICS, feed.take, on_gap=feed.missed)
 
-    collection_setup = CollectionSetup(database, dependencies.identity.ended)
+    collection_setup = CollectionSetup(database, dependencies.identity.ended_sessions)
 
     def lifespan(_: FastAPI) -> AbstractAsyncContextManager[None]:
         return _running(client, dependencies, bus, reader, collection_setup)
 
     app = make_app(NAME, lifespan=lifespan)
-    app.add_exception_handler(CallboardError, failed_below_plugin)
+    app.add_exception_handler(CallboardError, plugin_error_response)
     app.state.authenticator = dependencies.identity.credentials
     app.state.checks |= _checks(dependencies, collection_setup, reader)
     routers = _routers(app, dependencies, bus, database, settings, config)
-    # Before the routers come in: what every service answers of itself.
+    # Before the routers are included: the paths that every service answers itself.
     paths = _own_paths(app.router, *routers)
     for router in routers:
         app.include_router(router)
@@ -112,7 +112,7 @@ def create_app(
 
 
 def _own_paths(*routers: APIRouter) -> frozenset[str]:
-    """What the gateway answers itself outside `/api`; none of it has parameters."""
+    """The paths outside `/api` that the gateway answers; none has parameters."""
     routes = (route for router in routers for route in router.routes)
     paths = (route.path for route in routes if isinstance(route, Route))
     return frozenset(path for path in paths if not path.startswith(API))
@@ -145,13 +145,15 @@ def _routers(
     settings: Settings,
     config: GatewayConfig,
 ) -> list[APIRouter]:
-    last = LastDeliveries()
+    last_deliveries = LastDeliveries()
 
     async def report(identity: Identity) -> Any:
-        found = await status.report(_probes(app, dependencies), last.seen)
+        status_report = await status.report(
+            _probes(app, dependencies), last_deliveries.by_provider
+        )
         if await status.sees_all(dependencies.guard, identity):
-            return found
-        return status.without_counts(found)
+            return status_report
+        return status.without_counts(status_report)
 
     return [
         health_router(app),
@@ -169,7 +171,7 @@ def _routers(
             assembly.hook_secrets(config),
             BusPushLog(bus),
             MongoDeliveries(database["deliveries"]),
-            last,
+            last_deliveries,
         ),
         stream_router(dependencies.hub, dependencies.open_requests),
         documents_router(
@@ -210,15 +212,15 @@ def _probes(app: FastAPI, dependencies: GatewayDependencies) -> dict[str, status
             if isinstance(body, dict) and "checks" in body:
                 details = {key: body.get(key, {}) for key in ("checks", "figures")}
                 return answer.ok, details
-            # Another front end in the portal's place may know no such address.
+            # A front end in the portal's place may not have this path.
             is_well = answer.ok or (name == FRONT_END and answer.status < 500)
             return is_well, {} if is_well else {"error": answer.error}
 
         return probe
 
     async def own() -> tuple[bool, Mapping[str, Any]]:
-        found = await run_checks(app.state.checks)
-        return all(state == "ok" for state in found.values()), {"checks": found}
+        states = await run_checks(app.state.checks)
+        return all(state == "ok" for state in states.values()), {"checks": states}
 
     names = (*assembly.PLUGINS, FRONT_END)
     return {**{name: service(name) for name in names}, NAME: own}

@@ -1,7 +1,6 @@
-"""The gateway's words: who asks, what was decided, what the API answered.
+"""The gateway's types: identities, decisions, responses of services.
 
-Not the principal that travels to the services: `shared.kit.http.service_tokens` makes
-that of these.
+`shared.kit.http.service_tokens` makes the principal that services get from these.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,14 +19,14 @@ Result = Literal["allow", "deny", "conditional"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is asking.
+    """The caller of a request.
 
     `subject` is a canonical entity ref (`user:default/ann`) or `service:NAME`. `kind`
-    tells a guest from somebody who signed in as a person. `ownership` are the canonical
-    refs that count as theirs: themselves and the groups they are a member of; of
-    services it is empty. `by_cookie`: a browser's session proved it, not a token.
-    `by_service`: one of our services asks on their behalf. `by_front_end`: the front
-    end asks for them, as part of a page.
+    distinguishes a guest from a person who signed in. `ownership` holds the caller's
+    claims: their own canonical ref and those of their groups; it is empty for services.
+    `by_cookie`: a browser's session proved the identity, not a token. `by_service`: one
+    of Callboard's services requests on their behalf. `by_front_end`: the front end
+    requests for them, as part of a page.
     """
 
     subject: str
@@ -47,19 +46,8 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Permission:
-    """What somebody wants to do, in Backstage's words: `catalog.entity.delete`.
-
-    `resource_type` is set where the permission is about one resource among many.
-    """
-
-    name: str
-    resource_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class PolicyInput:
-    """The one question asked of the policy: may this subject do this?"""
+    """The input of the policy: may this subject do this?"""
 
     subject: str
     kind: IdentityKind
@@ -71,8 +59,8 @@ class PolicyInput:
 class Decision:
     """The policy's answer.
 
-    Of a conditional one, `conditions` are Backstage criteria that say on which
-    resources it is yes; `reason` is for the person who was refused.
+    `conditions` are Backstage's criteria of the resources that a conditional decision
+    allows; `reason` explains a refusal to the person.
     """
 
     result: Result
@@ -82,9 +70,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAnswer:
-    """What a service answered to the gateway itself.
+    """A service's response to a request of the gateway itself.
 
-    `value` is the body's JSON, None without any; `error` is "" of a good answer.
+    `value` is the body's JSON, None without any; `error` is "" if it succeeded.
     """
 
     status: int
@@ -106,9 +94,9 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SignInWays:
-    """How one may sign in here; `development` is for trying out, never for people.
+    """The allowed sign-in methods; `development` is as any user, without a password.
 
-    `token`: with a service token of the installation, from the machine itself alone.
+    `token`: with a service token of the installation, from its own machine only.
     """
 
     guest: bool
@@ -132,7 +120,7 @@ class SignInRules:
 class UserCard:
     """A person as the development sign-in lists them.
 
-    `ref` is canonical, `title` what they are called, `groups` names for the reader.
+    `ref` is canonical, `title` the display name, `groups` are names.
     """
 
     ref: str
@@ -146,12 +134,12 @@ class UserCard:
 class LiveEvent:
     """One event of the log as readers of the live stream get it.
 
-    `position` is what a reader resumes after, `type` the payload's
+    A reader resumes after a `position`. `type` is the payload's
     (`callboard.entity.updated.v1`), `subject` the aggregate (an entity ref, task id or
     repository), `document` the whole envelope as JSON bytes. `touches` are the refs
-    that an `entity` filter matches, `owner` whose run it is. `entity` is what the
-    reading policy judges where the document does not hold it: None means that only
-    services may see such an event.
+    that an `entity` filter matches, `owner` is the creator of a run. The reading policy
+    is applied to `entity` where the document holds none; if it is None, only services
+    get the event.
     """
 
     position: str

@@ -1,4 +1,4 @@
-"""How many requests somebody has open: a live stream is one for as long as it lasts."""
+"""Limits the open requests of a subject; a live stream is one while it lasts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from services.gateway.model import Identity
 from shared.contracts.errors import TooMany
 
-#: A guest or a service is many people at once.
-SHARED = 8
+#: Factor of a guest's or service's limit, because many people share the subject.
+SHARED_FACTOR = 8
 
 
 class OpenRequests:
@@ -19,13 +19,13 @@ class OpenRequests:
         self._open: Counter[str] = Counter()
 
     def check(self, identity: Identity) -> None:
-        """Refuse another request of somebody who has too many open.
+        """Check that the subject may open another request.
 
         Raises:
-            TooMany: then.
+            TooMany: if too many are open.
         """
         is_shared = identity.is_guest or identity.is_service
-        limit = self._per_user * (SHARED if is_shared else 1)
+        limit = self._per_user * (SHARED_FACTOR if is_shared else 1)
         if self._open[identity.subject] >= limit:
             raise TooMany(
                 f"You have {limit} requests open; close some, then try again",
@@ -34,10 +34,10 @@ class OpenRequests:
 
     @contextmanager
     def hold(self, identity: Identity) -> Iterator[None]:
-        """Within, one more is open.
+        """Count a request as open while the context lasts.
 
         Raises:
-            TooMany: if that is one too many.
+            TooMany: if too many are open.
         """
         self.check(identity)
         subject = identity.subject

@@ -1,7 +1,6 @@
 """The whole public API in one OpenAPI document: every service's part and the gateway's.
 
-Each service makes its own part; the gateway joins them and adds how callers say who
-they are.
+Each service makes its own part; the gateway joins them and adds the security schemes.
 """
 
 import asyncio
@@ -14,11 +13,11 @@ import orjson
 from services.gateway.model import SESSION_COOKIE
 from services.gateway.ports import Services
 
-#: How long a whole document is served, and one with parts left out.
-FRESH_SECONDS, LACKING_SECONDS = 60.0, 5.0
-ASK_SECONDS = 3.0
+#: Seconds for which a complete document is served, and one with parts left out.
+COMPLETE_SECONDS, INCOMPLETE_SECONDS = 60.0, 5.0
+REQUEST_SECONDS = 3.0
 OPEN: Sequence[Mapping[str, Any]] = ({},)
-#: What needs no credentials: beginnings of paths. Webhooks are signed instead.
+#: Prefixes of paths that need no credentials. Webhooks are signed instead.
 OPEN_PATHS = (
     "/api/asyncapi.json",
     "/api/auth/",
@@ -52,7 +51,7 @@ SCHEMES: Mapping[str, Any] = {
         "files of documentation sites",
     },
 }
-ABOUT = (
+DESCRIPTION = (
     "Catalog, templates, documentation, search and access control. Paths and shapes "
     "are Backstage's where both have the thing."
 )
@@ -61,7 +60,7 @@ Document = Mapping[str, Any]
 
 
 def merged(own: Document, parts: Mapping[str, Document | None]) -> dict[str, Any]:
-    """One document of the gateway's own and the services'; None: a part is away."""
+    """One document of the gateway's own and the services'; None: one is unavailable."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
     for document in (*filter(None, parts.values()), own):
@@ -75,7 +74,7 @@ def merged(own: Document, parts: Mapping[str, Document | None]) -> dict[str, Any
         "info": {
             "title": "Callboard",
             "version": own["info"]["version"],
-            "description": f"{ABOUT}{left_out}",
+            "description": f"{DESCRIPTION}{left_out}",
         },
         "security": [{"token": []}, {"session": []}],
         "paths": {path: _secured(path, paths[path]) for path in sorted(paths)},
@@ -84,7 +83,7 @@ def merged(own: Document, parts: Mapping[str, Document | None]) -> dict[str, Any
 
 
 def _secured(path: str, item: Document) -> dict[str, Any]:
-    """Operations that want other credentials than the rest, or none."""
+    """The operations, with `security` where they need other credentials, or none."""
     security: Sequence[Mapping[str, Any]] | None = None
     if path.startswith(OPEN_PATHS) and path not in CLOSED_PATHS:
         security = OPEN
@@ -92,33 +91,36 @@ def _secured(path: str, item: Document) -> dict[str, Any]:
         security = ({"token": []}, {"session": []}, {"docs": []})
     if security is None:
         return dict(item)
-    return {method: {**one, "security": security} for method, one in item.items()}
+    return {
+        method: {**operation, "security": security}
+        for method, operation in item.items()
+    }
 
 
 class ApiDocument:
-    """The document as it is served; services are asked for their parts now and then."""
+    """The served document; the parts are requested again when it is too old."""
 
     def __init__(self, services: Services, plugins: Sequence[str]) -> None:
         self._services = services
         self._plugins = tuple(plugins)
-        self._asking = asyncio.Lock()
+        self._refresh_lock = asyncio.Lock()
         self._body = b""
         self._until = 0.0
 
     async def body(self, own: Document) -> bytes:
-        """The JSON; parts whose service is away are left out and named."""
-        async with self._asking:
+        """The JSON; the parts of unavailable services are left out and named."""
+        async with self._refresh_lock:
             if time.monotonic() >= self._until:
                 documents = await asyncio.gather(*map(self._part, self._plugins))
                 parts = dict(zip(self._plugins, documents, strict=True))
                 self._body = orjson.dumps(merged(own, parts))
-                seconds = FRESH_SECONDS if all(documents) else LACKING_SECONDS
+                seconds = COMPLETE_SECONDS if all(documents) else INCOMPLETE_SECONDS
                 self._until = time.monotonic() + seconds
         return self._body
 
     async def _part(self, plugin: str) -> Document | None:
         try:
-            async with asyncio.timeout(ASK_SECONDS):
+            async with asyncio.timeout(REQUEST_SECONDS):
                 answer = await self._services.probe(plugin, "/openapi.json")
         except TimeoutError:
             return None

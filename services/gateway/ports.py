@@ -1,6 +1,6 @@
-"""What the gateway's floors need of each other and of the outside.
+"""The protocols between the gateway's rooms, and to the outside.
 
-The floors (identity, policy, forward, webhooks, stream) meet here only.
+The rooms identity, policy, forward, webhooks and stream import each other only here.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
 class Services(Protocol):
-    """The services behind the gateway, asked by the gateway itself."""
+    """Requests of the gateway itself to the services behind it."""
 
     async def ask(
         self,
@@ -35,35 +35,35 @@ class Services(Protocol):
         json: Any = None,
         reader: Identity | None = None,
     ) -> ServiceAnswer:
-        """What `service` answers at `path`, to a POST where `json` is given.
+        """The response of `service` at `path`: to a GET, or with `json` to a POST.
 
-        The gateway asks for itself and no policy is asked; or for `reader`, and the
-        answer shows what the policy lets them see. A service that is away, and a policy
-        that says no, are answers with an error.
+        The gateway requests for itself, without the policy; or for `reader`, who gets
+        what the policy lets them see. An unavailable service and a refusal by the
+        policy are responses with an error.
         """
         ...
 
     async def probe(self, service: str, path: str) -> ServiceAnswer:
-        """What it answers at `path` to a caller who does not say who they are."""
+        """The response of `service` at `path` to an anonymous request."""
         ...
 
 
 class Sessions(Protocol):
-    """Who a browser is, and how somebody signs in and out with it.
+    """Sessions of browsers: identity, sign-in and sign-out.
 
-    Requests that change something and come with a session cookie were checked before
-    they get here: their `Sec-Fetch-Site` or `Origin` is this site's own.
+    Changing requests with a session cookie were checked before: their `Sec-Fetch-Site`
+    or `Origin` is this site's own.
     """
 
     async def identity(self, headers: Mapping[str, str]) -> Identity | None:
-        """Who asks, by `Authorization` or the session cookie; None: nobody signed in.
+        """The caller, by `Authorization` or the session cookie; None: not signed in.
 
-        An expired or forged cookie is nobody; a bad token raises Unauthenticated.
+        An expired or forged cookie gives None; a bad token raises Unauthenticated.
         """
         ...
 
     def ways(self) -> SignInWays:
-        """What the configuration allows."""
+        """The sign-in methods that the configuration allows."""
         ...
 
     async def sign_in_guest(self) -> SignedIn:
@@ -102,28 +102,28 @@ class Users(Protocol):
         ...
 
     async def has_users(self) -> bool:
-        """Whether the catalog has any user; raises Unavailable if it is away."""
+        """Whether the catalog has any user; raises Unavailable."""
         ...
 
 
 class Memberships(Protocol):
-    """Which refs count as a user's own."""
+    """The claims of users."""
 
     async def ownership(self, user_ref: str) -> tuple[str, ...]:
-        """The user's own ref, their groups' and those of the groups above."""
+        """The refs of the user, of their groups and of the parent groups."""
         ...
 
     def forget(self, entity_ref: str) -> None:
-        """A user or group changed: ask again."""
+        """Discard the claims that a changed user or group may affect."""
         ...
 
     def forget_all(self) -> None:
-        """Changes may have been missed: ask again about everybody."""
+        """Discard all claims, because changes may have been missed."""
         ...
 
 
 class Authenticator(Protocol):
-    """Who sent a request."""
+    """Finds out who sent a request."""
 
     async def authenticate(
         self,
@@ -147,35 +147,35 @@ class Readers(Protocol):
     """Tokens for the front end."""
 
     def token(self, reader: Identity) -> str:
-        """The token with which the front end asks the API for a reader of its pages."""
+        """The token of the front end's API requests for a reader of its pages."""
         ...
 
 
 class EndedSessions(Protocol):
-    """Sessions that were signed out before their time was over."""
+    """Sessions that were signed out before they expired."""
 
     async def ended(self, session: str) -> bool:
         """Whether this session (its id) was ended."""
         ...
 
     async def end(self, session: str, until: float) -> None:
-        """Ends it; `until` (seconds since the epoch) it would have lived."""
+        """End a session that would expire at `until` (seconds since the epoch)."""
         ...
 
 
 class Policy(Protocol):
-    """OPA's one question; an unreachable policy raises Unavailable, never allows."""
+    """OPA's decisions; an unreachable policy raises Unavailable and never allows."""
 
     async def decide(self, question: PolicyInput) -> Decision:
-        """May this subject do this?"""
+        """Decide whether the subject has the permission."""
         ...
 
 
 class PermissionChecker(Protocol):
-    """The policy asked for an identity, with what was answered before remembered."""
+    """The policy's decisions for an identity, with a cache."""
 
     async def decision(self, identity: Identity, permission: str) -> Decision:
-        """What the policy says; services and a switched-off policy are allowed all."""
+        """The decision; all is allowed to services, and where the policy is off."""
         ...
 
 
@@ -183,7 +183,7 @@ class Routes(Protocol):
     """Which permission a request to a plugin needs."""
 
     def need(self, plugin: str, method: str, path: str) -> Need:
-        """The permission and what it takes along; `path` is below the plugin's root."""
+        """The permission and its rules; `path` is below the plugin's root."""
         ...
 
 
@@ -206,7 +206,7 @@ class Resources(Protocol):
 
 
 class LiveEvents(Protocol):
-    """The event log as it happens, narrowed to what a reader may see."""
+    """The live event log, reduced to what a reader may see."""
 
     def position(self) -> str:
         """The position of the newest event: subscribe after it to miss nothing."""
@@ -222,17 +222,18 @@ class LiveEvents(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[LiveEvent | None]]:
         """Events from now on, or after the position `after`.
 
-        None in the stream means: the position is too old, read everything again. The
-        stream ends when the reader is too slow; resume after the last position.
+        None in the stream means that the position is too old: the reader must read
+        everything again. The stream ends when the reader is too slow; they resume after
+        the last position.
         """
         ...
 
 
 class PushLog(Protocol):
-    """Where pushes are told."""
+    """Publishes pushes."""
 
-    async def tell(self, pushes: Sequence[RepositoryPushed]) -> None:
-        """Publishes, and returns once the log has it. Raises Unavailable."""
+    async def publish(self, pushes: Sequence[RepositoryPushed]) -> None:
+        """Publish, and return once the log has it. Raises Unavailable."""
         ...
 
 
@@ -244,23 +245,23 @@ class Deliveries(Protocol):
         ...
 
     async def mark(self, delivery: str) -> None:
-        """Remembers that this delivery was published. Raises Unavailable."""
+        """Record that this delivery was published. Raises Unavailable."""
         ...
 
 
 class PreferenceStore(Protocol):
-    """What people keep for themselves, by bucket and key."""
+    """The settings of people, by bucket and key."""
 
     async def get(
-        self, person: str, wanted: Sequence[tuple[str, str]]
+        self, person: str, keys: Sequence[tuple[str, str]]
     ) -> Mapping[tuple[str, str], Any]:
-        """The values that there are of those wanted."""
+        """The stored values, by bucket and key."""
         ...
 
     async def put(self, person: str, bucket: str, key: str, value: Any) -> None:
-        """Keeps a value."""
+        """Store a value."""
         ...
 
     async def drop(self, person: str, bucket: str, key: str) -> None:
-        """Forgets a value; one that is not there is forgotten already."""
+        """Delete a value; a missing one is no error."""
         ...

@@ -1,4 +1,4 @@
-"""The gateway's knobs, beside what every service is told."""
+"""The gateway's own settings, beside those of every service."""
 
 from pathlib import Path
 
@@ -17,9 +17,9 @@ class Settings(ServiceSettings):
         env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
     )
 
-    #: Where the pages come from: the portal, or another front end in its place.
+    #: The address of the front end: the portal, or another one in its place.
     portal_url: str
-    #: The folder of Rego files: evaluated here, or handed out to OPA servers.
+    #: The folder of Rego files: evaluated here, or served to OPA servers.
     policies: Path = Field(
         default=POLICIES, validation_alias="CALLBOARD_GATEWAY_POLICIES"
     )
@@ -27,14 +27,14 @@ class Settings(ServiceSettings):
     bundle_token: SecretStr | None = Field(
         default=None, min_length=16, validation_alias="CALLBOARD_GATEWAY_BUNDLE_TOKEN"
     )
-    #: How long an OPA server's decision may take, and how long it counts, in seconds.
+    #: Seconds that an OPA server's decision may take, and for which it is cached.
     policy_seconds: float = Field(
         default=1.0, gt=0, validation_alias="CALLBOARD_GATEWAY_POLICY_SECONDS"
     )
     decision_seconds: float = Field(
         default=5.0, ge=0, validation_alias="CALLBOARD_GATEWAY_DECISION_SECONDS"
     )
-    #: How long a user's groups are believed without asking the catalog, in seconds.
+    #: Seconds for which a user's groups are cached.
     membership_seconds: float = Field(
         default=60.0, gt=0, validation_alias="CALLBOARD_GATEWAY_MEMBERSHIP_SECONDS"
     )
@@ -42,7 +42,7 @@ class Settings(ServiceSettings):
     stream_seconds: float = Field(
         default=1800.0, gt=0, validation_alias="CALLBOARD_GATEWAY_STREAM_SECONDS"
     )
-    #: Addresses and networks of reverse proxies whose `X-Forwarded-For` is believed.
+    #: Addresses and networks of reverse proxies whose `X-Forwarded-For` is trusted.
     trusted_proxies: str | None = Field(
         default=None, validation_alias="CALLBOARD_GATEWAY_TRUSTED_PROXIES"
     )

@@ -17,7 +17,7 @@ from services.gateway.identity.memberships import (
     PARENT_LEVELS,
     CatalogMemberships,
 )
-from services.gateway.identity.store import LOOK_SECONDS, MongoEndedSessions
+from services.gateway.identity.store import POLL_SECONDS, MongoEndedSessions
 from services.gateway.identity.tokens import API, DOCS, SESSION, UserTokens
 from shared.contracts.errors import Unauthenticated, Unavailable
 from shared.kit.documents import mongo
@@ -337,7 +337,7 @@ class TestEndedSessions:
         await other.load()
         assert not await other.ended("late")
         await one.end("late", 5000)
-        clock.now += LOOK_SECONDS
+        clock.now += POLL_SECONDS
         assert await other.ended("late")
 
     async def test_nobody_waits_for_documents_that_are_away(self) -> None:

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from services.gateway.forward.pages import OUR_COOKIES, other_cookies
 from services.gateway.identity.keys import KeyRing
-from services.gateway.identity.readers import LEFT_SECONDS, ReaderTokens
+from services.gateway.identity.readers import REMAINING_SECONDS, ReaderTokens
 from services.gateway.identity.tokens import API, READER, UserTokens
 from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Identity
 from shared.contracts.errors import Unauthenticated
@@ -319,7 +319,7 @@ def test_a_readers_token_is_made_now_and_then(tmp_path: Path) -> None:
     token = readers.token(ann)
     now[0] += 200
     assert readers.token(ann) == token
-    assert tokens.read(token, READER).expires >= now[0] + LEFT_SECONDS
+    assert tokens.read(token, READER).expires >= now[0] + REMAINING_SECONDS
     moved = Identity("user:default/ann", "user", ("user:default/ann", "group:a/b"))
     assert readers.token(moved) != token
     now[0] += 200

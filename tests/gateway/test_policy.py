@@ -192,7 +192,7 @@ async def test_the_same_question_is_asked_once() -> None:
 async def test_no_more_answers_are_remembered_than_may_be() -> None:
     """The oldest makes room; those that came after it stay."""
     policy = CountingPolicy()
-    guard = PolicyGuard(policy, remembered=3)
+    guard = PolicyGuard(policy, cache_size=3)
     people = [Identity(f"user:default/p{n}", "user") for n in range(4)]
     for identity in people:
         await guard.decision(identity, "catalog.entity.read")

@@ -115,7 +115,7 @@ async def test_a_position_of_elsewhere_means_reset(hub, after) -> None:
 
 async def test_a_position_too_old_means_reset(hub, monkeypatch) -> None:
     """The memory is bounded."""
-    monkeypatch.setattr(hub_module, "REMEMBERED_EVENTS", 3)
+    monkeypatch.setattr(hub_module, "STORED_EVENTS", 3)
     start = hub.position()
     for number in range(5):
         hub.publish(changed(f"component:default/{number}"))
@@ -139,12 +139,12 @@ async def test_a_slow_reader_is_dropped_and_misses_nothing(hub) -> None:
     async with hub.subscribe(ANN) as stream:
         hub.publish(changed("component:default/first"))
         (first,) = await taken(stream, 1)
-        for number in range(hub_module.BEHIND + 1):
+        for number in range(hub_module.QUEUE_SIZE + 1):
             hub.publish(changed(f"component:default/{number}"))
         with pytest.raises(StopAsyncIteration):
             await taken(stream, 1)
     async with hub.subscribe(ANN, after=first.position) as stream:
-        found = await taken(stream, hub_module.BEHIND + 1)
+        found = await taken(stream, hub_module.QUEUE_SIZE + 1)
     assert found[0].subject == "component:default/0"
 
 

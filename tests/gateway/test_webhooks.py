@@ -68,7 +68,7 @@ class Log:
         self.told: list[RepositoryPushed] = []
         self.away = False
 
-    async def tell(self, found: Any) -> None:
+    async def publish(self, found: Any) -> None:
         if self.away:
             raise Unavailable("away")
         self.told += found

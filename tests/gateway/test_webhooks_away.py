@@ -28,11 +28,11 @@ async def test_a_log_that_hiccups_is_asked_again() -> None:
     """Some hosts deliver once: a moment's trouble must not lose a push."""
     (push,) = pushes("gitea", gitea(), "1")
     bus = Hiccups(2)
-    await BusPushLog(bus).tell([push])
+    await BusPushLog(bus).publish([push])
     assert [topic for topic, _, _ in bus.sent] == ["git-push"]
     bus = Hiccups(3)
     with pytest.raises(Unavailable):
-        await BusPushLog(bus).tell([push])
+        await BusPushLog(bus).publish([push])
     assert not bus.sent
 
 

@@ -1,1 +1,1 @@
-"""Who is asking: sign-in, user tokens, sessions, service tokens, memberships."""
+"""Who sends a request: sign-in, user tokens, sessions, service tokens, memberships."""

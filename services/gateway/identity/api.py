@@ -1,4 +1,4 @@
-"""The HTTP face of sign-in: `/api/auth`, and keys and cookies below each plugin."""
+"""Routes of sign-in: `/api/auth`, and keys and cookies below each plugin."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from services.gateway.callers import asker, identity_of
+from services.gateway.callers import identity_of, require_identity
 from services.gateway.identity.handlers import (
     SignIn,
     openid_configuration,
@@ -24,7 +24,7 @@ BELOW = "/api/{plugin}/.backstage/auth/v1"
 
 
 class SignInRequest(BaseModel):
-    """Whom the development sign-in shall become."""
+    """The user of a development sign-in."""
 
     userEntityRef: str  # noqa: N815 - Backstage's word
 
@@ -32,7 +32,7 @@ class SignInRequest(BaseModel):
 def make_routers(
     sign_in: SignIn, keys: KeyRing, *, base_url: str, secure: bool
 ) -> list[APIRouter]:
-    """Every route of this floor; `base_url` is the portal's public address."""
+    """All routes of this room; `base_url` is the portal's public address."""
     return [
         _providers(sign_in),
         _well_known(keys, f"{base_url}/api/auth"),
@@ -45,20 +45,20 @@ def _providers(sign_in: SignIn) -> APIRouter:
 
     @router.get("/{provider}/refresh")
     @router.post("/{provider}/refresh")
-    async def refresh(provider: str, wanted: SignInRequest | None = None) -> Response:
+    async def refresh(provider: str, body: SignInRequest | None = None) -> Response:
         """A user token: as a guest, or in development as any user."""
-        ref = wanted.userEntityRef if wanted else None
+        ref = body.userEntityRef if body else None
         return json_response(await sign_in.refresh(provider, ref))
 
     @router.get("/{provider}/start")
     async def start(provider: str) -> Response:
-        """Providers with a login page begin here; there is none yet."""
+        """The login page of a provider; no provider has one yet."""
         sign_in.require_provider(provider)
         raise Unsupported("Not implemented")
 
     @router.post("/{provider}/logout")
     async def logout(provider: str) -> Response:
-        """Tokens end by time; providers without a session have no log-out."""
+        """Not found: tokens expire, and no provider has sessions."""
         raise NotFound(f"Unknown auth provider '{provider}'")
 
     return router
@@ -69,7 +69,7 @@ def _well_known(keys: KeyRing, issuer: str) -> APIRouter:
 
     @router.get("/.well-known/jwks.json")
     async def jwks() -> Response:
-        """The keys that user tokens are verified with."""
+        """The public keys that verify user tokens."""
         return json_response(keys.jwks())
 
     @router.get("/.well-known/openid-configuration")
@@ -79,7 +79,7 @@ def _well_known(keys: KeyRing, issuer: str) -> APIRouter:
 
     @router.get("/v1/userinfo")
     async def userinfo(request: Request) -> Response:
-        """Who the token's owner is, and which refs count as theirs."""
+        """The subject of the token and their claims."""
         identity = await identity_of(request)
         if identity is None:
             raise Unauthenticated("No token provided")
@@ -100,12 +100,14 @@ def _below_plugins(sign_in: SignIn, keys: KeyRing, *, secure: bool) -> APIRouter
 
     @router.get("/jwks.json")
     async def plugin_jwks() -> Response:
-        """The keys of a plugin: all of this installation are the gateway's."""
+        """The public keys of a plugin, which are the gateway's."""
         return json_response(keys.jwks())
 
     @router.get("/cookie")
-    async def cookie(identity: Annotated[Identity, Depends(asker)]) -> Response:
-        """A cookie that documentation pages are served for."""
+    async def cookie(
+        identity: Annotated[Identity, Depends(require_identity)],
+    ) -> Response:
+        """Set the cookie that opens documentation pages."""
         if identity.by_cookie:
             raise Forbidden("A cookie does not beget another")
         token, expires = sign_in.docs_token(identity)
@@ -114,7 +116,7 @@ def _below_plugins(sign_in: SignIn, keys: KeyRing, *, secure: bool) -> APIRouter
 
     @router.delete("/cookie", status_code=204)
     async def no_cookie() -> Response:
-        """Removes that cookie."""
+        """Remove the cookie for documentation pages."""
         header = set_cookie(DOCS_COOKIE, "", 0, secure=secure)
         return _with_cookie(Response(status_code=204), header)
 
@@ -122,7 +124,7 @@ def _below_plugins(sign_in: SignIn, keys: KeyRing, *, secure: bool) -> APIRouter
 
 
 async def any_plugin(plugin: str) -> None:
-    """The plugin in an address, whichever it is: all are this gateway's."""
+    """Declare the path parameter; every name is accepted."""
 
 
 def _with_cookie(response: Response, header: str) -> Response:

@@ -1,6 +1,6 @@
-"""Reads credentials: user tokens, sessions, static service tokens, our own services.
+"""Reads credentials: user tokens, sessions, static tokens, tokens of services.
 
-What a caller may do is not decided here.
+It does not decide what a caller may do.
 """
 
 import hashlib
@@ -21,17 +21,17 @@ from services.gateway.ports import Memberships
 from shared.contracts.errors import Invalid, Unauthenticated
 from shared.contracts.ref import parse_ref
 
-#: The name of the service that signed, or Unauthenticated.
+#: Returns the name of the service that signed a token; raises Unauthenticated.
 VerifyService = Callable[[str], str]
-#: Whether the session with this id was ended before its time.
+#: Whether the session with this id was signed out before it expired.
 Ended = Callable[[str], Awaitable[bool]]
 
 
 class Credentials:
     """`Authenticator`: finds out who sent a request.
 
-    `static_tokens` maps a token to the name of whoever uses it; `guest_ref` is the
-    user that guests are; `operators`: whether a browser's session may be a service's.
+    `static_tokens` maps a token to the name of its program; `guest_ref` is the user
+    entity of guests; `operators`: whether a browser's session may be a service's.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Credentials:
     ) -> None:
         self._tokens = tokens
         self._memberships = memberships
-        # Looked up by digest: the time it takes tells nothing about the tokens.
+        # Looked up by digest, so that the duration reveals nothing about the tokens.
         self._static = {
             digest(token): Identity(f"service:{name}", "service")
             for token, name in static_tokens.items()
@@ -69,21 +69,21 @@ class Credentials:
         on_behalf_of: str | None = None,
         docs_cookie: str | None = None,
     ) -> Identity | None:
-        """Who the headers prove; a scheme that is not `Bearer` proves nobody."""
+        """The proved identity; a scheme other than `Bearer` proves none."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() == "bearer":
             return await self._bearer(token.strip(), on_behalf_of)
-        found = await self._cookie(cookie, SESSION) if cookie else None
-        if found is None and docs_cookie:
-            found = await self._cookie(docs_cookie, DOCS)
-        return found
+        identity = await self._cookie(cookie, SESSION) if cookie else None
+        if identity is None and docs_cookie:
+            identity = await self._cookie(docs_cookie, DOCS)
+        return identity
 
     async def _bearer(self, token: str, on_behalf_of: str | None) -> Identity:
         if not token:
             raise Unauthenticated("Missing credentials")
-        found = self._static.get(digest(token))
-        if found is not None:
-            return found
+        identity = self._static.get(digest(token))
+        if identity is not None:
+            return identity
         if token.count(".") != 2:
             raise Unauthenticated("Invalid token")
         try:
@@ -96,7 +96,7 @@ class Credentials:
                 return Identity(f"service:{service}", "service")
             return await self._on_behalf(on_behalf_of)
         if claims.kind == "service":
-            # Made for the session or the token of a service, which was proved then.
+            # The token was issued for a session or a token of a service.
             return Identity(claims.subject, "service", by_front_end=True)
         user = await self._user(claims, by_cookie=False)
         return replace(user, by_front_end=claims.audience == READER)
@@ -124,9 +124,9 @@ class Credentials:
         if await self._ended(claims.token_id):
             return None
         if claims.kind == "service":
-            # Granted while the configuration allowed it: it may have changed since.
-            found = Identity(claims.subject, "service", by_cookie=True)
-            return found if self._operators else None
+            # The configuration may have changed since the sign-in.
+            identity = Identity(claims.subject, "service", by_cookie=True)
+            return identity if self._operators else None
         return await self._user(claims, by_cookie=True)
 
     async def _user(self, claims: Claims, *, by_cookie: bool) -> Identity:
@@ -135,5 +135,5 @@ class Credentials:
 
 
 def digest(token: str) -> bytes:
-    """A token's digest, as it is looked up."""
+    """The digest by which a token is looked up."""
     return hashlib.sha256(token.encode()).digest()

@@ -1,7 +1,6 @@
-"""The forms by which a browser signs in and out: they set its cookie, and lead on.
+"""The forms by which a browser signs in and out: they set its cookie and redirect.
 
-The page with the forms is the front end's; what it needs to draw them is asked at
-`/api/auth`.
+The front end shows the page with the forms; it gets their content from `/api/auth`.
 """
 
 from ipaddress import ip_address
@@ -21,14 +20,14 @@ from shared.kit.http.apps import json_response
 SIGN_IN = "/sign-in"
 LONGEST_NAME = 300
 MOST_USERS = 60
-#: Who comes through a proxy may be anywhere, whatever the last address is.
+#: A request with one of these came through a proxy; its client may be anywhere.
 PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 Next = Annotated[str, Form()]
 
 
 class SignInWaysAnswer(BaseModel):
-    """How one may sign in here.
+    """The allowed sign-in methods.
 
     `token`: with a token of the installation, from a browser on its own machine.
     """
@@ -49,13 +48,13 @@ class ListedUser(BaseModel):
 
 
 class ListedUsers(BaseModel):
-    """Users to choose from; `is_empty`: the catalog has none at all."""
+    """Users to choose from; `is_empty`: the catalog has no user."""
 
     items: list[ListedUser]
     is_empty: bool
 
 
-def is_from_here(request: Request) -> bool:
+def is_local_request(request: Request) -> bool:
     """Whether the browser runs on the gateway's machine, with no proxy in between."""
     if any(name in request.headers for name in PROXY_HEADERS):
         return False
@@ -66,8 +65,8 @@ def is_from_here(request: Request) -> bool:
 
 
 def make_form_routers(sessions: Sessions, users: Users) -> list[APIRouter]:
-    """The forms' own addresses, and what a sign-in page asks."""
-    return [_sign_in_forms(sessions), _sign_in_facts(sessions, users)]
+    """The routes of the forms, and those that a sign-in page reads."""
+    return [_sign_in_forms(sessions), _sign_in_data(sessions, users)]
 
 
 def _sign_in_forms(sessions: Sessions) -> APIRouter:
@@ -94,7 +93,7 @@ def _sign_in_forms(sessions: Sessions) -> APIRouter:
         token: Annotated[str, Form(max_length=1000)],
         next: Next = "/",  # noqa: A002
     ) -> Response:
-        if not is_from_here(request):
+        if not is_local_request(request):
             raise Forbidden("Sign-in by token works on the portal's own machine only")
         try:
             signed_in = await sessions.sign_in_token(token.strip())
@@ -110,12 +109,12 @@ def _sign_in_forms(sessions: Sessions) -> APIRouter:
     return router
 
 
-def _sign_in_facts(sessions: Sessions, users: Users) -> APIRouter:
+def _sign_in_data(sessions: Sessions, users: Users) -> APIRouter:
     router = APIRouter(prefix="/api/auth", tags=["auth"])
 
     @router.get("/ways", response_model=SignInWaysAnswer)
     async def ways() -> Response:
-        """How one may sign in here; a sign-in page offers these ways."""
+        """The allowed sign-in methods."""
         allowed = sessions.ways()
         answer = SignInWaysAnswer(
             guest=allowed.guest, development=allowed.development, token=allowed.token
@@ -124,7 +123,7 @@ def _sign_in_facts(sessions: Sessions, users: Users) -> APIRouter:
 
     @router.get("/development/users", response_model=ListedUsers)
     async def development_users(text: str = "") -> Response:
-        """The users that the development sign-in offers: those that a guest may see."""
+        """The users that the development sign-in offers: those a guest may see."""
         if not sessions.ways().development:
             raise NotFound("Unknown auth provider 'development'")
         cards = await users.users(text.strip()[:LONGEST_NAME], limit=MOST_USERS)
@@ -149,6 +148,6 @@ def _begin(signed_in: SignedIn, address: str) -> Response:
     return RedirectResponse(local_address(address), 303, headers)
 
 
-def _back(address: str, why: str) -> Response:
-    place = quote(local_address(address), safe="")
-    return RedirectResponse(f"{SIGN_IN}?next={place}&{why}", 303)
+def _back(address: str, query: str) -> Response:
+    path = quote(local_address(address), safe="")
+    return RedirectResponse(f"{SIGN_IN}?next={path}&{query}", 303)

@@ -1,4 +1,4 @@
-"""Sign-in as Backstage's auth backend answers it: token, profile, refs one owns."""
+"""Sign-in with the responses of Backstage's auth backend: token, profile, claims."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ DEVELOPMENT = "development"
 
 
 class SignIn:
-    """What `/api/auth/{provider}` does."""
+    """The operations of `/api/auth/{provider}`."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class SignIn:
             raise NotFound(f"Unknown auth provider '{provider}'")
 
     async def refresh(self, provider: str, user_ref: str | None) -> dict[str, Any]:
-        """A fresh user token; `user_ref` is whom the development sign-in becomes.
+        """A new user token; `user_ref` is the user of a development sign-in.
 
         Raises:
             NotFound: if there is no such provider or user.
@@ -66,7 +66,7 @@ class SignIn:
         }
 
     def docs_token(self, identity: Identity) -> tuple[str, str]:
-        """The limited token of the docs cookie, and when it expires (ISO 8601)."""
+        """The limited token of the docs cookie, and its expiry (ISO 8601)."""
         if identity.is_service:
             raise Forbidden("A service gets no cookie")
         token = self._tokens.issue(identity.subject, identity.kind, DOCS, TOKEN_SECONDS)

@@ -1,7 +1,7 @@
-"""The key pairs that sign user tokens: kept in a folder, replaced before they are old.
+"""The key pairs that sign user tokens: stored in a folder and rotated.
 
-A key signs for `rotation` and is published for as long again as a token may live, so
-that what it signed last stays verifiable (RFC 7517 for the published form).
+A key signs for `rotation_seconds` and stays published while a token may live after
+that, so that its last signatures can be verified (RFC 7517 for the published form).
 """
 
 import os
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 ALGORITHM = "ES256"
+#: A change of the folder within the same clock tick may not change its time.
 SETTLED_NS = 1_000_000_000
 ROTATION_SECONDS = 30 * 24 * 3600.0
 
@@ -49,34 +50,33 @@ class KeyRing:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
-        self._keep = keep_seconds
-        self._rotation = rotation_seconds
+        self._keep_seconds = keep_seconds
+        self._rotation_seconds = rotation_seconds
         self._clock = clock
         self._keys: dict[str, SigningKey] = {}
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.reload()
 
     def reload(self) -> None:
-        """Reads the folder again."""
-        changed = self._changed()
-        # A date is coarse: what was changed just now may be changed again within it.
-        settled = time.time_ns() - changed > SETTLED_NS
-        self._read = changed if settled else 0
+        """Read the folder again."""
+        modified = self._modified_ns()
+        is_settled = time.time_ns() - modified > SETTLED_NS
+        self._loaded_ns = modified if is_settled else 0
         self._keys = {
             key.kid: key
             for key in (_read(file) for file in sorted(self._folder.glob("*.pem")))
-            if self._clock() - key.created < self._rotation + self._keep
+            if self._clock() - key.created < self._rotation_seconds + self._keep_seconds
         }
 
     def signing(self) -> SigningKey:
-        """The key that signs now; makes one when the newest is due."""
+        """The key that signs now; a new one if the newest is too old."""
         newest = max(self._keys.values(), key=lambda key: key.created, default=None)
-        if newest is None or self._clock() - newest.created >= self._rotation:
+        if newest is None or self._clock() - newest.created >= self._rotation_seconds:
             return self.rotate()
         return newest
 
     def rotate(self) -> SigningKey:
-        """A fresh key signs from now on; the others go on verifying for a while."""
+        """Create the key that signs from now on; the others still verify."""
         key = SigningKey(
             str(uuid.uuid4()), self._clock(), ec.generate_private_key(ec.SECP256R1())
         )
@@ -86,27 +86,30 @@ class KeyRing:
         return key
 
     def find(self, kid: str) -> SigningKey | None:
-        """The key with this id, unless its time is over.
+        """The key with this id, or None.
 
-        Of an unknown id the folder is read, if it was changed: another gateway may
-        have made the key; and who guesses ids costs no more than a look at its date.
+        For an unknown id a changed folder is read again, because another gateway may
+        have created the key. A guessed id costs no more than one `stat`.
         """
-        if kid not in self._keys and self._changed() != self._read:
+        if kid not in self._keys and self._modified_ns() != self._loaded_ns:
             self.reload()
         return self._keys.get(kid)
 
-    def _changed(self) -> int:
+    def _modified_ns(self) -> int:
         return self._folder.stat().st_mtime_ns
 
     def jwks(self) -> dict[str, Any]:
-        """The published set, newest first."""
+        """The published key set, newest first."""
         self.signing()
         ordered = sorted(self._keys.values(), key=lambda key: -key.created)
         return {"keys": [key.jwk() for key in ordered]}
 
     def _discard_old(self) -> None:
         for key in list(self._keys.values()):
-            if self._clock() - key.created >= self._rotation + self._keep:
+            if (
+                self._clock() - key.created
+                >= self._rotation_seconds + self._keep_seconds
+            ):
                 del self._keys[key.kid]
                 _file(self._folder, key).unlink(missing_ok=True)
 
@@ -130,11 +133,11 @@ def _write(folder: Path, key: SigningKey) -> None:
         serialization.NoEncryption(),
     )
     target = _file(folder, key)
-    # A half-written key must never be found: written aside, then named.
-    aside = target.with_suffix(".new")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Another process must not read a half-written key: write, then rename.
+    temporary = target.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
         file.flush()
         os.fsync(file.fileno())
-    aside.rename(target)
+    temporary.rename(target)

@@ -1,11 +1,11 @@
-"""What counts as a user's own: themselves and their groups, as the catalog says now.
+"""The claims of a user, from the catalog: themselves, their groups, the parent groups.
 
-The groups of the `memberOf` relations, as Backstage's `getDefaultOwnershipEntityRefs`
-counts them, and the groups above those (`childOf`): who is in a squad owns what the
-squad's tribe owns. A group counts as above another one only by its own word: where its
-`children` name that one, or both stand in the same file. `parent` alone would let
-anybody who brings in a group make its members own what is another's. Forgotten when the
-catalog tells of a changed user or group, and after a minute.
+The groups are those of the `memberOf` relations, as in Backstage's
+`getDefaultOwnershipEntityRefs`, and their parents (`childOf`): a member of a squad owns
+what the squad's tribe owns. A group is a parent only if its own descriptor confirms it:
+its `children` name the other group, or both are in the same file. With `parent` alone,
+anybody who registers a group could make its members own things of another group. The
+claims are discarded when a user or group changes, and after a minute.
 """
 
 import asyncio
@@ -20,71 +20,71 @@ from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 from shared.kit.observability import logs
 
-KEPT_SECONDS = 60.0
-#: So many levels of groups above a user's own count.
+CACHE_SECONDS = 60.0
+#: Levels of parent groups that count.
 PARENT_LEVELS = 16
-#: Refs of one user, and their characters. A service's token repeats them for every
-#: condition of the policy and must fit into a request's head of 64 KB.
+#: Limits of one user's refs, and of their characters. A service's token repeats the
+#: refs for every condition of the policy and must fit into a request's head of 64 KB.
 OWNERSHIP_REFS = 100
 OWNERSHIP_LENGTH = 4096
-#: So many groups are looked at in one level: more than may count.
+#: Groups that are requested for one level: more than may count.
 GROUPS_A_LEVEL = 2 * OWNERSHIP_REFS
 Groups = Mapping[str, Mapping[str, Any]]
-#: While the catalog is away its last word counts; nobody gains rights meanwhile.
+#: While the catalog is unavailable, the last claims count; nobody gains rights.
 RETRY_SECONDS = 1.0
 
 
 class CatalogMemberships:
-    """`Memberships` from the catalog, remembered."""
+    """`Memberships` from the catalog, with a cache."""
 
     def __init__(
         self,
         resources: Resources,
         *,
-        kept_seconds: float = KEPT_SECONDS,
+        cache_seconds: float = CACHE_SECONDS,
         parent_groups: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resources = resources
         self._parent_groups = parent_groups
-        self._kept = kept_seconds
+        self._cache_seconds = cache_seconds
         self._clock = clock
-        self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
-        self._asking: dict[str, asyncio.Task[tuple[str, ...]]] = {}
+        self._cache: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._lookups: dict[str, asyncio.Task[tuple[str, ...]]] = {}
         self._generation = 0
 
     async def ownership(self, user_ref: str) -> tuple[str, ...]:
-        """The user's ref, their groups' refs, then those above, the nearest first.
+        """The refs of the user, of their groups, then of parents, the nearest first.
 
-        Groups above that exceed `OWNERSHIP_REFS` or `OWNERSHIP_LENGTH` do not count.
+        Parents that exceed `OWNERSHIP_REFS` or `OWNERSHIP_LENGTH` do not count.
         """
-        found = self._known.get(user_ref)
-        if found is not None and found[0] > self._clock():
-            return found[1]
-        asking = self._asking.get(user_ref)
-        if asking is None:
-            asking = asyncio.ensure_future(self._ask(user_ref))
-            self._asking[user_ref] = asking
-            asking.add_done_callback(lambda _: self._asking.pop(user_ref, None))
-        # One reader who leaves must not take the answer away from the others.
-        return await asyncio.shield(asking)
+        expiry, refs = self._cache.get(user_ref, (0.0, ()))
+        if expiry > self._clock():
+            return refs
+        lookup = self._lookups.get(user_ref)
+        if lookup is None:
+            lookup = asyncio.ensure_future(self._look_up(user_ref))
+            self._lookups[user_ref] = lookup
+            lookup.add_done_callback(lambda _: self._lookups.pop(user_ref, None))
+        # A caller that is cancelled must not cancel the lookup of the others.
+        return await asyncio.shield(lookup)
 
     def forget(self, entity_ref: str) -> None:
-        """A user or group changed; a group's change may concern any user."""
+        """Discard the user's claims; a changed group may affect any user."""
         if entity_ref.startswith("user:"):
-            self._known.pop(entity_ref, None)
+            self._cache.pop(entity_ref, None)
         elif entity_ref.startswith("group:"):
-            self._known.clear()
+            self._cache.clear()
         else:
             return
         self._generation += 1
 
     def forget_all(self) -> None:
-        """Changes may have been missed."""
-        self._known.clear()
+        """Discard all claims, because changes may have been missed."""
+        self._cache.clear()
         self._generation += 1
 
-    async def _ask(self, user_ref: str) -> tuple[str, ...]:
+    async def _look_up(self, user_ref: str) -> tuple[str, ...]:
         generation = self._generation
         try:
             entity = await self._resources.entity(user_ref)
@@ -93,17 +93,17 @@ class CatalogMemberships:
             if self._parent_groups:
                 refs = await self._with_parents(refs)
         except CallboardError:
-            stale = self._known.get(user_ref)
+            stale = self._cache.get(user_ref)
             refs = stale[1] if stale is not None else (user_ref,)
-            self._known[user_ref] = (self._clock() + RETRY_SECONDS, refs)
+            self._cache[user_ref] = (self._clock() + RETRY_SECONDS, refs)
             return refs
-        # An answer that a change overtook is good for this request only.
+        # After a change during the lookup, the claims count for this request only.
         if generation == self._generation:
-            self._known[user_ref] = (self._clock() + self._kept, refs)
+            self._cache[user_ref] = (self._clock() + self._cache_seconds, refs)
         return refs
 
     async def _with_parents(self, refs: tuple[str, ...]) -> tuple[str, ...]:
-        """The refs with those of the groups above them, level by level."""
+        """The refs and those of their parent groups, level by level."""
         ownership = dict.fromkeys(refs)
         length = sum(map(len, refs))
         groups = [ref for ref in refs if ref.startswith("group:")]
@@ -111,8 +111,8 @@ class CatalogMemberships:
         for _ in range(PARENT_LEVELS):
             if not level:
                 break
-            # A ring of groups leads back to what is counted already.
-            level = await self._above(level, ownership)
+            # A cycle of groups leads back to refs that are counted already.
+            level = await self._parents_of(level, ownership)
             for number, ref in enumerate(level):
                 length += len(ref)
                 if len(ownership) >= OWNERSHIP_REFS or length > OWNERSHIP_LENGTH:
@@ -121,31 +121,31 @@ class CatalogMemberships:
                 ownership[ref] = None
         return tuple(ownership)
 
-    async def _above(
+    async def _parents_of(
         self, level: Groups, counted: Mapping[str, None]
     ) -> dict[str, Mapping[str, Any]]:
-        """The groups right above a level that say so themselves, by ref."""
-        below: dict[str, list[str]] = {}
+        """The confirmed parents of a level's groups, by ref."""
+        children: dict[str, list[str]] = {}
         for ref, group in level.items():
-            for above in _targets(group.get("relations") or (), "childOf"):
-                if above.startswith("group:") and above not in counted:
-                    below.setdefault(above, []).append(ref)
-        found = await self._groups(sorted(below))
+            for parent in _targets(group.get("relations") or (), "childOf"):
+                if parent.startswith("group:") and parent not in counted:
+                    children.setdefault(parent, []).append(ref)
+        parents = await self._groups(sorted(children))
         return {
             ref: group
-            for ref, group in found.items()
-            if any(_stands_above(group, child, level[child]) for child in below[ref])
+            for ref, group in parents.items()
+            if any(_is_parent(group, child, level[child]) for child in children[ref])
         }
 
     async def _groups(self, refs: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """Those of the groups that are in the catalog, by ref."""
-        asked = refs[:GROUPS_A_LEVEL]
-        found = await self._resources.groups(asked) if asked else ()
-        return {ref: group for ref, group in zip(asked, found, strict=True) if group}
+        """The groups that are in the catalog, by ref."""
+        refs = refs[:GROUPS_A_LEVEL]
+        groups = await self._resources.groups(refs) if refs else ()
+        return {ref: group for ref, group in zip(refs, groups, strict=True) if group}
 
 
-def _stands_above(group: Mapping[str, Any], ref: str, child: Mapping[str, Any]) -> bool:
-    """Whether a group's own descriptor, or who writes it, says that it has a child."""
+def _is_parent(group: Mapping[str, Any], ref: str, child: Mapping[str, Any]) -> bool:
+    """Whether a group's own descriptor, or its file, confirms that it has a child."""
     file = _file(group)
     return bool(file and file == _file(child)) or ref in _children(group)
 

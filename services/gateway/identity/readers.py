@@ -1,6 +1,6 @@
-"""The tokens with which the front end asks the API for whoever opened a page.
+"""The tokens of the front end's API requests for the reader of a page.
 
-A token is made once for a reader and given with each of their pages for a few minutes.
+A token is issued once for a reader and used with their pages for a few minutes.
 """
 
 import time
@@ -9,36 +9,36 @@ from collections.abc import Callable
 from services.gateway.identity.tokens import READER, UserTokens
 from services.gateway.model import Identity
 
-#: A form may take ten minutes to arrive before the front end asks anything.
-LEFT_SECONDS = 660
-GIVEN_SECONDS = 240
+#: A form may take ten minutes to arrive before the front end sends a request.
+REMAINING_SECONDS = 660
+REUSE_SECONDS = 240
 READERS = 4096
 
 
 class ReaderTokens:
-    """`Readers` by signed tokens that live a quarter of an hour."""
+    """`Readers` by signed tokens that live for a quarter of an hour."""
 
     def __init__(
         self, tokens: UserTokens, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._tokens = tokens
         self._clock = clock
-        self._given: dict[Identity, tuple[float, str]] = {}
+        self._issued_tokens: dict[Identity, tuple[float, str]] = {}
 
     def token(self, reader: Identity) -> str:
-        """A token that is good for eleven minutes at least."""
+        """A token that is valid for at least eleven minutes."""
         now = self._clock()
-        until, token = self._given.get(reader, (0.0, ""))
+        until, token = self._issued_tokens.get(reader, (0.0, ""))
         if until > now:
             return token
         token = self._tokens.issue(
             reader.subject,
             reader.kind,
             READER,
-            GIVEN_SECONDS + LEFT_SECONDS,
+            REUSE_SECONDS + REMAINING_SECONDS,
             ownership=reader.ownership,
         )
-        if len(self._given) >= READERS:
-            self._given.clear()
-        self._given[reader] = (now + GIVEN_SECONDS, token)
+        if len(self._issued_tokens) >= READERS:
+            self._issued_tokens.clear()
+        self._issued_tokens[reader] = (now + REUSE_SECONDS, token)
         return token

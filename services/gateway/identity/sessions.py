@@ -21,12 +21,12 @@ from shared.contracts.ref import parse_ref
 from shared.guards.cookies import cookie_in
 
 SESSION_SECONDS = 12 * 3600
-#: Of whoever signed in with a token of the installation: enough to set it up.
+#: The session after a sign-in by token: enough to set up the installation.
 OPERATOR_SECONDS = 3600
 
-#: The service that a token belongs to; None: it is no token of the installation.
+#: Returns the service of a token; None: it is no token of the installation.
 FindOperator = Callable[[str], Identity | None]
-#: Of any reference that the catalog could know.
+#: No ref of the catalog is longer.
 LONGEST_REF = 1000
 
 
@@ -58,13 +58,13 @@ class BrowserSessions:
         self._secure = secure
 
     async def identity(self, headers: Mapping[str, str]) -> Identity | None:
-        """Who asks; see the port."""
+        """The caller; see the port."""
         return await self._authenticator.authenticate(
             headers.get("authorization"), _cookie(headers)
         )
 
     def ways(self) -> SignInWays:
-        """What the configuration allows."""
+        """The allowed sign-in methods."""
         rules = self._rules
         return SignInWays(rules.guest_ref is not None, rules.development, rules.token)
 
@@ -82,13 +82,13 @@ class BrowserSessions:
         """A session as a service of the installation; see the port."""
         if not self._rules.token:
             raise Forbidden("This installation has no sign-in by token")
-        found = self._operator(token)
-        if found is None:
+        operator = self._operator(token)
+        if operator is None:
             raise Unauthenticated("This is not a token of this installation")
-        return self._session(replace(found, by_cookie=True), OPERATOR_SECONDS)
+        return self._session(replace(operator, by_cookie=True), OPERATOR_SECONDS)
 
     async def known_user(self, user_ref: str) -> str:
-        """The canonical ref of a user whom the development sign-in may become.
+        """The canonical ref of a user of the development sign-in.
 
         Raises:
             Forbidden: unless the configuration allows that.
@@ -102,13 +102,13 @@ class BrowserSessions:
             subject = parse_ref(user_ref, default_kind="user")
         except Invalid as error:
             raise NotFound(f"No user {user_ref!r}") from error
-        known = await self._resources.entity(str(subject))
-        if subject.kind.lower() != "user" or known is None:
+        entity = await self._resources.entity(str(subject))
+        if subject.kind.lower() != "user" or entity is None:
             raise NotFound(f"The catalog has no user {str(subject)!r}")
         return str(subject)
 
     async def sign_out(self, headers: Mapping[str, str]) -> str:
-        """Ends the session; see the port."""
+        """End the session; see the port."""
         cookie = _cookie(headers)
         if cookie:
             try:

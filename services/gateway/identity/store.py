@@ -1,4 +1,4 @@
-"""Keeps which sessions were ended before their time, until that time is over."""
+"""Stores which sessions were ended before they expired, until they expire."""
 
 import asyncio
 import time
@@ -11,19 +11,19 @@ from shared.kit.documents.mongo import Collection, Index, unavailable_as_error
 ENDED_SESSIONS = StoredCollection(
     "ended_sessions", indexes=(Index.on("until"), Index.on("at"))
 )
-#: So long a session that another gateway ended may still count here.
-LOOK_SECONDS = 1.0
-#: No request waits longer for that look: while the documents are away memory counts.
-PATIENCE_SECONDS = 0.25
-#: Clocks differ, and a write takes its time: what is older was seen before.
-MARGIN_SECONDS = 60.0
+#: Seconds between two polls: a session that another gateway ended may count so long.
+POLL_SECONDS = 1.0
+#: Seconds that a request waits for a poll; then the sessions in memory count.
+POLL_WAIT_SECONDS = 0.25
+#: Overlap of two polls, because clocks differ and a write takes time.
+OVERLAP_SECONDS = 60.0
 
 
 class MongoEndedSessions:
-    """`EndedSessions`: answered from memory, kept in the gateway's database.
+    """`EndedSessions` in memory and in the gateway's database.
 
-    What other gateways ended is looked up when sessions are used, at most once a
-    second for all of them.
+    Sessions that other gateways ended are polled when sessions are used, at most once
+    a second for all of them.
     """
 
     def __init__(
@@ -34,49 +34,51 @@ class MongoEndedSessions:
     ) -> None:
         self._collection = collection
         self._clock = clock
-        self._known: dict[str, float] = {}
-        self._looked = 0.0
-        self._look: asyncio.Task[None] | None = None
+        self._expiries: dict[str, float] = {}
+        self._polled_at = 0.0
+        self._poll: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
-        """Reads what was ended before this process started, drops what is over."""
+        """Read the ended sessions, and delete those that have expired."""
         now = self._clock()
         with unavailable_as_error(self._collection):
             await self._collection.delete_many({"until": {"$lte": now}})
-            async for found in self._collection.find({}):
-                self._known[found["_id"]] = found["until"]
-        self._looked = now
+            async for document in self._collection.find({}):
+                self._expiries[document["_id"]] = document["until"]
+        self._polled_at = now
 
     async def ended(self, session: str) -> bool:
-        if session in self._known:
+        if session in self._expiries:
             return True
-        if self._look is None and self._clock() - self._looked >= LOOK_SECONDS:
-            self._look = asyncio.create_task(self._learn(), name="ended-sessions")
-        if self._look is not None:
-            await asyncio.wait({self._look}, timeout=PATIENCE_SECONDS)
-        return session in self._known
+        if self._poll is None and self._clock() - self._polled_at >= POLL_SECONDS:
+            self._poll = asyncio.create_task(self._read_new(), name="ended-sessions")
+        if self._poll is not None:
+            await asyncio.wait({self._poll}, timeout=POLL_WAIT_SECONDS)
+        return session in self._expiries
 
-    async def _learn(self) -> None:
-        """Read what was ended elsewhere since the last look."""
+    async def _read_new(self) -> None:
+        """Read the sessions that were ended since the last poll."""
         now = self._clock()
-        since = {"at": {"$gt": self._looked - MARGIN_SECONDS}}
+        since = {"at": {"$gt": self._polled_at - OVERLAP_SECONDS}}
         try:
             with unavailable_as_error(self._collection):
-                async for found in self._collection.find(since):
-                    self._known[found["_id"]] = found["until"]
+                async for document in self._collection.find(since):
+                    self._expiries[document["_id"]] = document["until"]
         except CallboardError:
-            # Readiness says so already; the next look goes as far back as this one.
+            # Readiness reports the error; the next poll covers the same time.
             return
         else:
-            self._looked = now
+            self._polled_at = now
         finally:
-            self._look = None
+            self._poll = None
 
     async def end(self, session: str, until: float) -> None:
-        """Ends the session here at once, and for later processes."""
+        """End the session here at once, and store that."""
         now = self._clock()
-        self._known = {k: v for k, v in self._known.items() if v > now}
-        self._known[session] = until
+        self._expiries = {
+            ended: expiry for ended, expiry in self._expiries.items() if expiry > now
+        }
+        self._expiries[session] = until
         with unavailable_as_error(self._collection):
             await self._collection.replace_one(
                 {"_id": session},

@@ -1,8 +1,7 @@
-"""User tokens and sessions: ES256 JSON Web Tokens made and read by this gateway.
+"""User tokens and sessions: ES256 JSON Web Tokens that this gateway issues and reads.
 
-Four audiences, never taken for one another: API tokens (Backstage's own shape), browser
-sessions, the limited token of the docs cookie, and the readers' tokens with which the
-front end asks the API for whoever opened a page.
+A token has one of four audiences: the API (in Backstage's format), a browser's session,
+the docs cookie with its limited rights, or the front end's requests for a reader.
 """
 
 import time
@@ -24,14 +23,14 @@ API: Audience = "backstage"
 SESSION: Audience = "callboard-session"
 DOCS: Audience = "callboard-docs"
 READER: Audience = "callboard-reader"
-#: Tokens that may be a service's; an API token never is.
-OF_SERVICES = frozenset({SESSION, READER})
-REMEMBERED = 8192
+#: Audiences of tokens that may be a service's; an API token never is.
+SERVICE_AUDIENCES = frozenset({SESSION, READER})
+CACHE_SIZE = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token proves: who, until when (seconds since the epoch), what for."""
+    """The claims of a token; `expires` is in seconds since the epoch."""
 
     subject: str
     kind: IdentityKind
@@ -41,7 +40,7 @@ class Claims:
 
 
 class UserTokens:
-    """Makes and reads tokens; a token that was read once costs a lookup."""
+    """Issues and reads tokens; the claims of a token are cached."""
 
     def __init__(
         self, keys: KeyRing, issuer: str, *, clock: Callable[[], float] = time.time
@@ -49,7 +48,7 @@ class UserTokens:
         self._keys = keys
         self._issuer = issuer
         self._clock = clock
-        self._read: dict[tuple[str, Sequence[Audience]], Claims] = {}
+        self._cache: dict[tuple[str, Sequence[Audience]], Claims] = {}
 
     def issue(
         self,
@@ -60,10 +59,10 @@ class UserTokens:
         *,
         ownership: Sequence[str] = (),
     ) -> str:
-        """A token for `subject` that is good for `seconds`.
+        """A token for `subject` that is valid for `seconds`.
 
-        `ownership` is for whoever holds the token to look at; the gateway reads the
-        catalog instead.
+        `ownership` informs the holder of the token; the gateway itself reads the
+        catalog.
         """
         now = int(self._clock())
         key = self._keys.signing()
@@ -81,22 +80,22 @@ class UserTokens:
         return jwt.encode(claims, key.private, ALGORITHM, headers=headers)
 
     def read(self, token: str, *audiences: Audience) -> Claims:
-        """What the token proves, if it is for one of these audiences.
+        """The claims of a token for one of these audiences.
 
         Raises:
             Unauthenticated: if it is malformed, expired, for another audience, from
                 another issuer, or not signed by a key of ours.
         """
-        known = self._read.get((token, audiences))
-        if known is None:
-            known = self._verify(token, audiences)
-            if len(self._read) >= REMEMBERED:
-                self._read.clear()
-            self._read[token, audiences] = known
-        if known.expires <= self._clock():
-            del self._read[token, audiences]
+        claims = self._cache.get((token, audiences))
+        if claims is None:
+            claims = self._verify(token, audiences)
+            if len(self._cache) >= CACHE_SIZE:
+                self._cache.clear()
+            self._cache[token, audiences] = claims
+        if claims.expires <= self._clock():
+            del self._cache[token, audiences]
             raise Unauthenticated("The token has expired")
-        return known
+        return claims
 
     def _verify(self, token: str, audiences: Sequence[Audience]) -> Claims:
         try:
@@ -107,7 +106,7 @@ class UserTokens:
             raise Unauthenticated("Invalid token") from error
         kind: IdentityKind = "guest" if claims.get("kind") == "guest" else "user"
         audience: Audience = claims["aud"]
-        if claims.get("kind") == "service" and audience in OF_SERVICES:
+        if claims.get("kind") == "service" and audience in SERVICE_AUDIENCES:
             kind = "service"
         expires = float(claims["exp"])
         return Claims(claims["sub"], kind, expires, claims["jti"], audience)
@@ -125,7 +124,7 @@ class UserTokens:
             issuer=self._issuer,
             options={
                 "require": ["exp", "iat", "sub", "aud", "iss", "jti"],
-                # This room's clock decides about time, in `read`.
+                # `read` checks the time by this object's clock.
                 "verify_exp": False,
                 "verify_iat": False,
             },

@@ -1,1 +1,1 @@
-"""May this subject do this? One question a request, answered by the Rego files."""
+"""Decisions of the policy: one for each request, by the Rego files."""

@@ -1,11 +1,11 @@
-"""The HTTP face of the policy: `/api/permission`."""
+"""Routes of the policy: `/api/permission`."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.gateway.callers import asker
+from services.gateway.callers import require_identity
 from services.gateway.model import Identity
 from services.gateway.policy.handlers import PermissionBatch, authorize
 from services.gateway.ports import PermissionChecker, Resources
@@ -20,10 +20,10 @@ def make_router(guard: PermissionChecker, resources: Resources) -> APIRouter:
     )
 
     @router.post("/authorize")
-    async def ask(
-        batch: PermissionBatch, identity: Annotated[Identity, Depends(asker)]
+    async def authorize_batch(
+        batch: PermissionBatch, identity: Annotated[Identity, Depends(require_identity)]
     ) -> Response:
-        """Whether the caller may do each of the things asked about."""
+        """Decide for each item whether the caller has the permission."""
         return json_response(await authorize(batch, identity, guard, resources))
 
     return router

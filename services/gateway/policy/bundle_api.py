@@ -1,4 +1,4 @@
-"""The HTTP face of the policy's bundle: `/api/policy/bundle`, for OPA servers alone."""
+"""The route of the policy's bundle: `/api/policy/bundle`, only for OPA servers."""
 
 import asyncio
 import hmac
@@ -17,7 +17,7 @@ ARCHIVE = "application/gzip"
 
 
 def make_router(folder: PolicyFolder, token: SecretStr | None) -> APIRouter:
-    """The bundle's route; `token` is what OPA servers were given."""
+    """The bundle's route; `token` is that of the OPA servers."""
     router = APIRouter(prefix="/api/policy", tags=["permission"])
     log = logs.get_logger("gateway")
 
@@ -31,27 +31,30 @@ def make_router(folder: PolicyFolder, token: SecretStr | None) -> APIRouter:
         304 if `If-None-Match` names it.
         """
         _check(authorization, token)
-        found = await asyncio.to_thread(folder.bundle)
-        headers = {"etag": f'"{found.revision}"', "cache-control": "private, no-cache"}
+        current_bundle = await asyncio.to_thread(folder.bundle)
+        headers = {
+            "etag": f'"{current_bundle.revision}"',
+            "cache-control": "private, no-cache",
+        }
         if _names(if_none_match, headers["etag"]):
             return Response(status_code=304, headers=headers)
-        log.info("policy_bundle_sent", revision=found.revision)
-        return Response(found.body, 200, headers, ARCHIVE)
+        log.info("policy_bundle_sent", revision=current_bundle.revision)
+        return Response(current_bundle.body, 200, headers, ARCHIVE)
 
     return router
 
 
 def _check(authorization: str | None, token: SecretStr | None) -> None:
     if token is None:
-        raise NotFound("No bundle is handed out: CALLBOARD_GATEWAY_BUNDLE_TOKEN")
-    scheme, _, given = (authorization or "").partition(" ")
+        raise NotFound("No bundle is served: CALLBOARD_GATEWAY_BUNDLE_TOKEN")
+    scheme, _, given_token = (authorization or "").partition(" ")
     expected = token.get_secret_value().encode()
     if scheme.lower() != "bearer" or not hmac.compare_digest(
-        given.strip().encode(), expected
+        given_token.strip().encode(), expected
     ):
         raise Unauthenticated("The bundle is for policy servers with their token")
 
 
 def _names(if_none_match: str | None, etag: str) -> bool:
-    given = (each.strip() for each in (if_none_match or "").split(","))
-    return any(each.removeprefix("W/") in (etag, "*") for each in given)
+    tags = (tag.strip() for tag in (if_none_match or "").split(","))
+    return any(tag.removeprefix("W/") in (etag, "*") for tag in tags)

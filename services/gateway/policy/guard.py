@@ -1,7 +1,6 @@
-"""The policy asked for an identity; answers are remembered until they may be stale.
+"""The policy's decisions for an identity, cached until they may be stale.
 
-What decides is who one is and what counts as one's own, so a change of groups is
-another question, and nothing here has to be invalidated.
+The key of a decision contains the claims, so a change of groups needs no invalidation.
 """
 
 import math
@@ -12,7 +11,7 @@ from prometheus_client import Histogram
 from services.gateway.model import Decision, Identity, PolicyInput
 from services.gateway.ports import Policy
 
-REMEMBERED = 8192
+CACHE_SIZE = 8192
 DECIDING = Histogram(
     "callboard_gateway_decision_seconds",
     "Time the policy took to answer a question that it was not asked before",
@@ -25,8 +24,8 @@ _Key = tuple[str, str, tuple[str, ...], str]
 class PolicyGuard:
     """`PermissionChecker` over any `Policy`.
 
-    `seconds` is how long an answer counts: for ever of a policy that cannot change
-    while this process runs.
+    A decision is cached for `seconds`: for ever if the policy cannot change while this
+    process runs.
     """
 
     def __init__(
@@ -34,32 +33,32 @@ class PolicyGuard:
         policy: Policy,
         *,
         seconds: float = math.inf,
-        remembered: int = REMEMBERED,
+        cache_size: int = CACHE_SIZE,
     ) -> None:
         self._policy = policy
         self._seconds = seconds
-        self._remembered = remembered
-        self._known: dict[_Key, tuple[float, Decision]] = {}
+        self._cache_size = cache_size
+        self._cache: dict[_Key, tuple[float, Decision]] = {}
 
     async def decision(self, identity: Identity, permission: str) -> Decision:
-        """What the policy says; raises Unavailable when it cannot be asked."""
+        """The policy's decision; raises Unavailable if the policy is."""
         key = (identity.subject, identity.kind, identity.ownership, permission)
-        found = self._known.get(key)
-        if found is not None and found[0] > time.monotonic():
-            return found[1]
+        entry = self._cache.get(key)
+        if entry is not None and entry[0] > time.monotonic():
+            return entry[1]
         question = PolicyInput(
             subject=identity.subject,
             kind=identity.kind,
             ownership=identity.ownership,
             permission=permission,
         )
-        began = time.perf_counter()
+        start = time.perf_counter()
         decision = await self._policy.decide(question)
-        # Only what was answered: a refusal at once would make a slow server look fast.
-        DECIDING.observe(time.perf_counter() - began)
-        # The oldest answer stands first, and makes room.
-        self._known.pop(key, None)
-        if len(self._known) >= self._remembered:
-            self._known.pop(next(iter(self._known)))
-        self._known[key] = (time.monotonic() + self._seconds, decision)
+        # Only of decisions: an immediate error would make a slow server look fast.
+        DECIDING.observe(time.perf_counter() - start)
+        # The oldest decision is the first one; it is evicted.
+        self._cache.pop(key, None)
+        if len(self._cache) >= self._cache_size:
+            self._cache.pop(next(iter(self._cache)))
+        self._cache[key] = (time.monotonic() + self._seconds, decision)
         return decision

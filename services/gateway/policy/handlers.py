@@ -1,7 +1,7 @@
-"""Answers `POST /authorize`: what may this caller do, on these resources?
+"""Answers `POST /authorize`: which permissions has this caller, on these resources?
 
-Backstage's contract (permission-backend): people ask about given resources only; a
-conditional answer about a resource is resolved before it leaves the house.
+The contract is that of Backstage's permission backend: people must name the resource,
+and a conditional decision about a named resource is resolved before it is returned.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ RESOURCE_OWNER = {
     "scaffolder-action": "scaffolder",
 }
 CATALOG_ENTITY = "catalog-entity"
-#: Refs of one batch, and of one question to the catalog.
+#: Refs of one batch, and of one request to the catalog.
 MOST_REFS = 20_000
 REFS_AT_ONCE = 1_000
-#: Different permissions of one batch: more than all that there are.
+#: Different permissions of one batch: more than exist.
 MOST_PERMISSIONS = 100
-#: Permissions and the refs that they are given for.
-Met = AbstractSet[tuple[str, str]]
+#: Pairs of a permission and a ref for which it is granted.
+Grants = AbstractSet[tuple[str, str]]
 REF_NEEDED = (
     "Resource permissions require a resourceRef to be set. Direct user requests "
     "without a resourceRef are not allowed."
@@ -37,7 +37,7 @@ REF_NEEDED = (
 
 
 class NamedPermission(BaseModel):
-    """A permission as clients send it; `attributes` is free but must be there."""
+    """A permission as clients send it; `attributes` is required and not read."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -69,7 +69,7 @@ async def authorize(
     guard: PermissionChecker,
     resources: Resources,
 ) -> dict[str, Any]:
-    """The answers, in order.
+    """The results, in the order of the batch.
 
     Raises:
         Invalid: if a person asks about a resource permission without a resource.
@@ -82,10 +82,11 @@ async def authorize(
     if len(names) > MOST_PERMISSIONS:
         raise Invalid(f"items.permission.name: more than {MOST_PERMISSIONS} different")
     decisions = await _decisions(names, identity, guard)
-    met = await _met(batch.items, decisions, resources)
+    grants = await _grants(batch.items, decisions, resources)
     return {
         "items": [
-            _answer(item, decisions[item.permission.name], met) for item in batch.items
+            _answer(item, decisions[item.permission.name], grants)
+            for item in batch.items
         ]
     }
 
@@ -93,7 +94,7 @@ async def authorize(
 async def _decisions(
     names: Iterable[str], identity: Identity, guard: PermissionChecker
 ) -> dict[str, Decision]:
-    """What the policy says of each; others have their turn in between."""
+    """The decision of each permission; other requests run in between."""
     decisions = {}
     for name in names:
         decisions[name] = await guard.decision(identity, name)
@@ -112,10 +113,12 @@ def _check(item: PermissionQuestion, identity: Identity) -> None:
         raise Invalid(REF_NEEDED)
 
 
-def _answer(item: PermissionQuestion, decision: Decision, met: Met) -> dict[str, Any]:
+def _answer(
+    item: PermissionQuestion, decision: Decision, grants: Grants
+) -> dict[str, Any]:
     refs = item.resourceRef
     if item.permission.type == "basic":
-        # Of a yes that depends on a resource, "yes" would promise too much.
+        # A conditional decision without a resource is no ALLOW.
         return {"id": item.id, "result": _plain(decision)}
     if decision.result != "conditional":
         plain = _plain(decision)
@@ -124,39 +127,41 @@ def _answer(item: PermissionQuestion, decision: Decision, met: Met) -> dict[str,
     if refs is None:
         return {"id": item.id, **_conditional(item, decision)}
     name = item.permission.name
-    # Only the catalog tests conditions on request; the others do when they act.
-    can_be_met = item.permission.resourceType == CATALOG_ENTITY
+    # Only the catalog tests conditions on request; other services do when they act.
+    is_testable = item.permission.resourceType == CATALOG_ENTITY
     results = [
-        ALLOW if can_be_met and (name, ref) in met else DENY for ref in _refs(item)
+        ALLOW if is_testable and (name, ref) in grants else DENY for ref in _refs(item)
     ]
     return {"id": item.id, "result": results[0] if isinstance(refs, str) else results}
 
 
-async def _met(
+async def _grants(
     items: Sequence[PermissionQuestion],
     decisions: Mapping[str, Decision],
     resources: Resources,
-) -> Met:
-    """The pairs of permission and ref that a conditional answer holds for.
+) -> Grants:
+    """The pairs of permission and ref that a conditional decision allows.
 
-    The catalog is asked once for each permission, however many questions there are.
+    The catalog gets one request for each permission, however many items there are.
     """
-    wanted: dict[str, dict[str, None]] = {}
+    refs_by_permission: dict[str, dict[str, None]] = {}
     for item in items:
         permission = item.permission
         is_conditional = decisions[permission.name].result == "conditional"
         if is_conditional and permission.resourceType == CATALOG_ENTITY:
-            wanted.setdefault(permission.name, {}).update(dict.fromkeys(_refs(item)))
-    met: set[tuple[str, str]] = set()
-    for name, unique in wanted.items():
+            refs_by_permission.setdefault(permission.name, {}).update(
+                dict.fromkeys(_refs(item))
+            )
+    grants: set[tuple[str, str]] = set()
+    for name, unique in refs_by_permission.items():
         refs, conditions = list(unique), decisions[name].conditions or {}
         for start in range(0, len(refs), REFS_AT_ONCE):
             part = refs[start : start + REFS_AT_ONCE]
             answers = await resources.apply_conditions(conditions, part)
-            met.update(
-                (name, ref) for ref, yes in zip(part, answers, strict=True) if yes
+            grants.update(
+                (name, ref) for ref, is_met in zip(part, answers, strict=True) if is_met
             )
-    return met
+    return grants
 
 
 def _refs(item: PermissionQuestion) -> list[str]:

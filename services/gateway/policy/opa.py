@@ -1,7 +1,7 @@
-"""The policy asked of an OPA server, which has it from the gateway's bundle.
+"""The policy on an OPA server, which fetches the gateway's bundle.
 
-The question and the `.rego` files are those of the embedded form. No answer, or a late
-one, is a no.
+Input and `.rego` files are those of the embedded form. Without a decision in time,
+nothing is allowed.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from shared.kit.observability import logs
 from shared.kit.resilience.breaker import RETRY_AFTER, CircuitBreaker
 
 DEFAULT_PORT = 8181
-#: How long one decision may take.
+#: Seconds that one decision may take.
 SECONDS = 1.0
 CONNECTIONS = 64
-#: After so many failures in a row the server counts as away. The rest is short: whoever
-#: asks first after it may wait for the time-out.
+#: After so many failures in a row the breaker opens. The rest is short; the first
+#: request after it may wait for the time-out.
 FAILURES, REST_SECONDS = 5, 0.25
 #: Proxies in front of OPA close idle connections, OPA itself does not.
 KEEPALIVE_SECONDS = 30.0
@@ -41,11 +41,10 @@ STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 class OpaPolicy:
-    """`Policy` over OPA's data API; an async context manager for its connections.
+    """`Policy` by OPA's data API; an async context manager for its connections.
 
-    `seconds` is how long a decision may take.
-
-    Raises Invalid when the address or the CA is none, naming the setting.
+    A decision may take `seconds`. Raises Invalid, naming the setting, if the address or
+    the CA is wrong.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class OpaPolicy:
         await self._client.close_connection()
 
     async def decide(self, question: PolicyInput) -> Decision:
-        """One decision; Unavailable when the server does not give one in time."""
+        """One decision; raises Unavailable if the server gives none in time."""
         document = self._questions.document(question)
         with self._breaker.call():
             answer = await self._answer(document)
@@ -87,10 +86,10 @@ class OpaPolicy:
             async with asyncio.timeout(self._seconds):
                 answer = await self._query(document)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            reason, words = self._why(error)
+            reason, description = self._describe(error)
             FAILED.labels(reason).inc()
             raise Unavailable(
-                f"The policy server {words}, so nothing is allowed until it does",
+                f"The policy server {description}, so nothing is allowed until it does",
                 retry_after=RETRY_AFTER,
             ) from error
         return answer if isinstance(answer, dict) else {}
@@ -99,11 +98,11 @@ class OpaPolicy:
         try:
             return await self._client.query_rule(document, PACKAGE, RULE)
         except STALE:
-            # A question changes nothing: it may be asked twice.
+            # A query changes nothing, so it may be repeated.
             return await self._client.query_rule(document, PACKAGE, RULE)
 
-    def _why(self, error: Exception) -> tuple[str, str]:
-        """The failure as a metric's label and in words for whoever has to act."""
+    def _describe(self, error: Exception) -> tuple[str, str]:
+        """The failure as a metric's label, and as text for the operator."""
         match error:
             case TimeoutError():
                 return "late", f"did not answer within {self._seconds:g} s"
@@ -128,7 +127,7 @@ def _note_change(is_away: bool, reason: str) -> None:
 
 
 class _OpaClient(AsyncOpaClient):  # type: ignore[misc]  # the package has no types
-    """The client with a CA of ours: its own constructor takes none."""
+    """The client with a configurable CA, which its own constructor does not take."""
 
     def __init__(self, context: ssl.SSLContext | None, **settings: Any) -> None:
         super().__init__(ssl=context is not None, **settings)
@@ -155,14 +154,14 @@ def _client(server: Server, seconds: float) -> _OpaClient:
         host=host,
         port=port,
         token=server.password,
-        # The breaker decides when to ask again.
+        # The breaker decides when to try again.
         retries=0,
         timeout=seconds,
     )
 
 
 def _address(server: Server) -> tuple[str, int]:
-    """Host and port."""
+    """The host and port of the server."""
     rule = f"CALLBOARD_OPA: must be http(s)://HOST[:PORT], not {server.address!r}"
     try:
         address = urlsplit(server.address)

@@ -1,4 +1,4 @@
-"""How the policy is asked and what it may answer, whoever evaluates it."""
+"""The input and the output of the policy, for both forms of evaluation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ RULE = "decision"
 
 
 class Questions:
-    """Makes the input document of a question.
+    """Makes the input documents of the policy.
 
-    What the configuration says (`enabled`, `platform_team`) goes with each, so that an
-    OPA server needs nothing but the `.rego` files.
+    Each contains the configuration (`enabled`, `platform_team`), so that an OPA server
+    needs only the `.rego` files.
     """
 
     def __init__(self, *, enabled: bool, platform_team: Sequence[str] = ()) -> None:
@@ -24,7 +24,7 @@ class Questions:
         }
 
     def document(self, question: PolicyInput) -> dict[str, Any]:
-        """The `input` of one question."""
+        """The `input` of one decision."""
         return {
             "subject": question.subject,
             "kind": question.kind,
@@ -34,17 +34,17 @@ class Questions:
         }
 
 
-def decision_of(found: Any) -> Decision:
-    """The decision in the policy's answer.
+def decision_of(output: Any) -> Decision:
+    """The decision in the policy's output.
 
     Raises:
-        Unavailable: if it is no answer: then nothing is allowed.
+        Unavailable: if the output is no decision, so that nothing is allowed.
     """
-    result = found.get("result") if isinstance(found, Mapping) else None
-    if result == "conditional" and isinstance(found.get("conditions"), Mapping):
-        return Decision("conditional", found["conditions"])
+    result = output.get("result") if isinstance(output, Mapping) else None
+    if result == "conditional" and isinstance(output.get("conditions"), Mapping):
+        return Decision("conditional", output["conditions"])
     if result == "allow":
         return Decision("allow")
     if result == "deny":
-        return Decision("deny", reason=str(found.get("reason") or ""))
+        return Decision("deny", reason=str(output.get("reason") or ""))
     raise Unavailable("The policy gave no decision")

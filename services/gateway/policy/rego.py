@@ -1,6 +1,6 @@
 """The policy's `.rego` files, evaluated inside this process by regopy.
 
-The same files and the same question as an OPA server's; the bundle is compiled once.
+Files and input are the same as an OPA server's; the bundle is compiled once.
 """
 
 import json
@@ -17,9 +17,9 @@ QUERY = f"{RULE} = data.{PACKAGE}.{RULE}"
 
 
 class RegoPolicy:
-    """`Policy` over compiled Rego.
+    """`Policy` by compiled Rego.
 
-    Raises Unavailable at start when a file does not compile, naming it.
+    Raises Unavailable, naming the file, if one does not compile.
     """
 
     def __init__(self, folder: Path, questions: Questions) -> None:
@@ -28,39 +28,41 @@ class RegoPolicy:
         self._bundle = compiler.build(QUERY, [])
         if not self._bundle.ok():
             raise Unavailable(f"The policy in {folder.name} does not compile")
-        self._run = Interpreter()
+        self._interpreter = Interpreter()
 
     async def decide(self, question: PolicyInput) -> Decision:
-        """One decision; a fraction of a millisecond, so not worth a thread."""
+        """One decision; it takes a fraction of a millisecond and needs no thread."""
         try:
-            # Nothing awaits between the two calls: one input at a time.
-            self._run.set_input(Input(as_source(self._questions.document(question))))
-            found = result_of(self._run.query_bundle(self._bundle), RULE)
+            # No await between the two calls, because there is one input at a time.
+            self._interpreter.set_input(
+                Input(as_source(self._questions.document(question)))
+            )
+            result = result_of(self._interpreter.query_bundle(self._bundle), RULE)
         except (RegoError, ValueError) as error:
             raise Unavailable("The policy could not be evaluated") from error
-        return decision_of(found)
+        return decision_of(result)
 
 
 def as_source(value: Any) -> Any:
-    """A value of the question with its strings as they would stand in a Rego file.
+    """A value of the input with its strings escaped as in a Rego file.
 
-    regopy takes, compares and prints strings as written between quotes: of one with a
-    quote in it the answer would be no JSON, and one with a zero would end there.
+    regopy takes, compares and prints the text between quotes: a string with a quote in
+    it would break the JSON of the output, and one with a zero would end there.
     """
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)[1:-1]
     if isinstance(value, list):
-        return [as_source(each) for each in value]
+        return [as_source(item) for item in value]
     if isinstance(value, dict):
-        return {key: as_source(each) for key, each in value.items()}
+        return {key: as_source(item) for key, item in value.items()}
     return value
 
 
 def result_of(output: Output, name: str) -> Any:
-    """What `name` is bound to; None if it is undefined or an error.
+    """The binding of `name`; None if it is undefined or an error.
 
-    Not by `output.binding`: asking for one that is not there ends the whole process in
-    this version of regopy.
+    It avoids `output.binding`, which ends the whole process for a missing name in this
+    version of regopy.
     """
     return output[0].bindings.get(name) if output.ok() and len(output) else None
 

@@ -1,1 +1,1 @@
-"""What a person keeps for themselves: Backstage's user settings, by bucket and key."""
+"""The settings of a person: Backstage's user settings, by bucket and key."""

@@ -1,4 +1,4 @@
-"""The HTTP face of user settings: `/api/user-settings` as Backstage answers it."""
+"""Routes of user settings: `/api/user-settings`, with Backstage's contract."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.gateway.callers import person
+from services.gateway.callers import require_person
 from services.gateway.model import Identity
 from services.gateway.ports import PreferenceStore
 from shared.contracts.errors import Invalid, NotFound
@@ -16,10 +16,10 @@ from shared.kit.http.apps import json_response
 from shared.kit.http.bodies import BoundedRoute
 
 VALUE_LIMIT = 256 * 1024
-#: What one answer may hold: a question may name one large value many times.
-ANSWER_LIMIT = 8 * 1024 * 1024
+#: Bytes of one response, because a multiget may name one large value many times.
+RESPONSE_LIMIT = 8 * 1024 * 1024
 Name = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
-Person = Annotated[Identity, Depends(person)]
+Person = Annotated[Identity, Depends(require_person)]
 
 
 class Value(BaseModel):
@@ -48,54 +48,54 @@ def make_router(preferences: PreferenceStore) -> APIRouter:
     )
 
     @router.get("/buckets/{bucket}/keys/{key}")
-    async def get(bucket: Name, key: Name, who: Person) -> Response:
+    async def get(bucket: Name, key: Name, caller: Person) -> Response:
         """One setting of the caller."""
-        found = await preferences.get(who.subject, [(bucket, key)])
-        if (bucket, key) not in found:
+        values = await preferences.get(caller.subject, [(bucket, key)])
+        if (bucket, key) not in values:
             raise NotFound(f"Unable to find '{key}' in bucket '{bucket}'")
-        return json_response(_setting(bucket, key, found[bucket, key]))
+        return json_response(_setting(bucket, key, values[bucket, key]))
 
     @router.put("/buckets/{bucket}/keys/{key}")
-    async def put(bucket: Name, key: Name, given: Value, who: Person) -> Response:
-        """Keep a value."""
-        if given.value is None:
+    async def put(bucket: Name, key: Name, body: Value, caller: Person) -> Response:
+        """Store a value."""
+        if body.value is None:
             raise Invalid("value: must not be null")
-        if len(orjson.dumps(given.value)) > VALUE_LIMIT:
+        if len(orjson.dumps(body.value)) > VALUE_LIMIT:
             raise Invalid(f"value: over the limit of {VALUE_LIMIT} bytes")
-        await preferences.put(who.subject, bucket, key, given.value)
-        return json_response(_setting(bucket, key, given.value))
+        await preferences.put(caller.subject, bucket, key, body.value)
+        return json_response(_setting(bucket, key, body.value))
 
     @router.delete("/buckets/{bucket}/keys/{key}", status_code=204)
-    async def delete(bucket: Name, key: Name, who: Person) -> Response:
-        """Forget a value."""
-        await preferences.drop(who.subject, bucket, key)
+    async def delete(bucket: Name, key: Name, caller: Person) -> Response:
+        """Delete a value."""
+        await preferences.drop(caller.subject, bucket, key)
         return Response(status_code=204)
 
     @router.post("/multiget")
-    async def multiget(wanted: PreferenceBatch, who: Person) -> Response:
-        """Several settings in order; null where there is none."""
-        pairs = [(item.bucket, item.key) for item in wanted.items]
-        found = await preferences.get(who.subject, pairs)
-        return json_response({"items": _items(pairs, found)})
+    async def multiget(body: PreferenceBatch, caller: Person) -> Response:
+        """Several settings in order; null for a missing one."""
+        pairs = [(item.bucket, item.key) for item in body.items]
+        values = await preferences.get(caller.subject, pairs)
+        return json_response({"items": _items(pairs, values)})
 
     return router
 
 
 def _items(
-    pairs: Sequence[tuple[str, str]], found: Mapping[tuple[str, str], Any]
+    pairs: Sequence[tuple[str, str]], values: Mapping[tuple[str, str], Any]
 ) -> list[dict[str, orjson.Fragment] | None]:
-    """The values in the order of the question, each written out once.
+    """The values in the order of the request, each serialized once.
 
     Raises:
-        Invalid: if they are too large together.
+        Invalid: if they exceed the limit together.
     """
-    written = {pair: orjson.dumps(value) for pair, value in found.items()}
-    if sum(len(written.get(pair, b"")) for pair in pairs) > ANSWER_LIMIT:
+    texts = {pair: orjson.dumps(value) for pair, value in values.items()}
+    if sum(len(texts.get(pair, b"")) for pair in pairs) > RESPONSE_LIMIT:
         raise Invalid(
-            f"items: the values are over {ANSWER_LIMIT} bytes together; ask for fewer"
+            f"items: the values are over {RESPONSE_LIMIT} bytes together; ask for fewer"
         )
     return [
-        {"value": orjson.Fragment(written[pair])} if pair in written else None
+        {"value": orjson.Fragment(texts[pair])} if pair in texts else None
         for pair in pairs
     ]
 

@@ -1,4 +1,4 @@
-"""Keeps user settings in the gateway's database (MongoDB)."""
+"""Stores user settings in the gateway's database (MongoDB)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,31 +9,31 @@ from shared.contracts.errors import Conflict
 from shared.kit.documents.migrations import StoredCollection
 from shared.kit.documents.mongo import Collection, unavailable_as_error
 
-#: Found by their ids alone, which are made of person, bucket and key.
+#: Settings are read by their ids, which consist of person, bucket and key.
 PREFERENCES = StoredCollection("preferences")
-#: How many settings one person may store, and how many bytes of JSON in all.
+#: Settings that one person may store, and bytes of their JSON together.
 MOST_SETTINGS = 500
 MOST_BYTES = 4 * 1024 * 1024
 
 
 class MongoPreferences:
-    """`PreferenceStore`: one document a (person, bucket, key).
+    """`PreferenceStore`: one document for each (person, bucket, key).
 
-    Values are kept as JSON text: the server does not take every key of an object.
+    Values are stored as JSON text, because the server does not take every key.
     """
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
     async def get(
-        self, person: str, wanted: Sequence[tuple[str, str]]
+        self, person: str, keys: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], Any]:
-        ids = {_id(person, bucket, key): (bucket, key) for bucket, key in wanted}
-        found: dict[tuple[str, str], Any] = {}
+        ids = {_id(person, bucket, key): (bucket, key) for bucket, key in keys}
+        values: dict[tuple[str, str], Any] = {}
         with unavailable_as_error(self._collection):
             async for document in self._collection.find({"_id": {"$in": list(ids)}}):
-                found[ids[document["_id"]]] = _value(document)
-        return found
+                values[ids[document["_id"]]] = _value(document)
+        return values
 
     async def put(self, person: str, bucket: str, key: str, value: Any) -> None:
         text = orjson.dumps(value)
@@ -53,7 +53,9 @@ class MongoPreferences:
         """The bytes of each setting of a person by id; 0 where no size is stored."""
         own = {"_id": {"$gt": _id(person, "", ""), "$lt": f"{person}\x20"}}
         documents = self._collection.find(own, {"size": True})
-        return {each["_id"]: each.get("size", 0) async for each in documents}
+        return {
+            document["_id"]: document.get("size", 0) async for document in documents
+        }
 
     async def drop(self, person: str, bucket: str, key: str) -> None:
         with unavailable_as_error(self._collection):
@@ -61,9 +63,9 @@ class MongoPreferences:
 
 
 def _check_room(sizes: Mapping[str, int], setting: str, size: int) -> None:
-    """Refuse one more setting, or a larger one, beyond what a person may store.
+    """Refuse a new or larger setting beyond a person's limits.
 
-    Requests at the same time may all pass; as each is bounded, so is the excess.
+    Simultaneous requests may all pass; the excess is bounded, as each value is.
     """
     if setting not in sizes and len(sizes) >= MOST_SETTINGS:
         raise Conflict(f"key: at most {MOST_SETTINGS} settings a person; delete others")
@@ -75,11 +77,11 @@ def _check_room(sizes: Mapping[str, int], setting: str, size: int) -> None:
 
 
 def _value(document: Mapping[str, Any]) -> Any:
-    """The value of a document; earlier versions kept it as it is."""
+    """The value of a document; earlier versions stored it without JSON text."""
     text = document.get("text")
     return document["value"] if text is None else orjson.loads(text)
 
 
 def _id(person: str, bucket: str, key: str) -> str:
-    # The unit separator is refused in bucket and key, so no two can meet in one id.
+    # Bucket and key must not contain the unit separator, so ids are unique.
     return f"{person}\x1f{bucket}\x1f{key}"

@@ -1,1 +1,1 @@
-"""The event log as it happens, for whoever may see it (server-sent events)."""
+"""The live stream: the event log as server-sent events, by the reader's rights."""

@@ -1,4 +1,4 @@
-"""The HTTP face of the live stream: `GET /api/events/stream`."""
+"""The route of the live stream: `GET /api/events/stream`."""
 
 import contextlib
 import re
@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
-from services.gateway.callers import asker
+from services.gateway.callers import require_identity
 from services.gateway.model import Identity
 from services.gateway.open_requests import OpenRequests
 from services.gateway.ports import LiveEvents
@@ -18,7 +18,7 @@ from shared.contracts.topics import TOPICS
 from shared.kit.http.apps import sse, sse_frame
 from shared.kit.http.openapi import EVENTS
 
-#: After how long a browser connects again.
+#: Milliseconds after which a browser connects again.
 RETRY_MS = 1000
 POSITION = re.compile(r"[0-9a-f]{12}-[0-9]{1,18}")
 
@@ -29,7 +29,7 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
 
     @router.get("/stream", **EVENTS)
     async def stream(
-        identity: Annotated[Identity, Depends(asker)],
+        identity: Annotated[Identity, Depends(require_identity)],
         topic: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI's default
         entity: Annotated[str | None, Query()] = None,
         last_event_id: Annotated[str | None, Header()] = None,
@@ -40,13 +40,13 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
         `event` is the topic and `data` the whole CloudEvent; the event `reset` means
         that some may have been missed: read what you show again.
         """
-        topics = [name for given in topic for name in given.split(",") if name]
+        topics = [name for names in topic for name in names.split(",") if name]
         for name in topics:
             if name not in TOPICS:
-                known = ", ".join(TOPICS)
-                raise Invalid(f"topic: {name!r} is none of {known}")
+                topic_names = ", ".join(TOPICS)
+                raise Invalid(f"topic: {name!r} is none of {topic_names}")
         ref = str(parse_ref(entity)) if entity else None
-        # Before the answer begins; it is counted from when it does until it ends.
+        # Checked before the response begins; counted while it is sent.
         open_requests.check(identity)
         frames = _frames(live, identity, topics, ref, last_event_id or after)
         return sse(_counted_frames(open_requests, identity, frames))
@@ -57,11 +57,11 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
 async def _counted_frames(
     open_requests: OpenRequests, identity: Identity, frames: AsyncIterator[bytes]
 ) -> AsyncIterator[bytes]:
-    """The frames of a stream that counts as open while they are handed over."""
-    # Whoever came at the same moment as the last one that may: the stream ends.
+    """The frames of a stream that counts as an open request while it is sent."""
+    # A simultaneous request may have taken the last place: this stream ends.
     with contextlib.suppress(TooMany), open_requests.hold(identity):
-        async with contextlib.aclosing(frames) as handed:  # type: ignore[type-var]
-            async for frame in handed:
+        async with contextlib.aclosing(frames) as open_frames:  # type: ignore[type-var]
+            async for frame in open_frames:
                 yield frame
 
 
@@ -75,11 +75,11 @@ async def _frames(
     async with live.subscribe(
         identity, topics=topics, entity=entity, after=after
     ) as events:
-        # The position in front lets a reader resume that never got an event. Only what
-        # can be one is repeated: anything else would be lines of the caller's making.
+        # The first position lets a reader resume who never got an event. Only a valid
+        # position is repeated, because other text could forge lines of the stream.
         start = after if after and POSITION.fullmatch(after) else live.position()
         yield f"retry: {RETRY_MS}\nid: {start}\n\n".encode()
-        # While the policy is away nobody can say what the reader may see: the stream
+        # While the policy is unavailable, the reader's rights are unknown: the stream
         # ends, and resumes after the last event that was sent.
         with contextlib.suppress(Unavailable):
             async for event in events:

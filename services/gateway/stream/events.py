@@ -1,7 +1,7 @@
-"""What the gateway hears: every topic, put into the live stream.
+"""Consumes every topic and publishes its events in the live stream.
 
-It also tells the identity floor of changed users and groups. A message that is no
-event is skipped here: its consumers put it among the dead letters.
+It also discards the claims of changed users and groups. A message that is no event is
+skipped; its consumers write it to the dead letters.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, TEMPLATE_RUN
 from shared.kit.events.bus import EventRecord
 from shared.kit.observability import logs
 
-#: Entities that documentation was built for: kept to judge who may hear of it.
-KEPT_ENTITIES = 2000
+#: Cached entities of documentation sites, to which the reading policy is applied.
+DOCUMENTED_ENTITIES = 2000
 LOOKUP_SECONDS = 2.0
 
 
@@ -40,14 +40,14 @@ class LiveFeed:
         self._log = logs.get_logger("gateway")
 
     async def take(self, records: Sequence[EventRecord]) -> None:
-        """One batch, in order."""
+        """Publish the events of one batch, in order."""
         for record in records:
             event = await self._event(record)
             if event is not None:
                 self._hub.publish(event)
 
     async def missed(self) -> None:
-        """The log may have been missed: nothing that was known from it counts."""
+        """Discard all state from the log, because messages may have been missed."""
         self._memberships.forget_all()
         self._documented.clear()
         await self._hub.missed()
@@ -58,14 +58,16 @@ class LiveFeed:
             kind, subject = envelope["type"], envelope["subject"]
             data: Mapping[str, Any] = envelope["data"]
             event = LiveEvent("", record.topic, kind, subject, record.value)
-            return await self._filled(event, data)
+            return await self._with_subject(event, data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self._log.warning(
                 "live_event_skipped", topic=record.topic, reason=type(error).__name__
             )
             return None
 
-    async def _filled(self, event: LiveEvent, data: Mapping[str, Any]) -> LiveEvent:
+    async def _with_subject(
+        self, event: LiveEvent, data: Mapping[str, Any]
+    ) -> LiveEvent:
         if event.topic == ENTITY_CHANGED:
             return self._entity_changed(event, data)
         if event.topic == DOCS_BUILT:
@@ -93,12 +95,12 @@ class LiveFeed:
         if ref not in self._documented:
             try:
                 async with asyncio.timeout(LOOKUP_SECONDS):
-                    found = await self._resources.entity(ref)
+                    entity = await self._resources.entity(ref)
             except (CallboardError, TimeoutError):
-                # Not known who may hear of it: only services do.
+                # Without the entity, only services get the event.
                 return None
-            self._documented[ref] = found
-            if len(self._documented) > KEPT_ENTITIES:
+            self._documented[ref] = entity
+            if len(self._documented) > DOCUMENTED_ENTITIES:
                 self._documented.popitem(last=False)
         return self._documented[ref]
 

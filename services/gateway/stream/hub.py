@@ -1,8 +1,8 @@
-"""Hands live events to readers, remembers the latest, drops who cannot follow.
+"""Delivers live events to readers, stores the latest, drops readers who are too slow.
 
-What a reader may see is asked of the policy when an event is handed over, so a change
-of groups counts from the next event on. A position is good in this process only: after
-a restart, or when the log may have been missed, readers are told to read again.
+The policy decides about each event when it is delivered, so a change of groups counts
+from the next event on. A position is valid in this process only: after a restart, or
+when messages may have been missed, readers are told to read everything again.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from shared.contracts.entity import Entity
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TEMPLATE_RUN
 from shared.guards.numbers import whole_number
 
-REMEMBERED_EVENTS = 5000
-REMEMBERED_BYTES = 8 * 1024 * 1024
-#: Events whose entity is kept parsed: readers are handed the same ones at a time.
-PARSED_EVENTS = 64
-#: A reader may be this many events behind.
-BEHIND = 500
-#: After this long a stream ends, so that its reader proves again who they are.
+STORED_EVENTS = 5000
+STORED_BYTES = 8 * 1024 * 1024
+#: Cached entities of events: readers get the same events at the same time.
+CACHED_ENTITIES = 64
+#: Events that a reader may be behind.
+QUEUE_SIZE = 500
+#: Seconds after which a stream ends, so that its reader authenticates again.
 LIFE_SECONDS = 1800.0
 
 Matches = Callable[[Mapping[str, Any], Entity], bool]
 
 
 class _End:
-    """In a reader's queue: the stream is over."""
+    """The end of the stream, in a reader's queue."""
 
 
 class _Reader:
@@ -45,7 +45,7 @@ class _Reader:
     def __init__(self, topics: Collection[str], entity: str | None) -> None:
         self.topics = frozenset(topics)
         self.entity = entity
-        self.queue: asyncio.Queue[LiveEvent | _End | None] = asyncio.Queue(BEHIND)
+        self.queue: asyncio.Queue[LiveEvent | _End | None] = asyncio.Queue(QUEUE_SIZE)
 
     def wants(self, event: LiveEvent) -> bool:
         if self.topics and event.topic not in self.topics:
@@ -53,12 +53,12 @@ class _Reader:
         return self.entity is None or self.entity in event.touches
 
     def put(self, item: LiveEvent | _End | None) -> bool:
-        """False: the reader is too far behind, its stream ends here."""
+        """Queue an item; False: the reader is too far behind and their stream ends."""
         if not self.queue.full():
             self.queue.put_nowait(item)
             return True
-        # Nothing of what waits is handed over: the reader resumes after the last
-        # event that it did get, and misses none.
+        # The queued events are dropped: the reader resumes after the last event that
+        # was delivered, and misses none.
         while not self.queue.empty():
             self.queue.get_nowait()
         self.queue.put_nowait(_End())
@@ -80,49 +80,51 @@ class LiveHub:
         self._memberships = memberships
         self._matches = matches
         self._life = life_seconds
-        self._entity_in = lru_cache(PARSED_EVENTS)(entity_in)
+        self._entity_in = lru_cache(CACHED_ENTITIES)(entity_in)
         self._readers: set[_Reader] = set()
-        self._ring: deque[LiveEvent] = deque()
-        self._ring_bytes = 0
+        self._stored: deque[LiveEvent] = deque()
+        self._stored_bytes = 0
         self._newest: dict[str, LiveEvent] = {}
         self._begin()
 
     @property
     def readers(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return len(self._readers)
 
     def _begin(self) -> None:
         self._epoch = uuid.uuid4().hex[:12]
         self._last = 0
         self._newest.clear()
-        self._ring.clear()
-        self._ring_bytes = 0
+        self._stored.clear()
+        self._stored_bytes = 0
 
     def position(self) -> str:
         """The newest event's position."""
         return f"{self._epoch}-{self._last}"
 
     def publish(self, event: LiveEvent) -> None:
-        """Give the event its position, remember it, hand it to its readers."""
+        """Give the event its position, store it, and queue it for its readers."""
         self._last += 1
         event = replace(event, position=self.position())
-        self._ring.append(event)
-        self._ring_bytes += len(event.document)
+        self._stored.append(event)
+        self._stored_bytes += len(event.document)
         if event.topic == ENTITY_CHANGED:
             self._newest[event.subject] = event
-        while (
-            len(self._ring) > REMEMBERED_EVENTS or self._ring_bytes > REMEMBERED_BYTES
-        ):
-            oldest = self._ring.popleft()
-            self._ring_bytes -= len(oldest.document)
+        while len(self._stored) > STORED_EVENTS or self._stored_bytes > STORED_BYTES:
+            oldest = self._stored.popleft()
+            self._stored_bytes -= len(oldest.document)
             if self._newest.get(oldest.subject) is oldest:
                 del self._newest[oldest.subject]
-        slow = [r for r in self._readers if r.wants(event) and not r.put(event)]
-        self._readers.difference_update(slow)
+        slow_readers = [
+            reader
+            for reader in self._readers
+            if reader.wants(event) and not reader.put(event)
+        ]
+        self._readers.difference_update(slow_readers)
 
     async def missed(self) -> None:
-        """Events may have been missed: readers shall read everything again."""
+        """Tell readers to read everything again, because events may be missing."""
         self._begin()
         self._readers = {reader for reader in self._readers if reader.put(None)}
 
@@ -148,7 +150,7 @@ class LiveHub:
             self._readers.discard(reader)
 
     def _since(self, after: str | None) -> list[LiveEvent] | None:
-        """Events after a position; None: it is too old, or not from here."""
+        """Events after a position; None: it is too old, or of another process."""
         if not after:
             return []
         epoch, _, number = after.rpartition("-")
@@ -156,9 +158,9 @@ class LiveHub:
         if epoch != self._epoch or place is None:
             return None
         missing = self._last - place
-        if missing > len(self._ring):
+        if missing > len(self._stored):
             return None
-        return list(itertools.islice(self._ring, len(self._ring) - missing, None))
+        return list(itertools.islice(self._stored, len(self._stored) - missing, None))
 
     async def _deliver(
         self, identity: Identity, reader: _Reader, backlog: list[LiveEvent] | None
@@ -184,9 +186,9 @@ class LiveHub:
         identity = replace(identity, ownership=ownership)
         if event.topic == TEMPLATE_RUN:
             decision = await self._guard.decision(identity, "scaffolder.task.read")
-            mine = event.owner == identity.subject
+            is_own = event.owner == identity.subject
             return decision.result == "allow" or (
-                decision.result == "conditional" and mine
+                decision.result == "conditional" and is_own
             )
         decision = await self._guard.decision(identity, "catalog.entity.read")
         if decision.result != "conditional":
@@ -195,7 +197,7 @@ class LiveHub:
         if event.topic == ENTITY_CHANGED:
             entity = self._entity_in(event.document)
         states = [entity]
-        # Of one that was restricted since, nothing is told again.
+        # Older events of an entity that is restricted now stay hidden.
         newest = self._newest.get(event.subject)
         if newest is not None and newest.position != event.position:
             states.append(self._entity_in(newest.document))
@@ -207,7 +209,7 @@ class LiveHub:
 
 
 def entity_in(document: bytes) -> Mapping[str, Any] | None:
-    """The entity that a change is about: as it is now, or was when it was deleted."""
+    """The entity of a change: the new state, or the last one before a deletion."""
     data = orjson.loads(document)["data"]
-    found: Mapping[str, Any] | None = data.get("entity") or data.get("previous")
-    return found
+    entity: Mapping[str, Any] | None = data.get("entity") or data.get("previous")
+    return entity

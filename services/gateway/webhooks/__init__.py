@@ -1,1 +1,1 @@
-"""Push webhooks of Git hosts: checked, then told as `git-push`."""
+"""Push webhooks of Git hosts: verified, then published as `git-push`."""

@@ -1,6 +1,6 @@
-"""Where Git hosts send their webhooks: `/api/webhooks/{provider}`.
+"""Routes for the webhooks of Git hosts: `/api/webhooks/{provider}`.
 
-`/api/events/http/{provider}` is Backstage's address for the same.
+`/api/events/http/{provider}` is Backstage's path for the same.
 """
 
 from collections.abc import Sequence
@@ -27,24 +27,24 @@ DELIVERED = Counter(
 
 
 class LastDeliveries:
-    """When each provider last sent something, and what became of it."""
+    """The time and outcome of each provider's last delivery."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, dict[str, str]] = {}
+        self.by_provider: dict[str, dict[str, str]] = {}
 
     def note(self, provider: str, outcome: str) -> None:
         DELIVERED.labels(provider, outcome).inc()
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        self.seen[provider] = {"at": at, "outcome": outcome}
+        self.by_provider[provider] = {"at": at, "outcome": outcome}
 
 
 def make_router(
     secrets: Sequence[HookSecret],
     log: PushLog,
     deliveries: Deliveries,
-    last: LastDeliveries,
+    last_deliveries: LastDeliveries,
 ) -> APIRouter:
-    """Both addresses."""
+    """Callboard's path and Backstage's."""
     router = APIRouter(tags=["webhooks"])
 
     @router.post("/api/webhooks/{provider}", status_code=202)
@@ -52,16 +52,16 @@ def make_router(
     async def webhook(provider: str, request: Request) -> Response:
         """A signed delivery of a Git host."""
         if provider not in PROVIDERS:
-            raise NotFound(f"No webhooks of {provider!r} are known here")
+            raise NotFound(f"Unknown webhook provider {provider!r}")
         body = await _body(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         delivery = Delivery(provider, headers, body)  # type: ignore[arg-type]
         try:
             outcome = await receive(delivery, secrets, log, deliveries)
         except CallboardError as error:
-            last.note(provider, error.name)
+            last_deliveries.note(provider, error.name)
             raise
-        last.note(provider, outcome)
+        last_deliveries.note(provider, outcome)
         return json_response({"status": outcome}, status=202)
 
     return router

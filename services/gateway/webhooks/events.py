@@ -1,4 +1,4 @@
-"""What the gateway says: `git-push`, keyed by repository."""
+"""Publishes `git-push`, keyed by repository."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,13 @@ BACKOFF = Backoff(first=0.4, longest=1.0, attempts=3, within=6.0)
 
 
 class BusPushLog:
-    """`PushLog` over the event log."""
+    """`PushLog` on the event log."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def tell(self, pushes: Sequence[RepositoryPushed]) -> None:
-        """One event a ref; its id comes from the delivery, so twice is once.
+    async def publish(self, pushes: Sequence[RepositoryPushed]) -> None:
+        """One event for each ref; its id comes from the delivery, against duplicates.
 
         Raises:
             Unavailable: if the log does not take them in three attempts.

@@ -1,8 +1,8 @@
 """One webhook delivery, from raw bytes to a published push.
 
-Published first, remembered afterwards: a delivery that could not be told is refused
-with 503, so that its host sends it again, and one that was told twice is harmless.
-So it is taken also while nobody can tell whether it is new: some hosts send once only.
+A delivery is published first and recorded afterwards. One that cannot be published is
+refused with 503, so that its host sends it again; a duplicate is harmless. A delivery
+is also accepted while the records are unavailable, because some hosts send only once.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ async def receive(
     log: PushLog,
     deliveries: Deliveries,
 ) -> Outcome:
-    """Tell the pushes of a delivery, once.
+    """Publish the pushes of a delivery, once.
 
     Raises:
         Forbidden: if it is unsigned, forged, or about a host that did not sign it.
@@ -76,22 +76,22 @@ async def receive(
         raise Invalid(f"{EVENT_HEADERS[delivery.provider]}: the header is missing")
     if event not in PUSH_EVENTS:
         return "ignored"
-    found = await _pushes_in(delivery)
-    for push in found:
+    repository_pushes = await _pushes_in(delivery)
+    for push in repository_pushes:
         if push.host not in hosts:
             raise Forbidden(f"The delivery is about {push.host}, which did not sign it")
     key = _fingerprint(delivery, hosts)
     with suppress(Unavailable):
         if await deliveries.was_published(key):
             return "duplicate"
-    await log.tell(found)
+    await log.publish(repository_pushes)
     with suppress(Unavailable):
         await deliveries.mark(key)
     return "accepted"
 
 
 async def _pushes_in(delivery: Delivery) -> list[RepositoryPushed]:
-    """What the body tells; a long one is read beside the loop."""
+    """The pushes in the body; a long body is read in a thread."""
     if len(delivery.body) > LONG_BODY:
         return await run_beside(_read, delivery)
     return _read(delivery)
@@ -103,16 +103,16 @@ def _read(delivery: Delivery) -> list[RepositoryPushed]:
 
 
 def _fingerprint(delivery: Delivery, hosts: Iterable[str]) -> str:
-    """What of a delivery is signed: its number is not, nor any other header."""
+    """The digest of what is signed: the body, not its number or another header."""
     body = hashlib.sha256(delivery.body).hexdigest()
     return f"{delivery.provider}:{','.join(sorted(hosts))}:{body}"
 
 
 def _number(delivery: Delivery) -> str:
     for name in DELIVERY_HEADERS[delivery.provider]:
-        found = delivery.headers.get(name)
-        if found:
-            return found[:200]
+        number = delivery.headers.get(name)
+        if number:
+            return number[:200]
     if delivery.provider in MUST_NUMBER:
         name = DELIVERY_HEADERS[delivery.provider][0]
         raise Invalid(f"{name}: the header is missing")
@@ -124,14 +124,14 @@ def _payload(delivery: Delivery) -> Mapping[str, Any]:
     kind = delivery.headers.get("content-type", "").partition(";")[0].strip()
     if kind == "application/x-www-form-urlencoded":
         body = _field_of_form(body)
-    found = load_json(body, label="body", limits=JSON)
-    if not isinstance(found, dict):
+    payload = load_json(body, label="body", limits=JSON)
+    if not isinstance(payload, dict):
         raise Invalid("body: must be a JSON object")
-    return found
+    return payload
 
 
 def _field_of_form(body: bytes) -> bytes:
-    """The field `payload`; forms of many others are nobody's delivery."""
+    """The field `payload`; a form with many fields is no delivery."""
     try:
         form = parse_qs(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS)
     except ValueError as error:

@@ -103,14 +103,14 @@ def _gitlab(payload: Payload, delivery: str) -> list[RepositoryPushed]:
 
 def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
     place = _place(_text(payload, "repository.links.html.href"))
-    found = []
+    pushed = []
     for change in _changes(payload, "push.changes"):
         now, then = change.get("new"), change.get("old")
         named = now or then
         if not isinstance(named, Mapping):
             raise Invalid("push.changes: each needs `new` or `old`")
         kind = "tags" if named.get("type") == "tag" else "heads"
-        found.append(
+        pushed.append(
             RepositoryPushed(
                 provider="bitbucket",
                 **place,
@@ -122,7 +122,7 @@ def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
                 delivery=delivery,
             )
         )
-    return found
+    return pushed
 
 
 def _bitbucket_server(payload: Payload, delivery: str) -> list[RepositoryPushed]:
@@ -170,12 +170,12 @@ def _place(page: str) -> dict[str, str]:
 
 def _commits(payload: Payload) -> list[Payload] | None:
     """The commits with their file lists; None when the host left lists out."""
-    found = payload.get("commits")
-    if not isinstance(found, list):
+    listed = payload.get("commits")
+    if not isinstance(listed, list):
         return None
-    commits = [commit for commit in found if isinstance(commit, Mapping)]
+    commits = [commit for commit in listed if isinstance(commit, Mapping)]
     whole = all(isinstance(commit.get("modified"), list) for commit in commits)
-    return commits if whole and len(commits) == len(found) else None
+    return commits if whole and len(commits) == len(listed) else None
 
 
 def _are_all(commits: list[Payload] | None, before: str) -> bool:
@@ -203,12 +203,12 @@ def _listed(commit: Payload, name: str) -> list[Any]:
     Raises:
         Invalid: if it is something else.
     """
-    found = commit.get(name)
-    if found is None:
+    files = commit.get(name)
+    if files is None:
         return []
-    if not isinstance(found, list):
+    if not isinstance(files, list):
         raise Invalid(f"commits.{name}: must be a list")
-    return found
+    return files
 
 
 def _at(payload: Any, path: str) -> Any:
@@ -218,10 +218,10 @@ def _at(payload: Any, path: str) -> Any:
 
 
 def _text(payload: Any, path: str) -> str:
-    found = _at(payload, path)
-    if not isinstance(found, str) or not found:
+    value = _at(payload, path)
+    if not isinstance(value, str) or not value:
         raise Invalid(f"{path}: must be a non-empty string")
-    return found
+    return value
 
 
 def _changes(payload: Any, path: str) -> list[Payload]:
@@ -230,30 +230,30 @@ def _changes(payload: Any, path: str) -> list[Payload]:
     Raises:
         TooLarge: if they are more than can be told at once.
     """
-    found = _list(payload, path)
-    if len(found) > MOST_REFS:
+    changes = _list(payload, path)
+    if len(changes) > MOST_REFS:
         raise TooLarge(
-            f"{path}: {len(found)} refs, at most {MOST_REFS} in one delivery; "
+            f"{path}: {len(changes)} refs, at most {MOST_REFS} in one delivery; "
             "push fewer at a time, or refresh the repository's locations"
         )
-    return found
+    return changes
 
 
 def _list(payload: Any, path: str) -> list[Payload]:
-    found = _at(payload, path)
-    if not isinstance(found, list) or not all(isinstance(i, Mapping) for i in found):
+    items = _at(payload, path)
+    if not isinstance(items, list) or not all(isinstance(i, Mapping) for i in items):
         raise Invalid(f"{path}: must be a list of objects")
-    return found
+    return items
 
 
 def _optional(payload: Any, path: str) -> str | None:
-    found = _at(payload, path)
-    return found if isinstance(found, str) and found else None
+    value = _at(payload, path)
+    return value if isinstance(value, str) and value else None
 
 
 def _first(payload: Any, *paths: str) -> str:
     for path in paths:
-        found = _optional(payload, path)
-        if found is not None:
-            return found
+        value = _optional(payload, path)
+        if value is not None:
+            return value
     raise Invalid(f"{paths[0]}: must be a non-empty string")

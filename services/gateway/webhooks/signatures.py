@@ -1,7 +1,7 @@
-"""Whether a delivery was sent by a host that knows the shared secret.
+"""Verifies that a delivery comes from a host with the shared secret.
 
 GitHub, Gitea and Bitbucket sign the raw body with HMAC-SHA256; GitLab sends the secret
-itself. Everything is compared in constant time, and with every secret of the provider.
+itself. A signature is compared in constant time, with every secret of the provider.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from shared.contracts.errors import Forbidden
 
 Provider = Literal["github", "gitlab", "gitea", "bitbucket"]
 
-#: Where each provider puts the signature; the first that is there counts.
+#: The headers of each provider's signature; the first one that is present counts.
 SIGNATURE_HEADERS: dict[str, tuple[str, ...]] = {
     "github": ("x-hub-signature-256",),
     "gitea": ("x-gitea-signature", "x-hub-signature-256"),
@@ -38,21 +38,21 @@ def signing_hosts(
     body: bytes,
     secrets: Iterable[HookSecret],
 ) -> frozenset[str]:
-    """The hosts whose secret this delivery proves.
+    """The hosts whose secret signed this delivery.
 
     Raises:
         Forbidden: if there is none: unsigned, forged, or no secret is configured.
     """
-    known = [secret for secret in secrets if secret.provider == provider]
-    if not known:
+    provider_secrets = [secret for secret in secrets if secret.provider == provider]
+    if not provider_secrets:
         raise Forbidden(f"No webhookSecret is configured for a {provider} integration")
-    given = _signature_in(provider, headers)
-    if not given:
+    signature = _signature_in(provider, headers)
+    if not signature:
         raise Forbidden("The delivery is not signed")
     hosts = frozenset(
         secret.host.lower()
-        for secret in known
-        if hmac.compare_digest(_expected(secret, body), given)
+        for secret in provider_secrets
+        if hmac.compare_digest(_expected(secret, body), signature)
     )
     if not hosts:
         raise Forbidden("The delivery's signature is wrong")
@@ -63,9 +63,9 @@ def _signature_in(provider: Provider, headers: Mapping[str, str]) -> bytes:
     if provider == "gitlab":
         return headers.get(GITLAB_HEADER, "").encode()
     for name in SIGNATURE_HEADERS[provider]:
-        found = headers.get(name)
-        if found:
-            return found.removeprefix("sha256=").strip().lower().encode()
+        value = headers.get(name)
+        if value:
+            return value.removeprefix("sha256=").strip().lower().encode()
     return b""
 
 

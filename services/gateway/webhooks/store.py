@@ -1,4 +1,4 @@
-"""Keeps the fingerprints of published deliveries for a while (MongoDB)."""
+"""Stores the fingerprints of published deliveries for a while (MongoDB)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,21 +8,23 @@ from pymongo import UpdateOne
 from shared.kit.documents.migrations import StoredCollection
 from shared.kit.documents.mongo import Collection, Index, unavailable_as_error
 
-#: Hosts send a failed delivery again for three days at the most.
-KEPT = timedelta(days=30)
+#: Hosts repeat a failed delivery for at most three days.
+RETENTION = timedelta(days=30)
 SWEEP_EVERY = 200
 BATCH = 1000
 Document = dict[str, Any]
 
 
 async def dates_to_numbers(collection: Collection) -> None:
-    """Shape 2: `at` is milliseconds since 1970, as everywhere else, and no date."""
+    """Shape 2: `at` is a number of milliseconds since 1970, and no date."""
     updates: list[UpdateOne] = []
-    async for found in collection.find({}, {"at": 1}):
-        if isinstance(found.get("at"), datetime):
-            # Only over the date that was read: nobody's newer number is lost.
-            same = {"_id": found["_id"], "at": found["at"]}
-            updates.append(UpdateOne(same, {"$set": {"at": _stamp(found["at"])}}))
+    async for document in collection.find({}, {"at": 1}):
+        if isinstance(document.get("at"), datetime):
+            # Only if the date is unchanged, so that no newer number is lost.
+            unchanged = {"_id": document["_id"], "at": document["at"]}
+            updates.append(
+                UpdateOne(unchanged, {"$set": {"at": _stamp(document["at"])}})
+            )
     for start in range(0, len(updates), BATCH):
         await collection.bulk_write(updates[start : start + BATCH], ordered=False)
 
@@ -49,8 +51,8 @@ class MongoDeliveries:
         with unavailable_as_error(self._collection):
             await self._collection.replace_one({"_id": delivery}, document, upsert=True)
             if self._marked % SWEEP_EVERY == 0:
-                old = {"at": {"$lt": _stamp(now - KEPT)}}
-                await self._collection.delete_many(old)
+                expired = {"at": {"$lt": _stamp(now - RETENTION)}}
+                await self._collection.delete_many(expired)
         self._marked += 1
 
 
